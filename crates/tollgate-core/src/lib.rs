@@ -1,8 +1,113 @@
-//! The engine of tollgate.
+//! The engine of [tollgate](https://docs.rs/tollgate): it reads a JSON Web Token from a request, decides, and describes
+//! the answer, for any framework.
+//!
+//! Services use the `tollgate` crate, which re-exports this one together with the adapters. The way of a request:
+//!
+//! 1. A [`Gate`] looks through its [`Source`]s for a credential; one that a browser attached by itself needs proof of
+//!    origin on unsafe methods.
+//! 2. A [`Verifier`] checks [`Limits`], header, [`Key`], signature and claims, and makes a [`Principal`].
+//! 3. A [`Policy`](policy::Policy) decides whether the principal may.
+//! 4. The outcome is an [`Authentication`] for the handler or a [`Refusal`] with the [`Answer`] for the client.
+//!
+//! ```
+//! use tollgate_core::{Key, SigningKey, Verifier};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let verifier = Verifier::builder()
+//!     .issuer("https://id.example.com")
+//!     .audience("orders-api")
+//!     .key(Key::hs256([7; 32])?)
+//!     .clock(|| 1_700_000_000)
+//!     .build()?;
+//! let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({
+//!     "iss": "https://id.example.com", "aud": "orders-api", "sub": "u-7", "exp": 1_700_000_900,
+//! }))?;
+//! assert_eq!(verifier.verify(&token)?.subject(), Some("u-7"));
+//! # Ok(()) }
+//! ```
+
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod algorithm;
+mod answer;
+mod base64url;
+mod candidates;
+mod claims;
+mod clock;
+mod cookie;
+mod csrf;
+mod gate;
+mod header;
+mod json;
 mod key;
+mod limits;
 pub mod policy;
+mod principal;
+mod rejection;
+mod request;
+mod rules;
+mod source;
+mod token;
+mod verifier;
 
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
+pub use answer::Answer;
+pub use candidates::{KeySource, Unavailable};
+pub use clock::{Clock, SystemClock};
+pub use gate::{Authentication, ClaimSet, FromAuthentication, Gate, GateBuilder, Refusal};
+pub use key::{Key, KeyError, KeyErrorKind, KeySet, SignError, SigningKey, SkippedKey};
+pub use limits::Limits;
+pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, ScopeSet};
+pub use principal::Principal;
+pub use rejection::{Rejection, RejectionKind};
+pub use request::RequestView;
+pub use source::{Source, SourceKind};
+pub use verifier::{ConfigError, ConfigErrorKind, TrustedIssuer, Verifier, VerifierBuilder};
+
+/// For code that the macros generate; not part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::gate::claim_set;
+}
+
+/// Entry points for the fuzz targets; not part of the interface.
+#[doc(hidden)]
+pub mod fuzzing {
+    use crate::limits::Limits;
+
+    /// The split and the decoding of a token.
+    pub fn token(data: &[u8]) {
+        if let Ok(token) = crate::token::Compact::split(data, &Limits::default()) {
+            let mut buffer = token.header().unwrap_or_default();
+            let _ = token.append_payload(&mut buffer);
+            let _ = token.signature(&mut [0; crate::token::SIGNATURE_BYTES]);
+        }
+    }
+
+    /// A header, already decoded.
+    pub fn header(data: &[u8]) {
+        let _ = crate::header::Header::read(data, &Limits::default());
+    }
+
+    /// A claims set, already decoded; what is accepted must be JSON to `serde_json` as well.
+    pub fn claims(data: &[u8]) {
+        if let Ok(claims) = crate::claims::ClaimSetText::read(data.to_vec(), 0, &Limits::default()) {
+            let read = serde_json::Value::deserialize(claims.document());
+            let whole = serde_json::from_slice::<serde_json::Value>(data);
+            assert_eq!(read.ok(), whole.ok());
+            let _ = (
+                claims.scopes().count(),
+                claims.audiences().count(),
+                claims.roles_at("a.b").count(),
+            );
+        }
+    }
+
+    /// A `Cookie` field line.
+    pub fn cookie(data: &[u8]) {
+        let _ = crate::cookie::named(std::iter::once(data), b"a").count();
+    }
+
+    use serde::Deserialize;
+}

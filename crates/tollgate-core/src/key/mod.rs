@@ -1,1 +1,337 @@
-//! Keys.
+//! Keys: loaded once, checked while they are loaded, and prepared so that a token costs no parsing.
+//!
+//! A [`Key`] verifies and a [`SigningKey`] signs. Whatever they are made from (secret bytes, PEM, DER, a JWK, a JWK
+//! Set), everything that can be wrong with a key is found then, not at a token:
+//!
+//! - An HMAC secret is as long as the output of its hash at least (RFC 7518 section 3.2), and is not the encoding of
+//!   an asymmetric key.
+//! - An RSA modulus has 2048 to 8192 bits; its public exponent is odd and 65537 or more. That is stricter than RFC
+//!   7518, which allows an exponent of 3: such keys are rare, old, and turn a small slip in padding into a forgery.
+//! - A point is on its curve: P-256, P-384, P-521, and for Ed25519 canonical and not of small order.
+//! - What a JWK says of its use (`alg`, `use`, `key_ops`) holds.
+//! - A private key is no verification key: the verifying side must not have it.
+
+mod base64;
+mod der;
+mod document;
+mod edwards;
+mod error;
+mod jwk;
+mod members;
+mod pem;
+mod prepared;
+mod public;
+mod secret;
+mod set;
+mod signer;
+mod signing;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use self::error::{KeyError, KeyErrorKind, SignError};
+use self::jwk::Jwk;
+use self::prepared::{Material, Prepared};
+use self::public::PublicKey;
+pub use self::set::{KeySet, SkippedKey};
+pub use self::signing::SigningKey;
+use crate::algorithm::{Algorithm, Family};
+
+/// A key that verifies signatures: a shared secret or a public key, prepared for each algorithm it serves.
+///
+/// One key serves one algorithm, unless [`serving`](Self::serving) says otherwise; only Ed25519 has two names for one
+/// algorithm, and serves both. Cloning is cheap. `Debug` shows the key id and the algorithms, never the key.
+///
+/// ```
+/// use tollgate_core::{Algorithm, Key, KeyErrorKind};
+///
+/// let key = Key::hs256("a secret of thirty-two bytes....")?.with_kid("2031-01");
+/// assert_eq!(key.algorithms(), [Algorithm::HS256]);
+/// assert_eq!(key.kid(), Some("2031-01"));
+///
+/// // a public key never becomes a secret
+/// let pem = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...";
+/// assert_eq!(Key::hs256(pem).unwrap_err().kind(), KeyErrorKind::PublicKey);
+/// # Ok::<(), tollgate_core::KeyError>(())
+/// ```
+#[derive(Clone)]
+pub struct Key {
+    kid: Option<Arc<str>>,
+    prepared: Arc<Prepared>,
+}
+
+impl Key {
+    /// A secret for HMAC with SHA-256: 32 bytes or more (RFC 7518 section 3.2).
+    ///
+    /// # Errors
+    /// [`SecretTooShort`](KeyErrorKind::SecretTooShort); [`PublicKey`](KeyErrorKind::PublicKey) or
+    /// [`PrivateKey`](KeyErrorKind::PrivateKey) if the bytes are an asymmetric key or a certificate, in PEM, DER, base64,
+    /// hexadecimal digits, OpenSSH's format or as a JWK.
+    ///
+    /// ```
+    /// use tollgate_core::Key;
+    ///
+    /// assert!(Key::hs256([7; 32]).is_ok());
+    /// assert!(Key::hs256([7; 31]).is_err());
+    /// ```
+    pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::secret(Algorithm::HS256, secret.as_ref())
+    }
+
+    /// A secret for HMAC with SHA-384: 48 bytes or more (RFC 7518 section 3.2).
+    ///
+    /// # Errors
+    /// As for [`hs256`](Self::hs256).
+    ///
+    /// ```
+    /// use tollgate_core::Key;
+    ///
+    /// assert!(Key::hs384([7; 48]).is_ok());
+    /// assert!(Key::hs384([7; 47]).is_err());
+    /// ```
+    pub fn hs384(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::secret(Algorithm::HS384, secret.as_ref())
+    }
+
+    /// A secret for HMAC with SHA-512: 64 bytes or more (RFC 7518 section 3.2).
+    ///
+    /// # Errors
+    /// As for [`hs256`](Self::hs256).
+    ///
+    /// ```
+    /// use tollgate_core::Key;
+    ///
+    /// assert!(Key::hs512([7; 64]).is_ok());
+    /// assert!(Key::hs512([7; 63]).is_err());
+    /// ```
+    pub fn hs512(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::secret(Algorithm::HS512, secret.as_ref())
+    }
+
+    /// A secret written in base64, of the standard or of the URL-safe alphabet, with padding or without.
+    ///
+    /// # Errors
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the algorithm is not of HMAC;
+    /// [`Malformed`](KeyErrorKind::Malformed) for anything but base64, line breaks and non-zero trailing bits included;
+    /// else as for [`hs256`](Self::hs256).
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, Key};
+    ///
+    /// let key = Key::base64_secret(Algorithm::HS256, "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
+    /// assert_eq!(key.algorithms(), [Algorithm::HS256]);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn base64_secret(algorithm: Algorithm, secret: &str) -> Result<Self, KeyError> {
+        Self::secret(algorithm, &secret::decode_base64(algorithm, secret)?)
+    }
+
+    /// A public key or certificate in PEM (RFC 7468): `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE`.
+    ///
+    /// A certificate is only the wrapping of its key: neither its dates nor its issuer are checked. Of several certificates
+    /// the first is used, since in a chain that is the owner's. Text around the blocks is ignored.
+    ///
+    /// # Errors
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the key is not for this algorithm, as with any of HMAC;
+    /// [`PrivateKey`](KeyErrorKind::PrivateKey) for a private key; or what is wrong with the text or the key.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
+    ///
+    /// let pem = "-----BEGIN PUBLIC KEY-----
+    /// MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+    /// -----END PUBLIC KEY-----";
+    /// let key = Key::pem(Algorithm::EdDSA, pem)?;
+    /// assert_eq!(key.algorithms(), [Algorithm::EdDSA, Algorithm::Ed25519]);
+    ///
+    /// assert_eq!(Key::pem(Algorithm::HS256, pem).unwrap_err().kind(), KeyErrorKind::AlgorithmMismatch);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        not_hmac(algorithm)?;
+        Self::public(algorithm, pem::public_key(pem.as_ref())?)
+    }
+
+    /// A public key or certificate in DER: `SubjectPublicKeyInfo`, `RSAPublicKey` (PKCS #1) or an X.509
+    /// certificate, of which only the key is used.
+    ///
+    /// # Errors
+    /// As for [`pem`](Self::pem).
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
+    ///
+    /// assert_eq!(Key::der(Algorithm::RS256, [0x30, 0x00]).unwrap_err().kind(), KeyErrorKind::Malformed);
+    /// ```
+    pub fn der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        not_hmac(algorithm)?;
+        let der = der.as_ref();
+        Self::public(
+            algorithm,
+            document::public_key(document::Document::of(der)?, der)?,
+        )
+    }
+
+    /// One JWK (RFC 7517), with its `kid`. Its `alg` says what it serves. Without one that is RS256 for RSA, the algorithm of
+    /// the curve for EC, `EdDSA` and `Ed25519` for Ed25519, HS256 for a secret; [`serving`](Self::serving) changes it.
+    ///
+    /// An `x5c` is read: its first certificate must be of the same key, and may stand in for the numbers of a public key.
+    ///
+    /// # Errors
+    /// [`PrivateKey`](KeyErrorKind::PrivateKey) for a private JWK: strip it to its public members;
+    /// [`WrongUse`](KeyErrorKind::WrongUse) if `use` is not `sig`, or `key_ops` lacks `verify`;
+    /// [`DuplicateMember`](KeyErrorKind::DuplicateMember); or what else is wrong with a member.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
+    ///
+    /// let key = Key::jwk(
+    ///     r#"{"kty": "EC", "crv": "P-256", "kid": "1", "use": "sig",
+    ///         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    ///         "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#,
+    /// )?;
+    /// assert_eq!(key.algorithms(), [Algorithm::ES256]);
+    ///
+    /// let error = Key::jwk(r#"{"kty": "OKP", "crv": "X25519", "x": "AAAA"}"#).unwrap_err();
+    /// assert_eq!(error.kind(), KeyErrorKind::UnsupportedCurve);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Jwk::from_bytes(json.as_ref())?.key()
+    }
+
+    /// The same key under this key id (`kid`, RFC 7517 section 4.5), in place of the one it may have had.
+    ///
+    /// ```
+    /// use tollgate_core::Key;
+    ///
+    /// let key = Key::hs256([7; 32])?;
+    /// assert_eq!(key.kid(), None);
+    /// assert_eq!(key.with_kid("a").with_kid("b").kid(), Some("b"));
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    #[must_use]
+    pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
+        self.kid = Some(kid.into().into());
+        self
+    }
+
+    /// The same key, serving exactly these algorithms instead.
+    ///
+    /// Prefer one key for one algorithm. This is for issuers that sign with one RSA key under several, or that leave `alg`
+    /// out of their JWK and do not mean RS256.
+    ///
+    /// # Errors
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the type or curve of the key does not fit one of them, or if
+    /// there is none; [`SecretTooShort`](KeyErrorKind::SecretTooShort).
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, Key};
+    ///
+    /// let key = Key::hs256([7; 48])?;
+    /// assert!(key.clone().serving([Algorithm::HS256, Algorithm::HS384]).is_ok());
+    /// assert!(key.clone().serving([Algorithm::HS512]).is_err()); // too short for it
+    /// assert!(key.serving([Algorithm::RS256]).is_err());
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn serving(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, KeyError> {
+        let prepared = Prepared::new(self.prepared.material().clone(), algorithms)?;
+        Ok(Self {
+            kid: self.kid,
+            prepared: Arc::new(prepared),
+        })
+    }
+
+    /// The key id, by which a token names its key.
+    ///
+    /// ```
+    /// let key = tollgate_core::Key::hs256([7; 32])?.with_kid("k1");
+    /// assert_eq!(key.kid(), Some("k1"));
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The algorithms that it serves: one, unless it is of Ed25519 or [`serving`](Self::serving) was called.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, Key};
+    ///
+    /// assert_eq!(Key::hs384([7; 48])?.algorithms(), [Algorithm::HS384]);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn algorithms(&self) -> &[Algorithm] {
+        self.prepared.algorithms()
+    }
+
+    /// The kind of key.
+    ///
+    /// ```
+    /// use tollgate_core::{Family, Key};
+    ///
+    /// assert_eq!(Key::hs256([7; 32])?.family(), Family::Hmac);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn family(&self) -> Family {
+        self.prepared.material().family()
+    }
+
+    /// Whether [`verify`](Self::verify) can return `true` for this algorithm.
+    #[allow(dead_code, reason = "for the verifier")]
+    pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
+        self.prepared.serves(algorithm)
+    }
+
+    /// Whether `signature` is of `message`, by this key and algorithm. Nothing is parsed for it.
+    #[allow(dead_code, reason = "for the verifier")]
+    pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        self.prepared.verify(algorithm, message, signature)
+    }
+
+    fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        secret::check(algorithm, secret)?;
+        Self::new(Material::Secret(secret.to_vec().into()), [algorithm])
+    }
+
+    fn public(algorithm: Algorithm, key: PublicKey) -> Result<Self, KeyError> {
+        Self::new(Material::Public(key), both_names(algorithm))
+    }
+
+    fn new(material: Material, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, KeyError> {
+        Ok(Self {
+            kid: None,
+            prepared: Arc::new(Prepared::new(material, algorithms)?),
+        })
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("kid", &self.kid)
+            .field("family", &self.family())
+            .field("algorithms", &self.algorithms())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The algorithm under each of its names (RFC 9864 section 2.2): a token may carry either.
+fn both_names(algorithm: Algorithm) -> impl Iterator<Item = Algorithm> {
+    let other = match algorithm {
+        Algorithm::EdDSA => Some(Algorithm::Ed25519),
+        Algorithm::Ed25519 => Some(Algorithm::EdDSA),
+        _ => None,
+    };
+    std::iter::once(algorithm).chain(other)
+}
+
+fn not_hmac(algorithm: Algorithm) -> Result<(), KeyError> {
+    if algorithm.family() == Family::Hmac {
+        return Err(KeyError::new(
+            KeyErrorKind::AlgorithmMismatch,
+            "PEM and DER hold asymmetric keys, which never are HMAC secrets",
+        ));
+    }
+    Ok(())
+}

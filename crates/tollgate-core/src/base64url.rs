@@ -1,0 +1,85 @@
+//! base64url without padding (RFC 7515 section 2), canonical only: one text for each value.
+
+use base64_simd::{Out, URL_SAFE_NO_PAD};
+
+/// How many bytes `encoded` bytes of base64url hold; an upper bound where the text is not valid.
+pub(crate) const fn decoded_len(encoded: usize) -> usize {
+    encoded / 4 * 3 + [0, 0, 1, 2][encoded % 4]
+}
+
+/// Appends the bytes that `encoded` stands for. `None` for another alphabet, padding, white space, an impossible
+/// length or trailing bits that are not zero; `out` is then of no use.
+pub(crate) fn append(encoded: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    URL_SAFE_NO_PAD.decode_append(encoded, out).ok()
+}
+
+/// Decodes into `out` and gives the filled part. `None` also where it does not fit.
+pub(crate) fn decode<'o>(encoded: &[u8], out: &'o mut [u8]) -> Option<&'o [u8]> {
+    if decoded_len(encoded.len()) > out.len() {
+        return None;
+    }
+    URL_SAFE_NO_PAD
+        .decode(encoded, Out::from_slice(out))
+        .ok()
+        .map(|filled| &*filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decoded(encoded: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        append(encoded, &mut out)?;
+        let mut fixed = [0; 256];
+        assert_eq!(decode(encoded, &mut fixed), Some(&out[..]));
+        Some(out)
+    }
+
+    /// RFC 4648 section 5, written as plainly as can be, to compare with.
+    fn plain(encoded: &[u8]) -> Option<Vec<u8>> {
+        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let (mut bits, mut held, mut out) = (0_u32, 0, Vec::new());
+        for byte in encoded {
+            let value = ALPHABET.iter().position(|letter| letter == byte)?;
+            bits = bits << 6 | u32::try_from(value).unwrap();
+            held += 6;
+            if held >= 8 {
+                held -= 8;
+                out.push((bits >> held) as u8);
+                bits &= (1 << held) - 1;
+            }
+        }
+        (held < 6 && bits == 0).then_some(out)
+    }
+
+    #[test]
+    fn only_the_canonical_text_of_a_value_is_accepted() {
+        assert_eq!(decoded(b"Zg"), Some(b"f".to_vec()));
+        assert_eq!(decoded(b""), Some(vec![]));
+        for refused in [
+            "Zh", "Zm8", "Zm9=", "Zg==", "Zg=", "Z", "Zm9vY", "Z g", "Zg\n", "Z+8_", "Z/-_", "Zé",
+        ] {
+            if refused == "Zm8" {
+                assert_eq!(decoded(refused.as_bytes()), Some(b"fo".to_vec()));
+                continue;
+            }
+            assert_eq!(decoded(refused.as_bytes()), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert_eq!(decode(b"Zm9vYmFy", &mut [0; 5]), None);
+        assert_eq!(decode(b"Zm9vYmFy", &mut [0; 6]), Some(&b"foobar"[..]));
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_plain_decoder(text in "[A-Za-z0-9_=+/ -]{0,80}|[A-Za-z0-9_-]{0,160}") {
+            prop_assert_eq!(decoded(text.as_bytes()), plain(text.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The registered claims (RFC 7519 section 4.1, RFC 8693 section 4.2, RFC 9068 section 2.2), read in one pass.
+
+use std::borrow::Cow;
+
+use crate::json::{Document, Kind, NumericDate, Object, Span, StringItems, Text};
+use crate::limits::Limits;
+use crate::policy::is_scope_token;
+use crate::rejection::{Rejection, RejectionKind};
+
+/// A claims set whose members have the types that the standards give them. Only signed text becomes one.
+#[derive(Clone, Debug)]
+pub(crate) struct ClaimSetText {
+    /// The header, then the claims.
+    text: String,
+    start: usize,
+    object: Object,
+    pub(crate) registered: Registered,
+}
+
+/// What the engine itself looks at.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Registered {
+    pub(crate) issuer: Option<Text>,
+    pub(crate) subject: Option<Text>,
+    pub(crate) jwt_id: Option<Text>,
+    pub(crate) client_id: Option<Text>,
+    pub(crate) expires_at: Option<NumericDate>,
+    pub(crate) not_before: Option<NumericDate>,
+    pub(crate) issued_at: Option<NumericDate>,
+    audience: Option<(Span, Kind)>,
+    scope: Option<Text>,
+    scp: Option<(Span, Kind)>,
+}
+
+impl ClaimSetText {
+    /// Reads the claims that start at `start` of `buffer`; before them stands the header.
+    pub(crate) fn read(buffer: Vec<u8>, start: usize, limits: &Limits) -> Result<Self, Rejection> {
+        let text = String::from_utf8(buffer).map_err(|_| malformed("the claims are not UTF-8"))?;
+        let object = Object::parse(&text, start, limits.json())
+            .map_err(|flaw| malformed(format!("the claims text {}", flaw.as_str())))?;
+        let registered = Registered::read(&text, &object, limits)?;
+        Ok(Self {
+            text,
+            start,
+            object,
+            registered,
+        })
+    }
+
+    pub(crate) fn document(&self) -> Document<'_> {
+        Document::new(&self.text, self.start, &self.object)
+    }
+
+    pub(crate) fn find(&self, path: &str) -> Option<(&str, Kind)> {
+        self.object.find(&self.text, path)
+    }
+
+    pub(crate) fn string<'s>(&'s self, claim: Option<&'s Text>) -> Option<&'s str> {
+        claim.map(|text| text.read(&self.text))
+    }
+
+    pub(crate) fn audiences(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.items(self.registered.audience)
+    }
+
+    /// The tokens of `scope`, then those of `scp`.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let scope = self.string(self.registered.scope.as_ref()).unwrap_or_default();
+        let listed = self.items(self.registered.scp).flat_map(split_item);
+        split(scope).map(Cow::Borrowed).chain(listed)
+    }
+
+    fn items(&self, claim: Option<(Span, Kind)>) -> impl Iterator<Item = Cow<'_, str>> {
+        let items = claim.and_then(|(span, kind)| StringItems::new(span.of(&self.text), kind));
+        items.unwrap_or_else(StringItems::empty).flatten()
+    }
+
+    /// The strings at the role claim `path`; none where it is absent.
+    pub(crate) fn roles_at(&self, path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+        let items = self
+            .find(path)
+            .and_then(|(raw, kind)| StringItems::new(raw, kind));
+        items.unwrap_or_else(StringItems::empty).flatten()
+    }
+
+    /// Refuses a role claim that is neither a string nor an array of strings.
+    pub(crate) fn check_roles_at(&self, path: &str, limits: &Limits) -> Result<(), Rejection> {
+        match self.find(path) {
+            None => Ok(()),
+            Some((raw, kind)) => check_strings("the role claim", raw, kind, limits.scopes()),
+        }
+    }
+}
+
+impl Registered {
+    fn read(text: &str, object: &Object, limits: &Limits) -> Result<Self, Rejection> {
+        let mut claims = Self::default();
+        for member in object.members() {
+            let string = |what| member.text(text).ok_or_else(|| malformed(what));
+            let date = |what| {
+                let date = (member.kind == Kind::Number).then(|| NumericDate::parse(member.raw(text)));
+                date.flatten().ok_or_else(|| malformed(what))
+            };
+            let strings = |what, most| {
+                check_strings(what, member.raw(text), member.kind, most).map(|()| (member.value, member.kind))
+            };
+            match &*member.name(text) {
+                "iss" => claims.issuer = Some(string("`iss` is not a string")?),
+                "sub" => claims.subject = Some(string("`sub` is not a string")?),
+                "jti" => claims.jwt_id = Some(string("`jti` is not a string")?),
+                "client_id" => claims.client_id = Some(string("`client_id` is not a string")?),
+                "exp" => claims.expires_at = Some(date("`exp` is not a NumericDate")?),
+                "nbf" => claims.not_before = Some(date("`nbf` is not a NumericDate")?),
+                "iat" => claims.issued_at = Some(date("`iat` is not a NumericDate")?),
+                "aud" => claims.audience = Some(strings("`aud`", limits.audiences())?),
+                "scope" => {
+                    let scope = string("`scope` is not a string")?;
+                    check_scope("`scope`", scope.read(text), limits.scopes())?;
+                    claims.scope = Some(scope);
+                }
+                "scp" => {
+                    let scp = strings("`scp`", limits.scopes())?;
+                    for item in StringItems::new(member.raw(text), member.kind)
+                        .into_iter()
+                        .flatten()
+                        .flatten()
+                    {
+                        check_scope("`scp`", &item, limits.scopes())?;
+                    }
+                    claims.scp = Some(scp);
+                }
+                _ => {}
+            }
+        }
+        Ok(claims)
+    }
+}
+
+fn split(scope: &str) -> impl Iterator<Item = &str> {
+    scope.split(' ').filter(|token| !token.is_empty())
+}
+
+fn split_item(item: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
+    let (borrowed, owned) = match item {
+        Cow::Borrowed(item) => (item, Vec::new()),
+        Cow::Owned(item) => (
+            "",
+            split(&item).map(|token| Cow::Owned(token.to_owned())).collect(),
+        ),
+    };
+    split(borrowed).map(Cow::Borrowed).chain(owned)
+}
+
+/// RFC 6749 section 3.3: scope-tokens with one space between two. The empty string, which some issuers send, is none.
+fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
+    if scope.is_empty() {
+        return Ok(());
+    }
+    let mut count = 0;
+    for token in scope.split(' ') {
+        count += 1;
+        if count > most {
+            return Err(Rejection::new(
+                RejectionKind::TooLarge,
+                format!("{what} holds more scopes than the limit"),
+            ));
+        }
+        if !is_scope_token(token) {
+            return Err(malformed(format!("{what} is not a list of scope-tokens")));
+        }
+    }
+    Ok(())
+}
+
+fn check_strings(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), Rejection> {
+    let refused = || malformed(format!("{what} is neither a string nor an array of strings"));
+    let mut count = 0;
+    for item in StringItems::new(raw, kind).ok_or_else(refused)? {
+        item.map_err(|()| refused())?;
+        count += 1;
+        if count > most {
+            return Err(Rejection::new(
+                RejectionKind::TooLarge,
+                format!("{what} holds more values than the limit"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn malformed(detail: impl Into<Cow<'static, str>>) -> Rejection {
+    Rejection::new(RejectionKind::MalformedClaims, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<ClaimSetText, RejectionKind> {
+        let limits = Limits::default().with_audiences(3).with_scopes(3);
+        ClaimSetText::read(json.as_bytes().to_vec(), 0, &limits).map_err(|rejection| rejection.kind())
+    }
+
+    fn scopes(json: &str) -> Vec<String> {
+        read(json).unwrap().scopes().map(Cow::into_owned).collect()
+    }
+
+    #[test]
+    fn scopes_come_from_both_claims_in_every_shape() {
+        assert_eq!(scopes(r#"{"scope":"a b"}"#), ["a", "b"]);
+        assert_eq!(scopes(r#"{"scp":"a b"}"#), ["a", "b"]);
+        assert_eq!(scopes(r#"{"scp":["a","\u0062"]}"#), ["a", "b"]);
+        assert_eq!(scopes(r#"{"scope":"a","scp":["b c"]}"#), ["a", "b", "c"]);
+        assert_eq!(scopes(r#"{"scope":""}"#), [""; 0]);
+        assert_eq!(scopes("{}"), [""; 0]);
+    }
+
+    #[test]
+    fn claims_of_another_type_are_refused() {
+        for json in [
+            r#"{"iss":1}"#,
+            r#"{"iss":null}"#,
+            r#"{"iss":["a"]}"#,
+            r#"{"sub":1}"#,
+            r#"{"sub":{"a":1}}"#,
+            r#"{"jti":7}"#,
+            r#"{"client_id":[]}"#,
+            r#"{"exp":"1"}"#,
+            r#"{"exp":null}"#,
+            r#"{"exp":-1}"#,
+            r#"{"exp":1e400}"#,
+            r#"{"nbf":true}"#,
+            r#"{"iat":9223372036854775808}"#,
+            r#"{"aud":123}"#,
+            r#"{"aud":["a",1]}"#,
+            r#"{"aud":[null]}"#,
+            r#"{"aud":{}}"#,
+            r#"{"aud":[["a"]]}"#,
+            r#"{"scope":["a"]}"#,
+            r#"{"scope":"a  b"}"#,
+            r#"{"scope":" a"}"#,
+            r#"{"scope":"a\nb"}"#,
+            r#"{"scope":"ä"}"#,
+            r#"{"scp":1}"#,
+            r#"{"scp":["a",2]}"#,
+            r#"{"scp":["a\"b"]}"#,
+            r#"{"exp":1,"exp":2}"#,
+            r#"{"exp":1,"\u0065xp":2}"#,
+            "[]",
+            "x",
+            "",
+        ] {
+            assert_eq!(read(json).unwrap_err(), RejectionKind::MalformedClaims, "{json}");
+        }
+        assert!(ClaimSetText::read(b"{\"x\":\"\xff\"}".to_vec(), 0, &Limits::default()).is_err());
+    }
+
+    #[test]
+    fn an_escaped_name_is_the_same_claim() {
+        assert_eq!(
+            read(r#"{"\u0061ud":123}"#).unwrap_err(),
+            RejectionKind::MalformedClaims
+        );
+        let claims = read(r#"{"i\u0073s":"https:\/\/a"}"#).unwrap();
+        assert_eq!(
+            claims.string(claims.registered.issuer.as_ref()),
+            Some("https://a")
+        );
+    }
+
+    #[test]
+    fn lists_are_bounded() {
+        assert!(read(r#"{"aud":["a","b","c"],"scope":"a b c"}"#).is_ok());
+        for json in [
+            r#"{"aud":["a","b","c","d"]}"#,
+            r#"{"scope":"a b c d"}"#,
+            r#"{"scp":["a","b","c","d"]}"#,
+        ] {
+            assert_eq!(read(json).unwrap_err(), RejectionKind::TooLarge, "{json}");
+        }
+    }
+
+    #[test]
+    fn roles_are_found_by_path_and_checked() {
+        let claims =
+            read(r#"{"realm_access":{"roles":["admin"]},"role":"x","bad":[1],"https://a.b/r":["y"]}"#)
+                .unwrap();
+        let roles = |path| claims.roles_at(path).map(Cow::into_owned).collect::<Vec<_>>();
+        assert_eq!(roles("realm_access.roles"), ["admin"]);
+        assert_eq!(roles("role"), ["x"]);
+        assert_eq!(roles("https://a.b/r"), ["y"]);
+        assert_eq!(roles("none"), [""; 0]);
+        let limits = Limits::default();
+        assert!(claims.check_roles_at("realm_access.roles", &limits).is_ok());
+        assert!(claims.check_roles_at("realm_access", &limits).is_err());
+        assert!(claims.check_roles_at("bad", &limits).is_err());
+    }
+}

@@ -1,0 +1,43 @@
+//! Where the time comes from.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Tells the time. The engine reads no clock but the one it is given.
+///
+/// A function or closure that returns seconds is a clock:
+///
+/// ```
+/// use tollgate_core::Clock;
+///
+/// let stopped = || 1_700_000_000;
+/// assert_eq!(stopped.now(), 1_700_000_000);
+/// ```
+pub trait Clock: Send + Sync {
+    /// Whole seconds since 1970-01-01T00:00:00Z (RFC 7519 section 2, `NumericDate`).
+    fn now(&self) -> u64;
+}
+
+impl<F: Fn() -> u64 + Send + Sync> Clock for F {
+    fn now(&self) -> u64 {
+        self()
+    }
+}
+
+/// The operating system's clock, which a verifier uses unless it is given another.
+///
+/// ```
+/// use tollgate_core::{Clock, SystemClock};
+///
+/// assert!(SystemClock.now() > 1_700_000_000);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    /// Seconds since the epoch. A system clock set before 1970 reads as `u64::MAX`, so that every token counts as expired.
+    fn now(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(u64::MAX, |elapsed| elapsed.as_secs())
+    }
+}

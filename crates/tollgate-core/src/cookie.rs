@@ -1,0 +1,78 @@
+//! The `Cookie` field (RFC 6265 section 5.4), read for one name.
+
+/// The values of every cookie called `name`, over all field lines (HTTP/2 may split them, RFC 9113 section 8.2.3).
+pub(crate) fn named<'a>(
+    lines: impl Iterator<Item = &'a [u8]>,
+    name: &[u8],
+) -> impl Iterator<Item = &'a [u8]> {
+    lines
+        .flat_map(|line| line.split(|byte| *byte == b';'))
+        .filter_map(move |pair| {
+            let pair = pair.trim_ascii();
+            let (got, value) = match memchr::memchr(b'=', pair) {
+                Some(at) => (&pair[..at], &pair[at + 1..]),
+                // A pair without `=` is a nameless cookie to some browsers and a valueless one to others: a value of the
+                // name alone must not pass for its absence.
+                None => (pair, &b""[..]),
+            };
+            (got.trim_ascii_end() == name).then(|| value.trim_ascii_start())
+        })
+}
+
+/// A cookie name is an HTTP token (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2).
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(is_token_byte)
+}
+
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+        || byte.is_ascii_alphanumeric()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn values<'a>(lines: &[&'a str], name: &str) -> Vec<&'a str> {
+        let lines = lines.iter().map(|line| line.as_bytes());
+        named(lines, name.as_bytes())
+            .map(|value| std::str::from_utf8(value).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        assert_eq!(values(&["a=1; b=2;c=3"], "b"), ["2"]);
+        assert_eq!(values(&["ab=1; B=2; xb=3; b.=4"], "b"), [""; 0]);
+        assert_eq!(values(&["a=b=2; b==3"], "b"), ["=3"]);
+        assert_eq!(values(&["a=1", "b=2"], "b"), ["2"]);
+        assert_eq!(values(&["b = 2 ; c=1"], "b"), ["2"]);
+        assert_eq!(values(&["", ";;", "=x", "b"], "b"), [""]);
+        assert_eq!(values(&["b=1; b=2", "b=3"], "b"), ["1", "2", "3"]);
+        assert_eq!(
+            values(&["x=\"b=1; b=2\""], "b"),
+            ["2\""],
+            "quotes do not hide a separator"
+        );
+    }
+
+    #[test]
+    fn names_are_tokens() {
+        for name in ["a", "__Host-access", "sid.1", "A!#$%&'*+-.^_`|~9"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "a b", "a=b", "a;b", "ä", "a\"", "a,b", "(a)", "a\n"] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(lines in proptest::collection::vec(any::<Vec<u8>>(), 0..4)) {
+            let count = named(lines.iter().map(Vec::as_slice), b"a").count();
+            prop_assert!(count <= lines.iter().map(|line| line.len() + 1).sum());
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Proof that a request with a cookie is of the site's own making (Fetch Metadata, RFC 6454, RFC 9110 section 9.2.1).
+
+use crate::rejection::{Rejection, RejectionKind};
+use crate::request::RequestView;
+use crate::source::Credential;
+
+/// Refuses a credential that the browser attached by itself to a request that may change something, unless the browser
+/// says that the request comes from this origin, or from one that is trusted.
+///
+/// `Sec-Fetch-Site` and `Origin` are set by browsers and out of a page's reach. Where neither is there, there is no
+/// proof, and the request is refused.
+pub(crate) fn check(
+    credential: &Credential<'_>,
+    request: &impl RequestView,
+    trusted_origins: &[String],
+) -> Result<(), Rejection> {
+    if !credential.source.is_ambient() || (is_safe(request.method()) && !is_websocket(request)) {
+        return Ok(());
+    }
+    let origin = single(request, "origin");
+    if let Some(origin) = origin
+        && trusted_origins.iter().any(|trusted| trusted.as_bytes() == origin)
+    {
+        return Ok(());
+    }
+    match (single(request, "sec-fetch-site"), origin) {
+        (Some(b"same-origin"), _) => Ok(()),
+        // A handshake is never typed into an address bar; any other request that was, is the user's own.
+        (Some(b"none"), _) if !is_websocket(request) => Ok(()),
+        (Some(_), _) => Err(refused(
+            "`Sec-Fetch-Site` is not `same-origin`, and the origin is not trusted",
+        )),
+        (None, Some(origin)) if is_own(origin, request) => Ok(()),
+        (None, Some(_)) => Err(refused("`Origin` is neither this host nor trusted")),
+        (None, None) => Err(refused("there is neither `Sec-Fetch-Site` nor `Origin`")),
+    }
+}
+
+fn is_safe(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
+}
+
+/// A WebSocket handshake is a `GET` that other sites can make, and read the answer of.
+fn is_websocket(request: &impl RequestView) -> bool {
+    let named = |name, wanted: &[u8]| {
+        request.header(name).any(|line| {
+            line.split(|byte| *byte == b',')
+                .any(|element| element.trim_ascii().eq_ignore_ascii_case(wanted))
+        })
+    };
+    named("upgrade", b"websocket")
+        || request.header("sec-websocket-key").next().is_some()
+        || request.header("sec-websocket-version").next().is_some()
+}
+
+fn single<'r>(request: &'r impl RequestView, name: &str) -> Option<&'r [u8]> {
+    let mut values = request.header(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value.trim_ascii()),
+        (None, _) => None,
+        // A field that comes twice says nothing that could be relied upon.
+        (Some(_), Some(_)) => Some(b""),
+    }
+}
+
+/// Whether the origin's host and port are those that the request was sent to. The scheme cannot be told behind a proxy.
+fn is_own(origin: &[u8], request: &impl RequestView) -> bool {
+    let Some(host) = request
+        .authority()
+        .map(str::as_bytes)
+        .or_else(|| single(request, "host"))
+    else {
+        return false;
+    };
+    let authority = [&b"https://"[..], b"http://"]
+        .iter()
+        .find_map(|scheme| origin.strip_prefix(*scheme));
+    !host.is_empty() && authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+}
+
+fn refused(detail: &'static str) -> Rejection {
+    Rejection::new(RejectionKind::CrossSite, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::TestRequest;
+    use crate::source::SourceKind;
+
+    fn allowed(source: SourceKind, request: &TestRequest) -> bool {
+        let credential = Credential {
+            token: b"a.b.c",
+            source,
+        };
+        check(&credential, request, &["https://app.example.com".to_owned()]).is_ok()
+    }
+
+    fn post() -> TestRequest {
+        TestRequest::new("POST").with("host", "api.example.com")
+    }
+
+    #[test]
+    fn a_cookie_on_an_unsafe_method_needs_proof() {
+        let cookie = |request: TestRequest| allowed(SourceKind::Cookie, &request);
+        assert!(cookie(post().with("sec-fetch-site", "same-origin")));
+        assert!(cookie(post().with("sec-fetch-site", "none")));
+        assert!(cookie(post().with("origin", "https://api.example.com")));
+        assert!(cookie(
+            post()
+                .with("origin", "https://app.example.com")
+                .with("sec-fetch-site", "same-site")
+        ));
+        assert!(!cookie(post()));
+        assert!(!cookie(post().with("sec-fetch-site", "cross-site")));
+        assert!(!cookie(post().with("sec-fetch-site", "same-site")));
+        assert!(!cookie(
+            post()
+                .with("sec-fetch-site", "cross-site")
+                .with("origin", "https://api.example.com")
+        ));
+        assert!(!cookie(
+            post()
+                .with("sec-fetch-site", "same-origin")
+                .with("sec-fetch-site", "cross-site")
+        ));
+        assert!(!cookie(post().with("origin", "null")));
+        assert!(!cookie(
+            post().with("origin", "https://api.example.com.evil.example")
+        ));
+        assert!(!cookie(post().with("origin", "https://evil.example")));
+        assert!(!cookie(post().with("origin", "https://api.example.com:8443")));
+        assert!(!cookie(TestRequest::new("POST").with("origin", "https://")));
+        assert!(!cookie(
+            TestRequest::new("DELETE").with("sec-fetch-site", "cross-site")
+        ));
+        assert!(
+            !cookie(TestRequest::new("get").with("sec-fetch-site", "cross-site")),
+            "methods are case-sensitive"
+        );
+    }
+
+    #[test]
+    fn safe_methods_and_explicit_credentials_need_none() {
+        for method in ["GET", "HEAD", "OPTIONS", "TRACE"] {
+            assert!(allowed(
+                SourceKind::Cookie,
+                &TestRequest::new(method).with("sec-fetch-site", "cross-site")
+            ));
+        }
+        for source in [
+            SourceKind::Bearer,
+            SourceKind::Header,
+            SourceKind::WebSocketProtocol,
+            SourceKind::Query,
+        ] {
+            assert!(allowed(source, &post().with("sec-fetch-site", "cross-site")));
+        }
+    }
+
+    #[test]
+    fn a_websocket_handshake_with_a_cookie_needs_proof() {
+        let handshake = || {
+            TestRequest::new("GET")
+                .with("host", "api.example.com")
+                .with("upgrade", "WebSocket")
+        };
+        assert!(!allowed(SourceKind::Cookie, &handshake()));
+        assert!(!allowed(
+            SourceKind::Cookie,
+            &handshake().with("origin", "https://evil.example")
+        ));
+        assert!(!allowed(
+            SourceKind::Cookie,
+            &handshake().with("sec-fetch-site", "none")
+        ));
+        assert!(allowed(
+            SourceKind::Cookie,
+            &handshake().with("origin", "https://api.example.com")
+        ));
+        let http2 = TestRequest::new("CONNECT").with("sec-websocket-version", "13");
+        assert!(!allowed(SourceKind::Cookie, &http2));
+    }
+}

@@ -1,0 +1,204 @@
+//! What a gate knows of a request that it has let through.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{Gate, Refusal, missing_credential};
+use crate::policy::{Facts, Policy};
+use crate::principal::Principal;
+use crate::rejection::Rejection;
+use crate::request::Protocol;
+
+/// The outcome of a [`Gate`] for a request that goes on: a principal, or the fact that there is none.
+///
+/// An adapter puts it into the request's extensions; extractors and policies read it there. Whatever they refuse is
+/// answered as the gate would answer it.
+///
+/// ```
+/// use tollgate_core::policy::Policy;
+/// use tollgate_core::{Gate, Key, RejectionKind, RequestView, Verifier};
+/// # struct Get;
+/// # impl RequestView for Get {
+/// #     fn method(&self) -> &str { "GET" }
+/// #     fn header<'a>(&'a self, _: &str) -> impl Iterator<Item = &'a [u8]> { std::iter::empty() }
+/// #     fn query(&self) -> Option<&str> { None }
+/// # }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let gate = Gate::builder(verifier).optional().build()?;
+/// let authentication = gate.decide(&Get)?;
+/// assert!(authentication.principal().is_none());
+/// let refusal = authentication.require(&Policy::scope("orders:read")).unwrap_err();
+/// assert_eq!(refusal.rejection().kind(), RejectionKind::MissingCredential);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Authentication {
+    gate: Gate,
+    protocol: Protocol,
+    principal: Option<Principal>,
+}
+
+impl Authentication {
+    pub(super) const fn new(gate: Gate, protocol: Protocol, principal: Option<Principal>) -> Self {
+        Self {
+            gate,
+            protocol,
+            principal,
+        }
+    }
+
+    pub(super) const fn anonymous(gate: Gate, protocol: Protocol) -> Self {
+        Self::new(gate, protocol, None)
+    }
+
+    /// Who the request's token speaks for; `None` for an anonymous request, which only an optional gate lets through,
+    /// and for a CORS preflight.
+    pub const fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+
+    /// The principal, or the refusal that a request without a credential gets.
+    ///
+    /// # Errors
+    /// A [`Refusal`] of kind `MissingCredential` for an anonymous request.
+    pub fn authenticated(&self) -> Result<&Principal, Refusal> {
+        self.principal
+            .as_ref()
+            .ok_or_else(|| self.refuse(missing_credential()))
+    }
+
+    /// The principal if it satisfies the policy.
+    ///
+    /// # Errors
+    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the policy does not hold.
+    pub fn require(&self, policy: &Policy) -> Result<&Principal, Refusal> {
+        let principal = self.authenticated()?;
+        authorise(policy, principal).map_err(|rejection| self.refuse(rejection))?;
+        Ok(principal)
+    }
+
+    /// The claims as the user's type.
+    ///
+    /// # Errors
+    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `MalformedClaims` where the type does not fit.
+    pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
+        self.authenticated()?
+            .claims()
+            .map_err(|rejection| self.refuse(rejection))
+    }
+
+    /// Refuses the request for a reason of the caller's own, in the gate's manner.
+    ///
+    /// ```
+    /// # use tollgate_core::{Gate, Key, Rejection, RequestView, Verifier};
+    /// # struct Get;
+    /// # impl RequestView for Get {
+    /// #     fn method(&self) -> &str { "GET" }
+    /// #     fn header<'a>(&'a self, _: &str) -> impl Iterator<Item = &'a [u8]> { std::iter::empty() }
+    /// #     fn query(&self) -> Option<&str> { None }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let authentication = Gate::builder(verifier).optional().build()?.decide(&Get)?;
+    /// let down = Rejection::unavailable(std::time::Duration::from_secs(1), "the user store timed out");
+    /// assert_eq!(authentication.refuse(down).answer().status, 503);
+    /// # Ok(()) }
+    /// ```
+    pub fn refuse(&self, rejection: Rejection) -> Refusal {
+        self.gate.refuse(rejection, self.protocol)
+    }
+}
+
+/// Refuses a principal that the policy does not permit, and says which scopes would have been enough.
+pub(super) fn authorise(policy: &Policy, principal: &impl Facts) -> Result<(), Rejection> {
+    if policy.permits(principal) {
+        return Ok(());
+    }
+    let evaluation = policy.evaluate(principal);
+    let scope = evaluation
+        .sufficient_scopes()
+        .filter(|scopes| !scopes.is_empty())
+        .map(|scopes| scopes.join(" "));
+    Err(Rejection::insufficient_scope(scope, evaluation.to_string()))
+}
+
+impl fmt::Debug for Authentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Authentication").field(&self.principal).finish()
+    }
+}
+
+/// What can be drawn from an [`Authentication`]: the core of every extractor, whichever framework it serves.
+///
+/// ```
+/// use tollgate_core::{Authentication, FromAuthentication, Principal, Refusal};
+///
+/// /// The tenant that the caller belongs to.
+/// struct Tenant(String);
+///
+/// impl FromAuthentication for Tenant {
+///     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+///         #[derive(serde::Deserialize)]
+///         struct Claims { tenant: String }
+///         authentication.claims().map(|Claims { tenant }| Self(tenant))
+///     }
+/// }
+/// # fn of<T: FromAuthentication>() {}
+/// # of::<Tenant>();
+/// # of::<Principal>();
+/// ```
+pub trait FromAuthentication: Sized {
+    /// Draws the value.
+    ///
+    /// # Errors
+    /// A [`Refusal`] where the caller is anonymous, or not fit.
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal>;
+}
+
+impl FromAuthentication for Principal {
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+        authentication.authenticated().cloned()
+    }
+}
+
+impl FromAuthentication for Authentication {
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+        Ok(authentication.clone())
+    }
+}
+
+/// A type of the user's that stands for a token's claims and guards itself: what `#[derive(Claims)]` implements.
+///
+/// ```
+/// use std::sync::LazyLock;
+/// use tollgate_core::ClaimSet;
+/// use tollgate_core::policy::Policy;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Shopper { sub: String }
+///
+/// impl ClaimSet for Shopper {
+///     fn policy() -> Option<&'static Policy> {
+///         static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:read"));
+///         Some(&POLICY)
+///     }
+/// }
+/// assert!(Shopper::policy().is_some());
+/// ```
+pub trait ClaimSet: DeserializeOwned {
+    /// What a token must satisfy for the type to be drawn from it; `None` if any valid token will do.
+    fn policy() -> Option<&'static Policy>;
+}
+
+/// The body of what `#[derive(Claims)]` generates.
+#[doc(hidden)]
+pub fn claim_set<T: ClaimSet>(authentication: &Authentication) -> Result<T, Refusal> {
+    if let Some(policy) = T::policy() {
+        authentication.require(policy)?;
+    }
+    authentication.claims()
+}

@@ -1,0 +1,225 @@
+//! Configuration of a [`Gate`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Gate, Inner};
+use crate::answer::Answer;
+use crate::policy::Policy;
+use crate::rejection::Rejection;
+use crate::source::Source;
+use crate::verifier::{ConfigError, ConfigErrorKind, Verifier};
+
+/// Configuration of a [`Gate`], made by [`Gate::builder`].
+///
+/// ```
+/// use tollgate_core::policy::Policy;
+/// use tollgate_core::{Gate, Key, Source, Verifier};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let gate = Gate::builder(verifier)
+///     .source(Source::bearer())
+///     .source(Source::cookie("__Host-access"))
+///     .trusted_origin("https://app.example.com")
+///     .pass_preflight()
+///     .realm("orders")
+///     .require(Policy::scope("orders:read"))
+///     .on_rejection(|_, answer| answer.set("x-service", "orders"))
+///     .build();
+/// assert!(gate.is_ok());
+/// # Ok(()) }
+/// ```
+pub struct GateBuilder(Inner);
+
+impl GateBuilder {
+    pub(super) fn new(verifier: Verifier) -> Self {
+        Self(Inner {
+            verifier,
+            sources: Vec::new(),
+            strict_sources: false,
+            optional: false,
+            pass_preflight: false,
+            realm: "api".to_owned(),
+            trusted_origins: Vec::new(),
+            policy: None,
+            hook: None,
+        })
+    }
+
+    /// Looks for the token here too, after the sources named before. Unless one is named, the only source is
+    /// [`Source::bearer`].
+    #[must_use]
+    pub fn source(mut self, source: Source) -> Self {
+        self.0.sources.push(source);
+        self
+    }
+
+    /// Refuses a request that carries a cookie beside another credential (400), instead of going by the first source.
+    #[must_use]
+    pub const fn strict_sources(mut self) -> Self {
+        self.0.strict_sources = true;
+        self
+    }
+
+    /// Lets a request without a credential through as anonymous. One with a bad credential is still refused.
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.0.optional = true;
+        self
+    }
+
+    /// Lets CORS preflights through as anonymous: browsers send them without credentials. Only for a service whose
+    /// `OPTIONS` handlers give nothing away; with a CORS layer outside of this one it is not needed.
+    #[must_use]
+    pub const fn pass_preflight(mut self) -> Self {
+        self.0.pass_preflight = true;
+        self
+    }
+
+    /// The `realm` of the challenge (RFC 9110 section 11.5): `api` unless set. Visible ASCII and spaces.
+    #[must_use]
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.0.realm = realm.into();
+        self
+    }
+
+    /// Accepts a cookie on unsafe methods from pages of this origin too, such as `https://app.example.com`: scheme,
+    /// host and, if not the default, port (RFC 6454 section 6.2).
+    #[must_use]
+    pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
+        self.0.trusted_origins.push(origin.into());
+        self
+    }
+
+    /// Requires this of every request that carries a token, before any route's own policy.
+    #[must_use]
+    pub fn require(mut self, policy: Policy) -> Self {
+        self.0.policy = Some(match self.0.policy.take() {
+            Some(earlier) => earlier & policy,
+            None => policy,
+        });
+        self
+    }
+
+    /// Edits the answer to a refusal, challenge and body included, before it is sent.
+    ///
+    /// The rejection's `Display` is for the operator; what of it goes to the client is the hook's decision.
+    #[must_use]
+    pub fn on_rejection(mut self, hook: impl Fn(&Rejection, &mut Answer) + Send + Sync + 'static) -> Self {
+        self.0.hook = Some(Box::new(hook));
+        self
+    }
+
+    /// Checks the configuration and makes the gate.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] for a source, realm or origin that cannot be, a source named twice, and a policy on a gate
+    /// that lets everybody through without one.
+    pub fn build(self) -> Result<Gate, ConfigError> {
+        use ConfigErrorKind as Kind;
+        let gate = &self.0;
+        for (index, source) in gate.sources.iter().enumerate() {
+            source.check()?;
+            if gate.sources[..index].contains(source) {
+                return Err(ConfigError::new(
+                    Kind::Duplicate,
+                    format!("{source:?} is named twice"),
+                ));
+            }
+        }
+        if !gate.realm.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Err(ConfigError::new(
+                Kind::InvalidText,
+                "the realm has a character that is not visible ASCII",
+            ));
+        }
+        if let Some(origin) = gate.trusted_origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(ConfigError::new(
+                Kind::InvalidText,
+                format!("{origin:?} is not an origin"),
+            ));
+        }
+        Ok(self.into_gate())
+    }
+
+    /// The gate, without the checks: the defaults need none.
+    pub(super) fn into_gate(mut self) -> Gate {
+        if self.0.sources.is_empty() {
+            self.0.sources.push(Source::bearer());
+        }
+        Gate(Arc::new(self.0))
+    }
+}
+
+/// As browsers write it: a scheme, a host in lower case, perhaps a port, and nothing behind.
+fn is_origin(origin: &str) -> bool {
+    let host = origin
+        .strip_prefix("https://")
+        .or_else(|| origin.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty()
+            && !host.ends_with(":443")
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte))
+    })
+}
+
+impl fmt::Debug for GateBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GateBuilder")
+            .field("sources", &self.0.sources)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Key;
+
+    fn builder() -> GateBuilder {
+        let key = Key::hs256([7; 32]).unwrap();
+        Gate::builder(
+            Verifier::builder()
+                .any_issuer()
+                .any_audience()
+                .key(key)
+                .build()
+                .unwrap(),
+        )
+    }
+
+    fn refused(builder: GateBuilder) -> Option<ConfigErrorKind> {
+        builder.build().err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let invalid = Some(ConfigErrorKind::InvalidText);
+        assert_eq!(refused(builder().realm("a\r\nSet-Cookie: x")), invalid);
+        assert_eq!(refused(builder().realm("ü")), invalid);
+        assert_eq!(refused(builder().source(Source::header("a b"))), invalid);
+        for origin in [
+            "",
+            "*",
+            "null",
+            "app.example.com",
+            "https://",
+            "https://App.example.com",
+            "https://a.example/",
+            "https://a.example:443",
+            "https://a.example/x",
+        ] {
+            assert_eq!(refused(builder().trusted_origin(origin)), invalid, "{origin}");
+        }
+        let twice = builder().source(Source::cookie("a")).source(Source::cookie("a"));
+        assert_eq!(refused(twice), Some(ConfigErrorKind::Duplicate));
+        let fine = builder()
+            .realm("a \"b\"")
+            .trusted_origin("http://localhost:3000")
+            .trusted_origin("https://[::1]:8443");
+        assert_eq!(refused(fine), None);
+    }
+}

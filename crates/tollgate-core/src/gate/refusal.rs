@@ -1,0 +1,90 @@
+//! A refusal, ready to be sent.
+
+use std::fmt;
+
+use crate::answer::{self, Answer};
+use crate::rejection::{Rejection, RejectionKind};
+use crate::request::Protocol;
+
+/// A refused request: the answer for the client, the reason for the operator.
+///
+/// An adapter sends the answer and leaves the rejection in the response's extensions for outer layers.
+///
+/// ```
+/// use tollgate_core::{Refusal, RejectionKind};
+///
+/// let refusal = Refusal::missing_layer();
+/// assert_eq!(refusal.rejection().kind(), RejectionKind::Misconfigured);
+/// assert_eq!(refusal.answer().status, 500);
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Refusal(Box<(Rejection, Answer)>);
+
+impl Refusal {
+    /// With a `tracing` event for the operator: at `error` if our own side is at fault, else at `info`.
+    pub(crate) fn logged(rejection: Rejection, answer: Answer) -> Self {
+        let (kind, detail) = (rejection.kind(), rejection.detail());
+        if rejection.status() >= 500 {
+            tracing::error!(target: "tollgate", ?kind, detail, "cannot authenticate");
+        } else {
+            tracing::info!(target: "tollgate", ?kind, detail, "request refused");
+        }
+        Self(Box::new((rejection, answer)))
+    }
+
+    /// For an extractor or a policy that finds that no authenticating layer ran: a server error, never an open door.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_core::Refusal::missing_layer().answer().header("www-authenticate"), None);
+    /// ```
+    pub fn missing_layer() -> Self {
+        let rejection = Rejection::new(
+            RejectionKind::Misconfigured,
+            "the handler asks for an authenticated caller, but no `JwtAuth` layer stands before it",
+        );
+        let answer = answer::of(&rejection, "", Protocol::Http);
+        Self::logged(rejection, answer)
+    }
+
+    /// Why the request is refused.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_core::Refusal::missing_layer().rejection().status(), 500);
+    /// ```
+    pub fn rejection(&self) -> &Rejection {
+        &self.0.0
+    }
+
+    /// What the client is to be sent.
+    ///
+    /// ```
+    /// assert!(!tollgate_core::Refusal::missing_layer().answer().body.is_empty());
+    /// ```
+    pub fn answer(&self) -> &Answer {
+        &self.0.1
+    }
+
+    /// Both parts, to build a response from.
+    ///
+    /// ```
+    /// let (rejection, answer) = tollgate_core::Refusal::missing_layer().into_parts();
+    /// assert_eq!(rejection.status(), answer.status);
+    /// ```
+    pub fn into_parts(self) -> (Rejection, Answer) {
+        *self.0
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Refusal").field(self.rejection()).finish()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rejection().fmt(f)
+    }
+}
+
+impl std::error::Error for Refusal {}

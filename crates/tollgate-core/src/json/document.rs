@@ -1,0 +1,336 @@
+//! Feeds a user's type from the index, so that the text is not tokenized again.
+
+use std::borrow::Cow;
+
+use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::forward_to_deserialize_any;
+use serde_json::Error;
+
+use super::object::{Kind, Member, Object};
+
+/// An indexed object as a serde data source. Values are handed to `serde_json` one by one, and only those that the
+/// type asks for.
+#[derive(Clone, Copy)]
+pub(crate) struct Document<'de> {
+    text: &'de str,
+    /// Where the object starts in `text`.
+    start: usize,
+    object: &'de Object,
+}
+
+impl<'de> Document<'de> {
+    pub(crate) const fn new(text: &'de str, start: usize, object: &'de Object) -> Self {
+        Self { text, start, object }
+    }
+
+    fn whole(self) -> serde_json::Deserializer<serde_json::de::StrRead<'de>> {
+        serde_json::Deserializer::from_str(&self.text[self.start..])
+    }
+}
+
+impl<'de> Deserializer<'de> for Document<'de> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_map(Members {
+            text: self.text,
+            rest: self.object.members().iter(),
+            value: None,
+        })
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        // `serde_json`'s raw value asks under a name of its own, which only its own source knows.
+        if name.starts_with('$') {
+            return self.whole().deserialize_newtype_struct(name, visitor);
+        }
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.whole().deserialize_enum(name, variants, visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct identifier ignored_any
+    }
+}
+
+struct Members<'de> {
+    text: &'de str,
+    rest: std::slice::Iter<'de, Member>,
+    value: Option<&'de Member>,
+}
+
+impl<'de> MapAccess<'de> for Members<'de> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        let Some(member) = self.rest.next() else {
+            return Ok(None);
+        };
+        self.value = Some(member);
+        match member.name(self.text) {
+            Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
+            Cow::Owned(name) => seed.deserialize(StringDeserializer::new(name)),
+        }
+        .map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let member = self
+            .value
+            .take()
+            .ok_or_else(|| serde::de::Error::custom("a value was asked for before its name"))?;
+        seed.deserialize(Value {
+            raw: member.raw(self.text),
+            kind: member.kind,
+        })
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+}
+
+struct Value<'de> {
+    raw: &'de str,
+    kind: Kind,
+}
+
+impl<'de> Value<'de> {
+    fn json(&self) -> serde_json::Deserializer<serde_json::de::StrRead<'de>> {
+        serde_json::Deserializer::from_str(self.raw)
+    }
+
+    fn verbatim(&self) -> Option<&'de str> {
+        matches!(self.kind, Kind::String { escaped: false }).then(|| &self.raw[1..self.raw.len() - 1])
+    }
+}
+
+macro_rules! through_json {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.json().$method(visitor)
+        }
+    )*};
+}
+
+macro_rules! verbatim_or_json {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            match self.verbatim() {
+                Some(string) => visitor.visit_borrowed_str(string),
+                None => self.json().$method(visitor),
+            }
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for Value<'de> {
+    type Error = Error;
+
+    verbatim_or_json! { deserialize_any deserialize_str deserialize_string deserialize_identifier }
+
+    through_json! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128 deserialize_u8
+        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64
+        deserialize_char deserialize_bytes deserialize_byte_buf deserialize_unit deserialize_seq deserialize_map
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.kind == Kind::Null {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit() // checked when it was indexed
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.json().deserialize_unit_struct(name, visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.json().deserialize_newtype_struct(name, visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Error> {
+        self.json().deserialize_tuple(len, visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.json().deserialize_tuple_struct(name, len, visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.json().deserialize_struct(name, fields, visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.json().deserialize_enum(name, variants, visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::json::Bounds;
+
+    fn read<'de, T: Deserialize<'de>>(text: &'de str, object: &'de Object) -> Result<T, Error> {
+        T::deserialize(Document::new(text, 0, object))
+    }
+
+    fn index(text: &str) -> Object {
+        Object::parse(
+            text,
+            0,
+            Bounds {
+                depth: 8,
+                members: 64,
+            },
+        )
+        .unwrap()
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "lowercase")]
+    enum Plan {
+        Free,
+        Paid(u8),
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Address {
+        city: String,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Id(String);
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct User<'a> {
+        sub: Id,
+        #[serde(borrow)]
+        name: &'a str,
+        tenant: Option<String>,
+        missing: Option<u8>,
+        null: Option<String>,
+        #[serde(default)]
+        level: u32,
+        plan: Plan,
+        other: Plan,
+        address: Address,
+        tags: Vec<String>,
+        pair: (i64, f64),
+        #[serde(flatten)]
+        rest: BTreeMap<String, serde_json::Value>,
+    }
+
+    #[test]
+    fn every_shape_reads_as_serde_json_reads_it() {
+        let text = r#"{"sub":"u-1","name":"Zo\u00eb","tenant":"t","null":null,"plan":"free","other":{"paid":3},
+            "address":{"city":"Ulm"},"tags":["a","\u0062"],"pair":[-1,2.5],"extra":{"x":[1]},"quote\"d":"v"}"#;
+        let object = index(text);
+        // A borrowed str cannot hold an escape, by either way.
+        assert!(read::<User<'_>>(text, &object).is_err());
+        let text = text.replace(r"Zo\u00eb", "Zoë");
+        let object = index(&text);
+        let user: User<'_> = read(&text, &object).unwrap();
+        assert_eq!(user, serde_json::from_str(&text).unwrap());
+        assert_eq!(user.rest["quote\"d"], "v");
+        let value: serde_json::Value = read(&text, &object).unwrap();
+        assert_eq!(value, serde_json::from_str::<serde_json::Value>(&text).unwrap());
+        assert!(
+            read::<Option<serde_json::Value>>(&text, &object)
+                .unwrap()
+                .is_some()
+        );
+        let raw: Box<serde_json::value::RawValue> = read(&text, &object).unwrap();
+        assert_eq!(raw.get(), text);
+    }
+
+    #[test]
+    fn tagged_and_untagged_enums_read() {
+        #[derive(Debug, Deserialize, PartialEq)]
+        #[serde(tag = "kind", rename_all = "lowercase")]
+        enum Tagged {
+            User { sub: String },
+        }
+        #[derive(Debug, Deserialize, PartialEq)]
+        #[serde(untagged)]
+        enum Either {
+            Service { azp: String },
+            User { sub: String },
+        }
+        let text = r#"{"kind":"user","sub":"a"}"#;
+        let object = index(text);
+        assert_eq!(
+            read::<Tagged>(text, &object).unwrap(),
+            Tagged::User { sub: "a".into() }
+        );
+        assert_eq!(
+            read::<Either>(text, &object).unwrap(),
+            Either::User { sub: "a".into() }
+        );
+    }
+
+    #[test]
+    fn a_type_that_does_not_fit_is_an_error() {
+        let text = r#"{"sub":1}"#;
+        let object = index(text);
+        #[derive(Debug, Deserialize)]
+        struct Strict {
+            #[allow(dead_code)]
+            sub: String,
+        }
+        assert!(read::<Strict>(text, &object).is_err());
+        assert!(read::<Vec<u8>>(text, &object).is_err());
+        assert!(read::<String>(text, &object).is_err());
+    }
+}

@@ -1,0 +1,445 @@
+//! The index over an object's members.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use super::scanner::Scanner;
+use super::{Bounds, Flaw};
+
+/// A range of bytes of the text that an index belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    #[allow(clippy::cast_possible_truncation)] // `Object::parse` refuses texts past `u32`
+    pub(super) const fn new(start: usize, end: usize) -> Self {
+        Self {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    /// The piece of `text` that the span covers; empty where the text is not the one it was made on.
+    pub(crate) fn of(self, text: &str) -> &str {
+        text.get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// The span without its first and its last byte: a string without its quotes.
+    pub(crate) const fn inner(self) -> Self {
+        Self {
+            start: self.start + 1,
+            end: self.end - 1,
+        }
+    }
+}
+
+/// What type a value has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    String { escaped: bool },
+    Number,
+    Bool(bool),
+    Null,
+    Object,
+    Array,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name {
+    pub(super) span: Span,
+    pub(super) escaped: bool,
+}
+
+impl Name {
+    pub(super) fn read<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        read_string(self.span.of(text), self.escaped)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member {
+    pub(super) name: Name,
+    pub(crate) value: Span,
+    pub(crate) kind: Kind,
+}
+
+impl Member {
+    pub(crate) fn name<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.name.read(text)
+    }
+
+    /// The value if it is a string, to be kept.
+    pub(crate) fn text(&self, text: &str) -> Option<Text> {
+        let Kind::String { escaped } = self.kind else {
+            return None;
+        };
+        let span = self.value.inner();
+        Some(if escaped {
+            Text::Unescaped(unescape(span.of(text)).into())
+        } else {
+            Text::Verbatim(span)
+        })
+    }
+
+    pub(crate) fn raw<'t>(&self, text: &'t str) -> &'t str {
+        self.value.of(text)
+    }
+}
+
+/// A string value: where it stands, or what it says if it is written with escapes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Text {
+    Verbatim(Span),
+    Unescaped(Box<str>),
+}
+
+impl Text {
+    pub(crate) fn read<'t>(&'t self, text: &'t str) -> &'t str {
+        match self {
+            Self::Verbatim(span) => span.of(text),
+            Self::Unescaped(owned) => owned,
+        }
+    }
+}
+
+/// The members of the object that a text is, in their order, names unique.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    members: SmallVec<[Member; 12]>,
+}
+
+impl Object {
+    /// Checks `text[at..]` whole and indexes its members; spans count from the start of `text`.
+    pub(crate) fn parse(text: &str, at: usize, bounds: Bounds) -> Result<Self, Flaw> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(Flaw::Syntax);
+        }
+        Ok(Self {
+            members: Scanner::new(text, at, bounds).whole_object()?,
+        })
+    }
+
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    pub(crate) fn get(&self, text: &str, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| {
+            if member.name.escaped {
+                member.name(text) == name
+            } else {
+                member.name.span.of(text) == name
+            }
+        })
+    }
+
+    /// The raw JSON at `path`: a member of exactly that name, else the way through nested objects, split at dots.
+    pub(crate) fn find<'t>(&self, text: &'t str, path: &str) -> Option<(&'t str, Kind)> {
+        if let Some(member) = self.get(text, path) {
+            return Some((member.raw(text), member.kind));
+        }
+        let (first, rest) = path.split_once('.')?;
+        let member = self.get(text, first)?;
+        find_nested(member.raw(text), member.kind, rest)
+    }
+}
+
+fn find_nested<'t>(raw: &'t str, kind: Kind, path: &str) -> Option<(&'t str, Kind)> {
+    if kind != Kind::Object {
+        return None;
+    }
+    // The text was checked with its bounds when the outermost object was indexed.
+    let object = Object::parse(
+        raw,
+        0,
+        Bounds {
+            depth: usize::MAX,
+            members: usize::MAX,
+        },
+    )
+    .ok()?;
+    object.find(raw, path)
+}
+
+/// The strings of an array, or the one string: `aud`, `scp` and roles come in both shapes.
+#[derive(Clone, Debug)]
+pub(crate) struct StringItems<'t> {
+    rest: &'t str,
+    single: bool,
+}
+
+impl<'t> StringItems<'t> {
+    /// Over `raw`, which must be a checked JSON string or array; whether each element is a string shows while iterating.
+    pub(crate) fn new(raw: &'t str, kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::String { .. } => Some(Self {
+                rest: raw,
+                single: true,
+            }),
+            Kind::Array => Some(Self {
+                rest: raw.get(1..raw.len() - 1)?,
+                single: false,
+            }),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn empty() -> Self {
+        Self {
+            rest: "",
+            single: false,
+        }
+    }
+}
+
+/// `Err` where an element is no string.
+impl<'t> Iterator for StringItems<'t> {
+    type Item = Result<Cow<'t, str>, ()>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.trim_ascii_start();
+        if rest.is_empty() {
+            return None;
+        }
+        if !rest.starts_with('"') {
+            self.rest = "";
+            return Some(Err(()));
+        }
+        let body = &rest[1..];
+        let bytes = body.as_bytes();
+        let (mut at, mut escaped) = (0, false);
+        while at < bytes.len() && bytes[at] != b'"' {
+            let backslash = bytes[at] == b'\\';
+            escaped |= backslash;
+            at += 1 + usize::from(backslash);
+        }
+        let (item, after) = (body.get(..at)?, body.get(at + 1..)?);
+        self.rest = if self.single {
+            ""
+        } else {
+            after.trim_ascii_start().trim_start_matches(',')
+        };
+        Some(Ok(read_string(item, escaped)))
+    }
+}
+
+fn read_string(inner: &str, escaped: bool) -> Cow<'_, str> {
+    if escaped {
+        Cow::Owned(unescape(inner))
+    } else {
+        Cow::Borrowed(inner)
+    }
+}
+
+/// Resolves the escapes of a string that the scanner has accepted.
+fn unescape(inner: &str) -> String {
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let mut after = rest[at + 1..].chars();
+        match after.next() {
+            Some('b') => out.push('\u{8}'),
+            Some('f') => out.push('\u{c}'),
+            Some('n') => out.push('\n'),
+            Some('r') => out.push('\r'),
+            Some('t') => out.push('\t'),
+            Some('u') => {
+                let (char, used) = unicode_escape(after.as_str());
+                out.push(char);
+                after = after.as_str().get(used..).unwrap_or_default().chars();
+            }
+            Some(other) => out.push(other), // `"`, `\`, `/`
+            None => {}
+        }
+        rest = after.as_str();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The character that the four digits after `\u` name, a surrogate pair joined, and how many bytes that took.
+fn unicode_escape(digits: &str) -> (char, usize) {
+    let code = |at: usize| {
+        digits
+            .get(at..at + 4)
+            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
+            .unwrap_or(0xFFFD)
+    };
+    match code(0) {
+        high @ 0xD800..=0xDBFF => {
+            let low = code(6).wrapping_sub(0xDC00) & 0x3FF;
+            let joined = 0x1_0000 + ((high - 0xD800) << 10) + low;
+            (char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER), 10)
+        }
+        plain => (char::from_u32(plain).unwrap_or(char::REPLACEMENT_CHARACTER), 4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds {
+        depth: 8,
+        members: 64,
+    };
+
+    fn parse(text: &str) -> Result<Object, Flaw> {
+        Object::parse(text, 0, BOUNDS)
+    }
+
+    #[test]
+    fn members_are_found_by_their_unescaped_name() {
+        let text = r#" { "a" : 1 , "\u0065xp":"x\ny", "n":{"b.c":{"d":[true]}} } "#;
+        let object = parse(text).unwrap();
+        assert_eq!(
+            object.get(text, "exp").unwrap().text(text).unwrap().read(text),
+            "x\ny"
+        );
+        assert_eq!(object.get(text, "a").unwrap().raw(text), "1");
+        assert_eq!(
+            object.find(text, "n.b.c.d"),
+            None,
+            "a dot inside a nested name is not a way through it"
+        );
+        assert!(object.get(text, "b").is_none());
+    }
+
+    #[test]
+    fn a_path_prefers_the_literal_name() {
+        let text = r#"{"a.b":1,"a":{"b":2,"c":{"d":3}}}"#;
+        let object = parse(text).unwrap();
+        assert_eq!(object.find(text, "a.b").unwrap().0, "1");
+        assert_eq!(object.find(text, "a.c.d").unwrap().0, "3");
+        assert!(object.find(text, "a.c.x").is_none());
+    }
+
+    #[test]
+    fn duplicates_are_refused_at_every_level_and_in_every_spelling() {
+        for text in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"x":{"a":1,"b":2,"a":3}}"#,
+            r#"{"x":[{"y":{"a":1,"a":1}}]}"#,
+        ] {
+            assert_eq!(parse(text).unwrap_err(), Flaw::Duplicate, "{text}");
+        }
+        let many: Vec<_> = (0..40).map(|n| format!("\"k{}\":0", n % 39)).collect();
+        assert_eq!(
+            parse(&format!("{{{}}}", many.join(","))).unwrap_err(),
+            Flaw::Duplicate
+        );
+        assert!(parse(r#"{"a":{"a":{"a":1}},"A":1}"#).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_object_or_no_json_is_refused() {
+        for text in ["[]", "1", "\"x\"", "null", " [1,2] "] {
+            assert_eq!(parse(text).unwrap_err(), Flaw::NotAnObject, "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "{",
+            "}",
+            "{}x",
+            "{} {}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{,}",
+            "{a:1}",
+            "{'a':1}",
+            "{\"a\":01}",
+            "{\"a\":+1}",
+            "{\"a\":1.}",
+            "{\"a\":.5}",
+            "{\"a\":1e}",
+            "{\"a\":-}",
+            "{\"a\":NaN}",
+            "{\"a\":tru}",
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":\"\\udc00\"}",
+            "{\"a\":\"\\ud800\\u0041\"}",
+            "{\"a\":\"\\u12g4\"}",
+            "{\"a\":\"",
+            "{\"a\":[1,]}",
+            "{\"a\":[1 2]}",
+            "\u{feff}{}",
+            "{\"a\":1}//",
+            "{\"a\":\"\\u12\"}",
+        ] {
+            assert_eq!(parse(text).unwrap_err(), Flaw::Syntax, "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_and_members_are_bounded() {
+        let nested = |depth: usize| format!("{{\"a\":{}1{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        assert!(parse(&nested(8)).is_ok());
+        assert_eq!(parse(&nested(9)).unwrap_err(), Flaw::Depth);
+        assert_eq!(parse(&"[".repeat(100_000)).unwrap_err(), Flaw::Syntax);
+        let members = |count: usize| {
+            let all: Vec<_> = (0..count).map(|n| format!("\"{n}\":0")).collect();
+            format!("{{{}}}", all.join(","))
+        };
+        assert!(parse(&members(64)).is_ok());
+        assert_eq!(parse(&members(65)).unwrap_err(), Flaw::Members);
+    }
+
+    #[test]
+    fn string_items_read_both_shapes() {
+        let items = |raw: &'static str, kind| {
+            StringItems::new(raw, kind)
+                .unwrap()
+                .collect::<Result<Vec<_>, _>>()
+        };
+        assert_eq!(
+            items(r#""a b""#, Kind::String { escaped: false }).unwrap(),
+            ["a b"]
+        );
+        assert_eq!(
+            items(r#"[ "a" , "\u0062\"]" , "" ]"#, Kind::Array).unwrap(),
+            ["a", "b\"]", ""]
+        );
+        assert_eq!(items("[]", Kind::Array).unwrap(), [""; 0]);
+        assert!(items(r#"["a",1]"#, Kind::Array).is_err());
+        assert!(items(r#"[["a"]]"#, Kind::Array).is_err());
+        assert!(StringItems::new("1", Kind::Number).is_none());
+    }
+
+    proptest! {
+        /// What serde_json writes is accepted, and reads back the same through the index.
+        #[test]
+        fn accepts_what_a_serializer_writes(map in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..20)) {
+            let text = serde_json::to_string(&map).unwrap();
+            let object = parse(&text).unwrap();
+            prop_assert_eq!(object.members().len(), map.len());
+            for (name, value) in &map {
+                let member = object.get(&text, name).unwrap();
+                let kept = member.text(&text).unwrap();
+                prop_assert_eq!(kept.read(&text), value);
+            }
+        }
+
+        /// Nothing is accepted that serde_json refuses, and nothing panics.
+        #[test]
+        fn is_never_more_lenient_than_serde_json(text in r#"[\{\}\[\]":,a\\u0-9dD8.eE+\- tnrlfs]{0,24}"#) {
+            if parse(&text).is_ok() {
+                let value: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(&text);
+                // serde_json bounds numbers, which is not a matter of grammar.
+                prop_assert!(value.is_ok() || value.unwrap_err().to_string().contains("number out of range"), "{}", text);
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The pass over the text: grammar, depth, duplicates.
+
+use smallvec::SmallVec;
+
+use super::object::{Kind, Member, Name, Span};
+use super::{Bounds, Flaw};
+
+/// Walks `text` once. Positions are byte offsets into `text` plus `base`.
+pub(super) struct Scanner<'t> {
+    text: &'t str,
+    bytes: &'t [u8],
+    at: usize,
+    bounds: Bounds,
+}
+
+type Names = SmallVec<[Name; 8]>;
+
+impl<'t> Scanner<'t> {
+    pub(super) fn new(text: &'t str, at: usize, bounds: Bounds) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            at,
+            bounds,
+        }
+    }
+
+    /// The whole text from the current position must be one object and white space around it.
+    pub(super) fn whole_object<const N: usize>(mut self) -> Result<SmallVec<[Member; N]>, Flaw>
+    where
+        [Member; N]: smallvec::Array<Item = Member>,
+    {
+        let mut members = SmallVec::new();
+        self.skip_space();
+        if self.peek() != Some(b'{') {
+            // Well-formed JSON of another type and garbage are told apart for the operator's sake only.
+            let flaw = if self.value(self.bounds.depth).is_ok() {
+                Flaw::NotAnObject
+            } else {
+                Flaw::Syntax
+            };
+            return Err(flaw);
+        }
+        let names = self.object(self.bounds.depth, |member| members.push(member))?;
+        debug_assert_eq!(names.len(), members.len());
+        self.skip_space();
+        if self.at == self.bytes.len() {
+            Ok(members)
+        } else {
+            Err(Flaw::Syntax)
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let hit = self.peek() == Some(byte);
+        self.at += usize::from(hit);
+        hit
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn object(&mut self, depth: usize, mut on_member: impl FnMut(Member)) -> Result<Names, Flaw> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(Flaw::Depth);
+        };
+        self.at += 1; // `{`
+        let mut names = Names::new();
+        self.skip_space();
+        if self.eat(b'}') {
+            return Ok(names);
+        }
+        loop {
+            self.skip_space();
+            if self.peek() != Some(b'"') {
+                return Err(Flaw::Syntax);
+            }
+            let (span, escaped) = self.string()?;
+            let name = Name { span, escaped };
+            self.skip_space();
+            if !self.eat(b':') {
+                return Err(Flaw::Syntax);
+            }
+            self.skip_space();
+            let start = self.at;
+            let kind = self.value(depth)?;
+            if names.len() == self.bounds.members {
+                return Err(Flaw::Members);
+            }
+            names.push(name);
+            on_member(Member {
+                name,
+                value: Span::new(start, self.at),
+                kind,
+            });
+            self.skip_space();
+            if self.eat(b',') {
+                continue;
+            }
+            if self.eat(b'}') {
+                break;
+            }
+            return Err(Flaw::Syntax);
+        }
+        if has_duplicate(self.text, &names) {
+            Err(Flaw::Duplicate)
+        } else {
+            Ok(names)
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<(), Flaw> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(Flaw::Depth);
+        };
+        self.at += 1; // `[`
+        self.skip_space();
+        if self.eat(b']') {
+            return Ok(());
+        }
+        loop {
+            self.skip_space();
+            self.value(depth)?;
+            self.skip_space();
+            if self.eat(b',') {
+                continue;
+            }
+            return if self.eat(b']') { Ok(()) } else { Err(Flaw::Syntax) };
+        }
+    }
+
+    pub(super) fn value(&mut self, depth: usize) -> Result<Kind, Flaw> {
+        match self.peek() {
+            Some(b'"') => self.string().map(|(_, escaped)| Kind::String { escaped }),
+            Some(b'{') => self.object(depth, |_| ()).map(|_| Kind::Object),
+            Some(b'[') => self.array(depth).map(|()| Kind::Array),
+            Some(b'-' | b'0'..=b'9') => self.number().map(|()| Kind::Number),
+            Some(b't') => self.literal(b"true", Kind::Bool(true)),
+            Some(b'f') => self.literal(b"false", Kind::Bool(false)),
+            Some(b'n') => self.literal(b"null", Kind::Null),
+            _ => Err(Flaw::Syntax),
+        }
+    }
+
+    fn literal(&mut self, word: &[u8], kind: Kind) -> Result<Kind, Flaw> {
+        if self.bytes[self.at..].starts_with(word) {
+            self.at += word.len();
+            Ok(kind)
+        } else {
+            Err(Flaw::Syntax)
+        }
+    }
+
+    /// The span between the quotes, and whether an escape stands in it.
+    fn string(&mut self) -> Result<(Span, bool), Flaw> {
+        self.at += 1; // the opening quote
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.at += plain_run(&self.bytes[self.at..]);
+            match self.peek() {
+                Some(b'"') => {
+                    let span = Span::new(start, self.at);
+                    self.at += 1;
+                    return Ok((span, escaped));
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                _ => return Err(Flaw::Syntax), // a control character, or the end
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Flaw> {
+        self.at += 1; // the backslash
+        let kind = self.peek().ok_or(Flaw::Syntax)?;
+        self.at += 1;
+        match kind {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
+            b'u' => match self.hex4()? {
+                0xD800..=0xDBFF => {
+                    // A high surrogate is only half a character: the low half must follow.
+                    if self.eat(b'\\') && self.eat(b'u') && matches!(self.hex4()?, 0xDC00..=0xDFFF) {
+                        Ok(())
+                    } else {
+                        Err(Flaw::Syntax)
+                    }
+                }
+                0xDC00..=0xDFFF => Err(Flaw::Syntax),
+                _ => Ok(()),
+            },
+            _ => Err(Flaw::Syntax),
+        }
+    }
+
+    fn hex4(&mut self) -> Result<u32, Flaw> {
+        let digits = self.bytes.get(self.at..self.at + 4).ok_or(Flaw::Syntax)?;
+        let mut code = 0;
+        for digit in digits {
+            code = code * 16 + char::from(*digit).to_digit(16).ok_or(Flaw::Syntax)?;
+        }
+        self.at += 4;
+        Ok(code)
+    }
+
+    fn number(&mut self) -> Result<(), Flaw> {
+        self.eat(b'-');
+        if !self.eat(b'0') {
+            self.digits()?;
+        }
+        if self.eat(b'.') {
+            self.digits()?;
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            let _signed = self.eat(b'+') || self.eat(b'-');
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Flaw> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == start {
+            Err(Flaw::Syntax)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// How many bytes at the front of `bytes` are neither a quote, a backslash nor a control character: eight at a time.
+fn plain_run(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    // The high bit of each byte of `word` that is zero, at least up to the first such byte.
+    const fn zero_bytes(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word & HIGHS
+    }
+    let mut run = 0;
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for chunk in chunks {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = zero_bytes(word ^ (ONES * 0x22));
+        let backslash = zero_bytes(word ^ (ONES * 0x5C));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let stop = quote | backslash | control;
+        if stop != 0 {
+            return run + (stop.trailing_zeros() / 8) as usize;
+        }
+        run += 8;
+    }
+    run + rest
+        .iter()
+        .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F))
+        .count()
+}
+
+fn has_duplicate(text: &str, names: &[Name]) -> bool {
+    if names.len() <= 16 && names.iter().all(|name| !name.escaped) {
+        return names.iter().enumerate().any(|(index, name)| {
+            let name = name.span.of(text);
+            names[..index].iter().any(|earlier| earlier.span.of(text) == name)
+        });
+    }
+    let mut sorted: Vec<_> = names.iter().map(|name| name.read(text)).collect();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_runs_stop_at_every_special_byte_at_every_offset() {
+        for length in 0..40 {
+            for special in [b'"', b'\\', 0, 0x1F, b'\n'] {
+                for at in 0..length {
+                    let mut bytes = vec![b'a'; length];
+                    bytes[at] = special;
+                    assert_eq!(plain_run(&bytes), at, "{special:#x} at {at} of {length}");
+                }
+            }
+            assert_eq!(plain_run(&vec![0xC3; length]), length);
+            assert_eq!(plain_run(&vec![0x7F; length]), length);
+            assert_eq!(plain_run(&vec![b' '; length]), length);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Base64 with one accepted spelling for each value.
+
+use zeroize::Zeroizing;
+
+/// Bytes that may be secret.
+pub(super) type Bytes = Zeroizing<Vec<u8>>;
+
+/// Base64url without padding and with zero trailing bits (RFC 7515 section 2).
+pub(super) fn decode_url(text: &str) -> Option<Bytes> {
+    base64_simd::URL_SAFE_NO_PAD
+        .decode_to_vec(text)
+        .ok()
+        .map(Zeroizing::new)
+}
+
+/// The standard alphabet with padding (RFC 4648 section 4): `x5c` and PEM.
+pub(super) fn decode_standard(text: &[u8]) -> Option<Bytes> {
+    base64_simd::STANDARD.decode_to_vec(text).ok().map(Zeroizing::new)
+}
+
+/// Either alphabet, not mixed, padded or not.
+pub(super) fn decode_either(text: &str) -> Option<Bytes> {
+    let standard = text.contains(['+', '/']);
+    let codec = match (standard, text.ends_with('=')) {
+        (true, true) => base64_simd::STANDARD,
+        (true, false) => base64_simd::STANDARD_NO_PAD,
+        (false, true) => base64_simd::URL_SAFE,
+        (false, false) => base64_simd::URL_SAFE_NO_PAD,
+    };
+    codec.decode_to_vec(text).ok().map(Zeroizing::new)
+}
+
+/// Base64url without padding.
+pub(super) fn encode_url(bytes: impl AsRef<[u8]>) -> String {
+    base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
+}
+
+/// The same onto the end of a text.
+pub(super) fn append_url(bytes: &[u8], text: &mut String) {
+    base64_simd::URL_SAFE_NO_PAD.encode_append(bytes, text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Option<Vec<u8>> {
+        decode_url(text).map(|bytes| bytes.to_vec())
+    }
+
+    #[test]
+    fn base64url_has_one_spelling() {
+        assert_eq!(url(""), Some(vec![]));
+        assert_eq!(url("AQAB"), Some(vec![1, 0, 1]));
+        assert_eq!(url("_-8"), Some(vec![0xff, 0xef]));
+        for bad in [
+            "A", "AQAB=", "AR", "AQB", "/+8", "AQ AB", "AQAB\n", " AQAB", "AQAB.", "AQÄB", "A===",
+        ] {
+            assert_eq!(url(bad), None, "{bad:?}");
+        }
+        // 'AQ' has zero trailing bits, 'AR' to 'Af' have not
+        assert_eq!(url("AQ"), Some(vec![1]));
+        for last in "RSTUVWXYZabcdef".chars() {
+            assert_eq!(url(&format!("A{last}")), None);
+        }
+    }
+
+    #[test]
+    fn standard_base64_is_padded() {
+        assert_eq!(decode_standard(b"/+8=").unwrap().as_slice(), [0xff, 0xef]);
+        for bad in ["/+8", "_-8=", "/+9=", "/+8==", "/+8=\n", "/+ 8="] {
+            assert!(decode_standard(bad.as_bytes()).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn either_alphabet_but_not_both() {
+        for good in ["/+8=", "/+8", "_-8=", "_-8"] {
+            assert_eq!(decode_either(good).unwrap().as_slice(), [0xff, 0xef], "{good}");
+        }
+        for bad in ["/-8=", "_+8", "_-9", "_-8==", "_-8= ", "="] {
+            assert!(decode_either(bad).is_none(), "{bad:?}");
+        }
+        assert_eq!(decode_either("YWJj").unwrap().as_slice(), b"abc");
+    }
+}

@@ -1,0 +1,242 @@
+//! The DER documents that hold keys: told apart by their shape, then read.
+//!
+//! A certificate is only the wrapping of a key here: its dates, issuer, extensions and signature are not looked at.
+
+use super::der::{self, Reader};
+use super::error::{KeyError, KeyErrorKind};
+use super::public::{Curve, KeyType, PublicKey};
+
+/// Which document a DER text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Document {
+    /// `SubjectPublicKeyInfo` (RFC 5280 section 4.1).
+    Spki,
+    /// `RSAPublicKey` (RFC 8017 appendix A.1.1).
+    Pkcs1Public,
+    /// `Certificate` (RFC 5280 section 4.1).
+    Certificate,
+    /// `OneAsymmetricKey`, formerly `PrivateKeyInfo` (RFC 5958 section 2).
+    Pkcs8,
+    /// `RSAPrivateKey` (RFC 8017 appendix A.1.2).
+    Pkcs1Private,
+    /// `ECPrivateKey` (RFC 5915 section 3).
+    Sec1,
+    /// `EncryptedPrivateKeyInfo` (RFC 5958 section 3).
+    EncryptedPkcs8,
+}
+
+impl Document {
+    /// Tells the documents apart by the tags of the elements of their outer sequence.
+    pub(super) fn of(der: &[u8]) -> Result<Self, KeyError> {
+        let mut reader = Reader::whole_sequence(der)?;
+        let mut tags = [0; 9];
+        for tag in &mut tags {
+            if reader.peek().is_none() {
+                break;
+            }
+            *tag = reader.element()?.0;
+        }
+        match tags {
+            [der::SEQUENCE, der::BIT_STRING, 0, ..] => Ok(Self::Spki),
+            [der::SEQUENCE, der::SEQUENCE, der::BIT_STRING, 0, ..] => Ok(Self::Certificate),
+            [der::SEQUENCE, der::OCTET_STRING, 0, ..] => Ok(Self::EncryptedPkcs8),
+            [der::INTEGER, der::INTEGER, 0, ..] => Ok(Self::Pkcs1Public),
+            [der::INTEGER, der::SEQUENCE, der::OCTET_STRING, ..] => Ok(Self::Pkcs8),
+            [der::INTEGER, der::OCTET_STRING, ..] => Ok(Self::Sec1),
+            _ if tags == [der::INTEGER; 9] => Ok(Self::Pkcs1Private),
+            _ => Err(KeyError::malformed("the DER is not a key or certificate")),
+        }
+    }
+
+    pub(super) const fn is_private(self) -> bool {
+        matches!(
+            self,
+            Self::Pkcs8 | Self::Pkcs1Private | Self::Sec1 | Self::EncryptedPkcs8
+        )
+    }
+}
+
+/// The public key in a document that is not a private one.
+pub(super) fn public_key(document: Document, der: &[u8]) -> Result<PublicKey, KeyError> {
+    match document {
+        Document::Spki => spki(der),
+        Document::Pkcs1Public => pkcs1(der),
+        Document::Certificate => certificate(der),
+        Document::Pkcs8 | Document::Pkcs1Private | Document::Sec1 | Document::EncryptedPkcs8 => Err(
+            KeyError::new(KeyErrorKind::PrivateKey, "the DER is a private key"),
+        ),
+    }
+}
+
+fn spki(der: &[u8]) -> Result<PublicKey, KeyError> {
+    let mut reader = Reader::whole_sequence(der)?;
+    let key_type = algorithm_identifier(reader.expect(der::SEQUENCE)?)?;
+    let key = reader.bit_string()?;
+    reader.end()?;
+    match key_type {
+        KeyType::Rsa => pkcs1(key),
+        KeyType::Ec(curve) => PublicKey::ec(curve, key),
+        KeyType::Ed => PublicKey::ed(key),
+    }
+}
+
+/// `RSAPublicKey`.
+pub(super) fn pkcs1(der: &[u8]) -> Result<PublicKey, KeyError> {
+    let mut reader = Reader::whole_sequence(der)?;
+    let (n, e) = (reader.unsigned()?, reader.unsigned()?);
+    reader.end()?;
+    PublicKey::rsa(n, e)
+}
+
+/// The key that a certificate is for.
+pub(super) fn certificate(der: &[u8]) -> Result<PublicKey, KeyError> {
+    let mut reader = Reader::whole_sequence(der)?;
+    let mut tbs = Reader::new(reader.expect(der::SEQUENCE)?);
+    reader.expect(der::SEQUENCE)?;
+    reader.bit_string()?;
+    reader.end()?;
+    if tbs.peek() == Some(der::CONTEXT_0) {
+        tbs.element()?; // version
+    }
+    tbs.expect(der::INTEGER)?; // serial number
+    for _signature_issuer_validity_subject in 0..4 {
+        tbs.expect(der::SEQUENCE)?;
+    }
+    // The reader gives contents; the key's own outer sequence has to be found again around them.
+    let before = tbs;
+    tbs.expect(der::SEQUENCE)?;
+    spki(before.up_to(&tbs))
+}
+
+/// `AlgorithmIdentifier`: of the keys known here (RFC 3279 section 2.3.1, RFC 5480 section 2.1, RFC 8410 section 3).
+fn algorithm_identifier(contents: &[u8]) -> Result<KeyType, KeyError> {
+    const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+    const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
+    const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+    const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+    // X25519, X448 and Ed448
+    const OTHER_EDWARDS: [&[u8]; 3] = [&[0x2b, 0x65, 0x6e], &[0x2b, 0x65, 0x6f], &[0x2b, 0x65, 0x71]];
+
+    let mut reader = Reader::new(contents);
+    let oid = reader.expect(der::OID)?;
+    let key_type = match oid {
+        RSA => {
+            if !reader.expect(der::NULL)?.is_empty() {
+                return Err(KeyError::malformed("the DER has a NULL with contents"));
+            }
+            KeyType::Rsa
+        }
+        EC => match reader.element()? {
+            (der::OID, oid) => KeyType::Ec(curve(oid)?),
+            _ => {
+                return Err(KeyError::new(
+                    KeyErrorKind::UnsupportedCurve,
+                    "the curve must be given by its name",
+                ));
+            }
+        },
+        ED25519 => KeyType::Ed,
+        RSA_PSS => {
+            return Err(KeyError::new(
+                KeyErrorKind::UnsupportedKeyType,
+                "an RSA key bound to PSS by its identifier; use one of rsaEncryption",
+            ));
+        }
+        other if OTHER_EDWARDS.contains(&other) => {
+            return Err(KeyError::new(
+                KeyErrorKind::UnsupportedCurve,
+                "of this kind only Ed25519 is known",
+            ));
+        }
+        _ => {
+            return Err(KeyError::new(
+                KeyErrorKind::UnsupportedKeyType,
+                "neither RSA, EC nor Ed25519",
+            ));
+        }
+    };
+    reader.end()?;
+    Ok(key_type)
+}
+
+fn curve(oid: &[u8]) -> Result<Curve, KeyError> {
+    Curve::ALL
+        .into_iter()
+        .find(|curve| curve.oid() == oid)
+        .ok_or(KeyError::new(
+            KeyErrorKind::UnsupportedCurve,
+            "neither P-256, P-384 nor P-521",
+        ))
+}
+
+/// Which type of private key a private document holds; `None` for an `ECPrivateKey` that leaves its curve out.
+pub(super) fn private_key_type(document: Document, der: &[u8]) -> Result<Option<KeyType>, KeyError> {
+    let mut reader = Reader::whole_sequence(der)?;
+    match document {
+        Document::Pkcs8 => {
+            reader.unsigned()?; // version
+            algorithm_identifier(reader.expect(der::SEQUENCE)?).map(Some)
+        }
+        Document::Pkcs1Private => {
+            // Version 1 has more than two primes.
+            if !reader.unsigned()?.is_empty() {
+                return Err(KeyError::new(
+                    KeyErrorKind::UnsupportedKeyType,
+                    "an RSA key with more than two primes",
+                ));
+            }
+            Ok(Some(KeyType::Rsa))
+        }
+        Document::Sec1 => {
+            reader.unsigned()?; // version
+            reader.expect(der::OCTET_STRING)?;
+            if reader.peek() != Some(der::CONTEXT_0) {
+                return Ok(None);
+            }
+            let mut parameters = Reader::new(reader.element()?.1);
+            let oid = match parameters.element()? {
+                (der::OID, oid) => oid,
+                _ => {
+                    return Err(KeyError::new(
+                        KeyErrorKind::UnsupportedCurve,
+                        "the curve must be given by its name",
+                    ));
+                }
+            };
+            parameters.end()?;
+            Ok(Some(KeyType::Ec(curve(oid)?)))
+        }
+        Document::EncryptedPkcs8 => Err(KeyError::new(
+            KeyErrorKind::Encrypted,
+            "decrypt it before it is loaded",
+        )),
+        Document::Spki | Document::Pkcs1Public | Document::Certificate => Err(KeyError::new(
+            KeyErrorKind::PublicKey,
+            "the DER is a public key or certificate",
+        )),
+    }
+}
+
+/// The `RSAPrivateKey` in a private document of an RSA key.
+pub(super) fn rsa_private_key(document: Document, der: &[u8]) -> Result<&[u8], KeyError> {
+    if document == Document::Pkcs1Private {
+        return Ok(der);
+    }
+    let mut reader = Reader::whole_sequence(der)?;
+    reader.unsigned()?; // version
+    reader.expect(der::SEQUENCE)?;
+    let inner = reader.expect(der::OCTET_STRING)?;
+    if Document::of(inner)? == Document::Pkcs1Private {
+        private_key_type(Document::Pkcs1Private, inner)?;
+        Ok(inner)
+    } else {
+        Err(KeyError::malformed("the DER holds no RSAPrivateKey"))
+    }
+}
+
+/// The public half of an `RSAPrivateKey`.
+pub(super) fn rsa_public_half(pkcs1: &[u8]) -> Result<PublicKey, KeyError> {
+    let mut reader = Reader::whole_sequence(pkcs1)?;
+    reader.unsigned()?; // version
+    PublicKey::rsa(reader.unsigned()?, reader.unsigned()?)
+}

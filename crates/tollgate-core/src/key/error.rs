@@ -1,0 +1,207 @@
+//! What is wrong with a key, and why a token could not be signed.
+
+use std::fmt;
+
+/// Why a key or a set of keys was refused.
+///
+/// It says which rule was broken and, where it helps, at which member; it never holds a byte of the key.
+///
+/// ```
+/// use tollgate_core::{Key, KeyErrorKind};
+///
+/// let error = Key::hs256("too short").unwrap_err();
+/// assert_eq!(error.kind(), KeyErrorKind::SecretTooShort);
+/// assert_eq!(error.to_string(), "secret too short: HS256 needs 32 bytes or more");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyError {
+    kind: KeyErrorKind,
+    /// The member of the JWK in question.
+    member: Option<&'static str>,
+    detail: &'static str,
+}
+
+impl KeyError {
+    pub(super) const fn new(kind: KeyErrorKind, detail: &'static str) -> Self {
+        Self {
+            kind,
+            member: None,
+            detail,
+        }
+    }
+
+    /// The same error, told of this member of a JWK.
+    pub(super) const fn at(mut self, member: &'static str) -> Self {
+        self.member = Some(member);
+        self
+    }
+
+    pub(super) const fn malformed(detail: &'static str) -> Self {
+        Self::new(KeyErrorKind::Malformed, detail)
+    }
+
+    /// Which rule was broken.
+    ///
+    /// ```
+    /// use tollgate_core::{Key, KeyErrorKind};
+    ///
+    /// assert_eq!(Key::jwk("[]").unwrap_err().kind(), KeyErrorKind::Malformed);
+    /// ```
+    pub const fn kind(&self) -> KeyErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Debug for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyError")
+            .field("kind", &self.kind)
+            .field("member", &self.member)
+            .field("detail", &self.detail)
+            .finish()
+    }
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.kind.as_str())?;
+        if let Some(member) = self.member {
+            write!(f, "`{member}`: ")?;
+        }
+        f.write_str(self.detail)
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+/// The rule that a refused key broke: see [`KeyError::kind`].
+///
+/// ```
+/// use tollgate_core::{Key, KeyErrorKind};
+///
+/// let jwk = r#"{"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}"#;
+/// assert_eq!(Key::jwk(jwk).unwrap_err().kind(), KeyErrorKind::UnsupportedCurve);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyErrorKind {
+    /// The JSON, base64, PEM or DER of the key does not follow its grammar.
+    Malformed,
+    /// A member of a JWK or of a JWK Set is there twice (RFC 7517 section 4).
+    DuplicateMember,
+    /// A member of the JWK that its key type requires is not there.
+    MissingMember,
+    /// More bytes, keys or members than are ever read.
+    TooLarge,
+    /// A `kty`, or an algorithm identifier in DER, that is not RSA, EC, Ed25519 or a secret.
+    UnsupportedKeyType,
+    /// A curve other than P-256, P-384, P-521 and Ed25519.
+    UnsupportedCurve,
+    /// An `alg` that is not the name of a signature algorithm in [`Algorithm`](crate::Algorithm).
+    UnsupportedAlgorithm,
+    /// The algorithm is known, but not one that this key can serve.
+    AlgorithmMismatch,
+    /// `use` or `key_ops` keeps the key from this purpose (RFC 7517 sections 4.2 and 4.3).
+    WrongUse,
+    /// A private key where only a public one belongs.
+    PrivateKey,
+    /// A public key or certificate where a secret or a private key belongs.
+    PublicKey,
+    /// The private key is encrypted under a password.
+    Encrypted,
+    /// An HMAC secret shorter than the output of its hash (RFC 7518 section 3.2).
+    SecretTooShort,
+    /// An RSA modulus outside of 2048 to 8192 bits, or an even one.
+    RsaModulus,
+    /// An RSA public exponent that is even, below 65537 or above 33 bits.
+    RsaExponent,
+    /// A public key that is not a usable point of its curve.
+    InvalidPoint,
+    /// Parts of the key contradict each other, as a public half that is of another private half.
+    Inconsistent,
+    /// A shared secret in a set that holds keys of other types too.
+    MixedSet,
+    /// The cryptographic library failed, as for want of randomness.
+    Backend,
+}
+
+impl KeyErrorKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed key",
+            Self::DuplicateMember => "duplicate member",
+            Self::MissingMember => "missing member",
+            Self::TooLarge => "too large",
+            Self::UnsupportedKeyType => "unsupported key type",
+            Self::UnsupportedCurve => "unsupported curve",
+            Self::UnsupportedAlgorithm => "unsupported algorithm",
+            Self::AlgorithmMismatch => "the key cannot serve the algorithm",
+            Self::WrongUse => "the key is for another use",
+            Self::PrivateKey => "private key where a public one belongs",
+            Self::PublicKey => "public key where a secret or private one belongs",
+            Self::Encrypted => "encrypted private key",
+            Self::SecretTooShort => "secret too short",
+            Self::RsaModulus => "unacceptable RSA modulus",
+            Self::RsaExponent => "unacceptable RSA exponent",
+            Self::InvalidPoint => "not a usable point of the curve",
+            Self::Inconsistent => "parts of the key contradict each other",
+            Self::MixedSet => "secret among keys of other types",
+            Self::Backend => "the cryptographic library failed",
+        }
+    }
+}
+
+/// Why a token could not be made: see [`SigningKey::sign`](crate::SigningKey::sign) and
+/// [`SigningKey::encode`](crate::SigningKey::encode).
+///
+/// ```
+/// use tollgate_core::{Algorithm, SigningKey};
+///
+/// let key = SigningKey::generate(Algorithm::HS256)?;
+/// let error = key.encode(&["not", "an", "object"]).unwrap_err();
+/// assert_eq!(error.to_string(), "the claims are not a JSON object");
+/// # Ok::<(), tollgate_core::KeyError>(())
+/// ```
+#[derive(Debug)]
+pub struct SignError(SignProblem);
+
+#[derive(Debug)]
+pub(super) enum SignProblem {
+    Header(serde_json::Error),
+    HeaderShape,
+    HeaderAlgorithm,
+    Claims(serde_json::Error),
+    ClaimsShape,
+    Backend,
+}
+
+impl From<SignProblem> for SignError {
+    fn from(problem: SignProblem) -> Self {
+        Self(problem)
+    }
+}
+
+impl fmt::Display for SignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            SignProblem::Header(_) => "the header does not serialize to JSON",
+            SignProblem::HeaderShape => "the header is not a JSON object with one `alg`",
+            SignProblem::HeaderAlgorithm => "the header's `alg` is not the algorithm of the key",
+            SignProblem::Claims(_) => "the claims do not serialize to JSON",
+            SignProblem::ClaimsShape => "the claims are not a JSON object",
+            SignProblem::Backend => "the cryptographic library failed to sign",
+        })
+    }
+}
+
+impl std::error::Error for SignError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            SignProblem::Header(error) | SignProblem::Claims(error) => Some(error),
+            SignProblem::HeaderShape
+            | SignProblem::HeaderAlgorithm
+            | SignProblem::ClaimsShape
+            | SignProblem::Backend => None,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A key made ready: one verifier for each algorithm it serves.
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::ParsedPublicKey;
+
+use super::base64::Bytes;
+use super::error::{KeyError, KeyErrorKind};
+use super::public::PublicKey;
+use super::secret;
+use crate::algorithm::{Algorithm, Family};
+
+/// What a key consists of, kept so that it can be prepared for further algorithms.
+#[derive(Clone)]
+pub(super) enum Material {
+    Secret(Bytes),
+    Public(PublicKey),
+}
+
+impl Material {
+    pub(super) const fn family(&self) -> Family {
+        match self {
+            Self::Secret(_) => Family::Hmac,
+            Self::Public(PublicKey::Rsa { .. }) => Family::Rsa,
+            Self::Public(PublicKey::Ec { .. }) => Family::Ec,
+            Self::Public(PublicKey::Ed(_)) => Family::Ed,
+        }
+    }
+}
+
+/// One verifier for each algorithm; the work that a token shall not cost is done when it is made.
+pub(super) struct Prepared {
+    material: Material,
+    algorithms: Vec<Algorithm>,
+    /// At the same places as their algorithms.
+    verifiers: Vec<Verifier>,
+}
+
+enum Verifier {
+    Hmac(hmac::Key),
+    Signature { key: ParsedPublicKey, len: usize },
+}
+
+impl Prepared {
+    /// Prepares the key for these algorithms, and for each of them once.
+    pub(super) fn new(
+        material: Material,
+        algorithms: impl IntoIterator<Item = Algorithm>,
+    ) -> Result<Self, KeyError> {
+        let mut prepared = Self {
+            material,
+            algorithms: Vec::new(),
+            verifiers: Vec::new(),
+        };
+        for algorithm in algorithms {
+            if prepared.serves(algorithm) {
+                continue;
+            }
+            let verifier = match &prepared.material {
+                Material::Secret(secret) => {
+                    secret::check_length(algorithm, secret)?;
+                    Verifier::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, secret))
+                }
+                Material::Public(key) => Verifier::Signature {
+                    key: key.prepare(algorithm)?,
+                    len: key.signature_len(),
+                },
+            };
+            prepared.algorithms.push(algorithm);
+            prepared.verifiers.push(verifier);
+        }
+        if prepared.algorithms.is_empty() {
+            return Err(KeyError::new(
+                KeyErrorKind::AlgorithmMismatch,
+                "a key must serve one algorithm at least",
+            ));
+        }
+        Ok(prepared)
+    }
+
+    pub(super) const fn material(&self) -> &Material {
+        &self.material
+    }
+
+    pub(super) fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
+    }
+
+    pub(super) fn serves(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
+    }
+
+    /// Whether the signature is right. Its length is looked at first: it is fixed for each key, and an
+    /// ECDSA signature in DER has another.
+    pub(super) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let Some(place) = self.algorithms.iter().position(|served| *served == algorithm) else {
+            return false;
+        };
+        match self.verifiers.get(place) {
+            Some(Verifier::Hmac(key)) => {
+                signature.len() == key.algorithm().tag_len() && hmac::verify(key, message, signature).is_ok()
+            }
+            Some(Verifier::Signature { key, len }) => {
+                signature.len() == *len && key.verify_sig(message, signature).is_ok()
+            }
+            None => false,
+        }
+    }
+}
+
+pub(super) fn hmac_algorithm(algorithm: Algorithm) -> Result<hmac::Algorithm, KeyError> {
+    match algorithm {
+        Algorithm::HS256 => Ok(hmac::HMAC_SHA256),
+        Algorithm::HS384 => Ok(hmac::HMAC_SHA384),
+        Algorithm::HS512 => Ok(hmac::HMAC_SHA512),
+        _ => Err(KeyError::new(
+            KeyErrorKind::AlgorithmMismatch,
+            "a secret serves HMAC algorithms only",
+        )),
+    }
+}

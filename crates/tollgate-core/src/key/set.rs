@@ -1,0 +1,273 @@
+//! JWK Sets: RFC 7517 section 5.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::Key;
+use super::error::{KeyError, KeyErrorKind};
+use super::jwk::Jwk;
+
+/// The keys of an issuer.
+///
+/// [`from_json`](Self::from_json) keeps the members it can use, each checked as strictly as by [`Key::jwk`], and reports the
+/// others: an issuer that adds a key for encryption or of a new type must not lock everybody out. A set in code is
+/// collected from [`Key`]s.
+///
+/// ```
+/// use tollgate_core::{KeyErrorKind, KeySet};
+///
+/// let set = KeySet::from_json(
+///     r#"{"keys": [
+///         {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+///         {"kty": "AKP", "alg": "ML-DSA-44", "kid": "2", "pub": "..."}
+///     ]}"#,
+/// )?;
+/// assert_eq!(set.len(), 1);
+/// assert_eq!(set.keys()[0].kid(), Some("1"));
+/// assert_eq!(set.skipped()[0].kid.as_deref(), Some("2"));
+/// assert_eq!(set.skipped()[0].error.kind(), KeyErrorKind::UnsupportedKeyType);
+/// # Ok::<(), tollgate_core::KeyError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Key>,
+    skipped: Vec<SkippedKey>,
+}
+
+/// A member of a JWK Set that cannot be used: see [`KeySet::skipped`].
+///
+/// ```
+/// use tollgate_core::KeySet;
+///
+/// let set = KeySet::from_json(r#"{"keys": [{"kid": "old"}]}"#)?;
+/// assert_eq!(set.skipped()[0].index, 0);
+/// assert_eq!(set.skipped()[0].error.to_string(), "missing member: `kty`: the type of the key requires it");
+/// # Ok::<(), tollgate_core::KeyError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SkippedKey {
+    /// Its place in `keys`, from zero.
+    pub index: usize,
+    /// Its `kid`, if it has one that can be read. It is whatever the set says: quote it where it is shown.
+    pub kid: Option<String>,
+    /// What is wrong with it.
+    pub error: KeyError,
+}
+
+impl KeySet {
+    /// The most members that a set may have, those included that would be skipped: 128.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_core::KeySet::MAX_KEYS, 128);
+    /// ```
+    pub const MAX_KEYS: usize = 128;
+
+    /// The longest JSON text of a set, in bytes: 1 MiB.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_core::KeySet::MAX_BYTES, 1_048_576);
+    /// ```
+    pub const MAX_BYTES: usize = 1 << 20;
+
+    /// Reads a JWK Set. Members that are unusable, or are not keys at all, are [skipped](Self::skipped) (RFC 7517 section 5).
+    /// So are shared secrets next to keys of other types: a set is either public or secret.
+    ///
+    /// # Errors
+    /// [`Malformed`](KeyErrorKind::Malformed) if the text is not a JSON object with an array `keys`, begins with a byte order
+    /// mark, or is not UTF-8; [`DuplicateMember`](KeyErrorKind::DuplicateMember);
+    /// [`MissingMember`](KeyErrorKind::MissingMember) without `keys`; [`TooLarge`](KeyErrorKind::TooLarge) over
+    /// [`MAX_KEYS`](Self::MAX_KEYS) or [`MAX_BYTES`](Self::MAX_BYTES).
+    ///
+    /// ```
+    /// use tollgate_core::KeySet;
+    ///
+    /// assert!(KeySet::from_json(r#"{"keys": []}"#)?.is_empty());
+    /// assert!(KeySet::from_json(r#"{"keys": {}}"#).is_err());
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        let json = json.as_ref();
+        if json.len() > Self::MAX_BYTES {
+            return Err(KeyError::new(
+                KeyErrorKind::TooLarge,
+                "the set has more than 1 MiB",
+            ));
+        }
+        let json = std::str::from_utf8(json).map_err(|_| KeyError::malformed("the set is not UTF-8"))?;
+        let object: SetObject<'_> =
+            serde_json::from_str(json).map_err(|_| KeyError::malformed("the set is not a JSON object"))?;
+        if object.duplicate {
+            return Err(KeyError::new(
+                KeyErrorKind::DuplicateMember,
+                "a name stands twice in the set",
+            ));
+        }
+        let Some(keys) = object.keys else {
+            return Err(KeyError::new(KeyErrorKind::MissingMember, "a set has it").at("keys"));
+        };
+        let members: Elements<'_> =
+            serde_json::from_str(keys.get()).map_err(|_| KeyError::malformed("not an array").at("keys"))?;
+        if members.count > Self::MAX_KEYS {
+            return Err(KeyError::new(
+                KeyErrorKind::TooLarge,
+                "the set has more than 128 keys",
+            ));
+        }
+        Ok(Self::from_members(&members.first))
+    }
+
+    fn from_members(members: &[&RawValue]) -> Self {
+        let jwks: Vec<_> = members.iter().map(|member| Jwk::read(member.get())).collect();
+        let public = jwks.iter().flatten().any(Jwk::is_not_secret);
+        let mut set = Self::default();
+        for (index, jwk) in jwks.into_iter().enumerate() {
+            let kid = jwk.as_ref().ok().and_then(|jwk| jwk.kid().map(str::to_owned));
+            let key = jwk.and_then(|jwk| jwk.key()).and_then(|key| {
+                if public && key.family().is_symmetric() {
+                    return Err(KeyError::new(
+                        KeyErrorKind::MixedSet,
+                        "a set is either public or secret",
+                    ));
+                }
+                Ok(key)
+            });
+            match key {
+                Ok(key) => set.keys.push(key),
+                Err(error) => set.skipped.push(SkippedKey { index, kid, error }),
+            }
+        }
+        set
+    }
+
+    /// The keys, in the order of the set. Several may have the same `kid`, or none.
+    ///
+    /// ```
+    /// use tollgate_core::{Key, KeySet};
+    ///
+    /// let set: KeySet = [Key::hs256([1; 32])?, Key::hs256([2; 32])?].into_iter().collect();
+    /// assert_eq!(set.keys().len(), 2);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// The members of the JSON text that were left out, and why. Worth a line in the log.
+    ///
+    /// ```
+    /// use tollgate_core::{KeyErrorKind, KeySet};
+    ///
+    /// let set = KeySet::from_json(r#"{"keys": [{"kty": "oct", "k": "AAAA", "use": "enc"}]}"#)?;
+    /// assert_eq!(set.skipped()[0].error.kind(), KeyErrorKind::WrongUse);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
+    }
+
+    /// How many keys there are, without the skipped ones.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_core::KeySet::default().len(), 0);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no key to use.
+    ///
+    /// ```
+    /// assert!(tollgate_core::KeySet::default().is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+impl FromIterator<Key> for KeySet {
+    fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
+        Self {
+            keys: keys.into_iter().collect(),
+            skipped: Vec::new(),
+        }
+    }
+}
+
+/// The outer object: of all members but `keys` only the names matter (RFC 7517 section 5).
+struct SetObject<'a> {
+    keys: Option<&'a RawValue>,
+    duplicate: bool,
+}
+
+impl<'de> Deserialize<'de> for SetObject<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = SetObject<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JWK Set")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut object = SetObject {
+                    keys: None,
+                    duplicate: false,
+                };
+                let mut names = BTreeSet::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "keys" {
+                        object.keys = Some(map.next_value()?);
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                    object.duplicate |= !names.insert(name);
+                }
+                Ok(object)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// The elements of `keys`, as far as they are allowed, and how many there are.
+struct Elements<'a> {
+    first: Vec<&'a RawValue>,
+    count: usize,
+}
+
+impl<'de> Deserialize<'de> for Elements<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Array;
+
+        impl<'de> Visitor<'de> for Array {
+            type Value = Elements<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of JWKs")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut elements = Elements {
+                    first: Vec::new(),
+                    count: 0,
+                };
+                while let Some(element) = seq.next_element()? {
+                    elements.count += 1;
+                    if elements.count <= KeySet::MAX_KEYS {
+                        elements.first.push(element);
+                    }
+                }
+                Ok(elements)
+            }
+        }
+
+        deserializer.deserialize_seq(Array)
+    }
+}

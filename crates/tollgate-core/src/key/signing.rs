@@ -1,0 +1,426 @@
+//! Keys that sign.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::base64;
+use super::document::Document;
+use super::error::{KeyError, SignError, SignProblem};
+use super::jwk::Jwk;
+use super::pem;
+use super::prepared::{Material, Prepared};
+use super::public::PublicKey;
+use super::secret;
+use super::signer::Signer;
+use super::{Key, both_names, not_hmac};
+use crate::algorithm::Algorithm;
+
+/// A key that signs tokens under one algorithm: a shared secret or a private key.
+///
+/// Cloning is cheap. `Debug` shows the key id and the algorithm, never the key. When it is loaded, it signs once and the
+/// signature is verified, so that a damaged key fails there.
+///
+/// ```
+/// use tollgate_core::{Algorithm, SigningKey};
+///
+/// let key = SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01");
+/// let token = key.encode(&serde_json::json!({"sub": "alice", "exp": 1_924_992_000}))?;
+/// assert_eq!(token.split('.').count(), 3);
+/// assert_eq!(key.verifying_key().kid(), Some("2031-01"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SigningKey {
+    kid: Option<Arc<str>>,
+    pair: Arc<Pair>,
+}
+
+struct Pair {
+    algorithm: Algorithm,
+    signer: Signer,
+    verifier: Arc<Prepared>,
+}
+
+impl SigningKey {
+    /// A secret for HMAC with SHA-256: 32 bytes or more.
+    ///
+    /// # Errors
+    /// As for [`Key::hs256`].
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// assert_eq!(SigningKey::hs256([7; 32])?.algorithm(), Algorithm::HS256);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::secret(Algorithm::HS256, secret.as_ref())
+    }
+
+    /// A secret for HMAC with SHA-384: 48 bytes or more.
+    ///
+    /// # Errors
+    /// As for [`Key::hs256`].
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// assert_eq!(SigningKey::hs384([7; 48])?.algorithm(), Algorithm::HS384);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn hs384(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::secret(Algorithm::HS384, secret.as_ref())
+    }
+
+    /// A secret for HMAC with SHA-512: 64 bytes or more.
+    ///
+    /// # Errors
+    /// As for [`Key::hs256`].
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// assert_eq!(SigningKey::hs512([7; 64])?.algorithm(), Algorithm::HS512);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn hs512(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::secret(Algorithm::HS512, secret.as_ref())
+    }
+
+    /// A secret written in base64: see [`Key::base64_secret`].
+    ///
+    /// # Errors
+    /// As for [`Key::base64_secret`].
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// let key = SigningKey::base64_secret(Algorithm::HS256, "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
+    /// assert_eq!(key.algorithm(), Algorithm::HS256);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn base64_secret(algorithm: Algorithm, secret: &str) -> Result<Self, KeyError> {
+        Self::secret(algorithm, &secret::decode_base64(algorithm, secret)?)
+    }
+
+    /// A private key in PEM (RFC 7468), not encrypted: `PRIVATE KEY` (PKCS #8), `RSA PRIVATE KEY` (PKCS #1) or
+    /// `EC PRIVATE KEY` (SEC 1). Certificates and `EC PARAMETERS` next to it are ignored.
+    ///
+    /// # Errors
+    /// [`AlgorithmMismatch`](super::KeyErrorKind::AlgorithmMismatch) if the key is not for this algorithm;
+    /// [`Encrypted`](super::KeyErrorKind::Encrypted); [`PublicKey`](super::KeyErrorKind::PublicKey) without a private key; or
+    /// what is wrong with the text or the key.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// let pem = "-----BEGIN PRIVATE KEY-----
+    /// MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
+    /// -----END PRIVATE KEY-----";
+    /// assert!(SigningKey::pem(Algorithm::EdDSA, pem).is_ok());
+    /// assert!(SigningKey::pem(Algorithm::ES256, pem).is_err());
+    /// ```
+    pub fn pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        not_hmac(algorithm)?;
+        let (document, der) = pem::private_key(pem.as_ref())?;
+        let (signer, material) = Signer::document(algorithm, document, &der)?;
+        Self::new(algorithm, signer, material)
+    }
+
+    /// A private key in DER, not encrypted: PKCS #8, PKCS #1 or SEC 1.
+    ///
+    /// # Errors
+    /// As for [`pem`](Self::pem).
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, KeyErrorKind, SigningKey};
+    ///
+    /// let error = SigningKey::der(Algorithm::ES256, [0x30, 0x00]).unwrap_err();
+    /// assert_eq!(error.kind(), KeyErrorKind::Malformed);
+    /// ```
+    pub fn der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        not_hmac(algorithm)?;
+        let der = der.as_ref();
+        let (signer, material) = Signer::document(algorithm, Document::of(der)?, der)?;
+        Self::new(algorithm, signer, material)
+    }
+
+    /// A private or secret key as a JWK (RFC 7517), with its `kid`. An RSA key needs all of `n`, `e`, `d`, `p`, `q`, `dp`, `dq`
+    /// and `qi`. Without `alg` it signs as [`Key::jwk`] would verify.
+    ///
+    /// # Errors
+    /// As for [`Key::jwk`], save that `key_ops` must have `sign`; [`PublicKey`](super::KeyErrorKind::PublicKey) for a public
+    /// key; [`Inconsistent`](super::KeyErrorKind::Inconsistent) if the halves do not belong together.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// let key = SigningKey::jwk(
+    ///     r#"{"kty": "OKP", "crv": "Ed25519", "kid": "1",
+    ///         "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    ///         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    /// )?;
+    /// assert_eq!((key.algorithm(), key.kid()), (Algorithm::EdDSA, Some("1")));
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        let jwk = Jwk::from_bytes(json.as_ref())?;
+        let (algorithm, signer, material) = Signer::jwk(&jwk)?;
+        let key = Self::new(algorithm, signer, material)?;
+        Ok(match jwk.members().text("kid")? {
+            Some(kid) => key.with_kid(kid),
+            None => key,
+        })
+    }
+
+    /// A fresh key: a secret as long as the hash, RSA with 2048 bits, or a point of the algorithm's curve. It has no key id.
+    ///
+    /// # Errors
+    /// [`Backend`](super::KeyErrorKind::Backend) if the system gives no randomness.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES384)?;
+    /// assert_eq!(key.verifying_key().algorithms(), [Algorithm::ES384]);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
+        let (signer, material) = Signer::generate(algorithm)?;
+        Self::new(algorithm, signer, material)
+    }
+
+    /// The same key under this key id, which goes into the header of every token that [`encode`](Self::encode) makes.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::EdDSA)?.with_kid("k1");
+    /// assert_eq!(key.kid(), Some("k1"));
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    #[must_use]
+    pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
+        self.kid = Some(kid.into().into());
+        self
+    }
+
+    /// The key id.
+    ///
+    /// ```
+    /// use tollgate_core::SigningKey;
+    ///
+    /// assert_eq!(SigningKey::hs256([7; 32])?.kid(), None);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The algorithm it signs under, by the name that goes into the header.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// assert_eq!(SigningKey::generate(Algorithm::Ed25519)?.algorithm(), Algorithm::Ed25519);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn algorithm(&self) -> Algorithm {
+        self.pair.algorithm
+    }
+
+    /// The bare signature of `message`; ECDSA as `r` and `s` at full length (RFC 7518 section 3.4).
+    ///
+    /// # Errors
+    /// Only if the cryptographic library fails, as for want of randomness.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// assert_eq!(SigningKey::generate(Algorithm::ES512)?.sign(b"message")?.len(), 132);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        self.pair.signer.sign(message)
+    }
+
+    /// A token (RFC 7519) of these claims, with the header members `alg`, `typ` (`JWT`) and, if the key has one, `kid`.
+    ///
+    /// # Errors
+    /// If the claims do not serialize to a JSON object, or as for [`sign`](Self::sign).
+    ///
+    /// ```
+    /// use tollgate_core::SigningKey;
+    ///
+    /// let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"sub": "alice"}))?;
+    /// assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbGljZSJ9."));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn encode<C: Serialize + ?Sized>(&self, claims: &C) -> Result<String, SignError> {
+        self.encode_with("JWT", claims)
+    }
+
+    /// As [`encode`](Self::encode) with another `typ`: `at+jwt` for an access token of RFC 9068.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode).
+    ///
+    /// ```
+    /// use tollgate_core::SigningKey;
+    ///
+    /// let key = SigningKey::hs256([7; 32])?;
+    /// let token = key.encode_with("at+jwt", &serde_json::json!({"sub": "alice"}))?;
+    /// assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9."));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn encode_with<C: Serialize + ?Sized>(&self, typ: &str, claims: &C) -> Result<String, SignError> {
+        #[derive(Serialize)]
+        struct Header<'a> {
+            alg: &'static str,
+            typ: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            kid: Option<&'a str>,
+        }
+
+        let header = Header {
+            alg: self.algorithm().as_str(),
+            typ,
+            kid: self.kid(),
+        };
+        let header = serde_json::to_vec(&header).map_err(SignProblem::Header)?;
+        self.encode_parts(&header, claims)
+    }
+
+    /// As [`encode`](Self::encode) with a header of the caller's own. Nothing is added to it, and only its `alg` is looked at.
+    ///
+    /// # Errors
+    /// If the header is not a JSON object whose `alg` is the [algorithm](Self::algorithm) of the key; as for
+    /// [`encode`](Self::encode).
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tollgate_core::SigningKey;
+    ///
+    /// let key = SigningKey::hs256([7; 32])?;
+    /// assert!(key.encode_header(&json!({"alg": "HS256", "kid": "elsewhere"}), &json!({})).is_ok());
+    /// assert!(key.encode_header(&json!({"alg": "none"}), &json!({})).is_err());
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn encode_header<H, C>(&self, header: &H, claims: &C) -> Result<String, SignError>
+    where
+        H: Serialize + ?Sized,
+        C: Serialize + ?Sized,
+    {
+        #[derive(Deserialize)]
+        struct Alg {
+            alg: String,
+        }
+
+        let header = serde_json::to_vec(header).map_err(SignProblem::Header)?;
+        if header.first() != Some(&b'{') {
+            return Err(SignProblem::HeaderShape.into());
+        }
+        let Alg { alg } = serde_json::from_slice(&header).map_err(|_| SignProblem::HeaderShape)?;
+        if alg != self.algorithm().as_str() {
+            return Err(SignProblem::HeaderAlgorithm.into());
+        }
+        self.encode_parts(&header, claims)
+    }
+
+    fn encode_parts<C: Serialize + ?Sized>(&self, header: &[u8], claims: &C) -> Result<String, SignError> {
+        let claims = serde_json::to_vec(claims).map_err(SignProblem::Claims)?;
+        // RFC 7519 section 7.1 step 1
+        if claims.first() != Some(&b'{') {
+            return Err(SignProblem::ClaimsShape.into());
+        }
+        let mut token = base64::encode_url(header);
+        token.push('.');
+        base64::append_url(&claims, &mut token);
+        let signature = self.sign(token.as_bytes())?;
+        token.push('.');
+        base64::append_url(&signature, &mut token);
+        Ok(token)
+    }
+
+    /// The key that verifies what this one signs, under the same key id. For HMAC it holds the same secret.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::Ed25519)?.with_kid("k1").verifying_key();
+    /// assert_eq!(key.kid(), Some("k1"));
+    /// assert_eq!(key.algorithms(), [Algorithm::Ed25519, Algorithm::EdDSA]);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn verifying_key(&self) -> Key {
+        Key {
+            kid: self.kid.clone(),
+            prepared: Arc::clone(&self.pair.verifier),
+        }
+    }
+
+    /// The public half as a JWK with `use`, `alg` and, if there is one, `kid`, fit for a JWK Set; `None` for HMAC, which has no
+    /// public half.
+    ///
+    /// ```
+    /// use tollgate_core::{Algorithm, KeySet, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?.with_kid("k1");
+    /// let set = serde_json::json!({"keys": [key.public_jwk()]});
+    /// assert_eq!(KeySet::from_json(set.to_string())?.keys()[0].kid(), Some("k1"));
+    ///
+    /// assert!(SigningKey::hs256([7; 32])?.public_jwk().is_none());
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn public_jwk(&self) -> Option<Value> {
+        let Material::Public(public) = self.pair.verifier.material() else {
+            return None;
+        };
+        let mut jwk = match public {
+            PublicKey::Rsa { n, e } => {
+                json!({"kty": "RSA", "n": base64::encode_url(n), "e": base64::encode_url(e)})
+            }
+            PublicKey::Ec { curve, point } => {
+                let (x, y) = point.split_first()?.1.split_at_checked(curve.field_len())?;
+                json!({"kty": "EC", "crv": curve.name(), "x": base64::encode_url(x), "y": base64::encode_url(y)})
+            }
+            PublicKey::Ed(point) => json!({"kty": "OKP", "crv": "Ed25519", "x": base64::encode_url(point)}),
+        };
+        jwk["use"] = "sig".into();
+        jwk["alg"] = self.algorithm().as_str().into();
+        if let Some(kid) = self.kid() {
+            jwk["kid"] = kid.into();
+        }
+        Some(jwk)
+    }
+
+    fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+        let (signer, material) = Signer::secret(algorithm, secret)?;
+        Self::new(algorithm, signer, material)
+    }
+
+    fn new(algorithm: Algorithm, signer: Signer, material: Material) -> Result<Self, KeyError> {
+        let verifier = Prepared::new(material, both_names(algorithm))?;
+        signer.check_against(&verifier, algorithm)?;
+        Ok(Self {
+            kid: None,
+            pair: Arc::new(Pair {
+                algorithm,
+                signer,
+                verifier: Arc::new(verifier),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("kid", &self.kid)
+            .field("algorithm", &self.algorithm())
+            .finish_non_exhaustive()
+    }
+}

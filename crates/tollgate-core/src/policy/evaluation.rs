@@ -1,0 +1,195 @@
+//! Asking a policy: quickly, or for the tree that explains the answer.
+
+use std::fmt;
+
+use super::{Clause, Facts, Join, Policy, sufficiency};
+
+impl Policy {
+    /// Whether `facts` satisfy the policy. Stops where the answer is known and allocates nothing (the [`Facts`] may, when
+    /// they are asked for a claim).
+    ///
+    /// ```
+    /// use tollgate_core::policy::{role, scope, Held};
+    ///
+    /// let policy = scope("orders:read") & !role("suspended");
+    /// assert!(policy.permits(&Held::new().scope("orders:read")));
+    /// assert!(!policy.permits(&Held::new().scope("orders:read").role("suspended")));
+    /// ```
+    pub fn permits<F: Facts + ?Sized>(&self, facts: &F) -> bool {
+        match &self.0.clause {
+            Clause::Scope(name) => name.spellings().any(|scope| facts.has_scope(scope)),
+            Clause::Role(name) => name.spellings().any(|role| facts.has_role(role)),
+            Clause::Claim { path, value } => facts.claim_is(path, value),
+            Clause::ClaimPresent { path } => facts.has_claim(path),
+            Clause::Group(Join::Any, parts) => parts.iter().any(|part| part.permits(facts)),
+            Clause::Group(Join::All, parts) => parts.iter().all(|part| part.permits(facts)),
+            Clause::Not(inner) => !inner.permits(facts),
+        }
+    }
+
+    /// The decision with its reasons: every clause is asked, also where the answer is known already.
+    ///
+    /// ```
+    /// use tollgate_core::policy::{role, scope, Held};
+    ///
+    /// let policy = scope("orders:read") & (role("clerk") | role("admin"));
+    /// let evaluation = policy.evaluate(&Held::new().scope("orders:read"));
+    /// assert!(!evaluation.satisfied());
+    /// assert!(evaluation.children()[0].satisfied());
+    /// ```
+    pub fn evaluate<'p, F: Facts + ?Sized>(&'p self, facts: &F) -> Evaluation<'p> {
+        let children: Vec<_> = match &self.0.clause {
+            Clause::Group(_, parts) => parts.iter().map(|part| part.evaluate(facts)).collect(),
+            Clause::Not(inner) => vec![inner.evaluate(facts)],
+            _ => Vec::new(),
+        };
+        let satisfied = match &self.0.clause {
+            Clause::Group(Join::Any, _) => children.iter().any(Evaluation::satisfied),
+            Clause::Group(Join::All, _) => children.iter().all(Evaluation::satisfied),
+            Clause::Not(_) => !children.iter().any(Evaluation::satisfied),
+            _ => self.permits(facts),
+        };
+        Evaluation {
+            policy: self,
+            satisfied,
+            children,
+        }
+    }
+}
+
+/// The answer of a [`Policy`], clause by clause.
+///
+/// Its `Display` is for operators, one line a clause. It tells what the policy asks, which a client need not learn.
+///
+/// ```
+/// use tollgate_core::policy::{role, scope, Held};
+///
+/// let policy = scope("orders:read") & (role("clerk") | !role("guest"));
+/// let evaluation = policy.evaluate(&Held::new().scope("orders:read").role("guest"));
+/// assert_eq!(
+///     evaluation.to_string(),
+///     r#"failed: all of
+///   held: scope("orders:read")
+///   failed: any of
+///     failed: role("clerk")
+///     failed: not
+///       held: role("guest")"#
+/// );
+/// ```
+#[derive(Clone, Debug)]
+pub struct Evaluation<'p> {
+    policy: &'p Policy,
+    satisfied: bool,
+    children: Vec<Evaluation<'p>>,
+}
+
+impl<'p> Evaluation<'p> {
+    /// Whether this clause holds; for the whole, the same answer as [`Policy::permits`].
+    ///
+    /// ```
+    /// use tollgate_core::policy::{scope, Held};
+    ///
+    /// assert!(scope("a").evaluate(&Held::new().scope("a")).satisfied());
+    /// ```
+    pub fn satisfied(&self) -> bool {
+        self.satisfied
+    }
+
+    /// The clause that was asked. Its `Display` is its text.
+    ///
+    /// ```
+    /// use tollgate_core::policy::{scope, Held};
+    ///
+    /// let policy = scope("a") | scope("b");
+    /// assert_eq!(policy.evaluate(&Held::new()).clause().to_string(), r#"scope("a") | scope("b")"#);
+    /// ```
+    pub fn clause(&self) -> &'p Policy {
+        self.policy
+    }
+
+    /// The answers of the parts, in the order of the policy; none for a scope, role or claim.
+    ///
+    /// ```
+    /// use tollgate_core::policy::{scope, Held};
+    ///
+    /// let policy = scope("a") & scope("b");
+    /// let evaluation = policy.evaluate(&Held::new().scope("b"));
+    /// let held: Vec<_> = evaluation.children().iter().map(|child| child.satisfied()).collect();
+    /// assert_eq!(held, [false, true]);
+    /// ```
+    pub fn children(&self) -> &[Self] {
+        &self.children
+    }
+
+    /// The innermost clauses that made it fail, in the order of the policy; none when it is satisfied.
+    ///
+    /// A `not` that failed is one of them as a whole, since what is inside of it holds.
+    ///
+    /// ```
+    /// use tollgate_core::policy::{role, scope, Held};
+    ///
+    /// let policy = scope("a") & scope("b") & !role("guest");
+    /// let evaluation = policy.evaluate(&Held::new().scope("a").role("guest"));
+    /// let failed: Vec<_> = evaluation.failed().map(|clause| clause.clause().to_string()).collect();
+    /// assert_eq!(failed, [r#"scope("b")"#, r#"!role("guest")"#]);
+    /// ```
+    pub fn failed(&self) -> impl Iterator<Item = &Self> {
+        let mut open = vec![self];
+        std::iter::from_fn(move || {
+            while let Some(next) = open.pop() {
+                match &next.policy.0.clause {
+                    _ if next.satisfied => {}
+                    Clause::Group(_, parts) if !parts.is_empty() => open.extend(next.children.iter().rev()),
+                    _ => return Some(next),
+                }
+            }
+            None
+        })
+    }
+
+    /// The smallest complete set of scopes with which the same caller would have been let in, in the order of the policy;
+    /// `None` when no further scope would help, because a role or claim is lacking or a held scope is in the way.
+    ///
+    /// Complete means that scopes which are held already and still needed are included: it is the set that a client should
+    /// ask for, the `scope` of a challenge (RFC 6750 section 3). Of several sets of one size, the one with the fewest that
+    /// are not held yet; then the first in the policy. A scope that is held through a [`Hierarchy`](super::Hierarchy) is
+    /// named as the policy names it, which is the lesser right.
+    ///
+    /// To find the very smallest set is a set-cover problem. What is kept while searching is bounded (16 sets a clause), so
+    /// for a policy with dozens of alternatives that share scopes, the answer may be larger than needed, or be missing
+    /// where `not(scope(..))` rules out all sets that were kept. A set that is returned always suffices.
+    ///
+    /// ```
+    /// use tollgate_core::policy::{role, scope, Held};
+    ///
+    /// let policy = scope("read") & (scope("write") | role("clerk"));
+    /// assert_eq!(policy.evaluate(&Held::new().scope("read")).sufficient_scopes(), Some(vec!["read", "write"]));
+    ///
+    /// let policy = scope("read") & role("clerk");
+    /// assert_eq!(policy.evaluate(&Held::new()).sufficient_scopes(), None);
+    /// ```
+    pub fn sufficient_scopes(&self) -> Option<Vec<&'p str>> {
+        sufficiency::sufficient_scopes(self)
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
+        let answer = if self.satisfied { "held" } else { "failed" };
+        write!(f, "{:indent$}{answer}: ", "", indent = 2 * depth)?;
+        match &self.policy.0.clause {
+            Clause::Group(Join::Any, parts) if !parts.is_empty() => f.write_str("any of")?,
+            Clause::Group(Join::All, parts) if !parts.is_empty() => f.write_str("all of")?,
+            Clause::Not(_) => f.write_str("not")?,
+            _ => write!(f, "{}", self.policy)?,
+        }
+        self.children.iter().try_for_each(|child| {
+            f.write_str("\n")?;
+            child.write(f, depth + 1)
+        })
+    }
+}
+
+impl fmt::Display for Evaluation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, 0)
+    }
+}

@@ -1,0 +1,222 @@
+//! The grammar of scopes (RFC 6749 section 3.3), and scopes as types.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::{Facts, Policy};
+
+/// A scope as a type, so that a misspelt one does not compile. The macro `scopes!` declares them.
+///
+/// ```
+/// use tollgate_core::policy::{Held, Scope, ScopeSet};
+///
+/// struct OrdersRead;
+///
+/// impl Scope for OrdersRead {
+///     const NAME: &'static str = "orders:read";
+/// }
+///
+/// assert!(OrdersRead::policy().permits(&Held::new().scope("orders:read")));
+/// ```
+///
+/// A name that is no scope-token is found when the type is used as a [`ScopeSet`]:
+///
+/// ```compile_fail,E0080
+/// use tollgate_core::policy::{Scope, ScopeSet};
+///
+/// struct Orders;
+///
+/// impl Scope for Orders {
+///     const NAME: &'static str = "orders read";
+/// }
+///
+/// fn main() {
+///     let _ = Orders::policy();
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a scope",
+    label = "not a type that stands for a scope",
+    note = "declare scopes with `scopes! {{ OrdersRead = \"orders:read\" }}`"
+)]
+pub trait Scope {
+    /// The scope-token, as it stands in a token's `scope` claim.
+    const NAME: &'static str;
+}
+
+/// One [`Scope`], or a tuple of up to eight sets, of which all must be held.
+///
+/// ```
+/// use tollgate_core::policy::{Held, Scope, ScopeSet};
+///
+/// struct Read;
+/// struct Write;
+/// impl Scope for Read {
+///     const NAME: &'static str = "read";
+/// }
+/// impl Scope for Write {
+///     const NAME: &'static str = "write";
+/// }
+///
+/// assert_eq!(<(Read, Write)>::policy().to_string(), r#"scope("read") & scope("write")"#);
+/// assert!(!<(Read, Write)>::held_by(&Held::new().scope("read")));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a scope, nor a tuple of scopes",
+    label = "not a type that stands for scopes",
+    note = "declare scopes with `scopes! {{ OrdersRead = \"orders:read\" }}`"
+)]
+pub trait ScopeSet {
+    /// The policy that holds when every scope of the set is held. Built anew at each call: keep it.
+    fn policy() -> Policy;
+
+    /// Whether `facts` hold every scope of the set, found without building a policy.
+    fn held_by<F: Facts + ?Sized>(facts: &F) -> bool {
+        Self::policy().permits(facts)
+    }
+}
+
+impl<S: Scope> ScopeSet for S {
+    fn policy() -> Policy {
+        Policy::scope(Checked::<S>::NAME)
+    }
+
+    fn held_by<F: Facts + ?Sized>(facts: &F) -> bool {
+        facts.has_scope(Checked::<S>::NAME)
+    }
+}
+
+/// The name of a scope, which does not compile when it is no scope-token.
+struct Checked<S>(PhantomData<S>);
+
+impl<S: Scope> Checked<S> {
+    const NAME: &'static str = {
+        assert!(
+            is_scope_token(S::NAME),
+            "the NAME of a Scope must be a scope-token (RFC 6749 section 3.3)"
+        );
+        S::NAME
+    };
+}
+
+macro_rules! scope_set_of_tuple {
+    ($($member:ident)+) => {
+        impl<$($member: ScopeSet),+> ScopeSet for ($($member,)+) {
+            fn policy() -> Policy {
+                Policy::all([$($member::policy()),+])
+            }
+
+            fn held_by<Caller: Facts + ?Sized>(facts: &Caller) -> bool {
+                true $(&& $member::held_by(facts))+
+            }
+        }
+    };
+}
+
+scope_set_of_tuple!(A);
+scope_set_of_tuple!(A B);
+scope_set_of_tuple!(A B C);
+scope_set_of_tuple!(A B C D);
+scope_set_of_tuple!(A B C D E);
+scope_set_of_tuple!(A B C D E F);
+scope_set_of_tuple!(A B C D E F G);
+scope_set_of_tuple!(A B C D E F G H);
+
+/// Whether `text` is one scope-token of RFC 6749 section 3.3: one or more visible ASCII characters, of which `"` and `\`
+/// are excluded.
+///
+/// ```
+/// use tollgate_core::policy::is_scope_token;
+///
+/// assert!(is_scope_token("https://www.example.com/auth/orders.read"));
+/// assert!(!is_scope_token(""));
+/// assert!(!is_scope_token("orders read"));
+/// assert!(!is_scope_token("bestellungen:löschen"));
+/// ```
+pub const fn is_scope_token(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    // Loops and not iterators: this is evaluated at compile time too.
+    let mut index = 0;
+    while index < bytes.len() {
+        if !is_scope_octet(bytes[index]) {
+            return false;
+        }
+        index += 1;
+    }
+    !bytes.is_empty()
+}
+
+/// `%x21 / %x23-5B / %x5D-7E`
+const fn is_scope_octet(octet: u8) -> bool {
+    matches!(octet, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
+}
+
+/// The scopes of a space-separated list (`scope` in RFC 6749 section 3.3 and RFC 9068 section 2.2.3), in their order.
+///
+/// The empty text is the empty list, which the grammar lacks but servers send for a token without scopes. Tokens may
+/// repeat.
+///
+/// ```
+/// use tollgate_core::policy::parse_scopes;
+///
+/// let scopes: Vec<_> = parse_scopes("orders:read profile").unwrap().collect();
+/// assert_eq!(scopes, ["orders:read", "profile"]);
+/// assert_eq!(parse_scopes("").unwrap().count(), 0);
+/// assert!(parse_scopes("orders:read  profile").is_err());
+/// ```
+///
+/// # Errors
+///
+/// When anything but one space stands between two scope-tokens, before the first or after the last.
+pub fn parse_scopes(list: &str) -> Result<impl Iterator<Item = &str> + Clone, InvalidScope> {
+    let tokens = || list.split(' ').filter(|_| !list.is_empty());
+    let mut start = 0;
+    for token in tokens() {
+        check(token).map_err(|invalid| InvalidScope {
+            at: start + invalid.at,
+            ..invalid
+        })?;
+        start += token.len() + 1;
+    }
+    Ok(tokens())
+}
+
+pub(super) fn check(token: &str) -> Result<(), InvalidScope> {
+    match token
+        .char_indices()
+        .find(|(_, char)| !u8::try_from(*char).is_ok_and(is_scope_octet))
+    {
+        Some((at, char)) => Err(InvalidScope {
+            at,
+            found: Some(char),
+        }),
+        None if token.is_empty() => Err(InvalidScope { at: 0, found: None }),
+        None => Ok(()),
+    }
+}
+
+/// A text is not a scope, or not a list of scopes, by RFC 6749 section 3.3.
+///
+/// ```
+/// use tollgate_core::Policy;
+///
+/// let invalid = Policy::try_scope("orders read").unwrap_err();
+/// assert_eq!(invalid.to_string(), "' ' at offset 6 is not allowed in a scope");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidScope {
+    at: usize,
+    /// The character; none where a scope is missing.
+    found: Option<char>,
+}
+
+impl fmt::Display for InvalidScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.found {
+            Some(char) => write!(f, "{char:?} at offset {} is not allowed in a scope", self.at),
+            None => write!(f, "a scope at offset {} is empty", self.at),
+        }
+    }
+}
+
+impl std::error::Error for InvalidScope {}

@@ -1,0 +1,331 @@
+//! Who a verified token speaks for.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::algorithm::Algorithm;
+use crate::claims::ClaimSetText;
+use crate::header::Header;
+use crate::key::Key;
+use crate::policy::Facts;
+use crate::rejection::{Rejection, RejectionKind};
+use crate::rules::Rules;
+use crate::source::SourceKind;
+
+/// A verified token: its claims, its header's facts, which key verified it and where in the request it stood.
+///
+/// Only a verifier makes one. Cloning is cheap. `Debug` shows issuer, key and algorithm, never the subject or a claim.
+///
+/// ```
+/// use tollgate_core::{Clock, Key, SigningKey, Verifier};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = Verifier::builder()
+///     .issuer("https://id.example.com")
+///     .audience("orders-api")
+///     .key(Key::hs256([7; 32])?)
+///     .clock(|| 1_700_000_000)
+///     .build()?;
+/// let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({
+///     "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900, "sub": "u-7",
+///     "scope": "orders:read", "tenant": "acme",
+/// }))?;
+/// let principal = verifier.verify(&token)?;
+/// assert_eq!(principal.subject(), Some("u-7"));
+/// assert!(principal.has_scope("orders:read"));
+///
+/// #[derive(serde::Deserialize)]
+/// struct Shopper { tenant: String }
+/// assert_eq!(principal.claims::<Shopper>()?.tenant, "acme");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Principal {
+    verified: Arc<Verified>,
+    source: Option<SourceKind>,
+}
+
+struct Verified {
+    header: Header,
+    claims: ClaimSetText,
+    key: Key,
+    rules: Arc<Rules>,
+}
+
+impl Principal {
+    pub(crate) fn new(header: Header, claims: ClaimSetText, key: Key, rules: Arc<Rules>) -> Self {
+        Self {
+            verified: Arc::new(Verified {
+                header,
+                claims,
+                key,
+                rules,
+            }),
+            source: None,
+        }
+    }
+
+    pub(crate) fn with_source(self, source: SourceKind) -> Self {
+        Self {
+            source: Some(source),
+            ..self
+        }
+    }
+
+    /// The claims as the user's type, which may borrow from the principal. Nothing is parsed twice: the text was
+    /// checked and indexed when the token was verified.
+    ///
+    /// # Errors
+    /// [`RejectionKind::MalformedClaims`] where the claims do not fit the type: such a token is not one for this
+    /// service.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?;
+    /// #[derive(serde::Deserialize)]
+    /// struct User<'a> { sub: &'a str }
+    ///
+    /// let principal = verifier.verify(&token)?;
+    /// assert_eq!(principal.claims::<User>()?.sub, "u-7");
+    /// assert_eq!(principal.claims::<Vec<u8>>().unwrap_err().kind(), RejectionKind::MalformedClaims);
+    /// # Ok(()) }
+    /// ```
+    pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Rejection> {
+        T::deserialize(self.verified.claims.document()).map_err(|error| {
+            // The error may quote a value: the position of the mistake is enough, and the type's name.
+            let what = if error.is_data() {
+                "of another type or absent"
+            } else {
+                "unreadable"
+            };
+            let detail = format!("a claim that {} needs is {what}", std::any::type_name::<T>());
+            Rejection::new(RejectionKind::MalformedClaims, detail)
+        })
+    }
+
+    /// One claim as JSON: a member of exactly that name, else the way through nested objects, split at dots.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "org": {"id": 7}});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.claim("org.id"), Some(7.into()));
+    /// assert_eq!(principal.claim("org.name"), None);
+    /// # Ok(()) }
+    /// ```
+    pub fn claim(&self, path: &str) -> Option<serde_json::Value> {
+        let (raw, _) = self.verified.claims.find(path)?;
+        serde_json::from_str(raw).ok()
+    }
+}
+
+macro_rules! string_claims {
+    ($($(#[$doc:meta])* $method:ident: $field:ident = $name:literal;)*) => {
+        impl Principal {$(
+            $(#[$doc])*
+            ///
+            /// ```
+            /// # use tollgate_core::{Key, SigningKey, Verifier};
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+            #[doc = concat!("let claims = serde_json::json!({\"exp\": 4_000_000_000_u64, \"", $name, "\": \"x\"});")]
+            /// let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+            #[doc = concat!("assert_eq!(principal.", stringify!($method), "(), Some(\"x\"));")]
+            /// # Ok(()) }
+            /// ```
+            pub fn $method(&self) -> Option<&str> {
+                let claims = &self.verified.claims;
+                claims.string(claims.registered.$field.as_ref())
+            }
+        )*}
+    };
+}
+
+string_claims! {
+    /// `iss`: who issued the token (RFC 7519 section 4.1.1).
+    issuer: issuer = "iss";
+    /// `sub`: whom the token speaks for (RFC 7519 section 4.1.2).
+    subject: subject = "sub";
+    /// `jti`: the token's own identifier (RFC 7519 section 4.1.7).
+    jwt_id: jwt_id = "jti";
+    /// `client_id`: the OAuth client that asked for the token (RFC 9068 section 2.2).
+    client_id: client_id = "client_id";
+}
+
+impl Principal {
+    /// `exp` in whole seconds since the epoch, a fraction cut off.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000.5, "nbf": 6.5, "iat": 5});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.expires_at(), Some(4_000_000_000));
+    /// assert_eq!(principal.not_before(), Some(7));
+    /// assert_eq!(principal.issued_at(), Some(5));
+    /// # Ok(()) }
+    /// ```
+    pub fn expires_at(&self) -> Option<u64> {
+        self.verified
+            .claims
+            .registered
+            .expires_at
+            .map(crate::json::NumericDate::floor)
+    }
+
+    /// `nbf` in whole seconds since the epoch, a fraction rounded up; see [`expires_at`](Self::expires_at).
+    pub fn not_before(&self) -> Option<u64> {
+        self.verified
+            .claims
+            .registered
+            .not_before
+            .map(crate::json::NumericDate::ceil)
+    }
+
+    /// `iat` in whole seconds since the epoch, a fraction cut off; see [`expires_at`](Self::expires_at).
+    pub fn issued_at(&self) -> Option<u64> {
+        self.verified
+            .claims
+            .registered
+            .issued_at
+            .map(crate::json::NumericDate::floor)
+    }
+
+    /// The values of `aud`, whether it is a string or an array.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "aud": ["a", "b"]});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.audiences().collect::<Vec<_>>(), ["a", "b"]);
+    /// # Ok(()) }
+    /// ```
+    pub fn audiences(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.verified.claims.audiences()
+    }
+
+    /// The scopes of `scope` and `scp`, in their order.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "scope": "a b", "scp": ["c"]});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.scopes().collect::<Vec<_>>(), ["a", "b", "c"]);
+    /// assert!(principal.has_scope("b") && !principal.has_scope("B"));
+    /// # Ok(()) }
+    /// ```
+    pub fn scopes(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.verified.claims.scopes()
+    }
+
+    /// Whether the token carries exactly that scope.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|held| held == scope)
+    }
+
+    /// The values of the role claims that the verifier is configured with; without configuration there are none.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let verifier = Verifier::builder()
+    ///     .any_issuer()
+    ///     .any_audience()
+    ///     .key(Key::hs256([7; 32])?)
+    ///     .role_claim("realm_access.roles")
+    ///     .build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "realm_access": {"roles": ["admin"]}});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.roles().collect::<Vec<_>>(), ["admin"]);
+    /// assert!(principal.has_role("admin"));
+    /// # Ok(()) }
+    /// ```
+    pub fn roles(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.verified
+            .rules
+            .role_claims
+            .iter()
+            .flat_map(|path| self.verified.claims.roles_at(path))
+    }
+
+    /// Whether one of the role claims holds exactly that role.
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles().any(|held| held == role)
+    }
+
+    /// The `alg` of the header.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience()
+    /// #     .key(Key::hs256([7; 32])?.with_kid("k1")).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.with_kid("k1").encode(&claims)?)?;
+    /// assert_eq!(principal.algorithm(), Algorithm::HS256);
+    /// assert_eq!(principal.key_id(), Some("k1"));
+    /// assert_eq!(principal.key().kid(), Some("k1"));
+    /// assert_eq!(principal.token_type(), Some("JWT"));
+    /// # Ok(()) }
+    /// ```
+    pub fn algorithm(&self) -> Algorithm {
+        self.verified.header.algorithm
+    }
+
+    /// The `kid` of the header; the verifying key may have been found without one.
+    pub fn key_id(&self) -> Option<&str> {
+        self.verified.claims.string(self.verified.header.key_id.as_ref())
+    }
+
+    /// The `typ` of the header, as written.
+    pub fn token_type(&self) -> Option<&str> {
+        self.verified.claims.string(self.verified.header.typ.as_ref())
+    }
+
+    /// The key that verified the signature.
+    pub fn key(&self) -> &Key {
+        &self.verified.key
+    }
+
+    /// Where in the request the token stood; `None` where the verifier was given the token itself.
+    pub const fn source(&self) -> Option<SourceKind> {
+        self.source
+    }
+}
+
+impl Facts for Principal {
+    fn has_scope(&self, scope: &str) -> bool {
+        Self::has_scope(self, scope)
+    }
+
+    fn has_role(&self, role: &str) -> bool {
+        Self::has_role(self, role)
+    }
+
+    fn claim(&self, path: &str) -> Option<serde_json::Value> {
+        Self::claim(self, path)
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("issuer", &self.issuer())
+            .field("algorithm", &self.algorithm())
+            .field("key", &self.key().kid())
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,265 @@
+//! Why a request is refused.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+/// What kind of refusal a [`Rejection`] is.
+///
+/// ```
+/// use tollgate_core::RejectionKind;
+///
+/// assert_eq!(RejectionKind::Expired.status(), 401);
+/// assert_eq!(RejectionKind::Expired.error_code(), Some("invalid_token"));
+/// assert_eq!(RejectionKind::MissingCredential.error_code(), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RejectionKind {
+    /// The request carries no credential where one is looked for.
+    MissingCredential,
+    /// The request carries more than one credential, or one cookie twice.
+    MultipleCredentials,
+    /// The place for a credential holds something that cannot be one.
+    MalformedCredential,
+    /// A cookie came without proof that the request is of the site's own making.
+    CrossSite,
+    /// The token, its header or one of its parts is over a limit.
+    TooLarge,
+    /// The token is not three base64url segments.
+    MalformedToken,
+    /// The header is not the JSON object of RFC 7515 section 4.
+    MalformedHeader,
+    /// The header names an extension in `crit` (RFC 7515 section 4.1.11) or sets `b64` to false (RFC 7797).
+    UnsupportedExtension,
+    /// The `typ` of the token is not one that is accepted here.
+    WrongType,
+    /// The `alg` of the token is not one that is accepted here.
+    WrongAlgorithm,
+    /// No key of the issuer fits the token.
+    UnknownKey,
+    /// The signature does not verify.
+    BadSignature,
+    /// The claims are not a JSON object, or one of them is not of its type.
+    MalformedClaims,
+    /// A claim that is required here is absent.
+    MissingClaim,
+    /// The time of `exp` has come.
+    Expired,
+    /// The time of `nbf` has not come, or `iat` is in the future.
+    NotYetValid,
+    /// The token was issued longer ago than is accepted here.
+    TooOld,
+    /// The token lives longer than is accepted here.
+    LifetimeTooLong,
+    /// `iss` names no issuer that is trusted here.
+    UntrustedIssuer,
+    /// `aud` does not name this service.
+    WrongAudience,
+    /// The token is valid and does not suffice.
+    InsufficientScope,
+    /// Our own side cannot decide now: keys or a store are out of reach.
+    Unavailable,
+    /// Our own side is put together wrongly: the authenticating layer is missing.
+    Misconfigured,
+}
+
+impl RejectionKind {
+    /// The HTTP status code of the answer (RFC 6750 section 3.1; 503 and 500 where it is not the client's doing).
+    ///
+    /// ```
+    /// assert_eq!(tollgate_core::RejectionKind::InsufficientScope.status(), 403);
+    /// ```
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::MultipleCredentials | Self::MalformedCredential => 400,
+            Self::CrossSite | Self::InsufficientScope => 403,
+            Self::Unavailable => 503,
+            Self::Misconfigured => 500,
+            _ => 401,
+        }
+    }
+
+    /// The `error` attribute of the challenge (RFC 6750 section 3.1); `None` where there is none.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_core::RejectionKind::MultipleCredentials.error_code(), Some("invalid_request"));
+    /// ```
+    pub const fn error_code(self) -> Option<&'static str> {
+        match self {
+            Self::MissingCredential | Self::CrossSite | Self::Unavailable | Self::Misconfigured => None,
+            Self::MultipleCredentials | Self::MalformedCredential => Some("invalid_request"),
+            Self::InsufficientScope => Some("insufficient_scope"),
+            _ => Some("invalid_token"),
+        }
+    }
+
+    /// What the client is told. It tells which of the client's own doings is at fault, and nothing of keys or rules.
+    pub(crate) const fn description(self) -> &'static str {
+        match self {
+            Self::MissingCredential => "Authentication is required",
+            Self::MultipleCredentials => "The request carries more than one access token",
+            Self::MalformedCredential => "The credential is malformed",
+            Self::CrossSite => "A cookie needs a same-origin request here",
+            Self::TooLarge => "The access token is too large",
+            Self::MalformedToken | Self::MalformedHeader | Self::MalformedClaims => {
+                "The access token is malformed"
+            }
+            Self::Expired => "The access token expired",
+            Self::NotYetValid => "The access token is not valid yet",
+            Self::WrongAudience => "The access token is for another audience",
+            Self::InsufficientScope => "The access token does not grant this request",
+            Self::Unavailable => "Authentication is not available at the moment",
+            Self::Misconfigured => "The server failed to authenticate the request",
+            _ => "The access token is invalid",
+        }
+    }
+}
+
+/// A refusal: the kind that decides the answer, and the detail that the operator sees.
+///
+/// `Display` is for the operator's log: it names the check, what was wanted and what was got, but never a token, a
+/// key, a subject or a token identifier. The client sees only what [`RejectionKind`] implies.
+///
+/// ```
+/// use tollgate_core::{Key, RejectionKind, Verifier};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = Verifier::builder()
+///     .issuer("https://id.example.com")
+///     .audience("orders-api")
+///     .key(Key::hs256([7; 32])?)
+///     .build()?;
+/// let rejection = verifier.verify("not a token").unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::MalformedToken);
+/// assert_eq!(rejection.status(), 401);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    kind: RejectionKind,
+    detail: Cow<'static, str>,
+    scope: Option<Box<str>>,
+    retry_after: Option<Duration>,
+}
+
+impl Rejection {
+    pub(crate) fn new(kind: RejectionKind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            scope: None,
+            retry_after: None,
+        }
+    }
+
+    /// Our side cannot answer now; the client may try again after `retry_after` (rounded up to whole seconds, at
+    /// least one). `detail` is for the operator.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate_core::{Rejection, RejectionKind};
+    ///
+    /// let rejection = Rejection::unavailable(Duration::from_secs(3), "the key store timed out");
+    /// assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+    /// assert_eq!(rejection.retry_after(), Some(Duration::from_secs(3)));
+    /// ```
+    pub fn unavailable(retry_after: Duration, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::new(RejectionKind::Unavailable, detail)
+        }
+    }
+
+    pub(crate) fn insufficient_scope(scope: Option<String>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            scope: scope.map(Into::into),
+            ..Self::new(RejectionKind::InsufficientScope, detail)
+        }
+    }
+
+    /// What kind of refusal it is.
+    ///
+    /// ```
+    /// # use tollgate_core::{Rejection, RejectionKind};
+    /// let rejection = Rejection::unavailable(std::time::Duration::from_secs(1), "");
+    /// assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+    /// ```
+    pub const fn kind(&self) -> RejectionKind {
+        self.kind
+    }
+
+    /// The HTTP status code of the answer.
+    ///
+    /// ```
+    /// # use tollgate_core::Rejection;
+    /// assert_eq!(Rejection::unavailable(std::time::Duration::from_secs(1), "").status(), 503);
+    /// ```
+    pub const fn status(&self) -> u16 {
+        self.kind.status()
+    }
+
+    /// The `error` attribute of the challenge (RFC 6750 section 3.1).
+    ///
+    /// ```
+    /// # use tollgate_core::Rejection;
+    /// assert_eq!(Rejection::unavailable(std::time::Duration::from_secs(1), "").error_code(), None);
+    /// ```
+    pub const fn error_code(&self) -> Option<&'static str> {
+        self.kind.error_code()
+    }
+
+    /// The scopes that would have been enough, space-separated (RFC 6750 section 3, `scope`), where scopes could be.
+    ///
+    /// ```
+    /// # use tollgate_core::Rejection;
+    /// assert_eq!(Rejection::unavailable(std::time::Duration::from_secs(1), "").scope(), None);
+    /// ```
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+
+    /// After what time a retry makes sense, where our own side is at fault (RFC 9110 section 10.2.3).
+    ///
+    /// ```
+    /// # use tollgate_core::Rejection;
+    /// let rejection = Rejection::unavailable(std::time::Duration::from_secs(2), "");
+    /// assert_eq!(rejection.retry_after().unwrap().as_secs(), 2);
+    /// ```
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.kind)?;
+        if self.detail.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.detail)
+        }
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// A value that the client chose, made fit for a log line: cut, control characters escaped.
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 100;
+        let end = self.0.char_indices().nth(MOST).map_or(self.0.len(), |(at, _)| at);
+        write!(
+            f,
+            "{:?}{}",
+            &self.0[..end],
+            if end < self.0.len() { "…" } else { "" }
+        )
+    }
+}

@@ -1,0 +1,157 @@
+//! How the engine sees a request: a small borrowed view, so that no version of an `http` crate is in its signatures.
+
+/// The parts of an HTTP request that decide. An adapter implements it over its framework's request.
+///
+/// ```
+/// use tollgate_core::RequestView;
+///
+/// struct Get<'a>(&'a [(&'a str, &'a str)]);
+///
+/// impl RequestView for Get<'_> {
+///     fn method(&self) -> &str {
+///         "GET"
+///     }
+///     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+///         self.0.iter().filter(move |(header, _)| *header == name).map(|(_, value)| value.as_bytes())
+///     }
+///     fn query(&self) -> Option<&str> {
+///         None
+///     }
+/// }
+///
+/// let request = Get(&[("host", "api.example.com")]);
+/// assert_eq!(request.header("host").next(), Some(&b"api.example.com"[..]));
+/// ```
+pub trait RequestView {
+    /// The method, in upper case as on the wire (RFC 9110 section 9).
+    fn method(&self) -> &str;
+
+    /// The values of every field line of that name, in their order. `name` is in lower case.
+    fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]>;
+
+    /// The query of the target, without its question mark.
+    fn query(&self) -> Option<&str>;
+
+    /// Host and port that the request was sent to, where the target itself names them (`:authority` in HTTP/2 and
+    /// HTTP/3); the engine falls back to the `Host` field.
+    fn authority(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// Which shape an answer must have for the client to understand it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    Grpc,
+}
+
+impl Protocol {
+    /// gRPC over HTTP/2 says so by its content type; gRPC-Web, which browsers speak, reads HTTP answers.
+    pub(crate) fn of(request: &impl RequestView) -> Self {
+        let grpc = request.header("content-type").next().is_some_and(|value| {
+            value
+                .split_at_checked(b"application/grpc".len())
+                .is_some_and(|(kind, rest)| {
+                    kind.eq_ignore_ascii_case(b"application/grpc")
+                        && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+                })
+        });
+        if grpc { Self::Grpc } else { Self::Http }
+    }
+}
+
+/// A CORS preflight: the Fetch standard's `OPTIONS` with both fields, which a browser sends without credentials.
+pub(crate) fn is_preflight(request: &impl RequestView) -> bool {
+    request.method() == "OPTIONS"
+        && request.header("origin").next().is_some()
+        && request.header("access-control-request-method").next().is_some()
+}
+
+/// A request in memory, for the unit tests of this crate.
+#[cfg(test)]
+pub(crate) struct TestRequest {
+    pub(crate) method: &'static str,
+    pub(crate) headers: Vec<(&'static str, Vec<u8>)>,
+    pub(crate) query: Option<&'static str>,
+}
+
+#[cfg(test)]
+impl TestRequest {
+    pub(crate) fn new(method: &'static str) -> Self {
+        Self {
+            method,
+            headers: Vec::new(),
+            query: None,
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name, value.as_ref().to_vec()));
+        self
+    }
+
+    pub(crate) fn query(mut self, query: &'static str) -> Self {
+        self.query = Some(query);
+        self
+    }
+}
+
+#[cfg(test)]
+impl RequestView for TestRequest {
+    fn method(&self) -> &str {
+        self.method
+    }
+
+    fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers
+            .iter()
+            .filter(move |(header, _)| *header == name)
+            .map(|(_, value)| &value[..])
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.query
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_is_told_by_its_content_type() {
+        let protocol = |value: &str| Protocol::of(&TestRequest::new("POST").with("content-type", value));
+        for grpc in [
+            "application/grpc",
+            "application/grpc+proto",
+            "Application/gRPC;x=1",
+        ] {
+            assert_eq!(protocol(grpc), Protocol::Grpc, "{grpc}");
+        }
+        for other in [
+            "application/grpc-web",
+            "application/grpc-web+proto",
+            "application/json",
+            "application/grp",
+            "",
+        ] {
+            assert_eq!(protocol(other), Protocol::Http, "{other}");
+        }
+        assert_eq!(Protocol::of(&TestRequest::new("GET")), Protocol::Http);
+    }
+
+    #[test]
+    fn a_preflight_has_both_fields() {
+        let both = |method| {
+            TestRequest::new(method)
+                .with("origin", "https://a")
+                .with("access-control-request-method", "PUT")
+        };
+        assert!(is_preflight(&both("OPTIONS")));
+        assert!(!is_preflight(&both("GET")));
+        assert!(!is_preflight(
+            &TestRequest::new("OPTIONS").with("origin", "https://a")
+        ));
+    }
+}

@@ -1,0 +1,473 @@
+//! Where in a request the credential sits (RFC 6750 section 2).
+
+use crate::cookie;
+use crate::rejection::{Rejection, RejectionKind};
+use crate::request::RequestView;
+use crate::verifier::{ConfigError, ConfigErrorKind};
+
+/// A place to look for the token. A gate has an ordered list of them; the first that holds one wins.
+///
+/// ```
+/// use tollgate_core::{Source, SourceKind};
+///
+/// assert_eq!(Source::cookie("__Host-access").kind(), SourceKind::Cookie);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source(Place);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Bearer,
+    Cookie(String),
+    WebSocketProtocol(String),
+    Header(String),
+    Query(String),
+}
+
+/// What kind of place a token was found in.
+///
+/// ```
+/// use tollgate_core::SourceKind;
+///
+/// assert!(SourceKind::Cookie.is_ambient());
+/// assert!(!SourceKind::Bearer.is_ambient());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SourceKind {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// A cookie.
+    Cookie,
+    /// An element of `Sec-WebSocket-Protocol`.
+    WebSocketProtocol,
+    /// A header field of the service's own.
+    Header,
+    /// A query parameter.
+    Query,
+}
+
+impl SourceKind {
+    /// Whether a browser attaches the credential by itself, so that its presence proves nothing of who made the request.
+    ///
+    /// ```
+    /// assert!(!tollgate_core::SourceKind::Header.is_ambient());
+    /// ```
+    pub const fn is_ambient(self) -> bool {
+        matches!(self, Self::Cookie)
+    }
+}
+
+impl Source {
+    /// The `Authorization` field with the scheme `Bearer`, in any case (RFC 6750 section 2.1, RFC 9110 section 11.1).
+    ///
+    /// Another scheme counts as no credential; two `Authorization` fields, and anything behind the scheme that is not
+    /// one `b64token`, are refused.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_core::Source::bearer().kind(), tollgate_core::SourceKind::Bearer);
+    /// ```
+    pub const fn bearer() -> Self {
+        Self(Place::Bearer)
+    }
+
+    /// The cookie of exactly that name. A name that comes twice is refused, for either might be planted.
+    ///
+    /// A browser attaches a cookie to requests that other sites make too: on unsafe methods and on WebSocket handshakes
+    /// the gate therefore asks for proof of origin as well.
+    ///
+    /// ```
+    /// # use tollgate_core::{Source, SourceKind};
+    /// assert_eq!(Source::cookie("__Host-access").kind(), SourceKind::Cookie);
+    /// ```
+    pub fn cookie(name: impl Into<String>) -> Self {
+        Self(Place::Cookie(name.into()))
+    }
+
+    /// The element after `marker` in `Sec-WebSocket-Protocol`: what a browser sends for
+    /// `new WebSocket(url, ["bearer", token])` if the marker is `bearer`.
+    ///
+    /// The handler should select a protocol other than the token in its answer.
+    ///
+    /// ```
+    /// # use tollgate_core::{Source, SourceKind};
+    /// assert_eq!(Source::websocket_protocol("bearer").kind(), SourceKind::WebSocketProtocol);
+    /// ```
+    pub fn websocket_protocol(marker: impl Into<String>) -> Self {
+        Self(Place::WebSocketProtocol(marker.into()))
+    }
+
+    /// A header field of that name whose whole value is the token.
+    ///
+    /// ```
+    /// # use tollgate_core::{Source, SourceKind};
+    /// assert_eq!(Source::header("X-Access-Token").kind(), SourceKind::Header);
+    /// ```
+    pub fn header(name: impl Into<String>) -> Self {
+        Self(Place::Header(name.into().to_ascii_lowercase()))
+    }
+
+    /// A query parameter (RFC 6750 section 2.3). Queries end up in access logs, histories and `Referer` fields: a token
+    /// there leaks, which is why RFC 9700 section 4.3.2 forbids it.
+    ///
+    /// ```
+    /// # use tollgate_core::{Source, SourceKind};
+    /// assert_eq!(Source::dangerous_query_parameter("access_token").kind(), SourceKind::Query);
+    /// ```
+    pub fn dangerous_query_parameter(name: impl Into<String>) -> Self {
+        Self(Place::Query(name.into()))
+    }
+
+    /// What kind of place it is.
+    ///
+    /// ```
+    /// # use tollgate_core::{Source, SourceKind};
+    /// assert_eq!(Source::bearer().kind(), SourceKind::Bearer);
+    /// ```
+    pub const fn kind(&self) -> SourceKind {
+        match self.0 {
+            Place::Bearer => SourceKind::Bearer,
+            Place::Cookie(_) => SourceKind::Cookie,
+            Place::WebSocketProtocol(_) => SourceKind::WebSocketProtocol,
+            Place::Header(_) => SourceKind::Header,
+            Place::Query(_) => SourceKind::Query,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let valid = match &self.0 {
+            Place::Bearer => true,
+            Place::Header(name) => cookie::is_name(name) && name != "authorization" && name != "cookie",
+            Place::Cookie(name) | Place::WebSocketProtocol(name) => cookie::is_name(name),
+            Place::Query(name) => {
+                !name.is_empty()
+                    && name
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+            }
+        };
+        if valid {
+            return Ok(());
+        }
+        Err(ConfigError::new(
+            ConfigErrorKind::InvalidText,
+            format!("{self:?} names a place that cannot be looked at"),
+        ))
+    }
+
+    /// The one credential in this place, if there is any.
+    fn find<'r>(&self, request: &'r impl RequestView) -> Result<Option<&'r [u8]>, Rejection> {
+        match &self.0 {
+            Place::Bearer => bearer(request),
+            Place::Cookie(name) => only(cookie::named(request.header("cookie"), name.as_bytes())),
+            Place::WebSocketProtocol(marker) => websocket_protocol(request, marker.as_bytes()),
+            Place::Header(name) => only(request.header(name).map(<[u8]>::trim_ascii)),
+            Place::Query(name) => only(parameters(request.query(), name)),
+        }
+    }
+}
+
+/// A credential of the right alphabet, and where it stood. What it says is not known yet.
+pub(crate) struct Credential<'r> {
+    pub(crate) token: &'r [u8],
+    pub(crate) source: SourceKind,
+}
+
+/// Looks through the sources in their order.
+///
+/// RFC 6750 section 2: "Clients MUST NOT use more than one method to transmit the token in each request", so two
+/// sources that a client fills on purpose are refused together. A cookie comes by itself; beside another source it is
+/// refused only if `strict`.
+pub(crate) fn find<'r>(
+    sources: &[Source],
+    strict: bool,
+    request: &'r impl RequestView,
+) -> Result<Option<Credential<'r>>, Rejection> {
+    let mut found: Option<Credential<'r>> = None;
+    for source in sources {
+        let kind = source.kind();
+        if let Some(first) = &found
+            && !strict
+            && first.source.is_ambient() != kind.is_ambient()
+        {
+            continue;
+        }
+        let Some(token) = source.find(request)? else {
+            continue;
+        };
+        if !is_b64token(token) {
+            return Err(Rejection::new(
+                RejectionKind::MalformedCredential,
+                format!("{kind:?} holds no token"),
+            ));
+        }
+        if let Some(first) = &found {
+            let detail = format!("a token in {:?} and one in {kind:?}", first.source);
+            return Err(Rejection::new(RejectionKind::MultipleCredentials, detail));
+        }
+        found = Some(Credential { token, source: kind });
+    }
+    Ok(found)
+}
+
+fn bearer(request: &impl RequestView) -> Result<Option<&[u8]>, Rejection> {
+    let mut fields = request.header("authorization");
+    let Some(field) = fields.next() else {
+        return Ok(None);
+    };
+    if fields.next().is_some() {
+        return Err(Rejection::new(
+            RejectionKind::MultipleCredentials,
+            "there are two `Authorization` fields",
+        ));
+    }
+    let field = field.trim_ascii();
+    let scheme = field.iter().position(|byte| *byte == b' ').unwrap_or(field.len());
+    if !field[..scheme].eq_ignore_ascii_case(b"bearer") {
+        return Ok(None);
+    }
+    Ok(Some(field[scheme..].trim_ascii_start()))
+}
+
+fn only<'r>(mut values: impl Iterator<Item = &'r [u8]>) -> Result<Option<&'r [u8]>, Rejection> {
+    let first = values.next();
+    if first.is_some() && values.next().is_some() {
+        return Err(Rejection::new(
+            RejectionKind::MultipleCredentials,
+            "the place of the credential is there twice",
+        ));
+    }
+    Ok(first)
+}
+
+fn websocket_protocol<'r>(
+    request: &'r impl RequestView,
+    marker: &[u8],
+) -> Result<Option<&'r [u8]>, Rejection> {
+    let mut elements = request
+        .header("sec-websocket-protocol")
+        .flat_map(|line| line.split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    if !elements.any(|element| element == marker) {
+        return Ok(None);
+    }
+    let token = elements.next().unwrap_or_default();
+    if elements.any(|element| element == marker) {
+        return Err(Rejection::new(
+            RejectionKind::MultipleCredentials,
+            "the WebSocket marker is there twice",
+        ));
+    }
+    Ok(Some(token))
+}
+
+fn parameters<'r>(query: Option<&'r str>, name: &str) -> impl Iterator<Item = &'r [u8]> {
+    query.unwrap_or_default().split('&').filter_map(move |pair| {
+        let (got, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (got == name).then_some(value.as_bytes())
+    })
+}
+
+/// RFC 6750 section 2.1: `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+fn is_b64token(token: &[u8]) -> bool {
+    let end = token
+        .iter()
+        .rposition(|byte| *byte != b'=')
+        .map_or(0, |last| last + 1);
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
+    end > 0 && token[..end].iter().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::TestRequest;
+
+    fn found(
+        sources: &[Source],
+        strict: bool,
+        request: &TestRequest,
+    ) -> Result<Option<(String, SourceKind)>, RejectionKind> {
+        find(sources, strict, request)
+            .map(|found| found.map(|found| (String::from_utf8(found.token.to_vec()).unwrap(), found.source)))
+            .map_err(|rejection| rejection.kind())
+    }
+
+    fn bearer(value: &str) -> Result<Option<String>, RejectionKind> {
+        let request = TestRequest::new("GET").with("authorization", value);
+        found(&[Source::bearer()], false, &request).map(|found| found.map(|(token, _)| token))
+    }
+
+    #[test]
+    fn the_scheme_is_read_in_any_case() {
+        for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c", " Bearer a.b.c "] {
+            assert_eq!(bearer(value), Ok(Some("a.b.c".into())), "{value}");
+        }
+        for value in ["Basic YTpi", "DPoP a.b.c", "Bearers a", "a.b.c", "", "Bearer:a"] {
+            assert_eq!(bearer(value), Ok(None), "{value}");
+        }
+        for value in [
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer a,b",
+            "Bearer a, Bearer b",
+            "Bearer \"a\"",
+            "Bearer =",
+            "Bearer ä",
+        ] {
+            assert_eq!(bearer(value), Err(RejectionKind::MalformedCredential), "{value}");
+        }
+    }
+
+    #[test]
+    fn two_credentials_in_one_place_are_refused() {
+        let sources = [
+            Source::bearer(),
+            Source::cookie("c"),
+            Source::header("X-Token"),
+            Source::websocket_protocol("bearer"),
+            Source::dangerous_query_parameter("t"),
+        ];
+        let get = || TestRequest::new("GET");
+        for request in [
+            get()
+                .with("authorization", "Bearer a")
+                .with("authorization", "Bearer b"),
+            get()
+                .with("authorization", "Bearer a")
+                .with("authorization", "Basic b"),
+            get().with("cookie", "c=a; c=b"),
+            get().with("cookie", "c=a").with("cookie", "c=a"),
+            get().with("x-token", "a").with("x-token", "b"),
+            get().with("sec-websocket-protocol", "bearer, a, bearer, b"),
+            get().query("t=a&t=b"),
+            get().with("authorization", "Bearer a").query("t=b"),
+            get().with("authorization", "Bearer a").with("x-token", "a"),
+            get().with("cookie", "c=a").with("x-token", "a").query("t=b"),
+        ] {
+            let result = found(&sources, false, &request);
+            // The last one: the cookie was first, the rest is refused only if strict.
+            let lenient = request
+                .headers
+                .iter()
+                .any(|(name, value)| *name == "cookie" && value == b"c=a")
+                && request.query.is_some();
+            if lenient {
+                assert_eq!(result, Ok(Some(("a".into(), SourceKind::Cookie))));
+                assert_eq!(
+                    found(&sources, true, &request),
+                    Err(RejectionKind::MultipleCredentials)
+                );
+            } else {
+                assert_eq!(result, Err(RejectionKind::MultipleCredentials));
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_wins_over_a_cookie_unless_strict() {
+        let sources = [Source::bearer(), Source::cookie("c")];
+        let both = TestRequest::new("GET")
+            .with("authorization", "Bearer a")
+            .with("cookie", "c=b");
+        assert_eq!(
+            found(&sources, false, &both),
+            Ok(Some(("a".into(), SourceKind::Bearer)))
+        );
+        assert_eq!(
+            found(&sources, true, &both),
+            Err(RejectionKind::MultipleCredentials)
+        );
+        let cookie = TestRequest::new("GET")
+            .with("authorization", "Basic x")
+            .with("cookie", "c=b");
+        assert_eq!(
+            found(&sources, true, &cookie),
+            Ok(Some(("b".into(), SourceKind::Cookie)))
+        );
+        let reversed = [Source::cookie("c"), Source::bearer()];
+        assert_eq!(
+            found(&reversed, false, &both),
+            Ok(Some(("b".into(), SourceKind::Cookie)))
+        );
+    }
+
+    #[test]
+    fn every_place_is_read() {
+        let get = || TestRequest::new("GET");
+        let one = |source: Source, request: TestRequest| {
+            found(&[source], false, &request).map(|found| found.map(|(token, _)| token))
+        };
+        assert_eq!(
+            one(Source::header("X-Token"), get().with("x-token", " a.b ")),
+            Ok(Some("a.b".into()))
+        );
+        assert_eq!(
+            one(Source::header("X-Token"), get().with("x-token", "Bearer a")),
+            Err(RejectionKind::MalformedCredential)
+        );
+        let protocol = || Source::websocket_protocol("bearer");
+        assert_eq!(
+            one(
+                protocol(),
+                get().with("sec-websocket-protocol", "chat, bearer, a.b")
+            ),
+            Ok(Some("a.b".into()))
+        );
+        assert_eq!(
+            one(
+                protocol(),
+                get()
+                    .with("sec-websocket-protocol", "bearer")
+                    .with("sec-websocket-protocol", "a.b, chat")
+            ),
+            Ok(Some("a.b".into()))
+        );
+        assert_eq!(
+            one(protocol(), get().with("sec-websocket-protocol", "chat, a.b")),
+            Ok(None)
+        );
+        assert_eq!(
+            one(protocol(), get().with("sec-websocket-protocol", "chat, bearer")),
+            Err(RejectionKind::MalformedCredential)
+        );
+        let parameter = || Source::dangerous_query_parameter("t");
+        assert_eq!(one(parameter(), get().query("x=1&t=a.b")), Ok(Some("a.b".into())));
+        assert_eq!(one(parameter(), get().query("tt=1&T=a")), Ok(None));
+        assert_eq!(
+            one(parameter(), get().query("t")),
+            Err(RejectionKind::MalformedCredential)
+        );
+        assert_eq!(
+            one(parameter(), get().query("t=a%2Eb")),
+            Err(RejectionKind::MalformedCredential)
+        );
+        assert_eq!(
+            one(Source::cookie("c"), get().with("cookie", "c=")),
+            Err(RejectionKind::MalformedCredential)
+        );
+        assert_eq!(one(Source::cookie("c"), get().with("cookie", "C=a")), Ok(None));
+    }
+
+    #[test]
+    fn places_that_cannot_be_are_refused() {
+        for source in [
+            Source::cookie("a b"),
+            Source::cookie(""),
+            Source::header("Authorization"),
+            Source::header("cookie"),
+            Source::header("x:y"),
+            Source::websocket_protocol("a,b"),
+            Source::dangerous_query_parameter("a&b"),
+        ] {
+            assert_eq!(
+                source.check().unwrap_err().kind(),
+                ConfigErrorKind::InvalidText,
+                "{source:?}"
+            );
+        }
+        assert!(Source::bearer().check().is_ok());
+        assert!(Source::cookie("__Host-access").check().is_ok());
+    }
+}

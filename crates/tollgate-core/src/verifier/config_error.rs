@@ -1,0 +1,75 @@
+//! What a configuration can be refused for.
+
+use std::fmt;
+
+/// Which mistake a [`ConfigError`] is.
+///
+/// ```
+/// use tollgate_core::{ConfigErrorKind, Verifier};
+///
+/// let error = Verifier::builder().any_issuer().any_audience().build().unwrap_err();
+/// assert_eq!(error.kind(), ConfigErrorKind::MissingKey);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConfigErrorKind {
+    /// Neither an issuer nor `any_issuer` was said.
+    MissingIssuer,
+    /// Neither an audience nor `any_audience` was said.
+    MissingAudience,
+    /// There is neither a key nor a key source.
+    MissingKey,
+    /// Two statements exclude each other.
+    Contradiction,
+    /// A text is empty or has a character that its place does not allow.
+    InvalidText,
+    /// A secret and a public key stand side by side.
+    MixedKeys,
+    /// The algorithms that are allowed are served by no key.
+    NoUsableKey,
+    /// A duration or a bound is beyond what is sensible.
+    OutOfRange,
+    /// One thing is named twice.
+    Duplicate,
+}
+
+/// A configuration is refused; nothing was built.
+///
+/// ```
+/// use tollgate_core::Verifier;
+///
+/// let error = Verifier::builder().any_audience().build().unwrap_err();
+/// assert_eq!(error.to_string(), "no issuer is set: name one, or say `any_issuer`");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    kind: ConfigErrorKind,
+    message: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(kind: ConfigErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// Which mistake it is.
+    ///
+    /// ```
+    /// # use tollgate_core::{ConfigErrorKind, Verifier};
+    /// assert_eq!(Verifier::builder().build().unwrap_err().kind(), ConfigErrorKind::MissingIssuer);
+    /// ```
+    pub const fn kind(&self) -> ConfigErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,208 @@
+//! From the text of a token to a [`Principal`].
+
+mod builder;
+mod config_error;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+pub use builder::{TrustedIssuer, VerifierBuilder};
+pub use config_error::{ConfigError, ConfigErrorKind};
+
+use crate::candidates::Keyring;
+use crate::claims::ClaimSetText;
+use crate::clock::Clock;
+use crate::header::Header;
+use crate::key::Key;
+use crate::limits::Limits;
+use crate::principal::Principal;
+use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::rules::Rules;
+use crate::token::Compact;
+
+/// Decides whether a token is to be believed: one or several issuers, each with its keys and rules.
+///
+/// Built once, cloned freely, shared by all threads. Whatever is wrong with its configuration shows at
+/// [`build`](VerifierBuilder::build).
+///
+/// ```
+/// use tollgate_core::{Key, RejectionKind, SigningKey, Verifier};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = Verifier::builder()
+///     .issuer("https://id.example.com")
+///     .audience("orders-api")
+///     .key(Key::hs256([7; 32])?)
+///     .clock(|| 1_700_000_000)
+///     .build()?;
+///
+/// let key = SigningKey::hs256([7; 32])?;
+/// let mut claims = serde_json::json!({
+///     "iss": "https://id.example.com", "aud": "orders-api", "sub": "u-7", "exp": 1_700_000_900,
+/// });
+/// assert_eq!(verifier.verify(&key.encode(&claims)?)?.subject(), Some("u-7"));
+///
+/// claims["aud"] = "billing-api".into();
+/// let rejection = verifier.verify(&key.encode(&claims)?).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Verifier(Arc<Inner>);
+
+struct Inner {
+    issuers: Vec<Issuer>,
+    limits: Limits,
+    clock: Box<dyn Clock>,
+}
+
+/// A trusted issuer, ready for use.
+struct Issuer {
+    rules: Arc<Rules>,
+    keyring: Keyring,
+}
+
+impl Verifier {
+    /// Starts a configuration.
+    ///
+    /// ```
+    /// use tollgate_core::{ConfigErrorKind, Key, Verifier};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let forgotten = Verifier::builder().issuer("https://id.example.com").key(Key::hs256([7; 32])?).build();
+    /// assert_eq!(forgotten.unwrap_err().kind(), ConfigErrorKind::MissingAudience);
+    /// # Ok(()) }
+    /// ```
+    pub fn builder() -> VerifierBuilder {
+        VerifierBuilder::new()
+    }
+
+    /// Verifies a token in compact form (RFC 7519 section 7.2), every check of the configuration applied.
+    ///
+    /// # Errors
+    /// A [`Rejection`] with the first check that failed; see [`Verifier`] for an example.
+    pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Principal, Rejection> {
+        let limits = &self.0.limits;
+        let token = Unverified::read(Compact::split(token.as_ref(), limits)?, limits)?;
+        let issuer = self.issuer_of(&token)?;
+        let mut signed = issuer.signed(token, limits)?;
+        let claims = signed.claims(limits)?;
+        issuer.rules.check_claims(&claims, self.0.clock.now(), limits)?;
+        Ok(Principal::new(
+            signed.header,
+            claims,
+            signed.key,
+            Arc::clone(&issuer.rules),
+        ))
+    }
+
+    /// The issuer whose keys and rules the token must meet. Where there is only one, nothing is read before the
+    /// signature; where there are several, the unverified `iss` chooses, and the chosen one's keys must own the token.
+    fn issuer_of(&self, token: &Unverified<'_>) -> Result<&Issuer, Rejection> {
+        if let [only] = &self.0.issuers[..] {
+            return Ok(only);
+        }
+        let claimed = token.claimed_issuer(&self.0.limits)?;
+        self.0
+            .issuers
+            .iter()
+            .find(|issuer| issuer.rules.issuer.as_deref() == Some(&*claimed))
+            .ok_or_else(|| {
+                Rejection::new(
+                    RejectionKind::UntrustedIssuer,
+                    format!("`iss` is {}, which is not trusted", Shown(&claimed)),
+                )
+            })
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let issuers: Vec<_> = self.0.issuers.iter().map(|issuer| &issuer.rules).collect();
+        f.debug_struct("Verifier")
+            .field("issuers", &issuers)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token within its limits whose header was read. Nothing in it is trusted.
+struct Unverified<'t> {
+    compact: Compact<'t>,
+    buffer: Vec<u8>,
+    header: Header,
+}
+
+impl<'t> Unverified<'t> {
+    fn read(compact: Compact<'t>, limits: &Limits) -> Result<Self, Rejection> {
+        let buffer = compact.header()?;
+        let header = Header::read(&buffer, limits)?;
+        Ok(Self {
+            compact,
+            buffer,
+            header,
+        })
+    }
+
+    fn header_text(&self) -> &str {
+        std::str::from_utf8(&self.buffer).unwrap_or_default()
+    }
+
+    fn claimed_issuer(&self, limits: &Limits) -> Result<Box<str>, Rejection> {
+        let mut payload = Vec::new();
+        self.compact.append_payload(&mut payload)?;
+        let claims = ClaimSetText::read(payload, 0, limits)?;
+        let issuer = claims.string(claims.registered.issuer.as_ref());
+        issuer
+            .map(Into::into)
+            .ok_or_else(|| Rejection::new(RejectionKind::MissingClaim, "there is no `iss`"))
+    }
+}
+
+impl Issuer {
+    fn signed<'t>(&self, token: Unverified<'t>, limits: &Limits) -> Result<Signed<'t>, Rejection> {
+        let algorithm = token.header.algorithm;
+        let text = token.header_text();
+        self.rules
+            .check_type(token.header.typ.as_ref().map(|typ| typ.read(text)))?;
+        if let Some(allowed) = &self.rules.algorithms
+            && !allowed.contains(&algorithm)
+        {
+            let detail: Cow<'static, str> = format!("`alg` is {algorithm}; wanted one of {allowed:?}").into();
+            return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail));
+        }
+        let key_id = token.header.key_id.as_ref().map(|kid| kid.read(text));
+        let key = self
+            .keyring
+            .verify(&token.compact, algorithm, key_id, limits.candidate_keys())?;
+        let Unverified {
+            compact,
+            buffer,
+            header,
+        } = token;
+        Ok(Signed {
+            compact,
+            buffer,
+            header,
+            key,
+        })
+    }
+}
+
+/// A token whose signature one of the issuer's keys has verified. Its claims are not checked yet.
+struct Signed<'t> {
+    compact: Compact<'t>,
+    buffer: Vec<u8>,
+    header: Header,
+    key: Key,
+}
+
+impl Signed<'_> {
+    fn claims(&mut self, limits: &Limits) -> Result<ClaimSetText, Rejection> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let start = buffer.len();
+        self.compact.append_payload(&mut buffer)?;
+        ClaimSetText::read(buffer, start, limits)
+    }
+}
