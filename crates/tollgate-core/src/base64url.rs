@@ -48,7 +48,7 @@ mod tests {
             held += 6;
             if held >= 8 {
                 held -= 8;
-                out.push((bits >> held) as u8);
+                out.push(u8::try_from(bits >> held).unwrap());
                 bits &= (1 << held) - 1;
             }
         }
