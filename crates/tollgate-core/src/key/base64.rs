@@ -41,6 +41,7 @@ pub(super) fn append_url(bytes: &[u8], text: &mut String) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test")]
 mod tests {
     use super::*;
 

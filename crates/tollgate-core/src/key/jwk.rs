@@ -12,6 +12,16 @@ use crate::algorithm::Algorithm;
 
 const MAX_BYTES: usize = 1 << 20;
 
+/// The registered values of `key_ops` that are not of signatures.
+const NOT_SIG: [&str; 6] = [
+    "encrypt",
+    "decrypt",
+    "wrapKey",
+    "unwrapKey",
+    "deriveKey",
+    "deriveBits",
+];
+
 /// What a key is loaded for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -135,14 +145,6 @@ impl Jwk {
             }
         }
         // Both members must say the same.
-        const NOT_SIG: [&str; 6] = [
-            "encrypt",
-            "decrypt",
-            "wrapKey",
-            "unwrapKey",
-            "deriveKey",
-            "deriveBits",
-        ];
         if usage.is_some()
             && operations
                 .iter()
@@ -278,9 +280,8 @@ impl Jwk {
     fn as_declared(&self, kty: Kty, key: PublicKey) -> Result<PublicKey, KeyError> {
         let curve = self.members.text("crv")?;
         let fits = match (kty, key.key_type()) {
-            (Kty::Rsa, KeyType::Rsa) => true,
+            (Kty::Rsa, KeyType::Rsa) | (Kty::Okp, KeyType::Ed) => true,
             (Kty::Ec, KeyType::Ec(of)) => curve.is_none_or(|curve| curve == of.name()),
-            (Kty::Okp, KeyType::Ed) => true,
             _ => false,
         };
         if fits {

@@ -15,7 +15,10 @@ mod base64;
 mod der;
 mod document;
 mod edwards;
+mod encode;
 mod error;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwk;
 mod members;
 mod pem;
