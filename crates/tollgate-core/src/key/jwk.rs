@@ -230,15 +230,18 @@ impl Jwk {
     /// RFC 7518 section 6.3.1.
     fn rsa(&self) -> Result<PublicKey, KeyError> {
         let (n, e) = (self.members.bytes("n")?, self.members.bytes("e")?);
-        PublicKey::rsa(&n, &e)
+        // The byte of sign that section 6.3.1.1 warns of: some providers publish it, and it changes nothing.
+        let n = match n.as_slice() {
+            [0, n @ ..] if n.first().is_some_and(|first| *first >= 0x80) => n,
+            n => n,
+        };
+        PublicKey::rsa(n, &e)
     }
 
     /// RFC 7518 section 6.2.1.
     fn ec(&self, curve: Option<Curve>) -> Result<PublicKey, KeyError> {
         let Some(curve) = curve else {
-            return Err(
-                KeyError::new(KeyErrorKind::MissingMember, "the type of the key requires it").at("crv"),
-            );
+            return Err(KeyError::new(KeyErrorKind::MissingMember, "it is required").at("crv"));
         };
         let mut point = vec![4];
         for name in ["x", "y"] {
