@@ -67,6 +67,20 @@ mod tests {
     }
 
     #[test]
+    fn no_position_is_overlooked() {
+        // long enough for the vector instructions
+        let good = encode_url([0x5a; 96]);
+        assert_eq!(url(&good), Some(vec![0x5a; 96]));
+        for i in 0..good.len() {
+            for bad in ["+", "/", "=", " ", "\n", ".", "\u{0}", "\u{7f}"] {
+                let mut text = good.clone();
+                text.replace_range(i..=i, bad);
+                assert_eq!(url(&text), None, "{i} {bad:?}");
+            }
+        }
+    }
+
+    #[test]
     fn standard_base64_is_padded() {
         assert_eq!(decode_standard(b"/+8=").unwrap().as_slice(), [0xff, 0xef]);
         for bad in ["/+8", "_-8=", "/+9=", "/+8==", "/+8=\n", "/+ 8="] {
