@@ -287,13 +287,11 @@ impl Key {
     }
 
     /// Whether [`verify`](Self::verify) can return `true` for this algorithm.
-    #[allow(dead_code, reason = "for the verifier")]
     pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
         self.prepared.serves(algorithm)
     }
 
     /// Whether `signature` is of `message`, by this key and algorithm. Nothing is parsed for it.
-    #[allow(dead_code, reason = "for the verifier")]
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.prepared.verify(algorithm, message, signature)
     }
