@@ -69,6 +69,7 @@ pub use verifier::{ConfigError, ConfigErrorKind, TrustedIssuer, Verifier, Verifi
 #[doc(hidden)]
 pub mod __private {
     pub use crate::gate::claim_set;
+    pub use serde::de::DeserializeOwned;
 }
 
 /// Entry points for the fuzz targets; not part of the interface.
