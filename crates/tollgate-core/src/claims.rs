@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::json::{Document, Kind, NumericDate, Object, Span, StringItems, Text, tag};
 use crate::limits::Limits;
+use crate::policy::is_scope_octet;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::token::Decoded;
 
@@ -38,7 +39,7 @@ impl ClaimSetText {
         let text = std::str::from_utf8(buffer).map_err(|_| malformed("the claims are not UTF-8"))?;
         let object = Object::parse(text, start, limits.json())
             .map_err(|flaw| malformed(format!("the claims text {}", flaw.as_str())))?;
-        let registered = Registered::read(&text, &object, limits)?;
+        let registered = Registered::read(text, &object, limits)?;
         Ok(Self {
             text: Decoded::new(text),
             start,
@@ -121,7 +122,7 @@ impl Registered {
                 SUB => claims.subject = Some(string("`sub` is not a string")?),
                 JTI => claims.jwt_id = Some(string("`jti` is not a string")?),
                 CLIENT_ID if member.name(text) == "client_id" => {
-                    claims.client_id = Some(string("`client_id` is not a string")?)
+                    claims.client_id = Some(string("`client_id` is not a string")?);
                 }
                 EXP => claims.expires_at = Some(date("`exp` is not a NumericDate")?),
                 NBF => claims.not_before = Some(date("`nbf` is not a NumericDate")?),
@@ -178,7 +179,7 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
         count += 1;
         at > 0 && bytes.get(at + 1).is_some_and(|byte| *byte != b' ')
     });
-    if !single || !bytes.iter().all(|byte| *byte == b' ' || is_scope_byte(*byte)) {
+    if !single || !bytes.iter().all(|byte| *byte == b' ' || is_scope_octet(*byte)) {
         return Err(malformed(format!("{what} is not a list of scope-tokens")));
     }
     if count > most {
@@ -188,11 +189,6 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
         ));
     }
     Ok(())
-}
-
-/// RFC 6749 section 3.3: `%x21 / %x23-5B / %x5D-7E`.
-const fn is_scope_byte(byte: u8) -> bool {
-    matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
 }
 
 fn check_strings(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), Rejection> {

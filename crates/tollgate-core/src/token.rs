@@ -21,6 +21,7 @@ pub(crate) type Buffer = SmallVec<[u8; INLINE]>;
 
 /// The text of a verified header and claims, kept without a heap block of its own where it is short.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // that it is large is the point
 pub(crate) enum Decoded {
     Inline(ArrayString<INLINE>),
     Heap(Box<str>),
