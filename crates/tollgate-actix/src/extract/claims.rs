@@ -43,4 +43,4 @@ impl<T: DeserializeOwned> FromAuthentication for Claims<T> {
     }
 }
 
-crate::__impl_extractor! { [T] [Claims<T>] [where T: DeserializeOwned] }
+crate::__impl_extractor! { [T] [Claims<T>] [T: DeserializeOwned] }

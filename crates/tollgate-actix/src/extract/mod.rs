@@ -24,12 +24,16 @@ pub fn extract<T: FromAuthentication>(request: &HttpRequest) -> Ready<Result<T, 
     ready(authentication::of(request, T::from_authentication).map_err(Rejected::from))
 }
 
-/// Makes an extractor of a type that implements `FromAuthentication`: its generics, the type, and the whole where clause.
+/// Makes an extractor of a type that implements `FromAuthentication`: its generics, the type, and the
+/// predicates of its where clause.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __impl_extractor {
-    ([$($generics:tt)*] [$($type:tt)*] [$($where:tt)*]) => {
-        impl<$($generics)*> $crate::__private::FromRequest for $($type)* $($where)* {
+    ([$($generics:tt)*] [$($type:tt)*] [$($predicates:tt)*]) => {
+        impl<$($generics)*> $crate::__private::FromRequest for $($type)*
+        where
+            $($predicates)*
+        {
             type Error = $crate::Rejected;
             type Future = ::std::future::Ready<::core::result::Result<Self, $crate::Rejected>>;
 

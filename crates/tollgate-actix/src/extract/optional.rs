@@ -45,4 +45,4 @@ impl<E: FromAuthentication> FromAuthentication for Optional<E> {
     }
 }
 
-crate::__impl_extractor! { [E] [Optional<E>] [where E: FromAuthentication] }
+crate::__impl_extractor! { [E] [Optional<E>] [E: FromAuthentication] }

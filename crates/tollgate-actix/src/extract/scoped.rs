@@ -101,4 +101,4 @@ impl<S: ScopeSet> FromAuthentication for Scoped<S> {
     }
 }
 
-crate::__impl_extractor! { [S] [Scoped<S>] [where S: ScopeSet] }
+crate::__impl_extractor! { [S] [Scoped<S>] [S: ScopeSet] }
