@@ -50,15 +50,25 @@ impl<S> Scoped<S> {
     /// The principal alone.
     ///
     /// ```
+    /// # use tollgate_core::{Key, Scope, SigningKey, Verifier};
+    /// use actix_web::{FromRequest, test::TestRequest};
     /// use tollgate_actix::Scoped;
-    /// use tollgate_core::{Principal, ScopeSet};
     ///
-    /// fn log<S: ScopeSet>(user: Scoped<S>) -> Principal {
-    ///     user.into_principal()
-    /// }
-    /// # struct Read;
-    /// # impl tollgate_core::Scope for Read { const NAME: &'static str = "read"; }
-    /// assert_eq!(size_of_val(&log::<Read>), 0);
+    /// # struct OrdersRead;
+    /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
+    /// # #[actix_web::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder()
+    /// #     .any_issuer().any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
+    /// # let token = SigningKey::hs256([7; 32])?
+    /// #     .encode(&serde_json::json!({ "exp": 1_700_000_900, "scope": "orders:read" }))?;
+    /// # let request = TestRequest::default()
+    /// #     .app_data(verifier)
+    /// #     .insert_header(("authorization", format!("Bearer {token}")))
+    /// #     .to_http_request();
+    /// let user = Scoped::<OrdersRead>::extract(&request).await?;
+    /// assert!(user.into_principal().has_scope("orders:read"));
+    /// # Ok(()) }
     /// ```
     pub fn into_principal(self) -> Principal {
         self.principal

@@ -33,14 +33,14 @@ pub use service::RequireService;
 ///     .post(HttpResponse::NoContent);
 /// let app = test::init_service(App::new().service(purge)).await;
 ///
-/// let call = async |scope: &str| {
+/// let call = async |scope: &str| -> Result<_, Box<dyn std::error::Error>> {
 ///     let token = SigningKey::hs256([7; 32])?
 ///         .encode(&serde_json::json!({ "exp": 1_700_000_900, "scope": scope }))?;
 ///     let request = test::TestRequest::post()
 ///         .uri("/purge")
 ///         .insert_header(("authorization", format!("Bearer {token}")))
 ///         .to_request();
-///     Ok::<_, tollgate_core::SignError>(test::call_service(&app, request).await)
+///     Ok(test::call_service(&app, request).await)
 /// };
 /// assert_eq!(call("orders:purge").await?.status(), 204);
 /// let refused = call("orders:read").await?;
