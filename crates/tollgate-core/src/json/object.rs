@@ -173,7 +173,7 @@ impl Object {
             return Err(Flaw::Syntax);
         }
         let mut members = SmallVec::new();
-        Scanner::new(text, at, bounds, &mut members).whole_object()?;
+        Scanner::new(text, bounds, &mut members).whole_object(at)?;
         Ok(Self { members })
     }
 

@@ -3,111 +3,104 @@
 use super::object::{Kind, Member, Members, Name, Span};
 use super::{Bounds, Flaw};
 
-/// Walks `text` once; positions are byte offsets into it.
+/// Walks `text` once. Each method takes the byte offset to start at and gives the one behind what it has read.
 pub(super) struct Scanner<'t, 'm> {
     text: &'t str,
     bytes: &'t [u8],
-    at: usize,
     bounds: Bounds,
     /// The members of the objects that are open, the innermost's last; in the end those of the outermost.
     members: &'m mut Members,
 }
 
 impl<'t, 'm> Scanner<'t, 'm> {
-    pub(super) fn new(text: &'t str, at: usize, bounds: Bounds, members: &'m mut Members) -> Self {
+    pub(super) fn new(text: &'t str, bounds: Bounds, members: &'m mut Members) -> Self {
         Self {
             text,
             bytes: text.as_bytes(),
-            at,
             bounds,
             members,
         }
     }
 
-    /// The whole text from the current position must be one object and white space around it.
-    pub(super) fn whole_object(&mut self) -> Result<(), Flaw> {
-        self.skip_space();
-        if self.peek() != Some(b'{') {
+    /// The whole text from `at` must be one object and white space around it.
+    pub(super) fn whole_object(&mut self, at: usize) -> Result<(), Flaw> {
+        let at = self.space(at);
+        if self.byte(at) != Some(b'{') {
             // Well-formed JSON of another type and garbage are told apart for the operator's sake only.
-            let flaw = if self.value(self.bounds.depth).is_ok() {
+            let flaw = if self.value(at, self.bounds.depth).is_ok() {
                 Flaw::NotAnObject
             } else {
                 Flaw::Syntax
             };
             return Err(flaw);
         }
-        self.object(self.bounds.depth)?;
-        self.skip_space();
-        if self.at == self.bytes.len() {
+        let end = self.object(at + 1, self.bounds.depth)?;
+        if self.space(end) == self.bytes.len() {
             Ok(())
         } else {
             Err(Flaw::Syntax)
         }
     }
 
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+    #[inline]
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
     }
 
-    fn eat(&mut self, byte: u8) -> bool {
-        let hit = self.peek() == Some(byte);
-        self.at += usize::from(hit);
-        hit
-    }
-
-    fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+    #[inline]
+    fn space(&self, mut at: usize) -> usize {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte(at) {
+            at += 1;
         }
+        at
     }
 
-    /// Leaves the members on the stack; who asked for less takes them off.
-    fn object(&mut self, depth: usize) -> Result<(), Flaw> {
+    /// From behind the brace. Leaves the members on the stack; who asked for less takes them off.
+    fn object(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Flaw::Depth);
         };
-        self.at += 1; // `{`
-        self.skip_space();
-        if self.eat(b'}') {
-            return Ok(());
+        let mut at = self.space(at);
+        if self.byte(at) == Some(b'}') {
+            return Ok(at + 1);
         }
         let first = self.members.len();
         loop {
-            self.skip_space();
-            if self.peek() != Some(b'"') {
+            if self.byte(at) != Some(b'"') {
                 return Err(Flaw::Syntax);
             }
-            let (span, escaped) = self.string()?;
-            let name = Name::new(self.text, span, escaped);
+            let (end, escaped) = self.string(at + 1)?;
+            let name = Name::new(self.text, Span::new(at + 1, end), escaped);
             self.check_name(first, &name)?;
-            self.skip_space();
-            if !self.eat(b':') {
+            at = self.space(end + 1);
+            if self.byte(at) != Some(b':') {
                 return Err(Flaw::Syntax);
             }
-            self.skip_space();
-            let start = self.at;
-            let kind = self.value(depth)?;
+            let start = self.space(at + 1);
+            let (end, kind) = self.value(start, depth)?;
             self.members.push(Member {
                 name,
-                value: Span::new(start, self.at),
+                value: Span::new(start, end),
                 kind,
             });
-            self.skip_space();
-            if self.eat(b',') {
-                continue;
+            at = self.space(end);
+            match self.byte(at) {
+                Some(b',') => at = self.space(at + 1),
+                Some(b'}') => return Ok(at + 1),
+                _ => return Err(Flaw::Syntax),
             }
-            return if self.eat(b'}') { Ok(()) } else { Err(Flaw::Syntax) };
         }
     }
 
-    fn nested_object(&mut self, depth: usize) -> Result<(), Flaw> {
+    fn nested_object(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
         let open = self.members.len();
-        self.object(depth)?;
+        let end = self.object(at, depth)?;
         self.members.truncate(open);
-        Ok(())
+        Ok(end)
     }
 
     /// Whether the object whose members start at `first` may have this name too. Quadratic in a bounded number.
+    #[inline]
     fn check_name(&self, first: usize, name: &Name) -> Result<(), Flaw> {
         let members = &self.members[first..];
         if members.len() >= self.bounds.members {
@@ -121,155 +114,159 @@ impl<'t, 'm> Scanner<'t, 'm> {
         Ok(())
     }
 
-    fn array(&mut self, depth: usize) -> Result<(), Flaw> {
+    /// From behind the bracket.
+    fn array(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Flaw::Depth);
         };
-        self.at += 1; // `[`
-        self.skip_space();
-        if self.eat(b']') {
-            return Ok(());
+        let mut at = self.space(at);
+        if self.byte(at) == Some(b']') {
+            return Ok(at + 1);
         }
         loop {
-            self.skip_space();
-            self.value(depth)?;
-            self.skip_space();
-            if self.eat(b',') {
-                continue;
+            let (end, _) = self.value(at, depth)?;
+            at = self.space(end);
+            match self.byte(at) {
+                Some(b',') => at = self.space(at + 1),
+                Some(b']') => return Ok(at + 1),
+                _ => return Err(Flaw::Syntax),
             }
-            return if self.eat(b']') { Ok(()) } else { Err(Flaw::Syntax) };
         }
     }
 
-    pub(super) fn value(&mut self, depth: usize) -> Result<Kind, Flaw> {
-        match self.peek() {
-            Some(b'"') => self.string().map(|(_, escaped)| Kind::String { escaped }),
-            Some(b'{') => self.nested_object(depth).map(|()| Kind::Object),
-            Some(b'[') => self.array(depth).map(|()| Kind::Array),
-            Some(b'-' | b'0'..=b'9') => self.number().map(|()| Kind::Number),
-            Some(b't') => self.literal(b"true", Kind::Bool(true)),
-            Some(b'f') => self.literal(b"false", Kind::Bool(false)),
-            Some(b'n') => self.literal(b"null", Kind::Null),
+    #[inline]
+    fn value(&mut self, at: usize, depth: usize) -> Result<(usize, Kind), Flaw> {
+        match self.byte(at) {
+            Some(b'"') => {
+                let (end, escaped) = self.string(at + 1)?;
+                Ok((end + 1, Kind::String { escaped }))
+            }
+            Some(b'-' | b'0'..=b'9') => Ok((self.number(at)?, Kind::Number)),
+            _ => self.other_value(at, depth),
+        }
+    }
+
+    fn other_value(&mut self, at: usize, depth: usize) -> Result<(usize, Kind), Flaw> {
+        match self.byte(at) {
+            Some(b'{') => Ok((self.nested_object(at + 1, depth)?, Kind::Object)),
+            Some(b'[') => Ok((self.array(at + 1, depth)?, Kind::Array)),
+            Some(b't') => self.literal(at, b"true", Kind::Bool(true)),
+            Some(b'f') => self.literal(at, b"false", Kind::Bool(false)),
+            Some(b'n') => self.literal(at, b"null", Kind::Null),
             _ => Err(Flaw::Syntax),
         }
     }
 
-    fn literal(&mut self, word: &[u8], kind: Kind) -> Result<Kind, Flaw> {
-        if self.bytes[self.at..].starts_with(word) {
-            self.at += word.len();
-            Ok(kind)
+    fn literal(&self, at: usize, word: &[u8], kind: Kind) -> Result<(usize, Kind), Flaw> {
+        if self.bytes[at..].starts_with(word) {
+            Ok((at + word.len(), kind))
         } else {
             Err(Flaw::Syntax)
         }
     }
 
-    /// The span between the quotes, and whether an escape stands in it.
-    fn string(&mut self) -> Result<(Span, bool), Flaw> {
-        self.at += 1; // the opening quote
-        let start = self.at;
-        let mut escaped = false;
-        loop {
-            self.at += plain_run(&self.bytes[self.at..]);
-            match self.peek() {
-                Some(b'"') => {
-                    let span = Span::new(start, self.at);
-                    self.at += 1;
-                    return Ok((span, escaped));
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                _ => return Err(Flaw::Syntax), // a control character, or the end
-            }
+    /// From behind the opening quote to the closing one, and whether an escape stands between.
+    #[inline]
+    fn string(&self, at: usize) -> Result<(usize, bool), Flaw> {
+        let end = plain_end(self.bytes, at);
+        match self.byte(end) {
+            Some(b'"') => Ok((end, false)),
+            Some(b'\\') => self.escaped_string(end).map(|end| (end, true)),
+            _ => Err(Flaw::Syntax), // a control character, or the end
         }
     }
 
-    fn escape(&mut self) -> Result<(), Flaw> {
-        self.at += 1; // the backslash
-        let kind = self.peek().ok_or(Flaw::Syntax)?;
-        self.at += 1;
-        match kind {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
-            b'u' => match self.hex4()? {
+    /// From the first escape to the closing quote.
+    fn escaped_string(&self, mut at: usize) -> Result<usize, Flaw> {
+        loop {
+            at = match self.byte(at) {
+                Some(b'"') => return Ok(at),
+                Some(b'\\') => plain_end(self.bytes, self.escape(at + 1)?),
+                _ => return Err(Flaw::Syntax),
+            };
+        }
+    }
+
+    /// From behind the backslash.
+    fn escape(&self, at: usize) -> Result<usize, Flaw> {
+        match self.byte(at).ok_or(Flaw::Syntax)? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
+            b'u' => match self.hex4(at + 1)? {
+                // A high surrogate is only half a character: the low half must follow.
                 0xD800..=0xDBFF => {
-                    // A high surrogate is only half a character: the low half must follow.
-                    if self.eat(b'\\') && self.eat(b'u') && matches!(self.hex4()?, 0xDC00..=0xDFFF) {
-                        Ok(())
-                    } else {
-                        Err(Flaw::Syntax)
-                    }
+                    let low = self.bytes[at + 5..].starts_with(b"\\u")
+                        && matches!(self.hex4(at + 7)?, 0xDC00..=0xDFFF);
+                    if low { Ok(at + 11) } else { Err(Flaw::Syntax) }
                 }
                 0xDC00..=0xDFFF => Err(Flaw::Syntax),
-                _ => Ok(()),
+                _ => Ok(at + 5),
             },
             _ => Err(Flaw::Syntax),
         }
     }
 
-    fn hex4(&mut self) -> Result<u32, Flaw> {
-        let digits = self.bytes.get(self.at..self.at + 4).ok_or(Flaw::Syntax)?;
-        let mut code = 0;
-        for digit in digits {
-            code = code * 16 + char::from(*digit).to_digit(16).ok_or(Flaw::Syntax)?;
-        }
-        self.at += 4;
-        Ok(code)
+    fn hex4(&self, at: usize) -> Result<u32, Flaw> {
+        let digits = self.bytes.get(at..at + 4).ok_or(Flaw::Syntax)?;
+        digits.iter().try_fold(0, |code, digit| {
+            Ok(code * 16 + char::from(*digit).to_digit(16).ok_or(Flaw::Syntax)?)
+        })
     }
 
-    fn number(&mut self) -> Result<(), Flaw> {
-        self.eat(b'-');
-        if !self.eat(b'0') {
-            self.digits()?;
-        }
-        if self.eat(b'.') {
-            self.digits()?;
-        }
-        if self.eat(b'e') || self.eat(b'E') {
-            let _signed = self.eat(b'+') || self.eat(b'-');
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    fn digits(&mut self) -> Result<(), Flaw> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        if self.at == start {
-            Err(Flaw::Syntax)
+    fn number(&self, mut at: usize) -> Result<usize, Flaw> {
+        at += usize::from(self.byte(at) == Some(b'-'));
+        at = if self.byte(at) == Some(b'0') {
+            at + 1
         } else {
-            Ok(())
+            self.digits(at)?
+        };
+        if self.byte(at) == Some(b'.') {
+            at = self.digits(at + 1)?;
         }
+        if let Some(b'e' | b'E') = self.byte(at) {
+            at += 1;
+            at += usize::from(matches!(self.byte(at), Some(b'+' | b'-')));
+            at = self.digits(at)?;
+        }
+        Ok(at)
+    }
+
+    #[inline]
+    fn digits(&self, start: usize) -> Result<usize, Flaw> {
+        let mut at = start;
+        while let Some(b'0'..=b'9') = self.byte(at) {
+            at += 1;
+        }
+        if at == start { Err(Flaw::Syntax) } else { Ok(at) }
     }
 }
 
-/// How many bytes at the front of `bytes` are neither a quote, a backslash nor a control character: eight at a time.
-fn plain_run(bytes: &[u8]) -> usize {
+/// The first position from `at` on of a quote, a backslash or a control character, or the end: eight bytes at a time.
+#[inline]
+fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     // The high bit of each byte of `word` that is zero, at least up to the first such byte.
     const fn zero_bytes(word: u64) -> u64 {
         word.wrapping_sub(ONES) & !word & HIGHS
     }
-    let mut run = 0;
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    for chunk in chunks {
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*chunk);
         let quote = zero_bytes(word ^ (ONES * 0x22));
         let backslash = zero_bytes(word ^ (ONES * 0x5C));
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
         let stop = quote | backslash | control;
         if stop != 0 {
-            return run + (stop.trailing_zeros() / 8) as usize;
+            return at + (stop.trailing_zeros() / 8) as usize;
         }
-        run += 8;
+        at += 8;
     }
-    run + rest
-        .iter()
-        .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F))
-        .count()
+    while bytes
+        .get(at)
+        .is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F))
+    {
+        at += 1;
+    }
+    at
 }
 
 #[cfg(test)]
@@ -283,12 +280,12 @@ mod tests {
                 for at in 0..length {
                     let mut bytes = vec![b'a'; length];
                     bytes[at] = special;
-                    assert_eq!(plain_run(&bytes), at, "{special:#x} at {at} of {length}");
+                    assert_eq!(plain_end(&bytes, 0), at, "{special:#x} at {at} of {length}");
                 }
             }
-            assert_eq!(plain_run(&vec![0xC3; length]), length);
-            assert_eq!(plain_run(&vec![0x7F; length]), length);
-            assert_eq!(plain_run(&vec![b' '; length]), length);
+            assert_eq!(plain_end(&vec![0xC3; length], 0), length);
+            assert_eq!(plain_end(&vec![0x7F; length], 0), length);
+            assert_eq!(plain_end(&vec![b' '; length], 0), length);
         }
     }
 }
