@@ -1,6 +1,7 @@
 //! base64url without padding (RFC 7515 section 2), canonical only: one text for each value.
 
 use base64_simd::{Out, URL_SAFE_NO_PAD};
+use smallvec::SmallVec;
 
 /// How many bytes `encoded` bytes of base64url hold; an upper bound where the text is not valid.
 pub(crate) const fn decoded_len(encoded: usize) -> usize {
@@ -8,9 +9,17 @@ pub(crate) const fn decoded_len(encoded: usize) -> usize {
 }
 
 /// Appends the bytes that `encoded` stands for. `None` for another alphabet, padding, white space, an impossible
-/// length or trailing bits that are not zero; `out` is then of no use.
-pub(crate) fn append(encoded: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    URL_SAFE_NO_PAD.decode_append(encoded, out).ok()
+/// length or trailing bits that are not zero; what was appended is then of no use.
+pub(crate) fn append<const N: usize>(encoded: &[u8], out: &mut SmallVec<[u8; N]>) -> Option<()>
+where
+    [u8; N]: smallvec::Array<Item = u8>,
+{
+    let start = out.len();
+    out.resize(start + decoded_len(encoded.len()), 0);
+    URL_SAFE_NO_PAD
+        .decode(encoded, Out::from_slice(&mut out[start..]))
+        .ok()
+        .map(|_| ())
 }
 
 /// Decodes into `out` and gives the filled part. `None` also where it does not fit.
@@ -31,11 +40,11 @@ mod tests {
     use super::*;
 
     fn decoded(encoded: &[u8]) -> Option<Vec<u8>> {
-        let mut out = Vec::new();
+        let mut out = SmallVec::<[u8; 64]>::new();
         append(encoded, &mut out)?;
         let mut fixed = [0; 256];
         assert_eq!(decode(encoded, &mut fixed), Some(&out[..]));
-        Some(out)
+        Some(out.into_vec())
     }
 
     /// RFC 4648 section 5, written as plainly as can be, to compare with.
@@ -48,7 +57,7 @@ mod tests {
             held += 6;
             if held >= 8 {
                 held -= 8;
-                out.push((bits >> held) as u8);
+                out.push(u8::try_from(bits >> held).unwrap());
                 bits &= (1 << held) - 1;
             }
         }

@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Document, Kind, NumericDate, Object, Span, StringItems, Text};
+use crate::json::{Document, Kind, NumericDate, Object, Span, StringItems, Text, tag};
 use crate::limits::Limits;
-use crate::policy::is_scope_token;
+use crate::policy::is_scope_octet;
 use crate::rejection::{Rejection, RejectionKind};
+use crate::token::Decoded;
 
 /// A claims set whose members have the types that the standards give them. Only signed text becomes one.
 #[derive(Clone, Debug)]
 pub(crate) struct ClaimSetText {
     /// The header, then the claims.
-    text: String,
+    text: Decoded,
     start: usize,
     object: Object,
     pub(crate) registered: Registered,
@@ -34,13 +35,13 @@ pub(crate) struct Registered {
 
 impl ClaimSetText {
     /// Reads the claims that start at `start` of `buffer`; before them stands the header.
-    pub(crate) fn read(buffer: Vec<u8>, start: usize, limits: &Limits) -> Result<Self, Rejection> {
-        let text = String::from_utf8(buffer).map_err(|_| malformed("the claims are not UTF-8"))?;
-        let object = Object::parse(&text, start, limits.json())
+    pub(crate) fn read(buffer: &[u8], start: usize, limits: &Limits) -> Result<Self, Rejection> {
+        let text = std::str::from_utf8(buffer).map_err(|_| malformed("the claims are not UTF-8"))?;
+        let object = Object::parse(text, start, limits.json())
             .map_err(|flaw| malformed(format!("the claims text {}", flaw.as_str())))?;
-        let registered = Registered::read(&text, &object, limits)?;
+        let registered = Registered::read(text, &object, limits)?;
         Ok(Self {
-            text,
+            text: Decoded::new(text),
             start,
             object,
             registered,
@@ -92,6 +93,18 @@ impl ClaimSetText {
     }
 }
 
+// Names of at most seven bytes, which their tags tell apart, and a longer one, which is then compared.
+const ISS: u64 = tag(b"iss");
+const SUB: u64 = tag(b"sub");
+const JTI: u64 = tag(b"jti");
+const EXP: u64 = tag(b"exp");
+const NBF: u64 = tag(b"nbf");
+const IAT: u64 = tag(b"iat");
+const AUD: u64 = tag(b"aud");
+const SCOPE: u64 = tag(b"scope");
+const SCP: u64 = tag(b"scp");
+const CLIENT_ID: u64 = tag(b"client_id");
+
 impl Registered {
     fn read(text: &str, object: &Object, limits: &Limits) -> Result<Self, Rejection> {
         let mut claims = Self::default();
@@ -104,21 +117,23 @@ impl Registered {
             let strings = |what, most| {
                 check_strings(what, member.raw(text), member.kind, most).map(|()| (member.value, member.kind))
             };
-            match &*member.name(text) {
-                "iss" => claims.issuer = Some(string("`iss` is not a string")?),
-                "sub" => claims.subject = Some(string("`sub` is not a string")?),
-                "jti" => claims.jwt_id = Some(string("`jti` is not a string")?),
-                "client_id" => claims.client_id = Some(string("`client_id` is not a string")?),
-                "exp" => claims.expires_at = Some(date("`exp` is not a NumericDate")?),
-                "nbf" => claims.not_before = Some(date("`nbf` is not a NumericDate")?),
-                "iat" => claims.issued_at = Some(date("`iat` is not a NumericDate")?),
-                "aud" => claims.audience = Some(strings("`aud`", limits.audiences())?),
-                "scope" => {
+            match member.tag() {
+                ISS => claims.issuer = Some(string("`iss` is not a string")?),
+                SUB => claims.subject = Some(string("`sub` is not a string")?),
+                JTI => claims.jwt_id = Some(string("`jti` is not a string")?),
+                CLIENT_ID if member.name(text) == "client_id" => {
+                    claims.client_id = Some(string("`client_id` is not a string")?);
+                }
+                EXP => claims.expires_at = Some(date("`exp` is not a NumericDate")?),
+                NBF => claims.not_before = Some(date("`nbf` is not a NumericDate")?),
+                IAT => claims.issued_at = Some(date("`iat` is not a NumericDate")?),
+                AUD => claims.audience = Some(strings("`aud`", limits.audiences())?),
+                SCOPE => {
                     let scope = string("`scope` is not a string")?;
                     check_scope("`scope`", scope.read(text), limits.scopes())?;
                     claims.scope = Some(scope);
                 }
-                "scp" => {
+                SCP => {
                     let scp = strings("`scp`", limits.scopes())?;
                     for item in StringItems::new(member.raw(text), member.kind)
                         .into_iter()
@@ -156,18 +171,22 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     if scope.is_empty() {
         return Ok(());
     }
-    let mut count = 0;
-    for token in scope.split(' ') {
+    let bytes = scope.as_bytes();
+    // One space between two tokens and none elsewhere: each is followed by a byte of a token.
+    let mut count = 1;
+    let mut spaces = memchr::memchr_iter(b' ', bytes);
+    let single = spaces.all(|at| {
         count += 1;
-        if count > most {
-            return Err(Rejection::new(
-                RejectionKind::TooLarge,
-                format!("{what} holds more scopes than the limit"),
-            ));
-        }
-        if !is_scope_token(token) {
-            return Err(malformed(format!("{what} is not a list of scope-tokens")));
-        }
+        at > 0 && bytes.get(at + 1).is_some_and(|byte| *byte != b' ')
+    });
+    if !single || !bytes.iter().all(|byte| *byte == b' ' || is_scope_octet(*byte)) {
+        return Err(malformed(format!("{what} is not a list of scope-tokens")));
+    }
+    if count > most {
+        return Err(Rejection::new(
+            RejectionKind::TooLarge,
+            format!("{what} holds more scopes than the limit"),
+        ));
     }
     Ok(())
 }
@@ -198,7 +217,7 @@ mod tests {
 
     fn read(json: &str) -> Result<ClaimSetText, RejectionKind> {
         let limits = Limits::default().with_audiences(3).with_scopes(3);
-        ClaimSetText::read(json.as_bytes().to_vec(), 0, &limits).map_err(|rejection| rejection.kind())
+        ClaimSetText::read(json.as_bytes(), 0, &limits).map_err(|rejection| rejection.kind())
     }
 
     fn scopes(json: &str) -> Vec<String> {
@@ -252,7 +271,7 @@ mod tests {
         ] {
             assert_eq!(read(json).unwrap_err(), RejectionKind::MalformedClaims, "{json}");
         }
-        assert!(ClaimSetText::read(b"{\"x\":\"\xff\"}".to_vec(), 0, &Limits::default()).is_err());
+        assert!(ClaimSetText::read(b"{\"x\":\"\xff\"}", 0, &Limits::default()).is_err());
     }
 
     #[test]

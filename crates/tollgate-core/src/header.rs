@@ -1,7 +1,7 @@
 //! The JOSE header (RFC 7515 section 4, RFC 8725).
 
 use crate::algorithm::Algorithm;
-use crate::json::{Kind, Object, StringItems, Text};
+use crate::json::{Kind, Object, StringItems, Text, tag};
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 
@@ -14,6 +14,15 @@ pub(crate) struct Header {
     pub(crate) typ: Option<Text>,
 }
 
+// Names of at most seven bytes, which their tags tell apart.
+const ALG: u64 = tag(b"alg");
+const KID: u64 = tag(b"kid");
+const TYP: u64 = tag(b"typ");
+const CRIT: u64 = tag(b"crit");
+const B64: u64 = tag(b"b64");
+const ZIP: u64 = tag(b"zip");
+const ENC: u64 = tag(b"enc");
+
 impl Header {
     pub(crate) fn read(json: &[u8], limits: &Limits) -> Result<Self, Rejection> {
         let text = std::str::from_utf8(json).map_err(|_| malformed("the header is not UTF-8"))?;
@@ -22,9 +31,9 @@ impl Header {
         let (mut algorithm, mut key_id, mut typ) = (None, None, None);
         for member in object.members() {
             let string = |what| member.text(text).ok_or_else(|| malformed(what));
-            match &*member.name(text) {
-                "alg" => algorithm = Some(string("`alg` is not a string")?),
-                "kid" => {
+            match member.tag() {
+                ALG => algorithm = Some(string("`alg` is not a string")?),
+                KID => {
                     let kid = string("`kid` is not a string")?;
                     if kid.read(text).len() > limits.key_id_bytes() {
                         return Err(Rejection::new(
@@ -34,15 +43,15 @@ impl Header {
                     }
                     key_id = Some(kid);
                 }
-                "typ" => typ = Some(string("`typ` is not a string")?),
-                "crit" => return Err(critical(member.raw(text), member.kind)),
-                "b64" => match member.kind {
+                TYP => typ = Some(string("`typ` is not a string")?),
+                CRIT => return Err(critical(member.raw(text), member.kind)),
+                B64 => match member.kind {
                     Kind::Bool(true) => {}
                     Kind::Bool(false) => return Err(unsupported("`b64` is false")),
                     _ => return Err(malformed("`b64` is not a boolean")),
                 },
                 // A nested token is not a claims set, and what is compressed or encrypted is not a signed one.
-                "zip" | "enc" => return Err(unsupported("`zip` and `enc` belong to encrypted tokens")),
+                ZIP | ENC => return Err(unsupported("`zip` and `enc` belong to encrypted tokens")),
                 _ => {}
             }
         }

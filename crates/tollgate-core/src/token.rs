@@ -1,11 +1,48 @@
 //! The compact serialization (RFC 7515 section 7.1): limits, then the split, then the bytes.
 
+use std::ops::Deref;
+
+use arrayvec::ArrayString;
+use smallvec::SmallVec;
+
 use crate::base64url;
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind};
 
 /// The longest signature of a supported algorithm, in bytes: RSA with 8192 bits.
 pub(crate) const SIGNATURE_BYTES: usize = 1024;
+
+/// How many bytes of header and claims stay off the heap until the token is verified, and then share the heap block of
+/// the principal.
+const INLINE: usize = 512;
+
+/// Where header and claims are decoded to, one behind the other.
+pub(crate) type Buffer = SmallVec<[u8; INLINE]>;
+
+/// The text of a verified header and claims, kept without a heap block of its own where it is short.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // that it is large is the point
+pub(crate) enum Decoded {
+    Inline(ArrayString<INLINE>),
+    Heap(Box<str>),
+}
+
+impl Decoded {
+    pub(crate) fn new(text: &str) -> Self {
+        ArrayString::from(text).map_or_else(|_| Self::Heap(text.into()), Self::Inline)
+    }
+}
+
+impl Deref for Decoded {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Inline(text) => text,
+            Self::Heap(text) => text,
+        }
+    }
+}
 
 /// A text within the limits that has exactly three segments. Nothing of it is decoded or trusted.
 #[derive(Clone, Copy)]
@@ -54,17 +91,11 @@ impl<'t> Compact<'t> {
         &self.token[..self.payload_end]
     }
 
-    /// A buffer with the decoded header, and room for the payload behind it.
-    pub(crate) fn header(&self) -> Result<Vec<u8>, Rejection> {
-        let payload = self.payload_end - self.header_end - 1;
-        let room = base64url::decoded_len(self.header_end) + base64url::decoded_len(payload);
-        let mut buffer = Vec::with_capacity(room);
-        base64url::append(&self.token[..self.header_end], &mut buffer)
-            .ok_or_else(|| not_base64url("header"))?;
-        Ok(buffer)
+    pub(crate) fn append_header(&self, buffer: &mut Buffer) -> Result<(), Rejection> {
+        base64url::append(&self.token[..self.header_end], buffer).ok_or_else(|| not_base64url("header"))
     }
 
-    pub(crate) fn append_payload(&self, buffer: &mut Vec<u8>) -> Result<(), Rejection> {
+    pub(crate) fn append_payload(&self, buffer: &mut Buffer) -> Result<(), Rejection> {
         let payload = &self.token[self.header_end + 1..self.payload_end];
         base64url::append(payload, buffer).ok_or_else(|| not_base64url("payload"))
     }
@@ -124,19 +155,24 @@ mod tests {
         let limits = Limits::default();
         let token = Compact::split(b"Zm9v.YmFy.Zg", &limits).unwrap();
         assert_eq!(token.signing_input(), b"Zm9v.YmFy");
-        let mut buffer = token.header().unwrap();
-        let capacity = buffer.capacity();
+        let mut buffer = Buffer::new();
+        token.append_header(&mut buffer).unwrap();
         token.append_payload(&mut buffer).unwrap();
-        assert_eq!(buffer, b"foobar");
-        assert_eq!(
-            buffer.capacity(),
-            capacity,
-            "one allocation for header and payload"
-        );
+        assert_eq!(&buffer[..], b"foobar");
         assert_eq!(token.signature(&mut [0; SIGNATURE_BYTES]).unwrap(), b"f");
         let token = Compact::split(b"Zh.Zh.Zh", &limits).unwrap();
-        assert!(token.header().is_err());
-        assert!(token.append_payload(&mut Vec::new()).is_err());
+        assert!(token.append_header(&mut Buffer::new()).is_err());
+        assert!(token.append_payload(&mut Buffer::new()).is_err());
         assert!(token.signature(&mut [0; SIGNATURE_BYTES]).is_err());
+    }
+
+    #[test]
+    fn long_texts_are_kept_whole() {
+        for length in [0, INLINE, INLINE + 1, 5000] {
+            let text = "é".repeat(length / 2) + if length % 2 == 1 { "x" } else { "" };
+            let decoded = Decoded::new(&text);
+            assert_eq!(&*decoded, text);
+            assert_eq!(matches!(decoded, Decoded::Heap(_)), length > INLINE);
+        }
     }
 }

@@ -322,13 +322,13 @@ mod tests {
 
     #[test]
     fn a_type_that_does_not_fit_is_an_error() {
-        let text = r#"{"sub":1}"#;
-        let object = index(text);
         #[derive(Debug, Deserialize)]
         struct Strict {
             #[allow(dead_code)]
             sub: String,
         }
+        let text = r#"{"sub":1}"#;
+        let object = index(text);
         assert!(read::<Strict>(text, &object).is_err());
         assert!(read::<Vec<u8>>(text, &object).is_err());
         assert!(read::<String>(text, &object).is_err());

@@ -11,7 +11,7 @@ mod scanner;
 
 pub(crate) use document::Document;
 pub(crate) use number::NumericDate;
-pub(crate) use object::{Kind, Object, Span, StringItems, Text};
+pub(crate) use object::{Kind, Object, Span, StringItems, Text, tag};
 
 /// Why a text is not acceptable JSON; for the operator, not for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

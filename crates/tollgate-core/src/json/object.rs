@@ -49,15 +49,61 @@ pub(crate) enum Kind {
     Array,
 }
 
+/// A member's name: where it stands, and a tag that tells most names apart and the short ones all.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Name {
+pub(crate) struct Name {
+    pub(super) tag: u64,
     pub(super) span: Span,
     pub(super) escaped: bool,
 }
 
+/// The first seven bytes of a name and its length. For names of up to seven bytes, equal tags mean equal names.
+pub(crate) const fn tag(name: &[u8]) -> u64 {
+    let mut tag = [0; 8];
+    let mut at = 0;
+    while at < name.len() && at < 7 {
+        tag[at] = name[at];
+        at += 1;
+    }
+    #[allow(clippy::cast_possible_truncation)] // capped
+    let length = if name.len() < 255 { name.len() as u8 } else { 255 };
+    tag[7] = length;
+    u64::from_le_bytes(tag)
+}
+
 impl Name {
+    pub(super) fn new(text: &str, span: Span, escaped: bool) -> Self {
+        let tag = if escaped {
+            tag(unescape(span.of(text)).as_bytes())
+        } else {
+            Self::verbatim_tag(text, span)
+        };
+        Self { tag, span, escaped }
+    }
+
+    /// [`tag`] of a name that stands in `text` as it is: one load where eight bytes can be read at once.
+    fn verbatim_tag(text: &str, span: Span) -> u64 {
+        let (start, end) = (span.start as usize, span.end as usize);
+        let length = end - start;
+        match text
+            .as_bytes()
+            .get(start..)
+            .and_then(|rest| rest.first_chunk::<8>())
+        {
+            Some(eight) if length < 8 => {
+                let mask = (1_u64 << (8 * length)) - 1;
+                (u64::from_le_bytes(*eight) & mask) | (length as u64) << 56
+            }
+            _ => tag(span.of(text).as_bytes()),
+        }
+    }
+
     pub(super) fn read<'t>(&self, text: &'t str) -> Cow<'t, str> {
         read_string(self.span.of(text), self.escaped)
+    }
+
+    pub(super) fn is(&self, text: &str, name: &str, tag: u64) -> bool {
+        self.tag == tag && (name.len() <= 7 || self.read(text) == name)
     }
 }
 
@@ -71,6 +117,11 @@ pub(crate) struct Member {
 impl Member {
     pub(crate) fn name<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.name.read(text)
+    }
+
+    /// The [`tag`] of the name, to match on.
+    pub(crate) const fn tag(&self) -> u64 {
+        self.name.tag
     }
 
     /// The value if it is a string, to be kept.
@@ -107,10 +158,12 @@ impl Text {
     }
 }
 
+pub(super) type Members = SmallVec<[Member; 12]>;
+
 /// The members of the object that a text is, in their order, names unique.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
-    members: SmallVec<[Member; 12]>,
+    members: Members,
 }
 
 impl Object {
@@ -119,9 +172,9 @@ impl Object {
         if u32::try_from(text.len()).is_err() {
             return Err(Flaw::Syntax);
         }
-        Ok(Self {
-            members: Scanner::new(text, at, bounds).whole_object()?,
-        })
+        let mut members = SmallVec::new();
+        Scanner::new(text, at, bounds, &mut members).whole_object()?;
+        Ok(Self { members })
     }
 
     pub(crate) fn members(&self) -> &[Member] {
@@ -129,13 +182,8 @@ impl Object {
     }
 
     pub(crate) fn get(&self, text: &str, name: &str) -> Option<&Member> {
-        self.members.iter().find(|member| {
-            if member.name.escaped {
-                member.name(text) == name
-            } else {
-                member.name.span.of(text) == name
-            }
-        })
+        let tag = tag(name.as_bytes());
+        self.members.iter().find(|member| member.name.is(text, name, tag))
     }
 
     /// The raw JSON at `path`: a member of exactly that name, else the way through nested objects, split at dots.
@@ -311,6 +359,39 @@ mod tests {
             "a dot inside a nested name is not a way through it"
         );
         assert!(object.get(text, "b").is_none());
+    }
+
+    #[test]
+    fn short_names_are_told_apart_by_their_tags() {
+        let names = [
+            "", "a", "b", "ab", "ba", "aud", "aux", "audi", "1234567", "1234568", "\0", "\0\0", "ä", "é",
+        ];
+        for (at, name) in names.iter().enumerate() {
+            assert!(
+                names[..at]
+                    .iter()
+                    .all(|other| tag(other.as_bytes()) != tag(name.as_bytes())),
+                "{name:?}"
+            );
+            for padding in ["", "                "] {
+                let text = format!("{{{}:1}}{padding}", serde_json::to_string(name).unwrap());
+                assert_eq!(
+                    parse(&text).unwrap().members()[0].tag(),
+                    tag(name.as_bytes()),
+                    "{text}"
+                );
+            }
+        }
+        let text = r#"{"client_id":1,"client_ib":2}"#;
+        assert_eq!(
+            parse(text).unwrap().get(text, "client_ib").unwrap().raw(text),
+            "2"
+        );
+        assert_eq!(
+            tag(b"client_id"),
+            tag(b"client_ib"),
+            "long names may share a tag, and are then compared"
+        );
     }
 
     #[test]

@@ -1,36 +1,31 @@
 //! The pass over the text: grammar, depth, duplicates.
 
-use smallvec::SmallVec;
-
-use super::object::{Kind, Member, Name, Span};
+use super::object::{Kind, Member, Members, Name, Span};
 use super::{Bounds, Flaw};
 
-/// Walks `text` once. Positions are byte offsets into `text` plus `base`.
-pub(super) struct Scanner<'t> {
+/// Walks `text` once; positions are byte offsets into it.
+pub(super) struct Scanner<'t, 'm> {
     text: &'t str,
     bytes: &'t [u8],
     at: usize,
     bounds: Bounds,
+    /// The members of the objects that are open, the innermost's last; in the end those of the outermost.
+    members: &'m mut Members,
 }
 
-type Names = SmallVec<[Name; 8]>;
-
-impl<'t> Scanner<'t> {
-    pub(super) fn new(text: &'t str, at: usize, bounds: Bounds) -> Self {
+impl<'t, 'm> Scanner<'t, 'm> {
+    pub(super) fn new(text: &'t str, at: usize, bounds: Bounds, members: &'m mut Members) -> Self {
         Self {
             text,
             bytes: text.as_bytes(),
             at,
             bounds,
+            members,
         }
     }
 
     /// The whole text from the current position must be one object and white space around it.
-    pub(super) fn whole_object<const N: usize>(mut self) -> Result<SmallVec<[Member; N]>, Flaw>
-    where
-        [Member; N]: smallvec::Array<Item = Member>,
-    {
-        let mut members = SmallVec::new();
+    pub(super) fn whole_object(&mut self) -> Result<(), Flaw> {
         self.skip_space();
         if self.peek() != Some(b'{') {
             // Well-formed JSON of another type and garbage are told apart for the operator's sake only.
@@ -41,11 +36,10 @@ impl<'t> Scanner<'t> {
             };
             return Err(flaw);
         }
-        let names = self.object(self.bounds.depth, |member| members.push(member))?;
-        debug_assert_eq!(names.len(), members.len());
+        self.object(self.bounds.depth)?;
         self.skip_space();
         if self.at == self.bytes.len() {
-            Ok(members)
+            Ok(())
         } else {
             Err(Flaw::Syntax)
         }
@@ -67,23 +61,25 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn object(&mut self, depth: usize, mut on_member: impl FnMut(Member)) -> Result<Names, Flaw> {
+    /// Leaves the members on the stack; who asked for less takes them off.
+    fn object(&mut self, depth: usize) -> Result<(), Flaw> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Flaw::Depth);
         };
         self.at += 1; // `{`
-        let mut names = Names::new();
         self.skip_space();
         if self.eat(b'}') {
-            return Ok(names);
+            return Ok(());
         }
+        let first = self.members.len();
         loop {
             self.skip_space();
             if self.peek() != Some(b'"') {
                 return Err(Flaw::Syntax);
             }
             let (span, escaped) = self.string()?;
-            let name = Name { span, escaped };
+            let name = Name::new(self.text, span, escaped);
+            self.check_name(first, &name)?;
             self.skip_space();
             if !self.eat(b':') {
                 return Err(Flaw::Syntax);
@@ -91,11 +87,7 @@ impl<'t> Scanner<'t> {
             self.skip_space();
             let start = self.at;
             let kind = self.value(depth)?;
-            if names.len() == self.bounds.members {
-                return Err(Flaw::Members);
-            }
-            names.push(name);
-            on_member(Member {
+            self.members.push(Member {
                 name,
                 value: Span::new(start, self.at),
                 kind,
@@ -104,16 +96,29 @@ impl<'t> Scanner<'t> {
             if self.eat(b',') {
                 continue;
             }
-            if self.eat(b'}') {
-                break;
+            return if self.eat(b'}') { Ok(()) } else { Err(Flaw::Syntax) };
+        }
+    }
+
+    fn nested_object(&mut self, depth: usize) -> Result<(), Flaw> {
+        let open = self.members.len();
+        self.object(depth)?;
+        self.members.truncate(open);
+        Ok(())
+    }
+
+    /// Whether the object whose members start at `first` may have this name too. Quadratic in a bounded number.
+    fn check_name(&self, first: usize, name: &Name) -> Result<(), Flaw> {
+        let members = &self.members[first..];
+        if members.len() >= self.bounds.members {
+            return Err(Flaw::Members);
+        }
+        for earlier in members {
+            if earlier.name.tag == name.tag && earlier.name.read(self.text) == name.read(self.text) {
+                return Err(Flaw::Duplicate);
             }
-            return Err(Flaw::Syntax);
         }
-        if has_duplicate(self.text, &names) {
-            Err(Flaw::Duplicate)
-        } else {
-            Ok(names)
-        }
+        Ok(())
     }
 
     fn array(&mut self, depth: usize) -> Result<(), Flaw> {
@@ -139,7 +144,7 @@ impl<'t> Scanner<'t> {
     pub(super) fn value(&mut self, depth: usize) -> Result<Kind, Flaw> {
         match self.peek() {
             Some(b'"') => self.string().map(|(_, escaped)| Kind::String { escaped }),
-            Some(b'{') => self.object(depth, |_| ()).map(|_| Kind::Object),
+            Some(b'{') => self.nested_object(depth).map(|()| Kind::Object),
             Some(b'[') => self.array(depth).map(|()| Kind::Array),
             Some(b'-' | b'0'..=b'9') => self.number().map(|()| Kind::Number),
             Some(b't') => self.literal(b"true", Kind::Bool(true)),
@@ -265,18 +270,6 @@ fn plain_run(bytes: &[u8]) -> usize {
         .iter()
         .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F))
         .count()
-}
-
-fn has_duplicate(text: &str, names: &[Name]) -> bool {
-    if names.len() <= 16 && names.iter().all(|name| !name.escaped) {
-        return names.iter().enumerate().any(|(index, name)| {
-            let name = name.span.of(text);
-            names[..index].iter().any(|earlier| earlier.span.of(text) == name)
-        });
-    }
-    let mut sorted: Vec<_> = names.iter().map(|name| name.read(text)).collect();
-    sorted.sort_unstable();
-    sorted.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 #[cfg(test)]

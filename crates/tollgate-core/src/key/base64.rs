@@ -41,6 +41,7 @@ pub(super) fn append_url(bytes: &[u8], text: &mut String) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test")]
 mod tests {
     use super::*;
 
@@ -62,6 +63,20 @@ mod tests {
         assert_eq!(url("AQ"), Some(vec![1]));
         for last in "RSTUVWXYZabcdef".chars() {
             assert_eq!(url(&format!("A{last}")), None);
+        }
+    }
+
+    #[test]
+    fn no_position_is_overlooked() {
+        // long enough for the vector instructions
+        let good = encode_url([0x5a; 96]);
+        assert_eq!(url(&good), Some(vec![0x5a; 96]));
+        for i in 0..good.len() {
+            for bad in ["+", "/", "=", " ", "\n", ".", "\u{0}", "\u{7f}"] {
+                let mut text = good.clone();
+                text.replace_range(i..=i, bad);
+                assert_eq!(url(&text), None, "{i} {bad:?}");
+            }
         }
     }
 

@@ -116,6 +116,7 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test")]
 mod tests {
     use super::*;
 

@@ -128,12 +128,7 @@ fn algorithm_identifier(contents: &[u8]) -> Result<KeyType, KeyError> {
         }
         EC => match reader.element()? {
             (der::OID, oid) => KeyType::Ec(curve(oid)?),
-            _ => {
-                return Err(KeyError::new(
-                    KeyErrorKind::UnsupportedCurve,
-                    "the curve must be given by its name",
-                ));
-            }
+            _ => return Err(UNNAMED),
         },
         ED25519 => KeyType::Ed,
         RSA_PSS => {
@@ -158,6 +153,11 @@ fn algorithm_identifier(contents: &[u8]) -> Result<KeyType, KeyError> {
     reader.end()?;
     Ok(key_type)
 }
+
+const UNNAMED: KeyError = KeyError::new(
+    KeyErrorKind::UnsupportedCurve,
+    "the curve must be given by its name",
+);
 
 fn curve(oid: &[u8]) -> Result<Curve, KeyError> {
     Curve::ALL
@@ -194,14 +194,8 @@ pub(super) fn private_key_type(document: Document, der: &[u8]) -> Result<Option<
                 return Ok(None);
             }
             let mut parameters = Reader::new(reader.element()?.1);
-            let oid = match parameters.element()? {
-                (der::OID, oid) => oid,
-                _ => {
-                    return Err(KeyError::new(
-                        KeyErrorKind::UnsupportedCurve,
-                        "the curve must be given by its name",
-                    ));
-                }
+            let (der::OID, oid) = parameters.element()? else {
+                return Err(UNNAMED);
             };
             parameters.end()?;
             Ok(Some(KeyType::Ec(curve(oid)?)))

@@ -133,3 +133,81 @@ fn reduce(mut a: Element) -> Element {
     }
     a
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+
+    use super::*;
+
+    fn encode(y: Element, sign: bool) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (bytes, limb) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(y) {
+            *bytes = limb.to_le_bytes();
+        }
+        bytes[31] |= u8::from(sign) << 7;
+        bytes
+    }
+
+    #[test]
+    fn every_generated_key_is_usable() {
+        for _ in 0..200 {
+            let pair = Ed25519KeyPair::generate().expect("a key");
+            let mut point: [u8; 32] = pair.public_key().as_ref().try_into().expect("32 bytes");
+            assert!(is_usable(&point), "{point:02x?}");
+            point[31] ^= 0x80; // its negative
+            assert!(is_usable(&point), "{point:02x?}");
+        }
+    }
+
+    #[test]
+    fn points_off_the_curve_are_not() {
+        // worked out with whole numbers of any length
+        const ON: [u64; 37] = [
+            3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 19, 21, 23, 24, 25, 26, 27, 28, 29, 30, 32, 33, 35, 37, 39,
+            40, 42, 43, 44, 48, 51, 52, 54, 55, 56, 57, 58,
+        ];
+        for y in 2..60 {
+            for sign in [false, true] {
+                assert_eq!(is_usable(&encode([y, 0, 0, 0], sign)), ON.contains(&y), "{y}");
+            }
+        }
+    }
+
+    #[test]
+    fn points_of_small_order_are_not() {
+        for y in SMALL_ORDER {
+            assert!(!is_usable(&encode(y, false)));
+            assert!(!is_usable(&encode(y, true)));
+        }
+    }
+
+    #[test]
+    fn encodings_are_canonical() {
+        // p + 3 names the point of y = 3 a second time
+        assert!(is_usable(&encode([3, 0, 0, 0], false)));
+        for above in 0..19 {
+            let y = [P[0] + above, P[1], P[2], P[3]];
+            for sign in [false, true] {
+                assert!(!is_usable(&encode(y, sign)), "{above}");
+            }
+        }
+    }
+
+    #[test]
+    fn arithmetic_at_the_edges() {
+        let most = [u64::MAX; 4]; // 2^256 - 1 is 37
+        assert_eq!(reduce(most), [37, 0, 0, 0]);
+        assert_eq!(reduce(multiply(&most, &most)), [37 * 37, 0, 0, 0]);
+        assert_eq!(reduce(add(&most, &most)), [74, 0, 0, 0]);
+        assert_eq!(reduce(multiply(&MINUS_ONE, &MINUS_ONE)), ONE);
+        assert_eq!(reduce(add(&MINUS_ONE, &ONE)), [0; 4]);
+        assert_eq!(reduce(P), [0; 4]);
+        assert_eq!(reduce(multiply(&[0; 4], &most)), [0; 4]);
+        // d is -121665/121666
+        let product = multiply(&D, &[121_666, 0, 0, 0]);
+        assert_eq!(reduce(add(&product, &[121_665, 0, 0, 0])), [0; 4]);
+        assert!(!is_square(&D));
+        assert!(is_square(&MINUS_ONE));
+    }
+}

@@ -12,6 +12,16 @@ use crate::algorithm::Algorithm;
 
 const MAX_BYTES: usize = 1 << 20;
 
+/// The registered values of `key_ops` that are not of signatures.
+const NOT_SIG: [&str; 6] = [
+    "encrypt",
+    "decrypt",
+    "wrapKey",
+    "unwrapKey",
+    "deriveKey",
+    "deriveBits",
+];
+
 /// What a key is loaded for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -135,14 +145,6 @@ impl Jwk {
             }
         }
         // Both members must say the same.
-        const NOT_SIG: [&str; 6] = [
-            "encrypt",
-            "decrypt",
-            "wrapKey",
-            "unwrapKey",
-            "deriveKey",
-            "deriveBits",
-        ];
         if usage.is_some()
             && operations
                 .iter()
@@ -228,15 +230,18 @@ impl Jwk {
     /// RFC 7518 section 6.3.1.
     fn rsa(&self) -> Result<PublicKey, KeyError> {
         let (n, e) = (self.members.bytes("n")?, self.members.bytes("e")?);
-        PublicKey::rsa(&n, &e)
+        // The byte of sign that section 6.3.1.1 warns of: some providers publish it, and it changes nothing.
+        let n = match n.as_slice() {
+            [0, n @ ..] if n.first().is_some_and(|first| *first >= 0x80) => n,
+            n => n,
+        };
+        PublicKey::rsa(n, &e)
     }
 
     /// RFC 7518 section 6.2.1.
     fn ec(&self, curve: Option<Curve>) -> Result<PublicKey, KeyError> {
         let Some(curve) = curve else {
-            return Err(
-                KeyError::new(KeyErrorKind::MissingMember, "the type of the key requires it").at("crv"),
-            );
+            return Err(KeyError::new(KeyErrorKind::MissingMember, "it is required").at("crv"));
         };
         let mut point = vec![4];
         for name in ["x", "y"] {
@@ -278,9 +283,8 @@ impl Jwk {
     fn as_declared(&self, kty: Kty, key: PublicKey) -> Result<PublicKey, KeyError> {
         let curve = self.members.text("crv")?;
         let fits = match (kty, key.key_type()) {
-            (Kty::Rsa, KeyType::Rsa) => true,
+            (Kty::Rsa, KeyType::Rsa) | (Kty::Okp, KeyType::Ed) => true,
             (Kty::Ec, KeyType::Ec(of)) => curve.is_none_or(|curve| curve == of.name()),
-            (Kty::Okp, KeyType::Ed) => true,
             _ => false,
         };
         if fits {

@@ -57,7 +57,7 @@ impl Members {
     /// A string that must be there.
     pub(super) fn required_text(&self, name: &'static str) -> Result<&str, KeyError> {
         self.text(name)?
-            .ok_or(KeyError::new(KeyErrorKind::MissingMember, "the type of the key requires it").at(name))
+            .ok_or(KeyError::new(KeyErrorKind::MissingMember, "it is required").at(name))
     }
 
     /// Bytes in base64url that must be there.

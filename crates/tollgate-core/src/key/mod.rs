@@ -11,11 +11,17 @@
 //! - What a JWK says of its use (`alg`, `use`, `key_ops`) holds.
 //! - A private key is no verification key: the verifying side must not have it.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test")]
+mod attacks;
 mod base64;
 mod der;
 mod document;
 mod edwards;
+mod encode;
 mod error;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwk;
 mod members;
 mod pem;
@@ -25,6 +31,9 @@ mod secret;
 mod set;
 mod signer;
 mod signing;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test")]
+mod vectors;
 
 use std::fmt;
 use std::sync::Arc;
@@ -278,13 +287,11 @@ impl Key {
     }
 
     /// Whether [`verify`](Self::verify) can return `true` for this algorithm.
-    #[allow(dead_code, reason = "for the verifier")]
     pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
         self.prepared.serves(algorithm)
     }
 
     /// Whether `signature` is of `message`, by this key and algorithm. Nothing is parsed for it.
-    #[allow(dead_code, reason = "for the verifier")]
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.prepared.verify(algorithm, message, signature)
     }

@@ -36,7 +36,7 @@ pub(super) struct Prepared {
 }
 
 enum Verifier {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Signature { key: ParsedPublicKey, len: usize },
 }
 
@@ -58,7 +58,7 @@ impl Prepared {
             let verifier = match &prepared.material {
                 Material::Secret(secret) => {
                     secret::check_length(algorithm, secret)?;
-                    Verifier::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, secret))
+                    Verifier::Hmac(hmac_key(algorithm, secret)?)
                 }
                 Material::Public(key) => Verifier::Signature {
                     key: key.prepare(algorithm)?,
@@ -117,4 +117,9 @@ pub(super) fn hmac_algorithm(algorithm: Algorithm) -> Result<hmac::Algorithm, Ke
             "a secret serves HMAC algorithms only",
         )),
     }
+}
+
+/// The key with its inner and outer hash begun. It holds three hash states, too many to lie about unboxed.
+pub(super) fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<Box<hmac::Key>, KeyError> {
+    Ok(Box::new(hmac::Key::new(hmac_algorithm(algorithm)?, secret)))
 }

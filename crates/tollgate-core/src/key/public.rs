@@ -50,6 +50,11 @@ impl Curve {
         }
     }
 
+    /// Bytes of a point in uncompressed form.
+    pub(super) const fn point_len(self) -> usize {
+        1 + 2 * self.field_len()
+    }
+
     /// The one algorithm that RFC 7518 section 3.4 gives the curve.
     pub(super) const fn algorithm(self) -> Algorithm {
         match self {
@@ -159,7 +164,7 @@ impl PublicKey {
     /// A point in uncompressed form (SEC 1 section 2.3.3). That it is on the curve is seen when it is
     /// [prepared](Self::prepare).
     pub(super) fn ec(curve: Curve, point: &[u8]) -> Result<Self, KeyError> {
-        if point.len() != 1 + 2 * curve.field_len() || point.first() != Some(&4) {
+        if point.len() != curve.point_len() || point.first() != Some(&4) {
             return Err(KeyError::new(
                 KeyErrorKind::InvalidPoint,
                 "it must be in uncompressed form, each coordinate as long as the field of the curve",

@@ -54,12 +54,8 @@ pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
         "what was given as the HMAC secret is a private key",
     );
 
-    if let Some(begin) = find(secret, b"-----BEGIN") {
-        let line = secret[begin..]
-            .split(|byte| matches!(byte, b'\r' | b'\n'))
-            .next()
-            .unwrap_or_default();
-        return Err(if find(line, b"PRIVATE KEY").is_some() {
+    if contains(secret, b"-----BEGIN") {
+        return Err(if contains(secret, b"PRIVATE KEY-----") {
             PRIVATE
         } else {
             PUBLIC
@@ -105,8 +101,8 @@ fn is_point(bytes: &[u8]) -> bool {
         .any(|curve| PublicKey::ec(curve, bytes).is_ok_and(|key| key.prepare(curve.algorithm()).is_ok()))
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 fn decode_hex(text: &str) -> Option<base64::Bytes> {

@@ -44,7 +44,7 @@ pub struct KeySet {
 ///
 /// let set = KeySet::from_json(r#"{"keys": [{"kid": "old"}]}"#)?;
 /// assert_eq!(set.skipped()[0].index, 0);
-/// assert_eq!(set.skipped()[0].error.to_string(), "missing member: `kty`: the type of the key requires it");
+/// assert_eq!(set.skipped()[0].error.to_string(), "missing member: `kty`: it is required");
 /// # Ok::<(), tollgate_core::KeyError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ impl KeySet {
             ));
         }
         let Some(keys) = object.keys else {
-            return Err(KeyError::new(KeyErrorKind::MissingMember, "a set has it").at("keys"));
+            return Err(KeyError::new(KeyErrorKind::MissingMember, "it is required").at("keys"));
         };
         let members: Elements<'_> =
             serde_json::from_str(keys.get()).map_err(|_| KeyError::malformed("not an array").at("keys"))?;

@@ -15,14 +15,14 @@ use super::base64::Bytes;
 use super::document::{self, Document};
 use super::error::{KeyError, KeyErrorKind, SignError, SignProblem};
 use super::jwk::{Jwk, Kty, Purpose};
-use super::prepared::{Material, Prepared, hmac_algorithm};
+use super::prepared::{Material, Prepared, hmac_algorithm, hmac_key};
 use super::public::{Curve, KeyType, PublicKey};
 use super::secret;
 use crate::algorithm::Algorithm;
 
 /// A private or secret key, ready for one algorithm.
 pub(super) enum Signer {
-    Hmac(hmac::Key),
+    Hmac(Box<hmac::Key>),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
@@ -41,7 +41,7 @@ const BACKEND: KeyError = KeyError::new(KeyErrorKind::Backend, "no key could be 
 impl Signer {
     pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<(Self, Material), KeyError> {
         secret::check(algorithm, secret)?;
-        let signer = Self::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, secret));
+        let signer = Self::Hmac(hmac_key(algorithm, secret)?);
         Ok((signer, Material::Secret(secret.to_vec().into())))
     }
 
@@ -50,7 +50,7 @@ impl Signer {
             Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => {
                 let mut secret: Bytes = Zeroizing::new(vec![0; hmac_algorithm(algorithm)?.tag_len()]);
                 rand::fill(&mut secret).map_err(|_| BACKEND)?;
-                let signer = Self::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, &secret));
+                let signer = Self::Hmac(hmac_key(algorithm, &secret)?);
                 return Ok((signer, Material::Secret(secret)));
             }
             Algorithm::ES256 | Algorithm::ES384 | Algorithm::ES512 => {
@@ -101,7 +101,7 @@ impl Signer {
         let algorithm = jwk.algorithm()?;
         if kty == Kty::Oct {
             let (secret, algorithm) = jwk.secret(algorithm)?;
-            let signer = Self::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, &secret));
+            let signer = Self::Hmac(hmac_key(algorithm, &secret)?);
             return Ok((algorithm, signer, Material::Secret(secret)));
         }
         let public = jwk.public(kty)?;
@@ -111,7 +111,9 @@ impl Signer {
         public.prepare(algorithm)?; // whether the point is on its curve
         let d = jwk.members().bytes("d")?;
         let signer = match &public {
-            PublicKey::Rsa { n, e } => Self::rsa_jwk(jwk, n, e, &d, algorithm)?,
+            PublicKey::Rsa { n, e } => {
+                Self::rsa_jwk(jwk, RsaPublicKeyComponents { n: n.as_slice(), e }, &d, algorithm)?
+            }
             PublicKey::Ec { curve, point } => {
                 if d.len() != curve.field_len() {
                     return Err(KeyError::malformed("not as long as the order of the curve").at("d"));
@@ -129,7 +131,12 @@ impl Signer {
         Ok((algorithm, signer, Material::Public(public)))
     }
 
-    fn rsa_jwk(jwk: &Jwk, n: &[u8], e: &[u8], d: &[u8], algorithm: Algorithm) -> Result<Self, KeyError> {
+    fn rsa_jwk(
+        jwk: &Jwk,
+        public_key: RsaPublicKeyComponents<&[u8]>,
+        d: &[u8],
+        algorithm: Algorithm,
+    ) -> Result<Self, KeyError> {
         let members = jwk.members();
         if members.has("oth") {
             return Err(KeyError::new(KeyErrorKind::UnsupportedKeyType, "more than two primes").at("oth"));
@@ -145,7 +152,7 @@ impl Signer {
             ));
         }
         let components = rsa::KeyPairComponents {
-            public_key: RsaPublicKeyComponents { n, e },
+            public_key,
             d,
             p: p.as_slice(),
             q: &q,
@@ -165,7 +172,7 @@ impl Signer {
                 let point = pair.public_key().as_ref();
                 let curve = Curve::ALL
                     .into_iter()
-                    .find(|curve| 1 + 2 * curve.field_len() == point.len());
+                    .find(|curve| curve.point_len() == point.len());
                 PublicKey::ec(curve.ok_or(REFUSED)?, point)?
             }
             Self::Ed(pair) => PublicKey::ed(pair.public_key().as_ref())?,

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::base64;
 use super::document::Document;
-use super::error::{KeyError, SignError, SignProblem};
+use super::error::{KeyError, SignError};
 use super::jwk::Jwk;
 use super::pem;
 use super::prepared::{Material, Prepared};
@@ -247,104 +246,6 @@ impl SigningKey {
         self.pair.signer.sign(message)
     }
 
-    /// A token (RFC 7519) of these claims, with the header members `alg`, `typ` (`JWT`) and, if the key has one, `kid`.
-    ///
-    /// # Errors
-    /// If the claims do not serialize to a JSON object, or as for [`sign`](Self::sign).
-    ///
-    /// ```
-    /// use tollgate_core::SigningKey;
-    ///
-    /// let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"sub": "alice"}))?;
-    /// assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbGljZSJ9."));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn encode<C: Serialize + ?Sized>(&self, claims: &C) -> Result<String, SignError> {
-        self.encode_with("JWT", claims)
-    }
-
-    /// As [`encode`](Self::encode) with another `typ`: `at+jwt` for an access token of RFC 9068.
-    ///
-    /// # Errors
-    /// As for [`encode`](Self::encode).
-    ///
-    /// ```
-    /// use tollgate_core::SigningKey;
-    ///
-    /// let key = SigningKey::hs256([7; 32])?;
-    /// let token = key.encode_with("at+jwt", &serde_json::json!({"sub": "alice"}))?;
-    /// assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9."));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn encode_with<C: Serialize + ?Sized>(&self, typ: &str, claims: &C) -> Result<String, SignError> {
-        #[derive(Serialize)]
-        struct Header<'a> {
-            alg: &'static str,
-            typ: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            kid: Option<&'a str>,
-        }
-
-        let header = Header {
-            alg: self.algorithm().as_str(),
-            typ,
-            kid: self.kid(),
-        };
-        let header = serde_json::to_vec(&header).map_err(SignProblem::Header)?;
-        self.encode_parts(&header, claims)
-    }
-
-    /// As [`encode`](Self::encode) with a header of the caller's own. Nothing is added to it, and only its `alg` is looked at.
-    ///
-    /// # Errors
-    /// If the header is not a JSON object whose `alg` is the [algorithm](Self::algorithm) of the key; as for
-    /// [`encode`](Self::encode).
-    ///
-    /// ```
-    /// use serde_json::json;
-    /// use tollgate_core::SigningKey;
-    ///
-    /// let key = SigningKey::hs256([7; 32])?;
-    /// assert!(key.encode_header(&json!({"alg": "HS256", "kid": "elsewhere"}), &json!({})).is_ok());
-    /// assert!(key.encode_header(&json!({"alg": "none"}), &json!({})).is_err());
-    /// # Ok::<(), tollgate_core::KeyError>(())
-    /// ```
-    pub fn encode_header<H, C>(&self, header: &H, claims: &C) -> Result<String, SignError>
-    where
-        H: Serialize + ?Sized,
-        C: Serialize + ?Sized,
-    {
-        #[derive(Deserialize)]
-        struct Alg {
-            alg: String,
-        }
-
-        let header = serde_json::to_vec(header).map_err(SignProblem::Header)?;
-        if header.first() != Some(&b'{') {
-            return Err(SignProblem::HeaderShape.into());
-        }
-        let Alg { alg } = serde_json::from_slice(&header).map_err(|_| SignProblem::HeaderShape)?;
-        if alg != self.algorithm().as_str() {
-            return Err(SignProblem::HeaderAlgorithm.into());
-        }
-        self.encode_parts(&header, claims)
-    }
-
-    fn encode_parts<C: Serialize + ?Sized>(&self, header: &[u8], claims: &C) -> Result<String, SignError> {
-        let claims = serde_json::to_vec(claims).map_err(SignProblem::Claims)?;
-        // RFC 7519 section 7.1 step 1
-        if claims.first() != Some(&b'{') {
-            return Err(SignProblem::ClaimsShape.into());
-        }
-        let mut token = base64::encode_url(header);
-        token.push('.');
-        base64::append_url(&claims, &mut token);
-        let signature = self.sign(token.as_bytes())?;
-        token.push('.');
-        base64::append_url(&signature, &mut token);
-        Ok(token)
-    }
-
     /// The key that verifies what this one signs, under the same key id. For HMAC it holds the same secret.
     ///
     /// ```
@@ -397,7 +298,7 @@ impl SigningKey {
         Some(jwk)
     }
 
-    fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
+    pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {
         let (signer, material) = Signer::secret(algorithm, secret)?;
         Self::new(algorithm, signer, material)
     }

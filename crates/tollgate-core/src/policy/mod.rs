@@ -44,6 +44,7 @@ use serde_json::Value;
 pub use evaluation::Evaluation;
 pub use facts::{Facts, Held, claim_at, claim_matches};
 pub use hierarchy::Hierarchy;
+pub(crate) use scope::is_scope_octet;
 pub use scope::{InvalidScope, Scope, ScopeSet, is_scope_token, parse_scopes};
 
 /// A condition on the scopes, roles and claims of a caller.

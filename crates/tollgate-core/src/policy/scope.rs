@@ -147,7 +147,7 @@ pub const fn is_scope_token(text: &str) -> bool {
 }
 
 /// `%x21 / %x23-5B / %x5D-7E`
-const fn is_scope_octet(octet: u8) -> bool {
+pub(crate) const fn is_scope_octet(octet: u8) -> bool {
     matches!(octet, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
 

@@ -3,7 +3,6 @@
 mod builder;
 mod config_error;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ use crate::limits::Limits;
 use crate::principal::Principal;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::rules::Rules;
-use crate::token::Compact;
+use crate::token::{Buffer, Compact};
 
 /// Decides whether a token is to be believed: one or several issuers, each with its keys and rules.
 ///
@@ -84,7 +83,8 @@ impl Verifier {
     /// A [`Rejection`] with the first check that failed; see [`Verifier`] for an example.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Principal, Rejection> {
         let limits = &self.0.limits;
-        let token = Unverified::read(Compact::split(token.as_ref(), limits)?, limits)?;
+        let mut buffer = Buffer::new();
+        let token = Unverified::read(Compact::split(token.as_ref(), limits)?, &mut buffer, limits)?;
         let issuer = self.issuer_of(&token)?;
         let mut signed = issuer.signed(token, limits)?;
         let claims = signed.claims(limits)?;
@@ -99,7 +99,7 @@ impl Verifier {
 
     /// The issuer whose keys and rules the token must meet. Where there is only one, nothing is read before the
     /// signature; where there are several, the unverified `iss` chooses, and the chosen one's keys must own the token.
-    fn issuer_of(&self, token: &Unverified<'_>) -> Result<&Issuer, Rejection> {
+    fn issuer_of(&self, token: &Unverified<'_, '_>) -> Result<&Issuer, Rejection> {
         if let [only] = &self.0.issuers[..] {
             return Ok(only);
         }
@@ -128,16 +128,17 @@ impl fmt::Debug for Verifier {
 }
 
 /// A token within its limits whose header was read. Nothing in it is trusted.
-struct Unverified<'t> {
+struct Unverified<'t, 'b> {
     compact: Compact<'t>,
-    buffer: Vec<u8>,
+    /// Holds the decoded header.
+    buffer: &'b mut Buffer,
     header: Header,
 }
 
-impl<'t> Unverified<'t> {
-    fn read(compact: Compact<'t>, limits: &Limits) -> Result<Self, Rejection> {
-        let buffer = compact.header()?;
-        let header = Header::read(&buffer, limits)?;
+impl<'t, 'b> Unverified<'t, 'b> {
+    fn read(compact: Compact<'t>, buffer: &'b mut Buffer, limits: &Limits) -> Result<Self, Rejection> {
+        compact.append_header(buffer)?;
+        let header = Header::read(buffer, limits)?;
         Ok(Self {
             compact,
             buffer,
@@ -145,14 +146,10 @@ impl<'t> Unverified<'t> {
         })
     }
 
-    fn header_text(&self) -> &str {
-        std::str::from_utf8(&self.buffer).unwrap_or_default()
-    }
-
     fn claimed_issuer(&self, limits: &Limits) -> Result<Box<str>, Rejection> {
-        let mut payload = Vec::new();
+        let mut payload = Buffer::new();
         self.compact.append_payload(&mut payload)?;
-        let claims = ClaimSetText::read(payload, 0, limits)?;
+        let claims = ClaimSetText::read(&payload, 0, limits)?;
         let issuer = claims.string(claims.registered.issuer.as_ref());
         issuer
             .map(Into::into)
@@ -161,26 +158,30 @@ impl<'t> Unverified<'t> {
 }
 
 impl Issuer {
-    fn signed<'t>(&self, token: Unverified<'t>, limits: &Limits) -> Result<Signed<'t>, Rejection> {
-        let algorithm = token.header.algorithm;
-        let text = token.header_text();
-        self.rules
-            .check_type(token.header.typ.as_ref().map(|typ| typ.read(text)))?;
-        if let Some(allowed) = &self.rules.algorithms
-            && !allowed.contains(&algorithm)
-        {
-            let detail: Cow<'static, str> = format!("`alg` is {algorithm}; wanted one of {allowed:?}").into();
-            return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail));
-        }
-        let key_id = token.header.key_id.as_ref().map(|kid| kid.read(text));
-        let key = self
-            .keyring
-            .verify(&token.compact, algorithm, key_id, limits.candidate_keys())?;
+    fn signed<'t, 'b>(
+        &self,
+        token: Unverified<'t, 'b>,
+        limits: &Limits,
+    ) -> Result<Signed<'t, 'b>, Rejection> {
         let Unverified {
             compact,
             buffer,
             header,
         } = token;
+        let text = std::str::from_utf8(buffer).unwrap_or_default();
+        let algorithm = header.algorithm;
+        self.rules
+            .check_type(header.typ.as_ref().map(|typ| typ.read(text)))?;
+        if let Some(allowed) = &self.rules.algorithms
+            && !allowed.contains(&algorithm)
+        {
+            let detail = format!("`alg` is {algorithm}; wanted one of {allowed:?}");
+            return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail));
+        }
+        let key_id = header.key_id.as_ref().map(|kid| kid.read(text));
+        let key = self
+            .keyring
+            .verify(&compact, algorithm, key_id, limits.candidate_keys())?;
         Ok(Signed {
             compact,
             buffer,
@@ -191,18 +192,17 @@ impl Issuer {
 }
 
 /// A token whose signature one of the issuer's keys has verified. Its claims are not checked yet.
-struct Signed<'t> {
+struct Signed<'t, 'b> {
     compact: Compact<'t>,
-    buffer: Vec<u8>,
+    buffer: &'b mut Buffer,
     header: Header,
     key: Key,
 }
 
-impl Signed<'_> {
+impl Signed<'_, '_> {
     fn claims(&mut self, limits: &Limits) -> Result<ClaimSetText, Rejection> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let start = buffer.len();
-        self.compact.append_payload(&mut buffer)?;
-        ClaimSetText::read(buffer, start, limits)
+        let start = self.buffer.len();
+        self.compact.append_payload(self.buffer)?;
+        ClaimSetText::read(self.buffer, start, limits)
     }
 }

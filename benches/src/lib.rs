@@ -1,0 +1,119 @@
+//! What the benchmarks share: tokens to verify, and a way to measure candidates side by side.
+//!
+//! ```
+//! use tollgate_benches::{Candidate, compare};
+//!
+//! let mut sum = 0_u64;
+//! let rows = compare(&mut [Candidate::new("add", || sum = sum.wrapping_add(1))], std::time::Duration::from_millis(1));
+//! assert_eq!(rows[0].allocations, 0.0);
+//! ```
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used)] // a benchmark that cannot be set up has nothing to report
+
+pub mod tokens;
+
+use std::alloc::System;
+use std::time::{Duration, Instant};
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Something to measure: a name and one operation.
+pub struct Candidate<'a> {
+    name: &'static str,
+    run: Box<dyn FnMut() + 'a>,
+}
+
+impl<'a> Candidate<'a> {
+    /// The operation must use its result, for instance through [`std::hint::black_box`].
+    pub fn new(name: &'static str, run: impl FnMut() + 'a) -> Self {
+        Self {
+            name,
+            run: Box::new(run),
+        }
+    }
+}
+
+/// What one candidate costs.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The candidate's name.
+    pub name: &'static str,
+    /// Nanoseconds for one operation, in the best slice.
+    pub nanoseconds: f64,
+    /// Heap allocations, reallocations counted, of one operation.
+    pub allocations: f64,
+}
+
+/// Measures the candidates in turns, a slice each, for about `time` each in all, so that whatever disturbs the machine
+/// disturbs all of them alike. The best slice counts.
+pub fn compare(candidates: &mut [Candidate<'_>], time: Duration) -> Vec<Row> {
+    const SLICES: u32 = 60;
+    let slice = time / SLICES;
+    let mut rows: Vec<Row> = candidates.iter_mut().map(Row::start).collect();
+    let rounds: Vec<u32> = candidates
+        .iter_mut()
+        .map(|candidate| rounds(candidate, slice))
+        .collect();
+    for _ in 0..SLICES {
+        for ((candidate, row), rounds) in candidates.iter_mut().zip(&mut rows).zip(&rounds) {
+            let start = Instant::now();
+            for _ in 0..*rounds {
+                (candidate.run)();
+            }
+            row.nanoseconds = row
+                .nanoseconds
+                .min(start.elapsed().as_secs_f64() * 1e9 / f64::from(*rounds));
+        }
+    }
+    rows
+}
+
+impl Row {
+    fn start(candidate: &mut Candidate<'_>) -> Self {
+        const COUNTED: u16 = 100;
+        (candidate.run)(); // what is made once is made now
+        let region = Region::new(ALLOCATOR);
+        for _ in 0..COUNTED {
+            (candidate.run)();
+        }
+        let change = region.change();
+        #[allow(clippy::cast_precision_loss)] // counts of a hundred operations
+        let allocations = (change.allocations + change.reallocations) as f64 / f64::from(COUNTED);
+        Self {
+            name: candidate.name,
+            nanoseconds: f64::INFINITY,
+            allocations,
+        }
+    }
+}
+
+fn rounds(candidate: &mut Candidate<'_>, slice: Duration) -> u32 {
+    let start = Instant::now();
+    let mut rounds = 0_u32;
+    while start.elapsed() < slice {
+        (candidate.run)();
+        rounds += 1;
+    }
+    rounds.max(1)
+}
+
+/// Prints the rows as ratios to the row called `base`.
+pub fn print(title: &str, rows: &[Row], base: &str) {
+    let unit = rows
+        .iter()
+        .find(|row| row.name == base)
+        .map_or(f64::NAN, |row| row.nanoseconds);
+    println!("\n{title}");
+    println!("{:<52} {:>8} {:>10} {:>12}", "", "ratio", "ns", "allocations");
+    for row in rows {
+        let ratio = row.nanoseconds / unit;
+        println!(
+            "{:<52} {ratio:>8.2} {:>10.0} {:>12.1}",
+            row.name, row.nanoseconds, row.allocations
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! The keys and tokens that every benchmark measures with.
+
+use serde::{Deserialize, Serialize};
+use tollgate_core::{Algorithm, Key, SigningKey, Verifier};
+
+/// The time at which the tokens are valid, in seconds since the epoch.
+pub const ISSUED_AT: u64 = 1_800_000_000;
+/// `iss` of the tokens.
+pub const ISSUER: &str = "https://id.example.com";
+/// `aud` of the tokens.
+pub const AUDIENCE: &str = "orders-api";
+
+/// The claims that the tokens carry.
+#[derive(Debug, Serialize)]
+struct Issued<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    exp: u64,
+    iat: u64,
+    nbf: u64,
+    jti: &'a str,
+    scope: &'a str,
+}
+
+/// The claims that a handler asks for.
+#[derive(Clone, Debug, Deserialize)]
+pub struct User {
+    /// Whom the token speaks for.
+    pub sub: String,
+    /// What it grants.
+    pub scope: String,
+}
+
+/// A key pair or secret with a token made by it.
+pub struct Fixture {
+    /// What the token is signed with.
+    pub algorithm: Algorithm,
+    /// The signing key.
+    pub signing: SigningKey,
+    /// The key to verify with.
+    pub key: Key,
+    /// The token.
+    pub token: String,
+}
+
+/// The secret of the HMAC tokens.
+pub const SECRET: [u8; 32] = *b"a secret for benchmarks, 32 byte";
+
+impl Fixture {
+    /// A fresh key, and a token that is valid for ten years from now.
+    ///
+    /// ```
+    /// use tollgate_benches::tokens::Fixture;
+    /// use tollgate_core::Algorithm;
+    ///
+    /// let fixture = Fixture::new(Algorithm::ES256);
+    /// assert_eq!(fixture.verifier().verify(&fixture.token).unwrap().subject(), Some("user-0123456789"));
+    /// ```
+    pub fn new(algorithm: Algorithm) -> Self {
+        let signing = match algorithm {
+            Algorithm::HS256 => SigningKey::hs256(SECRET).unwrap(),
+            _ => SigningKey::generate(algorithm).unwrap(),
+        };
+        let signing = signing.with_kid("2026-11");
+        let claims = Issued {
+            iss: ISSUER,
+            sub: "user-0123456789",
+            aud: AUDIENCE,
+            exp: 4_000_000_000,
+            iat: 1_700_000_000,
+            nbf: 1_700_000_000,
+            jti: "0198a5f2-7a3e-7c11-9d55-3f1c2b4a5d6e",
+            scope: "orders:read orders:write profile",
+        };
+        let token = signing.encode(&claims).unwrap();
+        Self {
+            algorithm,
+            key: signing.verifying_key(),
+            signing,
+            token,
+        }
+    }
+
+    /// A verifier with every default check for the token.
+    pub fn verifier(&self) -> Verifier {
+        Verifier::builder()
+            .issuer(ISSUER)
+            .audience(AUDIENCE)
+            .key(self.key.clone())
+            .build()
+            .unwrap()
+    }
+
+    /// The parts of the token that a bare signature check needs: what is signed, and the signature.
+    pub fn signed(&self) -> (Vec<u8>, Vec<u8>) {
+        let (input, signature) = self.token.rsplit_once('.').unwrap();
+        let signature = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(signature).unwrap();
+        (input.as_bytes().to_vec(), signature)
+    }
+}

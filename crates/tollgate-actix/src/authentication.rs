@@ -1,0 +1,125 @@
+//! What is known of a request's sender, and where it is kept.
+
+use actix_web::dev::ServiceRequest;
+use actix_web::web::Data;
+use actix_web::{HttpMessage, HttpRequest};
+use tollgate_core::{Authentication, Gate, Principal, Refusal, Verifier};
+
+use crate::view::View;
+
+/// Reads what a [`JwtAuth`](crate::JwtAuth) found out about a request, in middleware and in handlers that take the
+/// request whole.
+///
+/// ```
+/// use actix_web::dev::Service;
+/// use actix_web::{App, HttpRequest, HttpResponse, test, web};
+/// use tollgate_actix::{AuthenticationExt, JwtAuth};
+/// # use tollgate_core::{Key, SigningKey, Verifier};
+///
+/// async fn greet(request: HttpRequest) -> String {
+///     let principal = request.principal();
+///     format!("hello {}", principal.as_ref().and_then(|user| user.subject()).unwrap_or("stranger"))
+/// }
+///
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder()
+/// #     .any_issuer().any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
+/// # let token = SigningKey::hs256([7; 32])?
+/// #     .encode(&serde_json::json!({ "sub": "u-7", "exp": 1_700_000_900 }))?;
+/// let app = test::init_service(
+///     App::new()
+///         .route("/", web::get().to(greet))
+///         .wrap_fn(|request, next| {
+///             assert!(request.authentication().is_some()); // `JwtAuth` has run
+///             next.call(request)
+///         })
+///         .wrap(JwtAuth::new(verifier)),
+/// )
+/// .await;
+/// let request = test::TestRequest::default()
+///     .insert_header(("authorization", format!("Bearer {token}")))
+///     .to_request();
+/// assert_eq!(test::call_and_read_body(&app, request).await, "hello u-7");
+/// # Ok(()) }
+/// ```
+pub trait AuthenticationExt: sealed::Sealed {
+    /// What was found out; `None` where neither a [`JwtAuth`](crate::JwtAuth) nor an extractor has authenticated the
+    /// request.
+    fn authentication(&self) -> Option<Authentication>;
+
+    /// Who sent the request; `None` for an anonymous caller, and where nobody has authenticated the request.
+    fn principal(&self) -> Option<Principal>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::HttpRequest {}
+    impl Sealed for super::ServiceRequest {}
+}
+
+impl AuthenticationExt for HttpRequest {
+    fn authentication(&self) -> Option<Authentication> {
+        self.extensions().get().cloned()
+    }
+
+    fn principal(&self) -> Option<Principal> {
+        self.extensions()
+            .get::<Authentication>()
+            .and_then(Authentication::principal)
+            .cloned()
+    }
+}
+
+impl AuthenticationExt for ServiceRequest {
+    fn authentication(&self) -> Option<Authentication> {
+        self.request().authentication()
+    }
+
+    fn principal(&self) -> Option<Principal> {
+        self.request().principal()
+    }
+}
+
+/// Gives `read` what a layer found out, or else what a gate among the app's data decides now; the latter is kept.
+pub(crate) fn of<T>(
+    request: &HttpRequest,
+    read: impl FnOnce(&Authentication) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    // A clone, for `read` runs code of the user's, which must not find the extensions borrowed.
+    let authentication = if let Some(known) = request.authentication() {
+        known
+    } else {
+        let decided = gate(request)?.decide(&View(request.head()))?;
+        request.extensions_mut().insert(decided.clone());
+        decided
+    };
+    read(&authentication)
+}
+
+/// The one gate among the app's data.
+///
+/// actix-web does not tell which of two data of different types is the nearer one, so two are as bad as none: the wrong
+/// one of them might be the laxer one.
+fn gate(request: &HttpRequest) -> Result<Gate, Refusal> {
+    let forms = [
+        request.app_data::<Gate>().cloned(),
+        request.app_data::<Data<Gate>>().map(|gate| Gate::clone(gate)),
+        request.app_data::<Verifier>().cloned().map(Gate::from),
+        request
+            .app_data::<Data<Verifier>>()
+            .map(|verifier| Gate::from(Verifier::clone(verifier))),
+    ];
+    let mut gates = forms.into_iter().flatten();
+    match (gates.next(), gates.next()) {
+        (Some(gate), None) => Ok(gate),
+        (None, _) => Err(Refusal::missing_layer()),
+        (Some(_), Some(_)) => {
+            tracing::error!(
+                target: "tollgate",
+                "the app's data hold more than one form of a gate or verifier: it is undecided which one counts"
+            );
+            Err(Refusal::missing_layer())
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The claims as the user's type.
+
+use serde::de::DeserializeOwned;
+use tollgate_core::{Authentication, FromAuthentication, Refusal};
+
+/// The token's claims as a `T`. An anonymous caller is refused with 401, and so is a token whose claims do not fit.
+///
+/// A type that has a policy of its own (`#[derive(Claims)]` with `#[claims(scope = ..)]`) is an extractor by itself: take
+/// it directly. Inside this wrapper it is plain data, and its policy is not asked.
+///
+/// ```
+/// use actix_web::{FromRequest, test::TestRequest};
+/// use tollgate_actix::Claims;
+/// use tollgate_core::{Key, SigningKey, Verifier};
+///
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Shopper { tenant: String }
+///
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder()
+/// #     .any_issuer().any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
+/// let extract = async |claims| -> Result<_, Box<dyn std::error::Error>> {
+///     let token = SigningKey::hs256([7; 32])?.encode(&claims)?;
+///     let request = TestRequest::default()
+///         .app_data(verifier.clone()) // or a `JwtAuth` around the handler
+///         .insert_header(("authorization", format!("Bearer {token}")))
+///         .to_http_request();
+///     Ok(Claims::<Shopper>::extract(&request).await)
+/// };
+/// let Claims(shopper) = extract(serde_json::json!({ "exp": 1_700_000_900, "tenant": "blue" })).await??;
+/// assert_eq!(shopper.tenant, "blue");
+/// let rejected = extract(serde_json::json!({ "exp": 1_700_000_900 })).await?.unwrap_err();
+/// assert_eq!(rejected.rejection().status(), 401);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claims<T>(pub T);
+
+impl<T: DeserializeOwned> FromAuthentication for Claims<T> {
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+        authentication.claims().map(Self)
+    }
+}
+
+crate::__impl_extractor! { [T] [Claims<T>] [T: DeserializeOwned] }

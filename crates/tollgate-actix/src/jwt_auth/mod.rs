@@ -1,0 +1,92 @@
+//! The middleware that authenticates.
+
+mod service;
+
+use std::future::{Ready, ready};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use tollgate_core::Gate;
+
+pub use service::JwtAuthService;
+
+/// Lets a request through only if the [`Gate`] does; for [`wrap`](actix_web::App::wrap) on an app, a scope or a resource.
+///
+/// What the gate found out goes into the request's extensions as an [`Authentication`](tollgate_core::Authentication),
+/// where the extractors, [`require`](crate::require) and [`AuthenticationExt`](crate::AuthenticationExt) find it. A
+/// refused request does not reach the wrapped service; its response is the engine's answer, with the
+/// [`Rejection`](tollgate_core::Rejection) in its extensions.
+///
+/// The middleware that is wrapped last runs first: a logger and CORS are wrapped after `JwtAuth`, so that they see
+/// refusals too. On an app it stands before paths that do not exist as well: who is refused does not learn which do.
+/// Where one stands inside another, both must let the request through, and the handler sees what the inner one found.
+///
+/// ```
+/// use actix_web::{App, HttpResponse, test, web};
+/// use tollgate_actix::JwtAuth;
+/// use tollgate_core::{Gate, Key, Rejection, RejectionKind, Source, Verifier};
+///
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let gate = Gate::builder(verifier).source(Source::cookie("__Host-access")).realm("orders").build()?;
+/// let app = test::init_service(
+///     App::new()
+///         .service(web::scope("/orders").wrap(JwtAuth::new(gate)).route("", web::get().to(HttpResponse::Ok)))
+///         .route("/health", web::get().to(HttpResponse::Ok)),
+/// )
+/// .await;
+///
+/// let open = test::TestRequest::with_uri("/health").to_request();
+/// assert_eq!(test::call_service(&app, open).await.status(), 200);
+///
+/// let guarded = test::TestRequest::with_uri("/orders").to_request();
+/// let refused = test::call_service(&app, guarded).await;
+/// assert_eq!(refused.status(), 401);
+/// let extensions = refused.response().extensions();
+/// assert_eq!(extensions.get::<Rejection>().unwrap().kind(), RejectionKind::MissingCredential);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct JwtAuth {
+    gate: Gate,
+}
+
+impl JwtAuth {
+    /// Around a [`Gate`], or a [`Verifier`](tollgate_core::Verifier) with a gate's defaults. Both are cheap to clone:
+    /// make one before [`HttpServer::new`](actix_web::HttpServer::new) and clone it in its closure.
+    ///
+    /// ```
+    /// use tollgate_actix::JwtAuth;
+    /// use tollgate_core::{Key, Verifier};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let app = move || actix_web::App::new().wrap(JwtAuth::new(verifier.clone()));
+    /// # fn shared<F: Fn() -> A + Send + Clone + 'static, A>(_: F) {}
+    /// shared(app); // as `HttpServer::new` asks
+    /// # Ok(()) }
+    /// ```
+    pub fn new(gate: impl Into<Gate>) -> Self {
+        Self { gate: gate.into() }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for JwtAuth
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = S::Error;
+    type Transform = JwtAuthService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, Self::InitError>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(JwtAuthService {
+            service,
+            gate: self.gate.clone(),
+        }))
+    }
+}

@@ -1,0 +1,57 @@
+//! The wrapped service.
+
+use actix_web::HttpMessage;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
+use tollgate_core::Gate;
+
+use crate::future::ResponseFuture;
+use crate::view::View;
+
+/// A service behind a [`JwtAuth`](crate::JwtAuth).
+///
+/// ```
+/// use actix_web::dev::{Service, Transform};
+/// use actix_web::test::{TestRequest, ok_service};
+/// use tollgate_actix::JwtAuth;
+/// use tollgate_core::{Gate, Key, Verifier};
+///
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let gate = Gate::builder(verifier).optional().build()?;
+/// let service = JwtAuth::new(gate).new_transform(ok_service()).await.unwrap();
+///
+/// let anonymous = TestRequest::default().to_srv_request();
+/// assert_eq!(service.call(anonymous).await?.status(), 200);
+/// let malformed = TestRequest::default().insert_header(("authorization", "Bearer ?")).to_srv_request();
+/// assert_eq!(service.call(malformed).await?.status(), 400);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct JwtAuthService<S> {
+    pub(super) service: S,
+    pub(super) gate: Gate,
+}
+
+impl<S, B> Service<ServiceRequest> for JwtAuthService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        match self.gate.decide(&View(request.head())) {
+            Ok(authentication) => {
+                request.extensions_mut().insert(authentication);
+                ResponseFuture::accepted(self.service.call(request))
+            }
+            Err(refusal) => ResponseFuture::refused(request, refusal),
+        }
+    }
+}

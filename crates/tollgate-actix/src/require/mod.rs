@@ -1,0 +1,89 @@
+//! The middleware that authorises.
+
+mod service;
+
+use std::future::{Ready, ready};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use tollgate_core::Policy;
+
+pub use service::RequireService;
+
+/// Lets a request through only if its caller satisfies the policy; for [`wrap`](actix_web::App::wrap) on an app, a scope
+/// or a resource that stands behind a [`JwtAuth`](crate::JwtAuth).
+///
+/// The middleware that is wrapped last runs first, so on one and the same place `JwtAuth` is wrapped after `require`.
+/// The wrong way round, and without any `JwtAuth`, every request gets a 500 and the log says why. An anonymous caller,
+/// whom an optional gate lets through, satisfies no policy.
+///
+/// ```
+/// use actix_web::{App, HttpResponse, test, web};
+/// use tollgate_actix::{JwtAuth, require};
+/// use tollgate_core::policy::{role, scope};
+/// # use tollgate_core::{Key, SigningKey, Verifier};
+///
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder()
+/// #     .any_issuer().any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
+/// let purge = web::resource("/purge")
+///     .wrap(require(scope("orders:purge") & !role("trainee")))
+///     .wrap(JwtAuth::new(verifier))
+///     .post(HttpResponse::NoContent);
+/// let app = test::init_service(App::new().service(purge)).await;
+///
+/// let call = async |scope: &str| -> Result<_, Box<dyn std::error::Error>> {
+///     let token = SigningKey::hs256([7; 32])?
+///         .encode(&serde_json::json!({ "exp": 1_700_000_900, "scope": scope }))?;
+///     let request = test::TestRequest::post()
+///         .uri("/purge")
+///         .insert_header(("authorization", format!("Bearer {token}")))
+///         .to_request();
+///     Ok(test::call_service(&app, request).await)
+/// };
+/// assert_eq!(call("orders:purge").await?.status(), 204);
+/// let refused = call("orders:read").await?;
+/// assert_eq!(refused.status(), 403);
+/// let challenge = refused.headers().get("www-authenticate").unwrap().to_str()?;
+/// assert!(challenge.ends_with(r#"scope="orders:purge""#));
+/// # Ok(()) }
+/// ```
+pub const fn require(policy: Policy) -> Require {
+    Require { policy }
+}
+
+/// What [`require`] makes.
+///
+/// ```
+/// use tollgate_actix::Require;
+/// use tollgate_core::policy::scope;
+///
+/// fn clerks() -> Require {
+///     tollgate_actix::require(scope("orders:write"))
+/// }
+/// assert!(format!("{:?}", clerks()).contains("orders:write"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Require {
+    policy: Policy,
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Require
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = S::Error;
+    type Transform = RequireService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, Self::InitError>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(RequireService {
+            service,
+            policy: self.policy.clone(),
+        }))
+    }
+}

@@ -1,0 +1,312 @@
+//! Extractors: behind the middleware, without it, and where both are missing.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use actix_web::body::to_bytes;
+use actix_web::test::{TestRequest, call_and_read_body, call_service, init_service};
+use actix_web::{App, FromRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+use support::{bearer, gate, get, header, optional, token, verifier, with_scope};
+use tollgate_actix::{AuthenticationExt, Claims, JwtAuth, Optional, Principal, Rejected, Scoped, require};
+use tollgate_core::policy::role;
+use tollgate_core::{Authentication, FromAuthentication, Refusal, Rejection, RejectionKind, Scope};
+
+#[derive(Debug, Deserialize)]
+struct Shopper {
+    sub: String,
+    tenant: Option<String>,
+}
+
+struct Read;
+struct Write;
+
+impl Scope for Read {
+    const NAME: &'static str = "orders:read";
+}
+
+impl Scope for Write {
+    const NAME: &'static str = "orders:write";
+}
+
+async fn claims(Claims(shopper): Claims<Shopper>) -> String {
+    format!(
+        "{} of {}",
+        shopper.sub,
+        shopper.tenant.as_deref().unwrap_or("none")
+    )
+}
+
+async fn principal(user: Principal) -> String {
+    user.subject().unwrap().to_owned()
+}
+
+async fn scoped(user: Scoped<(Read, Write)>) -> String {
+    user.subject().unwrap().to_owned()
+}
+
+async fn perhaps(Optional(shopper): Optional<Claims<Shopper>>) -> String {
+    shopper.map_or("anonymous".into(), |Claims(shopper)| shopper.sub)
+}
+
+/// What actix-web makes of it.
+async fn option(shopper: Option<Claims<Shopper>>) -> String {
+    shopper.map_or("anonymous".into(), |Claims(shopper)| shopper.sub)
+}
+
+async fn result(shopper: Result<Claims<Shopper>, Rejected>) -> String {
+    match shopper {
+        Ok(Claims(shopper)) => shopper.sub,
+        Err(rejected) => format!("{:?}", rejected.rejection().kind()),
+    }
+}
+
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/claims", web::get().to(claims))
+        .route("/principal", web::get().to(principal))
+        .route("/scoped", web::get().to(scoped))
+        .route("/perhaps", web::get().to(perhaps))
+        .route("/option", web::get().to(option))
+        .route("/result", web::get().to(result));
+}
+
+macro_rules! app {
+    ($($wrapped:tt)*) => {
+        init_service(App::new().configure(routes)$($wrapped)*).await
+    };
+}
+
+macro_rules! body {
+    ($app:expr, $request:expr) => {
+        String::from_utf8(call_and_read_body(&$app, $request.to_request()).await.to_vec()).unwrap()
+    };
+}
+
+macro_rules! status {
+    ($app:expr, $request:expr) => {
+        call_service(&$app, $request.to_request()).await.status().as_u16()
+    };
+}
+
+#[actix_web::test]
+async fn behind_the_middleware() {
+    let app = app!(.wrap(JwtAuth::new(verifier())));
+    let blue = token(&json!({ "tenant": "blue" }));
+    assert_eq!(body!(app, bearer("/claims", &blue)), "u-7 of blue");
+    assert_eq!(body!(app, bearer("/principal", &blue)), "u-7");
+    assert_eq!(body!(app, bearer("/perhaps", &blue)), "u-7");
+    assert_eq!(body!(app, bearer("/option", &blue)), "u-7");
+    assert_eq!(body!(app, bearer("/result", &blue)), "u-7");
+    assert_eq!(
+        body!(app, bearer("/scoped", &with_scope("orders:write orders:read"))),
+        "u-7"
+    );
+    for path in [
+        "/claims",
+        "/principal",
+        "/scoped",
+        "/perhaps",
+        "/option",
+        "/result",
+    ] {
+        assert_eq!(status!(app, get(path)), 401, "{path}");
+        assert_eq!(status!(app, bearer(path, "forged")), 401, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn a_scope_that_is_missing_is_named() {
+    let app = app!(.wrap(JwtAuth::new(verifier())));
+    let request = bearer("/scoped", &with_scope("orders:read")).to_request();
+    let response = call_service(&app, request).await;
+    assert_eq!(response.status(), 403);
+    let challenge = header(response.headers(), "www-authenticate").unwrap();
+    assert!(challenge.contains(r#"error="insufficient_scope""#), "{challenge}");
+    assert!(
+        challenge.ends_with(r#"scope="orders:read orders:write""#),
+        "{challenge}"
+    );
+}
+
+#[actix_web::test]
+async fn an_extractors_refusal_is_the_engines_answer_with_the_rejection_beside_it() {
+    let app = app!(.wrap(JwtAuth::new(gate().optional().realm("shop").build().unwrap())));
+    let response = call_service(&app, get("/claims").to_request()).await;
+    assert_eq!(response.status(), 401);
+    assert_eq!(
+        header(response.headers(), "www-authenticate"),
+        Some("Bearer realm=\"shop\"")
+    );
+    let kind = response
+        .response()
+        .extensions()
+        .get::<Rejection>()
+        .map(Rejection::kind);
+    assert_eq!(kind, Some(RejectionKind::MissingCredential));
+    assert_eq!(response.headers().len(), 3);
+    assert_eq!(
+        to_bytes(response.into_body()).await.unwrap(),
+        r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Authentication is required"}"#
+    );
+}
+
+#[actix_web::test]
+async fn optional_is_none_for_the_anonymous_only() {
+    let app = app!(.wrap(JwtAuth::new(optional())));
+    assert_eq!(body!(app, get("/perhaps")), "anonymous");
+    assert_eq!(body!(app, bearer("/perhaps", &token(&json!({})))), "u-7");
+    assert_eq!(status!(app, bearer("/perhaps", "forged")), 401);
+    let unfit = token(&json!({ "tenant": 7 }));
+    assert_eq!(status!(app, bearer("/perhaps", &unfit)), 401);
+}
+
+#[actix_web::test]
+async fn actix_webs_option_hides_what_is_wrong_with_an_accepted_token_but_admits_nobody() {
+    let app = app!(.wrap(JwtAuth::new(optional())));
+    assert_eq!(body!(app, get("/option")), "anonymous");
+    // The middleware refuses a bad token before the extractor could hide it.
+    assert_eq!(status!(app, bearer("/option", "forged")), 401);
+    // Claims that do not fit are hidden.
+    let unfit = token(&json!({ "tenant": 7 }));
+    assert_eq!(body!(app, bearer("/option", &unfit)), "anonymous");
+
+    // Without the middleware everybody is anonymous, good token or bad.
+    let app = app!();
+    for request in [
+        get("/option"),
+        bearer("/option", "forged"),
+        bearer("/option", &token(&json!({}))),
+    ] {
+        assert_eq!(body!(app, request), "anonymous");
+    }
+}
+
+#[actix_web::test]
+async fn without_middleware_and_gate_it_is_a_server_error() {
+    let app = app!();
+    let token = with_scope("orders:write orders:read");
+    for path in ["/claims", "/principal", "/scoped", "/perhaps"] {
+        for request in [get(path), bearer(path, &token), bearer(path, "forged")] {
+            let response = call_service(&app, request.to_request()).await;
+            assert_eq!(response.status(), 500, "{path}");
+            assert_eq!(header(response.headers(), "www-authenticate"), None);
+        }
+    }
+    assert_eq!(body!(app, bearer("/result", &token)), "Misconfigured");
+}
+
+#[actix_web::test]
+async fn without_middleware_a_gate_in_the_apps_data_decides() {
+    let gate = gate().realm("shop").build().unwrap();
+    let good = with_scope("orders:write orders:read");
+    for app in [
+        app!(.app_data(gate.clone())),
+        app!(.app_data(web::Data::new(gate))),
+        app!(.app_data(verifier())),
+        app!(.app_data(web::Data::new(verifier()))),
+    ] {
+        for path in ["/claims", "/principal", "/scoped", "/perhaps"] {
+            assert_eq!(status!(app, bearer(path, &good)), 200, "{path}");
+            assert_eq!(status!(app, bearer(path, "forged")), 401, "{path}");
+            assert_eq!(status!(app, get(path)), 401, "{path}");
+        }
+    }
+    let app = app!(.app_data(optional()));
+    assert_eq!(body!(app, get("/perhaps")), "anonymous");
+    assert_eq!(status!(app, get("/claims")), 401);
+}
+
+#[actix_web::test]
+async fn two_forms_of_a_gate_are_as_bad_as_none() {
+    // The strict one of the scope is nearer, but nothing says so.
+    let scope = web::scope("/in")
+        .app_data(web::Data::new(gate().require(role("staff")).build().unwrap()))
+        .configure(routes);
+    let app = init_service(App::new().app_data(optional()).service(scope)).await;
+    assert_eq!(status!(app, get("/in/perhaps")), 500);
+    assert_eq!(status!(app, bearer("/in/claims", &token(&json!({})))), 500);
+}
+
+#[actix_web::test]
+async fn the_nearer_gate_of_one_form_counts() {
+    let scope = web::scope("/in")
+        .app_data(gate().require(role("staff")).build().unwrap())
+        .configure(routes);
+    let app = init_service(App::new().app_data(optional()).service(scope).configure(routes)).await;
+    assert_eq!(status!(app, get("/in/perhaps")), 401);
+    assert_eq!(status!(app, bearer("/in/claims", &token(&json!({})))), 403);
+    assert_eq!(body!(app, get("/perhaps")), "anonymous");
+}
+
+#[actix_web::test]
+async fn the_middleware_counts_before_the_apps_data() {
+    let strict = gate().require(role("staff")).build().unwrap();
+    let app = app!(.app_data(optional()).wrap(JwtAuth::new(strict)));
+    assert_eq!(status!(app, get("/perhaps")), 401);
+    assert_eq!(status!(app, bearer("/perhaps", &token(&json!({})))), 403);
+}
+
+#[actix_web::test]
+async fn a_policy_goes_by_the_apps_data_too() {
+    let resource = web::resource("/staff")
+        .wrap(require(role("staff")))
+        .get(HttpResponse::Ok);
+    let app = init_service(App::new().app_data(verifier()).service(resource)).await;
+    assert_eq!(status!(app, bearer("/staff", &token(&json!({})))), 403);
+    assert_eq!(status!(app, get("/staff")), 401);
+}
+
+#[actix_web::test]
+async fn what_an_extractor_decided_is_kept() {
+    let request = bearer("/", &token(&json!({})))
+        .app_data(verifier())
+        .to_http_request();
+    assert!(request.authentication().is_none());
+    Principal::extract(&request).await.unwrap();
+    assert_eq!(request.principal().unwrap().subject(), Some("u-7"));
+
+    let request = bearer("/", "forged").app_data(verifier()).to_http_request();
+    Principal::extract(&request).await.unwrap_err();
+    assert!(request.authentication().is_none());
+}
+
+/// What `#[derive(Claims)]` generates for a generic type.
+struct Tenant<T>(T);
+
+impl<T: serde::de::DeserializeOwned> FromAuthentication for Tenant<T> {
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+        authentication.claims().map(Self)
+    }
+}
+
+tollgate_actix::__impl_extractor! { [T,] [Tenant<T>] [T: serde::de::DeserializeOwned,] }
+
+#[actix_web::test]
+async fn the_macro_makes_an_extractor_of_a_users_type() {
+    let request = bearer("/", &token(&json!({})))
+        .app_data(verifier())
+        .to_http_request();
+    let Tenant(shopper) = Tenant::<Shopper>::extract(&request).await.unwrap();
+    assert_eq!(shopper.sub, "u-7");
+    let Optional(nobody) =
+        Optional::<Tenant<Shopper>>::extract(&TestRequest::default().app_data(optional()).to_http_request())
+            .await
+            .unwrap();
+    assert!(nobody.is_none());
+}
+
+#[actix_web::test]
+async fn nothing_of_a_token_is_in_debug() {
+    let token = token(&json!({ "tenant": "blue" }));
+    let request = bearer("/", &token).app_data(verifier()).to_http_request();
+    let principal = Principal::extract(&request).await.unwrap();
+    let shown = format!("{principal:?} {:?}", request.authentication());
+    for part in token.split('.') {
+        assert!(!shown.contains(part), "{shown}");
+    }
+    let request = bearer("/", "forged").app_data(verifier()).to_http_request();
+    let rejected = Principal::extract(&request).await.unwrap_err();
+    assert!(!format!("{rejected:?} {rejected}").contains("forged"));
+}

@@ -1,0 +1,544 @@
+//! Single JWKs, each rule broken.
+#![allow(clippy::unwrap_used, reason = "a failed test")]
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+use tollgate_core::KeyErrorKind::{self, *};
+use tollgate_core::{Algorithm, Family, Key, SigningKey};
+
+static RSA: LazyLock<Value> = LazyLock::new(|| public(Algorithm::RS256));
+static EC: LazyLock<Value> = LazyLock::new(|| public(Algorithm::ES256));
+
+fn public(algorithm: Algorithm) -> Value {
+    let mut jwk = SigningKey::generate(algorithm).unwrap().public_jwk().unwrap();
+    for member in ["alg", "use"] {
+        jwk.as_object_mut().unwrap().remove(member);
+    }
+    jwk
+}
+
+fn ed() -> Value {
+    json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})
+}
+
+fn oct(length: usize) -> Value {
+    json!({"kty": "oct", "k": encode(&vec![7; length])})
+}
+
+fn encode(bytes: &[u8]) -> String {
+    base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
+}
+
+fn decode(text: &Value) -> Vec<u8> {
+    base64_simd::URL_SAFE_NO_PAD
+        .decode_to_vec(text.as_str().unwrap())
+        .unwrap()
+}
+
+/// The JWK with these members set, or left out if they are null.
+fn with(jwk: &Value, members: Value) -> Value {
+    let mut jwk = jwk.clone();
+    let Value::Object(members) = members else {
+        unreachable!()
+    };
+    for (name, value) in members {
+        if value.is_null() {
+            jwk.as_object_mut().unwrap().remove(&name);
+        } else {
+            jwk[name] = value;
+        }
+    }
+    jwk
+}
+
+fn error(jwk: &Value) -> KeyErrorKind {
+    match Key::jwk(jwk.to_string()) {
+        Err(error) => error.kind(),
+        Ok(key) => panic!("{key:?} from {jwk}"),
+    }
+}
+
+fn algorithms(jwk: &Value) -> Vec<Algorithm> {
+    Key::jwk(jwk.to_string())
+        .unwrap_or_else(|error| panic!("{error}: {jwk}"))
+        .algorithms()
+        .to_vec()
+}
+
+#[test]
+fn what_a_key_serves() {
+    use Algorithm::*;
+    assert_eq!(algorithms(&RSA), [RS256]);
+    assert_eq!(algorithms(&EC), [ES256]);
+    assert_eq!(algorithms(&public(ES384)), [ES384]);
+    assert_eq!(algorithms(&public(ES512)), [ES512]);
+    assert_eq!(algorithms(&ed()), [EdDSA, Ed25519]);
+    assert_eq!(
+        algorithms(&with(&ed(), json!({"alg": "EdDSA"}))),
+        [EdDSA, Ed25519]
+    );
+    assert_eq!(
+        algorithms(&with(&ed(), json!({"alg": "Ed25519"}))),
+        [Ed25519, EdDSA]
+    );
+    assert_eq!(algorithms(&oct(64)), [HS256]);
+    for alg in [RS256, RS384, RS512, PS256, PS384, PS512] {
+        assert_eq!(algorithms(&with(&RSA, json!({"alg": alg.as_str()}))), [alg]);
+    }
+    for alg in [HS256, HS384, HS512] {
+        assert_eq!(algorithms(&with(&oct(64), json!({"alg": alg.as_str()}))), [alg]);
+    }
+    let key = Key::jwk(with(&RSA, json!({"kid": "k", "use": "sig"})).to_string()).unwrap();
+    assert_eq!((key.kid(), key.family()), (Some("k"), Family::Rsa));
+}
+
+#[test]
+fn serving_stays_within_the_type() {
+    use Algorithm::*;
+    let rsa = Key::jwk(RSA.to_string()).unwrap().with_kid("k");
+    let both = rsa.clone().serving([PS256, RS512, PS256]).unwrap();
+    assert_eq!((both.algorithms(), both.kid()), (&[PS256, RS512][..], Some("k")));
+    for bad in [HS256, ES256, EdDSA] {
+        assert_eq!(
+            rsa.clone().serving([RS256, bad]).unwrap_err().kind(),
+            AlgorithmMismatch
+        );
+    }
+    assert_eq!(rsa.serving([]).unwrap_err().kind(), AlgorithmMismatch);
+    let ec = Key::jwk(EC.to_string()).unwrap();
+    assert_eq!(ec.serving([ES384]).unwrap_err().kind(), AlgorithmMismatch);
+    let ed = Key::jwk(ed().to_string()).unwrap();
+    assert_eq!(ed.serving([Ed25519]).unwrap().algorithms(), [Ed25519]);
+    let oct = Key::jwk(oct(48).to_string()).unwrap();
+    assert_eq!(oct.clone().serving([HS384]).unwrap().algorithms(), [HS384]);
+    assert_eq!(oct.clone().serving([HS512]).unwrap_err().kind(), SecretTooShort);
+    assert_eq!(oct.serving([RS256]).unwrap_err().kind(), AlgorithmMismatch);
+}
+
+#[test]
+fn the_text_is_one_json_object() {
+    for text in [
+        "",
+        "null",
+        "[]",
+        "\"a\"",
+        "1",
+        "{",
+        "{} {}",
+        "{\"kty\":}",
+        "\u{feff}{}",
+        "{'kty':'oct'}",
+    ] {
+        assert_eq!(Key::jwk(text).unwrap_err().kind(), Malformed, "{text}");
+    }
+    assert_eq!(Key::jwk(b"{\"kty\":\"\xff\"}").unwrap_err().kind(), Malformed);
+    let long = with(&ed(), json!({"pad": " ".repeat(1 << 20)}));
+    assert_eq!(error(&long), TooLarge);
+    let many: Value = (0..65)
+        .map(|i| (i.to_string(), json!(0)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    assert_eq!(error(&many), TooLarge);
+}
+
+#[test]
+fn names_stand_once() {
+    let ed = ed().to_string();
+    for twice in [
+        "\"kty\":\"OKP\"",
+        "\"x\":\"AAAA\"",
+        "\"foo\":1,\"foo\":1",
+        "\"kt\\u0079\":\"OKP\"",
+    ] {
+        let text = format!("{{{twice},{}", &ed[1..]);
+        assert_eq!(Key::jwk(&text).unwrap_err().kind(), DuplicateMember, "{text}");
+    }
+}
+
+#[test]
+fn types_and_curves() {
+    for kty in ["rsa", "AKP", "", "EC ", "ocT"] {
+        assert_eq!(
+            error(&with(&EC, json!({"kty": kty}))),
+            UnsupportedKeyType,
+            "{kty}"
+        );
+    }
+    assert_eq!(error(&with(&EC, json!({"kty": null}))), MissingMember);
+    assert_eq!(error(&with(&EC, json!({"kty": ["EC"]}))), Malformed);
+    for crv in ["secp256k1", "P-192", "p-256", "Ed25519", ""] {
+        assert_eq!(error(&with(&EC, json!({"crv": crv}))), UnsupportedCurve, "{crv}");
+    }
+    for crv in ["X25519", "Ed448", "X448", "P-256", "ed25519"] {
+        assert_eq!(
+            error(&with(&ed(), json!({"crv": crv}))),
+            UnsupportedCurve,
+            "{crv}"
+        );
+    }
+    assert_eq!(error(&with(&EC, json!({"crv": null}))), MissingMember);
+    assert_eq!(error(&with(&ed(), json!({"crv": null}))), MissingMember);
+    assert_eq!(error(&with(&EC, json!({"crv": 256}))), Malformed);
+    // the numbers of another type
+    assert_eq!(error(&with(&EC, json!({"kty": "RSA"}))), MissingMember);
+    assert_eq!(error(&with(&EC, json!({"kty": "oct"}))), MissingMember);
+    assert_eq!(error(&with(&EC, json!({"kty": "OKP"}))), UnsupportedCurve);
+    assert_eq!(error(&with(&RSA, json!({"kty": "EC"}))), MissingMember);
+}
+
+#[test]
+fn alg_is_held_to() {
+    let mismatches = [
+        (&*RSA, ["HS256", "ES256", "EdDSA"]),
+        (&*EC, ["ES384", "ES512", "RS256"]),
+        (&ed(), ["ES256", "HS256", "PS256"]),
+        (&oct(64), ["RS256", "ES256", "Ed25519"]),
+    ];
+    for (jwk, algs) in mismatches {
+        for alg in algs {
+            assert_eq!(error(&with(jwk, json!({"alg": alg}))), AlgorithmMismatch, "{alg}");
+        }
+    }
+    for alg in [
+        "none",
+        "",
+        "rs256",
+        "RS1",
+        "RSA-OAEP",
+        "RSA1_5",
+        "RSA-OAEP-256",
+        "SHA256",
+        "PS256 ",
+    ] {
+        assert_eq!(
+            error(&with(&RSA, json!({"alg": alg}))),
+            UnsupportedAlgorithm,
+            "{alg}"
+        );
+    }
+    for alg in ["ECDH-ES", "ECDH-ES+A128KW", "ES521", "ES256K", "es256"] {
+        assert_eq!(
+            error(&with(&EC, json!({"alg": alg}))),
+            UnsupportedAlgorithm,
+            "{alg}"
+        );
+    }
+    for alg in ["A128GCM", "A256KW", "dir", "PBES2-HS256+A128KW", "Ed448"] {
+        assert_eq!(
+            error(&with(&oct(64), json!({"alg": alg}))),
+            UnsupportedAlgorithm,
+            "{alg}"
+        );
+    }
+    for alg in [json!(1), json!(["RS256"]), json!({}), json!(true)] {
+        assert_eq!(error(&with(&RSA, json!({"alg": alg}))), Malformed);
+    }
+    assert_eq!(
+        Key::jwk("{\"kty\":\"RSA\",\"alg\":null}").unwrap_err().kind(),
+        Malformed
+    );
+}
+
+#[test]
+fn use_is_held_to() {
+    for usage in ["enc", "", "SIG", "sig ", "jwt-svid"] {
+        assert_eq!(error(&with(&EC, json!({"use": usage}))), WrongUse, "{usage}");
+    }
+    assert_eq!(error(&with(&EC, json!({"use": ["sig"]}))), Malformed);
+
+    for good in [
+        json!(["verify"]),
+        json!(["sign", "verify"]),
+        json!(["verify", "encrypt"]),
+        json!(["verify", "x"]),
+    ] {
+        assert_eq!(
+            algorithms(&with(&EC, json!({"key_ops": good}))),
+            [Algorithm::ES256]
+        );
+    }
+    for bad in [
+        json!([]),
+        json!(["sign"]),
+        json!(["encrypt"]),
+        json!(["Verify"]),
+        json!(["deriveKey", "sign"]),
+    ] {
+        assert_eq!(error(&with(&EC, json!({"key_ops": bad}))), WrongUse, "{bad}");
+    }
+    for bad in [
+        json!("verify"),
+        json!([1]),
+        json!(["verify", 1]),
+        json!({"verify": true}),
+        json!(["verify", null]),
+    ] {
+        assert_eq!(error(&with(&EC, json!({"key_ops": bad}))), Malformed, "{bad}");
+    }
+    assert_eq!(
+        error(&with(&EC, json!({"key_ops": ["verify", "verify"]}))),
+        Malformed
+    );
+    // both, and they contradict each other
+    assert_eq!(
+        error(&with(
+            &EC,
+            json!({"use": "sig", "key_ops": ["verify", "encrypt"]})
+        )),
+        WrongUse
+    );
+    assert_eq!(
+        algorithms(&with(&EC, json!({"use": "sig", "key_ops": ["verify"]}))),
+        [Algorithm::ES256]
+    );
+}
+
+#[test]
+fn kid_is_a_string() {
+    for kid in [json!(1), json!(["a"]), json!({})] {
+        assert_eq!(error(&with(&EC, json!({"kid": kid}))), Malformed);
+    }
+    let odd = "../../etc/passwd' OR 1=1 --\r\n\u{0}";
+    assert_eq!(
+        Key::jwk(with(&EC, json!({"kid": odd})).to_string())
+            .unwrap()
+            .kid(),
+        Some(odd)
+    );
+}
+
+#[test]
+fn rsa_numbers() {
+    let n = decode(&RSA["n"]);
+    let cases: [(&str, Value, KeyErrorKind); 19] = [
+        ("no n", json!({"n": null}), MissingMember),
+        ("no e", json!({"e": null}), MissingMember),
+        ("empty n", json!({"n": ""}), Malformed),
+        ("empty e", json!({"e": ""}), Malformed),
+        ("e = 0", json!({"e": "AA"}), Malformed),
+        ("e = 1", json!({"e": "AQ"}), RsaExponent),
+        ("e = 3", json!({"e": "Aw"}), RsaExponent),
+        ("e = 17", json!({"e": "EQ"}), RsaExponent),
+        ("e = 65535", json!({"e": "__8"}), RsaExponent),
+        ("e = 65536", json!({"e": "AQAA"}), RsaExponent),
+        ("e = 65538", json!({"e": "AQAC"}), RsaExponent),
+        (
+            "e of 34 bits",
+            json!({"e": encode(&[2, 0, 0, 0, 1])}),
+            RsaExponent,
+        ),
+        (
+            "e of 48 bits",
+            json!({"e": encode(&[1, 0, 0, 0, 0, 1])}),
+            RsaExponent,
+        ),
+        ("e with a zero before", json!({"e": "AAEAAQ"}), Malformed),
+        (
+            "2047 bits",
+            json!({"n": encode(&[&[0x7f], &n[1..]].concat())}),
+            RsaModulus,
+        ),
+        ("1024 bits", json!({"n": encode(&n[..128])}), RsaModulus),
+        ("8200 bits", json!({"n": encode(&[0xff; 1025])}), RsaModulus),
+        (
+            "even",
+            json!({"n": encode(&[&n[..255], &[n[255] & 0xfe]].concat())}),
+            RsaModulus,
+        ),
+        (
+            "two zeros before",
+            json!({"n": encode(&[&[0, 0], &n[..]].concat())}),
+            Malformed,
+        ),
+    ];
+    for (what, members, kind) in cases {
+        assert_eq!(error(&with(&RSA, members)), kind, "{what}");
+    }
+    assert_eq!(
+        algorithms(&with(&RSA, json!({"e": encode(&[1, 0, 0, 0, 1])}))),
+        [Algorithm::RS256]
+    );
+    // the zero of sign that some write before n; not before a number that does not need it
+    assert_eq!(
+        algorithms(&with(&RSA, json!({"n": encode(&[&[0], &n[..]].concat())}))),
+        [Algorithm::RS256]
+    );
+    assert_eq!(
+        error(&with(&RSA, json!({"n": encode(&[&[0, 0x7f], &n[..]].concat())}))),
+        Malformed
+    );
+}
+
+#[test]
+fn base64url_is_strict() {
+    let x = ed()["x"].as_str().unwrap().to_owned();
+    let mut other_end = x.clone();
+    assert_eq!(other_end.pop(), Some('o')); // 10 1000: the last two bits are not of the value
+    other_end.push('p');
+    for bad in [
+        format!("{x}="),
+        format!(" {x}"),
+        format!("{x}\n"),
+        format!("{x}\u{0}"),
+        x.replace('_', "/"),
+        other_end,
+    ] {
+        assert_eq!(error(&with(&ed(), json!({"x": bad}))), Malformed, "{bad:?}");
+    }
+    assert_eq!(error(&with(&ed(), json!({"x": 7}))), Malformed);
+    assert_eq!(error(&with(&oct(32), json!({"k": ["AAAA"]}))), Malformed);
+}
+
+#[test]
+fn points_are_on_the_curve() {
+    let (x, y) = (decode(&EC["x"]), decode(&EC["y"]));
+    let zero = encode(&[0; 32]);
+    let mut y_off = y.clone();
+    y_off[31] ^= 1;
+    for (what, x, y) in [
+        ("off the curve", encode(&x), encode(&y_off)),
+        ("swapped", encode(&y), encode(&x)),
+        ("zero", zero.clone(), zero.clone()),
+        ("x is zero", zero, encode(&y)),
+        ("above the field", encode(&[0xff; 32]), encode(&y)),
+        ("short", encode(&x[..31]), encode(&y)),
+        ("long", encode(&[&[0], &x[..]].concat()), encode(&y)),
+        ("both in one", encode(&[&x[..], &y[..]].concat()), String::new()),
+        ("empty", String::new(), String::new()),
+    ] {
+        assert_eq!(error(&with(&EC, json!({"x": x, "y": y}))), InvalidPoint, "{what}");
+    }
+    assert_eq!(error(&with(&EC, json!({"x": null}))), MissingMember);
+    assert_eq!(error(&with(&EC, json!({"y": null}))), MissingMember);
+    // a point of another curve
+    for (crv, other) in [
+        ("P-384", Algorithm::ES512),
+        ("P-521", Algorithm::ES384),
+        ("P-256", Algorithm::ES384),
+    ] {
+        assert_eq!(error(&with(&public(other), json!({"crv": crv}))), InvalidPoint);
+    }
+    // P-521 has 66 bytes, of which a shortened coordinate is not one
+    let p521 = public(Algorithm::ES512);
+    let x = decode(&p521["x"]);
+    assert_eq!(error(&with(&p521, json!({"x": encode(&x[1..])}))), InvalidPoint);
+}
+
+#[test]
+fn ed25519_points_are_usable() {
+    let mut minus_one = [0xff; 32];
+    (minus_one[0], minus_one[31]) = (0xec, 0x7f);
+    let mut two = [0; 32];
+    two[0] = 2; // no x belongs to it
+    let mut one = [0; 32];
+    one[0] = 1;
+    for bad in [
+        &[0; 32][..],
+        &one,
+        &two,
+        &minus_one,
+        &[0xff; 32],
+        &[7; 31],
+        &[7; 33],
+        &[],
+    ] {
+        assert_eq!(
+            error(&with(&ed(), json!({"x": encode(bad)}))),
+            InvalidPoint,
+            "{bad:?}"
+        );
+    }
+}
+
+#[test]
+fn secrets_are_long_enough_and_no_keys() {
+    for (alg, least) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
+        assert_eq!(error(&with(&oct(least - 1), json!({"alg": alg}))), SecretTooShort);
+        assert_eq!(algorithms(&with(&oct(least), json!({"alg": alg}))).len(), 1);
+    }
+    assert_eq!(error(&oct(0)), SecretTooShort);
+    let pem = include_bytes!("keys/rsa-public.pem");
+    assert_eq!(error(&with(&oct(0), json!({"k": encode(pem)}))), PublicKey);
+    assert_eq!(
+        error(&with(&oct(0), json!({"k": encode(RSA.to_string().as_bytes())}))),
+        PublicKey
+    );
+}
+
+#[test]
+fn private_members_are_refused() {
+    for name in ["d", "p", "q", "dp", "dq", "qi", "oth"] {
+        assert_eq!(error(&with(&RSA, json!({name: "AQAB"}))), PrivateKey);
+        assert_eq!(error(&with(&RSA, json!({name: [{}]}))), PrivateKey);
+    }
+    assert_eq!(error(&with(&EC, json!({"d": ""}))), PrivateKey);
+    assert_eq!(error(&with(&ed(), json!({"d": "AAAA"}))), PrivateKey);
+}
+
+#[test]
+fn certificates_belong_to_the_key() {
+    let certificate = |pem: &str| {
+        pem.lines()
+            .filter(|line| !line.starts_with("-----"))
+            .collect::<String>()
+    };
+    let rsa = certificate(include_str!("keys/rsa-certificate.pem"));
+    let p256 = certificate(include_str!("keys/p256-certificate.pem"));
+    let ed25519 = certificate(include_str!("keys/ed25519-certificate.pem"));
+
+    // alone, the certificate gives the key
+    for (kty, certificate, alg) in [
+        ("RSA", &rsa, Algorithm::RS256),
+        ("EC", &p256, Algorithm::ES256),
+        ("OKP", &ed25519, Algorithm::EdDSA),
+    ] {
+        let jwk = json!({"kty": kty, "x5c": [certificate, "not looked at"]});
+        assert_eq!(algorithms(&jwk)[0], alg);
+    }
+    assert_eq!(
+        algorithms(&json!({"kty": "EC", "crv": "P-256", "x5c": [p256]})),
+        [Algorithm::ES256]
+    );
+    assert_eq!(
+        error(&json!({"kty": "EC", "crv": "P-384", "x5c": [p256]})),
+        Inconsistent
+    );
+    assert_eq!(error(&json!({"kty": "EC", "x5c": [rsa]})), Inconsistent);
+    assert_eq!(error(&json!({"kty": "RSA", "x5c": [ed25519]})), Inconsistent);
+    assert_eq!(
+        error(&json!({"kty": "RSA", "alg": "ES256", "x5c": [rsa]})),
+        AlgorithmMismatch
+    );
+    // next to numbers, it must be of the same key
+    assert_eq!(error(&with(&RSA, json!({"x5c": [rsa]}))), Inconsistent);
+    assert_eq!(error(&with(&EC, json!({"x5c": [p256]}))), Inconsistent);
+    for bad in [
+        json!([]),
+        json!([""]),
+        json!(["AAAA"]),
+        json!([rsa.replace('/', "_")]),
+        json!(rsa),
+        json!([1]),
+    ] {
+        assert_eq!(error(&with(&RSA, json!({"x5c": bad}))), Malformed);
+    }
+    let half = json!({"kty": "RSA", "e": "AQAB", "x5c": [rsa]});
+    assert_eq!(error(&half), MissingMember);
+}
+
+#[test]
+fn errors_and_debug_hold_no_key() {
+    let jwk = with(&oct(31), json!({"kid": "mine"}));
+    let secret = jwk["k"].as_str().unwrap();
+    let error = Key::jwk(jwk.to_string()).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains(secret));
+    let key = Key::hs256("correct horse battery staple, said I")
+        .unwrap()
+        .with_kid("mine");
+    let shown = format!("{key:?}");
+    assert_eq!(
+        shown,
+        r#"Key { kid: Some("mine"), family: Hmac, algorithms: [HS256], .. }"#
+    );
+}

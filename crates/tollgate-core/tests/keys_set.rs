@@ -1,0 +1,292 @@
+//! JWK Sets: as providers publish them, and as nobody should.
+#![allow(clippy::unwrap_used, reason = "a failed test")]
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tollgate_core::KeyErrorKind::{self, *};
+use tollgate_core::{Algorithm, Key, KeySet, SigningKey};
+
+const ED: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+const OCT: &str = r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}"#;
+
+/// The sets of the folder of which not every member is kept: how many are, and what is wrong with the others.
+fn odd_ones(file: &str) -> Option<(usize, &'static [(usize, KeyErrorKind)])> {
+    Some(match file {
+        "generated-odd-mix" => (
+            6,
+            &[
+                (0, UnsupportedAlgorithm), // ES256K
+                (2, UnsupportedCurve),     // Ed448
+                (3, WrongUse),             // X25519 for encryption
+                (8, UnsupportedKeyType),   // AKP
+                (9, UnsupportedKeyType),
+                (11, RsaModulus), // 1024 bits
+                (12, MixedSet),
+            ],
+        ),
+        "keycloak" => (1, &[(1, WrongUse)]),
+        "paypal" => (14, &[(7, UnsupportedCurve)]),
+        "yahoo" => (1, &[(0, RsaModulus), (2, RsaModulus), (3, RsaModulus)]),
+        "msal-JsonWebKeySet" | "msal-JsonWebKeySetUnrecognizedKty" => {
+            (0, &[(0, WrongUse), (1, UnsupportedAlgorithm)])
+        }
+        // `n` in padded base64, and certificates that are none
+        "msal-JsonWebKeySetBadBase64Data" | "msal-JsonWebKeySetBadX509Data" | "msal-JsonWebKeySetEnd2End" => {
+            (0, &[(0, Malformed), (1, Malformed)])
+        }
+        "msal-JsonWebKeySetBadRsaDataMissingComponent" => {
+            (0, &[(0, MissingMember), (1, WrongUse), (2, Malformed)])
+        }
+        // SPIFFE has values of `use` of its own
+        "spiffe-spiffebundle_missing_kid"
+        | "spiffe-spiffebundle_multiple_x509"
+        | "spiffe-spiffebundle_valid_1" => (0, &[(0, WrongUse), (1, WrongUse)]),
+        "spiffe-spiffebundle_valid_with_wit" => (
+            0,
+            &[
+                (0, WrongUse),
+                (1, WrongUse),
+                (2, WrongUse),
+                (3, WrongUse),
+                (4, WrongUse),
+            ],
+        ),
+        "spiffe-spiffebundle_valid_2" => (
+            0,
+            &[
+                (0, WrongUse),
+                (1, WrongUse),
+                (2, WrongUse),
+                (3, WrongUse),
+                (4, WrongUse),
+                (5, WrongUse),
+                (6, WrongUse),
+            ],
+        ),
+        _ => return None,
+    })
+}
+
+#[test]
+fn sets_of_providers() {
+    let Some(folder) = std::env::var_os("TOLLGATE_VECTORS") else {
+        assert!(std::env::var_os("CI").is_none(), "CI must set TOLLGATE_VECTORS");
+        println!("TOLLGATE_VECTORS is not set: the sets of providers are passed over");
+        return;
+    };
+    let mut sets = 0;
+    for entry in std::fs::read_dir(PathBuf::from(folder).join("jwks")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let Some(name) = name.strip_suffix(".jwks.json") else {
+            continue;
+        };
+        sets += 1;
+        let text = std::fs::read(&path).unwrap();
+        let set = KeySet::from_json(&text);
+        match name {
+            "msal-JsonWebKeySetEnd2EndEC" => {
+                assert_eq!(set.unwrap_err().kind(), Malformed, "a byte order mark");
+                let set = KeySet::from_json(&text[3..]).unwrap();
+                assert_eq!(
+                    (set.len(), set.skipped()[0].error.kind()),
+                    (2, UnsupportedAlgorithm)
+                ); // ES521
+            }
+            "spiffe-spiffebundle_no_keys" => assert_eq!(set.unwrap_err().kind(), MissingMember),
+            _ => {
+                let set = set.unwrap();
+                let skipped: Vec<_> = set
+                    .skipped()
+                    .iter()
+                    .map(|skipped| (skipped.index, skipped.error.kind()))
+                    .collect();
+                if let Some((kept, expected)) = odd_ones(name) {
+                    assert_eq!((set.len(), &skipped[..]), (kept, expected), "{name}");
+                } else {
+                    let members: Value = serde_json::from_slice(&text).unwrap();
+                    assert_eq!(
+                        (set.len(), skipped),
+                        (members["keys"].as_array().unwrap().len(), vec![]),
+                        "{name}"
+                    );
+                }
+            }
+        }
+    }
+    assert_eq!(sets, 45);
+}
+
+fn error(text: impl AsRef<[u8]>) -> KeyErrorKind {
+    KeySet::from_json(text).unwrap_err().kind()
+}
+
+#[test]
+fn what_is_not_a_set_is_refused_whole() {
+    for text in [
+        "",
+        "null",
+        "[]",
+        "\"keys\"",
+        "{",
+        "{\"keys\":[]",
+        "{\"keys\":[]} {}",
+        "{\"keys\":[],}",
+        "{keys:[]}",
+    ] {
+        assert_eq!(error(text), Malformed, "{text}");
+    }
+    for keys in ["{}", "null", "1", "\"[]\"", "true"] {
+        assert_eq!(error(format!("{{\"keys\":{keys}}}")), Malformed, "{keys}");
+    }
+    assert_eq!(error("{}"), MissingMember);
+    assert_eq!(error("{\"Keys\":[]}"), MissingMember);
+    assert_eq!(error("\u{feff}{\"keys\":[]}"), Malformed);
+    assert_eq!(error(b"{\"keys\":[],\"x\":\"\xff\"}"), Malformed);
+    // one JWK is not a set
+    assert_eq!(error(ED), MissingMember);
+}
+
+#[test]
+fn names_of_the_set_stand_once() {
+    assert_eq!(error("{\"keys\":[],\"keys\":[]}"), DuplicateMember);
+    assert_eq!(error("{\"keys\":[],\"k\\u0065ys\":[]}"), DuplicateMember);
+    assert_eq!(error("{\"a\":1,\"keys\":[],\"a\":2}"), DuplicateMember);
+    let set = KeySet::from_json(format!("{{\"a\":[{{}}],\"keys\":[{ED}],\"b\":1e999}}")).unwrap();
+    assert_eq!(set.len(), 1);
+}
+
+#[test]
+fn a_bad_member_does_not_harm_the_others() {
+    let deep = "[".repeat(5000) + &"]".repeat(5000);
+    for bad in [
+        "null",
+        "1",
+        "1e999",
+        "\"key\"",
+        "[]",
+        "{}",
+        &format!("[{ED}]"),
+        "{\"kty\":1}",
+        "{\"kty\":null,\"kid\":[]}",
+        "{\"kty\":1e999}",
+        "{\"kty\":\"OKP\",\"crv\":{\"a\":{}},\"x\":[[]]}",
+        &format!("{{\"kty\":{deep}}}"),
+        &format!("{{\"unknown\":{deep}}}"),
+        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"\\ud800\"}",
+    ] {
+        let set = KeySet::from_json(format!("{{\"keys\":[{ED},{bad},{ED}]}}")).unwrap();
+        assert_eq!(set.len(), 2, "{bad:.60}");
+        assert_eq!(set.skipped()[0].index, 1);
+    }
+}
+
+#[test]
+fn skipped_keys_are_named_if_they_can_be() {
+    let set = KeySet::from_json(
+        r#"{"keys":[{"kid":"a"},{"kid":1},{"kid":"b","kid":"c"},{"kid":"d","kty":"EC","crv":"P-256","x":"","y":""}]}"#,
+    )
+    .unwrap();
+    let kids: Vec<_> = set
+        .skipped()
+        .iter()
+        .map(|skipped| skipped.kid.as_deref())
+        .collect();
+    assert_eq!(kids, [Some("a"), None, Some("b"), Some("d")]);
+    let errors: Vec<_> = set.skipped().iter().map(|skipped| skipped.error.kind()).collect();
+    assert_eq!(
+        errors,
+        [MissingMember, MissingMember, DuplicateMember, InvalidPoint]
+    );
+}
+
+#[test]
+fn a_set_is_public_or_secret() {
+    let kinds = |text: String| -> (usize, Vec<KeyErrorKind>) {
+        let set = KeySet::from_json(text).unwrap();
+        (
+            set.len(),
+            set.skipped().iter().map(|skipped| skipped.error.kind()).collect(),
+        )
+    };
+    assert_eq!(kinds(format!("{{\"keys\":[{OCT},{OCT}]}}")), (2, vec![]));
+    assert_eq!(kinds(format!("{{\"keys\":[{OCT},{ED}]}}")), (1, vec![MixedSet]));
+    assert_eq!(kinds(format!("{{\"keys\":[{ED},{OCT}]}}")), (1, vec![MixedSet]));
+    // a public key that cannot be used says as much about the set
+    assert_eq!(
+        kinds(format!("{{\"keys\":[{{\"kty\":\"RSA\"}},{OCT}]}}")),
+        (0, vec![MissingMember, MixedSet])
+    );
+    assert_eq!(
+        kinds(format!("{{\"keys\":[{{\"kty\":7}},{OCT}]}}")),
+        (1, vec![Malformed])
+    );
+}
+
+#[test]
+fn private_keys_of_a_set_are_reported() {
+    let mut jwk = SigningKey::generate(Algorithm::ES256)
+        .unwrap()
+        .public_jwk()
+        .unwrap();
+    jwk["d"] = "AAAA".into();
+    let set = KeySet::from_json(json!({"keys": [jwk]}).to_string()).unwrap();
+    assert_eq!(set.skipped()[0].error.kind(), PrivateKey);
+}
+
+#[test]
+fn size_is_bounded() {
+    let of = |n: usize| format!("{{\"keys\":[{}]}}", vec![ED; n].join(","));
+    assert_eq!(KeySet::from_json(of(KeySet::MAX_KEYS)).unwrap().len(), 128);
+    assert_eq!(error(of(KeySet::MAX_KEYS + 1)), TooLarge);
+    // members that would be skipped count too
+    assert_eq!(
+        error(format!("{{\"keys\":[{}]}}", vec!["0"; 129].join(","))),
+        TooLarge
+    );
+
+    let mut text = of(1);
+    text.push_str(&" ".repeat(KeySet::MAX_BYTES - text.len()));
+    assert_eq!(KeySet::from_json(&text).unwrap().len(), 1);
+    text.push(' ');
+    assert_eq!(error(&text), TooLarge);
+    // half a million members in one key
+    let many = (0..60_000)
+        .map(|i| format!("\"m{i}\":0"))
+        .collect::<Vec<_>>()
+        .join(",");
+    let set = KeySet::from_json(format!("{{\"keys\":[{{{many}}},{ED}]}}")).unwrap();
+    assert_eq!((set.len(), set.skipped()[0].error.kind()), (1, TooLarge));
+}
+
+#[test]
+fn keys_keep_their_order_and_may_share_a_kid() {
+    let keys: Vec<Key> = ["a", "b", "a"]
+        .into_iter()
+        .map(|kid| Key::jwk(ED).unwrap().with_kid(kid))
+        .collect();
+    let set: KeySet = keys.into_iter().collect();
+    assert_eq!(
+        set.keys()
+            .iter()
+            .map(|key| key.kid().unwrap())
+            .collect::<String>(),
+        "aba"
+    );
+    assert!(set.skipped().is_empty());
+    assert!(!set.is_empty());
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let set = KeySet::from_json(format!(
+        "{{\"keys\":[{OCT},{{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}}]}}"
+    ))
+    .unwrap();
+    let shown = format!("{set:?}");
+    for secret in ["AyM1", "secret\"", "c2VjcmV0", "3, 35, 53"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(shown.contains("HS256"));
+}

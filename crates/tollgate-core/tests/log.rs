@@ -1,0 +1,140 @@
+//! What the operator reads in the log, and what must not stand there.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fmt::{Debug, Write as _};
+use std::sync::{Arc, Mutex};
+
+use tollgate_core::{Gate, Key, Policy, RequestView, SigningKey, Verifier};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Writes down every event, one line each.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+struct Line<'a>(&'a mut String);
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, " {field}={value:?}").unwrap();
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut log = self.0.lock().unwrap();
+        write!(log, "{} {}", event.metadata().level(), event.metadata().target()).unwrap();
+        event.record(&mut Line(&mut log));
+        log.push('\n');
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+struct Request(String);
+
+impl RequestView for Request {
+    fn method(&self) -> &'static str {
+        "GET"
+    }
+
+    fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        (name == "authorization").then_some(self.0.as_bytes()).into_iter()
+    }
+
+    fn query(&self) -> Option<&str> {
+        None
+    }
+}
+
+const SECRET: [u8; 32] = *b"SECRET-SECRET-SECRET-SECRET-SECR";
+
+fn gate() -> Gate {
+    let verifier = Verifier::builder()
+        .issuer("https://id.example.com")
+        .audience("orders-api")
+        .key(Key::hs256(SECRET).unwrap().with_kid("k1"))
+        .clock(|| 1_700_000_000)
+        .build()
+        .unwrap();
+    Gate::builder(verifier).require(Policy::scope("orders:read")).build().unwrap()
+}
+
+/// The log of one request with these claims, the token signed as it should be.
+fn logged(change: &[(&str, serde_json::Value)]) -> String {
+    let mut claims = serde_json::json!({
+        "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900, "sub": "PERSON",
+        "jti": "IDENTIFIER", "scope": "orders:read", "email": "PERSON@example.com",
+    });
+    for (name, value) in change {
+        claims[name] = value.clone();
+    }
+    let token = SigningKey::hs256(SECRET).unwrap().with_kid("k1").encode(&claims).unwrap();
+    log_of(&token)
+}
+
+fn log_of(token: &str) -> String {
+    let log = Log::default();
+    let outcome = tracing::subscriber::with_default(log.clone(), || gate().decide(&Request(format!("Bearer {token}"))));
+    let text = log.0.lock().unwrap().clone();
+    let debug = format!("{outcome:?} {:?}", gate());
+    for segment in token.split('.').filter(|segment| segment.len() > 8) {
+        assert!(!text.contains(segment) && !debug.contains(segment), "a part of the token in {text} or {debug}");
+    }
+    for secret in ["PERSON", "IDENTIFIER", "SECRET"] {
+        assert!(!text.contains(secret) && !debug.contains(secret), "{secret} in {text} or {debug}");
+    }
+    text
+}
+
+#[test]
+fn an_admitted_request_is_not_logged() {
+    assert_eq!(logged(&[]), "");
+}
+
+#[test]
+fn a_refusal_tells_the_check_what_was_wanted_and_what_was_got() {
+    let log = logged(&[("aud", "billing-api".into())]);
+    assert!(log.starts_with("INFO tollgate"), "{log}");
+    for part in ["WrongAudience", "billing-api", "orders-api"] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
+    let log = logged(&[("exp", 1_699_999_000.into())]);
+    assert!(log.contains("Expired") && log.contains("1699999000") && log.contains("1700000000"), "{log}");
+    let log = logged(&[("iss", "https://evil.example".into())]);
+    assert!(log.contains("UntrustedIssuer") && log.contains("https://evil.example"), "{log}");
+    let log = logged(&[("scope", "profile".into())]);
+    assert!(log.contains("InsufficientScope") && log.contains("orders:read"), "{log}");
+    let log = logged(&[("sub", 7.into())]);
+    assert!(log.contains("MalformedClaims") && log.contains("`sub` is not a string"), "{log}");
+}
+
+#[test]
+fn what_the_client_chose_is_escaped_and_cut() {
+    let log = logged(&[("aud", format!("line\nbreak{}", "x".repeat(5000)).into())]);
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(log.len() < 500, "{} bytes", log.len());
+}
+
+#[test]
+fn a_token_that_is_none_is_not_logged_either() {
+    for token in ["eyJhbGciOiJub25lIn0.eyJzdWIiOiJQRVJTT04ifQ.", "PERSON.IDENTIFIER", "SECRETSECRET"] {
+        assert!(log_of(token).starts_with("INFO tollgate"));
+    }
+}

@@ -1,0 +1,30 @@
+// What the expansion needs besides the engine: the crate `tollgate` adds `__impl_extractors!`, which forwards to the
+// adapters that are enabled. It is the module `tollgate_stub` at the root of each test, and has a single adapter: an
+// extractor trait with a parameter, as axum's has.
+
+#[allow(unused_imports)]
+pub use ::tollgate_core::*;
+
+#[allow(dead_code)]
+pub trait Extract<State>: Sized {
+    fn extract(authentication: &Authentication, state: &State) -> Result<Self, Refusal>;
+}
+
+macro_rules! __impl_extractors {
+    ([$($generics:tt)*] [$type:ty] [$($predicates:tt)*]) => {
+        impl<$($generics)* State> $crate::tollgate_stub::Extract<State> for $type
+        where
+            $($predicates)*
+            State: ::core::marker::Send,
+        {
+            fn extract(
+                authentication: &::tollgate_core::Authentication,
+                _state: &State,
+            ) -> ::core::result::Result<Self, ::tollgate_core::Refusal> {
+                ::tollgate_core::FromAuthentication::from_authentication(authentication)
+            }
+        }
+    };
+}
+#[allow(unused_imports)]
+pub(crate) use __impl_extractors;

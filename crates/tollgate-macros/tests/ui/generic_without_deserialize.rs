@@ -1,0 +1,19 @@
+#[path = "../tollgate_stub/mod.rs"]
+mod tollgate_stub;
+
+use tollgate_macros::{Claims, scopes};
+
+scopes! { crate = tollgate_stub; OrdersRead = "orders:read" }
+
+#[derive(Claims)]
+#[claims(crate = tollgate_stub)]
+struct Shopper<T> {
+    _sub: T,
+}
+
+fn extracts<T: tollgate_stub::Extract<()>>() {}
+
+fn main() {
+    extracts::<Shopper<String>>();
+    let _ = OrdersRead;
+}

@@ -1,0 +1,16 @@
+#[path = "../tollgate_stub/mod.rs"]
+mod tollgate_stub;
+
+use tollgate_macros::{Claims, scopes};
+
+scopes! { crate = tollgate_stub; OrdersRead = "orders:read" }
+
+#[derive(serde::Deserialize, Claims)]
+#[claims(crate = tollgate_stub)]
+struct Shopper<'a> {
+    _sub: &'a str,
+}
+
+fn main() {
+    let _ = OrdersRead;
+}

@@ -1,0 +1,17 @@
+#[path = "../tollgate_stub/mod.rs"]
+mod tollgate_stub;
+
+use tollgate_macros::{Claims, scopes};
+
+scopes! { crate = tollgate_stub; OrdersRead = "orders:read" }
+
+#[derive(serde::Deserialize, Claims)]
+#[claims(crate = tollgate_stub, role = Admin)]
+struct Shopper {}
+
+fn extracts<T: tollgate_stub::Extract<()>>() {}
+
+fn main() {
+    extracts::<Shopper>();
+    let _ = OrdersRead;
+}

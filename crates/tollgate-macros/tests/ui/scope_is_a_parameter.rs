@@ -1,0 +1,19 @@
+#[path = "../tollgate_stub/mod.rs"]
+mod tollgate_stub;
+
+use tollgate_macros::{Claims, scopes};
+
+scopes! { crate = tollgate_stub; OrdersRead = "orders:read" }
+
+#[derive(serde::Deserialize, Claims)]
+#[claims(crate = tollgate_stub, scope = T)]
+struct Shopper<T> {
+    _custom: T,
+}
+
+fn extracts<T: tollgate_stub::Extract<()>>() {}
+
+fn main() {
+    extracts::<Shopper<String>>();
+    let _ = OrdersRead;
+}

@@ -1,0 +1,14 @@
+#[path = "../tollgate_stub/mod.rs"]
+mod tollgate_stub;
+
+fn guarded<S: tollgate_stub::ScopeSet>() {}
+
+tollgate_macros::scopes! {
+    crate = tollgate_stub;
+    Read = "read"
+    Write = "write"
+}
+
+fn main() {
+    guarded::<(Read, Write)>();
+}

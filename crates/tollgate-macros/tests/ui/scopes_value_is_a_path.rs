@@ -1,0 +1,13 @@
+#[path = "../tollgate_stub/mod.rs"]
+mod tollgate_stub;
+
+fn guarded<S: tollgate_stub::ScopeSet>() {}
+
+tollgate_macros::scopes! {
+    crate = tollgate_stub;
+    Orders = ORDERS,
+}
+
+fn main() {
+    guarded::<Orders>();
+}
