@@ -2,6 +2,8 @@
 //!
 //! Nothing here calls the code under test: a change of an answer shows as a difference.
 
+use std::fmt::Write as _; // into a `String`, which cannot fail
+
 use tollgate_core::RejectionKind as Kind;
 
 use super::fixtures::START;
@@ -110,11 +112,10 @@ impl Seen {
 
 impl From<Seen> for Vec<Expect> {
     fn from(seen: Seen) -> Self {
-        let lines: String = seen
-            .0
-            .iter()
-            .map(|(name, value)| format!("{name}={value}\n"))
-            .collect();
+        let mut lines = String::new();
+        for (name, value) in &seen.0 {
+            let _ = writeln!(lines, "{name}={value}");
+        }
         vec![Expect::written(&lines)]
     }
 }
@@ -172,10 +173,14 @@ impl Refused {
     fn challenge(&self) -> String {
         let mut challenge = format!("Bearer realm=\"{}\"", self.realm);
         if let Some(error) = self.error {
-            challenge += &format!(", error=\"{error}\", error_description=\"{}\"", self.detail);
+            let _ = write!(
+                challenge,
+                ", error=\"{error}\", error_description=\"{}\"",
+                self.detail
+            );
         }
         if let Some(scope) = self.scope {
-            challenge += &format!(", scope=\"{scope}\"");
+            let _ = write!(challenge, ", scope=\"{scope}\"");
         }
         challenge
     }
@@ -186,10 +191,10 @@ impl Refused {
             self.title, self.status, self.detail
         );
         if let Some(error) = self.error {
-            problem += &format!(r#","error":"{error}""#);
+            let _ = write!(problem, r#","error":"{error}""#);
         }
         if let Some(scope) = self.scope {
-            problem += &format!(r#","scope":"{scope}""#);
+            let _ = write!(problem, r#","scope":"{scope}""#);
         }
         problem + "}"
     }

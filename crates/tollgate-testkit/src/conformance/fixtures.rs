@@ -1,5 +1,6 @@
 //! The gates and tokens that the cases share.
 
+use std::fmt::Write as _; // into a `String`, which cannot fail
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +67,7 @@ pub(super) fn claims_with(members: &str) -> String {
         ("exp", "1700000900"),
     ] {
         if !members.contains(&format!("\"{name}\":")) {
-            all += &format!("\"{name}\":{value},");
+            let _ = write!(all, "\"{name}\":{value},");
         }
     }
     all + members + "}"

@@ -137,7 +137,8 @@ fn counts() -> Vec<Case> {
         audiences.push("orders-api".to_owned());
         token().claim("aud", audiences)
     };
-    let all = (1..32).map(|index| format!("api-{index} ")).collect::<String>() + "orders-api";
+    let others: Vec<_> = (1..32).map(|index| format!("api-{index}")).collect();
+    let all = others.join(" ") + " orders-api";
     let scopes = (0..256)
         .map(|index| format!("s{index}"))
         .collect::<Vec<_>>()

@@ -9,6 +9,8 @@
 //! conformance::run(&mut Core); // panics with a list of the differences, if there are any
 //! ```
 
+#![allow(clippy::too_many_lines, reason = "a table is as long as it is")]
+
 mod algorithms;
 mod case;
 mod claims;

@@ -25,6 +25,10 @@ fn strictly(sources: impl IntoIterator<Item = Source>) -> Gate {
     })
 }
 
+fn optional() -> Gate {
+    gate(usual(), tollgate_core::GateBuilder::optional)
+}
+
 fn cookie(value: &str) -> Request {
     get().with("Cookie", format!("{COOKIE}={value}"))
 }
@@ -141,7 +145,7 @@ fn authorization() -> Vec<Case> {
         ),
         case(
             "optional: a scheme that is none is malformed, not absent",
-            gate(usual(), tollgate_core::GateBuilder::optional),
+            optional(),
             [around("Bearer\t", ""), around("Bearer:", "")],
             malformed_credential(),
         ),
