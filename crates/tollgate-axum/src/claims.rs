@@ -1,0 +1,64 @@
+//! The claims as a type of the user's.
+
+use std::ops::{Deref, DerefMut};
+
+use serde::de::DeserializeOwned;
+use tollgate_core::{Authentication, FromAuthentication, Refusal};
+
+/// Extracts the claims of the caller's token as a type that serde can read.
+///
+/// Claims that do not fit the type make a token that is not for this service: 401, `invalid_token`. A type that is its
+/// own extractor, with scopes and roles of its own, derives `Claims` instead.
+///
+/// ```
+/// use axum::{Router, body::Body, extract::Request, routing::get};
+/// use tollgate_axum::{Claims, JwtAuth};
+/// # use tollgate_core::{Key, SigningKey, Verifier};
+/// # use tower::ServiceExt;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Member {
+///     tenant: String,
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let app: Router = Router::new()
+///     .route("/", get(async |Claims(member): Claims<Member>| member.tenant))
+///     .layer(JwtAuth::new(verifier));
+///
+/// let with = |claims: serde_json::Value| {
+///     let token = SigningKey::hs256([7; 32]).unwrap().encode(&claims).unwrap();
+///     Request::get("/").header("authorization", format!("Bearer {token}")).body(Body::empty())
+/// };
+/// let fits = with(serde_json::json!({"exp": 4_000_000_000_u64, "tenant": "acme"}))?;
+/// assert_eq!(app.clone().oneshot(fits).await?.status(), 200);
+/// let does_not = with(serde_json::json!({"exp": 4_000_000_000_u64, "tenant": 7}))?;
+/// assert_eq!(app.oneshot(does_not).await?.status(), 401);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claims<T>(pub T);
+
+impl<T: DeserializeOwned> FromAuthentication for Claims<T> {
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+        authentication.claims().map(Self)
+    }
+}
+
+crate::__impl_extractor! { [T,] [Claims<T>] [T: DeserializeOwned,] }
+
+impl<T> Deref for Claims<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Claims<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}

@@ -1,0 +1,74 @@
+//! A refusal as an axum rejection.
+
+use std::fmt;
+
+use axum_core::response::{IntoResponse, Response};
+use tollgate_core::Refusal;
+
+/// Why an extractor refuses a request: a [`Refusal`] that axum can answer with.
+///
+/// As the error of a handler it lets the handler refuse for reasons of its own:
+///
+/// ```
+/// use axum::{Extension, extract::Path};
+/// use tollgate_axum::Rejected;
+/// use tollgate_core::{Authentication, policy::claim};
+///
+/// /// Only for members of the tenant that the path names.
+/// async fn orders(
+///     Path(tenant): Path<String>,
+///     Extension(authentication): Extension<Authentication>,
+/// ) -> Result<String, Rejected> {
+///     let member = authentication.require(&claim("tenant", tenant))?;
+///     Ok(format!("orders of {:?}", member.subject()))
+/// }
+/// # axum::Router::<()>::new().route("/{tenant}/orders", axum::routing::get(orders));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected(Refusal);
+
+impl Rejected {
+    /// The refusal: the reason for the operator and the answer for the client.
+    ///
+    /// ```
+    /// use tollgate_core::{Refusal, RejectionKind};
+    ///
+    /// let rejected = tollgate_axum::Rejected::from(Refusal::missing_layer());
+    /// assert_eq!(rejected.refusal().rejection().kind(), RejectionKind::Misconfigured);
+    /// ```
+    pub const fn refusal(&self) -> &Refusal {
+        &self.0
+    }
+
+    /// The refusal, by value.
+    ///
+    /// ```
+    /// # use tollgate_core::Refusal;
+    /// let rejected = tollgate_axum::Rejected::from(Refusal::missing_layer());
+    /// assert_eq!(rejected.into_refusal().answer().status, 500);
+    /// ```
+    pub fn into_refusal(self) -> Refusal {
+        self.0
+    }
+}
+
+impl From<Refusal> for Rejected {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal)
+    }
+}
+
+/// The answer as the gate describes it; the [`Rejection`](tollgate_core::Rejection) is in the extensions.
+impl IntoResponse for Rejected {
+    fn into_response(self) -> Response {
+        tollgate_tower::into_response(self.0)
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Rejected {}

@@ -1,0 +1,194 @@
+//! Each extractor: what it lets through, and what it answers to everyone else.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::get;
+use serde_json::json;
+use tollgate_axum::{Claims, JwtAuth, Principal, Scoped};
+use tollgate_core::{Authentication, FromAuthentication, Gate, Refusal, RejectionKind};
+
+use crate::fixture::{OrdersRead, OrdersWrite, Seen, bearer, refused, send, verifier};
+
+#[derive(Debug, serde::Deserialize)]
+struct Shopper {
+    sub: String,
+    tenant: Option<String>,
+}
+
+/// What the derive would generate for a type with a parameter.
+struct Caller<T>(T);
+
+impl<T: From<String>> FromAuthentication for Caller<T> {
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+        let Shopper { sub, .. } = authentication.claims()?;
+        Ok(Self(T::from(sub)))
+    }
+}
+
+tollgate_axum::__impl_extractor! { [T,] [Caller<T>] [T: From<String>,] }
+
+fn app() -> Router {
+    Router::new()
+        .route("/", get(async |Claims(user): Claims<Shopper>| user.sub))
+        .route(
+            "/tenant",
+            get(async |user: Claims<Shopper>| user.tenant.clone().unwrap_or_default()),
+        )
+        .route(
+            "/me",
+            get(async |caller: Principal| caller.subject().unwrap_or("-").to_owned()),
+        )
+        .route(
+            "/read",
+            get(async |caller: Scoped<OrdersRead>| caller.subject().unwrap_or("-").to_owned()),
+        )
+        .route(
+            "/both",
+            get(async |caller: Scoped<(OrdersRead, OrdersWrite)>| {
+                caller.into_principal().subject().unwrap_or("-").to_owned()
+            }),
+        )
+        .route(
+            "/own",
+            get(async |Caller(name): Caller<Box<str>>| name.into_string()),
+        )
+}
+
+fn optional() -> Router {
+    Router::new()
+        .route(
+            "/",
+            get(async |user: Option<Claims<Shopper>>| user.map_or("-".into(), |user| user.0.sub)),
+        )
+        .route(
+            "/me",
+            get(async |caller: Option<Principal>| caller.is_some().to_string()),
+        )
+        .route(
+            "/read",
+            get(async |caller: Option<Scoped<OrdersRead>>| caller.is_some().to_string()),
+        )
+        .route(
+            "/own",
+            get(async |caller: Option<Caller<String>>| caller.map_or("-".into(), |own| own.0)),
+        )
+}
+
+#[tokio::test]
+async fn each_extracts_from_a_good_token() {
+    let app = app().layer(JwtAuth::new(verifier()));
+    for path in ["/", "/me", "/read", "/both", "/own"] {
+        let request = bearer(json!({"scope": "orders:read orders:write"})).uri(path);
+        assert_eq!(send(&app, request).await, Seen::ok("u-7"), "{path}");
+    }
+    let seen = send(&app, bearer(json!({"tenant": "acme"})).uri("/tenant")).await;
+    assert_eq!(seen, Seen::ok("acme"));
+}
+
+#[tokio::test]
+async fn claims_that_do_not_fit_are_not_accepted() {
+    let app = app().layer(JwtAuth::new(verifier()));
+    let seen = send(&app, bearer(json!({"tenant": 7}))).await;
+    assert_eq!(
+        (seen.status.as_u16(), seen.kind),
+        (401, Some(RejectionKind::MalformedClaims))
+    );
+    assert!(
+        seen.challenge
+            .is_some_and(|challenge| challenge.contains("invalid_token"))
+    );
+}
+
+#[tokio::test]
+async fn scopes_that_are_not_held_are_named() {
+    let app = app().layer(JwtAuth::new(verifier()));
+    for (path, held, wanted) in [
+        ("/read", "", "scope=\"orders:read\""),
+        ("/read", "orders:readx Orders:read", "scope=\"orders:read\""),
+        ("/both", "orders:read", "scope=\"orders:read orders:write\""),
+    ] {
+        let seen = send(&app, bearer(json!({"scope": held})).uri(path)).await;
+        assert_eq!(
+            (seen.status.as_u16(), seen.kind),
+            (403, Some(RejectionKind::InsufficientScope))
+        );
+        let challenge = seen.challenge.expect("a challenge");
+        assert!(challenge.contains("insufficient_scope"), "{challenge}");
+        assert!(challenge.ends_with(wanted), "{challenge}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_layer_nobody_gets_in() {
+    for app in [app(), optional()] {
+        for path in ["/", "/me", "/read", "/own"] {
+            for request in [
+                Request::get(path),
+                bearer(json!({"scope": "orders:read"})).uri(path),
+            ] {
+                let seen = send(&app, request).await;
+                assert_eq!(
+                    (seen.status.as_u16(), seen.kind, seen.challenge),
+                    (500, Some(RejectionKind::Misconfigured), None),
+                    "{path}"
+                );
+                assert!(!seen.text.contains("JwtAuth"), "the detail is for the log");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_optional_gate_does_not_make_extractors_optional() {
+    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let app = app().layer(JwtAuth::new(gate));
+    for path in ["/", "/me", "/read", "/both", "/own"] {
+        let seen = send(&app, Request::get(path)).await;
+        assert_eq!(
+            (seen.status.as_u16(), seen.kind),
+            (401, Some(RejectionKind::MissingCredential))
+        );
+        assert_eq!(seen.challenge.as_deref(), Some("Bearer realm=\"api\""));
+    }
+}
+
+#[tokio::test]
+async fn none_stands_for_an_anonymous_caller_only() {
+    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let app = optional().layer(JwtAuth::new(gate));
+    for (path, anonymous, known) in [
+        ("/", "-", "u-7"),
+        ("/me", "false", "true"),
+        ("/read", "false", "true"),
+        ("/own", "-", "u-7"),
+    ] {
+        assert_eq!(send(&app, Request::get(path)).await, Seen::ok(anonymous));
+        let request = bearer(json!({"scope": "orders:read"})).uri(path);
+        assert_eq!(send(&app, request).await, Seen::ok(known));
+    }
+    let bad = Request::get("/").header("authorization", "Bearer bad");
+    assert_eq!(refused(&app, bad).await, Some(RejectionKind::MalformedToken));
+    let unfit = bearer(json!({"tenant": 7}));
+    assert_eq!(refused(&app, unfit).await, Some(RejectionKind::MalformedClaims));
+    let unscoped = bearer(json!({})).uri("/read");
+    assert_eq!(
+        refused(&app, unscoped).await,
+        Some(RejectionKind::InsufficientScope)
+    );
+}
+
+#[tokio::test]
+async fn debug_tells_nothing_of_the_caller() {
+    async fn handler(principal: Principal, scoped: Scoped<OrdersRead>) -> String {
+        format!("{principal:?} {:?}", scoped.clone())
+    }
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(JwtAuth::new(verifier()));
+    let seen = send(&app, bearer(json!({"scope": "orders:read"}))).await;
+    assert!(
+        seen.text.contains("HS256") && !seen.text.contains("u-7"),
+        "{}",
+        seen.text
+    );
+}

@@ -1,0 +1,121 @@
+//! Extraction by the gate in the state.
+
+use axum::Router;
+use axum::extract::{FromRef, Request};
+use axum::routing::get;
+use serde_json::json;
+use tollgate_axum::{Claims, Gated, JwtAuth, Principal, Scoped};
+use tollgate_core::{Gate, RejectionKind, Source};
+
+use crate::fixture::{OrdersRead, Seen, bearer, refused, send, token, verifier};
+
+#[derive(Clone)]
+struct App {
+    gate: Gate,
+}
+
+impl FromRef<App> for Gate {
+    fn from_ref(app: &App) -> Self {
+        app.gate.clone()
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Shopper {
+    sub: String,
+}
+
+fn routes() -> Router<App> {
+    Router::new()
+        .route(
+            "/",
+            get(async |Gated(Claims(user)): Gated<Claims<Shopper>>| user.sub),
+        )
+        .route("/read", get(async |_: Gated<Scoped<OrdersRead>>| "read"))
+        .route(
+            "/optional",
+            get(async |Gated(caller): Gated<Option<Principal>>| caller.is_some().to_string()),
+        )
+        .route("/open", get(async || "open"))
+}
+
+fn app(gate: impl Into<Gate>) -> Router {
+    routes().with_state(App { gate: gate.into() })
+}
+
+#[tokio::test]
+async fn the_gate_in_the_state_decides() {
+    let app = app(verifier());
+    assert_eq!(send(&app, bearer(json!({}))).await, Seen::ok("u-7"));
+    assert_eq!(
+        refused(&app, Request::get("/")).await,
+        Some(RejectionKind::MissingCredential)
+    );
+    let expired = bearer(json!({"exp": 1_600_000_000}));
+    assert_eq!(refused(&app, expired).await, Some(RejectionKind::Expired));
+    let unscoped = bearer(json!({})).uri("/read");
+    assert_eq!(
+        refused(&app, unscoped).await,
+        Some(RejectionKind::InsufficientScope)
+    );
+    assert_eq!(send(&app, Request::get("/open")).await, Seen::ok("open"));
+}
+
+#[tokio::test]
+async fn optional_is_what_the_gate_says() {
+    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let lenient = app(gate);
+    assert_eq!(send(&lenient, Request::get("/optional")).await, Seen::ok("false"));
+    assert_eq!(
+        send(&lenient, bearer(json!({})).uri("/optional")).await,
+        Seen::ok("true")
+    );
+    let bad = Request::get("/optional").header("authorization", "Bearer bad");
+    assert_eq!(refused(&lenient, bad).await, Some(RejectionKind::MalformedToken));
+    let strict = app(verifier());
+    let anonymous = refused(&strict, Request::get("/optional")).await;
+    assert_eq!(anonymous, Some(RejectionKind::MissingCredential));
+}
+
+#[tokio::test]
+async fn a_gate_may_be_the_state() {
+    let app = Router::new()
+        .route(
+            "/",
+            get(async |Gated(caller): Gated<Principal>| caller.subject().unwrap_or("-").to_owned()),
+        )
+        .with_state(Gate::from(verifier()));
+    assert_eq!(send(&app, bearer(json!({}))).await, Seen::ok("u-7"));
+}
+
+#[tokio::test]
+async fn the_extractors_behind_it_see_the_same_caller() {
+    async fn handler(
+        Gated(first): Gated<Principal>,
+        second: Principal,
+        Claims(third): Claims<Shopper>,
+    ) -> String {
+        assert_eq!(first.subject(), second.subject());
+        third.sub
+    }
+    let app = Router::new().route("/", get(handler)).with_state(App {
+        gate: Gate::from(verifier()),
+    });
+    assert_eq!(send(&app, bearer(json!({}))).await, Seen::ok("u-7"));
+}
+
+/// The layer reads the header and the gate in the state a cookie.
+#[tokio::test]
+async fn the_decision_of_a_layer_stands() {
+    let by_cookie = Gate::builder(verifier())
+        .source(Source::cookie("access"))
+        .build()
+        .expect("consistent");
+    let app = app(by_cookie).layer(JwtAuth::new(verifier()));
+    assert_eq!(send(&app, bearer(json!({}))).await, Seen::ok("u-7"));
+    let cookie = Request::get("/").header("cookie", format!("access={}", token(json!({}))));
+    assert_eq!(
+        refused(&app, cookie).await,
+        Some(RejectionKind::MissingCredential)
+    );
+}

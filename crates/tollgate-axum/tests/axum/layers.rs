@@ -1,0 +1,128 @@
+//! The layers in the places that a router has for them.
+
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use serde_json::json;
+use tollgate_axum::{AuthenticationExt, JwtAuth, Principal, Rejected, require};
+use tollgate_core::policy::{claim, role, scope};
+use tollgate_core::{Authentication, Gate, Rejection, RejectionKind};
+
+use crate::fixture::{Seen, bearer, refused, send, verifier};
+
+#[tokio::test]
+async fn a_route_layer_guards_its_route_alone() {
+    let app = Router::new()
+        .route(
+            "/admin",
+            post(async || "purged").route_layer(require(scope("admin") | role("root"))),
+        )
+        .route(
+            "/",
+            get(async |caller: Principal| caller.subject().unwrap_or("-").to_owned()),
+        )
+        .layer(JwtAuth::new(verifier()));
+    assert_eq!(send(&app, bearer(json!({}))).await, Seen::ok("u-7"));
+    let post = |scope: &str| bearer(json!({"scope": scope})).method("POST").uri("/admin");
+    assert_eq!(send(&app, post("admin")).await, Seen::ok("purged"));
+    assert_eq!(
+        refused(&app, post("user")).await,
+        Some(RejectionKind::InsufficientScope)
+    );
+    // Another method of the route is none of the guard's business.
+    assert_eq!(send(&app, bearer(json!({})).uri("/admin")).await.status, 405);
+}
+
+#[tokio::test]
+async fn a_layer_covers_nested_routers_and_fallbacks() {
+    let nested = Router::new().route("/orders", get(async |_: Principal| "orders"));
+    let app = Router::new()
+        .nest("/v1", nested)
+        .fallback(async || "nothing here")
+        .layer(JwtAuth::new(verifier()))
+        .route("/health", get(async || "up"));
+    assert_eq!(
+        send(&app, bearer(json!({})).uri("/v1/orders")).await,
+        Seen::ok("orders")
+    );
+    for path in ["/v1/orders", "/unknown"] {
+        let kind = refused(&app, Request::get(path)).await;
+        assert_eq!(kind, Some(RejectionKind::MissingCredential), "{path}");
+    }
+    assert_eq!(send(&app, Request::get("/health")).await, Seen::ok("up"));
+}
+
+#[tokio::test]
+async fn an_outer_middleware_sees_the_rejection() {
+    async fn label(request: Request, next: Next) -> Response {
+        let response = next.run(request).await;
+        let kind = response.extensions().get().map(Rejection::kind);
+        ([("x-kind", format!("{kind:?}"))], response).into_response()
+    }
+    let app: Router = Router::new()
+        .route("/", get(async |_: Principal| "in"))
+        .layer(JwtAuth::new(verifier()))
+        .layer(from_fn(label));
+    let request = Request::get("/").body(axum::body::Body::empty()).expect("valid");
+    let response = tower::ServiceExt::oneshot(app, request)
+        .await
+        .expect("infallible");
+    assert_eq!(response.headers()["x-kind"], "Some(MissingCredential)");
+}
+
+#[tokio::test]
+async fn an_inner_middleware_sees_the_caller() {
+    async fn greet(request: Request, next: Next) -> String {
+        let name = request
+            .principal()
+            .and_then(|caller| caller.subject())
+            .map(str::to_owned);
+        format!("{name:?} {}", next.run(request).await.status())
+    }
+    let app = Router::new()
+        .route("/", get(async || "in"))
+        .layer(from_fn(greet))
+        .layer(JwtAuth::new(verifier()));
+    assert_eq!(
+        send(&app, bearer(json!({}))).await,
+        Seen::ok("Some(\"u-7\") 200 OK")
+    );
+}
+
+#[tokio::test]
+async fn a_handler_refuses_as_the_gate_does() {
+    async fn handler(Extension(known): Extension<Authentication>) -> Result<&'static str, Rejected> {
+        known.require(&claim("tenant", "acme"))?;
+        Ok("in")
+    }
+    let gate = Gate::builder(verifier())
+        .realm("orders")
+        .build()
+        .expect("consistent");
+    let app = Router::new().route("/", get(handler)).layer(JwtAuth::new(gate));
+    assert_eq!(
+        send(&app, bearer(json!({"tenant": "acme"}))).await,
+        Seen::ok("in")
+    );
+    let seen = send(&app, bearer(json!({"tenant": "other"}))).await;
+    assert_eq!(
+        (seen.status.as_u16(), seen.kind),
+        (403, Some(RejectionKind::InsufficientScope))
+    );
+    assert!(
+        seen.challenge
+            .is_some_and(|challenge| challenge.starts_with("Bearer realm=\"orders\""))
+    );
+}
+
+#[test]
+fn a_rejection_is_an_error_as_well() {
+    fn error<T: std::error::Error + Send + Sync + Clone + 'static>(error: &T) -> String {
+        error.to_string()
+    }
+    let rejected = Rejected::from(tollgate_core::Refusal::missing_layer());
+    assert!(error(&rejected).starts_with("Misconfigured"));
+    assert_eq!(rejected.clone().into_refusal(), *rejected.refusal());
+}

@@ -1,0 +1,7 @@
+//! Extractors, layers and websockets in real routers.
+
+mod extractors;
+mod fixture;
+mod gated;
+mod layers;
+mod websocket;

@@ -1,0 +1,72 @@
+use tollgate_core::Gate;
+use tower_layer::Layer;
+
+use super::JwtAuthService;
+
+/// Authenticates every request before a service: the layer.
+///
+/// A request that the [`Gate`] lets through carries an [`Authentication`](tollgate_core::Authentication) in its
+/// extensions; see [`AuthenticationExt`](crate::AuthenticationExt). Any other is answered as the gate says, without
+/// reaching the service. A [`Verifier`](tollgate_core::Verifier) will do in place of a gate: the token is then required,
+/// in `Authorization: Bearer`.
+///
+/// ```
+/// use http::{Request, Response};
+/// use tollgate_core::{Gate, Key, Verifier};
+/// use tollgate_tower::{AuthenticationExt, JwtAuth};
+/// use tower::{ServiceBuilder, ServiceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let gate = Gate::builder(verifier).optional().build()?;
+/// let service = ServiceBuilder::new().layer(JwtAuth::new(gate)).service_fn(async |request: Request<()>| {
+///     Ok::<_, std::convert::Infallible>(Response::new(request.principal().is_some().to_string()))
+/// });
+/// // Absent is anonymous to an optional gate, present but wrong is refused.
+/// assert_eq!(service.clone().oneshot(Request::new(())).await?.status(), 200);
+/// let wrong = Request::builder().header("authorization", "Bearer wrong").body(())?;
+/// assert_eq!(service.oneshot(wrong).await?.status(), 401);
+/// # Ok(()) }
+/// ```
+///
+/// # Two of them
+///
+/// Where one layer stands around the whole service and another around a part of it, a request to that part must pass
+/// both, and the part sees the decision of the inner one: an optional gate outside, say, and a strict one inside. The
+/// outer one is never made weaker by the inner one.
+///
+/// # gRPC
+///
+/// A gRPC request, told by its content type, is refused as gRPC refuses: `grpc-status` 16, 7 or 14 in a trailers-only
+/// response. As a layer of tonic's `Server` it guards every service; for a single one, see tonic's `named_layer`.
+#[derive(Clone, Debug)]
+pub struct JwtAuth {
+    gate: Gate,
+}
+
+impl JwtAuth {
+    /// The layer for a gate, or for a verifier with the defaults of a gate.
+    ///
+    /// ```
+    /// # use tollgate_core::{Gate, Key, Source, Verifier};
+    /// # use tollgate_tower::JwtAuth;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let by_header = JwtAuth::new(verifier.clone());
+    /// let by_cookie = JwtAuth::new(Gate::builder(verifier).source(Source::cookie("__Host-access")).build()?);
+    /// assert_ne!(format!("{by_header:?}"), format!("{by_cookie:?}"));
+    /// # Ok(()) }
+    /// ```
+    pub fn new(gate: impl Into<Gate>) -> Self {
+        Self { gate: gate.into() }
+    }
+}
+
+impl<S> Layer<S> for JwtAuth {
+    type Service = JwtAuthService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        JwtAuthService::new(inner, self.gate.clone())
+    }
+}

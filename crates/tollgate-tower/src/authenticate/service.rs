@@ -1,0 +1,116 @@
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tollgate_core::Gate;
+use tower_service::Service;
+
+use crate::body::ResponseBody;
+use crate::future::ResponseFuture;
+use crate::head::RequestHead;
+
+/// Authenticates every request before a service: the service that [`JwtAuth`](super::JwtAuth) makes.
+///
+/// ```
+/// use http::{Request, Response};
+/// use tollgate_core::{Key, Verifier};
+/// use tollgate_tower::JwtAuthService;
+/// use tower::{ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let handler = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("open")));
+/// let guarded = JwtAuthService::new(handler, verifier);
+/// assert_eq!(guarded.oneshot(Request::new(())).await?.status(), 401);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct JwtAuthService<S> {
+    inner: S,
+    gate: Gate,
+}
+
+impl<S> JwtAuthService<S> {
+    /// Puts a gate before `inner`.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let guarded = tollgate_tower::JwtAuthService::new("a service", verifier);
+    /// assert_eq!(*guarded.get_ref(), "a service");
+    /// # Ok(()) }
+    /// ```
+    pub fn new(inner: S, gate: impl Into<Gate>) -> Self {
+        Self {
+            inner,
+            gate: gate.into(),
+        }
+    }
+
+    /// The service behind the gate.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let guarded = tollgate_tower::JwtAuthService::new(7, verifier);
+    /// assert_eq!(*guarded.get_ref(), 7);
+    /// # Ok(()) }
+    /// ```
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service behind the gate.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let mut guarded = tollgate_tower::JwtAuthService::new(7, verifier);
+    /// *guarded.get_mut() += 1;
+    /// assert_eq!(guarded.into_inner(), 8);
+    /// # Ok(()) }
+    /// ```
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service behind the gate, without the gate.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let guarded = tollgate_tower::JwtAuthService::new(7, verifier);
+    /// assert_eq!(guarded.into_inner(), 7);
+    /// # Ok(()) }
+    /// ```
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for JwtAuthService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        match self.gate.decide(&RequestHead::from(&request)) {
+            Ok(authentication) => {
+                request.extensions_mut().insert(authentication);
+                ResponseFuture::of_service(self.inner.call(request))
+            }
+            Err(refusal) => ResponseFuture::refused(refusal),
+        }
+    }
+}

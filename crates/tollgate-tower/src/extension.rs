@@ -1,0 +1,52 @@
+//! Reading what the gate knows of a request's sender from the request.
+
+use http::{Extensions, Request, request::Parts};
+use tollgate_core::{Authentication, Principal};
+
+/// Reads from a request what [`JwtAuth`](crate::JwtAuth) has left there.
+///
+/// ```
+/// use http::Request;
+/// use tollgate_core::{Gate, Key, Verifier};
+/// use tollgate_tower::{AuthenticationExt, RequestHead};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let mut request = Request::new(());
+/// assert!(request.authentication().is_none()); // no layer has run
+///
+/// let gate = Gate::builder(verifier).optional().build()?;
+/// let authentication = gate.decide(&RequestHead::from(&request))?;
+/// request.extensions_mut().insert(authentication);
+/// assert!(request.authentication().is_some());
+/// assert!(request.principal().is_none()); // anonymous
+/// # Ok(()) }
+/// ```
+pub trait AuthenticationExt {
+    /// What the innermost layer has decided; `None` if no layer stands before the caller of this method.
+    fn authentication(&self) -> Option<&Authentication>;
+
+    /// Whom the request's token speaks for; `None` for an anonymous request, and where no layer has run. To tell one
+    /// from the other, look at [`authentication`](Self::authentication).
+    fn principal(&self) -> Option<&Principal> {
+        self.authentication()?.principal()
+    }
+}
+
+impl AuthenticationExt for Extensions {
+    fn authentication(&self) -> Option<&Authentication> {
+        self.get()
+    }
+}
+
+impl<B> AuthenticationExt for Request<B> {
+    fn authentication(&self) -> Option<&Authentication> {
+        self.extensions().authentication()
+    }
+}
+
+impl AuthenticationExt for Parts {
+    fn authentication(&self) -> Option<&Authentication> {
+        self.extensions.authentication()
+    }
+}

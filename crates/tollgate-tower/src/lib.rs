@@ -1,0 +1,72 @@
+//! [tollgate](https://docs.rs/tollgate) as [tower](https://docs.rs/tower-service) middleware, for axum, tonic, hyper
+//! and every other service over `http` 1.x.
+//!
+//! [`JwtAuth`] stands before the whole service: it authenticates each request, and what it knows of the sender, an
+//! [`Authentication`](tollgate_core::Authentication), goes with the request in its extensions, where
+//! [`AuthenticationExt`] reads it. [`require`] stands before a single route and asks for scopes, roles or claims.
+//! Everyone else gets the answer that the gate describes, and the [`Rejection`](tollgate_core::Rejection) stays in the
+//! response's extensions for the layers outside, such as one that counts refusals.
+//!
+//! ```
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use tollgate_core::policy::scope;
+//! use tollgate_core::{Key, RejectionKind, Rejection, SigningKey, Verifier};
+//! use tollgate_tower::{AuthenticationExt, JwtAuth, require};
+//! use tower::{ServiceBuilder, ServiceExt};
+//! # use bytes::Bytes;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let verifier = Verifier::builder()
+//!     .issuer("https://id.example.com")
+//!     .audience("orders-api")
+//!     .key(Key::hs256([7; 32])?)
+//!     .clock(|| 1_700_000_000)
+//!     .build()?;
+//!
+//! let service = ServiceBuilder::new()
+//!     .layer(JwtAuth::new(verifier))
+//!     .layer(require(scope("orders:read")))
+//!     .service_fn(async |request: Request<()>| {
+//!         let subject = request.principal().and_then(|user| user.subject()).unwrap_or_default();
+//!         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from(subject.to_owned())))
+//!     });
+//!
+//! let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({
+//!     "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900, "sub": "u-7",
+//!     "scope": "orders:read",
+//! }))?;
+//! let accepted = Request::builder().header("authorization", format!("Bearer {token}")).body(())?;
+//! assert_eq!(service.clone().oneshot(accepted).await?.status(), 200);
+//!
+//! let refused = service.oneshot(Request::new(())).await?;
+//! assert_eq!(refused.status(), 401);
+//! assert_eq!(refused.headers()["www-authenticate"], "Bearer realm=\"api\"");
+//! let rejection = refused.extensions().get::<Rejection>().map(Rejection::kind);
+//! assert_eq!(rejection, Some(RejectionKind::MissingCredential));
+//! # Ok(()) }
+//! ```
+//!
+//! # Cost
+//!
+//! A decision needs no I/O, so nothing is awaited, spawned or boxed: the future of either layer is that of the service
+//! behind it, or a refusal that is ready at once.
+
+#![forbid(unsafe_code)]
+
+mod authenticate;
+mod body;
+mod extension;
+mod future;
+mod head;
+mod require;
+mod response;
+
+pub use authenticate::{JwtAuth, JwtAuthService};
+pub use body::ResponseBody;
+pub use extension::AuthenticationExt;
+pub use future::ResponseFuture;
+pub use head::RequestHead;
+pub use require::{RequireLayer, RequireService, require};
+pub use response::into_response;

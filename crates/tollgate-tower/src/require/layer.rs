@@ -1,0 +1,62 @@
+use tollgate_core::Policy;
+use tower_layer::Layer;
+
+use super::RequireService;
+
+/// Asks for scopes, roles or claims before a service; for a route of axum, by its `route_layer`.
+///
+/// [`JwtAuth`](crate::JwtAuth) must stand outside of it: without it every request is answered with 500. To ask for
+/// nothing but a valid token behind an optional gate, require [`Policy::allow`].
+///
+/// ```
+/// use http::{Request, Response};
+/// use tollgate_core::policy::{role, scope};
+/// use tollgate_core::{Key, SigningKey, Verifier};
+/// use tollgate_tower::{JwtAuth, require};
+/// use tower::{ServiceBuilder, ServiceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let service = ServiceBuilder::new()
+///     .layer(JwtAuth::new(verifier))
+///     .layer(require(scope("admin") | role("root")))
+///     .service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("purged")));
+///
+/// let request = |scope: &str| {
+///     let claims = serde_json::json!({"exp": 4_000_000_000_u64, "scope": scope});
+///     let token = SigningKey::hs256([7; 32]).unwrap().encode(&claims).unwrap();
+///     Request::builder().header("authorization", format!("Bearer {token}")).body(())
+/// };
+/// assert_eq!(service.clone().oneshot(request("admin")?).await?.status(), 200);
+///
+/// let refused = service.oneshot(request("orders:read")?).await?;
+/// assert_eq!(refused.status(), 403);
+/// assert!(refused.headers()["www-authenticate"].to_str()?.ends_with("scope=\"admin\""));
+/// # Ok(()) }
+/// ```
+pub const fn require(policy: Policy) -> RequireLayer {
+    RequireLayer { policy }
+}
+
+/// Asks for scopes, roles or claims before a service: the layer, made by [`require`].
+///
+/// ```
+/// use tollgate_core::policy::scope;
+/// use tower_layer::Layer;
+///
+/// let guarded = tollgate_tower::require(scope("admin")).layer("a service");
+/// assert_eq!(*guarded.get_ref(), "a service");
+/// ```
+#[derive(Clone, Debug)]
+pub struct RequireLayer {
+    policy: Policy,
+}
+
+impl<S> Layer<S> for RequireLayer {
+    type Service = RequireService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RequireService::new(inner, self.policy.clone())
+    }
+}

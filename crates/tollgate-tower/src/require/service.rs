@@ -1,0 +1,102 @@
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tollgate_core::{Policy, Refusal};
+use tower_service::Service;
+
+use crate::body::ResponseBody;
+use crate::extension::AuthenticationExt;
+use crate::future::ResponseFuture;
+
+/// Asks for scopes, roles or claims before a service: the service that [`require`](super::require) makes.
+///
+/// ```
+/// use http::{Request, Response};
+/// use tollgate_core::policy::scope;
+/// use tollgate_tower::RequireService;
+/// use tower::{ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let handler = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("open")));
+/// let guarded = RequireService::new(handler, scope("admin"));
+/// // No `JwtAuth` stands outside: a server error, never an open door.
+/// assert_eq!(guarded.oneshot(Request::new(())).await?.status(), 500);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RequireService<S> {
+    inner: S,
+    policy: Policy,
+}
+
+impl<S> RequireService<S> {
+    /// Puts a policy before `inner`.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::scope;
+    /// let guarded = tollgate_tower::RequireService::new("a service", scope("admin"));
+    /// assert_eq!(*guarded.get_ref(), "a service");
+    /// ```
+    pub const fn new(inner: S, policy: Policy) -> Self {
+        Self { inner, policy }
+    }
+
+    /// The service behind the policy.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::scope;
+    /// # let guarded = tollgate_tower::RequireService::new(7, scope("admin"));
+    /// assert_eq!(*guarded.get_ref(), 7);
+    /// ```
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service behind the policy.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::scope;
+    /// # let mut guarded = tollgate_tower::RequireService::new(7, scope("admin"));
+    /// *guarded.get_mut() += 1;
+    /// assert_eq!(guarded.into_inner(), 8);
+    /// ```
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service behind the policy, without the policy.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::scope;
+    /// # let guarded = tollgate_tower::RequireService::new(7, scope("admin"));
+    /// assert_eq!(guarded.into_inner(), 7);
+    /// ```
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for RequireService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let decision = match request.authentication() {
+            Some(authentication) => authentication.require(&self.policy).map(drop),
+            None => Err(Refusal::missing_layer()),
+        };
+        match decision {
+            Ok(()) => ResponseFuture::of_service(self.inner.call(request)),
+            Err(refusal) => ResponseFuture::refused(refusal),
+        }
+    }
+}

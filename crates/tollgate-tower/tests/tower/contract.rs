@@ -1,0 +1,174 @@
+//! The contract of tower: readiness, clones, and futures without a box.
+
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use serde_json::json;
+use tollgate_core::policy::Policy;
+use tollgate_tower::{JwtAuth, JwtAuthService, RequireLayer, RequireService, ResponseFuture, require};
+use tower::{Layer, Service};
+
+use crate::fixture::{Once, get, token, verifier};
+
+/// A service with one permit that `poll_ready` takes and `call` spends. A clone starts without it.
+#[derive(Debug, Default)]
+struct OnePermit {
+    ready: bool,
+    broken: bool,
+    calls: usize,
+}
+
+impl Clone for OnePermit {
+    fn clone(&self) -> Self {
+        Self {
+            ready: false,
+            ..*self
+        }
+    }
+}
+
+impl Service<Request<()>> for OnePermit {
+    type Response = Response<Full<Bytes>>;
+    type Error = &'static str;
+    type Future = Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        if self.broken {
+            return Poll::Ready(Err("broken"));
+        }
+        // Pending at first, so that readiness has to be driven.
+        if std::mem::replace(&mut self.ready, true) {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        assert!(std::mem::take(&mut self.ready), "called without being ready");
+        self.calls += 1;
+        ready(Ok(Response::default()))
+    }
+}
+
+fn poll_ready<S: Service<Request<()>>>(service: &mut S) -> Poll<Result<(), S::Error>> {
+    service.poll_ready(&mut Context::from_waker(Waker::noop()))
+}
+
+fn now<F: Future>(future: F) -> F::Output {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("not ready at once"),
+    }
+}
+
+#[test]
+fn the_service_that_was_made_ready_is_the_one_that_is_called() {
+    let mut service = JwtAuth::new(verifier()).layer(OnePermit::default());
+    assert_eq!(poll_ready(&mut service), Poll::Pending);
+    assert_eq!(poll_ready(&mut service), Poll::Ready(Ok(())));
+    let response = now(service.call(get(token(json!({}))))).expect("works");
+    assert_eq!(response.status(), 200);
+    assert_eq!(service.get_ref().calls, 1);
+    assert!(!service.get_ref().ready, "the permit is spent");
+}
+
+#[test]
+fn a_refusal_is_ready_at_once_and_leaves_the_permit() {
+    let mut service = JwtAuth::new(verifier()).layer(OnePermit::default());
+    assert_eq!(poll_ready(&mut service), Poll::Pending);
+    assert_eq!(poll_ready(&mut service), Poll::Ready(Ok(())));
+    let response = now(service.call(Request::new(()))).expect("works");
+    assert_eq!(response.status(), 401);
+    assert_eq!((service.get_ref().calls, service.get_ref().ready), (0, true));
+    // Still ready: the next request may be called.
+    assert_eq!(
+        now(service.call(get(token(json!({}))))).expect("works").status(),
+        200
+    );
+}
+
+#[test]
+fn each_clone_has_a_readiness_of_its_own() {
+    let mut first = JwtAuth::new(verifier()).layer(require(Policy::allow()).layer(OnePermit::default()));
+    assert_eq!(poll_ready(&mut first), Poll::Pending);
+    let mut second = first.clone();
+    assert_eq!(
+        poll_ready(&mut second),
+        Poll::Pending,
+        "not what the first one got"
+    );
+    assert_eq!(poll_ready(&mut first), Poll::Ready(Ok(())));
+    assert_eq!(
+        now(first.call(get(token(json!({}))))).expect("works").status(),
+        200
+    );
+    assert_eq!(poll_ready(&mut second), Poll::Ready(Ok(())));
+    assert_eq!(
+        now(second.call(get(token(json!({}))))).expect("works").status(),
+        200
+    );
+    assert_eq!(poll_ready(&mut first), Poll::Pending);
+}
+
+#[test]
+#[should_panic(expected = "called without being ready")]
+fn the_fixture_sees_a_missing_readiness() {
+    let mut service = JwtAuth::new(verifier()).layer(OnePermit::default());
+    drop(service.call(get(token(json!({})))));
+}
+
+#[test]
+fn the_error_of_the_service_is_passed_on() {
+    let broken = || OnePermit {
+        broken: true,
+        ..OnePermit::default()
+    };
+    let mut service = JwtAuth::new(verifier()).layer(broken());
+    assert_eq!(poll_ready(&mut service), Poll::Ready(Err("broken")));
+    let mut service = require(Policy::allow()).layer(broken());
+    assert_eq!(poll_ready(&mut service), Poll::Ready(Err("broken")));
+}
+
+#[test]
+#[should_panic(expected = "polled after it was ready")]
+fn a_refusal_is_answered_once() {
+    let mut service = JwtAuth::new(verifier()).layer(OnePermit::default());
+    let mut future = std::pin::pin!(service.call(Request::new(())));
+    for _ in 0..2 {
+        let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
+/// The future is named, holds the service's future in place, and adds no more than a tag to it.
+#[test]
+fn nothing_is_boxed() {
+    type OfService = Ready<Result<Response<Full<Bytes>>, Infallible>>;
+    fn future_of<S: Service<Request<()>, Future = ResponseFuture<F>>, F>(_: &S) -> usize {
+        size_of::<S::Future>()
+    }
+    let service = tower::service_fn(|_: Request<()>| -> OfService { ready(Ok(Response::default())) });
+    let size = future_of(&JwtAuth::new(verifier()).layer(service));
+    assert!(size >= size_of::<OfService>(), "held in place");
+    assert!(
+        size <= size_of::<OfService>() + size_of::<usize>(),
+        "and nothing else"
+    );
+    assert_eq!(size, future_of(&require(Policy::allow()).layer(service)));
+}
+
+#[test]
+fn everything_can_be_sent_shared_and_cloned() {
+    fn all<T: Send + Sync + Clone + std::fmt::Debug + 'static>() {}
+    fn sent_and_shared<T: Send + Sync + std::fmt::Debug + Unpin + 'static>() {}
+    all::<JwtAuth>();
+    all::<JwtAuthService<OnePermit>>();
+    all::<RequireLayer>();
+    all::<RequireService<OnePermit>>();
+    sent_and_shared::<ResponseFuture<Ready<Result<Response<Full<Bytes>>, Infallible>>>>();
+    sent_and_shared::<Once>();
+}

@@ -1,0 +1,7 @@
+//! The layers as a service sees them, and over a real gRPC connection.
+
+mod body;
+mod contract;
+mod decisions;
+mod fixture;
+mod grpc;
