@@ -1,0 +1,164 @@
+//! What every consumer does, whichever backend of `jsonwebtoken` it has chosen: nothing here may panic.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::crypto::{CryptoProvider, KeyUtils};
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use serde_json::{Value, json};
+use tollgate_core::{Algorithm, Key, KeySet, SigningKey, Verifier};
+
+/// A secret long enough for HS256.
+pub const SECRET: &[u8; 32] = b"an HS256 secret of just 32 bytes";
+
+const RSA: &[u8] = include_bytes!("../keys/rsa.pem");
+const RSA_PUBLIC: &[u8] = include_bytes!("../keys/rsa.pub.pem");
+const EC: &[u8] = include_bytes!("../keys/ec.pem");
+const EC_PUBLIC: &[u8] = include_bytes!("../keys/ec.pub.pem");
+const ED: &[u8] = include_bytes!("../keys/ed.pem");
+const ED_PUBLIC: &[u8] = include_bytes!("../keys/ed.pub.pem");
+
+/// Signs and verifies with keys that tollgate has loaded itself.
+///
+/// # Panics
+/// If tollgate does not accept its own token, or accepts a changed one.
+pub fn own_keys() {
+    for (algorithm, private, public) in [
+        (Algorithm::RS256, RSA, RSA_PUBLIC),
+        (Algorithm::PS256, RSA, RSA_PUBLIC),
+        (Algorithm::ES256, EC, EC_PUBLIC),
+        (Algorithm::EdDSA, ED, ED_PUBLIC),
+    ] {
+        let signing = SigningKey::pem(algorithm, private).expect("a private key");
+        accepts_only(&signing, Key::pem(algorithm, public).expect("a public key"));
+    }
+    let signing = SigningKey::hs256(SECRET).expect("a secret");
+    accepts_only(&signing, Key::hs256(SECRET).expect("a secret"));
+}
+
+/// Signs and verifies with keys that come as the types of `jsonwebtoken`.
+///
+/// # Panics
+/// If a conversion fails, or as [`own_keys`].
+pub fn converted_keys() {
+    let pairs = [
+        (
+            Algorithm::HS256,
+            Ok(EncodingKey::from_secret(SECRET)),
+            Ok(DecodingKey::from_secret(SECRET)),
+        ),
+        (
+            Algorithm::RS256,
+            EncodingKey::from_rsa_pem(RSA),
+            DecodingKey::from_rsa_pem(RSA_PUBLIC),
+        ),
+        (
+            Algorithm::ES256,
+            EncodingKey::from_ec_pem(EC),
+            DecodingKey::from_ec_pem(EC_PUBLIC),
+        ),
+        (
+            Algorithm::EdDSA,
+            EncodingKey::from_ed_pem(ED),
+            DecodingKey::from_ed_pem(ED_PUBLIC),
+        ),
+    ];
+    for (algorithm, encoding, decoding) in pairs {
+        let signing = SigningKey::from_encoding_key(algorithm, &encoding.expect("an encoding key"));
+        let signing = signing.expect("a signing key").with_kid("converted");
+        let key = Key::from_decoding_key(algorithm, &decoding.expect("a decoding key")).expect("a key");
+        accepts_only(&signing, key);
+
+        if let Some(public) = signing.public_jwk() {
+            let jwk: Jwk = serde_json::from_value(public).expect("a JWK that jsonwebtoken reads");
+            accepts_only(&signing, Key::try_from(&jwk).expect("a key"));
+            let again = DecodingKey::from_jwk(&jwk).expect("a decoding key");
+            accepts_only(
+                &signing,
+                Key::from_decoding_key(algorithm, &again).expect("a key"),
+            );
+            let set = KeySet::from_jsonwebtoken(&JwkSet { keys: vec![jwk] }).expect("a key set");
+            assert_eq!((set.len(), set.skipped().len()), (1, 0), "{algorithm}");
+        }
+        let theirs = jsonwebtoken::Algorithm::try_from(algorithm).expect("an algorithm both have");
+        assert_eq!(Algorithm::try_from(theirs).ok(), Some(algorithm));
+    }
+}
+
+/// After all that, the consumer may still choose the process-wide provider of `jsonwebtoken`.
+///
+/// # Panics
+/// If it has been chosen already, which no call of tollgate may do.
+pub fn provider_is_still_free() {
+    static OWN: CryptoProvider = CryptoProvider {
+        signer_factory: |_, _| Err(jsonwebtoken::errors::ErrorKind::InvalidAlgorithm.into()),
+        verifier_factory: |_, _| Err(jsonwebtoken::errors::ErrorKind::InvalidAlgorithm.into()),
+        key_utils: KeyUtils::new_unimplemented(),
+    };
+    assert!(
+        OWN.install_default().is_ok(),
+        "tollgate has chosen a provider for its consumer"
+    );
+}
+
+/// A token that `jsonwebtoken` makes, with whatever backend there is.
+pub fn token_by_jsonwebtoken() -> jsonwebtoken::errors::Result<String> {
+    let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
+    jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(SECRET))
+}
+
+/// Whether tollgate accepts the token for [`SECRET`].
+///
+/// # Panics
+/// If the verifier cannot be built.
+pub fn accepted_by_tollgate(token: &str) -> bool {
+    verifier(Key::hs256(SECRET).expect("a secret"))
+        .verify(token)
+        .is_ok()
+}
+
+/// Whether `jsonwebtoken`, with whatever backend there is, accepts a token that tollgate makes.
+///
+/// # Panics
+/// If tollgate does not make one.
+pub fn accepted_by_jsonwebtoken() -> bool {
+    let token = SigningKey::hs256(SECRET)
+        .expect("a secret")
+        .encode(&claims())
+        .expect("a token");
+    let mut wanted = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::HS256);
+    wanted.set_audience(&["orders-api"]);
+    jsonwebtoken::decode::<Value>(&token, &DecodingKey::from_secret(SECRET), &wanted).is_ok()
+}
+
+fn accepts_only(signing: &SigningKey, key: Key) {
+    let token = signing.encode(&claims()).expect("a token");
+    let verifier = verifier(key);
+    let principal = verifier
+        .verify(&token)
+        .unwrap_or_else(|problem| panic!("{problem}: {token}"));
+    assert_eq!(principal.subject(), Some("u-7"));
+    let (signed, signature) = token.rsplit_once('.').expect("a token has a signature");
+    let flipped = if signature.starts_with('A') { 'B' } else { 'A' };
+    assert!(
+        verifier
+            .verify(&format!("{signed}.{flipped}{}", &signature[1..]))
+            .is_err(),
+        "{token}"
+    );
+}
+
+fn verifier(key: Key) -> Verifier {
+    let builder = Verifier::builder()
+        .issuer("https://id.example.com")
+        .audience("orders-api")
+        .key(key);
+    builder.build().unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+fn claims() -> Value {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    json!({ "iss": "https://id.example.com", "aud": "orders-api", "sub": "u-7", "iat": now, "exp": now + 600 })
+}

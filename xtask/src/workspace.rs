@@ -1,0 +1,135 @@
+//! The workspace as `cargo metadata` describes it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::command::Program;
+
+/// Where things are and which packages there are.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub(crate) root: PathBuf,
+    pub(crate) target: PathBuf,
+    pub(crate) packages: Vec<Package>,
+}
+
+/// A workspace member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// Whether its manifest lets it go to a registry.
+    pub(crate) published: bool,
+    /// Its features in alphabetical order, those that optional dependencies imply among them.
+    pub(crate) features: Vec<String>,
+    pub(crate) benches: Vec<String>,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    ///
+    /// # Errors
+    /// If cargo refuses the workspace, or describes it in a form that is not known here.
+    pub(crate) fn load() -> Result<Self, String> {
+        let manifest =
+            std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+        let here = Path::new(&manifest)
+            .parent()
+            .ok_or("xtask stands outside a workspace")?;
+        let output = Program::cargo()
+            .args(["metadata", "--format-version", "1", "--no-deps"])
+            .dir(here)
+            .output()?;
+        Self::read(&output.text)
+    }
+
+    fn read(metadata: &str) -> Result<Self, String> {
+        let unknown = |what: &str| format!("`cargo metadata` does not tell {what}");
+        let metadata: Value = serde_json::from_str(metadata)
+            .map_err(|problem| format!("`cargo metadata` is not JSON: {problem}"))?;
+        let path = |member: &str| {
+            metadata[member]
+                .as_str()
+                .map(PathBuf::from)
+                .ok_or_else(|| unknown(member))
+        };
+        let packages = metadata["packages"]
+            .as_array()
+            .ok_or_else(|| unknown("the packages"))?;
+        Ok(Self {
+            root: path("workspace_root")?,
+            target: path("target_directory")?,
+            packages: packages
+                .iter()
+                .map(|package| Package::read(package).ok_or_else(|| unknown("what a package is")))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(|package| package.published)
+    }
+
+    pub(crate) fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| package.name == name)
+    }
+}
+
+impl Package {
+    fn read(package: &Value) -> Option<Self> {
+        let is_bench = |target: &&Value| {
+            target["kind"]
+                .as_array()
+                .is_some_and(|kinds| kinds.contains(&"bench".into()))
+        };
+        let targets = package["targets"].as_array()?;
+        Some(Self {
+            name: package["name"].as_str()?.to_owned(),
+            // `null` is no restriction, a list names registries, and `publish = false` is the empty list.
+            published: package["publish"]
+                .as_array()
+                .is_none_or(|registries| !registries.is_empty()),
+            features: package["features"].as_object()?.keys().cloned().collect(),
+            benches: targets
+                .iter()
+                .filter(is_bench)
+                .map(|target| target["name"].as_str().map(str::to_owned))
+                .collect::<Option<_>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Package, Workspace};
+
+    const METADATA: &str = r#"{"workspace_root": "/w", "target_directory": "/w/target", "packages": [
+        {"name": "open", "publish": null, "features": {"default": ["b"], "b": []}, "targets": []},
+        {"name": "closed", "publish": [], "features": {}, "targets": [
+            {"kind": ["bench"], "name": "instructions"}, {"kind": ["lib"], "name": "closed"}]}]}"#;
+
+    #[test]
+    fn packages_are_read() {
+        let workspace = Workspace::read(METADATA).unwrap();
+        let features = vec!["b".to_owned(), "default".to_owned()];
+        let open = Package {
+            name: "open".to_owned(),
+            published: true,
+            features,
+            benches: Vec::new(),
+        };
+        assert_eq!(workspace.published().collect::<Vec<_>>(), [&open]);
+        assert_eq!(workspace.package("closed").unwrap().benches, ["instructions"]);
+    }
+
+    #[test]
+    fn a_form_that_is_not_known_is_an_error() {
+        for text in [
+            "",
+            "{}",
+            r#"{"workspace_root": "/w", "target_directory": "/w", "packages": [{}]}"#,
+        ] {
+            assert!(Workspace::read(text).is_err(), "{text}");
+        }
+    }
+}
