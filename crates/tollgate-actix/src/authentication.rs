@@ -114,12 +114,8 @@ fn gate(request: &HttpRequest) -> Result<Gate, Refusal> {
     match (gates.next(), gates.next()) {
         (Some(gate), None) => Ok(gate),
         (None, _) => Err(Refusal::missing_layer()),
-        (Some(_), Some(_)) => {
-            tracing::error!(
-                target: "tollgate",
-                "the app's data hold more than one form of a gate or verifier: it is undecided which one counts"
-            );
-            Err(Refusal::missing_layer())
-        }
+        (Some(_), Some(_)) => Err(Refusal::misconfigured(
+            "the app's data hold more than one form of a gate or verifier: it is undecided which one counts",
+        )),
     }
 }

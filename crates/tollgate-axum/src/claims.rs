@@ -2,13 +2,13 @@
 
 use std::ops::{Deref, DerefMut};
 
-use serde::de::DeserializeOwned;
-use tollgate_core::{Authentication, FromAuthentication, Refusal};
+use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal};
 
 /// Extracts the claims of the caller's token as a type that serde can read.
 ///
-/// Claims that do not fit the type make a token that is not for this service: 401, `invalid_token`. A type that is its
-/// own extractor, with scopes and roles of its own, derives `Claims` instead.
+/// The type's own policy is asked first. A type that derives `Claims` has one, and is an extractor by itself; any other
+/// says `impl ClaimSet for T {}` to be read without a guard. Claims that do not fit the type make a token that is not
+/// for this service: 401, `invalid_token`.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::get};
@@ -20,6 +20,8 @@ use tollgate_core::{Authentication, FromAuthentication, Refusal};
 /// struct Member {
 ///     tenant: String,
 /// }
+///
+/// impl tollgate_core::ClaimSet for Member {}
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -41,13 +43,13 @@ use tollgate_core::{Authentication, FromAuthentication, Refusal};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claims<T>(pub T);
 
-impl<T: DeserializeOwned> FromAuthentication for Claims<T> {
+impl<T: ClaimSet> FromAuthentication for Claims<T> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         authentication.claims().map(Self)
     }
 }
 
-crate::__impl_extractor! { [T,] [Claims<T>] [T: DeserializeOwned,] }
+crate::__impl_extractor! { [T,] [Claims<T>] [T: ClaimSet,] }
 
 impl<T> Deref for Claims<T> {
     type Target = T;

@@ -68,8 +68,14 @@ pub use verifier::{ConfigError, ConfigErrorKind, TrustedIssuer, Verifier, Verifi
 /// For code that the macros generate; not part of the interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::gate::claim_set;
     pub use serde::de::DeserializeOwned;
+
+    use crate::{Authentication, ClaimSet, Refusal};
+
+    /// The body of what `#[derive(Claims)]` generates.
+    pub fn claim_set<T: ClaimSet>(authentication: &Authentication) -> Result<T, Refusal> {
+        authentication.claims()
+    }
 }
 
 /// Entry points for the fuzz targets; not part of the interface.

@@ -1,12 +1,11 @@
 //! The claims as the user's type.
 
-use serde::de::DeserializeOwned;
-use tollgate_core::{Authentication, FromAuthentication, Refusal};
+use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal};
 
 /// The token's claims as a `T`. An anonymous caller is refused with 401, and so is a token whose claims do not fit.
 ///
-/// A type that has a policy of its own (`#[derive(Claims)]` with `#[claims(scope = ..)]`) is an extractor by itself: take
-/// it directly. Inside this wrapper it is plain data, and its policy is not asked.
+/// The type's own policy is asked first. A type that derives `Claims` has one, and is an extractor by itself; any other
+/// says `impl ClaimSet for T {}` to be read without a guard.
 ///
 /// ```
 /// use actix_web::{FromRequest, test::TestRequest};
@@ -15,6 +14,8 @@ use tollgate_core::{Authentication, FromAuthentication, Refusal};
 ///
 /// #[derive(Debug, serde::Deserialize)]
 /// struct Shopper { tenant: String }
+///
+/// impl tollgate_core::ClaimSet for Shopper {}
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,10 +38,10 @@ use tollgate_core::{Authentication, FromAuthentication, Refusal};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claims<T>(pub T);
 
-impl<T: DeserializeOwned> FromAuthentication for Claims<T> {
+impl<T: ClaimSet> FromAuthentication for Claims<T> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         authentication.claims().map(Self)
     }
 }
 
-crate::__impl_extractor! { [T] [Claims<T>] [T: DeserializeOwned] }
+crate::__impl_extractor! { [T] [Claims<T>] [T: ClaimSet] }

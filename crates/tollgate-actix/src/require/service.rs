@@ -40,7 +40,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let decision = authentication::of(request.request(), |authentication| {
-            authentication.require(&self.policy).map(drop)
+            authentication.permit(&self.policy)
         });
         match decision {
             Ok(()) => ResponseFuture::accepted(self.service.call(request)),

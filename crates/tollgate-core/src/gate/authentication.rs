@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Gate, Refusal, missing_credential};
@@ -39,20 +38,17 @@ use crate::request::Protocol;
 pub struct Authentication {
     gate: Gate,
     protocol: Protocol,
+    preflight: bool,
     principal: Option<Principal>,
 }
 
 impl Authentication {
     pub(super) const fn new(gate: Gate, protocol: Protocol, principal: Option<Principal>) -> Self {
-        Self {
-            gate,
-            protocol,
-            principal,
-        }
+        Self { gate, protocol, preflight: false, principal }
     }
 
-    pub(super) const fn anonymous(gate: Gate, protocol: Protocol) -> Self {
-        Self::new(gate, protocol, None)
+    pub(super) const fn preflight(gate: Gate) -> Self {
+        Self { gate, protocol: Protocol::Http, preflight: true, principal: None }
     }
 
     /// Who the request's token speaks for; `None` for an anonymous request, which only an optional gate lets through,
@@ -81,14 +77,26 @@ impl Authentication {
         Ok(principal)
     }
 
-    /// The claims as the user's type.
+    /// Whether the request may go on under the policy: what a policy layer asks. A CORS preflight that the gate has let
+    /// through may, for it acts for nobody; everything else must satisfy [`require`](Self::require).
     ///
     /// # Errors
-    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `MalformedClaims` where the type does not fit.
-    pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
-        self.authenticated()?
-            .claims()
-            .map_err(|rejection| self.refuse(rejection))
+    /// As [`require`](Self::require).
+    pub fn permit(&self, policy: &Policy) -> Result<(), Refusal> {
+        if self.preflight { Ok(()) } else { self.require(policy).map(|_| ()) }
+    }
+
+    /// The claims as the user's type, after the type's own [policy](ClaimSet::policy).
+    ///
+    /// # Errors
+    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the type's policy does not
+    /// hold, `MalformedClaims` where the claims do not fit the type.
+    pub fn claims<T: ClaimSet>(&self) -> Result<T, Refusal> {
+        let principal = match T::policy() {
+            Some(policy) => self.require(policy)?,
+            None => self.authenticated()?,
+        };
+        principal.claims().map_err(|rejection| self.refuse(rejection))
     }
 
     /// Refuses the request for a reason of the caller's own, in the gate's manner.
@@ -142,9 +150,8 @@ impl fmt::Debug for Authentication {
 ///
 /// impl FromAuthentication for Tenant {
 ///     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-///         #[derive(serde::Deserialize)]
-///         struct Claims { tenant: String }
-///         authentication.claims().map(|Claims { tenant }| Self(tenant))
+///         let tenant = authentication.authenticated()?.claim("tenant");
+///         Ok(Self(tenant.and_then(|tenant| tenant.as_str().map(str::to_owned)).unwrap_or_default()))
 ///     }
 /// }
 /// # fn of<T: FromAuthentication>() {}
@@ -189,16 +196,21 @@ impl FromAuthentication for Authentication {
 /// }
 /// assert!(Shopper::policy().is_some());
 /// ```
+///
+/// A type without a guard says so in one line, `impl ClaimSet for Visitor {}`. That is asked for so that a type with a
+/// guard can never be read past it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say what guards it",
+    label = "not a claim set",
+    note = "derive `Claims` for it, or write `impl ClaimSet for {Self} {{}}` if any valid token will do"
+)]
 pub trait ClaimSet: DeserializeOwned {
-    /// What a token must satisfy for the type to be drawn from it; `None` if any valid token will do.
-    fn policy() -> Option<&'static Policy>;
+    /// What a token must satisfy for the type to be drawn from it; `None`, unless said otherwise: any valid token will do.
+    fn policy() -> Option<&'static Policy> {
+        None
+    }
 }
 
-/// The body of what `#[derive(Claims)]` generates.
-#[doc(hidden)]
-pub fn claim_set<T: ClaimSet>(authentication: &Authentication) -> Result<T, Refusal> {
-    if let Some(policy) = T::policy() {
-        authentication.require(policy)?;
-    }
-    authentication.claims()
-}
+impl ClaimSet for serde_json::Value {}
+
+impl ClaimSet for serde_json::Map<String, serde_json::Value> {}

@@ -7,7 +7,7 @@ mod refusal;
 use std::fmt;
 use std::sync::Arc;
 
-pub use authentication::{Authentication, ClaimSet, FromAuthentication, claim_set};
+pub use authentication::{Authentication, ClaimSet, FromAuthentication};
 pub use builder::GateBuilder;
 pub use refusal::Refusal;
 
@@ -96,7 +96,7 @@ impl Gate {
     pub fn decide(&self, request: &impl RequestView) -> Result<Authentication, Refusal> {
         let gate = &*self.0;
         if gate.pass_preflight && request::is_preflight(request) {
-            return Ok(Authentication::anonymous(self.clone(), Protocol::Http));
+            return Ok(Authentication::preflight(self.clone()));
         }
         let protocol = Protocol::of(request);
         let decide = || {

@@ -38,10 +38,17 @@ impl Refusal {
     /// assert_eq!(tollgate_core::Refusal::missing_layer().answer().header("www-authenticate"), None);
     /// ```
     pub fn missing_layer() -> Self {
-        let rejection = Rejection::new(
-            RejectionKind::Misconfigured,
-            "the handler asks for an authenticated caller, but no `JwtAuth` layer stands before it",
-        );
+        Self::misconfigured("the handler asks for an authenticated caller, but no `JwtAuth` layer stands before it")
+    }
+
+    /// For an adapter that finds that the service is put together wrongly: a server error, with the reason in the log.
+    ///
+    /// ```
+    /// let refusal = tollgate_core::Refusal::misconfigured("two gates are in sight");
+    /// assert_eq!(refusal.answer().status, 500);
+    /// ```
+    pub fn misconfigured(detail: &'static str) -> Self {
+        let rejection = Rejection::new(RejectionKind::Misconfigured, detail);
         let answer = answer::of(&rejection, "", Protocol::Http);
         Self::logged(rejection, answer)
     }

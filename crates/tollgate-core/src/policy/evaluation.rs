@@ -193,3 +193,54 @@ impl fmt::Display for Evaluation<'_> {
         self.write(f, 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::{Held, Policy, any, not, role, scope};
+
+    fn failed(policy: &Policy, caller: &Held) -> Vec<String> {
+        policy
+            .evaluate(caller)
+            .failed()
+            .map(|clause| clause.clause().to_string())
+            .collect()
+    }
+
+    #[test]
+    fn only_what_made_it_fail_is_named() {
+        let policy = scope("a") & (scope("b") | role("r")) & any([]);
+        let caller = Held::new().scope("a");
+        assert_eq!(
+            failed(&policy, &caller),
+            [r#"scope("b")"#, r#"role("r")"#, "deny()"]
+        );
+        assert!(failed(&(policy | scope("a")), &caller).is_empty());
+    }
+
+    #[test]
+    fn a_not_that_failed_is_named_as_a_whole() {
+        let policy = not(scope("a") | role("r"));
+        assert_eq!(
+            failed(&policy, &Held::new().scope("a")),
+            [r#"!(scope("a") | role("r"))"#]
+        );
+    }
+
+    #[test]
+    fn every_clause_is_answered() {
+        let policy = scope("a") | (scope("b") & scope("c"));
+        let evaluation = policy.evaluate(&Held::new().scope("a").scope("c"));
+        assert_eq!(
+            evaluation.to_string(),
+            "held: any of\n  held: scope(\"a\")\n  failed: all of\n    failed: scope(\"b\")\n    held: scope(\"c\")"
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line() {
+        let text = role("x\nheld: role(\"admin\")")
+            .evaluate(&Held::new())
+            .to_string();
+        assert_eq!(text.lines().count(), 1);
+    }
+}

@@ -28,20 +28,21 @@
 //!   bounded however the policy was put together.
 
 mod evaluation;
+mod expression;
 mod facts;
 mod hierarchy;
 #[cfg(test)]
 mod laws;
+mod notation;
 mod scope;
 mod sufficiency;
 
-use std::fmt;
-use std::ops::{BitAnd, BitOr, Not};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 pub use evaluation::Evaluation;
+pub use expression::{all, any, claim, claim_present, not, role, scope};
 pub use facts::{Facts, Held, claim_at, claim_matches};
 pub use hierarchy::Hierarchy;
 pub(crate) use scope::is_scope_octet;
@@ -105,20 +106,6 @@ impl Name {
     /// The name itself, then those that imply it.
     fn spellings(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&*self.name).chain(self.implied_by.iter().map(|name| &**name))
-    }
-
-    fn implied_in(&self, hierarchy: &Hierarchy) -> Self {
-        let mut implied_by: Vec<Box<str>> = self.implied_by.to_vec();
-        for known in self.spellings() {
-            implied_by.extend(hierarchy.implying(known).into_iter().map(Box::from));
-        }
-        implied_by.sort_unstable();
-        implied_by.dedup();
-        implied_by.retain(|name| *name != self.name);
-        Self {
-            name: self.name.clone(),
-            implied_by: implied_by.into(),
-        }
     }
 }
 
@@ -311,46 +298,6 @@ impl Policy {
         Self::leaf(Clause::Group(Join::Any, Vec::new()))
     }
 
-    /// The same policy, in which each scope also counts as held when one is held that implies it.
-    ///
-    /// It applies to the clauses that `self` has now: combine first, then call this, or call it on a part only.
-    ///
-    /// ```
-    /// use tollgate_core::policy::{scope, Held, Hierarchy};
-    ///
-    /// let hierarchy = Hierarchy::new().implies("orders:write", "orders:read");
-    /// let policy = scope("orders:read").with_scope_hierarchy(&hierarchy);
-    /// assert!(policy.permits(&Held::new().scope("orders:write")));
-    /// assert!(!scope("orders:write").with_scope_hierarchy(&hierarchy).permits(&Held::new().scope("orders:read")));
-    /// ```
-    #[must_use = "the policy is returned, not changed in place"]
-    pub fn with_scope_hierarchy(&self, hierarchy: &Hierarchy) -> Self {
-        self.map_leaves(&|leaf| match leaf {
-            Clause::Scope(name) => Clause::Scope(name.implied_in(hierarchy)),
-            other => other.clone(),
-        })
-    }
-
-    /// The same policy, in which each role also counts as held when one is held that implies it.
-    ///
-    /// It applies to the clauses that `self` has now: combine first, then call this, or call it on a part only.
-    ///
-    /// ```
-    /// use tollgate_core::policy::{role, Held, Hierarchy};
-    ///
-    /// let ranks = Hierarchy::new().implies("owner", "editor").implies("editor", "viewer");
-    /// let policy = role("viewer").with_role_hierarchy(&ranks);
-    /// assert!(policy.permits(&Held::new().role("owner")));
-    /// assert!(!policy.permits(&Held::new().scope("owner")));
-    /// ```
-    #[must_use = "the policy is returned, not changed in place"]
-    pub fn with_role_hierarchy(&self, hierarchy: &Hierarchy) -> Self {
-        self.map_leaves(&|leaf| match leaf {
-            Clause::Role(name) => Clause::Role(name.implied_in(hierarchy)),
-            other => other.clone(),
-        })
-    }
-
     fn leaf(clause: Clause) -> Self {
         Self(Arc::new(Node {
             clause,
@@ -389,17 +336,6 @@ impl Policy {
             })),
         }
     }
-
-    fn map_leaves(&self, map: &dyn Fn(&Clause) -> Clause) -> Self {
-        let clause = match &self.0.clause {
-            Clause::Group(join, parts) => {
-                Clause::Group(*join, parts.iter().map(|part| part.map_leaves(map)).collect())
-            }
-            Clause::Not(inner) => Clause::Not(inner.map_leaves(map)),
-            leaf => map(leaf),
-        };
-        Self(Arc::new(Node { clause, ..*self.0 }))
-    }
 }
 
 /// Checked where a policy is put together, so that nothing that walks one need count.
@@ -417,213 +353,109 @@ fn check_bounds(clauses: usize, depth: usize) {
     );
 }
 
-/// Both must hold. See [`Policy::all`].
-impl BitAnd for Policy {
-    type Output = Self;
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
 
-    #[track_caller]
-    fn bitand(self, other: Self) -> Self {
-        Self::all([self, other])
+    use super::*;
+
+    #[test]
+    fn nothing_and_everything() {
+        let root = Held::new().scope("a").role("root");
+        assert!(!any([]).permits(&root) && !Policy::deny().permits(&root) && !(!all([])).permits(&root));
+        assert!(all([]).permits(&Held::new()) && (!any([])).permits(&Held::new()));
+        assert_eq!(
+            (any([]).to_string(), all([]).to_string()),
+            ("deny()".into(), "allow()".into())
+        );
+        assert_eq!(any([scope("a"), any([])]).to_string(), r#"scope("a")"#);
+        assert!(
+            !any([scope("a") & any([])]).permits(&root),
+            "an empty group is not lost in one of the other kind"
+        );
     }
-}
 
-/// One of them must hold. See [`Policy::any`].
-impl BitOr for Policy {
-    type Output = Self;
-
-    #[track_caller]
-    fn bitor(self, other: Self) -> Self {
-        Self::any([self, other])
-    }
-}
-
-/// It must not hold. See [`not`].
-impl Not for Policy {
-    type Output = Self;
-
-    #[track_caller]
-    fn not(self) -> Self {
-        if let Clause::Not(inner) = &self.0.clause {
-            return inner.clone();
+    #[test]
+    fn names_that_are_none_are_refused() {
+        for name in ["", " ", "a b", "a\"b", "a\\b", "a\n", "\u{e9}"] {
+            assert!(Policy::try_scope(name).is_err(), "{name:?}");
+            assert!(catch_unwind(|| scope(name)).is_err(), "{name:?}");
         }
-        let (clauses, depth) = (self.0.clauses + 1, self.0.depth + 1);
-        check_bounds(clauses, depth);
-        Self(Arc::new(Node {
-            clause: Clause::Not(self),
-            clauses,
-            depth,
-        }))
+        assert!(catch_unwind(|| role("")).is_err());
+        assert!(catch_unwind(|| claim("", 1)).is_err());
+        assert!(catch_unwind(|| claim_present("")).is_err());
     }
-}
 
-/// As it would be written in a program, on one line; quotes and control characters in names are escaped.
-impl fmt::Display for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.clause {
-            Clause::Scope(name) => write!(f, "scope({name})"),
-            Clause::Role(name) => write!(f, "role({name})"),
-            Clause::Claim { path, value } => write!(f, "claim({path:?}, {value})"),
-            Clause::ClaimPresent { path } => write!(f, "claim_present({path:?})"),
-            Clause::Not(inner) => write!(f, "!{}", Operand(inner)),
-            Clause::Group(Join::Any, parts) if parts.is_empty() => f.write_str("deny()"),
-            Clause::Group(Join::All, parts) if parts.is_empty() => f.write_str("allow()"),
-            Clause::Group(join, parts) => {
-                for (index, part) in parts.iter().enumerate() {
-                    if index > 0 {
-                        f.write_str(if *join == Join::Any { " | " } else { " & " })?;
-                    }
-                    write!(f, "{}", Operand(part))?;
+    #[test]
+    fn chains_are_one_level() {
+        let chain = (0..500)
+            .map(|n| scope(&format!("s{n}")))
+            .reduce(|chain, next| chain | next)
+            .unwrap();
+        assert_eq!((chain.0.clauses, chain.0.depth), (501, 2));
+        let reversed = (0..500)
+            .map(|n| role(&format!("r{n}")))
+            .reduce(|chain, next| next & chain)
+            .unwrap();
+        assert_eq!((reversed.0.clauses, reversed.0.depth), (501, 2));
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deepen = |policy: Policy, levels: usize| {
+            (0..levels).fold(policy, |policy, n| {
+                if n % 2 == 0 {
+                    policy | scope("a")
+                } else {
+                    policy & scope("b")
                 }
-                Ok(())
-            }
-        }
+            })
+        };
+        let deepest = deepen(role("r"), Policy::MAX_DEPTH - 1);
+        assert_eq!(deepest.0.depth, Policy::MAX_DEPTH);
+        assert!(deepest.permits(&Held::new().scope("a").scope("b")));
+        assert!(catch_unwind(|| !deepest.clone()).is_err());
+        assert!(catch_unwind(|| deepen(role("r"), Policy::MAX_DEPTH)).is_err());
     }
-}
 
-/// A part of a larger policy: in parentheses when it has an operator of its own.
-struct Operand<'a>(&'a Policy);
-
-impl fmt::Display for Operand<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.0.clause {
-            Clause::Group(_, parts) if !parts.is_empty() => write!(f, "({})", self.0),
-            _ => write!(f, "{}", self.0),
-        }
+    #[test]
+    fn sharing_parts_does_not_hide_their_number() {
+        let doubled = || {
+            (0..64).fold(scope("a"), |policy, n| {
+                if n % 2 == 0 {
+                    any([policy.clone(), !policy])
+                } else {
+                    all([policy.clone(), !policy])
+                }
+            })
+        };
+        assert!(catch_unwind(doubled).is_err(), "written out it has 2^64 clauses");
     }
-}
 
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.name)?;
-        for (index, name) in self.implied_by.iter().enumerate() {
-            write!(f, "{} {name:?}", if index == 0 { ", implied by" } else { "," })?;
-        }
-        Ok(())
+    #[test]
+    fn a_policy_that_never_ends_is_cut_off() {
+        assert!(catch_unwind(|| any(std::iter::repeat_with(|| scope("a")))).is_err());
     }
-}
 
-impl fmt::Debug for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Policy({self})")
+    #[test]
+    fn text_is_as_it_would_be_written() {
+        let policy = (scope("a") | !(role("b") & claim("x.y", "z"))) & !claim_present("w") & !Policy::allow();
+        assert_eq!(
+            policy.to_string(),
+            r#"(scope("a") | !(role("b") & claim("x.y", "z"))) & !claim_present("w") & !allow()"#
+        );
+        assert_eq!(
+            format!("{:?}", role("a\"\n\u{1b}")),
+            r#"Policy(role("a\"\n\u{1b}"))"#
+        );
+        assert_eq!(claim("a\nb", "c\nd").to_string(), r#"claim("a\nb", "c\nd")"#);
     }
-}
 
-/// [`Policy::scope`], for use in expressions.
-///
-/// ```
-/// use tollgate_core::policy::{scope, Held};
-///
-/// assert!(scope("orders:read").permits(&Held::new().scope("orders:read")));
-/// ```
-///
-/// # Panics
-///
-/// When `name` is not a scope-token of RFC 6749 section 3.3.
-#[track_caller]
-pub fn scope(name: &str) -> Policy {
-    Policy::scope(name)
-}
-
-/// [`Policy::role`], for use in expressions.
-///
-/// ```
-/// use tollgate_core::policy::{role, Held};
-///
-/// assert!(role("admin").permits(&Held::new().role("admin")));
-/// ```
-///
-/// # Panics
-///
-/// When `name` is empty.
-#[track_caller]
-pub fn role(name: &str) -> Policy {
-    Policy::role(name)
-}
-
-/// [`Policy::claim`], for use in expressions.
-///
-/// ```
-/// use serde_json::json;
-/// use tollgate_core::policy::{claim, Held};
-///
-/// let caller = Held::new().claims(json!({"email_verified": true}));
-/// assert!(claim("email_verified", true).permits(&caller));
-/// assert!(!claim("email_verified", "true").permits(&caller));
-/// ```
-///
-/// # Panics
-///
-/// When `path` is empty.
-#[track_caller]
-pub fn claim(path: &str, value: impl Into<Value>) -> Policy {
-    Policy::claim(path, value)
-}
-
-/// [`Policy::claim_present`], for use in expressions.
-///
-/// ```
-/// use tollgate_core::policy::{claim_present, Held};
-///
-/// assert!(!claim_present("tenant").permits(&Held::new()));
-/// ```
-///
-/// # Panics
-///
-/// When `path` is empty.
-#[track_caller]
-pub fn claim_present(path: &str) -> Policy {
-    Policy::claim_present(path)
-}
-
-/// [`Policy::any`], for use in expressions.
-///
-/// ```
-/// use tollgate_core::policy::{any, scope, Held};
-///
-/// assert!(any([scope("a"), scope("b")]).permits(&Held::new().scope("b")));
-/// ```
-///
-/// # Panics
-///
-/// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
-#[track_caller]
-pub fn any(policies: impl IntoIterator<Item = Policy>) -> Policy {
-    Policy::any(policies)
-}
-
-/// [`Policy::all`], for use in expressions.
-///
-/// ```
-/// use tollgate_core::policy::{all, scope, Held};
-///
-/// assert!(!all([scope("a"), scope("b")]).permits(&Held::new().scope("b")));
-/// ```
-///
-/// # Panics
-///
-/// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
-#[track_caller]
-pub fn all(policies: impl IntoIterator<Item = Policy>) -> Policy {
-    Policy::all(policies)
-}
-
-/// Holds when `policy` does not; `!policy` is the same.
-///
-/// It holds for a caller who lacks everything, so combine it with what the caller must have. A token with fewer scopes is
-/// often easy to get: do not rely on `not(scope(..))` to keep anybody out.
-///
-/// ```
-/// use tollgate_core::policy::{not, role, scope, Held};
-///
-/// let policy = scope("orders:write") & not(role("suspended"));
-/// assert!(policy.permits(&Held::new().scope("orders:write")));
-/// assert!(!policy.permits(&Held::new().scope("orders:write").role("suspended")));
-/// ```
-///
-/// # Panics
-///
-/// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
-#[track_caller]
-pub fn not(policy: Policy) -> Policy {
-    !policy
+    #[test]
+    fn clones_and_threads_share_one_policy() {
+        fn shareable<T: Send + Sync + Clone + 'static>(_: &T) {}
+        let policy = scope("a") & role("b");
+        shareable(&policy);
+        assert!(Arc::ptr_eq(&policy.0, &policy.clone().0));
+    }
 }

@@ -220,3 +220,82 @@ impl fmt::Display for InvalidScope {
 }
 
 impl std::error::Error for InvalidScope {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Held;
+
+    #[test]
+    fn the_grammar_octet_by_octet() {
+        for octet in 0..=0x7f_u8 {
+            let text = char::from(octet).to_string();
+            let allowed = octet.is_ascii_graphic() && octet != b'"' && octet != b'\\';
+            assert_eq!(is_scope_token(&text), allowed, "{octet:#x}");
+        }
+        for text in [
+            "",
+            "\u{e9}",
+            "a\u{a0}b",
+            "a\u{2028}",
+            "\u{202e}daer",
+            "a\u{7f}",
+            "\u{feff}a",
+        ] {
+            assert!(!is_scope_token(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_one_space_between_scopes() {
+        for list in [
+            " ", "  ", " a", "a ", "a  b", "a\tb", "a\nb", "a\u{a0}b", "a,\"b\"", "a\\b", "a \u{e9}",
+        ] {
+            assert!(parse_scopes(list).is_err(), "{list:?}");
+        }
+        let scopes: Vec<_> = parse_scopes("b a b").unwrap().collect();
+        assert_eq!(scopes, ["b", "a", "b"]);
+    }
+
+    #[test]
+    fn an_error_says_where() {
+        let text = |list| parse_scopes(list).map(Iterator::count).unwrap_err().to_string();
+        assert_eq!(text("read wri\"te"), "'\"' at offset 8 is not allowed in a scope");
+        assert_eq!(text("read  write"), "a scope at offset 5 is empty");
+        assert_eq!(text("read "), "a scope at offset 5 is empty");
+        assert_eq!(
+            text("\u{1b}[31m"),
+            r"'\u{1b}' at offset 0 is not allowed in a scope"
+        );
+    }
+
+    struct A;
+    struct B;
+    impl Scope for A {
+        const NAME: &'static str = "a";
+    }
+    impl Scope for B {
+        const NAME: &'static str = "b";
+    }
+
+    #[test]
+    fn a_tuple_needs_all_of_its_members() {
+        type Eight = (A, A, A, A, A, A, A, (B,));
+        for (scopes, held) in [
+            (vec![], false),
+            (vec!["a"], false),
+            (vec!["b"], false),
+            (vec!["a", "b"], true),
+        ] {
+            let caller = scopes.into_iter().fold(Held::new(), Held::scope);
+            assert_eq!(<(A, B)>::held_by(&caller), held);
+            assert_eq!(<(A, B)>::policy().permits(&caller), held);
+            assert_eq!(Eight::held_by(&caller), held);
+            assert_eq!(Eight::policy().permits(&caller), held);
+        }
+        assert_eq!(
+            Eight::policy().evaluate(&Held::new()).sufficient_scopes(),
+            Some(vec!["a", "b"])
+        );
+    }
+}

@@ -13,7 +13,10 @@ const KEPT: usize = 16;
 pub(super) fn sufficient_scopes<'p>(evaluation: &Evaluation<'p>) -> Option<Vec<&'p str>> {
     let mut asked = Asked::default();
     asked.collect(evaluation);
-    let best = asked.branches(evaluation, true).into_iter().next()?;
+    let best = asked
+        .branches(evaluation, true, &Set::default())
+        .into_iter()
+        .next()?;
     Some(
         asked
             .names
@@ -72,8 +75,9 @@ impl<'p> Asked<'p> {
         }
     }
 
-    /// Ways to make the clause hold (or fail, if not `wanted`) by adding scopes to those held, the best first.
-    fn branches(&self, evaluation: &Evaluation<'p>, wanted: bool) -> Vec<Branch> {
+    /// Ways to make the clause hold (or fail, if not `wanted`) by adding scopes to those held, the best first. Scopes that
+    /// are `given`, since what stands around the clause needs them in any case, cost nothing.
+    fn branches(&self, evaluation: &Evaluation<'p>, wanted: bool, given: &Set) -> Vec<Branch> {
         match &evaluation.clause().0.clause {
             Clause::Scope(name) if wanted => {
                 vec![Branch {
@@ -88,10 +92,12 @@ impl<'p> Asked<'p> {
                 needs: Set::default(),
                 forbids: self.among(name.spellings()),
             }],
-            Clause::Not(_) => self.alternatives(evaluation, !wanted),
+            Clause::Not(_) => self.alternatives(evaluation, !wanted, given),
             // To make `any` fail, make all of its parts fail, and the reverse.
-            Clause::Group(join, _) if (*join == Join::Any) == wanted => self.alternatives(evaluation, wanted),
-            Clause::Group(..) => self.combinations(evaluation, wanted),
+            Clause::Group(join, _) if (*join == Join::Any) == wanted => {
+                self.alternatives(evaluation, wanted, given)
+            }
+            Clause::Group(..) => self.combinations(evaluation, wanted, given),
             Clause::Role(_) | Clause::Claim { .. } | Clause::ClaimPresent { .. } => {
                 if evaluation.satisfied() == wanted {
                     vec![Branch::default()]
@@ -102,38 +108,37 @@ impl<'p> Asked<'p> {
         }
     }
 
-    fn alternatives(&self, evaluation: &Evaluation<'p>, wanted: bool) -> Vec<Branch> {
+    fn alternatives(&self, evaluation: &Evaluation<'p>, wanted: bool, given: &Set) -> Vec<Branch> {
+        let children = evaluation.children().iter();
         self.best(
-            evaluation
-                .children()
-                .iter()
-                .flat_map(|child| self.branches(child, wanted))
+            children
+                .flat_map(|child| self.branches(child, wanted, given))
                 .collect(),
+            given,
         )
     }
 
-    fn combinations(&self, evaluation: &Evaluation<'p>, wanted: bool) -> Vec<Branch> {
-        evaluation
-            .children()
-            .iter()
-            .fold(vec![Branch::default()], |combined, child| {
-                let branches = self.branches(child, wanted);
-                self.best(
-                    combined
-                        .iter()
-                        .flat_map(|left| branches.iter().filter_map(|right| left.and(right)))
-                        .collect(),
-                )
-            })
+    fn combinations(&self, evaluation: &Evaluation<'p>, wanted: bool, given: &Set) -> Vec<Branch> {
+        let children = evaluation.children();
+        let needed = self.among(children.iter().filter_map(|child| needed(child, wanted)));
+        let given_within = given.union(&needed);
+        children.iter().fold(vec![Branch::default()], |combined, child| {
+            let branches = self.branches(child, wanted, &given_within);
+            let products = combined
+                .iter()
+                .flat_map(|left| branches.iter().filter_map(|right| left.and(right)));
+            self.best(products.collect(), given)
+        })
     }
 
     /// The first [`KEPT`] branches by size, without those that another makes needless.
-    fn best(&self, mut branches: Vec<Branch>) -> Vec<Branch> {
-        branches.sort_by_key(|branch| {
+    fn best(&self, mut branches: Vec<Branch>, given: &Set) -> Vec<Branch> {
+        let at_hand = given.union(&self.held);
+        branches.sort_by_key(|Branch { needs, forbids }| {
             (
-                branch.needs.len(),
-                branch.needs.len_without(&self.held),
-                branch.forbids.len(),
+                needs.len_without(given),
+                needs.len_without(&at_hand),
+                forbids.len_without(&Set::default()),
             )
         });
         let mut best: Vec<Branch> = Vec::new();
@@ -159,6 +164,15 @@ impl<'p> Asked<'p> {
     }
 }
 
+/// The one scope without which the clause cannot hold (or fail, if not `wanted`), where it is as simple as that.
+fn needed<'p>(evaluation: &Evaluation<'p>, wanted: bool) -> Option<&'p str> {
+    match &evaluation.clause().0.clause {
+        Clause::Scope(Name { name, .. }) if wanted => Some(name),
+        Clause::Not(_) => needed(evaluation.children().first()?, !wanted),
+        _ => None,
+    }
+}
+
 /// A set of indices into [`Asked::names`], one bit each. Words that are missing at the end are zero.
 #[derive(Clone, Default)]
 struct Set(SmallVec<[u64; 2]>);
@@ -176,10 +190,6 @@ impl Set {
         self.0
             .get(index / 64)
             .is_some_and(|word| word >> (index % 64) & 1 == 1)
-    }
-
-    fn len(&self) -> u32 {
-        self.0.iter().map(|word| word.count_ones()).sum()
     }
 
     fn len_without(&self, other: &Self) -> u32 {
@@ -220,5 +230,133 @@ impl Set {
     /// The words, and then zeros without end.
     fn words(&self) -> impl Iterator<Item = u64> {
         self.0.iter().copied().chain(std::iter::repeat(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::policy::{Facts, Held, Hierarchy, Policy, all, any, claim, not, role, scope};
+
+    fn sufficient(policy: &Policy, caller: &impl Facts) -> Option<Vec<String>> {
+        let evaluation = policy.evaluate(caller);
+        evaluation
+            .sufficient_scopes()
+            .map(|scopes| scopes.into_iter().map(str::to_owned).collect())
+    }
+
+    fn assert_sufficient(policy: &Policy, caller: &Held, expected: &[&str]) {
+        assert_eq!(sufficient(policy, caller).unwrap(), expected, "{policy}");
+    }
+
+    #[test]
+    fn the_smaller_alternative_wins() {
+        let policy = (scope("a") & scope("b")) | scope("c");
+        assert_sufficient(&policy, &Held::new(), &["c"]);
+        assert_sufficient(&policy, &Held::new().scope("a"), &["c"]);
+    }
+
+    #[test]
+    fn of_equal_ones_the_one_that_lacks_less_wins() {
+        let policy = (scope("a") & scope("b")) | (scope("c") & scope("d"));
+        assert_sufficient(&policy, &Held::new(), &["a", "b"]);
+        assert_sufficient(&policy, &Held::new().scope("d"), &["c", "d"]);
+    }
+
+    #[test]
+    fn shared_scopes_are_asked_for_once() {
+        let policy = (scope("a") | scope("b")) & (scope("b") | scope("c")) & (scope("c") | scope("b"));
+        assert_sufficient(&policy, &Held::new(), &["b"]);
+        assert_sufficient(&(scope("a") & scope("a")), &Held::new(), &["a"]);
+    }
+
+    #[test]
+    fn roles_and_claims_cannot_be_asked_for() {
+        let policy = (role("admin") & scope("a")) | (claim("tier", "gold") & scope("b"));
+        assert_eq!(sufficient(&policy, &Held::new()), None);
+        assert_sufficient(&policy, &Held::new().role("admin"), &["a"]);
+        assert_sufficient(&policy, &Held::new().claims(json!({"tier": "gold"})), &["b"]);
+        assert_eq!(sufficient(&role("admin"), &Held::new().scope("admin")), None);
+        assert_eq!(sufficient(&Policy::deny(), &Held::new()), None);
+    }
+
+    #[test]
+    fn a_held_scope_that_is_in_the_way_stays_there() {
+        let policy = scope("a") & not(scope("trial"));
+        assert_sufficient(&policy, &Held::new(), &["a"]);
+        assert_eq!(sufficient(&policy, &Held::new().scope("trial")), None);
+        assert_sufficient(&(policy | scope("b")), &Held::new().scope("trial"), &["b"]);
+    }
+
+    #[test]
+    fn what_not_forbids_is_not_granted() {
+        assert_eq!(sufficient(&(scope("a") & not(scope("a"))), &Held::new()), None);
+        // The shorter way, `a`, is closed by the second part.
+        let policy = (scope("a") | (scope("b") & scope("c"))) & (not(scope("a")) | scope("z") & role("r"));
+        assert_sufficient(&policy, &Held::new(), &["b", "c"]);
+        // `not(a)` alone would be less, were it not for the second part.
+        assert_sufficient(
+            &((not(scope("a")) | scope("b")) & scope("a")),
+            &Held::new(),
+            &["a", "b"],
+        );
+        // Exactly one of two: either, and not both.
+        let one = (scope("a") & !scope("b")) | (scope("b") & !scope("a"));
+        assert_sufficient(&one, &Held::new(), &["a"]);
+        assert_eq!(sufficient(&one, &Held::new().scope("a").scope("b")), None);
+    }
+
+    #[test]
+    fn not_of_not_and_of_groups() {
+        assert_sufficient(&not(not(scope("a")) | not(scope("b"))), &Held::new(), &["a", "b"]);
+        assert_sufficient(
+            &not(not(scope("a")) & not(scope("b"))),
+            &Held::new().scope("b"),
+            &["b"],
+        );
+        assert_sufficient(&not(any([role("r"), not(scope("a"))])), &Held::new(), &["a"]);
+        assert_eq!(
+            sufficient(&not(any([role("r"), not(scope("a"))])), &Held::new().role("r")),
+            None
+        );
+    }
+
+    #[test]
+    fn what_implies_a_forbidden_scope_is_forbidden_too() {
+        let hierarchy = Hierarchy::new().implies("admin", "trial");
+        let policy = (scope("admin") | scope("b")) & not(scope("trial")).with_scope_hierarchy(&hierarchy);
+        assert_sufficient(&policy, &Held::new(), &["b"]);
+        assert_eq!(sufficient(&policy, &Held::new().scope("admin")), None);
+    }
+
+    #[test]
+    fn more_scopes_than_bits_in_a_word() {
+        let names: Vec<_> = (0..300).map(|n| format!("s{n}")).collect();
+        let every = all(names.iter().map(|name| scope(name)));
+        assert_eq!(sufficient(&every, &Held::new().scope("s7")).unwrap(), names);
+        let last = any(names.iter().map(|name| scope(name))) & scope("s299");
+        assert_sufficient(&last, &Held::new(), &["s299"]);
+        let spread = not(scope("s0")) & every;
+        assert_eq!(sufficient(&spread, &Held::new()), None);
+    }
+
+    /// Multiplied out, this policy has 2^300 branches.
+    #[test]
+    fn combinations_do_not_explode() {
+        let pairs = (0..300).map(|n| scope(&format!("a{n}")) | scope(&format!("b{n}")));
+        let policy = all(pairs);
+        let scopes = sufficient(&policy, &Held::new()).unwrap();
+        assert_eq!(scopes.len(), 300);
+        assert!(policy.permits(&scopes.into_iter().fold(Held::new(), Held::scope)));
+
+        let triples = (0..120).map(|n| {
+            all([
+                scope(&format!("a{n}")),
+                scope(&format!("b{n}")),
+                !scope(&format!("a{}", n + 1)),
+            ])
+        });
+        assert_eq!(sufficient(&all(triples), &Held::new()), None);
     }
 }

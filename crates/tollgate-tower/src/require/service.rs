@@ -91,7 +91,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let decision = match request.authentication() {
-            Some(authentication) => authentication.require(&self.policy).map(drop),
+            Some(authentication) => authentication.permit(&self.policy),
             None => Err(Refusal::missing_layer()),
         };
         match decision {

@@ -1,0 +1,167 @@
+//! Policies as expressions: operators, and constructors without a prefix.
+
+use std::ops::{BitAnd, BitOr, Not};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Clause, Node, Policy, check_bounds};
+
+/// Both must hold. See [`Policy::all`].
+impl BitAnd for Policy {
+    type Output = Self;
+
+    #[track_caller]
+    fn bitand(self, other: Self) -> Self {
+        Self::all([self, other])
+    }
+}
+
+/// One of them must hold. See [`Policy::any`].
+impl BitOr for Policy {
+    type Output = Self;
+
+    #[track_caller]
+    fn bitor(self, other: Self) -> Self {
+        Self::any([self, other])
+    }
+}
+
+/// It must not hold. See [`not`].
+impl Not for Policy {
+    type Output = Self;
+
+    #[track_caller]
+    fn not(self) -> Self {
+        if let Clause::Not(inner) = &self.0.clause {
+            return inner.clone();
+        }
+        let (clauses, depth) = (self.0.clauses + 1, self.0.depth + 1);
+        check_bounds(clauses, depth);
+        Self(Arc::new(Node {
+            clause: Clause::Not(self),
+            clauses,
+            depth,
+        }))
+    }
+}
+
+/// [`Policy::scope`], for use in expressions.
+///
+/// ```
+/// use tollgate_core::policy::{scope, Held};
+///
+/// assert!(scope("orders:read").permits(&Held::new().scope("orders:read")));
+/// ```
+///
+/// # Panics
+///
+/// When `name` is not a scope-token of RFC 6749 section 3.3.
+#[track_caller]
+pub fn scope(name: &str) -> Policy {
+    Policy::scope(name)
+}
+
+/// [`Policy::role`], for use in expressions.
+///
+/// ```
+/// use tollgate_core::policy::{role, Held};
+///
+/// assert!(role("admin").permits(&Held::new().role("admin")));
+/// ```
+///
+/// # Panics
+///
+/// When `name` is empty.
+#[track_caller]
+pub fn role(name: &str) -> Policy {
+    Policy::role(name)
+}
+
+/// [`Policy::claim`], for use in expressions.
+///
+/// ```
+/// use serde_json::json;
+/// use tollgate_core::policy::{claim, Held};
+///
+/// let caller = Held::new().claims(json!({"email_verified": true}));
+/// assert!(claim("email_verified", true).permits(&caller));
+/// assert!(!claim("email_verified", "true").permits(&caller));
+/// ```
+///
+/// # Panics
+///
+/// When `path` is empty.
+#[track_caller]
+pub fn claim(path: &str, value: impl Into<Value>) -> Policy {
+    Policy::claim(path, value)
+}
+
+/// [`Policy::claim_present`], for use in expressions.
+///
+/// ```
+/// use tollgate_core::policy::{claim_present, Held};
+///
+/// assert!(!claim_present("tenant").permits(&Held::new()));
+/// ```
+///
+/// # Panics
+///
+/// When `path` is empty.
+#[track_caller]
+pub fn claim_present(path: &str) -> Policy {
+    Policy::claim_present(path)
+}
+
+/// [`Policy::any`], for use in expressions.
+///
+/// ```
+/// use tollgate_core::policy::{any, scope, Held};
+///
+/// assert!(any([scope("a"), scope("b")]).permits(&Held::new().scope("b")));
+/// ```
+///
+/// # Panics
+///
+/// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
+#[track_caller]
+pub fn any(policies: impl IntoIterator<Item = Policy>) -> Policy {
+    Policy::any(policies)
+}
+
+/// [`Policy::all`], for use in expressions.
+///
+/// ```
+/// use tollgate_core::policy::{all, scope, Held};
+///
+/// assert!(!all([scope("a"), scope("b")]).permits(&Held::new().scope("b")));
+/// ```
+///
+/// # Panics
+///
+/// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
+#[track_caller]
+pub fn all(policies: impl IntoIterator<Item = Policy>) -> Policy {
+    Policy::all(policies)
+}
+
+/// Holds when `policy` does not; `!policy` is the same.
+///
+/// It holds for a caller who lacks everything, so combine it with what the caller must have. A token with fewer scopes is
+/// often easy to get: do not rely on `not(scope(..))` to keep anybody out.
+///
+/// ```
+/// use tollgate_core::policy::{not, role, scope, Held};
+///
+/// let policy = scope("orders:write") & not(role("suspended"));
+/// assert!(policy.permits(&Held::new().scope("orders:write")));
+/// assert!(!policy.permits(&Held::new().scope("orders:write").role("suspended")));
+/// ```
+///
+/// # Panics
+///
+/// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
+#[track_caller]
+pub fn not(policy: Policy) -> Policy {
+    !policy
+}
