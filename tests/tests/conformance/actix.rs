@@ -9,7 +9,7 @@ use actix_web::{App, Error, test, web};
 use tollgate_actix::{Claims, JwtAuth, Optional, Principal, Scoped, require};
 use tollgate_core::Rejection;
 use tollgate_testkit::conformance::{
-    Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims,
+    Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims, echo_guarded,
 };
 
 pub(crate) struct Actix(SystemRunner);
@@ -30,6 +30,7 @@ impl Subject for Actix {
             Handler::Claims => {
                 web::route().to(async |Claims(shopper): Claims<Shopper>| echo_claims(&shopper))
             }
+            Handler::Guarded => web::route().to(async |Claims(buyer): Claims<Buyer>| echo_guarded(&buyer)),
             Handler::Scoped => web::route().to(async |caller: Scoped<OrdersRead>| echo(Some(&caller))),
         };
         let resource = web::resource("/resource").route(route);

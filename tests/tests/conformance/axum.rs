@@ -6,7 +6,7 @@ use ::axum::routing::any;
 use tokio::runtime::Runtime;
 use tollgate_axum::{Claims, JwtAuth, Principal, Scoped, require};
 use tollgate_testkit::conformance::{
-    Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims,
+    Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims, echo_guarded,
 };
 use tower::ServiceExt as _;
 
@@ -26,6 +26,7 @@ impl Subject for Axum {
             Handler::Optional => any(async |caller: Option<Principal>| echo(caller.as_deref())),
             Handler::Principal => any(async |caller: Principal| echo(Some(&caller))),
             Handler::Claims => any(async |Claims(shopper): Claims<Shopper>| echo_claims(&shopper)),
+            Handler::Guarded => any(async |Claims(buyer): Claims<Buyer>| echo_guarded(&buyer)),
             Handler::Scoped => any(async |caller: Scoped<OrdersRead>| echo(Some(&caller))),
         };
         let mut app: Router = Router::new().route("/resource", route);

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use tollgate_core::policy::ScopeSet as _;
 use tollgate_core::{Refusal, Rejection};
 use tollgate_testkit::conformance::{
-    Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims,
+    Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims, echo_guarded,
 };
 use tollgate_tower::{AuthenticationExt as _, JwtAuth, into_response, require};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
@@ -85,6 +85,7 @@ fn handle(asked: Handler, request: &http::Request<Full<Bytes>>) -> Result<String
         Handler::Optional => echo(request.principal()),
         Handler::Principal => echo(Some(authentication.authenticated()?)),
         Handler::Claims => echo_claims(&authentication.claims::<Shopper>()?),
+        Handler::Guarded => echo_guarded(&authentication.claims::<Buyer>()?),
         Handler::Scoped => echo(Some(authentication.require(&OrdersRead::policy())?)),
     })
 }

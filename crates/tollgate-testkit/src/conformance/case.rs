@@ -81,7 +81,7 @@ pub(super) fn case(
 /// use tollgate_testkit::conformance::{self, Handler};
 ///
 /// let cases = conformance::cases();
-/// for handler in [Handler::Optional, Handler::Principal, Handler::Claims, Handler::Scoped] {
+/// for handler in [Handler::Optional, Handler::Principal, Handler::Claims, Handler::Guarded, Handler::Scoped] {
 ///     assert!(cases.iter().any(|case| case.handler == handler));
 /// }
 /// ```
@@ -93,6 +93,8 @@ pub enum Handler {
     Principal,
     /// The claims as a [`Shopper`](super::Shopper). Writes [`echo_claims`](super::echo_claims).
     Claims,
+    /// The claims as a [`Buyer`](super::Buyer), by the same extractor. Writes [`echo_guarded`](super::echo_guarded).
+    Guarded,
     /// A principal that holds [`OrdersRead`](super::OrdersRead). Writes [`echo`](super::echo) of it.
     Scoped,
 }

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
-use tollgate_core::{Principal, Scope, SourceKind};
+use tollgate_core::{ClaimSet, Policy, Principal, Scope, SourceKind};
 
 /// The claims that a [`Handler::Claims`](super::Handler::Claims) asks for.
 ///
@@ -20,6 +21,41 @@ pub struct Shopper {
     pub sub: String,
     /// A claim of the issuer's own, which may be absent.
     pub tenant: Option<String>,
+}
+
+impl ClaimSet for Shopper {}
+
+/// The claims that a [`Handler::Guarded`](super::Handler::Guarded) asks for: a type with a policy of its own, the scope
+/// `orders:write`.
+///
+/// ```
+/// use tollgate_core::ClaimSet;
+/// use tollgate_testkit::conformance::Buyer;
+///
+/// assert!(Buyer::policy().is_some());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Buyer {
+    /// Whom the token speaks for.
+    pub sub: String,
+}
+
+impl ClaimSet for Buyer {
+    fn policy() -> Option<&'static Policy> {
+        static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:write"));
+        Some(&POLICY)
+    }
+}
+
+/// The body in which a handler says which guarded claims it was given.
+///
+/// ```
+/// use tollgate_testkit::conformance::{Buyer, echo_guarded};
+///
+/// assert_eq!(echo_guarded(&Buyer { sub: "u-7".into() }), "buyer=u-7\n");
+/// ```
+pub fn echo_guarded(buyer: &Buyer) -> String {
+    format!("buyer={}\n", buyer.sub)
 }
 
 /// The scope that a [`Handler::Scoped`](super::Handler::Scoped) asks for: `orders:read`.

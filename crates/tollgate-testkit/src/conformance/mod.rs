@@ -31,7 +31,7 @@ mod subject;
 mod times;
 
 pub use case::{Case, Handler, Request};
-pub use echo::{OrdersRead, Shopper, echo, echo_claims};
+pub use echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 pub use expect::Expect;
 pub use subject::{Core, Response, Subject, mismatches, run};
 

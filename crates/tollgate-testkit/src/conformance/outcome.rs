@@ -409,6 +409,49 @@ fn handlers() -> Vec<Case> {
         )
         .handler(Handler::Claims),
         case(
+            "a handler that asks for a type with a guard of its own",
+            usual_gate(),
+            bearer(token().scope("orders:write").build()),
+            vec![Expect::written("buyer=u-7\n")],
+        )
+        .handler(Handler::Guarded),
+        case(
+            "a type with a guard of its own, and a scope that is lacking",
+            usual_gate(),
+            reader(),
+            insufficient(Some("orders:write")),
+        )
+        .handler(Handler::Guarded),
+        case(
+            "a type with a guard of its own, and nobody",
+            optional(),
+            get(),
+            no_credential(),
+        )
+        .handler(Handler::Guarded),
+        case(
+            "a type with a guard of its own is not asked whether it fits before it is whether it may",
+            usual_gate(),
+            bearer(token().without_claim("sub").build()),
+            insufficient(Some("orders:write")),
+        )
+        .handler(Handler::Guarded),
+        case(
+            "a preflight does not pass for a type with a guard of its own",
+            preflights(),
+            preflight("OPTIONS"),
+            no_credential(),
+        )
+        .handler(Handler::Guarded),
+        case(
+            "a preflight does not pass for a scope that a handler asks for",
+            preflights(),
+            preflight("OPTIONS"),
+            no_credential(),
+        )
+        .handler(Handler::Scoped)
+        .policy(scope("a")),
+        case(
             "a handler that asks for a scope",
             usual_gate(),
             reader(),

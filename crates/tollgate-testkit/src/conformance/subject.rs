@@ -7,7 +7,7 @@ use tollgate_core::policy::ScopeSet as _;
 use tollgate_core::{Answer, Authentication, Gate, Principal, Refusal, RejectionKind, RequestView};
 
 use super::case::{Case, Handler, Request};
-use super::echo::{OrdersRead, Shopper, echo, echo_claims};
+use super::echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 use super::expect::Expect;
 use super::{LEAST, cases};
 
@@ -101,7 +101,7 @@ fn handle(case: &Case, request: &Request) -> Result<String, Refusal> {
         .transpose()?;
     let authentication: &Authentication = decided.as_ref().ok_or_else(Refusal::missing_layer)?;
     if let Some(policy) = &case.policy {
-        authentication.require(policy)?;
+        authentication.permit(policy)?;
     }
     let principal = |found: &Principal| echo(Some(found));
     match case.handler {
@@ -110,6 +110,7 @@ fn handle(case: &Case, request: &Request) -> Result<String, Refusal> {
         Handler::Claims => authentication
             .claims()
             .map(|shopper: Shopper| echo_claims(&shopper)),
+        Handler::Guarded => authentication.claims().map(|buyer: Buyer| echo_guarded(&buyer)),
         Handler::Scoped => authentication.require(&OrdersRead::policy()).map(principal),
     }
 }
