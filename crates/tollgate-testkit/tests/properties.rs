@@ -151,7 +151,7 @@ proptest! {
         if let Ok(principal) = principal {
             prop_assert_eq!(principal.subject(), Some(&*subject));
             prop_assert_eq!(principal.claim("extra"), Some(extra));
-            prop_assert_eq!(principal.roles().map(|role| role.into_owned()).collect::<Vec<_>>(), roles);
+            prop_assert_eq!(principal.roles().map(std::borrow::Cow::into_owned).collect::<Vec<_>>(), roles);
         }
     }
 

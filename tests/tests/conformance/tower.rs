@@ -33,10 +33,9 @@ where
 {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("the body is in memory").to_bytes();
-    let headers = parts.headers.iter().map(|(name, value)| (name, value));
     Response {
         rejection: parts.extensions.get().map(Rejection::kind),
-        ..Response::new(parts.status.as_u16(), headers, body)
+        ..Response::new(parts.status.as_u16(), parts.headers.iter(), body)
     }
 }
 
