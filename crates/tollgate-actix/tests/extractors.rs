@@ -11,13 +11,15 @@ use serde_json::json;
 use support::{bearer, gate, get, header, optional, token, verifier, with_scope};
 use tollgate_actix::{AuthenticationExt, Claims, JwtAuth, Optional, Principal, Rejected, Scoped, require};
 use tollgate_core::policy::role;
-use tollgate_core::{Authentication, FromAuthentication, Refusal, Rejection, RejectionKind, Scope};
+use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal, Rejection, RejectionKind, Scope};
 
 #[derive(Debug, Deserialize)]
 struct Shopper {
     sub: String,
     tenant: Option<String>,
 }
+
+impl ClaimSet for Shopper {}
 
 struct Read;
 struct Write;
@@ -275,13 +277,13 @@ async fn what_an_extractor_decided_is_kept() {
 /// What `#[derive(Claims)]` generates for a generic type.
 struct Tenant<T>(T);
 
-impl<T: serde::de::DeserializeOwned> FromAuthentication for Tenant<T> {
+impl<T: ClaimSet> FromAuthentication for Tenant<T> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         authentication.claims().map(Self)
     }
 }
 
-tollgate_actix::__impl_extractor! { [T,] [Tenant<T>] [T: serde::de::DeserializeOwned,] }
+tollgate_actix::__impl_extractor! { [T,] [Tenant<T>] [T: ClaimSet,] }
 
 #[actix_web::test]
 async fn the_macro_makes_an_extractor_of_a_users_type() {

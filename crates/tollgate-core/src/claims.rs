@@ -56,6 +56,11 @@ impl ClaimSetText {
         self.object.find(&self.text, path)
     }
 
+    /// Whether there is a claim at `path` that is not `null`.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.find(path).is_some_and(|(_, kind)| kind != Kind::Null)
+    }
+
     pub(crate) fn string<'s>(&'s self, claim: Option<&'s Text>) -> Option<&'s str> {
         claim.map(|text| text.read(&self.text))
     }

@@ -6,7 +6,7 @@
 //! 1. A [`Gate`] looks through its [`Source`]s for a credential; one that a browser attached by itself needs proof of
 //!    origin on unsafe methods.
 //! 2. A [`Verifier`] checks [`Limits`], header, [`Key`], signature and claims, and makes a [`Principal`].
-//! 3. A [`Policy`](policy::Policy) decides whether the principal may.
+//! 3. A [`Policy`] decides whether the principal may.
 //! 4. The outcome is an [`Authentication`] for the handler or a [`Refusal`] with the [`Answer`] for the client.
 //!
 //! ```
@@ -73,6 +73,9 @@ pub mod __private {
     use crate::{Authentication, ClaimSet, Refusal};
 
     /// The body of what `#[derive(Claims)]` generates.
+    ///
+    /// # Errors
+    /// As [`Authentication::claims`].
     pub fn claim_set<T: ClaimSet>(authentication: &Authentication) -> Result<T, Refusal> {
         authentication.claims()
     }

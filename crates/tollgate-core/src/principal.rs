@@ -317,6 +317,10 @@ impl Facts for Principal {
     fn claim(&self, path: &str) -> Option<serde_json::Value> {
         Self::claim(self, path)
     }
+
+    fn has_claim(&self, path: &str) -> bool {
+        self.verified.claims.has(path)
+    }
 }
 
 impl fmt::Debug for Principal {

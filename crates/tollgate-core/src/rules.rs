@@ -92,7 +92,7 @@ impl Rules {
             .map(String::as_str)
             .chain(profile.iter().copied())
         {
-            if claims.find(name).is_none() {
+            if !claims.has(name) {
                 return Err(Rejection::new(
                     RejectionKind::MissingClaim,
                     format!("there is no {name:?}"),
@@ -345,6 +345,22 @@ mod tests {
         };
         assert!(accepts(&profile, Some("at+JWT")));
         assert!(!accepts(&profile, None) && !accepts(&profile, Some("JWT")));
+    }
+
+    #[test]
+    fn a_required_claim_that_is_null_is_absent() {
+        let rules = Rules {
+            required: vec!["tenant".into(), "org.id".into()],
+            ..rules()
+        };
+        assert_eq!(check(&rules, r#"{"tenant":"a","org":{"id":0}}"#), Ok(()));
+        for json in [
+            r#"{"tenant":null,"org":{"id":0}}"#,
+            r#"{"tenant":"a","org":{"id":null}}"#,
+            r#"{"tenant":"a"}"#,
+        ] {
+            assert_eq!(check(&rules, json), Err(RejectionKind::MissingClaim), "{json}");
+        }
     }
 
     #[test]

@@ -73,7 +73,10 @@ fn gate() -> Gate {
         .clock(|| 1_700_000_000)
         .build()
         .unwrap();
-    Gate::builder(verifier).require(Policy::scope("orders:read")).build().unwrap()
+    Gate::builder(verifier)
+        .require(Policy::scope("orders:read"))
+        .build()
+        .unwrap()
 }
 
 /// The log of one request with these claims, the token signed as it should be.
@@ -85,20 +88,31 @@ fn logged(change: &[(&str, serde_json::Value)]) -> String {
     for (name, value) in change {
         claims[name] = value.clone();
     }
-    let token = SigningKey::hs256(SECRET).unwrap().with_kid("k1").encode(&claims).unwrap();
+    let token = SigningKey::hs256(SECRET)
+        .unwrap()
+        .with_kid("k1")
+        .encode(&claims)
+        .unwrap();
     log_of(&token)
 }
 
 fn log_of(token: &str) -> String {
     let log = Log::default();
-    let outcome = tracing::subscriber::with_default(log.clone(), || gate().decide(&Request(format!("Bearer {token}"))));
+    let outcome =
+        tracing::subscriber::with_default(log.clone(), || gate().decide(&Request(format!("Bearer {token}"))));
     let text = log.0.lock().unwrap().clone();
     let debug = format!("{outcome:?} {:?}", gate());
     for segment in token.split('.').filter(|segment| segment.len() > 8) {
-        assert!(!text.contains(segment) && !debug.contains(segment), "a part of the token in {text} or {debug}");
+        assert!(
+            !text.contains(segment) && !debug.contains(segment),
+            "a part of the token in {text} or {debug}"
+        );
     }
     for secret in ["PERSON", "IDENTIFIER", "SECRET"] {
-        assert!(!text.contains(secret) && !debug.contains(secret), "{secret} in {text} or {debug}");
+        assert!(
+            !text.contains(secret) && !debug.contains(secret),
+            "{secret} in {text} or {debug}"
+        );
     }
     text
 }
@@ -116,13 +130,25 @@ fn a_refusal_tells_the_check_what_was_wanted_and_what_was_got() {
         assert!(log.contains(part), "{part} in {log}");
     }
     let log = logged(&[("exp", 1_699_999_000.into())]);
-    assert!(log.contains("Expired") && log.contains("1699999000") && log.contains("1700000000"), "{log}");
+    assert!(
+        log.contains("Expired") && log.contains("1699999000") && log.contains("1700000000"),
+        "{log}"
+    );
     let log = logged(&[("iss", "https://evil.example".into())]);
-    assert!(log.contains("UntrustedIssuer") && log.contains("https://evil.example"), "{log}");
+    assert!(
+        log.contains("UntrustedIssuer") && log.contains("https://evil.example"),
+        "{log}"
+    );
     let log = logged(&[("scope", "profile".into())]);
-    assert!(log.contains("InsufficientScope") && log.contains("orders:read"), "{log}");
+    assert!(
+        log.contains("InsufficientScope") && log.contains("orders:read"),
+        "{log}"
+    );
     let log = logged(&[("sub", 7.into())]);
-    assert!(log.contains("MalformedClaims") && log.contains("`sub` is not a string"), "{log}");
+    assert!(
+        log.contains("MalformedClaims") && log.contains("`sub` is not a string"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -134,7 +160,11 @@ fn what_the_client_chose_is_escaped_and_cut() {
 
 #[test]
 fn a_token_that_is_none_is_not_logged_either() {
-    for token in ["eyJhbGciOiJub25lIn0.eyJzdWIiOiJQRVJTT04ifQ.", "PERSON.IDENTIFIER", "SECRETSECRET"] {
+    for token in [
+        "eyJhbGciOiJub25lIn0.eyJzdWIiOiJQRVJTT04ifQ.",
+        "PERSON.IDENTIFIER",
+        "SECRETSECRET",
+    ] {
         assert!(log_of(token).starts_with("INFO tollgate"));
     }
 }

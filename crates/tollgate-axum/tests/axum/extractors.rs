@@ -15,6 +15,8 @@ struct Shopper {
     tenant: Option<String>,
 }
 
+impl tollgate_core::ClaimSet for Shopper {}
+
 /// What the derive would generate for a type with a parameter.
 struct Caller<T>(T);
 

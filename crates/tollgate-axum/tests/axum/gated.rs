@@ -25,6 +25,8 @@ struct Shopper {
     sub: String,
 }
 
+impl tollgate_core::ClaimSet for Shopper {}
+
 fn routes() -> Router<App> {
     Router::new()
         .route(

@@ -44,11 +44,21 @@ pub struct Authentication {
 
 impl Authentication {
     pub(super) const fn new(gate: Gate, protocol: Protocol, principal: Option<Principal>) -> Self {
-        Self { gate, protocol, preflight: false, principal }
+        Self {
+            gate,
+            protocol,
+            preflight: false,
+            principal,
+        }
     }
 
     pub(super) const fn preflight(gate: Gate) -> Self {
-        Self { gate, protocol: Protocol::Http, preflight: true, principal: None }
+        Self {
+            gate,
+            protocol: Protocol::Http,
+            preflight: true,
+            principal: None,
+        }
     }
 
     /// Who the request's token speaks for; `None` for an anonymous request, which only an optional gate lets through,
@@ -83,7 +93,11 @@ impl Authentication {
     /// # Errors
     /// As [`require`](Self::require).
     pub fn permit(&self, policy: &Policy) -> Result<(), Refusal> {
-        if self.preflight { Ok(()) } else { self.require(policy).map(|_| ()) }
+        if self.preflight {
+            Ok(())
+        } else {
+            self.require(policy).map(|_| ())
+        }
     }
 
     /// The claims as the user's type, after the type's own [policy](ClaimSet::policy).

@@ -38,7 +38,9 @@ impl Refusal {
     /// assert_eq!(tollgate_core::Refusal::missing_layer().answer().header("www-authenticate"), None);
     /// ```
     pub fn missing_layer() -> Self {
-        Self::misconfigured("the handler asks for an authenticated caller, but no `JwtAuth` layer stands before it")
+        Self::misconfigured(
+            "the handler asks for an authenticated caller, but no `JwtAuth` layer stands before it",
+        )
     }
 
     /// For an adapter that finds that the service is put together wrongly: a server error, with the reason in the log.
