@@ -1,0 +1,292 @@
+//! The claims but for the times (RFC 7519 section 4.1).
+
+use serde_json::json;
+use tollgate_core::VerifierBuilder;
+
+use super::case::{Case, bearer, bearers, case};
+use super::expect::{malformed_claims, missing_claim, seen, untrusted_issuer, wrong_audience};
+use super::fixtures::{claiming, claiming_each, plain, token, usual, usual_gate};
+use crate::clock::FakeClock;
+use crate::keys;
+use crate::mint::Mint;
+use tollgate_core::{Algorithm, Verifier};
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = issuer_and_audience();
+    cases.extend(others());
+    cases
+}
+
+/// Every JSON type but a string, in place of `name`.
+fn not_strings(name: &str) -> Vec<String> {
+    claiming_each(
+        [
+            "1",
+            "0",
+            "1.5",
+            "true",
+            "false",
+            "null",
+            "{}",
+            "[]",
+            "[\"u-7\"]",
+            "{\"a\":\"b\"}",
+        ]
+        .map(|value| format!("\"{name}\":{value}")),
+    )
+}
+
+/// Whoever holds the key is believed, for whatever service.
+fn anybody() -> VerifierBuilder {
+    Verifier::builder()
+        .any_issuer()
+        .any_audience()
+        .key(keys::verifying(Algorithm::HS256))
+        .clock(FakeClock::new())
+}
+
+fn issuer_and_audience() -> Vec<Case> {
+    let gate = usual_gate();
+    let two = || plain(usual().audience("billing-api"));
+    let issued = |issuer: &str| token().claim("iss", issuer).build();
+    vec![
+        case(
+            "another issuer",
+            gate.clone(),
+            bearers(
+                [
+                    "https://evil.example",
+                    "https://id.example.com/",
+                    "https://ID.example.com",
+                    "http://id.example.com",
+                    "https://id.example.com.evil.example",
+                    "https://id.example.com\0",
+                    " https://id.example.com",
+                    "",
+                ]
+                .map(issued),
+            ),
+            untrusted_issuer(),
+        ),
+        case(
+            "no issuer",
+            gate.clone(),
+            bearer(token().without_claim("iss").build()),
+            missing_claim(),
+        ),
+        case(
+            "an issuer that is no string",
+            gate.clone(),
+            bearers(
+                not_strings("iss")
+                    .into_iter()
+                    .chain([claiming(r#""iss":["https://id.example.com"]"#)]),
+            ),
+            malformed_claims(),
+        ),
+        case(
+            "any issuer will do where that is said",
+            plain(anybody()),
+            bearer(issued("https://x.example")),
+            seen().but("issuer", "https://x.example"),
+        ),
+        case(
+            "none will do where that is said",
+            plain(anybody()),
+            bearer(token().without_claim("iss").without_claim("aud").build()),
+            seen().but("issuer", "-").but("audiences", "-"),
+        ),
+        case(
+            "what is not asked for is still not malformed",
+            plain(anybody()),
+            bearers(not_strings("iss").into_iter().chain(claiming_each([
+                r#""aud":1"#,
+                r#""aud":[1]"#,
+                r#""aud":null"#,
+            ]))),
+            malformed_claims(),
+        ),
+        case(
+            "one of several audiences",
+            gate.clone(),
+            bearer(token().claim("aud", ["billing-api", "orders-api"]).build()),
+            seen().but("audiences", "billing-api orders-api"),
+        ),
+        case(
+            "an audience in an array of one",
+            gate.clone(),
+            bearer(token().claim("aud", ["orders-api"]).build()),
+            seen(),
+        ),
+        case(
+            "another audience",
+            gate.clone(),
+            bearers(
+                [
+                    json!("billing-api"),
+                    json!(["billing-api", "x"]),
+                    json!("orders-api "),
+                    json!("Orders-API"),
+                    json!("orders-api,billing-api"),
+                    json!("orders"),
+                    json!("orders-api/x"),
+                    json!(["orders-api billing-api"]),
+                    json!(""),
+                    json!([""]),
+                ]
+                .map(|aud| token().claim("aud", aud).build()),
+            ),
+            wrong_audience(),
+        ),
+        case(
+            "no audience",
+            gate.clone(),
+            bearer(token().without_claim("aud").build()),
+            missing_claim(),
+        ),
+        case(
+            "an empty list of audiences",
+            gate.clone(),
+            bearer(token().claim("aud", json!([])).build()),
+            missing_claim(),
+        ),
+        case(
+            "an audience that is neither a string nor strings",
+            gate,
+            bearers(claiming_each([
+                r#""aud":1"#,
+                r#""aud":null"#,
+                r#""aud":true"#,
+                r#""aud":{}"#,
+                r#""aud":{"orders-api":1}"#,
+                r#""aud":["orders-api",1]"#,
+                r#""aud":[null,"orders-api"]"#,
+                r#""aud":["orders-api",["orders-api"]]"#,
+                r#""aud":[["orders-api"]]"#,
+            ])),
+            malformed_claims(),
+        ),
+        case(
+            "any of the audiences that are named",
+            two(),
+            bearer(token().claim("aud", "billing-api").build()),
+            seen().but("audiences", "billing-api"),
+        ),
+        case(
+            "any audience will do where that is said",
+            plain(
+                Verifier::builder()
+                    .issuer(Mint::ISSUER)
+                    .any_audience()
+                    .key(keys::verifying(Algorithm::HS256))
+                    .clock(FakeClock::new()),
+            ),
+            bearer(token().claim("aud", "x").build()),
+            seen().but("audiences", "x"),
+        ),
+    ]
+}
+
+fn others() -> Vec<Case> {
+    let gate = usual_gate();
+    let subject = || plain(usual().require_subject());
+    let tenant = || plain(usual().require_claim("tenant"));
+    let nested = || plain(usual().require_claim("org.id"));
+    vec![
+        case(
+            "no subject, where none is required",
+            gate.clone(),
+            bearer(token().without_claim("sub").build()),
+            seen().but("subject", "-"),
+        ),
+        case(
+            "no subject, where one is required",
+            subject(),
+            bearer(token().without_claim("sub").build()),
+            missing_claim(),
+        ),
+        case(
+            "a subject, where one is required",
+            subject(),
+            bearer(token().build()),
+            seen(),
+        ),
+        case(
+            "a subject that is no string",
+            gate.clone(),
+            bearers(not_strings("sub")),
+            malformed_claims(),
+        ),
+        case(
+            "`jti` and `client_id`",
+            gate.clone(),
+            bearer(token().claim("jti", "t-1").claim("client_id", "shop").build()),
+            seen().but("id", "t-1").but("client", "shop"),
+        ),
+        case(
+            "a `jti` that is no string",
+            gate.clone(),
+            bearers(not_strings("jti")),
+            malformed_claims(),
+        ),
+        case(
+            "a `client_id` that is no string",
+            gate.clone(),
+            bearers(not_strings("client_id")),
+            malformed_claims(),
+        ),
+        case(
+            "a claim of the issuer's own that is required",
+            tenant(),
+            bearers(
+                [json!("acme"), json!(0), json!(false), json!({}), json!([])]
+                    .map(|tenant| token().claim("tenant", tenant).build()),
+            ),
+            seen(),
+        ),
+        case(
+            "a claim that is required and absent",
+            tenant(),
+            bearers([
+                token().build(),
+                token().claim("Tenant", "acme").build(),
+                token().claim("org", json!({"tenant": "acme"})).build(),
+            ]),
+            missing_claim(),
+        ),
+        case(
+            "a claim that is required and null",
+            tenant(),
+            bearer(token().claim("tenant", json!(null)).build()),
+            missing_claim(),
+        ),
+        case(
+            "a claim inside another that is required",
+            nested(),
+            bearer(token().claim("org", json!({"id": 7})).build()),
+            seen(),
+        ),
+        case(
+            "a claim inside another that is required and absent",
+            nested(),
+            bearers(
+                [json!({}), json!("id"), json!(["id"]), json!({"ID": 7})]
+                    .map(|org| token().claim("org", org).build()),
+            ),
+            missing_claim(),
+        ),
+        case(
+            "claims of any other name and type are the user's business",
+            gate,
+            bearer(
+                token()
+                    .claim("exp2", "x")
+                    .claim("a", json!({"exp": "x"}))
+                    .claim("", json!(null))
+                    .claim("nonce", 1)
+                    .build(),
+            ),
+            seen(),
+        ),
+    ]
+}

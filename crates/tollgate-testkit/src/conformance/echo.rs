@@ -1,0 +1,140 @@
+//! What the handlers of the table write.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use tollgate_core::{ClaimSet, Policy, Principal, Scope, SourceKind};
+
+/// The claims that a [`Handler::Claims`](super::Handler::Claims) asks for.
+///
+/// ```
+/// use tollgate_testkit::conformance::{Shopper, echo_claims};
+///
+/// let shopper = Shopper { sub: "u-7".into(), tenant: None };
+/// assert_eq!(echo_claims(&shopper), "shopper=u-7\ntenant=-\n");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Shopper {
+    /// Whom the token speaks for.
+    pub sub: String,
+    /// A claim of the issuer's own, which may be absent.
+    pub tenant: Option<String>,
+}
+
+impl ClaimSet for Shopper {}
+
+/// The claims that a [`Handler::Guarded`](super::Handler::Guarded) asks for: a type with a policy of its own, the scope
+/// `orders:write`.
+///
+/// ```
+/// use tollgate_core::ClaimSet;
+/// use tollgate_testkit::conformance::Buyer;
+///
+/// assert!(Buyer::policy().is_some());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Buyer {
+    /// Whom the token speaks for.
+    pub sub: String,
+}
+
+impl ClaimSet for Buyer {
+    fn policy() -> Option<&'static Policy> {
+        static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:write"));
+        Some(&POLICY)
+    }
+}
+
+/// The body in which a handler says which guarded claims it was given.
+///
+/// ```
+/// use tollgate_testkit::conformance::{Buyer, echo_guarded};
+///
+/// assert_eq!(echo_guarded(&Buyer { sub: "u-7".into() }), "buyer=u-7\n");
+/// ```
+pub fn echo_guarded(buyer: &Buyer) -> String {
+    format!("buyer={}\n", buyer.sub)
+}
+
+/// The scope that a [`Handler::Scoped`](super::Handler::Scoped) asks for: `orders:read`.
+///
+/// ```
+/// use tollgate_core::Scope;
+///
+/// assert_eq!(tollgate_testkit::conformance::OrdersRead::NAME, "orders:read");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct OrdersRead;
+
+impl Scope for OrdersRead {
+    const NAME: &'static str = "orders:read";
+}
+
+/// The body in which a handler says whom it was given: one line for each fact, `-` for what is not there.
+///
+/// ```
+/// assert_eq!(tollgate_testkit::conformance::echo(None), "anonymous\n");
+/// ```
+pub fn echo(principal: Option<&Principal>) -> String {
+    let Some(principal) = principal else {
+        return "anonymous\n".to_owned();
+    };
+    let list = |items: Vec<Cow<'_, str>>| items.join(" ");
+    let seconds = |at: Option<u64>| at.map(|at| at.to_string());
+    let lines = [
+        ("subject", principal.subject().map(str::to_owned)),
+        ("issuer", principal.issuer().map(str::to_owned)),
+        ("audiences", Some(list(principal.audiences().collect()))),
+        ("client", principal.client_id().map(str::to_owned)),
+        ("id", principal.jwt_id().map(str::to_owned)),
+        ("scopes", Some(list(principal.scopes().collect()))),
+        ("roles", Some(list(principal.roles().collect()))),
+        ("issued", seconds(principal.issued_at())),
+        ("not before", seconds(principal.not_before())),
+        ("expires", seconds(principal.expires_at())),
+        ("type", principal.token_type().map(str::to_owned)),
+        ("algorithm", Some(principal.algorithm().to_string())),
+        ("key id", principal.key_id().map(str::to_owned)),
+        ("key", principal.key().kid().map(str::to_owned)),
+        ("source", principal.source().map(source).map(str::to_owned)),
+    ];
+    let mut body = String::new();
+    for (name, value) in lines {
+        // Writing into a `String` cannot fail.
+        let _ = writeln!(
+            body,
+            "{name}={}",
+            value.filter(|value| !value.is_empty()).as_deref().unwrap_or("-")
+        );
+    }
+    body
+}
+
+/// The body in which a handler says which claims it was given.
+///
+/// ```
+/// use tollgate_testkit::conformance::{Shopper, echo_claims};
+///
+/// let shopper = Shopper { sub: "u-7".into(), tenant: Some("acme".into()) };
+/// assert_eq!(echo_claims(&shopper), "shopper=u-7\ntenant=acme\n");
+/// ```
+pub fn echo_claims(shopper: &Shopper) -> String {
+    format!(
+        "shopper={}\ntenant={}\n",
+        shopper.sub,
+        shopper.tenant.as_deref().unwrap_or("-")
+    )
+}
+
+const fn source(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Bearer => "bearer",
+        SourceKind::Cookie => "cookie",
+        SourceKind::WebSocketProtocol => "websocket",
+        SourceKind::Header => "header",
+        SourceKind::Query => "query",
+        _ => "other",
+    }
+}

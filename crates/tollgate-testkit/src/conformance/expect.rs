@@ -1,0 +1,376 @@
+//! The answers of the table, written down from the standards.
+//!
+//! Nothing here calls the code under test: a change of an answer shows as a difference.
+
+use std::fmt::Write as _; // into a `String`, which cannot fail
+
+use tollgate_core::RejectionKind as Kind;
+
+use super::fixtures::START;
+
+/// An answer to the byte.
+///
+/// ```
+/// use tollgate_testkit::conformance;
+///
+/// let cases = conformance::cases();
+/// let case = cases.iter().find(|case| case.name == "sources: no credential").expect("it is in the table");
+/// let [expect] = &case.expect[..] else { panic!("one answer will do") };
+/// assert_eq!(expect.status, 401);
+/// assert!(expect.headers.contains(&("www-authenticate".into(), b"Bearer realm=\"api\"".to_vec())));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expect {
+    /// The status code.
+    pub status: u16,
+    /// Every field line, names in lower case, sorted; without `content-length` and `date`.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The content.
+    pub body: Vec<u8>,
+    /// The kind of the rejection in the response's extensions.
+    pub rejection: Option<Kind>,
+}
+
+impl Expect {
+    pub(super) fn new(
+        status: u16,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+        rejection: Option<Kind>,
+    ) -> Self {
+        let mut headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect();
+        headers.sort();
+        Self {
+            status,
+            headers,
+            body: body.into(),
+            rejection,
+        }
+    }
+
+    /// What the handler of a case writes.
+    pub(super) fn written(body: &str) -> Self {
+        Self::new(200, &[("content-type", "text/plain; charset=utf-8")], body, None)
+    }
+}
+
+/// What an anonymous request gets from a handler that takes it.
+pub(super) fn anonymous() -> Vec<Expect> {
+    vec![Expect::written("anonymous\n")]
+}
+
+/// What `Handler::Claims` writes.
+pub(super) fn shopper(sub: &str, tenant: &str) -> Vec<Expect> {
+    vec![Expect::written(&format!("shopper={sub}\ntenant={tenant}\n"))]
+}
+
+/// The facts that a handler is shown: those of the mint's token in the `Authorization` field, unless said otherwise.
+#[derive(Clone)]
+pub(super) struct Seen([(&'static str, String); 15]);
+
+/// The facts of the mint's HS256 token.
+pub(super) fn seen() -> Seen {
+    let facts = [
+        ("subject", "u-7"),
+        ("issuer", "https://id.example.com"),
+        ("audiences", "orders-api"),
+        ("client", "-"),
+        ("id", "-"),
+        ("scopes", "-"),
+        ("roles", "-"),
+        ("issued", "1700000000"),
+        ("not before", "-"),
+        ("expires", "1700000900"),
+        ("type", "JWT"),
+        ("algorithm", "HS256"),
+        ("key id", "test-hs256"),
+        ("key", "test-hs256"),
+        ("source", "bearer"),
+    ];
+    debug_assert_eq!(START, 1_700_000_000);
+    Seen(facts.map(|(name, value)| (name, value.to_owned())))
+}
+
+impl Seen {
+    pub(super) fn but(mut self, name: &str, value: &str) -> Self {
+        let fact = self.0.iter_mut().find(|(fact, _)| *fact == name);
+        value.clone_into(&mut fact.expect("one of the facts").1);
+        self
+    }
+
+    /// Another algorithm, with the key id of its test key.
+    pub(super) fn by(self, algorithm: &str) -> Self {
+        let kid = format!("test-{}", algorithm.to_ascii_lowercase());
+        self.but("algorithm", algorithm)
+            .but("key id", &kid)
+            .but("key", &kid)
+    }
+}
+
+impl From<Seen> for Vec<Expect> {
+    fn from(seen: Seen) -> Self {
+        let mut lines = String::new();
+        for (name, value) in &seen.0 {
+            let _ = writeln!(lines, "{name}={value}");
+        }
+        vec![Expect::written(&lines)]
+    }
+}
+
+/// A refusal: RFC 6750 section 3, RFC 9457 section 3, and for gRPC a trailers-only answer.
+#[derive(Clone)]
+pub(super) struct Refused {
+    kind: Kind,
+    status: u16,
+    title: &'static str,
+    error: Option<&'static str>,
+    detail: &'static str,
+    scope: Option<&'static str>,
+    /// As it stands between the quotes.
+    realm: &'static str,
+    retry_after: Option<&'static str>,
+    grpc: Option<&'static str>,
+}
+
+fn refused(kind: Kind, status: u16, error: Option<&'static str>, detail: &'static str) -> Refused {
+    let title = match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        _ => unreachable!("no other status is in the table"),
+    };
+    Refused {
+        kind,
+        status,
+        title,
+        error,
+        detail,
+        scope: None,
+        realm: "api",
+        retry_after: None,
+        grpc: None,
+    }
+}
+
+impl Refused {
+    /// The realm with its escapes.
+    pub(super) const fn realm(mut self, escaped: &'static str) -> Self {
+        self.realm = escaped;
+        self
+    }
+
+    /// Asked over gRPC: `status` is that of the call.
+    pub(super) const fn grpc(mut self, status: &'static str) -> Self {
+        self.grpc = Some(status);
+        self
+    }
+
+    fn challenge(&self) -> String {
+        let mut challenge = format!("Bearer realm=\"{}\"", self.realm);
+        if let Some(error) = self.error {
+            let _ = write!(
+                challenge,
+                ", error=\"{error}\", error_description=\"{}\"",
+                self.detail
+            );
+        }
+        if let Some(scope) = self.scope {
+            let _ = write!(challenge, ", scope=\"{scope}\"");
+        }
+        challenge
+    }
+
+    fn problem(&self) -> String {
+        let mut problem = format!(
+            r#"{{"type":"about:blank","title":"{}","status":{},"detail":"{}""#,
+            self.title, self.status, self.detail
+        );
+        if let Some(error) = self.error {
+            let _ = write!(problem, r#","error":"{error}""#);
+        }
+        if let Some(scope) = self.scope {
+            let _ = write!(problem, r#","scope":"{scope}""#);
+        }
+        problem + "}"
+    }
+
+    pub(super) fn expect(&self) -> Expect {
+        let challenge = self.challenge();
+        let mut headers = vec![("cache-control", "no-store")];
+        if matches!(self.status, 400 | 401) || self.error == Some("insufficient_scope") {
+            headers.push(("www-authenticate", &challenge));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.push(("retry-after", seconds));
+        }
+        match self.grpc {
+            None => {
+                headers.push(("content-type", "application/problem+json"));
+                Expect::new(self.status, &headers, self.problem(), Some(self.kind))
+            }
+            Some(status) => {
+                headers.push(("content-type", "application/grpc"));
+                headers.push(("grpc-status", status));
+                headers.push(("grpc-message", self.detail));
+                Expect::new(200, &headers, "", Some(self.kind))
+            }
+        }
+    }
+}
+
+impl From<Refused> for Vec<Expect> {
+    fn from(refused: Refused) -> Self {
+        vec![refused.expect()]
+    }
+}
+
+/// Whichever check comes first.
+pub(super) fn any_of(refused: impl IntoIterator<Item = Refused>) -> Vec<Expect> {
+    refused.into_iter().map(|refused| refused.expect()).collect()
+}
+
+/// RFC 6750 section 3.1: without a credential, "the resource server SHOULD NOT include an error code".
+pub(super) fn no_credential() -> Refused {
+    refused(Kind::MissingCredential, 401, None, "Authentication is required")
+}
+
+/// RFC 6750 section 3.1: "uses more than one method for including an access token".
+pub(super) fn two_credentials() -> Refused {
+    refused(
+        Kind::MultipleCredentials,
+        400,
+        Some("invalid_request"),
+        "The request carries more than one access token",
+    )
+}
+
+/// RFC 6750 section 3.1: "or is otherwise malformed".
+pub(super) fn malformed_credential() -> Refused {
+    refused(
+        Kind::MalformedCredential,
+        400,
+        Some("invalid_request"),
+        "The credential is malformed",
+    )
+}
+
+/// The request may be forged: not a matter of the token, hence no challenge.
+pub(super) fn cross_site() -> Refused {
+    refused(
+        Kind::CrossSite,
+        403,
+        None,
+        "A cookie needs a same-origin request here",
+    )
+}
+
+fn invalid_token(kind: Kind, detail: &'static str) -> Refused {
+    refused(kind, 401, Some("invalid_token"), detail)
+}
+
+/// The token is not to be believed, and why is not the client's business.
+pub(super) fn invalid(kind: Kind) -> Refused {
+    invalid_token(kind, "The access token is invalid")
+}
+
+pub(super) fn bad_signature() -> Refused {
+    invalid(Kind::BadSignature)
+}
+
+pub(super) fn wrong_algorithm() -> Refused {
+    invalid(Kind::WrongAlgorithm)
+}
+
+pub(super) fn unknown_key() -> Refused {
+    invalid(Kind::UnknownKey)
+}
+
+pub(super) fn missing_claim() -> Refused {
+    invalid(Kind::MissingClaim)
+}
+
+pub(super) fn wrong_type() -> Refused {
+    invalid(Kind::WrongType)
+}
+
+pub(super) fn unsupported() -> Refused {
+    invalid(Kind::UnsupportedExtension)
+}
+
+pub(super) fn untrusted_issuer() -> Refused {
+    invalid(Kind::UntrustedIssuer)
+}
+
+/// `MalformedToken`, `MalformedHeader` or `MalformedClaims`.
+pub(super) fn malformed(kind: Kind) -> Refused {
+    invalid_token(kind, "The access token is malformed")
+}
+
+pub(super) fn malformed_token() -> Refused {
+    malformed(Kind::MalformedToken)
+}
+
+pub(super) fn malformed_header() -> Refused {
+    malformed(Kind::MalformedHeader)
+}
+
+pub(super) fn malformed_claims() -> Refused {
+    malformed(Kind::MalformedClaims)
+}
+
+pub(super) fn too_large() -> Refused {
+    invalid_token(Kind::TooLarge, "The access token is too large")
+}
+
+pub(super) fn expired() -> Refused {
+    invalid_token(Kind::Expired, "The access token expired")
+}
+
+pub(super) fn not_yet_valid() -> Refused {
+    invalid_token(Kind::NotYetValid, "The access token is not valid yet")
+}
+
+pub(super) fn wrong_audience() -> Refused {
+    invalid_token(Kind::WrongAudience, "The access token is for another audience")
+}
+
+/// RFC 6750 section 3.1: "MAY include the "scope" attribute with the scope necessary".
+pub(super) fn insufficient(scope: Option<&'static str>) -> Refused {
+    Refused {
+        scope,
+        ..refused(
+            Kind::InsufficientScope,
+            403,
+            Some("insufficient_scope"),
+            "The access token does not grant this request",
+        )
+    }
+}
+
+/// RFC 9110 section 15.6.4: our side is down, which says nothing about the client.
+pub(super) fn unavailable(retry_after: &'static str) -> Refused {
+    Refused {
+        retry_after: Some(retry_after),
+        ..refused(
+            Kind::Unavailable,
+            503,
+            None,
+            "Authentication is not available at the moment",
+        )
+    }
+}
+
+/// The service is put together wrongly.
+pub(super) fn misconfigured() -> Refused {
+    refused(
+        Kind::Misconfigured,
+        500,
+        None,
+        "The server failed to authenticate the request",
+    )
+}

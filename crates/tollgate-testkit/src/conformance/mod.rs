@@ -1,0 +1,99 @@
+//! The conformance table: requests, and the answers that they must get under every framework, equal to the byte.
+//!
+//! An adapter implements [`Subject`] over its framework and calls [`run`]. The expected values are written down from the
+//! standards (RFC 6750, RFC 7515, RFC 7519, RFC 9068, RFC 9457, RFC 6454) and not computed by the code under test.
+//!
+//! ```
+//! use tollgate_testkit::conformance::{self, Core};
+//!
+//! conformance::run(&mut Core); // panics with a list of the differences, if there are any
+//! ```
+
+#![allow(clippy::too_many_lines, reason = "a table is as long as it is")]
+
+mod adapters;
+mod algorithms;
+mod case;
+mod claims;
+mod confusion;
+mod csrf;
+mod echo;
+mod expect;
+mod fixtures;
+mod forgeries;
+mod grants;
+mod grpc;
+mod header;
+mod issuers;
+mod json;
+mod keyrings;
+mod limits;
+mod malformed;
+mod mutations;
+mod outcome;
+mod places;
+mod policies;
+mod rotation;
+mod sources;
+mod subject;
+mod times;
+
+pub use case::{Case, Handler, Request};
+pub use echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
+pub use expect::Expect;
+pub use subject::{Core, Response, Subject, mismatches, run};
+
+/// The fewest cases that the table may have: it is only ever added to.
+pub const LEAST: usize = 450;
+
+/// The table. Its clock stands still at [`FakeClock::START`](crate::FakeClock::START).
+///
+/// ```
+/// use tollgate_testkit::conformance;
+///
+/// let cases = conformance::cases();
+/// assert!(cases.len() >= conformance::LEAST);
+/// assert!(cases.iter().any(|case| case.name == "sources: `Authorization: Bearer`"));
+/// ```
+pub fn cases() -> Vec<Case> {
+    let groups: [(&str, Vec<Case>); 19] = [
+        ("sources", sources::cases()),
+        ("csrf", csrf::cases()),
+        ("limits", limits::cases()),
+        ("malformed", malformed::cases()),
+        ("mutations", mutations::cases()),
+        ("json", json::cases()),
+        ("algorithms", algorithms::cases()),
+        ("confusion", confusion::cases()),
+        ("forgeries", forgeries::cases()),
+        ("keys", keyrings::cases()),
+        ("header", header::cases()),
+        ("claims", claims::cases()),
+        ("grants", grants::cases()),
+        ("times", times::cases()),
+        ("issuers", issuers::cases()),
+        ("policies", policies::cases()),
+        ("outcome", outcome::cases()),
+        ("adapters", adapters::cases()),
+        ("gRPC", grpc::cases()),
+    ];
+    let named = groups
+        .into_iter()
+        .flat_map(|(group, cases)| cases.into_iter().map(move |case| case.in_group(group)));
+    named.collect()
+}
+
+/// Cases whose requests no HTTP implementation hands on: control characters and line breaks in field values (RFC 9110
+/// section 5.5). Only a subject without one, such as [`Core`], can be asked.
+///
+/// ```
+/// use tollgate_testkit::conformance::{self, Core};
+///
+/// assert_eq!(conformance::mismatches(&conformance::raw_cases(), &mut Core), Vec::<String>::new());
+/// ```
+pub fn raw_cases() -> Vec<Case> {
+    sources::raw_cases()
+        .into_iter()
+        .map(|case| case.in_group("raw"))
+        .collect()
+}

@@ -1,0 +1,310 @@
+//! Running the table.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use tollgate_core::policy::ScopeSet as _;
+use tollgate_core::{Answer, Authentication, Gate, Principal, Refusal, RejectionKind, RequestView};
+
+use super::case::{Case, Handler, Request};
+use super::echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
+use super::expect::Expect;
+use super::{LEAST, cases};
+
+/// An adapter that can be asked: it puts the parts of a case together as its users would, and sends one request.
+///
+/// [`Core`] is the one to imitate.
+pub trait Subject {
+    /// Sends a request through the case's gate and policy to its handler.
+    fn send(&mut self, case: &Case, request: &Request) -> Response;
+}
+
+/// What came back.
+///
+/// ```
+/// use tollgate_testkit::conformance::Response;
+///
+/// let response = Response::new(200, [("Content-Type", "text/plain")], "yes");
+/// assert_eq!(response.headers, [("content-type".to_owned(), b"text/plain".to_vec())]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// The field lines, names in lower case, sorted. `content-length` and `date`, which are the connection's and not the
+    /// handler's, may be among them or not.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The content.
+    pub body: Vec<u8>,
+    /// The kind of the rejection that was left in the response's extensions.
+    pub rejection: Option<RejectionKind>,
+}
+
+impl Response {
+    /// A response with these parts, its fields brought into order, and no rejection in its extensions.
+    ///
+    /// ```
+    /// # use tollgate_testkit::conformance::Response;
+    /// let response = Response::new(204, [("B", "2"), ("A", "1")], "");
+    /// assert_eq!(response.headers[0].0, "a");
+    /// ```
+    pub fn new<N: AsRef<str>, V: AsRef<[u8]>>(
+        status: u16,
+        headers: impl IntoIterator<Item = (N, V)>,
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
+        let mut headers: Vec<_> = headers
+            .into_iter()
+            .map(|(name, value)| (name.as_ref().to_ascii_lowercase(), value.as_ref().to_vec()))
+            .collect();
+        headers.sort();
+        Self {
+            status,
+            headers,
+            body: body.into(),
+            rejection: None,
+        }
+    }
+
+    /// What a handler of the table answers with this body.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_testkit::conformance::Response::of_handler("yes".into()).status, 200);
+    /// ```
+    pub fn of_handler(body: String) -> Self {
+        Self::new(200, [("content-type", "text/plain; charset=utf-8")], body)
+    }
+}
+
+/// The core without a framework: what a [`Subject`] has to do, in the fewest words.
+///
+/// ```
+/// use tollgate_testkit::conformance::{self, Core, Subject};
+///
+/// let cases = conformance::cases();
+/// assert_eq!(Core.send(&cases[0], &cases[0].requests[0]).status, 200);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Core;
+
+impl Subject for Core {
+    fn send(&mut self, case: &Case, request: &Request) -> Response {
+        handle(case, request).map_or_else(answered, Response::of_handler)
+    }
+}
+
+fn handle(case: &Case, request: &Request) -> Result<String, Refusal> {
+    let decided = case
+        .gate
+        .as_ref()
+        .map(|gate: &Gate| gate.decide(request))
+        .transpose()?;
+    let authentication: &Authentication = decided.as_ref().ok_or_else(Refusal::missing_layer)?;
+    if let Some(policy) = &case.policy {
+        authentication.permit(policy)?;
+    }
+    let principal = |found: &Principal| echo(Some(found));
+    match case.handler {
+        Handler::Optional => Ok(echo(authentication.principal())),
+        Handler::Principal => authentication.authenticated().map(principal),
+        Handler::Claims => authentication
+            .claims()
+            .map(|shopper: Shopper| echo_claims(&shopper)),
+        Handler::Guarded => authentication.claims().map(|buyer: Buyer| echo_guarded(&buyer)),
+        Handler::Scoped => authentication.require(&OrdersRead::policy()).map(principal),
+    }
+}
+
+fn answered(refusal: Refusal) -> Response {
+    let (
+        rejection,
+        Answer {
+            status,
+            headers,
+            body,
+        },
+    ) = refusal.into_parts();
+    // As an adapter does: what HTTP does not allow is not sent.
+    let headers = headers.into_iter().filter(|(name, value)| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+            && value
+                .iter()
+                .all(|byte| matches!(byte, b'\t' | b' '..=0x7E | 0x80..))
+    });
+    Response {
+        rejection: Some(rejection.kind()),
+        ..Response::new(status, headers, body)
+    }
+}
+
+impl RequestView for Request {
+    fn method(&self) -> &str {
+        &self.method
+    }
+
+    fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers
+            .iter()
+            .filter(move |(got, _)| got.eq_ignore_ascii_case(name))
+            .map(|(_, value)| &value[..])
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.target.split_once('?').map(|(_, query)| query)
+    }
+
+    fn authority(&self) -> Option<&str> {
+        let (_, rest) = self.target.split_once("://")?;
+        rest.split(['/', '?']).next()
+    }
+}
+
+/// Runs the whole table.
+///
+/// # Panics
+/// With a list of all differences, if there is one; if the table has shrunk, or two cases have one name.
+///
+/// ```
+/// use tollgate_testkit::conformance::{self, Core};
+///
+/// conformance::run(&mut Core);
+/// ```
+pub fn run(subject: &mut impl Subject) {
+    let cases = cases();
+    assert!(
+        cases.len() >= LEAST,
+        "the table has shrunk to {} cases",
+        cases.len()
+    );
+    let mut names = HashSet::new();
+    for case in &cases {
+        assert!(names.insert(&case.name), "two cases are called {:?}", case.name);
+    }
+    let found = mismatches(&cases, subject);
+    assert!(
+        found.is_empty(),
+        "{} answers differ, of {} cases:\n\n{}",
+        found.len(),
+        cases.len(),
+        found.join("\n")
+    );
+}
+
+/// The differences between what the cases expect and what the subject answers, ready to be read.
+///
+/// ```
+/// use tollgate_testkit::conformance::{self, Case, Request, Response, Subject};
+///
+/// struct OpenDoor;
+/// impl Subject for OpenDoor {
+///     fn send(&mut self, _: &Case, _: &Request) -> Response {
+///         Response::of_handler("welcome".into())
+///     }
+/// }
+/// assert!(!conformance::mismatches(&conformance::cases(), &mut OpenDoor).is_empty());
+/// ```
+pub fn mismatches(cases: &[Case], subject: &mut impl Subject) -> Vec<String> {
+    let mut found = Vec::new();
+    for case in cases {
+        for (index, request) in case.requests.iter().enumerate() {
+            let got = subject.send(case, request);
+            let agrees = case.expect.iter().any(|expect| expect.is(&got));
+            let leaked = got.status != 200 && leaks(request, &got);
+            if agrees && !leaked {
+                continue;
+            }
+            let mut text = format!(
+                "--- {} (request {} of {})\n",
+                case.name,
+                index + 1,
+                case.requests.len()
+            );
+            if leaked {
+                text.push_str("    the answer repeats a part of the credential\n");
+            }
+            for line in &request.headers {
+                let value = String::from_utf8_lossy(&line.1);
+                let cut: String = value.chars().take(160).collect();
+                // Writing into a `String` cannot fail.
+                let _ = writeln!(text, "    {}: {}", line.0, cut.escape_debug());
+            }
+            for expect in &case.expect {
+                expect.write_difference(&got, &mut text);
+            }
+            found.push(text);
+        }
+    }
+    found
+}
+
+/// Whether 24 octets of a field value that could be a token stand in the answer.
+fn leaks(request: &Request, response: &Response) -> bool {
+    let mut sent = response.body.clone();
+    for (_, value) in &response.headers {
+        sent.extend_from_slice(value);
+    }
+    let secrets = request.headers.iter().filter(|(name, _)| {
+        [
+            "authorization",
+            "cookie",
+            "x-access-token",
+            "sec-websocket-protocol",
+        ]
+        .contains(&&*name.to_ascii_lowercase())
+    });
+    secrets
+        .flat_map(|(_, value)| value.chunks_exact(24).take(40))
+        .any(|piece| sent.windows(24).any(|window| window == piece))
+}
+
+impl Expect {
+    fn is(&self, got: &Response) -> bool {
+        self.status == got.status
+            && self.body == got.body
+            && self.rejection == got.rejection
+            && self.headers == own_fields(got)
+            && got.headers.iter().all(|(name, value)| {
+                name != "content-length" || *value == got.body.len().to_string().into_bytes()
+            })
+    }
+
+    fn write_difference(&self, got: &Response, text: &mut String) {
+        let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
+        let fields = |fields: &[(String, Vec<u8>)]| {
+            fields
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", show(value)))
+                .collect::<Vec<_>>()
+        };
+        let mut pair = |what: &str, expected: String, got: String| {
+            if expected != got {
+                let _ = writeln!(text, "  {what}\n    expected {expected}\n    got      {got}");
+            }
+        };
+        pair("status", self.status.to_string(), got.status.to_string());
+        pair(
+            "rejection",
+            format!("{:?}", self.rejection),
+            format!("{:?}", got.rejection),
+        );
+        pair(
+            "headers",
+            fields(&self.headers).join("\n             "),
+            fields(&own_fields(got)).join("\n             "),
+        );
+        pair("body", show(&self.body), show(&got.body));
+    }
+}
+
+/// The fields without those of the connection.
+fn own_fields(response: &Response) -> Vec<(String, Vec<u8>)> {
+    response
+        .headers
+        .iter()
+        .filter(|(name, _)| !["content-length", "date"].contains(&&**name))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # The parts
+//!
+//! - [`FakeClock`]: the time, as the test says it is.
+//! - [`keys`]: a key of an honest issuer and one of a stranger for every algorithm.
+//! - [`Mint`]: tokens with sensible defaults, and with whatever an attacker would put in place of them.
+//! - [`Segments`]: a token taken apart, to be put together wrongly.
+//! - [`conformance`]: requests with the answers that they must get, equal to the byte under every framework.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod clock;
+pub mod conformance;
+pub mod keys;
+mod mint;
+mod segments;
+
+pub use clock::FakeClock;
+pub use mint::{Mint, TokenBuilder};
+pub use segments::{Segments, base64url};

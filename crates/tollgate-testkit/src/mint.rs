@@ -1,0 +1,379 @@
+//! Tokens, honest ones and others.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use tollgate_core::SigningKey;
+
+use crate::clock::FakeClock;
+use crate::segments::{Segments, base64url};
+
+/// Makes tokens by one key, at the time of a clock.
+///
+/// A token has `iss`, `aud`, `sub`, `iat` of now and an `exp` fifteen minutes later, unless it is told otherwise.
+///
+/// ```
+/// use tollgate_core::{Algorithm, Verifier};
+/// use tollgate_testkit::{FakeClock, Mint, keys};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let clock = FakeClock::new();
+/// let verifier = Verifier::builder()
+///     .issuer(Mint::ISSUER)
+///     .audience(Mint::AUDIENCE)
+///     .key(keys::verifying(Algorithm::HS256))
+///     .clock(clock.clone())
+///     .build()?;
+/// let token = Mint::new(keys::signing(Algorithm::HS256), &clock).token().subject("alice").build();
+/// assert_eq!(verifier.verify(token)?.subject(), Some("alice"));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Mint {
+    key: SigningKey,
+    clock: FakeClock,
+}
+
+impl Mint {
+    /// The `iss` of a token that is not told another.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_testkit::Mint::ISSUER, "https://id.example.com");
+    /// ```
+    pub const ISSUER: &'static str = "https://id.example.com";
+
+    /// The `aud` of a token that is not told another.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_testkit::Mint::AUDIENCE, "orders-api");
+    /// ```
+    pub const AUDIENCE: &'static str = "orders-api";
+
+    /// The `sub` of a token that is not told another.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_testkit::Mint::SUBJECT, "u-7");
+    /// ```
+    pub const SUBJECT: &'static str = "u-7";
+
+    /// For how many seconds a token is valid that is not told otherwise.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_testkit::Mint::LIFETIME, 900);
+    /// ```
+    pub const LIFETIME: u64 = 900;
+
+    /// A mint that signs with `key` and goes by `clock`.
+    ///
+    /// ```
+    /// use tollgate_core::Algorithm;
+    /// use tollgate_testkit::{FakeClock, Mint, keys};
+    ///
+    /// let token = Mint::new(keys::signing(Algorithm::ES256), &FakeClock::new()).token().build();
+    /// assert_eq!(token.split('.').count(), 3);
+    /// ```
+    pub fn new(key: SigningKey, clock: &FakeClock) -> Self {
+        Self {
+            key,
+            clock: clock.clone(),
+        }
+    }
+
+    /// Starts a token.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, Segments, keys};
+    /// let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// let token = mint.token().without_claim("aud").build();
+    /// let claims: serde_json::Value = serde_json::from_slice(&Segments::of(&token).payload_bytes()).unwrap();
+    /// assert_eq!(
+    ///     claims,
+    ///     serde_json::json!({
+    ///         "iss": "https://id.example.com", "sub": "u-7", "iat": 1_700_000_000, "exp": 1_700_000_900,
+    ///     })
+    /// );
+    /// ```
+    pub fn token(&self) -> TokenBuilder {
+        let now = self.clock.seconds();
+        let mut header = Map::new();
+        header.insert("alg".to_owned(), self.key.algorithm().as_str().into());
+        header.insert("typ".to_owned(), "JWT".into());
+        if let Some(kid) = self.key.kid() {
+            header.insert("kid".to_owned(), kid.into());
+        }
+        let claims = json!({
+            "iss": Self::ISSUER, "aud": Self::AUDIENCE, "sub": Self::SUBJECT,
+            "iat": now, "exp": now.saturating_add(Self::LIFETIME),
+        });
+        TokenBuilder {
+            key: self.key.clone(),
+            now,
+            header: Part::Members(header),
+            claims: Part::Members(match claims {
+                Value::Object(claims) => claims,
+                _ => Map::new(),
+            }),
+        }
+    }
+}
+
+/// A token in the making: see [`Mint::token`].
+///
+/// ```
+/// # use tollgate_core::Algorithm;
+/// # use tollgate_testkit::{FakeClock, Mint, keys};
+/// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+/// // An honest token, and one whose claims say two things.
+/// let honest = mint.token().scope("orders:read").typ("at+jwt").build();
+/// let hostile = mint.token().payload(r#"{"sub":"u-7","sub":"admin"}"#).build();
+/// assert_ne!(honest, hostile);
+/// ```
+#[derive(Clone, Debug)]
+pub struct TokenBuilder {
+    key: SigningKey,
+    now: u64,
+    header: Part,
+    claims: Part,
+}
+
+/// A header or a payload: as members, or as octets that somebody insists on.
+#[derive(Clone, Debug)]
+enum Part {
+    Members(Map<String, Value>),
+    Octets(Vec<u8>),
+}
+
+impl Part {
+    /// The members, to be changed. Octets are given up for them.
+    fn members(&mut self) -> &mut Map<String, Value> {
+        if let Self::Octets(_) = self {
+            *self = Self::Members(Map::new());
+        }
+        match self {
+            Self::Members(members) => members,
+            Self::Octets(_) => unreachable!("octets were replaced"),
+        }
+    }
+
+    fn octets(&self) -> Vec<u8> {
+        match self {
+            Self::Members(members) => Value::Object(members.clone()).to_string().into_bytes(),
+            Self::Octets(octets) => octets.clone(),
+        }
+    }
+}
+
+impl TokenBuilder {
+    /// Sets a claim.
+    ///
+    /// # Panics
+    /// If the value cannot be JSON.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, Segments, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// let token = mint.token().claim("tenant", "acme").segments();
+    /// assert!(String::from_utf8(token.payload_bytes()).unwrap().contains(r#""tenant":"acme""#));
+    /// ```
+    #[must_use]
+    pub fn claim(mut self, name: &str, value: impl Serialize) -> Self {
+        let value = serde_json::to_value(value).expect("a claim is JSON");
+        self.claims.members().insert(name.to_owned(), value);
+        self
+    }
+
+    /// Leaves a claim out.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, Segments, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// let token = mint.token().without_claim("sub").segments();
+    /// assert!(!String::from_utf8(token.payload_bytes()).unwrap().contains("sub"));
+    /// ```
+    #[must_use]
+    pub fn without_claim(mut self, name: &str) -> Self {
+        self.claims.members().remove(name);
+        self
+    }
+
+    /// Sets `sub`.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// assert_eq!(mint.token().subject("a").build(), mint.token().claim("sub", "a").build());
+    /// ```
+    #[must_use]
+    pub fn subject(self, subject: &str) -> Self {
+        self.claim("sub", subject)
+    }
+
+    /// Sets `scope`, a list with spaces in between.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// assert_eq!(mint.token().scope("a b").build(), mint.token().claim("scope", "a b").build());
+    /// ```
+    #[must_use]
+    pub fn scope(self, scopes: &str) -> Self {
+        self.claim("scope", scopes)
+    }
+
+    /// Sets `exp` to so many seconds from now; a negative number is in the past.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// assert_eq!(mint.token().expires_in(-1).build(), mint.token().claim("exp", 1_699_999_999).build());
+    /// ```
+    #[must_use]
+    pub fn expires_in(self, seconds: i64) -> Self {
+        let at = self.now.saturating_add_signed(seconds);
+        self.claim("exp", at)
+    }
+
+    /// Takes these octets for the payload, in place of all claims.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// assert_eq!(mint.token().payload(b"\xff").segments().payload_bytes(), b"\xff");
+    /// ```
+    #[must_use]
+    pub fn payload(mut self, octets: impl AsRef<[u8]>) -> Self {
+        self.claims = Part::Octets(octets.as_ref().to_vec());
+        self
+    }
+
+    /// Sets a member of the header.
+    ///
+    /// # Panics
+    /// If the value cannot be JSON.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// let token = mint.token().header("crit", ["exp"]).segments();
+    /// assert!(String::from_utf8(token.header_bytes()).unwrap().contains(r#""crit":["exp"]"#));
+    /// ```
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Serialize) -> Self {
+        let value = serde_json::to_value(value).expect("a header member is JSON");
+        self.header.members().insert(name.to_owned(), value);
+        self
+    }
+
+    /// Leaves a member of the header out.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// let token = mint.token().without_header("typ").without_header("kid").segments();
+    /// assert_eq!(token.header_bytes(), br#"{"alg":"HS256"}"#);
+    /// ```
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.header.members().remove(name);
+        self
+    }
+
+    /// Sets `typ`.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// assert_eq!(mint.token().typ("at+jwt").build(), mint.token().header("typ", "at+jwt").build());
+    /// ```
+    #[must_use]
+    pub fn typ(self, typ: &str) -> Self {
+        self.header("typ", typ)
+    }
+
+    /// Sets `kid`.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// assert_eq!(mint.token().kid("../../x").build(), mint.token().header("kid", "../../x").build());
+    /// ```
+    #[must_use]
+    pub fn kid(self, kid: &str) -> Self {
+        self.header("kid", kid)
+    }
+
+    /// Takes this text for the header, in place of all its members.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// let token = mint.token().header_text(r#"{"alg":"HS256","alg":"none"}"#).segments();
+    /// assert_eq!(token.header_bytes(), br#"{"alg":"HS256","alg":"none"}"#);
+    /// ```
+    #[must_use]
+    pub fn header_text(mut self, octets: impl AsRef<[u8]>) -> Self {
+        self.header = Part::Octets(octets.as_ref().to_vec());
+        self
+    }
+
+    /// Signs with another key, and leaves the header as it is.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// let forged = mint.token().signed_by(&keys::stranger(Algorithm::HS256)).segments();
+    /// assert_eq!(forged.header, mint.token().segments().header);
+    /// ```
+    #[must_use]
+    pub fn signed_by(mut self, key: &SigningKey) -> Self {
+        self.key = key.clone();
+        self
+    }
+
+    /// The token, signed and taken apart.
+    ///
+    /// # Panics
+    /// If the cryptographic library fails.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// assert_eq!(mint.token().segments().to_string(), mint.token().build());
+    /// ```
+    pub fn segments(&self) -> Segments {
+        Segments {
+            header: base64url(self.header.octets()),
+            payload: base64url(self.claims.octets()),
+            signature: String::new(),
+        }
+        .signed_by(&self.key)
+    }
+
+    /// The token in its compact form.
+    ///
+    /// # Panics
+    /// If the cryptographic library fails.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_testkit::{FakeClock, Mint, keys};
+    /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    /// assert!(mint.token().build().starts_with("eyJ"));
+    /// ```
+    pub fn build(&self) -> String {
+        self.segments().to_string()
+    }
+}

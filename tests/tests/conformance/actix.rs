@@ -1,0 +1,88 @@
+//! An app with middleware around it and around a resource, and the extractors.
+
+use actix_web::body::{MessageBody, to_bytes};
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::rt::{System, SystemRunner};
+use actix_web::{App, Error, test, web};
+use tollgate_actix::{Claims, JwtAuth, Optional, Principal, Scoped, require};
+use tollgate_core::Rejection;
+use tollgate_testkit::conformance::{
+    Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims, echo_guarded,
+};
+
+pub(crate) struct Actix(SystemRunner);
+
+impl Actix {
+    pub(crate) fn new() -> Self {
+        Self(System::new())
+    }
+}
+
+impl Subject for Actix {
+    fn send(&mut self, case: &Case, request: &Request) -> Response {
+        let route = match case.handler {
+            Handler::Optional => {
+                web::route().to(async |Optional(caller): Optional<Principal>| echo(caller.as_deref()))
+            }
+            Handler::Principal => web::route().to(async |caller: Principal| echo(Some(&caller))),
+            Handler::Claims => {
+                web::route().to(async |Claims(shopper): Claims<Shopper>| echo_claims(&shopper))
+            }
+            Handler::Guarded => web::route().to(async |Claims(buyer): Claims<Buyer>| echo_guarded(&buyer)),
+            Handler::Scoped => web::route().to(async |caller: Scoped<OrdersRead>| echo(Some(&caller))),
+        };
+        let resource = web::resource("/resource").route(route);
+        let gate = || case.gate.clone().map(JwtAuth::new);
+        let policy = || case.policy.clone().map(require);
+        self.0.block_on(async {
+            match (gate(), policy()) {
+                (Some(gate), Some(policy)) => {
+                    call(App::new().service(resource.wrap(policy)).wrap(gate), request).await
+                }
+                (Some(gate), None) => call(App::new().service(resource).wrap(gate), request).await,
+                (None, Some(policy)) => call(App::new().service(resource.wrap(policy)), request).await,
+                (None, None) => call(App::new().service(resource), request).await,
+            }
+        })
+    }
+}
+
+async fn call<T, B>(app: App<T>, request: &Request) -> Response
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    T::Future: 'static,
+    B: MessageBody,
+{
+    let app = test::init_service(app).await;
+    let mut built = test::TestRequest::default()
+        .method(Method::from_bytes(request.method.as_bytes()).expect("a method of the table is one"))
+        .uri(&request.target);
+    for (name, value) in &request.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("a field name of the table is one");
+        let value = HeaderValue::from_bytes(value).expect("a field value of the table is one");
+        built = built.append_header((name, value));
+    }
+    let response = test::call_service(&app, built.to_request()).await;
+    let rejection = response.response().extensions().get().map(Rejection::kind);
+    let status = response.status().as_u16();
+    let headers: Vec<_> = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+        .collect();
+    let body = to_bytes(response.into_body())
+        .await
+        .unwrap_or_else(|_| panic!("the body is in memory"));
+    Response {
+        rejection,
+        ..Response::new(status, headers, body)
+    }
+}
