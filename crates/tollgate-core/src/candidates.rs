@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::algorithm::Algorithm;
 use crate::key::{Key, KeySet};
 use crate::rejection::{Rejection, RejectionKind};
@@ -133,33 +135,23 @@ impl Keyring {
             search.tried += 1;
             key.verify(algorithm, token.signing_input(), signature)
         };
-        if let Some(key) = self.keys.iter().find(|key| key.serves(algorithm) && verify(key)) {
-            return Ok(key.clone());
-        }
+        let mut sets: SmallVec<[Arc<KeySet>; 4]> = SmallVec::new();
         let mut unavailable = None;
         for source in &self.sources {
             match source.keys() {
-                Ok(set) => {
-                    let key = usable(&set, algorithm).find(|key| verify(key));
-                    if let Some(key) = key {
-                        return Ok(key.clone());
-                    }
-                }
+                Ok(set) => sets.push(set),
                 Err(error) => unavailable = Some(error),
             }
+        }
+        let keys = || self.keys.iter().chain(sets.iter().flat_map(|set| set.keys()));
+        // A secret next to public keys is never used: who can fetch the set, knows it.
+        let mixed = algorithm.family().is_symmetric() && keys().any(|key| !key.family().is_symmetric());
+        if !mixed && let Some(key) = keys().find(|key| key.serves(algorithm) && verify(key)) {
+            return Ok(key.clone());
         }
         search.unavailable = unavailable;
         Err(search.rejection(algorithm))
     }
-}
-
-/// The keys of a set that serve `algorithm`. A secret next to public keys is never used: who can fetch the set, knows it.
-fn usable(set: &KeySet, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
-    let symmetric = algorithm.family().is_symmetric();
-    let mixed = symmetric && set.keys().iter().any(|key| !key.family().is_symmetric());
-    set.keys()
-        .iter()
-        .filter(move |key| !mixed && key.serves(algorithm))
 }
 
 impl Search {

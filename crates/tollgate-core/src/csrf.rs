@@ -1,5 +1,6 @@
 //! Proof that a request with a cookie is of the site's own making (Fetch Metadata, RFC 6454, RFC 9110 section 9.2.1).
 
+use crate::field;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::request::RequestView;
 use crate::source::Credential;
@@ -45,7 +46,7 @@ fn is_websocket(request: &impl RequestView) -> bool {
     let named = |name, wanted: &[u8]| {
         request.header(name).any(|line| {
             line.split(|byte| *byte == b',')
-                .any(|element| element.trim_ascii().eq_ignore_ascii_case(wanted))
+                .any(|element| field::trim(element).eq_ignore_ascii_case(wanted))
         })
     };
     named("upgrade", b"websocket")
@@ -56,7 +57,7 @@ fn is_websocket(request: &impl RequestView) -> bool {
 fn single<'r>(request: &'r impl RequestView, name: &str) -> Option<&'r [u8]> {
     let mut values = request.header(name);
     match (values.next(), values.next()) {
-        (Some(value), None) => Some(value.trim_ascii()),
+        (Some(value), None) => Some(field::trim(value)),
         (None, _) => None,
         // A field that comes twice says nothing that could be relied upon.
         (Some(_), Some(_)) => Some(b""),

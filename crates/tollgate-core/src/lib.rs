@@ -37,6 +37,7 @@ mod claims;
 mod clock;
 mod cookie;
 mod csrf;
+mod field;
 mod gate;
 mod header;
 mod json;

@@ -1,9 +1,9 @@
 //! Where in a request the credential sits (RFC 6750 section 2).
 
-use crate::cookie;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::request::RequestView;
 use crate::verifier::{ConfigError, ConfigErrorKind};
+use crate::{cookie, field};
 
 /// A place to look for the token. A gate has an ordered list of them; the first that holds one wins.
 ///
@@ -137,8 +137,10 @@ impl Source {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let valid = match &self.0 {
             Place::Bearer => true,
-            Place::Header(name) => cookie::is_name(name) && name != "authorization" && name != "cookie",
-            Place::Cookie(name) | Place::WebSocketProtocol(name) => cookie::is_name(name),
+            Place::Header(name) => {
+                field::is_token(name.as_bytes()) && name != "authorization" && name != "cookie"
+            }
+            Place::Cookie(name) | Place::WebSocketProtocol(name) => field::is_token(name.as_bytes()),
             Place::Query(name) => {
                 !name.is_empty()
                     && name
@@ -161,7 +163,7 @@ impl Source {
             Place::Bearer => bearer(request),
             Place::Cookie(name) => only(cookie::named(request.header("cookie"), name.as_bytes())),
             Place::WebSocketProtocol(marker) => websocket_protocol(request, marker.as_bytes()),
-            Place::Header(name) => only(request.header(name).map(<[u8]>::trim_ascii)),
+            Place::Header(name) => only(request.header(name).map(field::trim)),
             Place::Query(name) => only(parameters(request.query(), name)),
         }
     }
@@ -212,7 +214,7 @@ pub(crate) fn find<'r>(
 
 fn bearer(request: &impl RequestView) -> Result<Option<&[u8]>, Rejection> {
     let mut fields = request.header("authorization");
-    let Some(field) = fields.next() else {
+    let Some(value) = fields.next() else {
         return Ok(None);
     };
     if fields.next().is_some() {
@@ -221,12 +223,25 @@ fn bearer(request: &impl RequestView) -> Result<Option<&[u8]>, Rejection> {
             "there are two `Authorization` fields",
         ));
     }
-    let field = field.trim_ascii();
-    let scheme = field.iter().position(|byte| *byte == b' ').unwrap_or(field.len());
-    if !field[..scheme].eq_ignore_ascii_case(b"bearer") {
+    // RFC 9110 section 11.4: `auth-scheme [ 1*SP ( token68 / #auth-param ) ]`.
+    let credentials = field::trim(value);
+    let end = credentials
+        .iter()
+        .position(|byte| *byte == b' ')
+        .unwrap_or(credentials.len());
+    let (scheme, rest) = credentials.split_at(end);
+    if scheme.eq_ignore_ascii_case(b"bearer") {
+        let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
+        return Ok(Some(&rest[start..]));
+    }
+    // Another scheme is none of ours. What is no scheme at all is a credential gone wrong, and not the lack of one.
+    if scheme.is_empty() || field::is_token(scheme) {
         return Ok(None);
     }
-    Ok(Some(field[scheme..].trim_ascii_start()))
+    Err(Rejection::new(
+        RejectionKind::MalformedCredential,
+        "`Authorization` begins with no scheme",
+    ))
 }
 
 fn only<'r>(mut values: impl Iterator<Item = &'r [u8]>) -> Result<Option<&'r [u8]>, Rejection> {
@@ -247,12 +262,12 @@ fn websocket_protocol<'r>(
     let mut elements = request
         .header("sec-websocket-protocol")
         .flat_map(|line| line.split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii);
+        .map(field::trim);
     if !elements.any(|element| element == marker) {
         return Ok(None);
     }
     let token = elements.next().unwrap_or_default();
-    if elements.any(|element| element == marker) {
+    if token == marker || elements.any(|element| element == marker) {
         return Err(Rejection::new(
             RejectionKind::MultipleCredentials,
             "the WebSocket marker is there twice",
@@ -303,10 +318,15 @@ mod tests {
         for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c", " Bearer a.b.c "] {
             assert_eq!(bearer(value), Ok(Some("a.b.c".into())), "{value}");
         }
-        for value in ["Basic YTpi", "DPoP a.b.c", "Bearers a", "a.b.c", "", "Bearer:a"] {
+        for value in ["Basic YTpi", "DPoP a.b.c", "Bearers a", "a.b.c", ""] {
             assert_eq!(bearer(value), Ok(None), "{value}");
         }
         for value in [
+            "Bearer:a",
+            "Bearer\ta.b.c",
+            "Bearer \ta.b.c",
+            "Bearer\u{a0}a",
+            "Bearer a\r",
             "Bearer",
             "Bearer ",
             "Bearer a b",
@@ -341,6 +361,7 @@ mod tests {
             get().with("cookie", "c=a").with("cookie", "c=a"),
             get().with("x-token", "a").with("x-token", "b"),
             get().with("sec-websocket-protocol", "bearer, a, bearer, b"),
+            get().with("sec-websocket-protocol", "bearer, bearer, a"),
             get().query("t=a&t=b"),
             get().with("authorization", "Bearer a").query("t=b"),
             get().with("authorization", "Bearer a").with("x-token", "a"),

@@ -92,7 +92,7 @@ impl GateBuilder {
         self
     }
 
-    /// Requires this of every request that carries a token, before any route's own policy.
+    /// Requires this of every request, before any route's own policy.
     #[must_use]
     pub fn require(mut self, policy: Policy) -> Self {
         self.0.policy = Some(match self.0.policy.take() {
@@ -140,6 +140,12 @@ impl GateBuilder {
                 format!("{origin:?} is not an origin"),
             ));
         }
+        if gate.optional && gate.policy.is_some() {
+            return Err(ConfigError::new(
+                Kind::Contradiction,
+                "a policy for every request stands beside `optional`, which lets requests without a token past it",
+            ));
+        }
         Ok(self.into_gate())
     }
 
@@ -154,16 +160,16 @@ impl GateBuilder {
 
 /// As browsers write it: a scheme, a host in lower case, perhaps a port, and nothing behind.
 fn is_origin(origin: &str) -> bool {
-    let host = origin
-        .strip_prefix("https://")
-        .or_else(|| origin.strip_prefix("http://"));
-    host.is_some_and(|host| {
-        !host.is_empty()
-            && !host.ends_with(":443")
-            && host
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte))
-    })
+    let (host, default_port) = match (origin.strip_prefix("https://"), origin.strip_prefix("http://")) {
+        (Some(host), _) => (host, ":443"),
+        (_, Some(host)) => (host, ":80"),
+        _ => return false,
+    };
+    !host.is_empty()
+        && !host.ends_with(default_port)
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte))
 }
 
 impl fmt::Debug for GateBuilder {
@@ -221,5 +227,9 @@ mod tests {
             .trusted_origin("http://localhost:3000")
             .trusted_origin("https://[::1]:8443");
         assert_eq!(refused(fine), None);
+        assert_eq!(refused(builder().trusted_origin("http://a.example:80")), invalid);
+        assert_eq!(refused(builder().trusted_origin("http://a.example:443")), None);
+        let lax = builder().optional().require(Policy::scope("orders:read"));
+        assert_eq!(refused(lax), Some(ConfigErrorKind::Contradiction));
     }
 }
