@@ -3,7 +3,7 @@
 use std::fmt;
 
 use axum_core::response::{IntoResponse, Response};
-use tollgate_core::Refusal;
+use tollgate_core::{Refusal, Rejection};
 
 /// Why an extractor refuses a request: a [`Refusal`] that axum can answer with.
 ///
@@ -28,26 +28,26 @@ use tollgate_core::Refusal;
 pub struct Rejected(Refusal);
 
 impl Rejected {
-    /// The refusal: the reason for the operator and the answer for the client.
+    /// Why the request is refused.
     ///
     /// ```
     /// use tollgate_core::{Refusal, RejectionKind};
     ///
     /// let rejected = tollgate_axum::Rejected::from(Refusal::missing_layer());
-    /// assert_eq!(rejected.refusal().rejection().kind(), RejectionKind::Misconfigured);
+    /// assert_eq!(rejected.rejection().kind(), RejectionKind::Misconfigured);
     /// ```
-    pub const fn refusal(&self) -> &Refusal {
-        &self.0
+    pub fn rejection(&self) -> &Rejection {
+        self.0.rejection()
     }
 
-    /// The refusal, by value.
+    /// The refusal, with the answer that it is.
     ///
     /// ```
     /// # use tollgate_core::Refusal;
     /// let rejected = tollgate_axum::Rejected::from(Refusal::missing_layer());
-    /// assert_eq!(rejected.into_refusal().answer().status, 500);
+    /// assert_eq!(rejected.into_inner().answer().status, 500);
     /// ```
-    pub fn into_refusal(self) -> Refusal {
+    pub fn into_inner(self) -> Refusal {
         self.0
     }
 }
@@ -58,7 +58,7 @@ impl From<Refusal> for Rejected {
     }
 }
 
-/// The answer as the gate describes it; the [`Rejection`](tollgate_core::Rejection) is in the extensions.
+/// The answer as the gate describes it; the [`Rejection`] is in the extensions.
 impl IntoResponse for Rejected {
     fn into_response(self) -> Response {
         tollgate_tower::into_response(self.0)

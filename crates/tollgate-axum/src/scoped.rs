@@ -37,12 +37,12 @@ use tollgate_core::{Authentication, FromAuthentication, Principal, Refusal, Scop
 /// assert_eq!(app.oneshot(with("orders:read")?).await?.status(), 403);
 /// # Ok(()) }
 /// ```
-pub struct Scoped<S> {
+pub struct Scoped<S: ScopeSet> {
     principal: Principal,
     scopes: PhantomData<fn() -> S>,
 }
 
-impl<S> Scoped<S> {
+impl<S: ScopeSet> Scoped<S> {
     /// The caller, by value.
     ///
     /// ```
@@ -74,7 +74,7 @@ impl<S: ScopeSet> FromAuthentication for Scoped<S> {
 
 crate::__impl_extractor! { [S,] [Scoped<S>] [S: ScopeSet,] }
 
-impl<S> Deref for Scoped<S> {
+impl<S: ScopeSet> Deref for Scoped<S> {
     type Target = Principal;
 
     fn deref(&self) -> &Principal {
@@ -82,7 +82,7 @@ impl<S> Deref for Scoped<S> {
     }
 }
 
-impl<S> Clone for Scoped<S> {
+impl<S: ScopeSet> Clone for Scoped<S> {
     fn clone(&self) -> Self {
         Self {
             principal: self.principal.clone(),
@@ -91,7 +91,7 @@ impl<S> Clone for Scoped<S> {
     }
 }
 
-impl<S> fmt::Debug for Scoped<S> {
+impl<S: ScopeSet> fmt::Debug for Scoped<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Scoped").field(&self.principal).finish()
     }

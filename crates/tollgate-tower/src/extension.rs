@@ -22,7 +22,7 @@ use tollgate_core::{Authentication, Principal};
 /// assert!(request.principal().is_none()); // anonymous
 /// # Ok(()) }
 /// ```
-pub trait AuthenticationExt {
+pub trait AuthenticationExt: sealed::Sealed {
     /// What the innermost layer has decided; `None` if no layer stands before the caller of this method.
     fn authentication(&self) -> Option<&Authentication>;
 
@@ -31,6 +31,13 @@ pub trait AuthenticationExt {
     fn principal(&self) -> Option<&Principal> {
         self.authentication()?.principal()
     }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Extensions {}
+    impl<B> Sealed for super::Request<B> {}
+    impl Sealed for super::Parts {}
 }
 
 impl AuthenticationExt for Extensions {

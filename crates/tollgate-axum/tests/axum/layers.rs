@@ -124,5 +124,5 @@ fn a_rejection_is_an_error_as_well() {
     }
     let rejected = Rejected::from(tollgate_core::Refusal::missing_layer());
     assert!(error(&rejected).starts_with("Misconfigured"));
-    assert_eq!(rejected.clone().into_refusal(), *rejected.refusal());
+    assert_eq!(rejected.rejection(), rejected.clone().into_inner().rejection());
 }

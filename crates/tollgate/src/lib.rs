@@ -1,0 +1,174 @@
+//! JSON Web Token authentication and authorisation for axum, actix-web and tower.
+//!
+//! A layer reads the token from the request, checks it, and hands the handler a typed principal. Whoever is refused gets
+//! the right status, the right challenge (RFC 6750) and a problem document (RFC 9457), the same on every framework. What
+//! you did not say is checked strictly; what weakens a check says so in its name; a contradiction fails when the service
+//! starts, not when a request comes.
+//!
+//! # axum
+//!
+//! With the feature `axum`; see the module `tollgate::axum`.
+#![cfg_attr(all(feature = "axum", feature = "macros"), doc = "```")]
+#![cfg_attr(not(all(feature = "axum", feature = "macros")), doc = "```ignore")]
+//! use axum::Router;
+//! use axum::routing::{get, post};
+//! use tollgate::axum::{JwtAuth, require};
+//! use tollgate::{Claims, Key, Verifier, role, scope, scopes};
+//! # use axum::{body::Body, extract::Request};
+//! # use tower::ServiceExt;
+//!
+//! scopes! { OrdersRead = "orders:read", OrdersWrite = "orders:write" }
+//!
+//! #[derive(Debug, Clone, serde::Deserialize, Claims)]
+//! #[claims(scope = OrdersRead)] // this extractor is its own guard
+//! struct Shopper {
+//!     sub: String,
+//!     tenant: Option<String>,
+//! }
+//!
+//! async fn orders(user: Shopper) -> String {
+//!     format!("the orders of {} at {:?}", user.sub, user.tenant)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let secret = [7; 32];
+//! let verifier = Verifier::builder()
+//!     .issuer("https://id.example.com") // required, or waived aloud: `.any_issuer()`
+//!     .audience("orders-api") // likewise
+//!     .key(Key::hs256(secret)?) // or Key::pem(..), Key::jwk(..), .key_set(KeySet::from_json(..)?)
+//! #   .clock(|| 1_700_000_000)
+//!     .build()?; // a bad configuration fails here
+//!
+//! let app: Router = Router::new()
+//!     .route("/orders", get(orders))
+//!     .route("/purge", post(async || "done").route_layer(require(scope("admin") | role("root"))))
+//!     .layer(JwtAuth::new(verifier));
+//!
+//! # let token = tollgate::SigningKey::hs256(secret)?.encode(&serde_json::json!({
+//! #     "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900, "sub": "u-7",
+//! #     "scope": "orders:read",
+//! # }))?;
+//! // With a token for `orders:read`:
+//! # let request = |method: &str, path: &str| {
+//! #     Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}")).body(Body::empty())
+//! # };
+//! assert_eq!(app.clone().oneshot(request("GET", "/orders")?).await?.status(), 200);
+//! assert_eq!(app.clone().oneshot(request("POST", "/purge")?).await?.status(), 403);
+//! // Without any:
+//! let refused = app.oneshot(Request::get("/orders").body(Body::empty())?).await?;
+//! assert_eq!(refused.status(), 401);
+//! assert_eq!(refused.headers()["www-authenticate"], "Bearer realm=\"api\"");
+//! # Ok(()) }
+//! ```
+//!
+//! # actix-web
+//!
+//! With the feature `actix`; see the module `tollgate::actix`. Verifier, policies and claims are the same.
+#![cfg_attr(all(feature = "actix", feature = "macros"), doc = "```")]
+#![cfg_attr(not(all(feature = "actix", feature = "macros")), doc = "```ignore")]
+//! use actix_web::{App, test, web};
+//! use tollgate::actix::{JwtAuth, require};
+//! use tollgate::{Claims, Key, Verifier, role, scope};
+//!
+//! #[derive(Debug, Clone, serde::Deserialize, Claims)]
+//! #[claims(scope = "orders:read")]
+//! struct Shopper {
+//!     sub: String,
+//! }
+//!
+//! async fn orders(user: Shopper) -> String {
+//!     format!("the orders of {}", user.sub)
+//! }
+//!
+//! # #[actix_web::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let secret = [7; 32];
+//! # let verifier = Verifier::builder()
+//! #     .issuer("https://id.example.com")
+//! #     .audience("orders-api")
+//! #     .key(Key::hs256(secret)?)
+//! #     .clock(|| 1_700_000_000)
+//! #     .build()?;
+//! let app = test::init_service(
+//!     App::new()
+//!         .route("/orders", web::get().to(orders))
+//!         .service(
+//!             web::resource("/purge")
+//!                 .wrap(require(scope("admin") | role("root")))
+//!                 .post(async || "done"),
+//!         )
+//!         .wrap(JwtAuth::new(verifier)),
+//! )
+//! .await;
+//!
+//! # let token = tollgate::SigningKey::hs256(secret)?.encode(&serde_json::json!({
+//! #     "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900, "sub": "u-7",
+//! #     "scope": "orders:read",
+//! # }))?;
+//! // With a token for `orders:read`:
+//! # let bearer = ("authorization", format!("Bearer {token}"));
+//! let request = test::TestRequest::get().uri("/orders").insert_header(bearer.clone()).to_request();
+//! assert_eq!(test::call_and_read_body(&app, request).await, "the orders of u-7");
+//! let request = test::TestRequest::post().uri("/purge").insert_header(bearer).to_request();
+//! assert_eq!(test::call_service(&app, request).await.status(), 403);
+//! // Without any:
+//! let request = test::TestRequest::get().uri("/orders").to_request();
+//! assert_eq!(test::call_service(&app, request).await.status(), 401);
+//! # Ok(()) }
+//! ```
+//!
+//! # The parts
+//!
+//! - A [`Verifier`] checks tokens: [`Key`]s, issuers, audiences, times. It is made once, and cheap to clone.
+//! - A [`Gate`] puts it before requests: [`Source`]s of the token, whether it is optional, the realm of the challenge, hooks.
+//!   A verifier alone becomes a gate with the defaults.
+//! - A [`Policy`] says what a caller must hold, made of [`scope`], [`role`], [`claim`], [`any`], [`all`] and [`not`].
+//! - `JwtAuth`, `require` and the extractors `Claims`, `Principal` and `Scoped` are in the module of your framework, under
+//!   the same names in each.
+//! - A [`SigningKey`] makes tokens, for services that issue their own and for tests.
+//!
+//! # Features
+//!
+//! Each adds and none takes away. Without any this crate is the engine.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `macros` (default) | `#[derive(Claims)]`, which makes a struct an extractor on every framework that is enabled, and `scopes!` |
+//! | `axum` | the module `tollgate::axum`: layers and extractors for axum 0.8 |
+//! | `actix` | the module `tollgate::actix`: middleware and extractors for actix-web 4 |
+//! | `tower` | the module `tollgate::tower`: the layers alone, for tonic, hyper and other services over `http` 1.x |
+//! | `jsonwebtoken` | conversions from and to the key types of the `jsonwebtoken` crate, and none of its backends |
+
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "actix")]
+#[doc(inline)]
+pub use tollgate_actix as actix;
+#[cfg(feature = "axum")]
+#[doc(inline)]
+pub use tollgate_axum as axum;
+#[doc(inline)]
+pub use tollgate_core::policy::{self, all, any, claim, claim_present, not, role, scope};
+#[doc(inline)]
+pub use tollgate_core::{
+    Algorithm, Answer, Authentication, ClaimSet, Clock, ConfigError, ConfigErrorKind, Evaluation, Facts,
+    Family, FromAuthentication, Gate, GateBuilder, Hierarchy, InvalidScope, Key, KeyError, KeyErrorKind,
+    KeySet, KeySource, Limits, Policy, Principal, Refusal, Rejection, RejectionKind, RequestView, Scope,
+    ScopeSet, SignError, SigningKey, SkippedKey, Source, SourceKind, SystemClock, TrustedIssuer, Unavailable,
+    UnknownAlgorithm, Verifier, VerifierBuilder,
+};
+#[cfg(feature = "macros")]
+#[doc(inline)]
+pub use tollgate_macros::{Claims, scopes};
+#[cfg(feature = "tower")]
+#[doc(inline)]
+pub use tollgate_tower as tower;
+
+mod adapters;
+
+/// For code that the macros generate; not part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use tollgate_core::__private::*;
+}

@@ -1,0 +1,7 @@
+use tollgate::axum::Scoped;
+
+struct OrdersRead; // not declared by `scopes!`
+
+fn orders(_: Scoped<OrdersRead>) {}
+
+fn main() {}
