@@ -172,3 +172,30 @@ mod adapters;
 pub mod __private {
     pub use tollgate_core::__private::*;
 }
+
+/// The pages of the repository, whose examples are tests here.
+#[cfg(all(
+    doctest,
+    feature = "actix",
+    feature = "axum",
+    feature = "jsonwebtoken",
+    feature = "macros",
+    feature = "tower"
+))]
+mod pages {
+    macro_rules! pages {
+        ($($name:ident: $path:literal,)*) => {$(
+            #[doc = include_str!(concat!("../../../", $path))]
+            struct $name;
+        )*};
+    }
+    pages! {
+        Readme: "README.md",
+        Answers: "docs/guide/answers.md",
+        Keys: "docs/guide/keys.md",
+        Policies: "docs/guide/policies.md",
+        Security: "docs/SECURITY.md",
+        Testing: "docs/guide/testing.md",
+        Transports: "docs/guide/transports.md",
+    }
+}
