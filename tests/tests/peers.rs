@@ -99,7 +99,7 @@ fn theirs_to_us(peer: &mut Peer, algorithm: &str) {
     assert_eq!(principal.algorithm().as_str(), algorithm, "{context}");
     assert_eq!(principal.key_id(), Some("k1"), "{context}");
 
-    assert!(verifier.verify(&tampered(&token)).is_err(), "{context}");
+    assert!(verifier.verify(tampered(&token)).is_err(), "{context}");
     let other = peer.generate(algorithm);
     let other = peer.sign(algorithm, &other.private, &json!({}), &claims());
     assert!(verifier.verify(&other).is_err(), "{context}, by another key");

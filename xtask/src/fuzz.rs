@@ -9,7 +9,7 @@ use crate::report::{Outcome, Report};
 use crate::tools::{FUZZ, Tools};
 
 /// Fuzzes the named targets, or all, each for that many seconds, as many at once as there are cores.
-pub(crate) fn run(tools: &mut Tools<'_>, seconds: u32, named: &[String], report: &mut Report) {
+pub(crate) fn run(tools: &Tools<'_>, seconds: u32, named: &[String], report: &mut Report) {
     let mut binaries = Err("they were not built".to_owned());
     report.step("tool: cargo-fuzz", || tools.install(FUZZ));
     report.step("fuzz targets: build", || {

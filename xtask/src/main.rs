@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 }
 
 fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
-    let mut tools = Tools::new(workspace);
+    let tools = Tools::new(workspace);
     match request {
         Request::Test {
             fuzz_seconds,
@@ -71,12 +71,12 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
             consumers::run(&tools, report);
             features::run(&tools, report);
             package::run(&tools, report);
-            policy::run(&mut tools, report);
+            policy::run(&tools, report);
             if *instructions {
                 suite::instructions(&tools, report);
             }
             if let Some(seconds) = fuzz_seconds {
-                fuzz::run(&mut tools, *seconds, &[], report);
+                fuzz::run(&tools, *seconds, &[], report);
             }
         }
         Request::Tools => tools.install_all(report),
@@ -88,8 +88,8 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
         Request::Features => features::run(&tools, report),
         Request::Consumers => consumers::run(&tools, report),
         Request::Package => package::run(&tools, report),
-        Request::Policy => policy::run(&mut tools, report),
-        Request::Fuzz { seconds, targets } => fuzz::run(&mut tools, *seconds, targets, report),
+        Request::Policy => policy::run(&tools, report),
+        Request::Fuzz { seconds, targets } => fuzz::run(&tools, *seconds, targets, report),
         Request::Instructions => suite::instructions(&tools, report),
     }
 }

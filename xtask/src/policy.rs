@@ -4,7 +4,7 @@ use crate::report::{Outcome, Report};
 use crate::tools::{DENY, Tools};
 
 /// Checks `deny.toml`. Its `advisories` need a database from the network, so they are left to whoever has one.
-pub(crate) fn run(tools: &mut Tools<'_>, report: &mut Report) {
+pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
     report.step("dependency policy", || {
         tools.install(DENY)?;
         tools

@@ -27,8 +27,10 @@ pub(crate) const FUZZ: Subcommand = Subcommand {
     version: "0.13.2",
 };
 
-const GET_PYTHON: &str = "Python 3 with its venv module is missing: on Debian and Ubuntu `apt-get install python3-venv`, elsewhere python3";
-const GET_NODE: &str = "Node.js 20 or later with npm is missing: on Debian and Ubuntu `apt-get install nodejs npm`, elsewhere node";
+const GET_PYTHON: &str = "Python 3.10 or later with its venv module is missing: \
+    on Debian and Ubuntu `apt-get install python3-venv`, elsewhere python3";
+const GET_NODE: &str = "Node.js 20 or later with npm is missing: \
+    on Debian and Ubuntu `apt-get install nodejs npm`, elsewhere node";
 
 /// What is there, for the steps that use it.
 #[derive(Debug)]
@@ -46,13 +48,13 @@ impl<'w> Tools<'w> {
     }
 
     /// Installs what every command of `cargo xtask test` needs.
-    pub(crate) fn install_all(&mut self, report: &mut Report) {
+    pub(crate) fn install_all(&self, report: &mut Report) {
         self.install_for_suite(report);
         report.step("tool: cargo-deny", || self.install(DENY));
     }
 
     /// Installs the test runner and the two JWT worlds that the tests exchange tokens with.
-    pub(crate) fn install_for_suite(&mut self, report: &mut Report) {
+    pub(crate) fn install_for_suite(&self, report: &mut Report) {
         report.step("tool: cargo-nextest", || match self.install(NEXTEST) {
             Err(problem) if !in_ci() => Ok(Outcome::Skipped(format!("`cargo test` does instead: {problem}"))),
             other => other,
@@ -132,7 +134,10 @@ impl<'w> Tools<'w> {
             return Ok(Outcome::Passed);
         }
         if !Program::new("python3")
-            .args(["-c", "import venv, ensurepip"])
+            .args([
+                "-c",
+                "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))",
+            ])
             .succeeds()
         {
             return Ok(Outcome::Skipped(GET_PYTHON.to_owned()));
