@@ -1,0 +1,151 @@
+//! An API behind tollgate, on axum: log in, bring the token along, and be let in or told why not.
+//!
+//! What belongs to tollgate stands in this file. Beside it are the demo's login, which a real service has elsewhere, the
+//! command line, and what is printed at the start.
+
+mod login;
+mod options;
+mod welcome;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
+use tollgate::axum::{Claims, JwtAuth, require}; // `Claims` the extractor
+use tollgate::{Claims, KeySet, Verifier, role, scope, scopes}; // `Claims` the derive
+
+use crate::login::{Credentials, Login};
+use crate::options::{Options, Request};
+
+// Scopes as types: a misspelt one does not compile.
+scopes! { OrdersRead = "orders:read" }
+
+/// Whoever may look at orders. As a handler's argument it is the guard of its route: the handler runs only for a token
+/// that grants the scope and has these claims.
+#[derive(Debug, Clone, Serialize, Deserialize, Claims)]
+#[claims(scope = OrdersRead)]
+struct Shopper {
+    sub: String,
+    /// A claim that a token may lack is an `Option`.
+    name: Option<String>,
+}
+
+/// Any valid token will do; `Claims<T>` reads it as any type that serde can make.
+async fn me(Claims(claims): Claims<Value>) -> Json<Value> {
+    Json(claims)
+}
+
+async fn orders(shopper: Shopper) -> Json<Value> {
+    Json(json!({"for": shopper, "orders": [{"id": 1, "item": "punched cards"}]}))
+}
+
+async fn cancel_orders() -> Json<Value> {
+    Json(json!({"cancelled": 1}))
+}
+
+async fn login(State(login): State<Arc<Login>>, Json(credentials): Json<Credentials>) -> Response {
+    // Argon2 is slow by design, too slow for a thread that serves requests.
+    let token = spawn_blocking(move || login.token(&credentials)).await;
+    match token {
+        Ok(Ok(Some(token))) => ([(CACHE_CONTROL, "no-store")], Json(token)).into_response(),
+        Ok(Ok(None)) => {
+            let error = json!({"error": "invalid_grant", "error_description": "user or password is wrong"});
+            (StatusCode::BAD_REQUEST, Json(error)).into_response() // RFC 6749 section 5.2
+        }
+        Ok(Err(problem)) => failed(&problem),
+        Err(problem) => failed(&problem),
+    }
+}
+
+/// What went wrong here is for the log, not for the client.
+fn failed(problem: &dyn Error) -> Response {
+    eprintln!("{}: cannot issue a token: {problem}", options::PROGRAM);
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// Everything that tollgate is told: whose tokens, for whom, signed with which keys.
+fn verifier(options: &Options, keys: KeySet) -> Result<Verifier, Box<dyn Error>> {
+    let verifier = Verifier::builder()
+        .issuer(&options.issuer)
+        .audience(&options.audience)
+        .key_set(keys)
+        .role_claim("roles")
+        .require_subject()
+        .build()?; // a bad configuration fails here, not at a request
+    Ok(verifier)
+}
+
+fn app(verifier: Verifier, demo: Option<Arc<Login>>) -> Router {
+    let guarded = Router::new()
+        .route("/me", get(me))
+        .route("/orders", get(orders))
+        .route(
+            "/orders",
+            delete(cancel_orders).route_layer(require(scope("orders:write") | role("admin"))),
+        )
+        // On the routes only, so that an unknown path is answered 404 and not 401.
+        .route_layer(JwtAuth::new(verifier));
+    let open = Router::new().route("/health", get(async || "ok"));
+    let app = open.merge(guarded);
+    match demo {
+        Some(demo) => app.merge(Router::new().route("/login", post(login)).with_state(demo)),
+        None => app,
+    }
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    // Without keys of somebody else's the demo has its own, and issues tokens itself.
+    let (keys, demo) = if let Some(keys) = &options.keys {
+        (keys.clone(), None)
+    } else {
+        let demo = Login::new(&options.issuer, &options.audience)?;
+        (KeySet::from_iter([demo.verifying_key()]), Some(Arc::new(demo)))
+    };
+    let app = app(verifier(&options, keys)?, demo);
+
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|problem| options.cannot_listen(&problem))?;
+    std::io::stdout().write_all(welcome::text(listener.local_addr()?, &options).as_bytes())?;
+    let stop = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await; // no way to be told: run on
+        }
+    };
+    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    options::log_to_stderr();
+    let options = match options::read() {
+        Ok(Request::Serve(options)) => options,
+        Ok(Request::Help(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => {
+            eprintln!("{}: {problem}\nTry `--help`.", options::PROGRAM);
+            return ExitCode::from(2);
+        }
+    };
+    match serve(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{}: {problem}", options::PROGRAM);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What both quickstarts do, whatever the framework.
+
+mod arguments;
+mod demo;
+mod foreign;

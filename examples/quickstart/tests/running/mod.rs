@@ -1,0 +1,206 @@
+//! The real server on a free port, requests to it, and the commands that it prints for its users.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+/// A process of the example, stopped when it is dropped.
+pub(crate) struct Server {
+    process: Child,
+    /// Host and port.
+    pub(crate) address: String,
+    log: PathBuf,
+    /// What it printed at its start.
+    welcome: String,
+}
+
+/// A response: status, lines of the head, body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Server {
+    /// Starts `program` in `directory` and waits until it listens.
+    pub(crate) fn start(program: &str, directory: &Path, arguments: &[&str]) -> Self {
+        let log = directory.join("log");
+        let mut process = Command::new(program)
+            .args(["--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .current_dir(directory)
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut welcome = String::new();
+        let mut printed = BufReader::new(process.stdout.take().unwrap());
+        while !welcome.ends_with("Ctrl-C stops the server.\n") {
+            let read = printed.read_line(&mut welcome).unwrap();
+            assert_ne!(
+                read,
+                0,
+                "it stopped: {welcome}{}",
+                fs::read_to_string(&log).unwrap()
+            );
+        }
+        let (_, address) = welcome.lines().next().unwrap().split_once("http://").unwrap();
+        let address = address.to_owned();
+        Self {
+            process,
+            address,
+            log,
+            welcome,
+        }
+    }
+
+    /// Sends one request on a connection of its own.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut connection = TcpStream::connect(&self.address).unwrap();
+        connection
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        let fields: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let fields = fields.concat();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{fields}content-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len(),
+        );
+        connection.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        Answer::read(&answer)
+    }
+
+    /// Sends JSON to a path.
+    pub(crate) fn post(&self, path: &str, json: &str) -> Answer {
+        self.send("POST", path, &[("content-type", "application/json")], json)
+    }
+
+    /// Runs the printed commands that `wanted` picks in one shell, as a user who pastes them does. Gives each with the line
+    /// above it and what it wrote. `None` if there is no curl here.
+    pub(crate) fn paste(&self, directory: &Path, wanted: fn(&str) -> bool) -> Option<Vec<(&str, String)>> {
+        if Command::new("curl").arg("--version").output().is_err() {
+            assert!(
+                !in_ci(),
+                "curl is missing: on Debian and Ubuntu `apt-get install curl`"
+            );
+            eprintln!("skipped: curl is missing");
+            return None;
+        }
+        let mut above = "";
+        let mut promises = Vec::new();
+        let mut script = String::new();
+        for line in self.welcome.lines() {
+            match line.strip_prefix("    ") {
+                Some(command) if wanted(command) => {
+                    promises.push(above);
+                    script.push_str(command);
+                    script.push_str("\nprintf '\\n<next>\\n'\n");
+                }
+                Some(_) => {}
+                None => above = line,
+            }
+        }
+        let output = shell(directory, &script);
+        let written = String::from_utf8(output.stdout).unwrap();
+        let written: Vec<_> = written.split("\n<next>\n").map(str::to_owned).collect();
+        assert_eq!(
+            written.len(),
+            promises.len() + 1,
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Some(promises.into_iter().zip(written).collect())
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Presses Ctrl-C.
+    pub(crate) fn interrupt(mut self) -> ExitStatus {
+        let pid = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-INT", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.process.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have stopped already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Answer {
+    /// Reads a whole HTTP/1.1 response, whose body ends with the text.
+    pub(crate) fn read(text: &str) -> Self {
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("no response: {text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self {
+            status,
+            head: head.to_owned(),
+            body: body.to_owned(),
+        }
+    }
+
+    /// The only value of a header field, or the empty text.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let mut values = self.head.lines().filter_map(|line| {
+            let (got, value) = line.split_once(": ")?;
+            got.eq_ignore_ascii_case(name).then_some(value)
+        });
+        let value = values.next().unwrap_or_default();
+        assert_eq!(values.next(), None, "{name} is there twice");
+        value
+    }
+}
+
+/// Whether a missing program is a failure.
+pub(crate) fn in_ci() -> bool {
+    std::env::var("CI").as_deref() == Ok("true")
+}
+
+/// Runs a script with the interpreters that the tests were told of, if any.
+pub(crate) fn shell(directory: &Path, script: &str) -> Output {
+    const INTERPRETERS: &str = r#"
+        python3() { command "${TOLLGATE_PYTHON:-python3}" "$@"; }
+        node() { command "${TOLLGATE_NODE:-node}" "$@"; }
+    "#;
+    Command::new("sh")
+        .args(["-c", &format!("{INTERPRETERS}\n{script}")])
+        .env("no_proxy", "127.0.0.1")
+        .current_dir(directory)
+        .output()
+        .unwrap()
+}
+
+/// A folder of a test's own, empty.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", env!("CARGO_PKG_NAME")));
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
