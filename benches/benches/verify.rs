@@ -71,7 +71,7 @@ fn row(backend: &str, algorithm: Algorithm) {
     let mut bare = bare(&fixture);
     let mut candidates = [
         Candidate::new("signature check alone (aws-lc-rs, prepared)", || {
-            assert!(bare(&input, &signature))
+            assert!(bare(&input, &signature));
         }),
         Candidate::new("tollgate: verify", || {
             black_box(verifier.verify(black_box(token)).unwrap());
