@@ -1,7 +1,7 @@
 //! The keys and tokens that every benchmark measures with.
 
 use serde::{Deserialize, Serialize};
-use tollgate_core::{Algorithm, Key, SigningKey, Verifier};
+use tollgate_core::{Algorithm, ClaimSet, Key, SigningKey, Verifier};
 
 /// The time at which the tokens are valid, in seconds since the epoch.
 pub const ISSUED_AT: u64 = 1_800_000_000;
@@ -31,6 +31,8 @@ pub struct User {
     /// What it grants.
     pub scope: String,
 }
+
+impl ClaimSet for User {}
 
 /// A key pair or secret with a token made by it.
 pub struct Fixture {

@@ -59,7 +59,7 @@ pub use clock::{Clock, SystemClock};
 pub use gate::{Authentication, ClaimSet, FromAuthentication, Gate, GateBuilder, Refusal};
 pub use key::{Key, KeyError, KeyErrorKind, KeySet, SignError, SigningKey, SkippedKey};
 pub use limits::Limits;
-pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, ScopeSet};
+pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, ScopeName, ScopeSet};
 pub use principal::Principal;
 pub use rejection::{Rejection, RejectionKind};
 pub use request::RequestView;

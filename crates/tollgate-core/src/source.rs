@@ -1,5 +1,7 @@
 //! Where in a request the credential sits (RFC 6750 section 2).
 
+use std::fmt;
+
 use crate::rejection::{Rejection, RejectionKind};
 use crate::request::RequestView;
 use crate::verifier::{ConfigError, ConfigErrorKind};
@@ -31,6 +33,7 @@ enum Place {
 ///
 /// assert!(SourceKind::Cookie.is_ambient());
 /// assert!(!SourceKind::Bearer.is_ambient());
+/// assert_eq!(SourceKind::Cookie.to_string(), "cookie");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -55,6 +58,19 @@ impl SourceKind {
     /// ```
     pub const fn is_ambient(self) -> bool {
         matches!(self, Self::Cookie)
+    }
+}
+
+/// The name as a log would have it: `bearer`, `cookie`, `websocket_protocol`, `header`, `query`.
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bearer => "bearer",
+            Self::Cookie => "cookie",
+            Self::WebSocketProtocol => "websocket_protocol",
+            Self::Header => "header",
+            Self::Query => "query",
+        })
     }
 }
 

@@ -145,7 +145,12 @@ pub(super) fn authorise(policy: &Policy, principal: &impl Facts) -> Result<(), R
         .sufficient_scopes()
         .filter(|scopes| !scopes.is_empty())
         .map(|scopes| scopes.join(" "));
-    Err(Rejection::insufficient_scope(scope, evaluation.to_string()))
+    let failed: Vec<_> = evaluation
+        .failed()
+        .map(|leaf| leaf.clause().to_string())
+        .collect();
+    let detail = format!("wanted {policy}; failed: {}", failed.join(", "));
+    Err(Rejection::insufficient_scope(scope, detail))
 }
 
 impl fmt::Debug for Authentication {

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::rejection::Shown;
+
 use super::Key;
 use super::error::{KeyError, KeyErrorKind};
 use super::jwk::Jwk;
@@ -44,7 +46,7 @@ pub struct KeySet {
 ///
 /// let set = KeySet::from_json(r#"{"keys": [{"kid": "old"}]}"#)?;
 /// assert_eq!(set.skipped()[0].index, 0);
-/// assert_eq!(set.skipped()[0].error.to_string(), "missing member: `kty`: it is required");
+/// assert_eq!(set.skipped()[0].to_string(), "key 0 (\"old\"): missing member: `kty`: it is required");
 /// # Ok::<(), tollgate_core::KeyError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -56,6 +58,17 @@ pub struct SkippedKey {
     pub kid: Option<String>,
     /// What is wrong with it.
     pub error: KeyError,
+}
+
+/// The place in the set, the quoted `kid`, and what is wrong: `key 0 ("old"): missing member …`.
+impl fmt::Display for SkippedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {}", self.index)?;
+        if let Some(kid) = &self.kid {
+            write!(f, " ({})", Shown(kid))?;
+        }
+        write!(f, ": {}", self.error)
+    }
 }
 
 impl KeySet {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::scope::ScopeName;
 use super::{Clause, Node, Policy, check_bounds};
 
 /// Both must hold. See [`Policy::all`].
@@ -46,7 +47,7 @@ impl Not for Policy {
     }
 }
 
-/// [`Policy::scope`], for use in expressions.
+/// [`Policy::scope`], for use in expressions: of a text, or of a type that `scopes!` has made.
 ///
 /// ```
 /// use tollgate_core::policy::{scope, Held};
@@ -58,8 +59,9 @@ impl Not for Policy {
 ///
 /// When `name` is not a scope-token of RFC 6749 section 3.3.
 #[track_caller]
-pub fn scope(name: &str) -> Policy {
-    Policy::scope(name)
+#[allow(clippy::needless_pass_by_value)] // `scope(OrdersRead)` and `scope("orders:read")` read as they should
+pub fn scope(name: impl ScopeName) -> Policy {
+    Policy::scope(name.scope_name())
 }
 
 /// [`Policy::role`], for use in expressions.

@@ -46,7 +46,7 @@ pub use expression::{all, any, claim, claim_present, not, role, scope};
 pub use facts::{Facts, Held, claim_at, claim_matches};
 pub use hierarchy::Hierarchy;
 pub(crate) use scope::is_scope_octet;
-pub use scope::{InvalidScope, Scope, ScopeSet, is_scope_token, parse_scopes};
+pub use scope::{InvalidScope, Scope, ScopeName, ScopeSet, is_scope_token, parse_scopes};
 
 /// A condition on the scopes, roles and claims of a caller.
 ///

@@ -122,6 +122,53 @@ scope_set_of_tuple!(A B C D E F);
 scope_set_of_tuple!(A B C D E F G);
 scope_set_of_tuple!(A B C D E F G H);
 
+/// What names a scope where a policy is written: its text, or a type that [`Scope`] marks, so that it cannot be misspelt.
+///
+/// ```
+/// use tollgate_core::policy::{Scope, scope};
+///
+/// #[derive(Clone, Copy)]
+/// struct OrdersRead;
+/// impl Scope for OrdersRead {
+///     const NAME: &'static str = "orders:read";
+/// }
+///
+/// assert_eq!(scope(OrdersRead).to_string(), scope("orders:read").to_string());
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a scope",
+    label = "neither a text nor a type that stands for a scope",
+    note = "declare scopes with `scopes! {{ OrdersRead = \"orders:read\" }}`"
+)]
+pub trait ScopeName {
+    /// The scope-token.
+    fn scope_name(&self) -> &str;
+}
+
+impl ScopeName for &str {
+    fn scope_name(&self) -> &str {
+        self
+    }
+}
+
+impl ScopeName for &String {
+    fn scope_name(&self) -> &str {
+        self
+    }
+}
+
+impl ScopeName for String {
+    fn scope_name(&self) -> &str {
+        self
+    }
+}
+
+impl<S: Scope> ScopeName for S {
+    fn scope_name(&self) -> &str {
+        Checked::<S>::NAME
+    }
+}
+
 /// Whether `text` is one scope-token of RFC 6749 section 3.3: one or more visible ASCII characters, of which `"` and `\`
 /// are excluded.
 ///

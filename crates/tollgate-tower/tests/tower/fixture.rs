@@ -31,7 +31,7 @@ pub(crate) fn token(more: Value) -> String {
     };
     claims.extend(more);
     SigningKey::hs256(SECRET)
-        .and_then(|key| Ok(key.encode(claims).expect("serialisable")))
+        .map(|key| key.encode(&claims).expect("serialisable"))
         .expect("long enough")
 }
 
