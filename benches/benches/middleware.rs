@@ -47,8 +47,12 @@ fn main() {
 
 fn measure(backend: &str) {
     match backend {
-        "aws_lc_rs" => jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default().unwrap(),
-        _ => jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default().unwrap(),
+        "aws_lc_rs" => jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
+            .install_default()
+            .unwrap(),
+        _ => jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER
+            .install_default()
+            .unwrap(),
     }
     for algorithm in [Algorithm::HS256, Algorithm::RS256, Algorithm::ES256] {
         table(backend, algorithm);
@@ -65,9 +69,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Decoded {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
-        let Peer(peer) = parts.extensions.get().cloned().ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
-        let value = parts.headers.get(header::AUTHORIZATION).ok_or(StatusCode::UNAUTHORIZED)?;
-        let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        let Peer(peer) = parts
+            .extensions
+            .get()
+            .cloned()
+            .ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
+        let value = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .ok_or(StatusCode::UNAUTHORIZED)?;
+        let token = value
+            .to_str()
+            .ok()
+            .and_then(|value| value.strip_prefix("Bearer "));
         let token = token.ok_or(StatusCode::UNAUTHORIZED)?;
         let decoded = jsonwebtoken::decode(token, &peer.0, &peer.1).map_err(|_| StatusCode::UNAUTHORIZED)?;
         Ok(Self(decoded.claims))
@@ -108,7 +122,9 @@ fn table(backend: &str, algorithm: Algorithm) {
     let mut candidates = [
         Candidate::new("bare route", || answer(&mut bare, request())),
         Candidate::new("tollgate: layer", || answer(&mut layer, request())),
-        Candidate::new("tollgate: layer and Claims<T>", || answer(&mut extractor, request())),
+        Candidate::new("tollgate: layer and Claims<T>", || {
+            answer(&mut extractor, request())
+        }),
         Candidate::new(by_hand_name, || answer(&mut by_hand, request())),
     ];
     let mut rows = compare(&mut candidates, Duration::from_secs(2));
@@ -118,7 +134,11 @@ fn table(backend: &str, algorithm: Algorithm) {
         row.nanoseconds -= route.nanoseconds;
         row.allocations -= route.allocations;
     }
-    print(&format!("{algorithm} over the bare route, jsonwebtoken with {backend}"), &rows, by_hand_name);
+    print(
+        &format!("{algorithm} over the bare route, jsonwebtoken with {backend}"),
+        &rows,
+        by_hand_name,
+    );
 }
 
 /// Nothing here waits, so one poll is an answer.

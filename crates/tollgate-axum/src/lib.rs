@@ -6,7 +6,7 @@
 //! | extractor | the handler gets | a request gets through if |
 //! |---|---|---|
 //! | [`Principal`] | all that is known of the caller | it has a token that the gate accepts |
-//! | [`Claims<T>`](Claims) | the claims as a type of yours | the claims fit the type as well |
+//! | [`Claims<T>`](Claims) | the claims as a type of yours | the type's own policy holds and the claims fit it as well |
 //! | [`Scoped<S>`](Scoped) | the principal | the token holds every scope of `S` as well |
 //! | a type that derives `Claims` | the claims as that type | its own scopes and roles are held as well |
 //! | `Option` of each | `None` for an anonymous caller | it has no token, or one for which the extractor succeeds |
@@ -26,6 +26,7 @@
 //! struct Shopper {
 //!     sub: String,
 //! }
+//! impl tollgate_core::ClaimSet for Shopper {} // no guard of its own; `#[derive(tollgate::Claims)]` gives one
 //!
 //! let verifier = Verifier::builder()
 //!     .issuer("https://id.example.com")

@@ -9,7 +9,7 @@ use crate::rejection::{Rejection, RejectionKind};
 use crate::token::Decoded;
 
 /// A claims set whose members have the types that the standards give them. Only signed text becomes one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ClaimSetText {
     /// The header, then the claims.
     text: Decoded,
@@ -34,18 +34,17 @@ pub(crate) struct Registered {
 }
 
 impl ClaimSetText {
-    /// Reads the claims that start at `start` of `buffer`; before them stands the header.
-    pub(crate) fn read(buffer: &[u8], start: usize, limits: &Limits) -> Result<Self, Rejection> {
+    /// Reads the claims that start at `start` of `buffer`; before them stands the header. In place: the text and the index
+    /// are too large to be moved about.
+    pub(crate) fn read(&mut self, buffer: &[u8], start: usize, limits: &Limits) -> Result<(), Rejection> {
         let text = std::str::from_utf8(buffer).map_err(|_| malformed("the claims are not UTF-8"))?;
-        let object = Object::parse(text, start, limits.json())
+        self.object
+            .parse(text, start, limits.json())
             .map_err(|flaw| malformed(format!("the claims text {}", flaw.as_str())))?;
-        let registered = Registered::read(text, &object, limits)?;
-        Ok(Self {
-            text: Decoded::new(text),
-            start,
-            object,
-            registered,
-        })
+        self.registered.read(text, &self.object, limits)?;
+        self.text.set(text);
+        self.start = start;
+        Ok(())
     }
 
     pub(crate) fn document(&self) -> Document<'_> {
@@ -111,8 +110,8 @@ const SCP: u64 = tag(b"scp");
 const CLIENT_ID: u64 = tag(b"client_id");
 
 impl Registered {
-    fn read(text: &str, object: &Object, limits: &Limits) -> Result<Self, Rejection> {
-        let mut claims = Self::default();
+    fn read(&mut self, text: &str, object: &Object, limits: &Limits) -> Result<(), Rejection> {
+        let claims = self;
         for member in object.members() {
             let string = |what| member.text(text).ok_or_else(|| malformed(what));
             let date = |what| {
@@ -152,7 +151,7 @@ impl Registered {
                 _ => {}
             }
         }
-        Ok(claims)
+        Ok(())
     }
 }
 
@@ -222,7 +221,11 @@ mod tests {
 
     fn read(json: &str) -> Result<ClaimSetText, RejectionKind> {
         let limits = Limits::default().with_audiences(3).with_scopes(3);
-        ClaimSetText::read(json.as_bytes(), 0, &limits).map_err(|rejection| rejection.kind())
+        let mut claims = ClaimSetText::default();
+        claims
+            .read(json.as_bytes(), 0, &limits)
+            .map_err(|rejection| rejection.kind())?;
+        Ok(claims)
     }
 
     fn scopes(json: &str) -> Vec<String> {
@@ -276,7 +279,11 @@ mod tests {
         ] {
             assert_eq!(read(json).unwrap_err(), RejectionKind::MalformedClaims, "{json}");
         }
-        assert!(ClaimSetText::read(b"{\"x\":\"\xff\"}", 0, &Limits::default()).is_err());
+        assert!(
+            ClaimSetText::default()
+                .read(b"{\"x\":\"\xff\"}", 0, &Limits::default())
+                .is_err()
+        );
     }
 
     #[test]

@@ -26,7 +26,9 @@ const ENC: u64 = tag(b"enc");
 impl Header {
     pub(crate) fn read(json: &[u8], limits: &Limits) -> Result<Self, Rejection> {
         let text = std::str::from_utf8(json).map_err(|_| malformed("the header is not UTF-8"))?;
-        let object = Object::parse(text, 0, limits.json())
+        let mut object = Object::default();
+        object
+            .parse(text, 0, limits.json())
             .map_err(|flaw| malformed(format!("the header {}", flaw.as_str())))?;
         let (mut algorithm, mut key_id, mut typ) = (None, None, None);
         for member in object.members() {

@@ -56,16 +56,26 @@ struct Verified {
 }
 
 impl Principal {
-    pub(crate) fn new(header: Header, claims: ClaimSetText, key: Key, rules: Arc<Rules>) -> Self {
-        Self {
-            verified: Arc::new(Verified {
-                header,
-                claims,
-                key,
-                rules,
-            }),
-            source: None,
+    /// With the claims that `fill` reads and checks, in the place where they stay.
+    pub(crate) fn new(
+        header: Header,
+        key: Key,
+        rules: Arc<Rules>,
+        fill: impl FnOnce(&mut ClaimSetText, &Rules) -> Result<(), Rejection>,
+    ) -> Result<Self, Rejection> {
+        let mut verified = Arc::new(Verified {
+            header,
+            claims: ClaimSetText::default(),
+            key,
+            rules,
+        });
+        if let Some(Verified { claims, rules, .. }) = Arc::get_mut(&mut verified) {
+            fill(claims, rules)?;
         }
+        Ok(Self {
+            verified,
+            source: None,
+        })
     }
 
     pub(crate) fn with_source(self, source: SourceKind) -> Self {

@@ -205,7 +205,8 @@ mod tests {
 
     fn check(rules: &Rules, json: &str) -> Result<(), RejectionKind> {
         let limits = Limits::default();
-        let claims = ClaimSetText::read(json.as_bytes(), 0, &limits).unwrap();
+        let mut claims = ClaimSetText::default();
+        claims.read(json.as_bytes(), 0, &limits).unwrap();
         rules
             .check_claims(&claims, NOW, &limits)
             .map_err(|rejection| rejection.kind())

@@ -27,9 +27,22 @@ pub(crate) enum Decoded {
     Heap(Box<str>),
 }
 
+impl Default for Decoded {
+    fn default() -> Self {
+        Self::Inline(ArrayString::new())
+    }
+}
+
 impl Decoded {
-    pub(crate) fn new(text: &str) -> Self {
-        ArrayString::from(text).map_or_else(|_| Self::Heap(text.into()), Self::Inline)
+    /// Keeps `text` instead of what is kept.
+    pub(crate) fn set(&mut self, text: &str) {
+        if let Self::Inline(kept) = self {
+            kept.clear();
+            if kept.try_push_str(text).is_ok() {
+                return;
+            }
+        }
+        *self = Self::Heap(text.into());
     }
 }
 
@@ -170,7 +183,8 @@ mod tests {
     fn long_texts_are_kept_whole() {
         for length in [0, INLINE, INLINE + 1, 5000] {
             let text = "é".repeat(length / 2) + if length % 2 == 1 { "x" } else { "" };
-            let decoded = Decoded::new(&text);
+            let mut decoded = Decoded::default();
+            decoded.set(&text);
             assert_eq!(&*decoded, text);
             assert_eq!(matches!(decoded, Decoded::Heap(_)), length > INLINE);
         }

@@ -102,6 +102,10 @@ fn axum_app() -> axum::Router {
         )
         .route("/crowded", get(async |user: crowded::Caller| user.sub))
         .route("/renamed", get(async |user: renamed::Admin| user.sub))
+        .route(
+            "/wrapped",
+            get(async |user: tollgate::axum::Claims<Shopper>| user.0.sub),
+        )
         .layer(tollgate::axum::JwtAuth::new(gate()))
 }
 
@@ -121,7 +125,11 @@ fn actix_routes(config: &mut web::ServiceConfig) {
             web::get().to(async |user: With<u8, 2>| format!("{} {} {:?}", user.sub, user.custom, user.size)),
         )
         .route("/crowded", web::get().to(async |user: crowded::Caller| user.sub))
-        .route("/renamed", web::get().to(async |user: renamed::Admin| user.sub));
+        .route("/renamed", web::get().to(async |user: renamed::Admin| user.sub))
+        .route(
+            "/wrapped",
+            web::get().to(async |user: tollgate::actix::Claims<Shopper>| user.0.sub),
+        );
 }
 
 async fn by_axum(path: &str, authorization: Option<&str>) -> (u16, String) {
@@ -165,6 +173,7 @@ async fn the_type_is_an_extractor() {
     assert_eq!(answer("/", Some(&good)).await, (200, "u-7 Some(\"acme\")".into()));
     assert_eq!(answer("/optional", Some(&good)).await, (200, "true".into()));
     assert_eq!(answer("/crowded", Some(&good)).await, (200, "u-7".into()));
+    assert_eq!(answer("/wrapped", Some(&good)).await, (200, "u-7".into()));
     let custom = bearer(json!({"custom": 8}));
     assert_eq!(
         answer("/with", Some(&custom)).await,
@@ -175,7 +184,7 @@ async fn the_type_is_an_extractor() {
 #[actix_web::test]
 async fn the_type_is_its_own_guard() {
     let unscoped = bearer(json!({"scope": "orders:write", "roles": ["clerk"]}));
-    for path in ["/", "/optional", "/crowded"] {
+    for path in ["/", "/optional", "/crowded", "/wrapped"] {
         let (status, problem) = answer(path, Some(&unscoped)).await;
         assert_eq!(status, 403);
         assert!(problem.contains(r#""scope":"orders:read""#), "{problem}");

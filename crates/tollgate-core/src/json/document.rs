@@ -227,15 +227,18 @@ mod tests {
     }
 
     fn index(text: &str) -> Object {
-        Object::parse(
-            text,
-            0,
-            Bounds {
-                depth: 8,
-                members: 64,
-            },
-        )
-        .unwrap()
+        let mut object = Object::default();
+        object
+            .parse(
+                text,
+                0,
+                Bounds {
+                    depth: 8,
+                    members: 64,
+                },
+            )
+            .unwrap();
+        object
     }
 
     #[derive(Debug, Deserialize, PartialEq)]

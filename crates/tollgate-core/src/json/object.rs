@@ -161,20 +161,19 @@ impl Text {
 pub(super) type Members = SmallVec<[Member; 12]>;
 
 /// The members of the object that a text is, in their order, names unique.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Object {
     members: Members,
 }
 
 impl Object {
     /// Checks `text[at..]` whole and indexes its members; spans count from the start of `text`.
-    pub(crate) fn parse(text: &str, at: usize, bounds: Bounds) -> Result<Self, Flaw> {
+    pub(crate) fn parse(&mut self, text: &str, at: usize, bounds: Bounds) -> Result<(), Flaw> {
         if u32::try_from(text.len()).is_err() {
             return Err(Flaw::Syntax);
         }
-        let mut members = SmallVec::new();
-        Scanner::new(text, bounds, &mut members).whole_object(at)?;
-        Ok(Self { members })
+        self.members.clear();
+        Scanner::new(text, bounds, &mut self.members).whole_object(at)
     }
 
     pub(crate) fn members(&self) -> &[Member] {
@@ -202,15 +201,17 @@ fn find_nested<'t>(raw: &'t str, kind: Kind, path: &str) -> Option<(&'t str, Kin
         return None;
     }
     // The text was checked with its bounds when the outermost object was indexed.
-    let object = Object::parse(
-        raw,
-        0,
-        Bounds {
-            depth: usize::MAX,
-            members: usize::MAX,
-        },
-    )
-    .ok()?;
+    let mut object = Object::default();
+    object
+        .parse(
+            raw,
+            0,
+            Bounds {
+                depth: usize::MAX,
+                members: usize::MAX,
+            },
+        )
+        .ok()?;
     object.find(raw, path)
 }
 
@@ -341,7 +342,8 @@ mod tests {
     };
 
     fn parse(text: &str) -> Result<Object, Flaw> {
-        Object::parse(text, 0, BOUNDS)
+        let mut object = Object::default();
+        object.parse(text, 0, BOUNDS).map(|()| object)
     }
 
     #[test]

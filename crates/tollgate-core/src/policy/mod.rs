@@ -115,7 +115,7 @@ impl Policy {
     /// ```should_panic
     /// use tollgate_core::Policy;
     ///
-    /// let scopes = (0..Policy::MAX_CLAUSES).map(|n| Policy::scope(&format!("s{n}")));
+    /// let scopes = (0..Policy::MAX_CLAUSES).map(|n| Policy::scope(format!("s{n}")));
     /// Policy::any(scopes); // with `any` itself, one too many
     /// ```
     pub const MAX_CLAUSES: usize = 1024;
@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn chains_are_one_level() {
         let chain = (0..500)
-            .map(|n| scope(&format!("s{n}")))
+            .map(|n| scope(format!("s{n}")))
             .reduce(|chain, next| chain | next)
             .unwrap();
         assert_eq!((chain.0.clauses, chain.0.depth), (501, 2));

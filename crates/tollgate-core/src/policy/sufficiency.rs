@@ -344,7 +344,7 @@ mod tests {
     /// Multiplied out, this policy has 2^300 branches.
     #[test]
     fn combinations_do_not_explode() {
-        let pairs = (0..300).map(|n| scope(&format!("a{n}")) | scope(&format!("b{n}")));
+        let pairs = (0..300).map(|n| scope(format!("a{n}")) | scope(format!("b{n}")));
         let policy = all(pairs);
         let scopes = sufficient(&policy, &Held::new()).unwrap();
         assert_eq!(scopes.len(), 300);
@@ -352,9 +352,9 @@ mod tests {
 
         let triples = (0..120).map(|n| {
             all([
-                scope(&format!("a{n}")),
-                scope(&format!("b{n}")),
-                !scope(&format!("a{}", n + 1)),
+                scope(format!("a{n}")),
+                scope(format!("b{n}")),
+                !scope(format!("a{}", n + 1)),
             ])
         });
         assert_eq!(sufficient(&all(triples), &Held::new()), None);

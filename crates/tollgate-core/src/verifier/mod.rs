@@ -86,15 +86,9 @@ impl Verifier {
         let mut buffer = Buffer::new();
         let token = Unverified::read(Compact::split(token.as_ref(), limits)?, &mut buffer, limits)?;
         let issuer = self.issuer_of(&token)?;
-        let mut signed = issuer.signed(token, limits)?;
-        let claims = signed.claims(limits)?;
-        issuer.rules.check_claims(&claims, self.0.clock.now(), limits)?;
-        Ok(Principal::new(
-            signed.header,
-            claims,
-            signed.key,
-            Arc::clone(&issuer.rules),
-        ))
+        issuer
+            .signed(token, limits)?
+            .principal(issuer, self.0.clock.now(), limits)
     }
 
     /// The issuer whose keys and rules the token must meet. Where there is only one, nothing is read before the
@@ -149,7 +143,8 @@ impl<'t, 'b> Unverified<'t, 'b> {
     fn claimed_issuer(&self, limits: &Limits) -> Result<Box<str>, Rejection> {
         let mut payload = Buffer::new();
         self.compact.append_payload(&mut payload)?;
-        let claims = ClaimSetText::read(&payload, 0, limits)?;
+        let mut claims = ClaimSetText::default();
+        claims.read(&payload, 0, limits)?;
         let issuer = claims.string(claims.registered.issuer.as_ref());
         issuer
             .map(Into::into)
@@ -200,9 +195,19 @@ struct Signed<'t, 'b> {
 }
 
 impl Signed<'_, '_> {
-    fn claims(&mut self, limits: &Limits) -> Result<ClaimSetText, Rejection> {
-        let start = self.buffer.len();
-        self.compact.append_payload(self.buffer)?;
-        ClaimSetText::read(self.buffer, start, limits)
+    /// Reads the claims and holds them to the issuer's rules: the last step, and the only way to a principal.
+    fn principal(self, issuer: &Issuer, now: u64, limits: &Limits) -> Result<Principal, Rejection> {
+        let Self {
+            compact,
+            buffer,
+            header,
+            key,
+        } = self;
+        let start = buffer.len();
+        compact.append_payload(buffer)?;
+        Principal::new(header, key, Arc::clone(&issuer.rules), |claims, rules| {
+            claims.read(buffer, start, limits)?;
+            rules.check_claims(claims, now, limits)
+        })
     }
 }

@@ -176,6 +176,29 @@ async fn require_refuses_the_anonymous_whatever_the_policy() {
 }
 
 #[tokio::test]
+async fn require_lets_through_only_the_preflights_that_the_gate_did() {
+    let preflight = || {
+        Request::options("/orders")
+            .header("origin", "https://app.example.com")
+            .header("access-control-request-method", "PUT")
+            .body(())
+            .expect("valid")
+    };
+    let passing = Gate::builder(verifier()).pass_preflight();
+    let optional = Gate::builder(verifier()).optional();
+    for (gate, status) in [(passing, 200), (optional, 401)] {
+        let service = ServiceBuilder::new()
+            .layer(JwtAuth::new(gate.build().expect("consistent")))
+            .layer(require(scope("orders:write")))
+            .service_fn(whoami);
+        let response = service.clone().oneshot(preflight()).await.expect("infallible");
+        assert_eq!(response.status(), status);
+        let anonymous = service.oneshot(Request::new(())).await.expect("infallible");
+        assert_eq!(anonymous.status(), 401);
+    }
+}
+
+#[tokio::test]
 async fn require_without_the_layer_is_an_error_of_the_server() {
     let service = ServiceBuilder::new()
         .layer(require(Policy::allow()))

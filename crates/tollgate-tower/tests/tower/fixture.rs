@@ -30,9 +30,8 @@ pub(crate) fn token(more: Value) -> String {
         unreachable!("both are objects")
     };
     claims.extend(more);
-    SigningKey::hs256(SECRET)
-        .map(|key| key.encode(&claims).expect("serialisable"))
-        .expect("long enough")
+    let key = SigningKey::hs256(SECRET).expect("long enough");
+    key.encode(claims).expect("serialisable")
 }
 
 pub(crate) fn with_scope(scope: &str) -> String {
