@@ -88,6 +88,7 @@ pub(crate) fn of<T>(
 ) -> Result<T, Refusal> {
     // A clone, for `read` runs code of the user's, which must not find the extensions borrowed.
     let authentication = if let Some(known) = request.authentication() {
+        check_single(request, &known)?;
         known
     } else {
         let decided = gate(request)?.decide(&View(request.head()))?;
@@ -95,6 +96,19 @@ pub(crate) fn of<T>(
         decided
     };
     read(&authentication)
+}
+
+/// A gate among the app's data must be the one that decided. actix-web does not tell whether it or the layer stands
+/// nearer to the handler, and to skip the stricter of the two would open a door.
+fn check_single(request: &HttpRequest, known: &Authentication) -> Result<(), Refusal> {
+    let plain = request.app_data::<Gate>();
+    let shared = request.app_data::<Data<Gate>>().map(|gate| &***gate);
+    if plain.into_iter().chain(shared).all(|gate| known.is_by(gate)) {
+        return Ok(());
+    }
+    Err(Refusal::misconfigured(
+        "a layer decided by one gate and the app's data hold another: it is undecided which one counts",
+    ))
 }
 
 /// The one gate among the app's data.
@@ -113,7 +127,7 @@ fn gate(request: &HttpRequest) -> Result<Gate, Refusal> {
     let mut gates = forms.into_iter().flatten();
     match (gates.next(), gates.next()) {
         (Some(gate), None) => Ok(gate),
-        (None, _) => Err(Refusal::missing_layer()),
+        (None, _) => Err(Refusal::missing_layer().for_request(&View(request.head()))),
         (Some(_), Some(_)) => Err(Refusal::misconfigured(
             "the app's data hold more than one form of a gate or verifier: it is undecided which one counts",
         )),

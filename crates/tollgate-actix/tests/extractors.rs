@@ -312,3 +312,15 @@ async fn nothing_of_a_token_is_in_debug() {
     let rejected = Principal::extract(&request).await.unwrap_err();
     assert!(!format!("{rejected:?} {rejected}").contains("forged"));
 }
+
+/// Which of the two is the stricter one, or stands nearer, cannot be told.
+#[actix_web::test]
+async fn a_layer_and_another_gate_in_the_data_are_a_mistake_of_the_service() {
+    let strict = gate().require(role("staff")).build().unwrap();
+    let app = app!(.app_data(strict.clone()).wrap(JwtAuth::new(verifier())));
+    let response = call_service(&app, bearer("/claims", &token(&json!({}))).to_request()).await;
+    assert_eq!(response.status(), 500);
+    let app = app!(.app_data(strict.clone()).wrap(JwtAuth::new(strict)));
+    let response = call_service(&app, bearer("/claims", &token(&json!({}))).to_request()).await;
+    assert_eq!(response.status(), 403);
+}

@@ -439,7 +439,9 @@ async fn the_authority_of_the_target_proves_an_origin_over_http_2() {
 #[actix_web::test]
 async fn grpc_gets_the_engines_answer_for_it() {
     let app = init_service(App::new().wrap(JwtAuth::new(verifier()))).await;
-    let request = get("/").insert_header(("content-type", "application/grpc"));
+    let request = get("/")
+        .method(actix_web::http::Method::POST)
+        .insert_header(("content-type", "application/grpc"));
     let response = call_service(&app, request.to_request()).await;
     assert_eq!(response.status(), 200);
     assert_eq!(header(response.headers(), "grpc-status"), Some("16"));

@@ -2,7 +2,7 @@
 
 use http::request::Parts;
 use tollgate_core::{Authentication, FromAuthentication, Refusal};
-use tollgate_tower::AuthenticationExt;
+use tollgate_tower::{AuthenticationExt, RequestHead};
 
 use crate::rejected::Rejected;
 
@@ -28,7 +28,9 @@ pub fn extract_optional<T: FromAuthentication>(parts: &Parts) -> Result<Option<T
 }
 
 fn authentication(parts: &Parts) -> Result<&Authentication, Refusal> {
-    parts.authentication().ok_or_else(Refusal::missing_layer)
+    parts
+        .authentication()
+        .ok_or_else(|| Refusal::missing_layer().for_request(&RequestHead::from(parts)))
 }
 
 /// Makes a type that implements `FromAuthentication` an extractor, and an `Option` of it as well.

@@ -10,9 +10,9 @@ use crate::rejected::Rejected;
 /// Extracts `E` behind the [`Gate`] in the router's state, where no [`JwtAuth`](crate::JwtAuth) stands before the
 /// handler.
 ///
-/// If a layer has decided already, its decision stands. Else the gate decides here, and the extractors after this one
-/// in the same handler see its decision, so that only the first one needs to be `Gated`. With an optional gate,
-/// `Gated<Option<E>>` is `None` for an anonymous caller.
+/// The gate decides here, unless it was this very gate that a layer has asked already: what another gate found out says
+/// nothing of this one's rules. The extractors after this one in the same handler see its decision, so that only the
+/// first one needs to be `Gated`. With an optional gate, `Gated<Option<E>>` is `None` for an anonymous caller.
 ///
 /// A type of its own because an extractor that falls back to the state by itself would need a gate in every state, also
 /// where a layer does the work.
@@ -62,8 +62,10 @@ where
     type Rejection = E::Rejection;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        if parts.authentication().is_none() {
-            let decision = Gate::from_ref(state).decide(&RequestHead::from(&*parts));
+        let gate = Gate::from_ref(state);
+        // What another gate decided says nothing of this one's rules.
+        if !parts.authentication().is_some_and(|known| known.is_by(&gate)) {
+            let decision = gate.decide(&RequestHead::from(&*parts));
             parts.extensions.insert(decision.map_err(Rejected::from)?);
         }
         E::from_request_parts(parts, state).await.map(Self)

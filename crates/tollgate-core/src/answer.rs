@@ -94,7 +94,10 @@ pub(crate) fn of(rejection: &Rejection, realm: &str, protocol: Protocol) -> Answ
         ));
     }
     if let Some(after) = rejection.retry_after() {
-        let seconds = (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1);
+        let seconds = after
+            .as_secs()
+            .saturating_add(u64::from(after.subsec_nanos() > 0))
+            .max(1);
         answer
             .headers
             .push((Cow::Borrowed("retry-after"), seconds.to_string().into_bytes()));
@@ -247,6 +250,8 @@ mod tests {
             (503, Some("2"))
         );
         assert_eq!(text(&answer, "www-authenticate"), None);
+        let answer = of(&Rejection::unavailable(Duration::MAX, "x"), "api", Protocol::Http);
+        assert_eq!(text(&answer, "retry-after").unwrap(), u64::MAX.to_string());
         let answer = of(
             &Rejection::unavailable(Duration::ZERO, "x"),
             "api",

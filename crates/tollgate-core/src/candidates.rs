@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::algorithm::Algorithm;
 use crate::key::{Key, KeySet};
-use crate::rejection::{Rejection, RejectionKind};
+use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::token::{Compact, SIGNATURE_BYTES};
 
 /// A place that keys come from while the service runs: a remote JWK Set, a rotating issuer of the same process.
@@ -123,58 +123,65 @@ impl Keyring {
         let mut buffer = [0; SIGNATURE_BYTES];
         let signature = token.signature(&mut buffer)?;
         let mut search = Search::default();
-        let mut verify = |key: &Key| {
-            search.serving = true;
-            let fits = match (key_id, key.kid()) {
-                (Some(wanted), Some(got)) => wanted == got,
-                _ => true,
-            };
-            if !fits || search.tried == most {
-                return false;
-            }
-            search.tried += 1;
-            key.verify(algorithm, token.signing_input(), signature)
-        };
         let mut sets: SmallVec<[Arc<KeySet>; 4]> = SmallVec::new();
-        let mut unavailable = None;
         for source in &self.sources {
             match source.keys() {
                 Ok(set) => sets.push(set),
-                Err(error) => unavailable = Some(error),
+                Err(down) => search.unavailable = Some(down),
             }
         }
         let keys = || self.keys.iter().chain(sets.iter().flat_map(|set| set.keys()));
-        // A secret next to public keys is never used: who can fetch the set, knows it.
-        let mixed = algorithm.family().is_symmetric() && keys().any(|key| !key.family().is_symmetric());
-        if !mixed && let Some(key) = keys().find(|key| key.serves(algorithm) && verify(key)) {
-            return Ok(key.clone());
+        // A secret next to public keys is never used: who can fetch the set, knows it. What a source that is down would
+        // bring cannot be known.
+        let barred = algorithm.family().is_symmetric()
+            && (search.unavailable.is_some() || keys().any(|key| !key.family().is_symmetric()));
+        // Keys of exactly the token's `kid` first, so that none without one can use up the tries.
+        for exact in [true, false] {
+            for key in keys().filter(|key| !barred && key.serves(algorithm)) {
+                search.serving = true;
+                let fits = match (key_id, key.kid()) {
+                    (Some(wanted), Some(got)) => exact && wanted == got,
+                    (Some(_), None) => !exact,
+                    (None, _) => exact,
+                };
+                if !fits || search.tried == most {
+                    continue;
+                }
+                search.tried += 1;
+                if key.verify(algorithm, token.signing_input(), signature) {
+                    return Ok(key.clone());
+                }
+            }
         }
-        search.unavailable = unavailable;
-        Err(search.rejection(algorithm))
+        Err(search.rejection(algorithm, key_id))
     }
 }
 
 impl Search {
-    fn rejection(self, algorithm: Algorithm) -> Rejection {
-        match self {
-            Self {
-                unavailable: Some(down),
-                ..
-            } => Rejection::unavailable(down.retry_after(), "a key source has no keys to offer"),
-            Self { serving: false, .. } => Rejection::new(
+    fn rejection(self, algorithm: Algorithm, key_id: Option<&str>) -> Rejection {
+        if let Some(down) = self.unavailable {
+            return Rejection::unavailable(down.retry_after(), "a key source has no keys to offer");
+        }
+        let key_id = key_id.map_or_else(
+            || "without `kid`".to_owned(),
+            |kid| format!("with `kid` {}", Shown(kid)),
+        );
+        let (kind, detail) = match (self.serving, self.tried) {
+            (false, _) => (
                 RejectionKind::WrongAlgorithm,
                 format!("no key serves `alg` {algorithm}"),
             ),
-            Self { tried: 0, .. } => {
-                Rejection::new(RejectionKind::UnknownKey, "no key has the token's `kid`")
-            }
-            Self { tried: 1, .. } => {
-                Rejection::new(RejectionKind::BadSignature, "the signature does not verify")
-            }
-            Self { tried, .. } => Rejection::new(
-                RejectionKind::BadSignature,
-                format!("the signature verifies with none of the {tried} keys tried"),
+            (true, 0) => (
+                RejectionKind::UnknownKey,
+                format!("no key fits a token {key_id} and `alg` {algorithm}"),
             ),
-        }
+            (true, tried) => (
+                RejectionKind::BadSignature,
+                format!(
+                    "the signature of a token {key_id} and `alg` {algorithm} verifies with none of {tried} keys"
+                ),
+            ),
+        };
+        Rejection::new(kind, detail)
     }
 }

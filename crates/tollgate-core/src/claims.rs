@@ -88,8 +88,22 @@ impl ClaimSetText {
         items.unwrap_or_else(StringItems::empty).flatten()
     }
 
-    /// Refuses a role claim that is neither a string nor an array of strings.
+    /// Refuses a role claim that is neither a string nor an array of strings, one whose way is blocked by something that is
+    /// no object, and one that stands there twice, by its whole name and by its way.
     pub(crate) fn check_roles_at(&self, path: &str, limits: &Limits) -> Result<(), Rejection> {
+        let literal = self.object.get(&self.text, path).is_some();
+        if let Some((first, _)) = path.split_once('.')
+            && let Some(outermost) = self.object.get(&self.text, first)
+        {
+            if literal {
+                return Err(malformed("the role claim is there twice"));
+            }
+            let mut prefixes = path.match_indices('.').map(|(at, _)| &path[..at]);
+            let blocked = |prefix| self.find(prefix).is_some_and(|(_, kind)| kind != Kind::Object);
+            if outermost.kind != Kind::Object || prefixes.any(blocked) {
+                return Err(malformed("the way to the role claim is no object"));
+            }
+        }
         match self.find(path) {
             None => Ok(()),
             Some((raw, kind)) => check_strings("the role claim", raw, kind, limits.scopes()),
@@ -189,7 +203,7 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     if count > most {
         return Err(Rejection::new(
             RejectionKind::TooLarge,
-            format!("{what} holds more scopes than the limit"),
+            format!("{what} holds {count} scopes; the limit is {most}"),
         ));
     }
     Ok(())
@@ -204,7 +218,7 @@ fn check_strings(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), R
         if count > most {
             return Err(Rejection::new(
                 RejectionKind::TooLarge,
-                format!("{what} holds more values than the limit"),
+                format!("{what} holds more than {most} values"),
             ));
         }
     }
@@ -325,5 +339,23 @@ mod tests {
         assert!(claims.check_roles_at("realm_access.roles", &limits).is_ok());
         assert!(claims.check_roles_at("realm_access", &limits).is_err());
         assert!(claims.check_roles_at("bad", &limits).is_err());
+        for json in [
+            r#"{"a":["admin"]}"#,
+            r#"{"a":null}"#,
+            r#"{"a":{"b":null}}"#,
+            r#"{"a":{"b":7}}"#,
+            r#"{"a.b.roles":[],"a":{"b":{"roles":["suspended"]}}}"#,
+        ] {
+            assert!(
+                read(json).unwrap().check_roles_at("a.b.roles", &limits).is_err(),
+                "{json}"
+            );
+        }
+        for json in ["{}", r#"{"a":{}}"#, r#"{"a":{"b":{}}}"#, r#"{"a.b.roles":["x"]}"#] {
+            assert!(
+                read(json).unwrap().check_roles_at("a.b.roles", &limits).is_ok(),
+                "{json}"
+            );
+        }
     }
 }

@@ -38,9 +38,10 @@ impl Header {
                 KID => {
                     let kid = string("`kid` is not a string")?;
                     if kid.read(text).len() > limits.key_id_bytes() {
-                        return Err(Rejection::new(
-                            RejectionKind::TooLarge,
-                            "`kid` is longer than the limit",
+                        return Err(Rejection::too_large(
+                            "`kid`",
+                            kid.read(text).len(),
+                            limits.key_id_bytes(),
                         ));
                     }
                     key_id = Some(kid);

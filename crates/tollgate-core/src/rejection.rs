@@ -171,6 +171,14 @@ impl Rejection {
         }
     }
 
+    /// `what` has `got` bytes and may have `most`.
+    pub(crate) fn too_large(what: &str, got: usize, most: usize) -> Self {
+        Self::new(
+            RejectionKind::TooLarge,
+            format!("{what} has {got} bytes; the limit is {most}"),
+        )
+    }
+
     pub(crate) fn insufficient_scope(scope: Option<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             scope: scope.map(Into::into),

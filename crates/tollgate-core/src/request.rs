@@ -47,16 +47,17 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// gRPC over HTTP/2 says so by its content type; gRPC-Web, which browsers speak, reads HTTP answers.
+    /// gRPC over HTTP/2 is a `POST` that says so by its content type; gRPC-Web, which browsers speak, reads HTTP answers.
     pub(crate) fn of(request: &impl RequestView) -> Self {
-        let grpc = request.header("content-type").next().is_some_and(|value| {
-            value
-                .split_at_checked(b"application/grpc".len())
-                .is_some_and(|(kind, rest)| {
-                    kind.eq_ignore_ascii_case(b"application/grpc")
-                        && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
-                })
-        });
+        let grpc = request.method() == "POST"
+            && request.header("content-type").next().is_some_and(|value| {
+                value
+                    .split_at_checked(b"application/grpc".len())
+                    .is_some_and(|(kind, rest)| {
+                        kind.eq_ignore_ascii_case(b"application/grpc")
+                            && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+                    })
+            });
         if grpc { Self::Grpc } else { Self::Http }
     }
 }
@@ -138,7 +139,9 @@ mod tests {
         ] {
             assert_eq!(protocol(other), Protocol::Http, "{other}");
         }
-        assert_eq!(Protocol::of(&TestRequest::new("GET")), Protocol::Http);
+        assert_eq!(Protocol::of(&TestRequest::new("POST")), Protocol::Http);
+        let get = TestRequest::new("GET").with("content-type", "application/grpc");
+        assert_eq!(Protocol::of(&get), Protocol::Http);
     }
 
     #[test]

@@ -68,9 +68,10 @@ pub(crate) struct Compact<'t> {
 impl<'t> Compact<'t> {
     pub(crate) fn split(token: &'t [u8], limits: &Limits) -> Result<Self, Rejection> {
         if token.len() > limits.token_bytes() {
-            return Err(Rejection::new(
-                RejectionKind::TooLarge,
-                "the token is longer than the limit",
+            return Err(Rejection::too_large(
+                "the token",
+                token.len(),
+                limits.token_bytes(),
             ));
         }
         let mut dots = memchr::memchr_iter(b'.', token);
@@ -81,9 +82,10 @@ impl<'t> Compact<'t> {
             ));
         };
         if header_end > limits.header_bytes() {
-            return Err(Rejection::new(
-                RejectionKind::TooLarge,
-                "the header is longer than the limit",
+            return Err(Rejection::too_large(
+                "the header",
+                header_end,
+                limits.header_bytes(),
             ));
         }
         if token.len() - payload_end - 1 > SIGNATURE_BYTES.div_ceil(3) * 4 {

@@ -108,16 +108,26 @@ async fn the_extractors_behind_it_see_the_same_caller() {
 
 /// The layer reads the header and the gate in the state a cookie.
 #[tokio::test]
-async fn the_decision_of_a_layer_stands() {
+async fn what_another_gate_decided_does_not_count() {
     let by_cookie = Gate::builder(verifier())
         .source(Source::cookie("access"))
         .build()
         .expect("consistent");
-    let app = app(by_cookie).layer(JwtAuth::new(verifier()));
-    assert_eq!(send(&app, bearer(json!({}))).await, Seen::ok("u-7"));
-    let cookie = Request::get("/").header("cookie", format!("access={}", token(json!({}))));
+    let cookie = || format!("access={}", token(json!({})));
+    let app = app(by_cookie.clone());
+    let lax = app.clone().layer(JwtAuth::new(verifier()));
     assert_eq!(
-        refused(&app, cookie).await,
+        refused(&lax, bearer(json!({}))).await,
         Some(RejectionKind::MissingCredential)
+    );
+    assert_eq!(
+        send(&lax, bearer(json!({})).header("cookie", cookie())).await,
+        Seen::ok("u-7")
+    );
+    // The same gate in both places decides once.
+    let same = app.layer(JwtAuth::new(by_cookie));
+    assert_eq!(
+        send(&same, Request::get("/").header("cookie", cookie())).await,
+        Seen::ok("u-7")
     );
 }

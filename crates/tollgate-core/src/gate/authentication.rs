@@ -61,6 +61,29 @@ impl Authentication {
         }
     }
 
+    /// Whether it was this gate, or a clone of it, that decided. What another gate found out says nothing of this one's
+    /// rules.
+    ///
+    /// ```
+    /// # use tollgate_core::{Gate, Key, RequestView, Verifier};
+    /// # struct Get;
+    /// # impl RequestView for Get {
+    /// #     fn method(&self) -> &str { "GET" }
+    /// #     fn header<'a>(&'a self, _: &str) -> impl Iterator<Item = &'a [u8]> { std::iter::empty() }
+    /// #     fn query(&self) -> Option<&str> { None }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let gate = Gate::builder(verifier.clone()).optional().build()?;
+    /// let authentication = gate.decide(&Get)?;
+    /// assert!(authentication.is_by(&gate.clone()));
+    /// assert!(!authentication.is_by(&Gate::from(verifier)));
+    /// # Ok(()) }
+    /// ```
+    pub fn is_by(&self, gate: &Gate) -> bool {
+        self.gate.is(gate)
+    }
+
     /// Who the request's token speaks for; `None` for an anonymous request, which only an optional gate lets through,
     /// and for a CORS preflight.
     pub const fn principal(&self) -> Option<&Principal> {

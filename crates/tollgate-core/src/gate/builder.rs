@@ -22,7 +22,6 @@ use crate::verifier::{ConfigError, ConfigErrorKind, Verifier};
 ///     .source(Source::bearer())
 ///     .source(Source::cookie("__Host-access"))
 ///     .trusted_origin("https://app.example.com")
-///     .pass_preflight()
 ///     .realm("orders")
 ///     .require(Policy::scope("orders:read"))
 ///     .on_rejection(|_, answer| answer.set("x-service", "orders"))
@@ -69,8 +68,11 @@ impl GateBuilder {
         self
     }
 
-    /// Lets CORS preflights through as anonymous: browsers send them without credentials. Only for a service whose
-    /// `OPTIONS` handlers give nothing away; with a CORS layer outside of this one it is not needed.
+    /// Lets CORS preflights through as anonymous: browsers send them without credentials.
+    ///
+    /// What makes a preflight is `OPTIONS` with two header fields, which anybody can send. Whatever handler answers
+    /// `OPTIONS` then runs for everybody, past every policy layer: one for any method (`any`, `web::to`, a proxy) among
+    /// them. With a CORS layer outside of this gate it is not needed.
     #[must_use]
     pub const fn pass_preflight(mut self) -> Self {
         self.0.pass_preflight = true;
@@ -140,10 +142,10 @@ impl GateBuilder {
                 format!("{origin:?} is not an origin"),
             ));
         }
-        if gate.optional && gate.policy.is_some() {
+        if gate.policy.is_some() && (gate.optional || gate.pass_preflight) {
             return Err(ConfigError::new(
                 Kind::Contradiction,
-                "a policy for every request stands beside `optional`, which lets requests without a token past it",
+                "a policy for every request stands beside `optional` or `pass_preflight`, which let requests past it",
             ));
         }
         Ok(self.into_gate())
@@ -231,5 +233,7 @@ mod tests {
         assert_eq!(refused(builder().trusted_origin("http://a.example:443")), None);
         let lax = builder().optional().require(Policy::scope("orders:read"));
         assert_eq!(refused(lax), Some(ConfigErrorKind::Contradiction));
+        let past = builder().pass_preflight().require(Policy::scope("orders:read"));
+        assert_eq!(refused(past), Some(ConfigErrorKind::Contradiction));
     }
 }

@@ -137,6 +137,10 @@ impl Gate {
         &self.0.verifier
     }
 
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     fn refuse(&self, rejection: Rejection, protocol: Protocol) -> Refusal {
         let mut answer = answer::of(&rejection, &self.0.realm, protocol);
         if let Some(hook) = &self.0.hook {

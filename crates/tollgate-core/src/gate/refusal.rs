@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::answer::{self, Answer};
 use crate::rejection::{Rejection, RejectionKind};
-use crate::request::Protocol;
+use crate::request::{Protocol, RequestView};
 
 /// A refused request: the answer for the client, the reason for the operator.
 ///
@@ -53,6 +53,37 @@ impl Refusal {
         let rejection = Rejection::new(RejectionKind::Misconfigured, detail);
         let answer = answer::of(&rejection, "", Protocol::Http);
         Self::logged(rejection, answer)
+    }
+
+    /// The same refusal in the form that the request's protocol asks for: a gRPC call gets `grpc-status` 13 for what is
+    /// wrong on our side. Refusals that a gate makes have it already.
+    ///
+    /// ```
+    /// use tollgate_core::{Refusal, RequestView};
+    ///
+    /// struct Call;
+    ///
+    /// impl RequestView for Call {
+    ///     fn method(&self) -> &str {
+    ///         "POST"
+    ///     }
+    ///     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    ///         (name == "content-type").then_some(&b"application/grpc"[..]).into_iter()
+    ///     }
+    ///     fn query(&self) -> Option<&str> {
+    ///         None
+    ///     }
+    /// }
+    ///
+    /// let refusal = Refusal::missing_layer().for_request(&Call);
+    /// assert_eq!(refusal.answer().header("grpc-status"), Some(&b"13"[..]));
+    /// ```
+    #[must_use]
+    pub fn for_request(mut self, request: &impl RequestView) -> Self {
+        if self.rejection().kind() == RejectionKind::Misconfigured {
+            self.0.1 = answer::of(&self.0.0, "", Protocol::of(request));
+        }
+        self
     }
 
     /// Why the request is refused.

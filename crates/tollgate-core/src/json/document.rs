@@ -8,6 +8,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::Error;
 
 use super::object::{Kind, Member, Object};
+use crate::rejection::Shown;
 
 /// An indexed object as a serde data source. Values are handed to `serde_json` one by one, and only those that the
 /// type asks for.
@@ -71,6 +72,9 @@ impl<'de> Deserializer<'de> for Document<'de> {
     }
 }
 
+/// How the error begins that names the claim whose type is another.
+pub(crate) const MISFIT: &str = "another type is in ";
+
 struct Members<'de> {
     text: &'de str,
     rest: std::slice::Iter<'de, Member>,
@@ -97,9 +101,14 @@ impl<'de> MapAccess<'de> for Members<'de> {
             .value
             .take()
             .ok_or_else(|| serde::de::Error::custom("a value was asked for before its name"))?;
-        seed.deserialize(Value {
+        let value = Value {
             raw: member.raw(self.text),
             kind: member.kind,
+        };
+        // What serde says of the mistake may quote the value, which is the caller's: the name is enough.
+        seed.deserialize(value).map_err(|_| {
+            let name = member.name(self.text);
+            serde::de::Error::custom(format_args!("{MISFIT}{}", Shown(&name)))
         })
     }
 

@@ -9,7 +9,7 @@ mod number;
 mod object;
 mod scanner;
 
-pub(crate) use document::Document;
+pub(crate) use document::{Document, MISFIT};
 pub(crate) use number::NumericDate;
 pub(crate) use object::{Kind, Object, Span, StringItems, Text, tag};
 
@@ -21,6 +21,7 @@ pub(crate) enum Flaw {
     Duplicate,
     Depth,
     Members,
+    Reserved,
 }
 
 impl Flaw {
@@ -31,6 +32,7 @@ impl Flaw {
             Self::Duplicate => "has a duplicate member",
             Self::Depth => "is nested too deeply",
             Self::Members => "has too many members",
+            Self::Reserved => "has a member name that is reserved",
         }
     }
 }

@@ -212,7 +212,13 @@ fn find_nested<'t>(raw: &'t str, kind: Kind, path: &str) -> Option<(&'t str, Kin
             },
         )
         .ok()?;
-    object.find(raw, path)
+    match path.split_once('.') {
+        None => object.get(raw, path).map(|member| (member.raw(raw), member.kind)),
+        Some((first, rest)) => {
+            let member = object.get(raw, first)?;
+            find_nested(member.raw(raw), member.kind, rest)
+        }
+    }
 }
 
 /// The strings of an array, or the one string: `aud`, `scp` and roles come in both shapes.
@@ -421,6 +427,18 @@ mod tests {
             Flaw::Duplicate
         );
         assert!(parse(r#"{"a":{"a":{"a":1}},"A":1}"#).is_ok());
+    }
+
+    #[test]
+    fn names_that_a_reader_would_take_for_something_else_are_refused() {
+        for text in [
+            r#"{"$serde_json::private::RawValue":"1"}"#,
+            r#"{"a":{"$serde_json::private::Number":"1"}}"#,
+            r#"{"a":[{"\u0024serde_json::private::RawValue":"{bad"}]}"#,
+        ] {
+            assert_eq!(parse(text).unwrap_err(), Flaw::Reserved, "{text}");
+        }
+        assert!(parse(r#"{"$id":1,"$serde":2}"#).is_ok());
     }
 
     #[test]

@@ -106,6 +106,10 @@ impl<'t, 'm> Scanner<'t, 'm> {
         if members.len() >= self.bounds.members {
             return Err(Flaw::Members);
         }
+        // `serde_json` gives such names a meaning of its own: another value would be read than the one that stands here.
+        if name.tag.to_le_bytes()[0] == b'$' && name.read(self.text).starts_with("$serde_json::private::") {
+            return Err(Flaw::Reserved);
+        }
         for earlier in members {
             if earlier.name.tag == name.tag && earlier.name.read(self.text) == name.read(self.text) {
                 return Err(Flaw::Duplicate);

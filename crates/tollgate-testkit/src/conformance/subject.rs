@@ -99,7 +99,9 @@ fn handle(case: &Case, request: &Request) -> Result<String, Refusal> {
         .as_ref()
         .map(|gate: &Gate| gate.decide(request))
         .transpose()?;
-    let authentication: &Authentication = decided.as_ref().ok_or_else(Refusal::missing_layer)?;
+    let authentication: &Authentication = decided
+        .as_ref()
+        .ok_or_else(|| Refusal::missing_layer().for_request(request))?;
     if let Some(policy) = &case.policy {
         authentication.permit(policy)?;
     }

@@ -7,6 +7,7 @@ use tower_service::Service;
 use crate::body::ResponseBody;
 use crate::extension::AuthenticationExt;
 use crate::future::ResponseFuture;
+use crate::head::RequestHead;
 
 /// Asks for scopes, roles or claims before a service: the service that [`require`](super::require) makes.
 ///
@@ -92,7 +93,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let decision = match request.authentication() {
             Some(authentication) => authentication.permit(&self.policy),
-            None => Err(Refusal::missing_layer()),
+            None => Err(Refusal::missing_layer().for_request(&RequestHead::from(&request))),
         };
         match decision {
             Ok(()) => ResponseFuture::of_service(self.inner.call(request)),
