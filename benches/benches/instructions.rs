@@ -28,7 +28,7 @@ const SCENARIOS: &[Scenario] = &[
         hs256_verify,
         Some(Budget {
             over: "hs256-signature",
-            instructions: 14_000,
+            instructions: 11_200,
         }),
     ),
     (
@@ -36,7 +36,7 @@ const SCENARIOS: &[Scenario] = &[
         hs256_claims,
         Some(Budget {
             over: "hs256-signature",
-            instructions: 15_000,
+            instructions: 12_100,
         }),
     ),
     (
@@ -44,7 +44,7 @@ const SCENARIOS: &[Scenario] = &[
         garbage,
         Some(Budget {
             over: "nothing",
-            instructions: 6_000,
+            instructions: 3_600,
         }),
     ),
 ];

@@ -101,6 +101,9 @@ fn table(backend: &str, algorithm: Algorithm) {
     let peer = Peer(Arc::new((peer_key, validation)));
 
     let mut bare = Router::new().route("/", get(async || "hello"));
+    let mut inserting = Router::new()
+        .route("/", get(async || "hello"))
+        .layer(Extension(7_u64));
     let mut layer = Router::new()
         .route("/", get(async || "hello"))
         .layer(JwtAuth::new(fixture.verifier()));
@@ -121,9 +124,12 @@ fn table(backend: &str, algorithm: Algorithm) {
     let by_hand_name = "hand-written extractor over jsonwebtoken";
     let mut candidates = [
         Candidate::new("bare route", || answer(&mut bare, request())),
+        Candidate::new("a layer that inserts one value", || {
+            answer(&mut inserting, request());
+        }),
         Candidate::new("tollgate: layer", || answer(&mut layer, request())),
         Candidate::new("tollgate: layer and Claims<T>", || {
-            answer(&mut extractor, request())
+            answer(&mut extractor, request());
         }),
         Candidate::new(by_hand_name, || answer(&mut by_hand, request())),
     ];
