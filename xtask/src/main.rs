@@ -30,7 +30,8 @@ usage: cargo xtask <command>
                        everything below but `fuzz` and `instructions`, which the two options add
   tools                only install what the checks need, into target/tools
   lint                 formatting, clippy and rustdoc, each without a warning
-  suite                unit, integration and documentation tests
+  suite                unit, integration and documentation tests; the environment variable TOLLGATE_VECTORS names
+                       the folder of test vectors, absolutely, and without it those tests are skipped
   features             every published crate with each of its features alone, with none and with all
   consumers            the packages under tests/consumers, each with its own choice of `jsonwebtoken` backend
   package              what would be uploaded for each published crate, built from its archive
