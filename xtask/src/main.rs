@@ -14,6 +14,7 @@ mod package;
 mod policy;
 mod report;
 mod suite;
+mod toolchain;
 mod tools;
 mod workspace;
 
@@ -27,7 +28,8 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test [--fuzz SECONDS] [--instructions]
-                       everything below but `fuzz` and `instructions`, which the two options add
+                       everything below but `fuzz` and `instructions`, which the two options add, and
+                       whether the compiler is the workspace's `rust-version`
   tools                only install what the checks need, into target/tools
   lint                 formatting, clippy and rustdoc, each without a warning
   suite                unit, integration and documentation tests; the environment variable TOLLGATE_VECTORS names
@@ -66,6 +68,7 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
             fuzz_seconds,
             instructions,
         } => {
+            toolchain::run(&tools, report);
             tools.install_all(report);
             lint::run(&tools, report);
             suite::run(&tools, report);
