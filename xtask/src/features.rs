@@ -72,6 +72,7 @@ mod tests {
         let package = Package {
             name: "p".to_owned(),
             published: true,
+            rust_version: None,
             features,
             benches: Vec::new(),
         };

@@ -14,6 +14,7 @@ mod package;
 mod policy;
 mod report;
 mod suite;
+mod toolchain;
 mod tools;
 mod workspace;
 
@@ -27,10 +28,12 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test [--fuzz SECONDS] [--instructions]
-                       everything below but `fuzz` and `instructions`, which the two options add
+                       everything below but `fuzz` and `instructions`, which the two options add, and
+                       whether the compiler is the workspace's `rust-version`
   tools                only install what the checks need, into target/tools
   lint                 formatting, clippy and rustdoc, each without a warning
-  suite                unit, integration and documentation tests
+  suite                unit, integration and documentation tests; the environment variable TOLLGATE_VECTORS names
+                       the folder of test vectors, absolutely, and without it those tests are skipped
   features             every published crate with each of its features alone, with none and with all
   consumers            the packages under tests/consumers, each with its own choice of `jsonwebtoken` backend
   package              what would be uploaded for each published crate, built from its archive
@@ -65,6 +68,7 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
             fuzz_seconds,
             instructions,
         } => {
+            toolchain::run(&tools, report);
             tools.install_all(report);
             lint::run(&tools, report);
             suite::run(&tools, report);

@@ -1,11 +1,18 @@
 //! The tests and the benchmarks of the workspace.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use crate::command::Program;
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Report, StepResult};
 use crate::tools::{NEXTEST, Tools};
+
+/// Names the folder of test vectors for the tests, which inherit it.
+const VECTORS: &str = "TOLLGATE_VECTORS";
 
 pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
     let scope = ["--workspace", "--all-features"];
+    report.step("test vectors", || vectors(std::env::var_os(VECTORS).as_deref()));
     report.step("tests", || {
         let runner: &[&str] = if tools.has(NEXTEST) {
             &["nextest", "run", "--no-fail-fast"]
@@ -26,6 +33,22 @@ pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
     });
 }
 
+/// The tests pass over the vectors that they do not find, which must not look like having read them.
+fn vectors(folder: Option<&OsStr>) -> StepResult {
+    let Some(folder) = folder.map(Path::new) else {
+        return Ok(Outcome::Skipped(format!("{VECTORS} is not set")));
+    };
+    // Each test runs in the folder of its crate, where a relative path would lead elsewhere.
+    if folder.is_absolute() && folder.is_dir() {
+        Ok(Outcome::Passed)
+    } else {
+        Err(format!(
+            "{VECTORS} is {}, which is not the absolute path of a folder",
+            folder.display()
+        ))
+    }
+}
+
 /// Counts instructions, which unlike seconds are the same on a busy machine.
 pub(crate) fn instructions(tools: &Tools<'_>, report: &mut Report) {
     report.step("instruction counts", || {
@@ -34,8 +57,7 @@ pub(crate) fn instructions(tools: &Tools<'_>, report: &mut Report) {
             .package("tollgate-benches")
             .is_some_and(|package| package.benches.iter().any(|bench| bench == "instructions"));
         if !there {
-            println!("    there is no benchmark `instructions` in tollgate-benches");
-            return Ok(Outcome::Passed);
+            return Err("there is no benchmark `instructions` in tollgate-benches".into());
         }
         if !Program::new("valgrind").arg("--version").succeeds() {
             return Ok(Outcome::Skipped(
@@ -51,24 +73,33 @@ pub(crate) fn instructions(tools: &Tools<'_>, report: &mut Report) {
 }
 
 impl Tools<'_> {
-    /// Tells the tests where the peers and the vectors are; what the caller has set stays.
+    /// Tells the tests where the peers are; what the caller has set stays.
     fn with_peers(&self, program: Program) -> Program {
-        // A folder `shared/vectors` beside the checkout.
-        let vectors = self
-            .workspace
-            .root
-            .parent()
-            .map(|beside| beside.join("shared/vectors"));
         let found = [
             ("TOLLGATE_PYTHON", self.python()),
             ("TOLLGATE_NODE", self.node_modules().map(|_| "node".into())),
             ("TOLLGATE_NODE_MODULES", self.node_modules()),
-            ("TOLLGATE_VECTORS", vectors.filter(|folder| folder.is_dir())),
         ];
         found
             .into_iter()
             .filter(|(variable, _)| std::env::var_os(variable).is_none())
             .filter_map(|(variable, path)| Some((variable, path?)))
             .fold(program, |program, (variable, path)| program.env(variable, path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::vectors;
+    use crate::report::Outcome;
+
+    #[test]
+    fn vectors_are_there_or_missed_aloud() {
+        assert!(matches!(vectors(None), Ok(Outcome::Skipped(_))));
+        let here = env!("CARGO_MANIFEST_DIR");
+        assert_eq!(vectors(Some(here.as_ref())), Ok(Outcome::Passed));
+        for wrong in ["", "src", "/no/such/folder"] {
+            assert!(vectors(Some(wrong.as_ref())).is_err(), "{wrong:?}");
+        }
     }
 }

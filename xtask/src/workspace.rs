@@ -20,6 +20,8 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// Whether its manifest lets it go to a registry.
     pub(crate) published: bool,
+    /// The oldest compiler that its manifest promises to be enough.
+    pub(crate) rust_version: Option<String>,
     /// Its features in alphabetical order, those that optional dependencies imply among them.
     pub(crate) features: Vec<String>,
     pub(crate) benches: Vec<String>,
@@ -89,6 +91,7 @@ impl Package {
             published: package["publish"]
                 .as_array()
                 .is_none_or(|registries| !registries.is_empty()),
+            rust_version: package["rust_version"].as_str().map(str::to_owned),
             features: package["features"].as_object()?.keys().cloned().collect(),
             benches: targets
                 .iter()
@@ -104,7 +107,8 @@ mod tests {
     use super::{Package, Workspace};
 
     const METADATA: &str = r#"{"workspace_root": "/w", "target_directory": "/w/target", "packages": [
-        {"name": "open", "publish": null, "features": {"default": ["b"], "b": []}, "targets": []},
+        {"name": "open", "publish": null, "rust_version": "1.95", "features": {"default": ["b"], "b": []},
+            "targets": []},
         {"name": "closed", "publish": [], "features": {}, "targets": [
             {"kind": ["bench"], "name": "instructions"}, {"kind": ["lib"], "name": "closed"}]}]}"#;
 
@@ -115,6 +119,7 @@ mod tests {
         let open = Package {
             name: "open".to_owned(),
             published: true,
+            rust_version: Some("1.95".to_owned()),
             features,
             benches: Vec::new(),
         };
