@@ -57,7 +57,7 @@ pub use answer::Answer;
 pub use candidates::{KeySource, Unavailable};
 pub use clock::{Clock, SystemClock};
 pub use gate::{Authentication, ClaimSet, FromAuthentication, Gate, GateBuilder, Refusal};
-pub use key::{Key, KeyError, KeyErrorKind, KeySet, SignError, SigningKey, SkippedKey};
+pub use key::{Key, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey, SkippedKey};
 pub use limits::Limits;
 pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, ScopeName, ScopeSet};
 pub use principal::Principal;

@@ -40,6 +40,7 @@ fn omissions_and_contradictions_fail_at_build() {
     let key = || secret(1).verifying_key();
     let public = || SigningKey::generate(Algorithm::Ed25519).unwrap().verifying_key();
     let full = || builder().issuer("i").audience("a").key(key());
+    let zero = |with: fn(Limits, usize) -> Limits| full().limits(with(Limits::default(), 0));
     for (builder, wanted) in [
         (Verifier::builder(), Kind::MissingIssuer),
         (builder().audience("a").key(key()), Kind::MissingIssuer),
@@ -49,6 +50,8 @@ fn omissions_and_contradictions_fail_at_build() {
             builder().issuer("i").audience("a").key_set(KeySet::default()),
             Kind::MissingKey,
         ),
+        (full().issuer("j"), Kind::Contradiction),
+        (full().issuer("i"), Kind::Contradiction),
         (full().any_issuer(), Kind::Contradiction),
         (full().any_audience(), Kind::Contradiction),
         (full().access_token_profile().typ("JWT"), Kind::Contradiction),
@@ -83,14 +86,11 @@ fn omissions_and_contradictions_fail_at_build() {
         (full().algorithms([]), Kind::NoUsableKey),
         (full().algorithms([Algorithm::HS512]), Kind::NoUsableKey),
         (full().leeway(Duration::from_secs(301)), Kind::OutOfRange),
-        (
-            full().limits(Limits::default().with_token_bytes(0)),
-            Kind::OutOfRange,
-        ),
-        (
-            full().limits(Limits::default().with_candidate_keys(0)),
-            Kind::OutOfRange,
-        ),
+        (zero(Limits::with_token_bytes), Kind::OutOfRange),
+        (zero(Limits::with_header_bytes), Kind::OutOfRange),
+        (zero(Limits::with_json_depth), Kind::OutOfRange),
+        (zero(Limits::with_members), Kind::OutOfRange),
+        (zero(Limits::with_candidate_keys), Kind::OutOfRange),
         (
             full().limits(Limits::default().with_json_depth(129)),
             Kind::OutOfRange,
@@ -108,6 +108,12 @@ fn omissions_and_contradictions_fail_at_build() {
         assert_eq!(builder.build().unwrap_err().kind(), wanted, "{description}");
     }
     assert!(full().build().is_ok());
+    // A token may name no audience, no scope and no `kid`.
+    let bare = Limits::default()
+        .with_audiences(0)
+        .with_scopes(0)
+        .with_key_id_bytes(0);
+    assert!(full().limits(bare).build().is_ok());
     assert!(
         full()
             .leeway(Duration::from_secs(300))

@@ -155,8 +155,8 @@ pub use tollgate_core::{
     Algorithm, Answer, Authentication, ClaimSet, Clock, ConfigError, ConfigErrorKind, Evaluation, Facts,
     Family, FromAuthentication, Gate, GateBuilder, Hierarchy, InvalidScope, Key, KeyError, KeyErrorKind,
     KeySet, KeySource, Limits, Policy, Principal, Refusal, Rejection, RejectionKind, RequestView, Scope,
-    ScopeName, ScopeSet, SignError, SigningKey, SkippedKey, Source, SourceKind, SystemClock, TrustedIssuer,
-    Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
+    ScopeName, ScopeSet, SignError, SignErrorKind, SigningKey, SkippedKey, Source, SourceKind, SystemClock,
+    TrustedIssuer, Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]

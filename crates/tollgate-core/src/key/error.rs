@@ -165,6 +165,49 @@ impl KeyErrorKind {
 #[derive(Debug)]
 pub struct SignError(SignProblem);
 
+/// Which part of making a token failed: see [`SignError::kind`].
+///
+/// ```
+/// use tollgate_core::{Algorithm, SignErrorKind, SigningKey};
+///
+/// let key = SigningKey::generate(Algorithm::HS256)?;
+/// let header = serde_json::json!({"alg": "none"});
+/// let error = key.encode_header(&header, &serde_json::json!({})).unwrap_err();
+/// assert_eq!(error.kind(), SignErrorKind::AlgorithmMismatch);
+/// # Ok::<(), tollgate_core::KeyError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SignErrorKind {
+    /// The header does not serialize, or not to a JSON object with one `alg` (RFC 7515 section 4.1.1).
+    Header,
+    /// The `alg` of the header is not the algorithm of the key.
+    AlgorithmMismatch,
+    /// The claims do not serialize, or not to a JSON object (RFC 7519 section 7.1).
+    Claims,
+    /// The cryptographic library failed, as for want of randomness.
+    Backend,
+}
+
+impl SignError {
+    /// Which part failed. The [source](std::error::Error::source) has what the serializer said, if it was the serializer.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SignErrorKind, SigningKey};
+    /// let error = SigningKey::generate(Algorithm::HS256)?.encode("no object").unwrap_err();
+    /// assert_eq!(error.kind(), SignErrorKind::Claims);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub const fn kind(&self) -> SignErrorKind {
+        match self.0 {
+            SignProblem::Header(_) | SignProblem::HeaderShape => SignErrorKind::Header,
+            SignProblem::HeaderAlgorithm => SignErrorKind::AlgorithmMismatch,
+            SignProblem::Claims(_) | SignProblem::ClaimsShape => SignErrorKind::Claims,
+            SignProblem::Backend => SignErrorKind::Backend,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum SignProblem {
     Header(serde_json::Error),

@@ -38,7 +38,7 @@ mod vectors;
 use std::fmt;
 use std::sync::Arc;
 
-pub use self::error::{KeyError, KeyErrorKind, SignError};
+pub use self::error::{KeyError, KeyErrorKind, SignError, SignErrorKind};
 use self::jwk::Jwk;
 use self::prepared::{Material, Prepared};
 use self::public::PublicKey;

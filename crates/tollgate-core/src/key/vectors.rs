@@ -1,5 +1,6 @@
 //! Signatures made elsewhere: Wycheproof, RFC 7520 and the examples of the RFCs, from the folder that
-//! `TOLLGATE_VECTORS` names. What a token may consist of is looked at only as far as a signature needs it.
+//! `TOLLGATE_VECTORS` names. Tokens go through the decoder and the header's reader that a verifier uses; their claims are
+//! not looked at.
 
 use std::path::PathBuf;
 
@@ -7,6 +8,10 @@ use serde_json::Value;
 
 use super::{Key, KeySet, SigningKey, base64};
 use crate::algorithm::Algorithm;
+use crate::header::Header;
+use crate::limits::Limits;
+use crate::rejection::Rejection;
+use crate::token::{Buffer, Compact, SIGNATURE_BYTES};
 
 /// A file of the folder; `None`, with a line that says so, on a machine without it.
 fn vectors(file: &str) -> Option<Value> {
@@ -29,34 +34,29 @@ fn keys(json: &Value) -> Vec<Key> {
     }
 }
 
-/// Whether one of the keys has signed the token.
+/// Whether one of the keys has signed the token, which is split, decoded and read as a verifier does it.
 fn accepts(keys: &[Key], token: &str) -> bool {
-    let [header, payload, signature] = token.split('.').collect::<Vec<_>>()[..] else {
-        return false;
-    };
-    let (Some(header_bytes), Some(_), Some(signature)) = (
-        base64::decode_url(header),
-        base64::decode_url(payload),
-        base64::decode_url(signature),
-    ) else {
-        return false;
-    };
-    let Ok(Value::Object(members)) = serde_json::from_slice(&header_bytes) else {
-        return false;
-    };
-    let Some(algorithm) = members
-        .get("alg")
-        .and_then(Value::as_str)
-        .and_then(Algorithm::from_name)
-    else {
-        return false;
-    };
-    let kid = members.get("kid").and_then(Value::as_str);
-    let message = [header, payload].join(".");
-    keys.iter()
+    signed(keys, token).unwrap_or(false)
+}
+
+fn signed(keys: &[Key], token: &str) -> Result<bool, Rejection> {
+    let limits = Limits::default();
+    let compact = Compact::split(token.as_bytes(), &limits)?;
+    let (mut header, mut payload) = (Buffer::new(), Buffer::new());
+    compact.append_header(&mut header)?;
+    compact.append_payload(&mut payload)?;
+    let mut signature = [0; SIGNATURE_BYTES];
+    let signature = compact.signature(&mut signature)?;
+    let Header {
+        algorithm, key_id, ..
+    } = Header::read(&header, &limits)?;
+    let text = std::str::from_utf8(&header).unwrap();
+    let kid = key_id.as_ref().map(|kid| kid.read(text));
+    Ok(keys
+        .iter()
         .filter(|key| kid.is_none() || key.kid().is_none() || kid == key.kid())
         .filter(|key| key.serves(algorithm))
-        .any(|key| key.verify(algorithm, message.as_bytes(), &signature))
+        .any(|key| key.verify(algorithm, compact.signing_input(), signature)))
 }
 
 /// Runs the JWS cases of a Wycheproof file; `either` are those whose label is wrong or is policy, see the notes with

@@ -5,32 +5,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::draft::Draft;
+use super::trusted_issuer::{TrustedIssuer, rule_methods};
 use super::{ConfigError, ConfigErrorKind, Inner, Issuer, Verifier};
-use crate::algorithm::{Algorithm, Family};
-use crate::candidates::{KeySource, Keyring};
+use crate::algorithm::Algorithm;
+use crate::candidates::KeySource;
 use crate::clock::{Clock, SystemClock};
 use crate::key::{Key, KeySet};
 use crate::limits::Limits;
-use crate::rules::Rules;
 
-/// The longest leeway that still is one: five minutes.
-const MOST_LEEWAY: Duration = Duration::from_secs(300);
-
-/// An issuer with its keys and rules, for a verifier that trusts several: see [`VerifierBuilder::trust`].
-///
-/// ```
-/// use tollgate_core::{Key, TrustedIssuer, Verifier};
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let verifier = Verifier::builder()
-///     .trust(TrustedIssuer::new("https://a.example").audience("api").key(Key::hs256([1; 32])?))
-///     .trust(TrustedIssuer::new("https://b.example").audience("api").key(Key::hs256([2; 32])?).require_subject())
-///     .build();
-/// assert!(verifier.is_ok());
-/// # Ok(()) }
-/// ```
-#[derive(Clone)]
-pub struct TrustedIssuer(Draft);
+/// The deepest JSON that may be allowed: the depth at which `serde_json` stops, too.
+const MOST_JSON_DEPTH: usize = 128;
 
 /// Configuration of a [`Verifier`].
 ///
@@ -63,159 +48,6 @@ pub struct VerifierBuilder {
     clock: Box<dyn Clock>,
 }
 
-#[derive(Clone, Default)]
-struct Draft {
-    rules: Rules,
-    any_issuer: bool,
-    any_audience: bool,
-    keyring: Keyring,
-}
-
-macro_rules! rule_methods {
-    ($draft:ident) => {
-        /// Names this service in `aud` (RFC 7519 section 4.1.3); called again, any of the names will do.
-        #[must_use]
-        pub fn audience(mut self, audience: impl Into<String>) -> Self {
-            self.$draft().rules.audiences.push(audience.into());
-            self
-        }
-
-        /// Accepts a token whatever its audience is, or without one. A token meant for another service then works
-        /// here too.
-        #[must_use]
-        pub fn any_audience(mut self) -> Self {
-            self.$draft().any_audience = true;
-            self
-        }
-
-        /// Adds a key that tokens of this issuer may be signed with.
-        #[must_use]
-        pub fn key(mut self, key: Key) -> Self {
-            self.$draft().keyring.keys.push(key);
-            self
-        }
-
-        /// Adds the keys of a set.
-        #[must_use]
-        pub fn key_set(mut self, set: KeySet) -> Self {
-            self.$draft()
-                .keyring
-                .keys
-                .extend(set.keys().iter().cloned());
-            self
-        }
-
-        /// Adds a source of keys that may change while the service runs.
-        #[must_use]
-        pub fn key_source(mut self, source: impl KeySource + 'static) -> Self {
-            self.$draft().keyring.sources.push(Arc::new(source));
-            self
-        }
-
-        /// Narrows the algorithms to these, by their exact names; else they are those that the keys serve.
-        #[must_use]
-        pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-            self.$draft().rules.algorithms = Some(algorithms.into_iter().collect());
-            self
-        }
-
-        /// Accepts exactly this `typ` (RFC 8725 section 3.11), with or without "application/" in front. Unless set, `typ`
-        /// may be absent, `JWT` or `at+jwt`.
-        #[must_use]
-        pub fn typ(mut self, typ: impl Into<String>) -> Self {
-            self.$draft().rules.typ = Some(typ.into());
-            self
-        }
-
-        /// How far the clocks of issuer and service may be apart, in whole seconds: 10 s unless set, 300 s at the most.
-        #[must_use]
-        pub fn leeway(mut self, leeway: Duration) -> Self {
-            self.$draft().rules.leeway = leeway;
-            self
-        }
-
-        /// Refuses tokens issued longer ago than this, by `iat`, which is then required.
-        #[must_use]
-        pub fn max_age(mut self, max_age: Duration) -> Self {
-            self.$draft().rules.max_age = Some(max_age);
-            self
-        }
-
-        /// Refuses tokens with more than this between `iat` and `exp`, which are then both required.
-        #[must_use]
-        pub fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
-            self.$draft().rules.max_lifetime = Some(max_lifetime);
-            self
-        }
-
-        /// Refuses tokens without `sub`.
-        #[must_use]
-        pub fn require_subject(self) -> Self {
-            self.require_claim("sub")
-        }
-
-        /// Refuses tokens without this claim: a member of exactly that name, else a dotted path.
-        #[must_use]
-        pub fn require_claim(mut self, path: impl Into<String>) -> Self {
-            self.$draft().rules.required.push(path.into());
-            self
-        }
-
-        /// Holds tokens to the profile of RFC 9068: `typ` is `at+jwt`, and `iss`, `exp`, `aud`, `sub`, `client_id`, `iat`
-        /// and `jti` are there.
-        #[must_use]
-        pub fn access_token_profile(mut self) -> Self {
-            self.$draft().rules.access_token_profile = true;
-            self
-        }
-
-        /// Reads roles from this claim, a string or an array of strings: a member of exactly that name, else a dotted
-        /// path such as `realm_access.roles`. Called again, the roles of all count.
-        #[must_use]
-        pub fn role_claim(mut self, path: impl Into<String>) -> Self {
-            self.$draft().rules.role_claims.push(path.into());
-            self
-        }
-
-        /// Accepts tokens without `exp`: they are valid for ever, unless `max_age` ends them.
-        #[must_use]
-        pub fn dangerously_allow_missing_exp(mut self) -> Self {
-            self.$draft().rules.require_exp = false;
-            self
-        }
-    };
-}
-
-impl TrustedIssuer {
-    /// An issuer by the exact value of its `iss` (RFC 7519 section 4.1.1).
-    ///
-    /// ```
-    /// use tollgate_core::{ConfigErrorKind, Key, TrustedIssuer, Verifier};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let forgotten = TrustedIssuer::new("https://a.example").key(Key::hs256([1; 32])?);
-    /// let error = Verifier::builder().trust(forgotten).build().unwrap_err();
-    /// assert_eq!(error.kind(), ConfigErrorKind::MissingAudience);
-    /// # Ok(()) }
-    /// ```
-    pub fn new(issuer: impl Into<String>) -> Self {
-        let rules = Rules {
-            issuer: Some(issuer.into()),
-            ..Rules::default()
-        };
-        Self(Draft {
-            rules,
-            ..Draft::default()
-        })
-    }
-
-    const fn draft(&mut self) -> &mut Draft {
-        &mut self.0
-    }
-
-    rule_methods!(draft);
-}
-
 impl VerifierBuilder {
     pub(super) fn new() -> Self {
         Self {
@@ -232,15 +64,43 @@ impl VerifierBuilder {
         &mut self.own
     }
 
-    /// Names the issuer by the exact value of its `iss` (RFC 7519 section 4.1.1). The last call counts; more than one
-    /// issuer is for [`trust`](Self::trust).
+    /// Names the issuer by the exact value of its `iss` (RFC 7519 section 4.1.1, RFC 8725 section 3.8). It can be said
+    /// once: more than one issuer is for [`trust`](Self::trust), and a second name is refused at
+    /// [`build`](Self::build).
+    ///
+    /// ```
+    /// # use tollgate_core::{ConfigErrorKind, RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = || Verifier::builder().issuer("https://a.example").any_audience().key(key.verifying_key());
+    /// let token = key.encode(&serde_json::json!({"iss": "https://b.example", "exp": 4_000_000_000_u64}))?;
+    /// let rejection = builder().build()?.verify(token).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
+    ///
+    /// let error = builder().issuer("https://b.example").build().unwrap_err();
+    /// assert_eq!(error.kind(), ConfigErrorKind::Contradiction);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.own().rules.issuer = Some(issuer.into());
+        let own = self.own();
+        let earlier = own.rules.issuer.replace(issuer.into());
+        own.issuer_renamed |= earlier.is_some();
         self
     }
 
-    /// Accepts a token whatever its `iss` is, or without one: whoever holds one of the keys is believed.
+    /// Accepts a token whatever its `iss` is, or without one: whoever holds one of the keys is believed. Beside a named
+    /// issuer it is refused at [`build`](Self::build).
+    ///
+    /// ```
+    /// # use tollgate_core::{SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let verifier = Verifier::builder().any_issuer().any_audience().key(key.verifying_key()).build()?;
+    /// let token = key.encode(&serde_json::json!({"iss": "anyone", "exp": 4_000_000_000_u64}))?;
+    /// assert_eq!(verifier.verify(token)?.issuer(), Some("anyone"));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn any_issuer(mut self) -> Self {
         self.own().any_issuer = true;
@@ -249,21 +109,59 @@ impl VerifierBuilder {
 
     rule_methods!(own);
 
-    /// Trusts a further issuer, which has keys and rules of its own. The token's `iss` chooses among them.
+    /// Trusts a further issuer, which has keys and rules of its own. The token's `iss` chooses among them, and the
+    /// chosen one's keys must have signed it (RFC 8725 section 3.8). An issuer named twice is refused at
+    /// [`build`](Self::build).
+    ///
+    /// ```
+    /// # use tollgate_core::{SigningKey, TrustedIssuer, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (a, b) = (SigningKey::hs256([1; 32])?, SigningKey::hs256([2; 32])?);
+    /// let verifier = Verifier::builder()
+    ///     .trust(TrustedIssuer::new("https://a.example").any_audience().key(a.verifying_key()))
+    ///     .trust(TrustedIssuer::new("https://b.example").any_audience().key(b.verifying_key()))
+    ///     .build()?;
+    /// let claims = serde_json::json!({"iss": "https://a.example", "exp": 4_000_000_000_u64});
+    /// assert!(verifier.verify(a.encode(&claims)?).is_ok());
+    /// assert!(verifier.verify(b.encode(&claims)?).is_err());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn trust(mut self, issuer: TrustedIssuer) -> Self {
         self.trusted.push(issuer);
         self
     }
 
-    /// Takes the time from `clock` instead of the operating system.
+    /// Takes the time from `clock`, in seconds since the epoch, instead of the operating system.
+    ///
+    /// ```
+    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = || Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
+    /// let at = |now| builder().clock(move || now).build();
+    /// let token = key.encode(&serde_json::json!({"exp": 2_000}))?;
+    /// assert!(at(1_999)?.verify(&token).is_ok());
+    /// assert_eq!(at(9_999)?.verify(&token).unwrap_err().kind(), RejectionKind::Expired);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// Replaces the bounds on tokens.
+    /// Replaces the bounds on tokens. A bound of zero that no token could meet, and a depth of JSON above 128, are
+    /// refused at [`build`](Self::build).
+    ///
+    /// ```
+    /// # use tollgate_core::{ConfigErrorKind, Key, Limits, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// let error = builder.limits(Limits::default().with_token_bytes(0)).build().unwrap_err();
+    /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -274,6 +172,15 @@ impl VerifierBuilder {
     ///
     /// # Errors
     /// A [`ConfigError`] for the first contradiction or omission; [`ConfigErrorKind`] lists them.
+    ///
+    /// ```
+    /// # use tollgate_core::{ConfigErrorKind, Key, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = || Verifier::builder().any_issuer().key(Key::hs256([7; 32]).expect("long enough"));
+    /// assert!(builder().any_audience().build().is_ok());
+    /// assert_eq!(builder().build().unwrap_err().kind(), ConfigErrorKind::MissingAudience);
+    /// # Ok(()) }
+    /// ```
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let mut drafts: Vec<Draft> = self.trusted.into_iter().map(|issuer| issuer.0).collect();
         if self.own_used || drafts.is_empty() {
@@ -298,21 +205,7 @@ impl VerifierBuilder {
                 ));
             }
         }
-        if self.limits.token_bytes() == 0
-            || self.limits.candidate_keys() == 0
-            || self.limits.json_depth() == 0
-        {
-            return Err(ConfigError::new(
-                ConfigErrorKind::OutOfRange,
-                "a limit is zero: no token could pass",
-            ));
-        }
-        if self.limits.json_depth() > 128 {
-            return Err(ConfigError::new(
-                ConfigErrorKind::OutOfRange,
-                "the limit on JSON depth is above 128",
-            ));
-        }
+        check_limits(&self.limits)?;
         let issuers = drafts
             .into_iter()
             .map(|draft| Issuer {
@@ -328,115 +221,23 @@ impl VerifierBuilder {
     }
 }
 
-impl Draft {
-    fn check(&self) -> Result<(), ConfigError> {
-        use ConfigErrorKind as Kind;
-        let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
-        let rules = &self.rules;
-        match (&rules.issuer, self.any_issuer) {
-            (None, false) => {
-                return refuse(
-                    Kind::MissingIssuer,
-                    "no issuer is set: name one, or say `any_issuer`",
-                );
-            }
-            (Some(_), true) => return refuse(Kind::Contradiction, "both an issuer and `any_issuer` are set"),
-            _ => {}
-        }
-        match (rules.audiences.is_empty(), self.any_audience) {
-            (true, false) => {
-                return refuse(
-                    Kind::MissingAudience,
-                    "no audience is set: name one, or say `any_audience`",
-                );
-            }
-            (false, true) => {
-                return refuse(Kind::Contradiction, "both an audience and `any_audience` are set");
-            }
-            _ => {}
-        }
-        let texts = rules
-            .issuer
-            .iter()
-            .chain(&rules.audiences)
-            .chain(&rules.typ)
-            .chain(&rules.required);
-        if texts.chain(&rules.role_claims).any(String::is_empty) {
-            return refuse(
-                Kind::InvalidText,
-                "an issuer, an audience, a type or a claim's name is empty",
-            );
-        }
-        if rules.leeway > MOST_LEEWAY {
-            return refuse(Kind::OutOfRange, "the leeway is above 300 seconds");
-        }
-        if rules.access_token_profile && (self.any_issuer || self.any_audience || !rules.require_exp) {
-            return refuse(
-                Kind::Contradiction,
-                "RFC 9068 requires issuer, audience and `exp` to be checked",
-            );
-        }
-        if rules.access_token_profile && rules.typ.is_some() {
-            return refuse(
-                Kind::Contradiction,
-                "RFC 9068 sets the type: `typ` cannot be set beside it",
-            );
-        }
-        if rules.max_lifetime.is_some() && !rules.require_exp {
-            return refuse(
-                Kind::Contradiction,
-                "a maximum lifetime needs `exp`, which is said to be dispensable",
-            );
-        }
-        self.check_keys()
+/// Bounds that no token could meet, and one that the reader's stack could not.
+fn check_limits(limits: &Limits) -> Result<(), ConfigError> {
+    let out_of_range = |message| Err(ConfigError::new(ConfigErrorKind::OutOfRange, message));
+    let needed = [
+        limits.token_bytes(),
+        limits.header_bytes(),
+        limits.json_depth(),
+        limits.members(),
+        limits.candidate_keys(),
+    ];
+    if needed.contains(&0) {
+        return out_of_range("a limit is zero: no token could pass");
     }
-
-    fn check_keys(&self) -> Result<(), ConfigError> {
-        use ConfigErrorKind as Kind;
-        let Keyring { keys, sources } = &self.keyring;
-        if keys.is_empty() && sources.is_empty() {
-            return Err(ConfigError::new(
-                Kind::MissingKey,
-                "there is no key and no source of keys",
-            ));
-        }
-        if mixed(keys.iter().map(Key::family)) {
-            return Err(ConfigError::new(
-                Kind::MixedKeys,
-                "a secret and a public key stand in one list",
-            ));
-        }
-        let secret = keys.iter().any(|key| key.family().is_symmetric());
-        if secret && !sources.is_empty() {
-            return Err(ConfigError::new(
-                Kind::MixedKeys,
-                "a secret stands beside a source of keys",
-            ));
-        }
-        let Some(allowed) = &self.rules.algorithms else {
-            return Ok(());
-        };
-        if mixed(allowed.iter().map(|algorithm| algorithm.family())) {
-            return Err(ConfigError::new(
-                Kind::MixedKeys,
-                "algorithms with a secret and with a public key are in one list",
-            ));
-        }
-        let usable = |algorithm: &Algorithm| keys.iter().any(|key| key.serves(*algorithm));
-        if allowed.is_empty() || (sources.is_empty() && !allowed.iter().any(usable)) {
-            return Err(ConfigError::new(
-                Kind::NoUsableKey,
-                "no key serves an algorithm that is allowed",
-            ));
-        }
-        Ok(())
+    if limits.json_depth() > MOST_JSON_DEPTH {
+        return out_of_range("the limit on JSON depth is above 128");
     }
-}
-
-fn mixed(families: impl Iterator<Item = Family> + Clone) -> bool {
-    let mut symmetric = families.map(Family::is_symmetric);
-    let first = symmetric.next();
-    symmetric.any(|symmetric| Some(symmetric) != first)
+    Ok(())
 }
 
 impl fmt::Debug for VerifierBuilder {
@@ -444,11 +245,5 @@ impl fmt::Debug for VerifierBuilder {
         f.debug_struct("VerifierBuilder")
             .field("rules", &self.own.rules)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for TrustedIssuer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TrustedIssuer").field(&self.0.rules).finish()
     }
 }

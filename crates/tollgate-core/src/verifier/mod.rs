@@ -2,12 +2,15 @@
 
 mod builder;
 mod config_error;
+mod draft;
+mod trusted_issuer;
 
 use std::fmt;
 use std::sync::Arc;
 
-pub use builder::{TrustedIssuer, VerifierBuilder};
+pub use builder::VerifierBuilder;
 pub use config_error::{ConfigError, ConfigErrorKind};
+pub use trusted_issuer::TrustedIssuer;
 
 use crate::candidates::Keyring;
 use crate::claims::ClaimSetText;
