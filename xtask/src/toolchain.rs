@@ -1,5 +1,7 @@
 //! The compiler that the checks run with.
 
+use std::cmp::Ordering;
+
 use crate::command::Program;
 use crate::report::{Outcome, Report, StepResult};
 use crate::tools::Tools;
@@ -27,14 +29,12 @@ fn compare(minimum: &str, version: &str) -> StepResult {
         .and_then(minor)
         .ok_or_else(|| format!("`rustc --version` tells no version: {version}"))?;
     let wanted = minor(minimum).ok_or_else(|| format!("`rust-version` is no version: {minimum}"))?;
-    if number < wanted {
-        Err(format!("the minimum is {minimum}, this is {version}"))
-    } else if number == wanted {
-        Ok(Outcome::Passed)
-    } else {
-        Ok(Outcome::Skipped(format!(
+    match number.cmp(&wanted) {
+        Ordering::Less => Err(format!("the minimum is {minimum}, this is {version}")),
+        Ordering::Equal => Ok(Outcome::Passed),
+        Ordering::Greater => Ok(Outcome::Skipped(format!(
             "passed, but the minimum {minimum} was not what ran: this is {version}"
-        )))
+        ))),
     }
 }
 
