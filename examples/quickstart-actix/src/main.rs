@@ -23,7 +23,7 @@ use crate::login::{Credentials, Login};
 use crate::options::{Options, Request};
 
 // Scopes as types: a misspelt one does not compile.
-scopes! { OrdersRead = "orders:read" }
+scopes! { OrdersRead = "orders:read", OrdersWrite = "orders:write" }
 
 /// Whoever may look at orders. As a handler's argument it is the guard of its route: the handler runs only for a token
 /// that grants the scope and has these claims.
@@ -35,7 +35,7 @@ struct Shopper {
     name: Option<String>,
 }
 
-/// Any valid token will do; `Claims<T>` reads it as any type that serde can make.
+/// Any valid token will do; `Claims<T>` reads it as JSON, or as a type that says what guards it.
 async fn me(Claims(claims): Claims<Value>) -> Json<Value> {
     Json(claims)
 }
@@ -98,7 +98,7 @@ fn routes(config: &mut ServiceConfig, verifier: &Verifier, demo: Option<&Data<Lo
                 .route(
                     web::delete()
                         .to(cancel_orders)
-                        .wrap(require(scope("orders:write") | role("admin"))),
+                        .wrap(require(scope(OrdersWrite) | role("admin"))),
                 )
                 .wrap(auth()),
         );

@@ -29,7 +29,7 @@ use crate::login::{Credentials, Login};
 use crate::options::{Options, Request};
 
 // Scopes as types: a misspelt one does not compile.
-scopes! { OrdersRead = "orders:read" }
+scopes! { OrdersRead = "orders:read", OrdersWrite = "orders:write" }
 
 /// Whoever may look at orders. As a handler's argument it is the guard of its route: the handler runs only for a token
 /// that grants the scope and has these claims.
@@ -41,7 +41,7 @@ struct Shopper {
     name: Option<String>,
 }
 
-/// Any valid token will do; `Claims<T>` reads it as any type that serde can make.
+/// Any valid token will do; `Claims<T>` reads it as JSON, or as a type that says what guards it.
 async fn me(Claims(claims): Claims<Value>) -> Json<Value> {
     Json(claims)
 }
@@ -92,7 +92,7 @@ fn app(verifier: Verifier, demo: Option<Arc<Login>>) -> Router {
         .route("/orders", get(orders))
         .route(
             "/orders",
-            delete(cancel_orders).route_layer(require(scope("orders:write") | role("admin"))),
+            delete(cancel_orders).route_layer(require(scope(OrdersWrite) | role("admin"))),
         )
         // On the routes only, so that an unknown path is answered 404 and not 401.
         .route_layer(JwtAuth::new(verifier));
