@@ -1,4 +1,4 @@
-//! Formatting, clippy and rustdoc.
+//! Formatting, clippy, rustdoc and links.
 
 use crate::report::{Outcome, Report};
 use crate::tools::Tools;
@@ -25,6 +25,7 @@ pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
         tools.cargo().args(scope).args(["--", "-D", "warnings"]).run()?;
         Ok(Outcome::Passed)
     });
+    report.step("links", || crate::links::check(&tools.workspace.root));
     report.step("rustdoc", || {
         let scope = ["doc", "--workspace", "--all-features", "--no-deps"];
         tools

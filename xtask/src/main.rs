@@ -9,6 +9,7 @@ mod command;
 mod consumers;
 mod features;
 mod fuzz;
+mod links;
 mod lint;
 mod package;
 mod policy;
@@ -31,7 +32,7 @@ usage: cargo xtask <command>
                        everything below but `fuzz` and `instructions`, which the two options add, and
                        whether the compiler is the workspace's `rust-version`
   tools                only install what the checks need, into target/tools
-  lint                 formatting, clippy and rustdoc, each without a warning
+  lint                 formatting, clippy and rustdoc, each without a warning, and the links between the pages
   suite                unit, integration and documentation tests; the environment variable TOLLGATE_VECTORS names
                        the folder of test vectors, absolutely, and without it those tests are skipped
   features             every published crate with each of its features alone, with none and with all

@@ -2,11 +2,18 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::routing::get;
 use jsonwebtoken::crypto::{CryptoProvider, KeyUtils};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{DecodingKey, EncodingKey};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use tollgate_core::{Algorithm, Key, KeySet, SigningKey, Verifier};
+use tollgate::axum::JwtAuth;
+use tollgate::{Algorithm, Claims, Key, KeySet, SigningKey, Verifier};
+use tower::ServiceExt as _;
 
 /// A secret long enough for HS256.
 pub const SECRET: &[u8; 32] = b"an HS256 secret of just 32 bytes";
@@ -82,6 +89,36 @@ pub fn converted_keys() {
         }
         let theirs = jsonwebtoken::Algorithm::try_from(algorithm).expect("an algorithm both have");
         assert_eq!(Algorithm::try_from(theirs).ok(), Some(algorithm));
+    }
+}
+
+/// The claims that the handler of [`requests`] asks for.
+#[derive(Debug, Clone, Deserialize, Claims)]
+struct User {
+    sub: String,
+}
+
+/// Sends requests through the layer and an extractor of the axum adapter, with a good token and without one.
+///
+/// # Panics
+/// If either gets another answer than it must.
+pub fn requests() {
+    let signing = SigningKey::pem(Algorithm::ES256, EC).expect("a private key");
+    let app: Router = Router::new()
+        .route("/me", get(async |user: User| user.sub))
+        .layer(JwtAuth::new(verifier(signing.verifying_key())));
+    let token = signing.encode(&claims()).expect("a token");
+    let good = Request::get("/me").header("authorization", format!("Bearer {token}"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime without drivers starts");
+    for (request, expected) in [
+        (good, StatusCode::OK),
+        (Request::get("/me"), StatusCode::UNAUTHORIZED),
+    ] {
+        let request = request.body(Body::empty()).expect("a request");
+        let answer = runtime.block_on(app.clone().oneshot(request));
+        assert_eq!(answer.map(|response| response.status()), Ok(expected));
     }
 }
 

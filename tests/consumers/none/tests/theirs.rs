@@ -16,4 +16,5 @@ fn jsonwebtoken_panics_by_itself_and_tollgate_goes_on() {
     );
     consumer_checks::own_keys();
     consumer_checks::converted_keys();
+    consumer_checks::requests();
 }

@@ -7,4 +7,5 @@ fn both_libraries_work_and_accept_each_other() {
     assert!(consumer_checks::accepted_by_tollgate(&token));
     assert!(consumer_checks::accepted_by_jsonwebtoken());
     consumer_checks::converted_keys();
+    consumer_checks::requests();
 }
