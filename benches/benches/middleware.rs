@@ -9,7 +9,6 @@
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
-use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -20,40 +19,18 @@ use axum::http::request::Parts;
 use axum::http::{Request, Response, StatusCode, header};
 use axum::routing::get;
 use axum::{Extension, Router};
-use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, Validation};
 use tollgate_axum::{Claims, JwtAuth};
-use tollgate_benches::tokens::{AUDIENCE, Fixture, ISSUER, SECRET, User};
-use tollgate_benches::{Candidate, compare, print};
+use tollgate_benches::tokens::{Fixture, User};
+use tollgate_benches::{Candidate, compare, print, with_each_backend};
 use tollgate_core::Algorithm;
 use tower::Service;
 
-const BACKENDS: [&str; 2] = ["aws_lc_rs", "rust_crypto"];
-
 fn main() {
-    match std::env::var("TOLLGATE_BENCH_BACKEND") {
-        Ok(backend) => measure(&backend),
-        Err(_) => {
-            for backend in BACKENDS {
-                let status = Command::new(std::env::current_exe().unwrap())
-                    .env("TOLLGATE_BENCH_BACKEND", backend)
-                    .status()
-                    .unwrap();
-                assert!(status.success(), "the run with {backend} failed");
-            }
-        }
-    }
+    with_each_backend(measure);
 }
 
 fn measure(backend: &str) {
-    match backend {
-        "aws_lc_rs" => jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
-            .install_default()
-            .unwrap(),
-        _ => jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER
-            .install_default()
-            .unwrap(),
-    }
     for algorithm in [Algorithm::HS256, Algorithm::RS256, Algorithm::ES256] {
         table(backend, algorithm);
     }
@@ -90,15 +67,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Decoded {
 
 fn table(backend: &str, algorithm: Algorithm) {
     let fixture = Fixture::new(algorithm);
-    let peer_key = match fixture.signing.public_jwk() {
-        None => DecodingKey::from_secret(&SECRET),
-        Some(jwk) => DecodingKey::from_jwk(&serde_json::from_value::<Jwk>(jwk).unwrap()).unwrap(),
-    };
-    let mut validation = Validation::new(algorithm.as_str().parse().unwrap());
-    validation.set_issuer(&[ISSUER]);
-    validation.set_audience(&[AUDIENCE]);
-    validation.validate_nbf = true;
-    let peer = Peer(Arc::new((peer_key, validation)));
+    let peer = Peer(Arc::new(fixture.peer()));
 
     let mut bare = Router::new().route("/", get(async || "hello"));
     let mut inserting = Router::new()

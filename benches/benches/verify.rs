@@ -5,44 +5,20 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
-use std::process::Command;
 use std::time::Duration;
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::{hmac, signature};
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{DecodingKey, Validation};
-use tollgate_benches::tokens::{AUDIENCE, Fixture, ISSUER, SECRET, User};
-use tollgate_benches::{Candidate, compare, print};
+use tollgate_benches::tokens::{Fixture, SECRET, User};
+use tollgate_benches::{Candidate, compare, print, with_each_backend};
 use tollgate_core::Algorithm;
 
-const BACKENDS: [&str; 2] = ["aws_lc_rs", "rust_crypto"];
-
 fn main() {
-    match std::env::var("TOLLGATE_BENCH_BACKEND") {
-        Ok(backend) => measure(&backend),
-        Err(_) => {
-            for backend in BACKENDS {
-                let status = Command::new(std::env::current_exe().unwrap())
-                    .env("TOLLGATE_BENCH_BACKEND", backend)
-                    .status()
-                    .unwrap();
-                assert!(status.success(), "the run with {backend} failed");
-            }
-        }
-    }
+    with_each_backend(measure);
 }
 
 fn measure(backend: &str) {
-    match backend {
-        "aws_lc_rs" => jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
-            .install_default()
-            .unwrap(),
-        _ => jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER
-            .install_default()
-            .unwrap(),
-    }
     for algorithm in [
         Algorithm::HS256,
         Algorithm::RS256,
@@ -59,14 +35,7 @@ fn row(backend: &str, algorithm: Algorithm) {
     let verifier = fixture.verifier();
     let (input, signature) = fixture.signed();
 
-    let peer_key = match fixture.signing.public_jwk() {
-        None => DecodingKey::from_secret(&SECRET),
-        Some(jwk) => DecodingKey::from_jwk(&serde_json::from_value::<Jwk>(jwk).unwrap()).unwrap(),
-    };
-    let mut validation = Validation::new(algorithm.as_str().parse().unwrap());
-    validation.set_issuer(&[ISSUER]);
-    validation.set_audience(&[AUDIENCE]);
-    validation.validate_nbf = true;
+    let (peer_key, validation) = fixture.peer();
 
     let mut bare = bare(&fixture);
     let mut candidates = [

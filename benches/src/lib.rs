@@ -101,6 +101,32 @@ fn rounds(candidate: &mut Candidate<'_>, slice: Duration) -> u32 {
     rounds.max(1)
 }
 
+/// Runs `measure` with the name of each backend of `jsonwebtoken`, which takes one for the whole process: the program
+/// runs itself once for each.
+pub fn with_each_backend(measure: impl FnOnce(&str)) {
+    const VARIABLE: &str = "TOLLGATE_BENCH_BACKEND";
+    let Ok(backend) = std::env::var(VARIABLE) else {
+        for backend in ["aws_lc_rs", "rust_crypto"] {
+            let program = std::env::current_exe().unwrap();
+            let status = std::process::Command::new(program)
+                .env(VARIABLE, backend)
+                .status()
+                .unwrap();
+            assert!(status.success(), "the run with {backend} failed");
+        }
+        return;
+    };
+    match &*backend {
+        "aws_lc_rs" => jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER
+            .install_default()
+            .unwrap(),
+        _ => jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER
+            .install_default()
+            .unwrap(),
+    }
+    measure(&backend);
+}
+
 /// Prints the rows as ratios to the row called `base`.
 pub fn print(title: &str, rows: &[Row], base: &str) {
     let unit = rows

@@ -1,5 +1,7 @@
 //! The keys and tokens that every benchmark measures with.
 
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{DecodingKey, Validation};
 use serde::{Deserialize, Serialize};
 use tollgate_core::{Algorithm, ClaimSet, Key, SigningKey, Verifier};
 
@@ -99,5 +101,18 @@ impl Fixture {
         let (input, signature) = self.token.rsplit_once('.').unwrap();
         let signature = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(signature).unwrap();
         (input.as_bytes().to_vec(), signature)
+    }
+
+    /// What `jsonwebtoken` needs to check the same as tollgate does by default.
+    pub fn peer(&self) -> (DecodingKey, Validation) {
+        let key = match self.signing.public_jwk() {
+            None => DecodingKey::from_secret(&SECRET),
+            Some(jwk) => DecodingKey::from_jwk(&serde_json::from_value::<Jwk>(jwk).unwrap()).unwrap(),
+        };
+        let mut validation = Validation::new(self.algorithm.as_str().parse().unwrap());
+        validation.set_issuer(&[ISSUER]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.validate_nbf = true;
+        (key, validation)
     }
 }
