@@ -38,6 +38,8 @@ mod clock;
 mod cookie;
 mod csrf;
 mod field;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gate;
 mod header;
 mod json;
@@ -80,47 +82,4 @@ pub mod __private {
     pub fn claim_set<T: ClaimSet>(authentication: &Authentication) -> Result<T, Refusal> {
         authentication.claims()
     }
-}
-
-/// Entry points for the fuzz targets; not part of the interface.
-#[doc(hidden)]
-pub mod fuzzing {
-    use crate::limits::Limits;
-
-    /// The split and the decoding of a token.
-    pub fn token(data: &[u8]) {
-        if let Ok(token) = crate::token::Compact::split(data, &Limits::default()) {
-            let mut buffer = crate::token::Buffer::new();
-            let _ = token.append_header(&mut buffer);
-            let _ = token.append_payload(&mut buffer);
-            let _ = token.signature(&mut [0; crate::token::SIGNATURE_BYTES]);
-        }
-    }
-
-    /// A header, already decoded.
-    pub fn header(data: &[u8]) {
-        let _ = crate::header::Header::read(data, &Limits::default());
-    }
-
-    /// A claims set, already decoded; what is accepted must be JSON to `serde_json` as well.
-    pub fn claims(data: &[u8]) {
-        let mut claims = crate::claims::ClaimSetText::default();
-        if claims.read(data, 0, &Limits::default()).is_ok() {
-            let read = serde_json::Value::deserialize(claims.document());
-            let whole = serde_json::from_slice::<serde_json::Value>(data);
-            assert_eq!(read.ok(), whole.ok());
-            let _ = (
-                claims.scopes().count(),
-                claims.audiences().count(),
-                claims.roles_at("a.b").count(),
-            );
-        }
-    }
-
-    /// A `Cookie` field line.
-    pub fn cookie(data: &[u8]) {
-        let _ = crate::cookie::named(std::iter::once(data), b"a").count();
-    }
-
-    use serde::Deserialize;
 }

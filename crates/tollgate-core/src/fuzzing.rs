@@ -1,0 +1,43 @@
+//! Entry points for the fuzz targets, which are built with `--cfg fuzzing`.
+
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use crate::Algorithm;
+use crate::limits::Limits;
+
+/// The split and the decoding of a token.
+pub fn token(data: &[u8]) {
+    if let Ok(token) = crate::token::Compact::split(data, &Limits::default()) {
+        let mut buffer = crate::token::Buffer::new();
+        let _ = token.append_header(&mut buffer);
+        let _ = token.append_payload(&mut buffer);
+        let _ = token.signature(&mut [0; crate::token::SIGNATURE_BYTES]);
+    }
+}
+
+/// The algorithm of a header, already decoded, if the header is accepted.
+pub fn header(data: &[u8]) -> Option<Algorithm> {
+    let header = crate::header::Header::read(data, &Limits::default());
+    header.ok().map(|header| header.algorithm)
+}
+
+/// A claims set, already decoded; what is accepted must be JSON to `serde_json` as well.
+pub fn claims(data: &[u8]) {
+    let mut claims = crate::claims::ClaimSetText::default();
+    if claims.read(data, 0, &Limits::default()).is_ok() {
+        let read = Value::deserialize(claims.document());
+        let whole = serde_json::from_slice::<Value>(data);
+        assert_eq!(read.ok(), whole.ok());
+        let _ = (
+            claims.scopes().count(),
+            claims.audiences().count(),
+            claims.roles_at("a.b").count(),
+        );
+    }
+}
+
+/// The values of the cookie called `name` in one `Cookie` field line.
+pub fn cookie<'a>(data: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
+    crate::cookie::named(std::iter::once(data), name).collect()
+}
