@@ -46,9 +46,45 @@ use crate::view::View;
 pub trait AuthenticationExt: sealed::Sealed {
     /// What was found out; `None` where neither a [`JwtAuth`](crate::JwtAuth) nor an extractor has authenticated the
     /// request.
+    ///
+    /// ```
+    /// use actix_web::{FromRequest, test::TestRequest};
+    /// use tollgate_actix::{AuthenticationExt, Principal};
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    ///
+    /// # #[actix_web::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
+    /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
+    /// # let request = TestRequest::default().app_data(verifier).insert_header(("authorization", bearer));
+    /// # let request = request.to_http_request();
+    /// assert!(request.authentication().is_none()); // nobody has asked yet
+    /// Principal::extract(&request).await?;
+    /// assert!(request.authentication().is_some());
+    /// # Ok(()) }
+    /// ```
     fn authentication(&self) -> Option<Authentication>;
 
     /// Who sent the request; `None` for an anonymous caller, and where nobody has authenticated the request.
+    ///
+    /// ```
+    /// use actix_web::{FromRequest, test::TestRequest};
+    /// use tollgate_actix::{AuthenticationExt, Principal};
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    ///
+    /// # #[actix_web::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
+    /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
+    /// # let request = TestRequest::default().app_data(verifier).insert_header(("authorization", bearer));
+    /// # let request = request.to_http_request();
+    /// assert!(request.principal().is_none()); // nobody has asked yet
+    /// Principal::extract(&request).await?;
+    /// assert!(request.principal().is_some());
+    /// # Ok(()) }
+    /// ```
     fn principal(&self) -> Option<Principal>;
 }
 

@@ -8,12 +8,14 @@
 //! use actix_web::{App, test, web};
 //! use tollgate_actix::{Claims, JwtAuth, require};
 //! use tollgate_core::policy::scope;
-//! use tollgate_core::{Key, SigningKey, Verifier};
+//! use tollgate_core::{ClaimSet, Key, SigningKey, Verifier};
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Shopper {
 //!     sub: String,
 //! }
+//!
+//! impl ClaimSet for Shopper {} // or `#[derive(tollgate::Claims)]`
 //!
 //! async fn me(Claims(shopper): Claims<Shopper>) -> String {
 //!     shopper.sub

@@ -23,6 +23,13 @@ use tollgate_core::{Refusal, Rejection};
 ///     Ok(format!("orders of {:?}", member.subject()))
 /// }
 /// # axum::Router::<()>::new().route("/{tenant}/orders", axum::routing::get(orders));
+///
+/// use axum::response::IntoResponse;
+/// use tollgate_core::{Refusal, Rejection};
+///
+/// let response = Rejected::from(Refusal::missing_layer()).into_response();
+/// assert_eq!(response.status(), 500);
+/// assert!(response.extensions().get::<Rejection>().is_some());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected(Refusal);

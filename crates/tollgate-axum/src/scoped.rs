@@ -47,11 +47,18 @@ impl<S: ScopeSet> Scoped<S> {
     ///
     /// ```
     /// # use tollgate_axum::Scoped;
-    /// # use tollgate_core::{Principal, Scope};
-    /// fn caller<S: Scope>(scoped: Scoped<S>) -> Principal {
-    ///     assert!(scoped.has_scope(S::NAME));
-    ///     scoped.into_principal()
-    /// }
+    /// # use tollgate_core::{FromAuthentication, Gate, Key, Scope, SigningKey, Verifier};
+    /// # struct OrdersRead;
+    /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7", "scope": "orders:read"});
+    /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
+    /// # let request = axum::http::Request::builder().header("authorization", bearer).body(())?;
+    /// # let authentication = Gate::from(verifier).decide(&tollgate_tower::RequestHead::from(&request))?;
+    /// let scoped = Scoped::<OrdersRead>::from_authentication(&authentication)?;
+    /// assert_eq!(scoped.into_principal().subject(), Some("u-7"));
+    /// # Ok(()) }
     /// ```
     pub fn into_principal(self) -> Principal {
         self.principal

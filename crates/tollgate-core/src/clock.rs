@@ -14,6 +14,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// ```
 pub trait Clock: Send + Sync {
     /// Whole seconds since 1970-01-01T00:00:00Z (RFC 7519 section 2, `NumericDate`).
+    ///
+    /// ```
+    /// # use tollgate_core::Clock;
+    /// struct Stopped;
+    ///
+    /// impl Clock for Stopped {
+    ///     fn now(&self) -> u64 {
+    ///         1_700_000_000
+    ///     }
+    /// }
+    /// assert_eq!(Stopped.now(), 1_700_000_000);
+    /// ```
     fn now(&self) -> u64;
 }
 

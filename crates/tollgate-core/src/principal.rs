@@ -173,7 +173,7 @@ string_claims! {
 }
 
 impl Principal {
-    /// `exp` in whole seconds since the epoch, a fraction cut off.
+    /// `exp` in whole seconds since the epoch, a fraction cut off (RFC 7519 section 4.1.4).
     ///
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
@@ -190,12 +190,32 @@ impl Principal {
         self.verified.claims.registered.expires_at.map(NumericDate::floor)
     }
 
-    /// `nbf` in whole seconds since the epoch, a fraction rounded up; see [`expires_at`](Self::expires_at).
+    /// `nbf` in whole seconds since the epoch, a fraction rounded up (RFC 7519 section 4.1.5).
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "nbf": 6.5});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.not_before(), Some(7));
+    /// # Ok(()) }
+    /// ```
     pub fn not_before(&self) -> Option<u64> {
         self.verified.claims.registered.not_before.map(NumericDate::ceil)
     }
 
-    /// `iat` in whole seconds since the epoch, a fraction cut off; see [`expires_at`](Self::expires_at).
+    /// `iat` in whole seconds since the epoch, a fraction cut off (RFC 7519 section 4.1.6).
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "iat": 5.5});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.issued_at(), Some(5));
+    /// # Ok(()) }
+    /// ```
     pub fn issued_at(&self) -> Option<u64> {
         self.verified.claims.registered.issued_at.map(NumericDate::floor)
     }
@@ -232,6 +252,17 @@ impl Principal {
     }
 
     /// Whether the token carries exactly that scope.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "scope": "orders:read profile"});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert!(principal.has_scope("profile"));
+    /// assert!(!principal.has_scope("orders"));
+    /// # Ok(()) }
+    /// ```
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes().any(|held| held == scope)
     }
@@ -262,6 +293,18 @@ impl Principal {
     }
 
     /// Whether one of the role claims holds exactly that role.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// let verifier = builder.role_claim("roles").build()?;
+    /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "roles": ["admin"]});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert!(principal.has_role("admin"));
+    /// assert!(!principal.has_role("Admin"));
+    /// # Ok(()) }
+    /// ```
     pub fn has_role(&self, role: &str) -> bool {
         self.roles().any(|held| held == role)
     }
@@ -285,22 +328,64 @@ impl Principal {
         self.verified.header.algorithm
     }
 
-    /// The `kid` of the header; the verifying key may have been found without one.
+    /// The `kid` of the header (RFC 7515 section 4.1.4); the verifying key may have been found without one.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.with_kid("k1").encode(&claims)?)?;
+    /// assert_eq!(principal.key_id(), Some("k1"));
+    /// # Ok(()) }
+    /// ```
     pub fn key_id(&self) -> Option<&str> {
         self.verified.claims.string(self.verified.header.key_id.as_ref())
     }
 
-    /// The `typ` of the header, as written.
+    /// The `typ` of the header, as written (RFC 7515 section 4.1.9).
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.token_type(), Some("JWT"));
+    /// # Ok(()) }
+    /// ```
     pub fn token_type(&self) -> Option<&str> {
         self.verified.claims.string(self.verified.header.typ.as_ref())
     }
 
     /// The key that verified the signature.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.key().algorithms(), [principal.algorithm()]);
+    /// # Ok(()) }
+    /// ```
     pub fn key(&self) -> &Key {
         &self.verified.key
     }
 
     /// Where in the request the token stood; `None` where the verifier was given the token itself.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Gate, SourceKind};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// let authentication = Gate::from(verifier()).decide(&request)?;
+    /// assert_eq!(authentication.authenticated()?.source(), Some(SourceKind::Bearer));
+    /// assert_eq!(verifier().verify(token(""))?.source(), None);
+    /// # Ok(()) }
+    /// ```
     pub const fn source(&self) -> Option<SourceKind> {
         self.source
     }

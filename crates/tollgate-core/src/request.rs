@@ -24,16 +24,54 @@
 /// ```
 pub trait RequestView {
     /// The method, in upper case as on the wire (RFC 9110 section 9).
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::Request;
+    /// # use tollgate_core::RequestView;
+    /// # fn main() {
+    /// assert_eq!(Request::new("GET").method(), "GET");
+    /// # }
+    /// ```
     fn method(&self) -> &str;
 
     /// The values of every field line of that name, in their order. `name` is in lower case.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::Request;
+    /// # use tollgate_core::RequestView;
+    /// # fn main() {
+    /// let request = Request::new("GET").with("cookie", "a=1").with("cookie", "b=2");
+    /// assert_eq!(request.header("cookie").collect::<Vec<_>>(), [b"a=1", b"b=2"]);
+    /// # }
+    /// ```
     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]>;
 
     /// The query of the target, without its question mark.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::Request;
+    /// # use tollgate_core::RequestView;
+    /// # fn main() {
+    /// assert_eq!(Request::new("GET").query(), None); // as for `/orders`; `/orders?page=2` has `page=2`
+    /// # }
+    /// ```
     fn query(&self) -> Option<&str>;
 
     /// Host and port that the request was sent to, where the target itself names them (`:authority` in HTTP/2 and
     /// HTTP/3); the engine falls back to the `Host` field.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::Request;
+    /// # use tollgate_core::RequestView;
+    /// # fn main() {
+    /// let request = Request::new("GET").with("host", "api.example.com");
+    /// assert_eq!(request.authority(), None); // the `Host` field counts
+    /// # }
+    /// ```
     fn authority(&self) -> Option<&str> {
         None
     }

@@ -2,6 +2,20 @@
 //!
 //! What they generate names the crate `::tollgate`; `crate = path` in either names another, for a crate that re-exports it.
 //!
+//! ```
+//! use tollgate_core::{Scope, ScopeSet, policy::Held};
+//! use tollgate_macros::scopes;
+//!
+//! scopes! {
+//!     crate = tollgate_core; // a user of `tollgate` leaves this line out
+//!     OrdersRead = "orders:read",
+//!     OrdersWrite = "orders:write",
+//! }
+//!
+//! assert_eq!(OrdersRead::NAME, "orders:read");
+//! assert!(!<(OrdersRead, OrdersWrite)>::held_by(&Held::new().scope("orders:read")));
+//! ```
+//!
 //! A mistake gives one error, at the token that is wrong: what was to be generated is generated all the same, so that the
 //! places where the type is used do not complain as well.
 

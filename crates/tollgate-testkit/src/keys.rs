@@ -14,33 +14,56 @@
 //!     assert!(keys::verifying(*algorithm).algorithms().contains(algorithm));
 //! }
 //! ```
+//!
+//! The constants are the same keys as text, for what reads PEM or takes a secret. Each `.._PRIVATE_PEM` signs what its
+//! `.._PUBLIC_PEM` verifies:
+//!
+//! ```
+//! use tollgate_core::{Algorithm, Key, SigningKey};
+//! use tollgate_testkit::keys::{self, *};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! for (algorithm, private, public) in [
+//!     (Algorithm::PS256, RSA_PRIVATE_PEM, RSA_PUBLIC_PEM),
+//!     (Algorithm::ES256, P256_PRIVATE_PEM, P256_PUBLIC_PEM),
+//!     (Algorithm::ES384, P384_PRIVATE_PEM, P384_PUBLIC_PEM),
+//!     (Algorithm::ES512, P521_PRIVATE_PEM, P521_PUBLIC_PEM),
+//!     (Algorithm::Ed25519, ED25519_PRIVATE_PEM, ED25519_PUBLIC_PEM),
+//! ] {
+//!     let key = SigningKey::pem(algorithm, private)?.verifying_key();
+//!     assert_eq!(key.algorithms(), Key::pem(algorithm, public)?.algorithms());
+//! }
+//! let token = SigningKey::hs512(SECRET)?.with_kid(keys::kid(Algorithm::HS512)).encode(&serde_json::json!({}))?;
+//! assert_eq!(token, keys::signing(Algorithm::HS512).encode(&serde_json::json!({}))?);
+//! # Ok(()) }
+//! ```
 
 use std::sync::LazyLock;
 
 use tollgate_core::{Algorithm, Key, KeyError, SigningKey};
 
-/// The issuer's RSA key of 2048 bits, in PKCS #8.
+/// The issuer's RSA key of 2048 bits, in PKCS #8. [Example](self).
 pub const RSA_PRIVATE_PEM: &str = include_str!("../keys/rsa-issuer.private.pem");
-/// The public half of [`RSA_PRIVATE_PEM`], as `SubjectPublicKeyInfo`.
+/// The public half of [`RSA_PRIVATE_PEM`], as `SubjectPublicKeyInfo`. [Example](self).
 pub const RSA_PUBLIC_PEM: &str = include_str!("../keys/rsa-issuer.public.pem");
-/// The issuer's key on P-256, in PKCS #8.
+/// The issuer's key on P-256, in PKCS #8. [Example](self).
 pub const P256_PRIVATE_PEM: &str = include_str!("../keys/p256-issuer.private.pem");
-/// The public half of [`P256_PRIVATE_PEM`], as `SubjectPublicKeyInfo`.
+/// The public half of [`P256_PRIVATE_PEM`], as `SubjectPublicKeyInfo`. [Example](self).
 pub const P256_PUBLIC_PEM: &str = include_str!("../keys/p256-issuer.public.pem");
-/// The issuer's key on P-384, in PKCS #8.
+/// The issuer's key on P-384, in PKCS #8. [Example](self).
 pub const P384_PRIVATE_PEM: &str = include_str!("../keys/p384-issuer.private.pem");
-/// The public half of [`P384_PRIVATE_PEM`], as `SubjectPublicKeyInfo`.
+/// The public half of [`P384_PRIVATE_PEM`], as `SubjectPublicKeyInfo`. [Example](self).
 pub const P384_PUBLIC_PEM: &str = include_str!("../keys/p384-issuer.public.pem");
-/// The issuer's key on P-521, in PKCS #8.
+/// The issuer's key on P-521, in PKCS #8. [Example](self).
 pub const P521_PRIVATE_PEM: &str = include_str!("../keys/p521-issuer.private.pem");
-/// The public half of [`P521_PRIVATE_PEM`], as `SubjectPublicKeyInfo`.
+/// The public half of [`P521_PRIVATE_PEM`], as `SubjectPublicKeyInfo`. [Example](self).
 pub const P521_PUBLIC_PEM: &str = include_str!("../keys/p521-issuer.public.pem");
-/// The issuer's Ed25519 key, in PKCS #8.
+/// The issuer's Ed25519 key, in PKCS #8. [Example](self).
 pub const ED25519_PRIVATE_PEM: &str = include_str!("../keys/ed25519-issuer.private.pem");
-/// The public half of [`ED25519_PRIVATE_PEM`], as `SubjectPublicKeyInfo`.
+/// The public half of [`ED25519_PRIVATE_PEM`], as `SubjectPublicKeyInfo`. [Example](self).
 pub const ED25519_PUBLIC_PEM: &str = include_str!("../keys/ed25519-issuer.public.pem");
 
-/// The secret that the issuer shares with its services, 64 bytes: HS256 and HS384 use its first 32 and 48.
+/// The secret that the issuer shares with its services, 64 bytes: HS256 and HS384 use its first 32 and 48. [Example](self).
 pub const SECRET: &[u8; 64] = b"tollgate-testkit: a secret which everybody knows. Only in tests!";
 
 const STRANGERS_SECRET: &[u8; 64] = b"tollgate-testkit: another secret, which no service has been told";

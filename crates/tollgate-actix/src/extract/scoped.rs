@@ -41,12 +41,12 @@ use tollgate_core::{Authentication, FromAuthentication, Principal, Refusal, Scop
 /// assert_eq!(rejected.rejection().scope(), Some("orders:read"));
 /// # Ok(()) }
 /// ```
-pub struct Scoped<S> {
+pub struct Scoped<S: ScopeSet> {
     principal: Principal,
     scopes: PhantomData<fn() -> S>,
 }
 
-impl<S> Scoped<S> {
+impl<S: ScopeSet> Scoped<S> {
     /// The principal alone.
     ///
     /// ```
@@ -75,7 +75,7 @@ impl<S> Scoped<S> {
     }
 }
 
-impl<S> Deref for Scoped<S> {
+impl<S: ScopeSet> Deref for Scoped<S> {
     type Target = Principal;
 
     fn deref(&self) -> &Self::Target {
@@ -83,7 +83,7 @@ impl<S> Deref for Scoped<S> {
     }
 }
 
-impl<S> Clone for Scoped<S> {
+impl<S: ScopeSet> Clone for Scoped<S> {
     fn clone(&self) -> Self {
         Self {
             principal: self.principal.clone(),
@@ -92,7 +92,7 @@ impl<S> Clone for Scoped<S> {
     }
 }
 
-impl<S> fmt::Debug for Scoped<S> {
+impl<S: ScopeSet> fmt::Debug for Scoped<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Scoped").field(&self.principal).finish()
     }

@@ -60,11 +60,16 @@ impl JwtAuth {
     /// use tollgate_actix::JwtAuth;
     /// use tollgate_core::{Key, Verifier};
     ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # #[actix_web::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let app = move || actix_web::App::new().wrap(JwtAuth::new(verifier.clone()));
-    /// # fn shared<F: Fn() -> A + Send + Clone + 'static, A>(_: F) {}
-    /// shared(app); // as `HttpServer::new` asks
+    /// # fn shared<F: Fn() -> A + Send + Clone + 'static, A>(_: &F) {}
+    /// shared(&app); // as `HttpServer::new` asks
+    ///
+    /// let service = actix_web::test::init_service(app()).await;
+    /// let request = actix_web::test::TestRequest::default().to_request();
+    /// assert_eq!(actix_web::test::call_service(&service, request).await.status(), 401);
     /// # Ok(()) }
     /// ```
     pub fn new(gate: impl Into<Gate>) -> Self {

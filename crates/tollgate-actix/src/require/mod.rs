@@ -14,8 +14,9 @@ pub use service::RequireService;
 /// or a resource that stands behind a [`JwtAuth`](crate::JwtAuth).
 ///
 /// The middleware that is wrapped last runs first, so on one and the same place `JwtAuth` is wrapped after `require`.
-/// The wrong way round, and without any `JwtAuth`, every request gets a 500 and the log says why. An anonymous caller,
-/// whom an optional gate lets through, satisfies no policy.
+/// Where no `JwtAuth` has run before it, `require` goes by the gate or verifier in the app's data, as extractors do;
+/// where there is none, or more than one, every request gets a 500 and the log says why. An anonymous caller, whom an
+/// optional gate lets through, satisfies no policy.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};

@@ -86,6 +86,18 @@ impl Authentication {
 
     /// Who the request's token speaks for; `None` for an anonymous request, which only an optional gate lets through,
     /// and for a CORS preflight.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Gate};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let gate = Gate::builder(verifier()).optional().build()?;
+    /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
+    /// assert_eq!(gate.decide(&with(""))?.principal().and_then(|user| user.subject()), Some("u-7"));
+    /// assert!(gate.decide(&Request::new("GET"))?.principal().is_none());
+    /// # Ok(()) }
+    /// ```
     pub const fn principal(&self) -> Option<&Principal> {
         self.principal.as_ref()
     }
@@ -94,6 +106,19 @@ impl Authentication {
     ///
     /// # Errors
     /// A [`Refusal`] of kind `MissingCredential` for an anonymous request.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Gate, RejectionKind};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let gate = Gate::builder(verifier()).optional().build()?;
+    /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
+    /// assert_eq!(gate.decide(&with(""))?.authenticated()?.subject(), Some("u-7"));
+    /// let refusal = gate.decide(&Request::new("GET"))?.authenticated().unwrap_err();
+    /// assert_eq!(refusal.rejection().kind(), RejectionKind::MissingCredential);
+    /// # Ok(()) }
+    /// ```
     pub fn authenticated(&self) -> Result<&Principal, Refusal> {
         self.principal
             .as_ref()
@@ -104,6 +129,19 @@ impl Authentication {
     ///
     /// # Errors
     /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the policy does not hold.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Gate, policy::scope};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let gate = Gate::builder(verifier()).optional().build()?;
+    /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
+    /// let caller = gate.decide(&with("orders:read"))?;
+    /// assert!(caller.require(&scope("orders:read")).is_ok());
+    /// assert_eq!(caller.require(&scope("orders:write")).unwrap_err().answer().status, 403);
+    /// # Ok(()) }
+    /// ```
     pub fn require(&self, policy: &Policy) -> Result<&Principal, Refusal> {
         let principal = self.authenticated()?;
         authorise(policy, principal).map_err(|rejection| self.refuse(rejection))?;
@@ -115,6 +153,20 @@ impl Authentication {
     ///
     /// # Errors
     /// As [`require`](Self::require).
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, verifier};
+    /// # use tollgate_core::{Gate, policy::scope};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).pass_preflight().build()?;
+    /// # let preflight = Request::new("OPTIONS").with("origin", "https://a.example");
+    /// # let preflight = preflight.with("access-control-request-method", "PUT");
+    /// let preflight = gate.decide(&preflight)?;
+    /// assert!(preflight.permit(&scope("admin")).is_ok());
+    /// assert!(preflight.require(&scope("admin")).is_err());
+    /// # Ok(()) }
+    /// ```
     pub fn permit(&self, policy: &Policy) -> Result<(), Refusal> {
         if self.preflight {
             Ok(())
@@ -128,6 +180,25 @@ impl Authentication {
     /// # Errors
     /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the type's policy does not
     /// hold, `MalformedClaims` where the claims do not fit the type.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{ClaimSet, Gate};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let gate = Gate::builder(verifier()).optional().build()?;
+    /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
+    /// #[derive(serde::Deserialize)]
+    /// struct Shopper {
+    ///     sub: String,
+    /// }
+    ///
+    /// impl ClaimSet for Shopper {} // or `#[derive(Claims)]`
+    ///
+    /// let shopper: Shopper = gate.decide(&with(""))?.claims()?;
+    /// assert_eq!(shopper.sub, "u-7");
+    /// # Ok(()) }
+    /// ```
     pub fn claims<T: ClaimSet>(&self) -> Result<T, Refusal> {
         let principal = match T::policy() {
             Some(policy) => self.require(policy)?,
@@ -185,20 +256,26 @@ impl fmt::Debug for Authentication {
 /// What can be drawn from an [`Authentication`]: the core of every extractor, whichever framework it serves.
 ///
 /// ```
-/// use tollgate_core::{Authentication, FromAuthentication, Principal, Refusal};
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+/// # use example::{Request, token, verifier};
+/// use tollgate_core::{Authentication, FromAuthentication, Gate, Refusal};
 ///
-/// /// The tenant that the caller belongs to.
-/// struct Tenant(String);
+/// /// The account that the caller acts for.
+/// struct Account(String);
 ///
-/// impl FromAuthentication for Tenant {
+/// impl FromAuthentication for Account {
 ///     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-///         let tenant = authentication.authenticated()?.claim("tenant");
-///         Ok(Self(tenant.and_then(|tenant| tenant.as_str().map(str::to_owned)).unwrap_or_default()))
+///         let subject = authentication.authenticated()?.subject();
+///         Ok(Self(format!("account of {}", subject.unwrap_or("nobody"))))
 ///     }
 /// }
-/// # fn of<T: FromAuthentication>() {}
-/// # of::<Tenant>();
-/// # of::<Principal>();
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let gate = Gate::from(verifier());
+/// # let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+/// let authentication = gate.decide(&request)?;
+/// assert_eq!(Account::from_authentication(&authentication)?.0, "account of u-7");
+/// # Ok(()) }
 /// ```
 pub trait FromAuthentication: Sized {
     /// Draws the value.

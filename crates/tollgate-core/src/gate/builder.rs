@@ -48,6 +48,17 @@ impl GateBuilder {
 
     /// Looks for the token here too, after the sources named before. Unless one is named, the only source is
     /// [`Source::bearer`].
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Gate, Source};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).build()?;
+    /// assert!(gate.decide(&Request::new("GET").with("cookie", format!("access={}", token("")))).is_ok());
+    /// assert!(gate.decide(&Request::new("GET").with("authorization", format!("Bearer {}", token("")))).is_err());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn source(mut self, source: Source) -> Self {
         self.0.sources.push(source);
@@ -55,6 +66,21 @@ impl GateBuilder {
     }
 
     /// Refuses a request that carries a cookie beside another credential (400), instead of going by the first source.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Gate, Source};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = || Gate::builder(verifier()).source(Source::bearer()).source(Source::cookie("access"));
+    /// let both = Request::new("GET")
+    ///     .with("authorization", format!("Bearer {}", token("")))
+    ///     .with("cookie", format!("access={}", token("")));
+    /// assert!(gate().build()?.decide(&both).is_ok());
+    /// let refusal = gate().strict_sources().build()?.decide(&both).unwrap_err();
+    /// assert_eq!(refusal.answer().status, 400);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn strict_sources(mut self) -> Self {
         self.0.strict_sources = true;
@@ -62,6 +88,17 @@ impl GateBuilder {
     }
 
     /// Lets a request without a credential through as anonymous. One with a bad credential is still refused.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, verifier};
+    /// # use tollgate_core::{Gate};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).optional().build()?;
+    /// assert!(gate.decide(&Request::new("GET"))?.principal().is_none());
+    /// assert!(gate.decide(&Request::new("GET").with("authorization", "Bearer x")).is_err());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn optional(mut self) -> Self {
         self.0.optional = true;
@@ -73,6 +110,20 @@ impl GateBuilder {
     /// What makes a preflight is `OPTIONS` with two header fields, which anybody can send. Whatever handler answers
     /// `OPTIONS` then runs for everybody, past every policy layer: one for any method (`any`, `web::to`, a proxy) among
     /// them. With a CORS layer outside of this gate it is not needed.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, verifier};
+    /// # use tollgate_core::{Gate};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).pass_preflight().build()?;
+    /// let preflight = Request::new("OPTIONS")
+    ///     .with("origin", "https://app.example.com")
+    ///     .with("access-control-request-method", "PUT");
+    /// assert!(gate.decide(&preflight)?.principal().is_none());
+    /// assert!(gate.decide(&Request::new("OPTIONS")).is_err());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub const fn pass_preflight(mut self) -> Self {
         self.0.pass_preflight = true;
@@ -80,6 +131,17 @@ impl GateBuilder {
     }
 
     /// The `realm` of the challenge (RFC 9110 section 11.5): `api` unless set. Visible ASCII and spaces.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, verifier};
+    /// # use tollgate_core::{Gate};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).realm("orders").build()?;
+    /// let refusal = gate.decide(&Request::new("GET")).unwrap_err();
+    /// assert_eq!(refusal.answer().header("www-authenticate"), Some(&b"Bearer realm=\"orders\""[..]));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.0.realm = realm.into();
@@ -88,13 +150,42 @@ impl GateBuilder {
 
     /// Accepts a cookie on unsafe methods from pages of this origin too, such as `https://app.example.com`: scheme,
     /// host and, if not the default, port (RFC 6454 section 6.2).
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Gate, Source};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = || Gate::builder(verifier()).source(Source::cookie("access"));
+    /// let post = Request::new("POST")
+    ///     .with("host", "api.example.com")
+    ///     .with("origin", "https://app.example.com")
+    ///     .with("cookie", format!("access={}", token("")));
+    /// assert!(gate().build()?.decide(&post).is_err());
+    /// assert!(gate().trusted_origin("https://app.example.com").build()?.decide(&post).is_ok());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
         self.0.trusted_origins.push(origin.into());
         self
     }
 
-    /// Requires this of every request, before any route's own policy.
+    /// Requires this of every request, before any route's own policy; called again, all must hold. Who falls short gets
+    /// 403 (RFC 6750 section 3.1).
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Gate, RejectionKind, policy::scope};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).require(scope("orders:read")).build()?;
+    /// let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
+    /// assert!(gate.decide(&with("orders:read")).is_ok());
+    /// let refusal = gate.decide(&with("profile")).unwrap_err();
+    /// assert_eq!(refusal.rejection().kind(), RejectionKind::InsufficientScope);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn require(mut self, policy: Policy) -> Self {
         self.0.policy = Some(match self.0.policy.take() {
@@ -104,9 +195,22 @@ impl GateBuilder {
         self
     }
 
-    /// Edits the answer to a refusal, challenge and body included, before it is sent.
+    /// Edits the answer to a refusal, challenge and body included, before it is sent. The last call counts.
     ///
     /// The rejection's `Display` is for the operator; what of it goes to the client is the hook's decision.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, verifier};
+    /// # use tollgate_core::{Gate};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier())
+    ///     .on_rejection(|rejection, answer| answer.set("x-reason", format!("{:?}", rejection.kind())))
+    ///     .build()?;
+    /// let refusal = gate.decide(&Request::new("GET")).unwrap_err();
+    /// assert_eq!(refusal.answer().header("x-reason"), Some(&b"MissingCredential"[..]));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn on_rejection(mut self, hook: impl Fn(&Rejection, &mut Answer) + Send + Sync + 'static) -> Self {
         self.0.hook = Some(Box::new(hook));
@@ -118,6 +222,16 @@ impl GateBuilder {
     /// # Errors
     /// A [`ConfigError`] for a source, realm or origin that cannot be, a source named twice, and a policy on a gate
     /// that lets everybody through without one.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{verifier};
+    /// # use tollgate_core::{ConfigErrorKind, Gate, Source};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let twice = Gate::builder(verifier()).source(Source::bearer()).source(Source::bearer());
+    /// assert_eq!(twice.build().unwrap_err().kind(), ConfigErrorKind::Duplicate);
+    /// # Ok(()) }
+    /// ```
     pub fn build(self) -> Result<Gate, ConfigError> {
         use ConfigErrorKind as Kind;
         let gate = &self.0;

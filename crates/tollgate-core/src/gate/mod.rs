@@ -93,6 +93,21 @@ impl Gate {
     ///
     /// # Errors
     /// A [`Refusal`], which holds the answer for the client and the reason for the operator; the reason is also logged.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Gate, RejectionKind};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::from(verifier());
+    /// let good = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// assert_eq!(gate.decide(&good)?.authenticated()?.subject(), Some("u-7"));
+    ///
+    /// let refusal = gate.decide(&Request::new("GET")).unwrap_err();
+    /// assert_eq!(refusal.rejection().kind(), RejectionKind::MissingCredential);
+    /// assert_eq!(refusal.answer().status, 401);
+    /// # Ok(()) }
+    /// ```
     pub fn decide(&self, request: &impl RequestView) -> Result<Authentication, Refusal> {
         let gate = &*self.0;
         if gate.pass_preflight && request::is_preflight(request) {

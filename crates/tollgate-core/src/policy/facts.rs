@@ -30,17 +30,41 @@ use serde_json::Value;
 /// ```
 pub trait Facts {
     /// Whether `scope` was granted. Exact: no case folding, no prefixes.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::{Facts, Held};
+    /// let caller = Held::new().scope("orders:read");
+    /// assert!(caller.has_scope("orders:read") && !caller.has_scope("orders"));
+    /// ```
     fn has_scope(&self, scope: &str) -> bool;
 
     /// Whether the caller has `role`. Exact, as for scopes.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::{Facts, Held};
+    /// let caller = Held::new().role("admin");
+    /// assert!(caller.has_role("admin") && !caller.has_role("Admin"));
+    /// ```
     fn has_role(&self, role: &str) -> bool;
 
     /// The claim at `path`, found as [`claim_at`] finds it.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::{Facts, Held};
+    /// let caller = Held::new().claims(serde_json::json!({"tenant": "acme"}));
+    /// assert_eq!(caller.claim("tenant"), Some("acme".into()));
+    /// ```
     fn claim(&self, path: &str) -> Option<Value>;
 
     /// Whether there is a claim at `path` that is not `null`.
     ///
     /// For implementations that know without building a [`Value`].
+    ///
+    /// ```
+    /// # use tollgate_core::policy::{Facts, Held};
+    /// let caller = Held::new().claims(serde_json::json!({"tenant": null}));
+    /// assert!(!caller.has_claim("tenant"));
+    /// ```
     fn has_claim(&self, path: &str) -> bool {
         self.claim(path).is_some_and(|claim| !claim.is_null())
     }
@@ -48,6 +72,12 @@ pub trait Facts {
     /// Whether the claim at `path` matches `expected`, as [`claim_matches`] decides.
     ///
     /// For implementations that know without building a [`Value`].
+    ///
+    /// ```
+    /// # use tollgate_core::policy::{Facts, Held};
+    /// let caller = Held::new().claims(serde_json::json!({"amr": ["pwd", "otp"]}));
+    /// assert!(caller.claim_is("amr", &"otp".into()));
+    /// ```
     fn claim_is(&self, path: &str, expected: &Value) -> bool {
         self.claim(path)
             .is_some_and(|claim| claim_matches(&claim, expected))

@@ -115,7 +115,7 @@ impl Policy {
     /// ```should_panic
     /// use tollgate_core::Policy;
     ///
-    /// let scopes = (0..Policy::MAX_CLAUSES).map(|n| Policy::scope(format!("s{n}")));
+    /// let scopes = (0..Policy::MAX_CLAUSES).map(|n| Policy::scope(&format!("s{n}")));
     /// Policy::any(scopes); // with `any` itself, one too many
     /// ```
     pub const MAX_CLAUSES: usize = 1024;

@@ -40,7 +40,15 @@ use super::{Facts, Policy};
     note = "declare scopes with `scopes! {{ OrdersRead = \"orders:read\" }}`"
 )]
 pub trait Scope {
-    /// The scope-token, as it stands in a token's `scope` claim.
+    /// The scope-token (RFC 6749 section 3.3), as it stands in a token's `scope` claim.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::{Held, Scope, ScopeName, ScopeSet};
+    /// # #[derive(Clone, Copy)]
+    /// # struct OrdersRead;
+    /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
+    /// assert_eq!(OrdersRead::NAME, "orders:read");
+    /// ```
     const NAME: &'static str;
 }
 
@@ -68,9 +76,25 @@ pub trait Scope {
 )]
 pub trait ScopeSet {
     /// The policy that holds when every scope of the set is held. Built anew at each call: keep it.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::{Held, Scope, ScopeName, ScopeSet};
+    /// # #[derive(Clone, Copy)]
+    /// # struct OrdersRead;
+    /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
+    /// assert_eq!(OrdersRead::policy().to_string(), r#"scope("orders:read")"#);
+    /// ```
     fn policy() -> Policy;
 
     /// Whether `facts` hold every scope of the set, found without building a policy.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::{Held, Scope, ScopeName, ScopeSet};
+    /// # #[derive(Clone, Copy)]
+    /// # struct OrdersRead;
+    /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
+    /// assert!(OrdersRead::held_by(&Held::new().scope("orders:read")));
+    /// ```
     fn held_by<F: Facts + ?Sized>(facts: &F) -> bool {
         Self::policy().permits(facts)
     }
@@ -142,6 +166,15 @@ scope_set_of_tuple!(A B C D E F G H);
 )]
 pub trait ScopeName {
     /// The scope-token.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::{Held, Scope, ScopeName, ScopeSet};
+    /// # #[derive(Clone, Copy)]
+    /// # struct OrdersRead;
+    /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
+    /// assert_eq!(OrdersRead.scope_name(), "orders:read");
+    /// assert_eq!("orders:read".scope_name(), "orders:read");
+    /// ```
     fn scope_name(&self) -> &str;
 }
 

@@ -83,7 +83,17 @@ impl Verifier {
     /// Verifies a token in compact form (RFC 7519 section 7.2), every check of the configuration applied.
     ///
     /// # Errors
-    /// A [`Rejection`] with the first check that failed; see [`Verifier`] for an example.
+    /// A [`Rejection`] with the first check that failed.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{token, verifier};
+    /// # use tollgate_core::RejectionKind;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// assert_eq!(verifier().verify(token("orders:read"))?.subject(), Some("u-7"));
+    /// assert_eq!(verifier().verify("a.b").unwrap_err().kind(), RejectionKind::MalformedToken);
+    /// # Ok(()) }
+    /// ```
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Principal, Rejection> {
         let limits = &self.0.limits;
         let mut buffer = Buffer::new();

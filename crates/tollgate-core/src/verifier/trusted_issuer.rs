@@ -10,7 +10,7 @@ use crate::candidates::KeySource;
 use crate::key::{Key, KeySet};
 use crate::rules::Rules;
 
-/// An issuer with its keys and rules, for a verifier that trusts several: see [`VerifierBuilder::trust`].
+/// An issuer with its keys and rules, for a verifier that trusts several: see [`VerifierBuilder::trust`](crate::VerifierBuilder::trust).
 ///
 /// ```
 /// use tollgate_core::{Key, TrustedIssuer, Verifier};

@@ -43,7 +43,13 @@ pub use echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 pub use expect::Expect;
 pub use subject::{Core, Response, Subject, mismatches, run};
 
-/// The fewest cases that the table may have: it is only ever added to.
+/// The fewest cases that the table may have: it is only ever added to, and [`run`] refuses a shorter one.
+///
+/// ```
+/// use tollgate_testkit::conformance;
+///
+/// assert!(conformance::cases().len() >= conformance::LEAST);
+/// ```
 pub const LEAST: usize = 450;
 
 /// The table. Its clock stands still at [`FakeClock::START`](crate::FakeClock::START).

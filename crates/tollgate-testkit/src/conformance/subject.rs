@@ -14,6 +14,24 @@ use super::{LEAST, cases};
 /// An adapter that can be asked: it puts the parts of a case together as its users would, and sends one request.
 ///
 /// [`Core`] is the one to imitate.
+///
+/// ```
+/// use tollgate_testkit::conformance::{self, Case, Core, Request, Response, Subject};
+///
+/// /// Counts what it hands on.
+/// struct Counting(usize);
+///
+/// impl Subject for Counting {
+///     fn send(&mut self, case: &Case, request: &Request) -> Response {
+///         self.0 += 1;
+///         Core.send(case, request)
+///     }
+/// }
+///
+/// let mut subject = Counting(0);
+/// conformance::run(&mut subject);
+/// assert!(subject.0 >= conformance::LEAST); // a case may have several requests
+/// ```
 pub trait Subject {
     /// Sends a request through the case's gate and policy to its handler.
     fn send(&mut self, case: &Case, request: &Request) -> Response;
