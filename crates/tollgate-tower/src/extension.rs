@@ -24,10 +24,40 @@ use tollgate_core::{Authentication, Principal};
 /// ```
 pub trait AuthenticationExt: sealed::Sealed {
     /// What the innermost layer has decided; `None` if no layer stands before the caller of this method.
+    ///
+    /// ```
+    /// # use tollgate_core::{Gate, Key, SigningKey, Verifier};
+    /// # use tollgate_tower::{AuthenticationExt, RequestHead};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
+    /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
+    /// # let mut request = http::Request::builder().header("authorization", bearer).body(())?;
+    /// assert!(request.authentication().is_none());
+    /// # let authentication = Gate::from(verifier).decide(&RequestHead::from(&request))?;
+    /// request.extensions_mut().insert(authentication); // as `JwtAuth` does
+    /// assert!(request.authentication().is_some());
+    /// # Ok(()) }
+    /// ```
     fn authentication(&self) -> Option<&Authentication>;
 
     /// Whom the request's token speaks for; `None` for an anonymous request, and where no layer has run. To tell one
     /// from the other, look at [`authentication`](Self::authentication).
+    ///
+    /// ```
+    /// # use tollgate_core::{Gate, Key, SigningKey, Verifier};
+    /// # use tollgate_tower::{AuthenticationExt, RequestHead};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
+    /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
+    /// # let mut request = http::Request::builder().header("authorization", bearer).body(())?;
+    /// assert!(request.principal().is_none());
+    /// # let authentication = Gate::from(verifier).decide(&RequestHead::from(&request))?;
+    /// request.extensions_mut().insert(authentication); // as `JwtAuth` does
+    /// assert_eq!(request.principal().and_then(|user| user.subject()), Some("u-7"));
+    /// # Ok(()) }
+    /// ```
     fn principal(&self) -> Option<&Principal> {
         self.authentication()?.principal()
     }
