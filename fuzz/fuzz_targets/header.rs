@@ -13,7 +13,9 @@ fuzz_target!(|data: &[u8]| {
     // The members are left as text: a number may be too large for the other parser, and none is looked at.
     let members: BTreeMap<String, &RawValue> =
         serde_json::from_slice(data).expect("an accepted header is a JSON object");
-    let alg = members.get("alg").map(|alg| serde_json::from_str::<Value>(alg.get()));
+    let alg = members
+        .get("alg")
+        .map(|alg| serde_json::from_str::<Value>(alg.get()));
     assert_eq!(
         alg.expect("`alg` is there").ok(),
         Some(Value::from(algorithm.as_str()))
