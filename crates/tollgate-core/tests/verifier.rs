@@ -96,6 +96,10 @@ fn omissions_and_contradictions_fail_at_build() {
             Kind::OutOfRange,
         ),
         (
+            full().limits(Limits::default().with_members(4097)),
+            Kind::OutOfRange,
+        ),
+        (
             full().trust(TrustedIssuer::new("i").audience("a").key(key())),
             Kind::Duplicate,
         ),
@@ -310,4 +314,29 @@ fn a_secret_beside_public_keys_is_never_used() {
     assert_eq!(kind(&verifier, &public.encode(&claims("i")).unwrap()), None);
     let forged = secret(1).encode(&claims("i")).unwrap();
     assert_eq!(kind(&verifier, &forged), Some(RejectionKind::WrongAlgorithm));
+}
+
+#[test]
+fn a_secret_is_not_used_while_a_source_is_down() {
+    let secrets = Switch::new([secret(1).verifying_key()].into_iter().collect());
+    let public = SigningKey::generate(Algorithm::ES256).unwrap();
+    let publics = Switch::new([public.verifying_key()].into_iter().collect());
+    let verifier = anyone()
+        .key_source(secrets)
+        .key_source(publics.clone())
+        .build()
+        .unwrap();
+    let token = secret(1).encode(&claims("i")).unwrap();
+    assert_eq!(kind(&verifier, &token), Some(RejectionKind::WrongAlgorithm));
+    publics.off();
+    assert_eq!(kind(&verifier, &token), Some(RejectionKind::Unavailable));
+}
+
+#[test]
+fn keys_without_a_kid_do_not_use_up_the_tries_of_the_one_that_is_named() {
+    let nameless = (1..=8).map(|fill| secret(fill).verifying_key());
+    let named = secret(9).with_kid("mine");
+    let keys: KeySet = nameless.chain([named.verifying_key()]).collect();
+    let verifier = anyone().key_set(keys).build().unwrap();
+    assert_eq!(kind(&verifier, &named.encode(&claims("i")).unwrap()), None);
 }

@@ -17,6 +17,9 @@ use crate::limits::Limits;
 /// The deepest JSON that may be allowed: the depth at which `serde_json` stops, too.
 const MOST_JSON_DEPTH: usize = 128;
 
+/// The most members that the names of one object can be compared for, each with each, before a signature is known.
+const MOST_MEMBERS: usize = 4096;
+
 /// Configuration of a [`Verifier`].
 ///
 /// Issuer and audience must be named, or waived aloud. The rule methods speak of the one issuer named by
@@ -151,8 +154,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// Replaces the bounds on tokens. A bound of zero that no token could meet, and a depth of JSON above 128, are
-    /// refused at [`build`](Self::build).
+    /// Replaces the bounds on tokens. A bound of zero that no token could meet, a depth of JSON above 128 and more than
+    /// 4096 members are refused at [`build`](Self::build).
     ///
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, Key, Limits, Verifier};
@@ -236,6 +239,9 @@ fn check_limits(limits: &Limits) -> Result<(), ConfigError> {
     }
     if limits.json_depth() > MOST_JSON_DEPTH {
         return out_of_range("the limit on JSON depth is above 128");
+    }
+    if limits.members() > MOST_MEMBERS {
+        return out_of_range("the limit on members is above 4096");
     }
     Ok(())
 }
