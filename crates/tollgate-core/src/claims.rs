@@ -8,7 +8,8 @@ use crate::policy::is_scope_octet;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::token::Decoded;
 
-/// A claims set whose members have the types that the standards give them. Only signed text becomes one.
+/// A claims set whose members have the types that the standards give them. That they are signed is for the verifier to see
+/// to, which reads an unsigned one only to learn whose keys to ask.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClaimSetText {
     /// The header, then the claims.
