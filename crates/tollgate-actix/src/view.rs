@@ -20,6 +20,10 @@ impl RequestView for View<'_> {
         self.0.uri.query()
     }
 
+    fn path(&self) -> &str {
+        self.0.uri.path()
+    }
+
     fn authority(&self) -> Option<&str> {
         self.0.uri.authority().map(Authority::as_str)
     }

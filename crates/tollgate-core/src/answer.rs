@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::request::Protocol;
 
-/// What a client is sent when it is refused. An adapter turns it into its framework's response, unchanged.
+/// What a client is sent when it is refused, and by an [`Endpoint`](crate::Endpoint). An adapter turns it into its framework's response, unchanged.
 ///
 /// ```
 /// use tollgate_core::Answer;
@@ -67,6 +67,18 @@ impl Answer {
         self.headers.retain(|(got, _)| !got.eq_ignore_ascii_case(name));
         self.headers
             .push((Cow::Owned(name.to_ascii_lowercase()), value.into()));
+    }
+
+    /// Adds a field beside those of the same name, as `set-cookie` needs. `name` in lower case.
+    ///
+    /// ```
+    /// let mut answer = tollgate_core::Answer::new(200);
+    /// answer.append("set-cookie", "a=1");
+    /// answer.append("set-cookie", "b=2");
+    /// assert_eq!(answer.headers.len(), 2);
+    /// ```
+    pub fn append(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) {
+        self.headers.push((name.into(), value.into()));
     }
 }
 

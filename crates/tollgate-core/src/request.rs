@@ -60,6 +60,23 @@ pub trait RequestView {
     /// ```
     fn query(&self) -> Option<&str>;
 
+    /// The path of the target, as far as the layer sees it: below a nested router that is the rest. Empty where the view
+    /// does not know it.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::Request;
+    /// # use tollgate_core::{EndpointRequest, RequestView};
+    /// # fn main() {
+    /// assert_eq!(EndpointRequest::new("GET", "/orders").path(), "/orders");
+    /// assert_eq!(Request::new("GET").path(), "");
+    /// # }
+    /// ```
+    #[allow(clippy::unnecessary_literal_bound)] // implementations borrow from the request
+    fn path(&self) -> &str {
+        ""
+    }
+
     /// Host and port that the request was sent to, where the target itself names them (`:authority` in HTTP/2 and
     /// HTTP/3); the engine falls back to the `Host` field.
     ///

@@ -59,6 +59,10 @@ impl RequestView for RequestHead<'_> {
         self.target.query()
     }
 
+    fn path(&self) -> &str {
+        self.target.path()
+    }
+
     /// What HTTP/2 sends as `:authority`, and HTTP/1.1 in the absolute form of the target (RFC 9112 section 3.2.2).
     fn authority(&self) -> Option<&str> {
         self.target.authority().map(http::uri::Authority::as_str)

@@ -13,6 +13,7 @@ pub use refusal::Refusal;
 
 use crate::answer::{self, Answer};
 use crate::csrf;
+use crate::pending::Decision;
 use crate::policy::Policy;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::request::{self, Protocol, RequestView};
@@ -136,6 +137,21 @@ impl Gate {
             Ok(principal) => Ok(Authentication::new(self.clone(), protocol, principal)),
             Err(rejection) => Err(self.refuse(rejection, protocol)),
         }
+    }
+
+    /// As [`decide`](Self::decide), for whoever can wait: a gate that has to ask a store returns a future.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Decision, Gate};
+    /// # fn main() {
+    /// let good = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// assert!(matches!(Gate::from(verifier()).begin(&good), Decision::Ready(Ok(_))));
+    /// # }
+    /// ```
+    pub fn begin(&self, request: &impl RequestView) -> Decision {
+        Decision::Ready(self.decide(request))
     }
 
     /// The verifier behind the gate.

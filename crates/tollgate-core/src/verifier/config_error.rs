@@ -48,7 +48,16 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(crate) fn new(kind: ConfigErrorKind, message: impl Into<String>) -> Self {
+    /// A refusal of this kind, for crates that check a configuration of their own. The message says what is wrong and
+    /// what to write instead; it holds no secret.
+    ///
+    /// ```
+    /// use tollgate_core::{ConfigError, ConfigErrorKind};
+    ///
+    /// let error = ConfigError::new(ConfigErrorKind::OutOfRange, "the grace is longer than the idle timeout");
+    /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
+    /// ```
+    pub fn new(kind: ConfigErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),

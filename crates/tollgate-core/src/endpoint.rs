@@ -1,0 +1,124 @@
+//! An HTTP endpoint of tollgate's own, such as the one for refreshing, for any framework.
+
+use std::net::IpAddr;
+
+use crate::answer::Answer;
+use crate::pending::BoxFuture;
+use crate::request::RequestView;
+
+/// Answers requests by itself: a JWK Set, a refresh, a logout. An adapter mounts it under a path.
+///
+/// ```
+/// use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+///
+/// struct Ping;
+///
+/// impl Endpoint for Ping {
+///     fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer> {
+///         let known = request.path == "/ping";
+///         Box::pin(async move { Answer::new(if known { 204 } else { 404 }) })
+///     }
+/// }
+/// # fn main() {
+/// let _answer = Ping.respond(EndpointRequest::new("GET", "/ping"));
+/// # }
+/// ```
+pub trait Endpoint: Send + Sync + 'static {
+    /// The answer to a request. It never fails: what goes wrong is an answer, too.
+    fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer>;
+
+    /// The most bytes of content that a request may have; an adapter answers 413 to more. 16 KiB unless said otherwise.
+    fn content_limit(&self) -> usize {
+        16 * 1024
+    }
+}
+
+impl<E: Endpoint + ?Sized> Endpoint for std::sync::Arc<E> {
+    fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer> {
+        (**self).respond(request)
+    }
+
+    fn content_limit(&self) -> usize {
+        (**self).content_limit()
+    }
+}
+
+/// A whole request to an [`Endpoint`].
+///
+/// ```
+/// use tollgate_core::{EndpointRequest, RequestView};
+///
+/// let mut request = EndpointRequest::new("POST", "/refresh");
+/// request.headers.push(("origin".to_owned(), b"https://app.example.com".to_vec()));
+/// assert_eq!(request.header("origin").next(), Some(&b"https://app.example.com"[..]));
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct EndpointRequest {
+    /// The method, in upper case as on the wire.
+    pub method: String,
+    /// The path below the one that the endpoint is mounted at, with its leading slash.
+    pub path: String,
+    /// The query of the target, without its question mark.
+    pub query: Option<String>,
+    /// Host and port where the target itself names them; see [`RequestView::authority`].
+    pub authority: Option<String>,
+    /// Field names in lower case with their values.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The content.
+    pub content: Vec<u8>,
+    /// The address of the peer, where the adapter knows it.
+    pub remote_address: Option<IpAddr>,
+}
+
+impl EndpointRequest {
+    /// A request without header fields and content.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_core::EndpointRequest::new("GET", "/jwks.json").path, "/jwks.json");
+    /// ```
+    pub fn new(method: impl Into<String>, path: impl Into<String>) -> Self {
+        Self {
+            method: method.into(),
+            path: path.into(),
+            query: None,
+            authority: None,
+            headers: Vec::new(),
+            content: Vec::new(),
+            remote_address: None,
+        }
+    }
+}
+
+impl RequestView for EndpointRequest {
+    fn method(&self) -> &str {
+        &self.method
+    }
+
+    fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let lines = self.headers.iter().filter(move |(got, _)| got == name);
+        lines.map(|(_, value)| &value[..])
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
+    }
+}
+
+impl std::fmt::Debug for EndpointRequest {
+    /// Without fields and content, which hold credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndpointRequest")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! The name of a session.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::random::{NoRandomness, Random};
+
+/// The name of a session: 128 random bits, written as 22 characters of base64url. It is the `sid` claim of the session's
+/// access tokens (OpenID Connect Front-Channel Logout 1.0 section 3), and no secret.
+///
+/// ```
+/// use tollgate_session::SessionId;
+///
+/// let id: SessionId = "AAECAwQFBgcICQoLDA0ODw".parse()?;
+/// assert_eq!(id.as_bytes()[15], 15);
+/// assert_eq!(id.to_string(), "AAECAwQFBgcICQoLDA0ODw");
+/// assert!("AAECAwQFBgcICQoLDA0ODx".parse::<SessionId>().is_err(), "one spelling only");
+/// # Ok::<(), tollgate_session::InvalidSessionId>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId([u8; 16]);
+
+impl SessionId {
+    /// How many bytes an id has.
+    pub const BYTES: usize = 16;
+
+    /// The id of these bytes.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::SessionId::new([0; 16]).to_string().len(), 22);
+    /// ```
+    pub const fn new(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// A fresh one.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] if `random` has none.
+    ///
+    /// ```
+    /// use tollgate_session::{SessionId, SystemRandom};
+    ///
+    /// assert_ne!(SessionId::generate(&SystemRandom)?, SessionId::generate(&SystemRandom)?);
+    /// # Ok::<(), tollgate_session::NoRandomness>(())
+    /// ```
+    pub fn generate(random: &(impl Random + ?Sized)) -> Result<Self, NoRandomness> {
+        let mut bytes = [0; Self::BYTES];
+        random.fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// Its bytes.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::SessionId::new([7; 16]).as_bytes(), &[7; 16]);
+    /// ```
+    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base64_simd::URL_SAFE_NO_PAD.encode_to_string(self.0))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({self})")
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = InvalidSessionId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSessionId> {
+        let mut bytes = [0; Self::BYTES];
+        if text.len() != 22 {
+            return Err(InvalidSessionId);
+        }
+        let out = base64_simd::Out::from_slice(&mut bytes);
+        match base64_simd::URL_SAFE_NO_PAD.decode(text.as_bytes(), out) {
+            Ok(decoded) if decoded.len() == Self::BYTES => {}
+            _ => return Err(InvalidSessionId),
+        }
+        let id = Self(bytes);
+        // The last character has bits to spare; only zeros are taken, so that an id has one spelling.
+        if id.to_string() == text {
+            Ok(id)
+        } else {
+            Err(InvalidSessionId)
+        }
+    }
+}
+
+/// A text is not the name of a session.
+///
+/// ```
+/// assert!("x".parse::<tollgate_session::SessionId>().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidSessionId;
+
+impl fmt::Display for InvalidSessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a session id is 22 characters of base64url")
+    }
+}
+
+impl std::error::Error for InvalidSessionId {}
