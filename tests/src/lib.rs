@@ -3,6 +3,8 @@
 //! Each peer is a script under `peers/` that runs as a process of its own and answers one JSON object a line;
 //! `peers/README.md` has the protocol. `cargo xtask tools` installs the libraries.
 
+pub mod browser;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
