@@ -1,4 +1,4 @@
-//! A real Chromium without a window, driven over WebDriver (W3C), so that tests see what a browser does with cookies.
+//! A real Chromium without a window, driven over `WebDriver` (W3C), so that tests see what a browser does with cookies.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// How long a page may take for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The name under which WebDriver hands out an element.
+/// The name under which `WebDriver` hands out an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A Chromium with a profile of its own, closed when it is dropped.
@@ -19,7 +19,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub struct Browser {
     driver: Child,
     port: u16,
-    /// The path of the WebDriver session.
+    /// The path of the `WebDriver` session.
     session: String,
     profile: PathBuf,
 }
@@ -232,7 +232,7 @@ impl Browser {
         }
     }
 
-    /// One command; the error is WebDriver's own text.
+    /// One command; the error is `WebDriver`'s own text.
     fn ask(&self, method: &str, path: &str, content: Option<&Value>) -> Result<Value, String> {
         let answer = exchange(self.port, method, path, content).map_err(|problem| problem.to_string())?;
         let mut answer: Value = serde_json::from_slice(&answer).map_err(|problem| problem.to_string())?;

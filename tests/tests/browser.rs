@@ -1,5 +1,7 @@
 //! What the tests rely on in Chromium: which cookies it takes over loopback, and what it sends with them.
 
+#![allow(clippy::unwrap_used)] // a test
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
