@@ -138,6 +138,8 @@
 //! | `axum` | the module `tollgate::axum`: layers and extractors for axum 0.8 |
 //! | `actix` | the module `tollgate::actix`: middleware and extractors for actix-web 4 |
 //! | `tower` | the module `tollgate::tower`: the layers alone, for tonic, hyper and other services over `http` 1.x |
+//! | `session` | the module `tollgate::session`: issuing, refresh rotation, sliding renewal, revocation, devices, logout; in memory |
+//! | `redb`, `redis`, `postgres` | the modules below `tollgate::stores`: sessions in an embedded database, in Redis or Redis Cluster, in PostgreSQL |
 //! | `jsonwebtoken` | conversions from and to the key types of the `jsonwebtoken` crate, and none of its backends |
 
 #![forbid(unsafe_code)]
@@ -152,18 +154,36 @@ pub use tollgate_axum as axum;
 pub use tollgate_core::policy::{self, all, any, claim, claim_present, not, role, scope};
 #[doc(inline)]
 pub use tollgate_core::{
-    Algorithm, Answer, Authentication, ClaimSet, Clock, ConfigError, ConfigErrorKind, Evaluation, Facts,
-    Family, FromAuthentication, Gate, GateBuilder, Hierarchy, InvalidScope, Key, KeyError, KeyErrorKind,
-    KeySet, KeySource, Limits, Policy, Principal, Refusal, Rejection, RejectionKind, RequestView, Scope,
-    ScopeName, ScopeSet, SignError, SignErrorKind, SigningKey, SkippedKey, Source, SourceKind, SystemClock,
+    Algorithm, Answer, Authentication, BoxFuture, ClaimSet, Clock, ConfigError, ConfigErrorKind, Decision,
+    Endpoint, EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, HeaderEdits,
+    Hierarchy, InvalidScope, Key, KeyError, KeyErrorKind, KeySet, KeySource, Limits, PendingDecision, Policy,
+    Principal, Refusal, Rejection, RejectionKind, Renewal, RequestView, RevocationCheck, Scope, ScopeName,
+    ScopeSet, SignError, SignErrorKind, SigningKey, SkippedKey, Source, SourceKind, Standing, SystemClock,
     TrustedIssuer, Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
 pub use tollgate_macros::{Claims, scopes};
+#[cfg(feature = "session")]
+#[doc(inline)]
+pub use tollgate_session as session;
 #[cfg(feature = "tower")]
 #[doc(inline)]
 pub use tollgate_tower as tower;
+
+/// Where sessions are kept when one process, or one life of it, is not enough.
+#[cfg(any(feature = "postgres", feature = "redb", feature = "redis"))]
+pub mod stores {
+    #[cfg(feature = "postgres")]
+    #[doc(inline)]
+    pub use tollgate_store_postgres as postgres;
+    #[cfg(feature = "redb")]
+    #[doc(inline)]
+    pub use tollgate_store_redb as redb;
+    #[cfg(feature = "redis")]
+    #[doc(inline)]
+    pub use tollgate_store_redis as redis;
+}
 
 mod adapters;
 
