@@ -31,6 +31,8 @@ const GET_PYTHON: &str = "Python 3.10 or later with its venv module is missing: 
     on Debian and Ubuntu `apt-get install python3-venv`, elsewhere python3";
 const GET_NODE: &str = "Node.js 20 or later with npm is missing: \
     on Debian and Ubuntu `apt-get install nodejs npm`, elsewhere node";
+const GET_REDIS: &str = "Redis 7 or later is missing: on Debian and Ubuntu `apt-get install redis-server`, \
+    elsewhere redis";
 
 /// What is there, for the steps that use it.
 #[derive(Debug)]
@@ -53,7 +55,8 @@ impl<'w> Tools<'w> {
         report.step("tool: cargo-deny", || self.install(DENY));
     }
 
-    /// Installs the test runner and the two JWT worlds that the tests exchange tokens with.
+    /// Installs the test runner and the two JWT worlds that the tests exchange tokens with, and says which servers are
+    /// missing that the tests start.
     pub(crate) fn install_for_suite(&self, report: &mut Report) {
         report.step("tool: cargo-nextest", || match self.install(NEXTEST) {
             Err(problem) if !in_ci() => Ok(Outcome::Skipped(format!("`cargo test` does instead: {problem}"))),
@@ -61,6 +64,7 @@ impl<'w> Tools<'w> {
         });
         report.step("tool: Python peers", || self.install_python());
         report.step("tool: Node.js peers", || self.install_node());
+        report.step("tool: Redis", || Ok(Self::find_redis()));
     }
 
     /// `cargo` with the installed subcommands on its search path, in the workspace's root.
@@ -162,6 +166,15 @@ impl<'w> Tools<'w> {
             .run()?;
         stamp.write()?;
         Ok(Outcome::Passed)
+    }
+
+    fn find_redis() -> Outcome {
+        let found = |program: &str| Program::new(program).arg("--version").succeeds();
+        if found("redis-server") && found("redis-cli") {
+            Outcome::Passed
+        } else {
+            Outcome::Skipped(GET_REDIS.to_owned())
+        }
     }
 
     fn install_node(&self) -> StepResult {
