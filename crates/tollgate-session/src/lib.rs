@@ -12,7 +12,8 @@ pub use id::{InvalidSessionId, SessionId};
 pub use memory::MemoryStore;
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use revocation::{
-    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
-    RevocationStore,
+    Announcement, Position, Reading, Revocation, RevocationFeed, RevocationKey, RevocationKind,
+    RevocationReading, RevocationSnapshot, RevocationStatus, RevocationStore, Revocations,
+    RevocationsBuilder,
 };
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
