@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod error;
 mod id;
 mod random;
 mod revocation;
 mod store;
 
+pub use error::{SessionError, SessionErrorKind};
 pub use id::{InvalidSessionId, SessionId};
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use revocation::{
