@@ -6,6 +6,7 @@ mod error;
 mod id;
 mod random;
 mod revocation;
+mod sessions;
 mod store;
 
 pub use error::{SessionError, SessionErrorKind};
@@ -15,4 +16,5 @@ pub use revocation::{
     Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
     RevocationStore,
 };
+pub use sessions::{Device, Renewed, Tokens};
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
