@@ -5,6 +5,7 @@
 mod error;
 mod id;
 mod random;
+mod refresh;
 mod revocation;
 mod sessions;
 mod store;
@@ -12,6 +13,7 @@ mod store;
 pub use error::{SessionError, SessionErrorKind};
 pub use id::{InvalidSessionId, SessionId};
 pub use random::{NoRandomness, Random, SystemRandom};
+pub use refresh::RefreshKey;
 pub use revocation::{
     Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
     RevocationStore,

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::SessionId;
+use crate::refresh::Record;
+
 /// What is known of the device that logs in or refreshes. All of it is what the client says of itself, and good for a list
 /// that its user recognises it in, and for nothing else.
 ///
@@ -49,6 +52,60 @@ impl Device {
             user_agent: newer.user_agent.or_else(|| self.user_agent.clone()),
             address: newer.address.or_else(|| self.address.clone()),
             name: newer.name.or_else(|| self.name.clone()),
+        }
+    }
+}
+
+/// One session in the list of a user's devices.
+///
+/// ```
+/// # use tollgate_core::{Algorithm, SigningKey};
+/// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+/// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).clock(|| 1_700_000_000).build()?;
+/// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+/// # let sessions = builder.build()?;
+/// sessions.login(Login::new("u-7")).await?;
+/// let device = &sessions.devices("u-7", None).await?[0];
+/// assert_eq!((device.created_at, device.last_seen), (1_700_000_000, 1_700_000_000));
+/// assert_eq!(device.expires_at, 1_700_000_000 + 30 * 24 * 3600);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// Its name.
+    pub id: SessionId,
+    /// When it began, in seconds since the epoch.
+    pub created_at: u64,
+    /// When it was last refreshed or renewed, in seconds since the epoch.
+    pub last_seen: u64,
+    /// As in [`Device`].
+    pub user_agent: Option<String>,
+    /// As in [`Device`].
+    pub address: Option<String>,
+    /// As in [`Device`].
+    pub name: Option<String>,
+    /// Whether it is the one that asks.
+    pub current: bool,
+    /// When it ends, whatever is done, in seconds since the epoch.
+    pub expires_at: u64,
+}
+
+impl SessionInfo {
+    pub(super) fn of(record: Record, current: Option<&SessionId>) -> Self {
+        let Record { id, body, .. } = record;
+        Self {
+            id,
+            created_at: body.created_at,
+            last_seen: body.last_seen,
+            user_agent: body.device.user_agent,
+            address: body.device.address,
+            name: body.device.name,
+            current: current == Some(&id),
+            expires_at: body.cap,
         }
     }
 }
