@@ -4,12 +4,14 @@
 
 mod error;
 mod id;
+mod issuer;
 mod random;
 mod revocation;
 mod store;
 
 pub use error::{SessionError, SessionErrorKind};
 pub use id::{InvalidSessionId, SessionId};
+pub use issuer::{AccessToken, Issuer, IssuerBuilder, JwksEndpoint, KeyPhase, KeyState};
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use revocation::{
     Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
