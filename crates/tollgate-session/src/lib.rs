@@ -4,6 +4,7 @@
 
 mod error;
 mod id;
+mod issuer;
 mod random;
 mod refresh;
 mod revocation;
@@ -12,6 +13,7 @@ mod store;
 
 pub use error::{SessionError, SessionErrorKind};
 pub use id::{InvalidSessionId, SessionId};
+pub use issuer::{AccessToken, Issuer, IssuerBuilder, JwksEndpoint, KeyPhase, KeyState};
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use refresh::RefreshKey;
 pub use revocation::{
