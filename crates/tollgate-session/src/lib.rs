@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cookies;
+mod endpoints;
 mod error;
 mod event;
 mod id;
@@ -16,6 +17,7 @@ mod sessions;
 mod store;
 
 pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
+pub use endpoints::{LoginFailure, LoginRequest, SessionEndpoints, SessionEndpointsBuilder, Transport};
 pub use error::{SessionError, SessionErrorKind};
 pub use event::SessionEvent;
 pub use id::{InvalidSessionId, SessionId};
