@@ -14,7 +14,7 @@ use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 pub(super) const TRIES: usize = 16;
 
 impl Sessions {
-    pub(super) fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.0.issuer.clock().now()
     }
 

@@ -194,6 +194,14 @@ impl World {
         self.session.as_ref().filter(|session| session.expires_at > now)
     }
 
+    /// Whether the session has neither ended nor expired.
+    fn lives(&self, driver: &Driver) -> bool {
+        self.live(self.now).is_some_and(|session| {
+            let facts = driver.facts(session);
+            !facts.ended && self.now < facts.idle_until
+        })
+    }
+
     fn apply(&mut self, driver: &Driver, request: Request) -> Answer {
         match request {
             Request::Load(now) => Answer::Loaded(self.live(now).cloned()),
@@ -293,7 +301,7 @@ impl World {
             }
             Done::Failed(Failure::Invalid) => {
                 // **Who lost an answer and tries again in time is not logged out.**
-                let ended = self.disturbed || self.live(self.now).is_none();
+                let ended = self.disturbed || !self.lives(driver);
                 assert!(ended, "a good token was refused");
             }
             Done::Failed(Failure::Other) => panic!("an operation failed though the store did not"),
