@@ -100,7 +100,11 @@ impl SlidingRenewal {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn after(mut self, share: f64) -> Self {
-        self.after = if share.is_nan() { 0.5 } else { share.clamp(0.0, 1.0) };
+        self.after = if share.is_nan() {
+            0.5
+        } else {
+            share.clamp(0.0, 1.0)
+        };
         self
     }
 
@@ -145,20 +149,23 @@ impl SlidingRenewal {
     }
 
     fn edits(&self, renewed: &Renewed) -> HeaderEdits {
+        let mut edits = HeaderEdits::default();
         match &self.transport {
-            RenewalTransport::Cookie(transport) => transport.set_access(renewed).unwrap_or_else(|error| {
-                tracing::warn!(%error, "a renewed token does not fit its cookie");
-                HeaderEdits::default()
-            }),
+            RenewalTransport::Cookie(transport) => match transport.set_access(renewed) {
+                Ok(set) => edits = set,
+                Err(error) => {
+                    tracing::warn!(%error, "a renewed token does not fit its cookie");
+                    return edits;
+                }
+            },
             RenewalTransport::Header => {
-                let mut edits = HeaderEdits::default();
                 edits.push(TOKEN, renewed.access_token.as_bytes());
                 edits.push(EXPIRES_IN, renewed.expires_in.to_string());
-                // A shared cache must not keep it (RFC 9111 section 5.2.2.5).
-                edits.push("cache-control", "no-store");
-                edits
             }
         }
+        // No cache may keep it (RFC 9111 section 5.2.2.5).
+        edits.push("cache-control", "no-store");
+        edits
     }
 }
 
@@ -171,7 +178,10 @@ impl Renewal for SlidingRenewal {
         let passed = Duration::from_secs(self.sessions.now().saturating_sub(issued_at)).as_secs_f64();
         passed >= life * self.after
             && self.sessions.issued(principal)
-            && self.methods.as_ref().is_none_or(|methods| methods.iter().any(|allowed| allowed == method))
+            && self
+                .methods
+                .as_ref()
+                .is_none_or(|methods| methods.iter().any(|allowed| allowed == method))
             && self.paths.as_ref().is_none_or(|paths| paths(path))
     }
 
