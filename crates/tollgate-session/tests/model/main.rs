@@ -22,6 +22,9 @@ struct Scenario {
     /// Seconds that pass at the most.
     seconds: u64,
     grace: u64,
+    /// Whether anything may come between what a store does and its answer's arrival, too. Between the two nothing is done but
+    /// to read the clock, so this matters where time passes.
+    fine: bool,
     revoke_former_access: bool,
 }
 
@@ -50,6 +53,9 @@ fn explore(scenario: &Scenario) -> usize {
                 continue;
             }
             moves.extend([Move::Go(at), Move::Lose(at)]);
+            if !scenario.fine {
+                moves.push(Move::DoAndLose(at));
+            }
             if world.begun < scenario.operations {
                 moves.extend(scenario.acts.iter().map(|act| Move::Begin(at, *act)));
             }
@@ -58,12 +64,12 @@ fn explore(scenario: &Scenario) -> usize {
             if !world.allows(&driver, next, end) {
                 continue;
             }
-            let moved = catch_unwind(AssertUnwindSafe(|| {
-                let after = world.after(&driver, next);
+            let tried = catch_unwind(AssertUnwindSafe(|| {
+                let after = world.after(&driver, next, scenario.fine);
                 after.check(&driver);
                 after
             }));
-            let after = moved.unwrap_or_else(|violation| {
+            let after = tried.unwrap_or_else(|violation| {
                 println!("{:#?}", way(&reached, number, next));
                 resume_unwind(violation)
             });
@@ -90,28 +96,107 @@ fn way(reached: &[(usize, Option<Move>)], mut at: usize, last: Move) -> Vec<Move
 /// Until everything that could have been handed out has expired.
 const ALL_OF_IT: u64 = CAP + LEEWAY + 1;
 
+const EVERYTHING: &[Act] = &[Act::Refresh, Act::Reuse, Act::Logout, Act::Slide];
+
+/// A search that takes long: it is worth the time where all is run.
+fn report(name: &str, scenario: &Scenario) {
+    println!("{name}: {} states", explore(scenario));
+}
+
 #[test]
-fn three_clients_that_do_anything_once() {
-    let states = explore(&Scenario {
-        clients: 3,
-        operations: 3,
-        acts: &[Act::Refresh, Act::Reuse, Act::Logout, Act::Slide],
-        seconds: 0,
-        grace: GRACE,
-        revoke_former_access: false,
-    });
-    println!("{states} states");
+fn three_clients_across_the_grace_boundary() {
+    report(
+        "three clients",
+        &Scenario {
+            clients: 3,
+            operations: 3,
+            acts: &[Act::Refresh, Act::Reuse, Act::Logout],
+            seconds: 1,
+            grace: 1,
+            fine: false,
+            revoke_former_access: false,
+        },
+    );
+}
+
+#[test]
+fn three_clients_within_one_second() {
+    report(
+        "three clients at once",
+        &Scenario {
+            clients: 3,
+            operations: 3,
+            acts: EVERYTHING,
+            seconds: 0,
+            grace: 1,
+            fine: false,
+            revoke_former_access: false,
+        },
+    );
 }
 
 #[test]
 fn two_operations_over_the_whole_life_of_a_session() {
-    let states = explore(&Scenario {
-        clients: 2,
-        operations: 2,
-        acts: &[Act::Refresh, Act::Reuse, Act::Logout, Act::LogoutAll, Act::Slide],
-        seconds: ALL_OF_IT,
-        grace: GRACE,
-        revoke_former_access: false,
-    });
-    println!("{states} states");
+    report(
+        "a whole life",
+        &Scenario {
+            clients: 2,
+            operations: 2,
+            acts: &[Act::Refresh, Act::Reuse, Act::Logout, Act::LogoutAll, Act::Slide],
+            seconds: ALL_OF_IT,
+            grace: GRACE,
+            fine: true,
+            revoke_former_access: false,
+        },
+    );
+}
+
+#[test]
+fn one_client_that_goes_on_for_long() {
+    for grace in [0, GRACE] {
+        report(
+            "one client",
+            &Scenario {
+                clients: 1,
+                operations: 3,
+                acts: EVERYTHING,
+                seconds: ALL_OF_IT,
+                grace,
+                fine: false,
+                revoke_former_access: false,
+            },
+        );
+    }
+}
+
+#[test]
+fn former_access_tokens_that_are_taken_back() {
+    report(
+        "taking back",
+        &Scenario {
+            clients: 2,
+            operations: 3,
+            acts: &[Act::Refresh, Act::Logout, Act::Slide],
+            seconds: 1,
+            grace: 1,
+            fine: false,
+            revoke_former_access: true,
+        },
+    );
+}
+
+#[test]
+fn without_grace() {
+    report(
+        "no grace",
+        &Scenario {
+            clients: 2,
+            operations: 3,
+            acts: EVERYTHING,
+            seconds: 1,
+            grace: 0,
+            fine: false,
+            revoke_former_access: false,
+        },
+    );
 }

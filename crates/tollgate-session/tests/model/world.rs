@@ -63,6 +63,8 @@ pub(crate) enum Move {
     Go(usize),
     /// What it waits for never happens: a crash, a timeout, a lost answer, a client that went away.
     Lose(usize),
+    /// The store does what it waits for, and then it is lost.
+    DoAndLose(usize),
 }
 
 impl World {
@@ -105,19 +107,42 @@ impl World {
                     && (act != Act::Slide || driver.verify(client.access_token, self.now).is_some())
             }
             Move::Go(at) | Move::Lose(at) => self.clients[at].flight.is_some(),
+            Move::DoAndLose(at) => {
+                let flight = self.clients[at].flight.as_ref();
+                flight.is_some_and(|flight| matches!(flight.waits, Waits::ForEffect(_)))
+            }
         }
     }
 
     /// What it is after that. What must hold of a single move is checked here.
-    pub(crate) fn after(&self, driver: &Driver, next: Move) -> Self {
+    pub(crate) fn after(&self, driver: &Driver, next: Move, fine: bool) -> Self {
         let mut world = self.clone();
         match next {
             Move::Tick => world.now += 1,
             Move::Begin(at, act) => world.begin(driver, at, act),
             Move::Lose(at) => world.clients[at].flight = None,
+            Move::DoAndLose(at) => {
+                let flight = world.clients[at].flight.take();
+                if let Some(Flight {
+                    waits: Waits::ForEffect(request),
+                    ..
+                }) = flight
+                {
+                    world.apply(driver, request);
+                }
+            }
             Move::Go(at) => {
                 let flight = world.clients[at].flight.take().unwrap();
                 world.go(driver, at, flight);
+                if !fine
+                    && let Some(Flight {
+                        waits: Waits::ForAnswer(_),
+                        ..
+                    }) = &world.clients[at].flight
+                {
+                    let flight = world.clients[at].flight.take().unwrap();
+                    world.go(driver, at, flight);
+                }
             }
         }
         // Who is who makes no difference.
@@ -194,9 +219,13 @@ impl World {
         self.session.as_ref().filter(|session| session.expires_at > now)
     }
 
-    /// Whether the session has neither ended nor expired.
-    fn lives(&self, driver: &Driver) -> bool {
-        self.live(self.now).is_some_and(|session| {
+    /// Whether the session that an operation saw had neither ended nor expired.
+    fn saw_alive(&self, driver: &Driver, flight: &Flight) -> bool {
+        let loaded = flight.answers.iter().rev().find_map(|(answer, _)| match answer {
+            Answer::Loaded(loaded) => Some(loaded.as_ref()),
+            _ => None,
+        });
+        loaded.flatten().is_some_and(|session| {
             let facts = driver.facts(session);
             !facts.ended && self.now < facts.idle_until
         })
@@ -290,7 +319,10 @@ impl World {
                 // **Only what was used up, and came after its time, is reuse.**
                 let at = presented.unwrap();
                 let rotated = self.generations.get(at + 1).map(|(_, rotated_at)| *rotated_at);
-                let late = rotated.is_some_and(|rotated_at| flight.began >= rotated_at + driver.grace());
+                // Without a grace window there is no "in time".
+                let late = rotated.is_some_and(|rotated_at| {
+                    driver.grace() == 0 || flight.began >= rotated_at + driver.grace()
+                });
                 let older = self.generations.len() > at + 2;
                 assert!(
                     late || older,
@@ -301,7 +333,7 @@ impl World {
             }
             Done::Failed(Failure::Invalid) => {
                 // **Who lost an answer and tries again in time is not logged out.**
-                let ended = self.disturbed || !self.lives(driver);
+                let ended = self.disturbed || !self.saw_alive(driver, flight);
                 assert!(ended, "a good token was refused");
             }
             Done::Failed(Failure::Other) => panic!("an operation failed though the store did not"),
