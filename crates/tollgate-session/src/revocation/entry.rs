@@ -5,7 +5,7 @@ use std::fmt;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// By what tokens are taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum RevocationKind {
     /// One token, by `jti`.
@@ -48,7 +48,7 @@ impl RevocationKind {
 /// assert_eq!(RevocationKey::from_bytes(&key.to_bytes())?, key);
 /// # Ok::<(), tollgate_session::StoreError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RevocationKey {
     kind: RevocationKind,
     issuer: String,
