@@ -2,17 +2,25 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod error;
 mod id;
 mod memory;
+mod issuer;
 mod random;
+mod refresh;
 mod revocation;
+mod sessions;
 mod store;
 
+pub use error::{SessionError, SessionErrorKind};
 pub use id::{InvalidSessionId, SessionId};
 pub use memory::MemoryStore;
+pub use issuer::{AccessToken, Issuer, IssuerBuilder, JwksEndpoint, KeyPhase, KeyState};
 pub use random::{NoRandomness, Random, SystemRandom};
+pub use refresh::RefreshKey;
 pub use revocation::{
     Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
     RevocationStore,
 };
+pub use sessions::{Device, Renewed, Tokens};
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
