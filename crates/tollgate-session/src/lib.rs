@@ -19,8 +19,9 @@ pub use issuer::{AccessToken, Issuer, IssuerBuilder, JwksEndpoint, KeyPhase, Key
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use refresh::RefreshKey;
 pub use revocation::{
-    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
-    RevocationStore,
+    Announcement, Position, Reading, Revocation, RevocationFeed, RevocationKey, RevocationKind,
+    RevocationReading, RevocationSnapshot, RevocationStatus, RevocationStore, Revocations,
+    RevocationsBuilder,
 };
 pub use sessions::{Device, Renewed, Tokens};
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};

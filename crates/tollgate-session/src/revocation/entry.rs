@@ -19,7 +19,14 @@ pub enum RevocationKind {
 }
 
 impl RevocationKind {
-    const fn tag(self) -> u8 {
+    pub(crate) const EVERY: [Self; 4] = [Self::Token, Self::Session, Self::Subject, Self::Key];
+
+    /// Its place in [`EVERY`](Self::EVERY).
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+
+    pub(crate) const fn tag(self) -> u8 {
         match self {
             Self::Token => b't',
             Self::Session => b's',
