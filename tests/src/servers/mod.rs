@@ -3,6 +3,7 @@
 //! Where a server's program is not installed, starting it says so in a line on the standard error and answers `None`;
 //! under CI it panics.
 
+pub mod postgres;
 pub mod redis;
 
 use std::io::{Error, ErrorKind};
@@ -12,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use postgres::Postgres;
 pub use redis::{Redis, RedisCluster};
 
 use crate::in_ci;
@@ -52,6 +54,11 @@ impl Process {
     /// Whether it has not ended by itself.
     pub fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it without a warning, as a power failure would.
