@@ -107,8 +107,9 @@ impl Redis {
     }
 
     fn ask(&self, arguments: &[&str]) -> Output {
-        Command::new("redis-cli")
-            .args(["-h", "127.0.0.1", "-t", "5", "-p", &self.port.to_string()])
+        // A paused server never answers, and not every `redis-cli` gives up by itself.
+        Command::new("timeout")
+            .args(["5", "redis-cli", "-h", "127.0.0.1", "-p", &self.port.to_string()])
             .args(arguments)
             .stdin(Stdio::null())
             .output()
