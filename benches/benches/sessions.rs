@@ -4,8 +4,8 @@
 //! Real servers, started here, on this machine: a network in between adds its round trips. The stores take turns in short
 //! slices, so that whatever disturbs the machine disturbs all of them alike. Each client has a session of its own.
 //!
-//! How durable an acknowledged refresh is, differs: redb and PostgreSQL have it on the disk, Redis in its memory as its own
-//! defaults are, the cluster's in that of a replica as well.
+//! How durable an acknowledged refresh is, differs: redb and PostgreSQL have it on the disk, Redis in its memory, and where it
+//! waits, in that of a replica as well.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ use tollgate_core::{Algorithm, SigningKey};
 use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, RevocationStore, SessionStore, Sessions};
 use tollgate_store_postgres::PostgresStore;
 use tollgate_store_redb::RedbStore;
-use tollgate_store_redis::RedisStore;
+use tollgate_store_redis::{RedisStore, RedisStoreBuilder};
 use tollgate_tests::servers::{Postgres, Redis, RedisCluster, Scratch};
 
 const CLIENTS: [usize; 3] = [1, 8, 64];
@@ -58,11 +58,22 @@ async fn main() {
         Contender::of("redb", Some(redb)),
         Contender::of(
             "Redis",
-            redis.as_ref().map(|server| RedisStore::single(server.url()).build().unwrap()),
+            redis
+                .as_ref()
+                .map(|server| RedisStore::builder(&server.url()).build().unwrap()),
         ),
         Contender::of(
             "Redis Cluster, 3 masters",
-            cluster.as_ref().map(|servers| RedisStore::cluster(servers.urls()).build().unwrap()),
+            cluster
+                .as_ref()
+                .map(|servers| on_cluster(servers).build().unwrap()),
+        ),
+        Contender::of(
+            "the same, a replica waited for",
+            cluster.as_ref().map(|servers| {
+                let store = on_cluster(servers).namespace("waiting");
+                store.wait_replicas(1, Duration::from_secs(1)).build().unwrap()
+            }),
         ),
         Contender::of("PostgreSQL", match &postgres {
             Some(server) => Some(prepared(server).await),
@@ -96,6 +107,11 @@ fn sessions(store: impl SessionStore + RevocationStore) -> Sessions {
         .store_timeout(Duration::from_secs(10))
         .build()
         .unwrap()
+}
+
+fn on_cluster(servers: &RedisCluster) -> RedisStoreBuilder {
+    let urls = servers.urls();
+    RedisStore::cluster(urls.iter().map(String::as_str))
 }
 
 async fn prepared(server: &Postgres) -> PostgresStore {
@@ -139,7 +155,7 @@ async fn measure(contenders: &[Contender], clients: usize) -> Vec<Option<Load>> 
 fn print(clients: usize, contenders: &[Contender], loads: &mut [Option<Load>]) {
     println!("\nrefresh, {clients} at once");
     println!(
-        "{:<28} {:>8} {:>12} {:>10} {:>10} {:>10}",
+        "{:<32} {:>8} {:>12} {:>10} {:>10} {:>10}",
         "", "rate", "refreshes/s", "p99", "p50 ms", "p99 ms"
     );
     let seconds = |load: &mut Load, percent| load.percentile(percent).as_secs_f64();
@@ -148,12 +164,12 @@ fn print(clients: usize, contenders: &[Contender], loads: &mut [Option<Load>]) {
         .map_or((f64::NAN, f64::NAN), |load| (load.per_second(), seconds(load, 99)));
     for (contender, load) in contenders.iter().zip(loads) {
         let Some(load) = load else {
-            println!("{:<28} the server is not installed", contender.name);
+            println!("{:<32} the server is not installed", contender.name);
             continue;
         };
         let (p50, p99) = (seconds(load, 50), seconds(load, 99));
         println!(
-            "{:<28} {:>8.3} {:>12.0} {:>10.1} {:>10.3} {:>10.3}",
+            "{:<32} {:>8.3} {:>12.0} {:>10.1} {:>10.3} {:>10.3}",
             contender.name,
             load.per_second() / rate,
             load.per_second(),
