@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod cookies;
 mod error;
 mod id;
 mod memory;
@@ -12,6 +13,7 @@ mod revocation;
 mod sessions;
 mod store;
 
+pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
 pub use error::{SessionError, SessionErrorKind};
 pub use id::{InvalidSessionId, SessionId};
 pub use memory::MemoryStore;
