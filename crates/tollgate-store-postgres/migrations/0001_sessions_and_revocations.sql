@@ -3,7 +3,7 @@
 -- `PostgresStore::migrate` runs this with the configured schema and prefix in place of the words `tollgate` and dot. It can
 -- be run by hand as it stands, in one transaction (`psql --single-transaction`), where that schema exists.
 --
--- All times are seconds since the epoch. Text of users is kept as bytes of UTF-8: it may hold a NUL, and it must not change
+-- Times are seconds since the epoch, of 64 bits without a sign, which is more than `bigint` has. Text of users is kept as bytes of UTF-8: it may hold a NUL, and it must not change
 -- with the encoding or collation of the database. `convert_from(subject, 'UTF8')` shows it.
 
 CREATE TABLE tollgate.migrations (
@@ -15,7 +15,7 @@ CREATE TABLE tollgate.sessions (
     id bytea PRIMARY KEY CHECK (octet_length(id) = 16),
     subject bytea NOT NULL,
     revision bigint NOT NULL,
-    expires_at bigint NOT NULL CHECK (expires_at >= 0),
+    expires_at numeric(20, 0) NOT NULL CHECK (expires_at >= 0),
     data bytea NOT NULL
 );
 
@@ -27,8 +27,8 @@ CREATE INDEX ON tollgate.sessions (expires_at);
 CREATE TABLE tollgate.revocations (
     digest bytea PRIMARY KEY GENERATED ALWAYS AS (sha256(key)) STORED,
     key bytea NOT NULL,
-    issued_before bigint NOT NULL CHECK (issued_before >= 0),
-    expires_at bigint NOT NULL CHECK (expires_at >= 0)
+    issued_before numeric(20, 0) NOT NULL CHECK (issued_before >= 0),
+    expires_at numeric(20, 0) NOT NULL CHECK (expires_at >= 0)
 );
 
 CREATE INDEX ON tollgate.revocations (expires_at);
@@ -38,7 +38,7 @@ CREATE INDEX ON tollgate.revocations (expires_at);
 CREATE TABLE tollgate.revocation_head (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     epoch bigint NOT NULL,
-    sequence bigint NOT NULL CHECK (sequence >= 0)
+    sequence numeric(20, 0) NOT NULL CHECK (sequence >= 0)
 ) WITH (fillfactor = 50);
 
 INSERT INTO tollgate.revocation_head (epoch, sequence)

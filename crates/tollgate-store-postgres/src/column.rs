@@ -7,17 +7,71 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tollgate_session::{SessionId, StoreError, StoreErrorKind, StoredSession};
 
-/// A time as a column holds it. Those beyond 2^63 - 2 are all the last one there is, which reads as `u64::MAX`: whatever
-/// ends or begins so late does so never, and a revocation of everything stays one.
-pub(crate) fn of_time(time: u64) -> i64 {
-    i64::try_from(time).unwrap_or(i64::MAX)
+/// A time, or another number that is compared for more and less: `numeric(20, 0)`, for `bigint` ends at half of `u64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Number(pub(crate) u64);
+
+/// What one digit of the server's counts up to.
+const BASE: u64 = 10_000;
+/// How many such digits a `u64` can have.
+const DIGITS: usize = 5;
+
+impl ToSql for Number {
+    /// How many digits, the power of the first, the sign, the decimals, and the digits, each of two bytes.
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        let mut digits = [0_u8; 2 * DIGITS];
+        let mut rest = self.0;
+        for digit in digits.rchunks_exact_mut(2) {
+            let value = u16::try_from(rest % BASE)?;
+            digit.copy_from_slice(&value.to_be_bytes());
+            rest /= BASE;
+        }
+        out.extend_from_slice(&[0, 5, 0, 4, 0, 0, 0, 0]);
+        out.extend_from_slice(&digits);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::NUMERIC
+    }
+
+    to_sql_checked!();
 }
 
-/// The time in a column.
-pub(crate) fn time(column: i64) -> Result<u64, StoreError> {
-    match column {
-        i64::MAX => Ok(u64::MAX),
-        _ => u64::try_from(column).map_err(|_| corrupt("a time is negative")),
+impl<'r> FromSql<'r> for Number {
+    fn from_sql(_: &Type, raw: &'r [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        let mut fields = raw
+            .chunks_exact(2)
+            .filter_map(|field| field.try_into().ok())
+            .map(u16::from_be_bytes);
+        let (Some(count), Some(power), Some(0), Some(_)) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return Err("no number, or one below zero".into());
+        };
+        if count == 0 {
+            return Ok(Self(0));
+        }
+        // Digits that are not sent are zero.
+        let mut number = 0_u64;
+        for _ in 0..=power {
+            number = number
+                .checked_mul(BASE)
+                .and_then(|number| number.checked_add(fields.next().unwrap_or(0).into()))
+                .ok_or("a number of more than 64 bits")?;
+        }
+        match fields.next() {
+            None => Ok(Self(number)),
+            Some(_) => Err("a number with decimals".into()),
+        }
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::NUMERIC
     }
 }
 
@@ -34,7 +88,7 @@ pub(crate) const fn bits(column: i64) -> u64 {
 /// A column of a row.
 pub(crate) fn get<'r, T: FromSql<'r>>(row: &'r Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index)
-        .map_err(|_| corrupt("a column is missing or of another type"))
+        .map_err(|_| corrupt("a column is missing, of another type or out of range"))
 }
 
 /// A row of `id, subject, revision, expires_at, data`.
@@ -50,7 +104,7 @@ pub(crate) fn session(row: &Row) -> Result<StoredSession, StoreError> {
             .map_err(|_| corrupt("a subject is not UTF-8"))?
             .to_owned(),
         revision: bits(get(row, 2)?),
-        expires_at: time(get(row, 3)?)?,
+        expires_at: get::<Number>(row, 3)?.0,
         data: get(row, 4)?,
     })
 }
@@ -90,13 +144,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_beyond_the_column_stay_the_latest() {
-        for exact in [0, 1, 1_700_000_000, u64::MAX] {
-            assert_eq!(time(of_time(exact)).unwrap(), exact);
+    fn every_number_comes_back() {
+        for number in [
+            0,
+            1,
+            9_999,
+            10_000,
+            100_000_000,
+            1_700_000_000,
+            u64::MAX - 1,
+            u64::MAX,
+        ] {
+            let mut raw = BytesMut::new();
+            Number(number).to_sql(&Type::NUMERIC, &mut raw).unwrap();
+            assert_eq!(Number::from_sql(&Type::NUMERIC, &raw).unwrap(), Number(number));
         }
-        assert_eq!(time(of_time(u64::MAX - 1)).unwrap(), u64::MAX);
-        assert!(of_time(u64::MAX - 1) > of_time(1 << 62));
-        assert_eq!(time(-1).unwrap_err().kind(), StoreErrorKind::Corrupt);
+        // As the server writes 10000, without the zero at the end.
+        assert_eq!(
+            Number::from_sql(&Type::NUMERIC, &[0, 1, 0, 1, 0, 0, 0, 0, 0, 1]).unwrap(),
+            Number(10_000)
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_of_ours_is_refused() {
+        let rubbish: [&[u8]; 8] = [
+            &[],
+            &[0, 1, 0, 0, 0, 0],
+            // -1, NaN, infinity, 0.0001, 1.0001, 10000 to the 9th and to the 65535th
+            &[0, 1, 0, 0, 0x40, 0, 0, 0, 0, 1],
+            &[0, 0, 0, 0, 0xc0, 0, 0, 0],
+            &[0, 0, 0, 0, 0xd0, 0, 0, 0],
+            &[0, 2, 0, 0, 0, 0, 0, 4, 0, 1, 0, 1],
+            &[0, 1, 0, 9, 0, 0, 0, 0, 0, 1],
+            &[0, 1, 0xff, 0xff, 0, 0, 0, 4, 0, 1],
+        ];
+        for raw in rubbish {
+            assert!(Number::from_sql(&Type::NUMERIC, raw).is_err(), "{raw:?}");
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Notice {
         let parse = || {
             let mut parts = text.splitn(3, ' ');
             let epoch: i64 = parts.next()?.parse().ok()?;
-            let sequence: i64 = parts.next()?.parse().ok()?;
+            let sequence: u64 = parts.next()?.parse().ok()?;
             let entries = match parts.next()? {
                 Self::TOO_MUCH => None,
                 entries => {
@@ -60,7 +60,7 @@ impl Notice {
             Some(Announcement {
                 position: Position {
                     epoch: column::bits(epoch),
-                    sequence: column::time(sequence).ok()?,
+                    sequence: sequence,
                 },
                 entries,
             })

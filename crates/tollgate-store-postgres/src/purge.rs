@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use tollgate_session::{StoreError, StoreErrorKind};
 
-use crate::column;
+use crate::column::{self, Number};
 use crate::store::{PostgresStore, Shared};
 
 /// Rows that one statement removes at the most, so that none holds its locks for long.
@@ -62,7 +62,7 @@ fn tables(shared: &Shared) -> [&str; 2] {
 }
 
 async fn batch(shared: &Shared, sql: &str, now: u64) -> Result<u64, StoreError> {
-    let rows = shared.pool.write(sql, &[&column::of_time(now), &BATCH]).await?;
+    let rows = shared.pool.write(sql, &[&Number(now), &BATCH]).await?;
     let row = rows
         .first()
         .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "a count has no row"))?;

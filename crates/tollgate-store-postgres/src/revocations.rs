@@ -10,7 +10,7 @@ use tollgate_session::{
     StoreFuture,
 };
 
-use crate::column::{self, Private};
+use crate::column::{self, Number, Private};
 use crate::failure::Failure;
 use crate::feed::{Feed, Notice};
 use crate::store::{PostgresStore, Shared};
@@ -20,14 +20,8 @@ impl RevocationStore for PostgresStore {
         Box::pin(async move {
             let entries = distinct(entries);
             let keys: Vec<&[u8]> = entries.keys().map(Vec::as_slice).collect();
-            let before: Vec<i64> = entries
-                .values()
-                .map(|entry| column::of_time(entry.before))
-                .collect();
-            let ends: Vec<i64> = entries
-                .values()
-                .map(|entry| column::of_time(entry.expires_at))
-                .collect();
+            let before: Vec<Number> = entries.values().map(|entry| Number(entry.before)).collect();
+            let ends: Vec<Number> = entries.values().map(|entry| Number(entry.expires_at)).collect();
             let payload = Notice::payload(entries.values());
             let rows = self
                 .shared
@@ -38,7 +32,7 @@ impl RevocationStore for PostgresStore {
                         &Private(keys),
                         &before,
                         &ends,
-                        &column::of_time(now),
+                        &Number(now),
                         &self.shared.names.channel(),
                         &Private(payload),
                     ],
@@ -55,10 +49,7 @@ impl RevocationStore for PostgresStore {
             let rows = self
                 .shared
                 .pool
-                .read(
-                    &self.shared.statements.find,
-                    &[&Private(keys), &column::of_time(now)],
-                )
+                .read(&self.shared.statements.find, &[&Private(keys), &Number(now)])
                 .await?;
             rows.iter().map(entry).collect()
         })
@@ -136,7 +127,7 @@ async fn snapshot(
     let head = transaction.prepare_cached(&shared.statements.head).await?;
     let head = transaction.query(&head, &[]).await?;
     let entries = transaction.prepare_cached(&shared.statements.entries).await?;
-    let entries = transaction.query(&entries, &[&column::of_time(now)]).await?;
+    let entries = transaction.query(&entries, &[&Number(now)]).await?;
     transaction.commit().await?;
     Ok((head, entries))
 }
@@ -162,15 +153,15 @@ fn position(rows: &[Row]) -> Result<Position, StoreError> {
         .ok_or_else(|| column::corrupt("the head of the revocations is missing"))?;
     Ok(Position {
         epoch: column::bits(column::get(row, 0)?),
-        sequence: column::time(column::get(row, 1)?)?,
+        sequence: column::get::<Number>(row, 1)?.0,
     })
 }
 
 fn entry(row: &Row) -> Result<Revocation, StoreError> {
     Ok(Revocation {
         key: RevocationKey::from_bytes(column::get(row, 0)?)?,
-        before: column::time(column::get(row, 1)?)?,
-        expires_at: column::time(column::get(row, 2)?)?,
+        before: column::get::<Number>(row, 1)?.0,
+        expires_at: column::get::<Number>(row, 2)?.0,
     })
 }
 

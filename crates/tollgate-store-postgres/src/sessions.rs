@@ -2,7 +2,7 @@
 
 use tollgate_session::{SessionId, SessionStore, StoreFuture, StoredSession};
 
-use crate::column::{self, Private};
+use crate::column::{self, Number, Private};
 use crate::store::PostgresStore;
 
 impl SessionStore for PostgresStore {
@@ -17,9 +17,9 @@ impl SessionStore for PostgresStore {
                         &session.id.as_bytes().as_slice(),
                         &Private(session.subject.as_bytes()),
                         &column::of_bits(session.revision),
-                        &column::of_time(session.expires_at),
+                        &Number(session.expires_at),
                         &Private(session.data.as_slice()),
-                        &column::of_time(now),
+                        &Number(now),
                     ],
                 )
                 .await?;
@@ -35,7 +35,7 @@ impl SessionStore for PostgresStore {
                 .pool
                 .read(
                     &self.shared.statements.load,
-                    &[&id.as_bytes().as_slice(), &column::of_time(now)],
+                    &[&id.as_bytes().as_slice(), &Number(now)],
                 )
                 .await?;
             rows.first().map(column::session).transpose()
@@ -52,10 +52,10 @@ impl SessionStore for PostgresStore {
                     &[
                         &session.id.as_bytes().as_slice(),
                         &column::of_bits(session.revision),
-                        &column::of_time(session.expires_at),
+                        &Number(session.expires_at),
                         &Private(session.data.as_slice()),
                         &column::of_bits(expected),
-                        &column::of_time(now),
+                        &Number(now),
                     ],
                 )
                 .await?;
@@ -77,7 +77,7 @@ impl SessionStore for PostgresStore {
                     &self.shared.statements.of_subject,
                     &[
                         &Private(subject.as_bytes()),
-                        &column::of_time(now),
+                        &Number(now),
                         &i64::try_from(most).unwrap_or(i64::MAX),
                     ],
                 )

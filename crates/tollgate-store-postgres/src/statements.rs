@@ -79,11 +79,11 @@ impl Statements {
                  ), kept AS (\
                    INSERT INTO {revocations} AS r (key, issued_before, expires_at) \
                    SELECT e.key, e.issued_before, e.expires_at \
-                   FROM head, unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS e (key, issued_before, expires_at) \
+                   FROM head, unnest($1::bytea[], $2::numeric[], $3::numeric[]) AS e (key, issued_before, expires_at) \
                    ON CONFLICT (digest) DO UPDATE SET \
-                   issued_before = CASE WHEN r.expires_at > $4::bigint \
+                   issued_before = CASE WHEN r.expires_at > $4::numeric \
                      THEN greatest(r.issued_before, excluded.issued_before) ELSE excluded.issued_before END, \
-                   expires_at = CASE WHEN r.expires_at > $4::bigint \
+                   expires_at = CASE WHEN r.expires_at > $4::numeric \
                      THEN greatest(r.expires_at, excluded.expires_at) ELSE excluded.expires_at END\
                  ) \
                  SELECT epoch, sequence, pg_notify($5::text, epoch::text || ' ' || sequence::text || ' ' || $6::text) \

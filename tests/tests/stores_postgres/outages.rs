@@ -145,7 +145,7 @@ async fn closed_to_writing() {
     );
     let next = session(2, "u-7");
     assert_eq!(
-        resumes_to_fail(|| store.insert(&next, NOW)).await,
+        failure(store.insert(&next, NOW)).await,
         StoreErrorKind::Unavailable
     );
     assert_eq!(
@@ -156,17 +156,11 @@ async fn closed_to_writing() {
         store.load(&session(1, "u-7").id, NOW).await.unwrap(),
         Some(session(1, "u-7"))
     );
-    server.sql("SET default_transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only");
+    server
+        .sql("SET transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only");
     // The connections that were made meanwhile still have the old default, and are left one by one.
     assert!(resumes(|| store.insert(&next, NOW)).await);
     resumes(|| async { store.revoke(&[revocation("a")], NOW).await }).await;
-}
-
-async fn resumes_to_fail<F>(mut operation: impl FnMut() -> F) -> StoreErrorKind
-where
-    F: Future<Output = Result<bool, tollgate_session::StoreError>>,
-{
-    failure(operation()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,10 +171,10 @@ async fn full() {
     assert!(store.insert(&held, NOW).await.unwrap());
     // What the server says when its disk is full, said by a trigger.
     server.sql(
-        "CREATE FUNCTION full() RETURNS trigger LANGUAGE plpgsql AS \
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN RAISE 'No space left on device' USING ERRCODE = '53100'; END $$; \
-         CREATE TRIGGER full BEFORE INSERT OR UPDATE ON tollgate.sessions EXECUTE FUNCTION full(); \
-         CREATE TRIGGER full BEFORE INSERT OR UPDATE ON tollgate.revocations EXECUTE FUNCTION full()",
+         CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON tollgate.sessions EXECUTE FUNCTION no_room(); \
+         CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON tollgate.revocations EXECUTE FUNCTION no_room()",
     );
     assert_eq!(
         failure(store.insert(&session(2, "u-7"), NOW)).await,
@@ -194,7 +188,7 @@ async fn full() {
     );
     assert_eq!(store.position().await.unwrap(), before, "all or nothing");
     assert_eq!(store.load(&held.id, NOW).await.unwrap(), Some(held.clone()));
-    server.sql("DROP FUNCTION full CASCADE");
+    server.sql("DROP FUNCTION no_room CASCADE");
     assert!(store.replace(&held, 1, NOW).await.unwrap());
 
     // And when it takes no more connections.
