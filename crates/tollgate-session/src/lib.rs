@@ -4,9 +4,11 @@
 
 mod cookies;
 mod error;
+mod event;
 mod id;
 mod memory;
 mod issuer;
+pub mod proved;
 mod random;
 mod refresh;
 mod revocation;
@@ -15,6 +17,7 @@ mod store;
 
 pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
 pub use error::{SessionError, SessionErrorKind};
+pub use event::SessionEvent;
 pub use id::{InvalidSessionId, SessionId};
 pub use memory::MemoryStore;
 pub use issuer::{AccessToken, Issuer, IssuerBuilder, JwksEndpoint, KeyPhase, KeyState};
@@ -25,5 +28,5 @@ pub use revocation::{
     RevocationReading, RevocationSnapshot, RevocationStatus, RevocationStore, Revocations,
     RevocationsBuilder,
 };
-pub use sessions::{Device, Renewed, Tokens};
+pub use sessions::{Device, Login, RefreshRequest, Renewed, SessionInfo, Sessions, SessionsBuilder, Tokens};
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};

@@ -98,7 +98,7 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
                     return Outcome::Refused(Refused::Scope);
                 };
                 match standing {
-                    Standing::Current => rotate(record, scope, device, jti, now, rules),
+                    Standing::Current => rotate(record, &scope, device, jti, now, rules),
                     Standing::Previous if rules.keys.of_id(body.current.key).is_none() => {
                         Outcome::Refused(Refused::KeyMissing)
                     }
@@ -166,7 +166,7 @@ fn recognise(
     }
 }
 
-fn rotate(record: &Record, scope: String, device: &Device, jti: &str, now: u64, rules: &Rules) -> Outcome {
+fn rotate(record: &Record, scope: &str, device: &Device, jti: &str, now: u64, rules: &Rules) -> Outcome {
     let body = &record.body;
     let Some(generation) = body.generation.checked_add(1) else {
         return Outcome::Refused(Refused::Expired);
@@ -181,7 +181,7 @@ fn rotate(record: &Record, scope: String, device: &Device, jti: &str, now: u64, 
     ));
     next.rotated_at = now;
     next.former = Some(body.access.clone());
-    next.access = access(body, &scope, jti, now, rules);
+    next.access = access(body, scope, jti, now, rules);
     next.device = body.device.updated(device.clone());
     Outcome::Replace(Box::new(next))
 }
@@ -231,7 +231,7 @@ fn access(body: &Body, scope: &str, jti: &str, now: u64, rules: &Rules) -> Acces
 }
 
 /// The scope that is asked for, if the session has all of it (RFC 6749 section 6); all of it where nothing is asked for.
-pub(crate) fn granted(held: &str, asked: Option<&str>) -> Option<String> {
+fn granted(held: &str, asked: Option<&str>) -> Option<String> {
     let Some(asked) = asked else {
         return Some(held.to_owned());
     };

@@ -114,7 +114,10 @@ impl Sessions {
         let body = &record.body;
         let refresh_token = record.refresh_token(&self.0.rules.keys);
         let refresh_token = refresh_token.ok_or_else(|| {
-            SessionError::new(SessionErrorKind::Unavailable, "the refresh key of the session is not there")
+            SessionError::new(
+                SessionErrorKind::Unavailable,
+                "the refresh key of the session is not there",
+            )
         })?;
         Ok(Tokens {
             access_token: self.access_token(record)?,
@@ -152,5 +155,8 @@ pub(super) fn invalid(detail: &'static str) -> SessionError {
 
 /// Others were first, again and again.
 pub(super) fn contended() -> SessionError {
-    SessionError::new(SessionErrorKind::Unavailable, "the session is being changed by too many at once")
+    SessionError::new(
+        SessionErrorKind::Unavailable,
+        "the session is being changed by too many at once",
+    )
 }

@@ -237,11 +237,10 @@ impl Sessions {
 
     /// Where a clock was set back, a token can outlive the entry that revokes it: then that is made to last.
     async fn cover(&self, record: &Record) -> Result<(), SessionError> {
-        let mut entry = self.0.revocations.entry(
-            RevocationKind::Session,
-            &record.id.to_string(),
-            Revocation::ALL,
-        );
+        let mut entry =
+            self.0
+                .revocations
+                .entry(RevocationKind::Session, &record.id.to_string(), Revocation::ALL);
         let needed = record.body.access.expires_at.saturating_add(self.0.rules.leeway);
         if entry.expires_at < needed {
             entry.expires_at = needed;
@@ -260,7 +259,9 @@ impl Sessions {
             }
             let entry = |record: &Record| {
                 let sid = record.id.to_string();
-                self.0.revocations.entry(RevocationKind::Session, &sid, Revocation::ALL)
+                self.0
+                    .revocations
+                    .entry(RevocationKind::Session, &sid, Revocation::ALL)
             };
             let entries: Vec<Revocation> = live.iter().map(entry).collect();
             self.0.revocations.revoke(&entries).await?;

@@ -13,8 +13,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_core::{Gate, GateBuilder, VerifierBuilder};
-
 use crate::event::SessionEvent;
 use crate::issuer::Issuer;
 use crate::refresh::Rules;
@@ -61,6 +59,9 @@ pub use tokens::{Renewed, Tokens};
 #[derive(Clone)]
 pub struct Sessions(Arc<Inner>);
 
+/// Who is told of events.
+type Listener = Box<dyn Fn(&SessionEvent) + Send + Sync>;
+
 struct Inner {
     issuer: Issuer,
     store: Arc<dyn SessionStore>,
@@ -69,7 +70,7 @@ struct Inner {
     revoke_former_access: bool,
     most: usize,
     timeout: Duration,
-    on_event: Option<Box<dyn Fn(&SessionEvent) + Send + Sync>>,
+    on_event: Option<Listener>,
 }
 
 impl Sessions {
@@ -127,32 +128,6 @@ impl Sessions {
     /// ```
     pub fn revocations(&self) -> &Revocations {
         &self.0.revocations
-    }
-
-    /// Begins to configure a gate for the access tokens: the issuer's verifier, and a revocation check that
-    /// [fails closed](crate::Reading::FailClosed). It takes the `Authorization` field unless told otherwise.
-    ///
-    /// # Errors
-    /// [`ConfigError`](tollgate_core::ConfigError) if the issuer's verifier cannot be built.
-    ///
-    /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
-    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
-    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
-    /// let gate = builder.build()?.gate()?.build()?;
-    /// # let _ = gate;
-    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn gate(&self) -> Result<GateBuilder, tollgate_core::ConfigError> {
-        self.gate_with(self.0.issuer.verifier())
-    }
-
-    fn gate_with(&self, verifier: VerifierBuilder) -> Result<GateBuilder, tollgate_core::ConfigError> {
-        Ok(Gate::builder(verifier.build()?).revocation(self.0.revocations.clone()))
     }
 
     fn tell(&self, event: &SessionEvent) {

@@ -55,7 +55,11 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn refresh(&self, refresh_token: &str, request: RefreshRequest) -> Result<Tokens, SessionError> {
+    pub async fn refresh(
+        &self,
+        refresh_token: &str,
+        request: RefreshRequest,
+    ) -> Result<Tokens, SessionError> {
         let token = RefreshToken::read(refresh_token)
             .ok_or_else(|| invalid("the refresh token is not written as one"))?;
         self.within(self.exchange(&token, &request)).await
@@ -95,7 +99,11 @@ impl Sessions {
     }
 
     async fn hand_out(&self, record: &Record, rotated: bool, now: u64) -> Result<Tokens, SessionError> {
-        let former = record.body.former.as_ref().filter(|_| self.0.revoke_former_access);
+        let former = record
+            .body
+            .former
+            .as_ref()
+            .filter(|_| self.0.revoke_former_access);
         let former_key = former.map(|former| self.key(RevocationKind::Token, &*former.jti));
         let against = self.against(record, former_key.clone()).await?;
         if is_taken_back(record, &against) {
