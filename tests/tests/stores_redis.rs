@@ -1,5 +1,7 @@
 //! Sessions and revocations in Redis, on real servers.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "stores_redis/contract.rs"]
 mod contract;
 #[path = "stores_redis/failover.rs"]

@@ -27,7 +27,7 @@ use crate::store::{RedisStore, random};
 /// ```
 #[must_use]
 pub struct RedisStoreBuilder {
-    servers: Vec<Option<ConnectionInfo>>,
+    servers: Vec<Result<ConnectionInfo, WrongUrl>>,
     cluster: bool,
     namespace: String,
     timeout: Duration,
@@ -50,10 +50,7 @@ impl fmt::Debug for RedisStoreBuilder {
 impl RedisStoreBuilder {
     pub(crate) fn new<'u>(urls: impl IntoIterator<Item = &'u str>, cluster: bool) -> Self {
         Self {
-            servers: urls
-                .into_iter()
-                .map(|url| url.into_connection_info().ok())
-                .collect(),
+            servers: urls.into_iter().map(server).collect(),
             cluster,
             namespace: "tollgate".to_owned(),
             timeout: Duration::from_millis(800),
@@ -144,11 +141,20 @@ impl RedisStoreBuilder {
             );
         };
         // Not told which: it may hold a password.
-        let Some(servers) = self.servers.into_iter().collect::<Option<Vec<_>>>() else {
-            return refused(
-                ConfigErrorKind::InvalidText,
-                "a server's URL is not of the form `redis://user:password@host:port/database`",
-            );
+        let servers = match self.servers.into_iter().collect::<Result<Vec<_>, _>>() {
+            Ok(servers) => servers,
+            Err(WrongUrl::Malformed) => {
+                return refused(
+                    ConfigErrorKind::InvalidText,
+                    "a server's URL is not of the form `redis://user:password@host:port/database`",
+                );
+            }
+            Err(WrongUrl::Encrypted) => {
+                return refused(
+                    ConfigErrorKind::Contradiction,
+                    "TLS is not spoken: put a proxy that does beside the service",
+                );
+            }
         };
         if servers.is_empty() {
             return refused(ConfigErrorKind::InvalidText, "no node of the cluster is named");
@@ -163,12 +169,6 @@ impl RedisStoreBuilder {
                     );
                 }
                 ConnectionAddr::Unix(_) if !self.cluster => {}
-                ConnectionAddr::TcpTls { .. } => {
-                    return refused(
-                        ConfigErrorKind::Contradiction,
-                        "TLS is not spoken: put a proxy that does beside the service",
-                    );
-                }
                 _ => {
                     return refused(
                         ConfigErrorKind::Contradiction,
@@ -205,6 +205,21 @@ impl RedisStoreBuilder {
             instance,
         ))
     }
+}
+
+/// Why a URL is not one of a server.
+#[derive(Clone, Copy)]
+enum WrongUrl {
+    Malformed,
+    Encrypted,
+}
+
+fn server(url: &str) -> Result<ConnectionInfo, WrongUrl> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    if matches!(scheme, "rediss" | "valkeys") {
+        return Err(WrongUrl::Encrypted);
+    }
+    url.into_connection_info().map_err(|_| WrongUrl::Malformed)
 }
 
 fn is_local(host: &str) -> bool {

@@ -121,7 +121,7 @@ fn an_index_outlives_every_replacement_and_forgets_what_is_gone() {
         let mut long = session("u-7");
         assert!(soon(store.insert(&long, NOW)).await.unwrap());
         for hours in 1..200 {
-            let now = NOW + hours * HOUR - 1;
+            let now = NOW + hours * (HOUR - 1);
             let later = StoredSession {
                 expires_at: now + HOUR,
                 ..next(&long)

@@ -64,10 +64,7 @@ async fn pass(
         let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
     });
     let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let Ok(read @ 1..) = from_server.read(&mut buffer).await else {
-            break;
-        };
+    while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
         let now = *mode.borrow();
         match now {
             Mode::Pass => {
