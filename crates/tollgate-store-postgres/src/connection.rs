@@ -14,9 +14,12 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, Socket};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// A connection that was made: the half that is asked, and the half that must be driven meanwhile.
+pub(crate) type Dialed = Result<(Client, Box<dyn Wire>), Error>;
+
 /// Makes connections: what is left of a TLS connector once its type is forgotten.
 pub(crate) trait Dial: Send + Sync {
-    fn dial<'a>(&'a self, config: &'a Config) -> BoxFuture<'a, Result<(Client, Box<dyn Wire>), Error>>;
+    fn dial<'a>(&'a self, config: &'a Config) -> BoxFuture<'a, Dialed>;
 }
 
 /// The half of a connection that speaks with the server, and must be driven.
@@ -44,7 +47,7 @@ where
     T::TlsConnect: Send,
     <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
 {
-    fn dial<'a>(&'a self, config: &'a Config) -> BoxFuture<'a, Result<(Client, Box<dyn Wire>), Error>> {
+    fn dial<'a>(&'a self, config: &'a Config) -> BoxFuture<'a, Dialed> {
         let tls = self.0.clone();
         Box::pin(async move {
             let (client, connection) = config.connect(tls).await?;

@@ -40,27 +40,24 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let Some(state) = error.code() else {
+            let error = of_connection(&error);
             return Self {
-                retry: if error.is_closed() {
-                    Retry::IfReading
-                } else {
-                    Retry::Never
+                retry: match error.kind() {
+                    StoreErrorKind::Unavailable => Retry::IfReading,
+                    _ => Retry::Never,
                 },
-                error: of_connection(&error),
+                error,
                 keeps_connection: false,
             };
         };
         Self {
             keeps_connection: keeps_connection(state),
-            retry: if [
-                SqlState::T_R_SERIALIZATION_FAILURE,
-                SqlState::T_R_DEADLOCK_DETECTED,
-            ]
-            .contains(state)
-            {
-                Retry::Always
-            } else {
-                Retry::Never
+            retry: match state.code() {
+                // A serialization failure, a deadlock.
+                "40001" | "40P01" => Retry::Always,
+                // The server is ending the session, for reasons of its own.
+                "57P01" | "57P02" | "57P03" | "57P05" => Retry::IfReading,
+                _ => Retry::Never,
             },
             error: StoreError::new(kind(state), describe(state, &error)),
         }

@@ -60,7 +60,7 @@ impl Notice {
             Some(Announcement {
                 position: Position {
                     epoch: column::bits(epoch),
-                    sequence: sequence,
+                    sequence,
                 },
                 entries,
             })
@@ -182,7 +182,7 @@ async fn drive(
     // What came is taken before the silence is noted.
     poll_fn(|context| match listening.as_mut().poll(context) {
         Poll::Pending => asking.as_mut().poll(context),
-        ended => ended,
+        ended @ Poll::Ready(_) => ended,
     })
     .await
 }

@@ -15,8 +15,8 @@ use crate::failure::{Failure, Retry};
 /// Parameters of a statement.
 pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// How often a statement is tried when another transaction is in its way each time.
-const TRIES: u32 = 6;
+/// How often a statement is tried when another transaction is in its way, or its connection had ended, each time.
+const TRIES: u32 = 8;
 
 /// The pool, and how long to wait for what.
 pub(crate) struct Pool {
@@ -47,7 +47,7 @@ impl Pool {
         let end = Instant::now() + self.connect_timeout + self.statement_timeout;
         let mut tries = 1;
         loop {
-            let mut lease = self.lease().await?;
+            let mut lease = self.lease_until(end).await?;
             let bound = end.min(Instant::now() + self.statement_timeout);
             let answer = match timeout_at(bound, lease.rows(sql, parameters)).await {
                 Ok(answer) => answer,
@@ -60,8 +60,8 @@ impl Pool {
                 }
                 Err(failure) => {
                     lease.settle(failure.keeps_connection);
-                    let again = failure.retry == Retry::Always
-                        || (failure.retry == Retry::IfReading && reading && tries == 1);
+                    let again =
+                        failure.retry == Retry::Always || (failure.retry == Retry::IfReading && reading);
                     if !again || tries == TRIES || Instant::now() >= end {
                         return Err(failure.error);
                     }
@@ -73,7 +73,12 @@ impl Pool {
 
     /// A connection.
     pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
-        match timeout(self.connect_timeout, self.connections.get()).await {
+        self.lease_until(Instant::now() + self.connect_timeout).await
+    }
+
+    async fn lease_until(&self, end: Instant) -> Result<Lease, StoreError> {
+        let bound = end.min(Instant::now() + self.connect_timeout);
+        match timeout_at(bound, self.connections.get()).await {
             Ok(Ok(connection)) => Ok(Lease {
                 connection: Some(connection),
                 drain: self.statement_timeout,

@@ -28,7 +28,7 @@ async fn no_acknowledged_rotation_or_revocation_is_lost_and_each_has_one_winner(
         assert!(store.insert(&session(id, "u-7"), NOW).await.unwrap());
     }
     let mut winners: HashMap<(u8, u64), u8> = HashMap::new();
-    for round in 0_u64..6 {
+    for round in 0_u64..5 {
         let stop = Arc::new(AtomicBool::new(false));
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| tokio::spawn(rotate(open(&server), client, stop.clone())))
