@@ -9,16 +9,14 @@ mod welcome;
 use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use actix_web::web::{self, Json, ServiceConfig};
+use actix_web::web::{self, Json};
 use actix_web::{App, HttpServer};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tollgate::actix::{JwtAuth, Principal, endpoint};
 use tollgate::session::{Issuer, Login, LoginFailure, LoginRequest, SessionEndpoints, Sessions, Transport};
 use tollgate::stores::redis::RedisStore;
-use tollgate::{Endpoint, Gate};
 
 use crate::options::{Options, Request};
 
@@ -49,15 +47,8 @@ async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     let Credentials { user, password } = request.json()?;
     match (&*user, &*password) {
         ("ada", "lovelace") => Ok(Login::new(user).scope("orders:read")),
-        _ => Err(LoginFailure::wrong_credentials()),
+        _ => Err(LoginFailure::refused()),
     }
-}
-
-fn routes(config: &mut ServiceConfig, gate: &Gate, endpoints: &Arc<SessionEndpoints>, jwks: &Arc<impl Endpoint>) {
-    config
-        .service(endpoint("/auth", Arc::clone(endpoints)))
-        .service(endpoint("/.well-known/jwks.json", Arc::clone(jwks)))
-        .service(web::resource("/orders").wrap(JwtAuth::new(gate.clone())).get(orders));
 }
 
 async fn orders(caller: Principal) -> Json<Value> {
@@ -67,10 +58,17 @@ async fn orders(caller: Principal) -> Json<Value> {
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let listen = options.listen;
     let sessions = sessions(options)?;
-    let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Json).login(login).build()?;
-    let (endpoints, jwks) = (Arc::new(endpoints), Arc::new(sessions.issuer().jwks()));
+    let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Json)
+        .login(login)
+        .build()?;
+    // Made once, for all workers: a clone is the same.
+    let auth = endpoint("/auth", endpoints);
+    let keys = endpoint("/.well-known/jwks.json", sessions.issuer().jwks());
     let gate = sessions.gate().build()?;
-    let app = move || App::new().configure(|config| routes(config, &gate, &endpoints, &jwks));
+    let app = move || {
+        let orders = web::resource("/orders").wrap(JwtAuth::new(gate.clone())).get(orders);
+        App::new().service(auth.clone()).service(keys.clone()).service(orders)
+    };
 
     let server = HttpServer::new(app)
         .bind(listen)

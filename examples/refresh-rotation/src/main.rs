@@ -54,7 +54,7 @@ async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     match (&*user, &*password) {
         ("ada", "lovelace") => Ok(Login::new(user).scope("orders:read orders:write")),
         ("bob", "builder") => Ok(Login::new(user).scope("orders:read")),
-        _ => Err(LoginFailure::wrong_credentials()),
+        _ => Err(LoginFailure::refused()),
     }
 }
 
