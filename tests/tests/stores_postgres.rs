@@ -1,5 +1,7 @@
 //! `tollgate-store-postgres` on a real server.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "stores_postgres/acceptance.rs"]
 mod acceptance;
 #[path = "stores_postgres/durability.rs"]

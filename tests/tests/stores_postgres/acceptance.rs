@@ -81,7 +81,10 @@ async fn what_looks_like_sql_is_a_subject() {
             ..revocation("")
         };
         store.revoke(std::slice::from_ref(&entry), NOW).await.unwrap();
-        assert_eq!(store.find(&[entry.key.clone()], NOW).await.unwrap(), [entry]);
+        assert_eq!(
+            store.find(std::slice::from_ref(&entry.key), NOW).await.unwrap(),
+            [entry]
+        );
     }
     for (id, subject) in (0..).zip(subjects) {
         assert_eq!(
@@ -141,7 +144,10 @@ async fn an_entry_that_has_expired_does_not_widen_another() {
         .await
         .unwrap();
     assert_eq!(
-        store.find(&[later.key.clone()], NOW + 4000).await.unwrap(),
+        store
+            .find(std::slice::from_ref(&later.key), NOW + 4000)
+            .await
+            .unwrap(),
         [later]
     );
 }

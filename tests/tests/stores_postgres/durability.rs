@@ -33,7 +33,7 @@ async fn no_acknowledged_rotation_or_revocation_is_lost_and_each_has_one_winner(
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| tokio::spawn(rotate(open(&server), client, stop.clone())))
             .collect();
-        let revoker = tokio::spawn(revoke(open(&server), round, stop.clone()));
+        let revoking = tokio::spawn(revoke(open(&server), round, stop.clone()));
         tokio::time::sleep(Duration::from_millis(150 + 37 * round)).await;
         server.stop();
         stop.store(true, Ordering::Relaxed);
@@ -48,7 +48,7 @@ async fn no_acknowledged_rotation_or_revocation_is_lost_and_each_has_one_winner(
                 );
             }
         }
-        let revoked = revoker.await.unwrap();
+        let revoked = revoking.await.unwrap();
         server.restart();
         for id in 0..SESSIONS {
             let kept = resumes(|| async { store.load(&session(id, "").id, NOW).await })

@@ -183,3 +183,87 @@ async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+#[test]
+fn a_node_that_hangs_does_not_hold_up_the_others() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let store = RedisStore::cluster([cluster.urls()[0].as_str()])
+        .timeout(Duration::from_secs(2))
+        .build()
+        .unwrap();
+    let of = |node: usize| {
+        let mut sessions = std::iter::repeat_with(|| session("u-7"));
+        sessions
+            .find(|session| cluster.master_of(&format!("{{tollgate:session:{}}}", session.id)) == node)
+            .unwrap()
+    };
+    let (mine, other) = (of(0), of(1));
+    run(async {
+        for session in [&mine, &other] {
+            let stored = async || matches!(soon(store.load(&session.id, NOW)).await, Ok(Some(_)));
+            // Every master follows within a moment of the start.
+            until("a session is inserted", async || {
+                stored().await || soon(store.insert(session, NOW)).await.is_ok()
+            })
+            .await;
+        }
+        cluster.nodes()[0].pause();
+        // Several callers keep asking the one that hangs.
+        for _ in 0..5 {
+            let (store, id) = (store.clone(), mine.id);
+            tokio::spawn(async move { while store.load(&id, NOW).await.is_err() {} });
+        }
+        // Until the others notice and close for the moment of the election, which a busy machine can make them do late.
+        let start = Instant::now();
+        soon(store.load(&other.id, NOW)).await.unwrap().unwrap();
+        assert!(
+            start.elapsed() < Duration::from_secs(2),
+            "one node holds up the other"
+        );
+        until("a replica takes over", async || {
+            matches!(soon(store.load(&mine.id, NOW)).await, Ok(Some(_)))
+        })
+        .await;
+        assert!(soon(store.replace(&next(&mine), 1, NOW)).await.unwrap());
+        cluster.nodes()[0].resume();
+    });
+}
+
+#[test]
+fn slots_may_move_while_they_are_used() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let store = RedisStore::cluster([cluster.urls()[0].as_str()])
+        .timeout(Duration::from_secs(3))
+        .build()
+        .unwrap();
+    let mut mine = session("u-7");
+    let key = format!("{{tollgate:session:{}}}", mine.id);
+    let from = cluster.master_of(&key);
+    let to = (from + 1) % RedisCluster::MASTERS;
+    let nodes = cluster.nodes();
+    let id = |node: usize| nodes[node].command(&["CLUSTER", "MYID"]);
+    let slot = nodes[0].command(&["CLUSTER", "KEYSLOT", &key]);
+    run(async {
+        nodes[to].command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id(from)]);
+        nodes[from].command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(to)]);
+        // What is new is made where the slot goes to.
+        assert!(soon(store.insert(&mine, NOW)).await.unwrap());
+        assert_eq!(nodes[from].command(&["CLUSTER", "COUNTKEYSINSLOT", &slot]), "0");
+        mine = next(&mine);
+        assert!(soon(store.replace(&mine, 1, NOW)).await.unwrap());
+        assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), Some(mine.clone()));
+        for node in [to, from] {
+            nodes[node].command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id(to)]);
+        }
+        mine = next(&mine);
+        assert!(soon(store.replace(&mine, 2, NOW)).await.unwrap());
+        assert_eq!(
+            soon(store.of_subject("u-7", 9, NOW)).await.unwrap(),
+            [mine.clone()]
+        );
+    });
+}
