@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cookies;
+mod endpoints;
 mod error;
 mod event;
 mod id;
@@ -11,11 +12,13 @@ mod issuer;
 pub mod proved;
 mod random;
 mod refresh;
+mod renewal;
 mod revocation;
 mod sessions;
 mod store;
 
 pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
+pub use endpoints::{LoginFailure, LoginRequest, SessionEndpoints, SessionEndpointsBuilder, Transport};
 pub use error::{SessionError, SessionErrorKind};
 pub use event::SessionEvent;
 pub use id::{InvalidSessionId, SessionId};
@@ -23,6 +26,7 @@ pub use memory::MemoryStore;
 pub use issuer::{AccessToken, Issuer, IssuerBuilder, JwksEndpoint, KeyPhase, KeyState};
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use refresh::RefreshKey;
+pub use renewal::{RenewalTransport, SlidingRenewal};
 pub use revocation::{
     Announcement, Position, Reading, Revocation, RevocationFeed, RevocationKey, RevocationKind,
     RevocationReading, RevocationSnapshot, RevocationStatus, RevocationStore, Revocations,

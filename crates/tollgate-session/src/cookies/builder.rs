@@ -233,7 +233,9 @@ fn check_path(path: &str) -> Result<(), ConfigError> {
         return refuse("the path of the refresh cookie does not begin with `/`");
     };
     if inside.is_empty() {
-        return refuse("at the path `/` the refresh cookie goes with every request: mount the endpoints below one");
+        return refuse(
+            "at the path `/` the refresh cookie goes with every request: mount the endpoints below one",
+        );
     }
     // RFC 3986 section 3.3, without the semicolon, which would end the attribute.
     let is_path_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@%/".contains(&byte);

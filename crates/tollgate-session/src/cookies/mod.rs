@@ -201,7 +201,12 @@ impl CookieTransport {
     /// ```
     #[must_use]
     pub fn apply(&self, gate: GateBuilder) -> GateBuilder {
-        gate.source(self.source())
+        let gate = gate.source(self.source());
+        if self.0.csrf_token {
+            gate.require_csrf_token()
+        } else {
+            gate
+        }
     }
 
     /// The access cookie's name, prefix included.

@@ -100,7 +100,9 @@ mod tests {
     fn what_browsers_would_drop_is_an_error() {
         let fixed = cookie().set("x", 900).unwrap().len() - 1;
         assert_eq!(
-            cookie().set(&"x".repeat(4096 - fixed), 900).map(|line| line.len()),
+            cookie()
+                .set(&"x".repeat(4096 - fixed), 900)
+                .map(|line| line.len()),
             Ok(4096)
         );
         let error = cookie().set(&"x".repeat(4097 - fixed), 900).unwrap_err();

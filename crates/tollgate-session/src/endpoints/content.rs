@@ -76,10 +76,7 @@ fn form(content: &[u8]) -> Option<Map<String, Value>> {
         .split(|byte| *byte == b'&')
         .filter(|pair| !pair.is_empty())
     {
-        let at = pair
-            .iter()
-            .position(|byte| *byte == b'=')
-            .unwrap_or(pair.len());
+        let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
         let value = decoded(pair.get(at + 1..).unwrap_or_default())?;
         if object
             .insert(decoded(&pair[..at])?, Value::String(value))
@@ -93,7 +90,11 @@ fn form(content: &[u8]) -> Option<Map<String, Value>> {
 
 /// Without percent-encoding; `None` where that is broken, or is not of UTF-8.
 fn decoded(text: &[u8]) -> Option<String> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: &u8| {
+        char::from(*byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, after)) = rest.split_first() {

@@ -14,6 +14,9 @@ use crate::id::SessionId;
 use crate::sessions::Device;
 use crate::store::StoredSession;
 
+/// No operation lasts longer, in seconds: it is the longest that a store may be given.
+const LONGEST_OPERATION: u64 = 60;
+
 /// A session as the rules see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
@@ -181,7 +184,8 @@ impl Record {
         // keep what is over already.
         let expires_at = match self.body.ended_at {
             Some(ended_at) => ended_at.saturating_add(1),
-            None => self.body.idle_until,
+            // Whoever is about to extend it must not be able to once a logout has found nothing more to end.
+            None => self.body.idle_until.saturating_add(LONGEST_OPERATION),
         };
         Ok(StoredSession {
             id: self.id,
