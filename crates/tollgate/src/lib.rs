@@ -151,14 +151,16 @@ pub use tollgate_actix as actix;
 #[doc(inline)]
 pub use tollgate_axum as axum;
 #[doc(inline)]
-pub use tollgate_core::policy::{self, all, any, claim, claim_present, not, role, scope};
+pub use tollgate_core::policy::{
+    self, all, any, claim, claim_present, max_authentication_age, not, role, scope,
+};
 #[doc(inline)]
 pub use tollgate_core::{
     Algorithm, Answer, Authentication, BoxFuture, ClaimSet, Clock, ConfigError, ConfigErrorKind, Decision,
     Endpoint, EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, HeaderEdits,
     Hierarchy, InvalidScope, Key, KeyError, KeyErrorKind, KeySet, KeySource, Limits, PendingDecision, Policy,
     Principal, Refusal, Rejection, RejectionKind, Renewal, RequestView, RevocationCheck, Scope, ScopeName,
-    ScopeSet, SignError, SignErrorKind, SigningKey, SkippedKey, Source, SourceKind, Standing, SystemClock,
+    ScopeSet, SignError, SignErrorKind, SigningKey, SkipRenewal, SkippedKey, Source, SourceKind, Standing, SystemClock,
     TrustedIssuer, Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
 };
 #[cfg(feature = "macros")]
@@ -200,6 +202,10 @@ pub mod __private {
     feature = "axum",
     feature = "jsonwebtoken",
     feature = "macros",
+    feature = "postgres",
+    feature = "redb",
+    feature = "redis",
+    feature = "session",
     feature = "tower"
 ))]
 mod pages {
@@ -212,9 +218,13 @@ mod pages {
     pages! {
         Readme: "README.md",
         Answers: "docs/guide/answers.md",
+        Cookies: "docs/guide/cookies.md",
         Keys: "docs/guide/keys.md",
         Policies: "docs/guide/policies.md",
+        Revocation: "docs/guide/revocation.md",
         Security: "docs/SECURITY.md",
+        Sessions: "docs/guide/sessions.md",
+        Stores: "docs/guide/stores.md",
         Testing: "docs/guide/testing.md",
         Transports: "docs/guide/transports.md",
     }
