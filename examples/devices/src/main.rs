@@ -139,11 +139,13 @@ async fn reauthenticate(
         return HttpResponse::Forbidden().json(json!({"title": "the password is wrong"}));
     }
     match sessions.reauthenticated(&caller).await {
-        Ok(fresh) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
-            "access_token": fresh.access_token,
-            "token_type": "Bearer",
-            "expires_in": fresh.expires_in,
-        })),
+        Ok(fresh) => HttpResponse::Ok()
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .json(json!({
+                "access_token": fresh.access_token,
+                "token_type": "Bearer",
+                "expires_in": fresh.expires_in,
+            })),
         Err(problem) if problem.is_unavailable() => HttpResponse::ServiceUnavailable()
             .insert_header((RETRY_AFTER, 1))
             .finish(),

@@ -77,7 +77,10 @@ fn app(sessions: &Sessions) -> Result<Router, Box<dyn Error>> {
     // CSRF token; whoever comes in the second half of the token's life gets a new cookie along with the answer.
     let gate = cookies
         .apply(sessions.gate())
-        .renewal(SlidingRenewal::new(sessions.clone(), RenewalTransport::Cookie(cookies)))
+        .renewal(SlidingRenewal::new(
+            sessions.clone(),
+            RenewalTransport::Cookie(cookies),
+        ))
         .build()?;
     let guarded = Router::new()
         .route("/clicks", get(clicks).post(click))

@@ -8,8 +8,14 @@ use axum::routing::get;
 pub(crate) fn routes() -> Router {
     Router::new()
         .route("/", get(async || file("text/html", include_str!("page.html"))))
-        .route("/page.js", get(async || file("text/javascript", include_str!("page.js"))))
-        .route("/page.css", get(async || file("text/css", include_str!("page.css"))))
+        .route(
+            "/page.js",
+            get(async || file("text/javascript", include_str!("page.js"))),
+        )
+        .route(
+            "/page.css",
+            get(async || file("text/css", include_str!("page.css"))),
+        )
 }
 
 /// No script but its own, and no other site's frame around it.

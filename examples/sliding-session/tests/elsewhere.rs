@@ -44,7 +44,9 @@ impl Elsewhere {
 /// A form cannot send JSON by name, but as plain text it can send what reads as JSON.
 fn page(home: &str) -> String {
     let form = |id: &str, path: &str, field: &str| {
-        format!("<form id={id} method=post enctype=text/plain action='{home}{path}'>{field}<button>Win</button></form>")
+        format!(
+            "<form id={id} method=post enctype=text/plain action='{home}{path}'>{field}<button>Win</button></form>"
+        )
     };
     [
         form("click", "clicks", ""),

@@ -97,7 +97,10 @@ fn claims(browser: &Browser) -> Value {
 }
 
 fn clicks(browser: &Browser) -> Value {
-    browser.run_async("return (await (await fetch('/clicks')).json()).clicks", &json!([]))
+    browser.run_async(
+        "return (await (await fetch('/clicks')).json()).clicks",
+        &json!([]),
+    )
 }
 
 #[test]
@@ -119,14 +122,23 @@ fn logging_in_sets_both_cookies_out_of_reach_of_scripts() {
         assert_eq!(cookie["domain"], "localhost", "for this host alone: {cookie}");
         assert!(cookie["expiry"].is_u64(), "{cookie}");
     }
-    assert!(browser.cookie("__Secure-refresh").is_none(), "it is not for the page");
+    assert!(
+        browser.cookie("__Secure-refresh").is_none(),
+        "it is not for the page"
+    );
     assert_eq!(browser.run("return document.cookie", &json!([])), "");
 
-    assert_eq!(press(&browser, "#click"), "POST /clicks: 200\nGET /auth/session: 200");
+    assert_eq!(
+        press(&browser, "#click"),
+        "POST /clicks: 200\nGET /auth/session: 200"
+    );
     assert_eq!(browser.text("#clicks"), "1");
     // Opened anew in the middle of the session, the page finds it again, CSRF token and all.
     visit_home(&browser, &server);
-    assert_eq!(press(&browser, "#click"), "POST /clicks: 200\nGET /auth/session: 200");
+    assert_eq!(
+        press(&browser, "#click"),
+        "POST /clicks: 200\nGET /auth/session: 200"
+    );
 }
 
 #[test]
@@ -161,7 +173,10 @@ fn activity_past_half_of_the_tokens_life_renews_the_cookie() {
     assert!((3..=6).contains(&age), "renewed after {age} s of 6");
     assert_ne!(renewed["jti"], first["jti"]);
     for same in ["sub", "sid", "csrf", "auth_time"] {
-        assert!(first[same] != Value::Null && renewed[same] == first[same], "{same}");
+        assert!(
+            first[same] != Value::Null && renewed[same] == first[same],
+            "{same}"
+        );
     }
     let log = server.log();
     assert!(log.contains("Renewed") && !log.contains("Refreshed"), "{log}");
@@ -173,7 +188,8 @@ fn two_tabs_that_refresh_at_once_both_stay_logged_in() {
     let server = Server::start(PROGRAM, &folder("tabs"), &[]);
     let Some(browser) = open(&server) else { return };
     log_in(&browser, "ada", "lovelace");
-    let refresh_when_told = "new BroadcastChannel('now').onmessage = () => document.querySelector('#refresh').click()";
+    let refresh_when_told =
+        "new BroadcastChannel('now').onmessage = () => document.querySelector('#refresh').click()";
     browser.run(refresh_when_told, &json!([]));
     let first = browser.tab();
     let second = browser.open_tab();
@@ -193,7 +209,10 @@ fn two_tabs_that_refresh_at_once_both_stay_logged_in() {
                 "document.querySelectorAll('[data-what=\"POST /auth/refresh: 200\"]').length >= {round} && {IDLE}"
             ));
             assert_eq!(state(&browser), "You are logged in as ada.");
-            assert_eq!(press(&browser, "#click"), "POST /clicks: 200\nGET /auth/session: 200");
+            assert_eq!(
+                press(&browser, "#click"),
+                "POST /clicks: 200\nGET /auth/session: 200"
+            );
         }
         if server.log().contains("Repeated") {
             break;
@@ -224,13 +243,20 @@ fn logging_out_in_one_tab_logs_the_other_out() {
     assert_eq!(refresh_cookie(&browser, &server), None);
 
     browser.switch_to(&second);
-    assert_eq!(state(&browser), "You are logged in as ada.", "it has not asked yet");
+    assert_eq!(
+        state(&browser),
+        "You are logged in as ada.",
+        "it has not asked yet"
+    );
     assert!(press(&browser, "#click").starts_with("POST /clicks: 401"));
     assert_eq!(state(&browser), "You are logged out.");
 
     // Nor is a copy of the cookies worth anything.
     let access = format!("__Host-access={access}");
-    assert_eq!(server.send("GET", "/clicks", &[("cookie", &access)], "").status, 401);
+    assert_eq!(
+        server.send("GET", "/clicks", &[("cookie", &access)], "").status,
+        401
+    );
     let refreshed = with_refresh_cookie(&server, &refresh);
     assert_eq!((refreshed.status, refreshed.header("set-cookie")), (400, ""));
 }
@@ -308,8 +334,14 @@ fn a_restart_loses_no_session() {
     assert!(server.interrupt().success(), "Ctrl-C is the ordinary end");
 
     let _server = Server::start(PROGRAM, &folder, &["--listen", &address]);
-    assert_eq!(press(&browser, "#click"), "POST /clicks: 200\nGET /auth/session: 200");
-    assert_eq!(press(&browser, "#refresh"), "POST /auth/refresh: 200\nGET /auth/session: 200");
+    assert_eq!(
+        press(&browser, "#click"),
+        "POST /clicks: 200\nGET /auth/session: 200"
+    );
+    assert_eq!(
+        press(&browser, "#refresh"),
+        "POST /auth/refresh: 200\nGET /auth/session: 200"
+    );
     assert_eq!(state(&browser), "You are logged in as bob.");
 }
 
@@ -323,7 +355,10 @@ fn without_a_file_a_restart_ends_every_session() {
     assert!(server.interrupt().success(), "Ctrl-C is the ordinary end");
 
     let _server = Server::start(PROGRAM, &folder, &["--memory", "--listen", &address]);
-    assert_eq!(press(&browser, "#click"), "POST /clicks: 401\nPOST /auth/refresh: 400");
+    assert_eq!(
+        press(&browser, "#click"),
+        "POST /clicks: 401\nPOST /auth/refresh: 400"
+    );
     assert_eq!(state(&browser), "You are logged out.");
 }
 
