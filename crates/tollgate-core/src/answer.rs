@@ -69,6 +69,30 @@ impl Answer {
             .push((Cow::Owned(name.to_ascii_lowercase()), value.into()));
     }
 
+    /// A problem that an [`Endpoint`](crate::Endpoint) has with a request (RFC 9457), not to be stored by caches. `detail`
+    /// goes to the client.
+    ///
+    /// ```
+    /// let answer = tollgate_core::Answer::problem(413, "The content is too large");
+    /// assert_eq!(answer.header("content-type"), Some(&b"application/problem+json"[..]));
+    /// assert_eq!(answer.header("cache-control"), Some(&b"no-store"[..]));
+    /// ```
+    pub fn problem(status: u16, detail: &str) -> Self {
+        let mut answer = Self::new(status);
+        answer.append("cache-control", "no-store");
+        Problem {
+            r#type: "about:blank",
+            title: title(status),
+            status,
+            detail,
+            error: None,
+            scope: None,
+            max_age: None,
+        }
+        .write(&mut answer);
+        answer
+    }
+
     /// Adds a field beside those of the same name, as `set-cookie` needs. `name` in lower case.
     ///
     /// ```
@@ -88,11 +112,23 @@ struct Problem<'a> {
     r#type: &'static str,
     title: &'static str,
     status: u16,
-    detail: &'static str,
+    detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_age: Option<u64>,
+}
+
+impl Problem<'_> {
+    fn write(&self, answer: &mut Answer) {
+        answer.headers.push((
+            Cow::Borrowed("content-type"),
+            b"application/problem+json".to_vec(),
+        ));
+        answer.body = serde_json::to_vec(self).unwrap_or_default();
+    }
 }
 
 /// The answer for a rejection. `realm` is fit for a quoted string.
@@ -133,12 +169,9 @@ fn problem(answer: &mut Answer, rejection: &Rejection) {
         detail: kind.description(),
         error: kind.error_code(),
         scope: rejection.scope(),
+        max_age: rejection.max_age().map(|age| age.as_secs()),
     };
-    answer.headers.push((
-        Cow::Borrowed("content-type"),
-        b"application/problem+json".to_vec(),
-    ));
-    answer.body = serde_json::to_vec(&problem).unwrap_or_default();
+    problem.write(answer);
 }
 
 /// gRPC over HTTP/2: a failed call answers 200 with `grpc-status` among the headers and no content.
@@ -173,6 +206,9 @@ fn challenge(rejection: &Rejection, realm: &str) -> String {
         challenge.push_str(", scope=");
         quote(&mut challenge, scope);
     }
+    if let Some(age) = rejection.max_age() {
+        let _ = write!(challenge, ", max_age=\"{}\"", age.as_secs());
+    }
     challenge
 }
 
@@ -194,8 +230,15 @@ const fn title(status: u16) -> &'static str {
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
         503 => "Service Unavailable",
-        _ => "Internal Server Error",
+        _ => "Error",
     }
 }
 
@@ -248,6 +291,24 @@ mod tests {
                 .unwrap()
                 .ends_with(r#""error":"insufficient_scope","scope":"a b"}"#)
         );
+    }
+
+    /// RFC 9470 section 3, figure 3.
+    #[test]
+    fn a_step_up_challenge_names_the_age() {
+        let rejection = Rejection::authentication_too_old(Duration::from_secs(5), "x");
+        let answer = of(&rejection, "api", Protocol::Http);
+        assert_eq!(answer.status, 401);
+        assert_eq!(
+            text(&answer, "www-authenticate").unwrap(),
+            r#"Bearer realm="api", error="insufficient_user_authentication", error_description="More recent authentication is required", max_age="5""#
+        );
+        assert!(
+            std::str::from_utf8(&answer.body)
+                .unwrap()
+                .ends_with(r#""error":"insufficient_user_authentication","max_age":5}"#)
+        );
+        assert_eq!(text(&answer, "retry-after"), None);
     }
 
     #[test]
@@ -309,6 +370,8 @@ mod tests {
             RejectionKind::CrossSite,
             RejectionKind::Expired,
             RejectionKind::UnknownKey,
+            RejectionKind::Revoked,
+            RejectionKind::AuthenticationTooOld,
         ]
         .map(RejectionKind::description)
         {

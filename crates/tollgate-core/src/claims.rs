@@ -25,6 +25,7 @@ pub(crate) struct Registered {
     pub(crate) issuer: Option<Text>,
     pub(crate) subject: Option<Text>,
     pub(crate) jwt_id: Option<Text>,
+    pub(crate) session_id: Option<Text>,
     pub(crate) client_id: Option<Text>,
     pub(crate) expires_at: Option<NumericDate>,
     pub(crate) not_before: Option<NumericDate>,
@@ -63,6 +64,21 @@ impl ClaimSetText {
 
     pub(crate) fn string<'s>(&'s self, claim: Option<&'s Text>) -> Option<&'s str> {
         claim.map(|text| text.read(&self.text))
+    }
+
+    /// The date at the claim `name`; `None` where it is absent or no `NumericDate`.
+    pub(crate) fn date(&self, name: &str) -> Option<NumericDate> {
+        let member = self.object.get(&self.text, name)?;
+        let number = member.kind == Kind::Number;
+        number.then(|| NumericDate::parse(member.raw(&self.text)))?
+    }
+
+    /// The text at the claim `name`; `None` where it is absent or no string.
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let member = self.object.get(&self.text, name)?;
+        let string = matches!(member.kind, Kind::String { .. });
+        let items = string.then(|| StringItems::new(member.raw(&self.text), member.kind))?;
+        items?.next()?.ok()
     }
 
     pub(crate) fn audiences(&self) -> impl Iterator<Item = Cow<'_, str>> {
@@ -116,6 +132,7 @@ impl ClaimSetText {
 const ISS: u64 = tag(b"iss");
 const SUB: u64 = tag(b"sub");
 const JTI: u64 = tag(b"jti");
+const SID: u64 = tag(b"sid");
 const EXP: u64 = tag(b"exp");
 const NBF: u64 = tag(b"nbf");
 const IAT: u64 = tag(b"iat");
@@ -140,6 +157,7 @@ impl Registered {
                 ISS => claims.issuer = Some(string("`iss` is not a string")?),
                 SUB => claims.subject = Some(string("`sub` is not a string")?),
                 JTI => claims.jwt_id = Some(string("`jti` is not a string")?),
+                SID => claims.session_id = Some(string("`sid` is not a string")?),
                 CLIENT_ID if member.name(text) == "client_id" => {
                     claims.client_id = Some(string("`client_id` is not a string")?);
                 }
@@ -266,6 +284,8 @@ mod tests {
             r#"{"sub":1}"#,
             r#"{"sub":{"a":1}}"#,
             r#"{"jti":7}"#,
+            r#"{"sid":7}"#,
+            r#"{"sid":null}"#,
             r#"{"client_id":[]}"#,
             r#"{"exp":"1"}"#,
             r#"{"exp":null}"#,

@@ -1,9 +1,12 @@
 //! Proof that a request with a cookie is of the site's own making (Fetch Metadata, RFC 6454, RFC 9110 section 9.2.1).
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+
 use crate::field;
+use crate::principal::Principal;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::request::RequestView;
-use crate::source::Credential;
+use crate::source::{Credential, SourceKind};
 
 /// Refuses a credential that the browser attached by itself to a request that may change something, unless the browser
 /// says that the request comes from this origin, or from one that is trusted.
@@ -18,6 +21,11 @@ pub(crate) fn check(
     if !credential.source.is_ambient() || (is_safe(request.method()) && !is_websocket(request)) {
         return Ok(());
     }
+    prove_origin(request, trusted_origins)
+}
+
+/// The proof itself, for whatever request it is asked of.
+pub(crate) fn prove_origin(request: &impl RequestView, trusted_origins: &[String]) -> Result<(), Rejection> {
     let origin = single(request, "origin");
     if let Some(origin) = origin
         && trusted_origins.iter().any(|trusted| trusted.as_bytes() == origin)
@@ -34,6 +42,26 @@ pub(crate) fn check(
         (None, Some(origin)) if is_own(origin, request) => Ok(()),
         (None, Some(_)) => Err(refused("`Origin` is neither this host nor trusted")),
         (None, None) => Err(refused("there is neither `Sec-Fetch-Site` nor `Origin`")),
+    }
+}
+
+/// Refuses a credential that the browser attached by itself to a request that may change something, unless the request
+/// repeats the token's `csrf` claim in `X-CSRF-Token`, which only a page that was given the value can do.
+///
+/// A WebSocket handshake, for which a page can set no field, is left to the proof of its origin.
+pub(crate) fn check_token(principal: &Principal, request: &impl RequestView) -> Result<(), Rejection> {
+    let ambient = principal.source().is_some_and(SourceKind::is_ambient);
+    if !ambient || is_safe(request.method()) || is_websocket(request) {
+        return Ok(());
+    }
+    let claim = principal.csrf_token().filter(|claim| !claim.is_empty());
+    let Some(claim) = claim else {
+        return Err(refused("the token of a cookie has no `csrf` claim"));
+    };
+    match single(request, "x-csrf-token") {
+        Some(sent) if verify_slices_are_equal(sent, claim.as_bytes()).is_ok() => Ok(()),
+        Some(_) => Err(refused("`X-CSRF-Token` is not the token's `csrf` claim")),
+        None => Err(refused("there is no `X-CSRF-Token`")),
     }
 }
 
@@ -87,7 +115,6 @@ fn refused(detail: &'static str) -> Rejection {
 mod tests {
     use super::*;
     use crate::request::TestRequest;
-    use crate::source::SourceKind;
 
     fn allowed(source: SourceKind, request: &TestRequest) -> bool {
         let credential = Credential {

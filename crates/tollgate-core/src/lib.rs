@@ -6,7 +6,7 @@
 //! 1. A [`Gate`] looks through its [`Source`]s for a credential; one that a browser attached by itself needs proof of
 //!    origin on unsafe methods.
 //! 2. A [`Verifier`] checks [`Limits`], header, [`Key`], signature and claims, and makes a [`Principal`].
-//! 3. A [`Policy`] decides whether the principal may.
+//! 3. A [`RevocationCheck`] tells whether it was taken back since, and a [`Policy`] decides whether the principal may.
 //! 4. The outcome is an [`Authentication`] for the handler or a [`Refusal`] with the [`Answer`] for the client.
 //!
 //! ```
@@ -70,7 +70,7 @@ pub use pending::{BoxFuture, Decision, PendingDecision};
 pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, ScopeName, ScopeSet};
 pub use principal::Principal;
 pub use rejection::{Rejection, RejectionKind};
-pub use renewal::{HeaderEdits, Renewal};
+pub use renewal::{HeaderEdits, Renewal, SkipRenewal};
 pub use request::RequestView;
 pub use revocation::{RevocationCheck, Standing};
 pub use source::{Source, SourceKind};
@@ -80,14 +80,4 @@ pub use verifier::{ConfigError, ConfigErrorKind, TrustedIssuer, Verifier, Verifi
 #[doc(hidden)]
 pub mod __private {
     pub use serde::de::DeserializeOwned;
-
-    use crate::{Authentication, ClaimSet, Refusal};
-
-    /// The body of what `#[derive(Claims)]` generates.
-    ///
-    /// # Errors
-    /// As [`Authentication::claims`].
-    pub fn claim_set<T: ClaimSet>(authentication: &Authentication) -> Result<T, Refusal> {
-        authentication.claims()
-    }
 }

@@ -47,6 +47,8 @@ use crate::source::SourceKind;
 pub struct Principal {
     verified: Arc<Verified>,
     source: Option<SourceKind>,
+    /// When it was verified, by the verifier's clock.
+    now: u64,
 }
 
 struct Verified {
@@ -62,6 +64,7 @@ impl Principal {
         header: Header,
         key: Key,
         rules: Arc<Rules>,
+        now: u64,
         fill: impl FnOnce(&mut ClaimSetText, &Rules) -> Result<(), Rejection>,
     ) -> Result<Self, Rejection> {
         let mut verified = Arc::new(Verified {
@@ -76,6 +79,7 @@ impl Principal {
         Ok(Self {
             verified,
             source: None,
+            now,
         })
     }
 
@@ -168,6 +172,8 @@ string_claims! {
     subject: subject = "sub";
     /// `jti`: the token's own identifier (RFC 7519 section 4.1.7).
     jwt_id: jwt_id = "jti";
+    /// `sid`: the session that the token belongs to (OpenID Connect Front-Channel Logout 1.0 section 3).
+    session_id: session_id = "sid";
     /// `client_id`: the OAuth client that asked for the token (RFC 9068 section 2.2).
     client_id: client_id = "client_id";
 }
@@ -218,6 +224,43 @@ impl Principal {
     /// ```
     pub fn issued_at(&self) -> Option<u64> {
         self.verified.claims.registered.issued_at.map(NumericDate::floor)
+    }
+
+    /// `auth_time` in whole seconds since the epoch, a fraction cut off: when the user last proved who they are (RFC 9068
+    /// section 2.2.1). `None` where the claim is absent or no `NumericDate`.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "auth_time": 5.5});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.auth_time(), Some(5));
+    /// # Ok(()) }
+    /// ```
+    pub fn auth_time(&self) -> Option<u64> {
+        self.verified.claims.date("auth_time").map(NumericDate::floor)
+    }
+
+    /// The time at which the token was verified, by the verifier's clock: what `exp` and the like were held against.
+    ///
+    /// ```
+    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// let verifier = builder.clock(|| 1_700_000_000).build()?;
+    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.verified_at(), 1_700_000_000);
+    /// # Ok(()) }
+    /// ```
+    pub const fn verified_at(&self) -> u64 {
+        self.now
+    }
+
+    /// The `csrf` claim, to which a request with a cookie is held.
+    pub(crate) fn csrf_token(&self) -> Option<Cow<'_, str>> {
+        self.verified.claims.text("csrf")
     }
 
     /// The values of `aud`, whether it is a string or an array.
@@ -406,6 +449,16 @@ impl Facts for Principal {
 
     fn has_claim(&self, path: &str) -> bool {
         self.verified.claims.has(path)
+    }
+
+    /// By `auth_time`, the clock and the leeway that the token was verified with. An `auth_time` in the future is no proof
+    /// of anything.
+    fn authenticated_within(&self, seconds: u64) -> bool {
+        let leeway = self.verified.rules.leeway.as_secs();
+        self.verified.claims.date("auth_time").is_some_and(|at| {
+            let until = at.floor().saturating_add(seconds).saturating_add(leeway);
+            at.ceil() <= self.now.saturating_add(leeway) && self.now <= until
+        })
     }
 }
 

@@ -56,8 +56,12 @@ pub enum RejectionKind {
     UntrustedIssuer,
     /// `aud` does not name this service.
     WrongAudience,
+    /// The token was taken back before its time: by its own identifier, its session, its subject or its key.
+    Revoked,
     /// The token is valid and does not suffice.
     InsufficientScope,
+    /// The token would suffice if its user had logged in more recently (RFC 9470).
+    AuthenticationTooOld,
     /// Our own side cannot decide now: keys or a store are out of reach.
     Unavailable,
     /// Our own side is put together wrongly: the authenticating layer is missing.
@@ -80,7 +84,7 @@ impl RejectionKind {
         }
     }
 
-    /// The `error` attribute of the challenge (RFC 6750 section 3.1); `None` where there is none.
+    /// The `error` attribute of the challenge (RFC 6750 section 3.1, RFC 9470 section 3); `None` where there is none.
     ///
     /// ```
     /// assert_eq!(tollgate_core::RejectionKind::MultipleCredentials.error_code(), Some("invalid_request"));
@@ -90,6 +94,7 @@ impl RejectionKind {
             Self::MissingCredential | Self::CrossSite | Self::Unavailable | Self::Misconfigured => None,
             Self::MultipleCredentials | Self::MalformedCredential => Some("invalid_request"),
             Self::InsufficientScope => Some("insufficient_scope"),
+            Self::AuthenticationTooOld => Some("insufficient_user_authentication"),
             _ => Some("invalid_token"),
         }
     }
@@ -108,7 +113,9 @@ impl RejectionKind {
             Self::Expired => "The access token expired",
             Self::NotYetValid => "The access token is not valid yet",
             Self::WrongAudience => "The access token is for another audience",
+            Self::Revoked => "The access token was revoked",
             Self::InsufficientScope => "The access token does not grant this request",
+            Self::AuthenticationTooOld => "More recent authentication is required",
             Self::Unavailable => "Authentication is not available at the moment",
             Self::Misconfigured => "The server failed to authenticate the request",
             _ => "The access token is invalid",
@@ -140,7 +147,8 @@ pub struct Rejection {
     kind: RejectionKind,
     detail: Cow<'static, str>,
     scope: Option<Box<str>>,
-    retry_after: Option<Duration>,
+    /// When a retry makes sense, or how old a login may be: which of them, the kind tells.
+    time: Option<Duration>,
 }
 
 impl Rejection {
@@ -149,7 +157,7 @@ impl Rejection {
             kind,
             detail: detail.into(),
             scope: None,
-            retry_after: None,
+            time: None,
         }
     }
 
@@ -166,7 +174,7 @@ impl Rejection {
     /// ```
     pub fn unavailable(retry_after: Duration, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            retry_after: Some(retry_after),
+            time: Some(retry_after),
             ..Self::new(RejectionKind::Unavailable, detail)
         }
     }
@@ -183,6 +191,13 @@ impl Rejection {
         Self {
             scope: scope.map(Into::into),
             ..Self::new(RejectionKind::InsufficientScope, detail)
+        }
+    }
+
+    pub(crate) fn authentication_too_old(max_age: Duration, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            time: Some(max_age),
+            ..Self::new(RejectionKind::AuthenticationTooOld, detail)
         }
     }
 
@@ -235,7 +250,24 @@ impl Rejection {
     /// assert_eq!(rejection.retry_after().unwrap().as_secs(), 2);
     /// ```
     pub const fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        match self.kind {
+            RejectionKind::Unavailable => self.time,
+            _ => None,
+        }
+    }
+
+    /// How old a login may be, in whole seconds, where a more recent one would have been enough (RFC 9470 section 3,
+    /// `max_age`).
+    ///
+    /// ```
+    /// # use tollgate_core::Rejection;
+    /// assert_eq!(Rejection::unavailable(std::time::Duration::from_secs(1), "").max_age(), None);
+    /// ```
+    pub const fn max_age(&self) -> Option<Duration> {
+        match self.kind {
+            RejectionKind::AuthenticationTooOld => self.time,
+            _ => None,
+        }
     }
 
     pub(crate) fn detail(&self) -> &str {

@@ -50,6 +50,16 @@ impl<R: Renewal + ?Sized> Renewal for std::sync::Arc<R> {
     }
 }
 
+/// Marks a response that must not carry a renewed token, in its extensions: that of a handler which has ended the session,
+/// or of a route whose answers are not to change anything.
+///
+/// ```
+/// let marker = tollgate_core::SkipRenewal; // `Extension(SkipRenewal)` beside an axum handler's answer
+/// assert_eq!(format!("{marker:?}"), "SkipRenewal");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SkipRenewal;
+
 /// Header fields for a response, as plain data. An adapter appends each `set-cookie` to those that are there, and sets
 /// every other field in place of its former values.
 ///

@@ -176,6 +176,15 @@ impl Source {
         ))
     }
 
+    /// Whether `set_cookie`, the value of a `Set-Cookie` field (RFC 6265 section 4.1), sets the cookie that this is.
+    pub(crate) fn is_set_by(&self, set_cookie: &[u8]) -> bool {
+        let Place::Cookie(name) = &self.0 else {
+            return false;
+        };
+        let end = set_cookie.iter().position(|byte| matches!(byte, b'=' | b';'));
+        field::trim(&set_cookie[..end.unwrap_or(set_cookie.len())]) == name.as_bytes()
+    }
+
     /// The one credential in this place, if there is any.
     fn find<'r>(&self, request: &'r impl RequestView) -> Result<Option<&'r [u8]>, Rejection> {
         match &self.0 {

@@ -14,7 +14,7 @@ pub(crate) fn claims(input: &DeriveInput) -> TokenStream {
             let krate = krate(&input.attrs);
             let claim_set = claim_set(&input, &krate);
             let extraction = Extraction::of(input.ident, input.generics, &krate);
-            let body = quote!(#krate::__private::claim_set::<Self>(authentication));
+            let body = quote!(authentication.claims::<Self>());
             let extractors = extraction.expand(&body);
             quote!(#claim_set #extractors)
         }

@@ -5,9 +5,11 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 
 use super::{Gate, Refusal, missing_credential};
-use crate::policy::{Facts, Policy};
+use crate::pending::BoxFuture;
+use crate::policy::{self, Facts, Policy};
 use crate::principal::Principal;
 use crate::rejection::Rejection;
+use crate::renewal::HeaderEdits;
 use crate::request::Protocol;
 
 /// The outcome of a [`Gate`] for a request that goes on: a principal, or the fact that there is none.
@@ -39,15 +41,22 @@ pub struct Authentication {
     gate: Gate,
     protocol: Protocol,
     preflight: bool,
+    renewal_due: bool,
     principal: Option<Principal>,
 }
 
 impl Authentication {
-    pub(super) const fn new(gate: Gate, protocol: Protocol, principal: Option<Principal>) -> Self {
+    pub(super) const fn new(
+        gate: Gate,
+        protocol: Protocol,
+        renewal_due: bool,
+        principal: Option<Principal>,
+    ) -> Self {
         Self {
             gate,
             protocol,
             preflight: false,
+            renewal_due,
             principal,
         }
     }
@@ -57,6 +66,7 @@ impl Authentication {
             gate,
             protocol: Protocol::Http,
             preflight: true,
+            renewal_due: false,
             principal: None,
         }
     }
@@ -128,7 +138,8 @@ impl Authentication {
     /// The principal if it satisfies the policy.
     ///
     /// # Errors
-    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the policy does not hold.
+    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the policy does not hold,
+    /// `AuthenticationTooOld` where it would after a new login.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -207,6 +218,57 @@ impl Authentication {
         principal.claims().map_err(|rejection| self.refuse(rejection))
     }
 
+    /// Whether the response should carry a renewed token, if [`renewal`](Self::renewal) finds it fit: what an adapter asks
+    /// before it keeps a clone until then.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::Gate;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// assert!(!Gate::from(verifier()).decide(&request)?.renewal_due()); // the gate renews nothing
+    /// # Ok(()) }
+    /// ```
+    pub const fn renewal_due(&self) -> bool {
+        self.renewal_due
+    }
+
+    /// What a response of this status, with these values of `set-cookie`, is to carry besides; `None` where no renewal is
+    /// due, the response is an error, or it sets one of the gate's own cookies by itself, as that of a logout does. A
+    /// response marked [`SkipRenewal`](crate::SkipRenewal) is not to be asked about.
+    ///
+    /// The future must be awaited before the response is sent, and its fields applied to it.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// use tollgate_core::{BoxFuture, Gate, HeaderEdits, Principal, Renewal, Source};
+    /// # struct Always;
+    /// # impl Renewal for Always {
+    /// #     fn is_due(&self, _: &Principal, _: &str, _: &str) -> bool { true }
+    /// #     fn renew(&self, _: &Principal) -> BoxFuture<HeaderEdits> { Box::pin(async { HeaderEdits::default() }) }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).renewal(Always).build()?;
+    /// let authentication = gate.decide(&Request::new("GET").with("cookie", format!("access={}", token(""))))?;
+    /// let cookies = |line: &'static str| std::iter::once(line.as_bytes());
+    /// assert!(authentication.renewal(200, cookies("theme=dark")).is_some());
+    /// assert!(authentication.renewal(200, cookies("access=; Max-Age=0")).is_none());
+    /// # Ok(()) }
+    /// ```
+    pub fn renewal<'c>(
+        &self,
+        status: u16,
+        mut set_cookies: impl Iterator<Item = &'c [u8]>,
+    ) -> Option<BoxFuture<HeaderEdits>> {
+        let successful = matches!(status, 200..=399);
+        if !self.renewal_due || !successful || set_cookies.any(|cookie| self.gate.has_cookie(cookie)) {
+            return None;
+        }
+        self.gate.renew(self.principal.as_ref()?)
+    }
+
     /// Refuses the request for a reason of the caller's own, in the gate's manner.
     ///
     /// ```
@@ -229,22 +291,28 @@ impl Authentication {
     }
 }
 
-/// Refuses a principal that the policy does not permit, and says which scopes would have been enough.
+/// Refuses a principal that the policy does not permit, and says which scopes, or how recent a login, would have been
+/// enough.
 pub(super) fn authorise(policy: &Policy, principal: &impl Facts) -> Result<(), Rejection> {
     if policy.permits(principal) {
         return Ok(());
     }
     let evaluation = policy.evaluate(principal);
+    let detail = || {
+        let failed = evaluation.failed().map(|leaf| leaf.clause().to_string());
+        format!(
+            "wanted {policy}; failed: {}",
+            failed.collect::<Vec<_>>().join(", ")
+        )
+    };
+    if let Some(max_age) = policy::sufficient_age(policy, principal) {
+        return Err(Rejection::authentication_too_old(max_age, detail()));
+    }
     let scope = evaluation
         .sufficient_scopes()
         .filter(|scopes| !scopes.is_empty())
         .map(|scopes| scopes.join(" "));
-    let failed: Vec<_> = evaluation
-        .failed()
-        .map(|leaf| leaf.clause().to_string())
-        .collect();
-    let detail = format!("wanted {policy}; failed: {}", failed.join(", "));
-    Err(Rejection::insufficient_scope(scope, detail))
+    Err(Rejection::insufficient_scope(scope, detail()))
 }
 
 impl fmt::Debug for Authentication {

@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Gate, Inner};
 use crate::answer::Answer;
 use crate::policy::Policy;
 use crate::rejection::Rejection;
+use crate::renewal::Renewal;
+use crate::revocation::RevocationCheck;
 use crate::source::Source;
 use crate::verifier::{ConfigError, ConfigErrorKind, Verifier};
 
@@ -41,7 +44,11 @@ impl GateBuilder {
             pass_preflight: false,
             realm: "api".to_owned(),
             trusted_origins: Vec::new(),
+            csrf_token: false,
+            revocation: None,
             policy: None,
+            max_authentication_age: None,
+            renewal: None,
             hook: None,
         })
     }
@@ -195,6 +202,125 @@ impl GateBuilder {
         self
     }
 
+    /// Asks for a session-bound token as well, where a cookie comes on an unsafe method: the field `X-CSRF-Token` must be
+    /// there once and equal the `csrf` claim of the token in the cookie, else 403. Without this, the proof of origin, which
+    /// is asked for in any case, stands alone.
+    ///
+    /// A WebSocket handshake, for which a page can set no field, is let through by its proof of origin alone; and so is
+    /// every handler that changes something on a safe method, `GET` above all. Other sources than cookies need no token.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{ConfigErrorKind, Gate, RejectionKind, Source};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).require_csrf_token().build()?;
+    /// let post = Request::new("POST")
+    ///     .with("sec-fetch-site", "same-origin")
+    ///     .with("cookie", format!("access={}", token(""))); // without a `csrf` claim
+    /// assert_eq!(gate.decide(&post).unwrap_err().rejection().kind(), RejectionKind::CrossSite);
+    ///
+    /// let needless = Gate::builder(verifier()).require_csrf_token().build();
+    /// assert_eq!(needless.unwrap_err().kind(), ConfigErrorKind::Contradiction);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn require_csrf_token(mut self) -> Self {
+        self.0.csrf_token = true;
+        self
+    }
+
+    /// Asks whether each token was revoked, once it has verified and before any policy. The last call counts.
+    ///
+    /// Without this, a token is good until it expires, whatever has become of its session. A check that has to ask a store
+    /// makes requests wait: whoever calls the gate by hand must then do so by [`Gate::begin`], for [`Gate::decide`] answers
+    /// 503 rather than wait. What happens when the store does not answer is the check's to say.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// use tollgate_core::{Gate, Principal, RejectionKind, RevocationCheck, Standing};
+    ///
+    /// struct Everybody;
+    ///
+    /// impl RevocationCheck for Everybody {
+    ///     fn check(&self, _: &Principal) -> Standing {
+    ///         Standing::Revoked
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).revocation(Everybody).build()?;
+    /// let good = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// let refusal = gate.decide(&good).unwrap_err();
+    /// assert_eq!(refusal.rejection().kind(), RejectionKind::Revoked);
+    /// assert_eq!(refusal.answer().status, 401);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn revocation(mut self, check: impl RevocationCheck + 'static) -> Self {
+        self.0.revocation = Some(Box::new(check));
+        self
+    }
+
+    /// Renews tokens by activity: a response to a request with a valid one may carry its successor. The last call counts.
+    ///
+    /// It prolongs what a stolen token is good for, up to the limits of its session; without it, a token lives as long as it
+    /// was issued for. The layers of the adapters apply it. An extractor that asks the gate by itself cannot, for it has no
+    /// hold on the response; nor is a gRPC call renewed, whose success shows only after its header fields are sent.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// use tollgate_core::{BoxFuture, Gate, HeaderEdits, Principal, Renewal};
+    ///
+    /// struct Always;
+    ///
+    /// impl Renewal for Always {
+    ///     fn is_due(&self, _: &Principal, _method: &str, _path: &str) -> bool {
+    ///         true
+    ///     }
+    ///     fn renew(&self, _: &Principal) -> BoxFuture<HeaderEdits> {
+    ///         Box::pin(async { HeaderEdits::default() })
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).renewal(Always).build()?;
+    /// let good = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// let authentication = gate.decide(&good)?;
+    /// assert!(authentication.renewal_due());
+    /// assert!(authentication.renewal(500, std::iter::empty()).is_none()); // never on an error
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn renewal(mut self, renewal: impl Renewal + 'static) -> Self {
+        self.0.renewal = Some(Box::new(renewal));
+        self
+    }
+
+    /// Requires of every request that its user has logged in at most `age` ago, in whole seconds: step-up authentication,
+    /// [`Policy::max_authentication_age`] for the whole gate. The last call counts.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use std::time::Duration;
+    /// # use tollgate_core::{Gate, RejectionKind};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).max_authentication_age(Duration::from_secs(300)).build()?;
+    /// let no_auth_time = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// let refusal = gate.decide(&no_auth_time).unwrap_err();
+    /// assert_eq!(refusal.rejection().kind(), RejectionKind::AuthenticationTooOld);
+    /// assert_eq!(refusal.rejection().max_age(), Some(Duration::from_secs(300)));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn max_authentication_age(mut self, age: Duration) -> Self {
+        self.0.max_authentication_age = Some(age);
+        self
+    }
+
     /// Edits the answer to a refusal, challenge and body included, before it is sent. The last call counts.
     ///
     /// The rejection's `Display` is for the operator; what of it goes to the client is the hook's decision.
@@ -220,8 +346,8 @@ impl GateBuilder {
     /// Checks the configuration and makes the gate.
     ///
     /// # Errors
-    /// A [`ConfigError`] for a source, realm or origin that cannot be, a source named twice, and a policy on a gate
-    /// that lets everybody through without one.
+    /// A [`ConfigError`] for a source, realm or origin that cannot be, a source named twice, a policy on a gate that lets
+    /// everybody through without one, a CSRF token where no cookie is a source, and an age of less than a second.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -232,8 +358,17 @@ impl GateBuilder {
     /// assert_eq!(twice.build().unwrap_err().kind(), ConfigErrorKind::Duplicate);
     /// # Ok(()) }
     /// ```
-    pub fn build(self) -> Result<Gate, ConfigError> {
+    pub fn build(mut self) -> Result<Gate, ConfigError> {
         use ConfigErrorKind as Kind;
+        if let Some(age) = self.0.max_authentication_age {
+            if age.as_secs() == 0 {
+                return Err(ConfigError::new(
+                    Kind::OutOfRange,
+                    "no login is younger than a second: the longest age must be one at least",
+                ));
+            }
+            self = self.require(Policy::max_authentication_age(age));
+        }
         let gate = &self.0;
         for (index, source) in gate.sources.iter().enumerate() {
             source.check()?;
@@ -254,6 +389,13 @@ impl GateBuilder {
             return Err(ConfigError::new(
                 Kind::InvalidText,
                 format!("{origin:?} is not an origin"),
+            ));
+        }
+        let cookies = gate.sources.iter().any(|source| source.kind().is_ambient());
+        if gate.csrf_token && !cookies {
+            return Err(ConfigError::new(
+                Kind::Contradiction,
+                "`require_csrf_token` is for cookies, and no source is one: name it, or leave the token out",
             ));
         }
         if gate.policy.is_some() && (gate.optional || gate.pass_preflight) {
@@ -347,6 +489,17 @@ mod tests {
         assert_eq!(refused(builder().trusted_origin("http://a.example:443")), None);
         let lax = builder().optional().require(Policy::scope("orders:read"));
         assert_eq!(refused(lax), Some(ConfigErrorKind::Contradiction));
+        let tokenless = builder().source(Source::bearer()).require_csrf_token();
+        assert_eq!(refused(tokenless), Some(ConfigErrorKind::Contradiction));
+        let with_cookie = builder().source(Source::cookie("a")).require_csrf_token();
+        assert_eq!(refused(with_cookie), None);
+        let ageless = builder().max_authentication_age(Duration::from_millis(999));
+        assert_eq!(refused(ageless), Some(ConfigErrorKind::OutOfRange));
+        let age = Duration::from_secs(300);
+        for lax in [builder().optional(), builder().pass_preflight()] {
+            let kind = refused(lax.max_authentication_age(age));
+            assert_eq!(kind, Some(ConfigErrorKind::Contradiction));
+        }
         let past = builder().pass_preflight().require(Policy::scope("orders:read"));
         assert_eq!(refused(past), Some(ConfigErrorKind::Contradiction));
     }

@@ -6,17 +6,22 @@ mod refusal;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use authentication::{Authentication, ClaimSet, FromAuthentication};
 pub use builder::GateBuilder;
 pub use refusal::Refusal;
 
 use crate::answer::{self, Answer};
+use crate::candidates::Unavailable;
 use crate::csrf;
-use crate::pending::Decision;
+use crate::pending::{BoxFuture, Decision, PendingDecision};
 use crate::policy::Policy;
+use crate::principal::Principal;
 use crate::rejection::{Rejection, RejectionKind};
+use crate::renewal::{HeaderEdits, Renewal};
 use crate::request::{self, Protocol, RequestView};
+use crate::revocation::{RevocationCheck, Standing};
 use crate::source::{self, Source};
 use crate::verifier::Verifier;
 
@@ -70,7 +75,11 @@ struct Inner {
     pass_preflight: bool,
     realm: String,
     trusted_origins: Vec<String>,
+    csrf_token: bool,
+    revocation: Option<Box<dyn RevocationCheck>>,
     policy: Option<Policy>,
+    max_authentication_age: Option<Duration>,
+    renewal: Option<Box<dyn Renewal>>,
     hook: Option<Hook>,
 }
 
@@ -93,7 +102,8 @@ impl Gate {
     /// Decides on a request: lets it through with what is known of its sender, or refuses it with the answer to send.
     ///
     /// # Errors
-    /// A [`Refusal`], which holds the answer for the client and the reason for the operator; the reason is also logged.
+    /// A [`Refusal`], which holds the answer for the client and the reason for the operator; the reason is also logged. A
+    /// gate whose revocation check would have to ask a store answers `Unavailable` here: only [`begin`](Self::begin) waits.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -110,36 +120,17 @@ impl Gate {
     /// # Ok(()) }
     /// ```
     pub fn decide(&self, request: &impl RequestView) -> Result<Authentication, Refusal> {
-        let gate = &*self.0;
-        if gate.pass_preflight && request::is_preflight(request) {
-            return Ok(Authentication::preflight(self.clone()));
-        }
-        let protocol = Protocol::of(request);
-        let decide = || {
-            let Some(credential) = source::find(&gate.sources, gate.strict_sources, request)? else {
-                return if gate.optional {
-                    Ok(None)
-                } else {
-                    Err(missing_credential())
-                };
-            };
-            csrf::check(&credential, request, &gate.trusted_origins)?;
-            let principal = gate
-                .verifier
-                .verify(credential.token)?
-                .with_source(credential.source);
-            if let Some(policy) = &gate.policy {
-                authentication::authorise(policy, &principal)?;
+        match self.begin(request) {
+            Decision::Ready(decided) => decided,
+            Decision::Pending(_) => {
+                let detail = "the revocation check has to ask a store, and `decide` cannot wait: use `begin`";
+                Err(self.refuse(unavailable(detail), Protocol::of(request)))
             }
-            Ok(Some(principal))
-        };
-        match decide() {
-            Ok(principal) => Ok(Authentication::new(self.clone(), protocol, principal)),
-            Err(rejection) => Err(self.refuse(rejection, protocol)),
         }
     }
 
-    /// As [`decide`](Self::decide), for whoever can wait: a gate that has to ask a store returns a future.
+    /// As [`decide`](Self::decide), for whoever can wait: where the revocation check has to ask a store, the decision is a
+    /// future, and to drop it is to leave nothing behind.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -151,7 +142,76 @@ impl Gate {
     /// # }
     /// ```
     pub fn begin(&self, request: &impl RequestView) -> Decision {
-        Decision::Ready(self.decide(request))
+        let gate = &*self.0;
+        if gate.pass_preflight && request::is_preflight(request) {
+            return Decision::Ready(Ok(Authentication::preflight(self.clone())));
+        }
+        let way = || {
+            let Some(credential) = source::find(&gate.sources, gate.strict_sources, request)? else {
+                return if gate.optional {
+                    Ok(Verified::Nobody)
+                } else {
+                    Err(missing_credential())
+                };
+            };
+            csrf::check(&credential, request, &gate.trusted_origins)?;
+            let verified = gate.verifier.verify(credential.token)?;
+            let principal = verified.with_source(credential.source);
+            if gate.csrf_token {
+                csrf::check_token(&principal, request)?;
+            }
+            match gate.standing(&principal) {
+                Standing::Good => gate.authorise(principal).map(Verified::Known),
+                Standing::Revoked => Err(revoked()),
+                Standing::Ask(answer) => Ok(Verified::Asked(principal, answer)),
+            }
+        };
+        let protocol = Protocol::of(request);
+        match way() {
+            Ok(Verified::Known(principal)) => {
+                let due = gate.is_renewal_due(&principal, request, protocol);
+                Decision::Ready(Ok(self.let_through(protocol, due, Some(principal))))
+            }
+            Ok(Verified::Nobody) => Decision::Ready(Ok(self.let_through(protocol, false, None))),
+            Ok(Verified::Asked(principal, answer)) => {
+                let due = gate.is_renewal_due(&principal, request, protocol);
+                let gate = self.clone();
+                Decision::Pending(PendingDecision(Box::pin(async move {
+                    let standing = answer.await;
+                    let decided = settle(standing).and_then(|()| gate.0.authorise(principal));
+                    match decided {
+                        Ok(principal) => Ok(gate.let_through(protocol, due, Some(principal))),
+                        Err(rejection) => Err(gate.refuse(rejection, protocol)),
+                    }
+                })))
+            }
+            Err(rejection) => Decision::Ready(Err(self.refuse(rejection, protocol))),
+        }
+    }
+
+    /// Asks for the proof of origin that a cookie needs on an unsafe method, whatever the method and whether or not there is
+    /// a cookie: for endpoints that set cookies, where a request of another site's making would log the user in as somebody
+    /// else, or use up a refresh token.
+    ///
+    /// # Errors
+    /// A [`Refusal`] of kind `CrossSite` where the request does not come from this origin or a trusted one, or does not say.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, verifier};
+    /// # use tollgate_core::Gate;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = Gate::builder(verifier()).trusted_origin("https://app.example.com").build()?;
+    /// let login = |site| Request::new("POST").with("sec-fetch-site", site);
+    /// assert!(gate.prove_origin(&login("same-origin")).is_ok());
+    /// assert!(gate.prove_origin(&login("same-site").with("origin", "https://app.example.com")).is_ok());
+    /// assert_eq!(gate.prove_origin(&login("cross-site")).unwrap_err().answer().status, 403);
+    /// assert!(gate.prove_origin(&Request::new("POST")).is_err());
+    /// # Ok(()) }
+    /// ```
+    pub fn prove_origin(&self, request: &impl RequestView) -> Result<(), Refusal> {
+        csrf::prove_origin(request, &self.0.trusted_origins)
+            .map_err(|rejection| self.refuse(rejection, Protocol::of(request)))
     }
 
     /// The verifier behind the gate.
@@ -172,6 +232,19 @@ impl Gate {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    fn let_through(&self, protocol: Protocol, due: bool, principal: Option<Principal>) -> Authentication {
+        Authentication::new(self.clone(), protocol, due, principal)
+    }
+
+    /// Whether a response's `set-cookie` sets one of the cookies that the gate reads.
+    fn has_cookie(&self, set_cookie: &[u8]) -> bool {
+        self.0.sources.iter().any(|source| source.is_set_by(set_cookie))
+    }
+
+    fn renew(&self, principal: &Principal) -> Option<BoxFuture<HeaderEdits>> {
+        self.0.renewal.as_ref().map(|renewal| renewal.renew(principal))
+    }
+
     fn refuse(&self, rejection: Rejection, protocol: Protocol) -> Refusal {
         let mut answer = answer::of(&rejection, &self.0.realm, protocol);
         if let Some(hook) = &self.0.hook {
@@ -181,8 +254,62 @@ impl Gate {
     }
 }
 
+/// How far a request has come when nothing has refused it.
+enum Verified {
+    /// It has no credential and needs none.
+    Nobody,
+    /// It has passed every stage.
+    Known(Principal),
+    /// Its token is good, unless the store that is asked says that it was revoked; the policy comes after.
+    Asked(Principal, BoxFuture<Result<Standing, Unavailable>>),
+}
+
+impl Inner {
+    fn standing(&self, principal: &Principal) -> Standing {
+        match &self.revocation {
+            Some(revocation) => revocation.check(principal),
+            None => Standing::Good,
+        }
+    }
+
+    fn authorise(&self, principal: Principal) -> Result<Principal, Rejection> {
+        if let Some(policy) = &self.policy {
+            authentication::authorise(policy, &principal)?;
+        }
+        Ok(principal)
+    }
+
+    /// A gRPC call tells of its success only after its header fields, so none is ever renewed.
+    fn is_renewal_due(&self, principal: &Principal, request: &impl RequestView, protocol: Protocol) -> bool {
+        self.renewal.as_ref().is_some_and(|renewal| {
+            protocol == Protocol::Http && renewal.is_due(principal, request.method(), request.path())
+        })
+    }
+}
+
+/// What a store has said at last. To be told to ask again is to have no answer.
+fn settle(answer: Result<Standing, Unavailable>) -> Result<(), Rejection> {
+    match answer {
+        Ok(Standing::Good) => Ok(()),
+        Ok(Standing::Revoked) => Err(revoked()),
+        Ok(Standing::Ask(_)) => Err(unavailable("the revocation check has asked and would ask again")),
+        Err(down) => Err(Rejection::unavailable(
+            down.retry_after(),
+            "the revocation check has no answer",
+        )),
+    }
+}
+
 fn missing_credential() -> Rejection {
     Rejection::new(RejectionKind::MissingCredential, "no source holds a credential")
+}
+
+fn revoked() -> Rejection {
+    Rejection::new(RejectionKind::Revoked, "the token verifies and was revoked")
+}
+
+fn unavailable(detail: &'static str) -> Rejection {
+    Rejection::unavailable(Duration::from_secs(1), detail)
 }
 
 impl From<Verifier> for Gate {
@@ -202,7 +329,10 @@ impl fmt::Debug for Gate {
             .field("pass_preflight", &gate.pass_preflight)
             .field("realm", &gate.realm)
             .field("trusted_origins", &gate.trusted_origins)
+            .field("csrf_token", &gate.csrf_token)
+            .field("revocation", &gate.revocation.is_some())
             .field("policy", &gate.policy)
+            .field("renewal", &gate.renewal.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -21,6 +21,7 @@ impl Policy {
             Clause::Role(name) => name.spellings().any(|role| facts.has_role(role)),
             Clause::Claim { path, value } => facts.claim_is(path, value),
             Clause::ClaimPresent { path } => facts.has_claim(path),
+            Clause::AuthenticatedWithin { seconds } => facts.authenticated_within(*seconds),
             Clause::Group(Join::Any, parts) => parts.iter().any(|part| part.permits(facts)),
             Clause::Group(Join::All, parts) => parts.iter().all(|part| part.permits(facts)),
             Clause::Not(inner) => !inner.permits(facts),

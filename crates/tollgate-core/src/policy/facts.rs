@@ -82,6 +82,20 @@ pub trait Facts {
         self.claim(path)
             .is_some_and(|claim| claim_matches(&claim, expected))
     }
+
+    /// Whether the caller proved who they are at most this many seconds ago. `false` unless an implementation says
+    /// otherwise: what does not know of a login has seen none.
+    ///
+    /// ```
+    /// # use tollgate_core::policy::{Facts, Held};
+    /// let caller = Held::new().authenticated_ago(60);
+    /// assert!(caller.authenticated_within(60) && !caller.authenticated_within(59));
+    /// assert!(!Held::new().authenticated_within(u64::MAX));
+    /// ```
+    fn authenticated_within(&self, seconds: u64) -> bool {
+        let _ = seconds;
+        false
+    }
 }
 
 impl<F: Facts + ?Sized> Facts for &F {
@@ -103,6 +117,10 @@ impl<F: Facts + ?Sized> Facts for &F {
 
     fn claim_is(&self, path: &str, expected: &Value) -> bool {
         F::claim_is(self, path, expected)
+    }
+
+    fn authenticated_within(&self, seconds: u64) -> bool {
+        F::authenticated_within(self, seconds)
     }
 }
 
@@ -164,6 +182,7 @@ pub struct Held {
     scopes: BTreeSet<String>,
     roles: BTreeSet<String>,
     claims: Value,
+    authenticated_ago: Option<u64>,
 }
 
 impl Held {
@@ -218,6 +237,19 @@ impl Held {
         self.claims = claims;
         self
     }
+
+    /// A login that many seconds ago, instead of one given before.
+    ///
+    /// ```
+    /// use tollgate_core::policy::{Facts, Held};
+    ///
+    /// assert!(Held::new().authenticated_ago(5).authenticated_within(10));
+    /// ```
+    #[must_use]
+    pub const fn authenticated_ago(mut self, seconds: u64) -> Self {
+        self.authenticated_ago = Some(seconds);
+        self
+    }
 }
 
 #[cfg(test)]
@@ -246,6 +278,10 @@ impl Facts for Held {
 
     fn claim_is(&self, path: &str, expected: &Value) -> bool {
         claim_at(&self.claims, path).is_some_and(|claim| claim_matches(claim, expected))
+    }
+
+    fn authenticated_within(&self, seconds: u64) -> bool {
+        self.authenticated_ago.is_some_and(|ago| ago <= seconds)
     }
 }
 

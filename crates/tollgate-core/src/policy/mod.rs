@@ -1,4 +1,4 @@
-//! What a caller must hold: scopes, roles and claims, combined with *and*, *or* and *not*.
+//! What a caller must hold: scopes, roles, claims and a recent login, combined with *and*, *or* and *not*.
 //!
 //! A [`Policy`] is built once, where the routes are, and asked of every request after the token has been verified:
 //!
@@ -34,6 +34,7 @@ mod hierarchy;
 #[cfg(test)]
 mod laws;
 mod notation;
+mod recency;
 mod scope;
 mod sufficiency;
 
@@ -45,6 +46,8 @@ pub use evaluation::Evaluation;
 pub use expression::{all, any, claim, claim_present, not, role, scope};
 pub use facts::{Facts, Held, claim_at, claim_matches};
 pub use hierarchy::Hierarchy;
+pub use recency::max_authentication_age;
+pub(crate) use recency::sufficient_age;
 pub(crate) use scope::is_scope_octet;
 pub use scope::{InvalidScope, Scope, ScopeName, ScopeSet, is_scope_token, parse_scopes};
 
@@ -78,6 +81,7 @@ enum Clause {
     Role(Name),
     Claim { path: Box<str>, value: Value },
     ClaimPresent { path: Box<str> },
+    AuthenticatedWithin { seconds: u64 },
     Group(Join, Vec<Policy>),
     Not(Policy),
 }

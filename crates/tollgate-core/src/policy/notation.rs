@@ -12,6 +12,7 @@ impl fmt::Display for Policy {
             Clause::Role(name) => write!(f, "role({name})"),
             Clause::Claim { path, value } => write!(f, "claim({path:?}, {value})"),
             Clause::ClaimPresent { path } => write!(f, "claim_present({path:?})"),
+            Clause::AuthenticatedWithin { seconds } => write!(f, "max_authentication_age({seconds}s)"),
             Clause::Not(inner) => write!(f, "!{}", Operand(inner)),
             Clause::Group(Join::Any, parts) if parts.is_empty() => f.write_str("deny()"),
             Clause::Group(Join::All, parts) if parts.is_empty() => f.write_str("allow()"),

@@ -98,7 +98,10 @@ impl<'p> Asked<'p> {
                 self.alternatives(evaluation, wanted, given)
             }
             Clause::Group(..) => self.combinations(evaluation, wanted, given),
-            Clause::Role(_) | Clause::Claim { .. } | Clause::ClaimPresent { .. } => {
+            Clause::Role(_)
+            | Clause::Claim { .. }
+            | Clause::ClaimPresent { .. }
+            | Clause::AuthenticatedWithin { .. } => {
                 if evaluation.satisfied() == wanted {
                     vec![Branch::default()]
                 } else {

@@ -218,7 +218,7 @@ impl Signed<'_, '_> {
         } = self;
         let start = buffer.len();
         compact.append_payload(buffer)?;
-        Principal::new(header, key, Arc::clone(&issuer.rules), |claims, rules| {
+        Principal::new(header, key, Arc::clone(&issuer.rules), now, |claims, rules| {
             claims.read(buffer, start, limits)?;
             rules.check_claims(claims, now, limits)
         })
