@@ -11,6 +11,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::web::{self, Data, Json, ServiceConfig};
@@ -80,6 +81,7 @@ fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
     let issuer = Issuer::builder("https://id.example.com")
         .audience("accounts")
         .signing_key(signing_key)
+        .leeway(Duration::from_secs(1)) // nobody else verifies these tokens: there is one clock
         .build()?;
     let sessions = match &options.data {
         Some(folder) => Sessions::builder(issuer, RedbStore::open(folder.join("sessions.redb"))?)
