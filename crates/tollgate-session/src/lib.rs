@@ -2,15 +2,29 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod error;
+mod event;
 mod id;
+mod issuer;
+mod memory;
+pub mod proved;
 mod random;
+mod refresh;
 mod revocation;
+mod sessions;
 mod store;
 
+pub use error::{SessionError, SessionErrorKind};
+pub use event::SessionEvent;
 pub use id::{InvalidSessionId, SessionId};
+pub use issuer::{AccessToken, Issuer, IssuerBuilder, JwksEndpoint, KeyPhase, KeyState};
+pub use memory::MemoryStore;
 pub use random::{NoRandomness, Random, SystemRandom};
+pub use refresh::RefreshKey;
 pub use revocation::{
-    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
-    RevocationStore,
+    Announcement, Position, Reading, Revocation, RevocationFeed, RevocationKey, RevocationKind,
+    RevocationReading, RevocationSnapshot, RevocationStatus, RevocationStore, Revocations,
+    RevocationsBuilder,
 };
+pub use sessions::{Device, Login, RefreshRequest, Renewed, SessionInfo, Sessions, SessionsBuilder, Tokens};
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};

@@ -7,6 +7,7 @@
 //! - [`Mint`]: tokens with sensible defaults, and with whatever an attacker would put in place of them.
 //! - [`Segments`]: a token taken apart, to be put together wrongly.
 //! - [`conformance`]: requests with the answers that they must get, equal to the byte under every framework.
+//! - [`stores`]: what every store of sessions and revocations must do.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -16,6 +17,7 @@ pub mod conformance;
 pub mod keys;
 mod mint;
 mod segments;
+pub mod stores;
 
 pub use clock::FakeClock;
 pub use mint::{Mint, TokenBuilder};

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// By what tokens are taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum RevocationKind {
     /// One token, by `jti`.
@@ -19,7 +19,14 @@ pub enum RevocationKind {
 }
 
 impl RevocationKind {
-    const fn tag(self) -> u8 {
+    pub(crate) const EVERY: [Self; 4] = [Self::Token, Self::Session, Self::Subject, Self::Key];
+
+    /// Its place in [`EVERY`](Self::EVERY).
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+
+    pub(crate) const fn tag(self) -> u8 {
         match self {
             Self::Token => b't',
             Self::Session => b's',
@@ -48,7 +55,7 @@ impl RevocationKind {
 /// assert_eq!(RevocationKey::from_bytes(&key.to_bytes())?, key);
 /// # Ok::<(), tollgate_session::StoreError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RevocationKey {
     kind: RevocationKind,
     issuer: String,

@@ -1,7 +1,14 @@
 //! What was taken back, and how every instance learns of it.
 
 mod entry;
+mod filter;
+mod reading;
+mod replica;
+mod revocations;
 mod store;
+mod sync;
 
 pub use entry::{Revocation, RevocationKey, RevocationKind};
+pub use reading::{Reading, RevocationReading};
+pub use revocations::{RevocationStatus, Revocations, RevocationsBuilder};
 pub use store::{Announcement, Position, RevocationFeed, RevocationSnapshot, RevocationStore};

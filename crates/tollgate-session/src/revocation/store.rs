@@ -1,5 +1,7 @@
 //! What a place must do to keep revocations and to tell of them.
 
+use std::sync::Arc;
+
 use super::entry::{Revocation, RevocationKey};
 use crate::store::StoreFuture;
 
@@ -71,6 +73,28 @@ pub trait RevocationStore: Send + Sync + 'static {
     /// Begins to listen. Every call of [`revoke`](Self::revoke) after this has returned is announced, unless a message is
     /// lost, which the listener finds out by positions.
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>>;
+}
+
+impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
+    fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
+        (**self).revoke(entries, now)
+    }
+
+    fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
+        (**self).find(keys, now)
+    }
+
+    fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
+        (**self).snapshot(now)
+    }
+
+    fn position(&self) -> StoreFuture<'_, Position> {
+        (**self).position()
+    }
+
+    fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
+        (**self).feed()
+    }
 }
 
 /// An open ear at a [`RevocationStore`].

@@ -1,0 +1,204 @@
+//! What an access token says.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::error::{SessionError, SessionErrorKind};
+use crate::id::SessionId;
+
+/// The claims that the issuer alone sets (RFC 7519 section 4.1, RFC 9068 section 2.2).
+const REGISTERED: [&str; 13] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "sid",
+    "client_id",
+    "scope",
+    "scp",
+    "auth_time",
+    "csrf",
+];
+
+/// What an access token is to say (RFC 9068 section 2.2). `iss` and `aud` are the issuer's own.
+///
+/// ```
+/// use tollgate_core::{Algorithm, SigningKey};
+/// use tollgate_session::{AccessToken, Issuer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = Issuer::builder("https://id.example.com")
+///     .audience("orders-api")
+///     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01"))
+///     .build()?;
+/// let mut token = AccessToken::new("u-7");
+/// token.scope = "orders:read".to_owned();
+/// token.claims.insert("tenant".to_owned(), "acme".into());
+/// let user = issuer.verifier().build()?.verify(issuer.issue(&token)?)?;
+/// assert!(user.has_scope("orders:read"));
+/// assert_eq!(user.claim("tenant"), Some("acme".into()));
+///
+/// token.claims.insert("sub".to_owned(), "admin".into());
+/// assert!(issuer.issue(&token).is_err(), "a registered name is no custom claim");
+/// # Ok(()) }
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccessToken {
+    /// Whom it is about (`sub`); never empty.
+    pub subject: String,
+    /// The session it belongs to (`sid`).
+    pub session: Option<SessionId>,
+    /// The client that it is for (`client_id`); `None` for the issuer's default.
+    pub client_id: Option<String>,
+    /// What it grants, separated by spaces (RFC 6749 section 3.3); empty for no `scope` claim.
+    pub scope: String,
+    /// When the user last proved who they are (`auth_time`), in seconds since the epoch.
+    pub auth_time: Option<u64>,
+    /// What `x-csrf-token` must repeat where the token comes by cookie (`csrf`).
+    pub csrf: Option<String>,
+    /// The token's own name (`jti`); `None` for a fresh one of 128 random bits.
+    pub jti: Option<String>,
+    /// When it is issued (`iat`), in seconds since the epoch; `None` for now.
+    pub issued_at: Option<u64>,
+    /// When it ends (`exp`), in seconds since the epoch; `None` for the issuer's access lifetime after `issued_at`, which
+    /// is also the latest that is allowed.
+    pub expires_at: Option<u64>,
+    /// Claims of the service's own. Names that the issuer sets are refused.
+    pub claims: Map<String, Value>,
+}
+
+impl AccessToken {
+    /// About `subject`, with nothing else said.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::AccessToken::new("u-7").expires_at, None);
+    /// ```
+    pub fn new(subject: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            session: None,
+            client_id: None,
+            scope: String::new(),
+            auth_time: None,
+            csrf: None,
+            jti: None,
+            issued_at: None,
+            expires_at: None,
+            claims: Map::new(),
+        }
+    }
+
+    /// Whether only the issuer sets a claim of this name, so that it cannot be one of [`claims`](Self::claims).
+    ///
+    /// ```
+    /// use tollgate_session::AccessToken;
+    ///
+    /// assert!(AccessToken::is_registered_claim("sid"));
+    /// assert!(!AccessToken::is_registered_claim("tenant"));
+    /// ```
+    pub fn is_registered_claim(name: &str) -> bool {
+        REGISTERED.contains(&name)
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    /// Without what is personal or secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("session", &self.session)
+            .field("client_id", &self.client_id)
+            .field("scope", &self.scope)
+            .field("issued_at", &self.issued_at)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The claims set, in the order in which it is written.
+#[derive(Serialize)]
+pub(super) struct ClaimsSet<'a> {
+    pub(super) iss: &'a str,
+    pub(super) aud: &'a str,
+    sub: &'a str,
+    client_id: &'a str,
+    exp: u64,
+    iat: u64,
+    jti: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf: Option<&'a str>,
+    #[serde(flatten)]
+    custom: &'a Map<String, Value>,
+}
+
+/// What the issuer adds to a token.
+pub(super) struct Stamp<'a> {
+    pub(super) issuer: &'a str,
+    pub(super) audience: &'a str,
+    pub(super) client_id: &'a str,
+    pub(super) lifetime: u64,
+    pub(super) now: u64,
+    pub(super) jti: &'a str,
+}
+
+impl<'a> ClaimsSet<'a> {
+    pub(super) fn of(token: &'a AccessToken, stamp: &Stamp<'a>) -> Result<Self, SessionError> {
+        let refuse = |what: String| Err(SessionError::new(SessionErrorKind::Misconfigured, what));
+        if token.subject.is_empty() {
+            return refuse("an access token needs a subject".to_owned());
+        }
+        if let Some(name) = token
+            .claims
+            .keys()
+            .find(|name| AccessToken::is_registered_claim(name))
+        {
+            return refuse(format!(
+                "{name:?} is the issuer's to set and cannot be a custom claim"
+            ));
+        }
+        // The grammar of a list of scopes knows neither doubled spaces nor other characters (RFC 6749 section 3.3).
+        if !token.scope.is_empty() && !token.scope.split(' ').all(tollgate_core::policy::is_scope_token) {
+            return refuse("the scope of an access token is not a list of scope tokens".to_owned());
+        }
+        let client_id = token.client_id.as_deref().unwrap_or(stamp.client_id);
+        let jti = token.jti.as_deref().unwrap_or(stamp.jti);
+        if client_id.is_empty() || jti.is_empty() {
+            return refuse("`client_id` or `jti` is empty".to_owned());
+        }
+        let issued_at = token.issued_at.unwrap_or(stamp.now);
+        let latest = issued_at.saturating_add(stamp.lifetime);
+        let expires_at = token.expires_at.unwrap_or(latest);
+        // Retired keys and revocations live as long as a token can, and no longer.
+        if expires_at <= issued_at || expires_at > latest {
+            return refuse(format!(
+                "an access token from {issued_at} to {expires_at} lives not at all, or longer than {} s",
+                stamp.lifetime
+            ));
+        }
+        Ok(Self {
+            iss: stamp.issuer,
+            aud: stamp.audience,
+            sub: &token.subject,
+            client_id,
+            exp: expires_at,
+            iat: issued_at,
+            jti,
+            sid: token.session.as_ref().map(SessionId::to_string),
+            scope: &token.scope,
+            auth_time: token.auth_time,
+            csrf: token.csrf.as_deref(),
+            custom: &token.claims,
+        })
+    }
+}

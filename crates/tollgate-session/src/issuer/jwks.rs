@@ -1,0 +1,182 @@
+//! The public keys over HTTP.
+
+use std::time::Duration;
+
+use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest, RequestView};
+
+use super::Issuer;
+
+/// Publishes an issuer's public keys as a JWK Set (RFC 7517 section 5), made by [`Issuer::jwks`]. It answers at whatever
+/// path it is mounted at.
+///
+/// HMAC secrets are never among them. `Cache-Control` never reaches past the next phase change, and the entity-tag is
+/// strong, so that whoever has the set already is told so (304, RFC 9110 section 13.1.2).
+///
+/// ```
+/// use tollgate_core::{Algorithm, Endpoint, EndpointRequest, SigningKey};
+/// use tollgate_session::Issuer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = Issuer::builder("https://id.example.com")
+///     .audience("orders-api")
+///     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01"))
+///     .build()?;
+/// let answer = issuer.jwks().respond(EndpointRequest::new("GET", "/")).await;
+/// assert_eq!(answer.status, 200);
+/// assert_eq!(answer.header("content-type"), Some(&b"application/jwk-set+json"[..]));
+///
+/// let refused = issuer.jwks().respond(EndpointRequest::new("POST", "/")).await;
+/// assert_eq!((refused.status, refused.header("allow")), (405, Some(&b"GET, HEAD"[..])));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct JwksEndpoint {
+    issuer: Issuer,
+    max_age: u64,
+}
+
+impl JwksEndpoint {
+    pub(super) const fn new(issuer: Issuer) -> Self {
+        Self { issuer, max_age: 300 }
+    }
+
+    /// How long others may keep the set (`max-age`, RFC 9111 section 5.2.2.1): 5 minutes unless said otherwise, and always
+    /// less where a phase changes before. A key that is rotated in sooner than this may not be known everywhere when it
+    /// begins to sign.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tollgate_core::{Algorithm, Endpoint, EndpointRequest, SigningKey};
+    /// # use tollgate_session::Issuer;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// let jwks = issuer.jwks().max_age(Duration::from_secs(60));
+    /// let answer = jwks.respond(EndpointRequest::new("GET", "/")).await;
+    /// assert_eq!(answer.header("cache-control"), Some(&b"public, max-age=60"[..]));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = max_age.as_secs();
+        self
+    }
+
+    fn answer(&self, request: &EndpointRequest) -> Answer {
+        if !matches!(request.method(), "GET" | "HEAD") {
+            let mut refused = Answer::new(405);
+            refused.set("allow", "GET, HEAD");
+            return refused;
+        }
+        let now = self.issuer.0.clock.now();
+        let snapshot = self.issuer.snapshot(now);
+        let max_age = self.max_age.min(snapshot.until.saturating_sub(now));
+        let known = is_known(request.header("if-none-match"), snapshot.etag.as_bytes());
+        let mut answer = Answer::new(if known { 304 } else { 200 });
+        answer.set("cache-control", format!("public, max-age={max_age}"));
+        answer.set("etag", &*snapshot.etag);
+        if known {
+            return answer;
+        }
+        answer.set("content-type", "application/jwk-set+json");
+        answer.set("x-content-type-options", "nosniff");
+        if request.method() == "HEAD" {
+            answer.set("content-length", snapshot.jwks.len().to_string());
+        } else {
+            answer.body.clone_from(&snapshot.jwks);
+        }
+        answer
+    }
+}
+
+impl Endpoint for JwksEndpoint {
+    fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer> {
+        let answer = self.answer(&request);
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn content_limit(&self) -> usize {
+        0
+    }
+}
+
+/// Whether `If-None-Match` names this entity-tag, or any (RFC 9110 section 13.1.2). The comparison is the weak one (section
+/// 8.8.3.2). A field that is not of the grammar says nothing.
+fn is_known<'a>(mut lines: impl Iterator<Item = &'a [u8]>, etag: &[u8]) -> bool {
+    lines.any(|line| {
+        let mut rest = line.trim_ascii();
+        if rest == b"*" {
+            return true;
+        }
+        let mut known = false;
+        // #entity-tag; a comma may stand inside of a tag, so the tags are read one by one.
+        loop {
+            rest = rest.trim_ascii_start();
+            while let Some(after) = rest.strip_prefix(b",") {
+                rest = after.trim_ascii_start();
+            }
+            if rest.is_empty() {
+                return known;
+            }
+            let opaque = rest.strip_prefix(b"W/").unwrap_or(rest);
+            let Some(end) = opaque
+                .strip_prefix(b"\"")
+                .and_then(|inside| inside.iter().position(|byte| *byte == b'"'))
+            else {
+                return false;
+            };
+            let (tag, after) = opaque.split_at(end + 2);
+            known |= tag == etag;
+            rest = after.trim_ascii_start();
+            if !rest.is_empty() && !rest.starts_with(b",") {
+                return false;
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(lines: &[&str]) -> bool {
+        is_known(lines.iter().map(|line| line.as_bytes()), b"\"tag\"")
+    }
+
+    #[test]
+    fn an_entity_tag_is_found_in_every_form_of_the_field() {
+        for lines in [
+            &["\"tag\""][..],
+            &["W/\"tag\""],
+            &["*"],
+            &[" * "],
+            &["\"a\", \"tag\""],
+            &["\"a,b\",W/\"tag\" ,\"c\""],
+            &[", \"tag\","],
+            &["\"a\"", "\"tag\""],
+        ] {
+            assert!(known(lines), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_names_another_or_nothing_is_not_known() {
+        for lines in [
+            &[][..],
+            &[""],
+            &["\"other\""],
+            &["tag"],
+            &["\"tag"],
+            &["w/\"tag\""],
+            &["\"tag\" \"a\""],
+            &["\"tag\"x"],
+            &["\"a, \"tag\", b\""],
+            &["*, \"a\""],
+            &["\"TAG\""],
+        ] {
+            assert!(!known(lines), "{lines:?}");
+        }
+    }
+}

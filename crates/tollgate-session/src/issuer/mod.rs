@@ -1,0 +1,383 @@
+//! Access tokens and the keys that sign them.
+//!
+//! A key is published before it is used (`next`), signs (`active`), and verifies on as long as the last token that it signed
+//! can live (`retired`). Then it is gone. Which key is in which phase depends on the clock alone, so that several
+//! instances with the same keys agree without talking to each other.
+
+mod access_token;
+mod builder;
+mod jwks;
+mod key_state;
+mod schedule;
+mod snapshot;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tollgate_core::{
+    Clock, ConfigError, KeySet, KeySource, SigningKey, Unavailable, Verifier, VerifierBuilder,
+};
+
+pub use self::access_token::AccessToken;
+use self::access_token::{ClaimsSet, Stamp};
+pub use self::builder::IssuerBuilder;
+pub use self::jwks::JwksEndpoint;
+pub use self::key_state::{KeyPhase, KeyState};
+use self::schedule::Schedule;
+use self::snapshot::Snapshot;
+use crate::error::{SessionError, SessionErrorKind};
+use crate::random::Random;
+
+/// Issues access tokens (RFC 9068), rotates the keys that sign them, and publishes those that verify them.
+///
+/// It is the [`KeySource`] of every verifier that it [makes](Self::verifier): a rotation is seen by all of them at once.
+/// Cloning is cheap, and clones are one issuer. `Debug` shows key ids, never a key.
+///
+/// ```
+/// use tollgate_core::{Algorithm, SigningKey};
+/// use tollgate_session::{AccessToken, Issuer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = Issuer::builder("https://id.example.com")
+///     .audience("orders-api")
+///     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01"))
+///     .build()?;
+/// let verifier = issuer.verifier().build()?;
+/// let token = issuer.issue(&AccessToken::new("u-7"))?;
+/// assert_eq!(verifier.verify(&token)?.subject(), Some("u-7"));
+///
+/// // a stolen key is taken away: nothing that it signed is good any more
+/// issuer.rotate(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-02"), 0)?;
+/// assert!(issuer.withdraw("2031-01"));
+/// assert!(verifier.verify(&token).is_err());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Issuer(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    audience: String,
+    client_id: String,
+    access_lifetime: Duration,
+    leeway: Duration,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    snapshot: ArcSwap<Snapshot>,
+    /// Held by whoever changes the schedule; reading needs no lock.
+    writing: Mutex<()>,
+}
+
+impl Issuer {
+    /// Starts a configuration with the issuer's name, the value of `iss`: an https URL (RFC 8414 section 2).
+    ///
+    /// ```
+    /// # use tollgate_core::ConfigErrorKind;
+    /// let error = tollgate_session::Issuer::builder("").audience("orders-api").build().unwrap_err();
+    /// assert_eq!(error.kind(), ConfigErrorKind::InvalidText);
+    /// ```
+    pub fn builder(name: impl Into<String>) -> IssuerBuilder {
+        IssuerBuilder::new(name.into())
+    }
+
+    /// Schedules a key at run time: published at once, signing from `active_from` on, in seconds since the epoch. A time
+    /// that has passed means now.
+    ///
+    /// Verifiers elsewhere learn of it when they next fetch the JWK Set: let as much time pass as its
+    /// [`max-age`](JwksEndpoint::max_age) allows.
+    ///
+    /// # Errors
+    /// As [`IssuerBuilder::build`] for the key; also for one that was withdrawn. Nothing has changed then.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, ConfigErrorKind, SigningKey};
+    /// # use tollgate_session::Issuer;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// let next = SigningKey::generate(Algorithm::ES256)?.with_kid("2031-02");
+    /// issuer.rotate(next.clone(), u64::MAX)?;
+    /// assert_eq!(issuer.key_states().len(), 2);
+    /// assert_eq!(issuer.rotate(next, 0).unwrap_err().kind(), ConfigErrorKind::Duplicate);
+    /// # Ok(()) }
+    /// ```
+    pub fn rotate(&self, key: SigningKey, active_from: u64) -> Result<(), ConfigError> {
+        self.change(|schedule, now| {
+            schedule.prune(now);
+            // The former key has signed until now, whatever was planned: its tokens are to verify.
+            schedule.add(key, active_from.max(now))
+        })
+    }
+
+    /// Takes a key away at once, as when it was stolen: nothing that it signed verifies here any more, it leaves the JWK
+    /// Set, and its `kid` is never taken again. `false` if there is none of that `kid`.
+    ///
+    /// Where it was the active one, the next that is scheduled becomes active; if there is none, nothing can be issued
+    /// until one is [rotated](Self::rotate) in.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::{AccessToken, Issuer, SessionErrorKind};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// assert!(issuer.withdraw("2031-01"));
+    /// assert!(!issuer.withdraw("2031-01"));
+    /// let error = issuer.issue(&AccessToken::new("u-7")).unwrap_err();
+    /// assert_eq!(error.kind(), SessionErrorKind::Misconfigured);
+    /// # Ok(()) }
+    /// ```
+    pub fn withdraw(&self, kid: &str) -> bool {
+        let withdraw = |schedule: &mut Schedule, now| schedule.withdraw(kid, now).then_some(()).ok_or(());
+        self.change(withdraw).is_ok()
+    }
+
+    /// How its keys stand now, in the order in which they become active.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::{Issuer, KeyPhase};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// assert_eq!(issuer.key_states()[0].phase, KeyPhase::Active);
+    /// # Ok(()) }
+    /// ```
+    pub fn key_states(&self) -> Vec<KeyState> {
+        let now = self.0.clock.now();
+        self.0.snapshot.load().schedule.states(now)
+    }
+
+    /// A signed access token: `typ` is `at+jwt` (RFC 9068 section 2.1), and the active key's `kid` is in its header.
+    ///
+    /// # Errors
+    /// `Misconfigured` if a custom claim has a name that the issuer sets, the subject is empty, the scope is no list of scope
+    /// tokens, the lifetime is longer than the [access lifetime](Self::access_lifetime), no key is active, or there is
+    /// no randomness.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::{AccessToken, Issuer};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// let token = issuer.issue(&AccessToken::new("u-7"))?;
+    /// let principal = issuer.verifier().build()?.verify(token)?;
+    /// assert_eq!(principal.token_type(), Some("at+jwt"));
+    /// assert_eq!(principal.key_id(), Some("2031-01"));
+    /// assert!(issuer.issue(&AccessToken::new("")).is_err());
+    /// # Ok(()) }
+    /// ```
+    pub fn issue(&self, token: &AccessToken) -> Result<String, SessionError> {
+        let issuer = &*self.0;
+        let now = issuer.clock.now();
+        let jti = if token.jti.is_none() {
+            let mut bytes = [0; 16];
+            issuer.random.fill(&mut bytes)?;
+            base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
+        } else {
+            String::new()
+        };
+        let stamp = Stamp {
+            issuer: &issuer.name,
+            audience: &issuer.audience,
+            client_id: &issuer.client_id,
+            lifetime: issuer.access_lifetime.as_secs(),
+            now,
+            jti: &jti,
+        };
+        let claims = ClaimsSet::of(token, &stamp)?;
+        let snapshot = self.snapshot(now);
+        let Some(key) = &snapshot.signing else {
+            return Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "no key is active: the last one was withdrawn",
+            ));
+        };
+        Ok(key.encode_with("at+jwt", &claims)?)
+    }
+
+    /// Starts a verifier of this issuer's access tokens: issuer, audience, the profile of RFC 9068, the keys as they rotate,
+    /// clock and leeway are set.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::{AccessToken, Issuer};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// let verifier = issuer.verifier().role_claim("groups").build()?;
+    /// assert!(verifier.verify(issuer.issue(&AccessToken::new("u-7"))?).is_ok());
+    /// # Ok(()) }
+    /// ```
+    pub fn verifier(&self) -> VerifierBuilder {
+        let clock = Arc::clone(&self.0.clock);
+        Verifier::builder()
+            .issuer(&*self.0.name)
+            .audience(&*self.0.audience)
+            .access_token_profile()
+            .key_source(self.clone())
+            .clock(move || clock.now())
+            .leeway(self.0.leeway)
+    }
+
+    /// The endpoint that publishes its public keys.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, Endpoint, SigningKey};
+    /// # use tollgate_session::Issuer;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// assert_eq!(issuer.jwks().content_limit(), 0);
+    /// # Ok(()) }
+    /// ```
+    pub fn jwks(&self) -> JwksEndpoint {
+        JwksEndpoint::new(self.clone())
+    }
+
+    /// Its name, the `iss` of its tokens.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::Issuer;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// assert_eq!(issuer.name(), "https://id.example.com");
+    /// # Ok(()) }
+    /// ```
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Whom its tokens are for, their `aud`.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::Issuer;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// assert_eq!(issuer.audience(), "orders-api");
+    /// # Ok(()) }
+    /// ```
+    pub fn audience(&self) -> &str {
+        &self.0.audience
+    }
+
+    /// How long its tokens live at the most.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::Issuer;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// assert_eq!(issuer.access_lifetime().as_secs(), 15 * 60);
+    /// # Ok(()) }
+    /// ```
+    pub fn access_lifetime(&self) -> Duration {
+        self.0.access_lifetime
+    }
+
+    /// By how much clocks may differ.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::Issuer;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// assert_eq!(issuer.leeway().as_secs(), 60);
+    /// # Ok(()) }
+    /// ```
+    pub fn leeway(&self) -> Duration {
+        self.0.leeway
+    }
+
+    /// Its clock, by which everything around it should go.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::Issuer;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).clock(|| 7).build()?;
+    /// assert_eq!(issuer.clock().now(), 7);
+    /// # Ok(()) }
+    /// ```
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// Its source of randomness.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::Issuer;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// assert!(issuer.random().fill(&mut [0; 16]).is_ok());
+    /// # Ok(()) }
+    /// ```
+    pub fn random(&self) -> &Arc<dyn Random> {
+        &self.0.random
+    }
+
+    /// What holds at `now`.
+    fn snapshot(&self, now: u64) -> Arc<Snapshot> {
+        let held = self.0.snapshot.load();
+        if held.holds_at(now) {
+            return Arc::clone(&held);
+        }
+        let fresh = Arc::new(Snapshot::of(Arc::clone(&held.schedule), now));
+        let former = self.0.snapshot.compare_and_swap(&*held, Arc::clone(&fresh));
+        if Arc::ptr_eq(&former, &held) {
+            return fresh;
+        }
+        // Somebody else was first. A key that was withdrawn meanwhile must not be handed out again.
+        if former.holds_at(now) {
+            return Arc::clone(&former);
+        }
+        Arc::new(Snapshot::of(Arc::clone(&former.schedule), now))
+    }
+
+    /// Changes the schedule, or leaves it as it is.
+    fn change<E>(&self, change: impl FnOnce(&mut Schedule, u64) -> Result<(), E>) -> Result<(), E> {
+        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.0.clock.now();
+        let mut schedule = Schedule::clone(&self.0.snapshot.load().schedule);
+        change(&mut schedule, now)?;
+        self.0
+            .snapshot
+            .store(Arc::new(Snapshot::of(Arc::new(schedule), now)));
+        Ok(())
+    }
+}
+
+impl KeySource for Issuer {
+    /// The keys of the phase. It takes no lock, and works something out only when a phase has changed.
+    fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+        let now = self.0.clock.now();
+        let held = self.0.snapshot.load();
+        if held.holds_at(now) {
+            return Ok(Arc::clone(&held.keys));
+        }
+        drop(held);
+        Ok(Arc::clone(&self.snapshot(now).keys))
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer")
+            .field("name", &self.0.name)
+            .field("audience", &self.0.audience)
+            .field("keys", &self.key_states())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,343 @@
+//! Which key signs when, and how long it verifies: pure, by the second it is asked for.
+
+use tollgate_core::{ConfigError, ConfigErrorKind, KeySet, SigningKey};
+
+use super::key_state::{KeyPhase, KeyState};
+
+/// The longest `kid` that is taken, in bytes.
+const LONGEST_KID: usize = 128;
+
+/// The keys in the order in which they become active.
+///
+/// A key signs from its `active_from` until the next one's, and verifies `retention` seconds longer: as long as the last
+/// token that it signed can live.
+#[derive(Clone)]
+pub(super) struct Schedule {
+    slots: Vec<Slot>,
+    /// Never taken again: whoever stole such a key would be let in by a configuration that is loaded once more.
+    withdrawn: Vec<String>,
+    retention: u64,
+}
+
+#[derive(Clone)]
+struct Slot {
+    active_from: u64,
+    /// `None` once it is withdrawn. The slot stays: the key before it was superseded nevertheless, and must not rise again.
+    key: Option<SigningKey>,
+}
+
+impl Schedule {
+    pub(super) const fn new(retention: u64) -> Self {
+        Self {
+            slots: Vec::new(),
+            withdrawn: Vec::new(),
+            retention,
+        }
+    }
+
+    /// Takes a key that signs from that second on.
+    pub(super) fn add(&mut self, key: SigningKey, active_from: u64) -> Result<(), ConfigError> {
+        let refuse = |kind, message: String| Err(ConfigError::new(kind, message));
+        let Some(kid) = key.kid() else {
+            return refuse(
+                ConfigErrorKind::InvalidText,
+                "a signing key has no `kid`: give it one by `with_kid`".to_owned(),
+            );
+        };
+        if kid.is_empty() || kid.len() > LONGEST_KID || kid.chars().any(char::is_control) {
+            return refuse(
+                ConfigErrorKind::InvalidText,
+                format!("a `kid` is empty, longer than {LONGEST_KID} bytes, or has a control character"),
+            );
+        }
+        if self.keys().any(|other| other.kid() == Some(kid)) {
+            return refuse(
+                ConfigErrorKind::Duplicate,
+                format!("two keys have the `kid` {kid:?}"),
+            );
+        }
+        if self.withdrawn.iter().any(|gone| gone == kid) {
+            return refuse(
+                ConfigErrorKind::Duplicate,
+                format!("the key {kid:?} was withdrawn and is not taken again"),
+            );
+        }
+        let symmetric = key.algorithm().family().is_symmetric();
+        if self
+            .keys()
+            .any(|other| other.algorithm().family().is_symmetric() != symmetric)
+        {
+            return refuse(
+                ConfigErrorKind::MixedKeys,
+                "an HMAC secret stands beside public keys".to_owned(),
+            );
+        }
+        if self.slots.iter().any(|slot| slot.active_from == active_from) {
+            return refuse(
+                ConfigErrorKind::Contradiction,
+                format!("two keys become active in the same second, {active_from}"),
+            );
+        }
+        if self.slots.len() >= KeySet::MAX_KEYS {
+            return refuse(
+                ConfigErrorKind::OutOfRange,
+                format!("there are more than {} keys", KeySet::MAX_KEYS),
+            );
+        }
+        let at = self.slots.partition_point(|slot| slot.active_from < active_from);
+        let key = Some(key);
+        self.slots.insert(at, Slot { active_from, key });
+        Ok(())
+    }
+
+    /// Takes a key away at once; `false` if there is none of that `kid`.
+    ///
+    /// Where it was the active one, the next that is scheduled signs from now on; without one nothing signs any more.
+    pub(super) fn withdraw(&mut self, kid: &str, now: u64) -> bool {
+        let named = |slot: &Slot| slot.key.as_ref().is_some_and(|key| key.kid() == Some(kid));
+        let Some(at) = self.slots.iter().position(named) else {
+            return false;
+        };
+        let was_active = self.active(now) == Some(at);
+        if self.slots[at].active_from > now {
+            self.slots.remove(at);
+        } else {
+            self.slots[at].key = None;
+            if was_active && let Some(next) = self.slots.get_mut(at + 1) {
+                next.active_from = now;
+            }
+        }
+        self.withdrawn.push(kid.to_owned());
+        true
+    }
+
+    /// Forgets what is gone.
+    pub(super) fn prune(&mut self, now: u64) {
+        let gone = (0..self.slots.len())
+            .take_while(|at| self.phase(*at, now).is_none())
+            .count();
+        self.slots.drain(..gone);
+    }
+
+    /// The key that signs now.
+    pub(super) fn signing(&self, now: u64) -> Option<&SigningKey> {
+        self.slots[self.active(now)?].key.as_ref()
+    }
+
+    /// The keys that are published and verify now: all that are scheduled, active or retired.
+    pub(super) fn published(&self, now: u64) -> impl Iterator<Item = &SigningKey> {
+        let live = (0..self.slots.len()).filter(move |at| self.phase(*at, now).is_some());
+        live.filter_map(|at| self.slots[at].key.as_ref())
+    }
+
+    pub(super) fn states(&self, now: u64) -> Vec<KeyState> {
+        let state = |at: usize| {
+            let (slot, phase) = (&self.slots[at], self.phase(at, now)?);
+            let key = slot.key.as_ref()?;
+            Some(KeyState {
+                kid: key.kid().unwrap_or_default().to_owned(),
+                algorithm: key.algorithm(),
+                phase,
+                from: slot.active_from,
+                until: self.end(at),
+            })
+        };
+        (0..self.slots.len()).filter_map(state).collect()
+    }
+
+    /// The last phase change up to `now`, and the first one after it: between them nothing changes by itself.
+    pub(super) fn span(&self, now: u64) -> (u64, u64) {
+        let ends = (0..self.slots.len()).filter_map(|at| self.end(at));
+        let changes = self.slots.iter().map(|slot| slot.active_from).chain(ends);
+        changes.fold((0, u64::MAX), |(from, until), change| {
+            if change <= now {
+                (from.max(change), until)
+            } else {
+                (from, until.min(change))
+            }
+        })
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &SigningKey> {
+        self.slots.iter().filter_map(|slot| slot.key.as_ref())
+    }
+
+    /// The slot whose turn it is: the latest that has begun.
+    fn active(&self, now: u64) -> Option<usize> {
+        self.slots
+            .partition_point(|slot| slot.active_from <= now)
+            .checked_sub(1)
+    }
+
+    /// `None` for a key that is gone.
+    fn phase(&self, at: usize, now: u64) -> Option<KeyPhase> {
+        let active = self.active(now);
+        match Some(at).cmp(&active) {
+            std::cmp::Ordering::Greater => Some(KeyPhase::Next),
+            std::cmp::Ordering::Equal => Some(KeyPhase::Active),
+            std::cmp::Ordering::Less => self
+                .end(at)
+                .is_some_and(|end| now < end)
+                .then_some(KeyPhase::Retired),
+        }
+    }
+
+    /// When the key is gone, as far as that is known.
+    fn end(&self, at: usize) -> Option<u64> {
+        let superseded_at = self.slots.get(at + 1)?.active_from;
+        Some(superseded_at.saturating_add(self.retention))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tollgate_core::Algorithm;
+    use tollgate_testkit::keys;
+
+    use super::*;
+
+    const RETENTION: u64 = 960;
+
+    fn key(kid: &str) -> SigningKey {
+        SigningKey::hs256(keys::SECRET).unwrap().with_kid(kid)
+    }
+
+    fn schedule(keys: &[(&str, u64)]) -> Schedule {
+        let mut schedule = Schedule::new(RETENTION);
+        for (kid, from) in keys {
+            schedule.add(key(kid), *from).unwrap();
+        }
+        schedule
+    }
+
+    fn phases(schedule: &Schedule, now: u64) -> Vec<(String, KeyPhase)> {
+        let states = schedule.states(now).into_iter();
+        states.map(|state| (state.kid, state.phase)).collect()
+    }
+
+    fn signs(schedule: &Schedule, now: u64) -> Option<&str> {
+        schedule.signing(now).and_then(SigningKey::kid)
+    }
+
+    #[test]
+    fn a_key_is_next_then_active_then_retired_then_gone() {
+        let schedule = schedule(&[("a", 0), ("b", 1_000)]);
+        let at = |now| phases(&schedule, now);
+        let (a, b) = ("a".to_owned(), "b".to_owned());
+        let before = vec![(a.clone(), KeyPhase::Active), (b.clone(), KeyPhase::Next)];
+        assert_eq!(at(0), before);
+        assert_eq!(at(999), before);
+        let after = vec![(a, KeyPhase::Retired), (b.clone(), KeyPhase::Active)];
+        assert_eq!(at(1_000), after);
+        assert_eq!(at(1_959), after);
+        assert_eq!(at(1_960), vec![(b.clone(), KeyPhase::Active)]);
+        assert_eq!(at(u64::MAX), vec![(b, KeyPhase::Active)]);
+    }
+
+    #[test]
+    fn the_order_of_adding_does_not_matter() {
+        let schedule = schedule(&[("c", 2_000), ("a", 0), ("b", 1_000)]);
+        assert_eq!(signs(&schedule, 1_500), Some("b"));
+        assert_eq!(signs(&schedule, 2_000), Some("c"));
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_refused() {
+        let mut schedule = schedule(&[("a", 0)]);
+        let mut refused = |key, from| schedule.add(key, from).unwrap_err().kind();
+        assert_eq!(refused(key("a"), 5), ConfigErrorKind::Duplicate);
+        assert_eq!(refused(key("b"), 0), ConfigErrorKind::Contradiction);
+        assert_eq!(
+            refused(SigningKey::hs256(keys::SECRET).unwrap(), 5),
+            ConfigErrorKind::InvalidText
+        );
+        for kid in ["", "a\nb", &"x".repeat(129)] {
+            assert_eq!(refused(key(kid), 5), ConfigErrorKind::InvalidText, "{kid:?}");
+        }
+        assert_eq!(
+            refused(keys::signing(Algorithm::ES256), 5),
+            ConfigErrorKind::MixedKeys
+        );
+    }
+
+    #[test]
+    fn keys_are_bounded() {
+        let mut schedule = Schedule::new(RETENTION);
+        for at in 0..128 {
+            schedule.add(key(&at.to_string()), at).unwrap();
+        }
+        let error = schedule.add(key("128"), 128).unwrap_err();
+        assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
+        schedule.prune(127 + RETENTION);
+        assert_eq!(schedule.slots.len(), 1);
+        assert!(schedule.add(key("128"), 10_000).is_ok());
+    }
+
+    #[test]
+    fn a_withdrawn_key_is_gone_at_once_and_for_good() {
+        let mut schedule = schedule(&[("a", 0), ("b", 1_000), ("c", 2_000)]);
+        assert!(schedule.withdraw("a", 1_100));
+        assert!(!schedule.withdraw("a", 1_100));
+        assert!(!schedule.withdraw("x", 1_100));
+        assert_eq!(schedule.published(1_100).count(), 2);
+        assert_eq!(
+            schedule.add(key("a"), 5_000).unwrap_err().kind(),
+            ConfigErrorKind::Duplicate
+        );
+    }
+
+    #[test]
+    fn when_the_active_key_is_withdrawn_the_next_one_signs_and_no_old_one() {
+        let mut schedule = schedule(&[("a", 0), ("b", 1_000), ("c", 9_000)]);
+        assert!(schedule.withdraw("b", 1_100));
+        assert_eq!(signs(&schedule, 1_100), Some("c"));
+        assert_eq!(phases(&schedule, 1_100)[0], ("a".to_owned(), KeyPhase::Retired));
+        assert!(schedule.withdraw("c", 1_200));
+        assert_eq!(signs(&schedule, 1_200), None, "a retired key does not sign again");
+        assert_eq!(
+            phases(&schedule, 1_960),
+            [],
+            "what was superseded is gone in its time"
+        );
+        schedule.add(key("d"), 1_300).unwrap();
+        assert_eq!(signs(&schedule, 1_300), Some("d"));
+    }
+
+    #[test]
+    fn a_scheduled_key_can_be_withdrawn_before_its_time() {
+        let mut schedule = schedule(&[("a", 0), ("b", 1_000)]);
+        assert!(schedule.withdraw("b", 500));
+        assert_eq!(signs(&schedule, 5_000), Some("a"));
+        assert_eq!(schedule.states(5_000)[0].until, None);
+    }
+
+    proptest! {
+        /// Whatever the schedule: what signed a token verifies as long as the token lives, and within a span nothing changes.
+        #[test]
+        fn a_key_outlives_its_tokens(
+            mut starts in proptest::collection::btree_set(1_u64..5_000, 0..6),
+            signed in 0_u64..8_000,
+            later in 0_u64..RETENTION,
+        ) {
+            starts.insert(0);
+            let mut schedule = Schedule::new(RETENTION);
+            for (name, from) in starts.iter().enumerate() {
+                schedule.add(key(&name.to_string()), *from).unwrap();
+            }
+            let kid = signs(&schedule, signed).unwrap().to_owned();
+            let published = |now| schedule.published(now).map(|key| key.kid().unwrap().to_owned()).collect::<Vec<_>>();
+            prop_assert!(published(signed + later).contains(&kid));
+            let (from, until) = schedule.span(signed);
+            prop_assert!(from <= signed && signed < until);
+            for now in [from, until - 1] {
+                prop_assert_eq!(signs(&schedule, now), Some(&*kid));
+                prop_assert_eq!(published(now), published(signed));
+            }
+            let mut pruned = schedule.clone();
+            pruned.prune(signed);
+            prop_assert_eq!(phases(&pruned, signed), phases(&schedule, signed));
+            prop_assert_eq!(phases(&pruned, signed + later), phases(&schedule, signed + later));
+        }
+    }
+}

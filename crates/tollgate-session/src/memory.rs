@@ -1,0 +1,405 @@
+//! A store in the memory of one process.
+
+use std::collections::hash_map::{Entry, HashMap, RandomState};
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+use std::future::ready;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::broadcast;
+
+use crate::id::SessionId;
+use crate::revocation::{
+    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
+};
+use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
+
+/// How many announcements may wait for a listener before it has missed one.
+const BACKLOG: usize = 256;
+
+/// Keeps sessions and revocations in memory: for one process, and until it ends. Clones share what they keep.
+///
+/// It is bounded. What has expired makes room; where nothing has, it answers [`Full`](StoreErrorKind::Full) rather than
+/// forget anything that still counts.
+///
+/// ```
+/// use tollgate_session::{MemoryStore, SessionId, SessionStore, StoredSession};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let store = MemoryStore::default();
+/// let session = StoredSession {
+///     id: SessionId::new([7; 16]),
+///     subject: "u-7".to_owned(),
+///     revision: 1,
+///     expires_at: 1_700_000_900,
+///     data: b"{}".to_vec(),
+/// };
+/// assert!(store.insert(&session, 1_700_000_000).await?);
+/// assert_eq!(store.clone().load(&session.id, 1_700_000_000).await?, Some(session.clone()));
+/// assert_eq!(store.load(&session.id, 1_700_000_900).await?, None, "it has expired");
+/// # Ok::<(), tollgate_session::StoreError>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Shared>);
+
+struct Shared {
+    kept: Mutex<Kept>,
+    announcements: broadcast::Sender<Announcement>,
+    max_sessions: usize,
+    max_revocations: usize,
+}
+
+struct Kept {
+    sessions: HashMap<SessionId, StoredSession>,
+    of_subject: HashMap<String, HashSet<SessionId>>,
+    /// What expires next comes first.
+    session_ends: BTreeSet<(u64, SessionId)>,
+    revocations: HashMap<RevocationKey, Revocation>,
+    revocation_ends: BTreeSet<(u64, RevocationKey)>,
+    position: Position,
+}
+
+impl MemoryStore {
+    /// How many sessions a default store keeps.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::MemoryStore::MAX_SESSIONS, 100_000);
+    /// ```
+    pub const MAX_SESSIONS: usize = 100_000;
+
+    /// How many revocations a default store keeps.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::MemoryStore::MAX_REVOCATIONS, 100_000);
+    /// ```
+    pub const MAX_REVOCATIONS: usize = 100_000;
+
+    /// An empty store that keeps at most so many sessions and so many revocations.
+    ///
+    /// ```
+    /// use tollgate_session::{MemoryStore, SessionId, SessionStore, StoreErrorKind, StoredSession};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let store = MemoryStore::new(1, 1);
+    /// let session = |id| StoredSession {
+    ///     id: SessionId::new([id; 16]), subject: String::new(), revision: 1, expires_at: 10, data: Vec::new(),
+    /// };
+    /// store.insert(&session(1), 5).await?;
+    /// assert_eq!(store.insert(&session(2), 5).await.unwrap_err().kind(), StoreErrorKind::Full);
+    /// assert!(store.insert(&session(2), 10).await?, "the first has expired");
+    /// # Ok::<(), tollgate_session::StoreError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(max_sessions: usize, max_revocations: usize) -> Self {
+        Self(Arc::new(Shared {
+            kept: Mutex::new(Kept {
+                sessions: HashMap::new(),
+                of_subject: HashMap::new(),
+                session_ends: BTreeSet::new(),
+                revocations: HashMap::new(),
+                revocation_ends: BTreeSet::new(),
+                position: Position {
+                    // Another one for each store, as each hasher is seeded anew.
+                    epoch: RandomState::new().build_hasher().finish(),
+                    sequence: 0,
+                },
+            }),
+            announcements: broadcast::Sender::new(BACKLOG),
+            max_sessions,
+            max_revocations,
+        }))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert_now(&self, session: &StoredSession, now: u64) -> Result<bool, StoreError> {
+        let mut kept = self.kept();
+        kept.drop_ended(now);
+        if kept.sessions.contains_key(&session.id) {
+            return Ok(false);
+        }
+        if kept.sessions.len() >= self.0.max_sessions {
+            return Err(full("session", self.0.max_sessions));
+        }
+        kept.put(session);
+        Ok(true)
+    }
+
+    fn replace_now(&self, session: &StoredSession, expected: u64, now: u64) -> bool {
+        let mut kept = self.kept();
+        kept.drop_ended(now);
+        let found = kept.sessions.get(&session.id);
+        let replaced = found.is_some_and(|there| there.revision == expected);
+        if replaced {
+            kept.remove(&session.id);
+            kept.put(session);
+        }
+        replaced
+    }
+
+    fn revoke_now(&self, entries: &[Revocation], now: u64) -> Result<(), StoreError> {
+        let mut kept = self.kept();
+        kept.drop_ended(now);
+        let new: HashSet<&RevocationKey> = entries
+            .iter()
+            .filter(|entry| entry.expires_at > now && !kept.revocations.contains_key(&entry.key))
+            .map(|entry| &entry.key)
+            .collect();
+        if kept.revocations.len() + new.len() > self.0.max_revocations {
+            return Err(full("revocation", self.0.max_revocations));
+        }
+        for entry in entries.iter().filter(|entry| entry.expires_at > now) {
+            kept.widen(entry);
+        }
+        kept.position.sequence += 1;
+        // Still locked, so that announcements go out in the order of their positions. Nobody may be listening.
+        let _ = self.0.announcements.send(Announcement {
+            position: kept.position,
+            entries: Some(entries.to_vec()),
+        });
+        Ok(())
+    }
+}
+
+impl Kept {
+    /// Forgets what has expired by `now`.
+    fn drop_ended(&mut self, now: u64) {
+        while let Some(&(end, id)) = self.session_ends.first()
+            && end <= now
+        {
+            self.remove(&id);
+        }
+        while self.revocation_ends.first().is_some_and(|(end, _)| *end <= now) {
+            if let Some((_, key)) = self.revocation_ends.pop_first() {
+                self.revocations.remove(&key);
+            }
+        }
+    }
+
+    fn put(&mut self, session: &StoredSession) {
+        self.session_ends.insert((session.expires_at, session.id));
+        let ids = self.of_subject.entry(session.subject.clone()).or_default();
+        ids.insert(session.id);
+        self.sessions.insert(session.id, session.clone());
+    }
+
+    fn remove(&mut self, id: &SessionId) {
+        let Some(session) = self.sessions.remove(id) else {
+            return;
+        };
+        self.session_ends.remove(&(session.expires_at, *id));
+        if let Entry::Occupied(mut ids) = self.of_subject.entry(session.subject) {
+            ids.get_mut().remove(id);
+            if ids.get().is_empty() {
+                ids.remove();
+            }
+        }
+    }
+
+    fn widen(&mut self, entry: &Revocation) {
+        let there = self
+            .revocations
+            .entry(entry.key.clone())
+            .or_insert_with(|| entry.clone());
+        self.revocation_ends
+            .remove(&(there.expires_at, entry.key.clone()));
+        there.widen(entry);
+        self.revocation_ends.insert((there.expires_at, entry.key.clone()));
+    }
+}
+
+impl Default for MemoryStore {
+    /// With [`MAX_SESSIONS`](Self::MAX_SESSIONS) and [`MAX_REVOCATIONS`](Self::MAX_REVOCATIONS).
+    fn default() -> Self {
+        Self::new(Self::MAX_SESSIONS, Self::MAX_REVOCATIONS)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = self.kept();
+        f.debug_struct("MemoryStore")
+            .field("sessions", &kept.sessions.len())
+            .field("revocations", &kept.revocations.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SessionStore for MemoryStore {
+    fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        Box::pin(async move { self.insert_now(session, now) })
+    }
+
+    fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
+        Box::pin(async move {
+            let kept = self.kept();
+            let found = kept.sessions.get(id).filter(|session| session.expires_at > now);
+            Ok(found.cloned())
+        })
+    }
+
+    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+        Box::pin(async move { Ok(self.replace_now(session, expected, now)) })
+    }
+
+    fn of_subject<'a>(
+        &'a self,
+        subject: &'a str,
+        most: usize,
+        now: u64,
+    ) -> StoreFuture<'a, Vec<StoredSession>> {
+        Box::pin(async move {
+            let kept = self.kept();
+            let ids = kept.of_subject.get(subject).into_iter().flatten();
+            let sessions = ids.filter_map(|id| kept.sessions.get(id));
+            let live = sessions.filter(|session| session.expires_at > now);
+            Ok(live.take(most).cloned().collect())
+        })
+    }
+}
+
+impl RevocationStore for MemoryStore {
+    fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
+        Box::pin(async move { self.revoke_now(entries, now) })
+    }
+
+    fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
+        Box::pin(async move {
+            let kept = self.kept();
+            let found = keys.iter().filter_map(|key| kept.revocations.get(key));
+            Ok(found.filter(|entry| entry.expires_at > now).cloned().collect())
+        })
+    }
+
+    fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
+        Box::pin(async move {
+            let kept = self.kept();
+            let live = kept.revocations.values().filter(|entry| entry.expires_at > now);
+            Ok(RevocationSnapshot {
+                position: kept.position,
+                entries: live.cloned().collect(),
+            })
+        })
+    }
+
+    fn position(&self) -> StoreFuture<'_, Position> {
+        Box::pin(ready(Ok(self.kept().position)))
+    }
+
+    fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
+        let feed: Box<dyn RevocationFeed> = Box::new(Feed(self.0.announcements.subscribe()));
+        Box::pin(ready(Ok(feed)))
+    }
+}
+
+struct Feed(broadcast::Receiver<Announcement>);
+
+impl RevocationFeed for Feed {
+    fn next(&mut self) -> StoreFuture<'_, Announcement> {
+        Box::pin(async move {
+            self.0.recv().await.map_err(|error| match error {
+                broadcast::error::RecvError::Lagged(missed) => StoreError::new(
+                    StoreErrorKind::Unavailable,
+                    format!("a listener was too slow and missed {missed} announcements"),
+                ),
+                broadcast::error::RecvError::Closed => {
+                    StoreError::new(StoreErrorKind::Unavailable, "the store is gone")
+                }
+            })
+        })
+    }
+}
+
+fn full(what: &str, most: usize) -> StoreError {
+    let detail = format!("it keeps {most} {what}s, and none has expired");
+    StoreError::new(StoreErrorKind::Full, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::revocation::RevocationKind;
+
+    const NOW: u64 = 1_700_000_000;
+
+    fn session(id: u8, expires_at: u64) -> StoredSession {
+        StoredSession {
+            id: SessionId::new([id; 16]),
+            subject: "u-7".to_owned(),
+            revision: 1,
+            expires_at,
+            data: Vec::new(),
+        }
+    }
+
+    fn entry(value: &str, expires_at: u64) -> Revocation {
+        Revocation {
+            key: RevocationKey::new(RevocationKind::Token, "iss", value),
+            before: Revocation::ALL,
+            expires_at,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_makes_room_and_nothing_else_does() {
+        let store = MemoryStore::new(2, 2);
+        assert!(store.insert(&session(1, NOW + 1), NOW).await.unwrap());
+        assert!(store.insert(&session(2, NOW + 9), NOW).await.unwrap());
+        let full = store.insert(&session(3, NOW + 9), NOW).await.unwrap_err();
+        assert_eq!(full.kind(), StoreErrorKind::Full);
+        assert!(
+            !store.insert(&session(2, NOW + 9), NOW).await.unwrap(),
+            "it is there"
+        );
+        assert!(store.insert(&session(3, NOW + 9), NOW + 1).await.unwrap());
+        assert_eq!(store.of_subject("u-7", 9, NOW + 1).await.unwrap().len(), 2);
+
+        store.revoke(&[entry("a", NOW + 1)], NOW).await.unwrap();
+        let position = store.position().await.unwrap();
+        let two = [entry("b", NOW + 9), entry("c", NOW + 9)];
+        assert_eq!(
+            store.revoke(&two, NOW).await.unwrap_err().kind(),
+            StoreErrorKind::Full
+        );
+        assert_eq!(store.snapshot(NOW).await.unwrap().entries, [entry("a", NOW + 1)]);
+        assert_eq!(store.position().await.unwrap(), position);
+        store.revoke(&two, NOW + 1).await.unwrap();
+        store.revoke(&[entry("b", NOW + 20)], NOW + 1).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_what_was_replaced_or_expired() {
+        let store = MemoryStore::default();
+        store.insert(&session(1, NOW + 1), NOW).await.unwrap();
+        assert!(store.replace(&session(1, NOW + 5), 1, NOW).await.unwrap());
+        store
+            .revoke(&[entry("a", NOW + 1), entry("a", NOW + 5)], NOW)
+            .await
+            .unwrap();
+        let sizes = |kept: &Kept| {
+            let sessions = (
+                kept.sessions.len(),
+                kept.session_ends.len(),
+                kept.of_subject.len(),
+            );
+            (sessions, kept.revocations.len(), kept.revocation_ends.len())
+        };
+        assert_eq!(sizes(&store.kept()), ((1, 1, 1), 1, 1));
+        store.kept().drop_ended(NOW + 5);
+        assert_eq!(sizes(&store.kept()), ((0, 0, 0), 0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_is_too_slow_is_told() {
+        let store = MemoryStore::default();
+        let mut feed = store.feed().await.unwrap();
+        for _ in 0..=BACKLOG {
+            store.revoke(&[entry("a", NOW + 1)], NOW).await.unwrap();
+        }
+        assert_eq!(feed.next().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+}

@@ -1,0 +1,149 @@
+//! The server's part of every refresh token.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use zeroize::Zeroizing;
+
+use crate::id::SessionId;
+use crate::random::{NoRandomness, Random, SystemRandom};
+
+/// What makes a derived secret one for a refresh token, and nothing else.
+const PURPOSE: &[u8] = b"tollgate refresh v1";
+
+/// A key that the secrets of refresh tokens are derived from (HMAC-SHA256, RFC 2104), under a number that the tokens name.
+///
+/// A secret is derived from this key, the session, a counter and a random salt that only the store has. So neither the store
+/// nor the key alone is enough to make a token, and the server can hand out the same one twice without having kept it.
+///
+/// To change keys without logging anybody out: give every instance the new one as the last, then make it the first, and
+/// take the old one away when the idle timeout has passed. A token of a key that is not there is refused.
+///
+/// ```
+/// use tollgate_session::RefreshKey;
+///
+/// let key = RefreshKey::new(1, [7; 32]);
+/// assert_eq!(format!("{key:?}"), "RefreshKey { id: 1, .. }");
+/// ```
+#[derive(Clone)]
+pub struct RefreshKey {
+    id: u32,
+    key: hmac::Key,
+}
+
+impl RefreshKey {
+    /// The key of these 256 random bits.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::RefreshKey::new(3, [7; 32]).id(), 3);
+    /// ```
+    pub fn new(id: u32, secret: [u8; 32]) -> Self {
+        let secret = Zeroizing::new(secret);
+        Self {
+            id,
+            key: hmac::Key::new(hmac::HMAC_SHA256, &*secret),
+        }
+    }
+
+    /// A fresh one, which ends with the process: for one instance, and for tests.
+    ///
+    /// # Errors
+    /// [`NoRandomness`] if the system has none.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::RefreshKey::generate(1)?.id(), 1);
+    /// # Ok::<(), tollgate_session::NoRandomness>(())
+    /// ```
+    pub fn generate(id: u32) -> Result<Self, NoRandomness> {
+        let mut secret = Zeroizing::new([0; 32]);
+        SystemRandom.fill(&mut *secret)?;
+        Ok(Self::new(id, *secret))
+    }
+
+    /// The number that tokens name it by.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::RefreshKey::new(3, [7; 32]).id(), 3);
+    /// ```
+    pub const fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The secret of one generation of a session.
+    pub(crate) fn derive(
+        &self,
+        session: &SessionId,
+        generation: u64,
+        salt: &[u8; 32],
+    ) -> Zeroizing<[u8; 32]> {
+        let mut context = hmac::Context::with_key(&self.key);
+        context.update(PURPOSE);
+        context.update(session.as_bytes());
+        context.update(&generation.to_be_bytes());
+        context.update(salt);
+        let mut secret = Zeroizing::new([0; 32]);
+        secret.copy_from_slice(context.sign().as_ref());
+        secret
+    }
+}
+
+impl fmt::Debug for RefreshKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The keys in use: the first derives, all recognise. There is at least one.
+#[derive(Clone, Debug)]
+pub(crate) struct RefreshKeys(Vec<RefreshKey>);
+
+impl RefreshKeys {
+    /// `None` without a key, and where two have one number.
+    pub(crate) fn new(keys: Vec<RefreshKey>) -> Option<Self> {
+        let twice = (1..keys.len()).any(|at| keys[..at].iter().any(|key| key.id == keys[at].id));
+        (!keys.is_empty() && !twice).then_some(Self(keys))
+    }
+
+    pub(crate) fn newest(&self) -> &RefreshKey {
+        &self.0[0]
+    }
+
+    pub(crate) fn of_id(&self, id: u32) -> Option<&RefreshKey> {
+        self.0.iter().find(|key| key.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_a_derivation_counts() {
+        let derive = |key: u8, session: u8, generation, salt: u8| {
+            RefreshKey::new(1, [key; 32]).derive(&SessionId::new([session; 16]), generation, &[salt; 32])
+        };
+        let one = derive(1, 2, 3, 4);
+        assert_eq!(one, derive(1, 2, 3, 4));
+        for other in [
+            derive(9, 2, 3, 4),
+            derive(1, 9, 3, 4),
+            derive(1, 2, 9, 4),
+            derive(1, 2, 3, 9),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn keys_are_at_least_one_and_of_different_numbers() {
+        let key = |id| RefreshKey::new(id, [7; 32]);
+        assert!(RefreshKeys::new(vec![]).is_none());
+        assert!(RefreshKeys::new(vec![key(1), key(2), key(1)]).is_none());
+        let keys = RefreshKeys::new(vec![key(2), key(1)]).unwrap();
+        assert_eq!(keys.newest().id(), 2);
+        assert_eq!(keys.of_id(1).map(RefreshKey::id), Some(1));
+        assert!(keys.of_id(3).is_none());
+    }
+}

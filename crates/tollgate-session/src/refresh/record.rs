@@ -1,0 +1,220 @@
+//! What is kept of a session.
+
+use std::fmt;
+
+use aws_lc_rs::{constant_time, digest};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::key::RefreshKeys;
+use super::token::RefreshToken;
+use crate::error::{SessionError, SessionErrorKind, rubbish};
+use crate::id::SessionId;
+use crate::sessions::Device;
+use crate::store::StoredSession;
+
+/// A session as the rules see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) id: SessionId,
+    pub(crate) subject: String,
+    pub(crate) revision: u64,
+    pub(crate) body: Body,
+}
+
+/// What is in [`StoredSession::data`], as JSON. Times are seconds since the epoch.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(PartialEq, Eq))]
+pub(crate) struct Body {
+    #[serde(rename = "v")]
+    pub(crate) version: u8,
+    pub(crate) created_at: u64,
+    /// The absolute cap, fixed at login.
+    pub(crate) cap: u64,
+    /// Moved by use, never past the cap.
+    pub(crate) idle_until: u64,
+    pub(crate) last_seen: u64,
+    pub(crate) auth_time: u64,
+    /// When it was logged out, or ended otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended_at: Option<u64>,
+    pub(crate) salt: Bytes,
+    /// Counts the refresh tokens: 1 is the login's.
+    pub(crate) generation: u64,
+    pub(crate) current: Sealed,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<Sealed>,
+    pub(crate) rotated_at: u64,
+    /// The access token that was minted last.
+    pub(crate) access: Access,
+    /// The one that the last refresh replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) former: Option<Access>,
+    /// What the login granted.
+    pub(crate) scope: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) csrf: Option<String>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) claims: Map<String, Value>,
+    #[serde(default)]
+    pub(crate) device: Device,
+}
+
+/// What is kept of a refresh token: enough to know it again, and too little to make it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Sealed {
+    /// SHA-256 of the secret, which has 256 random bits: there is nothing to guess, so nothing slower is needed.
+    hash: Bytes,
+    /// The key that the secret was derived from.
+    pub(crate) key: u32,
+}
+
+impl Sealed {
+    pub(crate) fn new(secret: &[u8; 32], key: u32) -> Self {
+        Self {
+            hash: Bytes(sha256(secret)),
+            key,
+        }
+    }
+
+    pub(crate) fn is(&self, token: &RefreshToken) -> bool {
+        let hash = sha256(&token.secret);
+        constant_time::verify_slices_are_equal(&self.hash.0, &hash).is_ok() && self.key == token.key
+    }
+}
+
+fn sha256(secret: &[u8; 32]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, secret).as_ref());
+    hash
+}
+
+/// What makes an access token the one it is, beside what the session says.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Access {
+    pub(crate) jti: String,
+    pub(crate) issued_at: u64,
+    pub(crate) expires_at: u64,
+    pub(crate) scope: String,
+}
+
+/// 32 bytes, written as base64url.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Bytes(pub(crate) [u8; 32]);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&base64_simd::URL_SAFE_NO_PAD.encode_to_string(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).ok();
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        bytes
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("not 32 bytes of base64url"))
+    }
+}
+
+impl Body {
+    pub(crate) const VERSION: u8 = 1;
+    /// More than this is not given to a store.
+    const MOST: usize = 16 * 1024;
+
+    pub(crate) const fn is_live(&self, now: u64) -> bool {
+        self.ended_at.is_none() && now < self.idle_until && now < self.cap
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body")
+            .field("generation", &self.generation)
+            .field("rotated_at", &self.rotated_at)
+            .field("idle_until", &self.idle_until)
+            .field("cap", &self.cap)
+            .field("ended_at", &self.ended_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Record {
+    /// From what a store gave for `id`.
+    pub(crate) fn read(stored: StoredSession, id: &SessionId) -> Result<Self, SessionError> {
+        let malformed = || rubbish("a session is not as this version writes it");
+        let body: Body = serde_json::from_slice(&stored.data).map_err(|_| malformed())?;
+        if stored.id != *id || body.version != Body::VERSION {
+            return Err(malformed());
+        }
+        Ok(Self {
+            id: stored.id,
+            subject: stored.subject,
+            revision: stored.revision,
+            body,
+        })
+    }
+
+    /// As a store keeps it.
+    pub(crate) fn write(&self) -> Result<StoredSession, SessionError> {
+        let misfit = |_| SessionError::new(SessionErrorKind::Misconfigured, "the session cannot be written");
+        let data = serde_json::to_vec(&self.body).map_err(misfit)?;
+        if data.len() > Body::MOST {
+            return Err(SessionError::new(
+                SessionErrorKind::TooLarge,
+                format!(
+                    "what is kept of a session has {} bytes, more than {}",
+                    data.len(),
+                    Body::MOST
+                ),
+            ));
+        }
+        // One that has ended tells nothing more than one that is not there. The second is for stores that cannot be asked to
+        // keep what is over already.
+        let expires_at = match self.body.ended_at {
+            Some(ended_at) => ended_at.saturating_add(1),
+            None => self.body.idle_until,
+        };
+        Ok(StoredSession {
+            id: self.id,
+            subject: self.subject.clone(),
+            revision: self.revision,
+            expires_at,
+            data,
+        })
+    }
+
+    /// The current refresh token, derived again; `None` where its key is not there.
+    pub(crate) fn refresh_token(&self, keys: &RefreshKeys) -> Option<RefreshToken> {
+        let Body {
+            generation,
+            salt,
+            current,
+            ..
+        } = &self.body;
+        Some(RefreshToken {
+            session: self.id,
+            generation: *generation,
+            key: current.key,
+            secret: keys.of_id(current.key)?.derive(&self.id, *generation, &salt.0),
+        })
+    }
+
+    /// With another body, as the next revision.
+    pub(crate) fn with(&self, body: Body) -> Self {
+        Self {
+            id: self.id,
+            subject: self.subject.clone(),
+            revision: self.revision.saturating_add(1),
+            body,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What happens to a session: the one place where it is decided. Nothing here waits, reads a clock or takes randomness.
+
+use aws_lc_rs::constant_time;
+
+use super::key::RefreshKeys;
+use super::record::{Access, Body, Record, Sealed};
+use super::token::RefreshToken;
+use crate::sessions::Device;
+
+/// The service's choices. Times are in seconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) idle: u64,
+    pub(crate) absolute: u64,
+    pub(crate) access: u64,
+    pub(crate) grace: u64,
+    pub(crate) leeway: u64,
+    pub(crate) keys: RefreshKeys,
+}
+
+/// What somebody wants of a session. `jti` is fresh: the name of the access token that may come of it.
+pub(crate) enum Event<'a> {
+    /// A refresh token is presented.
+    Refresh {
+        token: &'a RefreshToken,
+        /// When the request arrived. What was presented before a rotation is no reuse, however long the store took.
+        arrived_at: u64,
+        scope: Option<&'a str>,
+        device: &'a Device,
+        jti: &'a str,
+    },
+    /// An access token is to be renewed by activity.
+    Slide { presented: &'a Presented, jti: &'a str },
+    /// The user has proved again who they are.
+    Reauthenticate { presented: &'a Presented, jti: &'a str },
+    /// It is to end.
+    End,
+}
+
+/// An access token that verified.
+pub(crate) struct Presented {
+    pub(crate) subject: String,
+    pub(crate) jti: String,
+    pub(crate) issued_at: u64,
+    pub(crate) expires_at: u64,
+    pub(crate) scope: String,
+}
+
+/// What comes of an [`Event`].
+#[derive(Debug)]
+#[cfg_attr(test, derive(PartialEq, Eq))]
+pub(crate) enum Outcome {
+    /// This is to take the place of what is kept, if nobody was first; then it is what is handed out.
+    Replace(Box<Body>),
+    /// It has been decided before: what is kept is handed out, again.
+    Repeat,
+    /// A refresh token came back after its time: the session is to end.
+    Reuse,
+    /// Nothing changes.
+    Refused(Refused),
+}
+
+/// Why nothing changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The session was ended.
+    Ended,
+    /// Its idle timeout or its absolute cap has passed.
+    Expired,
+    /// The token was not made here, or under a key that is no more, or belongs to another user.
+    Unknown,
+    /// The successor was made under a key that this instance does not have.
+    KeyMissing,
+    /// The session does not have the scope that was asked for.
+    Scope,
+    /// The token would not live longer than the one that is there.
+    NothingGained,
+}
+
+pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) -> Outcome {
+    let body = &record.body;
+    if body.ended_at.is_some() {
+        return Outcome::Refused(Refused::Ended);
+    }
+    if !body.is_live(now) && !matches!(event, Event::End) {
+        return Outcome::Refused(Refused::Expired);
+    }
+    match event {
+        Event::Refresh {
+            token,
+            arrived_at,
+            scope,
+            device,
+            jti,
+        } => match recognise(record, token, *arrived_at, rules) {
+            Ok(standing) => {
+                let Some(scope) = granted(&body.scope, *scope) else {
+                    return Outcome::Refused(Refused::Scope);
+                };
+                match standing {
+                    Standing::Current => rotate(record, &scope, device, jti, now, rules),
+                    Standing::Previous if rules.keys.of_id(body.current.key).is_none() => {
+                        Outcome::Refused(Refused::KeyMissing)
+                    }
+                    Standing::Previous => Outcome::Repeat,
+                }
+            }
+            Err(outcome) => outcome,
+        },
+        Event::Slide { presented, jti } => slide(record, presented, jti, now, rules),
+        Event::Reauthenticate { presented, jti } => {
+            if presented.subject != record.subject {
+                return Outcome::Refused(Refused::Unknown);
+            }
+            let mut next = used(body, now, rules);
+            next.auth_time = now;
+            next.access = access(body, &presented.scope, jti, now, rules);
+            Outcome::Replace(Box::new(next))
+        }
+        Event::End => {
+            let mut next = body.clone();
+            next.ended_at = Some(now);
+            Outcome::Replace(Box::new(next))
+        }
+    }
+}
+
+enum Standing {
+    Current,
+    /// The one before, within the grace window.
+    Previous,
+}
+
+/// Which of the session's tokens it is.
+fn recognise(
+    record: &Record,
+    token: &RefreshToken,
+    arrived_at: u64,
+    rules: &Rules,
+) -> Result<Standing, Outcome> {
+    let body = &record.body;
+    let unknown = Err(Outcome::Refused(Refused::Unknown));
+    let Some(key) = rules.keys.of_id(token.key) else {
+        return unknown;
+    };
+    if token.generation == body.generation && body.current.is(token) {
+        return Ok(Standing::Current);
+    }
+    if token.generation >= body.generation {
+        return unknown;
+    }
+    let previous = body.previous.as_ref();
+    if token.generation + 1 == body.generation && previous.is_some_and(|previous| previous.is(token)) {
+        let within = rules.grace > 0 && arrived_at < body.rotated_at.saturating_add(rules.grace);
+        return if within {
+            Ok(Standing::Previous)
+        } else {
+            Err(Outcome::Reuse)
+        };
+    }
+    // An older one can still be told from one that was made up, which must not end a session: its name is no secret.
+    let derived = key.derive(&record.id, token.generation, &body.salt.0);
+    match constant_time::verify_slices_are_equal(&*derived, &*token.secret) {
+        Ok(()) if token.generation > 0 => Err(Outcome::Reuse),
+        _ => unknown,
+    }
+}
+
+fn rotate(record: &Record, scope: &str, device: &Device, jti: &str, now: u64, rules: &Rules) -> Outcome {
+    let body = &record.body;
+    let Some(generation) = body.generation.checked_add(1) else {
+        return Outcome::Refused(Refused::Expired);
+    };
+    let key = rules.keys.newest();
+    let secret = key.derive(&record.id, generation, &body.salt.0);
+    let mut next = used(body, now, rules);
+    next.generation = generation;
+    next.previous = Some(std::mem::replace(
+        &mut next.current,
+        Sealed::new(&secret, key.id()),
+    ));
+    next.rotated_at = now;
+    next.former = Some(body.access.clone());
+    next.access = access(body, scope, jti, now, rules);
+    next.device = body.device.updated(device.clone());
+    Outcome::Replace(Box::new(next))
+}
+
+fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Rules) -> Outcome {
+    let body = &record.body;
+    if presented.subject != record.subject {
+        return Outcome::Refused(Refused::Unknown);
+    }
+    let fresh = access(body, &presented.scope, jti, now, rules);
+    if fresh.expires_at <= presented.expires_at {
+        return Outcome::Refused(Refused::NothingGained);
+    }
+    // Many requests of one page come at once; all of them are given the token that the first one brought about.
+    let last = &body.access;
+    if last.jti != presented.jti
+        && last.issued_at >= presented.issued_at
+        && last.scope == presented.scope
+        && last.expires_at > presented.expires_at
+        && last.expires_at >= now.saturating_add(rules.access / 2)
+    {
+        return Outcome::Repeat;
+    }
+    let mut next = used(body, now, rules);
+    next.access = fresh;
+    Outcome::Replace(Box::new(next))
+}
+
+/// The idle deadline moves, the cap does not.
+fn used(body: &Body, now: u64, rules: &Rules) -> Body {
+    let mut next = body.clone();
+    next.idle_until = now.saturating_add(rules.idle).min(body.cap);
+    next.last_seen = now.max(body.last_seen);
+    next
+}
+
+fn access(body: &Body, scope: &str, jti: &str, now: u64, rules: &Rules) -> Access {
+    let expires_at = now.saturating_add(rules.access).min(body.cap);
+    // Not before its predecessor, though another instance's clock was ahead: else what revokes that would revoke this.
+    let not_before = body.access.issued_at.min(now.saturating_add(rules.leeway));
+    Access {
+        jti: jti.to_owned(),
+        issued_at: not_before.max(now).min(expires_at.saturating_sub(1)),
+        expires_at,
+        scope: scope.to_owned(),
+    }
+}
+
+/// The scope that is asked for, if the session has all of it (RFC 6749 section 6); all of it where nothing is asked for.
+fn granted(held: &str, asked: Option<&str>) -> Option<String> {
+    let Some(asked) = asked else {
+        return Some(held.to_owned());
+    };
+    let mut granted: Vec<&str> = Vec::new();
+    for scope in asked.split(' ').filter(|scope| !scope.is_empty()) {
+        if !held.split(' ').any(|held| held == scope) {
+            return None;
+        }
+        if !granted.contains(&scope) {
+            granted.push(scope);
+        }
+    }
+    // To ask for none at all is not within the grammar (RFC 6749 section 3.3).
+    (!granted.is_empty()).then(|| granted.join(" "))
+}
+
+#[cfg(test)]
+mod tests;

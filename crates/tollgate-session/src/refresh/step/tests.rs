@@ -1,0 +1,530 @@
+use proptest::prelude::*;
+use serde_json::Map;
+use zeroize::Zeroizing;
+
+use super::super::key::RefreshKey;
+use super::super::record::Bytes;
+use super::*;
+use crate::id::SessionId;
+
+const START: u64 = 1_700_000_000;
+
+fn rules() -> Rules {
+    Rules {
+        idle: 1_000,
+        absolute: 5_000,
+        access: 100,
+        grace: 10,
+        leeway: 5,
+        keys: RefreshKeys::new(vec![RefreshKey::new(1, [1; 32])]).unwrap(),
+    }
+}
+
+fn fresh(rules: &Rules) -> Record {
+    let (id, salt) = (SessionId::new([4; 16]), [8; 32]);
+    let key = rules.keys.newest();
+    Record {
+        id,
+        subject: "u-7".to_owned(),
+        revision: 1,
+        body: Body {
+            version: Body::VERSION,
+            created_at: START,
+            cap: START + rules.absolute,
+            idle_until: START + rules.idle,
+            last_seen: START,
+            auth_time: START,
+            ended_at: None,
+            salt: Bytes(salt),
+            generation: 1,
+            current: Sealed::new(&key.derive(&id, 1, &salt), key.id()),
+            previous: None,
+            rotated_at: START,
+            access: Access {
+                jti: "jti-1".to_owned(),
+                issued_at: START,
+                expires_at: START + rules.access,
+                scope: "a b".to_owned(),
+            },
+            former: None,
+            scope: "a b".to_owned(),
+            client_id: None,
+            csrf: None,
+            claims: Map::new(),
+            device: Device::default(),
+        },
+    }
+}
+
+fn refresh_at(record: &Record, token: &RefreshToken, at: u64, rules: &Rules) -> Outcome {
+    refresh(record, token, (at, at), None, rules)
+}
+
+fn refresh(
+    record: &Record,
+    token: &RefreshToken,
+    (arrived_at, now): (u64, u64),
+    scope: Option<&str>,
+    rules: &Rules,
+) -> Outcome {
+    let device = &Device::default();
+    let jti = "jti-n";
+    step(
+        record,
+        &Event::Refresh {
+            token,
+            arrived_at,
+            scope,
+            device,
+            jti,
+        },
+        now,
+        rules,
+    )
+}
+
+fn replaced(record: &Record, outcome: Outcome) -> Record {
+    match outcome {
+        Outcome::Replace(body) => record.with(*body),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn of(record: &Record, rules: &Rules) -> RefreshToken {
+    record.refresh_token(&rules.keys).unwrap()
+}
+
+fn presented(record: &Record) -> Presented {
+    let access = record.body.access.clone();
+    Presented {
+        subject: record.subject.clone(),
+        jti: access.jti,
+        issued_at: access.issued_at,
+        expires_at: access.expires_at,
+        scope: access.scope,
+    }
+}
+
+fn slide(record: &Record, presented: &Presented, now: u64, rules: &Rules) -> Outcome {
+    step(
+        record,
+        &Event::Slide {
+            presented,
+            jti: "jti-s",
+        },
+        now,
+        rules,
+    )
+}
+
+#[test]
+fn the_current_token_rotates() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START + 20, &rules));
+    assert_eq!(
+        (two.revision, two.body.generation, two.body.rotated_at),
+        (2, 2, START + 20)
+    );
+    assert_eq!(two.body.previous, Some(one.body.current.clone()));
+    assert_ne!(two.body.current, one.body.current);
+    assert_eq!(two.body.idle_until, START + 20 + rules.idle);
+    assert_eq!(
+        (two.body.cap, two.body.created_at, two.body.auth_time),
+        (one.body.cap, START, START)
+    );
+    assert_eq!(two.body.former, Some(one.body.access));
+    assert_eq!(
+        (&*two.body.access.jti, two.body.access.issued_at),
+        ("jti-n", START + 20)
+    );
+    assert_eq!(two.body.access.expires_at, START + 120);
+}
+
+#[test]
+fn the_previous_token_yields_the_same_within_grace_and_is_reuse_after_it() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let old = of(&one, &rules);
+    let two = replaced(&one, refresh_at(&one, &old, START + 20, &rules));
+    for at in [START + 20, START + 29] {
+        assert_eq!(refresh_at(&two, &old, at, &rules), Outcome::Repeat);
+    }
+    assert_eq!(refresh_at(&two, &old, START + 30, &rules), Outcome::Reuse);
+    // It arrived in time, and only the store was slow.
+    assert_eq!(
+        refresh(&two, &old, (START + 29, START + 31), None, &rules),
+        Outcome::Repeat
+    );
+}
+
+#[test]
+fn without_grace_the_previous_token_is_reuse_at_once() {
+    let rules = Rules { grace: 0, ..rules() };
+    let one = fresh(&rules);
+    let old = of(&one, &rules);
+    let two = replaced(&one, refresh_at(&one, &old, START + 20, &rules));
+    for at in [START + 19, START + 20, START + 21] {
+        assert_eq!(refresh_at(&two, &old, at, &rules), Outcome::Reuse);
+    }
+}
+
+#[test]
+fn an_older_token_is_reuse_even_within_grace() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START + 1, &rules));
+    let three = replaced(&two, refresh_at(&two, &of(&two, &rules), START + 2, &rules));
+    assert_eq!(
+        refresh_at(&three, &of(&one, &rules), START + 2, &rules),
+        Outcome::Reuse
+    );
+    assert_eq!(
+        refresh_at(&three, &of(&two, &rules), START + 2, &rules),
+        Outcome::Repeat
+    );
+}
+
+#[test]
+fn what_was_made_up_changes_nothing() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START + 1, &rules));
+    let three = replaced(&two, refresh_at(&two, &of(&two, &rules), START + 2, &rules));
+    let unknown = Outcome::Refused(Refused::Unknown);
+    for generation in [0, 1, 2, 3, 4, u64::MAX] {
+        let mut forged = of(&three, &rules);
+        forged.secret = Zeroizing::new([9; 32]);
+        forged.generation = generation;
+        assert_eq!(
+            refresh_at(&three, &forged, START + 3, &rules),
+            unknown,
+            "{generation}"
+        );
+    }
+    for good in [&one, &two, &three] {
+        for (generation, key) in [(1, 0), (0, 1), (u64::MAX, 0)] {
+            let mut tampered = of(good, &rules);
+            tampered.generation = tampered.generation.wrapping_add(generation);
+            tampered.key += key;
+            let outcome = refresh_at(&three, &tampered, START + 3, &rules);
+            assert_eq!(outcome, unknown, "{generation} {key} {good:?}");
+        }
+    }
+    // What the server could derive for a generation that never was is not one of the session's, either.
+    let mut future = of(&three, &rules);
+    for generation in [0, 4, 5] {
+        future.generation = generation;
+        future.secret = rules
+            .keys
+            .newest()
+            .derive(&three.id, generation, &three.body.salt.0);
+        assert_eq!(
+            refresh_at(&three, &future, START + 3, &rules),
+            unknown,
+            "{generation}"
+        );
+    }
+}
+
+#[test]
+fn a_session_that_is_over_refuses_everything() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let (token, access) = (of(&one, &rules), presented(&one));
+    let ended = replaced(&one, step(&one, &Event::End, START + 5, &rules));
+    assert_eq!(ended.body.ended_at, Some(START + 5));
+    let again = Event::Reauthenticate {
+        presented: &access,
+        jti: "j",
+    };
+    for (record, at, why) in [
+        (&ended, START + 5, Refused::Ended),
+        (&ended, START, Refused::Ended),
+        (&one, START + rules.idle, Refused::Expired),
+        (&one, START + rules.absolute, Refused::Expired),
+    ] {
+        assert_eq!(refresh_at(record, &token, at, &rules), Outcome::Refused(why));
+        assert_eq!(slide(record, &access, at, &rules), Outcome::Refused(why));
+        assert_eq!(step(record, &again, at, &rules), Outcome::Refused(why));
+    }
+    assert_eq!(
+        step(&ended, &Event::End, START + 6, &rules),
+        Outcome::Refused(Refused::Ended)
+    );
+    // Expired or not, it can be ended.
+    replaced(&one, step(&one, &Event::End, START + rules.absolute, &rules));
+}
+
+#[test]
+fn scope_only_shrinks_and_comes_back_to_what_was_granted() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let ask =
+        |record: &Record, scope| refresh(record, &of(record, &rules), (START, START), Some(scope), &rules);
+    let less = replaced(&one, ask(&one, "b  b"));
+    assert_eq!((&*less.body.access.scope, &*less.body.scope), ("b", "a b"));
+    for more in ["c", "a b c", "A", "", " ", "a\tb"] {
+        assert_eq!(ask(&one, more), Outcome::Refused(Refused::Scope), "{more:?}");
+        assert_eq!(ask(&less, more), Outcome::Refused(Refused::Scope), "{more:?}");
+    }
+    // RFC 6749 section 6: nothing asked for is what was granted at first.
+    let all = replaced(&less, refresh_at(&less, &of(&less, &rules), START, &rules));
+    assert_eq!(all.body.access.scope, "a b");
+}
+
+#[test]
+fn the_cap_bounds_every_deadline() {
+    let rules = rules();
+    let mut record = fresh(&rules);
+    let cap = record.body.cap;
+    let mut at = START;
+    while at + 900 < cap {
+        at += 900;
+        record = replaced(&record, refresh_at(&record, &of(&record, &rules), at, &rules));
+    }
+    record = replaced(
+        &record,
+        refresh_at(&record, &of(&record, &rules), cap - 1, &rules),
+    );
+    assert_eq!(
+        (
+            record.body.cap,
+            record.body.idle_until,
+            record.body.access.expires_at
+        ),
+        (cap, cap, cap)
+    );
+    assert_eq!(
+        refresh_at(&record, &of(&record, &rules), cap, &rules),
+        Outcome::Refused(Refused::Expired)
+    );
+    let access = presented(&record);
+    assert_eq!(
+        slide(&record, &access, cap - 1, &rules),
+        Outcome::Refused(Refused::NothingGained)
+    );
+}
+
+#[test]
+fn a_slide_gives_one_successor_to_all_who_come_at_once() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let access = presented(&one);
+    let two = replaced(&one, slide(&one, &access, START + 60, &rules));
+    assert_eq!(
+        (two.body.generation, &two.body.current),
+        (1, &one.body.current),
+        "the refresh token stays"
+    );
+    assert_eq!(
+        (&*two.body.access.jti, two.body.access.expires_at),
+        ("jti-s", START + 160)
+    );
+    assert_eq!(two.body.idle_until, START + 60 + rules.idle);
+    assert_eq!(slide(&two, &access, START + 61, &rules), Outcome::Repeat);
+    // Another scope is another token: a slide never gives back what was given up.
+    let less = Presented {
+        scope: "a".to_owned(),
+        ..presented(&one)
+    };
+    assert_eq!(
+        replaced(&two, slide(&two, &less, START + 61, &rules))
+            .body
+            .access
+            .scope,
+        "a"
+    );
+    let stranger = Presented {
+        subject: "u-8".to_owned(),
+        ..presented(&one)
+    };
+    assert_eq!(
+        slide(&one, &stranger, START + 60, &rules),
+        Outcome::Refused(Refused::Unknown)
+    );
+    assert_eq!(
+        slide(&one, &access, START, &rules),
+        Outcome::Refused(Refused::NothingGained)
+    );
+}
+
+#[test]
+fn a_step_up_moves_the_time_of_authentication_alone() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let access = presented(&one);
+    let event = Event::Reauthenticate {
+        presented: &access,
+        jti: "j",
+    };
+    let two = replaced(&one, step(&one, &event, START + 30, &rules));
+    assert_eq!((two.body.auth_time, two.body.created_at), (START + 30, START));
+    assert_eq!((two.body.generation, &*two.body.access.jti), (1, "j"));
+    let stranger = Presented {
+        subject: "u-8".to_owned(),
+        ..presented(&one)
+    };
+    let event = Event::Reauthenticate {
+        presented: &stranger,
+        jti: "j",
+    };
+    assert_eq!(
+        step(&one, &event, START, &rules),
+        Outcome::Refused(Refused::Unknown)
+    );
+}
+
+#[test]
+fn a_new_key_takes_over_and_a_dropped_one_is_refused() {
+    let (old, new) = (RefreshKey::new(1, [1; 32]), RefreshKey::new(2, [2; 32]));
+    let with = |keys| Rules {
+        keys: RefreshKeys::new(keys).unwrap(),
+        ..rules()
+    };
+    let (before, both, after) = (
+        with(vec![old.clone()]),
+        with(vec![new.clone(), old]),
+        with(vec![new]),
+    );
+    let one = fresh(&before);
+    let first = of(&one, &before);
+    assert_eq!(
+        refresh_at(&one, &first, START + 1, &after),
+        Outcome::Refused(Refused::Unknown)
+    );
+    let two = replaced(&one, refresh_at(&one, &first, START + 1, &both));
+    assert_eq!(two.body.current.key, 2);
+    assert_eq!(refresh_at(&two, &first, START + 2, &both), Outcome::Repeat);
+    // An instance that has not been given the new key yet cannot make the successor, and ends nothing.
+    assert_eq!(
+        refresh_at(&two, &first, START + 2, &before),
+        Outcome::Refused(Refused::KeyMissing)
+    );
+    assert_eq!(
+        refresh_at(&two, &of(&two, &both), START + 2, &before),
+        Outcome::Refused(Refused::Unknown)
+    );
+    let three = replaced(&two, refresh_at(&two, &of(&two, &both), START + 3, &after));
+    assert_eq!(refresh_at(&three, &first, START + 4, &both), Outcome::Reuse);
+}
+
+#[test]
+fn a_clock_that_goes_back_extends_nothing_past_the_cap() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let old = of(&one, &rules);
+    let two = replaced(&one, refresh_at(&one, &old, START + 500, &rules));
+    assert_eq!(refresh_at(&two, &old, START + 400, &rules), Outcome::Repeat);
+    let three = replaced(&two, refresh_at(&two, &of(&two, &rules), START + 400, &rules));
+    assert_eq!(
+        (three.body.cap, three.body.last_seen),
+        (one.body.cap, START + 500)
+    );
+    // Within the leeway a token is not older than its predecessor; a verifier would refuse one from further ahead.
+    assert_eq!(three.body.access.issued_at, START + 405);
+    assert_eq!(three.body.access.expires_at, START + 500);
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    /// Presents the token that was handed out as the so many-th, counted back from the last.
+    Refresh(usize),
+    Forge(u64),
+    Slide,
+    StepUp,
+    End,
+    Wait(u64),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        6 => prop_oneof![5 => Just(0_usize), 3 => Just(1), 1 => 2..5_usize].prop_map(Act::Refresh),
+        1 => (0..6_u64).prop_map(Act::Forge),
+        2 => Just(Act::Slide),
+        1 => Just(Act::StepUp),
+        1 => Just(Act::End),
+        4 => prop_oneof![4 => 0..12_u64, 2 => 40..120_u64, 1 => 900..1_100_u64].prop_map(Act::Wait),
+    ];
+    proptest::collection::vec(act, 1..60)
+}
+
+proptest! {
+    /// Whatever happens in whatever order, these hold.
+    #[test]
+    fn invariants_of_any_history(acts in acts(), grace in 0..15_u64) {
+        let rules = Rules { grace, ..rules() };
+        let mut record = fresh(&rules);
+        let (cap, start) = (record.body.cap, record.body.created_at);
+        let mut handed_out = vec![of(&record, &rules).write()];
+        let mut now = START;
+        let mut over = false;
+        for act in acts {
+            let before = record.clone();
+            let outcome = match &act {
+                Act::Wait(seconds) => { now += seconds; continue }
+                Act::Refresh(back) => {
+                    let at = handed_out.len().saturating_sub(back + 1);
+                    let token = RefreshToken::read(&handed_out[at]).unwrap();
+                    let outcome = refresh_at(&record, &token, now, &rules);
+                    let steps_back = record.body.generation - token.generation;
+                    match &outcome {
+                        Outcome::Replace(_) => prop_assert_eq!(steps_back, 0),
+                        Outcome::Repeat => {
+                            prop_assert_eq!(steps_back, 1);
+                            prop_assert!(now - record.body.rotated_at < grace);
+                            // The very token that was handed out before.
+                            prop_assert_eq!(of(&record, &rules).write(), handed_out.last().unwrap().clone());
+                        }
+                        Outcome::Reuse => {
+                            prop_assert!(steps_back > 1 || (steps_back == 1 && now - record.body.rotated_at >= grace));
+                        }
+                        Outcome::Refused(_) => prop_assert!(over || !record.body.is_live(now)),
+                    }
+                    outcome
+                }
+                Act::Forge(generation) => {
+                    let mut token = of(&record, &rules);
+                    token.generation = *generation;
+                    token.secret = Zeroizing::new([0xEE; 32]);
+                    let outcome = refresh_at(&record, &token, now, &rules);
+                    prop_assert!(matches!(outcome, Outcome::Refused(_)));
+                    outcome
+                }
+                Act::Slide => slide(&record, &presented(&record), now, &rules),
+                Act::StepUp => {
+                    let access = presented(&record);
+                    step(&record, &Event::Reauthenticate { presented: &access, jti: "u" }, now, &rules)
+                }
+                Act::End => step(&record, &Event::End, now, &rules),
+            };
+            if over {
+                prop_assert!(matches!(outcome, Outcome::Refused(_)), "{:?} after the end", act);
+            }
+            let rotated = matches!((&act, &outcome), (Act::Refresh(_), Outcome::Replace(_)));
+            match outcome {
+                Outcome::Replace(body) => record = record.with(*body),
+                Outcome::Reuse => record = replaced(&record, step(&record, &Event::End, now, &rules)),
+                Outcome::Repeat | Outcome::Refused(_) => {}
+            }
+            over = record.body.ended_at.is_some();
+            if rotated {
+                handed_out.push(of(&record, &rules).write());
+            }
+            let body = &record.body;
+            prop_assert_eq!((body.cap, body.created_at), (cap, start));
+            prop_assert!(body.idle_until <= cap && body.access.expires_at <= cap);
+            prop_assert_eq!(body.generation, before.body.generation + u64::from(rotated));
+            prop_assert!(body.access.issued_at < body.access.expires_at);
+            let stored = record.write().unwrap();
+            prop_assert_eq!(&Record::read(stored.clone(), &record.id).unwrap().body, body);
+            // Nothing that is stored holds a secret that was handed out.
+            for token in &handed_out {
+                let secret = RefreshToken::read(token).unwrap().secret;
+                let text = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&secret[..]);
+                let holds = |needle: &[u8]| stored.data.windows(needle.len()).any(|at| at == needle);
+                prop_assert!(!holds(text.as_bytes()) && !holds(&secret[..]) && !holds(token.as_bytes()));
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Asking whether a token was taken back, and what holds where nobody answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tollgate_core::{Principal, RevocationCheck, Standing, Unavailable};
+
+use super::entry::{RevocationKey, RevocationKind};
+use super::replica::{Names, keys};
+use super::revocations::{Revocations, Shared};
+use super::sync::bounded;
+use crate::store::{StoreError, StoreErrorKind};
+
+/// For how long nobody asks a store that has just failed to answer.
+const REST: Duration = Duration::from_millis(200);
+/// What a client is told to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// What holds for a token that is not known to be revoked while the store does not answer. It is declared for each gate.
+///
+/// ```
+/// use std::time::Duration;
+/// use tollgate_session::Reading;
+///
+/// assert_eq!(Reading::default(), Reading::FailClosed);
+/// assert_ne!(Reading::StaleUpTo(Duration::from_secs(60)), Reading::FailOpen);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// It is refused: 503. The default.
+    #[default]
+    FailClosed,
+    /// It is accepted if everything that had been revoked was known less than so long ago; after that it is refused.
+    StaleUpTo(Duration),
+    /// It is accepted, with a warning in the log: whoever can cut the store off can use tokens that were revoked meanwhile.
+    FailOpen,
+}
+
+/// The [`RevocationCheck`] of a gate: [`Revocations`], read in the declared way.
+///
+/// ```
+/// use tollgate_core::{Key, Standing, RevocationCheck, SigningKey, Verifier};
+/// use tollgate_session::{MemoryStore, Reading, Revocations};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+/// let check = revocations.reading(Reading::FailOpen);
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let claims = serde_json::json!({"iss": "https://id.example.com", "exp": 4_000_000_000_u64, "jti": "1"});
+/// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+/// revocations.revoke_token("1", 4_000_000_000).await?;
+/// assert!(matches!(check.check(&principal), Standing::Revoked));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RevocationReading {
+    pub(super) shared: Arc<Shared>,
+    pub(super) reading: Reading,
+}
+
+impl RevocationCheck for RevocationReading {
+    fn check(&self, principal: &Principal) -> Standing {
+        check(&self.shared, self.reading, principal)
+    }
+}
+
+impl RevocationCheck for Revocations {
+    /// As [`Reading::FailClosed`].
+    fn check(&self, principal: &Principal) -> Standing {
+        check(&self.shared, Reading::FailClosed, principal)
+    }
+}
+
+fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Standing {
+    let replica = &*shared.replica;
+    if principal.issuer() != Some(replica.issuer()) {
+        return Standing::Good; // another issuer's tokens are not taken back here
+    }
+    let session = principal.claim("sid");
+    let names = Names {
+        names: names(principal, session.as_ref().and_then(|sid| sid.as_str())),
+        issued_at: principal.issued_at().unwrap_or(0),
+    };
+    // First whether the replica is complete, then what it says: what it learns in between is seen.
+    let in_sync = replica.is_in_sync();
+    if replica.revokes(&names, || shared.clock.now()) {
+        return Standing::Revoked;
+    }
+    if in_sync {
+        return Standing::Good;
+    }
+    if !shared.breaker.may_ask(shared.timeout) {
+        // Nothing has to be waited for.
+        return match without_an_answer(shared, reading) {
+            Ok(standing) => standing,
+            Err(unavailable) => Standing::Ask(Box::pin(std::future::ready(Err(unavailable)))),
+        };
+    }
+    let asked = Asked {
+        keys: keys(replica.issuer(), &names),
+        issued_at: names.issued_at,
+    };
+    let shared = Arc::clone(shared);
+    Standing::Ask(Box::pin(async move {
+        match ask(&shared, &asked).await {
+            Ok(standing) => Ok(standing),
+            Err(error) => {
+                tracing::warn!(target: "tollgate", %error, "the store does not say whether a token was revoked");
+                without_an_answer(&shared, reading)
+            }
+        }
+    }))
+}
+
+/// What a token can be revoked by. The key that verified it counts under its own name too, for a token need not name it.
+fn names<'a>(principal: &'a Principal, session: Option<&'a str>) -> [Option<(RevocationKind, &'a str)>; 5] {
+    let key = principal.key().kid();
+    let named = principal.key_id().filter(|named| key != Some(named));
+    [
+        principal.jwt_id().map(|name| (RevocationKind::Token, name)),
+        session.map(|name| (RevocationKind::Session, name)),
+        principal.subject().map(|name| (RevocationKind::Subject, name)),
+        key.map(|name| (RevocationKind::Key, name)),
+        named.map(|name| (RevocationKind::Key, name)),
+    ]
+}
+
+/// What is asked for one token.
+struct Asked {
+    keys: Vec<RevocationKey>,
+    issued_at: u64,
+}
+
+async fn ask(shared: &Shared, asked: &Asked) -> Result<Standing, StoreError> {
+    let now = shared.clock.now();
+    let answer = bounded(shared.timeout, shared.store.find(&asked.keys, now)).await;
+    let found = answer.and_then(|found| {
+        if found.iter().all(|entry| asked.keys.contains(&entry.key)) {
+            Ok(found)
+        } else {
+            let detail = "it found a revocation that was not asked for";
+            Err(StoreError::new(StoreErrorKind::Corrupt, detail))
+        }
+    });
+    shared.breaker.note(found.is_ok());
+    let found = found?;
+    // What does not fit is asked for again.
+    let _ = shared.replica.learn(&found, now);
+    let names = Names {
+        names: [None; 5],
+        issued_at: asked.issued_at,
+    };
+    let revoked = found
+        .iter()
+        .any(|entry| names.taken_back_by(entry.before, entry.expires_at, now));
+    Ok(if revoked {
+        Standing::Revoked
+    } else {
+        Standing::Good
+    })
+}
+
+/// By the declared way; what is known to be revoked was refused before.
+fn without_an_answer(shared: &Shared, reading: Reading) -> Result<Standing, Unavailable> {
+    match reading {
+        Reading::StaleUpTo(most) if shared.replica.age().is_some_and(|age| age < most) => Ok(Standing::Good),
+        Reading::FailClosed | Reading::StaleUpTo(_) => Err(Unavailable::new(RETRY_AFTER)),
+        Reading::FailOpen => {
+            tracing::warn!(target: "tollgate", "a token is accepted without knowing whether it was revoked");
+            Ok(Standing::Good)
+        }
+    }
+}
+
+/// Spares a store that fails, and requests the wait for it: after a failure nobody asks for a moment, and then one does, for all.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    base: Instant,
+    failing: AtomicBool,
+    /// When the next one may ask, in microseconds since the base.
+    next: AtomicU64,
+}
+
+impl Breaker {
+    pub(super) fn new() -> Self {
+        Self {
+            base: Instant::now(),
+            failing: AtomicBool::new(false),
+            next: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether to ask now. Who may ask a failing store has until `patience` is over before another may.
+    fn may_ask(&self, patience: Duration) -> bool {
+        if !self.failing.load(Ordering::Acquire) {
+            return true;
+        }
+        let now = self.micros(Duration::ZERO);
+        let next = self.next.load(Ordering::Acquire);
+        now >= next
+            && self
+                .next
+                .compare_exchange(
+                    next,
+                    self.micros(patience + REST),
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
+                )
+                .is_ok()
+    }
+
+    fn note(&self, answered: bool) {
+        if !answered {
+            self.next.store(self.micros(REST), Ordering::Release);
+        }
+        self.failing.store(!answered, Ordering::Release);
+    }
+
+    fn micros(&self, ahead: Duration) -> u64 {
+        u64::try_from((self.base.elapsed().saturating_add(ahead)).as_micros()).unwrap_or(u64::MAX)
+    }
+}

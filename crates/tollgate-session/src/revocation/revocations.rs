@@ -1,0 +1,510 @@
+//! Taking tokens back.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tollgate_core::{Clock, ConfigError, ConfigErrorKind, SystemClock};
+
+use super::entry::{Revocation, RevocationKey, RevocationKind};
+use super::reading::{Breaker, Reading, RevocationReading};
+use super::replica::Replica;
+use super::store::RevocationStore;
+use super::sync::{Follower, bounded};
+use crate::store::StoreError;
+
+/// Takes tokens of one issuer back, and tells of any whether it was: from memory, where everything is that the store has.
+///
+/// A task follows the store's announcements. As long as the store confirms, four times a second, that none is missing, a
+/// token that was not revoked costs neither a round trip nor an allocation, and one that was is refused within a second of it,
+/// whichever instance revoked it. When a confirmation is late the store itself is asked, token by token, and where it does not
+/// answer, the declared [`Reading`] decides. Clones share everything; the task ends with the last of them.
+///
+/// ```
+/// use tollgate_core::{Key, RevocationCheck, SigningKey, Standing, Verifier};
+/// use tollgate_session::{MemoryStore, Revocations};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let token = |jti| SigningKey::hs256([7; 32]).unwrap().encode(&serde_json::json!({
+/// #     "iss": "https://id.example.com", "exp": 4_000_000_000_u64, "jti": jti,
+/// # })).unwrap();
+/// revocations.revoke_token("1", 4_000_000_000).await?;
+/// assert!(matches!(revocations.check(&verifier.verify(&token("1"))?), Standing::Revoked));
+/// assert!(!matches!(revocations.check(&verifier.verify(&token("2"))?), Standing::Revoked));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Revocations {
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn RevocationStore>,
+    pub(super) replica: Arc<Replica>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) timeout: Duration,
+    pub(super) breaker: Breaker,
+    access_lifetime: u64,
+    leeway: u64,
+    follower: JoinHandle<()>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}
+
+/// How [`Revocations`] stand.
+///
+/// ```
+/// # use tollgate_session::{MemoryStore, Revocations};
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+/// assert_eq!(revocations.status().confirmed, None, "the store was not read yet");
+/// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RevocationStatus {
+    /// Whether tokens are judged from memory.
+    pub in_sync: bool,
+    /// How long ago everything that the store had was known; `None` if it never was.
+    pub confirmed: Option<Duration>,
+    /// How many entries are known.
+    pub entries: usize,
+    /// There are more than fit: the store is asked for every token.
+    pub over_full: bool,
+}
+
+impl Revocations {
+    /// Begins to configure: revocations of tokens of `issuer` (`iss`), kept in `store`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate_session::{MemoryStore, Revocations};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+    ///     .access_lifetime(Duration::from_secs(900))
+    ///     .timeout(Duration::from_millis(300))
+    ///     .build()?;
+    /// assert_eq!(revocations.status().entries, 0);
+    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(store: impl RevocationStore, issuer: impl Into<String>) -> RevocationsBuilder {
+        RevocationsBuilder {
+            store: Arc::new(store),
+            issuer: issuer.into(),
+            timeout: Duration::from_secs(1),
+            max_entries: 100_000,
+            access_lifetime: Duration::from_secs(24 * 3600),
+            leeway: Duration::from_secs(60),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Takes one token back: the one with this `jti` that expires (`exp`) then.
+    ///
+    /// # Errors
+    /// As the store's; nothing may then be relied upon.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// revocations.revoke_token("1", 4_000_000_000).await?;
+    /// assert_eq!(revocations.status().entries, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn revoke_token(&self, jti: &str, expires_at: u64) -> Result<(), StoreError> {
+        let entry = Revocation {
+            expires_at: expires_at.saturating_add(self.shared.leeway),
+            ..self.entry(RevocationKind::Token, jti, Revocation::ALL)
+        };
+        self.revoke(&[entry]).await
+    }
+
+    /// Takes all tokens of a session (`sid`) back.
+    ///
+    /// # Errors
+    /// As the store's; nothing may then be relied upon.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocations, SessionId};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// revocations.revoke_session(&SessionId::new([7; 16])).await?;
+    /// revocations.revoke_session("a-session-of-another-making").await?;
+    /// assert_eq!(revocations.status().entries, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn revoke_session(&self, sid: &(impl fmt::Display + ?Sized)) -> Result<(), StoreError> {
+        let entry = self.entry(RevocationKind::Session, &sid.to_string(), Revocation::ALL);
+        self.revoke(&[entry]).await
+    }
+
+    /// Takes all tokens of a user (`sub`) back that were issued (`iat`) before a second; [`Revocation::ALL`] for all.
+    ///
+    /// # Errors
+    /// As the store's; nothing may then be relied upon.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// revocations.revoke_subject("u-7", 1_700_000_000).await?;
+    /// assert_eq!(revocations.status().entries, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn revoke_subject(&self, subject: &str, before: u64) -> Result<(), StoreError> {
+        self.revoke(&[self.entry(RevocationKind::Subject, subject, before)])
+            .await
+    }
+
+    /// Takes everything back that a key (`kid`) has signed so far, and will sign while the entry lives. The key itself must be
+    /// taken out of use, too.
+    ///
+    /// # Errors
+    /// As the store's; nothing may then be relied upon.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// revocations.revoke_key("2026-01").await?;
+    /// assert_eq!(revocations.status().entries, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn revoke_key(&self, kid: &str) -> Result<(), StoreError> {
+        self.revoke(&[self.entry(RevocationKind::Key, kid, Revocation::ALL)])
+            .await
+    }
+
+    /// An entry for tokens of this issuer. It lives as long as a token that is issued now can.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, RevocationKind, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+    ///     .access_lifetime(std::time::Duration::from_secs(900))
+    ///     .clock(|| 1_700_000_000)
+    ///     .build()?;
+    /// let entry = revocations.entry(RevocationKind::Subject, "u-7", 1_700_000_000);
+    /// assert_eq!(entry.expires_at, 1_700_000_000 + 900 + 60, "with the leeway");
+    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn entry(&self, kind: RevocationKind, name: &str, before: u64) -> Revocation {
+        let longest = self.shared.access_lifetime.saturating_add(self.shared.leeway);
+        Revocation {
+            key: RevocationKey::new(kind, self.shared.replica.issuer(), name),
+            before,
+            expires_at: self.shared.clock.now().saturating_add(longest),
+        }
+    }
+
+    /// Keeps several entries, all or none. They count here at once, elsewhere within a second.
+    ///
+    /// # Errors
+    /// As the store's, `Timeout` if it does not answer in time; nothing may then be relied upon.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocation, RevocationKind, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// let both = ["a", "b"].map(|sid| revocations.entry(RevocationKind::Session, sid, Revocation::ALL));
+    /// revocations.revoke(&both).await?;
+    /// assert_eq!(revocations.status().entries, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn revoke(&self, entries: &[Revocation]) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let shared = &*self.shared;
+        let now = shared.clock.now();
+        bounded(shared.timeout, shared.store.revoke(entries, now)).await?;
+        // What does not fit is in the store, which is asked from now on.
+        let _ = shared.replica.learn(entries, now);
+        Ok(())
+    }
+
+    /// What the store itself has for these keys, for who must know it exactly.
+    ///
+    /// # Errors
+    /// As the store's, `Timeout` if it does not answer in time.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocation, RevocationKind, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// let entry = revocations.entry(RevocationKind::Session, "a", Revocation::ALL);
+    /// assert!(revocations.find(&[entry.key.clone()]).await?.is_empty());
+    /// revocations.revoke(&[entry.clone()]).await?;
+    /// assert_eq!(revocations.find(&[entry.key.clone()]).await?, [entry]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn find(&self, keys: &[RevocationKey]) -> Result<Vec<Revocation>, StoreError> {
+        let shared = &*self.shared;
+        bounded(shared.timeout, shared.store.find(keys, shared.clock.now())).await
+    }
+
+    /// The check for a gate that reads in this way.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Reading, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// let check = revocations.reading(Reading::StaleUpTo(std::time::Duration::from_secs(60)));
+    /// assert!(format!("{check:?}").contains("StaleUpTo(60s)"));
+    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reading(&self, reading: Reading) -> RevocationReading {
+        RevocationReading {
+            shared: Arc::clone(&self.shared),
+            reading,
+        }
+    }
+
+    /// Whether tokens are judged from memory at the moment.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// assert!(!revocations.in_sync(), "the store was not read yet");
+    /// while !revocations.in_sync() {
+    ///     tokio::task::yield_now().await;
+    /// }
+    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn in_sync(&self) -> bool {
+        self.shared.replica.is_in_sync()
+    }
+
+    /// How things stand, for a health check or a metric.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// assert!(!revocations.status().over_full);
+    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn status(&self) -> RevocationStatus {
+        let (entries, over_full) = self.shared.replica.size();
+        RevocationStatus {
+            in_sync: self.in_sync(),
+            confirmed: self.shared.replica.age(),
+            entries,
+            over_full,
+        }
+    }
+}
+
+impl fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revocations")
+            .field("issuer", &self.replica.issuer())
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Configures [`Revocations`].
+///
+/// ```
+/// # use tollgate_session::{MemoryStore, Revocations};
+/// let builder = Revocations::builder(MemoryStore::default(), "https://id.example.com");
+/// assert!(builder.build().is_err(), "there is no runtime for the task that follows the store");
+/// ```
+pub struct RevocationsBuilder {
+    store: Arc<dyn RevocationStore>,
+    issuer: String,
+    timeout: Duration,
+    max_entries: usize,
+    access_lifetime: Duration,
+    leeway: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl RevocationsBuilder {
+    /// How long an answer of the store is waited for; a second by default.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// let builder = Revocations::builder(MemoryStore::default(), "i").timeout(std::time::Duration::from_millis(300));
+    /// assert!(format!("{builder:?}").contains("300ms"));
+    /// ```
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How many entries are held in memory, 100 000 by default. If there are more, the store is asked for every token.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// let builder = Revocations::builder(MemoryStore::default(), "i").max_entries(1_000_000);
+    /// assert!(format!("{builder:?}").contains("1000000"));
+    /// ```
+    #[must_use]
+    pub const fn max_entries(mut self, most: usize) -> Self {
+        self.max_entries = most;
+        self
+    }
+
+    /// The longest that an access token of the issuer lives: entries by session, user or key live as long, and the leeway
+    /// more. A day by default, which is more than most need.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// let builder = Revocations::builder(MemoryStore::default(), "i").access_lifetime(std::time::Duration::from_secs(900));
+    /// assert!(format!("{builder:?}").contains("900s"));
+    /// ```
+    #[must_use]
+    pub const fn access_lifetime(mut self, lifetime: Duration) -> Self {
+        self.access_lifetime = lifetime;
+        self
+    }
+
+    /// The largest leeway of any verifier that judges these tokens: a minute by default.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// let builder = Revocations::builder(MemoryStore::default(), "i").leeway(std::time::Duration::from_secs(5));
+    /// assert!(format!("{builder:?}").contains("5s"));
+    /// ```
+    #[must_use]
+    pub const fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// The clock; the system's by default.
+    ///
+    /// ```
+    /// # use tollgate_session::{MemoryStore, RevocationKind, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let revocations = Revocations::builder(MemoryStore::default(), "i").clock(|| 5).leeway(std::time::Duration::ZERO);
+    /// let entry = revocations.build()?.entry(RevocationKind::Key, "k", 0);
+    /// assert_eq!(entry.expires_at, 5 + 24 * 3600);
+    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Begins to follow the store, in a task of the runtime around.
+    ///
+    /// # Errors
+    /// If the issuer is empty, a bound is zero or beyond what is sensible, or there is no tokio runtime around.
+    ///
+    /// ```
+    /// # use tollgate_core::ConfigErrorKind;
+    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let error = Revocations::builder(MemoryStore::default(), "i").max_entries(0).build().unwrap_err();
+    /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
+    /// # });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn build(self) -> Result<Revocations, ConfigError> {
+        const MOST_ENTRIES: usize = 1 << 26;
+        let refused = |kind, message: &str| Err(ConfigError::new(kind, message));
+        if self.issuer.is_empty() {
+            return refused(
+                ConfigErrorKind::InvalidText,
+                "the issuer of the revoked tokens is empty",
+            );
+        }
+        if self.max_entries == 0 || self.max_entries > MOST_ENTRIES {
+            return refused(
+                ConfigErrorKind::OutOfRange,
+                "`max_entries` is between 1 and 67108864",
+            );
+        }
+        if self.timeout.is_zero() || self.timeout > Duration::from_secs(60) {
+            return refused(
+                ConfigErrorKind::OutOfRange,
+                "`timeout` is more than nothing and at most 60 s",
+            );
+        }
+        if self.access_lifetime.is_zero() {
+            return refused(
+                ConfigErrorKind::OutOfRange,
+                "`access_lifetime` is more than nothing",
+            );
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return refused(
+                ConfigErrorKind::Contradiction,
+                "revocations are followed by a task: call `build` inside a tokio runtime",
+            );
+        };
+        let replica = Arc::new(Replica::new(self.issuer, self.max_entries));
+        let follower = Follower {
+            store: Arc::clone(&self.store),
+            replica: Arc::clone(&replica),
+            clock: Arc::clone(&self.clock),
+            timeout: self.timeout,
+        };
+        Ok(Revocations {
+            shared: Arc::new(Shared {
+                store: self.store,
+                replica,
+                clock: self.clock,
+                timeout: self.timeout,
+                breaker: Breaker::new(),
+                access_lifetime: seconds(self.access_lifetime),
+                leeway: seconds(self.leeway),
+                follower: runtime.spawn(follower.run()),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for RevocationsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationsBuilder")
+            .field("issuer", &self.issuer)
+            .field("timeout", &self.timeout)
+            .field("max_entries", &self.max_entries)
+            .field("access_lifetime", &self.access_lifetime)
+            .field("leeway", &self.leeway)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(duration: Duration) -> u64 {
+    duration
+        .as_secs()
+        .saturating_add(u64::from(duration.subsec_nanos() > 0))
+}

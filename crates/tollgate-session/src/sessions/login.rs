@@ -1,0 +1,283 @@
+//! The begin of a session.
+
+use std::cmp::Reverse;
+
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::kept::{TRIES, contended, is_taken_back};
+use super::{Device, Sessions, Tokens};
+use crate::error::{SessionError, SessionErrorKind};
+use crate::event::SessionEvent;
+use crate::id::SessionId;
+use crate::refresh::{Access, Body, Bytes, Record, Sealed};
+
+/// Who logs in, and what their tokens shall say. The service has made sure that it is them.
+///
+/// ```
+/// use tollgate_session::{Device, Login};
+///
+/// let login = Login::new("u-7")
+///     .scope("orders:read")
+///     .scope("orders:write")
+///     .claim("tenant", "acme")
+///     .device(Device { name: Some("the laptop".to_owned()), ..Device::default() });
+/// assert!(!format!("{login:?}").contains("u-7"));
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Login {
+    subject: String,
+    scope: String,
+    claims: Map<String, Value>,
+    client_id: Option<String>,
+    auth_time: Option<u64>,
+    device: Device,
+    csrf: bool,
+}
+
+impl Login {
+    /// Of this user (`sub`).
+    ///
+    /// ```
+    /// let _login = tollgate_session::Login::new("u-7");
+    /// ```
+    pub fn new(subject: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            scope: String::new(),
+            claims: Map::new(),
+            client_id: None,
+            auth_time: None,
+            device: Device::default(),
+            csrf: false,
+        }
+    }
+
+    /// Adds to what is granted: one scope, or several separated by spaces. A refresh can ask for less, never for more.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let tokens = sessions.login(Login::new("u-7").scope("a b").scope("c")).await?;
+    /// assert_eq!(tokens.scope, "a b c");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn scope(mut self, scope: impl AsRef<str>) -> Self {
+        for scope in scope.as_ref().split(' ').filter(|scope| !scope.is_empty()) {
+            if !self.scope.split(' ').any(|held| held == scope) {
+                if !self.scope.is_empty() {
+                    self.scope.push(' ');
+                }
+                self.scope.push_str(scope);
+            }
+        }
+        self
+    }
+
+    /// A claim of the service's own, in every access token of the session. A name that the issuer sets is refused at login.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let tokens = sessions.login(Login::new("u-7").claim("tenant", "acme")).await?;
+    /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+    /// assert_eq!(principal.claim("tenant"), Some("acme".into()));
+    /// assert!(sessions.login(Login::new("u-7").claim("exp", 5)).await.is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.into(), value.into());
+        self
+    }
+
+    /// The client that is used (`client_id`), in place of the issuer's default.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let tokens = sessions.login(Login::new("u-7").client_id("app")).await?;
+    /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+    /// assert_eq!(principal.claim("client_id"), Some("app".into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+
+    /// When the user proved who they are (`auth_time`), in seconds since the epoch; now unless said otherwise. What lies
+    /// ahead counts as now.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let tokens = sessions.login(Login::new("u-7").auth_time(1_700_000_000)).await?;
+    /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+    /// assert_eq!(principal.claim("auth_time"), Some(1_700_000_000.into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn auth_time(mut self, auth_time: u64) -> Self {
+        self.auth_time = Some(auth_time);
+        self
+    }
+
+    /// From where.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let device = Device { address: Some("203.0.113.7".to_owned()), ..Device::default() };
+    /// sessions.login(Login::new("u-7").device(device)).await?;
+    /// assert_eq!(sessions.devices("u-7", None).await?[0].address.as_deref(), Some("203.0.113.7"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// With a token against cross-site requests: a claim `csrf` of each access token, and [`Tokens::csrf`] for the page.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let tokens = sessions.login(Login::new("u-7").with_csrf()).await?;
+    /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+    /// assert_eq!(principal.claim("csrf"), tokens.csrf.map(Into::into));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn with_csrf(mut self) -> Self {
+        self.csrf = true;
+        self
+    }
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login")
+            .field("scope", &self.scope)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Begins a session. Where the subject has as many as it may, the one used least recently is ended.
+    ///
+    /// # Errors
+    /// `Misconfigured` for an empty subject, a custom claim with a registered name, or a scope that is none; `TooLarge` for
+    /// more claims than a session holds; `Unavailable` if a store failed or was late. Nothing is handed out then.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let tokens = sessions.login(Login::new("u-7").scope("orders:read")).await?;
+    /// assert_eq!((tokens.expires_in, &*tokens.scope), (15 * 60, "orders:read"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn login(&self, login: Login) -> Result<Tokens, SessionError> {
+        self.within(self.begin(&login)).await
+    }
+
+    async fn begin(&self, login: &Login) -> Result<Tokens, SessionError> {
+        // Once is enough, but for a logout of all the subject's sessions at the same moment.
+        for _ in 0..TRIES {
+            let now = self.now();
+            let record = self.new_record(login, now)?;
+            // Before anything is kept: what cannot be issued is a mistake of the service's.
+            let tokens = self.tokens(&record, now)?;
+            if !self.insert(&record, now).await? {
+                continue;
+            }
+            self.make_room(&record, now).await?;
+            if is_taken_back(&record, &self.against(&record, None).await?) {
+                self.finish(&record.id).await?;
+                continue;
+            }
+            self.tell(&SessionEvent::LoggedIn {
+                session: record.id,
+                subject: record.subject,
+            });
+            return Ok(tokens);
+        }
+        Err(contended())
+    }
+
+    fn new_record(&self, login: &Login, now: u64) -> Result<Record, SessionError> {
+        if login.subject.is_empty() {
+            return Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "a session needs a subject",
+            ));
+        }
+        let rules = &self.0.rules;
+        let id = SessionId::generate(&**self.0.issuer.random())?;
+        let mut salt = [0; 32];
+        self.0.issuer.random().fill(&mut salt)?;
+        let key = rules.keys.newest();
+        let current = Sealed::new(&key.derive(&id, 1, &salt), key.id());
+        let cap = now.saturating_add(rules.absolute);
+        let body = Body {
+            version: Body::VERSION,
+            created_at: now,
+            cap,
+            idle_until: now.saturating_add(rules.idle).min(cap),
+            last_seen: now,
+            auth_time: login.auth_time.map_or(now, |auth_time| auth_time.min(now)),
+            ended_at: None,
+            salt: Bytes(salt),
+            generation: 1,
+            current,
+            previous: None,
+            rotated_at: now,
+            access: Access {
+                jti: self.fresh_jti()?,
+                issued_at: now,
+                expires_at: now.saturating_add(rules.access).min(cap),
+                scope: login.scope.clone(),
+            },
+            former: None,
+            scope: login.scope.clone(),
+            client_id: login.client_id.clone(),
+            csrf: if login.csrf {
+                Some(self.fresh_csrf()?)
+            } else {
+                None
+            },
+            claims: login.claims.clone(),
+            device: login.device.clone().cut(),
+        };
+        Ok(Record {
+            id,
+            subject: login.subject.clone(),
+            revision: 1,
+            body,
+        })
+    }
+
+    fn fresh_csrf(&self) -> Result<String, SessionError> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        self.0.issuer.random().fill(&mut *bytes)?;
+        Ok(base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes[..]))
+    }
+
+    /// Ends what is more than the subject may have. All who log in at once choose the same ones.
+    async fn make_room(&self, new: &Record, now: u64) -> Result<(), SessionError> {
+        let mut live = self.live(&new.subject, now).await?;
+        let Some(excess) = live.len().checked_sub(self.0.most).filter(|excess| *excess > 0) else {
+            return Ok(());
+        };
+        live.retain(|record| record.id != new.id);
+        live.sort_by_key(|record| Reverse((record.body.last_seen, record.id)));
+        for record in live.into_iter().rev().take(excess) {
+            if self.end(&record.id).await?.is_some() {
+                self.tell(&SessionEvent::Evicted {
+                    session: record.id,
+                    subject: record.subject,
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! The sessions of a service.
+
+mod builder;
+mod device;
+mod kept;
+mod login;
+mod logout;
+mod refreshing;
+mod renewing;
+mod tokens;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::SessionEvent;
+use crate::issuer::Issuer;
+use crate::refresh::Rules;
+use crate::revocation::{RevocationStore, Revocations};
+use crate::store::SessionStore;
+
+pub use builder::SessionsBuilder;
+pub use device::{Device, SessionInfo};
+pub use login::Login;
+pub use refreshing::RefreshRequest;
+pub use tokens::{Renewed, Tokens};
+
+/// Begins, continues, lists and ends sessions, in any store. Clones share everything.
+///
+/// What holds, and how far it was checked, is told in [`proved`](crate::proved).
+///
+/// ```
+/// use tollgate_core::{Algorithm, SigningKey};
+/// use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, SessionErrorKind, Sessions};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let issuer = Issuer::builder("https://id.example.com")
+///     .audience("orders-api")
+///     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01"))
+///     .build()?;
+/// let sessions = Sessions::builder(issuer, MemoryStore::default())
+///     .refresh_key(RefreshKey::generate(1)?)
+///     .build()?;
+///
+/// let first = sessions.login(Login::new("u-7").scope("orders:read")).await?;
+/// let second = sessions.refresh(&first.refresh_token, RefreshRequest::default()).await?;
+/// assert_ne!(first.refresh_token, second.refresh_token);
+///
+/// // The answer was lost: within the grace window the old token brings the same successor again.
+/// let again = sessions.refresh(&first.refresh_token, RefreshRequest::default()).await?;
+/// assert_eq!(again.refresh_token, second.refresh_token);
+///
+/// assert!(sessions.logout(&second.session).await?);
+/// let over = sessions.refresh(&second.refresh_token, RefreshRequest::default()).await;
+/// assert_eq!(over.unwrap_err().kind(), SessionErrorKind::Invalid);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Sessions(Arc<Inner>);
+
+/// Who is told of events.
+type Listener = Box<dyn Fn(&SessionEvent) + Send + Sync>;
+
+struct Inner {
+    issuer: Issuer,
+    store: Arc<dyn SessionStore>,
+    revocations: Revocations,
+    rules: Rules,
+    revoke_former_access: bool,
+    most: usize,
+    timeout: Duration,
+    on_event: Option<Listener>,
+}
+
+impl Sessions {
+    /// Begins to configure: sessions whose access tokens `issuer` signs, kept in `store`.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// let sessions = Sessions::builder(issuer, MemoryStore::default())
+    ///     .refresh_key(RefreshKey::generate(1)?)
+    ///     .build()?;
+    /// assert_eq!(sessions.issuer().name(), "https://id.example.com");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(issuer: Issuer, store: impl SessionStore + RevocationStore) -> SessionsBuilder {
+        SessionsBuilder::new(issuer, store)
+    }
+
+    /// Who signs the access tokens.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// assert_eq!(builder.build()?.issuer().audience(), "orders-api");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn issuer(&self) -> &Issuer {
+        &self.0.issuer
+    }
+
+    /// What takes access tokens back. It is about tokens alone: to end a session, so that it cannot be refreshed either, there is
+    /// [`logout`](Self::logout).
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// let sessions = builder.build()?;
+    /// sessions.revocations().revoke_key("2030-12").await?;
+    /// assert_eq!(sessions.revocations().status().entries, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn revocations(&self) -> &Revocations {
+        &self.0.revocations
+    }
+
+    fn tell(&self, event: &SessionEvent) {
+        if let Some(on_event) = &self.0.on_event {
+            on_event(event);
+        }
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("issuer", &self.0.issuer)
+            .field("rules", &self.0.rules)
+            .finish_non_exhaustive()
+    }
+}

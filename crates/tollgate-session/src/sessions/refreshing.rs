@@ -1,0 +1,170 @@
+//! A refresh token for its successor (RFC 6749 section 6, RFC 9700 section 4.14.2).
+
+use super::kept::{TRIES, contended, invalid, is_taken_back};
+use super::{Device, Sessions, Tokens};
+use crate::error::{SessionError, SessionErrorKind};
+use crate::event::SessionEvent;
+use crate::refresh::{Event, Outcome, Record, RefreshToken, Refused, step};
+use crate::revocation::{Revocation, RevocationKind};
+
+/// What comes with a refresh token.
+///
+/// ```
+/// use tollgate_session::RefreshRequest;
+///
+/// let request = RefreshRequest { scope: Some("orders:read".to_owned()), ..RefreshRequest::default() };
+/// assert_eq!(request.device.address, None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefreshRequest {
+    /// The scope that the access token shall have, separated by spaces: less than was granted at login, or the same. `None`
+    /// for all of it (RFC 6749 section 6).
+    pub scope: Option<String>,
+    /// From where it comes. What is not said stays as it was.
+    pub device: Device,
+}
+
+impl Sessions {
+    /// Exchanges a refresh token for its successor and a new access token.
+    ///
+    /// Of any number of callers with one token, one rotates it, and all get the same successor, as does whoever comes again
+    /// within the grace window. A token that comes later than that ends its session. Nobody who fails here should lose
+    /// their cookies: somebody else may have been given new ones.
+    ///
+    /// # Errors
+    /// `Invalid` for a token that is malformed, forged or unknown, and for a session that is over; `Reuse` where the token was
+    /// used up; `ScopeExceeded` for a scope that was not granted; `Unavailable` if a store failed or was late: it may
+    /// be tried again with the same token.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, SigningKey};
+    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, SessionErrorKind, Sessions};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// # let sessions = builder.build()?;
+    /// let tokens = sessions.login(Login::new("u-7").scope("orders:read orders:write")).await?;
+    /// let less = RefreshRequest { scope: Some("orders:read".to_owned()), ..RefreshRequest::default() };
+    /// let tokens = sessions.refresh(&tokens.refresh_token, less).await?;
+    /// assert_eq!(tokens.scope, "orders:read");
+    ///
+    /// let more = RefreshRequest { scope: Some("admin".to_owned()), ..RefreshRequest::default() };
+    /// let refused = sessions.refresh(&tokens.refresh_token, more).await.unwrap_err();
+    /// assert_eq!(refused.kind(), SessionErrorKind::ScopeExceeded);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn refresh(
+        &self,
+        refresh_token: &str,
+        request: RefreshRequest,
+    ) -> Result<Tokens, SessionError> {
+        let token = RefreshToken::read(refresh_token)
+            .ok_or_else(|| invalid("the refresh token is not written as one"))?;
+        self.within(self.exchange(&token, &request)).await
+    }
+
+    async fn exchange(&self, token: &RefreshToken, request: &RefreshRequest) -> Result<Tokens, SessionError> {
+        let arrived_at = self.now();
+        let jti = self.fresh_jti()?;
+        for _ in 0..TRIES {
+            // Read before the check for revocations: what expires is counted from here.
+            let now = self.now();
+            let Some(record) = self.load(&token.session, now).await? else {
+                return Err(invalid("the session is unknown or over"));
+            };
+            let event = Event::Refresh {
+                token,
+                arrived_at,
+                scope: request.scope.as_deref(),
+                device: &request.device,
+                jti: &jti,
+            };
+            let (record, rotated) = match step(&record, &event, now, &self.0.rules) {
+                Outcome::Replace(body) => {
+                    let next = record.with(*body);
+                    if !self.replace(&next, now).await? {
+                        continue;
+                    }
+                    (next, true)
+                }
+                Outcome::Repeat => (record, false),
+                Outcome::Reuse => return self.reused(&record).await,
+                Outcome::Refused(why) => return Err(refused(why)),
+            };
+            return self.hand_out(&record, rotated, now).await;
+        }
+        Err(contended())
+    }
+
+    async fn hand_out(&self, record: &Record, rotated: bool, now: u64) -> Result<Tokens, SessionError> {
+        let former = record
+            .body
+            .former
+            .as_ref()
+            .filter(|_| self.0.revoke_former_access);
+        let former_key = former.map(|former| self.key(RevocationKind::Token, &*former.jti));
+        let against = self.against(record, former_key.clone()).await?;
+        if is_taken_back(record, &against) {
+            // Such as by subject: it must stay over when the entry is gone. Who took it back by a logout does the same.
+            self.finish(&record.id).await?;
+            return Err(invalid("the session was taken back"));
+        }
+        if let (Some(former), Some(key)) = (former, former_key)
+            && !against.iter().any(|entry| entry.key == key)
+        {
+            let issued_at = record.body.access.issued_at;
+            let entries = [
+                Revocation {
+                    key,
+                    before: Revocation::ALL,
+                    expires_at: former.expires_at.saturating_add(self.0.rules.leeway),
+                },
+                // Those that others were given by activity.
+                self.0
+                    .revocations
+                    .entry(RevocationKind::Session, &record.id.to_string(), issued_at),
+            ];
+            self.0.revocations.revoke(&entries).await?;
+        }
+        let tokens = self.tokens(record, now)?;
+        let (session, subject) = (record.id, record.subject.clone());
+        self.tell(&if rotated {
+            SessionEvent::Refreshed { session, subject }
+        } else {
+            SessionEvent::Repeated { session, subject }
+        });
+        Ok(tokens)
+    }
+
+    async fn reused(&self, record: &Record) -> Result<Tokens, SessionError> {
+        if self.end(&record.id).await?.is_some() {
+            tracing::warn!(session = %record.id, "a refresh token was used again: its session is ended");
+            self.tell(&SessionEvent::ReuseDetected {
+                session: record.id,
+                subject: record.subject.clone(),
+            });
+        }
+        Err(SessionError::new(
+            SessionErrorKind::Reuse,
+            "the refresh token was used before: its session is ended",
+        ))
+    }
+}
+
+fn refused(why: Refused) -> SessionError {
+    match why {
+        Refused::Scope => SessionError::new(
+            SessionErrorKind::ScopeExceeded,
+            "the session does not have the scope that was asked for",
+        ),
+        Refused::KeyMissing => SessionError::new(
+            SessionErrorKind::Unavailable,
+            "the refresh key of the session is not there",
+        ),
+        Refused::Ended => invalid("the session was ended"),
+        Refused::Expired => invalid("the session has expired"),
+        Refused::Unknown | Refused::NothingGained => invalid("the refresh token is not one of the session's"),
+    }
+}

@@ -1,0 +1,96 @@
+//! What a client is given.
+
+use std::fmt;
+
+use crate::id::SessionId;
+
+/// The tokens of a login or a refresh, with how long each lasts: what an answer to the client is made of.
+///
+/// `Debug` shows neither token.
+///
+/// ```
+/// use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions, SigningKey};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let issuer = Issuer::builder("https://id.example.com")
+///     .audience("orders-api")
+///     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11"))
+///     .build()?;
+/// let sessions = Sessions::builder(issuer, MemoryStore::default())
+///     .refresh_key(RefreshKey::generate(1)?)
+///     .build()?;
+/// let tokens = sessions.login(Login::new("u-7")).await?;
+/// assert_eq!((tokens.expires_in, tokens.refresh_expires_in), (15 * 60, 7 * 24 * 3600));
+/// assert!(!format!("{tokens:?}").contains(&tokens.refresh_token));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tokens {
+    /// The access token: a JWT (RFC 9068).
+    pub access_token: String,
+    /// How many seconds it is valid for.
+    pub expires_in: u64,
+    /// The refresh token, which is good for one use.
+    pub refresh_token: String,
+    /// How many seconds it can be used for, if nothing moves the session's idle deadline in between.
+    pub refresh_expires_in: u64,
+    /// How many seconds are left until the session ends, whatever is done: a bound for
+    /// [`refresh_expires_in`](Self::refresh_expires_in).
+    pub session_expires_in: u64,
+    /// The scope of the access token, split at spaces (RFC 6749 section 3.3).
+    pub scope: String,
+    /// The session, which is no secret.
+    pub session: SessionId,
+    /// What a page sends as `x-csrf-token`, where the [login](crate::Login::with_csrf) asked for one.
+    pub csrf: Option<String>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens")
+            .field("expires_in", &self.expires_in)
+            .field("refresh_expires_in", &self.refresh_expires_in)
+            .field("session_expires_in", &self.session_expires_in)
+            .field("scope", &self.scope)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An access token that takes the place of another one of the same session.
+///
+/// `Debug` does not show it.
+///
+/// ```
+/// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions, SigningKey};
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+/// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+/// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+/// let tokens = sessions.login(Login::new("u-7").auth_time(1_700_000_000)).await?;
+/// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+/// // The user has just entered the password again.
+/// let renewed = sessions.reauthenticated(&principal).await?;
+/// assert_eq!(renewed.expires_in, 15 * 60);
+/// assert!(!format!("{renewed:?}").contains(&renewed.access_token));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Renewed {
+    /// The access token: a JWT (RFC 9068).
+    pub access_token: String,
+    /// How many seconds it is valid for.
+    pub expires_in: u64,
+}
+
+impl fmt::Debug for Renewed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Renewed")
+            .field("expires_in", &self.expires_in)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,102 @@
+//! Revocations as a gate sees them, with a store that misbehaves in every way. The time is the test's.
+
+#![allow(clippy::unwrap_used)]
+
+mod outage;
+mod scripted;
+mod sync;
+mod tokens;
+
+use std::time::Duration;
+
+use scripted::Scripted;
+use tokio::time::{Instant, sleep};
+use tollgate_core::{Algorithm, Principal, RevocationCheck, Standing, Unavailable, Verifier};
+use tollgate_session::Revocations;
+use tollgate_testkit::{FakeClock, Mint, keys};
+
+const TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How a token stands, however long it takes to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    Revoked,
+    Unavailable,
+}
+
+impl From<Result<Standing, Unavailable>> for Verdict {
+    fn from(standing: Result<Standing, Unavailable>) -> Self {
+        match standing {
+            Ok(Standing::Good) => Self::Good,
+            Ok(Standing::Revoked) => Self::Revoked,
+            Ok(Standing::Ask(_)) => panic!("the answer to a question is a question"),
+            Err(_) => Self::Unavailable,
+        }
+    }
+}
+
+async fn verdict(check: &impl RevocationCheck, principal: &Principal) -> Verdict {
+    match check.check(principal) {
+        Standing::Ask(answer) => answer.await.into(),
+        known => Ok(known).into(),
+    }
+}
+
+/// What is known without asking.
+fn at_once(check: &impl RevocationCheck, principal: &Principal) -> Option<Verdict> {
+    match check.check(principal) {
+        Standing::Ask(_) => None,
+        known => Some(Ok(known).into()),
+    }
+}
+
+fn principal_with(claims: &[(&str, serde_json::Value)]) -> Principal {
+    let verifier = Verifier::builder()
+        .any_issuer()
+        .audience(Mint::AUDIENCE)
+        .key(keys::verifying(Algorithm::HS256))
+        .clock(FakeClock::new())
+        .build()
+        .unwrap();
+    let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    let token = claims
+        .iter()
+        .fold(mint.token(), |token, (name, value)| token.claim(name, value));
+    verifier.verify(token.build()).unwrap()
+}
+
+/// The token of a session.
+fn of_session(sid: &str) -> Principal {
+    principal_with(&[("sid", sid.into()), ("jti", format!("token of {sid}").into())])
+}
+
+fn instance(store: &Scripted) -> Revocations {
+    Revocations::builder(store.clone(), Mint::ISSUER)
+        .timeout(TIMEOUT)
+        .clock(FakeClock::new())
+        .build()
+        .unwrap()
+}
+
+async fn in_sync(store: &Scripted) -> Revocations {
+    let revocations = instance(store);
+    until_in_sync(&revocations).await;
+    revocations
+}
+
+async fn until_in_sync(revocations: &Revocations) {
+    let start = Instant::now();
+    while !revocations.in_sync() {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "it does not come back into sync"
+        );
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Time for tasks to do what they can do at once.
+async fn moment() {
+    sleep(Duration::from_millis(1)).await;
+}

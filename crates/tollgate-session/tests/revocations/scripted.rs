@@ -1,0 +1,205 @@
+//! A store that does as the test says.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tollgate_session::{
+    Announcement, MemoryStore, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind,
+    RevocationSnapshot, RevocationStore, StoreError, StoreErrorKind, StoreFuture,
+};
+
+/// How a part of the store answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mood {
+    #[default]
+    Fine,
+    Down,
+    Hanging,
+    Slow(Duration),
+    Rubbish,
+}
+
+pub(crate) const FAULTS: [Mood; 4] = [
+    Mood::Down,
+    Mood::Hanging,
+    Mood::Slow(Duration::from_secs(30)),
+    Mood::Rubbish,
+];
+
+#[derive(Default)]
+pub(crate) struct Script {
+    pub(crate) find: Mood,
+    pub(crate) position: Mood,
+    pub(crate) snapshot: Mood,
+    pub(crate) feed: Mood,
+    /// Announcements are lost on their way.
+    pub(crate) deaf: bool,
+    /// Announcements say no more than that there was something.
+    pub(crate) terse: bool,
+    /// Added to the epoch: the store began anew.
+    pub(crate) epoch: u64,
+    /// How often something was asked.
+    pub(crate) finds: usize,
+    pub(crate) snapshots: usize,
+}
+
+impl Script {
+    pub(crate) fn all(&mut self, mood: Mood) {
+        self.find = mood;
+        self.position = mood;
+        self.snapshot = mood;
+        self.feed = mood;
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Scripted {
+    pub(crate) inner: MemoryStore,
+    script: Arc<Mutex<Script>>,
+    /// Counts how often all feeds were cut.
+    cut: Arc<watch::Sender<u32>>,
+}
+
+impl Scripted {
+    pub(crate) fn new() -> Self {
+        Self {
+            inner: MemoryStore::default(),
+            script: Arc::default(),
+            cut: Arc::new(watch::Sender::new(0)),
+        }
+    }
+
+    pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap()
+    }
+
+    pub(crate) fn cut_feeds(&self) {
+        self.cut.send_modify(|cuts| *cuts += 1);
+    }
+
+    pub(crate) fn listeners(&self) -> usize {
+        self.cut.receiver_count()
+    }
+
+    fn moved(&self, mut position: Position) -> Position {
+        position.epoch = position.epoch.wrapping_add(self.script().epoch);
+        position
+    }
+}
+
+fn down() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "down by order of the test")
+}
+
+/// Fails or waits by its mood; whether the answer is to be rubbish.
+async fn bear(mood: Mood) -> Result<bool, StoreError> {
+    match mood {
+        Mood::Fine => Ok(false),
+        Mood::Rubbish => Ok(true),
+        Mood::Down => Err(down()),
+        Mood::Hanging => pending().await,
+        Mood::Slow(time) => {
+            tokio::time::sleep(time).await;
+            Ok(false)
+        }
+    }
+}
+
+impl RevocationStore for Scripted {
+    fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
+        self.inner.revoke(entries, now)
+    }
+
+    fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
+        Box::pin(async move {
+            let mood = {
+                let mut script = self.script();
+                script.finds += 1;
+                script.find
+            };
+            if bear(mood).await? {
+                return Ok(vec![Revocation {
+                    key: RevocationKey::new(RevocationKind::Token, "rubbish", "rubbish"),
+                    before: 0,
+                    expires_at: u64::MAX,
+                }]);
+            }
+            self.inner.find(keys, now).await
+        })
+    }
+
+    fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
+        Box::pin(async move {
+            let mood = {
+                let mut script = self.script();
+                script.snapshots += 1;
+                script.snapshot
+            };
+            if bear(mood).await? {
+                return Err(StoreError::new(StoreErrorKind::Corrupt, "rubbish"));
+            }
+            let mut snapshot = self.inner.snapshot(now).await?;
+            snapshot.position = self.moved(snapshot.position);
+            Ok(snapshot)
+        })
+    }
+
+    fn position(&self) -> StoreFuture<'_, Position> {
+        Box::pin(async move {
+            let mood = self.script().position;
+            if bear(mood).await? {
+                return Ok(Position {
+                    epoch: 0xbad,
+                    sequence: 0,
+                });
+            }
+            Ok(self.moved(self.inner.position().await?))
+        })
+    }
+
+    fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
+        Box::pin(async move {
+            let mood = self.script().feed;
+            if bear(mood).await? {
+                return Err(StoreError::new(StoreErrorKind::Corrupt, "rubbish"));
+            }
+            Ok(Box::new(Feed {
+                inner: self.inner.feed().await?,
+                cut: self.cut.subscribe(),
+                store: self.clone(),
+            }) as Box<dyn RevocationFeed>)
+        })
+    }
+}
+
+struct Feed {
+    inner: Box<dyn RevocationFeed>,
+    cut: watch::Receiver<u32>,
+    store: Scripted,
+}
+
+impl RevocationFeed for Feed {
+    fn next(&mut self) -> StoreFuture<'_, Announcement> {
+        Box::pin(async move {
+            loop {
+                tokio::select! {
+                    _ = self.cut.changed() => return Err(down()),
+                    told = self.inner.next() => {
+                        let mut told = told?;
+                        told.position = self.store.moved(told.position);
+                        let script = self.store.script();
+                        if script.deaf {
+                            continue;
+                        }
+                        if script.terse {
+                            told.entries = None;
+                        }
+                        return Ok(told);
+                    }
+                }
+            }
+        })
+    }
+}

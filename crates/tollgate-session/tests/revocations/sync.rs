@@ -1,0 +1,243 @@
+//! That an instance hears of everything, or knows that it has not.
+
+use tollgate_session::{Revocation, RevocationKind, RevocationStore};
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn in_sync_nobody_asks_the_store() {
+    let store = Scripted::new();
+    let (one, other) = (in_sync(&store).await, in_sync(&store).await);
+    let (a, b) = (of_session("a"), of_session("b"));
+    for _ in 0..200 {
+        assert_eq!(at_once(&one, &a), Some(Verdict::Good));
+        sleep(Duration::from_millis(37)).await;
+    }
+    other.revoke_session("a").await.unwrap();
+    assert_eq!(
+        at_once(&other, &a),
+        Some(Verdict::Revoked),
+        "at once where it was revoked"
+    );
+    moment().await;
+    assert_eq!(
+        at_once(&one, &a),
+        Some(Verdict::Revoked),
+        "by announcement elsewhere"
+    );
+    assert_eq!(at_once(&one, &b), Some(Verdict::Good));
+    assert_eq!(store.script().finds, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_starts_later_learns_what_was_revoked_before() {
+    let store = Scripted::new();
+    in_sync(&store).await.revoke_session("a").await.unwrap();
+    let late = instance(&store);
+    assert_eq!(at_once(&late, &of_session("b")), None, "it knows nothing yet");
+    until_in_sync(&late).await;
+    assert_eq!(at_once(&late, &of_session("a")), Some(Verdict::Revoked));
+}
+
+/// The last announcement is lost, and none comes after it that would show the gap.
+#[tokio::test(start_paused = true)]
+async fn a_lost_announcement_is_noticed_within_a_second() {
+    let store = Scripted::new();
+    for delay in [0, 1, 100, 249, 250, 251, 400] {
+        let (one, other) = (in_sync(&store).await, in_sync(&store).await);
+        sleep(Duration::from_millis(delay)).await;
+        store.script().deaf = true;
+        let sid = format!("lost-{delay}");
+        let principal = of_session(&sid);
+        other.revoke_session(&sid).await.unwrap();
+        let start = Instant::now();
+        while verdict(&one, &principal).await == Verdict::Good {
+            sleep(Duration::from_millis(5)).await;
+            assert!(
+                start.elapsed() <= Duration::from_secs(1),
+                "a revoked token is accepted for too long"
+            );
+        }
+        assert_eq!(verdict(&one, &principal).await, Verdict::Revoked);
+        store.script().deaf = false;
+        until_in_sync(&one).await;
+        assert_eq!(
+            at_once(&one, &principal),
+            Some(Verdict::Revoked),
+            "learnt by a snapshot"
+        );
+        assert_eq!(
+            at_once(&one, &of_session("good")),
+            Some(Verdict::Good),
+            "and nobody asks any more"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_is_noticed_at_once() {
+    let store = Scripted::new();
+    let (one, other) = (in_sync(&store).await, in_sync(&store).await);
+    store.script().deaf = true;
+    other.revoke_session("lost").await.unwrap();
+    moment().await;
+    store.script().deaf = false;
+    assert_eq!(
+        at_once(&one, &of_session("lost")),
+        Some(Verdict::Good),
+        "it cannot know yet"
+    );
+    other.revoke_session("heard").await.unwrap();
+    moment().await;
+    assert_eq!(
+        at_once(&one, &of_session("good")),
+        None,
+        "it knows that it has missed something"
+    );
+    assert_eq!(verdict(&one, &of_session("lost")).await, Verdict::Revoked);
+    until_in_sync(&one).await;
+    assert_eq!(at_once(&one, &of_session("lost")), Some(Verdict::Revoked));
+    assert_eq!(at_once(&one, &of_session("heard")), Some(Verdict::Revoked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_feed_dies_the_store_is_asked_until_there_is_another() {
+    let store = Scripted::new();
+    let (one, other) = (in_sync(&store).await, in_sync(&store).await);
+    store.script().feed = scripted::Mood::Down;
+    store.cut_feeds();
+    moment().await;
+    assert_eq!(at_once(&one, &of_session("good")), None);
+    other.revoke_session("a").await.unwrap();
+    assert_eq!(verdict(&one, &of_session("a")).await, Verdict::Revoked);
+    assert_eq!(verdict(&one, &of_session("good")).await, Verdict::Good);
+    assert!(store.script().finds >= 2);
+    sleep(Duration::from_secs(60)).await;
+    assert!(!one.in_sync());
+
+    store.script().feed = scripted::Mood::Fine;
+    until_in_sync(&one).await;
+    let finds = store.script().finds;
+    assert_eq!(at_once(&one, &of_session("a")), Some(Verdict::Revoked));
+    assert_eq!(at_once(&one, &of_session("good")), Some(Verdict::Good));
+    assert_eq!(store.script().finds, finds);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_heartbeat_means_asking() {
+    let store = Scripted::new();
+    let one = in_sync(&store).await;
+    for mood in [scripted::Mood::Hanging, scripted::Mood::Down] {
+        store.script().position = mood;
+        let start = Instant::now();
+        while one.in_sync() {
+            sleep(Duration::from_millis(10)).await;
+            assert!(start.elapsed() <= Duration::from_secs(1));
+        }
+        assert_eq!(at_once(&one, &of_session("good")), None);
+        assert_eq!(
+            verdict(&one, &of_session("good")).await,
+            Verdict::Good,
+            "the store says so"
+        );
+        store.script().position = scripted::Mood::Fine;
+        until_in_sync(&one).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_began_anew_is_read_anew_and_nothing_is_forgotten() {
+    let store = Scripted::new();
+    let one = in_sync(&store).await;
+    one.revoke_session("before").await.unwrap();
+    moment().await;
+    // Emptied: another store, with another epoch, under the same name.
+    let snapshots = store.script().snapshots;
+    store.script().epoch = 1;
+    sleep(Duration::from_secs(1)).await;
+    until_in_sync(&one).await;
+    assert_eq!(store.script().snapshots, snapshots + 1);
+    assert_eq!(at_once(&one, &of_session("before")), Some(Verdict::Revoked));
+    one.revoke_session("after").await.unwrap();
+    moment().await;
+    assert!(one.in_sync());
+
+    // The same, told by an announcement first.
+    store.script().epoch = 2;
+    store
+        .inner
+        .revoke(&[one.entry(RevocationKind::Session, "third", Revocation::ALL)], 0)
+        .await
+        .unwrap();
+    moment().await;
+    assert_eq!(at_once(&one, &of_session("good")), None);
+    until_in_sync(&one).await;
+    assert_eq!(at_once(&one, &of_session("third")), Some(Verdict::Revoked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_too_much_to_announce_is_read_from_the_store() {
+    let store = Scripted::new();
+    let (one, other) = (in_sync(&store).await, in_sync(&store).await);
+    store.script().terse = true;
+    for sid in ["a", "b", "c"] {
+        other.revoke_session(sid).await.unwrap();
+        moment().await;
+        assert_eq!(at_once(&one, &of_session(sid)), Some(Verdict::Revoked));
+        assert!(one.in_sync());
+    }
+    store.script().snapshot = scripted::Mood::Down;
+    other.revoke_session("d").await.unwrap();
+    moment().await;
+    assert_eq!(
+        at_once(&one, &of_session("good")),
+        None,
+        "it knows that there is something it does not know"
+    );
+    assert_eq!(verdict(&one, &of_session("d")).await, Verdict::Revoked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_fits_is_asked_for() {
+    let store = Scripted::new();
+    let small = |store: &Scripted| {
+        let builder = Revocations::builder(store.clone(), Mint::ISSUER).max_entries(2);
+        builder.clock(FakeClock::new()).build().unwrap()
+    };
+    let (one, other) = (small(&store), in_sync(&store).await);
+    until_in_sync(&one).await;
+    for sid in ["a", "b", "c", "d"] {
+        other.revoke_session(sid).await.unwrap();
+    }
+    moment().await;
+    assert!(one.status().over_full && !one.in_sync());
+    for sid in ["a", "b", "c", "d"] {
+        assert_eq!(verdict(&one, &of_session(sid)).await, Verdict::Revoked);
+    }
+    assert_eq!(at_once(&one, &of_session("good")), None);
+    assert_eq!(verdict(&one, &of_session("good")).await, Verdict::Good);
+    sleep(Duration::from_secs(300)).await;
+    assert!(!one.in_sync(), "never in sync while there are more than fit");
+
+    let own = small(&Scripted::new());
+    until_in_sync(&own).await;
+    for sid in ["a", "b", "c"] {
+        own.revoke_session(sid).await.unwrap();
+    }
+    assert!(!own.in_sync(), "its own entries do not fit either");
+    assert_eq!(verdict(&own, &of_session("c")).await, Verdict::Revoked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_task_ends_with_the_last_handle() {
+    let store = Scripted::new();
+    let one = in_sync(&store).await;
+    let reading = one.reading(tollgate_session::Reading::FailOpen);
+    assert_eq!(store.listeners(), 1);
+    drop(one);
+    moment().await;
+    assert_eq!(store.listeners(), 1, "a gate still reads");
+    drop(reading);
+    moment().await;
+    assert_eq!(store.listeners(), 0);
+}

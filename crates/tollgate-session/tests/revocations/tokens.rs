@@ -1,0 +1,153 @@
+//! Which tokens an entry is about.
+
+use serde_json::json;
+use tollgate_core::{Algorithm, Key, SigningKey, Verifier};
+use tollgate_session::{Revocation, RevocationKind};
+
+use super::*;
+
+const NOW: u64 = FakeClock::START;
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_revoked_by_any_of_its_names_and_no_other() {
+    let store = Scripted::new();
+    let revocations = in_sync(&store).await;
+    let token = |jti: &str, sid: &str, sub: &str| {
+        principal_with(&[("jti", jti.into()), ("sid", sid.into()), ("sub", sub.into())])
+    };
+    revocations.revoke_token("a", NOW + 900).await.unwrap();
+    revocations.revoke_session("b").await.unwrap();
+    revocations.revoke_subject("c", Revocation::ALL).await.unwrap();
+    let cases = [
+        (token("a", "x", "x"), Verdict::Revoked),
+        (token("x", "b", "x"), Verdict::Revoked),
+        (token("x", "x", "c"), Verdict::Revoked),
+        (token("b", "c", "a"), Verdict::Good),
+        (token("c", "a", "b"), Verdict::Good),
+        (token("", "", ""), Verdict::Good),
+        (principal_with(&[]), Verdict::Good),
+    ];
+    for (principal, wanted) in cases {
+        assert_eq!(at_once(&revocations, &principal), Some(wanted), "{principal:?}");
+    }
+    let elsewhere = principal_with(&[("iss", "https://other.example".into()), ("jti", "a".into())]);
+    assert_eq!(
+        at_once(&revocations, &elsewhere),
+        Some(Verdict::Good),
+        "another issuer's"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_before_a_second_is_revoked_and_nothing_of_it_or_later() {
+    let store = Scripted::new();
+    let revocations = in_sync(&store).await;
+    revocations.revoke_subject("u-7", NOW).await.unwrap();
+    let issued = |at: serde_json::Value| principal_with(&[("iat", at)]);
+    assert_eq!(
+        at_once(&revocations, &issued(json!(NOW - 1))),
+        Some(Verdict::Revoked)
+    );
+    assert_eq!(at_once(&revocations, &issued(json!(NOW))), Some(Verdict::Good));
+    let verifier = Verifier::builder()
+        .any_issuer()
+        .any_audience()
+        .key(keys::verifying(Algorithm::HS256))
+        .clock(FakeClock::new())
+        .build()
+        .unwrap();
+    let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    let undated = verifier
+        .verify(mint.token().without_claim("iat").build())
+        .unwrap();
+    assert_eq!(
+        at_once(&revocations, &undated),
+        Some(Verdict::Revoked),
+        "it may be an old one"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_key_counts_whether_the_token_names_it_or_not() {
+    let store = Scripted::new();
+    let revocations = in_sync(&store).await;
+    let verifier = |key: Key| {
+        let builder = Verifier::builder().any_issuer().any_audience().key(key);
+        builder.clock(FakeClock::new()).build().unwrap()
+    };
+    let key = || Key::hs256([7; 32]).unwrap();
+    let mint = Mint::new(SigningKey::hs256([7; 32]).unwrap(), &FakeClock::new());
+    revocations.revoke_key("k1").await.unwrap();
+
+    let named = mint.token().kid("k1").build();
+    let unnamed = mint.token().without_header("kid").build();
+    for (key, token) in [
+        (key().with_kid("k1"), &named),
+        (key().with_kid("k1"), &unnamed),
+        (key(), &named),
+    ] {
+        let principal = verifier(key).verify(token).unwrap();
+        assert_eq!(at_once(&revocations, &principal), Some(Verdict::Revoked));
+    }
+    let other = verifier(key().with_kid("k2"))
+        .verify(mint.token().kid("k2").build())
+        .unwrap();
+    assert_eq!(at_once(&revocations, &other), Some(Verdict::Good));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_ends_to_the_second_by_the_clock_it_was_given() {
+    let store = Scripted::new();
+    let clock = FakeClock::new();
+    let revocations = Revocations::builder(store.clone(), Mint::ISSUER)
+        .clock(clock.clone())
+        .access_lifetime(Duration::from_secs(900))
+        .leeway(Duration::from_secs(60))
+        .build()
+        .unwrap();
+    until_in_sync(&revocations).await;
+    revocations.revoke_session("a").await.unwrap();
+    revocations.revoke_token("b", NOW + 100).await.unwrap();
+    let (by_session, by_token) = (of_session("a"), principal_with(&[("jti", "b".into())]));
+    clock.set(NOW + 159);
+    assert_eq!(at_once(&revocations, &by_token), Some(Verdict::Revoked));
+    clock.set(NOW + 160);
+    assert_eq!(at_once(&revocations, &by_token), Some(Verdict::Good));
+    clock.set(NOW + 959);
+    assert_eq!(at_once(&revocations, &by_session), Some(Verdict::Revoked));
+    clock.set(NOW + 960);
+    assert_eq!(at_once(&revocations, &by_session), Some(Verdict::Good));
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(revocations.status().entries, 0, "cleaned up by and by");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_token_is_never_refused_for_what_the_filter_believes() {
+    let store = Scripted::new();
+    let revocations = Revocations::builder(store.clone(), Mint::ISSUER)
+        .max_entries(2_000)
+        .clock(FakeClock::new())
+        .build()
+        .unwrap();
+    until_in_sync(&revocations).await;
+    let entries: Vec<_> = (0..2_000)
+        .map(|number| {
+            revocations.entry(
+                RevocationKind::Session,
+                &format!("gone-{number}"),
+                Revocation::ALL,
+            )
+        })
+        .collect();
+    revocations.revoke(&entries).await.unwrap();
+    // Enough that the filter is wrong about several of them.
+    for number in 0..2_000 {
+        let good = of_session(&format!("good-{number}"));
+        assert_eq!(at_once(&revocations, &good), Some(Verdict::Good));
+    }
+    for number in [0, 999, 1_999] {
+        let gone = of_session(&format!("gone-{number}"));
+        assert_eq!(at_once(&revocations, &gone), Some(Verdict::Revoked));
+    }
+    assert_eq!(store.script().finds, 0);
+}

@@ -1,0 +1,136 @@
+//! What every store of sessions and revocations must do, as one suite that any implementation can run.
+//!
+//! A store of your own passes two instances over the same data, as two servers would hold them:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use tollgate_session::MemoryStore;
+//! use tollgate_testkit::stores;
+//!
+//! # tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+//! let store = MemoryStore::default();
+//! stores::accept(Arc::new(store.clone()), Arc::new(store)).await;
+//! # });
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! The suite needs a tokio runtime whose time runs, and nobody else who writes to the store meanwhile. What is there already
+//! is left alone. Each check panics with a sentence that says what the store did wrong.
+
+mod odd;
+mod revocations;
+mod sessions;
+
+use std::sync::Arc;
+
+use tollgate_session::{RevocationStore, SessionStore, StoreError};
+
+/// A time that is neither early nor late, in seconds since the epoch.
+const NOW: u64 = 1_700_000_000;
+/// An hour, in seconds: long enough that no store removes meanwhile what lives for it.
+const HOUR: u64 = 3600;
+
+/// Runs the whole suite on two instances over the same data.
+///
+/// # Panics
+/// If the store breaks its contract; the message says how.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use tollgate_session::MemoryStore;
+/// # use tollgate_testkit::stores;
+/// # let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// let store = MemoryStore::default();
+/// runtime.block_on(stores::accept(Arc::new(store.clone()), Arc::new(store)));
+///
+/// let (one, other) = (MemoryStore::default(), MemoryStore::default());
+/// let strangers = runtime.spawn(stores::accept(Arc::new(one), Arc::new(other)));
+/// assert!(runtime.block_on(strangers).is_err(), "they do not share their data");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub async fn accept<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S>) {
+    let pair = sessions::Pair {
+        one: one.clone(),
+        other: other.clone(),
+    };
+    pair.run().await;
+    revocations::Pair { one, other }.run().await;
+}
+
+/// Runs the whole suite on one instance, for a store that cannot have two.
+///
+/// # Panics
+/// If the store breaks its contract; the message says how.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use tollgate_session::MemoryStore;
+/// # use tollgate_testkit::stores;
+/// # let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// runtime.block_on(stores::all(Arc::new(MemoryStore::default())));
+///
+/// let tiny = runtime.spawn(stores::all(Arc::new(MemoryStore::new(1, 1))));
+/// assert!(runtime.block_on(tiny).is_err(), "it is full too soon");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub async fn all<S: SessionStore + RevocationStore>(store: Arc<S>) {
+    accept(store.clone(), store).await;
+}
+
+/// Runs what concerns sessions on one instance.
+///
+/// # Panics
+/// If the store breaks its contract; the message says how.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use tollgate_session::MemoryStore;
+/// # use tollgate_testkit::stores;
+/// # let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// runtime.block_on(stores::sessions(Arc::new(MemoryStore::default())));
+///
+/// let tiny = runtime.spawn(stores::sessions(Arc::new(MemoryStore::new(1, 1))));
+/// assert!(runtime.block_on(tiny).is_err(), "it is full too soon");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub async fn sessions<S: SessionStore>(store: Arc<S>) {
+    let pair = sessions::Pair {
+        one: store.clone(),
+        other: store,
+    };
+    pair.run().await;
+}
+
+/// Runs what concerns revocations on one instance.
+///
+/// # Panics
+/// If the store breaks its contract; the message says how.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use tollgate_session::MemoryStore;
+/// # use tollgate_testkit::stores;
+/// # let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// runtime.block_on(stores::revocations(Arc::new(MemoryStore::default())));
+///
+/// let tiny = runtime.spawn(stores::revocations(Arc::new(MemoryStore::new(1, 1))));
+/// assert!(runtime.block_on(tiny).is_err(), "it is full too soon");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub async fn revocations<S: RevocationStore>(store: Arc<S>) {
+    let pair = revocations::Pair {
+        one: store.clone(),
+        other: store,
+    };
+    pair.run().await;
+}
+
+/// What the store answered, where it must not fail.
+#[track_caller]
+fn answer<T>(result: Result<T, StoreError>) -> T {
+    match result {
+        Ok(answer) => answer,
+        Err(error) => panic!("the store failed where nothing is wrong: {error}"),
+    }
+}

@@ -1,0 +1,166 @@
+//! Announcements.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tollgate_session::{Announcement, Position, Revocation, RevocationFeed};
+
+use super::super::odd::incompressible;
+use super::super::{NOW, answer};
+use super::{Pair, entry};
+
+/// An announcement that takes longer counts as lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Pair {
+    pub(super) async fn announcements_come_in_order_to_all(&self) {
+        let mut feeds = self.feeds().await;
+        let start = answer(self.one.position().await);
+        let calls: Vec<Vec<Revocation>> = (1..=12)
+            .map(|size| (0..=size % 4).map(|_| entry()).collect())
+            .collect();
+        for (index, call) in calls.iter().enumerate() {
+            let store = if index % 3 == 0 { &self.other } else { &self.one };
+            answer(store.revoke(call, NOW).await);
+        }
+        let end = answer(self.other.position().await);
+        for feed in &mut feeds {
+            let mut last = start;
+            for call in &calls {
+                let heard = following(&mut **feed, last).await;
+                covers(&heard, call);
+                last = heard.position;
+            }
+            assert!(
+                last == end,
+                "the last announcement is of {last:?}, and the store stands at {end:?}"
+            );
+        }
+        // Who begins to listen later hears what comes later.
+        let mut late = answer(self.one.feed().await);
+        let call = [entry()];
+        answer(self.other.revoke(&call, NOW).await);
+        covers(&following(&mut *late, end).await, &call);
+        for feed in &mut feeds {
+            covers(&following(&mut **feed, end).await, &call);
+        }
+    }
+
+    pub(super) async fn a_feed_that_nobody_waits_for_loses_nothing(&self) {
+        let mut feed = answer(self.one.feed().await);
+        let mut last = answer(self.one.position().await);
+        for _ in 0..5 {
+            // Given up while it waits, as a task does that waits for several things.
+            let wait = tokio::time::timeout(Duration::from_millis(2), feed.next()).await;
+            if let Ok(early) = wait {
+                let early = answer(early);
+                assert!(
+                    early.position.sequence <= last.sequence,
+                    "something was announced that nobody revoked"
+                );
+            }
+            let call = [entry()];
+            answer(self.other.revoke(&call, NOW).await);
+            let heard = following(&mut *feed, last).await;
+            covers(&heard, &call);
+            last = heard.position;
+        }
+    }
+
+    pub(super) async fn what_is_too_much_is_announced_all_the_same(&self) {
+        let mut feeds = self.feeds().await;
+        let start = answer(self.one.position().await);
+        let mut long = entry();
+        long.key = tollgate_session::RevocationKey::new(long.key.kind(), "i", incompressible(4096));
+        let mut much: Vec<Revocation> = (0..400).map(|_| entry()).collect();
+        much.push(long);
+        answer(self.one.revoke(&much, NOW).await);
+        let next = [entry()];
+        answer(self.one.revoke(&next, NOW).await);
+        for feed in &mut feeds {
+            let heard = following(&mut **feed, start).await;
+            covers(&heard, &much);
+            covers(&following(&mut **feed, heard.position).await, &next);
+        }
+        let keys: Vec<_> = much.iter().map(|entry| entry.key.clone()).collect();
+        let found = answer(self.other.find(&keys, NOW).await);
+        assert!(
+            found.len() == much.len(),
+            "of {} entries of one call, {} are kept",
+            much.len(),
+            found.len()
+        );
+    }
+
+    pub(super) async fn announcements_of_many_callers_have_one_order(&self) {
+        const CALLERS: usize = 40;
+        let mut feeds = self.feeds().await;
+        let start = answer(self.one.position().await);
+        let mut callers = JoinSet::new();
+        for index in 0..CALLERS {
+            let store = if index % 2 == 0 {
+                self.one.clone()
+            } else {
+                self.other.clone()
+            };
+            callers.spawn(async move { answer(store.revoke(&[entry()], NOW).await) });
+        }
+        callers.join_all().await;
+        let end = answer(self.one.position().await);
+        for feed in &mut feeds {
+            let mut last = start;
+            for _ in 0..CALLERS {
+                last = following(&mut **feed, last).await.position;
+            }
+            assert!(
+                last == end,
+                "{CALLERS} calls ended at {last:?}, and the store stands at {end:?}"
+            );
+        }
+    }
+
+    async fn feeds(&self) -> [Box<dyn RevocationFeed>; 2] {
+        [answer(self.one.feed().await), answer(self.other.feed().await)]
+    }
+}
+
+/// The first announcement after `last`; what was still under way from before is passed over.
+async fn following(feed: &mut dyn RevocationFeed, last: Position) -> Announcement {
+    loop {
+        let Ok(heard) = tokio::time::timeout(PATIENCE, feed.next()).await else {
+            panic!("what came after {last:?} was not announced within {PATIENCE:?}");
+        };
+        let heard = answer(heard);
+        if heard.position.epoch == last.epoch && heard.position.sequence <= last.sequence {
+            continue;
+        }
+        assert!(
+            heard.position.follows(last),
+            "after {last:?}, {:?} was announced",
+            heard.position
+        );
+        return heard;
+    }
+}
+
+/// Who applies what was announced must know all that was revoked.
+fn covers(heard: &Announcement, call: &[Revocation]) {
+    // `None` sends the listener for a snapshot.
+    let Some(entries) = &heard.entries else {
+        return;
+    };
+    for revoked in call {
+        assert!(
+            entries.iter().any(|told| told.key == revoked.key
+                && told.before >= revoked.before
+                && told.expires_at >= revoked.expires_at),
+            "{revoked:?} is missing in its announcement"
+        );
+    }
+    assert!(
+        entries
+            .iter()
+            .all(|told| call.iter().any(|revoked| revoked.key == told.key)),
+        "an announcement tells of what was not revoked"
+    );
+}

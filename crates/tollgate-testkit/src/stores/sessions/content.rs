@@ -1,0 +1,77 @@
+//! A store does not read what it keeps.
+
+use tollgate_session::StoredSession;
+
+use super::super::odd::{fresh_id, incompressible, texts};
+use super::super::{NOW, answer};
+use super::{Pair, session};
+
+impl Pair {
+    pub(super) async fn any_bytes_come_back(&self) {
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        let contents = [
+            Vec::new(),
+            vec![0],
+            all.clone(),
+            all.repeat(256),
+            b"\r\n$-1\r\n'\"\\{}".to_vec(),
+            incompressible(20_000).into_bytes(),
+        ];
+        for data in contents {
+            let first = StoredSession { data, ..session() };
+            self.inserted(first.clone()).await;
+            self.holds(&first, NOW).await;
+            let mut reversed = first.clone();
+            reversed.data.reverse();
+            reversed.revision = 2;
+            assert!(
+                answer(self.other.replace(&reversed, 1, NOW).await),
+                "a replacement failed for its data"
+            );
+            self.holds(&reversed, NOW).await;
+        }
+    }
+
+    pub(super) async fn any_subject_is_told_from_any_other(&self) {
+        let before = self.listed_by_odd_subject().await;
+        let mut sessions = Vec::new();
+        for subject in texts() {
+            // An id of its own end: nothing of a subject may run into an id.
+            let session = StoredSession {
+                id: fresh_id(),
+                subject,
+                ..session()
+            };
+            sessions.push(self.inserted(session).await);
+        }
+        for session in &sessions {
+            self.holds(session, NOW).await;
+            let listed = self.of_subject(&session.subject, NOW).await;
+            let mine = listed.iter().filter(|listed| !before.contains(&listed.id));
+            assert!(
+                mine.clone().all(|listed| listed == session),
+                "sessions of different subjects are mixed up: {:?}",
+                session.subject
+            );
+            assert!(
+                mine.count() == 1,
+                "a session is listed twice: {:?}",
+                session.subject
+            );
+        }
+    }
+
+    /// What was there before: a suite may run on the same store again.
+    async fn listed_by_odd_subject(&self) -> Vec<tollgate_session::SessionId> {
+        let mut ids = Vec::new();
+        for subject in texts() {
+            ids.extend(
+                self.of_subject(&subject, NOW)
+                    .await
+                    .iter()
+                    .map(|session| session.id),
+            );
+        }
+        ids
+    }
+}

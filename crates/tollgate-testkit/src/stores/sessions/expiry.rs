@@ -1,0 +1,110 @@
+//! When a session ends.
+
+use tollgate_session::StoredSession;
+
+use super::super::{HOUR, NOW, answer};
+use super::{Pair, session};
+
+impl Pair {
+    pub(super) async fn sessions_end_by_the_time_of_the_caller(&self) {
+        let session = self.inserted(session()).await;
+        let end = session.expires_at;
+        self.holds(&session, end - 1).await;
+        self.is_gone(&session, end).await;
+        let next = StoredSession {
+            revision: 2,
+            expires_at: end + HOUR,
+            ..session.clone()
+        };
+        assert!(
+            !answer(self.one.replace(&next, 1, end).await),
+            "a session that has expired was replaced"
+        );
+        self.is_gone(&session, end).await;
+        let successor = StoredSession {
+            expires_at: end + HOUR,
+            data: b"anew".to_vec(),
+            ..session
+        };
+        assert!(
+            answer(self.other.insert(&successor, end).await),
+            "a session that has expired is in the way of one with its id"
+        );
+        self.holds(&successor, end).await;
+
+        let stillborn = StoredSession {
+            expires_at: NOW,
+            ..self::session()
+        };
+        // Whether it is kept for no time or not at all cannot be told apart.
+        answer(self.one.insert(&stillborn, NOW).await);
+        self.is_gone(&stillborn, NOW).await;
+    }
+
+    pub(super) async fn the_end_moves_with_a_replacement(&self) {
+        let first = self.inserted(session()).await;
+        let longer = StoredSession {
+            revision: 2,
+            expires_at: first.expires_at + 10 * HOUR,
+            ..first.clone()
+        };
+        assert!(
+            answer(self.one.replace(&longer, 1, NOW).await),
+            "a replacement failed"
+        );
+        self.holds(&longer, first.expires_at + HOUR).await;
+        let shorter = StoredSession {
+            revision: 3,
+            expires_at: first.expires_at + 5 * HOUR,
+            ..first.clone()
+        };
+        assert!(
+            answer(self.other.replace(&shorter, 2, first.expires_at + HOUR).await),
+            "a replacement failed after the first end of a session that lives longer now"
+        );
+        self.holds(&shorter, shorter.expires_at - 1).await;
+        self.is_gone(&shorter, shorter.expires_at).await;
+
+        let first = self.inserted(session()).await;
+        let ended = StoredSession {
+            revision: 2,
+            expires_at: NOW,
+            ..first
+        };
+        assert!(
+            answer(self.one.replace(&ended, 1, NOW).await),
+            "a session could not be ended at once"
+        );
+        self.is_gone(&ended, NOW).await;
+    }
+
+    pub(super) async fn times_may_be_tiny_or_huge(&self) {
+        let times = [
+            (0, HOUR),
+            (1, u64::MAX),
+            (NOW, u64::MAX - 1),
+            (u64::MAX - HOUR, u64::MAX),
+        ];
+        for (now, expires_at) in times {
+            let first = StoredSession {
+                expires_at,
+                ..session()
+            };
+            assert!(
+                answer(self.one.insert(&first, now).await),
+                "a session was not inserted at {now} that lives until {expires_at}"
+            );
+            self.holds(&first, now).await;
+            let second = StoredSession {
+                revision: 2,
+                ..first.clone()
+            };
+            assert!(
+                answer(self.other.replace(&second, 1, now).await),
+                "a session was not replaced at {now} that lives until {expires_at}"
+            );
+            self.holds(&second, expires_at - 1).await;
+            self.is_gone(&second, expires_at).await;
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What a place that keeps sessions must do.
+
+mod content;
+mod expiry;
+mod races;
+mod subjects;
+
+use std::sync::Arc;
+
+use tollgate_session::{SessionId, SessionStore, StoredSession};
+
+use super::odd::{fresh, fresh_id};
+use super::{HOUR, NOW, answer};
+
+/// Two instances over the same data.
+#[derive(Clone)]
+pub(in crate::stores) struct Pair {
+    pub(in crate::stores) one: Arc<dyn SessionStore>,
+    pub(in crate::stores) other: Arc<dyn SessionStore>,
+}
+
+impl Pair {
+    pub(in crate::stores) async fn run(&self) {
+        self.what_is_inserted_is_there().await;
+        self.a_session_is_replaced_by_its_revision().await;
+        self.any_bytes_come_back().await;
+        self.any_subject_is_told_from_any_other().await;
+        self.a_subject_has_its_sessions_and_no_others().await;
+        self.no_more_are_listed_than_asked_for().await;
+        self.sessions_end_by_the_time_of_the_caller().await;
+        self.the_end_moves_with_a_replacement().await;
+        self.times_may_be_tiny_or_huge().await;
+        self.one_of_many_inserts().await;
+        self.one_of_many_replaces().await;
+        self.no_update_is_lost().await;
+    }
+
+    async fn what_is_inserted_is_there(&self) {
+        let session = session();
+        assert!(
+            self.load(&session.id, NOW).await.is_none(),
+            "a session is there that nobody inserted"
+        );
+        assert!(
+            answer(self.one.insert(&session, NOW).await),
+            "a new session was not inserted"
+        );
+        self.holds(&session, NOW).await;
+        let second = StoredSession {
+            data: b"another".to_vec(),
+            ..session.clone()
+        };
+        for store in [&self.one, &self.other] {
+            assert!(
+                !answer(store.insert(&second, NOW).await),
+                "a session was inserted over one of the same id"
+            );
+        }
+        self.holds(&session, NOW).await;
+    }
+
+    async fn a_session_is_replaced_by_its_revision(&self) {
+        let first = self.inserted(session()).await;
+        let second = StoredSession {
+            revision: 2,
+            data: b"a longer one than the first was".to_vec(),
+            ..first.clone()
+        };
+        for wrong in [0, 2, 3, u64::MAX] {
+            assert!(
+                !answer(self.one.replace(&second, wrong, NOW).await),
+                "a session of revision 1 was replaced by who expected {wrong}"
+            );
+        }
+        self.holds(&first, NOW).await;
+        assert!(
+            answer(self.other.replace(&second, 1, NOW).await),
+            "who expects the right revision replaces"
+        );
+        self.holds(&second, NOW).await;
+        let late = StoredSession {
+            data: b"late".to_vec(),
+            ..second.clone()
+        };
+        for store in [&self.one, &self.other] {
+            assert!(
+                !answer(store.replace(&late, 1, NOW).await),
+                "a revision was replaced twice"
+            );
+        }
+        self.holds(&second, NOW).await;
+        let third = StoredSession {
+            revision: 3,
+            data: Vec::new(),
+            ..second.clone()
+        };
+        assert!(
+            answer(self.one.replace(&third, 2, NOW).await),
+            "the second replacement failed"
+        );
+        self.holds(&third, NOW).await;
+
+        let unknown = session();
+        for expected in [0, 1] {
+            assert!(
+                !answer(self.one.replace(&unknown, expected, NOW).await),
+                "a session was replaced that is not there"
+            );
+        }
+        assert!(
+            self.load(&unknown.id, NOW).await.is_none(),
+            "a replacement made a session"
+        );
+    }
+
+    /// What both instances load, which must be the same.
+    async fn load(&self, id: &SessionId, now: u64) -> Option<StoredSession> {
+        let one = answer(self.one.load(id, now).await);
+        let other = answer(self.other.load(id, now).await);
+        assert!(one == other, "two instances load different sessions");
+        one
+    }
+
+    async fn of_subject(&self, subject: &str, now: u64) -> Vec<StoredSession> {
+        let mut one = answer(self.one.of_subject(subject, 1000, now).await);
+        let mut other = answer(self.other.of_subject(subject, 1000, now).await);
+        for sessions in [&mut one, &mut other] {
+            sessions.sort_by_key(|session| session.id);
+        }
+        assert!(one == other, "two instances list different sessions");
+        one
+    }
+
+    async fn holds(&self, session: &StoredSession, now: u64) {
+        let found = self.load(&session.id, now).await;
+        assert!(
+            found.is_some(),
+            "a session is not there that must be: {session:?} at {now}"
+        );
+        assert!(
+            found.as_ref() == Some(session),
+            "{session:?} came back as {found:?}, or with other data"
+        );
+        let listed = self.of_subject(&session.subject, now).await;
+        assert!(
+            listed.contains(session),
+            "{session:?} is not among its subject's as it is now, at {now}"
+        );
+    }
+
+    async fn is_gone(&self, session: &StoredSession, now: u64) {
+        let found = self.load(&session.id, now).await;
+        assert!(found.is_none(), "{session:?} is still there at {now}");
+        let listed = self.of_subject(&session.subject, now).await;
+        assert!(
+            listed.iter().all(|listed| listed.id != session.id),
+            "{session:?} is still listed at {now}"
+        );
+    }
+
+    async fn inserted(&self, session: StoredSession) -> StoredSession {
+        assert!(
+            answer(self.one.insert(&session, NOW).await),
+            "a new session was not inserted: {session:?}"
+        );
+        session
+    }
+}
+
+/// A fresh one, of a fresh subject.
+fn session() -> StoredSession {
+    StoredSession {
+        id: fresh_id(),
+        subject: fresh(),
+        revision: 1,
+        expires_at: NOW + HOUR,
+        data: b"{}".to_vec(),
+    }
+}
