@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod cookies;
+mod endpoints;
 mod error;
 mod event;
 mod id;
@@ -14,6 +16,8 @@ mod revocation;
 mod sessions;
 mod store;
 
+pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
+pub use endpoints::{LoginFailure, LoginRequest, SessionEndpoints, SessionEndpointsBuilder, Transport};
 pub use error::{SessionError, SessionErrorKind};
 pub use event::SessionEvent;
 pub use id::{InvalidSessionId, SessionId};

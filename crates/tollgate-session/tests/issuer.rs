@@ -1,5 +1,7 @@
 //! What an issuer must hold under attack and while its keys rotate.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 

@@ -137,6 +137,12 @@ impl Login {
         self
     }
 
+    /// From where the request came, as far as the service has not said it.
+    pub(crate) fn seen_from(mut self, device: &Device) -> Self {
+        self.device = device.updated(self.device);
+        self
+    }
+
     /// With a token against cross-site requests: a claim `csrf` of each access token, and [`Tokens::csrf`] for the page.
     ///
     /// ```

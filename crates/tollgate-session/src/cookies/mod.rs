@@ -1,0 +1,412 @@
+//! A session in two cookies (RFC 6265bis).
+
+mod builder;
+mod read;
+mod set_cookie;
+
+use std::sync::Arc;
+
+use tollgate_core::{GateBuilder, HeaderEdits, RequestView, Source};
+
+pub use self::builder::CookieTransportBuilder;
+use self::set_cookie::Cookie;
+use crate::error::SessionError;
+use crate::sessions::{Renewed, Tokens};
+
+/// With which requests of other sites a browser sends a cookie (RFC 6265bis section 4.1.2.7).
+///
+/// ```
+/// assert_eq!(tollgate_session::SameSite::default(), tollgate_session::SameSite::Lax);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SameSite {
+    /// With none: not even when a link leads here, so that the first page after a link knows no user.
+    Strict,
+    /// When a link leads here.
+    #[default]
+    Lax,
+    /// With all of them. It needs the CSRF token.
+    None,
+}
+
+impl SameSite {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "Strict",
+            Self::Lax => "Lax",
+            Self::None => "None",
+        }
+    }
+}
+
+/// Brings the tokens of a session to a browser and back: the access token in a `__Host-` cookie for the whole host, the
+/// refresh token in a `__Secure-` cookie that only the session endpoints see. Both are `HttpOnly`, and both come and go
+/// together.
+///
+/// Neither has a `Domain`: a cookie for a whole domain can be read and planted by each of its hosts.
+///
+/// ```
+/// use tollgate_session::CookieTransport;
+///
+/// let transport = CookieTransport::builder().path("/auth").build()?;
+/// let cleared: Vec<_> = transport.clear().iter().map(|(_, line)| String::from_utf8_lossy(line).into_owned()).collect();
+/// assert_eq!(cleared, [
+///     "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+///     "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+/// ]);
+/// # Ok::<(), tollgate_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CookieTransport(Arc<Cookies>);
+
+#[derive(Debug)]
+struct Cookies {
+    access: Cookie,
+    refresh: Cookie,
+    csrf_token: bool,
+}
+
+impl CookieTransport {
+    /// Starts a configuration.
+    ///
+    /// ```
+    /// let transport = tollgate_session::CookieTransport::builder().build()?;
+    /// assert_eq!(transport.access_name(), "__Host-access");
+    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// ```
+    pub fn builder() -> CookieTransportBuilder {
+        CookieTransportBuilder::new()
+    }
+
+    /// The fields that set both cookies.
+    ///
+    /// The refresh cookie stays as long as the session can: activity moves the idle deadline without a request that could
+    /// set this cookie anew, and it is the server that ends what was idle for too long.
+    ///
+    /// # Errors
+    /// `TooLarge` if a cookie would have more than 4096 bytes with its attributes, which browsers drop in silence: the
+    /// custom claims are too many. No cookie is set then.
+    ///
+    /// ```
+    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions, CookieTransport};
+    /// # use tollgate_core::SigningKey;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+    /// let transport = CookieTransport::builder().build()?;
+    /// let tokens = sessions.login(Login::new("u-7")).await?;
+    /// assert_eq!(transport.set(&tokens)?.iter().filter(|(name, _)| *name == "set-cookie").count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set(&self, tokens: &Tokens) -> Result<HeaderEdits, SessionError> {
+        let cookies = &*self.0;
+        let access = cookies.access.set(&tokens.access_token, tokens.expires_in)?;
+        let refresh = cookies
+            .refresh
+            .set(&tokens.refresh_token, tokens.session_expires_in)?;
+        let mut edits = HeaderEdits::default();
+        edits.push("set-cookie", access);
+        edits.push("set-cookie", refresh);
+        Ok(edits)
+    }
+
+    /// The field that sets the access cookie alone, as when a session slides.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    ///
+    /// ```
+    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions, CookieTransport};
+    /// # use tollgate_core::SigningKey;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+    /// # let transport = CookieTransport::builder().build()?;
+    /// let tokens = sessions.login(Login::new("u-7").auth_time(1_700_000_000)).await?;
+    /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+    /// let renewed = sessions.reauthenticated(&principal).await?;
+    /// assert_eq!(transport.set_access(&renewed)?.iter().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_access(&self, renewed: &Renewed) -> Result<HeaderEdits, SessionError> {
+        let mut edits = HeaderEdits::default();
+        edits.push(
+            "set-cookie",
+            self.0.access.set(&renewed.access_token, renewed.expires_in)?,
+        );
+        Ok(edits)
+    }
+
+    /// The fields that delete both cookies: for a logout, and for nothing else. A refresh that failed may be the loser of a
+    /// race, and deleting would take the winner's cookies.
+    ///
+    /// ```
+    /// let transport = tollgate_session::CookieTransport::builder().build()?;
+    /// assert!(transport.clear().iter().all(|(name, _)| name == "set-cookie"));
+    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// ```
+    pub fn clear(&self) -> HeaderEdits {
+        let mut edits = HeaderEdits::default();
+        edits.push("set-cookie", self.0.access.delete());
+        edits.push("set-cookie", self.0.refresh.delete());
+        edits
+    }
+
+    /// The refresh token that came with a request, if one did. What it says is not known yet.
+    ///
+    /// # Errors
+    /// `Invalid` if the cookie is there twice, for either might be planted, or is not text.
+    ///
+    /// ```
+    /// use tollgate_core::EndpointRequest;
+    ///
+    /// let transport = tollgate_session::CookieTransport::builder().build()?;
+    /// let mut request = EndpointRequest::new("POST", "/refresh");
+    /// assert_eq!(transport.refresh_token(&request)?, None);
+    /// request.headers.push(("cookie".to_owned(), b"__Secure-refresh=abc".to_vec()));
+    /// assert_eq!(transport.refresh_token(&request)?, Some("abc"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn refresh_token<'r>(&self, request: &'r impl RequestView) -> Result<Option<&'r str>, SessionError> {
+        read::only(request, &self.0.refresh.name)
+    }
+
+    /// Where a gate finds the access token.
+    ///
+    /// ```
+    /// # use tollgate_core::SourceKind;
+    /// let transport = tollgate_session::CookieTransport::builder().build()?;
+    /// assert_eq!(transport.source().kind(), SourceKind::Cookie);
+    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// ```
+    pub fn source(&self) -> Source {
+        Source::cookie(&*self.0.access.name)
+    }
+
+    /// The same gate, which takes the access token from the cookie, and asks for the CSRF token unless that was
+    /// [taken away](CookieTransportBuilder::without_csrf_token).
+    ///
+    /// ```
+    /// # use tollgate_core::{EndpointRequest, Gate, Key, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let transport = tollgate_session::CookieTransport::builder().build()?;
+    /// let gate = transport.apply(Gate::builder(verifier)).build()?;
+    /// assert!(gate.decide(&EndpointRequest::new("GET", "/orders")).is_err());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn apply(&self, gate: GateBuilder) -> GateBuilder {
+        let gate = gate.source(self.source());
+        if self.0.csrf_token {
+            gate.require_csrf_token()
+        } else {
+            gate
+        }
+    }
+
+    /// The access cookie's name, prefix included.
+    ///
+    /// ```
+    /// let transport = tollgate_session::CookieTransport::builder().access_name("id").build()?;
+    /// assert_eq!(transport.access_name(), "__Host-id");
+    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// ```
+    pub fn access_name(&self) -> &str {
+        &self.0.access.name
+    }
+
+    /// The refresh cookie's name, prefix included.
+    ///
+    /// ```
+    /// let transport = tollgate_session::CookieTransport::builder().build()?;
+    /// assert_eq!(transport.refresh_name(), "__Secure-refresh");
+    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// ```
+    pub fn refresh_name(&self) -> &str {
+        &self.0.refresh.name
+    }
+
+    /// The path below which the refresh cookie is sent.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::CookieTransport::builder().build()?.path(), "/auth");
+    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// ```
+    pub fn path(&self) -> &str {
+        &self.0.refresh.path
+    }
+
+    /// Whether unsafe requests must repeat the CSRF token.
+    ///
+    /// ```
+    /// assert!(tollgate_session::CookieTransport::builder().build()?.requires_csrf_token());
+    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// ```
+    pub fn requires_csrf_token(&self) -> bool {
+        self.0.csrf_token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_core::ConfigErrorKind;
+
+    use super::*;
+    use crate::id::SessionId;
+
+    fn tokens() -> Tokens {
+        Tokens {
+            access_token: "aaa.bbb.ccc".to_owned(),
+            expires_in: 900,
+            refresh_token: "rrr".to_owned(),
+            refresh_expires_in: 604_800,
+            session_expires_in: 2_592_000,
+            scope: String::new(),
+            session: SessionId::new([7; 16]),
+            csrf: None,
+        }
+    }
+
+    fn lines(edits: &HeaderEdits) -> Vec<String> {
+        let lines = edits.iter().map(|(name, value)| {
+            assert_eq!(name, "set-cookie");
+            String::from_utf8(value.to_vec()).unwrap()
+        });
+        lines.collect()
+    }
+
+    #[test]
+    fn both_cookies_are_set_and_cleared_by_the_same_attributes() {
+        let transport = CookieTransport::builder().build().unwrap();
+        assert_eq!(
+            lines(&transport.set(&tokens()).unwrap()),
+            [
+                "__Host-access=aaa.bbb.ccc; Path=/; Max-Age=900; Secure; HttpOnly; SameSite=Lax",
+                "__Secure-refresh=rrr; Path=/auth; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax",
+            ]
+        );
+        assert_eq!(
+            lines(&transport.clear()),
+            [
+                "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+                "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_setting_is_in_both_lines() {
+        let transport = CookieTransport::builder()
+            .path("/a/b")
+            .access_name("id")
+            .refresh_name("again")
+            .host_http_prefix()
+            .same_site(SameSite::None)
+            .build()
+            .unwrap();
+        let expected = [
+            "__Host-Http-id=aaa.bbb.ccc; Path=/; Max-Age=900; Secure; HttpOnly; SameSite=None",
+            "__Secure-again=rrr; Path=/a/b; Max-Age=2592000; Secure; HttpOnly; SameSite=None",
+        ];
+        assert_eq!(lines(&transport.set(&tokens()).unwrap()), expected);
+        let strict = CookieTransport::builder()
+            .same_site(SameSite::Strict)
+            .build()
+            .unwrap();
+        assert!(
+            lines(&strict.clear())
+                .iter()
+                .all(|line| line.ends_with("; SameSite=Strict"))
+        );
+    }
+
+    #[test]
+    fn for_development_there_is_neither_secure_nor_a_prefix() {
+        let transport = CookieTransport::builder()
+            .dangerous_plain_http_for_development()
+            .build()
+            .unwrap();
+        assert_eq!(
+            lines(&transport.set(&tokens()).unwrap()),
+            [
+                "access=aaa.bbb.ccc; Path=/; Max-Age=900; HttpOnly; SameSite=Lax",
+                "refresh=rrr; Path=/auth; Max-Age=2592000; HttpOnly; SameSite=Lax",
+            ]
+        );
+    }
+
+    #[test]
+    fn when_one_cookie_is_too_large_none_is_set() {
+        let transport = CookieTransport::builder().build().unwrap();
+        let mut large = tokens();
+        large.refresh_token = "r".repeat(4096);
+        assert!(transport.set(&large).is_err());
+        let mut planted = tokens();
+        planted.refresh_token = "r; Domain=evil.example".to_owned();
+        assert!(transport.set(&planted).is_err());
+    }
+
+    #[test]
+    fn contradictions_and_injections_are_refused_when_it_is_built() {
+        let refused = |builder: CookieTransportBuilder| builder.build().unwrap_err().kind();
+        let builder = CookieTransport::builder;
+        let long = "x".repeat(129);
+        for name in [
+            "",
+            "a b",
+            "a;b",
+            "a=b",
+            "a\r\nb",
+            "ä",
+            "__Host-a",
+            "__secure-a",
+            "__HTTP-a",
+            &long,
+        ] {
+            let invalid = ConfigErrorKind::InvalidText;
+            assert_eq!(refused(builder().access_name(name)), invalid, "{name}");
+            assert_eq!(refused(builder().refresh_name(name)), invalid, "{name}");
+        }
+        for path in [
+            "",
+            "/",
+            "auth",
+            "/auth/",
+            "//auth",
+            "/a/../b",
+            "/.",
+            "/a; Domain=evil.example",
+            "/a\r\nb",
+            "/a b",
+            "/ä",
+            "/a?b",
+            "/a#b",
+            "/a\"",
+            &format!("/{long}"),
+        ] {
+            assert_eq!(
+                refused(builder().path(path)),
+                ConfigErrorKind::InvalidText,
+                "{path}"
+            );
+        }
+        assert_eq!(
+            refused(builder().access_name("refresh")),
+            ConfigErrorKind::Duplicate
+        );
+        let none = || builder().same_site(SameSite::None);
+        assert_eq!(
+            refused(none().without_csrf_token()),
+            ConfigErrorKind::Contradiction
+        );
+        assert_eq!(
+            refused(none().dangerous_plain_http_for_development()),
+            ConfigErrorKind::Contradiction
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! The `Set-Cookie` field (RFC 6265bis section 4.1).
+
+use std::fmt::Write as _;
+
+use super::SameSite;
+use crate::error::{SessionError, SessionErrorKind};
+
+/// What every browser keeps of a cookie: its name, value and attributes together (RFC 6265 section 6.1).
+const MOST_BYTES: usize = 4096;
+
+/// A cookie without its value. It is set and deleted by the same name, path and attributes, for a browser deletes no other
+/// one (RFC 6265bis section 5.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cookie {
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) secure: bool,
+    pub(super) same_site: SameSite,
+}
+
+impl Cookie {
+    /// The field's value that sets the cookie for that many seconds.
+    pub(super) fn set(&self, value: &str, max_age: u64) -> Result<String, SessionError> {
+        // What ends a value early would let its rest be read as attributes.
+        if value.is_empty() || !value.bytes().all(is_cookie_octet) {
+            return Err(SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "a token is no value for a cookie",
+            ));
+        }
+        let line = self.line(value, max_age);
+        if line.len() > MOST_BYTES {
+            return Err(SessionError::new(
+                SessionErrorKind::TooLarge,
+                format!(
+                    "the cookie {:?} would have {} bytes, and browsers drop what has more than {MOST_BYTES}",
+                    self.name,
+                    line.len()
+                ),
+            ));
+        }
+        Ok(line)
+    }
+
+    /// The field's value that deletes the cookie.
+    pub(super) fn delete(&self) -> String {
+        self.line("", 0)
+    }
+
+    fn line(&self, value: &str, max_age: u64) -> String {
+        let mut line = format!("{}={value}; Path={}; Max-Age={max_age}", self.name, self.path);
+        if self.secure {
+            line.push_str("; Secure");
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(line, "; HttpOnly; SameSite={}", self.same_site.as_str());
+        line
+    }
+}
+
+/// RFC 6265bis section 4.1.1: no controls, white space, quotes, commas, semicolons and backslashes.
+const fn is_cookie_octet(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x2B | 0x2D..=0x3A | 0x3C..=0x5B | 0x5D..=0x7E)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cookie() -> Cookie {
+        Cookie {
+            name: "__Host-access".to_owned(),
+            path: "/".to_owned(),
+            secure: true,
+            same_site: SameSite::Lax,
+        }
+    }
+
+    #[test]
+    fn a_value_cannot_bring_attributes_or_fields() {
+        for value in [
+            "",
+            "a; Domain=evil.example",
+            "a\r\nSet-Cookie: b=1",
+            "a b",
+            "a,b",
+            "\"a\"",
+            "a\\b",
+            "ä",
+            "a\0",
+            "a\tb",
+            "a\u{7f}",
+        ] {
+            let error = cookie().set(value, 1).unwrap_err();
+            assert_eq!(error.kind(), SessionErrorKind::Misconfigured, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_browsers_would_drop_is_an_error() {
+        let fixed = cookie().set("x", 900).unwrap().len() - 1;
+        assert_eq!(
+            cookie()
+                .set(&"x".repeat(4096 - fixed), 900)
+                .map(|line| line.len()),
+            Ok(4096)
+        );
+        let error = cookie().set(&"x".repeat(4097 - fixed), 900).unwrap_err();
+        assert_eq!(error.kind(), SessionErrorKind::TooLarge);
+        assert!(!error.to_string().contains("xxx"));
+    }
+}

@@ -1,0 +1,283 @@
+//! The content of a request: JSON or a form, read strictly.
+
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use tollgate_core::{EndpointRequest, RequestView};
+
+/// What a request's content is said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ContentType {
+    Json,
+    Form,
+}
+
+/// Why content was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// It is of another type: 415.
+    Type,
+    /// It is not what its type says, or not what is wanted: 400.
+    Malformed,
+}
+
+impl ContentType {
+    /// Of a request (RFC 9110 section 8.3); `None` for one without content that does not say a type either.
+    ///
+    /// A parameter other than `charset=utf-8` is not understood, and so the type is not.
+    pub(super) fn of(request: &EndpointRequest) -> Result<Option<Self>, Unreadable> {
+        let mut lines = request.header("content-type");
+        let line = match (lines.next(), lines.next()) {
+            (None, _) if request.content.is_empty() => return Ok(None),
+            (Some(line), None) => line,
+            _ => return Err(Unreadable::Type),
+        };
+        let mut parts = line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let name = parts.next().unwrap_or_default();
+        let plain = parts.all(|parameter| {
+            parameter.is_empty()
+                || [&b"charset=utf-8"[..], b"charset=\"utf-8\""]
+                    .iter()
+                    .any(|known| parameter.eq_ignore_ascii_case(known))
+        });
+        if plain && name.eq_ignore_ascii_case(b"application/json") {
+            Ok(Some(Self::Json))
+        } else if plain && name.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+            Ok(Some(Self::Form))
+        } else {
+            Err(Unreadable::Type)
+        }
+    }
+
+    /// The content as one object; a form's values are texts.
+    pub(super) fn read<T: DeserializeOwned>(self, content: &[u8]) -> Result<T, Unreadable> {
+        let object = match self {
+            Self::Json => json(content),
+            Self::Form => form(content),
+        };
+        let object = object.ok_or(Unreadable::Malformed)?;
+        serde_json::from_value(Value::Object(object)).map_err(|_| Unreadable::Malformed)
+    }
+}
+
+/// A JSON object in which no name stands twice, at any depth: two readers could take different ones (RFC 8259 section 4).
+fn json(content: &[u8]) -> Option<Map<String, Value>> {
+    match serde_json::from_slice(content) {
+        Ok(Unambiguous(Value::Object(object))) => Some(object),
+        _ => None,
+    }
+}
+
+/// A form (URL standard section 5.1) in which no name stands twice (RFC 6749 section 3.2).
+fn form(content: &[u8]) -> Option<Map<String, Value>> {
+    let mut object = Map::new();
+    for pair in content
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+    {
+        let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let value = decoded(pair.get(at + 1..).unwrap_or_default())?;
+        if object
+            .insert(decoded(&pair[..at])?, Value::String(value))
+            .is_some()
+        {
+            return None;
+        }
+    }
+    Some(object)
+}
+
+/// Without percent-encoding; `None` where that is broken, or is not of UTF-8.
+fn decoded(text: &[u8]) -> Option<String> {
+    let digit = |byte: &u8| {
+        char::from(*byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        bytes.push(match first {
+            b'+' => b' ',
+            b'%' => {
+                let (digits, after) = rest.split_first_chunk::<2>()?;
+                rest = after;
+                digit(&digits[0])? << 4 | digit(&digits[1])?
+            }
+            byte => *byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// A JSON value without a name that stands twice in one object.
+struct Unambiguous(Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any).map(Self)
+    }
+}
+
+struct Any;
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(Unambiguous(element)) = elements.next_element()? {
+            array.push(element);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, Unambiguous(value))) = members.next_entry::<String, _>()? {
+            if object.insert(name, value).is_some() {
+                return Err(A::Error::custom("a name stands twice"));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn content_type(values: &[&str], content: &str) -> Result<Option<ContentType>, Unreadable> {
+        let mut request = EndpointRequest::new("POST", "/login");
+        content.as_bytes().clone_into(&mut request.content);
+        for value in values {
+            let value = value.as_bytes().to_vec();
+            request.headers.push(("content-type".to_owned(), value));
+        }
+        ContentType::of(&request)
+    }
+
+    #[test]
+    fn a_type_is_known_exactly() {
+        for value in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+        ] {
+            assert_eq!(
+                content_type(&[value], "{}"),
+                Ok(Some(ContentType::Json)),
+                "{value}"
+            );
+        }
+        let form = "application/x-www-form-urlencoded";
+        assert_eq!(content_type(&[form], ""), Ok(Some(ContentType::Form)));
+        assert_eq!(content_type(&[], ""), Ok(None));
+        for values in [
+            &[][..],
+            &["text/plain"],
+            &["application/json-patch+json"],
+            &["application/jsonx"],
+            &["application/json; charset=utf-16"],
+            &["application/json; boundary=x"],
+            &["application/json, text/plain"],
+            &["application/json", "application/json"],
+            &["multipart/form-data; boundary=x"],
+            &[""],
+        ] {
+            assert_eq!(content_type(values, "{}"), Err(Unreadable::Type), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_stands_once() {
+        let read = |text: &str| ContentType::Json.read::<Value>(text.as_bytes());
+        assert_eq!(
+            read(r#"{"a": [1, -2, 0.5, null, true, "x", {}]}"#),
+            Ok(json!({"a": [1, -2, 0.5, null, true, "x", {}]}))
+        );
+        for text in [
+            r#"{"a": 1, "a": 1}"#,
+            r#"{"a": 1, "\u0061": 2}"#,
+            r#"{"a": {"b": 1, "b": 2}}"#,
+            r#"{"a": [{"b": 1, "b": 2}]}"#,
+            "[]",
+            "1",
+            "",
+            "{} {}",
+            "{",
+            "\u{feff}{}",
+            &"[".repeat(10_000),
+        ] {
+            assert_eq!(read(text), Err(Unreadable::Malformed), "{text:.40}");
+        }
+        let read = |text: &str| ContentType::Form.read::<Value>(text.as_bytes());
+        assert_eq!(
+            read("a=1+2&b=%26%C3%a4&c&&=x"),
+            Ok(json!({"a": "1 2", "b": "&ä", "c": "", "": "x"}))
+        );
+        for text in [
+            "a=1&a=1",
+            "a=1&%61=2",
+            "a=%",
+            "a=%2",
+            "a=%zz",
+            "a=%+1",
+            "a=%ff",
+            "%=1",
+        ] {
+            assert_eq!(read(text), Err(Unreadable::Malformed), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_content_is_read_without_a_panic(content: Vec<u8>) {
+            let _ = ContentType::Json.read::<Value>(&content);
+            let _ = ContentType::Form.read::<Value>(&content);
+        }
+
+        #[test]
+        fn what_was_written_as_json_is_read_as_it_was(number: i64, text: String, list: Vec<bool>) {
+            let value = json!({"n": number, "t": text, "l": list});
+            prop_assert_eq!(ContentType::Json.read::<Value>(value.to_string().as_bytes()), Ok(value));
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! From where a request comes.
+
+use std::net::{IpAddr, SocketAddr};
+
+use tollgate_core::{EndpointRequest, RequestView};
+
+use crate::sessions::Device;
+
+/// How much of a `User-Agent` is kept, in bytes.
+const LONGEST_USER_AGENT: usize = 256;
+
+/// What a request says of its device. `proxies` is how many proxies stand before the service and add to
+/// `X-Forwarded-For`; with none the field is what anybody wrote into it, and is not looked at.
+pub(super) fn of(request: &EndpointRequest, proxies: usize) -> Device {
+    let address = match proxies {
+        0 => request.remote_address,
+        _ => forwarded_for(request, proxies),
+    };
+    Device {
+        user_agent: request.header("user-agent").next().and_then(user_agent),
+        address: address.map(|address| address.to_canonical().to_string()),
+        name: None,
+    }
+}
+
+/// As a text that can be shown: without what would break a line, hide, or turn the text around.
+fn user_agent(value: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    for letter in String::from_utf8_lossy(value).chars() {
+        if letter.is_control() || is_invisible(letter) {
+            continue;
+        }
+        if text.len() + letter.len_utf8() > LONGEST_USER_AGENT {
+            break;
+        }
+        text.push(letter);
+    }
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Marks of direction and of no width, which make a text look like another one.
+const fn is_invisible(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
+/// The address that the outermost of so many proxies saw. Each adds the one that it was called from at the end, so what
+/// stands further left was written by the client.
+fn forwarded_for(request: &EndpointRequest, proxies: usize) -> Option<IpAddr> {
+    let lines: Vec<&[u8]> = request.header("x-forwarded-for").collect();
+    let element = lines
+        .iter()
+        .rev()
+        .flat_map(|line| line.rsplit(|byte| *byte == b','))
+        .nth(proxies - 1)?;
+    let text = std::str::from_utf8(element).ok()?.trim();
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    bare.parse()
+        .ok()
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(headers: &[(&str, &[u8])]) -> EndpointRequest {
+        let mut request = EndpointRequest::new("POST", "/login");
+        request.remote_address = Some([192, 0, 2, 1].into());
+        for (name, value) in headers {
+            request.headers.push(((*name).to_owned(), value.to_vec()));
+        }
+        request
+    }
+
+    fn address(forwarded: &[&str], proxies: usize) -> Option<String> {
+        let headers: Vec<_> = forwarded
+            .iter()
+            .map(|value| ("x-forwarded-for", value.as_bytes()))
+            .collect();
+        of(&request(&headers), proxies).address
+    }
+
+    #[test]
+    fn a_user_agent_is_bounded_and_shown_as_it_is() {
+        let agent = |value: &[u8]| of(&request(&[("user-agent", value)]), 0).user_agent;
+        assert_eq!(agent(b"Mozilla/5.0 (X11)").as_deref(), Some("Mozilla/5.0 (X11)"));
+        assert_eq!(
+            agent(b"a\r\nSet-Cookie: b=1\x1b[31m\0\x7f").as_deref(),
+            Some("aSet-Cookie: b=1[31m")
+        );
+        assert_eq!(
+            agent("a\u{202e}b\u{200b}c\u{2066}\u{85}".as_bytes()).as_deref(),
+            Some("abc")
+        );
+        assert_eq!(agent(b"\xff").as_deref(), Some("\u{fffd}"));
+        assert_eq!(agent(b" \t "), None);
+        assert_eq!(agent(&b"x".repeat(9_999)).map(|text| text.len()), Some(256));
+        assert_eq!(
+            agent("ä".repeat(200).as_bytes()).map(|text| text.len()),
+            Some(256)
+        );
+        assert_eq!(of(&request(&[]), 0).user_agent, None);
+    }
+
+    #[test]
+    fn what_a_client_forwards_is_not_believed() {
+        assert_eq!(address(&["203.0.113.7"], 0).as_deref(), Some("192.0.2.1"));
+        // The client wrote the first one, the proxy the last.
+        assert_eq!(
+            address(&["10.0.0.1, 203.0.113.7"], 1).as_deref(),
+            Some("203.0.113.7")
+        );
+        assert_eq!(
+            address(&["10.0.0.1", "203.0.113.7, 198.51.100.2"], 2).as_deref(),
+            Some("203.0.113.7")
+        );
+        assert_eq!(
+            address(&["203.0.113.7"], 2),
+            None,
+            "a request that came past the proxies"
+        );
+        assert_eq!(address(&[], 1), None);
+    }
+
+    #[test]
+    fn an_address_is_an_address() {
+        for (text, wanted) in [
+            ("203.0.113.7:443", Some("203.0.113.7")),
+            ("[2001:db8::1]:443", Some("2001:db8::1")),
+            ("[2001:db8::1]", Some("2001:db8::1")),
+            ("2001:DB8::1", Some("2001:db8::1")),
+            ("::ffff:203.0.113.7", Some("203.0.113.7")),
+            ("unknown", None),
+            ("<script>", None),
+            ("", None),
+            ("1.2.3.4.5", None),
+        ] {
+            assert_eq!(address(&[text], 1).as_deref(), wanted, "{text}");
+        }
+    }
+}

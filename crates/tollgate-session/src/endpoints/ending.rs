@@ -1,0 +1,118 @@
+//! The end of sessions.
+
+use std::future::Future;
+
+use serde_json::json;
+use tollgate_core::{Answer, EndpointRequest, RejectionKind};
+
+use super::granting::RefreshBody;
+use super::{SessionEndpoints, answer_of, answers, session_of, subject_of};
+use crate::error::{SessionError, SessionErrorKind};
+use crate::id::SessionId;
+
+impl SessionEndpoints {
+    /// Ends the session of the access token and that of the refresh token; one of them is enough. Who has neither, or only
+    /// what is over, is logged out as they wished.
+    pub(super) async fn log_out(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+        self.prove_origin(request)?;
+        let mut body = RefreshBody::of(request)?;
+        let in_content = body.token(&self.0.transport)?;
+        let token = match self.cookies() {
+            Some(cookies) => cookies
+                .refresh_token(request)
+                .map_err(|_| answers::malformed())?
+                .map(str::to_owned),
+            None => in_content,
+        };
+        let (session, refusal) = match self.decide(request).await {
+            Ok(authentication) => (authentication.principal().and_then(session_of), None),
+            // A good access token without its CSRF token: nobody gets around that by the cookie beside it.
+            Err(refusal) if refusal.rejection().kind() == RejectionKind::CrossSite => {
+                return Err(answer_of(refusal));
+            }
+            Err(refusal) => (None, Some(refusal)),
+        };
+        if session.is_none() && token.is_none() {
+            return match refusal {
+                // What came is over, or nothing came: a browser gets rid of the rest.
+                Some(refusal) if self.cookies().is_some() && refusal.rejection().status() == 401 => {
+                    Ok(self.cleared(answers::empty(204)))
+                }
+                Some(refusal) => Err(answer_of(refusal)),
+                None => Err(answers::malformed()),
+            };
+        }
+        let sessions = self.0.sessions.clone();
+        to_its_end(async move {
+            if let Some(session) = session {
+                sessions.logout(&session).await?;
+            }
+            if let Some(token) = token {
+                // Whether there was such a session is not told (RFC 7009 section 2.2).
+                sessions.logout_by_refresh_token(&token).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(self.cleared(answers::empty(204)))
+    }
+
+    pub(super) async fn log_out_device(
+        &self,
+        request: &EndpointRequest,
+        id: SessionId,
+    ) -> Result<Answer, Answer> {
+        let user = self.user(request).await?;
+        let subject = subject_of(&user)?.to_owned();
+        let sessions = self.0.sessions.clone();
+        if !to_its_end(async move { sessions.logout_device(&subject, &id).await }).await? {
+            return Err(answers::problem(404, None, "There is no such session"));
+        }
+        let done = answers::empty(204);
+        Ok(if session_of(&user) == Some(id) {
+            self.cleared(done)
+        } else {
+            done
+        })
+    }
+
+    pub(super) async fn log_out_others(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+        let user = self.user(request).await?;
+        let subject = subject_of(&user)?.to_owned();
+        // Without a session of its own the token could not say which are the others.
+        let keep = session_of(&user).ok_or_else(answers::malformed)?;
+        let sessions = self.0.sessions.clone();
+        let ended = to_its_end(async move { sessions.logout_others(&subject, &keep).await }).await?;
+        Ok(answers::of_json(&json!({ "ended": ended })))
+    }
+
+    pub(super) async fn log_out_all(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+        let user = self.user(request).await?;
+        let subject = subject_of(&user)?.to_owned();
+        let sessions = self.0.sessions.clone();
+        let ended = to_its_end(async move { sessions.logout_all(&subject).await }).await?;
+        Ok(self.cleared(answers::of_json(&json!({ "ended": ended }))))
+    }
+
+    /// The answer, which takes both cookies away.
+    fn cleared(&self, answer: Answer) -> Answer {
+        match self.cookies() {
+            Some(cookies) => answers::with(answer, &cookies.clear()),
+            None => answer,
+        }
+    }
+}
+
+/// Runs on even when the client hangs up: half of a logout is none.
+async fn to_its_end<T: Send + 'static>(
+    ending: impl Future<Output = Result<T, SessionError>> + Send + 'static,
+) -> Result<T, Answer> {
+    let ended = match tokio::spawn(ending).await {
+        Ok(ended) => ended,
+        Err(_) => Err(SessionError::new(
+            SessionErrorKind::Unavailable,
+            "the task that ends a session was stopped",
+        )),
+    };
+    ended.map_err(|error| answers::of_error(&error))
+}

@@ -1,0 +1,119 @@
+//! Tokens for a login, and for a refresh token (RFC 6749 sections 5 and 6).
+
+use serde::Deserialize;
+use tollgate_core::{Answer, EndpointRequest};
+
+use super::answers::{self, CookieBody, TokenBody};
+use super::content::ContentType;
+use super::login::LoginRequest;
+use super::{SessionEndpoints, Transport, device};
+use crate::cookies::CookieTransport;
+use crate::sessions::{RefreshRequest, Tokens};
+
+/// What may come with a refresh. Other members are ignored (RFC 6749 section 3.2).
+#[derive(Default, Deserialize)]
+pub(super) struct RefreshBody {
+    grant_type: Option<String>,
+    refresh_token: Option<String>,
+    scope: Option<String>,
+}
+
+impl RefreshBody {
+    /// Of a request, which may have no content. What has no value counts as not there (RFC 6749 section 3.2).
+    pub(super) fn of(request: &EndpointRequest) -> Result<Self, Answer> {
+        let Some(content_type) = ContentType::of(request)? else {
+            return Ok(Self::default());
+        };
+        if request.content.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut body: Self = content_type.read(&request.content)?;
+        for text in [&mut body.grant_type, &mut body.refresh_token, &mut body.scope] {
+            text.take_if(|text| text.is_empty());
+        }
+        Ok(body)
+    }
+
+    /// The refresh token in it; with cookies there must be none.
+    pub(super) fn token(&mut self, transport: &Transport) -> Result<Option<String>, Answer> {
+        match (transport, self.refresh_token.take()) {
+            (Transport::Cookie(_), Some(_)) => Err(answers::malformed()),
+            (_, token) => Ok(token),
+        }
+    }
+}
+
+impl SessionEndpoints {
+    pub(super) async fn log_in(&self, request: EndpointRequest) -> Result<Answer, Answer> {
+        // Else another site logs a user in as somebody else, and sees what they then leave there.
+        self.prove_origin(&request)?;
+        let content_type = ContentType::of(&request)?;
+        let device = device::of(&request, self.0.proxies);
+        let request = LoginRequest {
+            request,
+            content_type,
+            device: device.clone(),
+        };
+        let login = (self.0.login)(request).await.map_err(|failure| failure.0)?;
+        let mut login = login.seen_from(&device);
+        if self.cookies().is_some_and(CookieTransport::requires_csrf_token) {
+            login = login.with_csrf();
+        }
+        let sessions = &self.0.sessions;
+        let tokens = sessions
+            .login(login)
+            .await
+            .map_err(|error| answers::of_error(&error))?;
+        let answer = self.hand_out(&tokens);
+        if answer.is_err() {
+            // Nobody can use it: where its end fails too, it ends by itself.
+            let _ = sessions.logout(&tokens.session).await;
+        }
+        answer
+    }
+
+    pub(super) async fn refresh(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+        self.prove_origin(request)?;
+        let mut body = RefreshBody::of(request)?;
+        let form = ContentType::of(request)? == Some(ContentType::Form);
+        let in_content = body.token(&self.0.transport)?;
+        let token = match self.cookies() {
+            Some(cookies) => cookies
+                .refresh_token(request)
+                .map_err(|_| answers::malformed())?
+                .map(str::to_owned)
+                .ok_or_else(answers::invalid_grant)?,
+            None => in_content.ok_or_else(answers::malformed)?,
+        };
+        match body.grant_type.as_deref() {
+            Some("refresh_token") => {}
+            Some(_) => {
+                return Err(answers::problem(
+                    400,
+                    Some("unsupported_grant_type"),
+                    "The only grant is a refresh token",
+                ));
+            }
+            // A form is OAuth's own, and there it is required (RFC 6749 section 6).
+            None if form && self.cookies().is_none() => return Err(answers::malformed()),
+            None => {}
+        }
+        let wanted = RefreshRequest {
+            scope: body.scope,
+            device: device::of(request, self.0.proxies),
+        };
+        // A failure leaves the cookies alone: somebody else may have been given new ones a moment ago.
+        let refreshed = self.0.sessions.refresh(&token, wanted).await;
+        self.hand_out(&refreshed.map_err(|error| answers::of_error(&error))?)
+    }
+
+    fn hand_out(&self, tokens: &Tokens) -> Result<Answer, Answer> {
+        match self.cookies() {
+            None => Ok(answers::of_json(&TokenBody::of(tokens))),
+            Some(cookies) => {
+                let edits = cookies.set(tokens).map_err(|error| answers::of_error(&error))?;
+                Ok(answers::with(answers::of_json(&CookieBody::of(tokens)), &edits))
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a user may know of their sessions.
+
+use serde::Serialize;
+use serde_json::Value;
+use tollgate_core::{Answer, EndpointRequest};
+
+use super::{SessionEndpoints, answers, session_of, subject_of};
+use crate::sessions::SessionInfo;
+
+#[derive(Serialize)]
+struct Current<'a> {
+    session: Option<String>,
+    subject: &'a str,
+    scope: String,
+    expires_at: Option<u64>,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csrf_token: Option<Value>,
+}
+
+#[derive(Serialize)]
+struct Devices {
+    sessions: Vec<Device>,
+}
+
+#[derive(Serialize)]
+struct Device {
+    id: String,
+    created_at: u64,
+    last_seen: u64,
+    expires_at: u64,
+    user_agent: Option<String>,
+    address: Option<String>,
+    name: Option<String>,
+    current: bool,
+}
+
+impl From<SessionInfo> for Device {
+    fn from(info: SessionInfo) -> Self {
+        Self {
+            id: info.id.to_string(),
+            created_at: info.created_at,
+            last_seen: info.last_seen,
+            expires_at: info.expires_at,
+            user_agent: info.user_agent,
+            address: info.address,
+            name: info.name,
+            current: info.current,
+        }
+    }
+}
+
+impl SessionEndpoints {
+    /// The session of the access token; a page that was loaded anew finds its CSRF token here, and other sites cannot read it.
+    pub(super) async fn session(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+        let user = self.user(request).await?;
+        let now = self.0.sessions.issuer().clock().now();
+        let expires_at = user.expires_at();
+        let scopes: Vec<_> = user.scopes().collect();
+        Ok(answers::of_json(&Current {
+            session: session_of(&user).map(|session| session.to_string()),
+            subject: subject_of(&user)?,
+            scope: scopes.join(" "),
+            expires_at,
+            expires_in: expires_at.map_or(0, |end| end.saturating_sub(now)),
+            csrf_token: self.cookies().and_then(|_| user.claim("csrf")),
+        }))
+    }
+
+    pub(super) async fn devices(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
+        let user = self.user(request).await?;
+        let current = session_of(&user);
+        let sessions = self
+            .0
+            .sessions
+            .devices(subject_of(&user)?, current.as_ref())
+            .await
+            .map_err(|error| answers::of_error(&error))?;
+        let sessions = sessions.into_iter().map(Device::from).collect();
+        Ok(answers::of_json(&Devices { sessions }))
+    }
+}

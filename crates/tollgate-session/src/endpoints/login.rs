@@ -1,0 +1,248 @@
+//! What a service is asked at a login, and what it may say.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tollgate_core::{Answer, EndpointRequest};
+
+use super::answers;
+use super::content::ContentType;
+use crate::sessions::Device;
+
+/// A request to log in, for the service's own login function. What the content means is the service's to say.
+///
+/// `Debug` shows neither fields nor content, which hold credentials.
+///
+/// ```
+/// use tollgate_core::{Endpoint, EndpointRequest};
+/// use tollgate_session::{Login, LoginFailure, LoginRequest, SessionEndpoints, Transport};
+/// # use tollgate_core::SigningKey;
+/// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Credentials { user: String, password: String }
+///
+/// async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+///     let credentials: Credentials = request.read()?;
+///     if credentials.user == "alice" && credentials.password == "correct horse" {
+///         Ok(Login::new("u-7").scope("orders:read"))
+///     } else {
+///         Err(LoginFailure::refused())
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+/// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+/// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+/// let endpoints = SessionEndpoints::builder(sessions, Transport::Json).login(login).build()?;
+/// let mut request = EndpointRequest::new("POST", "/login");
+/// request.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
+/// request.content = br#"{"user": "alice", "password": "guess"}"#.to_vec();
+/// assert_eq!(endpoints.respond(request).await.status, 401);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct LoginRequest {
+    pub(super) request: EndpointRequest,
+    pub(super) content_type: Option<ContentType>,
+    pub(super) device: Device,
+}
+
+impl LoginRequest {
+    /// The content, JSON or a form: one object, in which no name stands twice. A form's values are texts.
+    ///
+    /// # Errors
+    /// A [`LoginFailure`] that answers 400, for content that is missing, malformed or of another shape: return it as it is.
+    ///
+    /// ```
+    /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
+    /// #[derive(serde::Deserialize)]
+    /// struct Code { code: String }
+    ///
+    /// async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+    ///     let Code { code } = request.read()?;
+    ///     if code == "4711" { Ok(Login::new("u-7")) } else { Err(LoginFailure::refused()) }
+    /// }
+    /// # let _ = login;
+    /// assert!(serde_json::from_str::<Code>("{}").is_err(), "a member that is missing is a 400");
+    /// ```
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, LoginFailure> {
+        let content_type = self.content_type.ok_or_else(LoginFailure::malformed)?;
+        content_type
+            .read(&self.request.content)
+            .map_err(|unreadable| LoginFailure(unreadable.into()))
+    }
+
+    /// The content if it is JSON; as [`read`](Self::read).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); 415 for a form.
+    ///
+    /// ```
+    /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
+    /// async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+    ///     let content: serde_json::Value = request.json()?;
+    ///     content["user"].as_str().map(Login::new).ok_or_else(LoginFailure::malformed)
+    /// }
+    /// # let _ = login;
+    /// assert_eq!(LoginFailure::malformed().answer().status, 400);
+    /// ```
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, LoginFailure> {
+        self.read_as(ContentType::Json)
+    }
+
+    /// The content if it is a form (`application/x-www-form-urlencoded`); as [`read`](Self::read).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); 415 for JSON.
+    ///
+    /// ```
+    /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
+    /// async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+    ///     let form: std::collections::BTreeMap<String, String> = request.form()?;
+    ///     form.get("user").map(Login::new).ok_or_else(LoginFailure::malformed)
+    /// }
+    /// # let _ = login;
+    /// assert_eq!(LoginFailure::malformed().answer().status, 400);
+    /// ```
+    pub fn form<T: DeserializeOwned>(&self) -> Result<T, LoginFailure> {
+        self.read_as(ContentType::Form)
+    }
+
+    /// The whole request: header fields such as `authorization` among it.
+    ///
+    /// ```
+    /// # use tollgate_core::RequestView;
+    /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
+    /// async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+    ///     match request.request().header("authorization").next() {
+    ///         Some(b"Basic YWxpY2U6c2VjcmV0") => Ok(Login::new("u-7")),
+    ///         _ => Err(LoginFailure::refused()),
+    ///     }
+    /// }
+    /// # let _ = login;
+    /// assert_eq!(LoginFailure::refused().answer().status, 401);
+    /// ```
+    pub const fn request(&self) -> &EndpointRequest {
+        &self.request
+    }
+
+    /// From where it comes. It is kept with the session without being asked for; what the [`Login`](crate::Login) says of
+    /// its device goes before it.
+    ///
+    /// ```
+    /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
+    /// async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+    ///     match request.device().address.as_deref() {
+    ///         Some("203.0.113.7") => Err(LoginFailure::refused()),
+    ///         _ => Ok(Login::new("u-7")),
+    ///     }
+    /// }
+    /// # let _ = login;
+    /// assert_eq!(tollgate_session::Device::default().address, None);
+    /// ```
+    pub const fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn read_as<T: DeserializeOwned>(&self, wanted: ContentType) -> Result<T, LoginFailure> {
+        if self.content_type.is_some_and(|got| got != wanted) {
+            return Err(LoginFailure(super::content::Unreadable::Type.into()));
+        }
+        self.read()
+    }
+}
+
+impl fmt::Debug for LoginRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginRequest")
+            .field("content_type", &self.content_type)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why nobody was logged in, as the answer that the client gets.
+///
+/// ```
+/// use tollgate_session::LoginFailure;
+///
+/// assert_eq!(LoginFailure::refused().answer().status, 401);
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoginFailure(pub(super) Answer);
+
+impl LoginFailure {
+    /// The credentials are wrong: 401. It does not tell which of them, or whether there is such a user.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::LoginFailure::refused().answer().status, 401);
+    /// ```
+    pub fn refused() -> Self {
+        let mut answer = answers::problem(401, Some("access_denied"), "The credentials are wrong");
+        // RFC 9110 section 15.5.2 wants a challenge; of those with a registered scheme none is what is asked for here.
+        answer.set("www-authenticate", "Login");
+        Self(answer)
+    }
+
+    /// The request is not one to log in with: 400.
+    ///
+    /// ```
+    /// assert_eq!(tollgate_session::LoginFailure::malformed().answer().status, 400);
+    /// ```
+    pub fn malformed() -> Self {
+        Self(answers::malformed())
+    }
+
+    /// There were too many attempts: 429, with `Retry-After`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let failure = tollgate_session::LoginFailure::too_many_attempts(Duration::from_secs(30));
+    /// assert_eq!(failure.answer().header("retry-after"), Some(&b"30"[..]));
+    /// ```
+    pub fn too_many_attempts(retry_after: Duration) -> Self {
+        let mut answer = answers::problem(429, None, "There were too many attempts");
+        answer.set("retry-after", retry_after.as_secs().max(1).to_string());
+        Self(answer)
+    }
+
+    /// The service cannot tell now, as when its database is down: 503, with `Retry-After`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let failure = tollgate_session::LoginFailure::unavailable(Duration::from_secs(5));
+    /// assert_eq!(failure.answer().status, 503);
+    /// ```
+    pub fn unavailable(retry_after: Duration) -> Self {
+        Self(answers::unavailable(retry_after.as_secs()))
+    }
+
+    /// What the client gets.
+    ///
+    /// ```
+    /// assert!(tollgate_session::LoginFailure::refused().answer().header("www-authenticate").is_some());
+    /// ```
+    pub const fn answer(&self) -> &Answer {
+        &self.0
+    }
+}
+
+impl From<Answer> for LoginFailure {
+    /// With an answer of the service's own, as for a second factor that is still wanted. Nobody may keep it.
+    fn from(mut answer: Answer) -> Self {
+        answer.set("cache-control", "no-store");
+        Self(answer)
+    }
+}
+
+impl fmt::Debug for LoginFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginFailure")
+            .field("status", &self.0.status)
+            .finish_non_exhaustive()
+    }
+}

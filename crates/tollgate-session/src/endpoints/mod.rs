@@ -1,0 +1,251 @@
+//! Login, refresh, logout and the list of devices over HTTP, for any framework.
+
+mod answers;
+mod builder;
+mod content;
+mod device;
+mod ending;
+mod granting;
+mod listing;
+mod login;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tollgate_core::{
+    Answer, Authentication, BoxFuture, Decision, Endpoint, EndpointRequest, Gate, Principal, Refusal,
+};
+
+pub use self::builder::SessionEndpointsBuilder;
+pub use self::login::{LoginFailure, LoginRequest};
+use crate::cookies::CookieTransport;
+use crate::id::SessionId;
+use crate::sessions::{Login, Sessions};
+
+/// How the tokens of a session travel.
+///
+/// ```
+/// use tollgate_session::{CookieTransport, Transport};
+///
+/// let browser = Transport::Cookie(CookieTransport::builder().path("/auth").build()?);
+/// assert!(!matches!(browser, Transport::Json));
+/// # Ok::<(), tollgate_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Transport {
+    /// In cookies, for browsers. The tokens are in no content, and a page's script sees neither.
+    Cookie(CookieTransport),
+    /// In JSON, for apps that keep them by themselves; the access token comes back as `Authorization: Bearer`.
+    Json,
+}
+
+type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailure>> + Send + Sync>;
+
+/// The life of a session over HTTP. An adapter mounts it under a path, such as `/auth`, which with cookies is the
+/// [path](crate::CookieTransportBuilder::path) of the refresh cookie.
+///
+/// | Request | Needs | Answer |
+/// |---|---|---|
+/// | `POST /login` | what the service asks for | 200 with tokens; 401 |
+/// | `POST /refresh` | the refresh token | 200 with tokens; 400 `invalid_grant`, `invalid_scope` |
+/// | `POST /logout` | the access or the refresh token | 204 |
+/// | `GET /session` | the access token | 200: when it ends, its scope, the CSRF token |
+/// | `GET /sessions` | the access token | 200: the user's devices |
+/// | `DELETE /sessions/{id}` | the access token | 204; 404 where the user has no such session |
+/// | `POST /sessions/logout-others` | the access token | 200: how many were ended |
+/// | `POST /sessions/logout-all` | the access token | 200: how many were ended |
+///
+/// With cookies, login, refresh and logout need the proof of origin, and whatever is unsafe and needs the access token needs
+/// `x-csrf-token` too, unless the transport goes [without](crate::CookieTransportBuilder::without_csrf_token). Content is
+/// JSON or a form; names of members and errors are those of OAuth (RFC 6749 sections 5 and 6). A store that does not
+/// answer is a 503 with `Retry-After`. Nothing may be kept by a cache. A refresh that fails never deletes a cookie.
+///
+/// ```
+/// use tollgate_core::{Endpoint, EndpointRequest, SigningKey};
+/// use tollgate_session::{
+///     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport,
+/// };
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let issuer = Issuer::builder("https://id.example.com")
+///     .audience("orders-api")
+///     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11"))
+///     .build()?;
+/// let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+/// let cookies = CookieTransport::builder().path("/auth").build()?;
+/// let endpoints = SessionEndpoints::builder(sessions, Transport::Cookie(cookies))
+///     .login(|_request| async { Ok(Login::new("u-7")) })
+///     .build()?;
+///
+/// let mut request = EndpointRequest::new("POST", "/login");
+/// request.headers.push(("sec-fetch-site".to_owned(), b"same-origin".to_vec()));
+/// assert_eq!(endpoints.respond(request.clone()).await.status, 200);
+///
+/// request.headers[0].1 = b"cross-site".to_vec();
+/// assert_eq!(endpoints.respond(request).await.status, 403);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SessionEndpoints(Arc<Inner>);
+
+struct Inner {
+    sessions: Sessions,
+    transport: Transport,
+    login: LoginHook,
+    gate: Gate,
+    proxies: usize,
+    content_limit: usize,
+}
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    Login,
+    Refresh,
+    Logout,
+    Session,
+    Sessions,
+    Device(SessionId),
+    LogoutOthers,
+    LogoutAll,
+}
+
+impl Route {
+    fn of(path: &str) -> Option<Self> {
+        Some(match path {
+            "/login" => Self::Login,
+            "/refresh" => Self::Refresh,
+            "/logout" => Self::Logout,
+            "/session" => Self::Session,
+            "/sessions" => Self::Sessions,
+            "/sessions/logout-others" => Self::LogoutOthers,
+            "/sessions/logout-all" => Self::LogoutAll,
+            _ => Self::Device(path.strip_prefix("/sessions/")?.parse().ok()?),
+        })
+    }
+
+    /// As in `Allow` (RFC 9110 section 10.2.1).
+    const fn methods(self) -> &'static str {
+        match self {
+            Self::Session | Self::Sessions => "GET, HEAD",
+            Self::Device(_) => "DELETE",
+            _ => "POST",
+        }
+    }
+}
+
+impl SessionEndpoints {
+    /// Starts a configuration.
+    ///
+    /// ```
+    /// # use tollgate_core::SigningKey;
+    /// # use tollgate_session::{Issuer, LoginFailure, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+    /// let builder = SessionEndpoints::builder(sessions, Transport::Json);
+    /// assert!(builder.login(|_| async { Err(LoginFailure::refused()) }).build().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(sessions: Sessions, transport: Transport) -> SessionEndpointsBuilder {
+        SessionEndpointsBuilder::new(sessions, transport)
+    }
+
+    async fn answer(&self, request: EndpointRequest) -> Answer {
+        let Some(route) = Route::of(&request.path) else {
+            return answers::problem(404, None, "There is nothing here");
+        };
+        if !route.methods().split(", ").any(|method| method == request.method) {
+            let mut refused = answers::problem(405, None, "The method is not allowed here");
+            refused.set("allow", route.methods());
+            return refused;
+        }
+        // Adapters stop reading before; this is for whoever calls without one.
+        if request.content.len() > self.0.content_limit {
+            return answers::problem(413, None, "The content is too large");
+        }
+        let head = request.method == "HEAD";
+        // Either way it is an answer; the error is what left the way early.
+        let (Ok(mut answer) | Err(mut answer)) = match route {
+            Route::Login => self.log_in(request).await,
+            Route::Refresh => self.refresh(&request).await,
+            Route::Logout => self.log_out(&request).await,
+            Route::Session => self.session(&request).await,
+            Route::Sessions => self.devices(&request).await,
+            Route::Device(id) => self.log_out_device(&request, id).await,
+            Route::LogoutOthers => self.log_out_others(&request).await,
+            Route::LogoutAll => self.log_out_all(&request).await,
+        };
+        if head {
+            answer.set("content-length", answer.body.len().to_string());
+            answer.body.clear();
+        }
+        answer
+    }
+
+    fn cookies(&self) -> Option<&CookieTransport> {
+        match &self.0.transport {
+            Transport::Cookie(cookies) => Some(cookies),
+            Transport::Json => None,
+        }
+    }
+
+    /// What a browser would send for another site too needs the proof that it is not.
+    fn prove_origin(&self, request: &EndpointRequest) -> Result<(), Answer> {
+        match &self.0.transport {
+            Transport::Cookie(_) => self.0.gate.prove_origin(request).map_err(answer_of),
+            Transport::Json => Ok(()),
+        }
+    }
+
+    async fn decide(&self, request: &EndpointRequest) -> Result<Authentication, Refusal> {
+        match self.0.gate.begin(request) {
+            Decision::Ready(decided) => decided,
+            Decision::Pending(pending) => pending.await,
+        }
+    }
+
+    /// The user that the access token is of.
+    async fn user(&self, request: &EndpointRequest) -> Result<Principal, Answer> {
+        let authentication = self.decide(request).await.map_err(answer_of)?;
+        authentication.authenticated().cloned().map_err(answer_of)
+    }
+}
+
+impl Endpoint for SessionEndpoints {
+    fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer> {
+        let endpoints = self.clone();
+        Box::pin(async move { endpoints.answer(request).await })
+    }
+
+    fn content_limit(&self) -> usize {
+        self.0.content_limit
+    }
+}
+
+impl fmt::Debug for SessionEndpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionEndpoints")
+            .field("transport", &self.0.transport)
+            .field("gate", &self.0.gate)
+            .finish_non_exhaustive()
+    }
+}
+
+fn answer_of(refusal: Refusal) -> Answer {
+    refusal.into_parts().1
+}
+
+/// The session that a token belongs to (`sid`).
+fn session_of(user: &Principal) -> Option<SessionId> {
+    user.claim("sid")?.as_str()?.parse().ok()
+}
+
+/// The user's name (`sub`), which every token of the issuer's has.
+fn subject_of(user: &Principal) -> Result<&str, Answer> {
+    user.subject().ok_or_else(answers::malformed)
+}

@@ -1,0 +1,954 @@
+//! The session endpoints under attack, by both transports.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tollgate_core::{Algorithm, Answer, Endpoint, EndpointRequest};
+use tollgate_session::{
+    CookieTransport, Device, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, Position, RefreshKey,
+    Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore, SessionEndpoints,
+    SessionEndpointsBuilder, SessionStore, Sessions, StoreError, StoreErrorKind, StoreFuture, StoredSession,
+    Transport,
+};
+use tollgate_testkit::{FakeClock, keys};
+
+/// A store in memory whose sessions can be out of reach.
+#[derive(Clone)]
+struct Store {
+    memory: Arc<MemoryStore>,
+    down: Arc<AtomicBool>,
+}
+
+impl Store {
+    fn unless_down<'a, T: 'a>(&self, later: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
+        if self.down.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(StoreError::new(StoreErrorKind::Unavailable, "down")) });
+        }
+        later
+    }
+}
+
+impl SessionStore for Store {
+    fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        self.unless_down(self.memory.insert(session, now))
+    }
+    fn load<'a>(
+        &'a self,
+        id: &'a tollgate_session::SessionId,
+        now: u64,
+    ) -> StoreFuture<'a, Option<StoredSession>> {
+        self.unless_down(self.memory.load(id, now))
+    }
+    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+        self.unless_down(self.memory.replace(session, expected, now))
+    }
+    fn of_subject<'a>(
+        &'a self,
+        subject: &'a str,
+        most: usize,
+        now: u64,
+    ) -> StoreFuture<'a, Vec<StoredSession>> {
+        self.unless_down(self.memory.of_subject(subject, most, now))
+    }
+}
+
+impl RevocationStore for Store {
+    fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
+        self.memory.revoke(entries, now)
+    }
+    fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
+        self.memory.find(keys, now)
+    }
+    fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
+        self.memory.snapshot(now)
+    }
+    fn position(&self) -> StoreFuture<'_, Position> {
+        self.memory.position()
+    }
+    fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
+        self.memory.feed()
+    }
+}
+
+/// Alice, with one password; who names a scope as theirs gets it.
+async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+    let said: BTreeMap<String, String> = request.read()?;
+    match (
+        said.get("user").map(String::as_str),
+        said.get("password").map(String::as_str),
+    ) {
+        (Some("flood"), _) => Err(LoginFailure::too_many_attempts(Duration::from_secs(30))),
+        (Some("down"), _) => Err(LoginFailure::unavailable(Duration::ZERO)),
+        (Some("custom"), _) => Err(Answer::new(418).into()),
+        (Some("broken"), _) => Ok(Login::new("u-1").claim("iss", "x")),
+        (Some("large"), _) => Ok(Login::new("u-1").claim("x", "x".repeat(4096))),
+        (Some("named"), _) => {
+            let name = Some("the phone".to_owned());
+            Ok(Login::new("u-1").device(Device {
+                name,
+                ..Device::default()
+            }))
+        }
+        (Some(user), Some("correct horse")) => Ok(Login::new(user).scope("a b")),
+        _ => Err(LoginFailure::refused()),
+    }
+}
+
+struct World {
+    clock: FakeClock,
+    store: Store,
+    sessions: Sessions,
+    endpoints: SessionEndpoints,
+}
+
+fn world_with(
+    transport: Transport,
+    change: impl FnOnce(SessionEndpointsBuilder) -> SessionEndpointsBuilder,
+) -> World {
+    let clock = FakeClock::new();
+    let issuer = Issuer::builder("https://id.example.com")
+        .audience("orders-api")
+        .signing_key(keys::signing(Algorithm::HS256))
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    let store = Store {
+        memory: Arc::new(MemoryStore::default()),
+        down: Arc::default(),
+    };
+    let sessions = Sessions::builder(issuer, store.clone())
+        .refresh_key(RefreshKey::new(1, [7; 32]))
+        .build()
+        .unwrap();
+    let builder = SessionEndpoints::builder(sessions.clone(), transport).login(login);
+    let endpoints = change(builder).build().unwrap();
+    World {
+        clock,
+        store,
+        sessions,
+        endpoints,
+    }
+}
+
+fn json_world() -> World {
+    world_with(Transport::Json, |builder| builder)
+}
+
+fn cookie_world() -> World {
+    let cookies = CookieTransport::builder().build().unwrap();
+    world_with(Transport::Cookie(cookies), |builder| {
+        builder.gate(|gate| gate.trusted_origin("https://app.example.com"))
+    })
+}
+
+/// A request, and an answer that every rule for all of them holds of.
+struct Call(EndpointRequest);
+
+impl Call {
+    fn new(method: &str, path: &str) -> Self {
+        Self(EndpointRequest::new(method, path))
+    }
+
+    fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.0.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    fn content(mut self, content_type: &str, content: impl AsRef<[u8]>) -> Self {
+        self.0.content = content.as_ref().to_vec();
+        self.with("content-type", content_type)
+    }
+
+    fn json(self, content: &Value) -> Self {
+        self.content("application/json", content.to_string())
+    }
+
+    fn same_origin(self) -> Self {
+        self.with("sec-fetch-site", "same-origin")
+    }
+
+    async fn to(self, world: &World) -> Answer {
+        let head = self.0.method == "HEAD";
+        let answer = world.endpoints.respond(self.0).await;
+        assert_eq!(
+            answer.header("cache-control"),
+            Some(&b"no-store"[..]),
+            "nothing is kept"
+        );
+        if answer.status >= 400 && answer.status != 418 && !head {
+            let body = body(&answer);
+            assert_eq!(
+                answer.header("content-type"),
+                Some(&b"application/problem+json"[..])
+            );
+            assert_eq!(body["status"], answer.status);
+        }
+        if answer.status == 503 {
+            assert!(answer.header("retry-after").is_some());
+        }
+        for (name, value) in &answer.headers {
+            assert!(
+                !value.iter().any(u8::is_ascii_control),
+                "{name} would break its line"
+            );
+        }
+        answer
+    }
+}
+
+fn body(answer: &Answer) -> Value {
+    serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("{} without JSON", answer.status))
+}
+
+fn error(answer: &Answer) -> (u16, String) {
+    let error = body(answer)["error"].as_str().unwrap_or_default().to_owned();
+    (answer.status, error)
+}
+
+fn set_cookies(answer: &Answer) -> Vec<String> {
+    let lines = answer.headers.iter().filter(|(name, _)| name == "set-cookie");
+    lines
+        .map(|(_, value)| String::from_utf8(value.clone()).unwrap())
+        .collect()
+}
+
+/// What a browser would send back, and the CSRF token that it was told.
+struct Browser {
+    cookies: String,
+    csrf: String,
+}
+
+impl Browser {
+    fn of(answer: &Answer) -> Self {
+        let pairs: Vec<_> = set_cookies(answer)
+            .iter()
+            .map(|line| line.split(';').next().unwrap().to_owned())
+            .collect();
+        assert_eq!(pairs.len(), 2, "both cookies come together");
+        Self {
+            cookies: pairs.join("; "),
+            csrf: body(answer)["csrf_token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    async fn log_in(world: &World) -> Self {
+        Self::of(&log_in(world).await)
+    }
+
+    /// Only the refresh cookie, as after the access cookie has expired.
+    fn refresh_cookie(&self) -> &str {
+        self.cookies
+            .split("; ")
+            .find(|pair| pair.starts_with("__Secure-refresh="))
+            .unwrap()
+    }
+
+    fn call(&self, method: &str, path: &str) -> Call {
+        Call::new(method, path)
+            .with("cookie", &self.cookies)
+            .with("x-csrf-token", &self.csrf)
+            .same_origin()
+    }
+}
+
+fn credentials() -> Value {
+    json!({"user": "alice", "password": "correct horse"})
+}
+
+async fn log_in(world: &World) -> Answer {
+    let answer = Call::new("POST", "/login")
+        .json(&credentials())
+        .same_origin()
+        .to(world)
+        .await;
+    assert_eq!(answer.status, 200);
+    answer
+}
+
+/// The access and the refresh token of a login by JSON.
+async fn tokens(world: &World) -> (String, String) {
+    let body = body(&log_in(world).await);
+    let text = |name: &str| body[name].as_str().unwrap().to_owned();
+    (text("access_token"), text("refresh_token"))
+}
+
+async fn devices(world: &World) -> usize {
+    world.sessions.devices("alice", None).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn json_is_answered_with_what_oauth_calls_it() {
+    let world = json_world();
+    let answer = log_in(&world).await;
+    let got = body(&answer);
+    assert_eq!(
+        (&got["token_type"], &got["expires_in"], &got["scope"]),
+        (&json!("Bearer"), &json!(900), &json!("a b"))
+    );
+    assert_eq!(answer.header("content-type"), Some(&b"application/json"[..]));
+    assert!(set_cookies(&answer).is_empty());
+
+    let refresh = got["refresh_token"].as_str().unwrap();
+    for call in [
+        Call::new("POST", "/refresh").json(&json!({"refresh_token": refresh, "unknown": 1})),
+        Call::new("POST", "/refresh").content(
+            "application/x-www-form-urlencoded",
+            format!("grant_type=refresh_token&refresh_token={refresh}&scope="),
+        ),
+    ] {
+        let again = call.to(&world).await;
+        assert_eq!(again.status, 200);
+        assert_ne!(body(&again)["refresh_token"], got["refresh_token"]);
+    }
+}
+
+#[tokio::test]
+async fn scope_can_shrink_and_not_grow() {
+    let world = json_world();
+    let (_, refresh) = tokens(&world).await;
+    let call =
+        |scope: &str| Call::new("POST", "/refresh").json(&json!({"refresh_token": refresh, "scope": scope}));
+    assert_eq!(
+        error(&call("a c").to(&world).await),
+        (400, "invalid_scope".to_owned())
+    );
+    assert_eq!(body(&call("a").to(&world).await)["scope"], "a");
+}
+
+#[tokio::test]
+async fn what_is_no_session_any_more_is_an_invalid_grant() {
+    let world = json_world();
+    let (access, refresh) = tokens(&world).await;
+    let call = |token: &str| Call::new("POST", "/refresh").json(&json!({"refresh_token": token}));
+    for token in ["x", &access, "\u{0}", &"x".repeat(5_000), &refresh[1..]] {
+        assert_eq!(
+            error(&call(token).to(&world).await),
+            (400, "invalid_grant".to_owned())
+        );
+    }
+    assert_eq!(call(&refresh).to(&world).await.status, 200);
+    world.clock.advance(60);
+    let reused = call(&refresh).to(&world).await;
+    assert_eq!(error(&reused), (400, "invalid_grant".to_owned()));
+    assert_eq!(devices(&world).await, 0, "reuse ends the session");
+}
+
+#[tokio::test]
+async fn an_access_token_is_no_refresh_token_and_the_reverse() {
+    let world = json_world();
+    let (access, refresh) = tokens(&world).await;
+    let as_refresh = Call::new("POST", "/refresh").json(&json!({"refresh_token": access}));
+    assert_eq!(error(&as_refresh.to(&world).await).1, "invalid_grant");
+    let as_access = Call::new("GET", "/sessions").with("authorization", format!("Bearer {refresh}"));
+    assert_eq!(as_access.to(&world).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_login_that_fails_says_so_and_no_more() {
+    let world = cookie_world();
+    for (said, status) in [
+        (json!({"user": "alice", "password": "guess"}), 401),
+        (json!({"user": "nobody", "password": "guess"}), 401),
+        (json!({"user": "flood"}), 429),
+        (json!({"user": "down"}), 503),
+        (json!({"user": "custom"}), 418),
+        (json!({"user": 5}), 400),
+        (json!([]), 400),
+        (json!({"user": "broken"}), 500),
+    ] {
+        let answer = Call::new("POST", "/login")
+            .json(&said)
+            .same_origin()
+            .to(&world)
+            .await;
+        assert_eq!(answer.status, status, "{said}");
+        assert!(set_cookies(&answer).is_empty());
+        if status == 401 {
+            assert!(answer.header("www-authenticate").is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_cookies_would_be_dropped_is_not_begun() {
+    let world = cookie_world();
+    let answer = Call::new("POST", "/login")
+        .json(&json!({"user": "large"}))
+        .same_origin()
+        .to(&world)
+        .await;
+    assert_eq!(answer.status, 500);
+    assert!(set_cookies(&answer).is_empty());
+    assert!(world.sessions.devices("u-1", None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn malformed_content_is_the_clients_fault() {
+    for world in [json_world(), cookie_world()] {
+        for path in ["/login", "/refresh", "/logout"] {
+            for (content_type, content, status) in [
+                ("application/json", "{", 400),
+                ("application/json", "[]", 400),
+                ("application/json", "null", 400),
+                ("application/json", "{\"refresh_token\": 5, \"user\": []}", 400),
+                (
+                    "application/json",
+                    "{\"refresh_token\":\"a\",\"refresh_token\":\"b\"}",
+                    400,
+                ),
+                ("application/json", "{\"x\":{\"a\":1,\"a\":1}}", 400),
+                ("application/json", "\u{1}", 400),
+                (
+                    "application/x-www-form-urlencoded",
+                    "refresh_token=a&refresh_token=b",
+                    400,
+                ),
+                ("application/x-www-form-urlencoded", "refresh_token=%zz", 400),
+                ("text/plain", "{}", 415),
+                ("application/json; charset=latin1", "{}", 415),
+                ("", "{}", 415),
+            ] {
+                let call = Call::new("POST", path)
+                    .content(content_type, content)
+                    .same_origin();
+                let answer = call.to(&world).await;
+                assert_eq!(answer.status, status, "{path} {content_type} {content}");
+                assert!(set_cookies(&answer).is_empty());
+            }
+            let mut untyped = Call::new("POST", path).same_origin();
+            untyped.0.content = b"{}".to_vec();
+            assert_eq!(untyped.to(&world).await.status, 415);
+            let large = Call::new("POST", path).content("application/json", " ".repeat(16 * 1024 + 1));
+            assert_eq!(large.same_origin().to(&world).await.status, 413);
+        }
+    }
+    let world = json_world();
+    for (content_type, content, wanted) in [
+        ("application/json", "{}", "invalid_request"),
+        ("application/json", "{\"refresh_token\": \"\"}", "invalid_request"),
+        (
+            "application/json",
+            "{\"refresh_token\": \"a\", \"grant_type\": \"password\"}",
+            "unsupported_grant_type",
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            "refresh_token=a",
+            "invalid_request",
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            "refresh_token=a&grant_type=password",
+            "unsupported_grant_type",
+        ),
+    ] {
+        let answer = Call::new("POST", "/refresh")
+            .content(content_type, content)
+            .to(&world)
+            .await;
+        assert_eq!(error(&answer), (400, wanted.to_owned()), "{content}");
+    }
+}
+
+#[tokio::test]
+async fn paths_and_methods_are_exact() {
+    let world = json_world();
+    for path in [
+        "",
+        "/",
+        "/Login",
+        "/login/",
+        "//login",
+        "/sessions/",
+        "/sessions/x",
+        "/sessions/logout-all/",
+        "/sessions/AAECAwQFBgcICQoLDA0ODx",
+        "/session/x",
+        "/login%20",
+        "/sessions/../login",
+    ] {
+        assert_eq!(Call::new("POST", path).to(&world).await.status, 404, "{path}");
+    }
+    for (method, path, allow) in [
+        ("GET", "/login", "POST"),
+        ("GET", "/refresh", "POST"),
+        ("HEAD", "/logout", "POST"),
+        ("OPTIONS", "/login", "POST"),
+        ("post", "/login", "POST"),
+        ("POST", "/session", "GET, HEAD"),
+        ("DELETE", "/sessions", "GET, HEAD"),
+        ("GET", "/sessions/AAECAwQFBgcICQoLDA0ODw", "DELETE"),
+        ("GET", "/sessions/logout-all", "POST"),
+        ("PUT", "/sessions/logout-others", "POST"),
+    ] {
+        let answer = Call::new(method, path).to(&world).await;
+        assert_eq!(
+            (answer.status, answer.header("allow")),
+            (405, Some(allow.as_bytes())),
+            "{method} {path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn cookies_come_together_and_the_content_holds_no_token() {
+    let world = cookie_world();
+    let answer = log_in(&world).await;
+    let lines = set_cookies(&answer);
+    assert!(
+        lines[0].starts_with("__Host-access=ey")
+            && lines[0].ends_with("; Path=/; Max-Age=900; Secure; HttpOnly; SameSite=Lax")
+    );
+    assert!(
+        lines[1].starts_with("__Secure-refresh=")
+            && lines[1].contains("; Path=/auth; ")
+            && lines[1].ends_with("; Secure; HttpOnly; SameSite=Lax")
+    );
+    let text = String::from_utf8(answer.body.clone()).unwrap();
+    for line in &lines {
+        let value = line.split(['=', ';']).nth(1).unwrap();
+        assert!(!text.contains(value));
+    }
+    let got = body(&answer);
+    assert_eq!(got["expires_in"], 900);
+    assert!(got.get("access_token").is_none() && got.get("refresh_token").is_none());
+}
+
+#[tokio::test]
+async fn a_browser_refreshes_by_its_cookie() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    let call = || {
+        Call::new("POST", "/refresh")
+            .with("cookie", browser.refresh_cookie())
+            .same_origin()
+    };
+    let answer = call().to(&world).await;
+    assert_eq!(answer.status, 200);
+    let after = Browser::of(&answer);
+    assert_ne!(after.refresh_cookie(), browser.refresh_cookie());
+    // The other tab comes a moment later and is given the same.
+    assert_eq!(
+        Browser::of(&call().to(&world).await).refresh_cookie(),
+        after.refresh_cookie()
+    );
+    let less = call().json(&json!({"scope": "a"})).to(&world).await;
+    assert_eq!(less.status, 200);
+    // A token in the content is not for this transport: a page must not have it.
+    let mixed = call().json(&json!({"refresh_token": "x"})).to(&world).await;
+    assert_eq!(mixed.status, 400);
+}
+
+#[tokio::test]
+async fn a_refresh_that_fails_deletes_no_cookie() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    let call = |cookie: &str| Call::new("POST", "/refresh").with("cookie", cookie).same_origin();
+    for (cookie, status) in [
+        ("__Secure-refresh=rubbish", 400),
+        ("__Secure-refresh=", 400),
+        ("other=1", 400),
+        ("__Secure-refresh=a; __Secure-refresh=b", 400),
+    ] {
+        let answer = call(cookie).to(&world).await;
+        assert_eq!(answer.status, status, "{cookie}");
+        assert!(set_cookies(&answer).is_empty(), "{cookie}");
+    }
+    world.store.down.store(true, Ordering::Relaxed);
+    let down = call(browser.refresh_cookie()).to(&world).await;
+    assert_eq!(down.status, 503);
+    assert!(set_cookies(&down).is_empty());
+    world.store.down.store(false, Ordering::Relaxed);
+    assert_eq!(call(browser.refresh_cookie()).to(&world).await.status, 200);
+    world.clock.advance(60);
+    let reused = call(browser.refresh_cookie()).to(&world).await;
+    assert_eq!(error(&reused), (400, "invalid_grant".to_owned()));
+    assert!(set_cookies(&reused).is_empty());
+}
+
+#[tokio::test]
+async fn another_site_can_neither_log_in_nor_refresh_nor_log_out() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("x-nothing", "said"),
+    ] {
+        for path in ["/login", "/refresh", "/logout"] {
+            let call = Call::new("POST", path)
+                .with("host", "api.example.com")
+                .with(name, value)
+                .with("cookie", &browser.cookies)
+                .with("x-csrf-token", &browser.csrf);
+            let call = if path == "/login" {
+                call.json(&credentials())
+            } else {
+                call
+            };
+            let answer = call.to(&world).await;
+            assert_eq!(answer.status, 403, "{path} {name}: {value}");
+            assert!(set_cookies(&answer).is_empty());
+        }
+    }
+    assert_eq!(devices(&world).await, 1);
+    // A form of another site cannot send JSON, but its own type is one that is read.
+    let form = Call::new("POST", "/login")
+        .content(
+            "application/x-www-form-urlencoded",
+            "user=alice&password=correct+horse",
+        )
+        .with("sec-fetch-site", "cross-site");
+    assert_eq!(form.to(&world).await.status, 403);
+    let trusted = Call::new("POST", "/login")
+        .json(&credentials())
+        .with("origin", "https://app.example.com");
+    assert_eq!(trusted.to(&world).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_unsafe_needs_the_csrf_token() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    let other = Browser::log_in(&world).await;
+    let id = world.sessions.devices("alice", None).await.unwrap()[0].id;
+    for (method, path) in [
+        ("POST", "/logout".to_owned()),
+        ("POST", "/sessions/logout-all".to_owned()),
+        ("POST", "/sessions/logout-others".to_owned()),
+        ("DELETE", format!("/sessions/{id}")),
+    ] {
+        for csrf in [None, Some(""), Some("guess"), Some(&*other.csrf)] {
+            let mut call = Call::new(method, &path)
+                .with("cookie", &browser.cookies)
+                .same_origin();
+            if let Some(csrf) = csrf {
+                call = call.with("x-csrf-token", csrf);
+            }
+            assert_eq!(call.to(&world).await.status, 403, "{path} {csrf:?}");
+        }
+    }
+    assert_eq!(devices(&world).await, 2);
+}
+
+#[tokio::test]
+async fn a_page_that_is_loaded_anew_finds_its_csrf_token() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    world.clock.advance(100);
+    let answer = Call::new("GET", "/session")
+        .with("cookie", &browser.cookies)
+        .to(&world)
+        .await;
+    let got = body(&answer);
+    assert_eq!(
+        (&got["csrf_token"], &got["expires_in"], &got["scope"]),
+        (&json!(browser.csrf), &json!(800), &json!("a b"))
+    );
+    let head = Call::new("HEAD", "/session")
+        .with("cookie", &browser.cookies)
+        .to(&world)
+        .await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert_eq!(
+        head.header("content-length"),
+        Some(answer.body.len().to_string().as_bytes())
+    );
+    assert_eq!(Call::new("GET", "/session").to(&world).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_session_and_takes_both_cookies() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    let answer = browser.call("POST", "/logout").to(&world).await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(
+        set_cookies(&answer),
+        [
+            "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+            "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+        ]
+    );
+    assert_eq!(devices(&world).await, 0);
+    assert_eq!(browser.call("GET", "/session").to(&world).await.status, 401);
+    assert_eq!(browser.call("POST", "/refresh").to(&world).await.status, 400);
+    // Once more changes nothing.
+    assert_eq!(browser.call("POST", "/logout").to(&world).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_logout_works_when_the_access_token_has_expired() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    world.clock.advance(3_600);
+    // The page has lost its CSRF token with the access token.
+    let call = Call::new("POST", "/logout")
+        .with("cookie", &browser.cookies)
+        .same_origin();
+    assert_eq!(call.to(&world).await.status, 204);
+    assert_eq!(devices(&world).await, 0);
+
+    let browser = Browser::log_in(&world).await;
+    let call = Call::new("POST", "/logout")
+        .with("cookie", browser.refresh_cookie())
+        .same_origin();
+    assert_eq!(call.to(&world).await.status, 204);
+    assert_eq!(devices(&world).await, 0);
+
+    let world = json_world();
+    let (access, refresh) = tokens(&world).await;
+    world.clock.advance(3_600);
+    let bearer = |call: Call| call.with("authorization", format!("Bearer {access}"));
+    assert_eq!(bearer(Call::new("POST", "/logout")).to(&world).await.status, 401);
+    let call = bearer(Call::new("POST", "/logout").json(&json!({"refresh_token": refresh})));
+    assert_eq!(call.to(&world).await.status, 204);
+    assert_eq!(devices(&world).await, 0);
+}
+
+#[tokio::test]
+async fn a_logout_by_rubbish_ends_nothing_and_tells_nothing() {
+    let world = json_world();
+    let (access, refresh) = tokens(&world).await;
+    let mut forged = refresh.clone();
+    forged.replace_range(
+        60..64,
+        if &refresh[60..64] == "AAAA" {
+            "BBBB"
+        } else {
+            "AAAA"
+        },
+    );
+    for token in ["rubbish", &access, &forged] {
+        let call = Call::new("POST", "/logout").json(&json!({"refresh_token": token}));
+        assert_eq!(call.to(&world).await.status, 204, "{token}");
+    }
+    assert_eq!(devices(&world).await, 1);
+    assert_eq!(Call::new("POST", "/logout").to(&world).await.status, 401);
+    assert_eq!(
+        Call::new("POST", "/logout")
+            .json(&json!({"refresh_token": refresh}))
+            .to(&world)
+            .await
+            .status,
+        204
+    );
+    assert_eq!(devices(&world).await, 0);
+}
+
+#[tokio::test]
+async fn a_logout_that_did_not_happen_keeps_the_cookies() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    world.store.down.store(true, Ordering::Relaxed);
+    let answer = browser.call("POST", "/logout").to(&world).await;
+    assert_eq!(answer.status, 503);
+    assert!(set_cookies(&answer).is_empty());
+    world.store.down.store(false, Ordering::Relaxed);
+    let again = Call::new("POST", "/logout")
+        .with("cookie", browser.refresh_cookie())
+        .same_origin();
+    assert_eq!(again.to(&world).await.status, 204);
+    assert_eq!(devices(&world).await, 0);
+}
+
+#[tokio::test]
+async fn a_logout_runs_on_when_the_client_hangs_up() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    let mut answer = world.endpoints.respond(browser.call("POST", "/logout").0);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(answer.as_mut().poll(&mut context).is_pending());
+    drop(answer);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(devices(&world).await, 0);
+}
+
+#[tokio::test]
+async fn a_user_sees_their_own_devices_and_ends_them() {
+    let world = cookie_world();
+    let call = Call::new("POST", "/login").json(&credentials()).same_origin();
+    let mut call = call.with("user-agent", "Fire\u{1b}[31m\u{202e}fox\r\nX: 1");
+    call.0.remote_address = Some([203, 0, 113, 7].into());
+    let here = Browser::of(&call.to(&world).await);
+    world.clock.advance(5);
+    let there = Browser::log_in(&world).await;
+    let mallory = json!({"user": "mallory", "password": "correct horse"});
+    let mallory = Browser::of(
+        &Call::new("POST", "/login")
+            .json(&mallory)
+            .same_origin()
+            .to(&world)
+            .await,
+    );
+
+    let list = async |browser: &Browser| {
+        let answer = browser.call("GET", "/sessions").to(&world).await;
+        body(&answer)["sessions"].as_array().unwrap().clone()
+    };
+    let seen = list(&here).await;
+    assert_eq!(seen.len(), 2);
+    let (there_seen, here_seen) = (&seen[0], &seen[1]);
+    assert_eq!(
+        (&here_seen["current"], &there_seen["current"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(here_seen["user_agent"], "Fire[31mfoxX: 1");
+    assert_eq!(here_seen["address"], "203.0.113.7");
+    assert_eq!(here_seen["created_at"], FakeClock::START);
+    assert_eq!(list(&mallory).await.len(), 1);
+
+    let path = format!("/sessions/{}", there_seen["id"].as_str().unwrap());
+    assert_eq!(
+        mallory.call("DELETE", &path).to(&world).await.status,
+        404,
+        "it is not hers"
+    );
+    let ended = here.call("DELETE", &path).to(&world).await;
+    assert_eq!((ended.status, set_cookies(&ended).len()), (204, 0));
+    assert_eq!(here.call("DELETE", &path).to(&world).await.status, 404);
+    assert_eq!(there.call("GET", "/session").to(&world).await.status, 401);
+
+    let path = format!("/sessions/{}", here_seen["id"].as_str().unwrap());
+    let own = here.call("DELETE", &path).to(&world).await;
+    assert_eq!((own.status, set_cookies(&own).len()), (204, 2));
+    assert_eq!(list(&mallory).await.len(), 1);
+}
+
+#[tokio::test]
+async fn all_others_or_all_are_ended_at_once() {
+    let world = cookie_world();
+    let here = Browser::log_in(&world).await;
+    let there = Browser::log_in(&world).await;
+    let answer = here.call("POST", "/sessions/logout-others").to(&world).await;
+    assert_eq!(
+        (body(&answer), set_cookies(&answer).len()),
+        (json!({"ended": 1}), 0)
+    );
+    assert_eq!(there.call("GET", "/session").to(&world).await.status, 401);
+    assert_eq!(here.call("GET", "/session").to(&world).await.status, 200);
+    Browser::log_in(&world).await;
+    let answer = here.call("POST", "/sessions/logout-all").to(&world).await;
+    assert_eq!(
+        (body(&answer), set_cookies(&answer).len()),
+        (json!({"ended": 2}), 2)
+    );
+    assert_eq!(here.call("GET", "/session").to(&world).await.status, 401);
+}
+
+#[tokio::test]
+async fn without_a_token_there_is_nothing_to_see() {
+    for world in [json_world(), cookie_world()] {
+        for (method, path) in [
+            ("GET", "/session"),
+            ("GET", "/sessions"),
+            ("POST", "/sessions/logout-others"),
+            ("POST", "/sessions/logout-all"),
+            ("DELETE", "/sessions/AAECAwQFBgcICQoLDA0ODw"),
+        ] {
+            assert_eq!(
+                Call::new(method, path).same_origin().to(&world).await.status,
+                401,
+                "{path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_is_no_credential_for_json_nor_a_header_for_cookies() {
+    let (json_world, cookie_world) = (json_world(), cookie_world());
+    let (access, _) = tokens(&json_world).await;
+    let by_cookie = Call::new("GET", "/session").with("cookie", format!("__Host-access={access}"));
+    assert_eq!(by_cookie.to(&json_world).await.status, 401);
+    let browser = Browser::log_in(&cookie_world).await;
+    let access = browser.cookies.split(['=', ';']).nth(1).unwrap();
+    let by_header = Call::new("GET", "/session").with("authorization", format!("Bearer {access}"));
+    assert_eq!(by_header.to(&cookie_world).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_forwarded_address_is_believed_only_if_said_so() {
+    let call = || {
+        let mut call = Call::new("POST", "/login")
+            .json(&credentials())
+            .with("x-forwarded-for", "10.0.0.1, 203.0.113.7");
+        call.0.remote_address = Some([192, 0, 2, 1].into());
+        call
+    };
+    for (proxies, wanted) in [
+        (None, Some("192.0.2.1")),
+        (Some(1), Some("203.0.113.7")),
+        (Some(3), None),
+    ] {
+        let world = world_with(Transport::Json, |builder| match proxies {
+            Some(proxies) => builder.trust_forwarded_for(proxies),
+            None => builder,
+        });
+        assert_eq!(call().to(&world).await.status, 200);
+        let device = &world.sessions.devices("alice", None).await.unwrap()[0];
+        assert_eq!(device.address.as_deref(), wanted);
+    }
+}
+
+#[tokio::test]
+async fn what_the_service_says_of_a_device_goes_first() {
+    let world = json_world();
+    let call = Call::new("POST", "/login")
+        .json(&json!({"user": "named"}))
+        .with("user-agent", "Firefox");
+    assert_eq!(call.to(&world).await.status, 200);
+    let device = &world.sessions.devices("u-1", None).await.unwrap()[0];
+    assert_eq!(
+        (device.name.as_deref(), device.user_agent.as_deref()),
+        (Some("the phone"), Some("Firefox"))
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_a_503_everywhere() {
+    let world = json_world();
+    let (access, refresh) = tokens(&world).await;
+    world.store.down.store(true, Ordering::Relaxed);
+    let bearer = |method, path| Call::new(method, path).with("authorization", format!("Bearer {access}"));
+    for call in [
+        Call::new("POST", "/login").json(&credentials()),
+        Call::new("POST", "/refresh").json(&json!({"refresh_token": refresh})),
+        bearer("POST", "/logout"),
+        bearer("GET", "/sessions"),
+        bearer("POST", "/sessions/logout-others"),
+        bearer("POST", "/sessions/logout-all"),
+        bearer("DELETE", "/sessions/AAECAwQFBgcICQoLDA0ODw"),
+    ] {
+        let path = call.0.path.clone();
+        assert_eq!(call.to(&world).await.status, 503, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn debug_shows_no_credential() {
+    let seen: Arc<std::sync::Mutex<String>> = Arc::default();
+    let kept = Arc::clone(&seen);
+    let cookies = CookieTransport::builder().build().unwrap();
+    let world = world_with(Transport::Cookie(cookies), |builder| {
+        builder.login(move |request| {
+            *kept.lock().unwrap() = format!("{request:?}");
+            async { Err(LoginFailure::refused()) }
+        })
+    });
+    let call = Call::new("POST", "/login")
+        .json(&credentials())
+        .with("cookie", "__Secure-refresh=s3cret");
+    assert_eq!(call.same_origin().to(&world).await.status, 401);
+    let shown = seen.lock().unwrap().clone() + &format!("{:?}", world.endpoints);
+    assert!(shown.contains("Json") && !shown.contains("correct horse") && !shown.contains("s3cret"));
+}
