@@ -103,11 +103,11 @@ struct Credentials {
 async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     let given: Credentials = request.json()?;
     if !is_password(&given.user, &given.password) {
-        return Err(LoginFailure::wrong_credentials());
+        return Err(LoginFailure::refused());
     }
     let device = Device {
         name: given.device,
-        ..request.device().clone()
+        ..Device::default() // user agent and address are noted without being asked for
     };
     Ok(Login::new(given.user).device(device))
 }

@@ -35,7 +35,7 @@ In another terminal, log in as ada on two devices:
     REFRESH=$(echo "$ANSWER" | sed 's/.*"refresh_token":"\([^"]*\)".*/\1/')
 Where is she logged in? 200 with both:
     {list}
-Log out all others than the laptop, 204:
+Log out all others than the laptop, 200 with how many:
     {others}
 The phone's token is refused at once, 401:
     {phone_me}
@@ -47,7 +47,7 @@ Later that is 401 insufficient_user_authentication; then enter it again for a fr
     LAPTOP=$({again} {json} -d '{{"password":"lovelace"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 And close the account with that, 200:
     {close}
-Log out everywhere, 204:
+Log out everywhere, 200:
     {all}
 The laptop is out, too, 401:
     {laptop_me}

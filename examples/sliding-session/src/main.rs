@@ -63,7 +63,7 @@ async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     let Credentials { user, password } = request.json()?;
     match (&*user, &*password) {
         ("ada", "lovelace") | ("bob", "builder") => Ok(Login::new(user)),
-        _ => Err(LoginFailure::wrong_credentials()),
+        _ => Err(LoginFailure::refused()),
     }
 }
 

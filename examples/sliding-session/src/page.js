@@ -35,7 +35,7 @@ async function show() {
   if (!answer.ok) return;
   const session = await answer.json();
   csrf = session.csrf_token;
-  element("state").textContent = `You are logged in as ${session.sub}.`;
+  element("state").textContent = `You are logged in as ${session.subject}.`;
   element("sid").textContent = session.session;
   element("until").textContent = new Date(Date.now() + 1000 * session.expires_in).toLocaleTimeString();
   element("login").hidden = true;
