@@ -12,6 +12,7 @@ mod memory;
 pub mod proved;
 mod random;
 mod refresh;
+mod renewal;
 mod revocation;
 mod sessions;
 mod store;
@@ -25,6 +26,7 @@ pub use issuer::{AccessToken, Issuer, IssuerBuilder, JwksEndpoint, KeyPhase, Key
 pub use memory::MemoryStore;
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use refresh::RefreshKey;
+pub use renewal::{RenewalTransport, SlidingRenewal};
 pub use revocation::{
     Announcement, Position, Reading, Revocation, RevocationFeed, RevocationKey, RevocationKind,
     RevocationReading, RevocationSnapshot, RevocationStatus, RevocationStore, Revocations,

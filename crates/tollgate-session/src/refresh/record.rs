@@ -14,6 +14,9 @@ use crate::id::SessionId;
 use crate::sessions::Device;
 use crate::store::StoredSession;
 
+/// No operation lasts longer, in seconds: it is the longest that a store may be given.
+const LONGEST_OPERATION: u64 = 60;
+
 /// A session as the rules see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
@@ -181,7 +184,8 @@ impl Record {
         // keep what is over already.
         let expires_at = match self.body.ended_at {
             Some(ended_at) => ended_at.saturating_add(1),
-            None => self.body.idle_until,
+            // Whoever is about to extend it must not be able to once a logout has found nothing more to end.
+            None => self.body.idle_until.saturating_add(LONGEST_OPERATION),
         };
         Ok(StoredSession {
             id: self.id,
@@ -192,20 +196,17 @@ impl Record {
         })
     }
 
-    /// The current refresh token, derived again; `None` where its key is not there.
+    /// The current refresh token, derived again; `None` where its key is not there, or another one has its number.
     pub(crate) fn refresh_token(&self, keys: &RefreshKeys) -> Option<RefreshToken> {
-        let Body {
-            generation,
-            salt,
-            current,
-            ..
-        } = &self.body;
-        Some(RefreshToken {
+        let body = &self.body;
+        let key = keys.of_id(body.current.key)?;
+        let token = RefreshToken {
             session: self.id,
-            generation: *generation,
-            key: current.key,
-            secret: keys.of_id(current.key)?.derive(&self.id, *generation, &salt.0),
-        })
+            generation: body.generation,
+            key: key.id(),
+            secret: key.derive(&self.id, body.generation, &body.salt.0),
+        };
+        body.current.is(&token).then_some(token)
     }
 
     /// With another body, as the next revision.

@@ -247,7 +247,9 @@ impl SessionsBuilder {
             leeway: self.issuer.leeway().as_secs(),
             keys,
         };
+        let verifier = self.issuer.verifier().build()?;
         Ok(Sessions(Arc::new(Inner {
+            verifier,
             issuer: self.issuer,
             store: self.store,
             revocations,

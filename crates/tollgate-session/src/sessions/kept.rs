@@ -14,7 +14,7 @@ use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 pub(super) const TRIES: usize = 16;
 
 impl Sessions {
-    pub(super) fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         self.0.issuer.clock().now()
     }
 
@@ -58,21 +58,29 @@ impl Sessions {
 
     /// The subject's sessions that are not over.
     pub(super) async fn live(&self, subject: &str, now: u64) -> Result<Vec<Record>, SessionError> {
+        let mut live = self.not_ended(subject, now).await?;
+        live.retain(|record| record.body.is_live(now));
+        Ok(live)
+    }
+
+    /// The subject's sessions that nobody has ended. Some may have expired just now, while who came before that is still
+    /// about to use them.
+    pub(super) async fn not_ended(&self, subject: &str, now: u64) -> Result<Vec<Record>, SessionError> {
         // Those that have just ended are still listed.
         let most = self.0.most.saturating_mul(2).saturating_add(64);
         let listed = self.timed(self.0.store.of_subject(subject, most, now)).await?;
-        let mut live = Vec::with_capacity(listed.len());
+        let mut found = Vec::with_capacity(listed.len());
         for stored in listed {
             if stored.subject != subject {
                 return Err(rubbish("a list of sessions has another user's"));
             }
             let id = stored.id;
             let record = Record::read(stored, &id)?;
-            if record.body.is_live(now) {
-                live.push(record);
+            if record.body.ended_at.is_none() {
+                found.push(record);
             }
         }
-        Ok(live)
+        Ok(found)
     }
 
     pub(super) fn key(&self, kind: RevocationKind, value: impl Into<String>) -> RevocationKey {

@@ -252,9 +252,9 @@ impl Sessions {
     async fn sweep(&self, subject: &str, keep: Option<&SessionId>) -> Result<usize, SessionError> {
         let mut count = 0;
         for _ in 0..TRIES {
-            let mut live = self.live(subject, self.now()).await?;
-            live.retain(|record| Some(&record.id) != keep);
-            if live.is_empty() {
+            let mut found = self.not_ended(subject, self.now()).await?;
+            found.retain(|record| Some(&record.id) != keep);
+            if found.is_empty() {
                 return Ok(count);
             }
             let entry = |record: &Record| {
@@ -263,9 +263,9 @@ impl Sessions {
                     .revocations
                     .entry(RevocationKind::Session, &sid, Revocation::ALL)
             };
-            let entries: Vec<Revocation> = live.iter().map(entry).collect();
+            let entries: Vec<Revocation> = found.iter().map(entry).collect();
             self.0.revocations.revoke(&entries).await?;
-            for record in &live {
+            for record in &found {
                 let ended = self.finish(&record.id).await?;
                 count += usize::from(self.logged_out(ended));
             }

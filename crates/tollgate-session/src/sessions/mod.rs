@@ -13,6 +13,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_core::{Gate, GateBuilder, Verifier};
+
 use crate::event::SessionEvent;
 use crate::issuer::Issuer;
 use crate::refresh::Rules;
@@ -64,6 +66,7 @@ type Listener = Box<dyn Fn(&SessionEvent) + Send + Sync>;
 
 struct Inner {
     issuer: Issuer,
+    verifier: Verifier,
     store: Arc<dyn SessionStore>,
     revocations: Revocations,
     rules: Rules,
@@ -128,6 +131,29 @@ impl Sessions {
     /// ```
     pub fn revocations(&self) -> &Revocations {
         &self.0.revocations
+    }
+
+    /// Begins to configure a gate for the access tokens: the issuer's verifier, and a check for what was taken back that
+    /// [fails closed](crate::Reading::FailClosed). It takes the `Authorization` field unless told otherwise.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let gate = sessions.gate().build()?;
+    /// let tokens = sessions.login(Login::new("u-7")).await?;
+    /// let mut request = EndpointRequest::new("GET", "/orders");
+    /// request.headers.push(("authorization".to_owned(), format!("Bearer {}", tokens.access_token).into_bytes()));
+    /// let admits = async || match gate.begin(&request) {
+    ///     Decision::Ready(decided) => decided.is_ok(),
+    ///     Decision::Pending(pending) => pending.await.is_ok(),
+    /// };
+    /// assert!(admits().await);
+    /// sessions.logout(&tokens.session).await?;
+    /// assert!(!admits().await);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn gate(&self) -> GateBuilder {
+        Gate::builder(self.0.verifier.clone()).revocation(self.0.revocations.clone())
     }
 
     fn tell(&self, event: &SessionEvent) {

@@ -71,9 +71,14 @@ impl Sessions {
         renewed.ok_or_else(over)
     }
 
+    /// Whether the token is of these sessions' issuer.
+    pub(crate) fn issued(&self, principal: &Principal) -> bool {
+        principal.issuer() == Some(self.0.issuer.name())
+    }
+
     /// What the token says, if it is of a session of this issuer.
     fn presented(&self, principal: &Principal) -> Option<(SessionId, Presented)> {
-        if principal.issuer() != Some(self.0.issuer.name()) {
+        if !self.issued(principal) {
             return None;
         }
         let carried: Carried = principal.claims().ok()?;

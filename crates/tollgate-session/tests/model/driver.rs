@@ -1,0 +1,528 @@
+//! Runs the real operations, one store operation at a time. What the code asks of its store comes out as a value, and what
+//! the store answers goes in as one; so an operation in flight is told in full by the answers that it has got so far.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::known::Text;
+use tollgate_core::{Principal, SigningKey, Verifier};
+use tollgate_session::{
+    Issuer, Login, NoRandomness, Position, Random, RefreshKey, RefreshRequest, Revocation, RevocationFeed,
+    RevocationKey, RevocationKind, RevocationSnapshot, RevocationStore, SessionError, SessionErrorKind,
+    SessionId, SessionStore, Sessions, StoreError, StoreErrorKind, StoreFuture, StoredSession, Tokens,
+};
+
+/// What an operation asks of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Request {
+    Insert(Session),
+    Load(u64),
+    Replace(Session, u64, u64),
+    List,
+    Revoke(Vec<Entry>),
+    Find(Vec<Text>),
+}
+
+/// What the store answers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Answer {
+    Done(bool),
+    Loaded(Option<Session>),
+    Listed(Vec<Session>),
+    Revoked,
+    Found(Vec<Entry>),
+}
+
+/// A [`StoredSession`] that can be hashed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Session {
+    pub(crate) id: [u8; 16],
+    pub(crate) revision: u64,
+    pub(crate) expires_at: u64,
+    pub(crate) data: Text,
+}
+
+/// A [`Revocation`] that can be hashed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    pub(crate) key: Text,
+    pub(crate) before: u64,
+    pub(crate) expires_at: u64,
+}
+
+pub(crate) const SUBJECT: &str = "u-7";
+
+impl Session {
+    fn of(stored: &StoredSession) -> Self {
+        Self {
+            id: *stored.id.as_bytes(),
+            revision: stored.revision,
+            expires_at: stored.expires_at,
+            data: Text::of(&stored.data),
+        }
+    }
+
+    fn stored(self) -> StoredSession {
+        StoredSession {
+            id: SessionId::new(self.id),
+            subject: SUBJECT.to_owned(),
+            revision: self.revision,
+            expires_at: self.expires_at,
+            data: self.data.bytes(),
+        }
+    }
+}
+
+/// What somebody does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Act {
+    /// Presents the refresh token that it holds.
+    Refresh,
+    /// Presents the first refresh token of all, which was stolen.
+    Reuse,
+    /// Logs out.
+    Logout,
+    /// Logs out everywhere.
+    LogoutAll,
+    /// Is active with the access token that it holds.
+    Slide,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Done {
+    Refreshed { refresh_token: Text, access_token: Text },
+    Renewed(Text),
+    NotRenewed,
+    LoggedOut,
+    Failed(Failure),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Failure {
+    Invalid,
+    Reuse,
+    Other,
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        match error.kind() {
+            SessionErrorKind::Invalid => Self::Invalid,
+            SessionErrorKind::Reuse => Self::Reuse,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What an operation does next.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Next {
+    Asks(Request),
+    Is(Done),
+}
+
+#[derive(Default)]
+struct Stage {
+    clock: u64,
+    seed: (u64, u64),
+    answers: VecDeque<Answer>,
+    asked: Option<Request>,
+}
+
+/// The clock, the randomness and the store of the sessions.
+#[derive(Clone, Default)]
+struct Puppet(Arc<Mutex<Stage>>);
+
+impl Puppet {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.0.lock().unwrap()
+    }
+
+    fn ask<T: 'static>(&self, request: Request, read: fn(Answer) -> T) -> StoreFuture<'static, T> {
+        let puppet = self.clone();
+        let mut request = Some(request);
+        Box::pin(std::future::poll_fn(move |_| {
+            let mut stage = puppet.stage();
+            if let Some(answer) = stage.answers.pop_front() {
+                return Poll::Ready(Ok(read(answer)));
+            }
+            if let Some(request) = request.take() {
+                stage.asked = Some(request);
+            }
+            Poll::Pending
+        }))
+    }
+}
+
+impl Random for Puppet {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        let mut stage = self.stage();
+        stage.seed.1 += 1;
+        let seed = stage.seed.0 * 1_000 + stage.seed.1;
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = seed.to_be_bytes()[at % 8];
+        }
+        Ok(())
+    }
+}
+
+fn done(answer: Answer) -> bool {
+    match answer {
+        Answer::Done(done) => done,
+        other => panic!("{other:?}"),
+    }
+}
+
+impl SessionStore for Puppet {
+    fn insert<'a>(&'a self, session: &'a StoredSession, _: u64) -> StoreFuture<'a, bool> {
+        self.ask(Request::Insert(Session::of(session)), done)
+    }
+
+    fn load<'a>(&'a self, _: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
+        self.ask(Request::Load(now), |answer| match answer {
+            Answer::Loaded(loaded) => loaded.map(Session::stored),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+        self.ask(Request::Replace(Session::of(session), expected, now), done)
+    }
+
+    fn of_subject<'a>(&'a self, _: &'a str, _: usize, _: u64) -> StoreFuture<'a, Vec<StoredSession>> {
+        self.ask(Request::List, |answer| match answer {
+            Answer::Listed(listed) => listed.into_iter().map(Session::stored).collect(),
+            other => panic!("{other:?}"),
+        })
+    }
+}
+
+impl RevocationStore for Puppet {
+    fn revoke<'a>(&'a self, entries: &'a [Revocation], _: u64) -> StoreFuture<'a, ()> {
+        let entry = |entry: &Revocation| Entry {
+            key: Text::of(entry.key.to_bytes()),
+            before: entry.before,
+            expires_at: entry.expires_at,
+        };
+        self.ask(Request::Revoke(entries.iter().map(entry).collect()), |_| ())
+    }
+
+    fn find<'a>(&'a self, keys: &'a [RevocationKey], _: u64) -> StoreFuture<'a, Vec<Revocation>> {
+        let keys = keys.iter().map(|key| Text::of(key.to_bytes())).collect();
+        self.ask(Request::Find(keys), |answer| match answer {
+            Answer::Found(found) => found
+                .into_iter()
+                .map(|entry| Revocation {
+                    key: RevocationKey::from_bytes(&entry.key.bytes()).unwrap(),
+                    before: entry.before,
+                    expires_at: entry.expires_at,
+                })
+                .collect(),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    // The task that follows the revocations never runs here.
+    fn snapshot(&self, _: u64) -> StoreFuture<'_, RevocationSnapshot> {
+        Box::pin(async { Err(StoreError::new(StoreErrorKind::Unavailable, "")) })
+    }
+
+    fn position(&self) -> StoreFuture<'_, Position> {
+        Box::pin(async { Err(StoreError::new(StoreErrorKind::Unavailable, "")) })
+    }
+
+    fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
+        Box::pin(async { Err(StoreError::new(StoreErrorKind::Unavailable, "")) })
+    }
+}
+
+/// The times of the model, in seconds.
+pub(crate) const GRACE: u64 = 2;
+pub(crate) const ACCESS: u64 = 3;
+pub(crate) const IDLE: u64 = 4;
+pub(crate) const CAP: u64 = 6;
+pub(crate) const LEEWAY: u64 = 1;
+pub(crate) const START: u64 = 1_000;
+
+/// What is in a record.
+#[derive(Clone, Copy)]
+pub(crate) struct Facts {
+    pub(crate) created_at: u64,
+    pub(crate) cap: u64,
+    pub(crate) idle_until: u64,
+    pub(crate) generation: u64,
+    pub(crate) rotated_at: u64,
+    pub(crate) ended: bool,
+}
+
+pub(crate) struct Driver {
+    grace: u64,
+    runs: RefCell<HashMap<(Call, u64, Vec<(Answer, u64)>), Next>>,
+    read: RefCell<HashMap<Text, Facts>>,
+    keys: RefCell<HashMap<(RevocationKind, String), Text>>,
+    verified: RefCell<HashMap<(Text, u64), Option<(u64, u64)>>>,
+    puppet: Puppet,
+    sessions: Sessions,
+    verifier: Verifier,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// How an operation was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Call {
+    pub(crate) act: Act,
+    /// Counts the operations: what its randomness comes from.
+    pub(crate) number: u64,
+    /// The token that it presents; of a session, if it is a logout.
+    pub(crate) token: Text,
+}
+
+impl Driver {
+    pub(crate) fn new(grace: u64, revoke_former_access: bool) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let puppet = Puppet::default();
+        puppet.stage().clock = START;
+        let clock = puppet.clone();
+        let issuer = Issuer::builder("https://id.example.com")
+            .audience("orders-api")
+            .signing_key(SigningKey::hs256([7; 32]).unwrap().with_kid("1"))
+            .access_lifetime(Duration::from_secs(ACCESS))
+            .leeway(Duration::from_secs(LEEWAY))
+            .clock(move || clock.stage().clock)
+            .random(puppet.clone())
+            .build()
+            .unwrap();
+        let verifier = issuer.verifier().build().unwrap();
+        let builder = Sessions::builder(issuer, puppet.clone())
+            .refresh_key(RefreshKey::new(1, [1; 32]))
+            .grace(Duration::from_secs(grace))
+            .idle_timeout(Duration::from_secs(IDLE))
+            .absolute_timeout(Duration::from_secs(CAP))
+            .store_timeout(Duration::from_millis(500));
+        let builder = if revoke_former_access {
+            builder.revoke_former_access()
+        } else {
+            builder
+        };
+        let sessions = {
+            let _inside = runtime.enter();
+            builder.build().unwrap()
+        };
+        Self {
+            runs: RefCell::default(),
+            read: RefCell::default(),
+            keys: RefCell::default(),
+            verified: RefCell::default(),
+            grace,
+            puppet,
+            sessions,
+            verifier,
+            runtime,
+        }
+    }
+
+    /// What is in a record.
+    pub(crate) fn facts(&self, session: &Session) -> Facts {
+        let read = || {
+            let body: serde_json::Value = serde_json::from_slice(&session.data.bytes()).unwrap();
+            let number = |name: &str| body[name].as_u64().unwrap();
+            Facts {
+                created_at: number("created_at"),
+                cap: number("cap"),
+                idle_until: number("idle_until"),
+                generation: number("generation"),
+                rotated_at: number("rotated_at"),
+                ended: body.get("ended_at").is_some(),
+            }
+        };
+        *self.read.borrow_mut().entry(session.data).or_insert_with(read)
+    }
+
+    pub(crate) fn key(&self, kind: RevocationKind, value: &str) -> Text {
+        let key = || Text::of(RevocationKey::new(kind, self.sessions.issuer().name(), value).to_bytes());
+        *self
+            .keys
+            .borrow_mut()
+            .entry((kind, value.to_owned()))
+            .or_insert_with(key)
+    }
+
+    pub(crate) const fn grace(&self) -> u64 {
+        self.grace
+    }
+
+    /// The token as a gate would take it at that time, if it does.
+    fn principal(&self, token: &str, now: u64) -> Option<Principal> {
+        self.puppet.stage().clock = now;
+        self.verifier.verify(token).ok()
+    }
+
+    /// `iat` and `exp` of a token that verifies at that time.
+    pub(crate) fn verify(&self, token: Text, now: u64) -> Option<(u64, u64)> {
+        let judged = || {
+            let principal = self.principal(&token.string(), now)?;
+            assert_eq!(
+                principal.claim("tenant"),
+                Some("acme".into()),
+                "a custom claim is lost"
+            );
+            Some((principal.issued_at()?, principal.expires_at()?))
+        };
+        *self
+            .verified
+            .borrow_mut()
+            .entry((token, now))
+            .or_insert_with(judged)
+    }
+
+    /// Runs an operation that began at a second and has got these answers, each in its second, up to where it asks again.
+    /// What was run before is known.
+    pub(crate) fn run(&self, call: &Call, began: u64, answers: &[(Answer, u64)]) -> Next {
+        let run = (call.clone(), began, answers.to_vec());
+        if let Some(next) = self.runs.borrow().get(&run) {
+            return next.clone();
+        }
+        let next = self.run_anew(call, began, answers);
+        self.runs.borrow_mut().insert(run, next.clone());
+        next
+    }
+
+    fn run_anew(&self, call: &Call, began: u64, answers: &[(Answer, u64)]) -> Next {
+        let token = call.token.string();
+        match call.act {
+            Act::Refresh | Act::Reuse => {
+                let operation = self.sessions.refresh(&token, RefreshRequest::default());
+                self.drive(operation, call, began, answers, |result| match result {
+                    Ok(Tokens {
+                        refresh_token,
+                        access_token,
+                        ..
+                    }) => Done::Refreshed {
+                        refresh_token: Text::of(refresh_token),
+                        access_token: Text::of(access_token),
+                    },
+                    Err(error) => Done::Failed(error.into()),
+                })
+            }
+            Act::Slide => {
+                // The gate has let it through.
+                let principal = self.principal(&token, began).unwrap();
+                self.drive(
+                    self.sessions.renew(&principal),
+                    call,
+                    began,
+                    answers,
+                    |result| match result {
+                        Ok(Some(renewed)) => Done::Renewed(Text::of(renewed.access_token)),
+                        Ok(None) => Done::NotRenewed,
+                        Err(error) => Done::Failed(error.into()),
+                    },
+                )
+            }
+            Act::Logout => {
+                let session = token.parse().unwrap();
+                self.drive(
+                    self.sessions.logout(&session),
+                    call,
+                    began,
+                    answers,
+                    |result| match result {
+                        Ok(_) => Done::LoggedOut,
+                        Err(error) => Done::Failed(error.into()),
+                    },
+                )
+            }
+            Act::LogoutAll => self.drive(
+                self.sessions.logout_all(SUBJECT),
+                call,
+                began,
+                answers,
+                |result| match result {
+                    Ok(_) => Done::LoggedOut,
+                    Err(error) => Done::Failed(error.into()),
+                },
+            ),
+        }
+    }
+
+    /// A login that nothing disturbs: its tokens, and what it leaves in the store.
+    pub(crate) fn login(&self) -> (Tokens, Session) {
+        let call = Call {
+            act: Act::Refresh,
+            number: 0,
+            token: Text::of(""),
+        };
+        let tokens = Mutex::new(None);
+        let mut answers = Vec::new();
+        let mut kept = None;
+        loop {
+            let login = Login::new(SUBJECT).scope("a").claim("tenant", "acme");
+            let next = self.drive(self.sessions.login(login), &call, START, &answers, |result| {
+                *tokens.lock().unwrap() = Some(result.unwrap());
+                Done::NotRenewed
+            });
+            let answer = match next {
+                Next::Is(_) => return (tokens.into_inner().unwrap().unwrap(), kept.unwrap()),
+                Next::Asks(Request::Insert(session)) => {
+                    kept = Some(session);
+                    Answer::Done(true)
+                }
+                Next::Asks(Request::List) => Answer::Listed(kept.iter().cloned().collect()),
+                Next::Asks(Request::Find(_)) => Answer::Found(Vec::new()),
+                Next::Asks(other) => panic!("{other:?}"),
+            };
+            answers.push((answer, START));
+        }
+    }
+
+    fn drive<T>(
+        &self,
+        operation: impl Future<Output = T>,
+        call: &Call,
+        began: u64,
+        answers: &[(Answer, u64)],
+        finish: impl FnOnce(T) -> Done,
+    ) -> Next {
+        let _inside = self.runtime.enter();
+        let mut operation = pin!(operation);
+        let mut context = Context::from_waker(Waker::noop());
+        {
+            let mut stage = self.puppet.stage();
+            *stage = Stage {
+                clock: began,
+                seed: (call.number, 0),
+                ..Stage::default()
+            };
+        }
+        let mut polled = operation.as_mut().poll(&mut context);
+        for (answer, at) in answers {
+            assert!(polled.is_pending(), "it is done before its answers are");
+            {
+                let mut stage = self.puppet.stage();
+                stage.clock = *at;
+                stage.asked = None;
+                stage.answers.push_back(answer.clone());
+            }
+            polled = operation.as_mut().poll(&mut context);
+        }
+        match polled {
+            Poll::Ready(result) => Next::Is(finish(result)),
+            Poll::Pending => Next::Asks(
+                self.puppet
+                    .stage()
+                    .asked
+                    .clone()
+                    .expect("it waits for the store alone"),
+            ),
+        }
+    }
+}

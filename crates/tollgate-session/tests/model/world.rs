@@ -1,0 +1,352 @@
+//! The store as data, who is doing what, and what must hold whatever happens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tollgate_session::{Revocation, RevocationKind};
+
+use crate::driver::{
+    Act, Answer, CAP, Call, Done, Driver, Entry, Failure, Next, Request, START, SUBJECT, Session,
+};
+use crate::known::Text;
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct World {
+    pub(crate) now: u64,
+    session: Option<Session>,
+    revoked: BTreeMap<Text, Entry>,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) begun: u64,
+    sid: Text,
+    /// The refresh token of each generation, and when it became the current one.
+    generations: Vec<(Option<Text>, u64)>,
+    /// Every access token that was handed out, whether it arrived or not.
+    handed_out: BTreeSet<Text>,
+    /// A logout has returned, or a reuse was answered.
+    over: bool,
+    /// A logout was begun, or a stolen token presented, or the session is being ended for a reuse.
+    disturbed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Client {
+    refresh_token: Text,
+    access_token: Text,
+    pub(crate) flight: Option<Flight>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Flight {
+    pub(crate) call: Call,
+    pub(crate) began: u64,
+    /// It was over when this began.
+    over: bool,
+    answers: Vec<(Answer, u64)>,
+    pub(crate) waits: Waits,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Waits {
+    /// The request has not reached the store.
+    ForEffect(Request),
+    /// The answer has not reached the service.
+    ForAnswer(Answer),
+    /// The answer has not reached the client.
+    ForDelivery(Done),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Move {
+    /// A second passes.
+    Tick,
+    Begin(usize, Act),
+    /// What it waits for happens.
+    Go(usize),
+    /// What it waits for never happens: a crash, a timeout, a lost answer, a client that went away.
+    Lose(usize),
+}
+
+impl World {
+    pub(crate) fn new(driver: &Driver, clients: usize) -> Self {
+        let (tokens, session) = driver.login();
+        let client = Client {
+            refresh_token: Text::of(tokens.refresh_token),
+            access_token: Text::of(tokens.access_token),
+            flight: None,
+        };
+        let (refresh_token, access_token) = (client.refresh_token, client.access_token);
+        Self {
+            now: START,
+            session: Some(session),
+            revoked: BTreeMap::new(),
+            clients: vec![client; clients],
+            begun: 0,
+            sid: Text::of(tokens.session.to_string()),
+            generations: vec![(Some(refresh_token), START)],
+            handed_out: [access_token].into(),
+            over: false,
+            disturbed: false,
+        }
+    }
+
+    /// Whether this can happen now. An operation does not outlive the store's timeout, which is half a second here: it sees
+    /// the second change once at most.
+    pub(crate) fn allows(&self, driver: &Driver, next: Move, end: u64) -> bool {
+        match next {
+            Move::Tick => {
+                let timely = |client: &Client| match &client.flight {
+                    Some(flight) => matches!(flight.waits, Waits::ForDelivery(_)) || flight.began == self.now,
+                    None => true,
+                };
+                self.now < end && self.clients.iter().all(timely)
+            }
+            Move::Begin(at, act) => {
+                let client = &self.clients[at];
+                client.flight.is_none()
+                    && (act != Act::Slide || driver.verify(client.access_token, self.now).is_some())
+            }
+            Move::Go(at) | Move::Lose(at) => self.clients[at].flight.is_some(),
+        }
+    }
+
+    /// What it is after that. What must hold of a single move is checked here.
+    pub(crate) fn after(&self, driver: &Driver, next: Move) -> Self {
+        let mut world = self.clone();
+        match next {
+            Move::Tick => world.now += 1,
+            Move::Begin(at, act) => world.begin(driver, at, act),
+            Move::Lose(at) => world.clients[at].flight = None,
+            Move::Go(at) => {
+                let flight = world.clients[at].flight.take().unwrap();
+                world.go(driver, at, flight);
+            }
+        }
+        // Who is who makes no difference.
+        world.clients.sort();
+        world
+    }
+
+    fn begin(&mut self, driver: &Driver, at: usize, act: Act) {
+        self.begun += 1;
+        let client = &self.clients[at];
+        let token = match act {
+            Act::Refresh => client.refresh_token,
+            Act::Reuse => self.generations[0].0.unwrap(),
+            Act::Slide => client.access_token,
+            Act::Logout | Act::LogoutAll => self.sid,
+        };
+        self.disturbed |= matches!(act, Act::Reuse | Act::Logout | Act::LogoutAll);
+        let call = Call {
+            act,
+            number: self.begun,
+            token,
+        };
+        let next = driver.run(&call, self.now, &[]);
+        let flight = Flight {
+            call,
+            began: self.now,
+            over: self.over,
+            answers: Vec::new(),
+            waits: Waits::ForDelivery(Done::NotRenewed),
+        };
+        self.goes_on(driver, at, flight, next);
+    }
+
+    fn go(&mut self, driver: &Driver, at: usize, mut flight: Flight) {
+        match flight.waits.clone() {
+            Waits::ForEffect(request) => {
+                flight.waits = Waits::ForAnswer(self.apply(driver, request));
+                self.clients[at].flight = Some(flight);
+            }
+            Waits::ForAnswer(answer) => {
+                flight.answers.push((answer, self.now));
+                assert!(flight.answers.len() < 40, "an operation does not come to an end");
+                let next = driver.run(&flight.call, flight.began, &flight.answers);
+                self.goes_on(driver, at, flight, next);
+            }
+            Waits::ForDelivery(done) => match done {
+                Done::Refreshed {
+                    refresh_token,
+                    access_token,
+                } if flight.call.act == Act::Refresh => {
+                    self.clients[at].refresh_token = refresh_token;
+                    self.clients[at].access_token = access_token;
+                }
+                Done::Renewed(access_token) => self.clients[at].access_token = access_token,
+                _ => {}
+            },
+        }
+    }
+
+    fn goes_on(&mut self, driver: &Driver, at: usize, mut flight: Flight, next: Next) {
+        flight.waits = match next {
+            Next::Asks(request) => Waits::ForEffect(request),
+            Next::Is(done) => {
+                self.judge(driver, &flight, &done);
+                // Nothing tells its past from another's any more.
+                flight.answers.clear();
+                Waits::ForDelivery(done)
+            }
+        };
+        self.clients[at].flight = Some(flight);
+    }
+
+    fn live(&self, now: u64) -> Option<&Session> {
+        self.session.as_ref().filter(|session| session.expires_at > now)
+    }
+
+    /// Whether the session has neither ended nor expired.
+    fn lives(&self, driver: &Driver) -> bool {
+        self.live(self.now).is_some_and(|session| {
+            let facts = driver.facts(session);
+            !facts.ended && self.now < facts.idle_until
+        })
+    }
+
+    fn apply(&mut self, driver: &Driver, request: Request) -> Answer {
+        match request {
+            Request::Load(now) => Answer::Loaded(self.live(now).cloned()),
+            Request::List => Answer::Listed(self.live(self.now).cloned().into_iter().collect()),
+            Request::Replace(session, expected, now) => {
+                let replaces = self.live(now).is_some_and(|kept| kept.revision == expected);
+                if replaces {
+                    self.replaced(driver, session);
+                }
+                Answer::Done(replaces)
+            }
+            Request::Revoke(entries) => {
+                for entry in entries {
+                    self.disturbed |= entry.before == Revocation::ALL;
+                    let kept = self.revoked.entry(entry.key).or_insert_with(|| entry.clone());
+                    kept.before = kept.before.max(entry.before);
+                    kept.expires_at = kept.expires_at.max(entry.expires_at);
+                }
+                Answer::Revoked
+            }
+            Request::Find(keys) => {
+                let found = keys.iter().filter_map(|key| self.revoked.get(key));
+                Answer::Found(
+                    found
+                        .filter(|entry| entry.expires_at > self.now)
+                        .cloned()
+                        .collect(),
+                )
+            }
+            Request::Insert(_) => panic!("nobody logs in"),
+        }
+    }
+
+    /// **At most one rotation of each generation, and the cap never moves.**
+    fn replaced(&mut self, driver: &Driver, session: Session) {
+        let (old, new) = (
+            driver.facts(self.session.as_ref().unwrap()),
+            driver.facts(&session),
+        );
+        assert!(!old.ended, "a session that has ended is written again");
+        assert_eq!(
+            (new.cap, new.created_at),
+            (START + CAP, START),
+            "the cap has moved"
+        );
+        assert!(new.idle_until <= START + CAP);
+        let (from, to) = (old.generation, new.generation);
+        assert_eq!(from, self.generations.len() as u64);
+        if from != to {
+            assert_eq!(to, from + 1);
+            self.generations.push((None, new.rotated_at));
+        }
+        self.session = Some(session);
+    }
+
+    fn judge(&mut self, driver: &Driver, flight: &Flight, done: &Done) {
+        let call = &flight.call;
+        let generation = |token: Text| {
+            self.generations
+                .iter()
+                .position(|(known, _)| *known == Some(token))
+        };
+        let presented = generation(call.token);
+        match done {
+            Done::Refreshed {
+                refresh_token,
+                access_token,
+            } => {
+                assert!(!flight.over, "a session that is over was refreshed");
+                assert!(
+                    flight.began < START + CAP,
+                    "a session was refreshed after its cap"
+                );
+                // **Everybody is given the same successor.**
+                let (successor, _) = &mut self.generations[presented.unwrap() + 1];
+                let known = successor.get_or_insert(*refresh_token);
+                assert_eq!(known, refresh_token, "two successors of one token");
+                self.hand_out(driver, *access_token);
+            }
+            Done::Renewed(access_token) => {
+                assert!(!flight.over, "a session that is over was renewed");
+                self.hand_out(driver, *access_token);
+            }
+            Done::LoggedOut => self.over = true,
+            Done::Failed(Failure::Reuse) => {
+                // **Only what was used up, and came after its time, is reuse.**
+                let at = presented.unwrap();
+                let rotated = self.generations.get(at + 1).map(|(_, rotated_at)| *rotated_at);
+                let late = rotated.is_some_and(|rotated_at| flight.began >= rotated_at + driver.grace());
+                let older = self.generations.len() > at + 2;
+                assert!(
+                    late || older,
+                    "a token within its grace window was taken for reuse"
+                );
+                self.over = true;
+                self.disturbed = true;
+            }
+            Done::Failed(Failure::Invalid) => {
+                // **Who lost an answer and tries again in time is not logged out.**
+                let ended = self.disturbed || !self.lives(driver);
+                assert!(ended, "a good token was refused");
+            }
+            Done::Failed(Failure::Other) => panic!("an operation failed though the store did not"),
+            Done::NotRenewed => {}
+        }
+        self.check(driver);
+    }
+
+    fn hand_out(&mut self, driver: &Driver, access_token: Text) {
+        let verified = driver.verify(access_token, self.now);
+        let (_, expires_at) = verified.expect("a token that is no good was handed out");
+        assert!(expires_at <= START + CAP, "a token outlives the cap");
+        self.handed_out.insert(access_token);
+    }
+
+    /// **Once a logout has returned, or a reuse was answered, nothing that was or will be handed out is accepted, and nothing
+    /// can be refreshed.**
+    pub(crate) fn check(&self, driver: &Driver) {
+        if !self.over {
+            return;
+        }
+        for token in &self.handed_out {
+            if let Some((issued_at, _)) = driver.verify(*token, self.now) {
+                assert!(
+                    self.is_revoked(driver, issued_at),
+                    "a token of a session that is over is accepted"
+                );
+            }
+        }
+        if let Some(session) = self.live(self.now) {
+            assert!(
+                driver.facts(session).ended,
+                "a session that is over can be refreshed"
+            );
+        }
+    }
+
+    fn is_revoked(&self, driver: &Driver, issued_at: u64) -> bool {
+        let keys = [
+            driver.key(RevocationKind::Session, &self.sid.string()),
+            driver.key(RevocationKind::Subject, SUBJECT),
+        ];
+        let entries = keys.iter().filter_map(|key| self.revoked.get(key));
+        entries
+            .into_iter()
+            .any(|entry| entry.expires_at > self.now && issued_at < entry.before)
+    }
+}
