@@ -40,7 +40,7 @@ impl Logged {
             refresh: text(&login["refresh_token"]),
             session: String::new(),
         };
-        logged.session = logged.current(server)["id"].as_str().unwrap().to_owned();
+        logged.session = text(&logged.current(server)["id"]);
         logged
     }
 
