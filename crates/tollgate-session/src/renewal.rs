@@ -100,7 +100,11 @@ impl SlidingRenewal {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn after(mut self, share: f64) -> Self {
-        self.after = if share.is_nan() { 0.5 } else { share.clamp(0.0, 1.0) };
+        self.after = if share.is_nan() {
+            0.5
+        } else {
+            share.clamp(0.0, 1.0)
+        };
         self
     }
 
@@ -171,7 +175,10 @@ impl Renewal for SlidingRenewal {
         let passed = Duration::from_secs(self.sessions.now().saturating_sub(issued_at)).as_secs_f64();
         passed >= life * self.after
             && self.sessions.issued(principal)
-            && self.methods.as_ref().is_none_or(|methods| methods.iter().any(|allowed| allowed == method))
+            && self
+                .methods
+                .as_ref()
+                .is_none_or(|methods| methods.iter().any(|allowed| allowed == method))
             && self.paths.as_ref().is_none_or(|paths| paths(path))
     }
 

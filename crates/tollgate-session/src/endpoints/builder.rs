@@ -205,8 +205,7 @@ impl SessionEndpointsBuilder {
                 None => builder.build(),
             }
         };
-        let checked = Gate::builder(verifier.clone()).revocation(self.sessions.revocations().clone());
-        let (gate, ending_gate) = (gate(checked)?, gate(Gate::builder(verifier))?);
+        let (gate, ending_gate) = (gate(self.sessions.gate())?, gate(Gate::builder(verifier))?);
         Ok(SessionEndpoints(Arc::new(Inner {
             sessions: self.sessions,
             transport: self.transport,
