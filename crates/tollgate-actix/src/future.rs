@@ -96,7 +96,7 @@ where
 {
     pub(crate) fn of(service: &Rc<S>, stage: &Stage, request: ServiceRequest, decision: Decision) -> Self {
         let state = match decision {
-            Decision::Ready(decided) => go_on(service, stage, request, decided),
+            Decision::Ready(decided) => go_on(&**service, stage, request, decided),
             Decision::Pending(decision) => State::Waiting {
                 waiting: Some(Box::new(Waiting {
                     decision,
