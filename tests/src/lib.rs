@@ -1,7 +1,10 @@
-//! Speaks to other JWT libraries, so that tests can exchange tokens with them.
+//! Speaks to other JWT libraries, so that tests can exchange tokens with them, and starts [`servers`].
 //!
 //! Each peer is a script under `peers/` that runs as a process of its own and answers one JSON object a line;
 //! `peers/README.md` has the protocol. `cargo xtask tools` installs the libraries.
+
+pub mod browser;
+pub mod servers;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -49,6 +49,38 @@ fn conforms(subject: &mut impl Subject) {
     conformance::run(subject);
 }
 
+/// The cases that a gate which only extractors ask can be held to: all that have a gate, but for renewals, which take the
+/// response.
+fn without_a_layer(admits: impl Fn(&Case) -> bool, subject: &mut impl Subject) {
+    let cases: Vec<Case> = conformance::cases()
+        .into_iter()
+        .filter(|case| case.gate.is_some() && case.expect.len() == 1)
+        .filter(|case| !case.name.starts_with("renewal: ") && admits(case))
+        .collect();
+    assert!(
+        cases
+            .iter()
+            .any(|case| case.name == "revocation: a revoked token")
+    );
+    let found = conformance::mismatches(&cases, subject);
+    assert!(
+        found.is_empty(),
+        "{} answers differ:\n\n{}",
+        found.len(),
+        found.join("\n")
+    );
+}
+
+#[test]
+fn by_extractors_of_axum_alone() {
+    without_a_layer(|case| case.policy.is_none(), &mut axum::Ungated::new());
+}
+
+#[test]
+fn by_extractors_of_actix_web_alone() {
+    without_a_layer(|_| true, &mut actix::Unwrapped::new());
+}
+
 #[test]
 fn core_alone() {
     conforms(&mut Core);

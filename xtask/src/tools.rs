@@ -32,6 +32,56 @@ const GET_PYTHON: &str = "Python 3.10 or later with its venv module is missing: 
 const GET_NODE: &str = "Node.js 20 or later with npm is missing: \
     on Debian and Ubuntu `apt-get install nodejs npm`, elsewhere node";
 
+/// Programs that the tests start, which no registry of this project's languages has.
+const PROGRAMS: [Installable; 4] = [
+    Installable {
+        names: &["redis-server", "redis-cli"],
+        folders: &[],
+        hint: "on Debian and Ubuntu `apt-get install redis-server`",
+    },
+    Installable {
+        names: &["postgres", "initdb"],
+        folders: &["/usr/lib/postgresql"],
+        hint: "on Debian and Ubuntu `apt-get install postgresql`",
+    },
+    Installable {
+        names: &["chromium"],
+        folders: &[],
+        hint: "on Debian `apt-get install chromium`",
+    },
+    Installable {
+        names: &["chromedriver"],
+        folders: &[],
+        hint: "on Debian `apt-get install chromium-driver`",
+    },
+];
+
+struct Installable {
+    names: &'static [&'static str],
+    /// Where each version has a folder with its `bin`, beside the search path.
+    folders: &'static [&'static str],
+    hint: &'static str,
+}
+
+impl Installable {
+    fn look(&self) -> Outcome {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut places: Vec<_> = std::env::split_paths(&path).collect();
+        for folder in self.folders {
+            let versions = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            places.extend(versions.map(|version| version.path().join("bin")));
+        }
+        match self
+            .names
+            .iter()
+            .find(|name| !places.iter().any(|place| place.join(name).is_file()))
+        {
+            Some(missing) => Outcome::Skipped(format!("{missing} is missing: {}", self.hint)),
+            None => Outcome::Passed,
+        }
+    }
+}
+
 /// What is there, for the steps that use it.
 #[derive(Debug)]
 pub(crate) struct Tools<'w> {
@@ -61,6 +111,9 @@ impl<'w> Tools<'w> {
         });
         report.step("tool: Python peers", || self.install_python());
         report.step("tool: Node.js peers", || self.install_node());
+        for program in &PROGRAMS {
+            report.step(&format!("tool: {}", program.names[0]), || Ok(program.look()));
+        }
     }
 
     /// `cargo` with the installed subcommands on its search path, in the workspace's root.

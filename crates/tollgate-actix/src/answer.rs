@@ -7,7 +7,13 @@ use tollgate_core::{Answer, Refusal};
 
 /// The answer to the byte, with the rejection in the extensions. Fields that HTTP does not allow are dropped.
 pub(crate) fn response(refusal: &Refusal) -> HttpResponse {
-    let answer = refusal.answer();
+    let mut response = of(refusal.answer());
+    response.extensions_mut().insert(refusal.rejection().clone());
+    response
+}
+
+/// The answer alone.
+pub(crate) fn of(answer: &Answer) -> HttpResponse {
     let mut response = HttpResponse::with_body(status(answer), answer.body.clone()).map_into_boxed_body();
     for (name, value) in &answer.headers {
         if let (Ok(name), Ok(value)) = (
@@ -17,7 +23,6 @@ pub(crate) fn response(refusal: &Refusal) -> HttpResponse {
             response.headers_mut().append(name, value);
         }
     }
-    response.extensions_mut().insert(refusal.rejection().clone());
     response
 }
 

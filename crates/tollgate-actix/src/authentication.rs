@@ -3,7 +3,7 @@
 use actix_web::dev::ServiceRequest;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
-use tollgate_core::{Authentication, Gate, Principal, Refusal, Verifier};
+use tollgate_core::{Authentication, Decision, Gate, Principal, Refusal, Verifier};
 
 use crate::view::View;
 
@@ -117,21 +117,25 @@ impl AuthenticationExt for ServiceRequest {
     }
 }
 
-/// Gives `read` what a layer found out, or else what a gate among the app's data decides now; the latter is kept.
-pub(crate) fn of<T>(
-    request: &HttpRequest,
-    read: impl FnOnce(&Authentication) -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
-    // A clone, for `read` runs code of the user's, which must not find the extensions borrowed.
-    let authentication = if let Some(known) = request.authentication() {
-        check_single(request, &known)?;
-        known
-    } else {
-        let decided = gate(request)?.decide(&View(request.head()))?;
-        request.extensions_mut().insert(decided.clone());
-        decided
-    };
-    read(&authentication)
+/// What a layer or another extractor found out, or else what a gate among the app's data decides now. Whoever asks must
+/// [`keep`] the outcome.
+pub(crate) fn begin(request: &HttpRequest) -> Decision {
+    // A clone, for what comes after runs code of the user's, which must not find the extensions borrowed.
+    if let Some(known) = request.authentication() {
+        return Decision::Ready(check_single(request, &known).map(|()| known));
+    }
+    match gate(request) {
+        Ok(gate) => gate.begin(&View(request.head())),
+        Err(refusal) => Decision::Ready(Err(refusal)),
+    }
+}
+
+/// Leaves for those who come after what has been found out, if nobody has yet.
+pub(crate) fn keep(request: &HttpRequest, authentication: &Authentication) {
+    let mut extensions = request.extensions_mut();
+    if !extensions.contains::<Authentication>() {
+        extensions.insert(authentication.clone());
+    }
 }
 
 /// A gate among the app's data must be the one that decided. actix-web does not tell whether it or the layer stands

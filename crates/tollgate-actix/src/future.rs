@@ -1,19 +1,25 @@
 //! The future of both middlewares.
 
-use std::future::{Future, Ready, ready};
+use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
+use actix_web::HttpMessage;
 use actix_web::body::EitherBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use pin_project_lite::pin_project;
-use tollgate_core::Refusal;
+use tollgate_core::{Authentication, BoxFuture, Decision, HeaderEdits, PendingDecision, Policy, Refusal};
 
 use crate::rejected::Rejected;
+use crate::{authentication, renewal};
+
+const SPENT: &str = "polled after it was ready";
 
 pin_project! {
-    /// The response of the wrapped service, or the refusal: what [`JwtAuthService`](crate::JwtAuthService) and
-    /// [`RequireService`](crate::RequireService) return. Nothing is boxed, and a refusal is ready at once.
+    /// The response of the wrapped service, perhaps with a renewed token, or the refusal: what
+    /// [`JwtAuthService`](crate::JwtAuthService) and [`RequireService`](crate::RequireService) return. Nothing is boxed
+    /// unless a store has to be asked or a token is renewed, and a refusal is ready at once.
     ///
     /// The body is an [`EitherBody`]: on the left that of the wrapped service, as it is; on the right the answer.
     ///
@@ -23,7 +29,7 @@ pin_project! {
     /// use actix_web::test::{TestRequest, ok_service};
     /// use tollgate_actix::{JwtAuthService, ResponseFuture};
     ///
-    /// fn named<S, B>(service: &JwtAuthService<S>, request: ServiceRequest) -> ResponseFuture<S::Future>
+    /// fn named<S, B>(service: &JwtAuthService<S>, request: ServiceRequest) -> ResponseFuture<S>
     /// where
     ///     S: Service<ServiceRequest, Response = ServiceResponse<B>>,
     ///     B: MessageBody,
@@ -41,50 +47,147 @@ pin_project! {
     /// # Ok(()) }
     /// ```
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F> {
+    pub struct ResponseFuture<S>
+    where
+        S: Service<ServiceRequest>,
+    {
         #[pin]
-        state: State<F>,
+        state: State<S, S::Future, S::Response>,
     }
 }
 
 pin_project! {
+    /// The options are empty once the future has answered.
     #[project = StateProjection]
-    enum State<F> {
-        Accepted { #[pin] response: F },
-        Refused { response: Ready<ServiceResponse> },
+    enum State<S, F, R> {
+        Waiting { waiting: Option<Box<Waiting<S>>> },
+        Accepted { #[pin] response: F, renewal: Option<Box<Authentication>> },
+        Renewing { renewing: Option<Box<Renewing<R>>> },
+        Refused { response: Option<ServiceResponse> },
     }
 }
 
-impl<F> ResponseFuture<F> {
-    pub(crate) const fn accepted(response: F) -> Self {
-        Self {
-            state: State::Accepted { response },
-        }
-    }
-
-    pub(crate) fn refused(request: ServiceRequest, refusal: Refusal) -> Self {
-        // Unlike `into_response`, this keeps the error beside the response, for outer layers.
-        let response = ready(request.error_response(Rejected::from(refusal)));
-        Self {
-            state: State::Refused { response },
-        }
-    }
+/// A request whose token a store is asked about.
+struct Waiting<S> {
+    decision: PendingDecision,
+    service: Rc<S>,
+    stage: Stage,
+    request: ServiceRequest,
 }
 
-impl<F, B, E> Future for ResponseFuture<F>
+/// A response that a renewed token is to go with.
+struct Renewing<R> {
+    edits: BoxFuture<HeaderEdits>,
+    response: R,
+}
+
+/// What a middleware does with a decision that lets a request through.
+#[derive(Clone, Debug)]
+pub(crate) enum Stage {
+    /// It keeps it for all that stand behind, and renews the token.
+    Authenticate,
+    /// It asks for more. Another middleware renews, or an extractor has asked the gate and nobody does.
+    Authorise(Policy),
+}
+
+impl<S> ResponseFuture<S>
 where
-    F: Future<Output = Result<ServiceResponse<B>, E>>,
+    S: Service<ServiceRequest>,
 {
-    type Output = Result<ServiceResponse<EitherBody<B>>, E>;
+    pub(crate) fn of(service: &Rc<S>, stage: &Stage, request: ServiceRequest, decision: Decision) -> Self {
+        let state = match decision {
+            Decision::Ready(decided) => go_on(&**service, stage, request, decided),
+            Decision::Pending(decision) => State::Waiting {
+                waiting: Some(Box::new(Waiting {
+                    decision,
+                    service: Rc::clone(service),
+                    stage: stage.clone(),
+                    request,
+                })),
+            },
+        };
+        Self { state }
+    }
+}
+
+fn go_on<S, R>(
+    service: &S,
+    stage: &Stage,
+    request: ServiceRequest,
+    decided: Result<Authentication, Refusal>,
+) -> State<S, S::Future, R>
+where
+    S: Service<ServiceRequest>,
+{
+    let permitted = decided.and_then(|authentication| match stage {
+        Stage::Authenticate => Ok(authentication),
+        Stage::Authorise(policy) => authentication.permit(policy).map(|()| authentication),
+    });
+    match permitted {
+        Ok(authentication) => {
+            let renews = matches!(stage, Stage::Authenticate) && authentication.renewal_due();
+            let renewal = renews.then(|| Box::new(authentication.clone()));
+            match stage {
+                Stage::Authenticate => drop(request.extensions_mut().insert(authentication)),
+                Stage::Authorise(_) => authentication::keep(request.request(), &authentication),
+            }
+            State::Accepted {
+                response: service.call(request),
+                renewal,
+            }
+        }
+        // Unlike `into_response`, this keeps the error beside the response, for outer layers.
+        Err(refusal) => State::Refused {
+            response: Some(request.error_response(Rejected::from(refusal))),
+        },
+    }
+}
+
+impl<S, B> Future for ResponseFuture<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>>,
+{
+    type Output = Result<ServiceResponse<EitherBody<B>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProjection::Accepted { response } => {
-                response.poll(cx).map_ok(ServiceResponse::map_into_left_body)
-            }
-            StateProjection::Refused { response } => Pin::new(response)
-                .poll(cx)
-                .map(|response| Ok(response.map_into_right_body())),
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProjection::Waiting { waiting } => {
+                    let asked = waiting.as_mut().expect(SPENT);
+                    let decided = ready!(Pin::new(&mut asked.decision).poll(cx));
+                    let Waiting {
+                        service,
+                        stage,
+                        request,
+                        ..
+                    } = *waiting.take().expect(SPENT);
+                    go_on(&*service, &stage, request, decided)
+                }
+                StateProjection::Accepted { response, renewal } => {
+                    let response = ready!(response.poll(cx))?;
+                    let edits = renewal
+                        .take()
+                        .and_then(|authentication| renewal::of(&authentication, &response));
+                    let Some(edits) = edits else {
+                        return Poll::Ready(Ok(response.map_into_left_body()));
+                    };
+                    State::Renewing {
+                        renewing: Some(Box::new(Renewing { edits, response })),
+                    }
+                }
+                StateProjection::Renewing { renewing } => {
+                    let edits = ready!(renewing.as_mut().expect(SPENT).edits.as_mut().poll(cx));
+                    let mut response = renewing.take().expect(SPENT).response;
+                    renewal::apply(&edits, response.headers_mut());
+                    return Poll::Ready(Ok(response.map_into_left_body()));
+                }
+                StateProjection::Refused { response } => {
+                    let response = response.take().expect(SPENT);
+                    return Poll::Ready(Ok(response.map_into_right_body()));
+                }
+            };
+            state.set(next);
         }
     }
 }

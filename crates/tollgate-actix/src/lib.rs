@@ -77,7 +77,7 @@
 //! An extractor that finds no [`JwtAuth`] before it looks for a [`Gate`](tollgate_core::Gate) or
 //! [`Verifier`](tollgate_core::Verifier) in the app's data, plain or in [`web::Data`](actix_web::web::Data), and
 //! authenticates the request itself. If there is none, or more than one, nobody can tell who the caller is: the answer is
-//! a 500, and the log says why.
+//! a 500, and the log says why. A token is not renewed then, for an extractor has no hold on the response.
 //!
 //! # `http` 0.2
 //!
@@ -88,15 +88,18 @@
 
 mod answer;
 mod authentication;
+mod endpoint;
 mod extract;
 mod future;
 mod jwt_auth;
 mod rejected;
+mod renewal;
 mod require;
 mod view;
 
 pub use authentication::AuthenticationExt;
-pub use extract::{Claims, Optional, Principal, Scoped};
+pub use endpoint::{MountedEndpoint, endpoint};
+pub use extract::{Claims, Extraction, Optional, Principal, Scoped};
 pub use future::ResponseFuture;
 pub use jwt_auth::{JwtAuth, JwtAuthService};
 pub use rejected::Rejected;

@@ -2,7 +2,7 @@
 
 use axum_core::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
-use tollgate_core::Gate;
+use tollgate_core::{Decision, Gate};
 use tollgate_tower::{AuthenticationExt, RequestHead};
 
 use crate::rejected::Rejected;
@@ -13,6 +13,8 @@ use crate::rejected::Rejected;
 /// The gate decides here, unless it was this very gate that a layer has asked already: what another gate found out says
 /// nothing of this one's rules. The extractors after this one in the same handler see its decision, so that only the
 /// first one needs to be `Gated`. With an optional gate, `Gated<Option<E>>` is `None` for an anonymous caller.
+///
+/// A token is not renewed here, for an extractor has no hold on the response: that takes the layer.
 ///
 /// A type of its own because an extractor that falls back to the state by itself would need a gate in every state, also
 /// where a layer does the work.
@@ -65,8 +67,11 @@ where
         let gate = Gate::from_ref(state);
         // What another gate decided says nothing of this one's rules.
         if !parts.authentication().is_some_and(|known| known.is_by(&gate)) {
-            let decision = gate.decide(&RequestHead::from(&*parts));
-            parts.extensions.insert(decision.map_err(Rejected::from)?);
+            let decided = match gate.begin(&RequestHead::from(&*parts)) {
+                Decision::Ready(decided) => decided,
+                Decision::Pending(decision) => decision.await,
+            };
+            parts.extensions.insert(decided.map_err(Rejected::from)?);
         }
         E::from_request_parts(parts, state).await.map(Self)
     }

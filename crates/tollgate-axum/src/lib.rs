@@ -83,8 +83,8 @@ pub use principal::Principal;
 pub use rejected::Rejected;
 pub use scoped::Scoped;
 pub use tollgate_tower::{
-    AuthenticationExt, JwtAuth, JwtAuthService, RequestHead, RequireLayer, RequireService, ResponseBody,
-    ResponseFuture, require,
+    AuthenticationExt, EndpointFuture, EndpointService, JwtAuth, JwtAuthFuture, JwtAuthService, RequestHead,
+    RequireLayer, RequireService, ResponseBody, ResponseFuture, require,
 };
 
 /// For code that the macros generate; not part of the interface.

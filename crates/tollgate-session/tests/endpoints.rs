@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tollgate_core::{Algorithm, Answer, Endpoint, EndpointRequest};
 use tollgate_session::{
@@ -916,22 +917,47 @@ async fn what_the_service_says_of_a_device_goes_first() {
 
 #[tokio::test]
 async fn a_store_that_is_down_is_a_503_everywhere() {
+    for (method, path) in [
+        ("POST", "/logout"),
+        ("GET", "/sessions"),
+        ("POST", "/sessions/logout-others"),
+        ("POST", "/sessions/logout-all"),
+        ("DELETE", "/sessions/AAECAwQFBgcICQoLDA0ODw"),
+    ] {
+        let world = json_world();
+        let (access, _) = tokens(&world).await;
+        world.store.down.store(true, Ordering::Relaxed);
+        let call = Call::new(method, path).with("authorization", format!("Bearer {access}"));
+        assert_eq!(call.to(&world).await.status, 503, "{path}");
+    }
     let world = json_world();
-    let (access, refresh) = tokens(&world).await;
+    let (_, refresh) = tokens(&world).await;
     world.store.down.store(true, Ordering::Relaxed);
-    let bearer = |method, path| Call::new(method, path).with("authorization", format!("Bearer {access}"));
     for call in [
         Call::new("POST", "/login").json(&credentials()),
         Call::new("POST", "/refresh").json(&json!({"refresh_token": refresh})),
-        bearer("POST", "/logout"),
-        bearer("GET", "/sessions"),
-        bearer("POST", "/sessions/logout-others"),
-        bearer("POST", "/sessions/logout-all"),
-        bearer("DELETE", "/sessions/AAECAwQFBgcICQoLDA0ODw"),
     ] {
-        let path = call.0.path.clone();
-        assert_eq!(call.to(&world).await.status, 503, "{path}");
+        assert_eq!(call.to(&world).await.status, 503);
     }
+}
+
+#[tokio::test]
+async fn a_logout_that_failed_halfway_can_come_again() {
+    let world = json_world();
+    let (access, _) = tokens(&world).await;
+    let logout = || Call::new("POST", "/logout").with("authorization", format!("Bearer {access}"));
+    world.store.down.store(true, Ordering::Relaxed);
+    assert_eq!(logout().to(&world).await.status, 503);
+    world.store.down.store(false, Ordering::Relaxed);
+    let session = Call::new("GET", "/session").with("authorization", format!("Bearer {access}"));
+    assert_eq!(
+        session.to(&world).await.status,
+        401,
+        "the token is taken back already"
+    );
+    assert_eq!(devices(&world).await, 1);
+    assert_eq!(logout().to(&world).await.status, 204);
+    assert_eq!(devices(&world).await, 0);
 }
 
 #[tokio::test]
@@ -951,4 +977,37 @@ async fn debug_shows_no_credential() {
     assert_eq!(call.same_origin().to(&world).await.status, 401);
     let shown = seen.lock().unwrap().clone() + &format!("{:?}", world.endpoints);
     assert!(shown.contains("Json") && !shown.contains("correct horse") && !shown.contains("s3cret"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever comes, it is the client's fault and never a failure of the service.
+    #[test]
+    fn nothing_that_comes_is_a_500(
+        cookies: bool,
+        method in "GET|HEAD|POST|DELETE|OPTIONS|[A-Z]{0,4}",
+        path in "/(login|refresh|logout|session|sessions|sessions/(logout-others|logout-all|[A-Za-z0-9_-]{22}))|/.{0,12}",
+        content_type in "application/json|application/x-www-form-urlencoded|.{0,12}",
+        cookie in "(__Host-access|__Secure-refresh)=.{0,90}|.{0,12}",
+        authorization in "Bearer [A-Za-z0-9._-]{0,90}|.{0,12}",
+        content in prop_oneof![
+            "\\PC{0,40}".prop_map(String::into_bytes),
+            any::<Vec<u8>>(),
+            "\\{\"(refresh_token|scope|user|grant_type)\":\"[A-Za-z0-9_=-]{0,90}\"\\}".prop_map(String::into_bytes),
+        ],
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answer = runtime.block_on(async {
+            let world = if cookies { cookie_world() } else { json_world() };
+            let call = Call::new(&method, &path)
+                .content(&content_type, content)
+                .with("cookie", cookie)
+                .with("authorization", authorization)
+                .with("user-agent", "\u{0}\r\n")
+                .same_origin();
+            call.to(&world).await
+        });
+        prop_assert!(answer.status < 500, "{}", answer.status);
+    }
 }

@@ -1,4 +1,4 @@
-//! The future of both middlewares: the service's, or a refusal that is ready at once.
+//! The future of a service behind a policy: the service's, or a refusal that is ready at once.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,8 +14,8 @@ use crate::response::into_response;
 pin_project! {
     /// The response to come: of the service, or a refusal.
     ///
-    /// The future of [`JwtAuthService`](crate::JwtAuthService) and [`RequireService`](crate::RequireService). It holds
-    /// the future of the service in place; nothing is boxed.
+    /// The future of [`RequireService`](crate::RequireService). It holds the future of the service in place; nothing is
+    /// boxed.
     ///
     /// ```
     /// use std::future::Ready;

@@ -51,20 +51,24 @@
 //! # Cost
 //!
 //! A decision needs no I/O, so nothing is awaited, spawned or boxed: the future of either layer is that of the service
-//! behind it, or a refusal that is ready at once.
+//! behind it, or a refusal that is ready at once. Only a revocation check that has to ask a store makes a request wait, and
+//! only a token that is renewed a response.
 
 #![forbid(unsafe_code)]
 
 mod authenticate;
 mod body;
+mod endpoint;
 mod extension;
 mod future;
 mod head;
+mod renewal;
 mod require;
 mod response;
 
-pub use authenticate::{JwtAuth, JwtAuthService};
+pub use authenticate::{JwtAuth, JwtAuthFuture, JwtAuthService};
 pub use body::ResponseBody;
+pub use endpoint::{EndpointFuture, EndpointService};
 pub use extension::AuthenticationExt;
 pub use future::ResponseFuture;
 pub use head::RequestHead;

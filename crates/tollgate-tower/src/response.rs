@@ -1,7 +1,7 @@
 //! A refusal as a response of `http` 1.x.
 
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use tollgate_core::Refusal;
+use tollgate_core::{Answer, Refusal};
 
 /// The response for a refusal: the answer as it is described, and the [`Rejection`](tollgate_core::Rejection) in the
 /// extensions.
@@ -20,6 +20,12 @@ use tollgate_core::Refusal;
 /// ```
 pub fn into_response<B: From<Vec<u8>>>(refusal: Refusal) -> Response<B> {
     let (rejection, answer) = refusal.into_parts();
+    let mut response = of_answer(answer);
+    response.extensions_mut().insert(rejection);
+    response
+}
+
+pub(crate) fn of_answer<B: From<Vec<u8>>>(answer: Answer) -> Response<B> {
     let mut response = Response::new(B::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {
@@ -27,6 +33,5 @@ pub fn into_response<B: From<Vec<u8>>>(refusal: Refusal) -> Response<B> {
             response.headers_mut().append(name, value);
         }
     }
-    response.extensions_mut().insert(rejection);
     response
 }

@@ -1,15 +1,18 @@
 //! An app with middleware around it and around a resource, and the extractors.
 
+use std::future::ready;
+
 use actix_web::body::{MessageBody, to_bytes};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::rt::{System, SystemRunner};
-use actix_web::{App, Error, test, web};
+use actix_web::{App, Error, HttpResponse, Route, test, web};
 use tollgate_actix::{Claims, JwtAuth, Optional, Principal, Scoped, require};
-use tollgate_core::Rejection;
+use tollgate_core::{Rejection, SkipRenewal};
 use tollgate_testkit::conformance::{
-    Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims, echo_guarded,
+    Buyer, Case, Handler, OrdersRead, Reply, Request, Response, Shopper, Subject, echo, echo_claims,
+    echo_guarded,
 };
 
 pub(crate) struct Actix(SystemRunner);
@@ -22,18 +25,7 @@ impl Actix {
 
 impl Subject for Actix {
     fn send(&mut self, case: &Case, request: &Request) -> Response {
-        let route = match case.handler {
-            Handler::Optional => {
-                web::route().to(async |Optional(caller): Optional<Principal>| echo(caller.as_deref()))
-            }
-            Handler::Principal => web::route().to(async |caller: Principal| echo(Some(&caller))),
-            Handler::Claims => {
-                web::route().to(async |Claims(shopper): Claims<Shopper>| echo_claims(&shopper))
-            }
-            Handler::Guarded => web::route().to(async |Claims(buyer): Claims<Buyer>| echo_guarded(&buyer)),
-            Handler::Scoped => web::route().to(async |caller: Scoped<OrdersRead>| echo(Some(&caller))),
-        };
-        let resource = web::resource("/resource").route(route);
+        let resource = web::resource("/resource").route(route(case));
         let gate = || case.gate.clone().map(JwtAuth::new);
         let policy = || case.policy.clone().map(require);
         self.0.block_on(async {
@@ -47,6 +39,58 @@ impl Subject for Actix {
             }
         })
     }
+}
+
+/// Without the middleware: whoever comes first, an extractor or a policy, asks the gate among the app's data.
+pub(crate) struct Unwrapped(SystemRunner);
+
+impl Unwrapped {
+    pub(crate) fn new() -> Self {
+        Self(System::new())
+    }
+}
+
+impl Subject for Unwrapped {
+    fn send(&mut self, case: &Case, request: &Request) -> Response {
+        let resource = web::resource("/resource").route(route(case));
+        let gate = case.gate.clone().expect("a case with a gate");
+        let app = App::new().app_data(gate);
+        self.0.block_on(async {
+            match case.policy.clone().map(require) {
+                Some(policy) => call(app.service(resource.wrap(policy)), request).await,
+                None => call(app.service(resource), request).await,
+            }
+        })
+    }
+}
+
+fn route(case: &Case) -> Route {
+    macro_rules! handler {
+        (|$caller:pat_param in $type:ty| $body:expr) => {{
+            let reply = case.reply.clone();
+            web::route().to(move |$caller: $type| ready(replied(&reply, $body)))
+        }};
+    }
+    match case.handler {
+        Handler::Optional => handler!(|Optional(caller) in Optional<Principal>| echo(caller.as_deref())),
+        Handler::Principal => handler!(|caller in Principal| echo(Some(&caller))),
+        Handler::Claims => handler!(|Claims(shopper) in Claims<Shopper>| echo_claims(&shopper)),
+        Handler::Guarded => handler!(|Claims(buyer) in Claims<Buyer>| echo_guarded(&buyer)),
+        Handler::Scoped => handler!(|caller in Scoped<OrdersRead>| echo(Some(&caller))),
+    }
+}
+
+fn replied(reply: &Reply, body: String) -> HttpResponse {
+    let status = StatusCode::from_u16(reply.status).expect("a status of the table is one");
+    let mut built = HttpResponse::build(status);
+    built.content_type("text/plain; charset=utf-8");
+    for (name, value) in &reply.headers {
+        built.append_header((name.as_str(), value.as_str()));
+    }
+    if reply.skip_renewal {
+        built.extensions_mut().insert(SkipRenewal);
+    }
+    built.body(body)
 }
 
 async fn call<T, B>(app: App<T>, request: &Request) -> Response

@@ -2,15 +2,16 @@
 
 use ::axum::Router;
 use ::axum::body::Body;
-use ::axum::routing::any;
+use ::axum::routing::{MethodRouter, any};
 use tokio::runtime::Runtime;
-use tollgate_axum::{Claims, JwtAuth, Principal, Scoped, require};
+use tollgate_axum::{Claims, Gated, JwtAuth, Principal, Scoped, require};
+use tollgate_core::Gate;
 use tollgate_testkit::conformance::{
     Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims, echo_guarded,
 };
 use tower::ServiceExt as _;
 
-use crate::tower::{answered, http_request, runtime};
+use crate::tower::{answered, http_request, replied, runtime};
 
 pub(crate) struct Axum(Runtime);
 
@@ -22,12 +23,21 @@ impl Axum {
 
 impl Subject for Axum {
     fn send(&mut self, case: &Case, request: &Request) -> Response {
+        let reply = case.reply.clone();
         let route = match case.handler {
-            Handler::Optional => any(async |caller: Option<Principal>| echo(caller.as_deref())),
-            Handler::Principal => any(async |caller: Principal| echo(Some(&caller))),
-            Handler::Claims => any(async |Claims(shopper): Claims<Shopper>| echo_claims(&shopper)),
-            Handler::Guarded => any(async |Claims(buyer): Claims<Buyer>| echo_guarded(&buyer)),
-            Handler::Scoped => any(async |caller: Scoped<OrdersRead>| echo(Some(&caller))),
+            Handler::Optional => {
+                any(async move |caller: Option<Principal>| replied(&reply, echo(caller.as_deref())))
+            }
+            Handler::Principal => any(async move |caller: Principal| replied(&reply, echo(Some(&caller)))),
+            Handler::Claims => {
+                any(async move |Claims(shopper): Claims<Shopper>| replied(&reply, echo_claims(&shopper)))
+            }
+            Handler::Guarded => {
+                any(async move |Claims(buyer): Claims<Buyer>| replied(&reply, echo_guarded(&buyer)))
+            }
+            Handler::Scoped => {
+                any(async move |caller: Scoped<OrdersRead>| replied(&reply, echo(Some(&caller))))
+            }
         };
         let mut app: Router = Router::new().route("/resource", route);
         if let Some(policy) = &case.policy {
@@ -36,9 +46,40 @@ impl Subject for Axum {
         if let Some(gate) = &case.gate {
             app = app.layer(JwtAuth::new(gate.clone()));
         }
-        self.0.block_on(async {
-            let Ok(response) = app.oneshot(http_request::<Body>(request)).await;
-            answered(response).await
-        })
+        call(&self.0, app, request)
     }
+}
+
+/// Without a layer: the first extractor asks the gate in the state. Has no answer to a case without a gate, or with a
+/// route's policy, for whose layer nobody would have asked it.
+pub(crate) struct Ungated(Runtime);
+
+impl Ungated {
+    pub(crate) fn new() -> Self {
+        Self(runtime())
+    }
+}
+
+impl Subject for Ungated {
+    fn send(&mut self, case: &Case, request: &Request) -> Response {
+        let route: MethodRouter<Gate> = match case.handler {
+            Handler::Optional => any(async |Gated(caller): Gated<Option<Principal>>| echo(caller.as_deref())),
+            Handler::Principal => any(async |Gated(caller): Gated<Principal>| echo(Some(&caller))),
+            Handler::Claims => {
+                any(async |Gated(Claims(shopper)): Gated<Claims<Shopper>>| echo_claims(&shopper))
+            }
+            Handler::Guarded => any(async |Gated(Claims(buyer)): Gated<Claims<Buyer>>| echo_guarded(&buyer)),
+            Handler::Scoped => any(async |Gated(caller): Gated<Scoped<OrdersRead>>| echo(Some(&caller))),
+        };
+        let gate = case.gate.clone().expect("a case with a gate");
+        let app = Router::new().route("/resource", route).with_state(gate);
+        call(&self.0, app, request)
+    }
+}
+
+fn call(runtime: &Runtime, app: Router, request: &Request) -> Response {
+    runtime.block_on(async {
+        let Ok(response) = app.oneshot(http_request::<Body>(request)).await;
+        answered(response).await
+    })
 }

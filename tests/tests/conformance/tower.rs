@@ -1,14 +1,16 @@
 //! Layers around a plain service.
 
 use std::convert::Infallible;
+use std::future::ready;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use tokio::runtime::Runtime;
 use tollgate_core::policy::ScopeSet as _;
-use tollgate_core::{Refusal, Rejection};
+use tollgate_core::{Refusal, Rejection, SkipRenewal};
 use tollgate_testkit::conformance::{
-    Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims, echo_guarded,
+    Buyer, Case, Handler, OrdersRead, Reply, Request, Response, Shopper, Subject, echo, echo_claims,
+    echo_guarded,
 };
 use tollgate_tower::{AuthenticationExt as _, JwtAuth, into_response, require};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
@@ -53,15 +55,11 @@ impl Tower {
 
 impl Subject for Tower {
     fn send(&mut self, case: &Case, request: &Request) -> Response {
-        let asked = case.handler;
-        let handler = service_fn(move |request: http::Request<Full<Bytes>>| async move {
-            let response = handle(asked, &request).map_or_else(into_response, |body| {
-                http::Response::builder()
-                    .header("content-type", "text/plain; charset=utf-8")
-                    .body(Full::from(body))
-                    .expect("a fixed response is one")
-            });
-            Ok::<_, Infallible>(response)
+        let (asked, reply) = (case.handler, case.reply.clone());
+        let handler = service_fn(move |request: http::Request<Full<Bytes>>| {
+            let written = handle(asked, &request);
+            let response = written.map_or_else(into_response, |body| replied(&reply, body).map(Full::from));
+            ready(Ok::<_, Infallible>(response))
         });
         let request = http_request(request);
         let gate = || case.gate.clone().map(JwtAuth::new);
@@ -75,6 +73,20 @@ impl Subject for Tower {
             }
         })
     }
+}
+
+/// A handler's response of `http` 1.x.
+pub(crate) fn replied(reply: &Reply, body: String) -> http::Response<String> {
+    let mut built = http::Response::builder()
+        .status(reply.status)
+        .header("content-type", "text/plain; charset=utf-8");
+    for (name, value) in &reply.headers {
+        built = built.header(name, value);
+    }
+    if reply.skip_renewal {
+        built = built.extension(SkipRenewal);
+    }
+    built.body(body).expect("a reply of the table is one")
 }
 
 /// What a service without extractors does by hand.

@@ -5,10 +5,13 @@ mod optional;
 mod principal;
 mod scoped;
 
-use std::future::{Ready, ready};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use actix_web::HttpRequest;
-use tollgate_core::FromAuthentication;
+use tollgate_core::{Authentication, Decision, FromAuthentication, PendingDecision, Refusal};
 
 pub use claims::Claims;
 pub use optional::Optional;
@@ -20,8 +23,67 @@ use crate::rejected::Rejected;
 
 /// The body of every extractor.
 #[doc(hidden)]
-pub fn extract<T: FromAuthentication>(request: &HttpRequest) -> Ready<Result<T, Rejected>> {
-    ready(authentication::of(request, T::from_authentication).map_err(Rejected::from))
+pub fn extract<T: FromAuthentication>(request: &HttpRequest) -> Extraction<T> {
+    Extraction(match authentication::begin(request) {
+        Decision::Ready(decided) => State::Decided(Some(draw(request, decided))),
+        Decision::Pending(decision) => State::Waiting(decision, request.clone()),
+    })
+}
+
+fn draw<T: FromAuthentication>(
+    request: &HttpRequest,
+    decided: Result<Authentication, Refusal>,
+) -> Result<T, Rejected> {
+    let decided = decided?;
+    authentication::keep(request, &decided);
+    T::from_authentication(&decided).map_err(Rejected::from)
+}
+
+/// The future of every extractor: ready at once, unless a store has to be asked.
+///
+/// ```
+/// use actix_web::{FromRequest, dev::Payload, test::TestRequest};
+/// use tollgate_actix::{Extraction, Principal};
+///
+/// # #[actix_web::main]
+/// # async fn main() {
+/// let request = TestRequest::default().to_http_request();
+/// let future: Extraction<Principal> = Principal::from_request(&request, &mut Payload::None);
+/// assert_eq!(future.await.unwrap_err().rejection().status(), 500); // nobody has authenticated the request
+/// # }
+/// ```
+#[must_use = "futures do nothing unless polled"]
+pub struct Extraction<T>(State<T>);
+
+enum State<T> {
+    /// `None` once it has been handed out.
+    Decided(Option<Result<T, Rejected>>),
+    Waiting(PendingDecision, HttpRequest),
+}
+
+/// Nothing in it is pinned.
+impl<T> Unpin for Extraction<T> {}
+
+impl<T: FromAuthentication> Future for Extraction<T> {
+    type Output = Result<T, Rejected>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let drawn = match &mut self.0 {
+            State::Decided(drawn) => drawn.take().expect("polled after it was ready"),
+            State::Waiting(decision, request) => {
+                let decided = ready!(Pin::new(decision).poll(cx));
+                draw(request, decided)
+            }
+        };
+        self.0 = State::Decided(None);
+        Poll::Ready(drawn)
+    }
+}
+
+impl<T> fmt::Debug for Extraction<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Extraction")
+    }
 }
 
 /// Makes an extractor of a type that implements `FromAuthentication`: its generics, the type, and the
@@ -35,7 +97,7 @@ macro_rules! __impl_extractor {
             $($predicates)*
         {
             type Error = $crate::Rejected;
-            type Future = ::std::future::Ready<::core::result::Result<Self, $crate::Rejected>>;
+            type Future = $crate::Extraction<Self>;
 
             fn from_request(
                 request: &$crate::__private::HttpRequest,

@@ -3,6 +3,7 @@
 mod service;
 
 use std::future::{Ready, ready};
+use std::rc::Rc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
@@ -90,7 +91,7 @@ where
 
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(JwtAuthService {
-            service,
+            service: Rc::new(service),
             gate: self.gate.clone(),
         }))
     }

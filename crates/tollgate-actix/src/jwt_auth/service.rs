@@ -1,11 +1,12 @@
 //! The wrapped service.
 
-use actix_web::HttpMessage;
+use std::rc::Rc;
+
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 use tollgate_core::Gate;
 
-use crate::future::ResponseFuture;
+use crate::future::{ResponseFuture, Stage};
 use crate::view::View;
 
 /// A service behind a [`JwtAuth`](crate::JwtAuth).
@@ -28,10 +29,19 @@ use crate::view::View;
 /// assert_eq!(service.call(malformed).await?.status(), 400);
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct JwtAuthService<S> {
-    pub(super) service: S,
+    pub(super) service: Rc<S>,
     pub(super) gate: Gate,
+}
+
+impl<S> Clone for JwtAuthService<S> {
+    fn clone(&self) -> Self {
+        Self {
+            service: Rc::clone(&self.service),
+            gate: self.gate.clone(),
+        }
+    }
 }
 
 impl<S, B> Service<ServiceRequest> for JwtAuthService<S>
@@ -41,17 +51,12 @@ where
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S>;
 
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        match self.gate.decide(&View(request.head())) {
-            Ok(authentication) => {
-                request.extensions_mut().insert(authentication);
-                ResponseFuture::accepted(self.service.call(request))
-            }
-            Err(refusal) => ResponseFuture::refused(request, refusal),
-        }
+        let decision = self.gate.begin(&View(request.head()));
+        ResponseFuture::of(&self.service, &Stage::Authenticate, request, decision)
     }
 }

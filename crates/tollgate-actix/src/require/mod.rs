@@ -3,12 +3,15 @@
 mod service;
 
 use std::future::{Ready, ready};
+use std::rc::Rc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use tollgate_core::Policy;
 
 pub use service::RequireService;
+
+use crate::future::Stage;
 
 /// Lets a request through only if its caller satisfies the policy; for [`wrap`](actix_web::App::wrap) on an app, a scope
 /// or a resource that stands behind a [`JwtAuth`](crate::JwtAuth).
@@ -83,8 +86,8 @@ where
 
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(RequireService {
-            service,
-            policy: self.policy.clone(),
+            service: Rc::new(service),
+            stage: Stage::Authorise(self.policy.clone()),
         }))
     }
 }

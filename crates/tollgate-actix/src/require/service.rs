@@ -1,11 +1,12 @@
 //! The wrapped service.
 
+use std::rc::Rc;
+
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
-use tollgate_core::Policy;
 
 use crate::authentication;
-use crate::future::ResponseFuture;
+use crate::future::{ResponseFuture, Stage};
 
 /// A service behind a [`require`](crate::require).
 ///
@@ -21,10 +22,19 @@ use crate::future::ResponseFuture;
 /// assert_eq!(service.call(unauthenticated).await?.status(), 500); // no `JwtAuth` before it
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RequireService<S> {
-    pub(super) service: S,
-    pub(super) policy: Policy,
+    pub(super) service: Rc<S>,
+    pub(super) stage: Stage,
+}
+
+impl<S> Clone for RequireService<S> {
+    fn clone(&self) -> Self {
+        Self {
+            service: Rc::clone(&self.service),
+            stage: self.stage.clone(),
+        }
+    }
 }
 
 impl<S, B> Service<ServiceRequest> for RequireService<S>
@@ -34,17 +44,12 @@ where
 {
     type Response = ServiceResponse<EitherBody<B>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S>;
 
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let decision = authentication::of(request.request(), |authentication| {
-            authentication.permit(&self.policy)
-        });
-        match decision {
-            Ok(()) => ResponseFuture::accepted(self.service.call(request)),
-            Err(refusal) => ResponseFuture::refused(request, refusal),
-        }
+        let decision = authentication::begin(request.request());
+        ResponseFuture::of(&self.service, &self.stage, request, decision)
     }
 }

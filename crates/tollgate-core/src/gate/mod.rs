@@ -336,3 +336,105 @@ impl fmt::Debug for Gate {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::key::{Key, SigningKey};
+    use crate::request::TestRequest;
+
+    /// Is always asked; counts the questions that were answered and those that were given up.
+    #[derive(Clone, Default)]
+    struct Asked {
+        answered: Arc<AtomicUsize>,
+        dropped: Arc<AtomicUsize>,
+    }
+
+    struct CountsDrop(Arc<AtomicUsize>);
+
+    impl Drop for CountsDrop {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    impl RevocationCheck for Asked {
+        fn check(&self, _: &Principal) -> Standing {
+            let answered = Arc::clone(&self.answered);
+            let dropped = CountsDrop(Arc::clone(&self.dropped));
+            Standing::Ask(Box::pin(async move {
+                let _dropped = dropped;
+                answered.fetch_add(1, Ordering::SeqCst);
+                Ok(Standing::Good)
+            }))
+        }
+    }
+
+    fn gate(check: Asked) -> Gate {
+        let verifier = Verifier::builder().any_issuer().any_audience();
+        let verifier = verifier.key(Key::hs256([7; 32]).unwrap()).build().unwrap();
+        Gate::builder(verifier).revocation(check).build().unwrap()
+    }
+
+    fn good() -> TestRequest {
+        let claims = serde_json::json!({"exp": 4_000_000_000_u64});
+        let token = SigningKey::hs256([7; 32]).unwrap().encode(&claims).unwrap();
+        TestRequest::new("GET").with("authorization", format!("Bearer {token}"))
+    }
+
+    #[test]
+    fn who_cannot_wait_is_refused_rather_than_let_through() {
+        let check = Asked::default();
+        let refusal = gate(check.clone()).decide(&good()).unwrap_err();
+        assert_eq!(refusal.rejection().kind(), RejectionKind::Unavailable);
+        assert_eq!(refusal.answer().status, 503);
+        assert_eq!(refusal.answer().header("retry-after"), Some(&b"1"[..]));
+        assert_eq!(check.answered.load(Ordering::SeqCst), 0);
+        assert_eq!(check.dropped.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_question_that_nobody_waits_for_is_given_up() {
+        let check = Asked::default();
+        let gate = gate(check.clone());
+        let Decision::Pending(decision) = gate.begin(&good()) else {
+            panic!("the store has to be asked")
+        };
+        drop(gate); // the decision owns all that it needs
+        drop(decision);
+        assert_eq!(check.answered.load(Ordering::SeqCst), 0);
+        assert_eq!(check.dropped.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_question_that_is_answered_lets_the_request_through() {
+        let check = Asked::default();
+        let Decision::Pending(mut decision) = gate(check.clone()).begin(&good()) else {
+            panic!("the store has to be asked")
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        let Poll::Ready(decided) = Pin::new(&mut decision).poll(&mut context) else {
+            panic!("the store answers at once")
+        };
+        assert!(decided.unwrap().principal().is_some());
+        assert_eq!(check.answered.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn what_is_refused_anyhow_is_not_asked_about() {
+        let check = Asked::default();
+        let gate = gate(check.clone());
+        for request in [
+            TestRequest::new("GET"),
+            TestRequest::new("GET").with("authorization", "Bearer a.b.c"),
+        ] {
+            assert!(matches!(gate.begin(&request), Decision::Ready(Err(_))));
+        }
+        assert_eq!(check.dropped.load(Ordering::SeqCst), 0);
+    }
+}

@@ -13,7 +13,7 @@ use crate::sessions::{Login, Sessions};
 /// The most content that can be asked for: 1 MiB.
 const MOST_CONTENT: usize = 1 << 20;
 
-type GateHook = Box<dyn FnOnce(GateBuilder) -> GateBuilder>;
+type GateHook = Box<dyn Fn(GateBuilder) -> GateBuilder>;
 
 /// Configuration of [`SessionEndpoints`], made by [`SessionEndpoints::builder`].
 ///
@@ -104,7 +104,7 @@ impl SessionEndpointsBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn gate(mut self, change: impl FnOnce(GateBuilder) -> GateBuilder + 'static) -> Self {
+    pub fn gate(mut self, change: impl Fn(GateBuilder) -> GateBuilder + 'static) -> Self {
         self.gate = Some(Box::new(change));
         self
     }
@@ -195,18 +195,23 @@ impl SessionEndpointsBuilder {
             );
         }
         let verifier = self.sessions.issuer().verifier().build()?;
-        let mut gate = Gate::builder(verifier).revocation(self.sessions.revocations().clone());
-        if let Transport::Cookie(cookies) = &self.transport {
-            gate = cookies.apply(gate);
-        }
-        if let Some(change) = self.gate {
-            gate = change(gate);
-        }
+        let gate = |builder: GateBuilder| {
+            let builder = match &self.transport {
+                Transport::Cookie(cookies) => cookies.apply(builder),
+                Transport::Json => builder,
+            };
+            match &self.gate {
+                Some(change) => change(builder).build(),
+                None => builder.build(),
+            }
+        };
+        let (gate, ending_gate) = (gate(self.sessions.gate())?, gate(Gate::builder(verifier))?);
         Ok(SessionEndpoints(Arc::new(Inner {
             sessions: self.sessions,
             transport: self.transport,
             login,
-            gate: gate.build()?,
+            gate,
+            ending_gate,
             proxies: self.proxies.unwrap_or(0),
             content_limit: self.content_limit,
         })))

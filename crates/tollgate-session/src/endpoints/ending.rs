@@ -6,7 +6,7 @@ use serde_json::json;
 use tollgate_core::{Answer, EndpointRequest, RejectionKind};
 
 use super::granting::RefreshBody;
-use super::{SessionEndpoints, answer_of, answers, session_of, subject_of};
+use super::{SessionEndpoints, answer_of, answers, decide, session_of, subject_of};
 use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
 
@@ -24,7 +24,7 @@ impl SessionEndpoints {
                 .map(str::to_owned),
             None => in_content,
         };
-        let (session, refusal) = match self.decide(request).await {
+        let (session, refusal) = match decide(&self.0.ending_gate, request).await {
             Ok(authentication) => (authentication.principal().and_then(session_of), None),
             // A good access token without its CSRF token: nobody gets around that by the cookie beside it.
             Err(refusal) if refusal.rejection().kind() == RejectionKind::CrossSite => {

@@ -95,6 +95,9 @@ struct Inner {
     transport: Transport,
     login: LoginHook,
     gate: Gate,
+    /// Without the check for revocations: a logout takes the token back first, and one that failed after that must be able
+    /// to come again.
+    ending_gate: Gate,
     proxies: usize,
     content_limit: usize,
 }
@@ -202,16 +205,9 @@ impl SessionEndpoints {
         }
     }
 
-    async fn decide(&self, request: &EndpointRequest) -> Result<Authentication, Refusal> {
-        match self.0.gate.begin(request) {
-            Decision::Ready(decided) => decided,
-            Decision::Pending(pending) => pending.await,
-        }
-    }
-
     /// The user that the access token is of.
     async fn user(&self, request: &EndpointRequest) -> Result<Principal, Answer> {
-        let authentication = self.decide(request).await.map_err(answer_of)?;
+        let authentication = decide(&self.0.gate, request).await.map_err(answer_of)?;
         authentication.authenticated().cloned().map_err(answer_of)
     }
 }
@@ -233,6 +229,13 @@ impl fmt::Debug for SessionEndpoints {
             .field("transport", &self.0.transport)
             .field("gate", &self.0.gate)
             .finish_non_exhaustive()
+    }
+}
+
+async fn decide(gate: &Gate, request: &EndpointRequest) -> Result<Authentication, Refusal> {
+    match gate.begin(request) {
+        Decision::Ready(decided) => decided,
+        Decision::Pending(pending) => pending.await,
     }
 }
 

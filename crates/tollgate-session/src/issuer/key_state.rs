@@ -57,7 +57,8 @@ pub struct KeyState {
     pub algorithm: Algorithm,
     /// Where it is in its life.
     pub phase: KeyPhase,
-    /// The second since the epoch that it signs from; 0 for the first key.
+    /// The second since the epoch that it signs from; 0 for the first key. Where it took the place of one
+    /// that was withdrawn, that one's.
     pub from: u64,
     /// The second since the epoch at which it is gone; `None` as long as no successor is scheduled.
     pub until: Option<u64>,

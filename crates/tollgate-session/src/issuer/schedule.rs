@@ -98,14 +98,15 @@ impl Schedule {
         let Some(at) = self.slots.iter().position(named) else {
             return false;
         };
-        let was_active = self.active(now) == Some(at);
-        if self.slots[at].active_from > now {
+        let active_from = self.slots[at].active_from;
+        if active_from > now {
             self.slots.remove(at);
+        } else if self.active(now) == Some(at) && at + 1 < self.slots.len() {
+            // The next one takes its place, and all of it: a clock that is set back a little finds it there, too.
+            self.slots.remove(at);
+            self.slots[at].active_from = active_from;
         } else {
             self.slots[at].key = None;
-            if was_active && let Some(next) = self.slots.get_mut(at + 1) {
-                next.active_from = now;
-            }
         }
         self.withdrawn.push(kid.to_owned());
         true
@@ -292,6 +293,7 @@ mod tests {
         let mut schedule = schedule(&[("a", 0), ("b", 1_000), ("c", 9_000)]);
         assert!(schedule.withdraw("b", 1_100));
         assert_eq!(signs(&schedule, 1_100), Some("c"));
+        assert_eq!(signs(&schedule, 1_099), Some("c"), "the clock was set back");
         assert_eq!(phases(&schedule, 1_100)[0], ("a".to_owned(), KeyPhase::Retired));
         assert!(schedule.withdraw("c", 1_200));
         assert_eq!(signs(&schedule, 1_200), None, "a retired key does not sign again");

@@ -79,9 +79,8 @@ fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Stand
     if principal.issuer() != Some(replica.issuer()) {
         return Standing::Good; // another issuer's tokens are not taken back here
     }
-    let session = principal.claim("sid");
     let names = Names {
-        names: names(principal, session.as_ref().and_then(|sid| sid.as_str())),
+        names: names(principal),
         issued_at: principal.issued_at().unwrap_or(0),
     };
     // First whether the replica is complete, then what it says: what it learns in between is seen.
@@ -116,12 +115,12 @@ fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Stand
 }
 
 /// What a token can be revoked by. The key that verified it counts under its own name too, for a token need not name it.
-fn names<'a>(principal: &'a Principal, session: Option<&'a str>) -> [Option<(RevocationKind, &'a str)>; 5] {
+fn names(principal: &Principal) -> [Option<(RevocationKind, &str)>; 5] {
     let key = principal.key().kid();
     let named = principal.key_id().filter(|named| key != Some(named));
     [
         principal.jwt_id().map(|name| (RevocationKind::Token, name)),
-        session.map(|name| (RevocationKind::Session, name)),
+        principal.session_id().map(|name| (RevocationKind::Session, name)),
         principal.subject().map(|name| (RevocationKind::Subject, name)),
         key.map(|name| (RevocationKind::Key, name)),
         named.map(|name| (RevocationKind::Key, name)),

@@ -26,6 +26,8 @@ pub struct Case {
     pub policy: Option<Policy>,
     /// What the handler asks for.
     pub handler: Handler,
+    /// How the handler answers who gets through to it.
+    pub reply: Reply,
     /// The requests, each of which must be answered as expected.
     pub requests: Vec<Request>,
     /// The answers that will do: one, save where a mutation may be caught by one of several checks.
@@ -40,6 +42,11 @@ impl Case {
 
     pub(super) fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
+        self
+    }
+
+    pub(super) fn reply(mut self, reply: Reply) -> Self {
+        self.reply = reply;
         self
     }
 
@@ -69,13 +76,14 @@ pub(super) fn case(
         gate: gate.into(),
         policy: None,
         handler: Handler::Optional,
+        reply: Reply::default(),
         requests: requests.into(),
         expect: expect.into(),
     }
 }
 
-/// What the handler of a [`Case`] asks for, and writes into its answer. It answers 200 with `content-type: text/plain;
-/// charset=utf-8` and no other field of its own.
+/// What the handler of a [`Case`] asks for, and writes into its answer. It answers with `content-type: text/plain;
+/// charset=utf-8` and what its [`Reply`] says.
 ///
 /// ```
 /// use tollgate_testkit::conformance::{self, Handler};
@@ -97,6 +105,51 @@ pub enum Handler {
     Guarded,
     /// A principal that holds [`OrdersRead`](super::OrdersRead). Writes [`echo`](super::echo) of it.
     Scoped,
+}
+
+/// How a handler answers, beside what it writes: 200 and no further field, unless a case says otherwise.
+///
+/// ```
+/// use tollgate_testkit::conformance::Reply;
+///
+/// let reply = Reply::default();
+/// assert_eq!((reply.status, reply.headers.len(), reply.skip_renewal), (200, 0, false));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// Field lines beside the content type, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Whether the response is marked with [`SkipRenewal`](tollgate_core::SkipRenewal) in its extensions.
+    pub skip_renewal: bool,
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            skip_renewal: false,
+        }
+    }
+}
+
+impl Reply {
+    pub(super) const fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(super) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(super) const fn skip_renewal(mut self) -> Self {
+        self.skip_renewal = true;
+        self
+    }
 }
 
 /// A request as the client sends it.

@@ -51,6 +51,19 @@ impl Expect {
         }
     }
 
+    /// With one more field line.
+    pub(super) fn with(mut self, (name, value): (&str, &str)) -> Self {
+        self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
+        self.headers.sort();
+        self
+    }
+
+    /// Without the lines of a field.
+    pub(super) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(got, _)| got != name);
+        self
+    }
+
     /// What the handler of a case writes.
     pub(super) fn written(body: &str) -> Self {
         Self::new(200, &[("content-type", "text/plain; charset=utf-8")], body, None)
@@ -129,6 +142,7 @@ pub(super) struct Refused {
     error: Option<&'static str>,
     detail: &'static str,
     scope: Option<&'static str>,
+    max_age: Option<&'static str>,
     /// As it stands between the quotes.
     realm: &'static str,
     retry_after: Option<&'static str>,
@@ -151,6 +165,7 @@ fn refused(kind: Kind, status: u16, error: Option<&'static str>, detail: &'stati
         error,
         detail,
         scope: None,
+        max_age: None,
         realm: "api",
         retry_after: None,
         grpc: None,
@@ -182,6 +197,9 @@ impl Refused {
         if let Some(scope) = self.scope {
             let _ = write!(challenge, ", scope=\"{scope}\"");
         }
+        if let Some(seconds) = self.max_age {
+            let _ = write!(challenge, ", max_age=\"{seconds}\"");
+        }
         challenge
     }
 
@@ -195,6 +213,9 @@ impl Refused {
         }
         if let Some(scope) = self.scope {
             let _ = write!(problem, r#","scope":"{scope}""#);
+        }
+        if let Some(seconds) = self.max_age {
+            let _ = write!(problem, r#","max_age":{seconds}"#);
         }
         problem + "}"
     }
@@ -337,6 +358,24 @@ pub(super) fn not_yet_valid() -> Refused {
 
 pub(super) fn wrong_audience() -> Refused {
     invalid_token(Kind::WrongAudience, "The access token is for another audience")
+}
+
+/// RFC 6750 section 3.1: "The access token provided is expired, revoked, malformed, or invalid for other reasons."
+pub(super) fn revoked() -> Refused {
+    invalid_token(Kind::Revoked, "The access token was revoked")
+}
+
+/// RFC 9470 section 3, with the age in seconds.
+pub(super) fn authentication_too_old(max_age: &'static str) -> Refused {
+    Refused {
+        max_age: Some(max_age),
+        ..refused(
+            Kind::AuthenticationTooOld,
+            401,
+            Some("insufficient_user_authentication"),
+            "More recent authentication is required",
+        )
+    }
 }
 
 /// RFC 6750 section 3.1: "MAY include the "scope" attribute with the scope necessary".

@@ -1,11 +1,14 @@
 //! The gates and tokens that the cases share.
 
 use std::fmt::Write as _; // into a `String`, which cannot fail
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tollgate_core::{
-    Algorithm, Gate, GateBuilder, KeySet, KeySource, Unavailable, Verifier, VerifierBuilder,
+    Algorithm, BoxFuture, Gate, GateBuilder, HeaderEdits, KeySet, KeySource, Principal, Renewal,
+    RevocationCheck, Standing, Unavailable, Verifier, VerifierBuilder,
 };
 
 use crate::clock::FakeClock;
@@ -102,5 +105,65 @@ impl Fixed {
 impl KeySource for Fixed {
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
         self.0.clone()
+    }
+}
+
+/// A revocation check that goes by what `sid` says; what it is asked for comes at the second look.
+pub(super) struct Standings;
+
+impl RevocationCheck for Standings {
+    fn check(&self, principal: &Principal) -> Standing {
+        let answer = match principal.session_id() {
+            Some("gone") => return Standing::Revoked,
+            Some("asked: good") => Ok(Standing::Good),
+            Some("asked: gone") => Ok(Standing::Revoked),
+            Some("asked: again") => Ok(Standing::Ask(Box::pin(async { Ok(Standing::Good) }))),
+            Some("asked: down") => Err(Unavailable::new(Duration::from_millis(6500))),
+            _ => return Standing::Good,
+        };
+        Standing::Ask(Box::pin(async {
+            Later(false).await;
+            answer
+        }))
+    }
+}
+
+/// What a renewal of [`Renewing`] adds to a response.
+pub(super) const RENEWED_COOKIE: (&str, &str) = ("set-cookie", "access=renewed; Path=/; HttpOnly");
+pub(super) const RENEWED_HEADER: (&str, &str) = ("x-access-token", "renewed");
+
+/// Renews tokens that say that they are `due`, on `/resource` and with any method but `DELETE`.
+pub(super) struct Renewing;
+
+impl Renewal for Renewing {
+    fn is_due(&self, principal: &Principal, method: &str, path: &str) -> bool {
+        principal.claim("due") == Some(true.into()) && method != "DELETE" && path == "/resource"
+    }
+
+    fn renew(&self, principal: &Principal) -> BoxFuture<HeaderEdits> {
+        assert_eq!(principal.subject(), Some("u-7"));
+        Box::pin(async {
+            Later(false).await;
+            let mut edits = HeaderEdits::default();
+            edits.push(RENEWED_COOKIE.0, RENEWED_COOKIE.1);
+            edits.push(RENEWED_HEADER.0, RENEWED_HEADER.1);
+            edits.push("x-broken", "a\r\nSet-Cookie: admin=1"); // not sent
+            edits
+        })
+    }
+}
+
+/// Ready when it is looked at again.
+struct Later(bool);
+
+impl Future for Later {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }

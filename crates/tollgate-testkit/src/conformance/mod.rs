@@ -1,7 +1,7 @@
 //! The conformance table: requests, and the answers that they must get under every framework, equal to the byte.
 //!
 //! An adapter implements [`Subject`] over its framework and calls [`run`]. The expected values are written down from the
-//! standards (RFC 6750, RFC 7515, RFC 7519, RFC 9068, RFC 9457, RFC 6454) and not computed by the code under test.
+//! standards (RFC 6750, RFC 7515, RFC 7519, RFC 9068, RFC 9457, RFC 9470, RFC 6454) and not computed by the code under test.
 //!
 //! ```
 //! use tollgate_testkit::conformance::{self, Core};
@@ -17,6 +17,7 @@ mod case;
 mod claims;
 mod confusion;
 mod csrf;
+mod csrf_token;
 mod echo;
 mod expect;
 mod fixtures;
@@ -33,12 +34,15 @@ mod mutations;
 mod outcome;
 mod places;
 mod policies;
+mod renewal;
+mod revocation;
 mod rotation;
 mod sources;
+mod step_up;
 mod subject;
 mod times;
 
-pub use case::{Case, Handler, Request};
+pub use case::{Case, Handler, Reply, Request};
 pub use echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 pub use expect::Expect;
 pub use subject::{Core, Response, Subject, mismatches, run};
@@ -62,9 +66,10 @@ pub const LEAST: usize = 450;
 /// assert!(cases.iter().any(|case| case.name == "sources: `Authorization: Bearer`"));
 /// ```
 pub fn cases() -> Vec<Case> {
-    let groups: [(&str, Vec<Case>); 19] = [
+    let groups: [(&str, Vec<Case>); 23] = [
         ("sources", sources::cases()),
         ("csrf", csrf::cases()),
+        ("csrf token", csrf_token::cases()),
         ("limits", limits::cases()),
         ("malformed", malformed::cases()),
         ("mutations", mutations::cases()),
@@ -82,6 +87,9 @@ pub fn cases() -> Vec<Case> {
         ("outcome", outcome::cases()),
         ("adapters", adapters::cases()),
         ("gRPC", grpc::cases()),
+        ("revocation", revocation::cases()),
+        ("step-up", step_up::cases()),
+        ("renewal", renewal::cases()),
     ];
     let named = groups
         .into_iter()

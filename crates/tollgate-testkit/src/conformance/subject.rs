@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use tollgate_core::policy::ScopeSet as _;
-use tollgate_core::{Answer, Authentication, Gate, Principal, Refusal, RejectionKind, RequestView};
+use tollgate_core::{Answer, Authentication, Decision, Gate, Principal, Refusal, RejectionKind, RequestView};
 
-use super::case::{Case, Handler, Request};
+use super::case::{Case, Handler, Reply, Request};
 use super::echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 use super::expect::Expect;
 use super::{LEAST, cases};
@@ -84,7 +86,7 @@ impl Response {
         }
     }
 
-    /// What a handler of the table answers with this body.
+    /// What a handler of the table answers with this body, unless its [`Reply`] says otherwise.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::conformance::Response::of_handler("yes".into()).status, 200);
@@ -92,6 +94,45 @@ impl Response {
     pub fn of_handler(body: String) -> Self {
         Self::new(200, [("content-type", "text/plain; charset=utf-8")], body)
     }
+
+    fn replying(mut self, reply: &Reply) -> Self {
+        self.status = reply.status;
+        let more = reply.headers.iter();
+        self.headers
+            .extend(more.map(|(name, value)| (name.clone(), value.as_bytes().to_vec())));
+        self.headers.sort();
+        self
+    }
+
+    /// As an adapter does: each `set-cookie` beside the others, every other field in place of its former values.
+    fn renewed(mut self, authentication: &Authentication) -> Self {
+        let cookies = self.headers.iter().filter(|(name, _)| name == "set-cookie");
+        let cookies = cookies.map(|(_, value)| &value[..]);
+        let Some(renewal) = authentication.renewal(self.status, cookies) else {
+            return self;
+        };
+        let edits = wait(renewal);
+        for (name, value) in edits.iter().filter(|(name, value)| is_sendable(name, value)) {
+            if name != "set-cookie" {
+                self.headers.retain(|(got, _)| got != name);
+            }
+            self.headers.push((name.to_owned(), value.to_vec()));
+        }
+        self.headers.sort();
+        self
+    }
+}
+
+/// Looks at a future of the table until it is ready, which it is soon.
+fn wait<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..100 {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+    panic!("a future of the table waits for something outside of it");
 }
 
 /// The core without a framework: what a [`Subject`] has to do, in the fewest words.
@@ -107,19 +148,24 @@ pub struct Core;
 
 impl Subject for Core {
     fn send(&mut self, case: &Case, request: &Request) -> Response {
-        handle(case, request).map_or_else(answered, Response::of_handler)
+        let decide = |gate: &Gate| match gate.begin(request) {
+            Decision::Ready(decided) => decided,
+            Decision::Pending(decision) => wait(decision),
+        };
+        let decided = match case.gate.as_ref().map(decide) {
+            Some(Ok(authentication)) => authentication,
+            Some(Err(refusal)) => return answered(refusal),
+            None => return answered(Refusal::missing_layer().for_request(request)),
+        };
+        match handle(case, &decided) {
+            Ok(body) if case.reply.skip_renewal => Response::of_handler(body).replying(&case.reply),
+            Ok(body) => Response::of_handler(body).replying(&case.reply).renewed(&decided),
+            Err(refusal) => answered(refusal),
+        }
     }
 }
 
-fn handle(case: &Case, request: &Request) -> Result<String, Refusal> {
-    let decided = case
-        .gate
-        .as_ref()
-        .map(|gate: &Gate| gate.decide(request))
-        .transpose()?;
-    let authentication: &Authentication = decided
-        .as_ref()
-        .ok_or_else(|| Refusal::missing_layer().for_request(request))?;
+fn handle(case: &Case, authentication: &Authentication) -> Result<String, Refusal> {
     if let Some(policy) = &case.policy {
         authentication.permit(policy)?;
     }
@@ -144,20 +190,24 @@ fn answered(refusal: Refusal) -> Response {
             body,
         },
     ) = refusal.into_parts();
-    // As an adapter does: what HTTP does not allow is not sent.
-    let headers = headers.into_iter().filter(|(name, value)| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-            && value
-                .iter()
-                .all(|byte| matches!(byte, b'\t' | b' '..=0x7E | 0x80..))
-    });
+    let headers = headers
+        .into_iter()
+        .filter(|(name, value)| is_sendable(name, value));
     Response {
         rejection: Some(rejection.kind()),
         ..Response::new(status, headers, body)
     }
+}
+
+/// As an adapter does: what HTTP does not allow is not sent.
+fn is_sendable(name: &str, value: &[u8]) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        && value
+            .iter()
+            .all(|byte| matches!(byte, b'\t' | b' '..=0x7E | 0x80..))
 }
 
 impl RequestView for Request {
@@ -174,6 +224,15 @@ impl RequestView for Request {
 
     fn query(&self) -> Option<&str> {
         self.target.split_once('?').map(|(_, query)| query)
+    }
+
+    fn path(&self) -> &str {
+        let target = self
+            .target
+            .split_once("://")
+            .map_or(&*self.target, |(_, rest)| rest);
+        let path = target.split('?').next().unwrap_or_default();
+        &path[path.find('/').unwrap_or(path.len())..]
     }
 
     fn authority(&self) -> Option<&str> {

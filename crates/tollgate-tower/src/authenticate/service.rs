@@ -1,11 +1,12 @@
+use std::mem;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use tollgate_core::Gate;
+use tollgate_core::{Decision, Gate};
 use tower_service::Service;
 
+use super::JwtAuthFuture;
 use crate::body::ResponseBody;
-use crate::future::ResponseFuture;
 use crate::head::RequestHead;
 
 /// Authenticates every request before a service: the service that [`JwtAuth`](super::JwtAuth) makes.
@@ -94,23 +95,28 @@ impl<S> JwtAuthService<S> {
 
 impl<S, B, R> Service<Request<B>> for JwtAuthService<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
 {
     type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = JwtAuthFuture<S, B>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.gate.decide(&RequestHead::from(&request)) {
-            Ok(authentication) => {
-                request.extensions_mut().insert(authentication);
-                ResponseFuture::of_service(self.inner.call(request))
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        match self.gate.begin(&RequestHead::from(&request)) {
+            Decision::Ready(Ok(authentication)) => {
+                JwtAuthFuture::serving(&mut self.inner, request, authentication)
             }
-            Err(refusal) => ResponseFuture::refused(refusal),
+            Decision::Ready(Err(refusal)) => JwtAuthFuture::refused(refusal),
+            Decision::Pending(decision) => {
+                // Readiness is the instance's: the one that has it is called later, and its clone gets its own.
+                let clone = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, clone);
+                JwtAuthFuture::waiting(decision, ready, request)
+            }
         }
     }
 }

@@ -9,7 +9,9 @@ use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::json;
 use tollgate_core::policy::Policy;
-use tollgate_tower::{JwtAuth, JwtAuthService, RequireLayer, RequireService, ResponseFuture, require};
+use tollgate_tower::{
+    JwtAuth, JwtAuthFuture, JwtAuthService, RequireLayer, RequireService, ResponseFuture, require,
+};
 use tower::{Layer, Service};
 
 use crate::fixture::{Once, get, token, verifier};
@@ -144,21 +146,25 @@ fn a_refusal_is_answered_once() {
     }
 }
 
-/// The future is named, holds the service's future in place, and adds no more than a tag to it.
+/// The future is named, holds the service's future in place, and adds no more to it than a tag, and a place for what is to
+/// be renewed.
 #[test]
 fn nothing_is_boxed() {
     type OfService = Ready<Result<Response<Full<Bytes>>, Infallible>>;
-    fn future_of<S: Service<Request<()>, Future = ResponseFuture<F>>, F>(_: &S) -> usize {
+    fn guarded<S: Service<Request<()>>>(_: &S) -> usize {
+        size_of::<JwtAuthFuture<S, ()>>()
+    }
+    fn required<S: Service<Request<()>, Future = ResponseFuture<F>>, F>(_: &S) -> usize {
         size_of::<S::Future>()
     }
     let service = tower::service_fn(|_: Request<()>| -> OfService { ready(Ok(Response::default())) });
-    let size = future_of(&JwtAuth::new(verifier()).layer(service));
-    assert!(size >= size_of::<OfService>(), "held in place");
-    assert!(
-        size <= size_of::<OfService>() + size_of::<usize>(),
-        "and nothing else"
-    );
-    assert_eq!(size, future_of(&require(Policy::allow()).layer(service)));
+    let held = |size: usize, more: usize| {
+        assert!(size >= size_of::<OfService>(), "held in place");
+        let most = size_of::<OfService>() + more * size_of::<usize>();
+        assert!(size <= most, "and nothing else");
+    };
+    held(required(&require(Policy::allow()).layer(service)), 1);
+    held(guarded(&service), 2);
 }
 
 #[test]

@@ -3,5 +3,7 @@
 mod body;
 mod contract;
 mod decisions;
+mod endpoint;
 mod fixture;
 mod grpc;
+mod pending;

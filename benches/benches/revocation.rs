@@ -1,0 +1,49 @@
+//! What it costs to know that a token was not revoked, beside the verification that comes before it.
+//!
+//! The target is under 100 ns and no allocation for a token that was not revoked.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use tollgate_benches::revocation::Fixture;
+use tollgate_benches::{Candidate, compare, print};
+use tollgate_core::{RevocationCheck, Standing};
+
+fn main() {
+    // The follower of the store runs beside what is measured, as in a service.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .unwrap();
+    let empty = runtime.block_on(Fixture::with_entries(0));
+    let full = runtime.block_on(Fixture::with_entries(100_000));
+    let revoked = full.revoked();
+    let verifier = full.verifier();
+
+    let mut turn = 0;
+    let mut turns = 0;
+    let good = |fixture: &Fixture, turn: &mut usize| {
+        *turn = (*turn + 1) % fixture.principals.len();
+        let standing = fixture.revocations.check(black_box(&fixture.principals[*turn]));
+        // Another answer would be another measurement.
+        assert!(matches!(standing, Standing::Good));
+    };
+    let rows = compare(
+        &mut [
+            Candidate::new("verify, ES256", || {
+                drop(verifier.verify(black_box(&full.token)).unwrap());
+            }),
+            Candidate::new("not revoked, nothing is", || good(&empty, &mut turn)),
+            Candidate::new("not revoked, 100 000 others are", || good(&full, &mut turns)),
+            Candidate::new("revoked", || {
+                let standing = full.revocations.check(black_box(&revoked));
+                assert!(matches!(standing, Standing::Revoked));
+            }),
+        ],
+        Duration::from_secs(3),
+    );
+    print("is it revoked?", &rows, "verify, ES256");
+}

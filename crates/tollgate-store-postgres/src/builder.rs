@@ -1,0 +1,438 @@
+//! What a store is made of.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod, Runtime};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Config, NoTls, Socket};
+use tollgate_core::{ConfigError, ConfigErrorKind};
+
+use crate::connection::{By, Dial, Dialer, settings};
+use crate::pool::Pool;
+use crate::statements::{Names, Statements};
+use crate::store::{PostgresStore, Shared};
+
+/// How a [`PostgresStore`] is configured.
+///
+/// ```
+/// use std::time::Duration;
+/// use tollgate_store_postgres::PostgresStore;
+///
+/// let store = PostgresStore::builder("postgres://app@localhost/app".parse()?)
+///     .schema("public")
+///     .table_prefix("auth_")
+///     .max_connections(8)
+///     .statement_timeout(Duration::from_millis(500))
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct PostgresStoreBuilder {
+    config: Config,
+    dial: Option<Arc<dyn Dial>>,
+    plain_tcp: bool,
+    pool: Option<deadpool_postgres::Pool>,
+    max_connections: Option<usize>,
+    connect_timeout: Duration,
+    statement_timeout: Duration,
+    snapshot_timeout: Duration,
+    names: Names,
+}
+
+impl PostgresStoreBuilder {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            dial: None,
+            plain_tcp: false,
+            pool: None,
+            max_connections: None,
+            connect_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(1),
+            snapshot_timeout: Duration::from_secs(10),
+            names: Names {
+                schema: "tollgate".to_owned(),
+                prefix: String::new(),
+            },
+        }
+    }
+
+    /// Connects by TLS, with this connector (of `tokio-postgres-rustls`, for instance), and in no other way: a server that
+    /// offers none is not spoken to, even where the configuration says `sslmode=prefer`.
+    ///
+    /// ```
+    /// use tollgate_store_postgres::{PostgresStore, tokio_postgres::NoTls};
+    ///
+    /// // Any connector will do here; this one would fail at every connection.
+    /// let store = PostgresStore::builder("postgres://app@db.example.com/app".parse()?).tls(NoTls).build();
+    /// assert!(store.is_ok());
+    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// ```
+    #[must_use]
+    pub fn tls<T>(mut self, connector: T) -> Self
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send,
+        T::TlsConnect: Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        self.dial = Some(Arc::new(By(connector)));
+        self
+    }
+
+    /// Speaks to a server on another machine without TLS: whoever sits in between reads and changes what is said. For a
+    /// network that is private to the two, or encrypted otherwise.
+    ///
+    /// ```
+    /// use tollgate_store_postgres::PostgresStore;
+    ///
+    /// let builder = || Ok::<_, tollgate_store_postgres::tokio_postgres::Error>(
+    ///     PostgresStore::builder("postgres://app@db.internal/app".parse()?)
+    /// );
+    /// assert!(builder()?.build().is_err());
+    /// assert!(builder()?.dangerous_plain_tcp().build().is_ok());
+    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn dangerous_plain_tcp(mut self) -> Self {
+        self.plain_tcp = true;
+        self
+    }
+
+    /// Takes its connections from this pool in place of one of its own; only the one to listen by is made after the
+    /// configuration. Timeouts hold here all the same, but the sessions are the pool's: it should set `statement_timeout` on
+    /// them, must leave `synchronous_commit` on, and must not go through a pooler that shares a session among transactions.
+    ///
+    /// ```
+    /// use tollgate_store_postgres::deadpool_postgres::{Manager, Pool};
+    /// use tollgate_store_postgres::{PostgresStore, tokio_postgres::{Config, NoTls}};
+    ///
+    /// let config: Config = "postgres://app@localhost/app".parse()?;
+    /// let pool = Pool::builder(Manager::new(config.clone(), NoTls)).build()?;
+    /// let store = PostgresStore::builder(config).pool(pool).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn pool(mut self, pool: deadpool_postgres::Pool) -> Self {
+        self.pool = Some(pool);
+        self
+    }
+
+    /// How many connections the store's own pool makes at the most: 16 unless said otherwise. There is one more for each
+    /// open feed.
+    ///
+    /// ```
+    /// use tollgate_store_postgres::PostgresStore;
+    ///
+    /// let config = "postgres://app@localhost/app".parse()?;
+    /// assert!(PostgresStore::builder(config).max_connections(0).build().is_err());
+    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn max_connections(mut self, most: usize) -> Self {
+        self.max_connections = Some(most);
+        self
+    }
+
+    /// How long to wait for a connection, a free one or a new one: 1 s unless said otherwise.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate_store_postgres::PostgresStore;
+    ///
+    /// let config = "postgres://app@localhost/app".parse()?;
+    /// assert!(PostgresStore::builder(config).connect_timeout(Duration::ZERO).build().is_err());
+    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn connect_timeout(mut self, bound: Duration) -> Self {
+        self.connect_timeout = bound;
+        self
+    }
+
+    /// How long to wait for the answer to a statement: 1 s unless said otherwise. The server is told to give up a little
+    /// earlier, so that it has stopped working on what nobody waits for.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate_store_postgres::PostgresStore;
+    ///
+    /// let config = "postgres://app@localhost/app".parse()?;
+    /// assert!(PostgresStore::builder(config).statement_timeout(Duration::from_secs(3600)).build().is_err());
+    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn statement_timeout(mut self, bound: Duration) -> Self {
+        self.statement_timeout = bound;
+        self
+    }
+
+    /// How long a snapshot of all revocations may take: 10 s unless said otherwise.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate_store_postgres::PostgresStore;
+    ///
+    /// let config = "postgres://app@localhost/app".parse()?;
+    /// assert!(PostgresStore::builder(config).snapshot_timeout(Duration::from_secs(30)).build().is_ok());
+    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn snapshot_timeout(mut self, bound: Duration) -> Self {
+        self.snapshot_timeout = bound;
+        self
+    }
+
+    /// The schema that the tables are in: `tollgate` unless said otherwise. Lower-case letters, digits and `_`.
+    ///
+    /// ```
+    /// use tollgate_store_postgres::PostgresStore;
+    ///
+    /// let config = "postgres://app@localhost/app".parse()?;
+    /// assert!(PostgresStore::builder(config).schema("a\"; DROP TABLE users; --").build().is_err());
+    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// ```
+    #[must_use]
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.names.schema = schema.into();
+        self
+    }
+
+    /// What the names of the tables begin with: nothing unless said otherwise. Lower-case letters, digits and `_`.
+    ///
+    /// ```
+    /// use tollgate_store_postgres::PostgresStore;
+    ///
+    /// let config = "postgres://app@localhost/app".parse()?;
+    /// assert!(PostgresStore::builder(config).schema("public").table_prefix("auth_").build().is_ok());
+    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// ```
+    #[must_use]
+    pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.names.prefix = prefix.into();
+        self
+    }
+
+    /// The store. It connects when it is first used.
+    ///
+    /// # Errors
+    /// If a name has another character than allowed or is too long, a bound is zero or over ten minutes, a pool of one's own
+    /// and one that was handed in are both configured, or a server on another machine would be spoken to without TLS.
+    ///
+    /// ```
+    /// use tollgate_store_postgres::PostgresStore;
+    ///
+    /// let error = PostgresStore::builder("postgres://app@db.example.com/app".parse()?).build().unwrap_err();
+    /// assert!(error.to_string().contains("`tls`"));
+    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// ```
+    pub fn build(mut self) -> Result<PostgresStore, ConfigError> {
+        self.check()?;
+        if self.dial.is_some() {
+            self.config.ssl_mode(SslMode::Require);
+        }
+        if self.config.get_application_name().is_none() {
+            self.config.application_name("tollgate");
+        }
+        if self.config.get_tcp_user_timeout().is_none() {
+            // What was sent and never confirmed ends the connection.
+            self.config
+                .tcp_user_timeout(self.connect_timeout + self.statement_timeout);
+        }
+        let dial = self.dial.take().unwrap_or_else(|| Arc::new(By(NoTls)));
+        let connections = match self.pool.take() {
+            Some(pool) => pool,
+            None => self.own_pool(&dial)?,
+        };
+        Ok(PostgresStore {
+            shared: Arc::new(Shared {
+                pool: Pool {
+                    connections,
+                    connect_timeout: self.connect_timeout,
+                    statement_timeout: self.statement_timeout,
+                },
+                statements: Statements::new(&self.names),
+                names: self.names,
+                snapshot_timeout: self.snapshot_timeout,
+                config: self.config,
+                dial,
+                purged_at: AtomicU64::new(0),
+            }),
+        })
+    }
+
+    fn own_pool(&self, dial: &Arc<dyn Dial>) -> Result<deadpool_postgres::Pool, ConfigError> {
+        let manager = Manager::from_connect(
+            self.config.clone(),
+            Dialer {
+                dial: Arc::clone(dial),
+                settings: settings(self.statement_timeout * 4 / 5),
+            },
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
+        deadpool_postgres::Pool::builder(manager)
+            .max_size(self.max_connections.unwrap_or(16))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| ConfigError::new(ConfigErrorKind::Contradiction, error.to_string()))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
+        let Names { schema, prefix } = &self.names;
+        if !is_name(schema) || !(prefix.is_empty() || is_name(prefix)) {
+            return refuse(
+                ConfigErrorKind::InvalidText,
+                "the schema and the table prefix are lower-case letters, digits and `_`, and begin with no digit",
+            );
+        }
+        if schema.len() + prefix.len() > Names::LONGEST {
+            return refuse(
+                ConfigErrorKind::OutOfRange,
+                "the schema and the table prefix are over 40 bytes together",
+            );
+        }
+        let bounds = [
+            self.connect_timeout,
+            self.statement_timeout,
+            self.snapshot_timeout,
+        ];
+        if bounds
+            .iter()
+            .any(|bound| bound.as_millis() == 0 || *bound > Duration::from_secs(600))
+        {
+            return refuse(
+                ConfigErrorKind::OutOfRange,
+                "a timeout is under a millisecond or over ten minutes",
+            );
+        }
+        if self.max_connections == Some(0) {
+            return refuse(ConfigErrorKind::OutOfRange, "a pool needs a connection");
+        }
+        if self.max_connections.is_some() && self.pool.is_some() {
+            return refuse(
+                ConfigErrorKind::Contradiction,
+                "`max_connections` is about the store's own pool, and `pool` hands in another",
+            );
+        }
+        if self.dial.is_none() && self.config.get_ssl_mode() == SslMode::Require {
+            return refuse(
+                ConfigErrorKind::Contradiction,
+                "`sslmode=require` needs a connector: hand one in by `tls`",
+            );
+        }
+        if self.dial.is_none() && !self.plain_tcp && !is_local(&self.config) {
+            return refuse(
+                ConfigErrorKind::Contradiction,
+                "the server is on another machine: hand in a connector by `tls`, or say `dangerous_plain_tcp`",
+            );
+        }
+        if self.dial.is_some() && self.plain_tcp {
+            return refuse(
+                ConfigErrorKind::Contradiction,
+                "`tls` and `dangerous_plain_tcp` exclude each other",
+            );
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PostgresStoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStoreBuilder")
+            .field("names", &self.names)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+/// Whether what is said stays on this machine. An address counts for more than the name beside it.
+fn is_local(config: &Config) -> bool {
+    let addresses = config.get_hostaddrs();
+    if !addresses.is_empty() {
+        return addresses.iter().all(std::net::IpAddr::is_loopback);
+    }
+    config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name
+                    .parse()
+                    .is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(build: impl FnOnce(PostgresStoreBuilder) -> PostgresStoreBuilder) -> ConfigErrorKind {
+        let config = "postgres://app@localhost/app".parse().unwrap();
+        build(PostgresStore::builder(config)).build().unwrap_err().kind()
+    }
+
+    #[test]
+    fn names_are_plain() {
+        for name in ["", "a b", "A", "1a", "a\"", "a;", "ä", "a.b"] {
+            assert_eq!(
+                refused(|b| b.schema(name)),
+                ConfigErrorKind::InvalidText,
+                "{name}"
+            );
+        }
+        assert_eq!(refused(|b| b.table_prefix("x'")), ConfigErrorKind::InvalidText);
+        assert_eq!(refused(|b| b.schema("a".repeat(41))), ConfigErrorKind::OutOfRange);
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_refused() {
+        assert_eq!(
+            refused(|b| b.tls(NoTls).dangerous_plain_tcp()),
+            ConfigErrorKind::Contradiction
+        );
+        assert_eq!(refused(|b| b.max_connections(0)), ConfigErrorKind::OutOfRange);
+        assert_eq!(
+            refused(|b| b.snapshot_timeout(Duration::ZERO)),
+            ConfigErrorKind::OutOfRange
+        );
+    }
+
+    #[test]
+    fn another_machine_needs_tls_or_a_loud_word() {
+        for (config, local) in [
+            ("host=localhost", true),
+            ("host=127.0.0.1", true),
+            ("host=::1", true),
+            ("host=/run/postgresql", true),
+            ("host=localhost hostaddr=192.0.2.1", false),
+            ("host=db.example.com", false),
+            ("host=localhost,db.example.com", false),
+            ("host=localhost.example.com", false),
+        ] {
+            let config: Config = format!("{config} user=app").parse().unwrap();
+            assert_eq!(
+                PostgresStore::builder(config.clone()).build().is_ok(),
+                local,
+                "{config:?}"
+            );
+            assert!(PostgresStore::builder(config).tls(NoTls).build().is_ok());
+        }
+        let required: Config = "host=localhost user=app sslmode=require".parse().unwrap();
+        assert!(PostgresStore::builder(required).build().is_err());
+    }
+}

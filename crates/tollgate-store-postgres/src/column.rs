@@ -1,0 +1,198 @@
+//! How values lie in columns.
+
+use std::fmt;
+
+use bytes::BytesMut;
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tollgate_session::{SessionId, StoreError, StoreErrorKind, StoredSession};
+
+/// A time, or another number that is compared for more and less: `numeric(20, 0)`, for `bigint` ends at half of `u64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Number(pub(crate) u64);
+
+/// What one digit of the server's counts up to.
+const BASE: u64 = 10_000;
+/// How many such digits a `u64` can have.
+const DIGITS: usize = 5;
+
+impl ToSql for Number {
+    /// How many digits, the power of the first, the sign, the decimals, and the digits, each of two bytes.
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        let mut digits = [0_u8; 2 * DIGITS];
+        let mut rest = self.0;
+        for digit in digits.rchunks_exact_mut(2) {
+            let value = u16::try_from(rest % BASE)?;
+            digit.copy_from_slice(&value.to_be_bytes());
+            rest /= BASE;
+        }
+        out.extend_from_slice(&[0, 5, 0, 4, 0, 0, 0, 0]);
+        out.extend_from_slice(&digits);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::NUMERIC
+    }
+
+    to_sql_checked!();
+}
+
+impl<'r> FromSql<'r> for Number {
+    fn from_sql(_: &Type, raw: &'r [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        let mut fields = raw
+            .chunks_exact(2)
+            .filter_map(|field| field.try_into().ok())
+            .map(u16::from_be_bytes);
+        let (Some(count), Some(power), Some(0), Some(_)) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return Err("no number, or one below zero".into());
+        };
+        if count == 0 {
+            return Ok(Self(0));
+        }
+        // Digits that are not sent are zero.
+        let mut number = 0_u64;
+        for _ in 0..=power {
+            number = number
+                .checked_mul(BASE)
+                .and_then(|number| number.checked_add(fields.next().unwrap_or(0).into()))
+                .ok_or("a number of more than 64 bits")?;
+        }
+        match fields.next() {
+            None => Ok(Self(number)),
+            Some(_) => Err("a number with decimals".into()),
+        }
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::NUMERIC
+    }
+}
+
+/// A number that is only ever compared for equality: its bits.
+pub(crate) const fn of_bits(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+/// The number of such bits.
+pub(crate) const fn bits(column: i64) -> u64 {
+    column.cast_unsigned()
+}
+
+/// A column of a row.
+pub(crate) fn get<'r, T: FromSql<'r>>(row: &'r Row, index: usize) -> Result<T, StoreError> {
+    row.try_get(index)
+        .map_err(|_| corrupt("a column is missing, of another type or out of range"))
+}
+
+/// A row of `id, subject, revision, expires_at, data`.
+pub(crate) fn session(row: &Row) -> Result<StoredSession, StoreError> {
+    let id: &[u8] = get(row, 0)?;
+    let subject: &[u8] = get(row, 1)?;
+    Ok(StoredSession {
+        id: SessionId::new(
+            id.try_into()
+                .map_err(|_| corrupt("a session's id has another length"))?,
+        ),
+        subject: std::str::from_utf8(subject)
+            .map_err(|_| corrupt("a subject is not UTF-8"))?
+            .to_owned(),
+        revision: bits(get(row, 2)?),
+        expires_at: get::<Number>(row, 3)?.0,
+        data: get(row, 4)?,
+    })
+}
+
+/// What stands in the tables is not what this crate writes.
+pub(crate) fn corrupt(what: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, what)
+}
+
+/// A parameter that is nobody's business: `tokio_postgres` writes parameters to its debug log.
+pub(crate) struct Private<T>(pub(crate) T);
+
+impl<T> fmt::Debug for Private<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("private")
+    }
+}
+
+impl<T: ToSql> ToSql for Private<T> {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        self.0.to_sql(kind, out)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        T::accepts(kind)
+    }
+
+    to_sql_checked!();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_comes_back() {
+        for number in [
+            0,
+            1,
+            9_999,
+            10_000,
+            100_000_000,
+            1_700_000_000,
+            u64::MAX - 1,
+            u64::MAX,
+        ] {
+            let mut raw = BytesMut::new();
+            Number(number).to_sql(&Type::NUMERIC, &mut raw).unwrap();
+            assert_eq!(Number::from_sql(&Type::NUMERIC, &raw).unwrap(), Number(number));
+        }
+        // As the server writes 10000, without the zero at the end.
+        assert_eq!(
+            Number::from_sql(&Type::NUMERIC, &[0, 1, 0, 1, 0, 0, 0, 0, 0, 1]).unwrap(),
+            Number(10_000)
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_of_ours_is_refused() {
+        let rubbish: [&[u8]; 8] = [
+            &[],
+            &[0, 1, 0, 0, 0, 0],
+            // -1, NaN, infinity, 0.0001, 1.0001, 10000 to the 9th and to the 65535th
+            &[0, 1, 0, 0, 0x40, 0, 0, 0, 0, 1],
+            &[0, 0, 0, 0, 0xc0, 0, 0, 0],
+            &[0, 0, 0, 0, 0xd0, 0, 0, 0],
+            &[0, 2, 0, 0, 0, 0, 0, 4, 0, 1, 0, 1],
+            &[0, 1, 0, 9, 0, 0, 0, 0, 0, 1],
+            &[0, 1, 0xff, 0xff, 0, 0, 0, 4, 0, 1],
+        ];
+        for raw in rubbish {
+            assert!(Number::from_sql(&Type::NUMERIC, raw).is_err(), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn revisions_and_epochs_keep_every_bit() {
+        for number in [0, 1, u64::MAX, 1 << 63] {
+            assert_eq!(bits(of_bits(number)), number);
+        }
+    }
+
+    #[test]
+    fn a_private_parameter_is_not_shown() {
+        assert_eq!(format!("{:?}", Private("u-7")), "private");
+    }
+}

@@ -1,0 +1,104 @@
+//! Making the tables, and changing them with later versions.
+
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use tokio::time::timeout;
+use tokio_postgres::IsolationLevel;
+use tollgate_session::StoreError;
+
+use crate::failure::Failure;
+use crate::store::Shared;
+
+/// Every step, in order. A step that was released is never changed; another follows it.
+const STEPS: [(i32, &str); 1] = [(1, include_str!("../migrations/0001_sessions_and_revocations.sql"))];
+
+/// What instances that migrate at the same time wait at: any number that no other program is likely to use.
+const LOCK: i64 = 0x746f_6c6c_6761_7465;
+
+/// A table may have to be rewritten; and another instance may be doing so.
+const BOUND: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(shared: &Shared) -> Result<usize, StoreError> {
+    let mut lease = shared.pool.lease().await?;
+    let answer = match lease.connection() {
+        Ok(connection) => timeout(BOUND, migrate(shared, connection)).await,
+        Err(failure) => Ok(Err(failure)),
+    };
+    match answer {
+        Ok(Ok(steps)) => {
+            lease.settle(true);
+            Ok(steps)
+        }
+        Ok(Err(failure)) => {
+            lease.settle(failure.keeps_connection);
+            Err(failure.error)
+        }
+        Err(_) => {
+            lease.settle(false);
+            Err(Failure::timeout("the tables could not be migrated in a minute").error)
+        }
+    }
+}
+
+async fn migrate(shared: &Shared, connection: &mut Object) -> Result<usize, Failure> {
+    let names = &shared.names;
+    let versions = names.table("migrations");
+    let latest_step = STEPS.last().map_or(0, |(version, _)| *version);
+    if latest(&versions, connection).await? >= latest_step {
+        return Ok(0);
+    }
+    let transaction = connection
+        .build_transaction()
+        // Each statement sees what was committed while the lock was waited for.
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .read_only(false)
+        .start()
+        .await?;
+    transaction
+        .batch_execute(&format!("SET LOCAL statement_timeout = {}", BOUND.as_millis()))
+        .await?;
+    transaction
+        .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
+        .await?;
+    // Said beforehand, for `IF NOT EXISTS` demands the right to create even where there is nothing to create.
+    let exists = "SELECT true FROM pg_namespace WHERE nspname = $1";
+    if transaction.query(exists, &[&names.schema]).await?.is_empty() {
+        transaction
+            .batch_execute(&format!("CREATE SCHEMA \"{}\"", names.schema))
+            .await?;
+    }
+    let latest = latest(&versions, transaction.client()).await?;
+    let mut steps = 0;
+    for (_, sql) in STEPS.iter().filter(|(version, _)| *version > latest) {
+        transaction.batch_execute(&names.localize(sql)).await?;
+        steps += 1;
+    }
+    transaction.commit().await?;
+    Ok(steps)
+}
+
+/// The last step that was made; 0 if there was none.
+async fn latest(versions: &str, client: &tokio_postgres::Client) -> Result<i32, Failure> {
+    let exists = "SELECT true WHERE to_regclass($1) IS NOT NULL";
+    if client.query(exists, &[&versions]).await?.is_empty() {
+        return Ok(0);
+    }
+    let sql = format!("SELECT coalesce(max(version), 0) FROM {versions}");
+    Ok(client.query_one(&sql, &[]).await?.try_get(0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_writes_its_version_down() {
+        for (index, (version, sql)) in STEPS.iter().enumerate() {
+            assert_eq!(usize::try_from(*version).unwrap(), index + 1);
+            assert!(sql.contains(&format!(
+                "INSERT INTO tollgate.migrations (version) VALUES ({version});"
+            )));
+        }
+    }
+}

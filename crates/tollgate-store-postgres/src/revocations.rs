@@ -1,0 +1,184 @@
+//! Revocations: their rows, their head, and what is announced of them.
+
+use std::collections::BTreeMap;
+
+use deadpool_postgres::Object;
+use tokio::time::timeout;
+use tokio_postgres::{IsolationLevel, Row};
+use tollgate_session::{
+    Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore, StoreError,
+    StoreFuture,
+};
+
+use crate::column::{self, Number, Private};
+use crate::failure::Failure;
+use crate::feed::{Feed, Notice};
+use crate::store::{PostgresStore, Shared};
+
+impl RevocationStore for PostgresStore {
+    fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let entries = distinct(entries);
+            let keys: Vec<&[u8]> = entries.keys().map(Vec::as_slice).collect();
+            let before: Vec<Number> = entries.values().map(|entry| Number(entry.before)).collect();
+            let ends: Vec<Number> = entries.values().map(|entry| Number(entry.expires_at)).collect();
+            let payload = Notice::payload(entries.values());
+            let rows = self
+                .shared
+                .pool
+                .write(
+                    &self.shared.statements.revoke,
+                    &[
+                        &Private(keys),
+                        &before,
+                        &ends,
+                        &Number(now),
+                        &self.shared.names.channel(),
+                        &Private(payload),
+                    ],
+                )
+                .await?;
+            self.purge_in_passing(now);
+            position(&rows).map(drop)
+        })
+    }
+
+    fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
+        Box::pin(async move {
+            let keys: Vec<Vec<u8>> = keys.iter().map(RevocationKey::to_bytes).collect();
+            let rows = self
+                .shared
+                .pool
+                .read(&self.shared.statements.find, &[&Private(keys), &Number(now)])
+                .await?;
+            rows.iter().map(entry).collect()
+        })
+    }
+
+    fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
+        Box::pin(async move {
+            // The transaction only reads, so a head that is missing is made before it.
+            self.position().await?;
+            let mut lease = self.shared.pool.lease().await?;
+            let answer = match lease.connection() {
+                Ok(connection) => {
+                    timeout(
+                        self.shared.snapshot_timeout,
+                        snapshot(&self.shared, connection, now),
+                    )
+                    .await
+                }
+                Err(failure) => Ok(Err(failure)),
+            };
+            match answer {
+                Ok(Ok((head, entries))) => {
+                    lease.settle(true);
+                    Ok(RevocationSnapshot {
+                        position: position(&head)?,
+                        entries: entries.iter().map(entry).collect::<Result<_, _>>()?,
+                    })
+                }
+                Ok(Err(failure)) => {
+                    // What it was in the middle of is rolled back by then, or the connection is closed.
+                    lease.settle(failure.keeps_connection);
+                    Err(failure.error)
+                }
+                Err(_) => {
+                    lease.settle(false);
+                    Err(Failure::timeout("no answer to a snapshot").error)
+                }
+            }
+        })
+    }
+
+    fn position(&self) -> StoreFuture<'_, Position> {
+        Box::pin(async move {
+            let rows = self.shared.pool.read(&self.shared.statements.head, &[]).await?;
+            if !rows.is_empty() {
+                return position(&rows);
+            }
+            position(&self.shared.pool.write(&self.shared.statements.begin, &[]).await?)
+        })
+    }
+
+    fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
+        Box::pin(async move { Ok(Box::new(Feed::begin(&self.shared).await?) as Box<dyn RevocationFeed>) })
+    }
+}
+
+/// The head and the entries as of one moment.
+async fn snapshot(
+    shared: &Shared,
+    connection: &mut Object,
+    now: u64,
+) -> Result<(Vec<Row>, Vec<Row>), Failure> {
+    let transaction = connection
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await?;
+    transaction
+        .batch_execute(&format!(
+            "SET LOCAL statement_timeout = {}",
+            shared.snapshot_timeout.as_millis().max(1)
+        ))
+        .await?;
+    let head = transaction.prepare_cached(&shared.statements.head).await?;
+    let head = transaction.query(&head, &[]).await?;
+    let entries = transaction.prepare_cached(&shared.statements.entries).await?;
+    let entries = transaction.query(&entries, &[&Number(now)]).await?;
+    transaction.commit().await?;
+    Ok((head, entries))
+}
+
+/// The entries by their keys, in order, those of one key made one: a statement can change a row only once.
+fn distinct(entries: &[Revocation]) -> BTreeMap<Vec<u8>, Revocation> {
+    let mut distinct: BTreeMap<Vec<u8>, Revocation> = BTreeMap::new();
+    for entry in entries {
+        distinct
+            .entry(entry.key.to_bytes())
+            .and_modify(|other| {
+                other.before = other.before.max(entry.before);
+                other.expires_at = other.expires_at.max(entry.expires_at);
+            })
+            .or_insert_with(|| entry.clone());
+    }
+    distinct
+}
+
+fn position(rows: &[Row]) -> Result<Position, StoreError> {
+    let row = rows
+        .first()
+        .ok_or_else(|| column::corrupt("the head of the revocations is missing"))?;
+    Ok(Position {
+        epoch: column::bits(column::get(row, 0)?),
+        sequence: column::get::<Number>(row, 1)?.0,
+    })
+}
+
+fn entry(row: &Row) -> Result<Revocation, StoreError> {
+    Ok(Revocation {
+        key: RevocationKey::from_bytes(column::get(row, 0)?)?,
+        before: column::get::<Number>(row, 1)?.0,
+        expires_at: column::get::<Number>(row, 2)?.0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_session::RevocationKind;
+
+    use super::*;
+
+    #[test]
+    fn entries_of_one_key_become_the_widest() {
+        let entry = |before, expires_at| Revocation {
+            key: RevocationKey::new(RevocationKind::Subject, "issuer", "u-7"),
+            before,
+            expires_at,
+        };
+        let distinct = distinct(&[entry(10, 90), entry(20, 80)]);
+        assert_eq!(distinct.into_values().collect::<Vec<_>>(), [entry(20, 90)]);
+    }
+}

@@ -1,0 +1,138 @@
+//! The SQL, with the names of the tables in it.
+
+/// Where the tables are: a schema, and a prefix to their names.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    pub(crate) schema: String,
+    pub(crate) prefix: String,
+}
+
+impl Names {
+    /// The longest that the two may be together: an identifier ends after 63 bytes, and the rest is needed.
+    pub(crate) const LONGEST: usize = 40;
+
+    /// A table's name. The schema's may be a word of SQL and is quoted; no prefix makes one of the others such a word.
+    pub(crate) fn table(&self, name: &str) -> String {
+        format!("\"{}\".{}{name}", self.schema, self.prefix)
+    }
+
+    /// The channel that revocations are announced on.
+    pub(crate) fn channel(&self) -> String {
+        format!("{}.{}revocations", self.schema, self.prefix)
+    }
+
+    /// A migration as it is shipped, with these names in it.
+    pub(crate) fn localize(&self, sql: &str) -> String {
+        sql.replace("tollgate.", &self.table(""))
+    }
+}
+
+/// A random epoch, made by the server.
+const EPOCH: &str = "('x' || replace(gen_random_uuid()::text, '-', ''))::bit(64)::bigint";
+
+/// Every statement.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    pub(crate) insert: String,
+    pub(crate) load: String,
+    pub(crate) replace: String,
+    pub(crate) of_subject: String,
+    pub(crate) revoke: String,
+    pub(crate) find: String,
+    pub(crate) entries: String,
+    pub(crate) head: String,
+    pub(crate) begin: String,
+    pub(crate) purge_sessions: String,
+    pub(crate) purge_revocations: String,
+}
+
+impl Statements {
+    pub(crate) fn new(names: &Names) -> Self {
+        let sessions = names.table("sessions");
+        let revocations = names.table("revocations");
+        let head = names.table("revocation_head");
+        Self {
+            insert: format!(
+                "INSERT INTO {sessions} AS s (id, subject, revision, expires_at, data) \
+                 VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, revision = excluded.revision, \
+                 expires_at = excluded.expires_at, data = excluded.data WHERE s.expires_at <= $6 \
+                 RETURNING true"
+            ),
+            load: format!(
+                "SELECT id, subject, revision, expires_at, data FROM {sessions} WHERE id = $1 AND expires_at > $2"
+            ),
+            replace: format!(
+                "UPDATE {sessions} SET revision = $2, expires_at = $3, data = $4 \
+                 WHERE id = $1 AND revision = $5 AND expires_at > $6 RETURNING true"
+            ),
+            of_subject: format!(
+                "SELECT id, subject, revision, expires_at, data FROM {sessions} \
+                 WHERE subject = $1 AND expires_at > $2 LIMIT $3"
+            ),
+            // The head is changed first, for the entries are read from it: so two callers wait here for each other, and
+            // never at an entry, where each could have what the other needs. An entry that has expired is not widened.
+            revoke: format!(
+                "WITH head AS (\
+                   INSERT INTO {head} AS h (epoch, sequence) VALUES ({EPOCH}, 1) \
+                   ON CONFLICT (one) DO UPDATE SET sequence = h.sequence + 1 RETURNING epoch, sequence\
+                 ), kept AS (\
+                   INSERT INTO {revocations} AS r (key, issued_before, expires_at) \
+                   SELECT e.key, e.issued_before, e.expires_at \
+                   FROM head, unnest($1::bytea[], $2::numeric[], $3::numeric[]) AS e (key, issued_before, expires_at) \
+                   ON CONFLICT (digest) DO UPDATE SET \
+                   issued_before = CASE WHEN r.expires_at > $4::numeric \
+                     THEN greatest(r.issued_before, excluded.issued_before) ELSE excluded.issued_before END, \
+                   expires_at = CASE WHEN r.expires_at > $4::numeric \
+                     THEN greatest(r.expires_at, excluded.expires_at) ELSE excluded.expires_at END\
+                 ) \
+                 SELECT epoch, sequence, pg_notify($5::text, epoch::text || ' ' || sequence::text || ' ' || $6::text) \
+                 FROM head"
+            ),
+            find: format!(
+                "SELECT key, issued_before, expires_at FROM {revocations} \
+                 WHERE digest IN (SELECT sha256(k.key) FROM unnest($1::bytea[]) AS k (key)) AND expires_at > $2"
+            ),
+            entries: format!(
+                "SELECT key, issued_before, expires_at FROM {revocations} WHERE expires_at > $1"
+            ),
+            head: format!("SELECT epoch, sequence FROM {head}"),
+            // Where the head was removed the sequence begins anew.
+            begin: format!(
+                "INSERT INTO {head} AS h (epoch, sequence) VALUES ({EPOCH}, 0) \
+                 ON CONFLICT (one) DO UPDATE SET sequence = h.sequence RETURNING epoch, sequence"
+            ),
+            purge_sessions: purge(&sessions, "id"),
+            purge_revocations: purge(&revocations, "digest"),
+        }
+    }
+}
+
+/// Removes a batch of what has expired, and says how many. What another instance is removing or changing is passed over.
+fn purge(table: &str, key: &str) -> String {
+    format!(
+        "WITH old AS (\
+           SELECT {key} FROM {table} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED\
+         ), gone AS (\
+           DELETE FROM {table} AS t USING old WHERE t.{key} = old.{key} AND t.expires_at <= $1 RETURNING true\
+         ) SELECT count(*) FROM gone"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_where_the_migrations_have_theirs() {
+        let names = Names {
+            schema: "auth".to_owned(),
+            prefix: "web_".to_owned(),
+        };
+        assert_eq!(
+            names.localize("CREATE TABLE tollgate.sessions ("),
+            "CREATE TABLE \"auth\".web_sessions ("
+        );
+        assert_eq!(names.channel(), "auth.web_revocations");
+    }
+}

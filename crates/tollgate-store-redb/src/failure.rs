@@ -1,0 +1,53 @@
+//! What can go wrong in a file.
+
+use std::io::ErrorKind;
+
+use tollgate_session::{StoreError, StoreErrorKind};
+
+/// A transaction failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The file or the disk. The database does nothing more until it is opened again.
+    Storage(redb::Error),
+    /// One row makes no sense; the others are not concerned.
+    Row(&'static str),
+}
+
+impl<E: Into<redb::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+impl Failure {
+    /// Whether the database must be opened again.
+    pub(crate) const fn is_final(&self) -> bool {
+        matches!(self, Self::Storage(_))
+    }
+
+    pub(crate) fn to_error(&self) -> StoreError {
+        match self {
+            Self::Row(what) => StoreError::new(StoreErrorKind::Corrupt, *what),
+            Self::Storage(error) => StoreError::new(kind(error), error.to_string()),
+        }
+    }
+}
+
+fn kind(error: &redb::Error) -> StoreErrorKind {
+    match error {
+        redb::Error::Io(io) => match io.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                StoreErrorKind::Full
+            }
+            ErrorKind::InvalidData => StoreErrorKind::Corrupt,
+            _ => StoreErrorKind::Unavailable,
+        },
+        redb::Error::Corrupted(_)
+        | redb::Error::UpgradeRequired(_)
+        | redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TableIsNotMultimap(_)
+        | redb::Error::TypeDefinitionChanged { .. } => StoreErrorKind::Corrupt,
+        _ => StoreErrorKind::Unavailable,
+    }
+}

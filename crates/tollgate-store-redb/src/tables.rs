@@ -1,0 +1,259 @@
+//! The tables, and what is done in them within one transaction.
+
+use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
+use tollgate_session::{Position, Revocation, RevocationKey, RevocationSnapshot, SessionId, StoredSession};
+
+use crate::failure::Failure;
+use crate::row;
+
+type Id = [u8; SessionId::BYTES];
+
+const SESSIONS: TableDefinition<'_, Id, &[u8]> = TableDefinition::new("sessions");
+const OF_SUBJECT: TableDefinition<'_, (&str, Id), ()> = TableDefinition::new("sessions of subject");
+const SESSION_ENDS: TableDefinition<'_, (u64, Id), ()> = TableDefinition::new("session ends");
+/// By the key's bytes: `before` and `expires_at`.
+const REVOCATIONS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("revocations");
+const REVOCATION_ENDS: TableDefinition<'_, (u64, &[u8]), ()> = TableDefinition::new("revocation ends");
+const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
+
+const FORMAT: &str = "format";
+const EPOCH: &str = "epoch";
+const SEQUENCE: &str = "sequence";
+/// The only way of keeping things so far.
+const FORMAT_NOW: u64 = 1;
+
+/// Makes the tables where there are none. `epoch` is for a file that has none yet.
+pub(crate) fn prepare(transaction: &WriteTransaction, epoch: u64) -> Result<(), Failure> {
+    Tables::open(transaction)?;
+    let mut facts = transaction.open_table(FACTS)?;
+    let format = facts.get(FORMAT)?.map(|format| format.value());
+    match format {
+        Some(FORMAT_NOW) => Ok(()),
+        Some(_) => Err(Failure::Row("the file is of a later version")),
+        None => {
+            facts.insert(FORMAT, FORMAT_NOW)?;
+            facts.insert(EPOCH, epoch)?;
+            facts.insert(SEQUENCE, 0)?;
+            Ok(())
+        }
+    }
+}
+
+pub(crate) fn load(
+    transaction: &ReadTransaction,
+    id: SessionId,
+    now: u64,
+) -> Result<Option<StoredSession>, Failure> {
+    let sessions = transaction.open_table(SESSIONS)?;
+    let Some(found) = sessions.get(id.as_bytes())? else {
+        return Ok(None);
+    };
+    let session = row::decode(id, found.value())?;
+    Ok(Some(session).filter(|session| session.expires_at > now))
+}
+
+pub(crate) fn of_subject(
+    transaction: &ReadTransaction,
+    subject: &str,
+    most: usize,
+    now: u64,
+) -> Result<Vec<StoredSession>, Failure> {
+    let sessions = transaction.open_table(SESSIONS)?;
+    let of_subject = transaction.open_table(OF_SUBJECT)?;
+    let mut listed = Vec::new();
+    let bounds = (subject, Id::default())..=(subject, [u8::MAX; SessionId::BYTES]);
+    for key in of_subject.range(bounds)? {
+        if listed.len() == most {
+            break;
+        }
+        let (key, _) = key?;
+        let (_, id) = key.value();
+        let Some(found) = sessions.get(&id)? else {
+            continue;
+        };
+        let session = row::decode(SessionId::new(id), found.value())?;
+        if session.expires_at > now {
+            listed.push(session);
+        }
+    }
+    Ok(listed)
+}
+
+pub(crate) fn find(
+    transaction: &ReadTransaction,
+    keys: Vec<RevocationKey>,
+    now: u64,
+) -> Result<Vec<Revocation>, Failure> {
+    let revocations = transaction.open_table(REVOCATIONS)?;
+    let mut entries = Vec::new();
+    for key in keys {
+        let found = revocations.get(&*key.to_bytes())?.map(|found| found.value());
+        if let Some((before, expires_at)) = found
+            && expires_at > now
+        {
+            entries.push(Revocation {
+                key,
+                before,
+                expires_at,
+            });
+        }
+    }
+    Ok(entries)
+}
+
+pub(crate) fn snapshot(transaction: &ReadTransaction, now: u64) -> Result<RevocationSnapshot, Failure> {
+    let mut entries = Vec::new();
+    for entry in transaction.open_table(REVOCATIONS)?.range::<&[u8]>(..)? {
+        let (key, value) = entry?;
+        let (before, expires_at) = value.value();
+        if expires_at > now {
+            let key = RevocationKey::from_bytes(key.value())
+                .map_err(|_| Failure::Row("the key of a revocation is malformed"))?;
+            entries.push(Revocation {
+                key,
+                before,
+                expires_at,
+            });
+        }
+    }
+    Ok(RevocationSnapshot {
+        position: position(transaction)?,
+        entries,
+    })
+}
+
+pub(crate) fn position(transaction: &ReadTransaction) -> Result<Position, Failure> {
+    position_in(&transaction.open_table(FACTS)?)
+}
+
+fn position_in(facts: &impl ReadableTable<&'static str, u64>) -> Result<Position, Failure> {
+    let fact = |name| {
+        let found = facts.get(name)?.map(|found| found.value());
+        found.ok_or(Failure::Row("the file does not say where it stands"))
+    };
+    Ok(Position {
+        epoch: fact(EPOCH)?,
+        sequence: fact(SEQUENCE)?,
+    })
+}
+
+/// All tables, to be written.
+pub(crate) struct Tables<'t> {
+    sessions: Table<'t, Id, &'static [u8]>,
+    of_subject: Table<'t, (&'static str, Id), ()>,
+    session_ends: Table<'t, (u64, Id), ()>,
+    revocations: Table<'t, &'static [u8], (u64, u64)>,
+    revocation_ends: Table<'t, (u64, &'static [u8]), ()>,
+    facts: Table<'t, &'static str, u64>,
+}
+
+impl<'t> Tables<'t> {
+    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, Failure> {
+        Ok(Self {
+            sessions: transaction.open_table(SESSIONS)?,
+            of_subject: transaction.open_table(OF_SUBJECT)?,
+            session_ends: transaction.open_table(SESSION_ENDS)?,
+            revocations: transaction.open_table(REVOCATIONS)?,
+            revocation_ends: transaction.open_table(REVOCATION_ENDS)?,
+            facts: transaction.open_table(FACTS)?,
+        })
+    }
+
+    pub(crate) fn insert(&mut self, session: &StoredSession, now: u64) -> Result<bool, Failure> {
+        let there = self.session(session.id)?;
+        if there.as_ref().is_some_and(|there| there.expires_at > now) {
+            return Ok(false);
+        }
+        self.put(there.as_ref(), session)?;
+        Ok(true)
+    }
+
+    pub(crate) fn replace(
+        &mut self,
+        session: &StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> Result<bool, Failure> {
+        let there = self.session(session.id)?;
+        let fits = |there: &StoredSession| there.revision == expected && there.expires_at > now;
+        if !there.as_ref().is_some_and(fits) {
+            return Ok(false);
+        }
+        self.put(there.as_ref(), session)?;
+        Ok(true)
+    }
+
+    /// Keeps the entries, and tells the position that this leads to.
+    pub(crate) fn revoke(&mut self, entries: &[Revocation], now: u64) -> Result<Position, Failure> {
+        let mut position = position_in(&self.facts)?;
+        for entry in entries.iter().filter(|entry| entry.expires_at > now) {
+            let key = entry.key.to_bytes();
+            let there = self.revocations.get(&*key)?.map(|there| there.value());
+            let (mut before, mut expires_at) = (entry.before, entry.expires_at);
+            if let Some((there_before, there_end)) = there {
+                self.revocation_ends.remove((there_end, &*key))?;
+                if there_end > now {
+                    before = before.max(there_before);
+                    expires_at = expires_at.max(there_end);
+                }
+            }
+            self.revocations.insert(&*key, (before, expires_at))?;
+            self.revocation_ends.insert((expires_at, &*key), ())?;
+        }
+        position.sequence += 1;
+        self.facts.insert(SEQUENCE, position.sequence)?;
+        Ok(position)
+    }
+
+    /// Removes so many of the sessions, and of the revocations, that have expired by `now`.
+    pub(crate) fn purge(&mut self, now: u64, most: usize) -> Result<(), Failure> {
+        for _ in 0..most {
+            let Some((end, id)) = self.session_ends.first()?.map(|first| first.0.value()) else {
+                break;
+            };
+            if end > now {
+                break;
+            }
+            self.session_ends.remove((end, id))?;
+            let removed = self.sessions.remove(&id)?;
+            let session = removed.map(|row| row::decode(SessionId::new(id), row.value()));
+            // Whose a malformed one was is not to be known; the index then names one that is not there.
+            if let Some(Ok(session)) = session {
+                self.of_subject.remove((&*session.subject, id))?;
+            }
+        }
+        for _ in 0..most {
+            let first = self.revocation_ends.first()?;
+            let Some((end, key)) = first.map(|first| (first.0.value().0, first.0.value().1.to_vec())) else {
+                break;
+            };
+            if end > now {
+                break;
+            }
+            self.revocation_ends.remove((end, &*key))?;
+            self.revocations.remove(&*key)?;
+        }
+        Ok(())
+    }
+
+    fn session(&self, id: SessionId) -> Result<Option<StoredSession>, Failure> {
+        let found = self.sessions.get(id.as_bytes())?;
+        found.map(|found| row::decode(id, found.value())).transpose()
+    }
+
+    fn put(&mut self, there: Option<&StoredSession>, session: &StoredSession) -> Result<(), Failure> {
+        // What can be wrong with a row is found before anything is changed.
+        let row = row::encode(session)?;
+        let id = *session.id.as_bytes();
+        if let Some(there) = there {
+            self.session_ends.remove((there.expires_at, id))?;
+            if there.subject != session.subject {
+                self.of_subject.remove((&*there.subject, id))?;
+            }
+        }
+        self.sessions.insert(id, &*row)?;
+        self.of_subject.insert((&*session.subject, id), ())?;
+        self.session_ends.insert((session.expires_at, id), ())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! The store in a file does what every store must, and still does after it was closed.
+
+#![allow(clippy::unwrap_used)]
+
+mod directory;
+
+use std::sync::Arc;
+
+use directory::Directory;
+use tollgate_session::{
+    Revocation, RevocationKey, RevocationKind, RevocationStore, SessionId, SessionStore, StoreErrorKind,
+    StoredSession,
+};
+use tollgate_store_redb::RedbStore;
+use tollgate_testkit::stores;
+
+const NOW: u64 = 1_700_000_000;
+
+fn session(id: u8) -> StoredSession {
+    StoredSession {
+        id: SessionId::new([id; 16]),
+        subject: "u-7".to_owned(),
+        revision: 1,
+        expires_at: NOW + 900,
+        data: b"{}".to_vec(),
+    }
+}
+
+fn entry(value: &str) -> Revocation {
+    Revocation {
+        key: RevocationKey::new(RevocationKind::Token, "iss", value),
+        before: Revocation::ALL,
+        expires_at: NOW + 900,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_redb_store_passes_the_acceptance_suite() {
+    let directory = Directory::new("acceptance");
+    let path = directory.file("sessions.redb");
+    let store = RedbStore::open(&path).unwrap();
+    stores::accept(Arc::new(store.clone()), Arc::new(store)).await;
+    // Again on what is there by now.
+    let store = RedbStore::open(&path).unwrap();
+    stores::accept(Arc::new(store.clone()), Arc::new(store)).await;
+}
+
+#[tokio::test]
+async fn the_sequence_goes_on_where_it_was_when_the_file_is_opened_again() {
+    let directory = Directory::new("sequence");
+    let path = directory.file("sessions.redb");
+    let store = RedbStore::open(&path).unwrap();
+    for value in ["a", "b", "c"] {
+        store.revoke(&[entry(value)], NOW).await.unwrap();
+    }
+    let before = store.position().await.unwrap();
+    drop(store);
+    let store = RedbStore::open(&path).unwrap();
+    assert_eq!(store.position().await.unwrap(), before);
+    let mut feed = store.feed().await.unwrap();
+    store.revoke(&[entry("d")], NOW).await.unwrap();
+    assert!(feed.next().await.unwrap().position.follows(before));
+    assert_eq!(store.snapshot(NOW).await.unwrap().entries.len(), 4);
+    drop(store);
+    assert_eq!(feed.next().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+
+    let other = RedbStore::open(directory.file("other.redb")).unwrap();
+    assert_ne!(other.position().await.unwrap().epoch, before.epoch);
+}
+
+#[tokio::test]
+async fn what_has_expired_is_removed_from_the_file() {
+    let directory = Directory::new("purge");
+    let path = directory.file("sessions.redb");
+    let store = RedbStore::open(&path).unwrap();
+    for id in 0..20 {
+        store.insert(&session(id), NOW).await.unwrap();
+        store.revoke(&[entry(&id.to_string())], NOW).await.unwrap();
+    }
+    for id in 100..120 {
+        let later = StoredSession {
+            expires_at: NOW + 9_000,
+            ..session(id)
+        };
+        store.insert(&later, NOW + 900).await.unwrap();
+    }
+    drop(store);
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
+    let rows = |name| {
+        let table = redb::TableHandle::name(&name).to_owned();
+        let handle = transaction.open_untyped_table(name).unwrap();
+        (table, redb::ReadableTableMetadata::len(&handle).unwrap())
+    };
+    let mut counts: Vec<_> = transaction.list_tables().unwrap().map(rows).collect();
+    counts.sort();
+    let counts: Vec<_> = counts.iter().map(|(name, rows)| (&**name, *rows)).collect();
+    assert_eq!(
+        counts,
+        [
+            ("facts", 3),
+            ("revocation ends", 0),
+            ("revocations", 0),
+            ("session ends", 20),
+            ("sessions", 20),
+            ("sessions of subject", 20),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_concerns_nobody_else() {
+    let directory = Directory::new("rubbish");
+    let path = directory.file("sessions.redb");
+    let store = RedbStore::open(&path).unwrap();
+    store.insert(&session(1), NOW).await.unwrap();
+    store.insert(&session(2), NOW).await.unwrap();
+    store.revoke(&[entry("a")], NOW).await.unwrap();
+    drop(store);
+    {
+        let database = redb::Database::open(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let sessions = redb::TableDefinition::<[u8; 16], &[u8]>::new("sessions");
+        let revocations = redb::TableDefinition::<&[u8], (u64, u64)>::new("revocations");
+        transaction
+            .open_table(sessions)
+            .unwrap()
+            .insert([1; 16], &b"rubbish"[..])
+            .unwrap();
+        transaction
+            .open_table(revocations)
+            .unwrap()
+            .insert(&b"rubbish"[..], (0, u64::MAX))
+            .unwrap();
+        transaction.commit().unwrap();
+    }
+    let store = RedbStore::open(&path).unwrap();
+    let corrupt = |error: tollgate_session::StoreError| assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    corrupt(store.load(&session(1).id, NOW).await.unwrap_err());
+    corrupt(store.of_subject("u-7", 9, NOW).await.unwrap_err());
+    corrupt(store.insert(&session(1), NOW).await.unwrap_err());
+    corrupt(store.replace(&session(1), 1, NOW).await.unwrap_err());
+    corrupt(store.snapshot(NOW).await.unwrap_err());
+    assert_eq!(store.load(&session(2).id, NOW).await.unwrap(), Some(session(2)));
+    assert!(store.insert(&session(3), NOW).await.unwrap());
+    assert_eq!(store.find(&[entry("a").key], NOW).await.unwrap(), [entry("a")]);
+    // Its time comes for a malformed one, too.
+    let late = StoredSession {
+        expires_at: NOW + 9_000,
+        ..session(4)
+    };
+    assert!(store.insert(&late, NOW + 900).await.unwrap());
+    assert_eq!(store.load(&session(1).id, NOW + 900).await.unwrap(), None);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_reads_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = Directory::new("mode");
+    let path = directory.file("sessions.redb");
+    let _store = RedbStore::open(&path).unwrap();
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_place_that_cannot_be_is_an_error() {
+    let directory = Directory::new("nowhere");
+    let error = RedbStore::open(directory.file("no/such/directory/sessions.redb")).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+}

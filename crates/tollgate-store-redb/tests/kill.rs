@@ -1,0 +1,202 @@
+//! A process that is killed at any moment loses nothing that it acknowledged.
+//!
+//! The process is this test program again: with a variable set, one of its tests becomes the victim.
+
+#![allow(clippy::unwrap_used)]
+
+mod directory;
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use directory::Directory;
+use tollgate_session::{
+    Random, Revocation, RevocationKey, RevocationKind, RevocationStore, SessionId, SessionStore,
+    StoreErrorKind, StoredSession, SystemRandom,
+};
+use tollgate_store_redb::RedbStore;
+
+const VICTIM: &str = "TOLLGATE_REDB_VICTIM";
+const NOW: u64 = 1_700_000_000;
+const ROUNDS: usize = 50;
+
+fn session(id: SessionId, revision: u64) -> StoredSession {
+    StoredSession {
+        id,
+        subject: format!("owner of {id}"),
+        revision,
+        expires_at: NOW + 900 + revision,
+        // Several pages, so that a commit is more than one write.
+        data: revision.to_be_bytes().repeat(1000),
+    }
+}
+
+fn entry(value: &str) -> Revocation {
+    Revocation {
+        key: RevocationKey::new(RevocationKind::Session, "iss", value),
+        before: Revocation::ALL,
+        expires_at: NOW + 900,
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("\n{line}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+/// Rotates and revokes for as long as it lives, and says what was acknowledged. Without the variable there is nothing to do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn victim() {
+    let Some(path) = std::env::var_os(VICTIM) else {
+        return;
+    };
+    let store = RedbStore::open(path).unwrap();
+    say("ready");
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let id = SessionId::generate(&SystemRandom).unwrap();
+            assert!(store.insert(&session(id, 1), NOW).await.unwrap());
+            say(&format!("kept {id} 1"));
+            for revision in 2.. {
+                assert!(
+                    store
+                        .replace(&session(id, revision), revision - 1, NOW)
+                        .await
+                        .unwrap(),
+                    "nobody else replaces it"
+                );
+                say(&format!("kept {id} {revision}"));
+                let name = format!("{id}-{revision}");
+                store.revoke(&[entry(&name)], NOW).await.unwrap();
+                say(&format!("revoked {name}"));
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+}
+
+fn start(path: &Path) -> (Child, impl Iterator<Item = String>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "victim", "--nocapture"])
+        .env(VICTIM, path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
+    let next = move || {
+        let line = lines.next()?.ok()?;
+        Some(String::from_utf8_lossy(&line).into_owned())
+    };
+    (child, std::iter::from_fn(next))
+}
+
+/// Not more than `most`.
+fn number(most: u64) -> u64 {
+    let mut bytes = [0; 8];
+    SystemRandom.fill(&mut bytes).unwrap();
+    u64::from_be_bytes(bytes) % (most + 1)
+}
+
+#[derive(Default)]
+struct Acknowledged {
+    revisions: HashMap<SessionId, u64>,
+    revoked: Vec<String>,
+}
+
+impl Acknowledged {
+    fn note(&mut self, line: &str) -> bool {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["kept", id, revision] => {
+                // Of one session they come in order.
+                self.revisions
+                    .insert(id.parse().unwrap(), revision.parse().unwrap());
+            }
+            ["revoked", name] => self.revoked.push(name.to_owned()),
+            _ => return false,
+        }
+        true
+    }
+
+    async fn all_there(&self, store: &RedbStore) {
+        for (id, revision) in &self.revisions {
+            let found = store
+                .load(id, NOW)
+                .await
+                .unwrap()
+                .expect("an acknowledged session is lost");
+            // One more may have been kept, and the victim was killed before it said so.
+            let one_more = revision + 1;
+            assert!(
+                found.revision == *revision || found.revision == one_more,
+                "acknowledged {revision}, found {}",
+                found.revision
+            );
+            assert!(
+                found == session(*id, found.revision),
+                "a session is half one and half another"
+            );
+            let listed = store.of_subject(&found.subject, 9, NOW).await.unwrap();
+            assert!(listed == [found], "the index is not what the sessions are");
+        }
+        let keys: Vec<_> = self.revoked.iter().map(|name| entry(name).key).collect();
+        let found = store.find(&keys, NOW).await.unwrap();
+        assert_eq!(found.len(), keys.len(), "an acknowledged revocation is lost");
+        let snapshot = store.snapshot(NOW).await.unwrap();
+        let revocations = u64::try_from(snapshot.entries.len()).unwrap();
+        assert_eq!(
+            snapshot.position.sequence, revocations,
+            "one for each call that was kept"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_loses_nothing_that_it_acknowledged() {
+    if std::env::var_os(VICTIM).is_some() {
+        return;
+    }
+    let directory = Directory::new("kill");
+    let path = directory.file("sessions.redb");
+    let mut acknowledged = Acknowledged::default();
+    let mut epoch = None;
+    for round in 0..ROUNDS {
+        let (mut child, mut lines) = start(&path);
+        assert!(lines.any(|line| line == "ready"), "the victim did not start");
+        if round == 0 {
+            let error = RedbStore::open(&path).unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+            assert!(error.to_string().contains("is open already"), "{error}");
+        }
+        let mut left = number(300);
+        while left > 0 {
+            let line = lines.next().expect("the victim lives until it is killed");
+            left -= u64::from(acknowledged.note(&line));
+        }
+        // And not always just after it has said something.
+        std::thread::sleep(std::time::Duration::from_micros(number(5_000)));
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        assert!(!status.success(), "it was killed");
+        for line in lines {
+            acknowledged.note(&line);
+        }
+        let store = RedbStore::open(&path).unwrap();
+        acknowledged.all_there(&store).await;
+        let position = store.position().await.unwrap();
+        assert_eq!(
+            *epoch.get_or_insert(position.epoch),
+            position.epoch,
+            "it is the same store"
+        );
+    }
+    assert!(acknowledged.revisions.len() > ROUNDS && acknowledged.revoked.len() > ROUNDS);
+}

@@ -1,0 +1,168 @@
+//! The ear at the channel that revocations are announced on.
+
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::Stream as _;
+use redis::Value;
+use redis::aio::{PubSub, PubSubStream};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+use tollgate_session::{Announcement, Position, Revocation, RevocationFeed, StoreError, StoreFuture};
+
+use crate::failure::{corrupt, unavailable};
+use crate::store::number;
+
+/// A call with more than this, in bytes, is announced without its entries: every listener of every instance has a buffer in
+/// the server, and is cut off when that overflows.
+const MOST: usize = 256 * 1024;
+/// How often a silent connection is asked whether it is alive.
+const PULSE: Duration = Duration::from_secs(2);
+/// Before the entries, if they are told and if not.
+const TOLD: u8 = b'+';
+const UNTOLD: u8 = b'-';
+
+/// What is published of these entries, behind the position.
+pub(crate) fn message(entries: &[Revocation]) -> Vec<u8> {
+    let encoded = Revocation::encode(entries);
+    if encoded.len() > MOST {
+        return vec![UNTOLD];
+    }
+    [&[TOLD][..], &encoded].concat()
+}
+
+/// What a message says.
+fn announcement(message: &[u8]) -> Result<Announcement, StoreError> {
+    let parts = || {
+        let (epoch, rest) = message.split_at_checked(20)?;
+        let (sequence, rest) = rest.split_at_checked(20)?;
+        let (told, entries) = rest.split_first()?;
+        Some((epoch, sequence, *told, entries))
+    };
+    let (epoch, sequence, told, entries) = parts().ok_or_else(malformed)?;
+    Ok(Announcement {
+        position: Position {
+            epoch: number(epoch)?,
+            sequence: number(sequence)?,
+        },
+        entries: match told {
+            TOLD => Some(Revocation::decode(entries)?),
+            UNTOLD if entries.is_empty() => None,
+            _ => return Err(malformed()),
+        },
+    })
+}
+
+fn malformed() -> StoreError {
+    corrupt("an announcement is malformed")
+}
+
+/// A subscription. Another task asks the server now and then whether it still is there: a connection that died without a
+/// word would else be listened to for ever.
+pub(crate) struct Feed {
+    messages: PubSubStream,
+    dead: oneshot::Receiver<()>,
+    over: bool,
+    pulse: AbortHandle,
+}
+
+impl Feed {
+    /// Listens at `ear`, which is dead if it does not answer within `patience`.
+    pub(crate) fn new(ear: PubSub, patience: Duration) -> Self {
+        let (mut mouth, messages) = ear.split();
+        let (stopped, dead) = oneshot::channel();
+        let pulse = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PULSE).await;
+                let answer = tokio::time::timeout(patience, mouth.ping::<Value>()).await;
+                if !matches!(answer, Ok(Ok(_))) {
+                    break;
+                }
+            }
+            let _ = stopped.send(());
+        });
+        Self {
+            messages,
+            dead,
+            over: false,
+            pulse: pulse.abort_handle(),
+        }
+    }
+}
+
+impl RevocationFeed for Feed {
+    fn next(&mut self) -> StoreFuture<'_, Announcement> {
+        Box::pin(std::future::poll_fn(|context| {
+            let lost = || unavailable("the connection to the server was lost");
+            if self.over {
+                return Poll::Ready(Err(lost()));
+            }
+            // What was heard before the end still counts.
+            let heard = match Pin::new(&mut self.messages).poll_next(context) {
+                Poll::Ready(Some(message)) => announcement(message.get_payload_bytes()),
+                Poll::Ready(None) => Err(lost()),
+                Poll::Pending => match Pin::new(&mut self.dead).poll(context) {
+                    Poll::Ready(_) => Err(lost()),
+                    Poll::Pending => return Poll::Pending,
+                },
+            };
+            self.over = heard.is_err();
+            Poll::Ready(heard)
+        }))
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.pulse.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::digits;
+    use tollgate_session::{RevocationKey, RevocationKind};
+
+    fn entry(value: &str) -> Revocation {
+        Revocation {
+            key: RevocationKey::new(RevocationKind::Token, "i", value),
+            before: Revocation::ALL,
+            expires_at: 7,
+        }
+    }
+
+    #[test]
+    fn what_is_said_is_heard() {
+        let entries = [entry("a"), entry("b")];
+        let said = [digits(5), digits(6), message(&entries)].concat();
+        let heard = announcement(&said).unwrap();
+        assert_eq!(
+            heard.position,
+            Position {
+                epoch: 5,
+                sequence: 6
+            }
+        );
+        assert_eq!(heard.entries.unwrap(), entries);
+        let much = [digits(5), digits(6), message(&[entry(&"a".repeat(MOST))])].concat();
+        assert_eq!(announcement(&much).unwrap().entries, None);
+    }
+
+    #[test]
+    fn rubbish_is_no_announcement() {
+        let position = [digits(5), digits(6)].concat();
+        for rubbish in [
+            &b""[..],
+            b"hello",
+            &position,
+            &[&position[..], b"x"].concat(),
+            &[&position[..], b"-x"].concat(),
+            &[&position[..], b"+x"].concat(),
+            &[b'x'; 41],
+        ] {
+            assert!(announcement(rubbish).is_err());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The names of the keys. What must change together shares a hash tag, and so a slot of a cluster.
+
+use std::fmt::Write as _;
+
+use tollgate_session::SessionId;
+
+/// The keys of one namespace. The hash tag of each is the whole name up to the closing brace, so that sessions spread over
+/// a cluster, while the keys of the revocations stay together.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    namespace: String,
+}
+
+impl Keys {
+    pub(crate) const LONGEST_NAMESPACE: usize = 64;
+
+    /// `None` unless the namespace is 1 to 64 letters, digits, `.`, `_` and `-`: with a brace or a colon in it, the keys of
+    /// two namespaces could be the same.
+    pub(crate) fn new(namespace: &str) -> Option<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        ((1..=Self::LONGEST_NAMESPACE).contains(&namespace.len()) && namespace.bytes().all(allowed)).then(
+            || Self {
+                namespace: namespace.to_owned(),
+            },
+        )
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// A session.
+    pub(crate) fn session(&self, id: &SessionId) -> String {
+        format!("{{{}:session:{id}}}", self.namespace)
+    }
+
+    /// The index of a subject's sessions.
+    pub(crate) fn subject(&self, subject: &str) -> String {
+        let mut key = format!("{{{}:subject:", self.namespace);
+        for byte in subject.bytes() {
+            if byte.is_ascii_alphanumeric() || b"._-@".contains(&byte) {
+                key.push(char::from(byte));
+            } else {
+                write!(key, "%{byte:02X}").expect("a string takes everything");
+            }
+        }
+        key.push('}');
+        key
+    }
+
+    /// The revocations by their keys.
+    pub(crate) fn entries(&self) -> String {
+        format!("{{{}:revocations}}:entries", self.namespace)
+    }
+
+    /// The same by when they end.
+    pub(crate) fn endings(&self) -> String {
+        format!("{{{}:revocations}}:endings", self.namespace)
+    }
+
+    /// Where the sequence of revocations stands.
+    pub(crate) fn position(&self) -> String {
+        format!("{{{}:revocations}}:position", self.namespace)
+    }
+
+    /// The channel that they are announced on.
+    pub(crate) fn channel(&self) -> String {
+        format!("{}:revocations", self.namespace)
+    }
+}
+
+/// Which of a cluster's 16384 slots a key is in: CRC16 (XMODEM) of its hash tag.
+/// <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags>
+pub(crate) fn slot(key: &str) -> u16 {
+    let tag = key
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'))
+        .map(|(tag, _)| tag)
+        .filter(|tag| !tag.is_empty())
+        .unwrap_or(key);
+    let crc = tag.bytes().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
+            (crc << 1) ^ (if crc & 0x8000 == 0 { 0 } else { 0x1021 })
+        })
+    });
+    crc % 16_384
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_redis() {
+        // What `CLUSTER KEYSLOT` answers.
+        assert_eq!(slot("123456789"), 0x31C3);
+        assert_eq!(slot("foo"), 12_182);
+        assert_eq!(slot("{user1000}.following"), slot("user1000"));
+        assert_eq!(slot("foo{}{bar}"), slot("foo{}{bar}"));
+        assert_ne!(slot("foo{}{bar}"), slot("bar"));
+    }
+
+    #[test]
+    fn keys_of_revocations_share_a_slot() {
+        let keys = Keys::new("a").unwrap();
+        assert_eq!(slot(&keys.entries()), slot(&keys.endings()));
+        assert_eq!(slot(&keys.entries()), slot(&keys.position()));
+    }
+
+    #[test]
+    fn a_namespace_cannot_reach_into_another() {
+        for odd in ["", "a:b", "a{b", "a}b", "a b", "ä", &"a".repeat(65)] {
+            assert!(Keys::new(odd).is_none(), "{odd}");
+        }
+        assert!(Keys::new("Tollgate_1.eu-west").is_some());
+    }
+
+    #[test]
+    fn subjects_cannot_leave_the_hash_tag() {
+        let keys = Keys::new("a").unwrap();
+        assert_eq!(keys.subject("u}7"), "{a:subject:u%7D7}");
+        assert_ne!(keys.subject("%7D"), keys.subject("}"));
+        assert_eq!(keys.subject(""), "{a:subject:}");
+    }
+}

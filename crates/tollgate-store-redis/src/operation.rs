@@ -1,0 +1,132 @@
+//! What is sent to a server in one go.
+
+use std::time::Duration;
+
+use redis::{Cmd, Pipeline, Value};
+use tokio::time::Instant;
+use tollgate_session::StoreError;
+
+use crate::failure::{corrupt, unavailable};
+
+/// A script in Redis' Lua.
+#[derive(Debug)]
+pub(crate) struct Script {
+    inner: redis::Script,
+    code: String,
+}
+
+impl Script {
+    pub(crate) fn new(parts: &[&str]) -> Self {
+        let code = parts.concat();
+        Self {
+            inner: redis::Script::new(&code),
+            code,
+        }
+    }
+}
+
+/// One command or script on the keys of one slot, and whether replicas must have it, too.
+#[derive(Debug)]
+pub(crate) struct Operation<'s> {
+    what: What<'s>,
+    wait: Option<Wait>,
+}
+
+/// That so many replicas have a write, and for how long that is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) replicas: u32,
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug)]
+enum What<'s> {
+    Script {
+        script: &'s Script,
+        keys: Vec<String>,
+        arguments: Vec<Vec<u8>>,
+    },
+    Command(Cmd),
+}
+
+impl<'s> Operation<'s> {
+    pub(crate) fn script(script: &'s Script, keys: Vec<String>, arguments: Vec<Vec<u8>>) -> Self {
+        Self {
+            what: What::Script {
+                script,
+                keys,
+                arguments,
+            },
+            wait: None,
+        }
+    }
+
+    pub(crate) fn command(command: Cmd) -> Self {
+        Self {
+            what: What::Command(command),
+            wait: None,
+        }
+    }
+
+    pub(crate) fn waiting(self, wait: Option<Wait>) -> Self {
+        Self { wait, ..self }
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        self.wait.is_some()
+    }
+
+    /// As it is sent: the script by its name, or as a whole to a server that does not know it yet.
+    pub(crate) fn commands(&self, whole_script: bool, asking: bool, deadline: Instant) -> Pipeline {
+        let mut commands = redis::pipe();
+        if asking {
+            commands.cmd("ASKING");
+        }
+        match &self.what {
+            What::Script {
+                script,
+                keys,
+                arguments,
+            } => {
+                if whole_script {
+                    commands.cmd("EVAL").arg(&script.code);
+                } else {
+                    commands.cmd("EVALSHA").arg(script.inner.get_hash());
+                }
+                commands.arg(keys.len()).arg(keys);
+                for argument in arguments {
+                    commands.arg(argument.as_slice());
+                }
+            }
+            What::Command(command) => {
+                commands.add_command(command.clone());
+            }
+        }
+        if let Some(wait) = self.wait {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // 0 would mean for ever.
+            let timeout = wait.timeout.min(left).as_millis().max(1);
+            commands
+                .cmd("WAIT")
+                .arg(wait.replicas)
+                .arg(u64::try_from(timeout).unwrap_or(u64::MAX));
+        }
+        commands
+    }
+
+    /// Its own answer out of those to [`commands`](Self::commands).
+    pub(crate) fn answer(&self, values: Vec<Value>, asking: bool) -> Result<Value, StoreError> {
+        let mut values = values.into_iter().skip(usize::from(asking));
+        let value = values.next().ok_or_else(|| corrupt("an answer is missing"))?;
+        if let Some(wait) = self.wait {
+            match values.next() {
+                Some(Value::Int(replicas)) if replicas >= i64::from(wait.replicas) => {}
+                Some(Value::Int(_)) => {
+                    return Err(unavailable("too few replicas have it in time"));
+                }
+                _ => return Err(corrupt("an answer is missing")),
+            }
+        }
+        Ok(value)
+    }
+}

@@ -1,0 +1,278 @@
+//! Which server an operation goes to, and what is done when it does not answer.
+//!
+//! The routing in a cluster is done here, not by the client's crate: waiting for replicas counts the writes of one
+//! connection only, so both must go through the same; a write must not be repeated silently after its answer was lost; and
+//! a node that hangs must not hold up what concerns the others.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, Value};
+use tokio::time::{Instant, sleep, timeout_at};
+use tollgate_session::StoreError;
+
+use crate::failure::{Failure, corrupt, timeout, unavailable};
+use crate::link::Link;
+use crate::operation::Operation;
+use crate::slots::{Address, Slots};
+
+/// How many attempts one operation makes while servers are not reached or cannot.
+const TRIES: u32 = 3;
+/// How many times an operation is sent elsewhere.
+const REDIRECTS: u32 = 5;
+/// Before the second attempt; twice as long before the third.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Connections for writes that wait for replicas: each does one at a time.
+const LANES: u16 = 4;
+
+/// One server, or the nodes of a cluster.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    /// Those that were configured: how to speak to any, and whom to ask for the others.
+    seeds: Vec<ConnectionInfo>,
+    cluster: bool,
+    patience: Duration,
+    links: Mutex<HashMap<(Address, Lane), Arc<Link>>>,
+    slots: Mutex<Arc<Slots>>,
+    /// Held by the one that asks for the slots.
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// Which of the connections to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Lane {
+    Shared,
+    Waiting(u16),
+}
+
+/// What came of an operation.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) value: Value,
+    /// Whether an attempt before the one that was answered may have been carried out as well.
+    pub(crate) repeated: bool,
+}
+
+impl Servers {
+    /// There is one seed at least.
+    pub(crate) fn new(seeds: Vec<ConnectionInfo>, cluster: bool, patience: Duration) -> Self {
+        Self {
+            seeds,
+            cluster,
+            patience,
+            links: Mutex::default(),
+            slots: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        }
+    }
+
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = Address> {
+        self.seeds.iter().map(Address::of)
+    }
+
+    /// Carries out an operation on the keys of one slot, by the deadline.
+    pub(crate) async fn run(
+        &self,
+        slot: u16,
+        operation: &Operation<'_>,
+        deadline: Instant,
+    ) -> Result<Answer, StoreError> {
+        let lane = if operation.waits() {
+            Lane::Waiting(slot % LANES)
+        } else {
+            Lane::Shared
+        };
+        let (mut tries, mut redirects) = (0, 0);
+        let mut whole_script = false;
+        let mut asked: Option<Address> = None;
+        let mut repeated = false;
+        loop {
+            let attempt = async {
+                let address = match &asked {
+                    Some(address) => address.clone(),
+                    None => self.holder(slot, deadline).await?,
+                };
+                let link = self.link(&address, lane).map_err(|failure| (failure, None))?;
+                let commands = operation.commands(whole_script, asked.is_some(), deadline);
+                let values = link.send(&commands, deadline).await;
+                values.map_err(|failure| (failure, Some(address)))
+            };
+            let (failure, address) = match attempt.await {
+                Ok(values) => {
+                    let value = operation.answer(values, asked.is_some())?;
+                    return Ok(Answer { value, repeated });
+                }
+                Err(failed) => failed,
+            };
+            asked = None;
+            match failure {
+                Failure::NoScript if !whole_script => whole_script = true,
+                Failure::Elsewhere {
+                    address: told,
+                    asking,
+                } if self.cluster && redirects < REDIRECTS => {
+                    redirects += 1;
+                    let asked_node = address.map(|address| address.host).unwrap_or_default();
+                    let told = Address::parse(&told, &asked_node)
+                        .ok_or_else(|| corrupt("the server names a node that cannot be"))?;
+                    if asking {
+                        asked = Some(told);
+                    } else {
+                        self.learn(slot, told, deadline).await;
+                    }
+                }
+                Failure::Unanswered(_) | Failure::Unreached(_) | Failure::Later(_) if tries + 1 < TRIES => {
+                    repeated |= matches!(failure, Failure::Unanswered(_));
+                    let pause = PAUSE * 2_u32.pow(tries);
+                    tries += 1;
+                    if Instant::now() + pause >= deadline {
+                        return Err(failure.into_error());
+                    }
+                    sleep(pause).await;
+                    if self.cluster {
+                        // Whatever comes of it, the next attempt shows whether it is enough.
+                        let _ = self.ask_for_slots(address.as_ref(), deadline).await;
+                    }
+                }
+                failure => return Err(failure.into_error()),
+            }
+        }
+    }
+
+    /// A connection of its own to a server that answers, to listen by: that of the slot if possible.
+    pub(crate) async fn listen(
+        &self,
+        slot: u16,
+        channel: &str,
+        deadline: Instant,
+    ) -> Result<redis::aio::PubSub, StoreError> {
+        let mut candidates = Vec::new();
+        if let Ok(holder) = self.holder(slot, deadline).await {
+            candidates.push(holder);
+        }
+        // Every node of a cluster hears what is published at any.
+        for address in self.known() {
+            if !candidates.contains(&address) {
+                candidates.push(address);
+            }
+        }
+        let mut last = unavailable("no server is known");
+        for address in candidates {
+            let within = deadline.min(Instant::now() + self.patience / 2);
+            let heard = match self.link(&address, Lane::Shared) {
+                Ok(link) => link.listen(channel, within).await,
+                Err(failure) => Err(failure),
+            };
+            match heard {
+                Ok(ear) => return Ok(ear),
+                Err(failure) => last = failure.into_error(),
+            }
+        }
+        Err(last)
+    }
+
+    /// The node that has the slot, as far as is known.
+    async fn holder(&self, slot: u16, deadline: Instant) -> Result<Address, (Failure, Option<Address>)> {
+        if !self.cluster {
+            return Ok(Address::of(&self.seeds[0]));
+        }
+        if let Some(holder) = self.slots().holder(slot) {
+            return Ok(holder);
+        }
+        self.ask_for_slots(None, deadline)
+            .await
+            .map_err(|failure| (failure, None))?;
+        let nobody = || Failure::Later(unavailable("no node has the slot"));
+        self.slots().holder(slot).ok_or_else(|| (nobody(), None))
+    }
+
+    /// A node said that the slot has moved.
+    async fn learn(&self, slot: u16, to: Address, deadline: Instant) {
+        // What has moved is seldom one slot alone.
+        let _ = self.ask_for_slots(None, deadline).await;
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.holder(slot).as_ref() != Some(&to) {
+            Arc::make_mut(&mut slots).moved(slot, to);
+        }
+    }
+
+    /// Asks one node after the other, `last` the one that is likely not to answer.
+    async fn ask_for_slots(&self, last: Option<&Address>, deadline: Instant) -> Result<(), Failure> {
+        let before = self.slots();
+        let Ok(_only) = timeout_at(deadline, self.asking.lock()).await else {
+            return Err(Failure::Unreached(timeout("no node tells of the slots in time")));
+        };
+        if !Arc::ptr_eq(&before, &self.slots()) {
+            return Ok(());
+        }
+        let mut nodes = self.known();
+        nodes.sort_by_key(|address| Some(address) == last);
+        let mut problem = Failure::Unreached(unavailable("no node of the cluster was reached"));
+        for node in nodes {
+            // One that hangs leaves time to ask others.
+            let within = deadline.min(Instant::now() + self.patience / 4);
+            let link = self.link(&node, Lane::Shared)?;
+            let mut commands = redis::pipe();
+            commands.cmd("CLUSTER").arg("SLOTS");
+            match link.send(&commands, within).await {
+                Ok(values) => match Slots::read(values.first(), &node.host) {
+                    Some(slots) => {
+                        self.keep_links_to(&slots);
+                        *self.slots.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(slots);
+                        return Ok(());
+                    }
+                    None => problem = Failure::Final(corrupt("a node tells of slots that cannot be")),
+                },
+                Err(failure) => problem = failure,
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+        }
+        Err(problem)
+    }
+
+    fn slots(&self) -> Arc<Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every node that is known of.
+    fn known(&self) -> Vec<Address> {
+        let mut known = self.slots().nodes();
+        for seed in self.addresses() {
+            if !known.contains(&seed) {
+                known.push(seed);
+            }
+        }
+        known
+    }
+
+    fn link(&self, address: &Address, lane: Lane) -> Result<Arc<Link>, Failure> {
+        let mut links = self.links();
+        if let Some(link) = links.get(&(address.clone(), lane)) {
+            return Ok(link.clone());
+        }
+        let info = self.seeds.iter().find(|seed| Address::of(seed) == *address);
+        let info = info.cloned().unwrap_or_else(|| {
+            let seed = self.seeds[0].clone();
+            seed.set_addr(ConnectionAddr::Tcp(address.host.clone(), address.port))
+        });
+        let client = info.into_connection_info().and_then(Client::open);
+        let client = client.map_err(|_| Failure::Final(corrupt("a node has no usable address")))?;
+        let link = Arc::new(Link::new(client, self.patience));
+        links.insert((address.clone(), lane), link.clone());
+        Ok(link)
+    }
+
+    /// Lets go of nodes that have left, so that their number stays that of the cluster's.
+    fn keep_links_to(&self, slots: &Slots) {
+        let mut nodes = slots.nodes();
+        nodes.extend(self.addresses());
+        self.links().retain(|(address, _), _| nodes.contains(address));
+    }
+
+    fn links(&self) -> MutexGuard<'_, HashMap<(Address, Lane), Arc<Link>>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,194 @@
+//! Which node of a cluster has which slot.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use redis::{ConnectionAddr, ConnectionInfo, Value};
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Address {
+    /// Of a server that was configured; that of a socket file is its path.
+    pub(crate) fn of(info: &ConnectionInfo) -> Self {
+        match info.addr() {
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => Self {
+                host: host.clone(),
+                port: *port,
+            },
+            ConnectionAddr::Unix(path) => Self {
+                host: path.display().to_string(),
+                port: 0,
+            },
+            _ => Self {
+                host: String::new(),
+                port: 0,
+            },
+        }
+    }
+
+    /// As a node writes it, `host:port`; without a host it is that of the node itself.
+    pub(crate) fn parse(text: &str, own_host: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        Some(Self {
+            host: if host.is_empty() { own_host } else { host }.to_owned(),
+            port: port.parse().ok().filter(|port| *port != 0)?,
+        })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            0 => f.write_str(&self.host),
+            port => write!(f, "{}:{port}", self.host),
+        }
+    }
+}
+
+/// What a node told of the slots, and what other nodes have said since.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slots {
+    ranges: Vec<Range>,
+    moved: HashMap<u16, Address>,
+}
+
+#[derive(Clone, Debug)]
+struct Range {
+    first: u16,
+    last: u16,
+    master: Address,
+}
+
+impl Slots {
+    /// From the answer to `CLUSTER SLOTS`: <https://redis.io/docs/latest/commands/cluster-slots/>. `None` if it is none.
+    pub(crate) fn read(answer: Option<&Value>, own_host: &str) -> Option<Self> {
+        let Some(Value::Array(ranges)) = answer else {
+            return None;
+        };
+        let range = |range: &Value| {
+            let Value::Array(range) = range else {
+                return None;
+            };
+            let [first, last, Value::Array(master), ..] = range.as_slice() else {
+                return None;
+            };
+            let [host, port, ..] = master.as_slice() else {
+                return None;
+            };
+            let host = match host {
+                Value::BulkString(host) => std::str::from_utf8(host).ok()?,
+                Value::SimpleString(host) => host,
+                Value::Nil => "",
+                _ => return None,
+            };
+            Some(Range {
+                first: small(first)?,
+                last: small(last)?,
+                master: Address {
+                    host: if matches!(host, "" | "?") { own_host } else { host }.to_owned(),
+                    port: small(port).filter(|port| *port != 0)?,
+                },
+            })
+        };
+        Some(Self {
+            ranges: ranges.iter().map(range).collect::<Option<_>>()?,
+            moved: HashMap::new(),
+        })
+    }
+
+    pub(crate) fn holder(&self, slot: u16) -> Option<Address> {
+        self.moved.get(&slot).cloned().or_else(|| {
+            let range = self
+                .ranges
+                .iter()
+                .find(|range| (range.first..=range.last).contains(&slot))?;
+            Some(range.master.clone())
+        })
+    }
+
+    /// A node said that the slot is at that one.
+    pub(crate) fn moved(&mut self, slot: u16, to: Address) {
+        self.moved.insert(slot, to);
+    }
+
+    /// Every master, once.
+    pub(crate) fn nodes(&self) -> Vec<Address> {
+        let mut nodes: Vec<Address> = Vec::new();
+        for master in self
+            .ranges
+            .iter()
+            .map(|range| &range.master)
+            .chain(self.moved.values())
+        {
+            if !nodes.contains(master) {
+                nodes.push(master.clone());
+            }
+        }
+        nodes
+    }
+}
+
+fn small(value: &Value) -> Option<u16> {
+    match value {
+        Value::Int(number) => u16::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(first: i64, last: i64, host: Value, port: i64) -> Value {
+        Value::Array(vec![
+            Value::Int(first),
+            Value::Int(last),
+            Value::Array(vec![host, Value::Int(port)]),
+        ])
+    }
+
+    #[test]
+    fn holders_are_found_by_range_and_by_what_was_said_since() {
+        let answer = Value::Array(vec![
+            range(0, 8191, Value::BulkString(b"10.0.0.1".to_vec()), 7001),
+            range(8192, 16_383, Value::Nil, 7002),
+        ]);
+        let mut slots = Slots::read(Some(&answer), "10.0.0.2").unwrap();
+        assert_eq!(slots.holder(8191).unwrap().to_string(), "10.0.0.1:7001");
+        assert_eq!(slots.holder(8192).unwrap().to_string(), "10.0.0.2:7002");
+        slots.moved(5, Address::parse(":7009", "h").unwrap());
+        assert_eq!(slots.holder(5).unwrap().to_string(), "h:7009");
+        assert_eq!(slots.nodes().len(), 3);
+        assert_eq!(slots.holder(16_384), None);
+    }
+
+    #[test]
+    fn rubbish_is_no_answer() {
+        let host = || Value::BulkString(b"h".to_vec());
+        for rubbish in [
+            Value::Nil,
+            Value::Okay,
+            Value::Array(vec![Value::Int(1)]),
+            Value::Array(vec![range(-1, 5, host(), 1)]),
+            Value::Array(vec![range(0, 70_000, host(), 1)]),
+            Value::Array(vec![range(0, 5, host(), 0)]),
+            Value::Array(vec![range(0, 5, Value::BulkString(vec![0xFF]), 1)]),
+            Value::Array(vec![Value::Array(vec![
+                Value::Int(0),
+                Value::Int(1),
+                Value::Array(Vec::new()),
+            ])]),
+        ] {
+            assert!(Slots::read(Some(&rubbish), "h").is_none(), "{rubbish:?}");
+        }
+        for rubbish in ["", "h", "h:", "h:0", "h:x", "h:70000"] {
+            assert!(Address::parse(rubbish, "h").is_none(), "{rubbish}");
+        }
+        assert_eq!(Address::parse("::1:7000", "h").unwrap().host, "::1");
+    }
+}

@@ -1,0 +1,211 @@
+//! The store and what its parts share.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use redis::Value;
+use tokio::time::Instant;
+use tollgate_session::{Random as _, StoreError, SystemRandom};
+
+use crate::builder::RedisStoreBuilder;
+use crate::failure::{corrupt, unavailable};
+use crate::keys::{Keys, slot};
+use crate::operation::{Operation, Script, Wait};
+use crate::servers::{Answer, Servers};
+
+/// How much longer than asked everything is kept, in seconds. A caller whose clock is behind by as much finds what another
+/// has written; one whose clock is ahead by less removes nothing that still counts for others.
+pub(crate) const SLACK: u64 = 300;
+/// The longest life of a key, in seconds: 100 years.
+const LONGEST: u64 = 100 * 365 * 86_400;
+
+/// Sessions and revocations in Redis 7 or later, one server or a cluster.
+///
+/// A clone is a handle on the same connections. Nothing is connected before the first operation.
+///
+/// ```
+/// use tollgate_store_redis::RedisStore;
+///
+/// let store = RedisStore::builder("redis://:s3cret@127.0.0.1:6379").namespace("shop").build()?;
+/// assert_eq!(format!("{store:?}"), r#"RedisStore { namespace: "shop", servers: ["127.0.0.1:6379"], .. }"#);
+/// # Ok::<(), tollgate_core::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct RedisStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    keys: Keys,
+    servers: Servers,
+    timeout: Duration,
+    wait: Option<Wait>,
+    /// With a number for each call, what tells a write from every other.
+    instance: [u8; 16],
+    calls: AtomicU64,
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: Vec<String> = self
+            .inner
+            .servers
+            .addresses()
+            .map(|address| address.to_string())
+            .collect();
+        f.debug_struct("RedisStore")
+            .field("namespace", &self.inner.keys.namespace())
+            .field("servers", &servers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RedisStore {
+    /// On one server, by its URL: `redis://user:password@host:port/database`, or `unix:///path`.
+    ///
+    /// ```
+    /// use tollgate_store_redis::RedisStore;
+    ///
+    /// assert!(RedisStore::builder("redis://127.0.0.1").build().is_ok());
+    /// assert!(RedisStore::builder("127.0.0.1").build().is_err());
+    /// ```
+    pub fn builder(url: &str) -> RedisStoreBuilder {
+        RedisStoreBuilder::new([url], false)
+    }
+
+    /// On a cluster, by the URLs of some of its nodes, from which the others are learnt. All nodes take the user and the
+    /// password of the first.
+    ///
+    /// ```
+    /// use tollgate_store_redis::RedisStore;
+    ///
+    /// assert!(RedisStore::cluster(["redis://127.0.0.1:7000", "redis://127.0.0.1:7001"]).build().is_ok());
+    /// assert!(RedisStore::cluster([]).build().is_err(), "one node at least");
+    /// assert!(RedisStore::cluster(["redis://127.0.0.1/1"]).build().is_err(), "a cluster has one database");
+    /// ```
+    pub fn cluster<'u>(urls: impl IntoIterator<Item = &'u str>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(urls, true)
+    }
+
+    pub(crate) fn new(
+        keys: Keys,
+        servers: Servers,
+        timeout: Duration,
+        wait: Option<Wait>,
+        instance: [u8; 16],
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                keys,
+                servers,
+                timeout,
+                wait,
+                instance,
+                calls: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.inner.keys
+    }
+
+    pub(crate) fn servers(&self) -> &Servers {
+        &self.inner.servers
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.inner.timeout
+    }
+
+    /// Until when an operation that begins now may last. Waiting for replicas comes on top.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.inner.timeout + self.inner.wait.map_or(Duration::ZERO, |wait| wait.timeout)
+    }
+
+    /// What no other write has.
+    pub(crate) fn tag(&self) -> Vec<u8> {
+        let call = self.inner.calls.fetch_add(1, Ordering::Relaxed);
+        [&self.inner.instance[..], &call.to_be_bytes()].concat()
+    }
+
+    /// Runs a script that only reads.
+    pub(crate) async fn read(
+        &self,
+        script: &Script,
+        keys: Vec<String>,
+        arguments: Vec<Vec<u8>>,
+        deadline: Instant,
+    ) -> Result<Value, StoreError> {
+        let slot = slot(&keys[0]);
+        let operation = Operation::script(script, keys, arguments);
+        Ok(self.servers().run(slot, &operation, deadline).await?.value)
+    }
+
+    /// Runs a script that writes, and waits for the replicas that are to have it.
+    pub(crate) async fn write(
+        &self,
+        script: &Script,
+        keys: Vec<String>,
+        arguments: Vec<Vec<u8>>,
+        deadline: Instant,
+    ) -> Result<Answer, StoreError> {
+        let slot = slot(&keys[0]);
+        let operation = Operation::script(script, keys, arguments).waiting(self.inner.wait);
+        self.servers().run(slot, &operation, deadline).await
+    }
+}
+
+/// As the scripts compare it.
+pub(crate) fn digits(number: u64) -> Vec<u8> {
+    format!("{number:020}").into_bytes()
+}
+
+/// From what the scripts keep.
+pub(crate) fn number(digits: &[u8]) -> Result<u64, StoreError> {
+    let text = std::str::from_utf8(digits).ok();
+    let text = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(|| corrupt("a number is malformed"))
+}
+
+/// How long a key lives, in milliseconds, that is needed until `end`.
+pub(crate) fn life(end: u64, now: u64) -> Vec<u8> {
+    let seconds = end.saturating_sub(now).saturating_add(SLACK).min(LONGEST);
+    (seconds * 1000).to_string().into_bytes()
+}
+
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
+    let mut bytes = [0; N];
+    SystemRandom
+        .fill(&mut bytes)
+        .map_err(|_| unavailable("the system gives no randomness"))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lives_are_relative_and_bounded() {
+        assert_eq!(life(1_000, 900), b"400000");
+        assert_eq!(
+            life(900, 1_000),
+            b"300000",
+            "what has ended is kept for the slack"
+        );
+        assert_eq!(life(u64::MAX, 0), (LONGEST * 1000).to_string().into_bytes());
+    }
+
+    #[test]
+    fn digits_compare_as_numbers_do() {
+        assert!(digits(9) < digits(10));
+        assert_eq!(number(&digits(u64::MAX)).unwrap(), u64::MAX);
+        for rubbish in [&b""[..], b"+1", b"-1", b"1 ", b"99999999999999999999", b"\xFF"] {
+            assert!(number(rubbish).is_err());
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The session-bound token that a page repeats in a header field, beside a cookie (double submit).
+
+use serde_json::{Value, json};
+use tollgate_core::{Algorithm, Gate, Source};
+
+use super::case::{Case, Request, case, get, post};
+use super::expect::{Seen, bad_signature, cross_site, revoked, seen};
+use super::fixtures::{Standings, claiming, gate, token, usual};
+use crate::keys;
+
+fn cookies() -> Gate {
+    gate(usual(), |gate| {
+        gate.source(Source::bearer())
+            .source(Source::cookie("access"))
+            .require_csrf_token()
+            .revocation(Standings)
+    })
+}
+
+fn from_cookie() -> Seen {
+    seen().but("source", "cookie")
+}
+
+/// A request of the site's own with this token in its cookie.
+fn with(request: Request, token: &str) -> Request {
+    request
+        .with("Host", "api.example.com")
+        .with("Cookie", format!("access={token}"))
+        .with("Sec-Fetch-Site", "same-origin")
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let claiming_csrf = |csrf: Value| token().claim("csrf", csrf).build();
+    let good = claiming_csrf(json!("c-1"));
+    let posted = || with(post(), &good);
+    let sending = |value: &str| posted().with("X-CSRF-Token", value);
+    let method = |method: &str| with(Request::new(method, "/resource"), &good);
+    let handshake = || {
+        get()
+            .with("Host", "api.example.com")
+            .with("Cookie", format!("access={good}"))
+            .with("Upgrade", "websocket")
+            .with("Connection", "Upgrade")
+    };
+    vec![
+        case("the right one", cookies(), sending("c-1"), from_cookie()),
+        case(
+            "on every unsafe method",
+            cookies(),
+            ["POST", "PUT", "PATCH", "DELETE"].map(|name| method(name).with("X-CSRF-Token", "c-1")),
+            from_cookie(),
+        ),
+        case("none", cookies(), posted(), cross_site()),
+        case(
+            "none, on every unsafe method",
+            cookies(),
+            ["POST", "PUT", "PATCH", "DELETE", "get"].map(method),
+            cross_site(),
+        ),
+        case(
+            "a wrong one",
+            cookies(),
+            ["", "c-2", "C-1", "c-", "c-11", "c-1, c-1", "\"c-1\"", "null"].map(sending),
+            cross_site(),
+        ),
+        case(
+            "the right one, twice",
+            cookies(),
+            [
+                sending("c-1").with("X-CSRF-Token", "c-1"),
+                sending("c-1").with("X-CSRF-Token", "c-2"),
+                sending("c-2").with("x-csrf-token", "c-1"),
+            ],
+            cross_site(),
+        ),
+        case(
+            "a token without the claim",
+            cookies(),
+            [
+                with(post(), &token().build()),
+                with(post(), &token().build()).with("X-CSRF-Token", ""),
+                with(post(), &token().build()).with("X-CSRF-Token", "c-1"),
+            ],
+            cross_site(),
+        ),
+        case(
+            "a token whose claim is no text, or an empty one",
+            cookies(),
+            [
+                (json!(""), ""),
+                (json!(7), "7"),
+                (json!(null), "null"),
+                (json!(null), ""),
+                (json!(true), "true"),
+                (json!(["c-1"]), "c-1"),
+                (json!({"c": 1}), "c-1"),
+            ]
+            .map(|(claim, sent)| with(post(), &claiming_csrf(claim)).with("X-CSRF-Token", sent)),
+            cross_site(),
+        ),
+        case(
+            "a claim that is written with an escape",
+            cookies(),
+            with(post(), &claiming(r#""csrf":"c\u002d1""#)).with("X-CSRF-Token", "c-1"),
+            from_cookie(),
+        ),
+        case(
+            "the token of another session",
+            cookies(),
+            with(post(), &claiming_csrf(json!("c-2"))).with("X-CSRF-Token", "c-1"),
+            cross_site(),
+        ),
+        case(
+            "it does not stand for the proof of origin",
+            cookies(),
+            [
+                post()
+                    .with("Cookie", format!("access={good}"))
+                    .with("Sec-Fetch-Site", "cross-site")
+                    .with("X-CSRF-Token", "c-1"),
+                post()
+                    .with("Cookie", format!("access={good}"))
+                    .with("X-CSRF-Token", "c-1"),
+            ],
+            cross_site(),
+        ),
+        case(
+            "safe methods need none",
+            cookies(),
+            [method("GET"), method("OPTIONS")],
+            from_cookie(),
+        ),
+        case(
+            "a credential that the page sent itself needs none",
+            cookies(),
+            [
+                post().with("Authorization", format!("Bearer {good}")),
+                posted().with("Authorization", format!("Bearer {good}")),
+            ],
+            seen(),
+        ),
+        case(
+            "a WebSocket handshake needs the proof of origin alone",
+            cookies(),
+            handshake().with("Origin", "https://api.example.com"),
+            from_cookie(),
+        ),
+        case(
+            "a WebSocket handshake needs the proof of origin, with a token too",
+            cookies(),
+            handshake()
+                .with("Origin", "https://evil.example")
+                .with("X-CSRF-Token", "c-1"),
+            cross_site(),
+        ),
+        case(
+            "it is compared with a claim that is signed",
+            cookies(),
+            with(
+                post(),
+                &token()
+                    .claim("csrf", "c-1")
+                    .signed_by(&keys::stranger(Algorithm::HS256))
+                    .build(),
+            )
+            .with("X-CSRF-Token", "c-1"),
+            bad_signature(),
+        ),
+        case(
+            "no store is asked before it is there",
+            cookies(),
+            with(
+                post(),
+                &token().claim("csrf", "c-1").claim("sid", "asked: down").build(),
+            ),
+            cross_site(),
+        ),
+        case(
+            "it does not bring a revoked token back",
+            cookies(),
+            with(
+                post(),
+                &token().claim("csrf", "c-1").claim("sid", "asked: gone").build(),
+            )
+            .with("X-CSRF-Token", "c-1"),
+            revoked(),
+        ),
+    ]
+}

@@ -1,0 +1,194 @@
+//! Responses that carry a renewed token: which do, and which never.
+
+use tollgate_core::{Algorithm, Gate, Source};
+
+use super::case::{Case, Handler, Reply, Request, bearer, case, get, post};
+use super::expect::{Expect, Seen, anonymous, bad_signature, cross_site, insufficient, revoked, seen};
+use super::fixtures::{RENEWED_COOKIE, RENEWED_HEADER, Renewing, Standings, gate, token, usual};
+use crate::keys;
+use crate::mint::TokenBuilder;
+
+fn renewing() -> Gate {
+    gate(usual(), |gate| {
+        gate.optional()
+            .source(Source::bearer())
+            .source(Source::cookie("access"))
+            .revocation(Standings)
+            .renewal(Renewing)
+    })
+}
+
+fn due() -> TokenBuilder {
+    token().claim("due", true)
+}
+
+/// What a handler is seen to answer with `reply`, and with the renewed token.
+fn renewed(seen: Seen, reply: &Reply) -> Vec<Expect> {
+    as_replied(seen, reply)
+        .into_iter()
+        .map(|expect| {
+            let kept = expect.without(RENEWED_HEADER.0);
+            kept.with(RENEWED_COOKIE).with(RENEWED_HEADER)
+        })
+        .collect()
+}
+
+/// What a handler is seen to answer with `reply`, and nothing else.
+fn as_replied(seen: Seen, reply: &Reply) -> Vec<Expect> {
+    let written: Vec<Expect> = seen.into();
+    written
+        .into_iter()
+        .map(|mut expect| {
+            expect.status = reply.status;
+            reply.headers.iter().fold(expect, |expect, (name, value)| {
+                expect.with((name.as_str(), value.as_str()))
+            })
+        })
+        .collect()
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let plain = Reply::default();
+    let from_cookie = || seen().but("source", "cookie");
+    let cookie = |request: Request| request.with("Cookie", format!("access={}", due().build()));
+    let asked = |sid: &str| bearer(due().claim("sid", sid).build());
+    let replying = |name: &str, reply: Reply, renews: bool| {
+        let expect = if renews {
+            renewed(seen(), &reply)
+        } else {
+            as_replied(seen(), &reply)
+        };
+        case(name, renewing(), bearer(due().build()), expect).reply(reply)
+    };
+    let status = |status| Reply::default().status(status);
+    let setting = |value: &str| Reply::default().header("set-cookie", value);
+    let mut cases = vec![
+        case("due", renewing(), bearer(due().build()), renewed(seen(), &plain)),
+        case(
+            "due, from a cookie",
+            renewing(),
+            cookie(get()),
+            renewed(from_cookie(), &plain),
+        ),
+        case(
+            "due, after a store was asked",
+            renewing(),
+            asked("asked: good"),
+            renewed(seen(), &plain),
+        ),
+        case("not due", renewing(), bearer(token().build()), seen()),
+        case("nobody", renewing(), get(), anonymous()),
+        case(
+            "the path is told from its query",
+            renewing(),
+            Request::new("GET", "/resource?keep").with("Authorization", format!("Bearer {}", due().build())),
+            renewed(seen(), &plain),
+        ),
+        case(
+            "a method on which nothing is renewed",
+            renewing(),
+            Request::new("DELETE", "/resource").with("Authorization", format!("Bearer {}", due().build())),
+            seen(),
+        ),
+        case(
+            "a gate that renews nothing",
+            gate(usual(), |gate| gate),
+            bearer(due().build()),
+            seen(),
+        ),
+        case(
+            "a revoked token",
+            renewing(),
+            [asked("gone"), asked("asked: gone")],
+            revoked(),
+        ),
+        case(
+            "a forged token",
+            renewing(),
+            bearer(due().signed_by(&keys::stranger(Algorithm::HS256)).build()),
+            bad_signature(),
+        ),
+        case(
+            "a request of another site",
+            renewing(),
+            cookie(post()).with("Sec-Fetch-Site", "cross-site"),
+            cross_site(),
+        ),
+        case(
+            "a request that a route refuses",
+            renewing(),
+            bearer(due().build()),
+            insufficient(Some("a")),
+        )
+        .policy(tollgate_core::policy::scope("a")),
+        case(
+            "a request that a handler's extractor refuses",
+            renewing(),
+            bearer(due().build()),
+            insufficient(Some("orders:read")),
+        )
+        .handler(Handler::Scoped),
+        case(
+            "a gRPC call, whose success shows too late",
+            renewing(),
+            post()
+                .with("Content-Type", "application/grpc")
+                .with("Authorization", format!("Bearer {}", due().build())),
+            seen(),
+        ),
+        replying(
+            "a response that is marked",
+            Reply::default().skip_renewal(),
+            false,
+        ),
+        replying(
+            "another cookie of the handler's stays",
+            setting("theme=dark"),
+            true,
+        ),
+        replying(
+            "cookies of nearly that name",
+            setting("accessx=1")
+                .header("set-cookie", "Access=1")
+                .header("set-cookie", "x=access=1"),
+            true,
+        ),
+        replying(
+            "the field of the handler's own gives way",
+            Reply::default().header(RENEWED_HEADER.0, "old"),
+            true,
+        ),
+        replying(
+            "one of several cookies is the token's",
+            setting("theme=dark").header("set-cookie", "access=other"),
+            false,
+        ),
+    ];
+    for value in [
+        "access=other; Path=/",
+        "access=; Max-Age=0",
+        " access =x",
+        "access",
+    ] {
+        cases.push(replying(
+            &format!("the handler sets the cookie itself: {value:?}"),
+            setting(value),
+            false,
+        ));
+    }
+    for code in [200, 201, 302, 399] {
+        cases.push(replying(
+            &format!("a response of status {code}"),
+            status(code),
+            true,
+        ));
+    }
+    for code in [400, 401, 403, 404, 500, 503] {
+        cases.push(replying(
+            &format!("an error of status {code}"),
+            status(code),
+            false,
+        ));
+    }
+    cases
+}

@@ -1,0 +1,173 @@
+//! Tokens that were taken back since (RFC 6750 section 3.1, RFC 7009 section 2.1), and stores that have to be asked.
+
+use tollgate_core::policy::scope;
+use tollgate_core::{Algorithm, Gate, Source};
+
+use super::case::{Case, Handler, Request, bearer, case, get, post};
+use super::expect::{
+    anonymous, bad_signature, expired, insufficient, no_credential, revoked, seen, shopper, unavailable,
+};
+use super::fixtures::{Standings, gate, token, usual};
+use crate::keys;
+
+fn checked() -> Gate {
+    gate(usual(), |gate| gate.revocation(Standings))
+}
+
+fn of(session: &str) -> Request {
+    bearer(token().claim("sid", session).build())
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let cookie = || {
+        gate(usual(), |gate| {
+            gate.source(Source::cookie("access")).revocation(Standings)
+        })
+    };
+    let optional = || gate(usual(), |gate| gate.optional().revocation(Standings));
+    let strict = || gate(usual(), |gate| gate.require(scope("a")).revocation(Standings));
+    let scoped = |session: &str| token().claim("sid", session).scope("a");
+    let gone = ["gone", "asked: gone"];
+    let mut cases = vec![
+        case("a good token", checked(), [of("good"), of("asked: good")], seen()),
+        case("a revoked token", checked(), gone.map(of), revoked()),
+        case(
+            "a store that does not answer",
+            checked(),
+            of("asked: down"),
+            unavailable("7"),
+        ),
+        case(
+            "a store that would be asked for ever",
+            checked(),
+            of("asked: again"),
+            unavailable("1"),
+        ),
+        case(
+            "nobody is asked about for no token",
+            checked(),
+            get(),
+            no_credential(),
+        ),
+        case(
+            "no store is asked about a token that does not verify",
+            checked(),
+            bearer(
+                token()
+                    .claim("sid", "asked: good")
+                    .signed_by(&keys::stranger(Algorithm::HS256))
+                    .build(),
+            ),
+            bad_signature(),
+        ),
+        case(
+            "no store is asked about a token that has expired",
+            checked(),
+            bearer(token().claim("sid", "asked: down").expires_in(-60).build()),
+            expired(),
+        ),
+        case(
+            "a cookie is no way around it",
+            cookie(),
+            gone.map(|session| {
+                let cookie = format!("access={}", token().claim("sid", session).build());
+                get().with("Cookie", cookie)
+            }),
+            revoked(),
+        ),
+        case(
+            "optional: a revoked token is not nobody's",
+            optional(),
+            gone.map(of),
+            revoked(),
+        ),
+        case(
+            "optional: nobody needs not be asked about",
+            optional(),
+            get(),
+            anonymous(),
+        ),
+        case(
+            "optional: a store that does not answer does not make nobody of somebody",
+            optional(),
+            of("asked: down"),
+            unavailable("7"),
+        ),
+        case(
+            "a gate's policy is asked after",
+            strict(),
+            [
+                bearer(scoped("good").build()),
+                bearer(scoped("asked: good").build()),
+            ],
+            seen().but("scopes", "a"),
+        ),
+        case(
+            "a gate's policy is asked after, and may refuse",
+            strict(),
+            [of("good"), of("asked: good")],
+            insufficient(Some("a")),
+        ),
+        case(
+            "whether it was revoked comes before what it grants",
+            strict(),
+            gone.map(of),
+            revoked(),
+        ),
+        case(
+            "a route's policy is asked after",
+            checked(),
+            [of("good"), of("asked: good")],
+            insufficient(Some("a")),
+        )
+        .policy(scope("a")),
+        case(
+            "a route's policy does not see a revoked token",
+            checked(),
+            gone.map(of),
+            revoked(),
+        )
+        .policy(scope("a")),
+        case(
+            "the realm of a refusal that was waited for",
+            gate(usual(), |gate| gate.realm("shop").revocation(Standings)),
+            of("asked: gone"),
+            revoked().realm("shop"),
+        ),
+        case(
+            "over gRPC",
+            checked(),
+            gone.map(|session| grpc(&of(session))),
+            revoked().grpc("16"),
+        ),
+        case(
+            "a store that does not answer, over gRPC",
+            checked(),
+            grpc(&of("asked: down")),
+            unavailable("7").grpc("14"),
+        ),
+        case(
+            "a handler that asks for claims gets them after a wait",
+            checked(),
+            of("asked: good"),
+            shopper("u-7", "-"),
+        )
+        .handler(Handler::Claims),
+    ];
+    for (name, handler) in [
+        ("a principal", Handler::Principal),
+        ("claims", Handler::Claims),
+        ("a type with a guard of its own", Handler::Guarded),
+        ("a scope", Handler::Scoped),
+    ] {
+        let name = format!("no handler that asks for {name} sees a revoked token");
+        cases.push(case(&name, checked(), gone.map(of), revoked()).handler(handler));
+    }
+    cases
+}
+
+fn grpc(request: &Request) -> Request {
+    let mut call = post().with("Content-Type", "application/grpc");
+    call.headers.extend(request.headers.iter().cloned());
+    call
+}

@@ -1,0 +1,172 @@
+//! Routes that ask for a recent login (RFC 9470).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tollgate_core::policy::{max_authentication_age, not, role, scope};
+use tollgate_core::Policy;
+
+use super::case::{Case, Request, bearer, case, post};
+use super::expect::{authentication_too_old, expired, insufficient, seen};
+use super::fixtures::{START, claiming_each, gate, token, usual, usual_gate};
+
+fn age(seconds: u64) -> Policy {
+    max_authentication_age(Duration::from_secs(seconds))
+}
+
+fn at(auth_time: impl Into<Value>) -> Request {
+    bearer(token().claim("auth_time", auth_time.into()).build())
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let fresh = || {
+        gate(usual(), |gate| {
+            gate.max_authentication_age(Duration::from_secs(300))
+        })
+    };
+    let old = || at(START - 3600);
+    let too_old = || authentication_too_old("300");
+    let strict =
+        |name: &str, requests: Vec<Request>| case(name, usual_gate(), requests, too_old()).policy(age(300));
+    vec![
+        case(
+            "a login that is recent enough, to the second, with the leeway of ten",
+            usual_gate(),
+            [at(START), at(START - 300), at(START - 310)],
+            seen(),
+        )
+        .policy(age(300)),
+        strict(
+            "a login that is too long ago",
+            vec![at(START - 311), old(), at(0)],
+        ),
+        strict("a login of which nothing is said", vec![bearer(token().build())]),
+        strict(
+            "a login of which no date is said",
+            [
+                json!(null),
+                json!("1700000000"),
+                json!(true),
+                json!([START]),
+                json!({ "at": START }),
+                json!(-1),
+            ]
+            .map(at)
+            .to_vec(),
+        ),
+        strict(
+            "a login at a date that there cannot be",
+            claiming_each([
+                r#""auth_time":1e400"#,
+                r#""auth_time":9223372036854775808"#,
+                r#""auth_time":-0"#,
+            ])
+            .into_iter()
+            .map(bearer)
+            .collect(),
+        ),
+        strict(
+            "a login in the future proves nothing",
+            vec![
+                at(START + 11),
+                at(START + 10_000),
+                at(9_223_372_036_854_775_807_u64),
+            ],
+        ),
+        case(
+            "a login in the future, within the leeway",
+            usual_gate(),
+            at(START + 10),
+            seen(),
+        )
+        .policy(age(300)),
+        case(
+            "the fraction of a second",
+            usual_gate(),
+            claiming_each([r#""auth_time":1699999690.5"#, r#""auth_time":1.70000001e9"#])
+                .into_iter()
+                .map(bearer)
+                .collect::<Vec<_>>(),
+            seen(),
+        )
+        .policy(age(300)),
+        case(
+            "a whole gate that asks for it",
+            fresh(),
+            [at(START), at(START - 310)],
+            seen(),
+        ),
+        case(
+            "a whole gate that asks for it, and an old login",
+            fresh(),
+            old(),
+            too_old(),
+        ),
+        case(
+            "the realm stands in the challenge",
+            gate(usual(), |gate| {
+                gate.realm("pay").max_authentication_age(Duration::from_secs(300))
+            }),
+            old(),
+            too_old().realm("pay"),
+        ),
+        case(
+            "over gRPC",
+            fresh(),
+            post()
+                .with("Content-Type", "application/grpc")
+                .with("Authorization", format!("Bearer {}", token().build())),
+            too_old().grpc("16"),
+        ),
+        case(
+            "the token is judged first",
+            fresh(),
+            bearer(token().claim("auth_time", START - 3600).expires_in(-60).build()),
+            expired(),
+        ),
+        case(
+            "with a scope: all is there but a recent login",
+            usual_gate(),
+            bearer(token().scope("pay").claim("auth_time", START - 3600).build()),
+            too_old(),
+        )
+        .policy(scope("pay") & age(300)),
+        case(
+            "with a scope: the scope alone is lacking",
+            usual_gate(),
+            at(START),
+            insufficient(Some("pay")),
+        )
+        .policy(scope("pay") & age(300)),
+        case(
+            "with a scope: both are lacking, and a new login would not be enough",
+            usual_gate(),
+            old(),
+            insufficient(None),
+        )
+        .policy(scope("pay") & age(300)),
+        case("or a role: a new login would do", usual_gate(), old(), too_old())
+            .policy(role("root") | age(300)),
+        case(
+            "of two ages that must hold, the shorter is asked for",
+            usual_gate(),
+            old(),
+            authentication_too_old("60"),
+        )
+        .policy(age(60) & age(300)),
+        case(
+            "of two ages of which one will do, the longer is asked for",
+            usual_gate(),
+            old(),
+            too_old(),
+        )
+        .policy(age(60) | age(300)),
+        case(
+            "not: a login that must not be recent cannot be asked for",
+            usual_gate(),
+            at(START),
+            insufficient(None),
+        )
+        .policy(not(age(300))),
+    ]
+}

@@ -1,0 +1,191 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tollgate_core::{Authentication, BoxFuture, HeaderEdits, PendingDecision, Refusal};
+use tower_service::Service;
+
+use crate::body::ResponseBody;
+use crate::renewal;
+use crate::response::into_response;
+
+const SPENT: &str = "polled after it was ready";
+
+pin_project! {
+    /// The response to come: of the service, perhaps with a renewed token, or a refusal.
+    ///
+    /// The future of [`JwtAuthService`](super::JwtAuthService). It holds the future of the service in place; only where
+    /// a store has to be asked, and where a token is renewed, something is boxed. Dropped, it leaves nothing behind.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use tollgate_tower::{JwtAuthFuture, JwtAuthService};
+    /// # use std::convert::Infallible;
+    /// # use tollgate_core::{Key, Verifier};
+    /// use tower::{Service, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// fn named<S, B>(guarded: &mut JwtAuthService<S>, request: Request<()>) -> JwtAuthFuture<S, ()>
+    /// where
+    ///     S: Service<Request<()>, Response = Response<B>> + Clone,
+    /// {
+    ///     guarded.call(request)
+    /// }
+    /// let handler = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new("open")));
+    /// let mut guarded = JwtAuthService::new(handler, verifier);
+    /// assert_eq!(named(&mut guarded, Request::new(())).await?.status(), 401);
+    /// # Ok(()) }
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub struct JwtAuthFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<S, Request<B>, S::Future, S::Response>,
+    }
+}
+
+pin_project! {
+    /// The options are empty once the future has answered.
+    #[project = StateProjection]
+    enum State<S, Q, F, R> {
+        Waiting { waiting: Option<Box<Waiting<S, Q>>> },
+        Serving { #[pin] future: F, renewal: Option<Box<Authentication>> },
+        Renewing { renewing: Option<Box<Renewing<R>>> },
+        Refused { refusal: Option<Refusal> },
+    }
+}
+
+/// A request whose token a store is asked about, and the service that was made ready for it.
+struct Waiting<S, Q> {
+    decision: PendingDecision,
+    service: S,
+    request: Q,
+}
+
+/// A response that a renewed token is to go with.
+struct Renewing<R> {
+    edits: BoxFuture<HeaderEdits>,
+    response: R,
+}
+
+impl<S, B> JwtAuthFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    pub(super) fn serving(service: &mut S, request: Request<B>, authentication: Authentication) -> Self {
+        Self {
+            state: serve(service, request, authentication),
+        }
+    }
+
+    /// `service` is ready.
+    pub(super) fn waiting(decision: PendingDecision, service: S, request: Request<B>) -> Self {
+        let waiting = Box::new(Waiting {
+            decision,
+            service,
+            request,
+        });
+        Self {
+            state: State::Waiting {
+                waiting: Some(waiting),
+            },
+        }
+    }
+
+    pub(super) const fn refused(refusal: Refusal) -> Self {
+        Self {
+            state: State::Refused {
+                refusal: Some(refusal),
+            },
+        }
+    }
+}
+
+fn serve<S, B, R>(
+    service: &mut S,
+    mut request: Request<B>,
+    authentication: Authentication,
+) -> State<S, Request<B>, S::Future, R>
+where
+    S: Service<Request<B>>,
+{
+    let renewal = authentication
+        .renewal_due()
+        .then(|| Box::new(authentication.clone()));
+    request.extensions_mut().insert(authentication);
+    State::Serving {
+        future: service.call(request),
+        renewal,
+    }
+}
+
+impl<S, B, R> Future for JwtAuthFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Output = Result<Response<ResponseBody<R>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let next = match state.as_mut().project() {
+                StateProjection::Waiting { waiting } => {
+                    let asked = waiting.as_mut().expect(SPENT);
+                    let decided = ready!(Pin::new(&mut asked.decision).poll(context));
+                    let Waiting {
+                        mut service, request, ..
+                    } = *waiting.take().expect(SPENT);
+                    match decided {
+                        Ok(authentication) => serve(&mut service, request, authentication),
+                        Err(refusal) => State::Refused {
+                            refusal: Some(refusal),
+                        },
+                    }
+                }
+                StateProjection::Serving { future, renewal } => {
+                    let response = ready!(future.poll(context))?;
+                    let edits = renewal
+                        .take()
+                        .and_then(|authentication| renewal::of(&authentication, &response));
+                    let Some(edits) = edits else {
+                        return Poll::Ready(Ok(response.map(ResponseBody::of_service)));
+                    };
+                    State::Renewing {
+                        renewing: Some(Box::new(Renewing { edits, response })),
+                    }
+                }
+                StateProjection::Renewing { renewing } => {
+                    let edits = ready!(renewing.as_mut().expect(SPENT).edits.as_mut().poll(context));
+                    let mut response = renewing.take().expect(SPENT).response;
+                    renewal::apply(&edits, response.headers_mut());
+                    return Poll::Ready(Ok(response.map(ResponseBody::of_service)));
+                }
+                StateProjection::Refused { refusal } => {
+                    return Poll::Ready(Ok(into_response(refusal.take().expect(SPENT))));
+                }
+            };
+            state.set(next);
+        }
+    }
+}
+
+impl<S, B> fmt::Debug for JwtAuthFuture<S, B>
+where
+    S: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Waiting { .. } => "JwtAuthFuture(waiting)",
+            State::Serving { .. } => "JwtAuthFuture(serving)",
+            State::Renewing { .. } => "JwtAuthFuture(renewing)",
+            State::Refused { .. } => "JwtAuthFuture(refused)",
+        })
+    }
+}

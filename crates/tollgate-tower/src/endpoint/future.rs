@@ -1,0 +1,132 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut};
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+
+use crate::body::ResponseBody;
+use crate::response::of_answer;
+
+pin_project! {
+    /// The answer of an endpoint to come: the future of [`EndpointService`](super::EndpointService).
+    ///
+    /// ```
+    /// # use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+    /// # struct Ping;
+    /// # impl Endpoint for Ping {
+    /// #     fn respond(&self, _: EndpointRequest) -> BoxFuture<Answer> { Box::pin(async { Answer::new(204) }) }
+    /// # }
+    /// use tollgate_tower::{EndpointFuture, EndpointService};
+    /// use tower::Service;
+    ///
+    /// let mut service = EndpointService::new(Ping);
+    /// let future: EndpointFuture<String> = service.call(http::Request::default());
+    /// assert_eq!(format!("{future:?}"), "EndpointFuture");
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub struct EndpointFuture<B> {
+        #[pin]
+        state: State<B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<B> {
+        // `None` once the endpoint has been asked.
+        Reading { #[pin] body: B, reading: Option<Box<Reading>> },
+        Answering { answer: BoxFuture<Answer> },
+    }
+}
+
+/// A request whose content is not all there yet.
+struct Reading {
+    endpoint: Arc<dyn Endpoint>,
+    request: EndpointRequest,
+    limit: usize,
+}
+
+impl<B: Body> EndpointFuture<B> {
+    pub(super) fn new(endpoint: Arc<dyn Endpoint>, request: EndpointRequest, body: B) -> Self {
+        let limit = endpoint.content_limit();
+        let reading = Box::new(Reading {
+            endpoint,
+            request,
+            limit,
+        });
+        Self {
+            state: State::Reading {
+                body,
+                reading: Some(reading),
+            },
+        }
+    }
+}
+
+impl<B: Body> Future for EndpointFuture<B> {
+    type Output = Result<Response<ResponseBody<String>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        let answer = loop {
+            match state.as_mut().project() {
+                StateProjection::Reading { body, reading } => {
+                    let so_far = reading.as_mut().expect("polled after it was ready");
+                    match ready!(so_far.poll(body, context)) {
+                        Ok(true) => {}
+                        Ok(false) => continue,
+                        Err(answer) => {
+                            *reading = None;
+                            break answer;
+                        }
+                    }
+                    let whole = reading.take().expect("it was there a moment ago");
+                    let answer = whole.endpoint.respond(whole.request);
+                    state.set(State::Answering { answer });
+                }
+                StateProjection::Answering { answer } => break ready!(answer.as_mut().poll(context)),
+            }
+        };
+        Poll::Ready(Ok(of_answer(answer)))
+    }
+}
+
+impl Reading {
+    /// Reads on; whether that was all, or why the endpoint is not asked.
+    fn poll<B: Body>(&mut self, body: Pin<&mut B>, context: &mut Context<'_>) -> Poll<Result<bool, Answer>> {
+        let room = self.limit - self.request.content.len();
+        let announced = usize::try_from(body.size_hint().lower());
+        if announced.map_or(true, |announced| announced > room) {
+            return Poll::Ready(Err(too_large()));
+        }
+        let data = match ready!(body.poll_frame(context)) {
+            None => return Poll::Ready(Ok(true)),
+            Some(Ok(frame)) => frame.into_data(),
+            Some(Err(_)) => return Poll::Ready(Err(Answer::problem(400, "The content cannot be read"))),
+        };
+        if let Ok(data) = data {
+            if data.remaining() > room {
+                return Poll::Ready(Err(too_large()));
+            }
+            self.request.content.put(data);
+        }
+        Poll::Ready(Ok(false))
+    }
+}
+
+fn too_large() -> Answer {
+    Answer::problem(413, "The content is too large")
+}
+
+impl<B> fmt::Debug for EndpointFuture<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EndpointFuture")
+    }
+}

@@ -1,0 +1,139 @@
+//! Endpoints as services, and what never reaches them.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+use tollgate_tower::EndpointService;
+use tower::ServiceExt;
+
+use crate::fixture::text;
+
+/// Answers with what it was asked.
+struct Mirror;
+
+impl Endpoint for Mirror {
+    fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer> {
+        Box::pin(async move {
+            let mut answer = Answer::new(201);
+            answer.append("set-cookie", "a=1");
+            answer.append("set-cookie", "b=2");
+            answer.append("x-broken", "a\r\nb");
+            answer.body = format!(
+                "{} {} {:?} {:?} {:?} {:?} {:?}",
+                request.method,
+                request.path,
+                request.query,
+                request.authority,
+                request.headers,
+                request.remote_address,
+                String::from_utf8_lossy(&request.content),
+            )
+            .into_bytes();
+            answer
+        })
+    }
+
+    fn content_limit(&self) -> usize {
+        8
+    }
+}
+
+/// A body of these pieces, of unknown length; the last may be trailers or an error.
+struct Pieces(Vec<Result<Frame<Bytes>, &'static str>>, SizeHint);
+
+impl Pieces {
+    fn of(pieces: impl IntoIterator<Item = &'static str>) -> Self {
+        let pieces = pieces
+            .into_iter()
+            .map(|piece| Ok(Frame::data(Bytes::from(piece))));
+        Self(pieces.collect(), SizeHint::default())
+    }
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        let next = (!self.0.is_empty()).then(|| self.0.remove(0));
+        Poll::Ready(next)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.1.clone()
+    }
+}
+
+async fn status(body: Pieces) -> u16 {
+    let Ok(response) = EndpointService::new(Mirror).oneshot(Request::new(body)).await;
+    response.status().as_u16()
+}
+
+#[tokio::test]
+async fn the_endpoint_sees_the_whole_request() {
+    let service = EndpointService::new(Mirror).remote_address(|extensions| extensions.get().copied());
+    let request = Request::post("https://api.example.com/a%2Fb/c?x=1")
+        .header("X-A", "1")
+        .extension(IpAddr::from([192, 0, 2, 7]))
+        .body(Full::<Bytes>::from("content"))
+        .expect("a request");
+    let Ok(response) = service.oneshot(request).await;
+    assert_eq!(response.status(), 201);
+    let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=1", "b=2"]);
+    assert!(!response.headers().contains_key("x-broken"));
+    assert_eq!(
+        text(response).await,
+        r#"POST /a%2Fb/c Some("x=1") Some("api.example.com") [("x-a", [49])] Some(192.0.2.7) "content""#
+    );
+}
+
+#[tokio::test]
+async fn content_is_put_together_up_to_the_limit() {
+    assert_eq!(status(Pieces::of([])).await, 201);
+    assert_eq!(status(Pieces::of(["1234", "", "5678"])).await, 201);
+    assert_eq!(status(Pieces::of(["1234", "56789"])).await, 413);
+    assert_eq!(status(Pieces::of(["1234", "5678", "9"])).await, 413);
+    let mut trailing = Pieces::of(["1234"]);
+    trailing.0.push(Ok(Frame::trailers(HeaderMap::new())));
+    assert_eq!(status(trailing).await, 201);
+}
+
+#[tokio::test]
+async fn content_that_is_announced_too_large_is_not_read() {
+    struct Unread;
+    impl Body for Unread {
+        type Data = Bytes;
+        type Error = Infallible;
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            panic!("read all the same")
+        }
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(9)
+        }
+    }
+    let Ok(response) = EndpointService::new(Mirror).oneshot(Request::new(Unread)).await;
+    assert_eq!(response.status(), 413);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+}
+
+#[tokio::test]
+async fn content_that_breaks_off_is_not_handed_on() {
+    let mut broken = Pieces::of(["1234"]);
+    broken.0.push(Err("connection reset"));
+    assert_eq!(status(broken).await, 400);
+}

@@ -1,0 +1,174 @@
+//! Real servers, each a process of its own on a free port with a folder of its own, ended when it is dropped.
+//!
+//! Where a server's program is not installed, starting it says so in a line on the standard error and answers `None`;
+//! under CI it panics.
+
+pub mod postgres;
+pub mod redis;
+
+use std::io::{Error, ErrorKind};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+pub use postgres::Postgres;
+pub use redis::{Redis, RedisCluster};
+
+use crate::in_ci;
+
+/// How long a server may take to start on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server's process. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts the program, silent, with its output in `log`. Away from CI, `None` if it is not installed, with `hint` saying
+    /// how to get it.
+    ///
+    /// # Panics
+    /// If it is there but cannot be started; under CI also if it is not there.
+    pub fn start(command: &mut Command, log: &Path, hint: &str) -> Option<Self> {
+        let output = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("the log can be written");
+        let errors = output.try_clone().expect("a file can be shared");
+        let program = command.get_program().to_string_lossy().into_owned();
+        match command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn() {
+            Ok(child) => Some(Self { child }),
+            Err(problem) if problem.kind() == ErrorKind::NotFound => {
+                missing(&program, hint);
+                None
+            }
+            Err(problem) => panic!("`{program}` does not start: {problem}"),
+        }
+    }
+
+    /// Whether it has not ended by itself.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it without a warning, as a power failure would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Sends a signal by name: `STOP` lets it answer nothing any more, `CONT` goes on, `TERM` asks it to end.
+    ///
+    /// # Panics
+    /// If the signal cannot be sent.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {}", self.child.id())])
+            .status();
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "cannot send {name} to process {}",
+            self.child.id()
+        );
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A folder for a server's files, gone when it is dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// A new, empty one.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tollgate-{name}-{:08x}", unlike_others()));
+        std::fs::create_dir_all(&path).expect("the folder for temporary files can be written");
+        Self { path }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+/// A port of this machine that nobody uses. It is not one of those that the system gives to outgoing connections, so that it
+/// stays free while its server is down.
+///
+/// # Panics
+/// If there is none.
+pub fn free_port() -> u16 {
+    (0..1000)
+        .map(|_| 11_000 + u16::try_from(unlike_others() % 20_000).expect("less than 20000"))
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("a port is free")
+}
+
+/// Says that a program is missing and how to get it.
+///
+/// # Panics
+/// Under CI.
+pub fn missing(program: &str, hint: &str) {
+    let problem = format!("`{program}` is not installed: {hint}");
+    assert!(!in_ci(), "{problem}");
+    eprintln!("SKIPPED: {problem}");
+}
+
+/// Asks again and again until the answer is yes, for [`PATIENCE`] at the most.
+///
+/// # Panics
+/// If it never is.
+pub fn eventually(what: &str, mut ask: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !ask() {
+        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether somebody listens at the port.
+pub fn listens(port: u16) -> bool {
+    let connect = || -> Result<(), Error> {
+        TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), Duration::from_secs(1))?;
+        Ok(())
+    };
+    connect().is_ok()
+}
+
+/// A number that the other tests, which are processes of their own, do not get at this time.
+fn unlike_others() -> u32 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let nanoseconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.subsec_nanos());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mixed = (u64::from(std::process::id()) << 32 | u64::from(count.wrapping_mul(7919) ^ nanoseconds))
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    u32::try_from(mixed >> 32).expect("32 bits are left")
+}

@@ -1,0 +1,325 @@
+//! PostgreSQL.
+
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{Process, Scratch, eventually, free_port, missing};
+
+const GET_POSTGRES: &str =
+    "PostgreSQL 13 or later is needed, on Debian and Ubuntu `apt-get install postgresql`";
+const PASSWORD: &str = "not-so-secret";
+
+/// A PostgreSQL server, with a role `tollgate` that may do everything.
+#[derive(Debug)]
+pub struct Postgres {
+    port: u16,
+    process: Process,
+    programs: PathBuf,
+    user: Option<User>,
+    options: Vec<String>,
+    scratch: Scratch,
+}
+
+impl Postgres {
+    /// Starts one that does not wait for the disk: it survives the end of its processes, and not that of the machine.
+    ///
+    /// # Panics
+    /// As [`start_with`](Self::start_with).
+    pub fn start() -> Option<Self> {
+        Self::start_with(&["fsync=off", "full_page_writes=off"])
+    }
+
+    /// Starts one with these settings, such as `["fsync=on"]`.
+    ///
+    /// # Panics
+    /// If it does not start; under CI also if it is not installed.
+    pub fn start_with(settings: &[&str]) -> Option<Self> {
+        let Some(programs) = programs() else {
+            missing("postgres", GET_POSTGRES);
+            return None;
+        };
+        let user = User::other_than_root();
+        let scratch = Scratch::new("pg");
+        initialize(&programs, user.as_ref(), scratch.path());
+        let options: Vec<String> = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_connections=60",
+            "shared_buffers=16MB",
+        ]
+        .iter()
+        .chain(settings)
+        .flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()])
+        .collect();
+        let port = free_port();
+        let mut server = Self {
+            process: spawn(&programs, user.as_ref(), &scratch, port, &options),
+            port,
+            programs,
+            user,
+            options,
+            scratch,
+        };
+        // Somebody may take the port in the moment before the server does.
+        for _ in 0..5 {
+            if server.until_ready() {
+                return Some(server);
+            }
+            server.port = free_port();
+            server.process = server.spawn();
+        }
+        panic!("postgres ends as soon as it is started:\n{}", server.log());
+    }
+
+    fn spawn(&self) -> Process {
+        spawn(
+            &self.programs,
+            self.user.as_ref(),
+            &self.scratch,
+            self.port,
+            &self.options,
+        )
+    }
+
+    /// `false` if it has ended.
+    fn until_ready(&mut self) -> bool {
+        let mut ended = false;
+        eventually("postgres answers", || {
+            ended = !self.process.runs();
+            ended || self.answers()
+        });
+        !ended
+    }
+
+    fn answers(&self) -> bool {
+        Command::new(self.programs.join("pg_isready"))
+            .args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.scratch.path().join("log")).unwrap_or_default()
+    }
+
+    /// Its address, as a client takes it, with the role and its password.
+    pub fn url(&self) -> String {
+        format!("postgres://tollgate:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs SQL and returns what it answers, a line for each row, with `|` between columns.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn sql(&self, sql: &str) -> String {
+        let output = Command::new(self.programs.join("psql"))
+            .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url()])
+            .stdin(Stdio::null())
+            .output()
+            .expect("psql runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{sql}: {errors}");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Ends it and everything it has started as a power failure would.
+    pub fn stop(&mut self) {
+        // Nobody who is left could hold on to its memory, which would keep it from starting again.
+        let children = self.children();
+        self.process.kill();
+        signal("KILL", &children);
+        // Those that it started in between follow it by themselves.
+        eventually("all of postgres ends", || {
+            children.iter().all(|child| !is_running(*child))
+        });
+    }
+
+    /// Starts it again, at the same port with the same data, after it was [stopped](Self::stop) or while it runs.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart(&mut self) {
+        self.stop();
+        eventually("postgres starts again", || {
+            if !self.process.runs() {
+                self.process = self.spawn();
+            }
+            self.answers()
+        });
+    }
+
+    /// Lets it answer nothing, while its connections stay open.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn pause(&self) {
+        self.process.signal("STOP");
+        signal("STOP", &self.children());
+    }
+
+    /// Lets it go on after a [pause](Self::pause).
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn resume(&self) {
+        signal("CONT", &self.children());
+        self.process.signal("CONT");
+    }
+
+    /// Its processes but the first: one for each connection, and its own.
+    fn children(&self) -> Vec<u32> {
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(|process| status(*process).is_some_and(|(_, parent)| parent == self.process.id()))
+            .collect()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let children = self.children();
+        self.process.kill();
+        signal("KILL", &children);
+    }
+}
+
+/// Whether it has not ended, or is only waiting to be buried.
+fn is_running(process: u32) -> bool {
+    status(process).is_some_and(|(state, _)| state != 'Z')
+}
+
+/// State and parent of a process (`proc(5)`).
+fn status(process: u32) -> Option<(char, u32)> {
+    let line = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before it is in brackets and may hold anything.
+    let mut fields = line.rsplit_once(") ")?.1.split(' ');
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+fn signal(name: &str, processes: &[u32]) {
+    for process in processes {
+        // It may have ended by itself.
+        let _ = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {process}")])
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
+/// Who the server runs as: it refuses to be root's.
+#[derive(Debug)]
+struct User {
+    id: u32,
+    group: u32,
+}
+
+impl User {
+    /// `None` where that is somebody else already.
+    fn other_than_root() -> Option<Self> {
+        let me = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let effective = me
+            .lines()
+            .find_map(|line| line.strip_prefix("Uid:"))
+            .and_then(|ids| ids.split_whitespace().nth(1));
+        if effective != Some("0") {
+            return None;
+        }
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let of_name = |name: &str| {
+            let line = users
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            let mut fields = line.split(':').skip(1);
+            Some(Self {
+                id: fields.next()?.parse().ok()?,
+                group: fields.next()?.parse().ok()?,
+            })
+        };
+        of_name("postgres").or_else(|| of_name("nobody"))
+    }
+}
+
+/// A command that runs as that user.
+fn command(program: &Path, user: Option<&User>) -> Command {
+    let Some(user) = user else {
+        return Command::new(program);
+    };
+    let mut command = Command::new("setpriv");
+    command
+        .arg(format!("--reuid={}", user.id))
+        .arg(format!("--regid={}", user.group))
+        .args(["--clear-groups", "--"])
+        .arg(program);
+    command
+}
+
+/// Where `postgres` is: on the search path, or where Debian has it, the latest version first.
+fn programs() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .collect();
+    versions.sort_by_key(|path| {
+        let version = path
+            .parent()
+            .and_then(Path::file_name)
+            .map(|name| name.to_string_lossy().parse());
+        version.and_then(|version: Result<u32, _>| version.ok())
+    });
+    std::env::split_paths(&path)
+        .chain(versions.into_iter().rev())
+        // A link from elsewhere has not its companions beside it.
+        .filter_map(|folder| folder.join("postgres").canonicalize().ok())
+        .filter_map(|program| program.parent().map(Path::to_owned))
+        .find(|folder| {
+            ["initdb", "psql", "pg_isready"]
+                .iter()
+                .all(|name| folder.join(name).exists())
+        })
+}
+
+fn initialize(programs: &Path, user: Option<&User>, folder: &Path) {
+    let password = folder.join("password");
+    std::fs::write(&password, PASSWORD).expect("a folder of its own can be written");
+    if let Some(user) = user {
+        for path in [folder, &password] {
+            chown(path, Some(user.id), Some(user.group)).expect("root can give away what it made");
+        }
+    }
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700)).expect("it is ours");
+    let output = command(&programs.join("initdb"), user)
+        .args(["--no-sync", "--no-instructions", "-E", "UTF8", "--locale=C"])
+        .args(["-A", "scram-sha-256", "-U", "tollgate", "--pwfile"])
+        .arg(&password)
+        .arg("-D")
+        .arg(folder.join("data"))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("initdb runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "initdb: {errors}");
+}
+
+fn spawn(programs: &Path, user: Option<&User>, scratch: &Scratch, port: u16, options: &[String]) -> Process {
+    let mut command = command(&programs.join("postgres"), user);
+    command
+        .arg("-D")
+        .arg(scratch.path().join("data"))
+        .args(["-p", &port.to_string()])
+        .args(options)
+        .current_dir(scratch.path());
+    Process::start(&mut command, &scratch.path().join("log"), GET_POSTGRES)
+        .expect("its companions were there, so it is")
+}

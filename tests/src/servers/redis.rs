@@ -1,0 +1,325 @@
+//! Redis, one server or a cluster.
+
+use std::fmt::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use super::{Process, Scratch, eventually, free_port, missing};
+
+const GET_REDIS: &str = "Redis 7 is needed, on Debian and Ubuntu `apt-get install redis-server`";
+
+/// A Redis server.
+#[derive(Debug)]
+pub struct Redis {
+    port: u16,
+    process: Process,
+    options: Vec<String>,
+    scratch: Scratch,
+}
+
+impl Redis {
+    /// Starts one that keeps everything in memory: what it had is lost when it stops.
+    ///
+    /// # Panics
+    /// As [`start_with`](Self::start_with).
+    pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with options added to its command line, such as `["--appendonly", "yes"]`.
+    ///
+    /// # Panics
+    /// If it does not start; under CI also if it is not installed.
+    pub fn start_with(options: &[&str]) -> Option<Self> {
+        // Somebody may take the port in the moment before the server does.
+        for _ in 0..5 {
+            let server = Self::launch(free_port(), options, Scratch::new("redis"))?;
+            if let Some(server) = server.until_ready() {
+                return Some(server);
+            }
+        }
+        panic!("redis-server ends as soon as it is started");
+    }
+
+    fn launch(port: u16, options: &[&str], scratch: Scratch) -> Option<Self> {
+        if Command::new("redis-cli")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status()
+            .is_err()
+        {
+            missing("redis-cli", GET_REDIS);
+            return None;
+        }
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        Some(Self {
+            process: Self::spawn(port, &options, &scratch)?,
+            port,
+            options,
+            scratch,
+        })
+    }
+
+    fn spawn(port: u16, options: &[String], scratch: &Scratch) -> Option<Process> {
+        let mut command = Command::new("redis-server");
+        command
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .arg("--dir")
+            .arg(scratch.path())
+            .args(options);
+        Process::start(&mut command, &scratch.path().join("log"), GET_REDIS)
+    }
+
+    /// `None` if it has ended.
+    fn until_ready(mut self) -> Option<Self> {
+        let mut ended = false;
+        eventually("redis-server answers", || {
+            ended = !self.process.runs();
+            ended || self.answers()
+        });
+        (!ended).then_some(self)
+    }
+
+    fn answers(&self) -> bool {
+        let answer = self.ask(&["PING"]);
+        let answer = String::from_utf8_lossy(&answer.stdout);
+        answer.starts_with("PONG") || answer.starts_with("NOAUTH")
+    }
+
+    /// Its address, as a client takes it, without a password.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Gives it a command and returns the answer as `redis-cli` prints it.
+    ///
+    /// # Panics
+    /// If it cannot be asked.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let output = self.ask(arguments);
+        let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {answer}");
+        answer.trim_end().to_owned()
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Output {
+        // A paused server never answers, and not every `redis-cli` gives up by itself.
+        Command::new("timeout")
+            .args(["5", "redis-cli", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .expect("redis-cli runs")
+    }
+
+    /// Ends it as a power failure would.
+    pub fn stop(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again, at the same port with the same options, after it was [stopped](Self::stop) or while it runs.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart(&mut self) {
+        self.stop();
+        eventually("redis-server starts again", || {
+            if !self.process.runs() {
+                self.process =
+                    Self::spawn(self.port, &self.options, &self.scratch).expect("it was there before");
+            }
+            self.answers()
+        });
+    }
+
+    /// Lets it answer nothing, while its connections stay open.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn pause(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// Lets it go on after a [pause](Self::pause).
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn resume(&self) {
+        self.process.signal("CONT");
+    }
+}
+
+/// A Redis Cluster of three masters, each with one replica.
+#[derive(Debug)]
+pub struct RedisCluster {
+    nodes: Vec<Redis>,
+}
+
+impl RedisCluster {
+    /// How many masters there are; the replica of master `n` is node `n + MASTERS`.
+    pub const MASTERS: usize = 3;
+    const SLOTS: usize = 16_384;
+
+    /// Starts one, and waits until it serves all slots and the replicas follow.
+    ///
+    /// # Panics
+    /// If it does not come up; under CI also if Redis is not installed.
+    pub fn start() -> Option<Self> {
+        for _ in 0..5 {
+            let started: Option<Vec<_>> = Self::launch()?.into_iter().map(Redis::until_ready).collect();
+            if let Some(nodes) = started {
+                let cluster = Self { nodes };
+                cluster.until_ready();
+                return Some(cluster);
+            }
+        }
+        panic!("redis-server ends as soon as it is started");
+    }
+
+    fn launch() -> Option<Vec<Redis>> {
+        let mut ports = Vec::new();
+        while ports.len() < 4 * Self::MASTERS {
+            let port = free_port();
+            if !ports.contains(&port) {
+                ports.push(port);
+            }
+        }
+        let (ports, buses) = ports.split_at(2 * Self::MASTERS);
+        let mut nodes = Vec::new();
+        for (node, (port, bus)) in ports.iter().zip(buses).enumerate() {
+            let scratch = Scratch::new("redis-cluster");
+            // Nodes that know each other when they start need no time to meet.
+            std::fs::write(
+                scratch.path().join("nodes.conf"),
+                Self::configuration(ports, buses, node),
+            )
+            .expect("a folder of its own can be written");
+            let options = [
+                "--cluster-enabled",
+                "yes",
+                "--cluster-config-file",
+                "nodes.conf",
+                "--cluster-node-timeout",
+                "2000",
+                "--cluster-replica-validity-factor",
+                "0",
+                "--cluster-port",
+                &bus.to_string(),
+                "--repl-diskless-sync-delay",
+                "0",
+                "--repl-ping-replica-period",
+                "1",
+            ];
+            nodes.push(Redis::launch(*port, &options, scratch)?);
+        }
+        Some(nodes)
+    }
+
+    /// The cluster as node `myself` finds it: <https://redis.io/docs/latest/commands/cluster-nodes/>.
+    fn configuration(ports: &[u16], buses: &[u16], myself: usize) -> String {
+        let mut text = String::new();
+        for (node, (port, bus)) in ports.iter().zip(buses).enumerate() {
+            let master = node % Self::MASTERS;
+            let own = if node == myself { "myself," } else { "" };
+            let id = |node: usize| format!("{node:040x}");
+            let (role, of, slots) = if node == master {
+                let first = Self::SLOTS * master / Self::MASTERS;
+                let last = Self::SLOTS * (master + 1) / Self::MASTERS - 1;
+                ("master", "-".to_owned(), format!(" {first}-{last}"))
+            } else {
+                ("slave", id(master), String::new())
+            };
+            writeln!(
+                text,
+                "{} 127.0.0.1:{port}@{bus} {own}{role} {of} 0 0 {} connected{slots}",
+                id(node),
+                master + 1
+            )
+            .expect("a string takes everything");
+        }
+        text + &format!("vars currentEpoch {} lastVoteEpoch 0\n", Self::MASTERS)
+    }
+
+    /// Waits until every node that runs sees a whole cluster, and every replica that runs follows a master.
+    ///
+    /// # Panics
+    /// If that does not come.
+    pub fn until_ready(&self) {
+        for node in &self.nodes {
+            eventually("the cluster is whole", || {
+                let answer = node.ask(&["CLUSTER", "INFO"]);
+                !answer.status.success()
+                    || String::from_utf8_lossy(&answer.stdout).contains("cluster_state:ok")
+            });
+            eventually("the replicas follow", || {
+                let answer = node.ask(&["INFO", "replication"]);
+                let text = String::from_utf8_lossy(&answer.stdout);
+                !answer.status.success()
+                    || (text.contains("role:master") && (!self.is_whole() || text.contains("state=online")))
+                    || text.contains("master_link_status:up")
+            });
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.nodes.iter().all(Redis::answers)
+    }
+
+    /// The addresses of its nodes.
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(Redis::url).collect()
+    }
+
+    /// Its nodes: the masters first, as they are at the start.
+    pub fn nodes(&self) -> &[Redis] {
+        &self.nodes
+    }
+
+    /// One of its nodes.
+    ///
+    /// # Panics
+    /// If there is none of that number.
+    pub fn node(&mut self, number: usize) -> &mut Redis {
+        &mut self.nodes[number]
+    }
+
+    /// The number of the node that is master for the key now, as the first other node that answers says.
+    ///
+    /// # Panics
+    /// If nobody knows.
+    pub fn master_of(&self, key: &str) -> usize {
+        let mut number = None;
+        eventually("somebody knows the master", || {
+            number = self
+                .nodes
+                .iter()
+                .find_map(|asked| self.master_according_to(asked, key));
+            number.is_some()
+        });
+        number.expect("it was found")
+    }
+
+    fn master_according_to(&self, asked: &Redis, key: &str) -> Option<usize> {
+        let ask = |arguments: &[&str]| {
+            let output = asked.ask(arguments);
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let slot: usize = ask(&["CLUSTER", "KEYSLOT", key]).trim().parse().ok()?;
+        let nodes = ask(&["CLUSTER", "NODES"]);
+        let holder = nodes.lines().find(|line| {
+            let mut fields = line.split(' ').skip(2);
+            let master = fields.next().is_some_and(|flags| flags.split(',').any(|flag| flag == "master"));
+            master
+                && fields.skip(5).any(|range| {
+                    let (first, last) = range.split_once('-').unwrap_or((range, range));
+                    matches!((first.parse(), last.parse()), (Ok(first), Ok(last)) if (first..=last).contains(&slot))
+                })
+        })?;
+        let port = holder.split(' ').nth(1)?.split('@').next()?.rsplit(':').next()?;
+        self.nodes.iter().position(|node| node.port.to_string() == port)
+    }
+}

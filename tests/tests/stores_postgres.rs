@@ -1,0 +1,98 @@
+//! `tollgate-store-postgres` on a real server.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "stores_postgres/acceptance.rs"]
+mod acceptance;
+#[path = "stores_postgres/durability.rs"]
+mod durability;
+#[path = "stores_postgres/feed.rs"]
+mod feed;
+#[path = "stores_postgres/migration.rs"]
+mod migration;
+#[path = "stores_postgres/outages.rs"]
+mod outages;
+#[path = "stores_postgres/rubbish.rs"]
+mod rubbish;
+
+use std::time::{Duration, Instant};
+
+use tollgate_session::{Revocation, RevocationKey, RevocationKind, SessionId, StoreErrorKind, StoredSession};
+use tollgate_store_postgres::PostgresStore;
+use tollgate_store_postgres::tokio_postgres::{Client, NoTls};
+use tollgate_tests::servers::Postgres;
+
+const NOW: u64 = 1_700_000_000;
+
+/// What an operation is allowed: a connection and a statement, and something for a busy machine.
+const BOUND: Duration = Duration::from_millis(600 + 600 + 900);
+
+fn open(server: &Postgres) -> PostgresStore {
+    PostgresStore::builder(server.url().parse().unwrap())
+        .connect_timeout(Duration::from_millis(600))
+        .statement_timeout(Duration::from_millis(600))
+        .build()
+        .unwrap()
+}
+
+/// A store with its tables.
+async fn ready(server: &Postgres) -> PostgresStore {
+    let store = open(server);
+    store.migrate().await.unwrap();
+    store
+}
+
+/// Another client of the server.
+async fn stranger(server: &Postgres) -> Client {
+    let (client, connection) = tollgate_store_postgres::tokio_postgres::connect(&server.url(), NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+fn session(id: u8, subject: &str) -> StoredSession {
+    StoredSession {
+        id: SessionId::new([id; 16]),
+        subject: subject.to_owned(),
+        revision: 1,
+        expires_at: NOW + 3600,
+        data: vec![id; 8],
+    }
+}
+
+fn revocation(value: &str) -> Revocation {
+    Revocation {
+        key: RevocationKey::new(RevocationKind::Token, "https://id.example.com", value),
+        before: Revocation::ALL,
+        expires_at: NOW + 3600,
+    }
+}
+
+/// What the operation failed with, if it did so in time.
+async fn failure<T>(
+    operation: impl Future<Output = Result<T, tollgate_session::StoreError>>,
+) -> StoreErrorKind {
+    let start = Instant::now();
+    let Err(error) = operation.await else {
+        panic!("it succeeded");
+    };
+    assert!(start.elapsed() < BOUND, "{error}: after {:?}", start.elapsed());
+    assert!(!error.to_string().contains("not-so-secret"), "{error}");
+    error.kind()
+}
+
+/// Asks until the store serves again, by itself.
+async fn resumes<T, F>(mut operation: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, tollgate_session::StoreError>>,
+{
+    let start = Instant::now();
+    loop {
+        match operation().await {
+            Ok(answer) => return answer,
+            Err(error) => assert!(start.elapsed() < Duration::from_secs(20), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,149 @@
+//! A feed announces, or says that it cannot.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tollgate_session::{RevocationFeed, RevocationStore, StoreErrorKind};
+use tollgate_store_postgres::PostgresStore;
+use tollgate_tests::servers::Postgres;
+
+use super::{NOW, open, ready, revocation, stranger};
+
+/// What the feed ends with, if it does so soon.
+async fn end(feed: &mut dyn RevocationFeed) -> StoreErrorKind {
+    let ended = async {
+        loop {
+            if let Err(error) = feed.next().await {
+                return error.kind();
+            }
+        }
+    };
+    let kind = timeout(Duration::from_secs(5), ended)
+        .await
+        .expect("the feed is silent");
+    assert_eq!(feed.next().await.unwrap_err().kind(), kind, "and it stays dead");
+    kind
+}
+
+/// A new feed hears again.
+async fn hears(store: &PostgresStore) {
+    let mut feed = store.feed().await.unwrap();
+    store.revoke(&[revocation("b")], NOW).await.unwrap();
+    let heard = timeout(Duration::from_secs(5), feed.next())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(heard.entries.unwrap(), [revocation("b")]);
+    assert_eq!(heard.position, store.position().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminated_connection_ends_it() {
+    let Some(server) = Postgres::start() else { return };
+    let store = ready(&server).await;
+    let mut feed = store.feed().await.unwrap();
+    let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
+    assert_eq!(server.sql(ended), "t");
+    assert_eq!(end(&mut *feed).await, StoreErrorKind::Unavailable);
+    hears(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_server_ends_it() {
+    let Some(mut server) = Postgres::start() else {
+        return;
+    };
+    let store = ready(&server).await;
+    let mut feed = store.feed().await.unwrap();
+    server.stop();
+    assert_eq!(end(&mut *feed).await, StoreErrorKind::Unavailable);
+    server.restart();
+    super::resumes(|| store.position()).await;
+    hears(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_server_ends_it() {
+    let Some(server) = Postgres::start() else { return };
+    let store = ready(&server).await;
+    let mut feed = store.feed().await.unwrap();
+    server.pause();
+    assert_eq!(end(&mut *feed).await, StoreErrorKind::Timeout);
+    server.resume();
+    hears(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rubbish_on_the_channel_ends_it() {
+    let Some(server) = Postgres::start() else { return };
+    let store = ready(&server).await;
+    for rubbish in ["", "rubbish", "1 2 rubbish", "1 -1 "] {
+        let mut feed = store.feed().await.unwrap();
+        // Other channels are nothing to it.
+        server.sql(&format!(
+            "NOTIFY \"tollgate.other\"; SELECT pg_notify('tollgate.revocations', '{rubbish}')"
+        ));
+        assert_eq!(end(&mut *feed).await, StoreErrorKind::Corrupt, "{rubbish}");
+    }
+    hears(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_is_too_slow_is_told() {
+    let Some(server) = Postgres::start() else { return };
+    let store = ready(&server).await;
+    let mut feed = store.feed().await.unwrap();
+    let flood = "DO $$ BEGIN FOR n IN 1..5000 LOOP \
+                 PERFORM pg_notify('tollgate.revocations', '1 ' || n || ' '); END LOOP; END $$";
+    stranger(&server).await.batch_execute(flood).await.unwrap();
+    // It is not listened to until the flood is over.
+    tollgate_tests::servers::eventually("the connection is given up", || {
+        server.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'") == "0"
+    });
+    assert_eq!(end(&mut *feed).await, StoreErrorKind::Full);
+    hears(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_is_dropped_hangs_up() {
+    let Some(server) = Postgres::start() else { return };
+    let store = ready(&server).await;
+    drop(store.feed().await.unwrap());
+    tollgate_tests::servers::eventually("the connection ends", || {
+        server.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'") == "0"
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sequence_and_commit_order_are_one() {
+    let Some(server) = Postgres::start() else { return };
+    let store = ready(&server).await;
+    let mut feed = store.feed().await.unwrap();
+    let start = store.position().await.unwrap();
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let store = open(&server);
+            tokio::spawn(async move {
+                for n in 0..50 {
+                    // The same keys in another order for each: nobody waits for anybody in a circle.
+                    let mut entries = [revocation("x"), revocation("y"), revocation(&n.to_string())];
+                    entries.rotate_left(writer % 3);
+                    store.revoke(&entries, NOW).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut last = start;
+    for _ in 0..200 {
+        let heard = timeout(Duration::from_secs(10), feed.next())
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(heard.position.follows(last), "{last:?} {:?}", heard.position);
+        last = heard.position;
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(store.position().await.unwrap(), last);
+}

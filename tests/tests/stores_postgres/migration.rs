@@ -1,0 +1,83 @@
+//! The tables come to be, once.
+
+use tollgate_session::{SessionStore, StoreErrorKind};
+use tollgate_store_postgres::PostgresStore;
+use tollgate_store_postgres::tokio_postgres::Config;
+use tollgate_tests::servers::Postgres;
+
+use super::{NOW, failure, open, ready, session};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_that_start_together_migrate_once() {
+    let Some(server) = Postgres::start() else { return };
+    let migrate = |prefix: &str| {
+        let store = PostgresStore::builder(server.url().parse().unwrap())
+            .table_prefix(prefix)
+            .build()
+            .unwrap();
+        tokio::spawn(async move { store.migrate().await.unwrap() })
+    };
+    let tasks: Vec<_> = (0..16).map(|task| migrate(["", "other_"][task % 2])).collect();
+    let mut steps = 0;
+    for task in tasks {
+        steps += task.await.unwrap();
+    }
+    assert_eq!(steps, 2, "one for each of the two sets of tables");
+    assert_eq!(server.sql("SELECT count(*) FROM tollgate.revocation_head"), "1");
+    assert_eq!(server.sql("SELECT version FROM tollgate.other_migrations"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shipped_file_can_be_run_by_hand() {
+    let Some(server) = Postgres::start() else { return };
+    server.sql("CREATE SCHEMA tollgate");
+    server.sql(include_str!(
+        "../../../crates/tollgate-store-postgres/migrations/0001_sessions_and_revocations.sql"
+    ));
+    let store = open(&server);
+    assert_eq!(store.migrate().await.unwrap(), 0);
+    assert!(store.insert(&session(1, "u-7"), NOW).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_only_use_the_tables_is_enough() {
+    let Some(server) = Postgres::start() else { return };
+    ready(&server).await;
+    server.sql(
+        "CREATE ROLE app LOGIN PASSWORD 'not-so-secret'; \
+         GRANT USAGE ON SCHEMA tollgate TO app; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tollgate TO app",
+    );
+    let mut config: Config = server.url().parse().unwrap();
+    config.user("app");
+    let store = PostgresStore::builder(config).build().unwrap();
+    assert_eq!(store.migrate().await.unwrap(), 0);
+    tollgate_testkit::stores::all(std::sync::Arc::new(store.clone())).await;
+
+    server.sql("REVOKE INSERT ON tollgate.sessions FROM app");
+    assert_eq!(
+        failure(store.insert(&session(1, "u-7"), NOW)).await,
+        StoreErrorKind::Unavailable
+    );
+    server.sql("GRANT INSERT ON tollgate.sessions TO app");
+    assert!(store.insert(&session(1, "u-7"), NOW).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_a_later_version_are_left_alone() {
+    let Some(server) = Postgres::start() else { return };
+    let store = ready(&server).await;
+    server.sql("INSERT INTO tollgate.migrations (version) VALUES (1000)");
+    assert_eq!(store.migrate().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_tables_the_operator_is_told_what_to_do() {
+    let Some(server) = Postgres::start() else { return };
+    let store = open(&server);
+    let error = store.load(&session(1, "u-7").id, NOW).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.to_string().contains("`migrate`"), "{error}");
+    store.migrate().await.unwrap();
+    assert_eq!(store.load(&session(1, "u-7").id, NOW).await.unwrap(), None);
+}

@@ -1,0 +1,16 @@
+//! Sessions and revocations in Redis, on real servers.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "stores_redis/contract.rs"]
+mod contract;
+#[path = "stores_redis/failover.rs"]
+mod failover;
+#[path = "stores_redis/fixture.rs"]
+mod fixture;
+#[path = "stores_redis/outages.rs"]
+mod outages;
+#[path = "stores_redis/proxy.rs"]
+mod proxy;
+#[path = "stores_redis/rubbish.rs"]
+mod rubbish;

@@ -1,0 +1,234 @@
+//! What every store must do, and what is Redis' own: keys, slots, lifetimes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tollgate_session::{RevocationStore, SessionStore, StoreErrorKind, StoredSession};
+use tollgate_store_redis::RedisStore;
+use tollgate_testkit::stores;
+use tollgate_tests::servers::{Redis, RedisCluster};
+
+use crate::fixture::{HOUR, NOW, TIMEOUT, next, revocation, run, session, soon, store};
+
+#[test]
+fn one_server_keeps_the_contract() {
+    let Some(server) = Redis::start() else { return };
+    run(async {
+        let (one, other) = (store(&server.url()), store(&server.url()));
+        stores::accept(Arc::new(one), Arc::new(other)).await;
+    });
+    every_key_has_an_end(&server);
+}
+
+#[test]
+fn a_cluster_keeps_the_contract() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let urls = cluster.urls();
+    // One knows a master, the other a replica.
+    let knows = |url: &String| {
+        RedisStore::cluster([url.as_str()])
+            .timeout(TIMEOUT)
+            .build()
+            .unwrap()
+    };
+    run(stores::accept(
+        Arc::new(knows(&urls[0])),
+        Arc::new(knows(&urls[4])),
+    ));
+    let masters = &cluster.nodes()[..RedisCluster::MASTERS];
+    for master in masters {
+        every_key_has_an_end(master);
+        assert_ne!(keys(master).len(), 0, "sessions are spread over all masters");
+    }
+}
+
+#[test]
+fn what_changes_together_is_in_one_slot() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let urls = cluster.urls();
+    let store = RedisStore::cluster(urls.iter().map(String::as_str))
+        .namespace("shop")
+        .timeout(TIMEOUT)
+        .build()
+        .unwrap();
+    let mine = session("u-7");
+    run(async {
+        assert!(soon(store.insert(&mine, NOW)).await.unwrap());
+        assert!(soon(store.replace(&next(&mine), 1, NOW)).await.unwrap());
+        soon(store.revoke(&[revocation("a")], NOW)).await.unwrap();
+    });
+    let all: Vec<String> = cluster.nodes()[..RedisCluster::MASTERS]
+        .iter()
+        .flat_map(keys)
+        .collect();
+    let slots = |part: &str| {
+        let some: Vec<&String> = all.iter().filter(|key| key.contains(part)).collect();
+        let slots = some
+            .iter()
+            .map(|key| cluster.nodes()[0].command(&["CLUSTER", "KEYSLOT", key]));
+        (some.len(), slots.collect::<HashSet<_>>().len())
+    };
+    assert_eq!(
+        slots(&mine.id.to_string()),
+        (1, 1),
+        "one key in one slot for a session"
+    );
+    assert_eq!(slots("subject:u-7"), (1, 1));
+    assert_eq!(slots("revocations"), (3, 1));
+    assert_eq!(all.len(), 5, "nothing else is kept: {all:?}");
+    assert!(all.iter().all(|key| key.starts_with("{shop:")));
+}
+
+#[test]
+fn namespaces_do_not_mix() {
+    let Some(server) = Redis::start() else { return };
+    let named = |name| {
+        RedisStore::builder(&server.url())
+            .namespace(name)
+            .timeout(TIMEOUT)
+            .build()
+            .unwrap()
+    };
+    let (one, other) = (named("one"), named("other"));
+    run(async {
+        let mine = session("u-7");
+        let mut feed = soon(other.feed()).await.unwrap();
+        let before = soon(other.position()).await.unwrap();
+        assert!(soon(one.insert(&mine, NOW)).await.unwrap());
+        soon(one.revoke(&[revocation("a")], NOW)).await.unwrap();
+        assert_eq!(soon(other.load(&mine.id, NOW)).await.unwrap(), None);
+        assert_eq!(soon(other.of_subject("u-7", 9, NOW)).await.unwrap(), []);
+        assert_eq!(soon(other.find(&[revocation("a").key], NOW)).await.unwrap(), []);
+        assert_eq!(soon(other.position()).await.unwrap(), before);
+        assert!(soon(other.insert(&mine, NOW)).await.unwrap());
+        // The first that the other's feed hears is its own.
+        soon(other.revoke(&[revocation("b")], NOW)).await.unwrap();
+        let heard = soon(feed.next()).await.unwrap();
+        assert_eq!(heard.entries.unwrap(), [revocation("b")]);
+    });
+}
+
+#[test]
+fn an_index_outlives_every_replacement_and_forgets_what_is_gone() {
+    let Some(server) = Redis::start() else { return };
+    let store = store(&server.url());
+    run(async {
+        // Each replacement moves the end by an hour, far beyond what the index was first told.
+        let mut long = session("u-7");
+        assert!(soon(store.insert(&long, NOW)).await.unwrap());
+        for hours in 1..200 {
+            let now = NOW + hours * (HOUR - 1);
+            let later = StoredSession {
+                expires_at: now + HOUR,
+                ..next(&long)
+            };
+            assert!(soon(store.replace(&later, long.revision, now)).await.unwrap());
+            long = later;
+            assert_eq!(
+                soon(store.of_subject("u-7", 9, now)).await.unwrap(),
+                [long.clone()]
+            );
+        }
+        let key = "{tollgate:subject:u-7}";
+        let session_key = format!("{{tollgate:session:{}}}", long.id);
+        let life = |key: &str| server.command(&["PTTL", key]).parse::<i64>().unwrap();
+        assert!(
+            life(key) >= life(&session_key),
+            "the index ends before its session"
+        );
+
+        // Sessions that were ended early leave it when somebody looks.
+        for _ in 0..10 {
+            let short = session("u-8");
+            assert!(soon(store.insert(&short, NOW)).await.unwrap());
+            let ended = StoredSession {
+                expires_at: NOW + 1,
+                ..next(&short)
+            };
+            assert!(soon(store.replace(&ended, 1, NOW)).await.unwrap());
+        }
+        let length = || server.command(&["HLEN", "{tollgate:subject:u-8}"]);
+        assert_eq!(soon(store.of_subject("u-8", 9, NOW + 2)).await.unwrap(), []);
+        assert_eq!(length(), "10", "a young entry's session may be on its way");
+        assert_eq!(soon(store.of_subject("u-8", 9, NOW + 600)).await.unwrap(), []);
+        assert_eq!(length(), "0");
+        // And when there are many, without anybody looking.
+        for step in 0..300 {
+            let short = StoredSession {
+                expires_at: NOW + step * 60 + 10,
+                ..session("u-9")
+            };
+            assert!(soon(store.insert(&short, NOW + step * 60)).await.unwrap());
+        }
+        let left: u32 = server
+            .command(&["HLEN", "{tollgate:subject:u-9}"])
+            .parse()
+            .unwrap();
+        assert!(left <= 65, "{left} entries of sessions that are gone are kept");
+    });
+}
+
+#[test]
+fn revocations_that_have_ended_are_removed() {
+    let Some(server) = Redis::start() else { return };
+    let store = store(&server.url());
+    run(async {
+        for value in ["a", "b", "c"] {
+            soon(store.revoke(&[revocation(value)], NOW)).await.unwrap();
+        }
+        let length = || server.command(&["HLEN", "{tollgate:revocations}:entries"]);
+        // A clock that is a little ahead takes nothing away from the others.
+        soon(store.revoke(&[revocation("d")], NOW + HOUR + 200))
+            .await
+            .unwrap();
+        assert_eq!(length(), "4");
+        soon(store.revoke(&[revocation("e")], u64::MAX)).await.unwrap();
+        assert_eq!(length(), "5", "a senseless clock takes nothing away");
+        soon(store.revoke(&[revocation("f")], NOW + HOUR + 301))
+            .await
+            .unwrap();
+        assert_eq!(length(), "1");
+        assert_eq!(server.command(&["ZCARD", "{tollgate:revocations}:endings"]), "1");
+    });
+}
+
+#[test]
+fn writes_that_no_replica_has_are_not_acknowledged() {
+    let Some(server) = Redis::start() else { return };
+    let store = RedisStore::builder(&server.url())
+        .timeout(TIMEOUT)
+        .wait_replicas(1, std::time::Duration::from_millis(100))
+        .build()
+        .unwrap();
+    run(async {
+        let mine = session("u-7");
+        let error = soon(store.insert(&mine, NOW)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        let error = soon(store.revoke(&[revocation("a")], NOW)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), None);
+    });
+}
+
+fn keys(server: &Redis) -> Vec<String> {
+    server
+        .command(&["KEYS", "*"])
+        .lines()
+        .map(str::to_owned)
+        .filter(|key| !key.is_empty())
+        .collect()
+}
+
+fn every_key_has_an_end(server: &Redis) {
+    let script = "local endless = {} \
+        for _, key in ipairs(redis.call('KEYS', '*')) do \
+          if redis.call('PTTL', key) < 0 then table.insert(endless, key) end \
+        end \
+        return endless";
+    // In a cluster a script may not touch keys that it does not name, unless it is one of the old kind.
+    assert_eq!(server.command(&["EVAL", script, "0"]), "", "keys without an end");
+}

@@ -1,0 +1,269 @@
+//! A cluster that loses a master while it is at work.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+use tollgate_session::{RevocationStore, SessionId, SessionStore, StoredSession};
+use tollgate_store_redis::RedisStore;
+use tollgate_tests::servers::{PATIENCE, RedisCluster};
+
+use crate::fixture::{NOW, next, revocation, run, session, soon};
+
+/// How many try to replace each session at the same time.
+const RIVALS: usize = 3;
+
+/// Which rival was told that a revision of a session is its own.
+type Winners = Arc<Mutex<HashMap<(SessionId, u64), usize>>>;
+
+fn store(cluster: &RedisCluster) -> RedisStore {
+    let urls = cluster.urls();
+    RedisStore::cluster(urls.iter().map(String::as_str))
+        .timeout(Duration::from_secs(1))
+        .wait_replicas(1, Duration::from_millis(500))
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn what_replicas_have_survives_the_loss_of_a_master() {
+    let Some(mut cluster) = RedisCluster::start() else {
+        return;
+    };
+    let stores = [store(&cluster), store(&cluster)];
+    // The master of the revocations goes; some sessions are on it, others are not.
+    let doomed = cluster.master_of("{tollgate:revocations}:position");
+    let key = |session: &StoredSession| format!("{{tollgate:session:{}}}", session.id);
+    let (mut there, mut elsewhere) = (Vec::new(), Vec::new());
+    while there.len() < 3 || elsewhere.len() < 3 {
+        let session = session("u-7");
+        if cluster.master_of(&key(&session)) == doomed {
+            there.push(session);
+        } else {
+            elsewhere.push(session);
+        }
+    }
+    let sessions: Vec<StoredSession> = there.drain(..3).chain(elsewhere.drain(..3)).collect();
+
+    run(async {
+        for session in &sessions {
+            assert!(soon(stores[0].insert(session, NOW)).await.unwrap());
+        }
+        let epoch = soon(stores[0].position()).await.unwrap().epoch;
+        let stop = Arc::new(AtomicBool::new(false));
+        let winners = Winners::default();
+        let revoked = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = tokio::task::JoinSet::new();
+        for session in &sessions {
+            for rival in 0..RIVALS {
+                let store = stores[rival % 2].clone();
+                tasks.spawn(rotate(store, session.id, rival, winners.clone(), stop.clone()));
+            }
+        }
+        tasks.spawn(revoke(stores[1].clone(), revoked.clone(), stop.clone()));
+
+        until("work goes on", async || {
+            winners.lock().await.len() > 60 && revoked.lock().await.len() > 5
+        })
+        .await;
+        cluster.node(doomed).stop();
+        let (count, revocations) = (winners.lock().await.len(), revoked.lock().await.len());
+        let gone = &sessions[..3];
+        let then: Vec<u64> = {
+            let winners = winners.lock().await;
+            gone.iter().map(|session| highest(&winners, session.id)).collect()
+        };
+        until("a replica takes over", async || {
+            cluster.master_of("{tollgate:revocations}:position") != doomed
+        })
+        .await;
+        // Nothing is acknowledged that only one server has, so a second one must come back.
+        cluster.node(doomed).restart();
+        until("service resumes", async || {
+            let winners = winners.lock().await;
+            let resumed = gone
+                .iter()
+                .zip(&then)
+                .all(|(session, then)| highest(&winners, session.id) > then + 3);
+            resumed && winners.len() > count + 60 && revoked.lock().await.len() > revocations + 5
+        })
+        .await;
+        stop.store(true, Ordering::Relaxed);
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+
+        let (winners, revoked) = (winners.lock().await.clone(), revoked.lock().await.clone());
+        everything_is_kept(&stores, &sessions, &winners, &revoked).await;
+        // Numbers that were given before may be given again: who knows of them must not take these for those.
+        assert_ne!(soon(stores[0].position()).await.unwrap().epoch, epoch);
+        let mut feed = soon(stores[0].feed()).await.unwrap();
+        soon(stores[1].revoke(&[revocation("last")], NOW)).await.unwrap();
+        assert_eq!(
+            soon(feed.next()).await.unwrap().entries.unwrap(),
+            [revocation("last")]
+        );
+    });
+}
+
+/// Whatever was acknowledged is still so.
+async fn everything_is_kept(
+    stores: &[RedisStore; 2],
+    sessions: &[StoredSession],
+    winners: &HashMap<(SessionId, u64), usize>,
+    revoked: &[String],
+) {
+    for session in sessions {
+        let kept = soon(stores[0].load(&session.id, NOW))
+            .await
+            .unwrap()
+            .expect("it is kept");
+        let highest = highest(winners, session.id);
+        assert!(
+            kept.revision >= highest,
+            "revision {highest} was acknowledged, and {} is kept",
+            kept.revision
+        );
+        if let Some(winner) = winners.get(&(session.id, kept.revision)) {
+            assert_eq!(
+                kept.data,
+                winner.to_string().into_bytes(),
+                "another's than acknowledged"
+            );
+        }
+    }
+    let listed = soon(stores[1].of_subject("u-7", 99, NOW)).await.unwrap();
+    assert_eq!(listed.len(), sessions.len());
+    for value in revoked {
+        let found = soon(stores[0].find(&[revocation(value).key], NOW)).await.unwrap();
+        assert_eq!(found, [revocation(value)], "an acknowledged revocation is lost");
+    }
+}
+
+/// The highest revision of the session that somebody was told to be its own.
+fn highest(winners: &HashMap<(SessionId, u64), usize>, id: SessionId) -> u64 {
+    let revisions = winners.keys().filter(|won| won.0 == id).map(|won| won.1);
+    revisions.max().unwrap_or(1)
+}
+
+/// Replaces the session again and again, as rivals do.
+async fn rotate(store: RedisStore, id: SessionId, rival: usize, winners: Winners, stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        let Ok(Some(found)) = soon(store.load(&id, NOW)).await else {
+            continue;
+        };
+        let mine = StoredSession {
+            data: rival.to_string().into_bytes(),
+            ..next(&found)
+        };
+        if matches!(soon(store.replace(&mine, found.revision, NOW)).await, Ok(true)) {
+            let before = winners.lock().await.insert((id, mine.revision), rival);
+            assert_eq!(before, None, "revision {} has two winners", mine.revision);
+        }
+    }
+}
+
+async fn revoke(store: RedisStore, revoked: Arc<Mutex<Vec<String>>>, stop: Arc<AtomicBool>) {
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        number += 1;
+        let value = number.to_string();
+        if soon(store.revoke(&[revocation(&value)], NOW)).await.is_ok() {
+            revoked.lock().await.push(value);
+        }
+    }
+}
+
+async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !ask().await {
+        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[test]
+fn a_node_that_hangs_does_not_hold_up_the_others() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let store = RedisStore::cluster([cluster.urls()[0].as_str()])
+        .timeout(Duration::from_secs(2))
+        .build()
+        .unwrap();
+    let of = |node: usize| {
+        let mut sessions = std::iter::repeat_with(|| session("u-7"));
+        sessions
+            .find(|session| cluster.master_of(&format!("{{tollgate:session:{}}}", session.id)) == node)
+            .unwrap()
+    };
+    let (mine, other) = (of(0), of(1));
+    run(async {
+        for session in [&mine, &other] {
+            let stored = async || matches!(soon(store.load(&session.id, NOW)).await, Ok(Some(_)));
+            // Every master follows within a moment of the start.
+            until("a session is inserted", async || {
+                stored().await || soon(store.insert(session, NOW)).await.is_ok()
+            })
+            .await;
+        }
+        cluster.nodes()[0].pause();
+        // Several callers keep asking the one that hangs.
+        for _ in 0..5 {
+            let (store, id) = (store.clone(), mine.id);
+            tokio::spawn(async move { while store.load(&id, NOW).await.is_err() {} });
+        }
+        // Until the others notice and close for the moment of the election, which a busy machine can make them do late.
+        let start = Instant::now();
+        soon(store.load(&other.id, NOW)).await.unwrap().unwrap();
+        assert!(
+            start.elapsed() < Duration::from_secs(2),
+            "one node holds up the other"
+        );
+        until("a replica takes over", async || {
+            matches!(soon(store.load(&mine.id, NOW)).await, Ok(Some(_)))
+        })
+        .await;
+        assert!(soon(store.replace(&next(&mine), 1, NOW)).await.unwrap());
+        cluster.nodes()[0].resume();
+    });
+}
+
+#[test]
+fn slots_may_move_while_they_are_used() {
+    let Some(cluster) = RedisCluster::start() else {
+        return;
+    };
+    let store = RedisStore::cluster([cluster.urls()[0].as_str()])
+        .timeout(Duration::from_secs(3))
+        .build()
+        .unwrap();
+    let mut mine = session("u-7");
+    let key = format!("{{tollgate:session:{}}}", mine.id);
+    let from = cluster.master_of(&key);
+    let to = (from + 1) % RedisCluster::MASTERS;
+    let nodes = cluster.nodes();
+    let id = |node: usize| nodes[node].command(&["CLUSTER", "MYID"]);
+    let slot = nodes[0].command(&["CLUSTER", "KEYSLOT", &key]);
+    run(async {
+        nodes[to].command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id(from)]);
+        nodes[from].command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(to)]);
+        // What is new is made where the slot goes to.
+        assert!(soon(store.insert(&mine, NOW)).await.unwrap());
+        assert_eq!(nodes[from].command(&["CLUSTER", "COUNTKEYSINSLOT", &slot]), "0");
+        mine = next(&mine);
+        assert!(soon(store.replace(&mine, 1, NOW)).await.unwrap());
+        assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), Some(mine.clone()));
+        for node in [to, from] {
+            nodes[node].command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id(to)]);
+        }
+        mine = next(&mine);
+        assert!(soon(store.replace(&mine, 2, NOW)).await.unwrap());
+        assert_eq!(
+            soon(store.of_subject("u-7", 9, NOW)).await.unwrap(),
+            [mine.clone()]
+        );
+    });
+}

@@ -1,0 +1,62 @@
+//! What the tests begin with.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tollgate_session::{Revocation, RevocationKey, RevocationKind, SessionId, StoredSession, SystemRandom};
+use tollgate_store_redis::RedisStore;
+
+/// The caller's time, years from that of the servers.
+pub(crate) const NOW: u64 = 1_000_000_000;
+pub(crate) const HOUR: u64 = 3600;
+
+/// What an operation may take, as the stores here are configured: much more than a server needs on a busy machine.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
+/// An operation that takes longer has not kept to that, whatever else the machine does.
+pub(crate) const BOUND: Duration = Duration::from_secs(10);
+
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test)
+}
+
+pub(crate) fn store(url: &str) -> RedisStore {
+    RedisStore::builder(url).timeout(TIMEOUT).build().unwrap()
+}
+
+/// What an operation answers, which must be soon.
+pub(crate) async fn soon<T>(operation: impl Future<Output = T>) -> T {
+    tokio::time::timeout(BOUND, operation)
+        .await
+        .expect("an operation takes longer than it may")
+}
+
+pub(crate) fn session(subject: &str) -> StoredSession {
+    StoredSession {
+        id: SessionId::generate(&SystemRandom).unwrap(),
+        subject: subject.to_owned(),
+        revision: 1,
+        expires_at: NOW + HOUR,
+        data: b"data".to_vec(),
+    }
+}
+
+/// The next revision of it.
+pub(crate) fn next(session: &StoredSession) -> StoredSession {
+    StoredSession {
+        revision: session.revision + 1,
+        ..session.clone()
+    }
+}
+
+pub(crate) fn revocation(value: &str) -> Revocation {
+    Revocation {
+        key: RevocationKey::new(RevocationKind::Session, "https://id.example.com", value),
+        before: Revocation::ALL,
+        expires_at: NOW + HOUR,
+    }
+}
