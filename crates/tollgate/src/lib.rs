@@ -223,8 +223,8 @@ pub use tollgate_core::{
     Endpoint, EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, HeaderEdits,
     Hierarchy, InvalidScope, Key, KeyError, KeyErrorKind, KeySet, KeySource, Limits, PendingDecision, Policy,
     Principal, Refusal, Rejection, RejectionKind, Renewal, RequestView, RevocationCheck, Scope, ScopeName,
-    ScopeSet, SignError, SignErrorKind, SigningKey, SkipRenewal, SkippedKey, Source, SourceKind, Standing, SystemClock,
-    TrustedIssuer, Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
+    ScopeSet, SignError, SignErrorKind, SigningKey, SkipRenewal, SkippedKey, Source, SourceKind, Standing,
+    SystemClock, TrustedIssuer, Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
