@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use tollgate_benches::load::{Client, Load, run};
 use tollgate_core::{Algorithm, SigningKey};
-use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, RevocationStore, SessionStore, Sessions};
+use tollgate_session::{
+    Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, RevocationStore, SessionStore, Sessions,
+};
 use tollgate_store_postgres::PostgresStore;
 use tollgate_store_redb::RedbStore;
 use tollgate_store_redis::{RedisStore, RedisStoreBuilder};
@@ -39,7 +41,10 @@ struct Refreshing {
 
 impl Client for Refreshing {
     async fn ask(&mut self) {
-        let tokens = self.sessions.refresh(&self.token, RefreshRequest::default()).await;
+        let tokens = self
+            .sessions
+            .refresh(&self.token, RefreshRequest::default())
+            .await;
         self.token = tokens.unwrap().refresh_token;
     }
 }
@@ -75,10 +80,13 @@ async fn main() {
                 store.wait_replicas(1, Duration::from_secs(1)).build().unwrap()
             }),
         ),
-        Contender::of("PostgreSQL", match &postgres {
-            Some(server) => Some(prepared(server).await),
-            None => None,
-        }),
+        Contender::of(
+            "PostgreSQL",
+            match &postgres {
+                Some(server) => Some(prepared(server).await),
+                None => None,
+            },
+        ),
     ];
     for clients in CLIENTS {
         let mut loads = measure(&contenders, clients).await;
@@ -98,7 +106,11 @@ impl Contender {
 fn sessions(store: impl SessionStore + RevocationStore) -> Sessions {
     let issuer = Issuer::builder("https://id.example.com")
         .audience("orders-api")
-        .signing_key(SigningKey::generate(Algorithm::ES256).unwrap().with_kid("2026-11"))
+        .signing_key(
+            SigningKey::generate(Algorithm::ES256)
+                .unwrap()
+                .with_kid("2026-11"),
+        )
         .build()
         .unwrap();
     Sessions::builder(issuer, store)
@@ -115,7 +127,9 @@ fn on_cluster(servers: &RedisCluster) -> RedisStoreBuilder {
 }
 
 async fn prepared(server: &Postgres) -> PostgresStore {
-    let store = PostgresStore::builder(server.url().parse().unwrap()).build().unwrap();
+    let store = PostgresStore::builder(server.url().parse().unwrap())
+        .build()
+        .unwrap();
     store.migrate().await.unwrap();
     store
 }
@@ -130,7 +144,10 @@ async fn measure(contenders: &[Contender], clients: usize) -> Vec<Option<Load>> 
         };
         let mut group = Vec::new();
         for client in 0..clients {
-            let tokens = sessions.login(Login::new(format!("user-{client}"))).await.unwrap();
+            let tokens = sessions
+                .login(Login::new(format!("user-{client}")))
+                .await
+                .unwrap();
             group.push(Refreshing {
                 sessions: sessions.clone(),
                 token: tokens.refresh_token,
@@ -159,9 +176,9 @@ fn print(clients: usize, contenders: &[Contender], loads: &mut [Option<Load>]) {
         "", "rate", "refreshes/s", "p99", "p50 ms", "p99 ms"
     );
     let seconds = |load: &mut Load, percent| load.percentile(percent).as_secs_f64();
-    let (rate, slow) = loads[0]
-        .as_mut()
-        .map_or((f64::NAN, f64::NAN), |load| (load.per_second(), seconds(load, 99)));
+    let (rate, slow) = loads[0].as_mut().map_or((f64::NAN, f64::NAN), |load| {
+        (load.per_second(), seconds(load, 99))
+    });
     for (contender, load) in contenders.iter().zip(loads) {
         let Some(load) = load else {
             println!("{:<32} the server is not installed", contender.name);

@@ -66,8 +66,13 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let keys = endpoint("/.well-known/jwks.json", sessions.issuer().jwks());
     let gate = sessions.gate().build()?;
     let app = move || {
-        let orders = web::resource("/orders").wrap(JwtAuth::new(gate.clone())).get(orders);
-        App::new().service(auth.clone()).service(keys.clone()).service(orders)
+        let orders = web::resource("/orders")
+            .wrap(JwtAuth::new(gate.clone()))
+            .get(orders);
+        App::new()
+            .service(auth.clone())
+            .service(keys.clone())
+            .service(orders)
     };
 
     let server = HttpServer::new(app)

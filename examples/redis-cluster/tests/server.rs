@@ -106,6 +106,21 @@ fn is_not_the_clients_fault(answer: &Answer) -> bool {
     true
 }
 
+/// Waits until every replica has what its master has: Redis answers earlier, and the test is not of that moment.
+fn until_replicated(cluster: &RedisCluster) {
+    for node in cluster.nodes() {
+        eventually("the replicas have it all", || {
+            let state = node.command(&["INFO", "replication"]);
+            let own = state
+                .lines()
+                .find_map(|line| line.trim().strip_prefix("master_repl_offset:"));
+            let offset = format!(",offset={},", own.unwrap_or_default());
+            let mut replicas = state.lines().filter(|line| line.starts_with("slave0:"));
+            replicas.all(|line| line.contains(&offset))
+        });
+    }
+}
+
 #[test]
 fn what_one_instance_begins_the_other_goes_on_with() {
     let Some(service) = Service::start("together") else {
@@ -130,10 +145,7 @@ fn what_one_instance_begins_the_other_goes_on_with() {
                 clients.spawn(move || tokens(&refresh(server, token)).refresh)
             })
             .collect();
-        clients
-            .into_iter()
-            .map(|client| client.join().unwrap())
-            .collect()
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
     });
     assert!(successors.iter().all(|successor| *successor == successors[0]));
 
@@ -183,6 +195,7 @@ fn the_death_of_a_master_ends_no_session() {
     );
     // Each master in turn, so that the one with the revocations is among them.
     for master in 0..RedisCluster::MASTERS {
+        until_replicated(&service.cluster);
         service.cluster.node(master).stop();
         for (number, session) in sessions.iter_mut().enumerate() {
             let server = service.instances()[number % 2];
@@ -244,6 +257,11 @@ fn without_its_store_the_service_says_so_and_comes_back_by_itself() {
         // What is wrong without asking anybody is still the client's fault.
         assert_eq!(orders(server, "x").status, 401);
         assert_eq!(server.send("GET", "/.well-known/jwks.json", &[], "").status, 200);
+        assert!(
+            server.log().contains("sessions are not available"),
+            "{}",
+            server.log()
+        );
     }
     for node in service.cluster.nodes() {
         node.resume();

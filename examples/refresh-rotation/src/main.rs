@@ -64,11 +64,17 @@ fn app(sessions: &Sessions) -> Result<Router, Box<dyn Error>> {
         .build()?;
     let guarded = Router::new()
         .route("/orders", get(orders).route_layer(require(scope(OrdersRead))))
-        .route("/orders", delete(cancel_orders).route_layer(require(scope(OrdersWrite))))
+        .route(
+            "/orders",
+            delete(cancel_orders).route_layer(require(scope(OrdersWrite))),
+        )
         .route_layer(JwtAuth::new(sessions.gate().build()?));
     Ok(Router::new()
         .nest_service("/auth", EndpointService::new(endpoints))
-        .route_service("/.well-known/jwks.json", EndpointService::new(sessions.issuer().jwks()))
+        .route_service(
+            "/.well-known/jwks.json",
+            EndpointService::new(sessions.issuer().jwks()),
+        )
         .merge(guarded))
 }
 

@@ -88,7 +88,7 @@ fn refused(answer: &Answer, error: &str) {
 #[test]
 fn a_refresh_gives_new_tokens_and_ends_no_old_ones_too_early() {
     let server = Server::start(PROGRAM, &folder("refresh"), &[]);
-    assert_eq!(orders(&server, ""), 401);
+    assert_eq!(server.send("GET", "/orders", &[], "").status, 401);
     let first = ada(&server);
     assert_eq!(orders(&server, &first.access), 200);
     let second = tokens(&refresh(&server, &first.refresh));
@@ -161,7 +161,14 @@ fn a_token_that_was_made_up_ends_nothing() {
     let mine = ada(&server);
     // Another secret under the name of the same session.
     let (kept, last) = mine.refresh.split_at(mine.refresh.len() - 8);
-    let forged = format!("{kept}{}", if last.starts_with('A') { "BBBBBBBB" } else { "AAAAAAAA" });
+    let forged = format!(
+        "{kept}{}",
+        if last.starts_with('A') {
+            "BBBBBBBB"
+        } else {
+            "AAAAAAAA"
+        }
+    );
     for token in [&*forged, "x", &"A".repeat(5000)] {
         refused(&refresh(&server, token), "invalid_grant");
     }
@@ -277,7 +284,14 @@ fn a_wrong_login_gets_nothing() {
         assert_eq!(answer.status, 401, "{answer:?}");
         assert!(!answer.body.contains("token\":"), "{answer:?}");
     }
-    for body in ["", "{", "{}", "[1]", r#"{"user":"ada"}"#, r#"{"user":"ada","password":7}"#] {
+    for body in [
+        "",
+        "{",
+        "{}",
+        "[1]",
+        r#"{"user":"ada"}"#,
+        r#"{"user":"ada","password":7}"#,
+    ] {
         let answer = server.post("/auth/login", body);
         assert_eq!(answer.status, 400, "{body}: {answer:?}");
     }

@@ -177,7 +177,7 @@ fn activity_past_half_of_the_tokens_life_renews_the_cookie() {
         assert!(Instant::now() < end, "{}", server.log());
     };
     let age = renewed["iat"].as_u64().unwrap() - first["iat"].as_u64().unwrap();
-    assert!((6..=11).contains(&age), "renewed after {age} s of 11");
+    assert!((6..=9).contains(&age), "renewed after {age} s of 11");
     assert_ne!(renewed["jti"], first["jti"]);
     for same in ["sub", "sid", "csrf", "auth_time"] {
         assert!(

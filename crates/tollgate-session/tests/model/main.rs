@@ -3,13 +3,17 @@
 //! The code that runs is the crate's own: `Sessions` over a store whose every operation is a point where anything else may
 //! happen. The search visits every state once. What is covered, and what not, is told in `tollgate_session::proved`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod driver;
 mod known;
 mod world;
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use foldhash::quality::RandomState;
 
 use driver::{Act, CAP, Driver, GRACE, LEEWAY, START};
 use world::{Move, World};
@@ -31,14 +35,8 @@ struct Scenario {
 /// All that can be reached; how many states it were.
 fn explore(scenario: &Scenario) -> usize {
     let driver = Driver::new(scenario.grace, scenario.revoke_former_access);
-    let seeds = [RandomState::new(), RandomState::new()];
-    let fingerprint = |world: &World| {
-        seeds.each_ref().map(|seed| {
-            let mut hasher = seed.build_hasher();
-            world.hash(&mut hasher);
-            hasher.finish()
-        })
-    };
+    let seeds = [RandomState::default(), RandomState::default()];
+    let fingerprint = |world: &World| seeds.each_ref().map(|seed| seed.hash_one(world));
     let start = World::new(&driver, scenario.clients);
     let end = START + scenario.seconds;
     let mut seen = HashSet::from([fingerprint(&start)]);

@@ -47,11 +47,11 @@ pub(crate) struct Flight {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Waits {
     /// The request has not reached the store.
-    ForEffect(Request),
+    Effect(Request),
     /// The answer has not reached the service.
-    ForAnswer(Answer),
+    Answer(Answer),
     /// The answer has not reached the client.
-    ForDelivery(Done),
+    Delivery(Done),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,7 +96,7 @@ impl World {
         match next {
             Move::Tick => {
                 let timely = |client: &Client| match &client.flight {
-                    Some(flight) => matches!(flight.waits, Waits::ForDelivery(_)) || flight.began == self.now,
+                    Some(flight) => matches!(flight.waits, Waits::Delivery(_)) || flight.began == self.now,
                     None => true,
                 };
                 self.now < end && self.clients.iter().all(timely)
@@ -109,7 +109,7 @@ impl World {
             Move::Go(at) | Move::Lose(at) => self.clients[at].flight.is_some(),
             Move::DoAndLose(at) => {
                 let flight = self.clients[at].flight.as_ref();
-                flight.is_some_and(|flight| matches!(flight.waits, Waits::ForEffect(_)))
+                flight.is_some_and(|flight| matches!(flight.waits, Waits::Effect(_)))
             }
         }
     }
@@ -124,7 +124,7 @@ impl World {
             Move::DoAndLose(at) => {
                 let flight = world.clients[at].flight.take();
                 if let Some(Flight {
-                    waits: Waits::ForEffect(request),
+                    waits: Waits::Effect(request),
                     ..
                 }) = flight
                 {
@@ -136,7 +136,7 @@ impl World {
                 world.go(driver, at, flight);
                 if !fine
                     && let Some(Flight {
-                        waits: Waits::ForAnswer(_),
+                        waits: Waits::Answer(_),
                         ..
                     }) = &world.clients[at].flight
                 {
@@ -171,24 +171,24 @@ impl World {
             began: self.now,
             over: self.over,
             answers: Vec::new(),
-            waits: Waits::ForDelivery(Done::NotRenewed),
+            waits: Waits::Delivery(Done::NotRenewed),
         };
         self.goes_on(driver, at, flight, next);
     }
 
     fn go(&mut self, driver: &Driver, at: usize, mut flight: Flight) {
         match flight.waits.clone() {
-            Waits::ForEffect(request) => {
-                flight.waits = Waits::ForAnswer(self.apply(driver, request));
+            Waits::Effect(request) => {
+                flight.waits = Waits::Answer(self.apply(driver, request));
                 self.clients[at].flight = Some(flight);
             }
-            Waits::ForAnswer(answer) => {
+            Waits::Answer(answer) => {
                 flight.answers.push((answer, self.now));
                 assert!(flight.answers.len() < 40, "an operation does not come to an end");
                 let next = driver.run(&flight.call, flight.began, &flight.answers);
                 self.goes_on(driver, at, flight, next);
             }
-            Waits::ForDelivery(done) => match done {
+            Waits::Delivery(done) => match done {
                 Done::Refreshed {
                     refresh_token,
                     access_token,
@@ -204,12 +204,12 @@ impl World {
 
     fn goes_on(&mut self, driver: &Driver, at: usize, mut flight: Flight, next: Next) {
         flight.waits = match next {
-            Next::Asks(request) => Waits::ForEffect(request),
+            Next::Asks(request) => Waits::Effect(request),
             Next::Is(done) => {
                 self.judge(driver, &flight, &done);
                 // Nothing tells its past from another's any more.
                 flight.answers.clear();
-                Waits::ForDelivery(done)
+                Waits::Delivery(done)
             }
         };
         self.clients[at].flight = Some(flight);

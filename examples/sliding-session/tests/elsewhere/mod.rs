@@ -1,7 +1,7 @@
 //! A page of somebody else's, with forms that post to the server behind its users' back.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 pub(crate) struct Elsewhere {
     port: u16,
@@ -15,16 +15,9 @@ impl Elsewhere {
         let page = page(home);
         std::thread::spawn(move || {
             for connection in listener.incoming() {
-                let mut connection = connection.unwrap();
-                let lines = BufReader::new(&connection).lines().map_while(Result::ok);
-                if lines.take_while(|line| !line.is_empty()).count() == 0 {
-                    continue; // a connection that the browser made in advance
-                }
-                let _ = write!(
-                    connection,
-                    "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{page}",
-                    page.len()
-                );
+                let page = page.clone();
+                // Each on its own, for the browser also makes connections in advance and says nothing on them.
+                std::thread::spawn(move || serve(&connection.unwrap(), &page));
             }
         });
         Self { port }
@@ -39,6 +32,18 @@ impl Elsewhere {
     pub(crate) fn same_site(&self) -> String {
         format!("http://localhost:{}/", self.port)
     }
+}
+
+fn serve(mut connection: &TcpStream, page: &str) {
+    let lines = BufReader::new(connection).lines().map_while(Result::ok);
+    if lines.take_while(|line| !line.is_empty()).count() == 0 {
+        return;
+    }
+    let _ = write!(
+        connection,
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{page}",
+        page.len()
+    );
 }
 
 /// A form cannot send JSON by name, but as plain text it can send what reads as JSON.
