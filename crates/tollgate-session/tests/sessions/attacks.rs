@@ -201,10 +201,7 @@ async fn refresh_keys_change_without_logging_anybody_out() {
         wrong.refresh(&unused.refresh_token).await.is_ok(),
         "known by its hash"
     );
-    assert_eq!(
-        service.refused(&unused.refresh_token).await,
-        Kind::Unavailable
-    );
+    assert_eq!(service.refused(&unused.refresh_token).await, Kind::Unavailable);
 }
 
 #[tokio::test]

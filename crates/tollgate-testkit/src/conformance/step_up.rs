@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate_core::policy::{max_authentication_age, not, role, scope};
 use tollgate_core::Policy;
+use tollgate_core::policy::{max_authentication_age, not, role, scope};
 
 use super::case::{Case, Request, bearer, case, post};
 use super::expect::{authentication_too_old, expired, insufficient, seen};
