@@ -149,20 +149,23 @@ impl SlidingRenewal {
     }
 
     fn edits(&self, renewed: &Renewed) -> HeaderEdits {
+        let mut edits = HeaderEdits::default();
         match &self.transport {
-            RenewalTransport::Cookie(transport) => transport.set_access(renewed).unwrap_or_else(|error| {
-                tracing::warn!(%error, "a renewed token does not fit its cookie");
-                HeaderEdits::default()
-            }),
+            RenewalTransport::Cookie(transport) => match transport.set_access(renewed) {
+                Ok(set) => edits = set,
+                Err(error) => {
+                    tracing::warn!(%error, "a renewed token does not fit its cookie");
+                    return edits;
+                }
+            },
             RenewalTransport::Header => {
-                let mut edits = HeaderEdits::default();
                 edits.push(TOKEN, renewed.access_token.as_bytes());
                 edits.push(EXPIRES_IN, renewed.expires_in.to_string());
-                // A shared cache must not keep it (RFC 9111 section 5.2.2.5).
-                edits.push("cache-control", "no-store");
-                edits
             }
         }
+        // No cache may keep it (RFC 9111 section 5.2.2.5).
+        edits.push("cache-control", "no-store");
+        edits
     }
 }
 

@@ -196,20 +196,17 @@ impl Record {
         })
     }
 
-    /// The current refresh token, derived again; `None` where its key is not there.
+    /// The current refresh token, derived again; `None` where its key is not there, or another one has its number.
     pub(crate) fn refresh_token(&self, keys: &RefreshKeys) -> Option<RefreshToken> {
-        let Body {
-            generation,
-            salt,
-            current,
-            ..
-        } = &self.body;
-        Some(RefreshToken {
+        let body = &self.body;
+        let key = keys.of_id(body.current.key)?;
+        let token = RefreshToken {
             session: self.id,
-            generation: *generation,
-            key: current.key,
-            secret: keys.of_id(current.key)?.derive(&self.id, *generation, &salt.0),
-        })
+            generation: body.generation,
+            key: key.id(),
+            secret: key.derive(&self.id, body.generation, &body.salt.0),
+        };
+        body.current.is(&token).then_some(token)
     }
 
     /// With another body, as the next revision.

@@ -99,7 +99,7 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
                 };
                 match standing {
                     Standing::Current => rotate(record, &scope, device, jti, now, rules),
-                    Standing::Previous if rules.keys.of_id(body.current.key).is_none() => {
+                    Standing::Previous if record.refresh_token(&rules.keys).is_none() => {
                         Outcome::Refused(Refused::KeyMissing)
                     }
                     Standing::Previous => Outcome::Repeat,

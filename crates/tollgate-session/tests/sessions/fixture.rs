@@ -1,0 +1,248 @@
+//! Sessions with a clock that is set by hand, over a store that can be made to fail.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tollgate_core::{Principal, SigningKey};
+use tollgate_session::{
+    Issuer, MemoryStore, Position, RefreshKey, RefreshRequest, Revocation, RevocationFeed, RevocationKey,
+    RevocationSnapshot, RevocationStore, SessionError, SessionErrorKind, SessionEvent, SessionId,
+    SessionStore, Sessions, SessionsBuilder, StoreError, StoreErrorKind, StoreFuture, StoredSession, Tokens,
+};
+
+pub(crate) const START: u64 = 1_700_000_000;
+
+/// How a store fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Down,
+    Silent,
+    Full,
+    Rubbish,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Store {
+    pub(crate) kept: MemoryStore,
+    fault: Arc<Mutex<Option<Fault>>>,
+    /// Every session as it was ever given to the store.
+    pub(crate) written: Arc<Mutex<Vec<StoredSession>>>,
+    pub(crate) replaced: Arc<AtomicU64>,
+}
+
+impl Store {
+    pub(crate) fn fail(&self, fault: impl Into<Option<Fault>>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault.into();
+    }
+
+    /// What goes wrong with an operation that reads or writes.
+    fn wrong<T: Send + 'static>(&self, rubbish: Option<T>) -> Option<StoreFuture<'static, T>> {
+        let fault = (*self.fault.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let error =
+            |kind| Some(Box::pin(async move { Err(StoreError::new(kind, "")) }) as StoreFuture<'static, T>);
+        match fault {
+            Fault::Down => error(StoreErrorKind::Unavailable),
+            Fault::Full => error(StoreErrorKind::Full),
+            Fault::Silent => Some(Box::pin(pending())),
+            Fault::Rubbish => {
+                rubbish.map(|rubbish| Box::pin(async { Ok(rubbish) }) as StoreFuture<'static, T>)
+            }
+        }
+    }
+
+    fn note(&self, session: &StoredSession) {
+        self.written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(session.clone());
+    }
+}
+
+fn rubbish(id: SessionId) -> StoredSession {
+    StoredSession {
+        id,
+        subject: "u-7".to_owned(),
+        revision: 1,
+        expires_at: u64::MAX,
+        data: br#"{"v":1,"current":{}}"#.to_vec(),
+    }
+}
+
+impl SessionStore for Store {
+    fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        self.note(session);
+        self.wrong(None).unwrap_or_else(|| self.kept.insert(session, now))
+    }
+
+    fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
+        self.wrong(Some(Some(rubbish(*id))))
+            .unwrap_or_else(|| self.kept.load(id, now))
+    }
+
+    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+        self.note(session);
+        self.wrong(None).unwrap_or_else(|| {
+            Box::pin(async move {
+                let replaced = self.kept.replace(session, expected, now).await?;
+                self.replaced.fetch_add(u64::from(replaced), Ordering::SeqCst);
+                Ok(replaced)
+            })
+        })
+    }
+
+    fn of_subject<'a>(
+        &'a self,
+        subject: &'a str,
+        most: usize,
+        now: u64,
+    ) -> StoreFuture<'a, Vec<StoredSession>> {
+        let listed = vec![rubbish(SessionId::new([9; 16]))];
+        self.wrong(Some(listed))
+            .unwrap_or_else(|| self.kept.of_subject(subject, most, now))
+    }
+}
+
+impl RevocationStore for Store {
+    fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
+        self.wrong(None).unwrap_or_else(|| self.kept.revoke(entries, now))
+    }
+
+    fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
+        self.wrong(None).unwrap_or_else(|| self.kept.find(keys, now))
+    }
+
+    fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
+        self.wrong(None).unwrap_or_else(|| self.kept.snapshot(now))
+    }
+
+    fn position(&self) -> StoreFuture<'_, Position> {
+        self.wrong(None).unwrap_or_else(|| self.kept.position())
+    }
+
+    fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
+        self.kept.feed()
+    }
+}
+
+pub(crate) struct Service {
+    pub(crate) sessions: Sessions,
+    pub(crate) store: Store,
+    clock: Arc<AtomicU64>,
+    events: Arc<Mutex<Vec<SessionEvent>>>,
+}
+
+impl Service {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder.refresh_key(RefreshKey::new(1, [1; 32])))
+    }
+
+    pub(crate) fn with(configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+        Self::over(Store::default(), Arc::new(AtomicU64::new(START)), configure)
+    }
+
+    /// Another instance, on the same data and by the same clock.
+    pub(crate) fn beside(&self, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+        Self::over(self.store.clone(), Arc::clone(&self.clock), configure)
+    }
+
+    fn over(
+        store: Store,
+        clock: Arc<AtomicU64>,
+        configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+    ) -> Self {
+        let time = Arc::clone(&clock);
+        let issuer = Issuer::builder("https://id.example.com")
+            .audience("orders-api")
+            .signing_key(SigningKey::hs256([7; 32]).expect("a key").with_kid("1"))
+            .clock(move || time.load(Ordering::SeqCst))
+            .build()
+            .expect("an issuer");
+        let events: Arc<Mutex<Vec<SessionEvent>>> = Arc::default();
+        let heard = Arc::clone(&events);
+        let builder = Sessions::builder(issuer, store.clone()).on_event(move |event| {
+            heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(event.clone());
+        });
+        Self {
+            sessions: configure(builder).build().expect("sessions"),
+            store,
+            clock,
+            events,
+        }
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set(&self, now: u64) {
+        self.clock.store(now, Ordering::SeqCst);
+    }
+
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.clock.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    /// What has happened since the last call, without whom.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
+        let name = |event: &SessionEvent| {
+            format!("{event:?}")
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        events.iter().map(name).collect()
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Result<Tokens, SessionError> {
+        self.sessions.refresh(token, RefreshRequest::default()).await
+    }
+
+    pub(crate) async fn refused(&self, token: &str) -> SessionErrorKind {
+        self.refresh(token).await.expect_err("it is refused").kind()
+    }
+
+    pub(crate) fn principal(&self, token: &str) -> Principal {
+        self.verified(token).expect("the token verifies")
+    }
+
+    pub(crate) fn verified(&self, token: &str) -> Option<Principal> {
+        let verifier = self.sessions.issuer().verifier().build().expect("a verifier");
+        verifier.verify(token).ok()
+    }
+
+    /// Whether a gate that asks the store itself would take it.
+    pub(crate) async fn accepts(&self, token: &str) -> bool {
+        let Some(principal) = self.verified(token) else {
+            return false;
+        };
+        let text = |name| {
+            principal
+                .claim(name)
+                .and_then(|claim| claim.as_str().map(str::to_owned))
+        };
+        let key = |kind, name| {
+            let value = text(name).expect("a registered claim");
+            RevocationKey::new(kind, "https://id.example.com", value)
+        };
+        use tollgate_session::RevocationKind::{Session, Subject, Token};
+        let keys = [key(Token, "jti"), key(Session, "sid"), key(Subject, "sub")];
+        let found = self
+            .store
+            .kept
+            .find(&keys, self.now())
+            .await
+            .expect("the store answers");
+        !found
+            .iter()
+            .any(|entry| principal.issued_at().is_none_or(|iat| iat < entry.before))
+    }
+}
+
+pub(crate) const QUICK: Duration = Duration::from_millis(300);

@@ -1,0 +1,127 @@
+//! Renewal by activity.
+
+use tollgate_core::Renewal;
+use tollgate_session::{Login, RenewalTransport, SlidingRenewal};
+
+use crate::fixture::{Fault, Service};
+
+fn login() -> Login {
+    Login::new("u-7")
+        .scope("orders:read")
+        .claim("tenant", "acme")
+        .client_id("web")
+        .with_csrf()
+}
+
+#[tokio::test]
+async fn a_renewed_token_says_what_the_former_said() {
+    let service = Service::new();
+    let tokens = service.sessions.login(login()).await.unwrap();
+    let principal = service.principal(&tokens.access_token);
+    service.pass(450);
+    let renewed = service.sessions.renew(&principal).await.unwrap().unwrap();
+    assert_eq!(renewed.expires_in, 900);
+    let successor = service.principal(&renewed.access_token);
+    for claim in [
+        "sub",
+        "sid",
+        "tenant",
+        "client_id",
+        "scope",
+        "csrf",
+        "auth_time",
+        "aud",
+    ] {
+        assert_eq!(successor.claim(claim), principal.claim(claim), "{claim}");
+    }
+    assert_ne!(successor.claim("jti"), principal.claim("jti"));
+    // So does one that was refreshed.
+    let refreshed = service.refresh(&tokens.refresh_token).await.unwrap();
+    assert_eq!(
+        service.principal(&refreshed.access_token).claim("tenant"),
+        Some("acme".into())
+    );
+    assert_eq!(refreshed.csrf, tokens.csrf);
+    // Those who come at once are given one token.
+    let again = service.sessions.renew(&successor).await.unwrap();
+    assert!(again.is_none(), "nothing is gained");
+}
+
+#[tokio::test]
+async fn it_is_due_after_its_share_of_life_and_where_it_is_allowed() {
+    let service = Service::new();
+    let tokens = service.sessions.login(login()).await.unwrap();
+    let principal = service.principal(&tokens.access_token);
+    let renewal = SlidingRenewal::new(service.sessions.clone(), RenewalTransport::Header);
+    let choosy = renewal
+        .clone()
+        .after(0.9)
+        .methods(["POST"])
+        .paths(|path| path != "/poll");
+    service.pass(449);
+    assert!(!renewal.is_due(&principal, "GET", "/"));
+    service.pass(1);
+    assert!(renewal.is_due(&principal, "GET", "/"));
+    assert!(!choosy.is_due(&principal, "POST", "/"));
+    service.pass(360);
+    assert!(choosy.is_due(&principal, "POST", "/"));
+    assert!(!choosy.is_due(&principal, "POST", "/poll"));
+    assert!(!choosy.is_due(&principal, "GET", "/"));
+
+    let edits = renewal.renew(&principal).await;
+    let names: Vec<&str> = edits.iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        ["x-access-token", "x-access-token-expires-in", "cache-control"]
+    );
+    let (_, token) = edits.iter().next().unwrap();
+    assert!(service.accepts(std::str::from_utf8(token).unwrap()).await);
+}
+
+#[tokio::test]
+async fn after_a_logout_there_is_nothing_to_renew() {
+    let service = Service::new();
+    let tokens = service.sessions.login(login()).await.unwrap();
+    // A request was let through, and is still being answered.
+    let principal = service.principal(&tokens.access_token);
+    service.pass(600);
+    service.sessions.logout(&tokens.session).await.unwrap();
+    let renewal = SlidingRenewal::new(service.sessions.clone(), RenewalTransport::Header);
+    assert!(renewal.is_due(&principal, "GET", "/"));
+    assert!(renewal.renew(&principal).await.is_empty());
+    assert!(service.sessions.reauthenticated(&principal).await.is_err());
+    service.pass(3600);
+    assert!(service.sessions.renew(&principal).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_spoils_no_response() {
+    let service = Service::new();
+    let tokens = service.sessions.login(login()).await.unwrap();
+    let principal = service.principal(&tokens.access_token);
+    service.pass(600);
+    let renewal = SlidingRenewal::new(service.sessions.clone(), RenewalTransport::Header);
+    for fault in [Fault::Down, Fault::Silent, Fault::Full, Fault::Rubbish] {
+        service.store.fail(fault);
+        assert!(renewal.renew(&principal).await.is_empty());
+    }
+    service.store.fail(None);
+    assert!(!renewal.renew(&principal).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_step_up_stays_with_the_session() {
+    let service = Service::new();
+    let tokens = service
+        .sessions
+        .login(login().auth_time(1_600_000_000))
+        .await
+        .unwrap();
+    let principal = service.principal(&tokens.access_token);
+    service.pass(60);
+    let fresh = service.sessions.reauthenticated(&principal).await.unwrap();
+    let now = Some(service.now().into());
+    assert_eq!(service.principal(&fresh.access_token).claim("auth_time"), now);
+    let refreshed = service.refresh(&tokens.refresh_token).await.unwrap();
+    assert_eq!(service.principal(&refreshed.access_token).claim("auth_time"), now);
+}
