@@ -71,7 +71,7 @@ pin_project! {
 struct Waiting<S> {
     decision: PendingDecision,
     service: Rc<S>,
-    stage: Stage,
+    duty: Duty,
     request: ServiceRequest,
 }
 
@@ -83,7 +83,7 @@ struct Renewing<R> {
 
 /// What a middleware does with a decision that lets a request through.
 #[derive(Clone, Debug)]
-pub(crate) enum Stage {
+pub(crate) enum Duty {
     /// It keeps it for all that stand behind, and renews the token.
     Authenticate,
     /// It asks for more. Another middleware renews, or an extractor has asked the gate and nobody does.
@@ -94,14 +94,14 @@ impl<S> ResponseFuture<S>
 where
     S: Service<ServiceRequest>,
 {
-    pub(crate) fn of(service: &Rc<S>, stage: &Stage, request: ServiceRequest, decision: Decision) -> Self {
+    pub(crate) fn of(service: &Rc<S>, duty: &Duty, request: ServiceRequest, decision: Decision) -> Self {
         let state = match decision {
-            Decision::Ready(decided) => go_on(service, stage, request, decided),
+            Decision::Ready(decided) => go_on(&**service, duty, request, decided),
             Decision::Pending(decision) => State::Waiting {
                 waiting: Some(Box::new(Waiting {
                     decision,
                     service: Rc::clone(service),
-                    stage: stage.clone(),
+                    duty: duty.clone(),
                     request,
                 })),
             },
@@ -112,24 +112,24 @@ where
 
 fn go_on<S, R>(
     service: &S,
-    stage: &Stage,
+    duty: &Duty,
     request: ServiceRequest,
     decided: Result<Authentication, Refusal>,
 ) -> State<S, S::Future, R>
 where
     S: Service<ServiceRequest>,
 {
-    let permitted = decided.and_then(|authentication| match stage {
-        Stage::Authenticate => Ok(authentication),
-        Stage::Authorise(policy) => authentication.permit(policy).map(|()| authentication),
+    let permitted = decided.and_then(|authentication| match duty {
+        Duty::Authenticate => Ok(authentication),
+        Duty::Authorise(policy) => authentication.permit(policy).map(|()| authentication),
     });
     match permitted {
         Ok(authentication) => {
-            let renews = matches!(stage, Stage::Authenticate) && authentication.renewal_due();
+            let renews = matches!(duty, Duty::Authenticate) && authentication.renewal_due();
             let renewal = renews.then(|| Box::new(authentication.clone()));
-            match stage {
-                Stage::Authenticate => drop(request.extensions_mut().insert(authentication)),
-                Stage::Authorise(_) => authentication::keep(request.request(), &authentication),
+            match duty {
+                Duty::Authenticate => drop(request.extensions_mut().insert(authentication)),
+                Duty::Authorise(_) => authentication::keep(request.request(), &authentication),
             }
             State::Accepted {
                 response: service.call(request),
@@ -158,11 +158,11 @@ where
                     let decided = ready!(Pin::new(&mut asked.decision).poll(cx));
                     let Waiting {
                         service,
-                        stage,
+                        duty,
                         request,
                         ..
                     } = *waiting.take().expect(SPENT);
-                    go_on(&*service, &stage, request, decided)
+                    go_on(&*service, &duty, request, decided)
                 }
                 StateProjection::Accepted { response, renewal } => {
                     let response = ready!(response.poll(cx))?;

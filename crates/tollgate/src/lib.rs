@@ -118,6 +118,68 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Sessions
+//!
+//! With the feature `session`; see the module `tollgate::session`. Login, refresh with rotation, logout and the list of
+//! devices are one endpoint, which any framework mounts:
+#![cfg_attr(all(feature = "axum", feature = "session"), doc = "```")]
+#![cfg_attr(not(all(feature = "axum", feature = "session")), doc = "```ignore")]
+//! use axum::{Router, routing::get};
+//! use tollgate::axum::{EndpointService, JwtAuth, Principal};
+//! use tollgate::session::{
+//!     Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport,
+//! };
+//! use tollgate::{Algorithm, SigningKey};
+//! # use axum::{body::{Body, to_bytes}, extract::Request};
+//! # use serde_json::{Value, json};
+//! # use tower::ServiceExt;
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Credentials { user: String, password: String }
+//!
+//! async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+//!     let Credentials { user, password } = request.json()?;
+//!     if password != "lovelace" { return Err(LoginFailure::refused()) } // yours is hashed
+//!     Ok(Login::new(user).scope("orders:read"))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let issuer = Issuer::builder("https://id.example.com")
+//!     .audience("orders-api")
+//!     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2026-11"))
+//!     .build()?;
+//! let sessions = Sessions::builder(issuer, MemoryStore::default()) // or in redb, Redis, PostgreSQL
+//!     .refresh_key(RefreshKey::generate(1)?)
+//!     .build()?;
+//! let auth = SessionEndpoints::builder(sessions.clone(), Transport::Json) // or in cookies
+//!     .login(login)
+//!     .build()?;
+//! let app: Router = Router::new()
+//!     .route("/orders", get(async |user: Principal| user.subject().unwrap_or_default().to_owned()))
+//!     .route_layer(JwtAuth::new(sessions.gate().build()?))
+//!     .nest_service("/auth", EndpointService::new(auth));
+//!
+//! # let post = async |path: &str, body: Value| {
+//! #     let request = Request::post(path).header("content-type", "application/json").body(Body::from(body.to_string()));
+//! #     let answer = app.clone().oneshot(request.unwrap()).await.unwrap();
+//! #     let status = answer.status();
+//! #     let content = to_bytes(answer.into_body(), 4096).await.unwrap();
+//! #     (status, serde_json::from_slice::<Value>(&content).unwrap_or_default())
+//! # };
+//! # let orders = async |tokens: &Value| {
+//! #     let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+//! #     let request = Request::get("/orders").header("authorization", bearer).body(Body::empty()).unwrap();
+//! #     app.clone().oneshot(request).await.unwrap().status()
+//! # };
+//! let (_, first) = post("/auth/login", json!({"user": "ada", "password": "lovelace"})).await;
+//! let (_, second) = post("/auth/refresh", json!({"refresh_token": first["refresh_token"]})).await;
+//! assert_eq!(orders(&second).await, 200);
+//! assert_eq!(post("/auth/logout", json!({"refresh_token": second["refresh_token"]})).await.0, 204);
+//! assert_eq!(orders(&second).await, 401); // at once, though the token has not expired
+//! # Ok(()) }
+//! ```
+//!
 //! # The parts
 //!
 //! - A [`Verifier`] checks tokens: [`Key`]s, issuers, audiences, times. It is made once, and cheap to clone.
@@ -127,6 +189,7 @@
 //! - `JwtAuth`, `require` and the extractors `Claims`, `Principal` and `Scoped` are in the module of your framework, under
 //!   the same names in each.
 //! - A [`SigningKey`] makes tokens, for services that issue their own and for tests.
+//! - `Sessions`, in the module `tollgate::session`, begins, continues and ends logins; `Revocations` takes tokens back.
 //!
 //! # Features
 //!
@@ -151,15 +214,17 @@ pub use tollgate_actix as actix;
 #[doc(inline)]
 pub use tollgate_axum as axum;
 #[doc(inline)]
-pub use tollgate_core::policy::{self, all, any, claim, claim_present, not, role, scope};
+pub use tollgate_core::policy::{
+    self, all, any, claim, claim_present, max_authentication_age, not, role, scope,
+};
 #[doc(inline)]
 pub use tollgate_core::{
     Algorithm, Answer, Authentication, BoxFuture, ClaimSet, Clock, ConfigError, ConfigErrorKind, Decision,
     Endpoint, EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, HeaderEdits,
     Hierarchy, InvalidScope, Key, KeyError, KeyErrorKind, KeySet, KeySource, Limits, PendingDecision, Policy,
     Principal, Refusal, Rejection, RejectionKind, Renewal, RequestView, RevocationCheck, Scope, ScopeName,
-    ScopeSet, SignError, SignErrorKind, SigningKey, SkippedKey, Source, SourceKind, Standing, SystemClock,
-    TrustedIssuer, Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
+    ScopeSet, SignError, SignErrorKind, SigningKey, SkipRenewal, SkippedKey, Source, SourceKind, Standing,
+    SystemClock, TrustedIssuer, Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
@@ -200,6 +265,10 @@ pub mod __private {
     feature = "axum",
     feature = "jsonwebtoken",
     feature = "macros",
+    feature = "postgres",
+    feature = "redb",
+    feature = "redis",
+    feature = "session",
     feature = "tower"
 ))]
 mod pages {
@@ -212,9 +281,13 @@ mod pages {
     pages! {
         Readme: "README.md",
         Answers: "docs/guide/answers.md",
+        Cookies: "docs/guide/cookies.md",
         Keys: "docs/guide/keys.md",
         Policies: "docs/guide/policies.md",
+        Revocation: "docs/guide/revocation.md",
         Security: "docs/SECURITY.md",
+        Sessions: "docs/guide/sessions.md",
+        Stores: "docs/guide/stores.md",
         Testing: "docs/guide/testing.md",
         Transports: "docs/guide/transports.md",
     }

@@ -6,7 +6,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 use tollgate_core::Gate;
 
-use crate::future::{ResponseFuture, Stage};
+use crate::future::{Duty, ResponseFuture};
 use crate::view::View;
 
 /// A service behind a [`JwtAuth`](crate::JwtAuth).
@@ -57,6 +57,6 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let decision = self.gate.begin(&View(request.head()));
-        ResponseFuture::of(&self.service, &Stage::Authenticate, request, decision)
+        ResponseFuture::of(&self.service, &Duty::Authenticate, request, decision)
     }
 }

@@ -11,7 +11,7 @@ use tollgate_core::Policy;
 
 pub use service::RequireService;
 
-use crate::future::Stage;
+use crate::future::Duty;
 
 /// Lets a request through only if its caller satisfies the policy; for [`wrap`](actix_web::App::wrap) on an app, a scope
 /// or a resource that stands behind a [`JwtAuth`](crate::JwtAuth).
@@ -87,7 +87,7 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(RequireService {
             service: Rc::new(service),
-            stage: Stage::Authorise(self.policy.clone()),
+            duty: Duty::Authorise(self.policy.clone()),
         }))
     }
 }

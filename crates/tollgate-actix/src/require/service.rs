@@ -6,7 +6,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 
 use crate::authentication;
-use crate::future::{ResponseFuture, Stage};
+use crate::future::{Duty, ResponseFuture};
 
 /// A service behind a [`require`](crate::require).
 ///
@@ -25,14 +25,14 @@ use crate::future::{ResponseFuture, Stage};
 #[derive(Debug)]
 pub struct RequireService<S> {
     pub(super) service: Rc<S>,
-    pub(super) stage: Stage,
+    pub(super) duty: Duty,
 }
 
 impl<S> Clone for RequireService<S> {
     fn clone(&self) -> Self {
         Self {
             service: Rc::clone(&self.service),
-            stage: self.stage.clone(),
+            duty: self.duty.clone(),
         }
     }
 }
@@ -50,6 +50,6 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let decision = authentication::begin(request.request());
-        ResponseFuture::of(&self.service, &self.stage, request, decision)
+        ResponseFuture::of(&self.service, &self.duty, request, decision)
     }
 }

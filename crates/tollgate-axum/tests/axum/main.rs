@@ -4,4 +4,5 @@ mod extractors;
 mod fixture;
 mod gated;
 mod layers;
+mod pending;
 mod websocket;

@@ -67,6 +67,7 @@ pub struct Gate(Arc<Inner>);
 
 type Hook = Box<dyn Fn(&Rejection, &mut Answer) + Send + Sync>;
 
+#[allow(clippy::struct_excessive_bools)] // each is a statement of the configuration, true of itself
 struct Inner {
     verifier: Verifier,
     sources: Vec<Source>,
@@ -178,7 +179,7 @@ impl Gate {
                 let gate = self.clone();
                 Decision::Pending(PendingDecision(Box::pin(async move {
                     let standing = answer.await;
-                    let decided = settle(standing).and_then(|()| gate.0.authorise(principal));
+                    let decided = settle(&standing).and_then(|()| gate.0.authorise(principal));
                     match decided {
                         Ok(principal) => Ok(gate.let_through(protocol, due, Some(principal))),
                         Err(rejection) => Err(gate.refuse(rejection, protocol)),
@@ -288,7 +289,7 @@ impl Inner {
 }
 
 /// What a store has said at last. To be told to ask again is to have no answer.
-fn settle(answer: Result<Standing, Unavailable>) -> Result<(), Rejection> {
+fn settle(answer: &Result<Standing, Unavailable>) -> Result<(), Rejection> {
     match answer {
         Ok(Standing::Good) => Ok(()),
         Ok(Standing::Revoked) => Err(revoked()),

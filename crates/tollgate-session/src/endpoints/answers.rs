@@ -85,6 +85,24 @@ impl From<Unreadable> for Answer {
     }
 }
 
+impl SessionError {
+    /// What a client is to be told of it, as [`SessionEndpoints`](crate::SessionEndpoints) does: for handlers that call
+    /// [`Sessions`](crate::Sessions) themselves. 400 with `invalid_grant` or `invalid_scope` (RFC 6749 section 5.2), 503 with
+    /// `Retry-After`, or 500; what is not the client's doing is logged.
+    ///
+    /// ```
+    /// use tollgate_session::{SessionError, StoreError, StoreErrorKind};
+    ///
+    /// let error = SessionError::from(StoreError::new(StoreErrorKind::Timeout, "no answer within 1 s"));
+    /// let answer = error.answer();
+    /// assert_eq!(answer.status, 503);
+    /// assert_eq!(answer.header("retry-after"), Some(&b"1"[..]));
+    /// ```
+    pub fn answer(&self) -> Answer {
+        of_error(self)
+    }
+}
+
 /// The answer for a failure. Which failure of the client's it was, is not told; what is wrong on our side goes to the log.
 pub(super) fn of_error(error: &SessionError) -> Answer {
     match error.kind() {

@@ -17,7 +17,8 @@ const PURPOSE: &[u8] = b"tollgate refresh v1";
 /// nor the key alone is enough to make a token, and the server can hand out the same one twice without having kept it.
 ///
 /// To change keys without logging anybody out: give every instance the new one as the last, then make it the first, and
-/// take the old one away when the idle timeout has passed. A token of a key that is not there is refused.
+/// take the old one away when the idle timeout has passed; where sessions slide without being refreshed, the absolute
+/// timeout. A token of a key that is not there is refused.
 ///
 /// ```
 /// use tollgate_session::RefreshKey;

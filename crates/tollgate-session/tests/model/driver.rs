@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+
 use crate::known::Text;
 use tollgate_core::{Principal, SigningKey, Verifier};
 use tollgate_session::{
@@ -260,12 +262,18 @@ pub(crate) struct Facts {
     pub(crate) ended: bool,
 }
 
+/// A call, the second it began in, and what it was answered in which second.
+type Run = (Call, u64, Vec<(Answer, u64)>);
+
+/// What was computed before.
+type Memory<K, V> = RefCell<HashMap<K, V, RandomState>>;
+
 pub(crate) struct Driver {
     grace: u64,
-    runs: RefCell<HashMap<(Call, u64, Vec<(Answer, u64)>), Next>>,
-    read: RefCell<HashMap<Text, Facts>>,
-    keys: RefCell<HashMap<(RevocationKind, String), Text>>,
-    verified: RefCell<HashMap<(Text, u64), Option<(u64, u64)>>>,
+    runs: Memory<Run, Next>,
+    read: Memory<Text, Facts>,
+    keys: Memory<(RevocationKind, String), Text>,
+    verified: Memory<(Text, u64), Option<(u64, u64)>>,
     puppet: Puppet,
     sessions: Sessions,
     verifier: Verifier,

@@ -3,13 +3,17 @@
 //! The code that runs is the crate's own: `Sessions` over a store whose every operation is a point where anything else may
 //! happen. The search visits every state once. What is covered, and what not, is told in `tollgate_session::proved`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 mod driver;
 mod known;
 mod world;
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use foldhash::quality::RandomState;
 
 use driver::{Act, CAP, Driver, GRACE, LEEWAY, START};
 use world::{Move, World};
@@ -22,20 +26,17 @@ struct Scenario {
     /// Seconds that pass at the most.
     seconds: u64,
     grace: u64,
+    /// Whether anything may come between what a store does and its answer's arrival, too. Between the two nothing is done but
+    /// to read the clock, so this matters where time passes.
+    fine: bool,
     revoke_former_access: bool,
 }
 
 /// All that can be reached; how many states it were.
 fn explore(scenario: &Scenario) -> usize {
     let driver = Driver::new(scenario.grace, scenario.revoke_former_access);
-    let seeds = [RandomState::new(), RandomState::new()];
-    let fingerprint = |world: &World| {
-        seeds.each_ref().map(|seed| {
-            let mut hasher = seed.build_hasher();
-            world.hash(&mut hasher);
-            hasher.finish()
-        })
-    };
+    let seeds = [RandomState::default(), RandomState::default()];
+    let fingerprint = |world: &World| seeds.each_ref().map(|seed| seed.hash_one(world));
     let start = World::new(&driver, scenario.clients);
     let end = START + scenario.seconds;
     let mut seen = HashSet::from([fingerprint(&start)]);
@@ -50,6 +51,9 @@ fn explore(scenario: &Scenario) -> usize {
                 continue;
             }
             moves.extend([Move::Go(at), Move::Lose(at)]);
+            if !scenario.fine {
+                moves.push(Move::DoAndLose(at));
+            }
             if world.begun < scenario.operations {
                 moves.extend(scenario.acts.iter().map(|act| Move::Begin(at, *act)));
             }
@@ -58,12 +62,12 @@ fn explore(scenario: &Scenario) -> usize {
             if !world.allows(&driver, next, end) {
                 continue;
             }
-            let moved = catch_unwind(AssertUnwindSafe(|| {
-                let after = world.after(&driver, next);
+            let tried = catch_unwind(AssertUnwindSafe(|| {
+                let after = world.after(&driver, next, scenario.fine);
                 after.check(&driver);
                 after
             }));
-            let after = moved.unwrap_or_else(|violation| {
+            let after = tried.unwrap_or_else(|violation| {
                 println!("{:#?}", way(&reached, number, next));
                 resume_unwind(violation)
             });
@@ -90,28 +94,107 @@ fn way(reached: &[(usize, Option<Move>)], mut at: usize, last: Move) -> Vec<Move
 /// Until everything that could have been handed out has expired.
 const ALL_OF_IT: u64 = CAP + LEEWAY + 1;
 
+const EVERYTHING: &[Act] = &[Act::Refresh, Act::Reuse, Act::Logout, Act::Slide];
+
+/// A search that takes long: it is worth the time where all is run.
+fn report(name: &str, scenario: &Scenario) {
+    println!("{name}: {} states", explore(scenario));
+}
+
 #[test]
-fn three_clients_that_do_anything_once() {
-    let states = explore(&Scenario {
-        clients: 3,
-        operations: 3,
-        acts: &[Act::Refresh, Act::Reuse, Act::Logout, Act::Slide],
-        seconds: 0,
-        grace: GRACE,
-        revoke_former_access: false,
-    });
-    println!("{states} states");
+fn three_clients_across_the_grace_boundary() {
+    report(
+        "three clients",
+        &Scenario {
+            clients: 3,
+            operations: 3,
+            acts: &[Act::Refresh, Act::Reuse, Act::Logout],
+            seconds: 1,
+            grace: 1,
+            fine: false,
+            revoke_former_access: false,
+        },
+    );
+}
+
+#[test]
+fn three_clients_within_one_second() {
+    report(
+        "three clients at once",
+        &Scenario {
+            clients: 3,
+            operations: 3,
+            acts: EVERYTHING,
+            seconds: 0,
+            grace: 1,
+            fine: false,
+            revoke_former_access: false,
+        },
+    );
 }
 
 #[test]
 fn two_operations_over_the_whole_life_of_a_session() {
-    let states = explore(&Scenario {
-        clients: 2,
-        operations: 2,
-        acts: &[Act::Refresh, Act::Reuse, Act::Logout, Act::LogoutAll, Act::Slide],
-        seconds: ALL_OF_IT,
-        grace: GRACE,
-        revoke_former_access: false,
-    });
-    println!("{states} states");
+    report(
+        "a whole life",
+        &Scenario {
+            clients: 2,
+            operations: 2,
+            acts: &[Act::Refresh, Act::Reuse, Act::Logout, Act::LogoutAll, Act::Slide],
+            seconds: ALL_OF_IT,
+            grace: GRACE,
+            fine: true,
+            revoke_former_access: false,
+        },
+    );
+}
+
+#[test]
+fn one_client_that_goes_on_for_long() {
+    for grace in [0, GRACE] {
+        report(
+            "one client",
+            &Scenario {
+                clients: 1,
+                operations: 3,
+                acts: EVERYTHING,
+                seconds: ALL_OF_IT,
+                grace,
+                fine: false,
+                revoke_former_access: false,
+            },
+        );
+    }
+}
+
+#[test]
+fn former_access_tokens_that_are_taken_back() {
+    report(
+        "taking back",
+        &Scenario {
+            clients: 2,
+            operations: 3,
+            acts: &[Act::Refresh, Act::Logout, Act::Slide],
+            seconds: 1,
+            grace: 1,
+            fine: false,
+            revoke_former_access: true,
+        },
+    );
+}
+
+#[test]
+fn without_grace() {
+    report(
+        "no grace",
+        &Scenario {
+            clients: 2,
+            operations: 3,
+            acts: EVERYTHING,
+            seconds: 1,
+            grace: 0,
+            fine: false,
+            revoke_former_access: false,
+        },
+    );
 }

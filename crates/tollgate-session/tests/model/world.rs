@@ -47,11 +47,11 @@ pub(crate) struct Flight {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Waits {
     /// The request has not reached the store.
-    ForEffect(Request),
+    Effect(Request),
     /// The answer has not reached the service.
-    ForAnswer(Answer),
+    Answer(Answer),
     /// The answer has not reached the client.
-    ForDelivery(Done),
+    Delivery(Done),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +63,8 @@ pub(crate) enum Move {
     Go(usize),
     /// What it waits for never happens: a crash, a timeout, a lost answer, a client that went away.
     Lose(usize),
+    /// The store does what it waits for, and then it is lost.
+    DoAndLose(usize),
 }
 
 impl World {
@@ -94,7 +96,7 @@ impl World {
         match next {
             Move::Tick => {
                 let timely = |client: &Client| match &client.flight {
-                    Some(flight) => matches!(flight.waits, Waits::ForDelivery(_)) || flight.began == self.now,
+                    Some(flight) => matches!(flight.waits, Waits::Delivery(_)) || flight.began == self.now,
                     None => true,
                 };
                 self.now < end && self.clients.iter().all(timely)
@@ -105,19 +107,42 @@ impl World {
                     && (act != Act::Slide || driver.verify(client.access_token, self.now).is_some())
             }
             Move::Go(at) | Move::Lose(at) => self.clients[at].flight.is_some(),
+            Move::DoAndLose(at) => {
+                let flight = self.clients[at].flight.as_ref();
+                flight.is_some_and(|flight| matches!(flight.waits, Waits::Effect(_)))
+            }
         }
     }
 
     /// What it is after that. What must hold of a single move is checked here.
-    pub(crate) fn after(&self, driver: &Driver, next: Move) -> Self {
+    pub(crate) fn after(&self, driver: &Driver, next: Move, fine: bool) -> Self {
         let mut world = self.clone();
         match next {
             Move::Tick => world.now += 1,
             Move::Begin(at, act) => world.begin(driver, at, act),
             Move::Lose(at) => world.clients[at].flight = None,
+            Move::DoAndLose(at) => {
+                let flight = world.clients[at].flight.take();
+                if let Some(Flight {
+                    waits: Waits::Effect(request),
+                    ..
+                }) = flight
+                {
+                    world.apply(driver, request);
+                }
+            }
             Move::Go(at) => {
                 let flight = world.clients[at].flight.take().unwrap();
                 world.go(driver, at, flight);
+                if !fine
+                    && let Some(Flight {
+                        waits: Waits::Answer(_),
+                        ..
+                    }) = &world.clients[at].flight
+                {
+                    let flight = world.clients[at].flight.take().unwrap();
+                    world.go(driver, at, flight);
+                }
             }
         }
         // Who is who makes no difference.
@@ -146,24 +171,24 @@ impl World {
             began: self.now,
             over: self.over,
             answers: Vec::new(),
-            waits: Waits::ForDelivery(Done::NotRenewed),
+            waits: Waits::Delivery(Done::NotRenewed),
         };
         self.goes_on(driver, at, flight, next);
     }
 
     fn go(&mut self, driver: &Driver, at: usize, mut flight: Flight) {
         match flight.waits.clone() {
-            Waits::ForEffect(request) => {
-                flight.waits = Waits::ForAnswer(self.apply(driver, request));
+            Waits::Effect(request) => {
+                flight.waits = Waits::Answer(self.apply(driver, request));
                 self.clients[at].flight = Some(flight);
             }
-            Waits::ForAnswer(answer) => {
+            Waits::Answer(answer) => {
                 flight.answers.push((answer, self.now));
                 assert!(flight.answers.len() < 40, "an operation does not come to an end");
                 let next = driver.run(&flight.call, flight.began, &flight.answers);
                 self.goes_on(driver, at, flight, next);
             }
-            Waits::ForDelivery(done) => match done {
+            Waits::Delivery(done) => match done {
                 Done::Refreshed {
                     refresh_token,
                     access_token,
@@ -179,12 +204,12 @@ impl World {
 
     fn goes_on(&mut self, driver: &Driver, at: usize, mut flight: Flight, next: Next) {
         flight.waits = match next {
-            Next::Asks(request) => Waits::ForEffect(request),
+            Next::Asks(request) => Waits::Effect(request),
             Next::Is(done) => {
                 self.judge(driver, &flight, &done);
                 // Nothing tells its past from another's any more.
                 flight.answers.clear();
-                Waits::ForDelivery(done)
+                Waits::Delivery(done)
             }
         };
         self.clients[at].flight = Some(flight);
@@ -194,9 +219,13 @@ impl World {
         self.session.as_ref().filter(|session| session.expires_at > now)
     }
 
-    /// Whether the session has neither ended nor expired.
-    fn lives(&self, driver: &Driver) -> bool {
-        self.live(self.now).is_some_and(|session| {
+    /// Whether the session that an operation saw had neither ended nor expired.
+    fn saw_alive(&self, driver: &Driver, flight: &Flight) -> bool {
+        let loaded = flight.answers.iter().rev().find_map(|(answer, _)| match answer {
+            Answer::Loaded(loaded) => Some(loaded.as_ref()),
+            _ => None,
+        });
+        loaded.flatten().is_some_and(|session| {
             let facts = driver.facts(session);
             !facts.ended && self.now < facts.idle_until
         })
@@ -290,7 +319,10 @@ impl World {
                 // **Only what was used up, and came after its time, is reuse.**
                 let at = presented.unwrap();
                 let rotated = self.generations.get(at + 1).map(|(_, rotated_at)| *rotated_at);
-                let late = rotated.is_some_and(|rotated_at| flight.began >= rotated_at + driver.grace());
+                // Without a grace window there is no "in time".
+                let late = rotated.is_some_and(|rotated_at| {
+                    driver.grace() == 0 || flight.began >= rotated_at + driver.grace()
+                });
                 let older = self.generations.len() > at + 2;
                 assert!(
                     late || older,
@@ -301,7 +333,7 @@ impl World {
             }
             Done::Failed(Failure::Invalid) => {
                 // **Who lost an answer and tries again in time is not logged out.**
-                let ended = self.disturbed || !self.lives(driver);
+                let ended = self.disturbed || !self.saw_alive(driver, flight);
                 assert!(ended, "a good token was refused");
             }
             Done::Failed(Failure::Other) => panic!("an operation failed though the store did not"),

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tollgate_core::{Principal, SigningKey};
 use tollgate_session::{
     Issuer, MemoryStore, Position, RefreshKey, RefreshRequest, Revocation, RevocationFeed, RevocationKey,
-    RevocationSnapshot, RevocationStore, SessionError, SessionErrorKind, SessionEvent, SessionId,
-    SessionStore, Sessions, SessionsBuilder, StoreError, StoreErrorKind, StoreFuture, StoredSession, Tokens,
+    RevocationKind, RevocationSnapshot, RevocationStore, SessionError, SessionErrorKind, SessionEvent,
+    SessionId, SessionStore, Sessions, SessionsBuilder, StoreError, StoreErrorKind, StoreFuture,
+    StoredSession, Tokens,
 };
 
 pub(crate) const START: u64 = 1_700_000_000;
@@ -248,8 +249,11 @@ impl Service {
             let value = text(name).expect("a registered claim");
             RevocationKey::new(kind, "https://id.example.com", value)
         };
-        use tollgate_session::RevocationKind::{Session, Subject, Token};
-        let keys = [key(Token, "jti"), key(Session, "sid"), key(Subject, "sub")];
+        let keys = [
+            key(RevocationKind::Token, "jti"),
+            key(RevocationKind::Session, "sid"),
+            key(RevocationKind::Subject, "sub"),
+        ];
         let found = self
             .store
             .kept

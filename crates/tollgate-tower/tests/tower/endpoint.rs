@@ -46,14 +46,14 @@ impl Endpoint for Mirror {
 }
 
 /// A body of these pieces, of unknown length; the last may be trailers or an error.
-struct Pieces(Vec<Result<Frame<Bytes>, &'static str>>, SizeHint);
+struct Pieces(Vec<Result<Frame<Bytes>, &'static str>>);
 
 impl Pieces {
     fn of(pieces: impl IntoIterator<Item = &'static str>) -> Self {
         let pieces = pieces
             .into_iter()
             .map(|piece| Ok(Frame::data(Bytes::from(piece))));
-        Self(pieces.collect(), SizeHint::default())
+        Self(pieces.collect())
     }
 }
 
@@ -67,10 +67,6 @@ impl Body for Pieces {
     ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
         let next = (!self.0.is_empty()).then(|| self.0.remove(0));
         Poll::Ready(next)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.1.clone()
     }
 }
 

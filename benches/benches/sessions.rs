@@ -1,0 +1,198 @@
+//! What a refresh costs in each store: the whole of it, from the refresh token to a rotated session and a signed access
+//! token (ES256), beside the same in memory.
+//!
+//! Real servers, started here, on this machine: a network in between adds its round trips. The stores take turns in short
+//! slices, so that whatever disturbs the machine disturbs all of them alike. Each client has a session of its own.
+//!
+//! How durable an acknowledged refresh is, differs: redb and PostgreSQL have it on the disk, Redis in its memory, and where it
+//! waits, in that of a replica as well.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use tollgate_benches::load::{Client, Load, run};
+use tollgate_core::{Algorithm, SigningKey};
+use tollgate_session::{
+    Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, RevocationStore, SessionStore, Sessions,
+};
+use tollgate_store_postgres::PostgresStore;
+use tollgate_store_redb::RedbStore;
+use tollgate_store_redis::{RedisStore, RedisStoreBuilder};
+use tollgate_tests::servers::{Postgres, Redis, RedisCluster, Scratch};
+
+const CLIENTS: [usize; 3] = [1, 8, 64];
+const SLICES: u32 = 10;
+const SLICE: Duration = Duration::from_millis(300);
+/// How long each store is used before anything counts.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+struct Contender {
+    name: &'static str,
+    /// `None` where the server is missing.
+    sessions: Option<Sessions>,
+}
+
+/// A client with a session of its own.
+struct Refreshing {
+    sessions: Sessions,
+    token: String,
+}
+
+impl Client for Refreshing {
+    async fn ask(&mut self) {
+        let tokens = self
+            .sessions
+            .refresh(&self.token, RefreshRequest::default())
+            .await;
+        self.token = tokens.unwrap().refresh_token;
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let scratch = Scratch::new("bench");
+    // As a real one is run: what it has acknowledged is on the disk.
+    let postgres = Postgres::start_with(&["fsync=on"]);
+    let redis = Redis::start();
+    let cluster = RedisCluster::start();
+
+    let redb = RedbStore::open(scratch.path().join("sessions.redb")).unwrap();
+    let contenders = [
+        Contender::of("memory", Some(MemoryStore::default())),
+        Contender::of("redb", Some(redb)),
+        Contender::of(
+            "Redis",
+            redis
+                .as_ref()
+                .map(|server| RedisStore::builder(&server.url()).build().unwrap()),
+        ),
+        Contender::of(
+            "Redis Cluster, 3 masters",
+            cluster
+                .as_ref()
+                .map(|servers| on_cluster(servers).build().unwrap()),
+        ),
+        Contender::of(
+            "the same, a replica waited for",
+            cluster.as_ref().map(|servers| {
+                let store = on_cluster(servers).namespace("waiting");
+                store.wait_replicas(1, Duration::from_secs(1)).build().unwrap()
+            }),
+        ),
+        Contender::of(
+            "PostgreSQL",
+            match &postgres {
+                Some(server) => Some(prepared(server).await),
+                None => None,
+            },
+        ),
+    ];
+    for clients in CLIENTS {
+        let mut loads = measure(&contenders, clients).await;
+        print(clients, &contenders, &mut loads);
+    }
+}
+
+impl Contender {
+    fn of(name: &'static str, store: Option<impl SessionStore + RevocationStore>) -> Self {
+        Self {
+            name,
+            sessions: store.map(sessions),
+        }
+    }
+}
+
+fn sessions(store: impl SessionStore + RevocationStore) -> Sessions {
+    let issuer = Issuer::builder("https://id.example.com")
+        .audience("orders-api")
+        .signing_key(
+            SigningKey::generate(Algorithm::ES256)
+                .unwrap()
+                .with_kid("2026-11"),
+        )
+        .build()
+        .unwrap();
+    Sessions::builder(issuer, store)
+        .refresh_key(RefreshKey::generate(1).unwrap())
+        // The measure is of the store, not of the patience with it.
+        .store_timeout(Duration::from_secs(9))
+        .build()
+        .unwrap()
+}
+
+fn on_cluster(servers: &RedisCluster) -> RedisStoreBuilder {
+    let urls = servers.urls();
+    RedisStore::cluster(urls.iter().map(String::as_str))
+}
+
+async fn prepared(server: &Postgres) -> PostgresStore {
+    let store = PostgresStore::builder(server.url().parse().unwrap())
+        .build()
+        .unwrap();
+    store.migrate().await.unwrap();
+    store
+}
+
+/// What so many clients see of each store; `None` where there is none.
+async fn measure(contenders: &[Contender], clients: usize) -> Vec<Option<Load>> {
+    let mut groups = Vec::new();
+    for contender in contenders {
+        let Some(sessions) = &contender.sessions else {
+            groups.push(None);
+            continue;
+        };
+        let mut group = Vec::new();
+        for client in 0..clients {
+            let tokens = sessions
+                .login(Login::new(format!("user-{client}")))
+                .await
+                .unwrap();
+            group.push(Refreshing {
+                sessions: sessions.clone(),
+                token: tokens.refresh_token,
+            });
+        }
+        let group = run(group, WARM_UP, &mut Load::default()).await;
+        groups.push(Some((group, Load::default())));
+    }
+    for _ in 0..SLICES {
+        for group in groups.iter_mut().flatten() {
+            let (clients, load) = group;
+            *clients = run(std::mem::take(clients), SLICE, load).await;
+        }
+    }
+    groups
+        .into_iter()
+        .map(|group| group.map(|(_, load)| load))
+        .collect()
+}
+
+/// Prints the stores as ratios to memory, which is the first.
+fn print(clients: usize, contenders: &[Contender], loads: &mut [Option<Load>]) {
+    println!("\nrefresh, {clients} at once");
+    println!(
+        "{:<32} {:>8} {:>12} {:>10} {:>10} {:>10}",
+        "", "rate", "refreshes/s", "p99", "p50 ms", "p99 ms"
+    );
+    let seconds = |load: &mut Load, percent| load.percentile(percent).as_secs_f64();
+    let (rate, slow) = loads[0].as_mut().map_or((f64::NAN, f64::NAN), |load| {
+        (load.per_second(), seconds(load, 99))
+    });
+    for (contender, load) in contenders.iter().zip(loads) {
+        let Some(load) = load else {
+            println!("{:<32} the server is not installed", contender.name);
+            continue;
+        };
+        let (p50, p99) = (seconds(load, 50), seconds(load, 99));
+        println!(
+            "{:<32} {:>8.3} {:>12.0} {:>10.1} {:>10.3} {:>10.3}",
+            contender.name,
+            load.per_second() / rate,
+            load.per_second(),
+            p99 / slow,
+            p50 * 1e3,
+            p99 * 1e3,
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! Decisions that have to wait for a store: by the layer, by extractors, and for an endpoint in a router.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::routing::get;
+use serde_json::json;
+use tollgate_axum::{Claims, EndpointService, Gated, JwtAuth, Principal, Scoped};
+use tollgate_core::{
+    Answer, BoxFuture, Endpoint, EndpointRequest, Gate, RejectionKind, RevocationCheck, Standing, Unavailable,
+};
+
+use crate::fixture::{OrdersRead, bearer, refused, send, verifier};
+
+/// Has to ask about every token, and is told this.
+#[derive(Clone, Copy)]
+struct Store(Result<bool, ()>);
+
+impl RevocationCheck for Store {
+    fn check(&self, _: &tollgate_core::Principal) -> Standing {
+        let Self(told) = *self;
+        Standing::Ask(Box::pin(async move {
+            tokio::task::yield_now().await;
+            match told {
+                Ok(true) => Ok(Standing::Good),
+                Ok(false) => Ok(Standing::Revoked),
+                Err(()) => Err(Unavailable::new(std::time::Duration::from_secs(2))),
+            }
+        }))
+    }
+}
+
+fn gate(store: Store) -> Gate {
+    let gate = Gate::builder(verifier()).revocation(store).build();
+    gate.expect("consistent")
+}
+
+fn by_extractors(store: Store) -> Router {
+    Router::new()
+        .route("/principal", get(async |_: Gated<Principal>| "in"))
+        .route("/optional", get(async |_: Gated<Option<Principal>>| "in"))
+        .route("/scoped", get(async |_: Gated<Scoped<OrdersRead>>| "in"))
+        .route("/claims", get(async |_: Gated<Claims<serde_json::Value>>| "in"))
+        .route("/second", get(async |_: Gated<Principal>, _: Principal| "in"))
+        .with_state(gate(store))
+}
+
+const PATHS: [&str; 5] = ["/principal", "/optional", "/scoped", "/claims", "/second"];
+
+fn request(path: &str) -> axum::http::request::Builder {
+    bearer(json!({"scope": "orders:read"})).uri(path)
+}
+
+#[tokio::test]
+async fn no_extractor_lets_a_revoked_token_by() {
+    let app = by_extractors(Store(Ok(false)));
+    for path in PATHS {
+        assert_eq!(
+            refused(&app, request(path)).await,
+            Some(RejectionKind::Revoked),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_extractor_lets_a_token_by_that_nobody_knows_of() {
+    let app = by_extractors(Store(Err(())));
+    for path in PATHS {
+        assert_eq!(
+            refused(&app, request(path)).await,
+            Some(RejectionKind::Unavailable),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_extractor_waits_for_a_good_token() {
+    let app = by_extractors(Store(Ok(true)));
+    for path in PATHS {
+        assert_eq!(send(&app, request(path)).await.text, "in", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_layer_waits() {
+    let app = |store| {
+        let routes = Router::new().route("/", get(async |_: Principal| "in"));
+        routes.layer(JwtAuth::new(gate(store)))
+    };
+    assert_eq!(send(&app(Store(Ok(true))), bearer(json!({}))).await.text, "in");
+    let revoked = refused(&app(Store(Ok(false))), bearer(json!({}))).await;
+    assert_eq!(revoked, Some(RejectionKind::Revoked));
+    let unknown = send(&app(Store(Err(()))), bearer(json!({}))).await;
+    assert_eq!(unknown.status, 503);
+}
+
+#[tokio::test]
+async fn an_endpoint_is_nested_in_a_router() {
+    struct Mirror;
+
+    impl Endpoint for Mirror {
+        fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer> {
+            Box::pin(async move {
+                let mut answer = Answer::new(200);
+                answer.body = format!("{} {:?}", request.path, request.remote_address).into_bytes();
+                answer
+            })
+        }
+    }
+
+    let endpoint = EndpointService::new(Mirror).remote_address(|extensions| {
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+        peer.map(|peer| peer.0.ip())
+    });
+    let app = Router::new()
+        .nest_service("/auth", endpoint.clone())
+        .nest("/v1/{tenant}", Router::new().nest_service("/auth", endpoint));
+    let peer = ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 4711)));
+    for (sent, seen) in [
+        ("/auth", "/"),
+        ("/auth/", "/"),
+        ("/auth/login", "/login"),
+        ("/auth/sessions/x%20y", "/sessions/x%20y"),
+        ("/v1/a%2Fb/auth/login/x", "/login/x"),
+    ] {
+        let request = Request::post(sent).extension(peer);
+        let expected = format!("{seen} {:?}", Some(IpAddr::from([192, 0, 2, 7])));
+        assert_eq!(send(&app, request).await.text, expected, "{sent}");
+    }
+}

@@ -1,0 +1,198 @@
+//! Where am I logged in, log out there, and ask for the password again before what matters, on actix-web.
+//!
+//! What belongs to tollgate stands in this file. Beside it are the keys that outlive the process, the command line, and what
+//! is printed at the start.
+
+mod keys;
+mod options;
+mod welcome;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use actix_web::web::{self, Data, Json, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tollgate::actix::{JwtAuth, Principal, endpoint};
+use tollgate::session::{
+    Device, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, SessionEndpoints, Sessions,
+    Transport,
+};
+use tollgate::stores::redb::RedbStore;
+use tollgate::{Algorithm, Gate, SigningKey};
+
+use crate::options::{Options, Request};
+
+/// What the service is made of; every worker has a clone.
+#[derive(Clone)]
+struct Service {
+    sessions: Sessions,
+    /// Log in, refresh, log out, and the list of devices: see the README for the paths.
+    endpoints: Arc<SessionEndpoints>,
+    /// Lets in whoever is logged in. A token of a device that was logged out is refused at once.
+    gate: Gate,
+    /// Lets in whoever has entered the password a short while ago.
+    fresh: Gate,
+}
+
+impl Service {
+    fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
+        let sessions = sessions(options)?;
+        let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Json)
+            .login(login)
+            .build()?;
+        Ok(Self {
+            endpoints: Arc::new(endpoints),
+            gate: sessions.gate().build()?,
+            fresh: sessions.gate().max_authentication_age(options.fresh).build()?,
+            sessions,
+        })
+    }
+
+    fn routes(&self, config: &mut ServiceConfig) {
+        config
+            .app_data(Data::new(self.sessions.clone()))
+            .service(endpoint("/auth", self.endpoints.clone()))
+            .service(web::resource("/me").wrap(JwtAuth::new(self.gate.clone())).get(me))
+            .service(
+                web::resource("/reauthenticate")
+                    .wrap(JwtAuth::new(self.gate.clone()))
+                    .post(reauthenticate),
+            )
+            .service(
+                web::resource("/account")
+                    .wrap(JwtAuth::new(self.fresh.clone()))
+                    .delete(close_account),
+            );
+    }
+}
+
+/// Who signs access tokens, and where sessions are kept.
+fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
+    let signing_key = match &options.data {
+        Some(folder) => keys::signing(folder)?,
+        None => SigningKey::generate(Algorithm::ES256)?.with_kid("1"),
+    };
+    let issuer = Issuer::builder("https://id.example.com")
+        .audience("accounts")
+        .signing_key(signing_key)
+        .leeway(Duration::from_secs(1)) // nobody else verifies these tokens: there is one clock
+        .build()?;
+    let sessions = match &options.data {
+        Some(folder) => Sessions::builder(issuer, RedbStore::open(folder.join("sessions.redb"))?)
+            .refresh_key(keys::refresh(folder)?),
+        None => Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?),
+    };
+    Ok(sessions.build()?)
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    user: String,
+    password: String,
+    /// What the user calls the device.
+    device: Option<String>,
+}
+
+/// Says who logs in, and from where.
+async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+    let given: Credentials = request.json()?;
+    if !is_password(&given.user, &given.password) {
+        return Err(LoginFailure::refused());
+    }
+    let device = Device {
+        name: given.device,
+        ..Device::default() // user agent and address are noted without being asked for
+    };
+    Ok(Login::new(given.user).device(device))
+}
+
+/// A password for a real service is kept as a hash: see the example `quickstart`.
+fn is_password(user: &str, password: &str) -> bool {
+    [("ada", "lovelace"), ("bob", "builder")].contains(&(user, password))
+}
+
+async fn me(caller: Principal) -> Json<Value> {
+    Json(json!({"user": caller.subject()}))
+}
+
+/// What not even somebody who found the phone unlocked may do. Nothing is really closed here.
+async fn close_account(caller: Principal) -> Json<Value> {
+    Json(json!({"closed": caller.subject()}))
+}
+
+#[derive(Deserialize)]
+struct Password {
+    password: String,
+}
+
+/// The password once more; for it, the session gets an access token that says when it was entered.
+async fn reauthenticate(
+    caller: Principal,
+    sessions: Data<Sessions>,
+    Json(Password { password }): Json<Password>,
+) -> HttpResponse {
+    if !caller.subject().is_some_and(|user| is_password(user, &password)) {
+        return HttpResponse::Forbidden().json(json!({"title": "the password is wrong"}));
+    }
+    match sessions.reauthenticated(&caller).await {
+        Ok(fresh) => HttpResponse::Ok()
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .json(json!({
+                "access_token": fresh.access_token,
+                "token_type": "Bearer",
+                "expires_in": fresh.expires_in,
+            })),
+        Err(problem) if problem.is_unavailable() => HttpResponse::ServiceUnavailable()
+            .insert_header((RETRY_AFTER, 1))
+            .finish(),
+        Err(_) => HttpResponse::Unauthorized().finish(), // logged out in between
+    }
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    if let Some(folder) = &options.data {
+        std::fs::create_dir_all(folder)?;
+    }
+    let service = Service::new(&options)?;
+    let server = HttpServer::new(move || App::new().configure(|config| service.routes(config)))
+        .bind(options.listen)
+        .map_err(|problem| options.cannot_listen(&problem))?;
+    for address in server.addrs() {
+        std::io::stdout().write_all(welcome::text(address, &options).as_bytes())?;
+    }
+    server.run().await?; // until Ctrl-C, at which it stops in good order
+    Ok(())
+}
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    // tollgate says in its events why a request was refused.
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let options = match options::read() {
+        Ok(Request::Serve(options)) => options,
+        Ok(Request::Help(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => {
+            eprintln!("{}: {problem}\nTry `--help`.", options::PROGRAM);
+            return ExitCode::from(2);
+        }
+    };
+    match serve(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{}: {problem}", options::PROGRAM);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What is printed once the server listens: requests to try, each under the answer to expect.
+
+use std::net::SocketAddr;
+
+use crate::options::{Options, PROGRAM};
+
+pub(crate) fn text(address: SocketAddr, options: &Options) -> String {
+    let url = format!("http://{address}");
+    let kept = match &options.data {
+        Some(folder) => format!("Sessions and keys are kept in {}.", folder.display()),
+        None => "WARNING: nothing is kept; all sessions end with the server.".to_owned(),
+    };
+    let fresh = options.fresh.as_secs();
+    let json = r#"-H "Content-Type: application/json""#;
+    let login = |device: &str| {
+        format!(
+            r#"curl -s {url}/auth/login {json} -d '{{"user":"ada","password":"lovelace","device":"{device}"}}'"#
+        )
+    };
+    let (laptop, phone) = (login("laptop"), login("phone"));
+    let to = |method: &str, path: &str, device: &str| {
+        format!(r#"curl -i -X {method} {url}{path} -H "Authorization: Bearer ${device}""#)
+    };
+    let list = to("GET", "/auth/sessions", "LAPTOP");
+    let close = to("DELETE", "/account", "LAPTOP");
+    let again = to("POST", "/reauthenticate", "LAPTOP").replacen("curl -i", "curl -s", 1);
+    format!(
+        r#"{PROGRAM} listens on {url}
+{kept}
+
+In another terminal, log in as ada on two devices:
+    LAPTOP=$({laptop} | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+    ANSWER=$({phone})
+    PHONE=$(echo "$ANSWER" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+    REFRESH=$(echo "$ANSWER" | sed 's/.*"refresh_token":"\([^"]*\)".*/\1/')
+Where is she logged in? 200 with both:
+    {list}
+Log out all others than the laptop, 200 with how many:
+    {others}
+The phone's token is refused at once, 401:
+    {phone_me}
+And it cannot be refreshed, 400:
+    curl -i {url}/auth/refresh {json} -d "{{\"refresh_token\":\"$REFRESH\"}}"
+Close the account, which the password must have been entered for in the last {fresh} s, 200:
+    {close}
+Later that is 401 insufficient_user_authentication; then enter it again for a fresh token:
+    LAPTOP=$({again} {json} -d '{{"password":"lovelace"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+And close the account with that, 200:
+    {close}
+Log out everywhere, 200:
+    {all}
+The laptop is out, too, 401:
+    {laptop_me}
+
+Ctrl-C stops the server.
+"#,
+        others = to("POST", "/auth/sessions/logout-others", "LAPTOP"),
+        phone_me = to("GET", "/me", "PHONE"),
+        all = to("POST", "/auth/sessions/logout-all", "LAPTOP"),
+        laptop_me = to("GET", "/me", "LAPTOP"),
+    )
+}

@@ -1,0 +1,113 @@
+//! One service in several instances, on actix-web: they share their sessions in a Redis Cluster, and a logout at one of them
+//! is a logout at all.
+//!
+//! What belongs to tollgate stands in this file. Beside it are the command line, and what is printed at the start.
+
+mod options;
+mod welcome;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use actix_web::web::{self, Json};
+use actix_web::{App, HttpServer};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tollgate::actix::{JwtAuth, Principal, endpoint};
+use tollgate::session::{Issuer, Login, LoginFailure, LoginRequest, SessionEndpoints, Sessions, Transport};
+use tollgate::stores::redis::RedisStore;
+
+use crate::options::{Options, Request};
+
+/// Every instance is told the same: keys, names and the cluster. Then it does not matter which one a client speaks to.
+fn sessions(options: Options) -> Result<Sessions, Box<dyn Error>> {
+    // One or two nodes are enough, they name the others. Nothing is sent until the first request.
+    let store = RedisStore::cluster(options.redis.iter().map(String::as_str)).build()?;
+    let issuer = Issuer::builder("https://id.example.com")
+        .audience("orders-api")
+        .signing_key(options.signing_key)
+        .build()?;
+    let sessions = Sessions::builder(issuer, store)
+        .refresh_key(options.refresh_key)
+        .on_event(|event| eprintln!("{}: {event:?}", options::PROGRAM))
+        .build()?;
+    Ok(sessions)
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    user: String,
+    password: String,
+}
+
+/// Says who logs in, and what the session may do. A password for a real service is kept as a hash: see the example
+/// `quickstart`.
+async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+    let Credentials { user, password } = request.json()?;
+    match (&*user, &*password) {
+        ("ada", "lovelace") => Ok(Login::new(user).scope("orders:read")),
+        _ => Err(LoginFailure::refused()),
+    }
+}
+
+async fn orders(caller: Principal) -> Json<Value> {
+    Json(json!({"of": caller.subject(), "orders": [{"id": 1, "item": "punched cards"}]}))
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    let listen = options.listen;
+    let sessions = sessions(options)?;
+    let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Json)
+        .login(login)
+        .build()?;
+    // Made once, for all workers: a clone is the same.
+    let auth = endpoint("/auth", endpoints);
+    let keys = endpoint("/.well-known/jwks.json", sessions.issuer().jwks());
+    let gate = sessions.gate().build()?;
+    let app = move || {
+        let orders = web::resource("/orders")
+            .wrap(JwtAuth::new(gate.clone()))
+            .get(orders);
+        App::new()
+            .service(auth.clone())
+            .service(keys.clone())
+            .service(orders)
+    };
+
+    let server = HttpServer::new(app)
+        .bind(listen)
+        .map_err(|problem| options::cannot_listen(listen, &problem))?;
+    for address in server.addrs() {
+        std::io::stdout().write_all(welcome::text(address).as_bytes())?;
+    }
+    server.run().await?; // until Ctrl-C, at which it stops in good order
+    Ok(())
+}
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    // tollgate says in its events why a request was refused.
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let options = match options::read() {
+        Ok(Request::Serve(options)) => options,
+        Ok(Request::Help(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => {
+            eprintln!("{}: {problem}\nTry `--help`.", options::PROGRAM);
+            return ExitCode::from(2);
+        }
+    };
+    match serve(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{}: {problem}", options::PROGRAM);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The command line.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_NAME");
+
+const HELP: &str = "\
+Options:
+  --listen ADDR    address and port to listen on, port 0 for any free one [127.0.0.1:8080]
+  --data DIR       where sessions and keys are kept; made if it is not there [refresh-rotation-data]
+  --grace SECONDS  how long a refresh token that was used gives its successor again, for an
+                   answer that got lost; later its use ends the session; 0, or 2 and more [10]
+  --help           this text
+";
+
+pub(crate) enum Request {
+    Serve(Options),
+    Help(String),
+}
+
+pub(crate) struct Options {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) grace: Duration,
+}
+
+impl Options {
+    pub(crate) fn cannot_listen(&self, problem: &io::Error) -> String {
+        format!(
+            "cannot listen on {}: {problem}; choose another address with --listen",
+            self.listen
+        )
+    }
+}
+
+/// Reads the arguments of the process.
+pub(crate) fn read() -> Result<Request, lexopt::Error> {
+    let mut options = Options {
+        listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+        data: PathBuf::from("refresh-rotation-data"),
+        grace: Duration::from_secs(10),
+    };
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("listen") => options.listen = arguments.value()?.parse()?,
+            Long("data") => options.data = arguments.value()?.into(),
+            Long("grace") => options.grace = Duration::from_secs(arguments.value()?.parse()?),
+            Long("help") | Short('h') => {
+                return Ok(Request::Help(format!("usage: {PROGRAM} [options]\n\n{HELP}")));
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Request::Serve(options))
+}

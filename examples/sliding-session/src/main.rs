@@ -1,0 +1,145 @@
+//! A web page whose users stay logged in while they use it, on axum: tokens in cookies, sessions in a file.
+//!
+//! What belongs to tollgate stands in this file. Beside it are the page, the keys that outlive the process, the command
+//! line, and what is printed at the start.
+
+mod keys;
+mod options;
+mod page;
+mod welcome;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tollgate::axum::{EndpointService, JwtAuth, Principal};
+use tollgate::session::{
+    CookieTransport, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, RenewalTransport,
+    SessionEndpoints, Sessions, SlidingRenewal, Transport,
+};
+use tollgate::stores::redb::RedbStore;
+use tollgate::{Algorithm, SigningKey};
+
+use crate::options::{Options, Request};
+
+/// Who signs access tokens, how long they last, and where sessions are kept.
+fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
+    let signing_key = match &options.data {
+        Some(folder) => keys::signing(folder)?,
+        None => SigningKey::generate(Algorithm::ES256)?.with_kid("1"),
+    };
+    let issuer = Issuer::builder("https://id.example.com")
+        .audience("clicks")
+        .signing_key(signing_key)
+        .access_lifetime(options.access_lifetime)
+        .build()?;
+    let sessions = match &options.data {
+        Some(folder) => Sessions::builder(issuer, RedbStore::open(folder.join("sessions.redb"))?)
+            .refresh_key(keys::refresh(folder)?),
+        None => Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?),
+    };
+    let sessions = sessions
+        .on_event(|event| eprintln!("{}: {event:?}", options::PROGRAM))
+        .build()?; // a week without activity ends a session, and so does its thirtieth day
+    Ok(sessions)
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    user: String,
+    password: String,
+}
+
+/// Says who logs in. A password for a real service is kept as a hash: see the example `quickstart`.
+async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
+    let Credentials { user, password } = request.json()?;
+    match (&*user, &*password) {
+        ("ada", "lovelace") | ("bob", "builder") => Ok(Login::new(user)),
+        _ => Err(LoginFailure::refused()),
+    }
+}
+
+fn app(sessions: &Sessions) -> Result<Router, Box<dyn Error>> {
+    // `__Host-access` for the whole site, `__Secure-refresh` for /auth only; no script can read either.
+    let cookies = CookieTransport::builder().path("/auth").build()?;
+    let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Cookie(cookies.clone()))
+        .login(login)
+        .build()?;
+    // Reads the token from the cookie. Whoever wants to change something must come from a page of this site and send its
+    // CSRF token; whoever comes in the second half of the token's life gets a new cookie along with the answer.
+    let gate = cookies
+        .apply(sessions.gate())
+        .renewal(SlidingRenewal::new(
+            sessions.clone(),
+            RenewalTransport::Cookie(cookies),
+        ))
+        .build()?;
+    let guarded = Router::new()
+        .route("/clicks", get(clicks).post(click))
+        .route_layer(JwtAuth::new(gate))
+        .with_state(Arc::new(AtomicU64::new(0)));
+    Ok(guarded
+        .nest_service("/auth", EndpointService::new(endpoints))
+        .merge(page::routes()))
+}
+
+async fn clicks(caller: Principal, State(count): State<Arc<AtomicU64>>) -> Json<Value> {
+    Json(json!({"user": caller.subject(), "clicks": count.load(Ordering::Relaxed)}))
+}
+
+async fn click(caller: Principal, State(count): State<Arc<AtomicU64>>) -> Json<Value> {
+    Json(json!({"user": caller.subject(), "clicks": count.fetch_add(1, Ordering::Relaxed) + 1}))
+}
+
+async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    if let Some(folder) = &options.data {
+        std::fs::create_dir_all(folder)?;
+    }
+    let app = app(&sessions(&options)?)?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|problem| options.cannot_listen(&problem))?;
+    std::io::stdout().write_all(welcome::text(listener.local_addr()?, &options).as_bytes())?;
+    let stop = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await; // no way to be told: run on
+        }
+    };
+    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // tollgate says in its events why a request was refused.
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let options = match options::read() {
+        Ok(Request::Serve(options)) => options,
+        Ok(Request::Help(text)) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => {
+            eprintln!("{}: {problem}\nTry `--help`.", options::PROGRAM);
+            return ExitCode::from(2);
+        }
+    };
+    match serve(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{}: {problem}", options::PROGRAM);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The command line.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_NAME");
+
+const HELP: &str = "\
+Options:
+  --listen ADDR              address and port to listen on, port 0 for any free one [127.0.0.1:8080]
+  --data DIR                 where sessions and keys are kept; made if it is not there [sliding-session-data]
+  --memory                   keep nothing: sessions and keys end with the server
+  --access-lifetime SECONDS  how long an access token lasts, more than 10; from half of it on, activity
+                             renews it [900]
+  --help                     this text
+";
+
+pub(crate) enum Request {
+    Serve(Options),
+    Help(String),
+}
+
+pub(crate) struct Options {
+    pub(crate) listen: SocketAddr,
+    /// `None` to keep nothing.
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) access_lifetime: Duration,
+}
+
+impl Options {
+    pub(crate) fn cannot_listen(&self, problem: &io::Error) -> String {
+        format!(
+            "cannot listen on {}: {problem}; choose another address with --listen",
+            self.listen
+        )
+    }
+}
+
+/// Reads the arguments of the process.
+pub(crate) fn read() -> Result<Request, lexopt::Error> {
+    let mut options = Options {
+        listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+        data: Some(PathBuf::from("sliding-session-data")),
+        access_lifetime: Duration::from_secs(900),
+    };
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("listen") => options.listen = arguments.value()?.parse()?,
+            Long("data") => options.data = Some(arguments.value()?.into()),
+            Long("memory") => options.data = None,
+            Long("access-lifetime") => {
+                options.access_lifetime = Duration::from_secs(arguments.value()?.parse()?);
+            }
+            Long("help") | Short('h') => {
+                return Ok(Request::Help(format!("usage: {PROGRAM} [options]\n\n{HELP}")));
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Request::Serve(options))
+}

@@ -1,0 +1,105 @@
+// The tokens are in cookies that no script can read. What the page has is the CSRF token, which goes along with every request
+// that may change something: a page of another site has no way to learn it.
+let csrf = null;
+
+const element = (id) => document.getElementById(id);
+
+// One request.
+async function send(method, path, content) {
+  const headers = {};
+  if (csrf) headers["X-CSRF-Token"] = csrf;
+  if (content) headers["Content-Type"] = "application/json";
+  const answer = await fetch(path, { method, headers, body: content && JSON.stringify(content) });
+  happened(`${method} ${path}: ${answer.status}`);
+  return answer;
+}
+
+// A request that needs a login. If the access cookie is over, the refresh cookie gets another one, and it is tried again.
+async function call(method, path) {
+  let answer = await send(method, path);
+  if (answer.status === 401 && (await refresh())) answer = await send(method, path);
+  if (answer.status === 401) loggedOut("You are logged out.");
+  if (answer.status >= 500) element("state").textContent = "The server cannot answer just now.";
+  return answer;
+}
+
+async function refresh() {
+  const answer = await send("POST", "/auth/refresh");
+  if (answer.ok) csrf = (await answer.json()).csrf_token;
+  return answer.ok;
+}
+
+// What the session is. This is asked for at the start, too, for the page may be opened anew in the middle of a session.
+async function show() {
+  const answer = await call("GET", "/auth/session");
+  if (!answer.ok) return;
+  const session = await answer.json();
+  csrf = session.csrf_token;
+  element("state").textContent = `You are logged in as ${session.subject}.`;
+  element("sid").textContent = session.session;
+  element("until").textContent = new Date(Date.now() + 1000 * session.expires_in).toLocaleTimeString();
+  element("login").hidden = true;
+  element("session").hidden = false;
+}
+
+function loggedOut(why) {
+  csrf = null;
+  element("state").textContent = why;
+  element("login").hidden = false;
+  element("session").hidden = true;
+}
+
+function happened(what) {
+  const line = document.createElement("li");
+  line.dataset.what = what;
+  line.textContent = `${new Date().toLocaleTimeString()} ${what}`;
+  element("happened").append(line);
+}
+
+// Says on the page that something is under way, and if it failed for want of an answer.
+async function busy(action) {
+  document.body.ariaBusy = "true";
+  try {
+    await action();
+  } catch (problem) {
+    element("state").textContent = "The server is out of reach.";
+    happened(problem);
+  }
+  document.body.ariaBusy = null;
+}
+
+element("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  busy(async () => {
+    const answer = await send("POST", "/auth/login", Object.fromEntries(new FormData(event.target)));
+    if (!answer.ok) return loggedOut("User or password is wrong.");
+    event.target.reset();
+    csrf = (await answer.json()).csrf_token;
+    await show();
+  });
+});
+
+element("click").addEventListener("click", () =>
+  busy(async () => {
+    const answer = await call("POST", "/clicks");
+    if (!answer.ok) return;
+    element("clicks").textContent = (await answer.json()).clicks;
+    await show();
+  }),
+);
+
+element("refresh").addEventListener("click", () =>
+  busy(async () => {
+    if (await refresh()) await show();
+    else loggedOut("You are logged out.");
+  }),
+);
+
+element("logout").addEventListener("click", () =>
+  busy(async () => {
+    const answer = await send("POST", "/auth/logout");
+    if (answer.ok) loggedOut("You are logged out.");
+  }),
+);
+
+busy(show);

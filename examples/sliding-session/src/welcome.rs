@@ -1,0 +1,23 @@
+//! What is printed once the server listens.
+
+use std::net::SocketAddr;
+
+use crate::options::{Options, PROGRAM};
+
+pub(crate) fn text(address: SocketAddr, options: &Options) -> String {
+    let kept = match &options.data {
+        Some(folder) => format!("Sessions and keys are kept in {}.", folder.display()),
+        None => "WARNING: nothing is kept; all sessions end with the server.".to_owned(),
+    };
+    // By name: browsers take cookies that are for TLS only from localhost, too.
+    let port = address.port();
+    format!(
+        r"{PROGRAM} listens on http://{address}
+{kept}
+
+Open http://localhost:{port}/ in a browser, and log in as ada (lovelace) or bob (builder).
+
+Ctrl-C stops the server.
+"
+    )
+}
