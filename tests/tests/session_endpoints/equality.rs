@@ -19,16 +19,16 @@ struct Both {
 
 impl Both {
     async fn start(transport: &Transport) -> Self {
-        let service = Service::new(transport);
+        let first = Service::new(transport);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = axum::app(&service).into_make_service_with_connect_info::<SocketAddr>();
+        let app = axum::app(&first).into_make_service_with_connect_info::<SocketAddr>();
         rt::spawn(async { ::axum::serve(listener, app).await });
-        let axum = (service, address);
+        let axum = (first, address);
 
         let service = Service::new(transport);
-        let served = service.clone();
-        let server = HttpServer::new(move || App::new().configure(|app| actix::routes(&served, app)))
+        let shared = service.clone();
+        let server = HttpServer::new(move || App::new().configure(|app| actix::routes(&shared, app)))
             .workers(1)
             .disable_signals()
             .bind(("127.0.0.1", 0))
@@ -95,10 +95,10 @@ async fn send(address: SocketAddr, ask: &Ask) -> Got {
         ask.method, ask.path
     );
     for (name, value) in &ask.fields {
-        head += &format!("{name}: {value}\r\n");
+        head.extend([name, ": ", value, "\r\n"]);
     }
     if !ask.content.is_empty() || ask.method == "POST" {
-        head += &format!("content-length: {}\r\n", ask.content.len());
+        head.extend(["content-length: ", &ask.content.len().to_string(), "\r\n"]);
     }
     let mut connection = TcpStream::connect(address).await.unwrap();
     let message = format!("{head}\r\n{}", ask.content);

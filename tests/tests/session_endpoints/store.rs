@@ -54,7 +54,6 @@ impl Store {
     fn bear<'a, T: Send + 'a>(&self, access: Access, answer: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
         let error = |kind| Box::pin(async move { Err(StoreError::new(kind, "")) });
         match self.fault() {
-            None => answer,
             Some(Fault::Down) => error(StoreErrorKind::Unavailable),
             Some(Fault::Silent) => Box::pin(pending()),
             Some(Fault::Slow) => Box::pin(async {
@@ -62,7 +61,7 @@ impl Store {
                 answer.await
             }),
             Some(Fault::Full) if access == Access::Write => error(StoreErrorKind::Full),
-            Some(Fault::Full) => answer,
+            None | Some(Fault::Full) => answer,
             Some(Fault::Rubbish) => error(StoreErrorKind::Corrupt),
         }
     }
