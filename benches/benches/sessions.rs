@@ -116,7 +116,7 @@ fn sessions(store: impl SessionStore + RevocationStore) -> Sessions {
     Sessions::builder(issuer, store)
         .refresh_key(RefreshKey::generate(1).unwrap())
         // The measure is of the store, not of the patience with it.
-        .store_timeout(Duration::from_secs(10))
+        .store_timeout(Duration::from_secs(9))
         .build()
         .unwrap()
 }
