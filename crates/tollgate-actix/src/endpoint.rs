@@ -90,6 +90,7 @@ impl fmt::Debug for MountedEndpoint {
 
 async fn respond(endpoint: Arc<dyn Endpoint>, request: HttpRequest, content: web::Payload) -> HttpResponse {
     let mut whole = head(&request);
+    let head_only = whole.method == "HEAD";
     let answer = match content.to_bytes_limited(endpoint.content_limit()).await {
         Ok(Ok(content)) => {
             whole.content = content.into();
@@ -98,7 +99,11 @@ async fn respond(endpoint: Arc<dyn Endpoint>, request: HttpRequest, content: web
         Ok(Err(_)) => Answer::problem(400, "The content cannot be read"),
         Err(_) => Answer::problem(413, "The content is too large"),
     };
-    answer::of(&answer)
+    if head_only {
+        answer::of_head(&answer)
+    } else {
+        answer::of(&answer)
+    }
 }
 
 /// All of the request but its content.

@@ -1,11 +1,13 @@
 //! The answer to a refused request: status, header fields and body, as plain data (RFC 6750 section 3, RFC 9457).
 
 use std::borrow::Cow;
+use std::fmt;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use crate::rejection::{Rejection, RejectionKind};
+use crate::renewal::Names;
 use crate::request::Protocol;
 
 /// What a client is sent when it is refused, and by an [`Endpoint`](crate::Endpoint). An adapter turns it into its framework's response, unchanged.
@@ -18,7 +20,7 @@ use crate::request::Protocol;
 /// assert_eq!(answer.header("x-reason"), Some(&b"no token"[..]));
 /// assert_eq!(answer.status, 401);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
@@ -103,6 +105,17 @@ impl Answer {
     /// ```
     pub fn append(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) {
         self.headers.push((name.into(), value.into()));
+    }
+}
+
+/// Neither values nor content: an endpoint's answer may hold tokens.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("headers", &Names(&self.headers))
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
     }
 }
 

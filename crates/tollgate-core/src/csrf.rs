@@ -51,7 +51,9 @@ pub(crate) fn prove_origin(request: &impl RequestView, trusted_origins: &[String
 /// A WebSocket handshake, for which a page can set no field, is left to the proof of its origin.
 pub(crate) fn check_token(principal: &Principal, request: &impl RequestView) -> Result<(), Rejection> {
     let ambient = principal.source().is_some_and(SourceKind::is_ambient);
-    if !ambient || is_safe(request.method()) || is_websocket(request) {
+    // The handshake of HTTP/2 is a `CONNECT` (RFC 8441); with any other unsafe method its fields are no handshake's.
+    let handshake = request.method() == "CONNECT" && is_websocket(request);
+    if !ambient || is_safe(request.method()) || handshake {
         return Ok(());
     }
     let claim = principal.csrf_token().filter(|claim| !claim.is_empty());

@@ -451,12 +451,12 @@ impl Facts for Principal {
         self.verified.claims.has(path)
     }
 
-    /// By `auth_time`, the clock and the leeway that the token was verified with. An `auth_time` in the future is no proof
-    /// of anything.
+    /// By `auth_time` and the clock that the token was verified with. The leeway excuses a clock that is ahead and prolongs
+    /// nothing; an `auth_time` further in the future is no proof of anything.
     fn authenticated_within(&self, seconds: u64) -> bool {
         let leeway = self.verified.rules.leeway.as_secs();
         self.verified.claims.date("auth_time").is_some_and(|at| {
-            let until = at.floor().saturating_add(seconds).saturating_add(leeway);
+            let until = at.floor().saturating_add(seconds);
             at.ceil() <= self.now.saturating_add(leeway) && self.now <= until
         })
     }

@@ -1,6 +1,7 @@
 //! What a response carries beside the handler's own: a token renewed by activity.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::pending::BoxFuture;
 use crate::principal::Principal;
@@ -70,7 +71,7 @@ pub struct SkipRenewal;
 /// edits.push("set-cookie", "a=1");
 /// assert_eq!(edits.iter().next(), Some(("set-cookie", &b"a=1"[..])));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct HeaderEdits(Vec<(Cow<'static, str>, Vec<u8>)>);
 
 impl HeaderEdits {
@@ -101,5 +102,47 @@ impl HeaderEdits {
     /// ```
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// The names of the fields alone: a value may be a token.
+impl fmt::Debug for HeaderEdits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HeaderEdits").field(&Names(&self.0)).finish()
+    }
+}
+
+/// The fields of a response, without their values.
+pub(crate) struct Names<'a>(pub(crate) &'a [(Cow<'static, str>, Vec<u8>)]);
+
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Answer;
+
+    #[test]
+    fn debug_shows_no_value() {
+        let mut edits = HeaderEdits::default();
+        edits.push("set-cookie", "__Host-access=s3cret");
+        edits.push("x-access-token", "s3cret");
+        let mut answer = Answer::new(200);
+        answer.append("set-cookie", "__Secure-refresh=s3cret");
+        answer.body = b"{\"refresh_token\":\"s3cret\"}".to_vec();
+        let bytes = format!("{:?}", b"s3cret");
+        for shown in [format!("{edits:?}"), format!("{answer:?}")] {
+            assert!(shown.contains("set-cookie"), "{shown}");
+            assert!(
+                !shown.contains("s3cret") && !shown.contains(bytes.trim_matches(['[', ']'])),
+                "{shown}"
+            );
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_core::{BoxFuture, HeaderEdits, Principal, Renewal};
+use tollgate_core::{BoxFuture, HeaderEdits, Principal, Renewal, SourceKind};
 
 use crate::cookies::CookieTransport;
 use crate::sessions::{Renewed, Sessions};
@@ -36,7 +36,8 @@ pub enum RenewalTransport {
 ///
 /// A token that has passed half of its life comes with its successor in the response, as long as its session lasts: never past
 /// the session's end, never after a logout, though that came while the request was under way, never with an error. Where
-/// a store is out of order, the response goes without.
+/// a store is out of order, the response goes without. Only a token from a cookie is renewed by cookie, and only another one by
+/// header: a gate that takes both needs a layer for each.
 ///
 /// ```
 #[doc = include_str!("../doc/sessions.md")]
@@ -148,6 +149,13 @@ impl SlidingRenewal {
         self
     }
 
+    /// A token goes back the way it came: what a cookie keeps from scripts must not reach them by a field, and whoever sends
+    /// the token of their own accord must not be given it as a cookie, in place of the one that is there.
+    fn suits(&self, source: Option<SourceKind>) -> bool {
+        let by_cookie = matches!(self.transport, RenewalTransport::Cookie(_));
+        source.is_none_or(|source| source.is_ambient() == by_cookie)
+    }
+
     fn edits(&self, renewed: &Renewed) -> HeaderEdits {
         let mut edits = HeaderEdits::default();
         match &self.transport {
@@ -178,6 +186,7 @@ impl Renewal for SlidingRenewal {
         let passed = Duration::from_secs(self.sessions.now().saturating_sub(issued_at)).as_secs_f64();
         passed >= life * self.after
             && self.sessions.issued(principal)
+            && self.suits(principal.source())
             && self
                 .methods
                 .as_ref()

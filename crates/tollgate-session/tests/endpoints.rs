@@ -715,6 +715,31 @@ async fn a_logout_works_when_the_access_token_has_expired() {
 }
 
 #[tokio::test]
+async fn a_planted_refresh_cookie_keeps_nobody_from_logging_out() {
+    let world = cookie_world();
+    let browser = Browser::log_in(&world).await;
+    let planted = "__Secure-refresh=planted";
+    let answer = browser
+        .call("POST", "/logout")
+        .with("cookie", planted)
+        .to(&world)
+        .await;
+    assert_eq!((answer.status, set_cookies(&answer).len()), (204, 2));
+    assert_eq!(devices(&world).await, 0);
+
+    // Nothing else says which session it is: that it has ended must not be said.
+    let browser = Browser::log_in(&world).await;
+    let call = Call::new("POST", "/logout").same_origin();
+    let answer = call
+        .with("cookie", browser.refresh_cookie())
+        .with("cookie", planted)
+        .to(&world)
+        .await;
+    assert_eq!((answer.status, set_cookies(&answer).len()), (400, 0));
+    assert_eq!(devices(&world).await, 1);
+}
+
+#[tokio::test]
 async fn a_logout_by_rubbish_ends_nothing_and_tells_nothing() {
     let world = json_world();
     let (access, refresh) = tokens(&world).await;

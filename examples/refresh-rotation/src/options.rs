@@ -14,7 +14,7 @@ Options:
   --listen ADDR    address and port to listen on, port 0 for any free one [127.0.0.1:8080]
   --data DIR       where sessions and keys are kept; made if it is not there [refresh-rotation-data]
   --grace SECONDS  how long a refresh token that was used gives its successor again, for an
-                   answer that got lost; later its use ends the session [10]
+                   answer that got lost; later its use ends the session; 0, or 2 and more [10]
   --help           this text
 ";
 

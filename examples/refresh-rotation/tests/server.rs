@@ -33,10 +33,10 @@ fn tokens(answer: &Answer) -> Tokens {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("cache-control"), "no-store");
     let body = body(answer);
-    assert_eq!(
-        (&body["token_type"], &body["expires_in"]),
-        (&json!("Bearer"), &json!(900))
-    );
+    assert_eq!(body["token_type"], "Bearer");
+    // An answer that is given again is of the same token, which is older by then.
+    let left = body["expires_in"].as_u64().unwrap();
+    assert!((840..=900).contains(&left), "{left}");
     let text = |name: &str| body[name].as_str().unwrap().to_owned();
     Tokens {
         access: text("access_token"),

@@ -10,9 +10,9 @@ impl Policy {
     /// Holds when the caller proved who they are at most `age` ago, in whole seconds, a fraction cut off: for routes that
     /// a stolen or forgotten session must not reach.
     ///
-    /// A verified token tells by its `auth_time` (RFC 9068 section 2.2.1), held against the verifier's clock and leeway. A
-    /// token without one, or with one that is malformed or in the future, does not hold. Who fails for nothing but this is
-    /// asked to log in again: 401, `insufficient_user_authentication` and `max_age` (RFC 9470 section 3).
+    /// A verified token tells by its `auth_time` (RFC 9068 section 2.2.1), held against the verifier's clock; its leeway
+    /// prolongs nothing. A token without one, or with one that is malformed or in the future, does not hold. Who fails for
+    /// nothing but this is asked to log in again: 401, `insufficient_user_authentication` and `max_age` (RFC 9470 section 3).
     ///
     /// ```
     /// use std::time::Duration;

@@ -17,12 +17,13 @@ impl SessionEndpoints {
         self.prove_origin(request)?;
         let mut body = RefreshBody::of(request)?;
         let in_content = body.token(&self.0.transport)?;
-        let token = match self.cookies() {
-            Some(cookies) => cookies
-                .refresh_token(request)
-                .map_err(|_| answers::malformed())?
-                .map(str::to_owned),
-            None => in_content,
+        // A second refresh cookie, which a sibling domain can plant, must not keep a user from logging out by the access token.
+        let (token, ambiguous) = match self.cookies() {
+            Some(cookies) => match cookies.refresh_token(request) {
+                Ok(token) => (token.map(str::to_owned), false),
+                Err(_) => (None, true),
+            },
+            None => (in_content, false),
         };
         let (session, refusal) = match decide(&self.0.ending_gate, request).await {
             Ok(authentication) => (authentication.principal().and_then(session_of), None),
@@ -32,6 +33,9 @@ impl SessionEndpoints {
             }
             Err(refusal) => (None, Some(refusal)),
         };
+        if session.is_none() && ambiguous {
+            return Err(answers::malformed());
+        }
         if session.is_none() && token.is_none() {
             return match refusal {
                 // What came is over, or nothing came: a browser gets rid of the rest.

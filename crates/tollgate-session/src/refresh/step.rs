@@ -202,6 +202,7 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
         && last.scope == presented.scope
         && last.expires_at > presented.expires_at
         && last.expires_at >= now.saturating_add(rules.access / 2)
+        && last.expires_at <= last.issued_at.saturating_add(rules.access)
     {
         return Outcome::Repeat;
     }
@@ -231,7 +232,7 @@ fn access(body: &Body, scope: &str, jti: &str, now: u64, rules: &Rules) -> Acces
 }
 
 /// The scope that is asked for, if the session has all of it (RFC 6749 section 6); all of it where nothing is asked for.
-fn granted(held: &str, asked: Option<&str>) -> Option<String> {
+pub(crate) fn granted(held: &str, asked: Option<&str>) -> Option<String> {
     let Some(asked) = asked else {
         return Some(held.to_owned());
     };

@@ -113,7 +113,7 @@ impl Sessions {
         token.csrf.clone_from(&body.csrf);
         token.jti = Some(body.access.jti.clone());
         token.issued_at = Some(body.access.issued_at);
-        token.expires_at = Some(body.access.expires_at);
+        token.expires_at = Some(self.access_end(record));
         token.claims.clone_from(&body.claims);
         self.0.issuer.issue(&token)
     }
@@ -129,7 +129,7 @@ impl Sessions {
         })?;
         Ok(Tokens {
             access_token: self.access_token(record)?,
-            expires_in: body.access.expires_at.saturating_sub(now),
+            expires_in: self.access_end(record).saturating_sub(now),
             refresh_token: refresh_token.write(),
             refresh_expires_in: body.idle_until.saturating_sub(now),
             session_expires_in: body.cap.saturating_sub(now),
@@ -137,6 +137,14 @@ impl Sessions {
             session: record.id,
             csrf: body.csrf.clone(),
         })
+    }
+
+    /// When the session's access token expires. What another instance has minted may be meant to live longer, while the
+    /// lifetime is being made shorter: here none does.
+    pub(super) fn access_end(&self, record: &Record) -> u64 {
+        let access = &record.body.access;
+        let latest = access.issued_at.saturating_add(self.0.rules.access);
+        access.expires_at.min(latest)
     }
 
     /// A name for an access token.

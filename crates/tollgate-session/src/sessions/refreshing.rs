@@ -4,7 +4,7 @@ use super::kept::{TRIES, contended, invalid, is_taken_back};
 use super::{Device, Sessions, Tokens};
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;
-use crate::refresh::{Event, Outcome, Record, RefreshToken, Refused, step};
+use crate::refresh::{Event, Outcome, Record, RefreshToken, Refused, granted, step};
 use crate::revocation::{Revocation, RevocationKind};
 
 /// What comes with a refresh token.
@@ -28,7 +28,8 @@ impl Sessions {
     /// Exchanges a refresh token for its successor and a new access token.
     ///
     /// Of any number of callers with one token, one rotates it, and all get the same successor, as does whoever comes again
-    /// within the grace window. A token that comes later than that ends its session. Nobody who fails here should lose
+    /// within the grace window; a thief is, too, and is found out when either of the two comes with what the other has used
+    /// up, later than that window. A token that comes later than that ends its session. Nobody who fails here should lose
     /// their cookies: somebody else may have been given new ones.
     ///
     /// # Errors
@@ -89,7 +90,16 @@ impl Sessions {
                     }
                     (next, true)
                 }
-                Outcome::Repeat => (record, false),
+                Outcome::Repeat => {
+                    let mut record = record;
+                    // Whoever asks for less is not given more because somebody else was first.
+                    if let Some(asked) = granted(&record.body.scope, request.scope.as_deref())
+                        && request.scope.is_some()
+                    {
+                        record.body.access.scope = asked;
+                    }
+                    (record, false)
+                }
                 Outcome::Reuse => return self.reused(&record).await,
                 Outcome::Refused(why) => return Err(refused(why)),
             };

@@ -9,7 +9,7 @@ use crate::error::SessionError;
 use crate::event::SessionEvent;
 use crate::id::SessionId;
 use crate::refresh::{Event, Outcome, Presented, step};
-use crate::revocation::{Revocation, RevocationKind};
+use crate::revocation::{Revocation, RevocationKey, RevocationKind};
 
 /// What is wanted of the session.
 #[derive(Clone, Copy)]
@@ -41,10 +41,11 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn renew(&self, principal: &Principal) -> Result<Option<Renewed>, SessionError> {
-        let Some((id, presented)) = self.presented(principal) else {
+        let Some((id, presented, names)) = self.presented(principal) else {
             return Ok(None);
         };
-        self.within(self.another(&id, &presented, Wish::Slide)).await
+        self.within(self.another(&id, &presented, &names, Wish::Slide))
+            .await
     }
 
     /// Another access token for a user who has just proved again who they are: `auth_time` is now, in this token and in all
@@ -66,8 +67,10 @@ impl Sessions {
     /// ```
     pub async fn reauthenticated(&self, principal: &Principal) -> Result<Renewed, SessionError> {
         let over = || invalid("the session is over, or the token is not of a session of these");
-        let (id, presented) = self.presented(principal).ok_or_else(over)?;
-        let renewed = self.within(self.another(&id, &presented, Wish::StepUp)).await?;
+        let (id, presented, names) = self.presented(principal).ok_or_else(over)?;
+        let renewed = self
+            .within(self.another(&id, &presented, &names, Wish::StepUp))
+            .await?;
         renewed.ok_or_else(over)
     }
 
@@ -76,8 +79,8 @@ impl Sessions {
         principal.issuer() == Some(self.0.issuer.name())
     }
 
-    /// What the token says, if it is of a session of this issuer.
-    fn presented(&self, principal: &Principal) -> Option<(SessionId, Presented)> {
+    /// What the token says, if it is of a session of this issuer, and what it may have been taken back by besides the session.
+    fn presented(&self, principal: &Principal) -> Option<(SessionId, Presented, Vec<RevocationKey>)> {
         if !self.issued(principal) {
             return None;
         }
@@ -90,13 +93,22 @@ impl Sessions {
             expires_at: principal.expires_at()?,
             scope: scopes.join(" "),
         };
-        Some((carried.sid?.parse().ok()?, presented))
+        let mut names = vec![self.key(RevocationKind::Token, &*presented.jti)];
+        let kids = [principal.key().kid(), principal.key_id()];
+        names.extend(
+            kids.into_iter()
+                .flatten()
+                .map(|kid| self.key(RevocationKind::Key, kid)),
+        );
+        names.dedup();
+        Some((carried.sid?.parse().ok()?, presented, names))
     }
 
     async fn another(
         &self,
         id: &SessionId,
         presented: &Presented,
+        names: &[RevocationKey],
         wish: Wish,
     ) -> Result<Option<Renewed>, SessionError> {
         let jti = &*self.fresh_jti()?;
@@ -121,14 +133,13 @@ impl Sessions {
                 Outcome::Repeat => record,
                 Outcome::Reuse | Outcome::Refused(_) => return Ok(None),
             };
-            let token = self.key(RevocationKind::Token, &*presented.jti);
-            let against = self.against(&record, [token]).await?;
+            let against = self.against(&record, names.iter().cloned()).await?;
             if is_taken_back(&record, &against) || was_taken_back(presented, &against) {
                 return Ok(None);
             }
             let renewed = Renewed {
                 access_token: self.access_token(&record)?,
-                expires_in: record.body.access.expires_at.saturating_sub(now),
+                expires_in: self.access_end(&record).saturating_sub(now),
             };
             self.tell(&SessionEvent::Renewed {
                 session: record.id,

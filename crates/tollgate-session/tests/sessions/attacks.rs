@@ -423,3 +423,46 @@ async fn nothing_shows_a_secret() {
         assert!(!shown.contains("u-7") && !shown.contains("acme"), "{shown}");
     }
 }
+
+#[tokio::test]
+async fn who_asks_for_less_in_the_grace_window_is_not_given_what_another_asked_for() {
+    let service = Service::new();
+    let first = service
+        .sessions
+        .login(Login::new("u-7").scope("read write"))
+        .await
+        .unwrap();
+    let all = service.refresh(&first.refresh_token).await.unwrap();
+    assert_eq!(all.scope, "read write");
+    let less = RefreshRequest {
+        scope: Some("read".to_owned()),
+        ..RefreshRequest::default()
+    };
+    let again = service
+        .sessions
+        .refresh(&first.refresh_token, less)
+        .await
+        .unwrap();
+    assert_eq!(again.refresh_token, all.refresh_token);
+    assert_eq!(again.scope, "read");
+    let principal = service.principal(&again.access_token);
+    assert_eq!(principal.claim("scope"), Some("read".into()));
+}
+
+#[tokio::test]
+async fn an_access_lifetime_that_is_made_shorter_fails_nobody() {
+    let service = Service::new();
+    let first = service.sessions.login(Login::new("u-7")).await.unwrap();
+    let second = service.refresh(&first.refresh_token).await.unwrap();
+    // An instance that has the new setting already, while the grace window of the old one's rotation is open.
+    let shorter = service.with_access_lifetime(Duration::from_secs(300));
+    let again = shorter.refresh(&first.refresh_token).await.unwrap();
+    assert_eq!(
+        (again.refresh_token, again.expires_in),
+        (second.refresh_token, 300)
+    );
+    shorter.pass(200);
+    let principal = shorter.principal(&again.access_token);
+    let renewed = shorter.sessions.renew(&principal).await.unwrap().unwrap();
+    assert_eq!(renewed.expires_in, 300);
+}

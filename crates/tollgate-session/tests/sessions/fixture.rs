@@ -148,9 +148,25 @@ impl Service {
         Self::over(self.store.clone(), Arc::clone(&self.clock), configure)
     }
 
+    /// Another instance, whose access tokens live for another time.
+    pub(crate) fn with_access_lifetime(&self, lifetime: Duration) -> Self {
+        let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
+        let key = RefreshKey::new(1, [1; 32]);
+        Self::issuing(store, clock, lifetime, |builder| builder.refresh_key(key))
+    }
+
     fn over(
         store: Store,
         clock: Arc<AtomicU64>,
+        configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+    ) -> Self {
+        Self::issuing(store, clock, Duration::from_secs(15 * 60), configure)
+    }
+
+    fn issuing(
+        store: Store,
+        clock: Arc<AtomicU64>,
+        lifetime: Duration,
         configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
     ) -> Self {
         let time = Arc::clone(&clock);
@@ -158,6 +174,7 @@ impl Service {
             .audience("orders-api")
             .signing_key(SigningKey::hs256([7; 32]).expect("a key").with_kid("1"))
             .clock(move || time.load(Ordering::SeqCst))
+            .access_lifetime(lifetime)
             .build()
             .expect("an issuer");
         let events: Arc<Mutex<Vec<SessionEvent>>> = Arc::default();

@@ -1,6 +1,7 @@
 //! Sessions as a service uses them, and as it is attacked.
 
 mod attacks;
+mod configuration;
 mod fixture;
 mod outages;
 mod races;

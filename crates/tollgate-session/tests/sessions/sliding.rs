@@ -1,7 +1,7 @@
 //! Renewal by activity.
 
-use tollgate_core::Renewal;
-use tollgate_session::{Login, RenewalTransport, SlidingRenewal};
+use tollgate_core::{Decision, EndpointRequest, Renewal, Source};
+use tollgate_session::{CookieTransport, Login, RenewalTransport, SlidingRenewal};
 
 use crate::fixture::{Fault, Service};
 
@@ -124,4 +124,55 @@ async fn a_step_up_stays_with_the_session() {
     assert_eq!(service.principal(&fresh.access_token).claim("auth_time"), now);
     let refreshed = service.refresh(&tokens.refresh_token).await.unwrap();
     assert_eq!(service.principal(&refreshed.access_token).claim("auth_time"), now);
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_by_the_way_it_came_and_no_other() {
+    let service = Service::new();
+    let tokens = service.sessions.login(login()).await.unwrap();
+    service.pass(600);
+    let cookies = CookieTransport::builder().build().unwrap();
+    let by_cookie = RenewalTransport::Cookie(cookies.clone());
+    for (transport, by_header, by_cookie) in
+        [(RenewalTransport::Header, true, false), (by_cookie, false, true)]
+    {
+        let gate = service
+            .sessions
+            .gate()
+            .source(Source::bearer())
+            .source(cookies.source())
+            .renewal(SlidingRenewal::new(service.sessions.clone(), transport))
+            .build()
+            .unwrap();
+        for (name, value, due) in [
+            (
+                "authorization",
+                format!("Bearer {}", tokens.access_token),
+                by_header,
+            ),
+            (
+                "cookie",
+                format!("__Host-access={}", tokens.access_token),
+                by_cookie,
+            ),
+        ] {
+            let mut request = EndpointRequest::new("GET", "/orders");
+            request.headers.push((name.to_owned(), value.into_bytes()));
+            let decided = match gate.begin(&request) {
+                Decision::Ready(decided) => decided,
+                Decision::Pending(decision) => decision.await,
+            };
+            assert_eq!(decided.unwrap().renewal_due(), due, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_whose_key_was_taken_back_meanwhile_is_not_renewed() {
+    let service = Service::new();
+    let tokens = service.sessions.login(login()).await.unwrap();
+    let principal = service.principal(&tokens.access_token);
+    service.pass(600);
+    service.sessions.revocations().revoke_key("1").await.unwrap();
+    assert_eq!(service.sessions.renew(&principal).await, Ok(None));
 }

@@ -146,6 +146,14 @@ pub(super) fn cases() -> Vec<Case> {
             from_cookie(),
         ),
         case(
+            "a POST that calls itself a WebSocket handshake needs it",
+            cookies(),
+            post()
+                .with("Upgrade", "websocket")
+                .with("Sec-WebSocket-Version", "13"),
+            cross_site(),
+        ),
+        case(
             "a WebSocket handshake needs the proof of origin, with a token too",
             cookies(),
             handshake()
