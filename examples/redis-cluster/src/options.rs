@@ -25,7 +25,7 @@ All instances are given the same keys.
 ";
 
 pub(crate) enum Request {
-    Serve(Options),
+    Serve(Box<Options>),
     Help(String),
 }
 
@@ -60,12 +60,12 @@ pub(crate) fn read() -> Result<Request, lexopt::Error> {
     if redis.is_empty() {
         return Err("--redis is missing".into());
     }
-    Ok(Request::Serve(Options {
+    Ok(Request::Serve(Box::new(Options {
         listen,
         redis,
         signing_key: signing_key_.ok_or("--signing-key is missing")?,
         refresh_key: refresh_key_.ok_or("--refresh-key is missing")?,
-    }))
+    })))
 }
 
 fn signing_key(file: OsString) -> Result<SigningKey, String> {
