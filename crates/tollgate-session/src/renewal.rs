@@ -46,7 +46,15 @@ pub enum RenewalTransport {
 ///     .methods(["POST", "PUT", "PATCH", "DELETE"])
 ///     .paths(|path| path.starts_with("/orders"));
 /// let gate = sessions.gate().renewal(renewal).build()?;
-/// # let _ = gate;
+///
+/// let tokens = sessions.login(Login::new("u-7")).await?;
+/// let mut request = EndpointRequest::new("POST", "/orders");
+/// request.headers.push(("authorization".to_owned(), format!("Bearer {}", tokens.access_token).into_bytes()));
+/// let decided = match gate.begin(&request) {
+///     Decision::Ready(decided) => decided,
+///     Decision::Pending(pending) => pending.await,
+/// };
+/// assert!(!decided.unwrap().renewal_due(), "it has just been issued");
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -4,10 +4,24 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::id::SessionId;
 
 /// What a store answers with, later.
+///
+/// ```
+/// use tollgate_session::{StoreError, StoreErrorKind, StoreFuture};
+///
+/// fn down() -> StoreFuture<'static, bool> {
+///     Box::pin(async { Err(StoreError::new(StoreErrorKind::Unavailable, "connection refused")) })
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// assert_eq!(down().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// A session as a store keeps it: some fields to find and expire it by, and the rest as bytes that the store does not read.
@@ -61,6 +75,24 @@ impl fmt::Debug for StoredSession {
 /// instance. One that fails may or may not have happened.
 ///
 /// The acceptance suite of `tollgate-testkit` shows what this means, and runs against any implementation.
+///
+/// ```
+/// use tollgate_session::{MemoryStore, SessionId, SessionStore, StoredSession};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let (store, now) = (MemoryStore::default(), 1_700_000_000);
+/// let id = SessionId::new([7; 16]);
+/// let first = StoredSession { id, subject: "u-7".to_owned(), revision: 1, expires_at: now + 60, data: b"a".to_vec() };
+/// assert!(store.insert(&first, now).await?);
+///
+/// let second = StoredSession { revision: 2, data: b"b".to_vec(), ..first };
+/// assert!(store.replace(&second, 1, now).await?);
+/// assert!(!store.replace(&second, 1, now).await?, "somebody was first");
+/// assert_eq!(store.load(&id, now + 59).await?, Some(second));
+/// assert_eq!(store.load(&id, now + 60).await?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait SessionStore: Send + Sync + 'static {
     /// Keeps a new session; `false`, and nothing done, if there is one of that id. An expired one does not count.
     fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool>;
@@ -80,6 +112,29 @@ pub trait SessionStore: Send + Sync + 'static {
         most: usize,
         now: u64,
     ) -> StoreFuture<'a, Vec<StoredSession>>;
+}
+
+impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
+    fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        (**self).insert(session, now)
+    }
+
+    fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
+        (**self).load(id, now)
+    }
+
+    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+        (**self).replace(session, expected, now)
+    }
+
+    fn of_subject<'a>(
+        &'a self,
+        subject: &'a str,
+        most: usize,
+        now: u64,
+    ) -> StoreFuture<'a, Vec<StoredSession>> {
+        (**self).of_subject(subject, most, now)
+    }
 }
 
 /// Which kind of failure a [`StoreError`] is.

@@ -5,6 +5,14 @@ use std::fmt;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// By what tokens are taken back.
+///
+/// ```
+/// use tollgate_session::{RevocationKey, RevocationKind};
+///
+/// let session = RevocationKey::new(RevocationKind::Session, "https://id.example.com", "a");
+/// let token = RevocationKey::new(RevocationKind::Token, "https://id.example.com", "a");
+/// assert_ne!(session, token, "a session is not taken back by the token of that name");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum RevocationKind {

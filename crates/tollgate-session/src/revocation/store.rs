@@ -37,6 +37,14 @@ impl Position {
 }
 
 /// One call of [`RevocationStore::revoke`], as every instance hears of it.
+///
+/// ```
+/// use tollgate_session::{Announcement, Position};
+///
+/// let known = Position { epoch: 1, sequence: 6 };
+/// let told = Announcement { position: Position { epoch: 1, sequence: 8 }, entries: Some(Vec::new()) };
+/// assert!(!told.position.follows(known), "the seventh was lost: everything must be read anew");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     /// The position that the call brought the store to.
@@ -47,6 +55,18 @@ pub struct Announcement {
 }
 
 /// All that is revoked.
+///
+/// ```
+/// use tollgate_session::{MemoryStore, RevocationStore};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let store = MemoryStore::default();
+/// let snapshot = store.snapshot(1_700_000_000).await?;
+/// assert_eq!(snapshot.position, store.position().await?);
+/// assert!(snapshot.entries.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationSnapshot {
     /// The position that it shows, exactly.
@@ -56,6 +76,20 @@ pub struct RevocationSnapshot {
 }
 
 /// A place that keeps revocations and announces new ones. `now` is as for [`SessionStore`](crate::SessionStore).
+///
+/// ```
+/// use tollgate_session::{MemoryStore, Revocation, RevocationKey, RevocationKind, RevocationStore};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let (store, now) = (MemoryStore::default(), 1_700_000_000);
+/// let key = RevocationKey::new(RevocationKind::Token, "https://id.example.com", "4711");
+/// let entry = Revocation { key: key.clone(), before: Revocation::ALL, expires_at: now + 900 };
+/// store.revoke(&[entry.clone()], now).await?;
+/// assert_eq!(store.find(&[key.clone()], now + 899).await?, [entry]);
+/// assert!(store.find(&[key], now + 900).await?.is_empty(), "it has expired");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait RevocationStore: Send + Sync + 'static {
     /// Keeps the entries, all or none, and announces them as one. An entry for a key that is there already widens it: the
     /// later `before` and the later `expires_at` count.
@@ -98,6 +132,21 @@ impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
 }
 
 /// An open ear at a [`RevocationStore`].
+///
+/// ```
+/// use tollgate_session::{MemoryStore, Revocation, RevocationKey, RevocationKind, RevocationStore};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let (store, now) = (MemoryStore::default(), 1_700_000_000);
+/// let mut feed = store.feed().await?;
+/// let key = RevocationKey::new(RevocationKind::Session, "https://id.example.com", "s-1");
+/// store.revoke(&[Revocation { key: key.clone(), before: Revocation::ALL, expires_at: now + 900 }], now).await?;
+/// let told = feed.next().await?;
+/// assert_eq!(told.position, store.position().await?);
+/// assert_eq!(told.entries.map(|entries| entries[0].key.clone()), Some(key));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait RevocationFeed: Send {
     /// The next announcement, whenever it comes. Dropping the future loses nothing. After an error the feed is dead, and
     /// another must be [begun](RevocationStore::feed).

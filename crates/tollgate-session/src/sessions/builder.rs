@@ -37,7 +37,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 ///     .grace(Duration::from_secs(5))
 ///     .on_event(|event| println!("{event:?}"))
 ///     .build()?;
-/// # let _ = sessions;
+/// assert_eq!(sessions.issuer().audience(), "orders-api");
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -79,7 +79,7 @@ impl SessionsBuilder {
     #[doc = include_str!("../../doc/builder.md")]
     /// let old = RefreshKey::generate(1)?;
     /// let sessions = builder.refresh_key(RefreshKey::generate(2)?).refresh_key(old).build()?;
-    /// # let _ = sessions;
+    /// assert!(sessions.login(Login::new("u-7")).await.is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

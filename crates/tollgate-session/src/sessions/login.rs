@@ -40,7 +40,12 @@ impl Login {
     /// Of this user (`sub`).
     ///
     /// ```
-    /// let _login = tollgate_session::Login::new("u-7");
+    #[doc = include_str!("../../doc/sessions.md")]
+    /// let tokens = sessions.login(Login::new("u-7")).await?;
+    /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
+    /// assert_eq!(principal.subject(), Some("u-7"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(subject: impl Into<String>) -> Self {
         Self {

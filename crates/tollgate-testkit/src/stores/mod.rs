@@ -19,6 +19,7 @@
 //! is left alone. Each check panics with a sentence that says what the store did wrong.
 
 mod odd;
+mod refreshes;
 mod revocations;
 mod sessions;
 
@@ -55,6 +56,7 @@ pub async fn accept<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S
         other: other.clone(),
     };
     pair.run().await;
+    refreshes::of_one_token(one.clone(), other.clone()).await;
     revocations::Pair { one, other }.run().await;
 }
 

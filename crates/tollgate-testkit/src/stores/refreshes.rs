@@ -1,0 +1,97 @@
+//! One refresh token that many clients come with at once, to two servers: the store's part in its rotation.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+use tollgate_core::Algorithm;
+use tollgate_session::{
+    Issuer, Login, RefreshKey, RefreshRequest, RevocationStore, SessionEvent, SessionStore, Sessions, Tokens,
+};
+
+use super::odd::fresh_id;
+use super::{NOW, answer};
+use crate::{FakeClock, keys};
+
+/// How many at once.
+const MANY: usize = 200;
+/// A store that cannot serve so many at once may say so; its clients come again, no more often than this.
+const TRIES: usize = 20;
+
+pub(super) async fn of_one_token<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S>) {
+    let rotations = Arc::new(AtomicUsize::new(0));
+    let servers = [one.clone(), other].map(|store| server(store, Arc::clone(&rotations)));
+    // A subject that nobody else has, whatever is in the store.
+    let login = Login::new(format!("refreshed at once {}", fresh_id()));
+    let first = match servers[0].login(login).await {
+        Ok(tokens) => tokens,
+        Err(error) => panic!("nobody can log in where nothing is wrong: {error}"),
+    };
+    let start = Arc::new(Barrier::new(MANY));
+    let mut clients = JoinSet::new();
+    for number in 0..MANY {
+        let (server, token) = (servers[number % 2].clone(), first.refresh_token.clone());
+        let start = Arc::clone(&start);
+        clients.spawn(async move {
+            start.wait().await;
+            refreshed(&server, &token).await
+        });
+    }
+    let tokens = clients.join_all().await;
+    let held: HashSet<_> = tokens
+        .iter()
+        .map(|tokens| (&tokens.refresh_token, &tokens.access_token))
+        .collect();
+    assert!(
+        held.len() == 1,
+        "{MANY} clients came with one refresh token and hold {} successors",
+        held.len()
+    );
+    let rotations = rotations.load(Ordering::SeqCst);
+    assert!(rotations == 1, "one refresh token was rotated {rotations} times");
+    let kept = answer(one.load(&first.session, NOW).await);
+    assert!(
+        kept.is_some_and(|session| session.revision == 2),
+        "one rotation is one replacement"
+    );
+    // And it is good for another, at either server.
+    let next = refreshed(&servers[1], &tokens[0].refresh_token).await;
+    assert!(
+        next.refresh_token != tokens[0].refresh_token,
+        "the successor was not exchanged"
+    );
+}
+
+async fn refreshed(server: &Sessions, token: &str) -> Tokens {
+    for _ in 0..TRIES {
+        match server.refresh(token, RefreshRequest::default()).await {
+            Ok(tokens) => return tokens,
+            Err(error) if error.is_unavailable() => {}
+            Err(error) => panic!("a refresh token in its time of grace was refused: {error}"),
+        }
+    }
+    panic!("a refresh found no answer in {TRIES} tries");
+}
+
+/// One of several over the same data, with the same keys.
+fn server<S: SessionStore + RevocationStore>(store: Arc<S>, rotations: Arc<AtomicUsize>) -> Sessions {
+    let issuer = Issuer::builder("https://id.example.com")
+        .audience("tollgate-testkit")
+        .signing_key(keys::signing(Algorithm::HS256))
+        .clock(FakeClock::at(NOW))
+        .build()
+        .expect("a consistent issuer");
+    Sessions::builder(issuer, store)
+        .refresh_key(RefreshKey::new(1, [7; 32]))
+        .grace(Duration::from_secs(60))
+        .store_timeout(Duration::from_secs(10))
+        .on_event(move |event| {
+            let rotated = matches!(event, SessionEvent::Refreshed { .. });
+            rotations.fetch_add(usize::from(rotated), Ordering::SeqCst);
+        })
+        .build()
+        .expect("consistent sessions")
+}

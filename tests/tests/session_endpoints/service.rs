@@ -1,0 +1,131 @@
+//! The service without a framework: sessions, their endpoints, and gates for what is behind them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tollgate_core::{Algorithm, Gate, GateBuilder, Principal};
+use tollgate_session::{
+    CookieTransport, Issuer, Login, LoginFailure, LoginRequest, NoRandomness, Random, Reading, RefreshKey,
+    RenewalTransport, SessionEndpoints, Sessions, SlidingRenewal, Transport,
+};
+use tollgate_testkit::{FakeClock, keys};
+
+use crate::store::Store;
+
+/// For how long what was known of revocations is good enough at `/stale`.
+pub(crate) const STALE: Duration = Duration::from_secs(60);
+
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) clock: FakeClock,
+    pub(crate) store: Store,
+    pub(crate) sessions: Sessions,
+    pub(crate) endpoints: SessionEndpoints,
+    transport: Transport,
+}
+
+/// The same for each service, so that two of them issue the same tokens.
+#[derive(Default)]
+struct Counted(AtomicU64);
+
+impl Random for Counted {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        for chunk in bytes.chunks_mut(8) {
+            let number = self.0.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+            let spread = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes();
+            chunk.copy_from_slice(&spread[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+async fn log_in(request: LoginRequest) -> Result<Login, LoginFailure> {
+    let said: BTreeMap<String, String> = request.read()?;
+    match said.get("password").map(String::as_str) {
+        Some("lovelace") => Ok(Login::new("ada")
+            .scope("orders:read orders:write")
+            .claim("tenant", "acme")),
+        Some("again and again") => Err(LoginFailure::too_many_attempts(Duration::from_secs(30))),
+        _ => Err(LoginFailure::refused()),
+    }
+}
+
+impl Service {
+    /// Has to be called in a runtime of tokio.
+    pub(crate) fn new(transport: &Transport) -> Self {
+        let clock = FakeClock::new();
+        // Its signatures hold no randomness.
+        let issuer = Issuer::builder("https://id.example.com")
+            .audience("orders-api")
+            .signing_key(keys::signing(Algorithm::EdDSA))
+            .random(Counted::default())
+            .clock(clock.clone())
+            .build()
+            .unwrap();
+        let store = Store::new();
+        let sessions = Sessions::builder(issuer, store.clone())
+            .refresh_key(RefreshKey::new(1, [7; 32]))
+            .build()
+            .unwrap();
+        let endpoints = SessionEndpoints::builder(sessions.clone(), transport.clone())
+            .login(log_in)
+            .build()
+            .unwrap();
+        Self {
+            clock,
+            store,
+            sessions,
+            endpoints,
+            transport: transport.clone(),
+        }
+    }
+
+    pub(crate) fn cookies() -> Transport {
+        Transport::Cookie(CookieTransport::builder().build().unwrap())
+    }
+
+    fn builder(&self) -> GateBuilder {
+        match &self.transport {
+            Transport::Cookie(cookies) => cookies.apply(self.sessions.gate()),
+            _ => self.sessions.gate(),
+        }
+    }
+
+    /// Behind `/orders`: whoever is logged in, whose token slides.
+    pub(crate) fn sliding(&self) -> Gate {
+        let transport = match &self.transport {
+            Transport::Cookie(cookies) => RenewalTransport::Cookie(cookies.clone()),
+            _ => RenewalTransport::Header,
+        };
+        let renewal =
+            SlidingRenewal::new(self.sessions.clone(), transport).paths(|path| path != "/orders/poll");
+        self.builder().renewal(renewal).build().unwrap()
+    }
+
+    /// Behind `/account`: whoever has just given their password.
+    pub(crate) fn fresh(&self) -> Gate {
+        let fresh = Duration::from_secs(300);
+        self.builder().max_authentication_age(fresh).build().unwrap()
+    }
+
+    /// Behind `/closed`, `/stale` and `/open`.
+    pub(crate) fn reading(&self, reading: Reading) -> Gate {
+        let check = self.sessions.revocations().reading(reading);
+        self.builder().revocation(check).build().unwrap()
+    }
+
+    pub(crate) fn readings() -> [(&'static str, Reading); 3] {
+        [
+            ("/closed", Reading::FailClosed),
+            ("/stale", Reading::StaleUpTo(STALE)),
+            ("/open", Reading::FailOpen),
+        ]
+    }
+}
+
+/// What the handler says to whom it has let in.
+pub(crate) fn greeting(user: &Principal) -> String {
+    let claim = |name| user.claim(name).map(|claim| claim.to_string());
+    format!("{:?} of {:?}", claim("sub"), claim("tenant"))
+}
