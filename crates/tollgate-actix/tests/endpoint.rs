@@ -1,5 +1,7 @@
 //! What actix-web makes of an endpoint's answer on the wire.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 

@@ -1,6 +1,5 @@
 //! Removing what has expired.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tollgate_session::{StoreError, StoreErrorKind};
@@ -11,7 +10,7 @@ use crate::store::{PostgresStore, Shared};
 /// Rows that one statement removes at the most, so that none holds its locks for long.
 const BATCH: i64 = 500;
 /// Batches that a store removes of its own accord in one second.
-const BATCHES_A_SECOND: usize = 8;
+const BATCHES_A_SECOND: usize = 2;
 
 /// All of it.
 pub(crate) async fn all(shared: &Shared, now: u64) -> Result<u64, StoreError> {
@@ -29,17 +28,15 @@ pub(crate) async fn all(shared: &Shared, now: u64) -> Result<u64, StoreError> {
 }
 
 impl PostgresStore {
-    /// Removes some in the background, unless that was done in this second of the caller's time already.
-    pub(crate) fn purge_in_passing(&self, now: u64) {
+    /// Removes some, unless that was done in this second of the caller's time already. It is over when this returns: what
+    /// another caller puts there afterwards, by a time of its own, is not touched.
+    pub(crate) async fn purge_in_passing(&self, now: u64) {
         if self.shared.purged_at.fetch_max(now, Ordering::Relaxed) >= now {
             return;
         }
-        let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
-            if let Err(error) = some(&shared, now).await {
-                tracing::debug!(%error, "expired rows were not removed");
-            }
-        });
+        if let Err(error) = some(&self.shared, now).await {
+            tracing::debug!(%error, "expired rows were not removed");
+        }
     }
 }
 

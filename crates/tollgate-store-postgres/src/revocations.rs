@@ -38,7 +38,7 @@ impl RevocationStore for PostgresStore {
                     ],
                 )
                 .await?;
-            self.purge_in_passing(now);
+            self.purge_in_passing(now).await;
             position(&rows).map(drop)
         })
     }

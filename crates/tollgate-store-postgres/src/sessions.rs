@@ -23,7 +23,7 @@ impl SessionStore for PostgresStore {
                     ],
                 )
                 .await?;
-            self.purge_in_passing(now);
+            self.purge_in_passing(now).await;
             Ok(!rows.is_empty())
         })
     }

@@ -48,9 +48,9 @@ impl fmt::Debug for RedisStoreBuilder {
 }
 
 impl RedisStoreBuilder {
-    pub(crate) fn new<'u>(urls: impl IntoIterator<Item = &'u str>, cluster: bool) -> Self {
+    pub(crate) fn new(urls: impl IntoIterator<Item = impl AsRef<str>>, cluster: bool) -> Self {
         Self {
-            servers: urls.into_iter().map(server).collect(),
+            servers: urls.into_iter().map(|url| server(url.as_ref())).collect(),
             cluster,
             namespace: "tollgate".to_owned(),
             timeout: Duration::from_millis(800),

@@ -85,7 +85,7 @@ impl RedisStore {
     /// assert!(RedisStore::cluster([]).build().is_err(), "one node at least");
     /// assert!(RedisStore::cluster(["redis://127.0.0.1/1"]).build().is_err(), "a cluster has one database");
     /// ```
-    pub fn cluster<'u>(urls: impl IntoIterator<Item = &'u str>) -> RedisStoreBuilder {
+    pub fn cluster(urls: impl IntoIterator<Item = impl AsRef<str>>) -> RedisStoreBuilder {
         RedisStoreBuilder::new(urls, true)
     }
 

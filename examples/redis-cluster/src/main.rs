@@ -23,7 +23,7 @@ use crate::options::{Options, Request};
 /// Every instance is told the same: keys, names and the cluster. Then it does not matter which one a client speaks to.
 fn sessions(options: Options) -> Result<Sessions, Box<dyn Error>> {
     // One or two nodes are enough, they name the others. Nothing is sent until the first request.
-    let store = RedisStore::cluster(options.redis.iter().map(String::as_str)).build()?;
+    let store = RedisStore::cluster(&options.redis).build()?;
     let issuer = Issuer::builder("https://id.example.com")
         .audience("orders-api")
         .signing_key(options.signing_key)

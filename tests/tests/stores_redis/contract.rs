@@ -50,7 +50,7 @@ fn what_changes_together_is_in_one_slot() {
         return;
     };
     let urls = cluster.urls();
-    let store = RedisStore::cluster(urls.iter().map(String::as_str))
+    let store = RedisStore::cluster(urls)
         .namespace("shop")
         .timeout(TIMEOUT)
         .build()

@@ -20,7 +20,7 @@ type Winners = Arc<Mutex<HashMap<(SessionId, u64), usize>>>;
 
 fn store(cluster: &RedisCluster) -> RedisStore {
     let urls = cluster.urls();
-    RedisStore::cluster(urls.iter().map(String::as_str))
+    RedisStore::cluster(urls)
         .timeout(Duration::from_secs(1))
         .wait_replicas(1, Duration::from_millis(500))
         .build()

@@ -132,7 +132,8 @@ impl Revocations {
         self.revoke(&[entry]).await
     }
 
-    /// Takes all tokens of a session (`sid`) back.
+    /// Takes all access tokens of a session (`sid`) back. It does not end the session, whose refresh
+    /// token may outlive the entry: [`Sessions::logout`](crate::Sessions::logout) does both.
     ///
     /// # Errors
     /// As the store's; nothing may then be relied upon.
@@ -152,7 +153,9 @@ impl Revocations {
         self.revoke(&[entry]).await
     }
 
-    /// Takes all tokens of a user (`sub`) back that were issued (`iat`) before a second; [`Revocation::ALL`] for all.
+    /// Takes all access tokens of a user (`sub`) back that were issued (`iat`) before a second; [`Revocation::ALL`] for all. It
+    /// does not end the user's sessions, whose refresh tokens may outlive the entry:
+    /// [`Sessions::logout_all`](crate::Sessions::logout_all) does both.
     ///
     /// # Errors
     /// As the store's; nothing may then be relied upon.

@@ -148,7 +148,7 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "a POST that calls itself a WebSocket handshake needs it",
             cookies(),
-            post()
+            posted()
                 .with("Upgrade", "websocket")
                 .with("Sec-WebSocket-Version", "13"),
             cross_site(),
