@@ -82,7 +82,7 @@ impl RedisStore {
     /// use tollgate_store_redis::RedisStore;
     ///
     /// assert!(RedisStore::cluster(["redis://127.0.0.1:7000", "redis://127.0.0.1:7001"]).build().is_ok());
-    /// assert!(RedisStore::cluster([]).build().is_err(), "one node at least");
+    /// assert!(RedisStore::cluster([""; 0]).build().is_err(), "one node at least");
     /// assert!(RedisStore::cluster(["redis://127.0.0.1/1"]).build().is_err(), "a cluster has one database");
     /// ```
     pub fn cluster(urls: impl IntoIterator<Item = impl AsRef<str>>) -> RedisStoreBuilder {

@@ -212,8 +212,12 @@ impl Sessions {
 
     /// Revokes a session's tokens, then ends it. What it was, if it was not over before.
     pub(super) async fn end(&self, id: &SessionId) -> Result<Option<Record>, SessionError> {
+        // Whatever this comes to, the revocation is first: without the sessions' store it takes the tokens back at least.
+        let there = self.load(id, self.now()).await.ok().flatten();
         self.0.revocations.revoke_session(id).await?;
-        self.finish(id).await
+        // A refresh that sees the entry ends the session, too, and may be first. It is this call's doing all the same.
+        let ended = self.finish(id).await?;
+        Ok(ended.or_else(|| there.filter(|record| record.body.ended_at.is_none())))
     }
 
     /// Ends a session whose tokens have been revoked.
@@ -266,8 +270,9 @@ impl Sessions {
             let entries: Vec<Revocation> = found.iter().map(entry).collect();
             self.0.revocations.revoke(&entries).await?;
             for record in &found {
+                // As for one: a refresh may have been first.
                 let ended = self.finish(&record.id).await?;
-                count += usize::from(self.logged_out(ended));
+                count += usize::from(self.logged_out(ended.or_else(|| Some(record.clone()))));
             }
         }
         Err(contended())
