@@ -245,7 +245,7 @@ fn answer_of(refusal: Refusal) -> Answer {
 
 /// The session that a token belongs to (`sid`).
 fn session_of(user: &Principal) -> Option<SessionId> {
-    user.claim("sid")?.as_str()?.parse().ok()
+    user.session_id()?.parse().ok()
 }
 
 /// The user's name (`sub`), which every token of the issuer's has.

@@ -1,6 +1,5 @@
 //! Another access token for one that verified.
 
-use serde::Deserialize;
 use tollgate_core::Principal;
 
 use super::kept::{TRIES, contended, invalid, is_taken_back};
@@ -16,12 +15,6 @@ use crate::revocation::{Revocation, RevocationKey, RevocationKind};
 enum Wish {
     Slide,
     StepUp,
-}
-
-#[derive(Deserialize)]
-struct Carried {
-    sid: Option<String>,
-    jti: Option<String>,
 }
 
 impl Sessions {
@@ -84,11 +77,10 @@ impl Sessions {
         if !self.issued(principal) {
             return None;
         }
-        let carried: Carried = principal.claims().ok()?;
         let scopes: Vec<_> = principal.scopes().collect();
         let presented = Presented {
             subject: principal.subject()?.to_owned(),
-            jti: carried.jti?,
+            jti: principal.jwt_id()?.to_owned(),
             issued_at: principal.issued_at()?,
             expires_at: principal.expires_at()?,
             scope: scopes.join(" "),
@@ -101,7 +93,7 @@ impl Sessions {
                 .map(|kid| self.key(RevocationKind::Key, kid)),
         );
         names.dedup();
-        Some((carried.sid?.parse().ok()?, presented, names))
+        Some((principal.session_id()?.parse().ok()?, presented, names))
     }
 
     async fn another(
