@@ -7,92 +7,10 @@ use smallvec::SmallVec;
 
 use crate::algorithm::Algorithm;
 use crate::key::{Key, KeySet};
+use crate::key_source::{KeySource, MissingKey, Refresh, Unavailable};
+use crate::pending::BoxFuture;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::token::{Compact, SIGNATURE_BYTES};
-
-/// A place that keys come from while the service runs: a remote JWK Set, a rotating issuer of the same process.
-///
-/// It is asked for each token and must not block: it hands out the snapshot that it has.
-///
-/// ```
-/// use std::sync::Arc;
-/// use tollgate_core::{Key, KeySet, KeySource, Unavailable, Verifier};
-///
-/// struct Fixed(Arc<KeySet>);
-///
-/// impl KeySource for Fixed {
-///     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
-///         Ok(Arc::clone(&self.0))
-///     }
-/// }
-///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let keys = Arc::new(KeySet::from_iter([Key::hs256([7; 32])?]));
-/// let verifier = Verifier::builder()
-///     .issuer("https://id.example.com")
-///     .audience("orders-api")
-///     .key_source(Fixed(keys))
-///     .build();
-/// assert!(verifier.is_ok());
-/// # Ok(()) }
-/// ```
-pub trait KeySource: Send + Sync {
-    /// The keys as they stand now.
-    ///
-    /// # Errors
-    /// [`Unavailable`] where the source has none that it still vouches for; the client then gets a 503, never a 401.
-    fn keys(&self) -> Result<Arc<KeySet>, Unavailable>;
-}
-
-impl<S: KeySource + ?Sized> KeySource for Arc<S> {
-    fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
-        (**self).keys()
-    }
-}
-
-/// A [`KeySource`] cannot answer now.
-///
-/// ```
-/// use std::time::Duration;
-/// use tollgate_core::Unavailable;
-///
-/// let down = Unavailable::new(Duration::from_secs(5));
-/// assert_eq!(down.retry_after(), Duration::from_secs(5));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unavailable {
-    retry_after: Duration,
-}
-
-impl Unavailable {
-    /// With the time after which the client may try again.
-    ///
-    /// ```
-    /// # use tollgate_core::Unavailable;
-    /// assert_eq!(Unavailable::new(std::time::Duration::ZERO).retry_after().as_secs(), 0);
-    /// ```
-    pub const fn new(retry_after: Duration) -> Self {
-        Self { retry_after }
-    }
-
-    /// The time after which the client may try again.
-    ///
-    /// ```
-    /// # use tollgate_core::Unavailable;
-    /// assert_eq!(Unavailable::new(std::time::Duration::from_secs(1)).retry_after().as_secs(), 1);
-    /// ```
-    pub const fn retry_after(&self) -> Duration {
-        self.retry_after
-    }
-}
-
-impl std::fmt::Display for Unavailable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the keys are not available at the moment")
-    }
-}
-
-impl std::error::Error for Unavailable {}
 
 /// The keys of one issuer.
 #[derive(Clone, Default)]
@@ -101,11 +19,44 @@ pub(crate) struct Keyring {
     pub(crate) sources: Vec<Arc<dyn KeySource>>,
 }
 
+/// Why no key has verified a token.
+pub(crate) enum Miss {
+    /// The token is refused.
+    Refused(Rejection),
+    /// A source is being asked for a key that it did not have; afterwards the token is worth another look.
+    Asked(Asked),
+}
+
+/// The answers that are awaited of the sources of one keyring: seldom more than one.
+pub(crate) struct Asked(SmallVec<[BoxFuture<Result<(), Unavailable>>; 1]>);
+
+impl Asked {
+    /// Waits for all of them; the worst answer counts.
+    pub(crate) async fn answer(self) -> Result<(), Unavailable> {
+        let mut worst = Ok(());
+        for answer in self.0 {
+            worst = worst.and(answer.await);
+        }
+        worst
+    }
+}
+
+/// Whether the sources may be asked for a key that they do not have.
+#[derive(Clone, Copy)]
+pub(crate) enum Ask {
+    /// They may.
+    Sources,
+    /// They were, and this is what they said.
+    Nobody(Result<(), Unavailable>),
+}
+
 /// What became of the search for a key; the worst case decides the refusal.
 #[derive(Default)]
 struct Search {
     serving: bool,
     tried: usize,
+    /// Whether a key of exactly the token's `kid` was tried.
+    exact: bool,
     unavailable: Option<Unavailable>,
 }
 
@@ -119,25 +70,31 @@ impl Keyring {
         algorithm: Algorithm,
         key_id: Option<&str>,
         most: usize,
-    ) -> Result<Key, Rejection> {
+        ask: Ask,
+        now: u64,
+    ) -> Result<Key, Miss> {
         let mut buffer = [0; SIGNATURE_BYTES];
-        let signature = token.signature(&mut buffer)?;
+        let signature = token.signature(&mut buffer).map_err(Miss::Refused)?;
         let mut search = Search::default();
-        let mut sets: SmallVec<[Arc<KeySet>; 4]> = SmallVec::new();
+        let mut sets: SmallVec<[(&Arc<dyn KeySource>, Arc<KeySet>); 4]> = SmallVec::new();
         for source in &self.sources {
             match source.keys() {
-                Ok(set) => sets.push(set),
+                Ok(set) => sets.push((source, set)),
                 Err(down) => search.unavailable = Some(down),
             }
         }
-        let keys = || self.keys.iter().chain(sets.iter().flat_map(|set| set.keys()));
+        let fixed = self.keys.iter().map(|key| (None, key));
+        let sourced = sets
+            .iter()
+            .flat_map(|(source, set)| set.keys().iter().map(move |key| (Some(*source), key)));
+        let keys = || fixed.clone().chain(sourced.clone());
         // A secret next to public keys is never used: who can fetch the set, knows it. What a source that is down would
         // bring cannot be known.
         let barred = algorithm.family().is_symmetric()
-            && (search.unavailable.is_some() || keys().any(|key| !key.family().is_symmetric()));
+            && (search.unavailable.is_some() || keys().any(|(_, key)| !key.family().is_symmetric()));
         // Keys of exactly the token's `kid` first, so that none without one can use up the tries.
         for exact in [true, false] {
-            for key in keys().filter(|key| !barred && key.serves(algorithm)) {
+            for (source, key) in keys().filter(|(_, key)| !barred && key.serves(algorithm)) {
                 search.serving = true;
                 let fits = match (key_id, key.kid()) {
                     (Some(wanted), Some(got)) => exact && wanted == got,
@@ -148,12 +105,52 @@ impl Keyring {
                     continue;
                 }
                 search.tried += 1;
+                search.exact |= key_id.is_some() && exact;
                 if key.verify(algorithm, token.signing_input(), signature) {
+                    if let Some(source) = source {
+                        source.used(key, now);
+                    }
                     return Ok(key.clone());
                 }
             }
         }
-        Err(search.rejection(algorithm, key_id))
+        // A key that was found by its name and does not fit is no reason to ask for others. A secret never comes from a
+        // source.
+        if !search.exact && !algorithm.family().is_symmetric() {
+            match ask {
+                Ask::Sources => {
+                    if let Some(asked) = self.ask(&MissingKey::new(key_id, algorithm), &mut search) {
+                        return Err(Miss::Asked(asked));
+                    }
+                }
+                Ask::Nobody(Err(down)) => search.unavailable = Some(down),
+                Ask::Nobody(Ok(())) => {}
+            }
+        }
+        Err(Miss::Refused(search.rejection(algorithm, key_id)))
+    }
+
+    /// Asks the sources for a key that none of them has now; `None` if none of them has to be waited for.
+    fn ask(&self, missing: &MissingKey<'_>, search: &mut Search) -> Option<Asked> {
+        let mut asked = Asked(SmallVec::new());
+        for source in &self.sources {
+            match source.refresh(missing) {
+                Refresh::Pointless => {}
+                Refresh::Unavailable(down) => search.unavailable = Some(down),
+                Refresh::Pending(answer) => asked.0.push(answer),
+            }
+        }
+        (!asked.0.is_empty()).then_some(asked)
+    }
+}
+
+impl Asked {
+    /// The refusal for who cannot wait.
+    pub(crate) fn refused() -> Rejection {
+        Rejection::unavailable(
+            Duration::from_secs(1),
+            "a key source is being asked for the token's key, and this call cannot wait for it",
+        )
     }
 }
 

@@ -45,6 +45,14 @@ pub(crate) fn prove_origin(request: &impl RequestView, trusted_origins: &[String
     }
 }
 
+/// The header fields that [`check_token`] reads.
+pub(crate) const TOKEN_FIELDS: [&str; 4] = [
+    "x-csrf-token",
+    "upgrade",
+    "sec-websocket-key",
+    "sec-websocket-version",
+];
+
 /// Refuses a credential that the browser attached by itself to a request that may change something, unless the request
 /// repeats the token's `csrf` claim in `X-CSRF-Token`, which only a page that was given the value can do.
 ///

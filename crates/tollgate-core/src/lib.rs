@@ -45,6 +45,7 @@ mod gate;
 mod header;
 mod json;
 mod key;
+mod key_source;
 mod limits;
 mod pending;
 pub mod policy;
@@ -60,11 +61,11 @@ mod verifier;
 
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
 pub use answer::Answer;
-pub use candidates::{KeySource, Unavailable};
 pub use clock::{Clock, SystemClock};
 pub use endpoint::{Endpoint, EndpointRequest};
 pub use gate::{Authentication, ClaimSet, FromAuthentication, Gate, GateBuilder, Refusal};
 pub use key::{Key, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey, SkippedKey};
+pub use key_source::{KeySource, MissingKey, Refresh, Unavailable};
 pub use limits::Limits;
 pub use pending::{BoxFuture, Decision, PendingDecision};
 pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, ScopeName, ScopeSet};
@@ -74,7 +75,10 @@ pub use renewal::{HeaderEdits, Renewal, SkipRenewal};
 pub use request::RequestView;
 pub use revocation::{RevocationCheck, Standing};
 pub use source::{Source, SourceKind};
-pub use verifier::{ConfigError, ConfigErrorKind, TrustedIssuer, Verifier, VerifierBuilder};
+pub use verifier::{
+    ConfigError, ConfigErrorKind, IssuerSource, PendingVerification, PreparedIssuer, TrustedIssuer,
+    Verification, Verifier, VerifierBuilder,
+};
 
 /// For code that the macros generate; not part of the interface.
 #[doc(hidden)]

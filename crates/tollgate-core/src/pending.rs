@@ -25,11 +25,11 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub enum Decision {
     /// It is decided.
     Ready(Result<Authentication, Refusal>),
-    /// A store is being asked.
+    /// A store, or a source of keys, is being asked.
     Pending(PendingDecision),
 }
 
-/// A decision that waits for a store: a future of the gate's decision. It owns all it needs.
+/// A decision that waits for a store or for keys: a future of the gate's decision. It owns all it needs.
 #[must_use = "futures do nothing unless polled"]
 pub struct PendingDecision(pub(crate) BoxFuture<Result<Authentication, Refusal>>);
 

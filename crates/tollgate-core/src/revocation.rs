@@ -1,6 +1,6 @@
 //! Whether a token that verifies has been taken back since.
 
-use crate::candidates::Unavailable;
+use crate::key_source::Unavailable;
 use crate::pending::BoxFuture;
 use crate::principal::Principal;
 

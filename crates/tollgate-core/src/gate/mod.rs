@@ -13,8 +13,8 @@ pub use builder::GateBuilder;
 pub use refusal::Refusal;
 
 use crate::answer::{self, Answer};
-use crate::candidates::Unavailable;
 use crate::csrf;
+use crate::key_source::Unavailable;
 use crate::pending::{BoxFuture, Decision, PendingDecision};
 use crate::policy::Policy;
 use crate::principal::Principal;
@@ -22,8 +22,8 @@ use crate::rejection::{Rejection, RejectionKind};
 use crate::renewal::{HeaderEdits, Renewal};
 use crate::request::{self, Protocol, RequestView};
 use crate::revocation::{RevocationCheck, Standing};
-use crate::source::{self, Source};
-use crate::verifier::Verifier;
+use crate::source::{self, Credential, Source, SourceKind};
+use crate::verifier::{Verification, Verifier};
 
 /// Stands between requests and handlers: a [`Verifier`], where to look for credentials, and how to answer those who are
 /// refused. Every adapter wraps one, so that every framework decides alike.
@@ -104,7 +104,8 @@ impl Gate {
     ///
     /// # Errors
     /// A [`Refusal`], which holds the answer for the client and the reason for the operator; the reason is also logged. A
-    /// gate whose revocation check would have to ask a store answers `Unavailable` here: only [`begin`](Self::begin) waits.
+    /// gate that would have to ask a store, or a source of keys, answers `Unavailable` here: only [`begin`](Self::begin)
+    /// waits.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -124,14 +125,14 @@ impl Gate {
         match self.begin(request) {
             Decision::Ready(decided) => decided,
             Decision::Pending(_) => {
-                let detail = "the revocation check has to ask a store, and `decide` cannot wait: use `begin`";
+                let detail = "a store or a key source has to be asked, and `decide` cannot wait: use `begin`";
                 Err(self.refuse(unavailable(detail), Protocol::of(request)))
             }
         }
     }
 
-    /// As [`decide`](Self::decide), for whoever can wait: where the revocation check has to ask a store, the decision is a
-    /// future, and to drop it is to leave nothing behind.
+    /// As [`decide`](Self::decide), for whoever can wait: where the verifier has to ask for a key, or the revocation check a
+    /// store, the decision is a future, and to drop it is to leave nothing behind.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -147,17 +148,46 @@ impl Gate {
         if gate.pass_preflight && request::is_preflight(request) {
             return Decision::Ready(Ok(Authentication::preflight(self.clone())));
         }
+        let protocol = Protocol::of(request);
+        let credential = || {
+            let credential = source::find(&gate.sources, gate.strict_sources, request)?;
+            if let Some(credential) = &credential {
+                csrf::check(credential, request, &gate.trusted_origins)?;
+            } else if !gate.optional {
+                return Err(missing_credential());
+            }
+            Ok(credential)
+        };
+        let Credential { token, source } = match credential() {
+            Ok(Some(credential)) => credential,
+            Ok(None) => return Decision::Ready(Ok(self.let_through(protocol, false, None))),
+            Err(rejection) => return Decision::Ready(Err(self.refuse(rejection, protocol))),
+        };
+        match gate.verifier.begin(token) {
+            Verification::Ready(verified) => self.proceed(verified, source, request, protocol),
+            Verification::Pending(verification) => {
+                let (gate, request) = (self.clone(), request::kept(request, &csrf::TOKEN_FIELDS));
+                Decision::Pending(PendingDecision(Box::pin(async move {
+                    match gate.proceed(verification.await, source, &request, protocol) {
+                        Decision::Ready(decided) => decided,
+                        Decision::Pending(decision) => decision.await,
+                    }
+                })))
+            }
+        }
+    }
+
+    /// The way from the verified token on. `request` has the fields of [`csrf::TOKEN_FIELDS`], and need not have others.
+    fn proceed(
+        &self,
+        verified: Result<Principal, Rejection>,
+        source: SourceKind,
+        request: &impl RequestView,
+        protocol: Protocol,
+    ) -> Decision {
+        let gate = &*self.0;
         let way = || {
-            let Some(credential) = source::find(&gate.sources, gate.strict_sources, request)? else {
-                return if gate.optional {
-                    Ok(Verified::Nobody)
-                } else {
-                    Err(missing_credential())
-                };
-            };
-            csrf::check(&credential, request, &gate.trusted_origins)?;
-            let verified = gate.verifier.verify(credential.token)?;
-            let principal = verified.with_source(credential.source);
+            let principal = verified?.with_source(source);
             if gate.csrf_token {
                 csrf::check_token(&principal, request)?;
             }
@@ -167,13 +197,11 @@ impl Gate {
                 Standing::Ask(answer) => Ok(Verified::Asked(principal, answer)),
             }
         };
-        let protocol = Protocol::of(request);
         match way() {
             Ok(Verified::Known(principal)) => {
                 let due = gate.is_renewal_due(&principal, request, protocol);
                 Decision::Ready(Ok(self.let_through(protocol, due, Some(principal))))
             }
-            Ok(Verified::Nobody) => Decision::Ready(Ok(self.let_through(protocol, false, None))),
             Ok(Verified::Asked(principal, answer)) => {
                 let due = gate.is_renewal_due(&principal, request, protocol);
                 let gate = self.clone();
@@ -257,8 +285,6 @@ impl Gate {
 
 /// How far a request has come when nothing has refused it.
 enum Verified {
-    /// It has no credential and needs none.
-    Nobody,
     /// It has passed every stage.
     Known(Principal),
     /// Its token is good, unless the store that is asked says that it was revoked; the policy comes after.

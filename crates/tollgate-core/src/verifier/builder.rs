@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::draft::Draft;
 use super::trusted_issuer::{TrustedIssuer, rule_methods};
-use super::{ConfigError, ConfigErrorKind, Inner, Issuer, Verifier};
+use super::{ConfigError, ConfigErrorKind, Inner, IssuerSource, Verifier};
 use crate::algorithm::Algorithm;
-use crate::candidates::KeySource;
 use crate::clock::{Clock, SystemClock};
 use crate::key::{Key, KeySet};
+use crate::key_source::KeySource;
 use crate::limits::Limits;
 
 /// The deepest JSON that may be allowed: the depth at which `serde_json` stops, too.
@@ -47,6 +47,7 @@ pub struct VerifierBuilder {
     /// Whether anything was said of the builder's own issuer.
     own_used: bool,
     trusted: Vec<TrustedIssuer>,
+    issuer_sources: Vec<Box<dyn IssuerSource>>,
     limits: Limits,
     clock: Box<dyn Clock>,
 }
@@ -57,6 +58,7 @@ impl VerifierBuilder {
             own: Draft::default(),
             own_used: false,
             trusted: Vec::new(),
+            issuer_sources: Vec::new(),
             limits: Limits::default(),
             clock: Box::new(SystemClock),
         }
@@ -135,6 +137,32 @@ impl VerifierBuilder {
         self
     }
 
+    /// Trusts the issuers that `source` knows, besides those that are named: for services whose tenants bring issuers of
+    /// their own. Beside [`any_issuer`](Self::any_issuer) it is refused at [`build`](Self::build).
+    ///
+    /// ```
+    /// # use tollgate_core::{IssuerSource, PreparedIssuer, RejectionKind, SigningKey, Unavailable, Verifier};
+    /// struct Nobody;
+    ///
+    /// impl IssuerSource for Nobody {
+    ///     fn issuer(&self, _: &str) -> Result<Option<PreparedIssuer>, Unavailable> {
+    ///         Ok(None)
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let verifier = Verifier::builder().issuer_source(Nobody).build()?;
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// # let token = key.encode(&serde_json::json!({"iss": "https://a.example", "exp": 4_000_000_000_u64}))?;
+    /// assert_eq!(verifier.verify(token).unwrap_err().kind(), RejectionKind::UntrustedIssuer);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn issuer_source(mut self, source: impl IssuerSource + 'static) -> Self {
+        self.issuer_sources.push(Box::new(source));
+        self
+    }
+
     /// Takes the time from `clock`, in seconds since the epoch, instead of the operating system.
     ///
     /// ```
@@ -186,10 +214,10 @@ impl VerifierBuilder {
     /// ```
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let mut drafts: Vec<Draft> = self.trusted.into_iter().map(|issuer| issuer.0).collect();
-        if self.own_used || drafts.is_empty() {
+        if self.own_used || (drafts.is_empty() && self.issuer_sources.is_empty()) {
             drafts.insert(0, self.own);
         }
-        let several = drafts.len() > 1;
+        let several = drafts.len() > 1 || !self.issuer_sources.is_empty();
         let mut names = HashSet::new();
         for draft in &drafts {
             draft.check()?;
@@ -209,15 +237,9 @@ impl VerifierBuilder {
             }
         }
         check_limits(&self.limits)?;
-        let issuers = drafts
-            .into_iter()
-            .map(|draft| Issuer {
-                rules: Arc::new(draft.rules),
-                keyring: draft.keyring,
-            })
-            .collect();
         Ok(Verifier(Arc::new(Inner {
-            issuers,
+            issuers: drafts.into_iter().map(Draft::into_issuer).collect(),
+            issuer_sources: self.issuer_sources,
             limits: self.limits,
             clock: self.clock,
         })))

@@ -1,8 +1,9 @@
 //! What was said of one issuer, and the contradictions in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ConfigError, ConfigErrorKind};
+use super::{ConfigError, ConfigErrorKind, Issuer};
 use crate::algorithm::{Algorithm, Family};
 use crate::candidates::Keyring;
 use crate::key::Key;
@@ -90,6 +91,14 @@ impl Draft {
             );
         }
         self.check_keys()
+    }
+
+    /// As checked.
+    pub(super) fn into_issuer(self) -> Issuer {
+        Issuer {
+            rules: Arc::new(self.rules),
+            keyring: self.keyring,
+        }
     }
 
     fn check_keys(&self) -> Result<(), ConfigError> {

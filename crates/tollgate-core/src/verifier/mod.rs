@@ -3,16 +3,20 @@
 mod builder;
 mod config_error;
 mod draft;
+mod issuer_source;
 mod trusted_issuer;
+mod verification;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use builder::VerifierBuilder;
 pub use config_error::{ConfigError, ConfigErrorKind};
+pub use issuer_source::{IssuerSource, PreparedIssuer};
 pub use trusted_issuer::TrustedIssuer;
+pub use verification::{PendingVerification, Verification};
 
-use crate::candidates::Keyring;
+use crate::candidates::{Ask, Asked, Keyring, Miss};
 use crate::claims::ClaimSetText;
 use crate::clock::Clock;
 use crate::header::Header;
@@ -22,6 +26,7 @@ use crate::principal::Principal;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::rules::Rules;
 use crate::token::{Buffer, Compact};
+use zeroize::Zeroizing;
 
 /// Decides whether a token is to be believed: one or several issuers, each with its keys and rules.
 ///
@@ -55,6 +60,8 @@ pub struct Verifier(Arc<Inner>);
 
 struct Inner {
     issuers: Vec<Issuer>,
+    /// Asked for the issuers that are not in the list.
+    issuer_sources: Vec<Box<dyn IssuerSource>>,
     limits: Limits,
     clock: Box<dyn Clock>,
 }
@@ -95,32 +102,102 @@ impl Verifier {
     /// # Ok(()) }
     /// ```
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Principal, Rejection> {
+        self.attempt(token.as_ref(), Ask::Sources)
+            .map_err(|miss| match miss {
+                Miss::Refused(rejection) => rejection,
+                Miss::Asked(_) => Asked::refused(),
+            })
+    }
+
+    /// As [`verify`](Self::verify), for whoever can wait: where a [`KeySource`](crate::KeySource) is being asked for a key
+    /// that it did not have, the outcome is a future, and to drop it is to leave nothing behind.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{token, verifier};
+    /// # use tollgate_core::Verification;
+    /// # fn main() {
+    /// assert!(matches!(verifier().begin(token("orders:read")), Verification::Ready(Ok(_))));
+    /// # }
+    /// ```
+    pub fn begin(&self, token: impl AsRef<[u8]>) -> Verification {
+        let token = token.as_ref();
+        match self.attempt(token, Ask::Sources) {
+            Ok(principal) => Verification::Ready(Ok(principal)),
+            Err(Miss::Refused(rejection)) => Verification::Ready(Err(rejection)),
+            Err(Miss::Asked(asked)) => {
+                let (verifier, token) = (self.clone(), Zeroizing::new(token.to_vec()));
+                Verification::Pending(PendingVerification::new(async move {
+                    let answer = asked.answer().await;
+                    verifier
+                        .attempt(&token, Ask::Nobody(answer))
+                        .map_err(|miss| match miss {
+                            Miss::Refused(rejection) => rejection,
+                            Miss::Asked(_) => Asked::refused(),
+                        })
+                }))
+            }
+        }
+    }
+
+    fn attempt(&self, token: &[u8], ask: Ask) -> Result<Principal, Miss> {
         let limits = &self.0.limits;
         let mut buffer = Buffer::new();
-        let token = Unverified::read(Compact::split(token.as_ref(), limits)?, &mut buffer, limits)?;
-        let issuer = self.issuer_of(&token)?;
+        let compact = Compact::split(token, limits).map_err(Miss::Refused)?;
+        let token = Unverified::read(compact, &mut buffer, limits).map_err(Miss::Refused)?;
+        let issuer = self.issuer_of(&token).map_err(Miss::Refused)?;
+        let now = self.0.clock.now();
         issuer
-            .signed(token, limits)?
-            .principal(issuer, self.0.clock.now(), limits)
+            .signed(token, limits, ask, now)?
+            .principal(&issuer, now, limits)
+            .map_err(Miss::Refused)
     }
 
     /// The issuer whose keys and rules the token must meet. Where there is only one, nothing is read before the
     /// signature; where there are several, the unverified `iss` chooses, and the chosen one's keys must own the token.
-    fn issuer_of(&self, token: &Unverified<'_, '_>) -> Result<&Issuer, Rejection> {
-        if let [only] = &self.0.issuers[..] {
-            return Ok(only);
+    fn issuer_of(&self, token: &Unverified<'_, '_>) -> Result<Chosen<'_>, Rejection> {
+        let Inner {
+            issuers,
+            issuer_sources,
+            limits,
+            ..
+        } = &*self.0;
+        if let ([only], []) = (&issuers[..], &issuer_sources[..]) {
+            return Ok(Chosen::Listed(only));
         }
-        let claimed = token.claimed_issuer(&self.0.limits)?;
-        self.0
-            .issuers
-            .iter()
-            .find(|issuer| issuer.rules.issuer.as_deref() == Some(&*claimed))
-            .ok_or_else(|| {
-                Rejection::new(
-                    RejectionKind::UntrustedIssuer,
-                    format!("`iss` is {}, which is not trusted", Shown(&claimed)),
-                )
-            })
+        let claimed = token.claimed_issuer(limits)?;
+        if let Some(listed) = issuers.iter().find(|issuer| issuer.rules.names(&claimed)) {
+            return Ok(Chosen::Listed(listed));
+        }
+        for source in issuer_sources {
+            let found = source.issuer(&claimed).map_err(|down| {
+                Rejection::unavailable(down.retry_after(), "an issuer source cannot answer now")
+            })?;
+            if let Some(found) = found
+                && found.0.rules.names(&claimed)
+            {
+                return Ok(Chosen::Found(found));
+            }
+        }
+        let detail = format!("`iss` is {}, which is not trusted", Shown(&claimed));
+        Err(Rejection::new(RejectionKind::UntrustedIssuer, detail))
+    }
+}
+
+/// The issuer that a token is held to.
+enum Chosen<'v> {
+    Listed(&'v Issuer),
+    Found(PreparedIssuer),
+}
+
+impl std::ops::Deref for Chosen<'_> {
+    type Target = Issuer;
+
+    fn deref(&self) -> &Issuer {
+        match self {
+            Self::Listed(issuer) => issuer,
+            Self::Found(found) => &found.0,
+        }
     }
 }
 
@@ -170,7 +247,9 @@ impl Issuer {
         &self,
         token: Unverified<'t, 'b>,
         limits: &Limits,
-    ) -> Result<Signed<'t, 'b>, Rejection> {
+        ask: Ask,
+        now: u64,
+    ) -> Result<Signed<'t, 'b>, Miss> {
         let Unverified {
             compact,
             buffer,
@@ -179,17 +258,21 @@ impl Issuer {
         let text = std::str::from_utf8(buffer).unwrap_or_default();
         let algorithm = header.algorithm;
         self.rules
-            .check_type(header.typ.as_ref().map(|typ| typ.read(text)))?;
+            .check_type(header.typ.as_ref().map(|typ| typ.read(text)))
+            .map_err(Miss::Refused)?;
         if let Some(allowed) = &self.rules.algorithms
             && !allowed.contains(&algorithm)
         {
             let detail = format!("`alg` is {algorithm}; wanted one of {allowed:?}");
-            return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail));
+            return Err(Miss::Refused(Rejection::new(
+                RejectionKind::WrongAlgorithm,
+                detail,
+            )));
         }
         let key_id = header.key_id.as_ref().map(|kid| kid.read(text));
         let key = self
             .keyring
-            .verify(&compact, algorithm, key_id, limits.candidate_keys())?;
+            .verify(&compact, algorithm, key_id, limits.candidate_keys(), ask, now)?;
         Ok(Signed {
             compact,
             buffer,

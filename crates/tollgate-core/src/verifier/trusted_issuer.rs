@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::draft::Draft;
 use crate::algorithm::Algorithm;
-use crate::candidates::KeySource;
 use crate::key::{Key, KeySet};
+use crate::key_source::KeySource;
 use crate::rules::Rules;
 
 /// An issuer with its keys and rules, for a verifier that trusts several: see [`VerifierBuilder::trust`](crate::VerifierBuilder::trust).

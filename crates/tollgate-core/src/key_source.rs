@@ -1,0 +1,190 @@
+//! Where keys come from while the service runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::algorithm::Algorithm;
+use crate::key::{Key, KeySet};
+use crate::pending::BoxFuture;
+
+/// A place that keys come from while the service runs: a remote JWK Set, a rotating issuer of the same process.
+///
+/// It is asked for each token and must not block: it hands out the snapshot that it has.
+///
+/// ```
+/// use std::sync::Arc;
+/// use tollgate_core::{Key, KeySet, KeySource, Unavailable, Verifier};
+///
+/// struct Fixed(Arc<KeySet>);
+///
+/// impl KeySource for Fixed {
+///     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+///         Ok(Arc::clone(&self.0))
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let keys = Arc::new(KeySet::from_iter([Key::hs256([7; 32])?]));
+/// let verifier = Verifier::builder()
+///     .issuer("https://id.example.com")
+///     .audience("orders-api")
+///     .key_source(Fixed(keys))
+///     .build();
+/// assert!(verifier.is_ok());
+/// # Ok(()) }
+/// ```
+pub trait KeySource: Send + Sync {
+    /// The keys as they stand now.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the source has none that it still vouches for; the client then gets a 503, never a 401.
+    fn keys(&self) -> Result<Arc<KeySet>, Unavailable>;
+
+    /// Told that none of the keys fits a token: asks whether a newer set could have one.
+    ///
+    /// `missing` is of the attacker's choosing, and so is how often this is called; it is for the source to bound what it
+    /// does. Unless said otherwise there is no newer set.
+    fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+        let _ = missing;
+        Refresh::Pointless
+    }
+
+    /// Told that a key of the source has verified a token, at a time in seconds since the epoch. It is on the way of every
+    /// request. Unless said otherwise nothing is noted.
+    fn used(&self, key: &Key, now: u64) {
+        let _ = (key, now);
+    }
+}
+
+impl<S: KeySource + ?Sized> KeySource for Arc<S> {
+    fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+        (**self).keys()
+    }
+
+    fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+        (**self).refresh(missing)
+    }
+
+    fn used(&self, key: &Key, now: u64) {
+        (**self).used(key, now);
+    }
+}
+
+/// What a token's header says of the key that a [`KeySource`] does not have. It is not verified.
+///
+/// ```
+/// use tollgate_core::{Algorithm, MissingKey};
+///
+/// let missing = MissingKey::new(Some("2031-01"), Algorithm::ES256);
+/// assert_eq!(missing.key_id(), Some("2031-01"));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct MissingKey<'t> {
+    key_id: Option<&'t str>,
+    algorithm: Algorithm,
+}
+
+impl<'t> MissingKey<'t> {
+    /// By the header's `kid` and `alg`.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, MissingKey};
+    /// assert_eq!(MissingKey::new(None, Algorithm::ES256).key_id(), None);
+    /// ```
+    pub const fn new(key_id: Option<&'t str>, algorithm: Algorithm) -> Self {
+        Self { key_id, algorithm }
+    }
+
+    /// The token's `kid` (RFC 7515 section 4.1.4), if it has one.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, MissingKey};
+    /// assert_eq!(MissingKey::new(Some("1"), Algorithm::ES256).key_id(), Some("1"));
+    /// ```
+    pub const fn key_id(&self) -> Option<&'t str> {
+        self.key_id
+    }
+
+    /// The token's `alg`.
+    ///
+    /// ```
+    /// # use tollgate_core::{Algorithm, MissingKey};
+    /// assert_eq!(MissingKey::new(Some("1"), Algorithm::ES256).algorithm(), Algorithm::ES256);
+    /// ```
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+/// What a [`KeySource`] says of a key that it does not have.
+///
+/// ```
+/// use tollgate_core::Refresh;
+///
+/// let fetched = Refresh::Pending(Box::pin(async { Ok(()) }));
+/// assert!(matches!(fetched, Refresh::Pending(_)));
+/// ```
+#[non_exhaustive]
+pub enum Refresh {
+    /// The keys are as new as they can be: the token is refused.
+    Pointless,
+    /// Whether there is such a key cannot be found out now: the client gets a 503, never a 401.
+    Unavailable(Unavailable),
+    /// Newer keys are on their way. When they have come, the token is looked at once more; where they have not, the client
+    /// gets a 503. To drop the future is to stop waiting, not to stop the fetch.
+    Pending(BoxFuture<Result<(), Unavailable>>),
+}
+
+impl std::fmt::Debug for Refresh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pointless => f.write_str("Pointless"),
+            Self::Unavailable(down) => f.debug_tuple("Unavailable").field(down).finish(),
+            Self::Pending(_) => f.write_str("Pending"),
+        }
+    }
+}
+
+/// A [`KeySource`] cannot answer now.
+///
+/// ```
+/// use std::time::Duration;
+/// use tollgate_core::Unavailable;
+///
+/// let down = Unavailable::new(Duration::from_secs(5));
+/// assert_eq!(down.retry_after(), Duration::from_secs(5));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    retry_after: Duration,
+}
+
+impl Unavailable {
+    /// With the time after which the client may try again.
+    ///
+    /// ```
+    /// # use tollgate_core::Unavailable;
+    /// assert_eq!(Unavailable::new(std::time::Duration::ZERO).retry_after().as_secs(), 0);
+    /// ```
+    pub const fn new(retry_after: Duration) -> Self {
+        Self { retry_after }
+    }
+
+    /// The time after which the client may try again.
+    ///
+    /// ```
+    /// # use tollgate_core::Unavailable;
+    /// assert_eq!(Unavailable::new(std::time::Duration::from_secs(1)).retry_after().as_secs(), 1);
+    /// ```
+    pub const fn retry_after(&self) -> Duration {
+        self.retry_after
+    }
+}
+
+impl std::fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the keys are not available at the moment")
+    }
+}
+
+impl std::error::Error for Unavailable {}

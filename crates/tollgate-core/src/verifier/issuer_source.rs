@@ -1,0 +1,88 @@
+//! Issuers that are not known when the service starts.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{ConfigError, ConfigErrorKind, Issuer, TrustedIssuer};
+use crate::key_source::Unavailable;
+
+/// Says of an issuer that a token names whether it is trusted: for services whose tenants bring issuers of their own.
+///
+/// It is asked for each token whose issuer is not listed, before anything of the token is verified, and must not block: the
+/// name is of the attacker's choosing, and whatever is kept for it must be bounded.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use tollgate_core::{IssuerSource, PreparedIssuer, RejectionKind, SigningKey, TrustedIssuer, Unavailable, Verifier};
+///
+/// struct Tenants(HashMap<String, PreparedIssuer>);
+///
+/// impl IssuerSource for Tenants {
+///     fn issuer(&self, issuer: &str) -> Result<Option<PreparedIssuer>, Unavailable> {
+///         Ok(self.0.get(issuer).cloned())
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let key = SigningKey::hs256([7; 32])?;
+/// let name = "https://acme.id.example.com";
+/// let acme = TrustedIssuer::new(name).audience("orders").key(key.verifying_key()).prepare()?;
+/// let verifier = Verifier::builder()
+///     .issuer_source(Tenants(HashMap::from([(name.to_owned(), acme)])))
+///     .build()?;
+/// let token = |iss| key.encode(&serde_json::json!({"iss": iss, "aud": "orders", "exp": 4_000_000_000_u64}));
+/// assert!(verifier.verify(token(name)?).is_ok());
+/// let rejection = verifier.verify(token("https://evil.example")?).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
+/// # Ok(()) }
+/// ```
+pub trait IssuerSource: Send + Sync {
+    /// The issuer of this name, `None` if it is not trusted. One that does not answer to the name is not used.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where it cannot be told now; the client then gets a 503, never a 401.
+    fn issuer(&self, issuer: &str) -> Result<Option<PreparedIssuer>, Unavailable>;
+}
+
+impl<S: IssuerSource + ?Sized> IssuerSource for Arc<S> {
+    fn issuer(&self, issuer: &str) -> Result<Option<PreparedIssuer>, Unavailable> {
+        (**self).issuer(issuer)
+    }
+}
+
+/// A [`TrustedIssuer`] whose rules were checked, ready for use: see [`TrustedIssuer::prepare`]. Cloning is cheap.
+#[derive(Clone)]
+pub struct PreparedIssuer(pub(super) Arc<Issuer>);
+
+impl TrustedIssuer {
+    /// Checks what was said of the issuer, as [`build`](crate::VerifierBuilder::build) would, for an [`IssuerSource`].
+    ///
+    /// # Errors
+    /// A [`ConfigError`] for the first contradiction or omission.
+    ///
+    /// ```
+    /// use tollgate_core::{ConfigErrorKind, Key, TrustedIssuer};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let issuer = || TrustedIssuer::new("https://a.example").key(Key::hs256([1; 32]).expect("long enough"));
+    /// assert!(issuer().audience("orders").prepare().is_ok());
+    /// assert_eq!(issuer().prepare().unwrap_err().kind(), ConfigErrorKind::MissingAudience);
+    /// # Ok(()) }
+    /// ```
+    pub fn prepare(self) -> Result<PreparedIssuer, ConfigError> {
+        self.0.check()?;
+        if self.0.any_issuer {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Contradiction,
+                "an issuer of a source must be named",
+            ));
+        }
+        Ok(PreparedIssuer(Arc::new(self.0.into_issuer())))
+    }
+}
+
+impl fmt::Debug for PreparedIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PreparedIssuer").field(&self.0.rules).finish()
+    }
+}
