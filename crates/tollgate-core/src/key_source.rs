@@ -49,6 +49,12 @@ pub trait KeySource: Send + Sync {
         Refresh::Pointless
     }
 
+    /// Whose keys they are, where the source knows: `build` then refuses rules for another issuer. Unless said otherwise it
+    /// does not know.
+    fn issuer(&self) -> Option<&str> {
+        None
+    }
+
     /// Told that a key of the source has verified a token, at a time in seconds since the epoch. It is on the way of every
     /// request. Unless said otherwise nothing is noted.
     fn used(&self, key: &Key, now: u64) {
@@ -63,6 +69,10 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
 
     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
         (**self).refresh(missing)
+    }
+
+    fn issuer(&self) -> Option<&str> {
+        (**self).issuer()
     }
 
     fn used(&self, key: &Key, now: u64) {

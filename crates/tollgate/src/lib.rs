@@ -202,6 +202,8 @@
 //! | `actix` | the module `tollgate::actix`: middleware and extractors for actix-web 4 |
 //! | `tower` | the module `tollgate::tower`: the layers alone, for tonic, hyper and other services over `http` 1.x |
 //! | `session` | the module `tollgate::session`: issuing, refresh rotation, sliding renewal, revocation, devices, logout; in memory |
+//! | `oidc` | the module `tollgate::oidc`: remote JWK Sets, `OpenID` Connect discovery, many issuers, and the client that fetches them |
+//! | `oidc-own-client` | the same without the client: you bring one |
 //! | `redb`, `redis`, `postgres` | the modules below `tollgate::stores`: sessions in an embedded database, in Redis or Redis Cluster, in PostgreSQL |
 //! | `jsonwebtoken` | conversions from and to the key types of the `jsonwebtoken` crate, and none of its backends |
 
@@ -229,6 +231,11 @@ pub use tollgate_core::{
 #[cfg(feature = "macros")]
 #[doc(inline)]
 pub use tollgate_macros::{Claims, scopes};
+#[cfg(feature = "oidc-own-client")]
+#[doc(inline)]
+pub use tollgate_oidc as oidc;
+#[cfg(feature = "oidc-own-client")]
+pub use tollgate_oidc::{Oidc, RemoteJwks};
 #[cfg(feature = "session")]
 #[doc(inline)]
 pub use tollgate_session as session;

@@ -104,6 +104,17 @@ impl Draft {
     fn check_keys(&self) -> Result<(), ConfigError> {
         use ConfigErrorKind as Kind;
         let Keyring { keys, sources } = &self.keyring;
+        // One issuer's keys must never stand for another's tokens.
+        let foreign = sources.iter().filter_map(|source| source.issuer());
+        if let (Some(issuer), Some(foreign)) = (
+            &self.rules.issuer,
+            foreign.into_iter().find(|source| !self.rules.names(source)),
+        ) {
+            return Err(ConfigError::new(
+                Kind::Contradiction,
+                format!("a source has the keys of {foreign:?}, and the issuer is {issuer:?}"),
+            ));
+        }
         if keys.is_empty() && sources.is_empty() {
             return Err(ConfigError::new(
                 Kind::MissingKey,

@@ -1,0 +1,1 @@
+//! Well-known issuers, as data over the ordinary rules.

@@ -1,0 +1,95 @@
+//! What can be set of a fetch, and of how long its outcome is good for.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_core::{Clock, SystemClock};
+
+use crate::event::Event;
+use crate::fetch::Fetch;
+use crate::timer::{Timer, TokioTimer};
+
+/// Where the keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// In the metadata of this issuer.
+    Issuer(String),
+    /// At this URL.
+    Jwks(String),
+}
+
+/// Everything that was said of one source of keys.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) location: Location,
+    /// Whether the set must be on the issuer's own origin.
+    pub(crate) same_origin: bool,
+    /// Whether `http` is allowed of other hosts than loopback ones.
+    pub(crate) plain_http: bool,
+    /// Whether an issuer may name a host of a private network.
+    pub(crate) private_addresses: bool,
+    pub(crate) timeout: Duration,
+    /// How long keys are fresh for that come without a word about it.
+    pub(crate) default_life: Duration,
+    /// How short and how long keys may be fresh, whatever the issuer says.
+    pub(crate) life: RangeInclusive<Duration>,
+    /// How long after their life keys are still used, while no newer ones can be fetched.
+    pub(crate) stale_if_error: Duration,
+    /// The least time between the beginnings of two fetches.
+    pub(crate) cool_down: Duration,
+    /// How long a `kid` that was looked for and not found is not looked for again.
+    pub(crate) negative_life: Duration,
+    pub(crate) fetch: Option<Arc<dyn Fetch>>,
+    pub(crate) timer: Arc<dyn Timer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Gives a number from 0 to below 1.
+    pub(crate) jitter: Arc<dyn Fn() -> f64 + Send + Sync>,
+    pub(crate) on_event: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+    /// Whether a request waits for the first keys, where the first fetch has begun. Tenants' do.
+    pub(crate) wait_for_first: bool,
+}
+
+impl Settings {
+    pub(crate) fn new(location: Location) -> Self {
+        Self {
+            location,
+            same_origin: false,
+            plain_http: false,
+            private_addresses: false,
+            timeout: Duration::from_secs(5),
+            default_life: Duration::from_secs(600),
+            life: Duration::from_secs(60)..=Duration::from_secs(3600),
+            stale_if_error: Duration::from_secs(3600),
+            cool_down: Duration::from_secs(10),
+            negative_life: Duration::from_secs(60),
+            fetch: None,
+            timer: Arc::new(TokioTimer::new()),
+            clock: Arc::new(SystemClock),
+            jitter: Arc::new(random_fraction),
+            on_event: None,
+            wait_for_first: false,
+        }
+    }
+}
+
+/// From 0 to below 1, by the standard library's randomly keyed hash: good enough to spread fetches, and for nothing else.
+fn random_fraction() -> f64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    let bits = RandomState::new().hash_one(0_u8) >> 11;
+    #[allow(clippy::cast_precision_loss)] // 53 bits fit
+    let fraction = bits as f64 / (1_u64 << 53) as f64;
+    fraction
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("location", &self.location)
+            .field("life", &self.life)
+            .field("stale_if_error", &self.stale_if_error)
+            .field("cool_down", &self.cool_down)
+            .finish_non_exhaustive()
+    }
+}
