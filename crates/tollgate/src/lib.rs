@@ -223,10 +223,11 @@ pub use tollgate_core::policy::{
 pub use tollgate_core::{
     Algorithm, Answer, Authentication, BoxFuture, ClaimSet, Clock, ConfigError, ConfigErrorKind, Decision,
     Endpoint, EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, HeaderEdits,
-    Hierarchy, InvalidScope, Key, KeyError, KeyErrorKind, KeySet, KeySource, Limits, PendingDecision, Policy,
-    Principal, Refusal, Rejection, RejectionKind, Renewal, RequestView, RevocationCheck, Scope, ScopeName,
-    ScopeSet, SignError, SignErrorKind, SigningKey, SkipRenewal, SkippedKey, Source, SourceKind, Standing,
-    SystemClock, TrustedIssuer, Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
+    Hierarchy, InvalidScope, IssuerSource, Key, KeyError, KeyErrorKind, KeySet, KeySource, Limits,
+    MissingKey, PendingDecision, PendingVerification, Policy, PreparedIssuer, Principal, Refresh, Refusal,
+    Rejection, RejectionKind, Renewal, RequestView, RevocationCheck, Scope, ScopeName, ScopeSet, SignError,
+    SignErrorKind, SigningKey, SkipRenewal, SkippedKey, Source, SourceKind, Standing, SystemClock,
+    TrustedIssuer, Unavailable, UnknownAlgorithm, Verification, Verifier, VerifierBuilder,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
