@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 
+use tollgate_benches::remote::{fetched, verifier};
 use tollgate_benches::tokens::{Fixture, SECRET, User};
 use tollgate_core::Algorithm;
 
-/// Name, what runs for a number of rounds, and how many instructions a round may cost over `signature` of the same
-/// algorithm.
+/// Name, what runs for a number of rounds, and how many instructions a round may cost over another scenario.
 type Scenario = (&'static str, fn(u32), Option<Budget>);
 
 struct Budget {
@@ -45,6 +45,15 @@ const SCENARIOS: &[Scenario] = &[
         Some(Budget {
             over: "nothing",
             instructions: 3_600,
+        }),
+    ),
+    ("eddsa-fixed-keys", eddsa_fixed_keys, None),
+    (
+        "eddsa-fetched-keys",
+        eddsa_fetched_keys,
+        Some(Budget {
+            over: "eddsa-fixed-keys",
+            instructions: 1_000,
         }),
     ),
 ];
@@ -145,5 +154,25 @@ fn garbage(rounds: u32) {
     let garbage = "x".repeat(8192);
     for _ in 0..rounds {
         black_box(verifier.verify(black_box(&garbage)).unwrap_err());
+    }
+}
+
+fn eddsa_fixed_keys(rounds: u32) {
+    let fixture = Fixture::ed25519();
+    let verifier = fixture.verifier();
+    for _ in 0..rounds {
+        black_box(verifier.verify(black_box(&fixture.token)).unwrap());
+    }
+}
+
+fn eddsa_fetched_keys(rounds: u32) {
+    let fixture = Fixture::ed25519();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let verifier = verifier(runtime.block_on(fetched(&fixture)));
+    for _ in 0..rounds {
+        black_box(verifier.verify(black_box(&fixture.token)).unwrap());
     }
 }
