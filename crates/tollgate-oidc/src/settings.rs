@@ -83,10 +83,9 @@ impl Settings {
         said.unwrap_or(self.default_life).clamp(least, most)
     }
 
-    /// How long a retrieval may take: its exchanges are two of metadata at most and one of the set, each with a timeout that a
-    /// client may not keep.
+    /// How long a retrieval may take before it is given up. It ends by itself within twice the timeout.
     pub(crate) fn longest_retrieval(&self) -> Duration {
-        self.timeout.saturating_mul(4)
+        self.timeout.saturating_mul(3)
     }
 
     /// # Errors
