@@ -25,6 +25,8 @@ pub(crate) enum Location {
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) location: Location,
+    /// Where the issuer's metadata is, if it is not where the issuer's name leads.
+    pub(crate) metadata_url: Option<String>,
     /// Whether the set must be on the issuer's own origin.
     pub(crate) same_origin: bool,
     /// Whether `http` is allowed of other hosts than loopback ones.
@@ -58,6 +60,7 @@ impl Settings {
     pub(crate) fn new(location: Location) -> Self {
         Self {
             location,
+            metadata_url: None,
             same_origin: false,
             plain_http: false,
             private_addresses: false,
@@ -146,6 +149,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("location", &self.location)
+            .field("metadata_url", &self.metadata_url)
             .field("life", &self.life)
             .field("stale_if_error", &self.stale_if_error)
             .field("cool_down", &self.cool_down)
