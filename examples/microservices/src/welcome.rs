@@ -74,6 +74,8 @@ With one for the other service, 401:
     {wrong}
 Without any, 401:
     curl -i {url}{path}
+Which keys it has, and when each was last used, 200:
+    curl -i {url}/status
 
 Ctrl-C stops the server.
 "#,

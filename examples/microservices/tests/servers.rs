@@ -8,6 +8,7 @@
 mod running;
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -31,14 +32,18 @@ fn start_issuer(folder: &Path, arguments: &[&str]) -> Server {
     Server::start(ISSUER_PROGRAM, &below(folder, "issuer"), arguments)
 }
 
-/// A service that asks for keys every second or two.
-fn start_service(program: &str, folder: &Path, issuer: &str) -> Server {
+fn start_service(program: &str, folder: &Path, issuer: &str, arguments: &[&str]) -> Server {
     let name = Path::new(program).file_name().unwrap().to_str().unwrap();
-    let arguments = ["--issuer", issuer, "--life", "2", "--cool-down", "1"];
+    let arguments = [&["--issuer", issuer], arguments].concat();
     Server::start(program, &below(folder, name), &arguments)
 }
 
-/// All three, as the first one tells the others of it.
+/// A service that asks for keys every second or two.
+const EAGER: &[&str] = &["--life", "2", "--cool-down", "1"];
+/// A service that does not ask for keys in the time that a test takes, unless it has a reason to.
+const LAZY: &[&str] = &["--life", "80000", "--cool-down", "1"];
+
+/// All three.
 struct Running {
     issuer: Server,
     orders: Server,
@@ -46,14 +51,23 @@ struct Running {
 }
 
 impl Running {
-    fn start(name: &str, arguments: &[&str]) -> Self {
+    fn start(name: &str, issuer: &[&str], service: &[&str]) -> Self {
         let folder = folder(name);
-        let issuer = start_issuer(&folder, arguments);
+        let issuer = start_issuer(&folder, issuer);
         let url = format!("http://{}", issuer.address);
-        let orders = start_service(ORDERS_PROGRAM, &folder, &url);
-        let billing = start_service(BILLING_PROGRAM, &folder, &url);
-        wait("the orders are ready", || orders.send("GET", "/ready", &[], "").status == 200);
-        Self { issuer, orders, billing }
+        let orders = start_service(ORDERS_PROGRAM, &folder, &url, service);
+        let billing = start_service(BILLING_PROGRAM, &folder, &url, service);
+        wait("the orders are ready", || ready(&orders) == 200);
+        assert_eq!(ready(&billing), 200, "it does not start without keys");
+        Self {
+            issuer,
+            orders,
+            billing,
+        }
+    }
+
+    fn services(&self) -> [&Server; 2] {
+        [&self.orders, &self.billing]
     }
 
     fn orders(&self, token: &str) -> Answer {
@@ -85,6 +99,21 @@ impl Running {
         let operator = token(&self.issuer, "operator", "xyzzy", ISSUER);
         with(&self.issuer, "DELETE", &format!("/keys/{kid}"), &operator).status
     }
+}
+
+fn ready(service: &Server) -> u16 {
+    service.send("GET", "/ready", &[], "").status
+}
+
+/// How the service's keys stand.
+fn status(service: &Server) -> Value {
+    json(&service.send("GET", "/status", &[], ""))["sources"][0].take()
+}
+
+fn kids(service: &Server) -> Vec<String> {
+    let status = status(service);
+    let keys = status["keys"].as_array().unwrap().iter();
+    keys.map(|key| text(&key["kid"])).collect()
 }
 
 fn with(server: &Server, method: &str, path: &str, token: &str) -> Answer {
@@ -125,53 +154,84 @@ fn wait(what: &str, mut so: impl FnMut() -> bool) {
 
 #[test]
 fn a_token_is_good_for_its_own_service_alone() {
-    let running = Running::start("audience", &[]);
+    let running = Running::start("audience", &[], &[]);
     let [orders, billing] = running.tokens();
     assert_eq!(running.orders(&orders).status, 200);
     assert_eq!(running.invoices(&billing).status, 200);
     for answer in [running.orders(&billing), running.invoices(&orders)] {
         assert_eq!(answer.status, 401);
-        assert!(answer.header("www-authenticate").contains(r#"error="invalid_token""#), "{answer:?}");
+        assert!(
+            answer
+                .header("www-authenticate")
+                .contains(r#"error="invalid_token""#),
+            "{answer:?}"
+        );
     }
     // Nor are the issuer's keys changed by just anybody.
-    for (stranger, status) in [(&orders, 401), (&billing, 401)] {
-        assert_eq!(with(&running.issuer, "POST", "/keys", stranger).status, status);
+    for stranger in [&orders, &billing] {
+        assert_eq!(with(&running.issuer, "POST", "/keys", stranger).status, 401);
     }
     assert_eq!(running.issuer.send("POST", "/keys", &[], "").status, 401);
+    assert_eq!(kids(&running.orders).len(), 1);
 }
 
 #[test]
 fn a_new_key_is_known_with_its_first_token_and_the_former_one_stays() {
-    let running = Running::start("rotate", &[]);
+    let running = Running::start("rotate", &["--max-age", "80000"], LAZY);
     let before = running.tokens();
     assert_eq!(running.statuses(&before), [200, 200]);
-    // A key that came within the cool-down would not be asked for; refreshes ahead of time may come in between as well.
-    wait("a token of the new key is good at both", || {
-        running.rotate();
-        let after = running.tokens();
-        assert_ne!(before, after);
-        running.statuses(&after) == [200, 200]
-    });
-    assert_eq!(running.statuses(&before), [200, 200], "the former key is published on");
+    for service in running.services() {
+        wait("the keys may be fetched again", || {
+            status(service)["age"].as_u64().unwrap() >= 2
+        });
+    }
+
+    let kid = running.rotate();
+    for service in running.services() {
+        assert!(!kids(service).contains(&kid), "nobody has told it");
+    }
+    let after = running.tokens();
+    assert_eq!(running.statuses(&after), [200, 200], "at the first request");
+    assert_eq!(
+        running.statuses(&before),
+        [200, 200],
+        "the former key is published on"
+    );
+    for service in running.services() {
+        let status = status(service);
+        let keys = status["keys"].as_array().unwrap();
+        assert_eq!(keys.len(), 2, "{status}");
+        assert!(keys.iter().all(|key| key["last_used"].is_u64()), "{status}");
+    }
 }
 
 #[test]
 fn a_key_that_was_announced_is_known_before_it_signs() {
-    let running = Running::start("announce", &["--announce", "3600"]);
-    let before = running.tokens();
+    let running = Running::start("announce", &["--announce", "3600"], EAGER);
     let announced = running.rotate();
-    for service in [&running.orders, &running.billing] {
-        wait("the announced key is there", || {
-            service.send("GET", "/ready", &[], "").body.contains(&announced)
-        });
+    for service in running.services() {
+        wait("the announced key is there", || kids(service).contains(&announced));
     }
-    assert_eq!(running.statuses(&before), [200, 200]);
-    assert_eq!(running.statuses(&running.tokens()), [200, 200], "the first key signs on");
+    let tokens = running.tokens();
+    assert_eq!(
+        running.statuses(&tokens),
+        [200, 200],
+        "the first key signs on"
+    );
+    for service in running.services() {
+        let status = status(service);
+        let keys = status["keys"].as_array().unwrap().iter();
+        let used: Vec<_> = keys
+            .filter(|key| key["last_used"].is_u64())
+            .map(|key| text(&key["kid"]))
+            .collect();
+        assert!(used.len() == 1 && used[0] != announced, "{status}");
+    }
 }
 
 #[test]
 fn a_key_that_was_taken_away_is_good_nowhere_after_the_next_fetch() {
-    let running = Running::start("withdraw", &["--max-age", "1"]);
+    let running = Running::start("withdraw", &[], EAGER);
     let before = running.tokens();
     assert_eq!(running.statuses(&before), [200, 200]);
     let set = running.issuer.send("GET", "/jwks.json", &[], "");
@@ -180,17 +240,23 @@ fn a_key_that_was_taken_away_is_good_nowhere_after_the_next_fetch() {
     running.rotate();
     assert_eq!(running.withdraw(&former), 204);
     assert_eq!(running.withdraw(&former), 404, "it is gone");
-    wait("what it signed is refused", || running.statuses(&before) == [401, 401]);
+    wait("what it signed is refused", || {
+        running.statuses(&before) == [401, 401]
+    });
     let after = running.tokens();
     wait("the new key is good", || running.statuses(&after) == [200, 200]);
-    for service in [&running.orders, &running.billing] {
-        assert!(!service.send("GET", "/ready", &[], "").body.contains(&former));
+    for service in running.services() {
+        assert!(!kids(service).contains(&former));
     }
 }
 
 #[test]
 fn services_go_on_without_the_issuer() {
-    let Running { issuer, orders, billing } = Running::start("gone", &[]);
+    let Running {
+        issuer,
+        orders,
+        billing,
+    } = Running::start("gone", &[], EAGER);
     let [for_orders, for_billing] = [ORDERS, BILLING].map(|to| token(&issuer, "shop", "sesame", to));
     drop(issuer); // by SIGKILL
     let statuses = || {
@@ -201,32 +267,45 @@ fn services_go_on_without_the_issuer() {
     };
     assert_eq!(statuses(), [200, 200]);
     for service in [&orders, &billing] {
-        wait("it has noticed", || service.send("GET", "/ready", &[], "").body.contains("stale"));
-        assert_eq!(service.send("GET", "/ready", &[], "").status, 200, "it can still serve");
+        wait("it has noticed", || status(service)["readiness"] == "stale");
+        assert_eq!(ready(service), 200, "it can still serve");
     }
-    assert_eq!(statuses(), [200, 200], "the keys are past their life, and used on");
+    assert_eq!(
+        statuses(),
+        [200, 200],
+        "the keys are past their life, and used on"
+    );
     for log in [orders.log(), billing.log()] {
-        assert!(!log.contains(&for_orders) && !log.contains(&for_billing), "a token in the log");
+        assert!(
+            !log.contains(&for_orders) && !log.contains(&for_billing),
+            "a token in the log"
+        );
     }
 }
 
 #[test]
-fn a_service_that_starts_first_waits_or_refuses() {
+fn a_service_that_starts_first_answers_503_or_does_not_start() {
     let folder = folder("first");
-    // An issuer whose address nobody else gets: it is stopped again before it is asked anything.
-    let issuer = start_issuer(&folder, &[]);
-    let address = issuer.address.clone();
-    let url = format!("http://{address}");
+    // The issuer says that it is where nobody answers.
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
+    std::thread::spawn(move || nobody.incoming().for_each(drop));
+    let issuer = start_issuer(&folder, &["--name", &url]);
     let good = token(&issuer, "shop", "sesame", ORDERS);
-    drop(issuer);
 
-    let orders = start_service(ORDERS_PROGRAM, &folder, &url);
-    for answer in [orders.send("GET", "/ready", &[], ""), with(&orders, "GET", "/orders", &good)] {
-        assert_eq!(answer.status, 503, "{answer:?}");
-    }
+    let orders = start_service(ORDERS_PROGRAM, &folder, &url, &[]);
+    assert_eq!(ready(&orders), 503);
     let refused = with(&orders, "GET", "/orders", &good);
-    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1, "{refused:?}");
-    assert_eq!(orders.send("GET", "/orders", &[], "").status, 401, "for that no key is needed");
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(
+        refused.header("retry-after").parse::<u64>().unwrap() >= 1,
+        "{refused:?}"
+    );
+    assert_eq!(
+        orders.send("GET", "/orders", &[], "").status,
+        401,
+        "for that no key is needed"
+    );
 
     let output = Command::new(BILLING_PROGRAM)
         .args(["--listen", "127.0.0.1:0", "--issuer", &url])
@@ -275,13 +354,13 @@ fn the_printed_commands_do_what_they_say() {
     let folder = folder("printed");
     let issuer = start_issuer(&folder, &[]);
     let url = format!("http://{}", issuer.address);
-    let orders = start_service(ORDERS_PROGRAM, &folder, &url);
-    let billing = start_service(BILLING_PROGRAM, &folder, &url);
-    wait("the orders are ready", || orders.send("GET", "/ready", &[], "").status == 200);
+    let orders = start_service(ORDERS_PROGRAM, &folder, &url, &[]);
+    let billing = start_service(BILLING_PROGRAM, &folder, &url, &[]);
+    wait("the orders are ready", || ready(&orders) == 200);
     // The services first: their tokens are of the key that the issuer's commands take away.
     let expected: [(_, &[u16]); 3] = [
-        (&orders, &[200, 200, 401, 401]),
-        (&billing, &[200, 200, 401, 401]),
+        (&orders, &[200, 200, 401, 401, 200]),
+        (&billing, &[200, 200, 401, 401, 200]),
         (&issuer, &[200, 200, 201, 200, 204, 401]),
     ];
     for (server, expected) in expected {

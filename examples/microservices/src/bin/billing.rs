@@ -31,14 +31,20 @@ async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
         .access_token_profile()
         .key_source(keys.clone())
         .build()?;
-    let ready = endpoint("/ready", ReadinessEndpoint::new([keys]));
     // All of it is made once, for all workers: a clone is the same.
+    let ready = ReadinessEndpoint::new().keys("issuer", keys);
+    // Each key and when it was last used: for operators, where nobody else gets to.
+    let status = endpoint("/status", ready.clone().detailed());
+    let ready = endpoint("/ready", ready);
     let app = move || {
         let invoices = web::resource("/invoices")
             .wrap(require(scope(InvoicesRead)))
             .wrap(JwtAuth::new(verifier.clone())) // what is wrapped last comes first
             .get(invoices);
-        App::new().service(invoices).service(ready.clone())
+        App::new()
+            .service(invoices)
+            .service(ready.clone())
+            .service(status.clone())
     };
     let server = HttpServer::new(app)
         .bind(options.listen)

@@ -31,11 +31,13 @@ fn app(options: &ServiceOptions) -> Result<Router, Box<dyn Error>> {
         .access_token_profile()
         .key_source(keys.clone())
         .build()?;
+    let ready = ReadinessEndpoint::new().keys("issuer", keys);
     Ok(Router::new()
         .route("/orders", get(orders).route_layer(require(scope(OrdersRead))))
         .route_layer(JwtAuth::new(verifier))
-        // For whoever sends the requests here, and for whoever looks after the service.
-        .route_service("/ready", EndpointService::new(ReadinessEndpoint::new([keys]))))
+        .route_service("/ready", EndpointService::new(ready.clone()))
+        // Each key and when it was last used: for operators, where nobody else gets to.
+        .route_service("/status", EndpointService::new(ready.detailed())))
 }
 
 async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
