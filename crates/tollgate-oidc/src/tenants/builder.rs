@@ -11,6 +11,7 @@ use super::roster::Roster;
 use super::{Complaints, Inner, Rule, SWEEP, Tenants};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::oidc::Oidc;
+use crate::retrieval::default_fetch;
 
 /// Configuration of [`Tenants`]: see [`Tenants::builder`].
 ///
@@ -150,7 +151,11 @@ impl TenantsBuilder {
         })?;
         let mut settings = self.template.0;
         settings.check()?;
-        settings.fetch = Some(settings.client()?);
+        // One client for all of them.
+        settings.fetch = Some(match settings.fetch {
+            Some(fetch) => fetch,
+            None => default_fetch()?,
+        });
         settings.issuer_supplied = true;
         settings.wait_for_first = true;
         let admission = Admission::new(self.first_fetches, settings.cool_down);

@@ -261,7 +261,7 @@ impl Inner {
         let running = Mutex::new(Some(running));
         let hook = settings.on_event.take();
         settings.on_event = Some(Arc::new(move |event: &Event| {
-            if event.ends_a_fetch() {
+            if matches!(event, Event::Refreshed { .. } | Event::Unchanged { .. } | Event::Failed { .. }) {
                 drop(running.lock().unwrap_or_else(PoisonError::into_inner).take());
             }
             if let Some(hook) = &hook {
