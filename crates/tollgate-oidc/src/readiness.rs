@@ -175,12 +175,17 @@ impl ReadinessEndpoint {
         let ready = watching && sources.iter().all(|(_, status)| self.suffices(status.readiness));
         let report = Report {
             status: if ready { "ready" } else { "unavailable" },
-            sources: self
-                .detailed
-                .then(|| sources.iter().map(|(name, status)| Source::new(name, status)).collect()),
+            sources: self.detailed.then(|| {
+                sources
+                    .iter()
+                    .map(|(name, status)| Source::new(name, status))
+                    .collect()
+            }),
             tenants: self.detailed.then(|| {
                 let tenants = self.tenants.iter();
-                tenants.map(|(name, tenants)| Census::new(name, tenants)).collect()
+                tenants
+                    .map(|(name, tenants)| Census::new(name, tenants))
+                    .collect()
             }),
         };
         let body = serde_json::to_vec(&report).unwrap_or_default();
@@ -228,7 +233,8 @@ struct Report<'a> {
 #[derive(Serialize)]
 struct Source<'a> {
     name: &'a str,
-    source: &'a str,
+    #[serde(rename = "source")]
+    whose: &'a str,
     readiness: &'static str,
     last_success: Option<u64>,
     age: Option<u64>,
@@ -253,12 +259,16 @@ impl<'a> Source<'a> {
         let seconds = |time: std::time::Duration| time.as_secs();
         let keys = status.keys.iter().map(|key| Key {
             kid: key.key_id.as_deref(),
-            algorithms: key.algorithms.iter().map(|algorithm| algorithm.as_str()).collect(),
+            algorithms: key
+                .algorithms
+                .iter()
+                .map(|algorithm| algorithm.as_str())
+                .collect(),
             last_used: key.last_used,
         });
         Self {
             name,
-            source: &status.source,
+            whose: &status.source,
             readiness: status.readiness.as_str(),
             last_success: status.last_success,
             age: status.age.map(seconds),
@@ -287,7 +297,11 @@ struct Census<'a> {
 impl<'a> Census<'a> {
     fn new(name: &'a str, tenants: &Tenants) -> Self {
         let all = tenants.status();
-        let that_are = |readiness| all.iter().filter(|tenant| tenant.keys.readiness == readiness).count();
+        let that_are = |readiness| {
+            all.iter()
+                .filter(|tenant| tenant.keys.readiness == readiness)
+                .count()
+        };
         Self {
             name,
             kept: all.len(),

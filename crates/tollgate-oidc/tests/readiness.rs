@@ -111,7 +111,9 @@ async fn the_details_say_what_an_operator_asks() {
     let endpoint = ReadinessEndpoint::new().keys("id", keys).detailed();
     house.timer.pass(Duration::from_millis(59_900)).await;
     let key = keys::signing(Algorithm::ES256).with_kid("2031-01");
-    verifier.verify(Mint::new(key, &house.clock).token().build()).unwrap();
+    verifier
+        .verify(Mint::new(key, &house.clock).token().build())
+        .unwrap();
 
     let answer = get(&endpoint).await;
     assert_eq!(answer.header("cache-control"), Some(&b"no-store"[..]));
@@ -144,12 +146,25 @@ async fn nothing_is_said_of_the_keys_unless_it_was_asked_for() {
 #[tokio::test]
 async fn a_name_that_the_provider_chose_breaks_out_of_nothing() {
     let house = House::open();
-    for kid in ["\"}],\"status\":\"ready", "</script><script>", "\r\nset-cookie: a=1", "\u{0}\u{1}\u{7f}", "\u{2028}\\"] {
-        house.provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid(kid)]);
-        let endpoint = ReadinessEndpoint::new().keys("id", house.keys(JWKS).await).detailed();
+    for kid in [
+        "\"}],\"status\":\"ready",
+        "</script><script>",
+        "\r\nset-cookie: a=1",
+        "\u{0}\u{1}\u{7f}",
+        "\u{2028}\\",
+    ] {
+        house
+            .provider
+            .publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid(kid)]);
+        let endpoint = ReadinessEndpoint::new()
+            .keys("id", house.keys(JWKS).await)
+            .detailed();
         let answer = get(&endpoint).await;
         let said = &body(&answer)["sources"][0]["keys"];
-        assert_eq!(*said, json!([{"kid": kid, "algorithms": ["ES256"], "last_used": null}]));
+        assert_eq!(
+            *said,
+            json!([{"kid": kid, "algorithms": ["ES256"], "last_used": null}])
+        );
         assert!(!answer.body.iter().any(u8::is_ascii_control), "{kid:?}");
     }
 }
@@ -157,11 +172,16 @@ async fn a_name_that_the_provider_chose_breaks_out_of_nothing() {
 #[tokio::test]
 async fn only_get_and_head_are_answered() {
     let house = House::open();
-    let endpoint = ReadinessEndpoint::new().keys("id", house.keys(JWKS).await).detailed();
+    let endpoint = ReadinessEndpoint::new()
+        .keys("id", house.keys(JWKS).await)
+        .detailed();
     let got = get(&endpoint).await;
     let head = endpoint.respond(EndpointRequest::new("HEAD", "/")).await;
     assert_eq!((head.status, head.body.len()), (200, 0));
-    assert_eq!(head.header("content-length"), Some(got.body.len().to_string().as_bytes()));
+    assert_eq!(
+        head.header("content-length"),
+        Some(got.body.len().to_string().as_bytes())
+    );
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", ""] {
         let answer = endpoint.respond(EndpointRequest::new(method, "/")).await;
         assert_eq!((answer.status, answer.body.len()), (405, 0), "{method}");
@@ -173,7 +193,9 @@ async fn only_get_and_head_are_answered() {
 #[tokio::test]
 async fn probes_cause_no_fetch() {
     let house = House::open();
-    let endpoint = ReadinessEndpoint::new().keys("id", house.keys(JWKS).await).detailed();
+    let endpoint = ReadinessEndpoint::new()
+        .keys("id", house.keys(JWKS).await)
+        .detailed();
     house.provider.fail(JWKS, FetchErrorKind::Unreachable);
     house.timer.pass(Duration::from_secs(5000)).await;
     let before = house.provider.count(JWKS);
@@ -198,8 +220,12 @@ async fn one_tenant_does_not_take_the_service_from_the_others() {
         .build()
         .unwrap();
     let mint = Mint::new(keys::signing(Algorithm::ES256), &house.clock);
-    house.provider.describe("https://a.example", "https://a.example/jwks");
-    house.provider.publish("https://a.example/jwks", &[keys::signing(Algorithm::ES256)]);
+    house
+        .provider
+        .describe("https://a.example", "https://a.example/jwks");
+    house
+        .provider
+        .publish("https://a.example/jwks", &[keys::signing(Algorithm::ES256)]);
     for (issuer, good) in [("https://a.example", true), ("https://down.example", false)] {
         let token = mint.token().claim("iss", issuer).build();
         let Verification::Pending(pending) = verifier.begin(token) else {
@@ -210,7 +236,8 @@ async fn one_tenant_does_not_take_the_service_from_the_others() {
     let endpoint = ReadinessEndpoint::new().tenants("customers", tenants).detailed();
     let answer = get(&endpoint).await;
     assert_eq!(answer.status, 200);
-    let wanted = json!([{"name": "customers", "kept": 2, "proven": 1, "ready": 1, "stale": 0, "unavailable": 1}]);
+    let wanted =
+        json!([{"name": "customers", "kept": 2, "proven": 1, "ready": 1, "stale": 0, "unavailable": 1}]);
     assert_eq!(body(&answer)["tenants"], wanted);
     assert!(!String::from_utf8_lossy(&answer.body).contains("down.example"));
 }
@@ -218,9 +245,10 @@ async fn one_tenant_does_not_take_the_service_from_the_others() {
 #[tokio::test]
 async fn what_a_provider_answers_is_quoted_and_bounded() {
     let house = House::open();
-    house
-        .provider
-        .answer(JWKS, FetchResponse::new(200, format!("<html>\"{}", "x".repeat(100_000))));
+    house.provider.answer(
+        JWKS,
+        FetchResponse::new(200, format!("<html>\"{}", "x".repeat(100_000))),
+    );
     let endpoint = ReadinessEndpoint::new()
         .keys("id", house.source(JWKS).lazy().unwrap())
         .detailed();

@@ -148,9 +148,7 @@ impl Tenants {
     /// assert!(tenants.status().is_empty());
     /// # Ok(()) }
     /// ```
-    pub fn builder(
-        rule: impl Fn(&str) -> Option<TrustedIssuer> + Send + Sync + 'static,
-    ) -> TenantsBuilder {
+    pub fn builder(rule: impl Fn(&str) -> Option<TrustedIssuer> + Send + Sync + 'static) -> TenantsBuilder {
         TenantsBuilder::new(Box::new(rule))
     }
 
@@ -261,7 +259,10 @@ impl Inner {
         let running = Mutex::new(Some(running));
         let hook = settings.on_event.take();
         settings.on_event = Some(Arc::new(move |event: &Event| {
-            if matches!(event, Event::Refreshed { .. } | Event::Unchanged { .. } | Event::Failed { .. }) {
+            if matches!(
+                event,
+                Event::Refreshed { .. } | Event::Unchanged { .. } | Event::Failed { .. }
+            ) {
                 drop(running.lock().unwrap_or_else(PoisonError::into_inner).take());
             }
             if let Some(hook) = &hook {

@@ -147,7 +147,11 @@ mod tests {
         assert!(!is_plausible(here, &settings(false, true)));
         assert!(is_plausible("http://id.example.com", &settings(true, false)));
         assert!(is_plausible("https://10.0.0.1", &settings(false, true)));
-        for never in ["http://evil@localhost:8080", "ftp://localhost", "http://2130706433"] {
+        for never in [
+            "http://evil@localhost:8080",
+            "ftp://localhost",
+            "http://2130706433",
+        ] {
             assert!(!is_plausible(never, &settings(true, true)), "{never}");
         }
     }

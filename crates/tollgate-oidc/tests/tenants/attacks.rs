@@ -17,7 +17,10 @@ async fn what_the_rule_refuses_is_neither_fetched_nor_kept() {
     for n in 0..10_000 {
         assert_eq!(house.named(&format!("https://{n}.evil.test")), Ok(false));
     }
-    let rejection = house.present(&house.token("https://evil.test")).await.unwrap_err();
+    let rejection = house
+        .present(&house.token("https://evil.test"))
+        .await
+        .unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
     house.timer.settled().await;
     assert!(house.fetched().is_empty());
@@ -76,9 +79,13 @@ async fn a_tenants_fetches_reach_public_addresses_only() {
         assert_eq!(got.request.addresses, Addresses::Public, "{}", got.request.url);
     }
     // Nor does its metadata lead inside.
-    for (n, inside) in ["https://10.0.0.1/jwks", "http://b.example/jwks", "https://localhost/jwks"]
-        .into_iter()
-        .enumerate()
+    for (n, inside) in [
+        "https://10.0.0.1/jwks",
+        "http://b.example/jwks",
+        "https://localhost/jwks",
+    ]
+    .into_iter()
+    .enumerate()
     {
         let issuer = format!("https://b{n}.example");
         house.provider.describe(&issuer, inside);
@@ -98,10 +105,19 @@ async fn keys_never_cross_issuers() {
     assert_eq!(a.kid(), b.kid());
 
     for _ in 0..2 {
-        house.present(&house.token_by(a.clone(), "https://a.example")).await.unwrap();
-        house.present(&house.token_by(b.clone(), "https://b.example")).await.unwrap();
+        house
+            .present(&house.token_by(a.clone(), "https://a.example"))
+            .await
+            .unwrap();
+        house
+            .present(&house.token_by(b.clone(), "https://b.example"))
+            .await
+            .unwrap();
         for (key, issuer) in [(&a, "https://b.example"), (&b, "https://a.example")] {
-            let rejection = house.present(&house.token_by(key.clone(), issuer)).await.unwrap_err();
+            let rejection = house
+                .present(&house.token_by(key.clone(), issuer))
+                .await
+                .unwrap_err();
             assert_eq!(rejection.kind(), RejectionKind::BadSignature, "{issuer}");
         }
         house.timer.pass(COOL_DOWN).await;
@@ -117,7 +133,10 @@ async fn the_metadata_of_another_issuer_brings_no_keys() {
         "https://b.example/.well-known/openid-configuration",
         tollgate_oidc::FetchResponse::new(200, metadata),
     );
-    let rejection = house.present(&house.token("https://b.example")).await.unwrap_err();
+    let rejection = house
+        .present(&house.token("https://b.example"))
+        .await
+        .unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::Unavailable);
     assert_eq!(house.provider.count("https://a.example/jwks"), 0);
 }
@@ -133,10 +152,17 @@ async fn rules_that_are_no_rules_are_our_fault_and_cause_no_fetch() {
         },
     ];
     for wrong in wrong {
-        let house = House::ruled(move |issuer| Some(wrong(issuer)), Arc::default(), |tenants| tenants);
+        let house = House::ruled(
+            move |issuer| Some(wrong(issuer)),
+            Arc::default(),
+            |tenants| tenants,
+        );
         house.publish("https://b.example");
         house.publish("https://a.example");
-        let rejection = house.present(&house.token("https://b.example")).await.unwrap_err();
+        let rejection = house
+            .present(&house.token("https://b.example"))
+            .await
+            .unwrap_err();
         assert_eq!(rejection.kind(), RejectionKind::Unavailable);
         house.timer.settled().await;
         assert!(house.fetched().is_empty());
@@ -171,13 +197,20 @@ async fn a_flood_of_names_is_bounded_and_harms_nobody_who_is_proven() {
             }
             let status = house.tenants.status();
             let unproven = status.iter().filter(|tenant| !tenant.proven).count();
-            assert!(status.len() <= 400 && unproven <= 64, "{} {unproven}", status.len());
+            assert!(
+                status.len() <= 400 && unproven <= 64,
+                "{} {unproven}",
+                status.len()
+            );
         }
     }
     let elapsed = (house.timer.now() - begin).as_secs();
     assert_eq!(elapsed, 100);
     let beginnings = house.beginnings();
-    let made_up = beginnings.keys().filter(|issuer| issuer.contains("made-up")).count();
+    let made_up = beginnings
+        .keys()
+        .filter(|issuer| issuer.contains("made-up"))
+        .count();
     // Ten at once, and ten in each cool-down.
     assert!((90..=110).contains(&made_up), "{made_up}");
     assert!(later > 99_000, "{later}");
@@ -243,7 +276,10 @@ async fn tokens_with_keys_that_are_made_up_cost_one_fetch_a_cool_down() {
     house.present(&house.token("https://a.example")).await.unwrap();
     for n in 0..300 {
         let key = keys::stranger(ALGORITHM).with_kid(&format!("made up {n}"));
-        let _ = house.present(&house.token_by(key, "https://a.example")).await.unwrap_err();
+        let _ = house
+            .present(&house.token_by(key, "https://a.example"))
+            .await
+            .unwrap_err();
         if n % 10 == 9 {
             house.timer.pass(Duration::from_secs(1)).await;
             house.verifier.verify(house.token("https://a.example")).unwrap();

@@ -12,37 +12,37 @@ use tollgate_core::{
 use tollgate_oidc::{Tenants, TenantsBuilder};
 use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint, keys};
 
-pub const ALGORITHM: Algorithm = Algorithm::ES256;
+pub(crate) const ALGORITHM: Algorithm = Algorithm::ES256;
 
-pub const COOL_DOWN: Duration = Duration::from_secs(10);
+pub(crate) const COOL_DOWN: Duration = Duration::from_secs(10);
 
 /// What the rule for tenants says: it is changed while the service runs.
 #[derive(Default)]
-pub struct Book {
+pub(crate) struct Book {
     /// The audience of those that want another one than `orders-api`.
-    pub audiences: HashMap<String, String>,
-    pub withdrawn: HashSet<String>,
+    pub(crate) audiences: HashMap<String, String>,
+    pub(crate) withdrawn: HashSet<String>,
 }
 
 #[derive(Clone)]
-pub struct House {
-    pub clock: FakeClock,
-    pub timer: FakeTimer,
-    pub provider: FakeProvider,
-    pub tenants: Tenants,
-    pub verifier: Verifier,
-    pub book: Arc<Mutex<Book>>,
+pub(crate) struct House {
+    pub(crate) clock: FakeClock,
+    pub(crate) timer: FakeTimer,
+    pub(crate) provider: FakeProvider,
+    pub(crate) tenants: Tenants,
+    pub(crate) verifier: Verifier,
+    pub(crate) book: Arc<Mutex<Book>>,
     /// How often the rule was asked.
-    pub asked: Arc<AtomicUsize>,
+    pub(crate) asked: Arc<AtomicUsize>,
 }
 
 impl House {
     /// Whose rule accepts every issuer below `example`.
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::with(|tenants| tenants)
     }
 
-    pub fn with(more: impl FnOnce(TenantsBuilder) -> TenantsBuilder) -> Self {
+    pub(crate) fn with(more: impl FnOnce(TenantsBuilder) -> TenantsBuilder) -> Self {
         let book = Arc::new(Mutex::new(Book::default()));
         let read = Arc::clone(&book);
         let rule = move |issuer: &str| {
@@ -51,13 +51,16 @@ impl House {
             if !host.ends_with(".example") || book.withdrawn.contains(issuer) {
                 return None;
             }
-            let audience = book.audiences.get(issuer).map_or("orders-api", |audience| audience);
+            let audience = book
+                .audiences
+                .get(issuer)
+                .map_or("orders-api", |audience| audience);
             Some(TrustedIssuer::new(issuer).audience(audience))
         };
         Self::ruled(rule, book, more)
     }
 
-    pub fn ruled(
+    pub(crate) fn ruled(
         rule: impl Fn(&str) -> Option<TrustedIssuer> + Send + Sync + 'static,
         book: Arc<Mutex<Book>>,
         more: impl FnOnce(TenantsBuilder) -> TenantsBuilder,
@@ -72,7 +75,13 @@ impl House {
             rule(issuer)
         });
         let (fetch, time, wall) = (provider.clone(), timer.clone(), clock.clone());
-        let builder = builder.keys(|oidc| oidc.fetch(fetch).timer(time).clock(wall).jitter(|| 0.0).cool_down(COOL_DOWN));
+        let builder = builder.keys(|oidc| {
+            oidc.fetch(fetch)
+                .timer(time)
+                .clock(wall)
+                .jitter(|| 0.0)
+                .cool_down(COOL_DOWN)
+        });
         let tenants = more(builder).build().unwrap();
         let verifier = Verifier::builder()
             .issuer_source(tenants.clone())
@@ -91,34 +100,34 @@ impl House {
     }
 
     /// Lets a provider publish the honest key.
-    pub fn publish(&self, issuer: &str) {
+    pub(crate) fn publish(&self, issuer: &str) {
         self.publish_keys(issuer, &[keys::signing(ALGORITHM)]);
     }
 
-    pub fn publish_keys(&self, issuer: &str, keys: &[SigningKey]) {
+    pub(crate) fn publish_keys(&self, issuer: &str, keys: &[SigningKey]) {
         let jwks = format!("{issuer}/jwks");
         self.provider.describe(issuer, &jwks);
         self.provider.publish(&jwks, keys);
     }
 
-    pub fn token(&self, issuer: &str) -> String {
+    pub(crate) fn token(&self, issuer: &str) -> String {
         self.token_by(keys::signing(ALGORITHM), issuer)
     }
 
     /// By another key, under the honest one's name.
-    pub fn forged(&self, issuer: &str) -> String {
+    pub(crate) fn forged(&self, issuer: &str) -> String {
         self.token_by(Self::strangers_key(), issuer)
     }
 
-    pub fn strangers_key() -> SigningKey {
+    pub(crate) fn strangers_key() -> SigningKey {
         keys::stranger(ALGORITHM).with_kid(keys::kid(ALGORITHM))
     }
 
-    pub fn token_by(&self, key: SigningKey, issuer: &str) -> String {
+    pub(crate) fn token_by(&self, key: SigningKey, issuer: &str) -> String {
         Mint::new(key, &self.clock).token().claim("iss", issuer).build()
     }
 
-    pub async fn present(&self, token: &str) -> Result<Principal, Rejection> {
+    pub(crate) async fn present(&self, token: &str) -> Result<Principal, Rejection> {
         match self.verifier.begin(token) {
             Verification::Ready(outcome) => outcome,
             Verification::Pending(pending) => pending.await,
@@ -126,31 +135,31 @@ impl House {
     }
 
     /// As the verifier asks when a token names this issuer: whether it is trusted.
-    pub fn named(&self, issuer: &str) -> Result<bool, Unavailable> {
+    pub(crate) fn named(&self, issuer: &str) -> Result<bool, Unavailable> {
         self.tenants.issuer(issuer).map(|found| found.is_some())
     }
 
-    pub fn audience(&self, issuer: &str, audience: &str) {
+    pub(crate) fn audience(&self, issuer: &str, audience: &str) {
         let mut book = self.book.lock().unwrap();
         book.audiences.insert(issuer.to_owned(), audience.to_owned());
     }
 
-    pub fn withdraw(&self, issuer: &str) {
+    pub(crate) fn withdraw(&self, issuer: &str) {
         self.book.lock().unwrap().withdrawn.insert(issuer.to_owned());
     }
 
-    pub fn accept_again(&self, issuer: &str) {
+    pub(crate) fn accept_again(&self, issuer: &str) {
         self.book.lock().unwrap().withdrawn.remove(issuer);
     }
 
     /// The URLs that were fetched.
-    pub fn fetched(&self) -> Vec<String> {
+    pub(crate) fn fetched(&self) -> Vec<String> {
         let requests = self.provider.requests();
         requests.into_iter().map(|got| got.request.url).collect()
     }
 
     /// For each issuer when its retrievals began, by the requests for its metadata.
-    pub fn beginnings(&self) -> HashMap<String, Vec<Duration>> {
+    pub(crate) fn beginnings(&self) -> HashMap<String, Vec<Duration>> {
         let mut beginnings: HashMap<String, Vec<Duration>> = HashMap::new();
         for got in self.provider.requests() {
             if let Some(issuer) = got.request.url.strip_suffix("/.well-known/openid-configuration") {
@@ -160,7 +169,7 @@ impl House {
         beginnings
     }
 
-    pub fn assert_cool_downs(&self) {
+    pub(crate) fn assert_cool_downs(&self) {
         for (issuer, times) in self.beginnings() {
             for pair in times.windows(2) {
                 assert!(pair[1] - pair[0] >= COOL_DOWN, "{issuer}: {times:?}");

@@ -47,7 +47,9 @@ async fn a_tenant_that_is_withdrawn_while_its_first_token_waits_is_refused() {
     house.timer.settled().await;
     assert!(!waiting.is_finished());
     house.withdraw("https://a.example");
-    house.provider.publish("https://a.example/jwks", &[keys::signing(ALGORITHM)]);
+    house
+        .provider
+        .publish("https://a.example/jwks", &[keys::signing(ALGORITHM)]);
     let rejection = waiting.await.unwrap().unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
 }
@@ -88,7 +90,10 @@ async fn a_tenant_rotates_its_key_and_its_next_token_works() {
 
     let next = keys::signing(ALGORITHM).with_kid("next");
     house.publish_keys("https://a.example", &[next.clone()]);
-    house.present(&house.token_by(next, "https://a.example")).await.unwrap();
+    house
+        .present(&house.token_by(next, "https://a.example"))
+        .await
+        .unwrap();
     house.assert_cool_downs();
 }
 
@@ -100,15 +105,26 @@ async fn a_tenant_whose_provider_is_down_harms_no_other() {
     house
         .provider
         .fail("https://down.example/jwks", FetchErrorKind::Unreachable);
-    let rejection = house.present(&house.token("https://down.example")).await.unwrap_err();
-    assert_eq!((rejection.kind(), rejection.status()), (RejectionKind::Unavailable, 503));
+    let rejection = house
+        .present(&house.token("https://down.example"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (rejection.kind(), rejection.status()),
+        (RejectionKind::Unavailable, 503)
+    );
     let retry = rejection.retry_after().unwrap();
-    assert!(retry >= Duration::from_secs(1) && retry <= Duration::from_secs(60), "{retry:?}");
+    assert!(
+        retry >= Duration::from_secs(1) && retry <= Duration::from_secs(60),
+        "{retry:?}"
+    );
     house.present(&house.token("https://a.example")).await.unwrap();
     let down = |status: &tollgate_oidc::TenantStatus| status.keys.readiness == Readiness::Unavailable;
     assert_eq!(house.tenants.status().into_iter().filter(down).count(), 1);
 
-    house.provider.publish("https://down.example/jwks", &[keys::signing(ALGORITHM)]);
+    house
+        .provider
+        .publish("https://down.example/jwks", &[keys::signing(ALGORITHM)]);
     house.timer.pass(Duration::from_secs(60)).await;
     house.present(&house.token("https://down.example")).await.unwrap();
     house.assert_cool_downs();

@@ -22,7 +22,10 @@ async fn the_first_token_of_a_tenant_waits_for_its_keys_and_passes() {
     assert_eq!(house.fetched().len(), 2);
 
     let status = house.tenants.status();
-    assert_eq!((status.len(), &status[0].issuer[..], status[0].proven), (1, "https://a.example", true));
+    assert_eq!(
+        (status.len(), &status[0].issuer[..], status[0].proven),
+        (1, "https://a.example", true)
+    );
 }
 
 #[tokio::test]
@@ -59,14 +62,20 @@ async fn a_tenant_is_held_to_the_rules_that_are_its_own() {
     let house = House::open();
     house.publish("https://a.example");
     house.audience("https://a.example", "a-api");
-    let rejection = house.present(&house.token("https://a.example")).await.unwrap_err();
+    let rejection = house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
 
     // What the rule says now is what counts.
     house.audience("https://a.example", "orders-api");
     house.verifier.verify(house.token("https://a.example")).unwrap();
     house.audience("https://a.example", "a-api");
-    let rejection = house.verifier.verify(house.token("https://a.example")).unwrap_err();
+    let rejection = house
+        .verifier
+        .verify(house.token("https://a.example"))
+        .unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
 }
 

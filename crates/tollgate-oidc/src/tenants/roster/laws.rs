@@ -259,7 +259,11 @@ fn readers_and_writers_do_not_disturb_each_other() {
                 let roster = &roster;
                 scope.spawn(move || {
                     for round in 0..2_000_u64 {
-                        let _ = admit(roster, &format!("{}", (round * 2 + writer) % 200), at(100 + round * 20));
+                        let _ = admit(
+                            roster,
+                            &format!("{}", (round * 2 + writer) % 200),
+                            at(100 + round * 20),
+                        );
                         assert!(roster.all().len() <= 16);
                         if round % 50 == 0 {
                             roster.retain(at(100 + round * 20), |kept| kept.is_proven());
