@@ -57,7 +57,8 @@ impl TenantsBuilder {
     /// shared by all tenants. Whose keys they are is not for it to say.
     ///
     /// All URLs are held to what holds for an issuer's: `https`, and hosts with public addresses only. What weakens that is
-    /// [`Oidc::dangerously_allow_plain_http`] and [`Oidc::dangerously_allow_private_addresses`].
+    /// [`Oidc::dangerously_allow_plain_http`] and [`Oidc::dangerously_allow_private_addresses`]; an identity provider on this
+    /// machine, in development, needs both. [`Oidc::metadata_url`] is refused at `build`.
     ///
     /// ```
     /// # use tollgate_oidc::{OidcErrorKind, Tenants};
@@ -143,14 +144,17 @@ impl TenantsBuilder {
         if self.idle < SWEEP {
             return refuse("tenants would be given up while they are used: `idle` is below one minute");
         }
+        let mut settings = self.template.0;
+        if settings.metadata_url.is_some() {
+            return refuse("`metadata_url` is one for all tenants: their metadata is where their names lead");
+        }
+        settings.check()?;
         let runtime = Handle::try_current().map_err(|_| {
             OidcError::new(
                 OidcErrorKind::NoRuntime,
                 "tenants are built outside of a tokio runtime",
             )
         })?;
-        let mut settings = self.template.0;
-        settings.check()?;
         // One client for all of them.
         settings.fetch = Some(match settings.fetch {
             Some(fetch) => fetch,

@@ -357,3 +357,28 @@ impl fmt::Debug for Tenants {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_complains_at_most_once_a_minute() {
+        let complaints = Complaints::default();
+        let due = |seconds| complaints.are_due(Duration::from_secs(seconds));
+        assert!(due(0));
+        assert!(!due(0));
+        assert!(!due(59));
+        assert!(due(60));
+        assert!(!due(119));
+        assert!(due(10_000));
+    }
+
+    #[test]
+    fn a_client_comes_back_after_a_second_at_least_and_a_minute_at_most() {
+        for (after, wanted) in [(0, 1_000), (1, 1_000), (1_500, 1_500), (60_001, 60_000)] {
+            let unavailable = retry(Duration::from_millis(after));
+            assert_eq!(unavailable.retry_after(), Duration::from_millis(wanted));
+        }
+    }
+}

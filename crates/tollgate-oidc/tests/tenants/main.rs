@@ -100,3 +100,40 @@ async fn a_named_issuer_stands_beside_tenants() {
     verifier.verify(house.token("https://a.example")).unwrap();
     assert!(house.fetched().is_empty() && house.tenants.status().is_empty());
 }
+
+#[tokio::test]
+async fn what_no_tenants_could_be_kept_by_is_refused_when_it_is_built() {
+    use std::time::Duration;
+    use tollgate_oidc::{OidcErrorKind, Tenants, TenantsBuilder};
+
+    let wrong: [fn(TenantsBuilder) -> TenantsBuilder; 7] = [
+        |tenants| tenants.capacity(0),
+        |tenants| tenants.capacity(1),
+        |tenants| tenants.first_fetches(0),
+        |tenants| tenants.idle(Duration::from_secs(59)),
+        |tenants| tenants.keys(|oidc| oidc.timeout(Duration::ZERO)),
+        |tenants| tenants.keys(|oidc| oidc.cool_down(Duration::ZERO)),
+        |tenants| tenants.keys(|oidc| oidc.metadata_url("https://id.example.com/metadata")),
+    ];
+    for (n, wrong) in wrong.into_iter().enumerate() {
+        let error = wrong(Tenants::builder(|_| None)).build().unwrap_err();
+        assert_eq!(error.kind(), OidcErrorKind::Misconfigured, "{n}");
+    }
+}
+
+#[tokio::test]
+async fn whose_keys_they_are_is_not_for_the_template_to_say() {
+    let house = House::with(|tenants| {
+        tenants.keys(|oidc| {
+            let fetch = tollgate_testkit::FakeProvider::new(&tollgate_testkit::FakeTimer::new());
+            drop(oidc);
+            tollgate_oidc::Oidc::discover("https://evil.test").fetch(fetch)
+        })
+    });
+    let rejection = house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+    assert_eq!(house.tenants.status()[0].keys.source, "https://a.example");
+}
