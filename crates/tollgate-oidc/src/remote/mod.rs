@@ -6,6 +6,9 @@
 
 mod announce;
 mod engine;
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+mod laws;
 mod schedule;
 mod snapshot;
 mod unknown;
