@@ -6,6 +6,9 @@ mod exchange;
 mod freshness;
 mod location;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
