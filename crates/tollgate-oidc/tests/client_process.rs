@@ -1,6 +1,7 @@
 //! What else is in the process does not matter to the client: its environment, and a provider of cryptography that another
 //! crate has installed. Each is a process of its own, this test in another role.
 #![cfg(feature = "reqwest")]
+#![allow(clippy::unwrap_used, reason = "a failed test")]
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -9,7 +10,9 @@ use std::sync::Arc;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tollgate_oidc::{Addresses, Fetch, FetchErrorKind, FetchRequest, HttpClient, OidcErrorKind};
 
-/// The outcome, as a line.
+/// Where nobody listens.
+const NOBODY: &str = "127.0.0.1:1";
+
 async fn fetch(url: String) -> Result<u16, FetchErrorKind> {
     let mut request = FetchRequest::new(url);
     request.addresses = Addresses::Any;
@@ -56,10 +59,11 @@ fn no_proxy_is_asked() {
 #[ignore = "a role in a process of its own"]
 async fn role_with_a_proxy_in_the_environment() {
     assert!(std::env::var("http_proxy").is_ok());
-    // A port that nobody listens on.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for url in [format!("http://{free}/"), format!("https://{free}/")] {
-        assert_eq!(fetch(url).await, Err(FetchErrorKind::Unreachable));
+    for scheme in ["http", "https"] {
+        assert_eq!(
+            fetch(format!("{scheme}://{NOBODY}/")).await,
+            Err(FetchErrorKind::Unreachable)
+        );
     }
 }
 
@@ -72,9 +76,8 @@ fn a_provider_of_others_is_used() {
 #[ignore = "a role in a process of its own"]
 async fn role_with_a_provider() {
     aws_lc_rs::default_provider().install_default().unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(
-        fetch(format!("https://{free}/")).await,
+        fetch(format!("https://{NOBODY}/")).await,
         Err(FetchErrorKind::Unreachable)
     );
 }

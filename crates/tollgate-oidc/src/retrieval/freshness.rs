@@ -73,7 +73,10 @@ fn meaning(name: &str, value: Option<&str>) -> CacheControl {
 
 /// Takes the next directive from a list (RFC 9110 section 5.6.1, RFC 9111 section 5.2): `Some(None)` where there is none that
 /// can be read.
-#[allow(clippy::option_option)] // the end of the list, and something else than a directive
+#[allow(
+    clippy::option_option,
+    reason = "the end of the list, and what is no directive"
+)]
 fn next_directive<'a>(rest: &mut &'a str) -> Option<Option<(&'a str, Option<String>)>> {
     // Empty elements are allowed.
     *rest = rest.trim_start_matches([' ', '\t', ',']);
@@ -150,9 +153,10 @@ fn age(response: &FetchResponse) -> Option<u64> {
 /// `expires` less `date`, or less `now` where there is no `date` (RFC 9111 section 4.2.1, RFC 9110 section 6.6.1): `None`
 /// without `expires`.
 fn expires(response: &FetchResponse, now: u64) -> Option<u64> {
-    let expiries = lines(response, "expires");
     // One that is not a date, `0` above all, is in the past (RFC 9111 section 5.3).
-    let expires = expiries.map(|line| http_date(line).unwrap_or(0)).min()?;
+    let expires = lines(response, "expires")
+        .map(|line| http_date(line).unwrap_or(0))
+        .min()?;
     let dates = lines(response, "date");
     // One that is not a date is as if the answer came from the end of time: it is stale.
     let date = dates.map(|line| http_date(line).unwrap_or(u64::MAX)).max();
@@ -356,7 +360,8 @@ mod tests {
                 if split[i] {
                     lines.push(String::new());
                 }
-                lines.last_mut().unwrap().push_str(&format!("{blank},{name}={quote}{seconds}{quote},{blank}"));
+                let line = format!("{blank},{name}={quote}{seconds}{quote},{blank}");
+                lines.last_mut().unwrap().push_str(&line);
             }
             let headers: Vec<_> = lines.iter().map(|line| ("Cache-Control", line.as_str())).collect();
             prop_assert_eq!(life_of(&headers), seconds.iter().min().copied());

@@ -13,6 +13,7 @@ use crate::timer::TokioTimer;
 const ISSUER: &str = "https://id.example.com";
 const METADATA: &str = "https://id.example.com/.well-known/openid-configuration";
 const JWKS: &str = "https://id.example.com/jwks";
+const MOVED: &str = "https://id.example.com/v2/jwks";
 /// The public keys of the first two tests of RFC 8032 section 7.1.
 const ONE: &str =
     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
@@ -155,7 +156,7 @@ async fn the_life_of_metadata_is_what_it_says_within_the_bounds() {
         let mut retriever = of_issuer(&provider);
         keys(&mut retriever).await;
         provider.asked();
-        tokio::time::advance(Duration::from_secs(life) - Duration::from_millis(2)).await;
+        tokio::time::advance(Duration::from_millis(life * 1000 - 2)).await;
         unchanged(&mut retriever).await;
         assert_eq!(provider.asked(), [JWKS], "{said}");
         tokio::time::advance(Duration::from_millis(2)).await;
@@ -217,6 +218,42 @@ async fn metadata_is_where_either_standard_says() {
         );
         assert_eq!(provider.asked(), [METADATA]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_that_is_elsewhere_is_looked_for_there_alone() {
+    const ELSEWHERE: &str = "https://meta.example.net/common/config?v=2";
+    const KEYS: &str = "https://meta.example.net/keys";
+    let provider = provider();
+    let settings = Settings {
+        metadata_url: Some(ELSEWHERE.to_owned()),
+        ..settings(Location::Issuer(ISSUER.to_owned()), &provider)
+    };
+    let mut retriever = Retriever::new(&settings).unwrap();
+    assert_eq!(error(&mut retriever).await, OidcErrorKind::UnexpectedStatus);
+    assert_eq!(provider.asked(), [ELSEWHERE]);
+    // Its origin is the issuer's own; the issuer is still the issuer.
+    provider
+        .at(ELSEWHERE, metadata(KEYS))
+        .at(KEYS, FetchResponse::new(200, ONE));
+    assert_eq!(kid(&mut retriever).await, "1");
+    assert_eq!(provider.last().addresses, Addresses::Any);
+    provider.at(
+        ELSEWHERE,
+        FetchResponse::new(200, format!(r#"{{"issuer":"{ELSEWHERE}","jwks_uri":"{KEYS}"}}"#)),
+    );
+    assert_eq!(
+        error(&mut Retriever::new(&settings).unwrap()).await,
+        OidcErrorKind::IssuerMismatch
+    );
+    let insecure = Settings {
+        metadata_url: Some("http://meta.example.net/".to_owned()),
+        ..settings
+    };
+    assert_eq!(
+        Retriever::new(&insecure).err().unwrap().kind(),
+        OidcErrorKind::InsecureUrl
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -439,7 +476,6 @@ async fn a_set_that_moves_takes_no_validator_along() {
     provider.at(JWKS, FetchResponse::new(200, ONE).with_header("etag", "\"1\""));
     keys(&mut retriever).await;
     tokio::time::advance(Duration::from_secs(600)).await;
-    const MOVED: &str = "https://id.example.com/v2/jwks";
     provider
         .at(METADATA, metadata(MOVED))
         .at(MOVED, FetchResponse::new(304, "").with_header("etag", "\"1\""));
@@ -459,7 +495,6 @@ async fn metadata_is_read_anew_after_the_set_was_not_there() {
     provider.at(JWKS, FetchResponse::new(410, ""));
     assert_eq!(error(&mut retriever).await, OidcErrorKind::UnexpectedStatus);
     provider.asked();
-    const MOVED: &str = "https://id.example.com/v2/jwks";
     provider
         .at(METADATA, metadata(MOVED))
         .at(MOVED, FetchResponse::new(200, TWO));
@@ -778,6 +813,14 @@ fn what_the_configuration_names() {
     assert!(Retriever::new(&query).is_ok());
 }
 
+/// Cannot be reached.
+struct Down;
+impl Fetch for Down {
+    fn get(&self, _: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
+        Box::pin(async { Err(FetchError::new(FetchErrorKind::Unreachable, "connection refused")) })
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn errors_say_where_and_keep_the_query() {
     let provider = Provider::default();
@@ -787,12 +830,6 @@ async fn errors_say_where_and_keep_the_query() {
     assert_eq!(error, "https://id.example.com/jwks: the answer's status is 404");
     assert_eq!(provider.asked(), ["https://id.example.com/jwks?key=secret"]);
 
-    struct Down;
-    impl Fetch for Down {
-        fn get(&self, _: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
-            Box::pin(async { Err(FetchError::new(FetchErrorKind::Unreachable, "connection refused")) })
-        }
-    }
     let settings = Settings {
         fetch: Some(Arc::new(Down)),
         ..Settings::new(Location::Jwks(JWKS.to_owned()))
