@@ -22,13 +22,15 @@ const settings = {
   ...JSON.parse(process.argv[2] ?? "{}"),
 };
 
+// Before it listens, since making them takes a while.
+const jwks = { keys: await loadKeys(settings.keys, settings.keystore) };
+
 // The port is part of the issuer's name, so it has to be known before the provider is made.
 const server = createServer();
 server.listen(settings.port, "127.0.0.1");
 await once(server, "listening");
 const { port } = server.address();
 const issuer = settings.issuer ?? `http://127.0.0.1:${port}`;
-const jwks = { keys: await loadKeys(settings.keys, settings.keystore) };
 
 const provider = new Provider(issuer, {
   jwks,
