@@ -17,7 +17,9 @@ fn flood(world: &World, count: usize, name: &str, status: u16) -> usize {
                     if number >= count {
                         return;
                     }
-                    let answer = world.services.ask_one(number, &stranger(&format!("{name}-{number}")));
+                    let answer = world
+                        .services
+                        .ask_one(number, &stranger(&format!("{name}-{number}")));
                     assert_ne!(answer.status, 200);
                     counted.fetch_add(usize::from(answer.status == status), Ordering::SeqCst);
                 }

@@ -1,7 +1,7 @@
 //! A person logs in: authorization code and PKCE.
 
 use serde_json::Value;
-use tollgate_core::{Principal, Rejection, Verifier};
+use tollgate_core::Verifier;
 use tollgate_tests::servers::oidc_provider::Login;
 
 use crate::world::{Issuer, REDIRECT_URI, World};
@@ -30,7 +30,9 @@ fn id_tokens(world: &World) -> Verifier {
 }
 
 fn text<'v>(tokens: &'v Value, name: &str) -> &'v str {
-    tokens[name].as_str().unwrap_or_else(|| panic!("there is no {name}"))
+    tokens[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("there is no {name}"))
 }
 
 #[test]
@@ -47,18 +49,14 @@ fn both_tokens_of_a_login_pass_where_they_are_for_and_nowhere_else() {
         assert!(answer.content.starts_with(r#""ada" of "#), "{answer:?}");
 
         let client = id_tokens(&world);
-        let verify = |token: &str| -> Result<Principal, Rejection> {
-            let verified = client.begin(token);
-            world.runtime.block_on(verified)
-        };
-        let person = verify(id).unwrap();
+        let person = client.verify(id).unwrap();
         assert_eq!(person.subject(), Some("ada"));
         assert_eq!(person.claim("nonce"), Some(LOGIN.nonce.into()));
         assert_eq!(person.claim("name"), Some("Ada Lovelace".into()));
         assert_eq!(person.key_id(), Some("1"));
 
         world.services.expect(401, id);
-        assert!(verify(access).is_err());
+        assert!(client.verify(access).is_err());
         assert_eq!(world.issuer.fetches(), 1, "{alg}");
     }
 }

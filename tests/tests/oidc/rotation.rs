@@ -6,12 +6,17 @@ use crate::world::{COOL_DOWN, Issuer, LIFE, World};
 
 fn kids(world: &World) -> Vec<String> {
     let keys: Vec<KeyStatus> = world.keys.status().keys;
-    keys.into_iter().filter_map(|key| key.kid).collect()
+    keys.into_iter().filter_map(|key| key.key_id).collect()
 }
 
 #[test]
 fn the_next_request_after_a_rotation_passes() {
-    for algs in [["RS256", "RS256"], ["PS256", "ES256"], ["ES256", "EdDSA"], ["EdDSA", "PS256"]] {
+    for algs in [
+        ["RS256", "RS256"],
+        ["PS256", "ES256"],
+        ["ES256", "EdDSA"],
+        ["EdDSA", "PS256"],
+    ] {
         let Some(issuer) = Issuer::start(&[(algs[0], "old")]) else {
             return;
         };
@@ -95,7 +100,10 @@ fn many_requests_with_a_new_key_share_one_fetch() {
     let tokens: Vec<_> = (0..16).map(|_| world.issuer.token()).collect();
     std::thread::scope(|scope| {
         let services = &world.services;
-        let asked: Vec<_> = tokens.iter().map(|token| scope.spawn(|| services.expect(200, token))).collect();
+        let asked: Vec<_> = tokens
+            .iter()
+            .map(|token| scope.spawn(|| services.expect(200, token)))
+            .collect();
         asked.into_iter().for_each(|asked| drop(asked.join().unwrap()));
     });
     assert_eq!(world.issuer.fetches(), 2);
@@ -125,6 +133,10 @@ fn who_has_used_a_key_and_when_is_told() {
     let world = World::connect(issuer);
     world.services.expect(200, &world.issuer.token());
     let status = world.keys.status();
-    let used: Vec<_> = status.keys.iter().map(|key| (key.kid.as_deref(), key.last_used.is_some())).collect();
+    let used: Vec<_> = status
+        .keys
+        .iter()
+        .map(|key| (key.key_id.as_deref(), key.last_used.is_some()))
+        .collect();
     assert_eq!(used, [(Some("new"), true), (Some("old"), false)]);
 }

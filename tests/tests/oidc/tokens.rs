@@ -25,7 +25,9 @@ fn every_algorithm_passes(world: &World) {
 
 #[test]
 fn access_tokens_of_every_algorithm_pass_by_discovery() {
-    let Some(issuer) = Issuer::start(&KEYS) else { return };
+    let Some(issuer) = Issuer::start(&KEYS) else {
+        return;
+    };
     let world = World::connect(issuer);
     every_algorithm_passes(&world);
     assert_eq!(world.issuer.front.paths(), [METADATA, JWKS]);
@@ -33,7 +35,9 @@ fn access_tokens_of_every_algorithm_pass_by_discovery() {
 
 #[test]
 fn access_tokens_of_every_algorithm_pass_by_the_url_of_the_keys() {
-    let Some(issuer) = Issuer::start(&KEYS) else { return };
+    let Some(issuer) = Issuer::start(&KEYS) else {
+        return;
+    };
     let world = World::with(issuer, |issuer, watch, runtime| {
         let source = RemoteJwks::new(issuer.front.url() + JWKS);
         runtime.block_on(kept!(source, watch).connect()).unwrap()
@@ -44,7 +48,9 @@ fn access_tokens_of_every_algorithm_pass_by_the_url_of_the_keys() {
 
 #[test]
 fn what_was_not_issued_for_the_service_is_refused_without_a_fetch() {
-    let Some(issuer) = Issuer::start(&KEYS) else { return };
+    let Some(issuer) = Issuer::start(&KEYS) else {
+        return;
+    };
     let world = World::connect(issuer);
     let token = world.issuer.token();
     world.services.expect(200, &token);
@@ -55,7 +61,11 @@ fn what_was_not_issued_for_the_service_is_refused_without_a_fetch() {
     mixed.payload = other.payload;
     world.services.expect(401, &mixed.to_string());
     // Somebody who knows the provider's `kid`s and has a key of their own.
-    for (alg, kid) in [(Algorithm::RS256, "r"), (Algorithm::ES256, "e"), (Algorithm::EdDSA, "d")] {
+    for (alg, kid) in [
+        (Algorithm::RS256, "r"),
+        (Algorithm::ES256, "e"),
+        (Algorithm::EdDSA, "d"),
+    ] {
         let segments = Segments::of(&token);
         let header = format!(r#"{{"alg":"{alg:?}","typ":"at+jwt","kid":"{kid}"}}"#);
         let forged = Segments::unsigned(header, segments.payload_bytes()).signed_by(&keys::signing(alg));
@@ -71,7 +81,9 @@ fn what_was_not_issued_for_the_service_is_refused_without_a_fetch() {
 
 #[test]
 fn an_algorithm_that_is_not_allowed_is_refused_though_the_provider_has_a_key_for_it() {
-    let Some(issuer) = Issuer::start(&KEYS) else { return };
+    let Some(issuer) = Issuer::start(&KEYS) else {
+        return;
+    };
     let world = World::connect(issuer);
     let verifier = Verifier::builder()
         .issuer(world.issuer.front.url())
@@ -90,7 +102,8 @@ fn an_algorithm_that_is_not_allowed_is_refused_though_the_provider_has_a_key_for
 
 #[test]
 fn keys_never_cross_issuers() {
-    let (Some(ours), Some(theirs)) = (Issuer::start(&[("ES256", "1")]), Issuer::start(&[("ES256", "1")])) else {
+    let (Some(ours), Some(theirs)) = (Issuer::start(&[("ES256", "1")]), Issuer::start(&[("ES256", "1")]))
+    else {
         return;
     };
     let world = World::connect(ours);

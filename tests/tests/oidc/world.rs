@@ -1,8 +1,7 @@
 //! A provider, what stands before it, and keys of it whose time the test keeps.
 
-use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -79,7 +78,8 @@ impl Issuer {
     }
 
     pub(crate) fn token_for(&self, resource: &str) -> String {
-        self.provider.client_credentials("robot", "beep", resource, "orders:read")
+        self.provider
+            .client_credentials("robot", "beep", resource, "orders:read")
     }
 
     /// How often its keys were asked for.
@@ -89,7 +89,9 @@ impl Issuer {
 }
 
 fn keys_of(keys: &[(&str, &str)]) -> Value {
-    keys.iter().map(|(alg, kid)| json!({ "alg": alg, "kid": kid })).collect()
+    keys.iter()
+        .map(|(alg, kid)| json!({ "alg": alg, "kid": kid }))
+        .collect()
 }
 
 /// A token of nobody's, for a key that nobody has.
@@ -125,10 +127,13 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn hook(&self) -> impl Fn(&Event) + Send + Sync + 'static {
         let ended = Arc::clone(&self.ended);
-        move |event| match event {
-            Event::Refreshed { .. } | Event::Unchanged { .. } => drop(ended[0].fetch_add(1, Ordering::SeqCst)),
-            Event::Failed { .. } => drop(ended[1].fetch_add(1, Ordering::SeqCst)),
-            _ => {}
+        move |event| {
+            let outcome = match event {
+                Event::Refreshed { .. } | Event::Unchanged { .. } => 0,
+                Event::Failed { .. } => 1,
+                _ => return,
+            };
+            ended[outcome].fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -148,7 +153,7 @@ pub(crate) struct World {
     pub(crate) services: Services,
     pub(crate) watch: Watch,
     /// Whether an exchange with the provider ends only when time passes.
-    pub(crate) hangs: Cell<bool>,
+    hangs: AtomicBool,
     began: Duration,
     pub(crate) runtime: Runtime,
 }
@@ -179,7 +184,7 @@ impl World {
             issuer,
             keys,
             watch,
-            hangs: Cell::new(false),
+            hangs: AtomicBool::new(false),
             began,
             runtime,
         };
@@ -215,6 +220,7 @@ impl World {
     pub(crate) fn pass(&self, time: Duration) {
         let timer = &self.watch.timer;
         let end = timer.now() + time;
+        self.settle();
         while let Some(at) = timer.next_wake().filter(|at| *at <= end) {
             timer.advance(at.saturating_sub(timer.now()));
             self.settle();
@@ -226,8 +232,19 @@ impl World {
     /// Waits until whatever fetches the keys waits as well: for time to pass, and not for a provider that answers.
     pub(crate) fn settle(&self) {
         eventually("the keys wait for time to pass", || {
-            (self.hangs.get() || !self.is_fetching()) && self.watch.timer.sleepers() > 0
+            let due = self.keys.status().next_refresh == Some(Duration::ZERO);
+            let waits = if self.is_fetching() { self.hangs() } else { !due };
+            waits && self.watch.timer.sleepers() > 0
         });
+    }
+
+    /// Says whether an exchange with the provider ends only when time passes.
+    pub(crate) fn set_hangs(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::SeqCst);
+    }
+
+    fn hangs(&self) -> bool {
+        self.hangs.load(Ordering::SeqCst)
     }
 
     fn is_fetching(&self) -> bool {
@@ -240,11 +257,13 @@ impl World {
         std::thread::scope(|scope| {
             let asked = scope.spawn(|| self.services.ask(token));
             eventually("there is an answer", || {
-                if self.hangs.get()
+                if self.hangs()
                     && self.is_fetching()
                     && let Some(at) = self.watch.timer.next_wake()
                 {
-                    self.watch.timer.advance(at.saturating_sub(self.watch.timer.now()));
+                    self.watch
+                        .timer
+                        .advance(at.saturating_sub(self.watch.timer.now()));
                 }
                 asked.is_finished()
             });
