@@ -104,7 +104,9 @@ fn many_requests_with_a_new_key_share_one_fetch() {
             .iter()
             .map(|token| scope.spawn(|| services.expect(200, token)))
             .collect();
-        asked.into_iter().for_each(|asked| drop(asked.join().unwrap()));
+        for answer in asked {
+            answer.join().unwrap();
+        }
     });
     assert_eq!(world.issuer.fetches(), 2);
 }

@@ -203,7 +203,7 @@ impl World {
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
-        self.watch.timer.now() - self.began
+        self.watch.timer.now().saturating_sub(self.began)
     }
 
     /// That they have been no more than they may, and the provider was not asked more often for anything.
