@@ -87,7 +87,7 @@ impl Bucket {
     /// Takes a token, or tells how long it is until there is one.
     fn take(&mut self, now: Duration) -> Result<(), Duration> {
         let full_at = self.full_at.max(now);
-        match (full_at - now).checked_sub(self.ahead) {
+        match full_at.saturating_sub(now).checked_sub(self.ahead) {
             Some(wait) if !wait.is_zero() => Err(wait),
             _ => {
                 self.full_at = full_at + self.interval;
@@ -111,7 +111,7 @@ struct Resting {
 impl Resting {
     fn rest(&mut self, issuer: &str, now: Duration) -> Option<Duration> {
         self.wake(now);
-        Some(*self.until.get(issuer)? - now)
+        Some(self.until.get(issuer)?.saturating_sub(now))
     }
 
     fn add(&mut self, issuer: Arc<str>, now: Duration) {
@@ -211,7 +211,7 @@ mod tests {
                 }
             }
             for (first, begin) in taken.iter().enumerate() {
-                let window = taken[first..].iter().filter(|end| **end - *begin < COOL_DOWN).count();
+                let window = taken[first..].iter().filter(|end| **end < *begin + COOL_DOWN).count();
                 prop_assert!(window <= 2 * burst as usize, "{window}");
             }
         }

@@ -7,6 +7,7 @@ mod roster;
 mod status;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -84,8 +85,8 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// tenant that was withdrawn ends within a minute, too.
 ///
 /// The name is of an attacker's choosing. A list of your tenants is the best rule. One that accepts a pattern (every host below
-/// `example.com`, every path of a provider) lets everybody who can write such a name cause a fetch, within the bounds below. Names
-/// that can be read in more than one way never reach the rule: they must be `https` URLs of at most 512 bytes that are
+/// `example.com`, every path of a provider) lets everybody who can write such a name cause a fetch, within the bounds below, and
+/// makes a tenant of everybody who can publish keys under one. Names that can be read in more than one way never reach the rule: they must be `https` URLs of at most 512 bytes that are
 /// written as a URL is once it is read, without credentials, query or fragment, of a host that may be a public one.
 ///
 /// # Bounds
@@ -98,7 +99,8 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 ///   `Retry-After`; those that are kept do not notice.
 /// - One issuer is fetched at most once a cool-down. An issuer that was pushed out is not fetched again before a cool-down has
 ///   passed since, so pushing it out and naming it again gains nothing.
-/// - All in all no more than `first_fetches`, and one for each tenant that is kept, are begun in a cool-down.
+/// - All in all, whatever tokens say, a cool-down sees no more than twice `first_fetches` of those, and one of each tenant that is
+///   kept already.
 /// - A tenant that has not been used for a [while](TenantsBuilder::idle) is given up; an unproven one after ten minutes.
 ///
 /// # What goes wrong
@@ -282,11 +284,17 @@ impl Inner {
                 self.idle.min(UNPROVEN_IDLE)
             };
             now.saturating_sub(Duration::from_secs(tenant.last_used())) < idle
-                && (self.rule)(&tenant.issuer).is_some()
+                && self.is_accepted(&tenant.issuer)
         });
         if given_up > 0 {
             tracing::debug!(target: "tollgate", given_up, "tenants are not kept any longer");
         }
+    }
+
+    /// A rule that panics has not said that the tenant is none; the next token will tell.
+    fn is_accepted(&self, issuer: &str) -> bool {
+        let answer = catch_unwind(AssertUnwindSafe(|| (self.rule)(issuer)));
+        answer.map_or(true, |rules| rules.is_some())
     }
 }
 

@@ -1,8 +1,10 @@
 //! Tenants that come, go, rotate and fail.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tollgate_core::RejectionKind;
+use tollgate_core::{RejectionKind, TrustedIssuer};
 use tollgate_oidc::{FetchErrorKind, Readiness};
 use tollgate_testkit::keys;
 
@@ -54,6 +56,30 @@ async fn a_tenant_that_is_withdrawn_while_its_first_token_waits_is_refused() {
     assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
 }
 
+/// The sweep goes on, and takes nobody's keys.
+#[tokio::test]
+async fn a_rule_that_panics_in_the_background_harms_nobody() {
+    let panics = Arc::new(AtomicBool::new(false));
+    let read = Arc::clone(&panics);
+    let house = House::ruled(
+        move |issuer| {
+            assert!(!read.load(Ordering::Relaxed), "the rule was told to panic");
+            Some(TrustedIssuer::new(issuer).audience("orders-api"))
+        },
+        Arc::default(),
+        |tenants| tenants.idle(Duration::from_secs(600)),
+    );
+    house.publish("https://a.example");
+    house.present(&house.token("https://a.example")).await.unwrap();
+    panics.store(true, Ordering::Relaxed);
+    house.timer.pass(Duration::from_secs(300)).await;
+    assert_eq!(house.tenants.status().len(), 1);
+    panics.store(false, Ordering::Relaxed);
+    house.verifier.verify(house.token("https://a.example")).unwrap();
+    house.timer.pass(Duration::from_secs(700)).await;
+    assert!(house.tenants.status().is_empty());
+}
+
 #[tokio::test]
 async fn a_tenant_that_is_not_used_is_given_up() {
     let house = House::with(|tenants| tenants.idle(Duration::from_secs(3600)));
@@ -89,7 +115,7 @@ async fn a_tenant_rotates_its_key_and_its_next_token_works() {
     house.timer.pass(COOL_DOWN).await;
 
     let next = keys::signing(ALGORITHM).with_kid("next");
-    house.publish_keys("https://a.example", &[next.clone()]);
+    house.publish_keys("https://a.example", std::slice::from_ref(&next));
     house
         .present(&house.token_by(next, "https://a.example"))
         .await

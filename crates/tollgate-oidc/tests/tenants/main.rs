@@ -1,4 +1,5 @@
 //! Issuers that tenants bring, honest ones and made-up ones, against a provider and a time that the test moves.
+#![allow(clippy::unwrap_used)]
 
 mod attacks;
 mod house;
