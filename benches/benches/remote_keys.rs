@@ -31,7 +31,10 @@ fn main() {
 
 fn cost(runtime: &Runtime) {
     println!("one thread: time as a ratio to fixed keys, of the best slices and of the middle ones");
-    println!("{:<44} {:>7} {:>7} {:>9} {:>12}", "", "best", "middle", "ns", "allocations");
+    println!(
+        "{:<44} {:>7} {:>7} {:>9} {:>12}",
+        "", "best", "middle", "ns", "allocations"
+    );
     for algorithm in ALGORITHMS {
         let fixture = Fixture::new(algorithm);
         let keys = runtime.block_on(fetched(&fixture));
@@ -51,7 +54,12 @@ fn cost(runtime: &Runtime) {
         );
         println!("{algorithm}");
         for row in &rows {
-            let Row { name, nanoseconds, median, allocations } = row;
+            let Row {
+                name,
+                nanoseconds,
+                median,
+                allocations,
+            } = row;
             println!(
                 "  {name:<42} {:>7.3} {:>7.3} {nanoseconds:>9.0} {allocations:>12.1}",
                 nanoseconds / rows[0].nanoseconds,
@@ -82,7 +90,10 @@ fn threads(runtime: &Runtime) {
         for (name, [one, two]) in ["fixed keys", "fetched keys"].into_iter().zip(&mut rates) {
             one.sort_by(f64::total_cmp);
             two.sort_by(f64::total_cmp);
-            let (best, middle) = (two[SLICES - 1] / one[SLICES - 1], two[SLICES / 2] / one[SLICES / 2]);
+            let (best, middle) = (
+                two[SLICES - 1] / one[SLICES - 1],
+                two[SLICES / 2] / one[SLICES / 2],
+            );
             println!("  {name:<42} {best:>7.2} {middle:>7.2}");
         }
     }
@@ -114,11 +125,16 @@ fn while_fetching(runtime: &Runtime) {
     let fixture = Fixture::new(Algorithm::ES256);
     let sets = sets(&fixture);
     let rows = compare(
-        &mut [Candidate::new("", || drop(KeySet::from_json(black_box(&sets[0])).unwrap()))],
+        &mut [Candidate::new("", || {
+            drop(KeySet::from_json(black_box(&sets[0])).unwrap())
+        })],
         Duration::from_secs(1),
     );
     let milliseconds = rows[0].nanoseconds / 1e6;
-    println!("\na set of {} keys is prepared in {milliseconds:.1} ms", KeySet::MAX_KEYS);
+    println!(
+        "\na set of {} keys is prepared in {milliseconds:.1} ms",
+        KeySet::MAX_KEYS
+    );
 
     let refreshing = runtime.block_on(Refreshing::start(sets));
     let verifier = verifier(refreshing.keys.clone());
@@ -138,7 +154,10 @@ fn while_fetching(runtime: &Runtime) {
         "verifying with ES256 on one thread while other sets are fetched over HTTP on another, {:.0} a second",
         f64::from(u32::try_from(fetches).unwrap()) / fetching.as_secs_f64()
     );
-    println!("{:<44} {:>8} {:>8} {:>8} {:>8} µs", "", "p50", "p99", "p99.9", "most");
+    println!(
+        "{:<44} {:>8} {:>8} {:>8} {:>8} µs",
+        "", "p50", "p99", "p99.9", "most"
+    );
     for (name, waits) in [("nothing is fetched", &mut quiet), ("fetching", &mut busy)] {
         waits.sort_unstable();
         let at = |thousandths: usize| {

@@ -79,7 +79,11 @@ pub fn sets(fixture: &Fixture) -> [String; 2] {
         .map(|algorithm| SigningKey::generate(*algorithm).unwrap())
         .collect();
     let mut others: Vec<_> = (1..KeySet::MAX_KEYS)
-        .map(|number| made[number % made.len()].clone().with_kid(format!("other-{number}")))
+        .map(|number| {
+            made[number % made.len()]
+                .clone()
+                .with_kid(format!("other-{number}"))
+        })
         .collect();
     let set = |others: &[SigningKey]| {
         let keys: Vec<_> = others.iter().chain([&fixture.signing]).collect();
@@ -226,7 +230,10 @@ impl Refreshing {
     pub fn pause(&self) {
         self.state.wanted.store(false, Ordering::Relaxed);
         let running = self.state.running.lock().unwrap();
-        let ended = self.state.ended.wait_timeout_while(running, Duration::from_secs(30), |running| *running);
+        let ended = self
+            .state
+            .ended
+            .wait_timeout_while(running, Duration::from_secs(30), |running| *running);
         assert!(!ended.unwrap().1.timed_out(), "the fetch does not end");
     }
 

@@ -80,7 +80,10 @@ impl Fixture {
         // RFC 8410 section 7: a PKCS#8 frame, and the private key after it.
         let mut pkcs8 = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
         pkcs8.extend(SECRET);
-        Self::of(Algorithm::EdDSA, SigningKey::der(Algorithm::EdDSA, pkcs8).unwrap())
+        Self::of(
+            Algorithm::EdDSA,
+            SigningKey::der(Algorithm::EdDSA, pkcs8).unwrap(),
+        )
     }
 
     fn of(algorithm: Algorithm, signing: SigningKey) -> Self {

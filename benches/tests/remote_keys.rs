@@ -20,7 +20,8 @@ fn a_token_verified_with_fetched_keys_is_one_allocation() {
         let fixture = Fixture::new(algorithm);
         let fixed = fixture.verifier();
         let remote = verifier(runtime.block_on(fetched(&fixture)));
-        let verify = |verifier: &tollgate_core::Verifier| drop(verifier.verify(black_box(&fixture.token)).unwrap());
+        let verify =
+            |verifier: &tollgate_core::Verifier| drop(verifier.verify(black_box(&fixture.token)).unwrap());
         let rows = compare(
             &mut [
                 Candidate::new("fixed", || verify(&fixed)),
@@ -29,7 +30,12 @@ fn a_token_verified_with_fetched_keys_is_one_allocation() {
             Duration::from_millis(1),
         );
         for row in &rows {
-            assert!(row.allocations <= 1.0, "{algorithm}, {}: {}", row.name, row.allocations);
+            assert!(
+                row.allocations <= 1.0,
+                "{algorithm}, {}: {}",
+                row.name,
+                row.allocations
+            );
         }
     }
 }

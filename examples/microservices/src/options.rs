@@ -89,16 +89,19 @@ impl ServiceOptions {
             life: Duration::from_secs(300),
             cool_down: Duration::from_secs(10),
         };
-        each(&SERVICE_HELP.replace("PORT", &port.to_string()), |name, arguments| {
-            match name {
-                "listen" => options.listen = arguments.value()?.parse()?,
-                "issuer" => options.issuer = arguments.value()?.string()?,
-                "life" => options.life = seconds(arguments)?,
-                "cool-down" => options.cool_down = seconds(arguments)?,
-                _ => return Ok(false),
-            }
-            Ok(true)
-        })?;
+        each(
+            &SERVICE_HELP.replace("PORT", &port.to_string()),
+            |name, arguments| {
+                match name {
+                    "listen" => options.listen = arguments.value()?.parse()?,
+                    "issuer" => options.issuer = arguments.value()?.string()?,
+                    "life" => options.life = seconds(arguments)?,
+                    "cool-down" => options.cool_down = seconds(arguments)?,
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            },
+        )?;
         Ok(options)
     }
 

@@ -47,15 +47,33 @@ Ctrl-C stops the server.
 
 /// For whoever started the orders.
 pub fn orders(address: SocketAddr, options: &ServiceOptions) -> String {
-    service("orders", &format!("http://{address}"), "/orders", (ORDERS, BILLING), options)
+    service(
+        "orders",
+        &format!("http://{address}"),
+        "/orders",
+        (ORDERS, BILLING),
+        options,
+    )
 }
 
 /// For whoever started the billing.
 pub fn billing(address: SocketAddr, options: &ServiceOptions) -> String {
-    service("billing", &format!("http://{address}"), "/invoices", (BILLING, ORDERS), options)
+    service(
+        "billing",
+        &format!("http://{address}"),
+        "/invoices",
+        (BILLING, ORDERS),
+        options,
+    )
 }
 
-fn service(name: &str, url: &str, path: &str, (own, other): (&str, &str), options: &ServiceOptions) -> String {
+fn service(
+    name: &str,
+    url: &str,
+    path: &str,
+    (own, other): (&str, &str),
+    options: &ServiceOptions,
+) -> String {
     let issuer = &options.issuer;
     let own = token(issuer, "shop", "sesame", own);
     let other = token(issuer, "shop", "sesame", other);

@@ -204,7 +204,12 @@ struct TokenError(StatusCode, &'static str);
 impl IntoResponse for TokenError {
     fn into_response(self) -> Response {
         let Self(status, error) = self;
-        (status, [(CACHE_CONTROL, "no-store")], Json(json!({"error": error}))).into_response()
+        (
+            status,
+            [(CACHE_CONTROL, "no-store")],
+            Json(json!({"error": error})),
+        )
+            .into_response()
     }
 }
 
@@ -231,7 +236,10 @@ async fn serve(options: IssuerOptions) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|problem| microservices::cannot_listen(options.listen, &problem))?;
     let address = listener.local_addr()?;
-    let name = options.name.clone().unwrap_or_else(|| format!("http://{address}"));
+    let name = options
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
     let app = app(Arc::new(Service::new(name, &options)?), &options)?;
     welcome::print(&welcome::issuer(address))?;
     axum::serve(listener, app)
