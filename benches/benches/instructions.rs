@@ -53,7 +53,7 @@ const SCENARIOS: &[Scenario] = &[
         eddsa_fetched_keys,
         Some(Budget {
             over: "eddsa-fixed-keys",
-            instructions: 1_000,
+            instructions: 450,
         }),
     ),
 ];

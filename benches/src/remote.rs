@@ -128,13 +128,13 @@ struct Movable(Arc<Moved>);
 struct Moved {
     start: Instant,
     seconds: AtomicU64,
-    moved: Notify,
+    bell: Notify,
 }
 
 impl Movable {
     fn pass(&self, time: Duration) {
         self.0.seconds.fetch_add(time.as_secs(), Ordering::Relaxed);
-        self.0.moved.notify_waiters();
+        self.0.bell.notify_waiters();
     }
 }
 
@@ -147,7 +147,7 @@ impl Timer for Movable {
         let timer = self.clone();
         Box::pin(async move {
             loop {
-                let moved = timer.0.moved.notified();
+                let moved = timer.0.bell.notified();
                 let left = at.saturating_sub(timer.now());
                 if left.is_zero() {
                     return;
@@ -183,7 +183,7 @@ impl Refreshing {
         let timer = Movable(Arc::new(Moved {
             start: Instant::now(),
             seconds: AtomicU64::new(0),
-            moved: Notify::new(),
+            bell: Notify::new(),
         }));
         let state = Arc::new(State {
             wanted: AtomicBool::new(false),
@@ -219,11 +219,16 @@ impl Refreshing {
         Self { keys, state, timer }
     }
 
+    /// Fetches them once more.
+    pub fn once(&self) {
+        *self.state.running.lock().unwrap() = true;
+        self.timer.pass(Self::TURN);
+    }
+
     /// Fetches them over and over from now on.
     pub fn resume(&self) {
         self.state.wanted.store(true, Ordering::Relaxed);
-        *self.state.running.lock().unwrap() = true;
-        self.timer.pass(Self::TURN);
+        self.once();
     }
 
     /// Fetches no more; when it returns, the last fetch has ended.

@@ -79,7 +79,7 @@ fn service(
     let other = token(issuer, "shop", "sesame", other);
     let request = |token: &str| format!(r#"curl -i {url}{path} -H "Authorization: Bearer {token}""#);
     format!(
-        r#"{name} listens on {url}
+        "{name} listens on {url}
 Its keys come from {issuer}.
 
 In another terminal, does it have them? 200:
@@ -96,7 +96,7 @@ Which keys it has, and when each was last used, 200:
     curl -i {url}/status
 
 Ctrl-C stops the server.
-"#,
+",
         with = request("$TOKEN"),
         wrong = request(&format!("$({other})")),
     )

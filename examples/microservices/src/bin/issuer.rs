@@ -183,7 +183,7 @@ async fn token(
 
     let mut token = AccessToken::new(client.id);
     token.client_id = Some(client.id.to_owned());
-    token.scope = (*scope).to_owned();
+    token.scope = String::from(*scope);
     let issuer = service.issuer(audience).ok_or(bad("invalid_target"))?;
     let signed = issuer.issue(&token).map_err(|problem| {
         eprintln!("cannot issue a token: {problem}");
