@@ -4,6 +4,7 @@ mod builder;
 mod config_error;
 mod draft;
 mod issuer_source;
+mod provider_rules;
 mod trusted_issuer;
 mod verification;
 
@@ -287,9 +288,10 @@ impl Signed<'_, '_, '_> {
         } = self;
         let start = buffer.len();
         compact.append_payload(buffer)?;
-        let principal = Principal::new(header, key, Arc::clone(&issuer.rules), now, |claims, rules| {
+        let rules = Arc::clone(&issuer.rules);
+        let principal = Principal::new(header, key, rules, now, |claims, key, rules| {
             claims.read(buffer, start, limits)?;
-            rules.check_claims(claims, now, limits)
+            rules.check_claims(claims, key.issuer(), now, limits)
         })?;
         if let Some(source) = source {
             source.used(principal.key(), now);
