@@ -57,13 +57,14 @@ impl KeySource for Common {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table is as long as it is")]
 fn contradictions_are_refused() {
     use ConfigErrorKind as Kind;
     let key = key().verifying_key();
     let full = || builder().issuer("https://i").audience("a").key(key.clone());
     let tenants = || builder().issuer(TEMPLATE).audience("a").key(key.clone());
     let anyone = || builder().any_issuer().any_audience().key(key.clone());
-    for (builder, wanted) in [
+    for (builder, wanted) in vec![
         (full().issuer_alias(""), Kind::InvalidText),
         (full().issuer_alias("https://i"), Kind::Duplicate),
         (full().issuer_alias("j").issuer_alias("j"), Kind::Duplicate),

@@ -50,17 +50,10 @@ fn what_a_source_says_of_a_key_that_it_does_not_have() {
     let (old, new) = (es256("old"), es256("new"));
     let has = || Ok(set(&[&old]));
     let both = || Ok(set(&[&old, &new]));
-    let (unknown, unavailable) = (
-        |_: ()| Some((Kind::UnknownKey, None)),
-        |seconds| Some((Kind::Unavailable, Some(seconds))),
-    );
+    let unknown = Some((Kind::UnknownKey, None));
+    let unavailable = |seconds| Some((Kind::Unavailable, Some(seconds)));
     for (name, source, waits, wanted) in [
-        (
-            "none",
-            Scripted::new(has(), Script::Pointless),
-            false,
-            unknown(()),
-        ),
+        ("none", Scripted::new(has(), Script::Pointless), false, unknown),
         (
             "cannot tell",
             Scripted::new(has(), Script::Unavailable(down(7))),
@@ -77,7 +70,7 @@ fn what_a_source_says_of_a_key_that_it_does_not_have() {
             "brings others",
             Scripted::new(has(), Script::Pending(has(), Ok(()))),
             true,
-            unknown(()),
+            unknown,
         ),
         (
             "fails",
