@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tollgate_core::{Clock, SystemClock};
 
+use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::fetch::Fetch;
 use crate::timer::{Timer, TokioTimer};
@@ -24,12 +25,16 @@ pub(crate) enum Location {
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) location: Location,
+    /// Where the issuer's metadata is, if it is not where the issuer's name leads.
+    pub(crate) metadata_url: Option<String>,
     /// Whether the set must be on the issuer's own origin.
     pub(crate) same_origin: bool,
     /// Whether `http` is allowed of other hosts than loopback ones.
     pub(crate) plain_http: bool,
     /// Whether an issuer may name a host of a private network.
     pub(crate) private_addresses: bool,
+    /// Whether a token has named the location, and not the configuration of the service: tenants' locations.
+    pub(crate) issuer_supplied: bool,
     pub(crate) timeout: Duration,
     /// How long keys are fresh for that come without a word about it.
     pub(crate) default_life: Duration,
@@ -55,9 +60,11 @@ impl Settings {
     pub(crate) fn new(location: Location) -> Self {
         Self {
             location,
+            metadata_url: None,
             same_origin: false,
             plain_http: false,
             private_addresses: false,
+            issuer_supplied: false,
             timeout: Duration::from_secs(5),
             default_life: Duration::from_secs(600),
             life: Duration::from_secs(60)..=Duration::from_secs(3600),
@@ -70,6 +77,61 @@ impl Settings {
             jitter: Arc::new(random_fraction),
             on_event: None,
             wait_for_first: false,
+        }
+    }
+
+    /// How long keys are fresh whose issuer says this of them.
+    pub(crate) fn bounded_life(&self, said: Option<Duration>) -> Duration {
+        let (least, most) = (*self.life.start(), *self.life.end());
+        said.unwrap_or(self.default_life).clamp(least, most)
+    }
+
+    /// How long a retrieval may take before it is given up. It ends by itself within twice the timeout.
+    pub(crate) fn longest_retrieval(&self) -> Duration {
+        self.timeout.saturating_mul(3)
+    }
+
+    /// # Errors
+    /// [`Misconfigured`](OidcErrorKind::Misconfigured), with the reason.
+    pub(crate) fn check(&self) -> Result<(), OidcError> {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let (least, most) = (*self.life.start(), *self.life.end());
+        let mistakes = [
+            (
+                self.timeout.is_zero(),
+                "`timeout` is zero: no answer could be in time",
+            ),
+            (
+                self.timeout > Duration::from_secs(60),
+                "`timeout` is longer than a minute: requests would wait for it",
+            ),
+            (
+                self.cool_down < Duration::from_secs(1),
+                "`cool_down` is shorter than a second: tokens with made-up names of keys would make the service hammer its \
+                 issuer",
+            ),
+            (least > most, "`life` ends before it begins"),
+            (
+                most > DAY,
+                "`life` goes beyond 24 hours: a key that was withdrawn would be trusted for so long",
+            ),
+            (
+                self.cool_down > least,
+                "`cool_down` is longer than the least `life`: keys would expire before they may be fetched anew",
+            ),
+            (
+                self.stale_if_error > DAY,
+                "`stale_if_error` is longer than 24 hours: who keeps the issuer from being heard would keep a withdrawn key \
+                 in use for so long",
+            ),
+            (
+                self.negative_life > DAY,
+                "`negative_life` is longer than 24 hours: a new key would not be looked for until then",
+            ),
+        ];
+        match mistakes.into_iter().find(|(mistaken, _)| *mistaken) {
+            Some((_, reason)) => Err(OidcError::new(OidcErrorKind::Misconfigured, reason)),
+            None => Ok(()),
         }
     }
 }
@@ -87,6 +149,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("location", &self.location)
+            .field("metadata_url", &self.metadata_url)
             .field("life", &self.life)
             .field("stale_if_error", &self.stale_if_error)
             .field("cool_down", &self.cool_down)
