@@ -11,8 +11,8 @@ use crate::error::OidcError;
 /// What an issuer or a token wrote (`kid`s, the reasons why keys are skipped) is theirs: quote it where it is shown, as
 /// `Debug` and `Display` do.
 ///
-/// With the feature `metrics` they are numbers too, each with the label `source`, the issuer or URL. A service whose tenants
-/// come and go has as many of them as it has seen issuers.
+/// With the feature `metrics` they are numbers too, each with the label `source`, the issuer or URL. Issuers of
+/// [`Tenants`](crate::Tenants) are counted together, as `tenants`, and have the two counters alone.
 ///
 /// | Metric | |
 /// |---|---|

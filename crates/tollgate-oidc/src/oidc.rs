@@ -303,7 +303,7 @@ macro_rules! keeping_methods {
             /// let keys = keys.lazy()?;
             /// timer.pass(Duration::from_secs(29)).await;
             /// assert_eq!(provider.count(JWKS), 1);
-            /// timer.pass(Duration::from_secs(1)).await;
+            /// timer.pass(Duration::from_secs(4)).await; // the pause after a failure has some chance in it
             /// assert_eq!(provider.count(JWKS), 2);
             /// assert_eq!(keys.status().consecutive_failures, 2);
             /// # Ok(()) }

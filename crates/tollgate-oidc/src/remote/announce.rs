@@ -29,13 +29,18 @@ fn log(event: &Event) {
 
 #[cfg(feature = "metrics")]
 fn record(event: &Event, settings: &Settings) {
-    let source = event.source().to_owned();
+    // A label has as many values as there are sources, and anybody can make up the name of a tenant: tenants are counted
+    // together, and what stands for one source alone is not said of them.
+    let together = settings.issuer_supplied;
+    let source = if together { "tenants" } else { event.source() }.to_owned();
     let outcome = match event {
         Event::Refreshed { .. } => "refreshed",
         Event::Unchanged { .. } => "unchanged",
         Event::Failed { .. } => "failed",
         Event::Expired { .. } => {
-            metrics::gauge!("tollgate_jwks_keys", "source" => source).set(0.0);
+            if !together {
+                metrics::gauge!("tollgate_jwks_keys", "source" => source).set(0.0);
+            }
             return;
         }
         Event::UnknownKey { count, .. } => {
@@ -46,17 +51,22 @@ fn record(event: &Event, settings: &Settings) {
     };
     metrics::counter!("tollgate_jwks_fetches_total", "source" => source.clone(), "outcome" => outcome)
         .increment(1);
-    let failures = match event {
-        Event::Failed { consecutive, .. } => f64::from(*consecutive),
-        _ => {
-            #[allow(clippy::cast_precision_loss)] // exact until long after the sun has gone
-            let now = settings.clock.now() as f64;
-            metrics::gauge!("tollgate_jwks_last_success_timestamp_seconds", "source" => source.clone())
-                .set(now);
-            0.0
-        }
+    if together {
+        return;
+    }
+    let failures = if let Event::Failed { consecutive, .. } = event {
+        *consecutive
+    } else {
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "exact until long after the sun has gone"
+        )]
+        let now = settings.clock.now() as f64;
+        metrics::gauge!("tollgate_jwks_last_success_timestamp_seconds", "source" => source.clone()).set(now);
+        0
     };
-    metrics::gauge!("tollgate_jwks_consecutive_failures", "source" => source.clone()).set(failures);
+    metrics::gauge!("tollgate_jwks_consecutive_failures", "source" => source.clone())
+        .set(f64::from(failures));
     if let Event::Refreshed { keys, .. } | Event::Unchanged { keys, .. } = event {
         // a set has 128 at most
         let keys = u32::try_from(*keys).unwrap_or(u32::MAX);

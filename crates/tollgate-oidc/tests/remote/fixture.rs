@@ -159,7 +159,7 @@ impl RequestView for Request {
     }
 
     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        (name == "authorization").then(|| self.0.as_bytes()).into_iter()
+        (name == "authorization").then_some(self.0.as_bytes()).into_iter()
     }
 
     fn query(&self) -> Option<&str> {

@@ -86,10 +86,10 @@ fn fetches_and_keys_are_counted() {
         runtime.block_on(async {
             let service = world.service(&[key("1"), key("2")]).await;
             world.timer.pass(seconds(480)).await;
-            let fetched = world.clock.seconds();
+            let success = world.clock.seconds();
             world.timer.pass(seconds(60)).await;
             service.request(&key("3")).await;
-            let fetched = fetched + 60;
+            let success = success + 60;
             world.provider.fail(JWKS, FetchErrorKind::Unreachable);
             world.timer.pass(seconds(480 + 10)).await;
             let of = |name: &str| numbers.get(&format!("{name}{{source={JWKS}}}"));
@@ -105,7 +105,7 @@ fn fetches_and_keys_are_counted() {
             assert_eq!(of("tollgate_jwks_keys"), 2.0);
             assert_eq!(of("tollgate_jwks_unknown_keys_total"), 1.0);
             assert_eq!(of("tollgate_jwks_consecutive_failures"), 2.0);
-            assert_eq!(of("tollgate_jwks_last_success_timestamp_seconds"), fetched as f64);
+            assert_eq!(of("tollgate_jwks_last_success_timestamp_seconds"), success as f64);
             world.timer.pass(seconds(5000)).await;
             assert_eq!(of("tollgate_jwks_keys"), 0.0);
         });

@@ -46,7 +46,7 @@ async fn so_many_wait_and_the_others_are_told_to_come_again() {
         assert_eq!(request.await.unwrap(), Answer::Unavailable(1));
     }
     // who goes away makes room
-    waiting.iter().take(10).for_each(|request| request.abort());
+    waiting.iter().take(10).for_each(tokio::task::JoinHandle::abort);
     world.timer.settled().await;
     let late = spawn(20);
     world.timer.settled().await;
