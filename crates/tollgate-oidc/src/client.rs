@@ -1,16 +1,262 @@
 //! The client that comes with the crate.
 
-use tollgate_core::BoxFuture;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client};
+use tollgate_core::BoxFuture;
+use url::Url;
+
+use crate::error::{OidcError, OidcErrorKind};
+use crate::fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse};
+use crate::retrieval::{is_public, may_be_public};
+
+/// How long a connection, TLS included, may take of the time of a fetch.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Fetches by `reqwest` over rustls, with aws-lc-rs and the certificates that the operating system trusts.
-#[derive(Clone, Debug)]
-pub struct HttpClient {}
+///
+/// It follows no redirect, keeps no cookie and no connection, repeats nothing, and asks no proxy, whatever the environment says:
+/// behind a proxy it could not tell which address it talks to. Where there is no way but through one, bring a
+/// [`Fetch`] of your own.
+///
+/// Where [`Addresses::Public`] is asked for, it looks the host's name up once, refuses it if any of its addresses is not
+/// public, and connects to none but those.
+///
+/// A process-wide `CryptoProvider` of rustls is used if there is one; none has to be installed.
+///
+/// ```
+/// use tollgate_oidc::{HttpClient, Oidc};
+///
+/// # fn main() -> Result<(), tollgate_oidc::OidcError> {
+/// let client = HttpClient::new()?;
+/// // One for all sources of keys.
+/// let _customers = Oidc::discover("https://id.example.com").fetch(client.clone());
+/// let _partners = Oidc::discover("https://id.example.net").fetch(client);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct HttpClient {
+    any: Client,
+    public: Client,
+}
+
+impl HttpClient {
+    /// A client that trusts the certificates that the operating system trusts.
+    ///
+    /// # Errors
+    /// [`Misconfigured`](OidcErrorKind::Misconfigured) where there are none, as in an empty container image.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// let client = tollgate_oidc::HttpClient::new()?;
+    /// assert_eq!(format!("{client:?}"), "HttpClient { .. }");
+    /// # Ok(()) }
+    /// ```
+    pub fn new() -> Result<Self, OidcError> {
+        Self::build(&[], &system_resolver())
+    }
+
+    /// A client that trusts the root certificates in `pem`, too: those of an authority of your own.
+    ///
+    /// # Errors
+    /// [`Misconfigured`](OidcErrorKind::Misconfigured) if there is no certificate in `pem`, or one that cannot be read.
+    ///
+    /// ```
+    /// use tollgate_oidc::{HttpClient, OidcErrorKind};
+    ///
+    /// let error = HttpClient::trusting("not a certificate").unwrap_err();
+    /// assert_eq!(error.kind(), OidcErrorKind::Misconfigured);
+    /// ```
+    pub fn trusting(pem: impl AsRef<[u8]>) -> Result<Self, OidcError> {
+        Self::build(&certificates(pem.as_ref())?, &system_resolver())
+    }
+
+    fn build(roots: &[Certificate], resolver: &Resolver) -> Result<Self, OidcError> {
+        let build = |addresses| {
+            Client::builder()
+                .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
+                .redirect(Policy::none())
+                .referer(false)
+                .retry(reqwest::retry::never())
+                .no_proxy()
+                .connect_timeout(CONNECT_TIMEOUT)
+                // A fetch comes minutes after the last one; a connection kept is one to the address of yesterday.
+                .pool_max_idle_per_host(0)
+                .tls_certs_merge(roots.iter().cloned())
+                .dns_resolver(CheckedResolver {
+                    resolver: Arc::clone(resolver),
+                    addresses,
+                })
+                .build()
+                .map_err(|error| {
+                    OidcError::new(
+                        OidcErrorKind::Misconfigured,
+                        format!("no client for HTTPS: {}", chain(&error)),
+                    )
+                })
+        };
+        Ok(Self {
+            any: build(Addresses::Any)?,
+            public: build(Addresses::Public)?,
+        })
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").finish_non_exhaustive()
+    }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, OidcError> {
+    let misconfigured = |problem| OidcError::new(OidcErrorKind::Misconfigured, problem);
+    let certificates = Certificate::from_pem_bundle(pem)
+        .map_err(|_| misconfigured("a root certificate that cannot be read"))?;
+    if certificates.is_empty() {
+        return Err(misconfigured("there is no root certificate in the PEM text"));
+    }
+    Ok(certificates)
+}
 
 impl Fetch for HttpClient {
     fn get(&self, request: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
-        let _ = request;
-        todo!()
+        let client = match request.addresses {
+            Addresses::Any => self.any.clone(),
+            Addresses::Public => self.public.clone(),
+        };
+        Box::pin(get(client, request))
     }
 }
+
+async fn get(client: Client, request: FetchRequest) -> Result<FetchResponse, FetchError> {
+    // A number for a host is not looked up.
+    if request.addresses == Addresses::Public
+        && !Url::parse(&request.url).is_ok_and(|url| may_be_public(&url))
+    {
+        return Err(FetchError::new(
+            FetchErrorKind::PrivateAddress,
+            "the host is not a public one",
+        ));
+    }
+    let mut builder = client.get(&request.url).timeout(request.timeout);
+    for (name, value) in &request.headers {
+        builder = builder.header(*name, value);
+    }
+    let mut response = builder.send().await.map_err(fetch_error)?;
+    let too_large = || {
+        FetchError::new(
+            FetchErrorKind::TooLarge,
+            format!("the answer has more than {} bytes", request.content_limit),
+        )
+    };
+    // What says that it is too large is not read at all.
+    let declared = response.content_length().unwrap_or(0);
+    if declared > u64::try_from(request.content_limit).unwrap_or(u64::MAX) {
+        return Err(too_large());
+    }
+    let mut content = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(fetch_error)? {
+        if chunk.len() > request.content_limit - content.len() {
+            return Err(too_large());
+        }
+        content.extend_from_slice(&chunk);
+    }
+    let mut answer = FetchResponse::new(response.status().as_u16(), content);
+    let headers = response.headers().iter();
+    answer.headers = headers
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    Ok(answer)
+}
+
+fn fetch_error(error: reqwest::Error) -> FetchError {
+    // The URL may have a secret in its query; who asked knows it.
+    let error = error.without_url();
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(this) = cause {
+        if let Some(private) = this.downcast_ref::<NotPublic>() {
+            return FetchError::new(FetchErrorKind::PrivateAddress, private.to_string());
+        }
+        cause = this.source();
+    }
+    let kind = if error.is_timeout() {
+        FetchErrorKind::TimedOut
+    } else {
+        FetchErrorKind::Unreachable
+    };
+    FetchError::new(kind, chain(&error))
+}
+
+/// An error with its causes, each of which tells a part: "error sending request" alone helps nobody.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(this) = cause {
+        let part = this.to_string();
+        if !text.ends_with(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        cause = this.source();
+    }
+    text
+}
+
+/// Looks a host's name up.
+type Resolver = Arc<dyn Fn(String) -> BoxFuture<io::Result<Vec<IpAddr>>> + Send + Sync>;
+
+fn system_resolver() -> Resolver {
+    Arc::new(|name| {
+        Box::pin(async move {
+            let addresses = tokio::net::lookup_host((name, 0)).await?;
+            Ok(addresses.map(|address| address.ip()).collect())
+        })
+    })
+}
+
+/// What it lets through is what is connected to: a name that stands for another address a moment later gains nothing.
+struct CheckedResolver {
+    resolver: Resolver,
+    addresses: Addresses,
+}
+
+impl Resolve for CheckedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let found = (self.resolver)(name.as_str().to_owned());
+        let addresses = self.addresses;
+        Box::pin(async move {
+            let found = found.await?;
+            // One of them is enough: which one is connected to is a matter of luck.
+            if addresses == Addresses::Public
+                && let Some(private) = found.iter().find(|address| !is_public(**address))
+            {
+                return Err(NotPublic(*private).into());
+            }
+            let found = found.into_iter().map(|address| SocketAddr::new(address, 0));
+            Ok(Box::new(found) as Addrs)
+        })
+    }
+}
+
+/// A host's name stands for an address that is not public.
+#[derive(Debug)]
+struct NotPublic(IpAddr);
+
+impl fmt::Display for NotPublic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the host's name stands for {}, which is not a public address",
+            self.0
+        )
+    }
+}
+
+impl Error for NotPublic {}

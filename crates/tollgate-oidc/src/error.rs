@@ -73,6 +73,11 @@ impl OidcError {
         }
     }
 
+    /// The same error, which says where it was.
+    pub(crate) fn at(self, place: &str) -> Self {
+        Self::new(self.kind, format!("{place}: {}", self.detail))
+    }
+
     /// Which kind it is.
     ///
     /// ```

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) plain_http: bool,
     /// Whether an issuer may name a host of a private network.
     pub(crate) private_addresses: bool,
+    /// Whether a token has named the location, and not the configuration of the service: tenants' locations.
+    pub(crate) issuer_supplied: bool,
     pub(crate) timeout: Duration,
     /// How long keys are fresh for that come without a word about it.
     pub(crate) default_life: Duration,
@@ -58,6 +60,7 @@ impl Settings {
             same_origin: false,
             plain_http: false,
             private_addresses: false,
+            issuer_supplied: false,
             timeout: Duration::from_secs(5),
             default_life: Duration::from_secs(600),
             life: Duration::from_secs(60)..=Duration::from_secs(3600),

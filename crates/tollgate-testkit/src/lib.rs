@@ -7,6 +7,8 @@
 //! - [`Mint`]: tokens with sensible defaults, and with whatever an attacker would put in place of them.
 //! - [`Segments`]: a token taken apart, to be put together wrongly.
 //! - [`conformance`]: requests with the answers that they must get, equal to the byte under every framework.
+//! - [`FakeTimer`]: time that passes when the test says so, for what happens in the background.
+//! - [`FakeProvider`]: an identity provider that answers, fails and hangs as the test says.
 //! - [`stores`]: what every store of sessions and revocations must do.
 
 #![forbid(unsafe_code)]
@@ -16,9 +18,13 @@ mod clock;
 pub mod conformance;
 pub mod keys;
 mod mint;
+mod provider;
 mod segments;
 pub mod stores;
+mod timer;
 
 pub use clock::FakeClock;
 pub use mint::{Mint, TokenBuilder};
+pub use provider::{FakeProvider, ProviderRequest};
 pub use segments::{Segments, base64url};
+pub use timer::FakeTimer;

@@ -121,6 +121,8 @@ pub enum KeyErrorKind {
     Inconsistent,
     /// A shared secret in a set that holds keys of other types too.
     MixedSet,
+    /// A shared secret in a set that others can read: see [`KeySet::public_from_json`](crate::KeySet::public_from_json).
+    PublishedSecret,
     /// The cryptographic library failed, as for want of randomness.
     Backend,
 }
@@ -146,6 +148,7 @@ impl KeyErrorKind {
             Self::InvalidPoint => "not a usable point of the curve",
             Self::Inconsistent => "parts of the key contradict each other",
             Self::MixedSet => "secret among keys of other types",
+            Self::PublishedSecret => "secret that was published",
             Self::Backend => "the cryptographic library failed",
         }
     }

@@ -103,7 +103,31 @@ impl KeySet {
     /// # Ok::<(), tollgate_core::KeyError>(())
     /// ```
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
-        let json = json.as_ref();
+        Self::read(json.as_ref(), false)
+    }
+
+    /// Reads a JWK Set that others can read too, as one that is fetched from a URL. Shared secrets are
+    /// [skipped](Self::skipped) even where the set holds nothing else: what is published is no secret, and whoever can read
+    /// it could sign tokens with it.
+    ///
+    /// # Errors
+    /// As of [`from_json`](Self::from_json).
+    ///
+    /// ```
+    /// use tollgate_core::{KeyErrorKind, KeySet};
+    ///
+    /// let json = r#"{"keys": [{"kty": "oct", "k": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"}]}"#;
+    /// assert_eq!(KeySet::from_json(json)?.len(), 1);
+    /// let public = KeySet::public_from_json(json)?;
+    /// assert!(public.is_empty());
+    /// assert_eq!(public.skipped()[0].error.kind(), KeyErrorKind::PublishedSecret);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn public_from_json(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        Self::read(json.as_ref(), true)
+    }
+
+    fn read(json: &[u8], published: bool) -> Result<Self, KeyError> {
         if json.len() > Self::MAX_BYTES {
             return Err(KeyError::new(
                 KeyErrorKind::TooLarge,
@@ -130,23 +154,27 @@ impl KeySet {
                 "the set has more than 128 keys",
             ));
         }
-        Ok(Self::from_members(&members.first))
+        Ok(Self::from_members(&members.first, published))
     }
 
-    fn from_members(members: &[&RawValue]) -> Self {
+    fn from_members(members: &[&RawValue], published: bool) -> Self {
         let jwks: Vec<_> = members.iter().map(|member| Jwk::read(member.get())).collect();
         let public = jwks.iter().flatten().any(Jwk::is_not_secret);
+        let refuse_secret = if published {
+            Some(KeyError::new(
+                KeyErrorKind::PublishedSecret,
+                "everybody can read the set",
+            ))
+        } else {
+            let mixed = KeyError::new(KeyErrorKind::MixedSet, "a set is either public or secret");
+            public.then_some(mixed)
+        };
         let mut set = Self::default();
         for (index, jwk) in jwks.into_iter().enumerate() {
             let kid = jwk.as_ref().ok().and_then(|jwk| jwk.kid().map(str::to_owned));
-            let key = jwk.and_then(|jwk| jwk.key()).and_then(|key| {
-                if public && key.family().is_symmetric() {
-                    return Err(KeyError::new(
-                        KeyErrorKind::MixedSet,
-                        "a set is either public or secret",
-                    ));
-                }
-                Ok(key)
+            let key = jwk.and_then(|jwk| jwk.key()).and_then(|key| match refuse_secret {
+                Some(error) if key.family().is_symmetric() => Err(error),
+                _ => Ok(key),
             });
             match key {
                 Ok(key) => set.keys.push(key),

@@ -1,0 +1,167 @@
+//! Which addresses are of the public internet.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Whether an address is of a host that anybody can reach: by the registries of IANA for special-purpose addresses (RFC 6890)
+/// it is neither private, shared, loopback, link-local, documentation, benchmarking, multicast nor reserved.
+///
+/// It decides whether an issuer may send the service there. So it says no where the registries leave a choice.
+pub(crate) fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let special = match address.octets() {
+        // "This network", private, loopback (RFC 1122, RFC 1918).
+        [0 | 10 | 127, ..]
+        // Shared by the customers of a carrier (RFC 6598); some clouds have their metadata here.
+        | [100, 64..=127, ..]
+        // Link-local (RFC 3927), and the metadata of most clouds.
+        | [169, 254, ..]
+        | [172, 16..=31, ..]
+        // Protocol assignments (RFC 6890), documentation (RFC 5737), the relays of 6to4 (RFC 7526).
+        | [192, 0, 0 | 2, _]
+        | [192, 88, 99, _]
+        | [192, 168, ..]
+        // Benchmarking (RFC 2544) and documentation.
+        | [198, 18 | 19, ..]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _]
+        // Multicast, reserved, broadcast.
+        | [224..=255, ..] => true,
+        // Public by number, but Azure answers it inside of each virtual network: DNS, DHCP, the agent's secrets.
+        [168, 63, 129, 16] => true,
+        _ => false,
+    };
+    !special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    match address.segments() {
+        // IPv4-mapped (RFC 4291 section 2.5.5.2): the connection is made over IPv4. NAT64 (RFC 6052): a host without IPv4
+        // gets this for every host without IPv6.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            is_public_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+        }
+        // Protocol assignments (RFC 2928), Teredo among them, and documentation (RFC 3849).
+        [0x2001, 0..=0x1ff | 0xdb8, ..] => false,
+        // 6to4 (RFC 3056): an IPv4 address in disguise, and out of use.
+        [0x2002, ..] => false,
+        // Documentation (RFC 9637).
+        [0x3fff, 0..=0xfff, ..] => false,
+        // All global unicast addresses that were ever assigned (RFC 4291 section 2.4): not the unique local, link-local and
+        // multicast ones.
+        [first, ..] => first & 0xe000 == 0x2000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn public(address: &str) -> bool {
+        is_public(address.parse().unwrap())
+    }
+
+    #[test]
+    fn special_addresses_are_not_public() {
+        for address in [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "10.255.255.255",
+            "100.64.0.0",
+            "100.100.100.200",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.255.254",
+            "168.63.129.16",
+            "169.254.0.1",
+            "169.254.169.254",
+            "172.16.0.0",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.0.192",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.0.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.7",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::7f00:1",
+            "::ffff:10.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::ffff:0:8.8.8.8",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::8.8.8.8",
+            "100::1",
+            "2001::1",
+            "2001:2::1",
+            "2001:10::1",
+            "2001:1ff:ffff::",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "2002:808:808::1",
+            "3fff::1",
+            "3fff:fff:ffff::",
+            "4000::1",
+            "5f00::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "febf::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            assert!(!public(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn their_neighbours_are() {
+        for address in [
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "126.255.255.255",
+            "128.0.0.1",
+            "168.63.129.15",
+            "169.253.255.255",
+            "169.255.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.0.1.1",
+            "192.0.3.1",
+            "192.167.255.255",
+            "192.169.0.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "::ffff:8.8.8.8",
+            "64:ff9b::8.8.8.8",
+            "2001:200::1",
+            "2001:4860:4860::8888",
+            "2001:db7::1",
+            "2001:db9::1",
+            "2606:4700:4700::1111",
+            "2a00:1450::1",
+            "3ffe::1",
+        ] {
+            assert!(public(address), "{address}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What an issuer publishes about itself: `OpenID` Connect Discovery 1.0 section 4, RFC 8414.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use url::Url;
+
+use crate::error::{OidcError, OidcErrorKind};
+
+/// Where the metadata of an issuer is: by `OpenID` Connect Discovery 1.0 section 4.1, and by RFC 8414 section 3.1. The
+/// issuer has neither a query nor a fragment.
+pub(super) fn well_known(issuer: &Url) -> [Url; 2] {
+    let path = issuer.path();
+    // Both standards: a slash at the end goes.
+    let path = path.strip_suffix('/').unwrap_or(path);
+    [
+        format!("{path}/.well-known/openid-configuration"),
+        format!("/.well-known/oauth-authorization-server{path}"),
+    ]
+    .map(|path| {
+        let mut url = issuer.clone();
+        url.set_path(&path);
+        url
+    })
+}
+
+/// The `jwks_uri` in the metadata of `issuer`.
+pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, OidcError> {
+    let malformed = |problem: &str| {
+        OidcError::new(
+            OidcErrorKind::Malformed,
+            format!("the issuer's metadata {problem}"),
+        )
+    };
+    // What is not read is not looked at by the parser, either.
+    let text = std::str::from_utf8(metadata).map_err(|_| malformed("is not UTF-8"))?;
+    let metadata: Metadata = serde_json::from_str(text).map_err(|error| {
+        // Its text may quote what is in there: the place says enough.
+        let (line, column) = (error.line(), error.column());
+        malformed(&format!(
+            "is not a JSON object of the kind: line {line}, column {column}"
+        ))
+    })?;
+    if metadata.duplicate {
+        return Err(malformed("has a name twice"));
+    }
+    let Some(of) = metadata.issuer else {
+        return Err(malformed("has no `issuer`"));
+    };
+    if of != issuer {
+        return Err(OidcError::new(
+            OidcErrorKind::IssuerMismatch,
+            format!("the metadata is of the issuer {}", Quoted(&of)),
+        ));
+    }
+    metadata.jwks_uri.ok_or_else(|| malformed("has no `jwks_uri`"))
+}
+
+/// What somebody else has written, as far as a line of a log may be long.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.char_indices().nth(200).map_or(self.0.len(), |(at, _)| at);
+        let more = if end < self.0.len() { "..." } else { "" };
+        write!(f, "{:?}{more}", &self.0[..end])
+    }
+}
+
+/// Of all the members these two matter. Each name may be there once: of two issuers each reader would believe another one.
+#[derive(Default)]
+struct Metadata {
+    issuer: Option<String>,
+    jwks_uri: Option<String>,
+    duplicate: bool,
+}
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Metadata;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
+                let mut metadata = Metadata::default();
+                let mut names = HashSet::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    match name.as_str() {
+                        "issuer" => metadata.issuer = Some(map.next_value()?),
+                        "jwks_uri" => metadata.jwks_uri = Some(map.next_value()?),
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                    metadata.duplicate |= !names.insert(name);
+                }
+                Ok(metadata)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}

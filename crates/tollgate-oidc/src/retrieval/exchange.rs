@@ -1,0 +1,203 @@
+//! One document, fetched: redirects, time and the answer as a whole.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tollgate_core::BoxFuture;
+use url::Url;
+
+use crate::error::{OidcError, OidcErrorKind};
+use crate::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
+use crate::timer::Timer;
+
+use super::location::Place;
+
+/// The most bytes that metadata or a set may have.
+pub(super) const CONTENT_LIMIT: usize = 1 << 20;
+
+/// How many redirects are followed, one after the other.
+const MAX_REDIRECTS: usize = 3;
+
+/// Longer than any server's.
+const MAX_ETAG: usize = 512;
+
+/// Fetches documents until a moment.
+pub(super) struct Exchange<'a> {
+    pub(super) fetch: &'a dyn Fetch,
+    pub(super) timer: &'a dyn Timer,
+    /// When the whole document must be there, by the timer: that a server sends one redirect after the other wins it no time.
+    pub(super) deadline: Duration,
+}
+
+/// Says of a document that is known which version it is: for the URL that it came from, and no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Validator {
+    url: Url,
+    etag: String,
+}
+
+/// The answer at the end of all redirects.
+pub(super) struct Answered {
+    pub(super) response: FetchResponse,
+    pub(super) place: Place,
+    /// Whether the answer is that the document is the one of the validator (RFC 9110 section 13.1.2).
+    pub(super) not_modified: bool,
+}
+
+impl Exchange<'_> {
+    /// Fetches what is at `place`, of one of the media types `accept`.
+    pub(super) async fn get(
+        &self,
+        place: &Place,
+        accept: &str,
+        known: Option<&Validator>,
+    ) -> Result<Answered, OidcError> {
+        let mut place = place.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let validator = known.filter(|known| known.url == place.url);
+            let response = self.get_once(&place, accept, validator).await?;
+            match response.status {
+                301 | 302 | 303 | 307 | 308 => place = redirected(&place, &response)?,
+                304 if validator.is_some() => {
+                    return Ok(Answered {
+                        response,
+                        place,
+                        not_modified: true,
+                    });
+                }
+                _ => {
+                    return Ok(Answered {
+                        response,
+                        place,
+                        not_modified: false,
+                    });
+                }
+            }
+        }
+        Err(OidcError::new(
+            OidcErrorKind::Redirected,
+            format!("{} is one redirect too many", place.shown()),
+        ))
+    }
+
+    async fn get_once(
+        &self,
+        place: &Place,
+        accept: &str,
+        validator: Option<&Validator>,
+    ) -> Result<FetchResponse, OidcError> {
+        let late = || {
+            OidcError::new(
+                OidcErrorKind::TimedOut,
+                format!("{}: no whole answer in time", place.shown()),
+            )
+        };
+        let left = self.deadline.saturating_sub(self.timer.now());
+        if left.is_zero() {
+            return Err(late());
+        }
+        let mut request = FetchRequest::new(place.url.as_str());
+        request.headers = vec![
+            ("accept", accept.to_owned()),
+            ("accept-encoding", "identity".to_owned()),
+        ];
+        if let Some(validator) = validator {
+            request.headers.push(("if-none-match", validator.etag.clone()));
+        }
+        request.content_limit = CONTENT_LIMIT;
+        request.timeout = left;
+        request.addresses = place.addresses;
+        let response = self.in_time(self.fetch.get(request)).await.ok_or_else(late)?;
+        let response = response.map_err(|error| OidcError::from(error).at(&place.shown()))?;
+        // Whatever the client made of the limit.
+        if response.content.len() > CONTENT_LIMIT {
+            return Err(OidcError::new(
+                OidcErrorKind::TooLarge,
+                format!("{}: the answer has more than 1 MiB", place.shown()),
+            ));
+        }
+        Ok(response)
+    }
+
+    /// The outcome, or nothing at the deadline: a client of the service's own may have no notion of time.
+    async fn in_time<T>(&self, outcome: BoxFuture<Result<T, FetchError>>) -> Option<Result<T, FetchError>> {
+        let mut outcome = pin!(outcome);
+        let mut deadline = pin!(self.timer.sleep_until(self.deadline));
+        poll_fn(|context| {
+            if let Poll::Ready(outcome) = outcome.as_mut().poll(context) {
+                return Poll::Ready(Some(outcome));
+            }
+            deadline.as_mut().poll(context).map(|()| None)
+        })
+        .await
+    }
+}
+
+impl Answered {
+    /// The content of a document that came whole and as it is (RFC 9110 section 15.3.1).
+    pub(super) fn content(&self) -> Result<&[u8], OidcError> {
+        let refused =
+            |kind, problem: String| Err(OidcError::new(kind, format!("{}: {problem}", self.place.shown())));
+        if self.response.status != 200 {
+            return refused(
+                OidcErrorKind::UnexpectedStatus,
+                format!("the answer's status is {}", self.response.status),
+            );
+        }
+        // The limit is one of what is read, and a small text in a coding can be a very large one.
+        let mut encodings = self.response.headers.iter();
+        let encoded = encodings.any(|(name, value)| {
+            name.eq_ignore_ascii_case("content-encoding")
+                && !value.trim_ascii().eq_ignore_ascii_case(b"identity")
+        });
+        if encoded {
+            return refused(
+                OidcErrorKind::Malformed,
+                "the answer is in a content coding, and none was asked for".to_owned(),
+            );
+        }
+        Ok(&self.response.content)
+    }
+
+    /// What to ask the next time with. A validator may be weak: `if-none-match` compares so (RFC 9110 section 13.1.2).
+    pub(super) fn validator(&self) -> Option<Validator> {
+        let etag = only_line(&self.response, "etag")?;
+        let opaque = etag.strip_prefix("W/").unwrap_or(etag);
+        let inner = opaque.strip_prefix('"')?.strip_suffix('"')?;
+        // RFC 9110 section 8.8.3, without the bytes that are not ASCII.
+        let is_etagc = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
+        (etag.len() <= MAX_ETAG && inner.bytes().all(is_etagc)).then(|| Validator {
+            url: self.place.url.clone(),
+            etag: etag.to_owned(),
+        })
+    }
+}
+
+fn redirected(from: &Place, response: &FetchResponse) -> Result<Place, OidcError> {
+    let Some(location) = only_line(response, "location") else {
+        return Err(OidcError::new(
+            OidcErrorKind::UnexpectedStatus,
+            format!(
+                "{}: the answer's status is {}, and there is not one `location`",
+                from.shown(),
+                response.status
+            ),
+        ));
+    };
+    from.redirected(location)
+}
+
+/// The value of a field that is there once, and is text.
+fn only_line<'a>(response: &'a FetchResponse, name: &str) -> Option<&'a str> {
+    let mut lines = response
+        .headers
+        .iter()
+        .filter(|(got, _)| got.eq_ignore_ascii_case(name));
+    let (_, value) = lines.next()?;
+    if lines.next().is_some() {
+        return None;
+    }
+    Some(std::str::from_utf8(value).ok()?.trim_matches([' ', '\t']))
+}

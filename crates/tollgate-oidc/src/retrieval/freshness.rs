@@ -1,0 +1,174 @@
+//! How long an answer is good for, by what it says itself: RFC 9111 section 4.2.
+//!
+//! Where a directive is there twice or cannot be read, RFC 9111 section 4.2.1 leaves it open whether to go by the first or to
+//! take the answer for stale. Here the strictest counts and what cannot be read is stale: that costs a fetch, and the other
+//! way costs trust in a key that was withdrawn.
+
+use std::time::{Duration, SystemTime};
+
+use crate::fetch::FetchResponse;
+
+/// How long an answer that came now, `now` seconds after 1970, is fresh for: `None` if it does not say.
+///
+/// This is a private cache: `s-maxage` is not for it. `must-revalidate` and `stale-if-error` do not count, for how long keys
+/// outlive their life is a matter of the service's configuration.
+pub(super) fn life(response: &FetchResponse, now: u64) -> Option<Duration> {
+    let said = match max_age(response) {
+        CacheControl::Silent => expires(response, now)?,
+        CacheControl::Stale => 0,
+        CacheControl::MaxAge(seconds) => seconds,
+    };
+    let life = age(response).map_or(0, |age| said.saturating_sub(age));
+    Some(Duration::from_secs(life))
+}
+
+/// What `cache-control` says about time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CacheControl {
+    Silent,
+    Stale,
+    MaxAge(u64),
+}
+
+impl CacheControl {
+    fn stricter(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Stale, _) | (_, Self::Stale) => Self::Stale,
+            (Self::MaxAge(a), Self::MaxAge(b)) => Self::MaxAge(a.min(b)),
+            (Self::Silent, other) => other,
+            (this, Self::Silent) => this,
+        }
+    }
+}
+
+fn max_age(response: &FetchResponse) -> CacheControl {
+    let mut found = CacheControl::Silent;
+    for line in lines(response, "cache-control") {
+        let Ok(mut rest) = std::str::from_utf8(line) else {
+            return CacheControl::Stale;
+        };
+        while let Some(directive) = next_directive(&mut rest) {
+            let Some((name, value)) = directive else {
+                return CacheControl::Stale;
+            };
+            found = found.stricter(meaning(name, value.as_deref()));
+        }
+    }
+    found
+}
+
+/// RFC 9111 section 5.2.2.
+fn meaning(name: &str, value: Option<&str>) -> CacheControl {
+    // `no-cache="set-cookie"` is for caches that keep more than the content.
+    if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
+        return CacheControl::Stale;
+    }
+    if !name.eq_ignore_ascii_case("max-age") {
+        return CacheControl::Silent;
+    }
+    value
+        .and_then(delta_seconds)
+        .map_or(CacheControl::Stale, CacheControl::MaxAge)
+}
+
+/// Takes the next directive from a list (RFC 9110 section 5.6.1, RFC 9111 section 5.2): `Some(None)` where there is none that
+/// can be read.
+#[allow(clippy::option_option)] // the end of the list, and something else than a directive
+fn next_directive<'a>(rest: &mut &'a str) -> Option<Option<(&'a str, Option<String>)>> {
+    // Empty elements are allowed.
+    *rest = rest.trim_start_matches([' ', '\t', ',']);
+    if rest.is_empty() {
+        return None;
+    }
+    Some(directive(rest))
+}
+
+fn directive<'a>(rest: &mut &'a str) -> Option<(&'a str, Option<String>)> {
+    let name = token(rest)?;
+    let value = match rest.strip_prefix('=') {
+        None => None,
+        Some(after) => {
+            *rest = after;
+            Some(match after.strip_prefix('"') {
+                Some(quoted) => {
+                    let (value, after) = unquoted(quoted)?;
+                    *rest = after;
+                    value
+                }
+                None => token(rest)?.to_owned(),
+            })
+        }
+    };
+    *rest = rest.trim_start_matches([' ', '\t']);
+    (rest.is_empty() || rest.starts_with(',')).then_some((name, value))
+}
+
+/// RFC 9110 section 5.6.2.
+fn token<'a>(rest: &mut &'a str) -> Option<&'a str> {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let end = rest
+        .bytes()
+        .position(|byte| !is_tchar(byte))
+        .unwrap_or(rest.len());
+    let (token, after) = rest.split_at(end);
+    *rest = after;
+    (!token.is_empty()).then_some(token)
+}
+
+/// The rest of a quoted string, and what comes after it (RFC 9110 section 5.6.4).
+fn unquoted(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => value.push(chars.next()?.1),
+            char => value.push(char),
+        }
+    }
+    None
+}
+
+/// RFC 9111 section 1.2.2: a number too large is a very large number.
+fn delta_seconds(text: &str) -> Option<u64> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(text.parse().unwrap_or(u64::MAX))
+}
+
+/// How old the answer was when it came (RFC 9111 section 5.1): `None` if that cannot be read.
+fn age(response: &FetchResponse) -> Option<u64> {
+    let mut oldest = 0;
+    for line in lines(response, "age") {
+        let line = std::str::from_utf8(line).ok()?;
+        oldest = oldest.max(delta_seconds(line.trim_matches([' ', '\t']))?);
+    }
+    Some(oldest)
+}
+
+/// `expires` less `date`, or less `now` where there is no `date` (RFC 9111 section 4.2.1, RFC 9110 section 6.6.1): `None`
+/// without `expires`.
+fn expires(response: &FetchResponse, now: u64) -> Option<u64> {
+    let expiries = lines(response, "expires");
+    // One that is not a date, `0` above all, is in the past (RFC 9111 section 5.3).
+    let expires = expiries.map(|line| http_date(line).unwrap_or(0)).min()?;
+    let dates = lines(response, "date");
+    // One that is not a date is as if the answer came from the end of time: it is stale.
+    let date = dates.map(|line| http_date(line).unwrap_or(u64::MAX)).max();
+    Some(expires.saturating_sub(date.unwrap_or(now)))
+}
+
+/// Seconds after 1970 (RFC 9110 section 5.6.7).
+fn http_date(line: &[u8]) -> Option<u64> {
+    let line = std::str::from_utf8(line).ok()?;
+    let date = httpdate::parse_http_date(line.trim_matches([' ', '\t'])).ok()?;
+    let since = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(since.as_secs())
+}
+
+/// The field lines of that name, those that are not text included.
+fn lines<'a>(response: &'a FetchResponse, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    let lines = response.headers.iter();
+    lines.filter_map(move |(got, value)| got.eq_ignore_ascii_case(name).then_some(value.as_slice()))
+}

@@ -1,0 +1,328 @@
+//! An identity provider in memory.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tollgate_core::{BoxFuture, SigningKey};
+use tollgate_oidc::{Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse, Timer};
+
+use crate::timer::FakeTimer;
+
+/// A [`Fetch`] that answers as a test says, and remembers what it was asked for. Its clones are the same provider.
+///
+/// A URL that it was told nothing of is answered by a 404. A request with the `ETag` of the answer is answered by a 304.
+///
+/// ```
+/// use tollgate_core::Algorithm;
+/// use tollgate_oidc::{Fetch, FetchErrorKind, FetchRequest};
+/// use tollgate_testkit::{FakeProvider, FakeTimer, keys};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tollgate_oidc::FetchError> {
+/// const JWKS: &str = "https://id.example.com/jwks.json";
+/// let provider = FakeProvider::new(&FakeTimer::new());
+/// provider.publish(JWKS, &[keys::signing(Algorithm::ES256)]);
+/// assert_eq!(provider.get(FetchRequest::new(JWKS)).await?.status, 200);
+///
+/// provider.fail(JWKS, FetchErrorKind::Unreachable);
+/// assert!(provider.get(FetchRequest::new(JWKS)).await.is_err());
+/// assert_eq!(provider.count(JWKS), 2);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct FakeProvider {
+    timer: FakeTimer,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    replies: HashMap<String, Reply>,
+    requests: Vec<ProviderRequest>,
+    hanging: Vec<Waker>,
+    given_up: usize,
+}
+
+#[derive(Clone)]
+enum Reply {
+    Answer(FetchResponse),
+    Failure(FetchErrorKind),
+    Hang,
+}
+
+/// A request that a [`FakeProvider`] got.
+///
+/// ```
+/// # use tollgate_oidc::{Fetch, FetchRequest, Timer};
+/// # use tollgate_testkit::{FakeProvider, FakeTimer};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let timer = FakeTimer::new();
+/// let provider = FakeProvider::new(&timer);
+/// let _ = provider.get(FetchRequest::new("https://id.example.com/")).await;
+/// assert_eq!(provider.requests()[0].at, timer.now());
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProviderRequest {
+    /// What was asked for.
+    pub request: FetchRequest,
+    /// When, by the timer of the provider.
+    pub at: Duration,
+}
+
+impl FakeProvider {
+    /// A provider that knows nothing, and goes by this timer.
+    ///
+    /// ```
+    /// use tollgate_testkit::{FakeProvider, FakeTimer};
+    ///
+    /// assert!(FakeProvider::new(&FakeTimer::new()).requests().is_empty());
+    /// ```
+    pub fn new(timer: &FakeTimer) -> Self {
+        Self {
+            timer: timer.clone(),
+            state: Arc::default(),
+        }
+    }
+
+    /// Publishes the public halves of these keys as the JWK Set at `url` (RFC 7517 section 5), without a word about how long
+    /// they are good for. Secrets are left out.
+    ///
+    /// ```
+    /// # use tollgate_core::Algorithm;
+    /// # use tollgate_oidc::{Fetch, FetchRequest};
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer, keys};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let provider = FakeProvider::new(&FakeTimer::new());
+    /// provider.publish("https://a.example/jwks", &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
+    /// let set = provider.get(FetchRequest::new("https://a.example/jwks")).await.unwrap();
+    /// assert!(String::from_utf8_lossy(&set.content).contains("2031-01"));
+    /// # }
+    /// ```
+    pub fn publish(&self, url: &str, keys: &[SigningKey]) {
+        self.answer(url, FetchResponse::new(200, Self::jwk_set(keys)));
+    }
+
+    /// The JSON text of the set that [`publish`](Self::publish) publishes.
+    ///
+    /// ```
+    /// # use tollgate_testkit::FakeProvider;
+    /// assert_eq!(FakeProvider::jwk_set(&[]), r#"{"keys":[]}"#);
+    /// ```
+    pub fn jwk_set(keys: &[SigningKey]) -> String {
+        let keys: Vec<Value> = keys.iter().filter_map(SigningKey::public_jwk).collect();
+        json!({ "keys": keys }).to_string()
+    }
+
+    /// Publishes the metadata of an issuer (`OpenID` Connect Discovery 1.0 section 4) whose set is at `jwks_uri`.
+    ///
+    /// ```
+    /// # use tollgate_oidc::{Fetch, FetchRequest};
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let provider = FakeProvider::new(&FakeTimer::new());
+    /// provider.describe("https://a.example", "https://a.example/jwks");
+    /// let url = "https://a.example/.well-known/openid-configuration";
+    /// assert_eq!(provider.get(FetchRequest::new(url)).await.unwrap().status, 200);
+    /// # }
+    /// ```
+    pub fn describe(&self, issuer: &str, jwks_uri: &str) {
+        let base = issuer.strip_suffix('/').unwrap_or(issuer);
+        let metadata = json!({ "issuer": issuer, "jwks_uri": jwks_uri });
+        self.answer(
+            &format!("{base}/.well-known/openid-configuration"),
+            FetchResponse::new(200, metadata.to_string()),
+        );
+    }
+
+    /// Answers every request for `url` by `response` from now on, those that hang included.
+    ///
+    /// ```
+    /// # use tollgate_oidc::{Fetch, FetchRequest, FetchResponse};
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let provider = FakeProvider::new(&FakeTimer::new());
+    /// provider.answer("https://a.example/", FetchResponse::new(500, "").with_header("etag", "\"1\""));
+    /// let mut request = FetchRequest::new("https://a.example/");
+    /// assert_eq!(provider.get(request.clone()).await.unwrap().status, 500);
+    /// request.headers.push(("if-none-match", "\"1\"".to_owned()));
+    /// assert_eq!(provider.get(request).await.unwrap().status, 304);
+    /// # }
+    /// ```
+    pub fn answer(&self, url: &str, response: FetchResponse) {
+        self.set(url, Reply::Answer(response));
+    }
+
+    /// Lets every request for `url` fail from now on, those that hang included.
+    ///
+    /// ```
+    /// # use tollgate_oidc::{Fetch, FetchErrorKind, FetchRequest};
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let provider = FakeProvider::new(&FakeTimer::new());
+    /// provider.fail("https://a.example/", FetchErrorKind::TimedOut);
+    /// let error = provider.get(FetchRequest::new("https://a.example/")).await.unwrap_err();
+    /// assert_eq!(error.kind(), FetchErrorKind::TimedOut);
+    /// # }
+    /// ```
+    pub fn fail(&self, url: &str, kind: FetchErrorKind) {
+        self.set(url, Reply::Failure(kind));
+    }
+
+    /// Lets every request for `url` wait from now on, until the provider is told of an answer or a failure.
+    ///
+    /// ```
+    /// # use tollgate_oidc::{Fetch, FetchRequest, FetchResponse};
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let timer = FakeTimer::new();
+    /// let provider = FakeProvider::new(&timer);
+    /// provider.hang("https://a.example/");
+    /// let request = tokio::spawn(provider.get(FetchRequest::new("https://a.example/")));
+    /// timer.settled().await;
+    /// assert!(!request.is_finished());
+    /// provider.answer("https://a.example/", FetchResponse::new(200, "{}"));
+    /// assert_eq!(request.await.unwrap().unwrap().status, 200);
+    /// # }
+    /// ```
+    pub fn hang(&self, url: &str) {
+        self.set(url, Reply::Hang);
+    }
+
+    /// The requests so far, in their order.
+    ///
+    /// ```
+    /// # use tollgate_oidc::{Fetch, FetchRequest};
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let provider = FakeProvider::new(&FakeTimer::new());
+    /// let _ = provider.get(FetchRequest::new("https://a.example/")).await;
+    /// assert_eq!(provider.requests()[0].request.url, "https://a.example/");
+    /// # }
+    /// ```
+    pub fn requests(&self) -> Vec<ProviderRequest> {
+        self.lock().requests.clone()
+    }
+
+    /// How many requests for `url` there were.
+    ///
+    /// ```
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// assert_eq!(FakeProvider::new(&FakeTimer::new()).count("https://a.example/"), 0);
+    /// ```
+    pub fn count(&self, url: &str) -> usize {
+        let state = self.lock();
+        let of = state.requests.iter().filter(|got| got.request.url == url);
+        of.count()
+    }
+
+    /// How many requests were given up before they were answered.
+    ///
+    /// ```
+    /// # use tollgate_oidc::{Fetch, FetchRequest};
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// let provider = FakeProvider::new(&FakeTimer::new());
+    /// drop(provider.get(FetchRequest::new("https://a.example/")));
+    /// assert_eq!(provider.given_up(), 1);
+    /// ```
+    pub fn given_up(&self) -> usize {
+        self.lock().given_up
+    }
+
+    fn set(&self, url: &str, reply: Reply) {
+        let hanging = {
+            let mut state = self.lock();
+            state.replies.insert(url.to_owned(), reply);
+            std::mem::take(&mut state.hanging)
+        };
+        hanging.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for FakeProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeProvider")
+            .field("requests", &self.lock().requests.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fetch for FakeProvider {
+    fn get(&self, request: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
+        self.lock().requests.push(ProviderRequest {
+            request: request.clone(),
+            at: self.timer.now(),
+        });
+        Box::pin(Exchange {
+            provider: self.clone(),
+            request,
+            answered: false,
+        })
+    }
+}
+
+struct Exchange {
+    provider: FakeProvider,
+    request: FetchRequest,
+    answered: bool,
+}
+
+impl Future for Exchange {
+    type Output = Result<FetchResponse, FetchError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let provider = self.provider.clone();
+        let mut state = provider.lock();
+        let outcome = match state.replies.get(&self.request.url) {
+            None => Ok(FetchResponse::new(404, "")),
+            Some(Reply::Answer(response)) => Ok(conditional(&self.request, response)),
+            Some(Reply::Failure(kind)) => Err(FetchError::new(*kind, "the provider was told to fail")),
+            Some(Reply::Hang) => {
+                state.hanging.push(context.waker().clone());
+                return Poll::Pending;
+            }
+        };
+        self.answered = true;
+        Poll::Ready(outcome)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.provider.lock().given_up += 1;
+        }
+    }
+}
+
+/// A 304 in place of what the client has already (RFC 9110 section 13.1.2).
+fn conditional(request: &FetchRequest, response: &FetchResponse) -> FetchResponse {
+    let has = request
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("if-none-match"));
+    let mut response = response.clone();
+    if has.is_some_and(|(_, tag)| response.header("etag") == Some(tag)) {
+        response.status = 304;
+        response.content = Vec::new();
+    }
+    response
+}
