@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tollgate_core::{Clock, SystemClock};
 
+use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::fetch::Fetch;
 use crate::timer::{Timer, TokioTimer};
@@ -73,6 +74,62 @@ impl Settings {
             jitter: Arc::new(random_fraction),
             on_event: None,
             wait_for_first: false,
+        }
+    }
+
+    /// How long keys are fresh whose issuer says this of them.
+    pub(crate) fn bounded_life(&self, said: Option<Duration>) -> Duration {
+        let (least, most) = (*self.life.start(), *self.life.end());
+        said.unwrap_or(self.default_life).clamp(least, most)
+    }
+
+    /// How long a retrieval may take: its exchanges are two of metadata at most and one of the set, each with a timeout that a
+    /// client may not keep.
+    pub(crate) fn longest_retrieval(&self) -> Duration {
+        self.timeout.saturating_mul(4)
+    }
+
+    /// # Errors
+    /// [`Misconfigured`](OidcErrorKind::Misconfigured), with the reason.
+    pub(crate) fn check(&self) -> Result<(), OidcError> {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let (least, most) = (*self.life.start(), *self.life.end());
+        let mistakes = [
+            (
+                self.timeout.is_zero(),
+                "`timeout` is zero: no answer could be in time",
+            ),
+            (
+                self.timeout > Duration::from_secs(60),
+                "`timeout` is longer than a minute: requests would wait for it",
+            ),
+            (
+                self.cool_down < Duration::from_secs(1),
+                "`cool_down` is shorter than a second: tokens with made-up names of keys would make the service hammer its \
+                 issuer",
+            ),
+            (least > most, "`life` ends before it begins"),
+            (
+                most > DAY,
+                "`life` goes beyond 24 hours: a key that was withdrawn would be trusted for so long",
+            ),
+            (
+                self.cool_down > least,
+                "`cool_down` is longer than the least `life`: keys would expire before they may be fetched anew",
+            ),
+            (
+                self.stale_if_error > DAY,
+                "`stale_if_error` is longer than 24 hours: who keeps the issuer from being heard would keep a withdrawn key \
+                 in use for so long",
+            ),
+            (
+                self.negative_life > DAY,
+                "`negative_life` is longer than 24 hours: a new key would not be looked for until then",
+            ),
+        ];
+        match mistakes.into_iter().find(|(mistaken, _)| *mistaken) {
+            Some((_, reason)) => Err(OidcError::new(OidcErrorKind::Misconfigured, reason)),
+            None => Ok(()),
         }
     }
 }

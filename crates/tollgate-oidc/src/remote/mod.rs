@@ -1,50 +1,390 @@
 //! Keys that are kept fresh.
+//!
+//! Three things, each of which knows as little of the others as it can: [`schedule`] says when to fetch and what to tell a
+//! token whose key is not there, and is nothing but arithmetic; [`engine`] is the task that fetches; [`snapshot`] is what
+//! readers see. A reader takes no lock: it loads the snapshot, looks at its expiry, and has the keys.
 
-use std::sync::Arc;
+mod announce;
+mod engine;
+mod schedule;
+mod snapshot;
+mod unknown;
+mod within;
 
-use tollgate_core::{Key, KeySet, KeySource, MissingKey, Refresh, Unavailable};
+use std::fmt;
+use std::future::Future;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::error::OidcError;
-use crate::settings::Settings;
-use crate::status::Status;
+use arc_swap::ArcSwapOption;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+use tollgate_core::{Algorithm, BoxFuture, Key, KeySet, KeySource, MissingKey, Refresh, Unavailable};
+
+use self::engine::{Ended, Engine};
+use self::schedule::{Named, Schedule, Verdict};
+use self::snapshot::Snapshot;
+use self::within::within;
+use crate::error::{OidcError, OidcErrorKind};
+use crate::event::Event;
+use crate::retrieval::Retriever;
+use crate::settings::{Location, Settings};
+use crate::status::{Readiness, Status};
 
 /// Keys that are kept fresh in the background: a [`KeySource`]. Clones share the keys; when the last one is dropped, the
 /// fetching ends.
-#[derive(Clone, Debug)]
-pub struct RemoteKeys(Arc<()>);
+///
+/// [`Oidc`](crate::Oidc) and [`RemoteJwks`](crate::RemoteJwks) make one. It fetches on the tokio runtime that it was made on,
+/// and must not outlive it: when the runtime has ended, the keys are used until they expire, and then tokens get a 503.
+///
+/// Readers take no lock and never wait: [`keys`](KeySource::keys) loads a snapshot that is swapped as a whole. Only a token
+/// whose key is missing costs more, and what all such tokens together can cost is bounded: one fetch a cool-down, 1024 waiting
+/// requests, 1024 names.
+///
+/// ```
+/// use tollgate_core::{Algorithm, Verifier};
+/// use tollgate_oidc::{Oidc, Readiness};
+/// use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint, keys};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (timer, clock) = (FakeTimer::new(), FakeClock::new());
+/// # let provider = FakeProvider::new(&timer);
+/// provider.describe(Mint::ISSUER, "https://id.example.com/jwks.json");
+/// provider.publish("https://id.example.com/jwks.json", &[keys::signing(Algorithm::ES256)]);
+///
+/// let source = Oidc::discover(Mint::ISSUER).fetch(provider).timer(timer).connect().await?;
+/// assert_eq!(source.readiness(), Readiness::Ready);
+///
+/// let verifier = Verifier::builder()
+///     .issuer(Mint::ISSUER)
+///     .audience(Mint::AUDIENCE)
+///     .key_source(source)
+/// #   .clock(clock.clone())
+///     .build()?;
+/// let token = Mint::new(keys::signing(Algorithm::ES256), &clock).token().build();
+/// assert!(verifier.verify(token).is_ok());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct RemoteKeys(Arc<Owner>);
+
+/// What all clones have in common: with it goes the task that fetches.
+struct Owner {
+    shared: Arc<Shared>,
+    task: AbortHandle,
+}
+
+/// What readers, waiting requests and the task that fetches have in common.
+struct Shared {
+    settings: Settings,
+    source: Arc<str>,
+    /// The last keys, expired or not.
+    current: ArcSwapOption<Snapshot>,
+    /// [`Schedule::permitted`] in nanoseconds, for readers.
+    permitted: AtomicU64,
+    /// Taken by whoever misses a key and by the task, never by a reader that finds what it needs.
+    schedule: Mutex<Schedule>,
+    /// Tells the task that somebody wishes for a fetch.
+    wish: Notify,
+    /// Tells who waits that a fetch has ended.
+    ended: watch::Receiver<Ended>,
+    waiting: AtomicUsize,
+    /// Whether there is still somebody who fetches.
+    alive: AtomicBool,
+    /// Under a key that nobody knows, so that names cannot be chosen to collide.
+    hasher: RandomState,
+    runtime: Handle,
+}
 
 impl RemoteKeys {
     pub(crate) async fn connect(settings: Settings) -> Result<Self, OidcError> {
-        let _ = settings;
-        todo!()
+        let mut engine = Self::engine(settings, &runtime()?)?;
+        if engine.begin() {
+            engine.fetch().await?;
+        }
+        Ok(Self::start(engine))
     }
 
     pub(crate) fn lazy(settings: Settings) -> Result<Self, OidcError> {
-        let _ = settings;
-        todo!()
+        Self::spawn(settings, &runtime()?)
+    }
+
+    /// Starts without keys, and fetches on `runtime`.
+    pub(crate) fn spawn(settings: Settings, runtime: &Handle) -> Result<Self, OidcError> {
+        Ok(Self::start(Self::engine(settings, runtime)?))
+    }
+
+    fn engine(settings: Settings, runtime: &Handle) -> Result<Engine, OidcError> {
+        settings.check()?;
+        let retriever = Retriever::new(&settings)?;
+        let (sender, ended) = watch::channel(false);
+        let (Location::Issuer(source) | Location::Jwks(source)) = &settings.location;
+        let shared = Arc::new(Shared {
+            source: source.as_str().into(),
+            current: ArcSwapOption::empty(),
+            permitted: AtomicU64::new(0),
+            schedule: Mutex::new(Schedule::new(&settings, settings.timer.now())),
+            wish: Notify::new(),
+            ended,
+            waiting: AtomicUsize::new(0),
+            alive: AtomicBool::new(true),
+            hasher: RandomState::new(),
+            runtime: runtime.clone(),
+            settings,
+        });
+        Ok(Engine {
+            shared,
+            retriever,
+            ended: sender,
+        })
+    }
+
+    fn start(engine: Engine) -> Self {
+        let shared = Arc::clone(&engine.shared);
+        let task = shared.runtime.spawn(engine.run()).abort_handle();
+        Self(Arc::new(Owner { shared, task }))
     }
 
     /// How the keys stand now.
+    ///
+    /// ```
+    /// # use tollgate_oidc::{OidcErrorKind, Readiness, RemoteJwks};
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # let timer = FakeTimer::new();
+    /// # let provider = FakeProvider::new(&timer);
+    /// # let source = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).timer(timer.clone()).lazy()?;
+    /// # timer.settled().await;
+    /// // of a provider that answers 404
+    /// let status = source.status();
+    /// assert_eq!(status.readiness, Readiness::Unavailable);
+    /// assert_eq!(status.consecutive_failures, 1);
+    /// assert_eq!(status.last_error.map(|error| error.kind()), Some(OidcErrorKind::UnexpectedStatus));
+    /// # Ok(()) }
+    /// ```
     pub fn status(&self) -> Status {
-        todo!()
+        let shared = &*self.0.shared;
+        let current = shared.current.load_full();
+        let current = current.as_deref();
+        let schedule = shared.schedule();
+        let now = shared.now();
+        let usable = current.filter(|current| current.is_usable(now));
+        Status {
+            source: shared.source.to_string(),
+            readiness: current.map_or(Readiness::Unavailable, |current| current.readiness(now)),
+            last_success: current.map(|current| current.fetched),
+            age: current.map(|current| now.saturating_sub(current.fetched_at)),
+            next_refresh: shared.is_alive().then(|| schedule.due().saturating_sub(now)),
+            expires_in: usable.map(|current| current.expiry.saturating_sub(now)),
+            consecutive_failures: schedule.failures(),
+            last_error: schedule.last_error().cloned(),
+            keys: current.map_or_else(Vec::new, Snapshot::key_status),
+            skipped: current.map_or_else(Vec::new, Snapshot::skipped),
+            fetches: schedule.fetches(),
+        }
     }
+
+    /// Whether there are keys to use: what a readiness probe asks. It takes no lock.
+    ///
+    /// ```
+    /// # use tollgate_oidc::{Readiness, RemoteJwks};
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # let provider = FakeProvider::new(&FakeTimer::new());
+    /// let source = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
+    /// assert_eq!(source.readiness(), Readiness::Unavailable); // nothing has come yet
+    /// # Ok(()) }
+    /// ```
+    pub fn readiness(&self) -> Readiness {
+        let shared = &*self.0.shared;
+        let current = shared.current.load();
+        current
+            .as_ref()
+            .map_or(Readiness::Unavailable, |current| current.readiness(shared.now()))
+    }
+
+    /// The issuer whose keys they are; `None` where only the URL of the set is known.
+    ///
+    /// ```
+    /// # use tollgate_oidc::Oidc;
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # let provider = FakeProvider::new(&FakeTimer::new());
+    /// let source = Oidc::discover("https://id.example.com").fetch(provider).lazy()?;
+    /// assert_eq!(source.issuer(), Some("https://id.example.com"));
+    /// # Ok(()) }
+    /// ```
+    pub fn issuer(&self) -> Option<&str> {
+        match &self.0.shared.settings.location {
+            Location::Issuer(issuer) => Some(issuer),
+            Location::Jwks(_) => None,
+        }
+    }
+
+    /// The issuer, or the URL of the set where that is all that is known: how the source is called in events and metrics.
+    ///
+    /// ```
+    /// # use tollgate_oidc::RemoteJwks;
+    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # let provider = FakeProvider::new(&FakeTimer::new());
+    /// let source = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
+    /// assert_eq!(source.source(), "https://id.example.com/jwks.json");
+    /// # Ok(()) }
+    /// ```
+    pub fn source(&self) -> &str {
+        &self.0.shared.source
+    }
+}
+
+fn runtime() -> Result<Handle, OidcError> {
+    Handle::try_current()
+        .map_err(|_| OidcError::new(OidcErrorKind::NoRuntime, "there is no tokio runtime to fetch on"))
 }
 
 impl KeySource for RemoteKeys {
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
-        todo!()
+        let shared = &*self.0.shared;
+        let now = shared.now();
+        match &*shared.current.load() {
+            Some(current) if current.is_usable(now) => Ok(Arc::clone(&current.keys)),
+            _ => {
+                let permitted = Duration::from_nanos(shared.permitted.load(Ordering::Relaxed));
+                Err(Unavailable::new(schedule::retry_after(now, permitted)))
+            }
+        }
     }
 
     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
-        let _ = missing;
-        todo!()
-    }
-
-    fn used(&self, key: &Key, now: u64) {
-        let _ = (key, now);
+        let shared = &self.0.shared;
+        if !shared.is_alive() {
+            return Refresh::Unavailable(Unavailable::new(Duration::from_secs(60)));
+        }
+        let named = missing.key_id().map(|key_id| Named {
+            hash: shared.name(key_id, missing.algorithm()),
+            key_id,
+        });
+        let current = shared.current.load();
+        let mut schedule = shared.schedule();
+        let now = shared.now();
+        let has_keys = current.as_ref().is_some_and(|current| current.is_usable(now));
+        let waiting = shared.waiting.load(Ordering::Relaxed);
+        let verdict = schedule.miss(now, named, has_keys, waiting);
+        if schedule.is_wished() {
+            shared.wish.notify_one();
+        }
+        match verdict {
+            Verdict::Pointless => Refresh::Pointless,
+            Verdict::Unavailable(after) => Refresh::Unavailable(Unavailable::new(after)),
+            // what has ended before counts as seen, since the schedule is still locked
+            Verdict::Wait => Refresh::Pending(Shared::wait(shared, shared.ended.clone())),
+        }
     }
 
     fn issuer(&self) -> Option<&str> {
-        todo!()
+        RemoteKeys::issuer(self)
     }
+
+    fn used(&self, key: &Key, now: u64) {
+        if let Some(current) = &*self.0.shared.current.load() {
+            current.note_use(key, now);
+        }
+    }
+}
+
+impl Shared {
+    fn now(&self) -> Duration {
+        self.settings.timer.now()
+    }
+
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Relaxed)
+    }
+
+    fn announce(&self, event: &Event) {
+        announce::announce(&self.settings, event);
+    }
+
+    /// What the schedule calls a key.
+    fn name(&self, key_id: &str, algorithm: Algorithm) -> u64 {
+        self.hasher.hash_one((key_id, algorithm))
+    }
+
+    /// What the schedule calls these keys: one may have several names, one for each algorithm.
+    fn names(&self, keys: &KeySet) -> impl Iterator<Item = u64> {
+        keys.keys().iter().flat_map(move |key| {
+            let algorithms = key.algorithms().iter();
+            let key_id = key.kid();
+            algorithms.filter_map(move |algorithm| Some(self.name(key_id?, *algorithm)))
+        })
+    }
+
+    /// Waits for the end of the fetch that is on its way. It takes its place at once, and leaves it when it is dropped.
+    fn wait(shared: &Arc<Self>, mut ended: watch::Receiver<Ended>) -> BoxFuture<Result<(), Unavailable>> {
+        ended.mark_unchanged();
+        let place = Place::take(Arc::clone(shared));
+        Box::pin(async move {
+            let shared = &*place.0;
+            let until = shared.now().saturating_add(shared.settings.timeout);
+            let limit = shared.sleep_until(until);
+            match within(limit, ended.changed()).await {
+                Some(Ok(())) if *ended.borrow() => Ok(()),
+                _ => Err(Unavailable::new(shared.schedule().retry_after(shared.now()))),
+            }
+        })
+    }
+
+    /// Sleeps on the runtime of whoever waits; where that is none of tokio's, on the one that fetches.
+    fn sleep_until(&self, at: Duration) -> impl Future<Output = ()> + use<> {
+        let _entered = Handle::try_current().is_err().then(|| self.runtime.enter());
+        self.settings.timer.sleep_until(at)
+    }
+}
+
+/// A place among those who wait.
+struct Place(Arc<Shared>);
+
+impl Place {
+    fn take(shared: Arc<Shared>) -> Self {
+        shared.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for RemoteKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeys")
+            .field("source", &self.0.shared.source)
+            .field("readiness", &self.readiness())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Enough for 584 years.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

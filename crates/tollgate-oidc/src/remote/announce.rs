@@ -1,0 +1,65 @@
+//! Events, on their way to whoever watches.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::event::Event;
+use crate::settings::Settings;
+
+/// Tells the log, the metrics and the hook. A hook that panics does not end the fetching.
+pub(super) fn announce(settings: &Settings, event: &Event) {
+    log(event);
+    #[cfg(feature = "metrics")]
+    record(event, settings);
+    if let Some(hook) = &settings.on_event {
+        let _ = catch_unwind(AssertUnwindSafe(|| hook(event)));
+    }
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::Refreshed { skipped, .. } if !skipped.is_empty() => {
+            tracing::warn!(target: "tollgate", ?skipped, "{event}");
+        }
+        Event::Refreshed { .. } => tracing::info!(target: "tollgate", "{event}"),
+        Event::Unchanged { .. } => tracing::debug!(target: "tollgate", "{event}"),
+        Event::Failed { .. } | Event::UnknownKey { .. } => tracing::warn!(target: "tollgate", "{event}"),
+        Event::Expired { .. } => tracing::error!(target: "tollgate", "{event}"),
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn record(event: &Event, settings: &Settings) {
+    let source = event.source().to_owned();
+    let outcome = match event {
+        Event::Refreshed { .. } => "refreshed",
+        Event::Unchanged { .. } => "unchanged",
+        Event::Failed { .. } => "failed",
+        Event::Expired { .. } => {
+            metrics::gauge!("tollgate_jwks_keys", "source" => source).set(0.0);
+            return;
+        }
+        Event::UnknownKey { count, .. } => {
+            let count = u64::try_from(*count).unwrap_or(u64::MAX);
+            metrics::counter!("tollgate_jwks_unknown_keys_total", "source" => source).increment(count);
+            return;
+        }
+    };
+    metrics::counter!("tollgate_jwks_fetches_total", "source" => source.clone(), "outcome" => outcome)
+        .increment(1);
+    let failures = match event {
+        Event::Failed { consecutive, .. } => f64::from(*consecutive),
+        _ => {
+            #[allow(clippy::cast_precision_loss)] // exact until long after the sun has gone
+            let now = settings.clock.now() as f64;
+            metrics::gauge!("tollgate_jwks_last_success_timestamp_seconds", "source" => source.clone())
+                .set(now);
+            0.0
+        }
+    };
+    metrics::gauge!("tollgate_jwks_consecutive_failures", "source" => source.clone()).set(failures);
+    if let Event::Refreshed { keys, .. } | Event::Unchanged { keys, .. } = event {
+        // a set has 128 at most
+        let keys = u32::try_from(*keys).unwrap_or(u32::MAX);
+        metrics::gauge!("tollgate_jwks_keys", "source" => source).set(f64::from(keys));
+    }
+}

@@ -1,0 +1,166 @@
+//! The one who fetches: a task of its own, so that no request drives a fetch and none can stop one.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Shared;
+use super::snapshot::{Snapshot, Times};
+use super::within::{unless_it_panics, within};
+use crate::error::{OidcError, OidcErrorKind};
+use crate::event::Event;
+use crate::retrieval::{Fresh, Retrieved, Retriever};
+
+/// Whether the last fetch brought keys. It is told to everybody who waits; there is nobody to tell it when the engine is gone.
+pub(super) type Ended = bool;
+
+/// Fetches when it is time to, until it is dropped.
+pub(super) struct Engine {
+    pub(super) shared: Arc<Shared>,
+    pub(super) retriever: Retriever,
+    pub(super) ended: watch::Sender<Ended>,
+}
+
+impl Engine {
+    /// Fetches for ever.
+    pub(super) async fn run(mut self) {
+        loop {
+            if self.begin() {
+                let _ = self.fetch().await;
+            }
+            self.expire();
+            self.rest().await;
+        }
+    }
+
+    /// Whether a fetch begins now.
+    pub(super) fn begin(&self) -> bool {
+        let mut schedule = self.shared.schedule();
+        let begins = schedule.begin(self.shared.now());
+        let permitted = super::nanoseconds(schedule.permitted());
+        self.shared.permitted.store(permitted, Ordering::Relaxed);
+        begins
+    }
+
+    /// Makes the fetch that has begun, and tells everybody how it ended.
+    pub(super) async fn fetch(&mut self) -> Result<(), OidcError> {
+        let settings = &self.shared.settings;
+        let timer = &settings.timer;
+        let limit = timer.now().saturating_add(settings.longest_retrieval());
+        let retrieval = unless_it_panics(self.retriever.retrieve());
+        let outcome = match within(timer.sleep_until(limit), retrieval).await {
+            Some(Some(outcome)) => outcome,
+            Some(None) => Err(OidcError::new(OidcErrorKind::Unreachable, "the client panicked")),
+            None => Err(OidcError::new(
+                OidcErrorKind::TimedOut,
+                "the client does not answer",
+            )),
+        };
+        let outcome = outcome.and_then(|retrieved| self.accept(retrieved));
+        if let Err(error) = &outcome {
+            self.fail(error.clone());
+        }
+        outcome
+    }
+
+    fn accept(&self, retrieved: Retrieved) -> Result<(), OidcError> {
+        let shared = &*self.shared;
+        let settings = &shared.settings;
+        let before = shared.current.load_full();
+        let (now, jitter) = (shared.now(), (settings.jitter)());
+        let said = match &retrieved {
+            Retrieved::Changed(Fresh { life, .. }) | Retrieved::Unchanged(Fresh { life, .. }) => *life,
+        };
+        let times = Times {
+            now,
+            clock: settings.clock.now(),
+            life: settings.bounded_life(said),
+            stale: settings.stale_if_error,
+        };
+        let changed = matches!(retrieved, Retrieved::Changed(_));
+        let after = match (retrieved, before.as_deref()) {
+            (Retrieved::Changed(fresh), before) => Snapshot::changed(fresh.found, before, times),
+            (Retrieved::Unchanged(_), Some(before)) => before.unchanged(times),
+            (Retrieved::Unchanged(_), None) => {
+                let detail = "the set is said to be unchanged, and there is none";
+                return Err(OidcError::new(OidcErrorKind::Malformed, detail));
+            }
+        };
+        let after = Arc::new(after);
+        let brought: HashSet<_> = shared.names(&after.keys).collect();
+        // the keys first: who is told that they have come, finds them
+        shared.current.store(Some(Arc::clone(&after)));
+        let in_vain = {
+            let mut schedule = shared.schedule();
+            let in_vain = schedule.succeeded(now, times.life, jitter, &brought);
+            schedule.expires(after.expiry);
+            self.ended.send_replace(true);
+            in_vain
+        };
+        let source = Arc::clone(&shared.source);
+        let (keys, life) = (after.keys.len(), times.life);
+        shared.announce(&if changed {
+            Event::Refreshed {
+                source,
+                keys,
+                added: after.names_not_in(before.as_deref()),
+                withdrawn: before.map_or_else(Vec::new, |before| before.names_not_in(Some(&after))),
+                skipped: after.skipped(),
+                life,
+            }
+        } else {
+            Event::Unchanged { source, keys, life }
+        });
+        if let Some(in_vain) = in_vain {
+            shared.announce(&Event::UnknownKey {
+                source: Arc::clone(&shared.source),
+                key_id: in_vain.example,
+                count: in_vain.count,
+            });
+        }
+        Ok(())
+    }
+
+    fn fail(&self, error: OidcError) {
+        let shared = &*self.shared;
+        let (now, jitter) = (shared.now(), (shared.settings.jitter)());
+        let consecutive = {
+            let mut schedule = shared.schedule();
+            schedule.failed(now, jitter, error.clone());
+            self.ended.send_replace(false);
+            schedule.failures()
+        };
+        let expiry = shared.current.load().as_ref().map(|current| current.expiry);
+        shared.announce(&Event::Failed {
+            source: Arc::clone(&shared.source),
+            error,
+            consecutive,
+            usable_for: expiry.map_or(Duration::ZERO, |expiry| expiry.saturating_sub(now)),
+        });
+    }
+
+    /// Tells, once, that the keys are of no more use.
+    fn expire(&self) {
+        let now = self.shared.now();
+        if self.shared.schedule().has_expired(now) {
+            let source = Arc::clone(&self.shared.source);
+            self.shared.announce(&Event::Expired { source });
+        }
+    }
+
+    /// Waits until there may be something to do.
+    async fn rest(&self) {
+        let at = self.shared.schedule().next();
+        let limit = self.shared.settings.timer.sleep_until(at);
+        within(limit, self.shared.wish.notified()).await;
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.alive.store(false, Ordering::Relaxed);
+    }
+}
