@@ -53,6 +53,7 @@ pub(crate) struct SignIn {
 pub(crate) struct Attempt {
     iss: Url,
     aud: String,
+    iat: u64,
     exp: u64,
     /// Comes back with the answer: else anybody could have a browser take up an answer that is not for it.
     state: String,
@@ -108,6 +109,7 @@ pub(crate) async fn begin(
     let attempt = Attempt {
         iss: sign_in.home.clone(),
         aud: ATTEMPT.to_owned(),
+        iat: now,
         exp: now + ATTEMPT_LIFETIME,
         state: state.into_secret(),
         nonce: nonce.secret().clone(),

@@ -37,7 +37,7 @@ use crate::provider::{Discovery, Http};
 
 /// Believes ID tokens of that provider for this client, and nothing else.
 async fn id_tokens(options: &Options) -> Result<Verifier, Box<dyn Error>> {
-    let keys = Oidc::discover(&options.issuer)
+    let keys = Oidc::discover(&*options.issuer)
         // ID tokens come from the provider alone, so nobody else can make this service look for keys that are not there.
         .cool_down(Duration::from_secs(1))
         .connect() // a wrong issuer shows now, not at the first login
@@ -78,7 +78,8 @@ async fn app(home: &Url, options: &Options) -> Result<Router, Box<dyn Error>> {
         ))
         .build()?;
     let discovery = Discovery {
-        issuer: IssuerUrl::new(options.issuer.clone())?,
+        issuer: IssuerUrl::new(options.issuer.clone())
+            .map_err(|problem| format!("the issuer {} is no URL: {problem}", options.issuer))?,
         client_id: ClientId::new(options.client_id.clone()),
         client_secret: options.client_secret.clone().map(ClientSecret::new),
         redirect: RedirectUrl::from_url(home.join("callback")?),
@@ -130,9 +131,12 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     // By name: browsers take cookies that are for TLS only from localhost, too.
     let home = match &options.url {
-        Some(url) => Url::parse(url)?,
-        None => Url::parse(&format!("http://localhost:{}/", address.port()))?,
+        Some(url) => url.clone(),
+        None => format!("http://localhost:{}", address.port()),
     };
+    let home = Url::parse(&home)
+        .and_then(|home| home.join("/"))
+        .map_err(|problem| format!("{home} is no URL: {problem}"))?;
     let app = app(&home, &options).await?;
     std::io::stdout().write_all(welcome::text(address, &home, &options).as_bytes())?;
     let stop = async {

@@ -125,6 +125,7 @@ impl Http {
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none()) // else whoever can redirect chooses what is asked for
+            .no_proxy() // tollgate fetches keys without one, too
             .timeout(TIMEOUT)
             .build()?;
         Ok(Self(client))

@@ -417,7 +417,7 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
             .as_secs();
         let mut claims = json!({
             "iss": hostile.issuer, "aud": "oidc-login", "sub": "mallory", "iat": now, "exp": now + 300,
-            "nonce": parameter(&url, "nonce"), "name": "Mallory".repeat(1000),
+            "nonce": parameter(&url, "nonce"), "name": "Mallory".repeat(100),
         });
         change(&mut claims);
         hostile.answer(json!({ "access_token": "x", "token_type": "Bearer", "id_token": sign(&claims) }));
@@ -516,7 +516,7 @@ fn what_cannot_be_is_said_at_the_start() {
         (&["--keys", "x"][..], 2, "--keys"),
         (&["--listen", "here"], 2, "here"),
         (&["--issuer", "id.example.com"], 1, "id.example.com"),
-        (&["--issuer", "http://id.example.com"], 1, "id.example.com"),
+        (&["--issuer", "http://id.example.com"], 1, "https"),
         (&["--issuer", &*format!("http://127.0.0.1:{}", free_port())], 1, "127.0.0.1"),
         (&["--url", "localhost"], 1, "URL"),
     ] {
