@@ -85,6 +85,11 @@ impl ClaimSetText {
         self.items(self.registered.audience)
     }
 
+    /// Whether there is an `aud`, be it without a value.
+    pub(crate) const fn has_audience(&self) -> bool {
+        self.registered.audience.is_some()
+    }
+
     /// The tokens of `scope`, then those of `scp`.
     pub(crate) fn scopes(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let scope = self.string(self.registered.scope.as_ref()).unwrap_or_default();
@@ -97,34 +102,67 @@ impl ClaimSetText {
         items.unwrap_or_else(StringItems::empty).flatten()
     }
 
-    /// The strings at the role claim `path`; none where it is absent.
-    pub(crate) fn roles_at(&self, path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    /// The strings at the claim `path`; none where it is absent.
+    pub(crate) fn strings_at(&self, path: &str) -> impl Iterator<Item = Cow<'_, str>> {
         let items = self
             .find(path)
             .and_then(|(raw, kind)| StringItems::new(raw, kind));
         items.unwrap_or_else(StringItems::empty).flatten()
     }
 
-    /// Refuses a role claim that is neither a string nor an array of strings, one whose way is blocked by something that is
-    /// no object, and one that stands there twice, by its whole name and by its way.
-    pub(crate) fn check_roles_at(&self, path: &str, limits: &Limits) -> Result<(), Rejection> {
-        let literal = self.object.get(&self.text, path).is_some();
-        if let Some((first, _)) = path.split_once('.')
-            && let Some(outermost) = self.object.get(&self.text, first)
-        {
-            if literal {
-                return Err(malformed("the role claim is there twice"));
-            }
-            let mut prefixes = path.match_indices('.').map(|(at, _)| &path[..at]);
-            let blocked = |prefix| self.find(prefix).is_some_and(|(_, kind)| kind != Kind::Object);
-            if outermost.kind != Kind::Object || prefixes.any(blocked) {
-                return Err(malformed("the way to the role claim is no object"));
-            }
+    /// The scopes at the claim `path`; none where it is absent.
+    pub(crate) fn scopes_at(&self, path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+        self.strings_at(path).flat_map(split_item)
+    }
+
+    /// The one string at the claim `path`, `None` where it is absent. What is no string is refused, and so is what
+    /// [`check_strings_at`](Self::check_strings_at) refuses of the way to it.
+    pub(crate) fn string_at(&self, path: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
+        self.check_way(path)?;
+        let Some((raw, kind)) = self.find(path) else {
+            return Ok(None);
+        };
+        let string = matches!(kind, Kind::String { .. });
+        let mut items = string.then(|| StringItems::new(raw, kind)).flatten();
+        match items.as_mut().and_then(Iterator::next) {
+            Some(Ok(text)) => Ok(Some(text)),
+            _ => Err(malformed(format!("{path:?} is not a string"))),
         }
+    }
+
+    /// Refuses a claim that is neither a string nor an array of strings, one whose way is blocked by something that is
+    /// no object, and one that stands there twice, by its whole name and by its way.
+    pub(crate) fn check_strings_at(&self, path: &str, most: usize) -> Result<(), Rejection> {
+        self.check_way(path)?;
         match self.find(path) {
             None => Ok(()),
-            Some((raw, kind)) => check_strings("the role claim", raw, kind, limits.scopes()),
+            Some((raw, kind)) => check_strings(path, raw, kind, most),
         }
+    }
+
+    /// As [`check_strings_at`](Self::check_strings_at), of lists of scopes.
+    pub(crate) fn check_scopes_at(&self, path: &str, limits: &Limits) -> Result<(), Rejection> {
+        self.check_strings_at(path, limits.scopes())?;
+        self.strings_at(path)
+            .try_for_each(|item| check_scope(path, &item, limits.scopes()))
+    }
+
+    fn check_way(&self, path: &str) -> Result<(), Rejection> {
+        let Some((first, _)) = path.split_once('.') else {
+            return Ok(());
+        };
+        let Some(outermost) = self.object.get(&self.text, first) else {
+            return Ok(());
+        };
+        if self.object.get(&self.text, path).is_some() {
+            return Err(malformed(format!("{path:?} is there twice")));
+        }
+        let mut prefixes = path.match_indices('.').map(|(at, _)| &path[..at]);
+        let blocked = |prefix| self.find(prefix).is_some_and(|(_, kind)| kind != Kind::Object);
+        if outermost.kind != Kind::Object || prefixes.any(blocked) {
+            return Err(malformed(format!("the way to {path:?} is no object")));
+        }
+        Ok(())
     }
 }
 
@@ -351,15 +389,14 @@ mod tests {
         let claims =
             read(r#"{"realm_access":{"roles":["admin"]},"role":"x","bad":[1],"https://a.b/r":["y"]}"#)
                 .unwrap();
-        let roles = |path| claims.roles_at(path).map(Cow::into_owned).collect::<Vec<_>>();
+        let roles = |path| claims.strings_at(path).map(Cow::into_owned).collect::<Vec<_>>();
         assert_eq!(roles("realm_access.roles"), ["admin"]);
         assert_eq!(roles("role"), ["x"]);
         assert_eq!(roles("https://a.b/r"), ["y"]);
         assert_eq!(roles("none"), [""; 0]);
-        let limits = Limits::default();
-        assert!(claims.check_roles_at("realm_access.roles", &limits).is_ok());
-        assert!(claims.check_roles_at("realm_access", &limits).is_err());
-        assert!(claims.check_roles_at("bad", &limits).is_err());
+        assert!(claims.check_strings_at("realm_access.roles", 9).is_ok());
+        assert!(claims.check_strings_at("realm_access", 9).is_err());
+        assert!(claims.check_strings_at("bad", 9).is_err());
         for json in [
             r#"{"a":["admin"]}"#,
             r#"{"a":null}"#,
@@ -368,13 +405,13 @@ mod tests {
             r#"{"a.b.roles":[],"a":{"b":{"roles":["suspended"]}}}"#,
         ] {
             assert!(
-                read(json).unwrap().check_roles_at("a.b.roles", &limits).is_err(),
+                read(json).unwrap().check_strings_at("a.b.roles", 9).is_err(),
                 "{json}"
             );
         }
         for json in ["{}", r#"{"a":{}}"#, r#"{"a":{"b":{}}}"#, r#"{"a.b.roles":["x"]}"#] {
             assert!(
-                read(json).unwrap().check_roles_at("a.b.roles", &limits).is_ok(),
+                read(json).unwrap().check_strings_at("a.b.roles", 9).is_ok(),
                 "{json}"
             );
         }

@@ -32,7 +32,9 @@ pub fn claims(data: &[u8]) {
         let _ = (
             claims.scopes().count(),
             claims.audiences().count(),
-            claims.roles_at("a.b").count(),
+            claims.strings_at("a.b").count(),
+            claims.scopes_at("a.b").count(),
+            claims.string_at("a.b").is_ok(),
         );
     }
 }

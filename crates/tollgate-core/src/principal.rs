@@ -65,7 +65,7 @@ impl Principal {
         key: Key,
         rules: Arc<Rules>,
         now: u64,
-        fill: impl FnOnce(&mut ClaimSetText, &Rules) -> Result<(), Rejection>,
+        fill: impl FnOnce(&mut ClaimSetText, &Key, &Rules) -> Result<(), Rejection>,
     ) -> Result<Self, Rejection> {
         let mut verified = Arc::new(Verified {
             header,
@@ -73,8 +73,11 @@ impl Principal {
             key,
             rules,
         });
-        if let Some(Verified { claims, rules, .. }) = Arc::get_mut(&mut verified) {
-            fill(claims, rules)?;
+        if let Some(Verified {
+            claims, key, rules, ..
+        }) = Arc::get_mut(&mut verified)
+        {
+            fill(claims, key, rules)?;
         }
         Ok(Self {
             verified,
@@ -278,7 +281,8 @@ impl Principal {
         self.verified.claims.audiences()
     }
 
-    /// The scopes of `scope` and `scp`, in their order.
+    /// The scopes of `scope` and `scp`, in their order, then those of the further
+    /// [claims](crate::VerifierBuilder::scope_claim) that the verifier is configured with.
     ///
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
@@ -291,7 +295,9 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn scopes(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.verified.claims.scopes()
+        let Verified { claims, rules, .. } = &*self.verified;
+        let further = rules.scope_claims.iter().flat_map(|path| claims.scopes_at(path));
+        claims.scopes().chain(further)
     }
 
     /// Whether the token carries exactly that scope.
@@ -332,7 +338,7 @@ impl Principal {
             .rules
             .role_claims
             .iter()
-            .flat_map(|path| self.verified.claims.roles_at(path))
+            .flat_map(|path| self.verified.claims.strings_at(path))
     }
 
     /// Whether one of the role claims holds exactly that role.

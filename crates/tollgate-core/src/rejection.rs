@@ -56,6 +56,8 @@ pub enum RejectionKind {
     UntrustedIssuer,
     /// `aud` does not name this service.
     WrongAudience,
+    /// A claim does not have a value that is accepted here.
+    WrongClaim,
     /// The token was taken back before its time: by its own identifier, its session, its subject or its key.
     Revoked,
     /// The token is valid and does not suffice.

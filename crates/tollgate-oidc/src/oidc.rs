@@ -27,6 +27,24 @@ impl Oidc {
         Self(Settings::new(Location::Issuer(issuer.into())))
     }
 
+    /// Takes the issuer's metadata from this URL, for a provider that does not publish it where the issuer's name leads.
+    /// `issuer` in it must still be the issuer's identifier, byte for byte. The origin of this URL is then what counts as the
+    /// issuer's own.
+    ///
+    /// ```
+    /// use tollgate_oidc::Oidc;
+    ///
+    /// // What Microsoft Entra says of all its tenants together: the issuer's identifier is a template there.
+    /// let common = Oidc::discover("https://login.microsoftonline.com/{tenantid}/v2.0")
+    ///     .metadata_url("https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration");
+    /// assert!(format!("{common:?}").contains("/common/v2.0/"));
+    /// ```
+    #[must_use]
+    pub fn metadata_url(mut self, url: impl Into<String>) -> Self {
+        self.0.metadata_url = Some(url.into());
+        self
+    }
+
     /// Requires the set to be on the issuer's own origin (scheme, host and port).
     #[must_use]
     pub fn require_same_origin(mut self) -> Self {

@@ -25,6 +25,8 @@ pub(crate) enum Location {
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) location: Location,
+    /// Where the issuer's metadata is, if it is not where the issuer's name leads.
+    pub(crate) metadata_url: Option<String>,
     /// Whether the set must be on the issuer's own origin.
     pub(crate) same_origin: bool,
     /// Whether `http` is allowed of other hosts than loopback ones.
@@ -58,6 +60,7 @@ impl Settings {
     pub(crate) fn new(location: Location) -> Self {
         Self {
             location,
+            metadata_url: None,
             same_origin: false,
             plain_http: false,
             private_addresses: false,
@@ -83,10 +86,9 @@ impl Settings {
         said.unwrap_or(self.default_life).clamp(least, most)
     }
 
-    /// How long a retrieval may take: its exchanges are two of metadata at most and one of the set, each with a timeout that a
-    /// client may not keep.
+    /// How long a retrieval may take before it is given up. It ends by itself within twice the timeout.
     pub(crate) fn longest_retrieval(&self) -> Duration {
-        self.timeout.saturating_mul(4)
+        self.timeout.saturating_mul(3)
     }
 
     /// # Errors
@@ -147,6 +149,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("location", &self.location)
+            .field("metadata_url", &self.metadata_url)
             .field("life", &self.life)
             .field("stale_if_error", &self.stale_if_error)
             .field("cool_down", &self.cool_down)

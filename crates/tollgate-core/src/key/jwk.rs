@@ -86,7 +86,7 @@ impl Jwk {
                 .map_err(|error| error.at("alg"))?;
             (Material::Public(key), algorithm)
         };
-        let key = Key::new(material, both_names(algorithm))?;
+        let key = Key::new(material, both_names(algorithm))?.bound_to(self.members.text("issuer")?);
         Ok(match self.members.text("kid")? {
             Some(kid) => key.with_kid(kid),
             None => key,

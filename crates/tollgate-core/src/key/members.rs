@@ -12,9 +12,9 @@ use super::error::{KeyError, KeyErrorKind};
 const MAX_MEMBERS: usize = 64;
 
 /// The members that are read; of all others only the name is kept, to find it again if it comes twice.
-const READ: [&str; 18] = [
+const READ: [&str; 19] = [
     "kty", "use", "key_ops", "alg", "kid", "x5c", "crv", "x", "y", "d", "n", "e", "p", "q", "dp", "dq", "qi",
-    "k",
+    "k", "issuer",
 ];
 
 /// One JSON object that ought to be a JWK.

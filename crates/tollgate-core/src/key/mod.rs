@@ -244,7 +244,8 @@ impl Key {
     /// # Ok::<(), tollgate_core::KeyError>(())
     /// ```
     pub fn serving(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, KeyError> {
-        let prepared = Prepared::new(self.prepared.material().clone(), algorithms)?;
+        let mut prepared = Prepared::new(self.prepared.material().clone(), algorithms)?;
+        prepared.issuer.clone_from(&self.prepared.issuer);
         Ok(Self {
             kid: self.kid,
             prepared: Arc::new(prepared),
@@ -260,6 +261,24 @@ impl Key {
     /// ```
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// Whose tokens the key says it verifies: the member `issuer` of its JWK, which Microsoft Entra sets. It holds where one
+    /// set has the keys of many tenants: see [`VerifierBuilder::tenants`](crate::VerifierBuilder::tenants).
+    ///
+    /// ```
+    /// use tollgate_core::Key;
+    ///
+    /// let key = Key::jwk(
+    ///     r#"{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    ///         "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0"}"#,
+    /// )?;
+    /// assert_eq!(key.issuer(), Some("https://login.microsoftonline.com/{tenantid}/v2.0"));
+    /// assert_eq!(Key::hs256([7; 32])?.issuer(), None);
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub fn issuer(&self) -> Option<&str> {
+        self.prepared.issuer.as_deref()
     }
 
     /// The algorithms that it serves: one, unless it is of Ed25519 or [`serving`](Self::serving) was called.
@@ -294,6 +313,14 @@ impl Key {
     /// Whether `signature` is of `message`, by this key and algorithm. Nothing is parsed for it.
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.prepared.verify(algorithm, message, signature)
+    }
+
+    /// The same key, just made, for the tokens of this issuer alone.
+    fn bound_to(mut self, issuer: Option<&str>) -> Self {
+        if let Some(prepared) = Arc::get_mut(&mut self.prepared) {
+            prepared.issuer = issuer.map(Into::into);
+        }
+        self
     }
 
     fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, KeyError> {

@@ -30,6 +30,8 @@ impl Material {
 /// One verifier for each algorithm; the work that a token shall not cost is done when it is made.
 pub(super) struct Prepared {
     material: Material,
+    /// Whose tokens the key verifies, where it says so.
+    pub(super) issuer: Option<Box<str>>,
     algorithms: Vec<Algorithm>,
     /// At the same places as their algorithms.
     verifiers: Vec<Verifier>,
@@ -48,6 +50,7 @@ impl Prepared {
     ) -> Result<Self, KeyError> {
         let mut prepared = Self {
             material,
+            issuer: None,
             algorithms: Vec::new(),
             verifiers: Vec::new(),
         };

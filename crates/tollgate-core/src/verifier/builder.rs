@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::draft::Draft;
+use super::provider_rules::provider_rule_methods;
 use super::trusted_issuer::{TrustedIssuer, rule_methods};
 use super::{ConfigError, ConfigErrorKind, Inner, IssuerSource, Verifier};
 use crate::algorithm::Algorithm;
@@ -90,7 +91,9 @@ impl VerifierBuilder {
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         let own = self.own();
         let earlier = own.rules.issuer.replace(issuer.into());
-        own.issuer_renamed |= earlier.is_some();
+        if earlier.is_some() {
+            own.said_twice = Some("`issuer` is said twice: further issuers are for `trust`");
+        }
         self
     }
 
@@ -113,6 +116,7 @@ impl VerifierBuilder {
     }
 
     rule_methods!(own);
+    provider_rule_methods!(own);
 
     /// Trusts a further issuer, which has keys and rules of its own. The token's `iss` chooses among them, and the
     /// chosen one's keys must have signed it (RFC 8725 section 3.8). An issuer named twice is refused at
@@ -227,13 +231,14 @@ impl VerifierBuilder {
                     "`any_issuer` stands beside other trusted issuers",
                 ));
             }
-            if let Some(issuer) = &draft.rules.issuer
-                && !names.insert(issuer)
-            {
-                return Err(ConfigError::new(
-                    ConfigErrorKind::Duplicate,
-                    format!("issuer {issuer:?} is trusted twice"),
-                ));
+            for issuer in draft.rules.spellings() {
+                let tenant = |other: &Draft| other.rules.tenants.is_some() && other.rules.names(issuer);
+                if !names.insert(issuer) || drafts.iter().any(tenant) {
+                    return Err(ConfigError::new(
+                        ConfigErrorKind::Duplicate,
+                        format!("issuer {issuer:?} is trusted twice"),
+                    ));
+                }
             }
         }
         check_limits(&self.limits)?;

@@ -1,5 +1,6 @@
 //! What was said of one issuer, and the contradictions in it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use super::{ConfigError, ConfigErrorKind, Issuer};
 use crate::algorithm::{Algorithm, Family};
 use crate::candidates::Keyring;
 use crate::key::Key;
-use crate::rules::Rules;
+use crate::rules::{Rules, TENANT, Tenants, is_template, is_tenant};
 
 /// The longest leeway that still is one: five minutes.
 const MOST_LEEWAY: Duration = Duration::from_secs(300);
@@ -19,8 +20,8 @@ pub(super) struct Draft {
     pub(super) any_issuer: bool,
     pub(super) any_audience: bool,
     pub(super) keyring: Keyring,
-    /// Whether a second issuer was named in the place of the first.
-    pub(super) issuer_renamed: bool,
+    /// The complaint about what was said twice and can be said once only.
+    pub(super) said_twice: Option<&'static str>,
 }
 
 impl Draft {
@@ -29,11 +30,8 @@ impl Draft {
         use ConfigErrorKind as Kind;
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
         let rules = &self.rules;
-        if self.issuer_renamed {
-            return refuse(
-                Kind::Contradiction,
-                "`issuer` is said twice: further issuers are for `trust`",
-            );
+        if let Some(complaint) = self.said_twice {
+            return refuse(Kind::Contradiction, complaint);
         }
         match (&rules.issuer, self.any_issuer) {
             (None, false) => {
@@ -45,30 +43,9 @@ impl Draft {
             (Some(_), true) => return refuse(Kind::Contradiction, "both an issuer and `any_issuer` are set"),
             _ => {}
         }
-        match (rules.audiences.is_empty(), self.any_audience) {
-            (true, false) => {
-                return refuse(
-                    Kind::MissingAudience,
-                    "no audience is set: name one, or say `any_audience`",
-                );
-            }
-            (false, true) => {
-                return refuse(Kind::Contradiction, "both an audience and `any_audience` are set");
-            }
-            _ => {}
-        }
-        let texts = rules
-            .issuer
-            .iter()
-            .chain(&rules.audiences)
-            .chain(&rules.typ)
-            .chain(&rules.required);
-        if texts.chain(&rules.role_claims).any(String::is_empty) {
-            return refuse(
-                Kind::InvalidText,
-                "an issuer, an audience, a type or a claim's name is empty",
-            );
-        }
+        self.check_tenants()?;
+        self.check_audience()?;
+        self.check_claim_names()?;
         if rules.leeway > MOST_LEEWAY {
             return refuse(Kind::OutOfRange, "the leeway is above 300 seconds");
         }
@@ -76,6 +53,12 @@ impl Draft {
             return refuse(
                 Kind::Contradiction,
                 "RFC 9068 requires issuer, audience and `exp` to be checked",
+            );
+        }
+        if rules.access_token_profile && rules.audience_claim.is_some() {
+            return refuse(
+                Kind::Contradiction,
+                "RFC 9068 has the audience in `aud`: no other claim can be set beside it",
             );
         }
         if rules.access_token_profile && rules.typ.is_some() {
@@ -93,6 +76,138 @@ impl Draft {
         self.check_keys()
     }
 
+    /// Names the tenants; that can be done once.
+    pub(super) fn set_tenants(&mut self, tenants: Tenants) {
+        let earlier = self.rules.tenants.replace(tenants);
+        if earlier.is_some() {
+            self.said_twice = Some("the tenants are said twice");
+        }
+    }
+
+    /// What is wrong with the issuer's further names, and with those of its tenants.
+    fn check_tenants(&self) -> Result<(), ConfigError> {
+        use ConfigErrorKind as Kind;
+        let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
+        let rules = &self.rules;
+        let mut names = HashSet::new();
+        if let Some(twice) = rules.spellings().find(|name| !names.insert(*name)) {
+            return refuse(Kind::Duplicate, &format!("issuer {twice:?} is named twice"));
+        }
+        if self.any_issuer && (!rules.issuer_aliases.is_empty() || rules.tenants.is_some()) {
+            return refuse(
+                Kind::Contradiction,
+                "`any_issuer` stands beside a spelling or the tenants of one",
+            );
+        }
+        let Some(tenants) = &rules.tenants else {
+            if rules.spellings().any(|name| name.contains(TENANT)) {
+                return refuse(
+                    Kind::Contradiction,
+                    "the issuer is a template: name the `tenants`, or say `any_tenant`",
+                );
+            }
+            return Ok(());
+        };
+        if !rules.spellings().all(|name| is_template(name)) {
+            return refuse(
+                Kind::Contradiction,
+                "tenants are named, and the issuer does not have `{tenantid}` once as a segment of its path",
+            );
+        }
+        match tenants {
+            Tenants::These(these) if these.is_empty() => {
+                refuse(Kind::Contradiction, "no tenant is named: no token could pass")
+            }
+            Tenants::These(these) if !these.iter().all(|tenant| is_tenant(tenant)) => refuse(
+                Kind::InvalidText,
+                "a tenant is not a GUID in lower case, 8-4-4-4-12 digits",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is wrong with the names of this service and of the clients.
+    fn check_audience(&self) -> Result<(), ConfigError> {
+        use ConfigErrorKind as Kind;
+        let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
+        let rules = &self.rules;
+        match (rules.audiences.is_empty(), self.any_audience) {
+            (true, false) => {
+                return refuse(
+                    Kind::MissingAudience,
+                    "no audience is set: name one, or say `any_audience`",
+                );
+            }
+            (false, true) => {
+                return refuse(Kind::Contradiction, "both an audience and `any_audience` are set");
+            }
+            _ => {}
+        }
+        if self.any_audience && (rules.audience_claim.is_some() || rules.further_audiences.is_some()) {
+            return refuse(
+                Kind::Contradiction,
+                "`any_audience` stands beside a rule about the audience",
+            );
+        }
+        let parties = &rules.authorized_parties;
+        if parties.clients.is_empty() && !parties.required {
+            return refuse(
+                Kind::Contradiction,
+                "`azp` is said to be dispensable, and no `authorized_party` is named",
+            );
+        }
+        Ok(())
+    }
+
+    /// Texts that are empty, and claims of which two things are said.
+    fn check_claim_names(&self) -> Result<(), ConfigError> {
+        use ConfigErrorKind as Kind;
+        let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
+        let rules = &self.rules;
+        let texts = rules
+            .spellings()
+            .chain(&rules.audiences)
+            .chain(&rules.audience_claim)
+            .chain(rules.further_audiences.iter().flatten())
+            .chain(&rules.authorized_parties.clients)
+            .chain(rules.typ.as_ref().map(|typ| &typ.name))
+            .chain(&rules.required)
+            .chain(&rules.role_claims)
+            .chain(&rules.scope_claims);
+        let mut values = rules.values.iter();
+        let empty =
+            |(path, values): &(String, Vec<String>)| path.is_empty() || values.iter().any(String::is_empty);
+        if texts.into_iter().any(String::is_empty) || values.any(empty) {
+            return refuse(
+                Kind::InvalidText,
+                "an issuer, an audience, a client, a type, a value or a claim's name is empty",
+            );
+        }
+        let mut paths = HashSet::new();
+        for (path, values) in &rules.values {
+            if values.is_empty() {
+                return refuse(
+                    Kind::Contradiction,
+                    &format!("{path:?} must have one of no values: no token could pass"),
+                );
+            }
+            if !paths.insert(path) {
+                return refuse(Kind::Duplicate, &format!("the values of {path:?} are said twice"));
+            }
+        }
+        if rules
+            .scope_claims
+            .iter()
+            .any(|path| path == "scope" || path == "scp")
+        {
+            return refuse(
+                Kind::Duplicate,
+                "`scope` and `scp` are read whatever is configured",
+            );
+        }
+        Ok(())
+    }
+
     /// As checked.
     pub(super) fn into_issuer(self) -> Issuer {
         Issuer {
@@ -108,7 +223,7 @@ impl Draft {
         let foreign = sources.iter().filter_map(|source| source.issuer());
         if let (Some(issuer), Some(foreign)) = (
             &self.rules.issuer,
-            foreign.into_iter().find(|source| !self.rules.names(source)),
+            foreign.into_iter().find(|source| !self.rules.spelled(source)),
         ) {
             return Err(ConfigError::new(
                 Kind::Contradiction,

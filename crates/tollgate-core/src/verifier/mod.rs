@@ -4,6 +4,7 @@ mod builder;
 mod config_error;
 mod draft;
 mod issuer_source;
+mod provider_rules;
 mod trusted_issuer;
 mod verification;
 
@@ -301,9 +302,15 @@ impl Signed<'_, '_> {
         } = self;
         let start = buffer.len();
         compact.append_payload(buffer)?;
-        Principal::new(header, key, Arc::clone(&issuer.rules), now, |claims, rules| {
-            claims.read(buffer, start, limits)?;
-            rules.check_claims(claims, now, limits)
-        })
+        Principal::new(
+            header,
+            key,
+            Arc::clone(&issuer.rules),
+            now,
+            |claims, key, rules| {
+                claims.read(buffer, start, limits)?;
+                rules.check_claims(claims, key.issuer(), now, limits)
+            },
+        )
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::draft::Draft;
+use super::provider_rules::provider_rule_methods;
 use crate::algorithm::Algorithm;
 use crate::key::{Key, KeySet};
 use crate::key_source::KeySource;
@@ -173,7 +174,10 @@ macro_rules! rule_methods {
         /// ```
         #[must_use]
         pub fn typ(mut self, typ: impl Into<String>) -> Self {
-            self.$draft().rules.typ = Some(typ.into());
+            self.$draft().rules.typ = Some(crate::rules::Typ {
+                name: typ.into(),
+                required: true,
+            });
             self
         }
 
@@ -395,6 +399,7 @@ impl TrustedIssuer {
     }
 
     rule_methods!(draft);
+    provider_rule_methods!(draft);
 }
 
 impl fmt::Debug for TrustedIssuer {

@@ -102,7 +102,7 @@ struct Shared {
 
 impl RemoteKeys {
     pub(crate) async fn connect(settings: Settings) -> Result<Self, OidcError> {
-        let mut engine = Self::engine(settings, &runtime()?)?;
+        let mut engine = Self::engine(settings, None)?;
         if engine.begin() {
             engine.fetch().await?;
         }
@@ -110,17 +110,23 @@ impl RemoteKeys {
     }
 
     pub(crate) fn lazy(settings: Settings) -> Result<Self, OidcError> {
-        Self::spawn(settings, &runtime()?)
+        Ok(Self::start(Self::engine(settings, None)?))
     }
 
     /// Starts without keys, and fetches on `runtime`.
     pub(crate) fn spawn(settings: Settings, runtime: &Handle) -> Result<Self, OidcError> {
-        Ok(Self::start(Self::engine(settings, runtime)?))
+        Ok(Self::start(Self::engine(settings, Some(runtime.clone()))?))
     }
 
-    fn engine(settings: Settings, runtime: &Handle) -> Result<Engine, OidcError> {
+    fn engine(settings: Settings, runtime: Option<Handle>) -> Result<Engine, OidcError> {
         settings.check()?;
         let retriever = Retriever::new(&settings)?;
+        let runtime = match runtime {
+            Some(runtime) => runtime,
+            None => Handle::try_current().map_err(|_| {
+                OidcError::new(OidcErrorKind::NoRuntime, "there is no tokio runtime to fetch on")
+            })?,
+        };
         let (sender, ended) = watch::channel(false);
         let (Location::Issuer(source) | Location::Jwks(source)) = &settings.location;
         let shared = Arc::new(Shared {
@@ -133,7 +139,7 @@ impl RemoteKeys {
             waiting: AtomicUsize::new(0),
             alive: AtomicBool::new(true),
             hasher: RandomState::new(),
-            runtime: runtime.clone(),
+            runtime,
             settings,
         });
         Ok(Engine {
@@ -243,11 +249,6 @@ impl RemoteKeys {
     pub fn source(&self) -> &str {
         &self.0.shared.source
     }
-}
-
-fn runtime() -> Result<Handle, OidcError> {
-    Handle::try_current()
-        .map_err(|_| OidcError::new(OidcErrorKind::NoRuntime, "there is no tokio runtime to fetch on"))
 }
 
 impl KeySource for RemoteKeys {

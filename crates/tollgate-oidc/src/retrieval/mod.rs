@@ -26,7 +26,7 @@ pub(crate) use self::{address::is_public, location::may_be_public};
 pub(crate) struct Retriever {
     settings: Settings,
     fetch: Arc<dyn Fetch>,
-    /// The issuer, or the set itself.
+    /// The issuer, its metadata, or the set itself.
     named: Place,
     metadata: Option<Metadata>,
     last: Option<LastSet>,
@@ -68,9 +68,10 @@ impl Retriever {
     /// # Errors
     /// For a location that cannot be, and where there is no client to fetch with.
     pub(crate) fn new(settings: &Settings) -> Result<Self, OidcError> {
-        let named = match &settings.location {
-            Location::Jwks(url) => Place::named("the URL of the set", url, settings)?,
-            Location::Issuer(issuer) => {
+        let named = match (&settings.location, &settings.metadata_url) {
+            (Location::Jwks(url), _) => Place::named("the URL of the set", url, settings)?,
+            (Location::Issuer(_), Some(url)) => Place::named("the URL of the metadata", url, settings)?,
+            (Location::Issuer(issuer), None) => {
                 let named = Place::named("the issuer", issuer, settings)?;
                 // OpenID Connect Core 1.0 section 2, RFC 8414 section 2.
                 if named.url.query().is_some() {
@@ -129,14 +130,20 @@ impl Retriever {
     async fn fetch_metadata(&self, issuer: &str) -> Result<Metadata, OidcError> {
         const ACCEPT: &str = "application/json";
         let exchange = self.exchange();
-        let [openid, oauth] = discovery::well_known(&self.named.url).map(|url| Place {
-            url,
-            ..self.named.clone()
-        });
-        let mut answered = exchange.get(&openid, ACCEPT, None).await?;
-        if answered.response.status == 404 {
-            answered = exchange.get(&oauth, ACCEPT, None).await?;
-        }
+        let answered = if self.settings.metadata_url.is_some() {
+            exchange.get(&self.named, ACCEPT, None).await?
+        } else {
+            let [openid, oauth] = discovery::well_known(&self.named.url).map(|url| Place {
+                url,
+                ..self.named.clone()
+            });
+            let answered = exchange.get(&openid, ACCEPT, None).await?;
+            if answered.response.status == 404 {
+                exchange.get(&oauth, ACCEPT, None).await?
+            } else {
+                answered
+            }
+        };
         let jwks_uri = discovery::jwks_uri(answered.content()?, issuer)?;
         let said = freshness::life(&answered.response, self.settings.clock.now());
         let life = said.unwrap_or(self.settings.default_life);

@@ -1,6 +1,12 @@
 //! What a claims set and a header must satisfy for one issuer.
 
+mod audience;
+mod issuer;
+
 use std::time::Duration;
+
+pub(crate) use audience::AuthorizedParties;
+pub(crate) use issuer::{TENANT, Tenants, is_template, is_tenant};
 
 use crate::algorithm::Algorithm;
 use crate::claims::ClaimSetText;
@@ -11,30 +17,59 @@ use crate::rejection::{Rejection, RejectionKind, Shown};
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) issuer: Option<String>,
+    pub(crate) issuer_aliases: Vec<String>,
+    /// Where there are any, the issuer's name and its other spellings are templates.
+    pub(crate) tenants: Option<Tenants>,
     pub(crate) audiences: Vec<String>,
+    /// The claim that names the audience, where that is not `aud`.
+    pub(crate) audience_claim: Option<String>,
+    /// What `aud` may name besides; anything, where nothing was said.
+    pub(crate) further_audiences: Option<Vec<String>>,
+    pub(crate) authorized_parties: AuthorizedParties,
     pub(crate) algorithms: Option<Vec<Algorithm>>,
-    pub(crate) typ: Option<String>,
+    pub(crate) typ: Option<Typ>,
     pub(crate) leeway: Duration,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_lifetime: Option<Duration>,
     pub(crate) required: Vec<String>,
+    /// Claims, and the values of which each must have one.
+    pub(crate) values: Vec<(String, Vec<String>)>,
     pub(crate) role_claims: Vec<String>,
+    /// Claims that hold scopes, besides `scope` and `scp`.
+    pub(crate) scope_claims: Vec<String>,
     pub(crate) require_exp: bool,
     pub(crate) access_token_profile: bool,
+}
+
+/// What the header must say of the kind of token.
+#[derive(Clone, Debug)]
+pub(crate) struct Typ {
+    pub(crate) name: String,
+    pub(crate) required: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
         Self {
             issuer: None,
+            issuer_aliases: Vec::new(),
+            tenants: None,
             audiences: Vec::new(),
+            audience_claim: None,
+            further_audiences: None,
+            authorized_parties: AuthorizedParties {
+                clients: Vec::new(),
+                required: true,
+            },
             algorithms: None,
             typ: None,
             leeway: Duration::from_secs(10),
             max_age: None,
             max_lifetime: None,
             required: Vec::new(),
+            values: Vec::new(),
             role_claims: Vec::new(),
+            scope_claims: Vec::new(),
             require_exp: true,
             access_token_profile: false,
         }
@@ -45,15 +80,11 @@ impl Default for Rules {
 const ACCESS_TOKEN_CLAIMS: [&str; 7] = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"];
 
 impl Rules {
-    /// Whether these are the rules for tokens of that issuer.
-    pub(crate) fn names(&self, issuer: &str) -> bool {
-        self.issuer.as_deref() == Some(issuer)
-    }
-
     /// RFC 8725 section 3.11: `typ` tells kinds of tokens apart.
     pub(crate) fn check_type(&self, typ: Option<&str>) -> Result<(), Rejection> {
         let wanted: &[&str] = match (&self.typ, self.access_token_profile) {
-            (Some(wanted), _) => &[wanted],
+            (Some(wanted), _) if typ.is_none() && !wanted.required => return Ok(()),
+            (Some(wanted), _) => &[&wanted.name],
             (None, true) => &["at+jwt"],
             (None, false) if typ.is_none() => return Ok(()),
             (None, false) => &["JWT", "at+jwt"],
@@ -77,14 +108,16 @@ impl Rules {
         }
     }
 
+    /// `key_issuer` is what the key that has verified the token says of whose tokens it verifies.
     pub(crate) fn check_claims(
         &self,
         claims: &ClaimSetText,
+        key_issuer: Option<&str>,
         now: u64,
         limits: &Limits,
     ) -> Result<(), Rejection> {
-        self.check_issuer(claims)?;
-        self.check_audience(claims)?;
+        self.check_issuer(claims, key_issuer)?;
+        self.check_audience(claims, limits)?;
         self.check_times(claims, now)?;
         let profile: &[&str] = if self.access_token_profile {
             &ACCESS_TOKEN_CLAIMS
@@ -104,42 +137,16 @@ impl Rules {
                 ));
             }
         }
+        self.values
+            .iter()
+            .try_for_each(|(path, values)| check_value(claims, path, values))?;
+        self.check_authorized_party(claims)?;
         self.role_claims
             .iter()
-            .try_for_each(|path| claims.check_roles_at(path, limits))
-    }
-
-    fn check_issuer(&self, claims: &ClaimSetText) -> Result<(), Rejection> {
-        let Some(wanted) = &self.issuer else { return Ok(()) };
-        match claims.string(claims.registered.issuer.as_ref()) {
-            Some(got) if self.names(got) => Ok(()),
-            Some(got) => Err(Rejection::new(
-                RejectionKind::UntrustedIssuer,
-                format!("`iss` is {}; wanted {wanted:?}", Shown(got)),
-            )),
-            None => Err(missing("iss")),
-        }
-    }
-
-    /// RFC 7519 section 4.1.3: one of the values must identify this service.
-    fn check_audience(&self, claims: &ClaimSetText) -> Result<(), Rejection> {
-        if self.audiences.is_empty() {
-            return Ok(());
-        }
-        let mut first = None;
-        for got in claims.audiences() {
-            if self.audiences.iter().any(|wanted| *wanted == got) {
-                return Ok(());
-            }
-            first.get_or_insert(got);
-        }
-        match first {
-            Some(got) => Err(Rejection::new(
-                RejectionKind::WrongAudience,
-                format!("`aud` has {}; wanted one of {:?}", Shown(&got), self.audiences),
-            )),
-            None => Err(missing("aud")),
-        }
+            .try_for_each(|path| claims.check_strings_at(path, limits.scopes()))?;
+        self.scope_claims
+            .iter()
+            .try_for_each(|path| claims.check_scopes_at(path, limits))
     }
 
     fn check_times(&self, claims: &ClaimSetText, now: u64) -> Result<(), Rejection> {
@@ -198,6 +205,18 @@ fn short_type(typ: &str) -> &str {
     }
 }
 
+/// What the claim is instead is not told: it may be what a log must not have.
+fn check_value(claims: &ClaimSetText, path: &str, values: &[String]) -> Result<(), Rejection> {
+    match claims.string_at(path)? {
+        Some(got) if values.iter().any(|value| *value == got) => Ok(()),
+        Some(_) => Err(Rejection::new(
+            RejectionKind::WrongClaim,
+            format!("`{path}` is none of {values:?}"),
+        )),
+        None => Err(missing(path)),
+    }
+}
+
 fn missing(name: &str) -> Rejection {
     Rejection::new(RejectionKind::MissingClaim, format!("there is no `{name}`"))
 }
@@ -213,7 +232,7 @@ mod tests {
         let mut claims = ClaimSetText::default();
         claims.read(json.as_bytes(), 0, &limits).unwrap();
         rules
-            .check_claims(&claims, NOW, &limits)
+            .check_claims(&claims, None, NOW, &limits)
             .map_err(|rejection| rejection.kind())
     }
 
@@ -340,11 +359,23 @@ mod tests {
             assert!(!accepts(&default, Some(typ)), "{typ:?}");
         }
         let exact = Rules {
-            typ: Some("application/secevent+jwt".into()),
+            typ: Some(Typ {
+                name: "application/secevent+jwt".into(),
+                required: true,
+            }),
             ..Rules::default()
         };
         assert!(accepts(&exact, Some("secevent+jwt")));
         assert!(!accepts(&exact, None) && !accepts(&exact, Some("JWT")));
+        let optional = Rules {
+            typ: Some(Typ {
+                name: "JWT".into(),
+                required: false,
+            }),
+            ..Rules::default()
+        };
+        assert!(accepts(&optional, None) && accepts(&optional, Some("application/jwt")));
+        assert!(!accepts(&optional, Some("at+jwt")) && !accepts(&optional, Some("")));
         let profile = Rules {
             access_token_profile: true,
             ..Rules::default()
@@ -382,5 +413,82 @@ mod tests {
             let cut = whole.replace(&format!("\"{name}\":"), "\"x\":");
             assert_eq!(check(&rules, &cut), Err(RejectionKind::MissingClaim), "{name}");
         }
+    }
+
+    #[test]
+    fn a_value_is_one_of_those_allowed() {
+        let rules = Rules {
+            values: vec![
+                ("token_use".into(), vec!["access".into(), "other".into()]),
+                ("a.b".into(), vec!["x".into()]),
+            ],
+            ..rules()
+        };
+        assert_eq!(check(&rules, r#"{"token_use":"access","a":{"b":"x"}}"#), Ok(()));
+        assert_eq!(check(&rules, r#"{"token_use":"other","a.b":"\u0078"}"#), Ok(()));
+        for (json, wanted) in [
+            (r#"{"token_use":"id","a.b":"x"}"#, RejectionKind::WrongClaim),
+            (r#"{"token_use":"Access","a.b":"x"}"#, RejectionKind::WrongClaim),
+            (r#"{"token_use":"","a.b":"x"}"#, RejectionKind::WrongClaim),
+            (r#"{"token_use":"access"}"#, RejectionKind::MissingClaim),
+            (r#"{"a.b":"x"}"#, RejectionKind::MissingClaim),
+            (
+                r#"{"token_use":["access"],"a.b":"x"}"#,
+                RejectionKind::MalformedClaims,
+            ),
+            (r#"{"token_use":null,"a.b":"x"}"#, RejectionKind::MalformedClaims),
+            (r#"{"token_use":true,"a.b":"x"}"#, RejectionKind::MalformedClaims),
+            (
+                r#"{"token_use":"access","a":"x"}"#,
+                RejectionKind::MalformedClaims,
+            ),
+            (
+                r#"{"token_use":"access","a.b":"x","a":{"b":"y"}}"#,
+                RejectionKind::MalformedClaims,
+            ),
+        ] {
+            assert_eq!(check(&rules, json), Err(wanted), "{json}");
+        }
+        let mut claims = ClaimSetText::default();
+        claims
+            .read(br#"{"token_use":"secret"}"#, 0, &Limits::default())
+            .unwrap();
+        let rejection = rules.check_claims(&claims, None, NOW, &Limits::default());
+        assert!(!rejection.unwrap_err().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn further_scopes_are_checked_like_the_others() {
+        let rules = Rules {
+            scope_claims: vec!["permissions".into()],
+            ..rules()
+        };
+        for good in [
+            "{}",
+            r#"{"permissions":[]}"#,
+            r#"{"permissions":["a","b c"]}"#,
+            r#"{"permissions":"a b"}"#,
+        ] {
+            assert_eq!(check(&rules, good), Ok(()), "{good}");
+        }
+        for bad in [
+            r#"{"permissions":7}"#,
+            r#"{"permissions":null}"#,
+            r#"{"permissions":["a",7]}"#,
+            r#"{"permissions":["a  b"]}"#,
+            r#"{"permissions":["a\"b"]}"#,
+        ] {
+            assert_eq!(check(&rules, bad), Err(RejectionKind::MalformedClaims), "{bad}");
+        }
+        let many = vec!["\"s\""; 257].join(",");
+        assert_eq!(
+            check(&rules, &format!(r#"{{"permissions":[{many}]}}"#)),
+            Err(RejectionKind::TooLarge)
+        );
+        let many = vec!["s"; 257].join(" ");
+        assert_eq!(
+            check(&rules, &format!(r#"{{"permissions":["{many}"]}}"#)),
+            Err(RejectionKind::TooLarge)
+        );
     }
 }

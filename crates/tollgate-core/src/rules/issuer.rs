@@ -1,0 +1,291 @@
+//! Whose tokens the rules are for: one name, its other spellings, or a template with a name for each tenant.
+
+use super::{Rules, missing};
+use crate::claims::ClaimSetText;
+use crate::rejection::{Rejection, RejectionKind, Shown};
+
+/// What stands in a template for the tenant, as in the metadata of Microsoft Entra.
+pub(crate) const TENANT: &str = "{tenantid}";
+
+/// The tenants whose tokens are accepted, where the issuer's name is a template.
+#[derive(Clone, Debug)]
+pub(crate) enum Tenants {
+    Any,
+    These(Vec<String>),
+}
+
+impl Rules {
+    /// Whether these are the rules for tokens of that issuer.
+    pub(crate) fn names(&self, issuer: &str) -> bool {
+        match &self.tenants {
+            None => self.spelled(issuer),
+            Some(Tenants::Any) => self.tenant_of(issuer).is_some(),
+            Some(Tenants::These(these)) => self
+                .tenant_of(issuer)
+                .is_some_and(|tenant| these.iter().any(|one| one == tenant)),
+        }
+    }
+
+    /// The issuer's name as configured, then its other spellings.
+    pub(crate) fn spellings(&self) -> impl Iterator<Item = &String> {
+        self.issuer.iter().chain(&self.issuer_aliases)
+    }
+
+    /// Whether that is one of the spellings, to the byte. Of a template it is so of the keys that all tenants have in common.
+    pub(crate) fn spelled(&self, issuer: &str) -> bool {
+        self.issuer.as_deref() == Some(issuer) || self.issuer_aliases.iter().any(|alias| alias == issuer)
+    }
+
+    /// The tenant in whose place a template has its [`TENANT`].
+    fn tenant_of<'i>(&self, issuer: &'i str) -> Option<&'i str> {
+        let tenant = |template: &String| {
+            let (before, after) = template.split_once(TENANT)?;
+            let tenant = issuer.strip_prefix(before)?.strip_suffix(after)?;
+            is_tenant(tenant).then_some(tenant)
+        };
+        self.spellings().find_map(tenant)
+    }
+
+    /// `key_issuer` is what the key that has verified the token says of whose tokens it verifies.
+    pub(super) fn check_issuer(
+        &self,
+        claims: &ClaimSetText,
+        key_issuer: Option<&str>,
+    ) -> Result<(), Rejection> {
+        let Some(wanted) = &self.issuer else { return Ok(()) };
+        match claims.string(claims.registered.issuer.as_ref()) {
+            Some(got) if self.names(got) => match &self.tenants {
+                None => Ok(()),
+                Some(_) => self.check_tenant(claims, got, key_issuer),
+            },
+            Some(got) => Err(Rejection::new(
+                RejectionKind::UntrustedIssuer,
+                format!("`iss` is {}; wanted {wanted:?}", Shown(got)),
+            )),
+            None => Err(missing("iss")),
+        }
+    }
+
+    /// The tenant of `iss` must be the one of `tid`, and the key must not be another tenant's.
+    fn check_tenant(
+        &self,
+        claims: &ClaimSetText,
+        issuer: &str,
+        key_issuer: Option<&str>,
+    ) -> Result<(), Rejection> {
+        let refuse = |detail| Err(Rejection::new(RejectionKind::UntrustedIssuer, detail));
+        let tenant = self.tenant_of(issuer).unwrap_or_default();
+        let claimed = claims.string_at("tid")?.ok_or_else(|| missing("tid"))?;
+        if claimed != tenant {
+            return refuse(format!(
+                "`tid` is {} and `iss` is {}",
+                Shown(&claimed),
+                Shown(issuer)
+            ));
+        }
+        if let Some(bound) = key_issuer {
+            let theirs = bound.replace(TENANT, tenant);
+            if !self
+                .spellings()
+                .any(|template| template.replace(TENANT, tenant) == theirs)
+            {
+                return refuse(format!(
+                    "the key is for tokens of {}, and `iss` is {}",
+                    Shown(bound),
+                    Shown(issuer)
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether [`TENANT`] stands there once, as a whole segment of the path: so no two templates can name one issuer.
+pub(crate) fn is_template(issuer: &str) -> bool {
+    issuer.split_once(TENANT).is_some_and(|(before, after)| {
+        before.ends_with('/') && (after.is_empty() || after.starts_with('/')) && !after.contains(TENANT)
+    })
+}
+
+/// Whether it is a GUID as RFC 9562 section 4 writes it: a tenant has one name, so that names can be compared.
+pub(crate) fn is_tenant(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "11111111-2222-3333-4444-555555555555";
+    const TWO: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
+    const TEMPLATE: &str = "https://login.example/{tenantid}/v2.0";
+
+    fn rules(tenants: Tenants) -> Rules {
+        Rules {
+            issuer: Some(TEMPLATE.into()),
+            issuer_aliases: vec!["https://sts.example/{tenantid}/".into()],
+            tenants: Some(tenants),
+            ..Rules::default()
+        }
+    }
+
+    fn check(rules: &Rules, json: &str, key: Option<&str>) -> Result<(), RejectionKind> {
+        let mut claims = ClaimSetText::default();
+        claims
+            .read(json.as_bytes(), 0, &crate::Limits::default())
+            .unwrap();
+        rules
+            .check_issuer(&claims, key)
+            .map_err(|rejection| rejection.kind())
+    }
+
+    fn of(issuer: &str, tenant: &str) -> String {
+        format!(r#"{{"iss":"{issuer}","tid":"{tenant}"}}"#)
+    }
+
+    #[test]
+    fn tenants_are_written_in_one_way() {
+        for good in [ONE, TWO, "00000000-0000-0000-0000-000000000000"] {
+            assert!(is_tenant(good), "{good}");
+        }
+        for bad in [
+            "",
+            "common",
+            "{tenantid}",
+            "AAAAAAAA-BBBB-CCCC-DDDD-EEEEEEEEEEEE",
+            "11111111222233334444555555555555",
+            "11111111-2222-3333-4444-55555555555g",
+            "11111111-2222-3333-4444-5555555555555",
+            "11111111-2222-3333-44445-55555555555",
+            "{11111111-2222-3333-4444-5555555555}",
+            "11111111-2222-3333-4444-55555555555é",
+            "..%2f..%2f-2222-3333-4444-5555555555",
+        ] {
+            assert!(!is_tenant(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_template_has_its_place_once_and_between_slashes() {
+        for good in [
+            TEMPLATE,
+            "https://sts.example/{tenantid}",
+            "https://sts.example/{tenantid}/",
+        ] {
+            assert!(is_template(good), "{good}");
+        }
+        for bad in [
+            "https://login.example/v2.0",
+            "https://{tenantid}.example/",
+            "https://login.example/x{tenantid}/",
+            "https://login.example/{tenantid}x",
+            "https://login.example/{tenantid}/{tenantid}",
+            "https://login.example/{tenantId}/",
+            "{tenantid}",
+        ] {
+            assert!(!is_template(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_template_names_the_issuers_of_its_tenants_alone() {
+        let any = rules(Tenants::Any);
+        let one = rules(Tenants::These(vec![ONE.into()]));
+        let filled = |tenant: &str| TEMPLATE.replace(TENANT, tenant);
+        assert!(any.names(&filled(ONE)) && any.names(&filled(TWO)));
+        assert!(one.names(&filled(ONE)) && !one.names(&filled(TWO)));
+        assert!(one.names(&format!("https://sts.example/{ONE}/")));
+        assert!(!rules(Tenants::These(Vec::new())).names(&filled(ONE)));
+        for foreign in [
+            TEMPLATE.to_owned(),
+            filled("common"),
+            filled(&ONE.replace('1', "A")),
+            filled(&format!("{ONE}/x")),
+            filled(""),
+            filled(ONE) + "/",
+            format!("x{}", filled(ONE)),
+            format!("https://login.example/{ONE}/"),
+            format!("https://sts.example/{ONE}/v2.0"),
+            format!("https://login.example/v2.0/{ONE}"),
+            String::new(),
+        ] {
+            assert!(!any.names(&foreign), "{foreign}");
+            assert_eq!(
+                check(&any, &of(&foreign, ONE), None),
+                Err(RejectionKind::UntrustedIssuer),
+                "{foreign}"
+            );
+        }
+        assert!(any.spelled(TEMPLATE) && !any.spelled(&filled(ONE)));
+    }
+
+    #[test]
+    fn the_tenant_of_the_token_is_the_one_of_its_issuer() {
+        let any = rules(Tenants::Any);
+        let issuer = TEMPLATE.replace(TENANT, ONE);
+        assert_eq!(check(&any, &of(&issuer, ONE), None), Ok(()));
+        assert_eq!(
+            check(&any, &of(&issuer, TWO), None),
+            Err(RejectionKind::UntrustedIssuer)
+        );
+        assert_eq!(
+            check(&any, &of(&issuer, "{tenantid}"), None),
+            Err(RejectionKind::UntrustedIssuer)
+        );
+        let alone = format!(r#"{{"iss":"{issuer}"}}"#);
+        assert_eq!(check(&any, &alone, None), Err(RejectionKind::MissingClaim));
+        for tid in ["7", "null", "[\"x\"]", "{}"] {
+            let json = format!(r#"{{"iss":"{issuer}","tid":{tid}}}"#);
+            assert_eq!(
+                check(&any, &json, None),
+                Err(RejectionKind::MalformedClaims),
+                "{tid}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_of_one_tenant_verifies_no_tokens_of_another() {
+        let any = rules(Tenants::Any);
+        let token = of(&TEMPLATE.replace(TENANT, ONE), ONE);
+        let old = of(&format!("https://sts.example/{ONE}/"), ONE);
+        for key in [TEMPLATE.to_owned(), TEMPLATE.replace(TENANT, ONE)] {
+            assert_eq!(check(&any, &token, Some(&key)), Ok(()), "{key}");
+            assert_eq!(check(&any, &old, Some(&key)), Ok(()), "{key}");
+        }
+        for key in [
+            TEMPLATE.replace(TENANT, TWO),
+            "https://other.example/{tenantid}/v2.0".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(
+                check(&any, &token, Some(&key)),
+                Err(RejectionKind::UntrustedIssuer),
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_alias_is_exact() {
+        let rules = Rules {
+            issuer: Some("https://a".into()),
+            issuer_aliases: vec!["a".into()],
+            ..Rules::default()
+        };
+        for good in ["https://a", "a"] {
+            assert_eq!(check(&rules, &of(good, ""), None), Ok(()), "{good}");
+        }
+        for bad in ["A", "a/", "http://a", "", "https://a/"] {
+            assert_eq!(
+                check(&rules, &of(bad, ""), None),
+                Err(RejectionKind::UntrustedIssuer),
+                "{bad}"
+            );
+        }
+    }
+}
