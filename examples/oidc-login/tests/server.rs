@@ -37,20 +37,19 @@ fn start(name: &str) -> Option<(OidcProvider, Site)> {
     Some((provider, site))
 }
 
+/// Those of the README, for another port and with a secret.
 fn settings(port: u16) -> Value {
-    json!({
-        "keys": [{ "alg": "RS256", "kid": "2031-01" }],
-        "clients": [{
-            "client_id": "oidc-login",
-            "client_secret": SECRET,
-            "redirect_uris": [format!("http://localhost:{port}/callback")],
-            "post_logout_redirect_uris": [format!("http://localhost:{port}/")],
-        }],
-        "accounts": {
-            "ada": { "password": "lovelace", "claims": { "name": "Ada Lovelace" } },
-            "eve": { "password": "dropper", "claims": { "name": "<b>Eve</b>" } },
-        },
-    })
+    let mut settings = settings_of_the_readme();
+    settings["keys"] = json!([{ "alg": "RS256", "kid": "2031-01" }]);
+    let client = &mut settings["clients"][0];
+    client["client_secret"] = SECRET.into();
+    client["redirect_uris"] = json!([format!("http://localhost:{port}/callback")]);
+    client["post_logout_redirect_uris"] = json!([format!("http://localhost:{port}/")]);
+    settings
+}
+
+fn settings_of_the_readme() -> Value {
+    serde_json::from_str(include_str!("../provider.json")).unwrap()
 }
 
 impl Site {
@@ -430,7 +429,7 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
     let me: Value = serde_json::from_str(&site.get("me", access(&done).unwrap()).content).unwrap();
     assert_eq!(me["name"], "Mallory".repeat(15)[..100], "and no longer");
 
-    let changes: [(&str, &dyn Fn(&mut Value)); 16] = [
+    let changes: [(&str, &dyn Fn(&mut Value)); 17] = [
         ("another nonce", &|claims| claims["nonce"] = "x".into()),
         ("an empty nonce", &|claims| claims["nonce"] = "".into()),
         ("more than the nonce", &|claims| {
@@ -440,6 +439,8 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
         ("another issuer", &|claims| claims["iss"] = "https://id.example.com".into()),
         ("no issuer", &|claims| claims["iss"] = Value::Null),
         ("another audience", &|claims| claims["aud"] = "shop".into()),
+        ("another audience, too", &|claims| claims["aud"] = json!(["oidc-login", "shop"])),
+        ("another's, named to this one", &|claims| claims["azp"] = "shop".into()),
         ("no audience", &|claims| claims["aud"] = json!([])),
         ("over", &|claims| claims["exp"] = 1_000_000_000.into()),
         ("without an end", &|claims| {
@@ -447,7 +448,6 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
         }),
         ("issued in the future", &|claims| claims["iat"] = 4_000_000_000_u64.into()),
         ("nobody", &|claims| claims["sub"] = Value::Null),
-        ("nobody by name", &|claims| claims["sub"] = "".into()),
         ("a number", &|claims| claims["sub"] = 7.into()),
         ("a name that is none", &|claims| claims["name"] = json!({})),
         ("a nonce that is missing", &|claims| {
@@ -508,6 +508,33 @@ fn another_site_logs_nobody_out() {
     let login = format!("http://{}/auth/login", site.server.address);
     let request = Request::post(&login, &[("user", "ada"), ("password", "lovelace")]);
     assert_eq!(request.with("sec-fetch-site", "same-origin").send().unwrap().status, 401);
+}
+
+#[test]
+fn it_works_as_the_readme_says() {
+    let settings = settings_of_the_readme();
+    assert_eq!(settings["port"], 4000);
+    let Some(provider) = OidcProvider::start(&settings) else {
+        return;
+    };
+    // As with the defaults, but for the ports, which may be taken here.
+    let arguments = ["--url", "http://localhost:8080", "--issuer", &*provider.url()];
+    let site = Site {
+        server: Server::start(PROGRAM, &folder("readme"), &arguments),
+        home: "http://localhost:8080/".to_owned(),
+    };
+    for (name, password, shown) in [("ada", "lovelace", "Ada Lovelace"), ("eve", "dropper", "<b>Eve</b>")] {
+        let (url, cookie) = site.begin();
+        let callback = provider.visit(&url, &site.home, name, password);
+        let done = site.come_back(&callback, &cookie);
+        let me = site.get("me", access(&done).unwrap()).content;
+        assert_eq!(serde_json::from_str::<Value>(&me).unwrap()["name"], shown);
+    }
+    let help = Command::new(PROGRAM).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for default in ["127.0.0.1:8080", "http://127.0.0.1:4000", "oidc-login"] {
+        assert!(help.contains(default), "{default}");
+    }
 }
 
 #[test]
