@@ -8,22 +8,23 @@ use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use openidconnect::core::{CoreAuthenticationFlow, CoreTokenResponse};
+use openidconnect::core::{CoreAuthenticationFlow, CoreErrorResponseType};
 use openidconnect::url::Url;
 use openidconnect::{
     AuthorizationCode, CsrfToken, LogoutRequest, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    PostLogoutRedirectUrl, RequestTokenError, Scope, TokenResponse as _,
+    PostLogoutRedirectUrl, RequestTokenError, Scope, StandardErrorResponse, TokenResponse as _,
 };
 use serde::{Deserialize, Serialize};
+use tollgate::oidc::presets::has_nonce;
 use tollgate::session::{CookieTransport, Login, Sessions};
 use tollgate::{
-    Algorithm, Claims, Clock as _, ConfigError, Gate, Key, RejectionKind, SigningKey, Source, SystemClock,
-    Verification, Verifier,
+    Algorithm, Claims, Clock as _, ConfigError, Gate, Key, SigningKey, Source, SystemClock, Verification,
+    Verifier,
 };
 
 use crate::options::PROGRAM;
 use crate::page::Failure;
-use crate::provider::Discovery;
+use crate::provider::{Discovery, Provider};
 
 /// What an attempt to log in is kept in. `__Host-`: no other host, subdomains included, can put one there. `Lax`: it comes
 /// along when the provider sends the browser back.
@@ -96,7 +97,7 @@ pub(crate) async fn begin(
     State(sign_in): State<Arc<SignIn>>,
     Query(wanted): Query<Wanted>,
 ) -> Result<impl IntoResponse, Failure> {
-    let provider = sign_in.discovery.provider().await.ok_or_else(Failure::no_provider)?;
+    let provider = sign_in.provider().await?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
     let flow = CoreAuthenticationFlow::AuthorizationCode;
     let (url, state, nonce) = provider
@@ -147,7 +148,10 @@ pub(crate) async fn finish(
 ) -> Result<Response, Failure> {
     if verify_slices_are_equal(callback.state.as_bytes(), attempt.state.as_bytes()).is_err() {
         // The attempt stays: a link of somebody else's must not end it.
-        return Err(Failure::new(StatusCode::BAD_REQUEST, "This answer is to another login."));
+        return Err(Failure::new(
+            StatusCode::BAD_REQUEST,
+            "This answer is to another login.",
+        ));
     }
     let mut response = match sign_in.log_in(attempt, callback).await {
         Ok(response) => response,
@@ -163,7 +167,7 @@ pub(crate) async fn finish(
 
 /// What is read of an ID token. The rest was checked when it was verified.
 #[derive(Deserialize)]
-struct IdToken {
+struct User {
     sub: String,
     name: Option<String>,
     auth_time: Option<u64>,
@@ -171,68 +175,31 @@ struct IdToken {
 
 impl SignIn {
     async fn log_in(&self, attempt: Attempt, callback: Callback) -> Result<Response, Failure> {
-        let provider = self.discovery.provider().await.ok_or_else(Failure::no_provider)?;
-        // Else the code of an attacker's provider could be brought to this one, or this one's code to the attacker's.
+        let provider = self.provider().await?;
+        // Else another provider, which the user visited for something else, could pass its answers off as this one's.
         match &callback.iss {
             Some(issuer) if *issuer == **self.discovery.issuer => {}
             None if !provider.sends_issuer => {}
-            _ => return Err(Failure::new(StatusCode::BAD_REQUEST, "This answer is from another provider.")),
+            _ => {
+                return Err(Failure::new(
+                    StatusCode::BAD_REQUEST,
+                    "This answer is from another provider.",
+                ));
+            }
         }
         let Some(code) = callback.code else {
-            return Err(Failure::new(StatusCode::FORBIDDEN, "The provider did not log you in."));
+            return Err(Failure::new(
+                StatusCode::FORBIDDEN,
+                "The provider did not log you in.",
+            ));
         };
-        let tokens: CoreTokenResponse = provider
-            .client
-            .exchange_code(AuthorizationCode::new(code))
-            .map_err(Failure::internal)?
-            .set_pkce_verifier(PkceCodeVerifier::new(attempt.pkce_verifier))
-            .request_async(&self.discovery.http)
+        let id_token = self.exchange(&provider, code, attempt.pkce_verifier).await?;
+        let user = self.verify(&id_token, &attempt.nonce).await?;
+        let tokens = self
+            .sessions
+            .login(self.session_of(user))
             .await
-            .map_err(|problem| match &problem {
-                RequestTokenError::ServerResponse(_) => {
-                    eprintln!("{PROGRAM}: the code is refused: {problem}");
-                    Failure::new(StatusCode::BAD_REQUEST, "The provider does not know this login.")
-                }
-                _ => {
-                    eprintln!("{PROGRAM}: the code could not be exchanged: {problem}");
-                    Failure::no_provider()
-                }
-            })?;
-        let id_token = tokens.id_token().ok_or_else(Failure::no_provider)?.to_string();
-
-        // `openidconnect` could verify it, too: by the keys that it fetched along with the metadata. Those are as old as the
-        // metadata, and of a provider that has just begun to sign with another key, all logins would fail; to fetch them
-        // anew whenever a key is not there is left to the caller, bound and all. tollgate's keys follow the provider's.
-        let verified = match self.id_tokens.begin(&id_token) {
-            Verification::Ready(verified) => verified,
-            Verification::Pending(verification) => verification.await,
-        };
-        let refused = |problem: tollgate::Rejection| {
-            eprintln!("{PROGRAM}: the ID token is refused: {problem}");
-            match problem.kind() {
-                RejectionKind::Unavailable => Failure::no_provider(),
-                _ => Failure::new(StatusCode::BAD_GATEWAY, "The provider's answer cannot be trusted."),
-            }
-        };
-        let id_token = verified.map_err(refused)?;
-        let nonce = id_token.claim("nonce");
-        let nonce = nonce.as_ref().and_then(|nonce| nonce.as_str()).unwrap_or_default();
-        if verify_slices_are_equal(nonce.as_bytes(), attempt.nonce.as_bytes()).is_err() {
-            eprintln!("{PROGRAM}: the ID token is of another login");
-            return Err(Failure::new(StatusCode::BAD_GATEWAY, "The provider's answer cannot be trusted."));
-        }
-        let user: IdToken = id_token.claims().map_err(refused)?;
-
-        // Who it is, is who the provider says (`iss`) under the name that it never gives to another (`sub`). An e-mail address
-        // is neither: it can be changed, given to somebody else, or claimed at another provider.
-        let subject = format!("{}#{}", &**self.discovery.issuer, user.sub); // an issuer has no `#` in it
-        let mut login = Login::new(subject)
-            .auth_time(user.auth_time.unwrap_or(0)) // a login that nobody vouches for is no recent one
-            .with_csrf();
-        if let Some(name) = user.name {
-            login = login.claim("name", name.chars().take(100).collect::<String>());
-        }
-        let tokens = self.sessions.login(login).await.map_err(Failure::internal)?;
+            .map_err(Failure::internal)?;
         let mut response = redirect(&attempt.return_to, []).into_response();
         for (name, value) in self.cookies.set(&tokens).map_err(Failure::internal)?.iter() {
             let name = HeaderName::try_from(name).map_err(Failure::internal)?;
@@ -241,11 +208,72 @@ impl SignIn {
         }
         Ok(response)
     }
+
+    async fn provider(&self) -> Result<Provider, Failure> {
+        self.discovery.provider().await.ok_or_else(Failure::no_provider)
+    }
+
+    /// The ID token that the provider gives for a code.
+    async fn exchange(&self, provider: &Provider, code: String, verifier: String) -> Result<String, Failure> {
+        let tokens = provider
+            .client
+            .exchange_code(AuthorizationCode::new(code))
+            .map_err(Failure::internal)?
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier))
+            .request_async(&self.discovery.http)
+            .await
+            .map_err(|problem| {
+                eprintln!("{PROGRAM}: the code could not be exchanged: {problem}");
+                let refused = |told: &StandardErrorResponse<CoreErrorResponseType>| {
+                    *told.error() == CoreErrorResponseType::InvalidGrant
+                };
+                if matches!(&problem, RequestTokenError::ServerResponse(told) if refused(told)) {
+                    Failure::new(StatusCode::BAD_REQUEST, "The provider does not know this login.")
+                } else {
+                    Failure::no_provider()
+                }
+            })?;
+        let id_token = tokens.id_token().ok_or_else(Failure::no_provider)?;
+        Ok(id_token.to_string())
+    }
+
+    /// Who an ID token is of, if it is one for this login.
+    ///
+    /// `openidconnect` could verify it, too: by the keys that it fetched along with the metadata. They are as old as that, so
+    /// of a provider that has just begun to sign with another key all logins would fail; and to fetch keys anew whenever
+    /// one is not there is left to the caller, the bound on it included. tollgate's keys follow the provider's.
+    async fn verify(&self, id_token: &str, nonce: &str) -> Result<User, Failure> {
+        let verified = match self.id_tokens.begin(id_token) {
+            Verification::Ready(verified) => verified,
+            Verification::Pending(verification) => verification.await,
+        };
+        let id_token = verified.map_err(Failure::untrusted)?;
+        if !has_nonce(&id_token, nonce) {
+            eprintln!("{PROGRAM}: the ID token is of another login");
+            return Err(Failure::no_trust());
+        }
+        id_token.claims().map_err(Failure::untrusted)
+    }
+
+    /// Who it is, is who the provider says (`iss`) under the name that it never gives to another (`sub`). An e-mail address is
+    /// neither: it can be changed, given to somebody else, or claimed at another provider.
+    fn session_of(&self, user: User) -> Login {
+        let subject = format!("{}#{}", &**self.discovery.issuer, user.sub); // an issuer has no `#` in it
+        let login = Login::new(subject)
+            .auth_time(user.auth_time.unwrap_or(0)) // where the provider does not say, it was not recently
+            .with_csrf();
+        match user.name {
+            Some(name) => login.claim("name", name.chars().take(100).collect::<String>()),
+            None => login,
+        }
+    }
 }
 
 /// `GET /provider-logout`: where the user logs out at the provider, too. There they are asked.
-pub(crate) async fn provider_logout(State(sign_in): State<Arc<SignIn>>) -> Result<impl IntoResponse, Failure> {
-    let provider = sign_in.discovery.provider().await.ok_or_else(Failure::no_provider)?;
+pub(crate) async fn provider_logout(
+    State(sign_in): State<Arc<SignIn>>,
+) -> Result<impl IntoResponse, Failure> {
+    let provider = sign_in.provider().await?;
     let Some(end_session) = provider.end_session else {
         return Ok(redirect(&sign_in.home, []));
     };
@@ -258,6 +286,9 @@ pub(crate) async fn provider_logout(State(sign_in): State<Arc<SignIn>>) -> Resul
 
 fn redirect<const N: usize>(url: &Url, fields: [(HeaderName, String); N]) -> impl IntoResponse + use<N> {
     let fields = axum::response::AppendHeaders(fields);
-    let location = [(LOCATION, url.to_string()), (CACHE_CONTROL, "no-store".to_owned())];
+    let location = [
+        (LOCATION, url.to_string()),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
     (StatusCode::SEE_OTHER, location, fields)
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tollgate::axum::{EndpointService, JwtAuth};
-use tollgate::oidc::Oidc;
+use tollgate::oidc::presets;
 use tollgate::session::{
     CookieTransport, Issuer, LoginFailure, MemoryStore, RefreshKey, RenewalTransport, SessionEndpoints,
     Sessions, SlidingRenewal, Transport,
@@ -37,17 +37,14 @@ use crate::provider::{Discovery, Http};
 
 /// Believes ID tokens of that provider for this client, and nothing else.
 async fn id_tokens(options: &Options) -> Result<Verifier, Box<dyn Error>> {
-    let keys = Oidc::discover(&*options.issuer)
+    let preset = presets::id_token(&*options.issuer, &*options.client_id);
+    let keys = preset
+        .discover()
         // ID tokens come from the provider alone, so nobody else can make this service look for keys that are not there.
         .cool_down(Duration::from_secs(1))
         .connect() // a wrong issuer shows now, not at the first login
         .await?;
-    let verifier = Verifier::builder()
-        .issuer(&options.issuer)
-        .audience(&options.client_id)
-        .require_subject()
-        .key_source(keys)
-        .build()?;
+    let verifier = Verifier::builder().trust(preset.trust(keys)).build()?;
     Ok(verifier)
 }
 
@@ -88,8 +85,8 @@ async fn app(home: &Url, options: &Options) -> Result<Router, Box<dyn Error>> {
     };
     // Of this process alone: who was on the way to the provider when it ended begins again.
     let attempts = SigningKey::generate(Algorithm::HS256)?;
-    let callback = get(login::finish)
-        .route_layer(JwtAuth::new(attempt_gate(home, attempts.verifying_key())?));
+    let callback =
+        get(login::finish).route_layer(JwtAuth::new(attempt_gate(home, attempts.verifying_key())?));
     let sign_in = Arc::new(SignIn {
         discovery: Arc::new(discovery),
         id_tokens: id_tokens(options).await?,

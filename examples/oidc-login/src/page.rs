@@ -1,12 +1,15 @@
-//! The page and its script, and the page of a login that failed. There is nothing of tollgate here.
+//! The page and its script, and the page of a login that failed.
 
 use std::fmt::Display;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tollgate::{Rejection, RejectionKind};
 
 use crate::options::PROGRAM;
 
@@ -52,6 +55,23 @@ impl Failure {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "The provider is out of reach just now.",
+        )
+    }
+
+    /// What the provider says is not to be believed, or cannot be judged for want of its keys.
+    #[allow(clippy::needless_pass_by_value)] // as `map_err` has it
+    pub(crate) fn untrusted(problem: Rejection) -> Self {
+        eprintln!("{PROGRAM}: the ID token is refused: {problem}");
+        match problem.kind() {
+            RejectionKind::Unavailable => Self::no_provider(),
+            _ => Self::no_trust(),
+        }
+    }
+
+    pub(crate) const fn no_trust() -> Self {
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "The provider's answer cannot be trusted.",
         )
     }
 

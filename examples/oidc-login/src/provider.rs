@@ -40,8 +40,14 @@ pub(crate) struct Provider {
 }
 
 /// The client, for a provider that may or may not have said where codes are exchanged and users are described.
-type Client =
-    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+type Client = CoreClient<
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
 
 type Metadata = ProviderMetadata<
     Extensions,

@@ -81,10 +81,7 @@ impl Site {
         let (cookie, attributes) = cookie.split_once("; ").unwrap();
         assert_eq!(attributes, "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600");
         assert_eq!(answer.field("cache-control"), Some("no-store"));
-        (
-            answer.field("location").unwrap().to_owned(),
-            cookie.to_owned(),
-        )
+        (answer.field("location").unwrap().to_owned(), cookie.to_owned())
     }
 
     /// Comes back from the provider with an answer to a login that began with the cookie.
@@ -306,14 +303,22 @@ fn an_answer_counts_in_the_browser_that_asked_for_it_and_once() {
     assert_refused(&site.come_back(&attackers, ""), 401, TOOK_TOO_LONG);
     let refused = site.come_back(&attackers, &cookie);
     assert_refused(&refused, 400, ANOTHER_LOGIN);
-    assert_eq!(refused.field("set-cookie"), None, "and does not end the user's own login");
+    assert_eq!(
+        refused.field("set-cookie"),
+        None,
+        "and does not end the user's own login"
+    );
     for state in ["", "x", &*format!("{state}x"), &state[1..]] {
         let parameters = [("state", state), ("code", &code), ("iss", &issuer)];
         assert_refused(&site.callback(&parameters, &cookie), 400, ANOTHER_LOGIN);
     }
     // A cookie that is not of this server's making, and two of them.
     let (head, signature) = cookie.rsplit_once('.').unwrap();
-    let forged = format!("{head}.{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
+    let forged = format!(
+        "{head}.{}{}",
+        if signature.starts_with('A') { 'B' } else { 'A' },
+        &signature[1..]
+    );
     assert_refused(&site.come_back(&callback, &forged), 401, TOOK_TOO_LONG);
     let both = format!("{attackers_cookie}; {cookie}");
     assert_refused(&site.come_back(&callback, &both), 400, TOOK_TOO_LONG);
@@ -342,7 +347,11 @@ fn an_answer_counts_in_the_browser_that_asked_for_it_and_once() {
     ];
     assert_refused(&site.callback(&injected, &attackers_cookie), 400, UNKNOWN);
     // What is left of a login is no session, and a session is no login.
-    assert_eq!(site.get("me", &cookie.replace("__Host-login", "__Host-access")).status, 401);
+    assert_eq!(
+        site.get("me", &cookie.replace("__Host-login", "__Host-access"))
+            .status,
+        401
+    );
     let session = access(&done).unwrap().replace("__Host-access", "__Host-login");
     assert_refused(&site.come_back(&callback, &session), 401, TOOK_TOO_LONG);
 }
@@ -388,12 +397,7 @@ fn after_the_login_there_is_no_way_to_another_site() {
     ] {
         let answer = site.get(&format!("login?{}", urlencoded(&[("return_to", wanted)])), "");
         let cookie = answer.field("set-cookie").unwrap().split(';').next().unwrap();
-        let callback = provider.visit(
-            answer.field("location").unwrap(),
-            &site.home,
-            "ada",
-            "lovelace",
-        );
+        let callback = provider.visit(answer.field("location").unwrap(), &site.home, "ada", "lovelace");
         let done = site.come_back(&callback, cookie);
         assert_eq!(
             done.field("location"),
@@ -436,17 +440,25 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
             claims["nonce"] = json!([claims["nonce"].clone()]);
         }),
         ("no nonce", &|claims| claims["nonce"] = Value::Null),
-        ("another issuer", &|claims| claims["iss"] = "https://id.example.com".into()),
+        ("another issuer", &|claims| {
+            claims["iss"] = "https://id.example.com".into()
+        }),
         ("no issuer", &|claims| claims["iss"] = Value::Null),
         ("another audience", &|claims| claims["aud"] = "shop".into()),
-        ("another audience, too", &|claims| claims["aud"] = json!(["oidc-login", "shop"])),
-        ("another's, named to this one", &|claims| claims["azp"] = "shop".into()),
+        ("another audience, too", &|claims| {
+            claims["aud"] = json!(["oidc-login", "shop"])
+        }),
+        ("another's, named to this one", &|claims| {
+            claims["azp"] = "shop".into()
+        }),
         ("no audience", &|claims| claims["aud"] = json!([])),
         ("over", &|claims| claims["exp"] = 1_000_000_000.into()),
         ("without an end", &|claims| {
             claims.as_object_mut().unwrap().remove("exp");
         }),
-        ("issued in the future", &|claims| claims["iat"] = 4_000_000_000_u64.into()),
+        ("issued in the future", &|claims| {
+            claims["iat"] = 4_000_000_000_u64.into()
+        }),
         ("nobody", &|claims| claims["sub"] = Value::Null),
         ("a number", &|claims| claims["sub"] = 7.into()),
         ("a name that is none", &|claims| claims["name"] = json!({})),
@@ -461,9 +473,13 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
     }
 
     let other = SigningKey::generate(Algorithm::ES256).unwrap();
-    let forged = with(&|_| {}, &|claims| other.clone().with_kid("1").encode(claims).unwrap());
+    let forged = with(&|_| {}, &|claims| {
+        other.clone().with_kid("1").encode(claims).unwrap()
+    });
     assert_refused(&forged, 502, NO_TRUST);
-    let unknown = with(&|_| {}, &|claims| other.clone().with_kid("2").encode(claims).unwrap());
+    let unknown = with(&|_| {}, &|claims| {
+        other.clone().with_kid("2").encode(claims).unwrap()
+    });
     assert_refused(&unknown, 502, NO_TRUST);
     let unsigned = with(&|_| {}, &|claims| {
         let token = signed(claims);
@@ -473,7 +489,11 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
     assert_refused(&unsigned, 502, NO_TRUST);
     // By the client's secret as if it were a key, which both sides know.
     let mac = SigningKey::hs256(SECRET).unwrap().with_kid("1");
-    assert_refused(&with(&|_| {}, &|claims| mac.encode(claims).unwrap()), 502, NO_TRUST);
+    assert_refused(
+        &with(&|_| {}, &|claims| mac.encode(claims).unwrap()),
+        502,
+        NO_TRUST,
+    );
     for tokens in [
         json!({ "access_token": "x", "token_type": "Bearer" }),
         json!({ "access_token": "x", "token_type": "Bearer", "id_token": "x" }),
@@ -507,7 +527,14 @@ fn another_site_logs_nobody_out() {
     // Nor is there any other way in than the provider's.
     let login = format!("http://{}/auth/login", site.server.address);
     let request = Request::post(&login, &[("user", "ada"), ("password", "lovelace")]);
-    assert_eq!(request.with("sec-fetch-site", "same-origin").send().unwrap().status, 401);
+    assert_eq!(
+        request
+            .with("sec-fetch-site", "same-origin")
+            .send()
+            .unwrap()
+            .status,
+        401
+    );
 }
 
 #[test]
@@ -523,7 +550,10 @@ fn it_works_as_the_readme_says() {
         server: Server::start(PROGRAM, &folder("readme"), &arguments),
         home: "http://localhost:8080/".to_owned(),
     };
-    for (name, password, shown) in [("ada", "lovelace", "Ada Lovelace"), ("eve", "dropper", "<b>Eve</b>")] {
+    for (name, password, shown) in [
+        ("ada", "lovelace", "Ada Lovelace"),
+        ("eve", "dropper", "<b>Eve</b>"),
+    ] {
         let (url, cookie) = site.begin();
         let callback = provider.visit(&url, &site.home, name, password);
         let done = site.come_back(&callback, &cookie);
@@ -544,11 +574,19 @@ fn what_cannot_be_is_said_at_the_start() {
         (&["--listen", "here"], 2, "here"),
         (&["--issuer", "id.example.com"], 1, "id.example.com"),
         (&["--issuer", "http://id.example.com"], 1, "https"),
-        (&["--issuer", &*format!("http://127.0.0.1:{}", free_port())], 1, "127.0.0.1"),
+        (
+            &["--issuer", &*format!("http://127.0.0.1:{}", free_port())],
+            1,
+            "127.0.0.1",
+        ),
         (&["--url", "localhost"], 1, "URL"),
     ] {
         let mut command = Command::new(PROGRAM);
-        let output = command.args(["--listen", "127.0.0.1:0"]).args(arguments).output().unwrap();
+        let output = command
+            .args(["--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .output()
+            .unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(status), "{message}");
         assert!(message.contains(named), "{arguments:?}: {message}");
