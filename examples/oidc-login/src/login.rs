@@ -12,7 +12,7 @@ use openidconnect::core::{CoreAuthenticationFlow, CoreErrorResponseType};
 use openidconnect::url::Url;
 use openidconnect::{
     AuthorizationCode, CsrfToken, LogoutRequest, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    PostLogoutRedirectUrl, RequestTokenError, Scope, StandardErrorResponse, TokenResponse as _,
+    PostLogoutRedirectUrl, RequestTokenError, Scope, TokenResponse as _,
 };
 use serde::{Deserialize, Serialize};
 use tollgate::oidc::presets::has_nonce;
@@ -224,16 +224,17 @@ impl SignIn {
             .await
             .map_err(|problem| {
                 eprintln!("{PROGRAM}: the code could not be exchanged: {problem}");
-                let refused = |told: &StandardErrorResponse<CoreErrorResponseType>| {
-                    *told.error() == CoreErrorResponseType::InvalidGrant
-                };
-                if matches!(&problem, RequestTokenError::ServerResponse(told) if refused(told)) {
-                    Failure::new(StatusCode::BAD_REQUEST, "The provider does not know this login.")
-                } else {
-                    Failure::no_provider()
+                match problem {
+                    RequestTokenError::Request(_) => Failure::no_provider(),
+                    RequestTokenError::ServerResponse(told)
+                        if *told.error() == CoreErrorResponseType::InvalidGrant =>
+                    {
+                        Failure::new(StatusCode::BAD_REQUEST, "The provider does not know this login.")
+                    }
+                    _ => Failure::no_trust(),
                 }
             })?;
-        let id_token = tokens.id_token().ok_or_else(Failure::no_provider)?;
+        let id_token = tokens.id_token().ok_or_else(Failure::no_trust)?;
         Ok(id_token.to_string())
     }
 
