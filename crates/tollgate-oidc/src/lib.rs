@@ -27,5 +27,5 @@ pub use oidc::{Oidc, RemoteJwks};
 pub use readiness::ReadinessEndpoint;
 pub use remote::RemoteKeys;
 pub use status::{KeyStatus, Readiness, Status};
-pub use tenants::Tenants;
+pub use tenants::{TenantStatus, Tenants, TenantsBuilder};
 pub use timer::{Timer, TokioTimer};

@@ -29,13 +29,18 @@ fn log(event: &Event) {
 
 #[cfg(feature = "metrics")]
 fn record(event: &Event, settings: &Settings) {
-    let source = event.source().to_owned();
+    // A label has as many values as there are sources, and anybody can make up the name of a tenant: tenants are counted
+    // together, and what stands for one source alone is not said of them.
+    let together = settings.issuer_supplied;
+    let source = if together { "tenants" } else { event.source() }.to_owned();
     let outcome = match event {
         Event::Refreshed { .. } => "refreshed",
         Event::Unchanged { .. } => "unchanged",
         Event::Failed { .. } => "failed",
         Event::Expired { .. } => {
-            metrics::gauge!("tollgate_jwks_keys", "source" => source).set(0.0);
+            if !together {
+                metrics::gauge!("tollgate_jwks_keys", "source" => source).set(0.0);
+            }
             return;
         }
         Event::UnknownKey { count, .. } => {
@@ -46,6 +51,9 @@ fn record(event: &Event, settings: &Settings) {
     };
     metrics::counter!("tollgate_jwks_fetches_total", "source" => source.clone(), "outcome" => outcome)
         .increment(1);
+    if together {
+        return;
+    }
     let failures = match event {
         Event::Failed { consecutive, .. } => f64::from(*consecutive),
         _ => {

@@ -19,7 +19,8 @@ use self::exchange::{Exchange, Validator};
 use self::location::Place;
 
 #[cfg(feature = "reqwest")]
-pub(crate) use self::{address::is_public, location::may_be_public};
+pub(crate) use self::address::is_public;
+pub(crate) use self::location::may_be_public;
 
 /// Retrieves the keys of one location, over and over. It remembers what makes the next retrieval cheap (the metadata, the
 /// validator of the last set); a retrieval that is dropped half-way changes nothing.
@@ -223,13 +224,15 @@ fn read_set(content: &[u8]) -> Result<KeySet, OidcError> {
     Ok(set)
 }
 
+/// The client of whoever brought none.
 #[cfg(feature = "reqwest")]
-fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
+pub(crate) fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
     Ok(Arc::new(crate::client::HttpClient::new()?))
 }
 
+/// As there is none, the user's own has to be set.
 #[cfg(not(feature = "reqwest"))]
-fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
+pub(crate) fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
     Err(OidcError::new(
         OidcErrorKind::Misconfigured,
         "there is no client to fetch with: set one, or enable the feature `reqwest`",

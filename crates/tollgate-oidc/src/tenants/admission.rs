@@ -1,0 +1,219 @@
+//! Who may be fetched for the first time, and when.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most first fetches that run at the same time, whatever else is allowed.
+pub(super) const MOST_RUNNING: usize = 32;
+
+/// Bounds the first fetches of issuers that anybody may name: so many at once, so many in a time, and none of an issuer that
+/// was given up less than a cool-down ago.
+///
+/// All times are a [`Timer`](crate::Timer)'s.
+pub(super) struct Admission {
+    bucket: Bucket,
+    resting: Resting,
+    /// Each first fetch that runs holds a clone.
+    running: Arc<()>,
+}
+
+/// Held while a first fetch runs.
+#[derive(Debug)]
+pub(super) struct Running(#[allow(dead_code, reason = "its drop is what it is for")] Arc<()>);
+
+impl Admission {
+    /// For `burst` first fetches at once, and so many in each further cool-down.
+    pub(super) fn new(burst: u32, cool_down: Duration) -> Self {
+        Self {
+            bucket: Bucket::new(burst, cool_down),
+            resting: Resting {
+                cool_down,
+                until: HashMap::new(),
+                order: VecDeque::new(),
+            },
+            running: Arc::new(()),
+        }
+    }
+
+    /// Whether this issuer may be fetched for the first time.
+    ///
+    /// # Errors
+    /// The time after which it may be, as far as is known now.
+    pub(super) fn admit(&mut self, issuer: &str, now: Duration) -> Result<Running, Duration> {
+        if let Some(rest) = self.resting.rest(issuer, now) {
+            return Err(rest);
+        }
+        if Arc::strong_count(&self.running) > MOST_RUNNING {
+            return Err(Duration::from_secs(1));
+        }
+        self.bucket.take(now)?;
+        Ok(Running(Arc::clone(&self.running)))
+    }
+
+    /// Notes that the keys of these issuers are kept no longer. To bring one back does not shorten its cool-down.
+    pub(super) fn given_up(&mut self, issuers: impl IntoIterator<Item = Arc<str>>, now: Duration) {
+        for issuer in issuers {
+            self.resting.add(issuer, now);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn resting(&mut self, now: Duration) -> usize {
+        self.resting.wake(now);
+        self.resting.order.len()
+    }
+}
+
+/// A token bucket, by the one time at which it would be full again (the generic cell rate algorithm).
+struct Bucket {
+    /// The time for one token to come.
+    interval: Duration,
+    /// How far ahead of now `full_at` may be before a token is taken.
+    ahead: Duration,
+    full_at: Duration,
+}
+
+impl Bucket {
+    fn new(burst: u32, cool_down: Duration) -> Self {
+        let interval = cool_down / burst.max(1);
+        Self {
+            interval,
+            ahead: cool_down.saturating_sub(interval),
+            full_at: Duration::ZERO,
+        }
+    }
+
+    /// Takes a token, or tells how long it is until there is one.
+    fn take(&mut self, now: Duration) -> Result<(), Duration> {
+        let full_at = self.full_at.max(now);
+        match full_at.saturating_sub(now).checked_sub(self.ahead) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            _ => {
+                self.full_at = full_at + self.interval;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The issuers that were given up less than a cool-down ago.
+///
+/// It is bounded by what can be given up in a cool-down: all that were kept at its beginning, and those that were admitted
+/// since.
+struct Resting {
+    cool_down: Duration,
+    until: HashMap<Arc<str>, Duration>,
+    /// By the end of their rest, the first one first: all rests are of one length.
+    order: VecDeque<(Duration, Arc<str>)>,
+}
+
+impl Resting {
+    fn rest(&mut self, issuer: &str, now: Duration) -> Option<Duration> {
+        self.wake(now);
+        Some(self.until.get(issuer)?.saturating_sub(now))
+    }
+
+    fn add(&mut self, issuer: Arc<str>, now: Duration) {
+        self.wake(now);
+        let until = now + self.cool_down;
+        self.until.insert(Arc::clone(&issuer), until);
+        self.order.push_back((until, issuer));
+    }
+
+    fn wake(&mut self, now: Duration) {
+        while let Some((until, _)) = self.order.front()
+            && *until <= now
+        {
+            if let Some((until, issuer)) = self.order.pop_front()
+                && self.until.get(&issuer) == Some(&until)
+            {
+                self.until.remove(&issuer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const COOL_DOWN: Duration = Duration::from_secs(10);
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_burst_is_admitted_and_then_one_an_interval() {
+        let mut admission = Admission::new(10, COOL_DOWN);
+        for n in 0..10 {
+            assert!(admission.admit(&n.to_string(), at(100)).is_ok(), "{n}");
+        }
+        assert_eq!(admission.admit("10", at(100)).unwrap_err(), at(1));
+        assert!(admission.admit("10", at(101)).is_ok());
+        assert_eq!(admission.admit("11", at(101)).unwrap_err(), at(1));
+        for n in 0..10 {
+            assert!(admission.admit(&n.to_string(), at(1_000)).is_ok(), "{n}");
+        }
+        assert!(admission.admit("12", at(1_000)).is_err());
+    }
+
+    #[test]
+    fn what_runs_is_bounded_however_full_the_bucket_is() {
+        let mut admission = Admission::new(1_000, COOL_DOWN);
+        let mut running: Vec<_> = (0..MOST_RUNNING)
+            .map(|n| admission.admit(&n.to_string(), at(1)).unwrap())
+            .collect();
+        assert_eq!(admission.admit("one more", at(1)).unwrap_err(), at(1));
+        running.pop();
+        assert!(admission.admit("one more", at(1)).is_ok());
+    }
+
+    #[test]
+    fn an_issuer_that_was_given_up_rests_for_a_cool_down() {
+        let mut admission = Admission::new(10, COOL_DOWN);
+        admission.given_up(["a".into()], at(100));
+        assert_eq!(admission.admit("a", at(103)).unwrap_err(), at(7));
+        assert!(admission.admit("b", at(103)).is_ok());
+        // Given up once more in the meantime: the later rest counts.
+        admission.given_up(["a".into()], at(105));
+        assert_eq!(admission.admit("a", at(110)).unwrap_err(), at(5));
+        assert!(admission.admit("a", at(115)).is_ok());
+        assert_eq!(admission.resting(at(115)), 0);
+    }
+
+    #[test]
+    fn a_refusal_takes_nothing_from_the_bucket() {
+        let mut admission = Admission::new(1, COOL_DOWN);
+        admission.given_up(["a".into()], at(100));
+        assert!(admission.admit("a", at(101)).is_err());
+        assert!(admission.admit("b", at(101)).is_ok());
+    }
+
+    proptest! {
+        /// In whatever way time passes, a time of n cool-downs sees no more than n + 1 bursts.
+        #[test]
+        fn no_time_sees_more_than_its_share(burst in 1_u32..20, steps in prop::collection::vec(0_u64..3_000, 1..200)) {
+            let mut bucket = Bucket::new(burst, COOL_DOWN);
+            let (mut now, mut taken) = (Duration::ZERO, Vec::new());
+            for step in steps {
+                now += Duration::from_millis(step);
+                match bucket.take(now) {
+                    Ok(()) => taken.push(now),
+                    Err(wait) => {
+                        prop_assert!(wait <= COOL_DOWN);
+                        let mut later = Bucket { ..bucket };
+                        prop_assert!(later.take(now + wait).is_ok());
+                    }
+                }
+            }
+            for (first, begin) in taken.iter().enumerate() {
+                let window = taken[first..].iter().filter(|end| **end < *begin + COOL_DOWN).count();
+                prop_assert!(window <= 2 * burst as usize, "{window}");
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The roster against a model of it, and under several threads.
+
+use std::convert::Infallible;
+use std::sync::atomic::AtomicUsize;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const COOL_DOWN: Duration = Duration::from_secs(10);
+
+fn roster(capacity: usize, burst: u32) -> Roster<()> {
+    Roster::new(capacity, Admission::new(burst, COOL_DOWN))
+}
+
+fn admit(roster: &Roster<()>, issuer: &str, now: Duration) -> Result<(), Duration> {
+    match roster.admit(issuer, now, |_| Ok::<_, Infallible>(())) {
+        Ok(_) => Ok(()),
+        Err(NotKept::Later(wait)) => Err(wait),
+        Err(NotKept::Failed(never)) => match never {},
+    }
+}
+
+fn names(roster: &Roster<()>) -> Vec<String> {
+    let mut names: Vec<_> = roster.all().iter().map(|kept| kept.issuer.to_string()).collect();
+    names.sort();
+    names
+}
+
+const fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn the_shares_add_up_to_the_capacity() {
+    for capacity in 2..2_000 {
+        let shares = Shares::of(capacity);
+        assert_eq!(shares.proven + shares.unproven, capacity);
+        assert!(shares.proven > 0 && shares.unproven > 0, "{shares:?}");
+        assert!(shares.unproven <= MOST_UNPROVEN);
+    }
+    assert_eq!(
+        Shares::of(1_000),
+        Shares {
+            proven: 936,
+            unproven: 64
+        }
+    );
+}
+
+#[test]
+fn who_was_used_the_longest_ago_makes_room() {
+    let roster = roster(8, 1_000); // 6 and 2
+    admit(&roster, "a", at(100)).unwrap();
+    admit(&roster, "b", at(101)).unwrap();
+    roster.get("a").unwrap().named(at(102));
+    admit(&roster, "c", at(103)).unwrap();
+    assert_eq!(names(&roster), ["a", "c"]);
+}
+
+#[test]
+fn of_those_used_in_one_second_the_first_makes_room() {
+    let roster = roster(8, 1_000);
+    for name in ["a", "b", "c"] {
+        admit(&roster, name, at(100)).unwrap();
+    }
+    assert_eq!(names(&roster), ["b", "c"]);
+}
+
+#[test]
+fn names_that_are_made_up_only_push_each_other_out() {
+    let roster = roster(100, 1_000_000);
+    for n in 0..75 {
+        let name = format!("proven {n:02}");
+        admit(&roster, &name, at(100)).unwrap();
+        roster.get(&name).unwrap().verified(at(100));
+    }
+    for n in 0..10_000 {
+        admit(&roster, &format!("made up {n}"), at(101 + n)).unwrap();
+        assert!(roster.all().len() <= 100);
+    }
+    let (proven, made_up): (Vec<_>, Vec<_>) = roster.all().into_iter().partition(|kept| kept.is_proven());
+    assert_eq!((proven.len(), made_up.len()), (75, 25));
+}
+
+#[test]
+fn to_name_a_proven_issuer_does_not_keep_it() {
+    let roster = roster(2, 1_000); // 1 and 1
+    admit(&roster, "old", at(100)).unwrap();
+    roster.get("old").unwrap().verified(at(100));
+    admit(&roster, "new", at(101)).unwrap();
+    roster.get("new").unwrap().verified(at(101));
+    roster.get("old").unwrap().named(at(150));
+    admit(&roster, "newest", at(151)).unwrap();
+    assert_eq!(names(&roster), ["new", "newest"]);
+}
+
+#[test]
+fn going_out_and_coming_back_does_not_shorten_the_cool_down() {
+    let roster = roster(4, 1_000); // 3 and 1
+    admit(&roster, "victim", at(100)).unwrap();
+    admit(&roster, "other", at(101)).unwrap();
+    assert_eq!(admit(&roster, "victim", at(102)), Err(at(9)));
+    assert_eq!(names(&roster), ["other"]);
+    admit(&roster, "victim", at(111)).unwrap();
+    assert_eq!(roster.retain(at(112), |kept| &*kept.issuer != "victim"), 1);
+    assert_eq!(admit(&roster, "victim", at(113)), Err(at(9)));
+}
+
+#[test]
+fn what_cannot_be_made_is_not_kept() {
+    let roster = roster(4, 1_000);
+    admit(&roster, "a", at(100)).unwrap();
+    let failed = roster.admit("b", at(100), |_| Err("no"));
+    assert!(matches!(failed, Err(NotKept::Failed("no"))));
+    assert_eq!(names(&roster), ["a"]);
+}
+
+#[test]
+fn a_time_that_goes_back_takes_no_use_back() {
+    let roster = roster(4, 1_000);
+    admit(&roster, "a", at(100)).unwrap();
+    let a = roster.get("a").unwrap();
+    a.verified(at(50));
+    assert_eq!(a.last_used(), 100);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Admit(u8),
+    Named(u8),
+    Verified(u8),
+    GiveUp(u8),
+    Pass(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0_u8..24).prop_map(Step::Admit),
+        2 => (0_u8..24).prop_map(Step::Named),
+        2 => (0_u8..24).prop_map(Step::Verified),
+        1 => (0_u8..24).prop_map(Step::GiveUp),
+        2 => (0_u64..4).prop_map(Step::Pass),
+    ]
+}
+
+/// What the roster does, written down as plainly as can be.
+#[derive(Default)]
+struct Model {
+    /// Name, whether it is proven, when it was used last: in the order in which they were admitted.
+    kept: Vec<(u8, bool, u64)>,
+    /// Name, and when it was given up.
+    given_up: Vec<(u8, u64)>,
+}
+
+impl Model {
+    fn evict(&mut self, proven: bool, room: usize, now: u64) {
+        while self.kept.iter().filter(|kept| kept.1 == proven).count() > room {
+            let class = self.kept.iter().filter(|kept| kept.1 == proven);
+            let oldest = class.min_by_key(|kept| kept.2).unwrap().0;
+            self.give_up(oldest, now);
+        }
+    }
+
+    fn give_up(&mut self, name: u8, now: u64) {
+        let before = self.kept.len();
+        self.kept.retain(|kept| kept.0 != name);
+        if self.kept.len() < before {
+            self.given_up.push((name, now));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn it_does_as_its_model(capacity in 2_usize..20, steps in prop::collection::vec(step(), 1..300)) {
+        let shares = Shares::of(capacity);
+        let roster = roster(capacity, u32::MAX);
+        let (mut model, mut now) = (Model::default(), 100);
+        for step in steps {
+            match step {
+                Step::Pass(seconds) => now += seconds,
+                Step::Admit(name) => {
+                    let rests = model.given_up.iter().any(|(got, when)| *got == name && now - when < 10);
+                    let kept = model.kept.iter().any(|kept| kept.0 == name);
+                    if !kept && !rests {
+                        model.evict(false, shares.unproven - 1, now);
+                        model.evict(true, shares.proven, now);
+                        model.kept.push((name, false, now));
+                    }
+                    prop_assert_eq!(admit(&roster, &name.to_string(), at(now)).is_ok(), kept || !rests);
+                }
+                Step::Named(name) => {
+                    if let Some(kept) = model.kept.iter_mut().find(|kept| kept.0 == name && !kept.1) {
+                        kept.2 = now;
+                    }
+                    if let Some(kept) = roster.get(&name.to_string()) {
+                        kept.named(at(now));
+                    }
+                }
+                Step::Verified(name) => {
+                    if let Some(kept) = model.kept.iter_mut().find(|kept| kept.0 == name) {
+                        (kept.1, kept.2) = (true, now);
+                    }
+                    if let Some(kept) = roster.get(&name.to_string()) {
+                        kept.verified(at(now));
+                    }
+                }
+                Step::GiveUp(name) => {
+                    model.give_up(name, now);
+                    roster.retain(at(now), |kept| *kept.issuer != *name.to_string());
+                }
+            }
+            let mut wanted: Vec<_> = model.kept.iter().map(|kept| (kept.0.to_string(), kept.1, kept.2)).collect();
+            wanted.sort();
+            let all = roster.all();
+            let mut got: Vec<_> = all.iter().map(|kept| (kept.issuer.to_string(), kept.is_proven(), kept.last_used())).collect();
+            got.sort();
+            prop_assert_eq!(got, wanted);
+            prop_assert!(all.len() <= capacity);
+            let resting = model.given_up.iter().filter(|(_, when)| now - when < 10).count();
+            prop_assert_eq!(roster.resting(at(now)), resting);
+        }
+    }
+}
+
+/// Eight readers use what is there while two writers admit and give up. No reader ever misses the one that is proven.
+#[test]
+fn readers_and_writers_do_not_disturb_each_other() {
+    let roster = roster(16, u32::MAX);
+    admit(&roster, "proven", at(100)).unwrap();
+    roster.get("proven").unwrap().verified(at(100));
+    let (readers, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for reader in 0..8_u64 {
+            let (roster, readers, done) = (&roster, &readers, &done);
+            scope.spawn(move || {
+                let mut round = reader;
+                loop {
+                    roster
+                        .get("proven")
+                        .expect("it is never pushed out")
+                        .verified(at(100));
+                    if let Some(kept) = roster.get(&format!("{}", round % 200)) {
+                        kept.named(at(100 + round % 7));
+                    }
+                    round += 1;
+                    if round == reader + 1_000 {
+                        readers.fetch_add(1, Ordering::Relaxed);
+                    }
+                    if done.load(Ordering::Relaxed) && round > reader + 1_000 {
+                        break;
+                    }
+                }
+            });
+        }
+        let writers: Vec<_> = (0..2_u64)
+            .map(|writer| {
+                let roster = &roster;
+                scope.spawn(move || {
+                    for round in 0..2_000_u64 {
+                        let _ = admit(
+                            roster,
+                            &format!("{}", (round * 2 + writer) % 200),
+                            at(100 + round * 20),
+                        );
+                        assert!(roster.all().len() <= 16);
+                        if round % 50 == 0 {
+                            roster.retain(at(100 + round * 20), Kept::is_proven);
+                        }
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(readers.load(Ordering::Relaxed), 8);
+    assert!(roster.get("proven").unwrap().is_proven());
+}

@@ -1,0 +1,26 @@
+//! How a tenant stands.
+
+use crate::status::Status;
+
+/// How a tenant stands that is kept: see [`Tenants::status`](crate::Tenants::status).
+///
+/// ```
+/// use tollgate_oidc::{Readiness, TenantStatus};
+///
+/// /// The tenants that would get a 503 now.
+/// fn down(tenants: &[TenantStatus]) -> Vec<&str> {
+///     let down = tenants.iter().filter(|tenant| tenant.keys.readiness == Readiness::Unavailable);
+///     down.map(|tenant| &tenant.issuer[..]).collect()
+/// }
+/// assert!(down(&[]).is_empty());
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TenantStatus {
+    /// The tenant's issuer.
+    pub issuer: String,
+    /// Whether a token of it has verified since it is kept.
+    pub proven: bool,
+    /// How its keys stand.
+    pub keys: Status,
+}

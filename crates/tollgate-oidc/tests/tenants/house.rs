@@ -1,0 +1,179 @@
+//! A service with tenants, and their providers.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tollgate_core::{
+    Algorithm, IssuerSource, Principal, Rejection, SigningKey, TrustedIssuer, Unavailable, Verification,
+    Verifier,
+};
+use tollgate_oidc::{Tenants, TenantsBuilder};
+use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint, keys};
+
+pub(crate) const ALGORITHM: Algorithm = Algorithm::ES256;
+
+pub(crate) const COOL_DOWN: Duration = Duration::from_secs(10);
+
+/// What the rule for tenants says: it is changed while the service runs.
+#[derive(Default)]
+pub(crate) struct Book {
+    /// The audience of those that want another one than `orders-api`.
+    pub(crate) audiences: HashMap<String, String>,
+    pub(crate) withdrawn: HashSet<String>,
+}
+
+#[derive(Clone)]
+pub(crate) struct House {
+    pub(crate) clock: FakeClock,
+    pub(crate) timer: FakeTimer,
+    pub(crate) provider: FakeProvider,
+    pub(crate) tenants: Tenants,
+    pub(crate) verifier: Verifier,
+    pub(crate) book: Arc<Mutex<Book>>,
+    /// How often the rule was asked.
+    pub(crate) asked: Arc<AtomicUsize>,
+}
+
+impl House {
+    /// Whose rule accepts every issuer below `example`.
+    pub(crate) fn open() -> Self {
+        Self::with(|tenants| tenants)
+    }
+
+    pub(crate) fn with(more: impl FnOnce(TenantsBuilder) -> TenantsBuilder) -> Self {
+        let book = Arc::new(Mutex::new(Book::default()));
+        let read = Arc::clone(&book);
+        let rule = move |issuer: &str| {
+            let host = issuer.strip_prefix("https://")?.split('/').next()?;
+            let book = read.lock().unwrap();
+            if !host.ends_with(".example") || book.withdrawn.contains(issuer) {
+                return None;
+            }
+            let audience = book
+                .audiences
+                .get(issuer)
+                .map_or("orders-api", |audience| audience);
+            Some(TrustedIssuer::new(issuer).audience(audience))
+        };
+        Self::ruled(rule, book, more)
+    }
+
+    pub(crate) fn ruled(
+        rule: impl Fn(&str) -> Option<TrustedIssuer> + Send + Sync + 'static,
+        book: Arc<Mutex<Book>>,
+        more: impl FnOnce(TenantsBuilder) -> TenantsBuilder,
+    ) -> Self {
+        let clock = FakeClock::new();
+        let timer = FakeTimer::moving(&clock);
+        let provider = FakeProvider::new(&timer);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let builder = Tenants::builder(move |issuer| {
+            count.fetch_add(1, Ordering::Relaxed);
+            rule(issuer)
+        });
+        let (fetch, time, wall) = (provider.clone(), timer.clone(), clock.clone());
+        let builder = builder.keys(|oidc| {
+            oidc.fetch(fetch)
+                .timer(time)
+                .clock(wall)
+                .jitter(|| 0.0)
+                .cool_down(COOL_DOWN)
+        });
+        let tenants = more(builder).build().unwrap();
+        let verifier = Verifier::builder()
+            .issuer_source(tenants.clone())
+            .clock(clock.clone())
+            .build()
+            .unwrap();
+        Self {
+            clock,
+            timer,
+            provider,
+            tenants,
+            verifier,
+            book,
+            asked,
+        }
+    }
+
+    /// Lets a provider publish the honest key.
+    pub(crate) fn publish(&self, issuer: &str) {
+        self.publish_keys(issuer, &[keys::signing(ALGORITHM)]);
+    }
+
+    pub(crate) fn publish_keys(&self, issuer: &str, keys: &[SigningKey]) {
+        let jwks = format!("{issuer}/jwks");
+        self.provider.describe(issuer, &jwks);
+        self.provider.publish(&jwks, keys);
+    }
+
+    pub(crate) fn token(&self, issuer: &str) -> String {
+        self.token_by(keys::signing(ALGORITHM), issuer)
+    }
+
+    /// By another key, under the honest one's name.
+    pub(crate) fn forged(&self, issuer: &str) -> String {
+        self.token_by(Self::strangers_key(), issuer)
+    }
+
+    pub(crate) fn strangers_key() -> SigningKey {
+        keys::stranger(ALGORITHM).with_kid(keys::kid(ALGORITHM))
+    }
+
+    pub(crate) fn token_by(&self, key: SigningKey, issuer: &str) -> String {
+        Mint::new(key, &self.clock).token().claim("iss", issuer).build()
+    }
+
+    pub(crate) async fn present(&self, token: &str) -> Result<Principal, Rejection> {
+        match self.verifier.begin(token) {
+            Verification::Ready(outcome) => outcome,
+            Verification::Pending(pending) => pending.await,
+        }
+    }
+
+    /// As the verifier asks when a token names this issuer: whether it is trusted.
+    pub(crate) fn named(&self, issuer: &str) -> Result<bool, Unavailable> {
+        self.tenants.issuer(issuer).map(|found| found.is_some())
+    }
+
+    pub(crate) fn audience(&self, issuer: &str, audience: &str) {
+        let mut book = self.book.lock().unwrap();
+        book.audiences.insert(issuer.to_owned(), audience.to_owned());
+    }
+
+    pub(crate) fn withdraw(&self, issuer: &str) {
+        self.book.lock().unwrap().withdrawn.insert(issuer.to_owned());
+    }
+
+    pub(crate) fn accept_again(&self, issuer: &str) {
+        self.book.lock().unwrap().withdrawn.remove(issuer);
+    }
+
+    /// The URLs that were fetched.
+    pub(crate) fn fetched(&self) -> Vec<String> {
+        let requests = self.provider.requests();
+        requests.into_iter().map(|got| got.request.url).collect()
+    }
+
+    /// For each issuer when its retrievals began, by the requests for its metadata.
+    pub(crate) fn beginnings(&self) -> HashMap<String, Vec<Duration>> {
+        let mut beginnings: HashMap<String, Vec<Duration>> = HashMap::new();
+        for got in self.provider.requests() {
+            if let Some(issuer) = got.request.url.strip_suffix("/.well-known/openid-configuration") {
+                beginnings.entry(issuer.to_owned()).or_default().push(got.at);
+            }
+        }
+        beginnings
+    }
+
+    pub(crate) fn assert_cool_downs(&self) {
+        for (issuer, times) in self.beginnings() {
+            for pair in times.windows(2) {
+                assert!(pair[1] >= pair[0] + COOL_DOWN, "{issuer}: {times:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Tenants that come, go, rotate and fail.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tollgate_core::{RejectionKind, TrustedIssuer};
+use tollgate_oidc::{FetchErrorKind, Readiness};
+use tollgate_testkit::keys;
+
+use crate::house::{ALGORITHM, COOL_DOWN, House};
+
+#[tokio::test]
+async fn a_tenant_that_is_withdrawn_is_refused_with_the_next_token() {
+    let house = House::open();
+    house.publish("https://a.example");
+    house.publish("https://b.example");
+    let token = house.token("https://a.example");
+    house.present(&token).await.unwrap();
+    house.present(&house.token("https://b.example")).await.unwrap();
+
+    house.withdraw("https://a.example");
+    let rejection = house.verifier.verify(&token).unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
+    house.verifier.verify(house.token("https://b.example")).unwrap();
+
+    // Within a minute nothing is fetched from it any more either.
+    house.timer.pass(Duration::from_secs(60)).await;
+    assert_eq!(house.tenants.status().len(), 1);
+    let before = house.provider.count("https://a.example/jwks");
+    house.timer.pass(Duration::from_secs(3 * 3600)).await;
+    assert_eq!(house.provider.count("https://a.example/jwks"), before);
+    assert!(house.provider.count("https://b.example/jwks") > 1);
+
+    house.accept_again("https://a.example");
+    house.present(&house.token("https://a.example")).await.unwrap();
+    house.assert_cool_downs();
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_withdrawn_while_its_first_token_waits_is_refused() {
+    let house = House::open();
+    house.publish("https://a.example");
+    house.provider.hang("https://a.example/jwks");
+    let waiting = {
+        let (house, token) = (house.clone(), house.token("https://a.example"));
+        tokio::spawn(async move { house.present(&token).await.map(|_| ()) })
+    };
+    house.timer.settled().await;
+    assert!(!waiting.is_finished());
+    house.withdraw("https://a.example");
+    house
+        .provider
+        .publish("https://a.example/jwks", &[keys::signing(ALGORITHM)]);
+    let rejection = waiting.await.unwrap().unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
+}
+
+/// The sweep goes on, and takes nobody's keys.
+#[tokio::test]
+async fn a_rule_that_panics_in_the_background_harms_nobody() {
+    let panics = Arc::new(AtomicBool::new(false));
+    let read = Arc::clone(&panics);
+    let house = House::ruled(
+        move |issuer| {
+            assert!(!read.load(Ordering::Relaxed), "the rule was told to panic");
+            Some(TrustedIssuer::new(issuer).audience("orders-api"))
+        },
+        Arc::default(),
+        |tenants| tenants.idle(Duration::from_secs(600)),
+    );
+    house.publish("https://a.example");
+    house.present(&house.token("https://a.example")).await.unwrap();
+    panics.store(true, Ordering::Relaxed);
+    house.timer.pass(Duration::from_secs(300)).await;
+    assert_eq!(house.tenants.status().len(), 1);
+    panics.store(false, Ordering::Relaxed);
+    house.verifier.verify(house.token("https://a.example")).unwrap();
+    house.timer.pass(Duration::from_secs(700)).await;
+    assert!(house.tenants.status().is_empty());
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_not_used_is_given_up() {
+    let house = House::with(|tenants| tenants.idle(Duration::from_secs(3600)));
+    for issuer in ["https://a.example", "https://b.example", "https://c.example"] {
+        house.publish(issuer);
+        house.named(issuer).unwrap();
+    }
+    house.timer.settled().await;
+    for issuer in ["https://a.example", "https://b.example"] {
+        house.verifier.verify(house.token(issuer)).unwrap();
+    }
+    // The one that never proved itself goes first, the one that is not used next.
+    house.timer.pass(Duration::from_secs(660)).await;
+    let kept = |house: &House| -> Vec<String> {
+        let status = house.tenants.status().into_iter();
+        status.map(|tenant| tenant.issuer).collect()
+    };
+    assert_eq!(kept(&house), ["https://a.example", "https://b.example"]);
+    for _ in 0..6 {
+        house.timer.pass(Duration::from_secs(600)).await;
+        house.verifier.verify(house.token("https://a.example")).unwrap();
+    }
+    assert_eq!(kept(&house), ["https://a.example"]);
+    house.present(&house.token("https://b.example")).await.unwrap();
+    assert_eq!(kept(&house), ["https://a.example", "https://b.example"]);
+}
+
+#[tokio::test]
+async fn a_tenant_rotates_its_key_and_its_next_token_works() {
+    let house = House::open();
+    house.publish("https://a.example");
+    house.present(&house.token("https://a.example")).await.unwrap();
+    house.timer.pass(COOL_DOWN).await;
+
+    let next = keys::signing(ALGORITHM).with_kid("next");
+    house.publish_keys("https://a.example", std::slice::from_ref(&next));
+    house
+        .present(&house.token_by(next, "https://a.example"))
+        .await
+        .unwrap();
+    house.assert_cool_downs();
+}
+
+#[tokio::test]
+async fn a_tenant_whose_provider_is_down_harms_no_other() {
+    let house = House::open();
+    house.publish("https://a.example");
+    house.publish("https://down.example");
+    house
+        .provider
+        .fail("https://down.example/jwks", FetchErrorKind::Unreachable);
+    let rejection = house
+        .present(&house.token("https://down.example"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (rejection.kind(), rejection.status()),
+        (RejectionKind::Unavailable, 503)
+    );
+    let retry = rejection.retry_after().unwrap();
+    assert!(
+        retry >= Duration::from_secs(1) && retry <= Duration::from_secs(60),
+        "{retry:?}"
+    );
+    house.present(&house.token("https://a.example")).await.unwrap();
+    let down = |status: &tollgate_oidc::TenantStatus| status.keys.readiness == Readiness::Unavailable;
+    assert_eq!(house.tenants.status().into_iter().filter(down).count(), 1);
+
+    house
+        .provider
+        .publish("https://down.example/jwks", &[keys::signing(ALGORITHM)]);
+    house.timer.pass(Duration::from_secs(60)).await;
+    house.present(&house.token("https://down.example")).await.unwrap();
+    house.assert_cool_downs();
+}
+
+#[tokio::test]
+async fn with_the_last_handle_all_fetching_ends() {
+    let house = House::open();
+    for n in 0..5 {
+        let issuer = format!("https://t{n}.example");
+        house.publish(&issuer);
+        house.present(&house.token(&issuer)).await.unwrap();
+    }
+    house.timer.settled().await;
+    assert!(house.timer.sleepers() >= 6);
+    let House {
+        timer,
+        provider,
+        tenants,
+        verifier,
+        ..
+    } = house;
+    drop((tenants, verifier));
+    timer.settled().await;
+    assert_eq!(timer.sleepers(), 0);
+    let before = provider.requests().len();
+    timer.pass(Duration::from_secs(7200)).await;
+    assert_eq!(provider.requests().len(), before);
+}

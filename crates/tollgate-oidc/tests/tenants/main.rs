@@ -1,0 +1,140 @@
+//! Issuers that tenants bring, honest ones and made-up ones, against a provider and a time that the test moves.
+#![allow(clippy::unwrap_used)]
+
+mod attacks;
+mod house;
+mod life;
+
+use house::House;
+use tollgate_core::RejectionKind;
+
+#[tokio::test]
+async fn the_first_token_of_a_tenant_waits_for_its_keys_and_passes() {
+    let house = House::open();
+    house.publish("https://a.example");
+    assert!(house.fetched().is_empty());
+
+    let principal = house.present(&house.token("https://a.example")).await.unwrap();
+    assert_eq!(principal.issuer(), Some("https://a.example"));
+    assert_eq!(house.fetched().len(), 2);
+    for _ in 0..100 {
+        house.verifier.verify(house.token("https://a.example")).unwrap();
+    }
+    assert_eq!(house.fetched().len(), 2);
+
+    let status = house.tenants.status();
+    assert_eq!(
+        (status.len(), &status[0].issuer[..], status[0].proven),
+        (1, "https://a.example", true)
+    );
+}
+
+#[tokio::test]
+async fn many_first_tokens_share_one_fetch() {
+    let house = House::open();
+    house.publish("https://a.example");
+    let waiting: Vec<_> = (0..100)
+        .map(|_| {
+            let (house, token) = (house.clone(), house.token("https://a.example"));
+            tokio::spawn(async move { house.present(&token).await.is_ok() })
+        })
+        .collect();
+    for one in waiting {
+        assert!(one.await.unwrap());
+    }
+    assert_eq!(house.fetched().len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_verify_proves_nothing() {
+    let house = House::open();
+    house.publish("https://a.example");
+    let forged = house.forged("https://a.example");
+    let rejection = house.present(&forged).await.unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::BadSignature);
+    assert!(!house.tenants.status()[0].proven);
+
+    house.present(&house.token("https://a.example")).await.unwrap();
+    assert!(house.tenants.status()[0].proven);
+}
+
+#[tokio::test]
+async fn a_tenant_is_held_to_the_rules_that_are_its_own() {
+    let house = House::open();
+    house.publish("https://a.example");
+    house.audience("https://a.example", "a-api");
+    let rejection = house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
+
+    // What the rule says now is what counts.
+    house.audience("https://a.example", "orders-api");
+    house.verifier.verify(house.token("https://a.example")).unwrap();
+    house.audience("https://a.example", "a-api");
+    let rejection = house
+        .verifier
+        .verify(house.token("https://a.example"))
+        .unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
+}
+
+#[tokio::test]
+async fn a_named_issuer_stands_beside_tenants() {
+    use tollgate_core::{TrustedIssuer, Verifier};
+    use tollgate_testkit::keys;
+
+    let house = House::open();
+    house.publish("https://a.example");
+    let verifier = Verifier::builder()
+        .trust(
+            TrustedIssuer::new("https://a.example")
+                .audience("orders-api")
+                .key(keys::verifying(house::ALGORITHM)),
+        )
+        .issuer_source(house.tenants.clone())
+        .clock(house.clock.clone())
+        .build()
+        .unwrap();
+    // The one that is named is asked for nothing.
+    verifier.verify(house.token("https://a.example")).unwrap();
+    assert!(house.fetched().is_empty() && house.tenants.status().is_empty());
+}
+
+#[tokio::test]
+async fn what_no_tenants_could_be_kept_by_is_refused_when_it_is_built() {
+    use std::time::Duration;
+    use tollgate_oidc::{OidcErrorKind, Tenants, TenantsBuilder};
+
+    let wrong: [fn(TenantsBuilder) -> TenantsBuilder; 7] = [
+        |tenants| tenants.capacity(0),
+        |tenants| tenants.capacity(1),
+        |tenants| tenants.first_fetches(0),
+        |tenants| tenants.idle(Duration::from_secs(59)),
+        |tenants| tenants.keys(|oidc| oidc.timeout(Duration::ZERO)),
+        |tenants| tenants.keys(|oidc| oidc.cool_down(Duration::ZERO)),
+        |tenants| tenants.keys(|oidc| oidc.metadata_url("https://id.example.com/metadata")),
+    ];
+    for (n, wrong) in wrong.into_iter().enumerate() {
+        let error = wrong(Tenants::builder(|_| None)).build().unwrap_err();
+        assert_eq!(error.kind(), OidcErrorKind::Misconfigured, "{n}");
+    }
+}
+
+#[tokio::test]
+async fn whose_keys_they_are_is_not_for_the_template_to_say() {
+    let house = House::with(|tenants| {
+        tenants.keys(|oidc| {
+            let fetch = tollgate_testkit::FakeProvider::new(&tollgate_testkit::FakeTimer::new());
+            drop(oidc);
+            tollgate_oidc::Oidc::discover("https://evil.test").fetch(fetch)
+        })
+    });
+    let rejection = house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::Unavailable);
+    assert_eq!(house.tenants.status()[0].keys.source, "https://a.example");
+}
