@@ -105,7 +105,9 @@ impl Answer {
                 .fields
                 .push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let length = answer.field("content-length").and_then(|length| length.parse().ok());
+        let length = answer
+            .field("content-length")
+            .and_then(|length| length.parse().ok());
         let content = if answer.field("transfer-encoding").is_some() {
             chunks(connection)?
         } else if let Some(length) = length {
@@ -166,7 +168,9 @@ pub fn urlencoded(pairs: &[(&str, &str)]) -> String {
 
 fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |escaped, byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => escaped + &char::from(byte).to_string(),
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+            escaped + &char::from(byte).to_string()
+        }
         _ => escaped + &format!("%{byte:02X}"),
     })
 }

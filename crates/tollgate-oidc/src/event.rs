@@ -11,6 +11,17 @@ use crate::error::OidcError;
 /// What an issuer or a token wrote (`kid`s, the reasons why keys are skipped) is theirs: quote it where it is shown, as
 /// `Debug` and `Display` do.
 ///
+/// With the feature `metrics` they are numbers too, each with the label `source`, the issuer or URL. Issuers of
+/// [`Tenants`](crate::Tenants) are counted together, as `tenants`, and have the two counters alone.
+///
+/// | Metric | |
+/// |---|---|
+/// | `tollgate_jwks_fetches_total` | counts fetches; label `outcome`: `refreshed`, `unchanged` or `failed` |
+/// | `tollgate_jwks_unknown_keys_total` | counts the keys that were looked for in vain |
+/// | `tollgate_jwks_keys` | how many keys are used: zero once they have expired |
+/// | `tollgate_jwks_consecutive_failures` | how many fetches failed since the last that did not |
+/// | `tollgate_jwks_last_success_timestamp_seconds` | when keys were last fetched; the age of the keys is the time since |
+///
 /// ```
 /// use std::sync::{Arc, Mutex};
 /// use tollgate_core::Algorithm;

@@ -21,8 +21,12 @@ pub(crate) enum Location {
     Jwks(String),
 }
 
+/// Is told of everything that happens.
+pub(crate) type Hook = dyn Fn(&Event) + Send + Sync;
+
 /// Everything that was said of one source of keys.
 #[derive(Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Settings {
     pub(crate) location: Location,
     /// Where the issuer's metadata is, if it is not where the issuer's name leads.
@@ -51,7 +55,7 @@ pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
     /// Gives a number from 0 to below 1.
     pub(crate) jitter: Arc<dyn Fn() -> f64 + Send + Sync>,
-    pub(crate) on_event: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+    pub(crate) on_event: Option<Arc<Hook>>,
     /// Whether a request waits for the first keys, where the first fetch has begun. Tenants' do.
     pub(crate) wait_for_first: bool,
 }

@@ -65,6 +65,8 @@ struct Told {
     fault: Fault,
     /// For a path of its own; before `fault`.
     faults: Vec<(String, Fault)>,
+    /// How often the faults were changed. Who is kept waiting by an earlier one is let go.
+    changes: usize,
     closed: bool,
     /// The path of each request, in their order.
     paths: Vec<String>,
@@ -114,9 +116,10 @@ impl Front {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Answers every request so from now on.
+    /// Answers every request so from now on. Connections on which an answer hangs or drips are closed.
     pub fn set(&self, fault: Fault) {
         let mut told = self.state.told();
+        told.changes += 1;
         told.faults.clear();
         told.fault = fault;
     }
@@ -124,6 +127,7 @@ impl Front {
     /// Answers requests for that path so from now on, whatever it does with others.
     pub fn set_for(&self, path: &str, fault: Fault) {
         let mut told = self.state.told();
+        told.changes += 1;
         told.faults.retain(|(other, _)| other != path);
         told.faults.push((path.to_owned(), fault));
     }
@@ -166,29 +170,37 @@ fn serve(state: &State, client: TcpStream) -> Result<()> {
     reader.read_exact(&mut content)?;
     let path = head.split(' ').nth(1).unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default().to_owned();
-    let fault = {
+    let (fault, changes) = {
         let mut told = state.told();
         let fault = told.faults.iter().find(|(of, _)| *of == path);
         let fault = fault.map_or(&told.fault, |(_, fault)| fault).clone();
         told.paths.push(path);
-        fault
+        (fault, told.changes)
     };
     match fault {
         Fault::None => hand_on(state, client, &head, &content),
         Fault::Broken => client.shutdown(Shutdown::Both),
-        Fault::Hangs => wait(state, &client, None),
+        Fault::Hangs => wait(state, &client, changes, None),
         Fault::Drips => {
             begin(&client, "application/json", "")?;
-            wait(state, &client, Some(b"{\"keys\": [            "))
+            wait(state, &client, changes, Some(b"{\"keys\": [            "))
         }
         Fault::Status(status) => answer(&client, &format!("{status} Fault"), ""),
         Fault::Redirect(target) => answer(&client, "302 Found", &format!("location: {target}\r\n")),
         Fault::Content(media_type, content) => {
-            begin(&client, media_type, &format!("content-length: {}\r\n", content.len()))?;
+            begin(
+                &client,
+                media_type,
+                &format!("content-length: {}\r\n", content.len()),
+            )?;
             (&client).write_all(content.as_bytes())
         }
         Fault::Huge => {
-            begin(&client, "application/json", &format!("content-length: {HUGE}\r\n"))?;
+            begin(
+                &client,
+                "application/json",
+                &format!("content-length: {HUGE}\r\n"),
+            )?;
             huge(state, |piece| (&client).write_all(piece))
         }
         Fault::HugeByChunks => {
@@ -231,7 +243,10 @@ fn hand_on(state: &State, mut client: TcpStream, head: &str, content: &[u8]) -> 
         let name = line.split(':').next().unwrap_or_default();
         name.eq_ignore_ascii_case("connection")
     };
-    let kept: String = head.split_inclusive("\r\n").filter(|line| !is_connection(line)).collect();
+    let kept: String = head
+        .split_inclusive("\r\n")
+        .filter(|line| !is_connection(line))
+        .collect();
     server.write_all(format!("{kept}connection: close\r\n\r\n").as_bytes())?;
     server.write_all(content)?;
     std::io::copy(&mut server, &mut client)?;
@@ -266,8 +281,8 @@ fn huge(state: &State, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()>
     Ok(())
 }
 
-/// Keeps the client waiting until it goes, with a byte now and then or with nothing.
-fn wait(state: &State, mut client: &TcpStream, drops: Option<&[u8]>) -> Result<()> {
+/// Keeps the client waiting until it goes or the front is told something else, with a byte now and then or with nothing.
+fn wait(state: &State, mut client: &TcpStream, changes: usize, drops: Option<&[u8]>) -> Result<()> {
     client.set_read_timeout(Some(Duration::from_millis(50)))?;
     state.waiting.fetch_add(1, Ordering::SeqCst);
     let mut drops = drops.map(|drops| drops.iter().chain(std::iter::repeat(&b' ')));
@@ -281,7 +296,11 @@ fn wait(state: &State, mut client: &TcpStream, drops: Option<&[u8]>) -> Result<(
         };
         let drop = drops.as_mut().and_then(Iterator::next);
         let dripped = drop.map_or(Ok(()), |drop| client.write_all(&[*drop]));
-        if gone || dripped.is_err() || state.told().closed {
+        let over = {
+            let told = state.told();
+            told.closed || told.changes != changes
+        };
+        if gone || dripped.is_err() || over {
             state.waiting.fetch_sub(1, Ordering::SeqCst);
             return Ok(());
         }

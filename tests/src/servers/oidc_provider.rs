@@ -180,7 +180,7 @@ impl OidcProvider {
             ("response_type", "code"),
             ("scope", login.scope),
             ("nonce", login.nonce),
-            ("state", "here and there"),
+            ("state", "here-and-there"),
             ("code_challenge", CODE_CHALLENGE),
             ("code_challenge_method", "S256"),
         ];
@@ -192,7 +192,7 @@ impl OidcProvider {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs.find_map(|(found, value)| (found == name).then(|| value.to_owned()))
         };
-        assert_eq!(parameter("state").as_deref(), Some("here%20and%20there"));
+        assert_eq!(parameter("state").as_deref(), Some("here-and-there"));
         let code = parameter("code").unwrap_or_else(|| panic!("there is no code in {came_back}"));
         self.tokens(&[
             ("grant_type", "authorization_code"),
@@ -265,13 +265,18 @@ impl Visit {
         if !sent.is_empty() {
             request = request.with("cookie", &sent.join("; "));
         }
-        let answer = request.send().unwrap_or_else(|problem| panic!("{url}: {problem}"));
+        let answer = request
+            .send()
+            .unwrap_or_else(|problem| panic!("{url}: {problem}"));
         for line in answer.all("set-cookie") {
             let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let path = attributes.split(';').find_map(|attribute| attribute.trim().strip_prefix("path="));
+            let path = attributes
+                .split(';')
+                .find_map(|attribute| attribute.trim().strip_prefix("path="));
             let path = path.unwrap_or("/").to_owned();
-            self.cookies.retain(|(known, _, of)| (known, of) != (&name.to_owned(), &path));
+            self.cookies
+                .retain(|(known, _, of)| (known, of) != (&name.to_owned(), &path));
             if !value.is_empty() {
                 self.cookies.push((name.to_owned(), value.to_owned(), path));
             }

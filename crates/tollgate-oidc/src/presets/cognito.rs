@@ -58,9 +58,7 @@ pub fn cognito_access(
         .require_value("token_use", ["access"])
         .require_subject()
         .role_claim("cognito:groups");
-    let rules = client_ids
-        .into_iter()
-        .fold(rules, TrustedIssuer::audience);
+    let rules = client_ids.into_iter().fold(rules, TrustedIssuer::audience);
     Preset::new(rules, Oidc::discover(issuer))
 }
 

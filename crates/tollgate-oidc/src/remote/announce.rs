@@ -54,17 +54,19 @@ fn record(event: &Event, settings: &Settings) {
     if together {
         return;
     }
-    let failures = match event {
-        Event::Failed { consecutive, .. } => f64::from(*consecutive),
-        _ => {
-            #[allow(clippy::cast_precision_loss)] // exact until long after the sun has gone
-            let now = settings.clock.now() as f64;
-            metrics::gauge!("tollgate_jwks_last_success_timestamp_seconds", "source" => source.clone())
-                .set(now);
-            0.0
-        }
+    let failures = if let Event::Failed { consecutive, .. } = event {
+        *consecutive
+    } else {
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "exact until long after the sun has gone"
+        )]
+        let now = settings.clock.now() as f64;
+        metrics::gauge!("tollgate_jwks_last_success_timestamp_seconds", "source" => source.clone()).set(now);
+        0
     };
-    metrics::gauge!("tollgate_jwks_consecutive_failures", "source" => source.clone()).set(failures);
+    metrics::gauge!("tollgate_jwks_consecutive_failures", "source" => source.clone())
+        .set(f64::from(failures));
     if let Event::Refreshed { keys, .. } | Event::Unchanged { keys, .. } = event {
         // a set has 128 at most
         let keys = u32::try_from(*keys).unwrap_or(u32::MAX);

@@ -6,6 +6,14 @@
 
 mod announce;
 mod engine;
+#[cfg(test)]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::unchecked_time_subtraction,
+    reason = "a failed test"
+)]
+mod laws;
 mod schedule;
 mod snapshot;
 mod unknown;

@@ -249,6 +249,12 @@ impl Schedule {
         self.wished.is_some()
     }
 
+    /// How many names are kept.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.sought.names.len() + self.seeking.names.len() + self.unknown.len()
+    }
+
     const fn is_coming(&self) -> bool {
         self.running || self.wished.is_some()
     }

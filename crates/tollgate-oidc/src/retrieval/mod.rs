@@ -6,6 +6,9 @@ mod exchange;
 mod freshness;
 mod location;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,15 +150,10 @@ impl Retriever {
         };
         let jwks_uri = discovery::jwks_uri(answered.content()?, issuer)?;
         let said = freshness::life(&answered.response, self.settings.clock.now());
-        let life = said.unwrap_or(self.settings.default_life);
-        let bounds = &self.settings.life;
+        let life = self.settings.bounded_life(said);
         Ok(Metadata {
             jwks: self.named.jwks_uri(&jwks_uri, &self.settings)?,
-            fresh_until: self
-                .settings
-                .timer
-                .now()
-                .saturating_add(life.min(*bounds.end()).max(*bounds.start())),
+            fresh_until: self.settings.timer.now().saturating_add(life),
         })
     }
 

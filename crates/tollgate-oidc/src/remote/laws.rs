@@ -1,0 +1,349 @@
+//! What holds of the schedule, whatever happens.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::schedule::{Named, Schedule, Verdict};
+use super::unknown::UnknownKeys;
+use crate::error::{OidcError, OidcErrorKind};
+use crate::settings::{Location, Settings};
+
+const COOL_DOWN: Duration = Duration::from_secs(10);
+const START: Duration = Duration::from_secs(1000);
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn settings() -> Settings {
+    Settings::new(Location::Jwks("https://id.example.com/jwks".to_owned()))
+}
+
+fn schedule() -> Schedule {
+    Schedule::new(&settings(), START)
+}
+
+fn named(hash: u64) -> Named<'static> {
+    Named { hash, key_id: "k" }
+}
+
+fn failure() -> OidcError {
+    OidcError::new(OidcErrorKind::Unreachable, "down")
+}
+
+/// Begins and succeeds at once, with these keys.
+fn fetched(schedule: &mut Schedule, now: Duration, keys: &[u64]) -> Option<super::schedule::InVain> {
+    assert!(schedule.begin(now));
+    schedule.succeeded(now, seconds(600), 0.0, &keys.iter().copied().collect())
+}
+
+fn fail(schedule: &mut Schedule, now: Duration) {
+    assert!(schedule.begin(now));
+    schedule.failed(now, 0.0, failure());
+}
+
+#[test]
+fn the_first_fetch_begins_at_once_and_only_once() {
+    let mut schedule = schedule();
+    assert_eq!(schedule.due(), START);
+    assert!(schedule.begin(START));
+    assert!(!schedule.begin(START + seconds(100)), "it is on its way");
+    assert_eq!(schedule.fetches(), 1);
+}
+
+#[test]
+fn keys_are_fetched_ahead_of_the_end_of_their_life() {
+    for (jitter, share) in [
+        (0.0, 480),
+        (0.5, 456),
+        (0.999, 432),
+        (f64::NAN, 480),
+        (1.0, 480),
+        (-3.0, 480),
+    ] {
+        let mut schedule = schedule();
+        assert!(schedule.begin(START));
+        schedule.succeeded(START, seconds(600), jitter, &HashSet::new());
+        assert_eq!(
+            (schedule.due() - START).as_secs_f64().round() as u64,
+            share,
+            "{jitter}"
+        );
+    }
+}
+
+#[test]
+fn failures_double_the_pause_up_to_five_minutes() {
+    let mut schedule = schedule();
+    let mut now = START;
+    let mut pauses = Vec::new();
+    for _ in 0..40 {
+        fail(&mut schedule, now);
+        pauses.push((schedule.due() - now).as_secs());
+        now = schedule.due();
+    }
+    assert_eq!(pauses[..7], [10, 20, 40, 80, 160, 300, 300]);
+    assert_eq!(pauses[39], 300);
+    fetched(&mut schedule, now, &[]);
+    now += seconds(480);
+    fail(&mut schedule, now);
+    assert_eq!(schedule.due() - now, COOL_DOWN, "a success ends the row");
+}
+
+#[test]
+fn a_slow_failure_is_followed_by_a_pause_all_the_same() {
+    let mut schedule = schedule();
+    assert!(schedule.begin(START));
+    schedule.failed(START + seconds(15), 0.0, failure());
+    assert_eq!(schedule.due(), START + seconds(25));
+}
+
+#[test]
+fn a_missing_key_is_fetched_once_a_cool_down() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START, &[1]);
+    let rest = START + COOL_DOWN - Duration::from_nanos(1);
+    assert_eq!(schedule.miss(rest, Some(named(2)), true, 0), Verdict::Pointless);
+    assert!(!schedule.begin(rest));
+    let now = START + COOL_DOWN;
+    assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Wait);
+    assert!(schedule.begin(now));
+    assert_eq!(
+        schedule.miss(now, Some(named(3)), true, 1),
+        Verdict::Wait,
+        "it is on its way"
+    );
+    let in_vain = schedule
+        .succeeded(now, seconds(600), 0.0, &HashSet::from([1]))
+        .unwrap();
+    assert_eq!((in_vain.count, &*in_vain.example), (1, "k"));
+    // 2 was there before the fetch began and is known not to exist; of 3 that cannot be said
+    let now = now + COOL_DOWN;
+    assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Pointless);
+    assert_eq!(schedule.miss(now, Some(named(3)), true, 0), Verdict::Wait);
+    // and 2 only for a minute
+    fetched(&mut schedule, now, &[1]);
+    let now = START + COOL_DOWN + seconds(60);
+    assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Wait);
+}
+
+#[test]
+fn a_missing_key_that_has_come_is_not_unknown() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START, &[1]);
+    let now = START + COOL_DOWN;
+    assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Wait);
+    assert_eq!(fetched(&mut schedule, now, &[2]), None);
+    let now = now + COOL_DOWN;
+    assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Wait);
+}
+
+#[test]
+fn tokens_that_name_no_key_are_never_told_that_there_is_none() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START, &[1]);
+    for round in 1..5 {
+        let now = START + COOL_DOWN * round;
+        assert_eq!(schedule.miss(now, None, true, 0), Verdict::Wait);
+        assert_eq!(fetched(&mut schedule, now, &[1]), None);
+        assert_eq!(schedule.miss(now, None, true, 0), Verdict::Pointless);
+    }
+}
+
+#[test]
+fn after_a_failure_nobody_can_tell_whether_there_is_such_a_key() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START, &[1]);
+    let now = START + COOL_DOWN;
+    assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Wait);
+    fail(&mut schedule, now);
+    let rest = schedule.miss(now + seconds(4), Some(named(2)), true, 0);
+    assert_eq!(rest, Verdict::Unavailable(seconds(6)));
+    let rest = schedule.miss(now + COOL_DOWN, Some(named(2)), true, 0);
+    assert_eq!(rest, Verdict::Wait, "a request need not wait for the whole pause");
+}
+
+#[test]
+fn without_keys_a_request_wishes_and_does_not_wait() {
+    let mut schedule = schedule();
+    fail(&mut schedule, START);
+    fail(&mut schedule, START + seconds(10));
+    assert_eq!(schedule.due(), START + seconds(30));
+    let rest = schedule.miss(START + seconds(12), Some(named(2)), false, 0);
+    assert_eq!(rest, Verdict::Unavailable(seconds(8)));
+    assert!(!schedule.is_wished());
+    let now = START + seconds(20);
+    assert_eq!(
+        schedule.miss(now, Some(named(2)), false, 0),
+        Verdict::Unavailable(seconds(1))
+    );
+    assert_eq!(schedule.due(), now, "the wish is heard");
+    assert!(schedule.begin(now));
+}
+
+#[test]
+fn where_tenants_come_and_go_the_first_request_waits() {
+    let mut settings = settings();
+    settings.wait_for_first = true;
+    let mut schedule = Schedule::new(&settings, START);
+    assert_eq!(
+        schedule.miss(START, Some(named(2)), false, 0),
+        Verdict::Wait,
+        "before it begins"
+    );
+    assert!(schedule.begin(START));
+    assert_eq!(schedule.miss(START, Some(named(2)), false, 1), Verdict::Wait);
+    schedule.failed(START, 0.0, failure());
+    assert_eq!(
+        schedule.miss(START, Some(named(2)), false, 0),
+        Verdict::Unavailable(COOL_DOWN)
+    );
+}
+
+#[test]
+fn so_many_wait_and_no_more() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START, &[]);
+    let now = START + COOL_DOWN;
+    let most = Schedule::MOST_WAITING;
+    assert_eq!(schedule.miss(now, Some(named(1)), true, most - 1), Verdict::Wait);
+    assert_eq!(
+        schedule.miss(now, Some(named(2)), true, most),
+        Verdict::Unavailable(seconds(1))
+    );
+}
+
+#[test]
+fn a_wish_that_nobody_fulfils_is_not_believed_in_for_ever() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START, &[]);
+    let now = START + COOL_DOWN;
+    assert_eq!(schedule.miss(now, None, true, 0), Verdict::Wait);
+    assert_eq!(schedule.miss(now + seconds(5), None, true, 0), Verdict::Wait);
+    let late = schedule.miss(now + seconds(6), None, true, 0);
+    assert_eq!(late, Verdict::Unavailable(seconds(1)));
+}
+
+#[test]
+fn nobody_is_told_to_wait_for_more_than_a_minute() {
+    let mut settings = settings();
+    settings.cool_down = seconds(3600);
+    let mut schedule = Schedule::new(&settings, START);
+    assert!(schedule.begin(START));
+    schedule.failed(START, 0.0, failure());
+    let verdict = schedule.miss(START, None, false, 0);
+    assert_eq!(verdict, Verdict::Unavailable(seconds(60)));
+    assert_eq!(
+        schedule.due(),
+        START + seconds(3600),
+        "the cap on pauses is no less than a cool-down"
+    );
+}
+
+#[test]
+fn that_keys_have_expired_is_told_once() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START, &[]);
+    schedule.expires(START + seconds(100));
+    assert_eq!(
+        schedule.next(),
+        START + seconds(100),
+        "before the next fetch is due"
+    );
+    assert!(!schedule.has_expired(START + seconds(99)));
+    assert!(schedule.has_expired(START + seconds(100)));
+    assert!(!schedule.has_expired(START + seconds(101)));
+    assert_eq!(schedule.next(), schedule.due());
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Pass(u64),
+    Miss { name: Option<u64>, waiting: usize },
+    Begin,
+    Succeed { life: u64, jitter: f64 },
+    Fail { jitter: f64 },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (0..30_000_u64).prop_map(Step::Pass),
+        1 => (0..4_000_000_u64).prop_map(Step::Pass),
+        4 => (proptest::option::of(0..5000_u64), 0..2000_usize)
+            .prop_map(|(name, waiting)| Step::Miss { name, waiting }),
+        6 => Just(Step::Begin),
+        3 => (60..3600_u64, 0.0..1.0).prop_map(|(life, jitter)| Step::Succeed { life, jitter }),
+        3 => (0.0..1.0).prop_map(|jitter| Step::Fail { jitter }),
+    ];
+    proptest::collection::vec(step, 1..400)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn whatever_happens_fetches_stay_apart(steps in steps(), wait_for_first: bool) {
+        let mut settings = settings();
+        settings.wait_for_first = wait_for_first;
+        let mut schedule = Schedule::new(&settings, START);
+        let (mut now, mut running, mut expiry) = (START, false, None::<Duration>);
+        let mut begun: Vec<Duration> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Pass(milliseconds) => now += Duration::from_millis(milliseconds),
+                Step::Miss { name, waiting } => {
+                    let has_keys = expiry.is_some_and(|expiry| now < expiry);
+                    let failing = schedule.failures() > 0;
+                    match schedule.miss(now, name.map(named), has_keys, waiting) {
+                        Verdict::Wait => {
+                            prop_assert!(waiting < Schedule::MOST_WAITING);
+                            prop_assert!(has_keys || wait_for_first);
+                            prop_assert!(running || schedule.is_wished());
+                        }
+                        Verdict::Unavailable(after) => {
+                            prop_assert!((seconds(1)..=seconds(60)).contains(&after));
+                        }
+                        // never while nobody can tell
+                        Verdict::Pointless => {
+                            prop_assert!(has_keys);
+                            prop_assert!(name.is_some() || !failing);
+                        }
+                    }
+                }
+                Step::Begin => {
+                    if schedule.begin(now) {
+                        prop_assert!(!running);
+                        if let Some(last) = begun.last() {
+                            prop_assert!(now - *last >= COOL_DOWN, "{:?}", now - *last);
+                        }
+                        begun.push(now);
+                        running = true;
+                    }
+                }
+                Step::Succeed { life, jitter } if running => {
+                    running = false;
+                    let life = seconds(life);
+                    schedule.succeeded(now, life, jitter, &HashSet::new());
+                    expiry = Some(now + life + seconds(3600));
+                    let ahead = schedule.due() - now;
+                    let permitted = schedule.permitted().saturating_sub(now);
+                    prop_assert!(ahead == permitted
+                        || (life.mul_f64(0.7199)..=life.mul_f64(0.8001)).contains(&ahead));
+                }
+                Step::Fail { jitter } if running => {
+                    running = false;
+                    schedule.failed(now, jitter, failure());
+                    prop_assert!(schedule.due() >= now + COOL_DOWN);
+                    prop_assert!(schedule.due() <= now + seconds(330));
+                }
+                Step::Succeed { .. } | Step::Fail { .. } => {}
+            }
+            prop_assert!(schedule.due() >= schedule.permitted());
+            prop_assert!(schedule.kept() <= 2 * Schedule::MOST_WAITING + UnknownKeys::MOST);
+        }
+        let elapsed = now - START;
+        prop_assert!(begun.len() as u128 <= 1 + elapsed.as_nanos() / COOL_DOWN.as_nanos());
+    }
+}

@@ -1,0 +1,88 @@
+//! Tokens that name keys which never were.
+
+use tollgate_oidc::{Event, FetchErrorKind};
+
+use crate::fixture::{Answer, JWKS, World, key, seconds};
+
+#[tokio::test]
+async fn ten_thousand_made_up_names_cost_a_fetch_each_cool_down() {
+    let world = World::new();
+    let known = key("1");
+    let service = world.service(std::slice::from_ref(&known)).await;
+    world.timer.pass(seconds(60)).await;
+    let forger = key("");
+    for number in 0..10_000 {
+        let answer = service
+            .request(&forger.clone().with_kid(format!("made up {number}")))
+            .await;
+        assert_eq!(answer, Answer::Refused, "{number}");
+        if number % 100 == 0 {
+            world.timer.pass(seconds(1)).await;
+            assert_eq!(service.request(&known).await, Answer::Ok);
+        }
+    }
+    assert!(world.fetches() <= 12, "{}", world.fetches());
+    world.assert_paced();
+    let events = world.events.lock().unwrap();
+    let unknown = events
+        .iter()
+        .filter(|event| matches!(event, Event::UnknownKey { .. }));
+    assert!(unknown.count() < world.fetches(), "at most one for a fetch");
+}
+
+#[tokio::test]
+async fn ten_thousand_made_up_names_during_an_outage_are_503s_and_cost_no_more() {
+    let world = World::new();
+    let service = world.service(&[key("1")]).await;
+    world.timer.pass(seconds(60)).await;
+    world.provider.fail(JWKS, FetchErrorKind::TimedOut);
+    let forger = key("");
+    for number in 0..10_000 {
+        let answer = service
+            .request(&forger.clone().with_kid(format!("made up {number}")))
+            .await;
+        assert!(
+            matches!(answer, Answer::Unavailable(1..=10)),
+            "{number}: {answer:?}"
+        );
+        if number % 100 == 0 {
+            world.timer.pass(seconds(1)).await;
+        }
+    }
+    assert!(world.fetches() <= 13, "{}", world.fetches());
+    world.assert_paced();
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_there_is_looked_for_once_a_minute() {
+    let world = World::new();
+    let service = world.service(&[key("1")]).await;
+    world.timer.pass(seconds(60)).await;
+    let missing = key("2");
+    assert_eq!(service.request(&missing).await, Answer::Refused);
+    assert_eq!(world.fetches(), 2);
+    world.timer.pass(seconds(59)).await;
+    assert_eq!(service.at_once(&missing), Some(Answer::Refused));
+    assert_eq!(world.fetches(), 2);
+    world.timer.pass(seconds(1)).await;
+    assert_eq!(service.request(&missing).await, Answer::Refused);
+    assert_eq!(world.fetches(), 3);
+}
+
+#[tokio::test]
+async fn tokens_without_a_name_cost_a_fetch_each_cool_down() {
+    let world = World::new();
+    let known = key("1");
+    let service = world.service(std::slice::from_ref(&known)).await;
+    let forger = key("");
+    let mint = tollgate_testkit::Mint::new(forger, &world.clock);
+    for _ in 0..100 {
+        assert_eq!(
+            service.send(mint.token().without_header("kid").build()).await,
+            Answer::Refused
+        );
+        world.timer.pass(seconds(1)).await;
+    }
+    assert!(world.fetches() <= 11);
+    world.assert_paced();
+}

@@ -1,0 +1,23 @@
+//! Remote keys as a service uses them, and as it and its provider are attacked.
+
+#![allow(
+    clippy::unchecked_time_subtraction,
+    clippy::unwrap_used,
+    reason = "a failed test"
+)]
+
+mod configuration;
+mod events;
+mod fixture;
+mod flood;
+#[cfg(feature = "metrics")]
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "small whole numbers"
+)]
+mod metrics;
+mod outage;
+mod rotation;
+mod runtimes;
+mod waiting;

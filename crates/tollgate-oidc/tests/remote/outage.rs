@@ -1,0 +1,246 @@
+//! The provider is down, or worse.
+
+use tollgate_core::{BoxFuture, KeySource as _};
+use tollgate_oidc::{
+    Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse, OidcErrorKind, Readiness, Timer as _,
+};
+
+use crate::fixture::{Answer, COOL_DOWN, JWKS, World, key, seconds};
+
+#[tokio::test]
+async fn keys_are_used_until_they_expire_and_then_a_503_says_when_to_come_again() {
+    let world = World::new();
+    let known = key("1");
+    let service = world.service(std::slice::from_ref(&known)).await;
+    world.provider.fail(JWKS, FetchErrorKind::Unreachable);
+    // ten minutes of life, an hour beyond
+    for (at, readiness) in [
+        (599, Readiness::Ready),
+        (600, Readiness::Stale),
+        (4199, Readiness::Stale),
+    ] {
+        let now = world.timer.now() - seconds(1000);
+        world.timer.pass(seconds(at) - now).await;
+        assert_eq!(service.source.readiness(), readiness, "{at}");
+        assert_eq!(service.request(&known).await, Answer::Ok, "{at}");
+    }
+    world.timer.pass(seconds(1)).await;
+    assert_eq!(service.source.readiness(), Readiness::Unavailable);
+    for _ in 0..200 {
+        let Answer::Unavailable(after) = service.request(&known).await else {
+            panic!("never a 401, never let through")
+        };
+        assert!((1..=60).contains(&after));
+        world.timer.pass(seconds(1)).await;
+    }
+    world.assert_paced();
+
+    // it is back: the first request after the cool-down has it fetched, the next one passes
+    world.provider.publish(JWKS, std::slice::from_ref(&known));
+    world.timer.pass(COOL_DOWN).await;
+    service.request(&known).await;
+    world.timer.settled().await;
+    assert_eq!(service.request(&known).await, Answer::Ok);
+    assert_eq!(service.source.readiness(), Readiness::Ready);
+    world.assert_paced();
+}
+
+#[tokio::test]
+async fn what_503_says_is_true() {
+    let world = World::new();
+    let known = key("1");
+    world.provider.fail(JWKS, FetchErrorKind::Unreachable);
+    let service = world.serve(world.jwks().lazy().unwrap());
+    world.timer.settled().await;
+    world.timer.pass(seconds(3)).await;
+    assert_eq!(service.request(&known).await, Answer::Unavailable(7));
+    let token = service.token(&tollgate_testkit::keys::signing(tollgate_core::Algorithm::HS256));
+    assert_eq!(
+        service.send(token).await,
+        Answer::Unavailable(7),
+        "a secret is never asked for"
+    );
+    world.provider.publish(JWKS, std::slice::from_ref(&known));
+    world.timer.pass(seconds(7)).await;
+    service.request(&known).await;
+    world.timer.settled().await;
+    assert_eq!(service.request(&known).await, Answer::Ok);
+}
+
+#[tokio::test]
+async fn during_an_outage_an_unknown_key_is_a_503() {
+    let world = World::new();
+    let service = world.service(&[key("1")]).await;
+    world.timer.pass(seconds(60)).await;
+    world.provider.fail(JWKS, FetchErrorKind::Unreachable);
+    assert_eq!(service.request(&key("2")).await, Answer::Unavailable(10));
+    world.timer.pass(seconds(4)).await;
+    assert_eq!(service.at_once(&key("3")), Some(Answer::Unavailable(6)));
+    world.timer.pass(seconds(6)).await;
+    assert_eq!(service.request(&key("2")).await, Answer::Unavailable(10));
+    world.assert_paced();
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_costs_a_request_its_timeout() {
+    let world = World::new();
+    let service = world.service(&[key("1")]).await;
+    world.timer.pass(seconds(60)).await;
+    world.provider.hang(JWKS);
+    let request = tokio::spawn({
+        let service = service.clone();
+        async move { service.request(&key("2")).await }
+    });
+    world.timer.pass(seconds(4)).await;
+    assert!(!request.is_finished());
+    world.timer.pass(seconds(1)).await;
+    assert!(matches!(request.await.unwrap(), Answer::Unavailable(1..=5)));
+    world.timer.pass(seconds(3600)).await;
+    world.assert_paced();
+    assert_eq!(
+        world.provider.given_up(),
+        world.fetches() - 1,
+        "none is left behind"
+    );
+}
+
+/// Ignores its timeout, and everything else.
+struct Deaf;
+
+impl Fetch for Deaf {
+    fn get(&self, _: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+struct Panics;
+
+impl Fetch for Panics {
+    fn get(&self, _: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
+        Box::pin(async { panic!("a bug of the client's") })
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_never_answers_does_not_stop_the_fetching() {
+    let world = World::new();
+    let source = world.jwks().fetch(Deaf).lazy().unwrap();
+    world.timer.pass(seconds(3600)).await;
+    let status = source.status();
+    assert!(status.consecutive_failures > 10, "{status:?}");
+    assert_eq!(status.last_error.unwrap().kind(), OidcErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn a_client_that_panics_does_not_stop_the_fetching() {
+    let world = World::new();
+    let source = world.jwks().fetch(Panics).lazy().unwrap();
+    world.timer.pass(seconds(3600)).await;
+    let status = source.status();
+    assert!(status.consecutive_failures > 10, "{status:?}");
+    assert!(status.next_refresh.is_some());
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_does_not_stop_the_fetching() {
+    let world = World::new();
+    let source = world
+        .jwks()
+        .on_event(|_| panic!("a bug of the service's"))
+        .lazy()
+        .unwrap();
+    world.timer.pass(seconds(60)).await;
+    world.provider.publish(JWKS, &[key("1")]);
+    world.timer.pass(seconds(60)).await;
+    assert_eq!(source.readiness(), Readiness::Ready);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_replaces_nothing() {
+    let world = World::new();
+    let known = key("1");
+    let service = world.service(std::slice::from_ref(&known)).await;
+    let before = service.source.keys().unwrap();
+    for (status, content) in [
+        (200, r#"{"keys": []}"#),
+        (
+            200,
+            r#"{"keys": [{"kty": "RSA", "use": "enc", "n": "AA", "e": "AQAB"}]}"#,
+        ),
+        (200, "<html>Sign in to the network</html>"),
+        (200, ""),
+        (200, "{}"),
+        (
+            200,
+            r#"{"keys": [{"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#,
+        ),
+        (204, ""),
+        (304, ""),
+        (404, ""),
+        (500, "{}"),
+        (500, &tollgate_testkit::FakeProvider::jwk_set(&[key("2")])),
+    ] {
+        world.provider.answer(JWKS, FetchResponse::new(status, content));
+        let fetches = world.fetches();
+        while world.fetches() == fetches {
+            world.timer.pass(seconds(10)).await;
+        }
+        assert!(
+            service.source.status().consecutive_failures > 0,
+            "{status} {content}"
+        );
+        assert!(std::sync::Arc::ptr_eq(&before, &service.source.keys().unwrap()));
+        assert_eq!(service.request(&known).await, Answer::Ok);
+    }
+    world.assert_paced();
+}
+
+#[tokio::test]
+async fn a_lazy_start_answers_503_until_keys_have_come() {
+    let world = World::new();
+    let known = key("1");
+    world.provider.hang(JWKS);
+    let service = world.serve(world.jwks().lazy().unwrap());
+    assert_eq!(service.at_once(&known), Some(Answer::Unavailable(1)));
+    world.timer.settled().await;
+    assert_eq!(service.at_once(&known), Some(Answer::Unavailable(1)));
+    world.provider.publish(JWKS, std::slice::from_ref(&known));
+    world.timer.settled().await;
+    assert_eq!(service.request(&known).await, Answer::Ok);
+    assert_eq!(world.fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_start_that_must_not_be_lazy_fails_after_one_fetch() {
+    let world = World::new();
+    world.provider.fail(JWKS, FetchErrorKind::Unreachable);
+    let error = world.jwks().connect().await.unwrap_err();
+    assert_eq!(error.kind(), OidcErrorKind::Unreachable);
+    world.timer.pass(seconds(3600)).await;
+    assert_eq!(
+        (world.fetches(), world.timer.sleepers()),
+        (1, 0),
+        "nothing goes on"
+    );
+}
+
+#[tokio::test]
+async fn a_start_that_hangs_ends() {
+    let world = World::new();
+    world.provider.hang(JWKS);
+    let start = tokio::spawn(world.jwks().connect());
+    world.timer.pass(seconds(15)).await;
+    assert_eq!(start.await.unwrap().unwrap_err().kind(), OidcErrorKind::TimedOut);
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_does_not_use_old_keys() {
+    let world = World::new();
+    let known = key("1");
+    let service = world.service(std::slice::from_ref(&known)).await;
+    world.timer.advance(seconds(100_000));
+    assert!(!service.has_keys());
+    assert!(matches!(service.at_once(&known), Some(Answer::Unavailable(1))));
+    world.timer.settled().await;
+    assert_eq!(service.request(&known).await, Answer::Ok);
+}
