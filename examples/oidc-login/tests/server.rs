@@ -407,6 +407,9 @@ fn after_the_login_there_is_no_way_to_another_site() {
     }
 }
 
+/// What is wrong with an ID token, and how it comes to that.
+type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
+
 #[test]
 fn an_id_token_that_is_not_for_this_login_is_refused() {
     let hostile = Hostile::start(json!({}));
@@ -433,7 +436,7 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
     let me: Value = serde_json::from_str(&site.get("me", access(&done).unwrap()).content).unwrap();
     assert_eq!(me["name"], "Mallory".repeat(15)[..100], "and no longer");
 
-    let changes: [(&str, &dyn Fn(&mut Value)); 17] = [
+    let changes: [Change<'_>; 17] = [
         ("another nonce", &|claims| claims["nonce"] = "x".into()),
         ("an empty nonce", &|claims| claims["nonce"] = "".into()),
         ("more than the nonce", &|claims| {
