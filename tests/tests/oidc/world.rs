@@ -35,6 +35,11 @@ pub(crate) struct Issuer {
 impl Issuer {
     /// With these keys, each an algorithm and a `kid`. `None` where it is not installed.
     pub(crate) fn start(keys: &[(&str, &str)]) -> Option<Self> {
+        Self::start_with(keys, None)
+    }
+
+    /// With this `Cache-Control`, too.
+    pub(crate) fn start_with(keys: &[(&str, &str)], cache_control: Option<&str>) -> Option<Self> {
         let front = Front::open();
         let algorithms = ["RS256", "PS256", "ES256", "EdDSA"];
         let resource = |name: String, alg: Option<&str>, audience: &str| {
@@ -55,6 +60,7 @@ impl Issuer {
         let provider = OidcProvider::start(&json!({
             "issuer": front.url(),
             "keys": keys_of(keys),
+            "cacheControl": cache_control,
             "resources": resources,
             "scopes": ["profile"],
             "clients": [
