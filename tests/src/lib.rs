@@ -4,6 +4,7 @@
 //! `peers/README.md` has the protocol. `cargo xtask tools` installs the libraries.
 
 pub mod browser;
+pub mod http;
 pub mod servers;
 
 use std::io::{BufRead, BufReader, Write};
@@ -197,12 +198,15 @@ fn python(name: &str) -> Command {
 }
 
 fn node(file: &str) -> Command {
-    let modules = from_env("TOLLGATE_NODE_MODULES").or_else(|| installed("node/node_modules"));
     let mut command = Command::new(from_env("TOLLGATE_NODE").unwrap_or_else(|| PathBuf::from("node")));
     command.arg(script(file));
     // With none of the two, the script finds nothing and the peer is reported as not installed.
-    command.env("TOLLGATE_NODE_MODULES", modules.unwrap_or_default());
+    command.env("TOLLGATE_NODE_MODULES", node_modules().unwrap_or_default());
     command
+}
+
+fn node_modules() -> Option<PathBuf> {
+    from_env("TOLLGATE_NODE_MODULES").or_else(|| installed("node/node_modules"))
 }
 
 fn script(file: &str) -> PathBuf {

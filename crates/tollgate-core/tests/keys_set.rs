@@ -224,6 +224,157 @@ fn a_set_is_public_or_secret() {
     );
 }
 
+/// What stands in sets that are fetched: each member serves, or is skipped with its reason, and none keeps the others out.
+#[test]
+fn every_odd_member_of_a_published_set_has_its_reason() {
+    let rsa = |bytes: usize| {
+        // Odd, with the top bit set: as far as the form goes, a modulus.
+        json!({"kty": "RSA", "n": encode(&vec![0xff; bytes]), "e": "AQAB"})
+    };
+    let ec = SigningKey::generate(Algorithm::ES256).unwrap();
+    let ec = ec.public_jwk().unwrap();
+    let ed: Value = serde_json::from_str(ED).unwrap();
+    let certificate: String = include_str!("keys/rsa-certificate.pem")
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    let point = encode(&[7; 32]);
+    let table = [
+        ("no `alg`", ed.clone(), None),
+        ("`x5c` only", json!({"kty": "RSA", "x5c": [certificate]}), None),
+        (
+            "`x5c` that is none",
+            json!({"kty": "RSA", "x5c": ["AAAA"]}),
+            Some(Malformed),
+        ),
+        (
+            "`x5t` only",
+            json!({"kty": "RSA", "x5t": "AAAA"}),
+            Some(MissingMember),
+        ),
+        ("for encryption", with(&ec, json!({"use": "enc"})), Some(WrongUse)),
+        (
+            "for wrapping",
+            with(&ec, json!({"key_ops": ["wrapKey"]})),
+            Some(WrongUse),
+        ),
+        (
+            "an unknown type",
+            json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}),
+            Some(UnsupportedKeyType),
+        ),
+        ("no type", json!({"n": "AAAA", "e": "AQAB"}), Some(MissingMember)),
+        (
+            "an unknown algorithm",
+            with(&ed, json!({"alg": "HS1"})),
+            Some(UnsupportedAlgorithm),
+        ),
+        (
+            "`none`",
+            with(&ed, json!({"alg": "none"})),
+            Some(UnsupportedAlgorithm),
+        ),
+        (
+            "an algorithm of encryption",
+            json!({"kty": "RSA", "alg": "RSA-OAEP", "n": "AAAA", "e": "AQAB"}),
+            Some(UnsupportedAlgorithm),
+        ),
+        (
+            "another type's algorithm",
+            with(&ed, json!({"alg": "ES256"})),
+            Some(AlgorithmMismatch),
+        ),
+        ("a `kid`", with(&ed, json!({"kid": "twice"})), None),
+        (
+            "the `kid` again",
+            with(&ec, json!({"kid": "twice", "alg": "ES256"})),
+            None,
+        ),
+        (
+            "secp256k1",
+            json!({"kty": "EC", "crv": "secp256k1", "alg": "ES256K", "x": point, "y": point}),
+            Some(UnsupportedAlgorithm),
+        ),
+        (
+            "secp256k1 without `alg`",
+            json!({"kty": "EC", "crv": "secp256k1", "x": point, "y": point}),
+            Some(UnsupportedCurve),
+        ),
+        (
+            "Ed448",
+            json!({"kty": "OKP", "crv": "Ed448", "x": encode(&[7; 57])}),
+            Some(UnsupportedCurve),
+        ),
+        (
+            "X25519",
+            json!({"kty": "OKP", "crv": "X25519", "x": point}),
+            Some(UnsupportedCurve),
+        ),
+        ("RSA of 1024 bits", rsa(128), Some(RsaModulus)),
+        ("RSA of 16384 bits", rsa(2048), Some(RsaModulus)),
+        (
+            "RSA with the exponent 3",
+            with(&rsa(256), json!({"e": "Aw"})),
+            Some(RsaExponent),
+        ),
+        (
+            "a secret",
+            serde_json::from_str(OCT).unwrap(),
+            Some(PublishedSecret),
+        ),
+        (
+            "a short secret",
+            json!({"kty": "oct", "k": "AAAA"}),
+            Some(SecretTooShort),
+        ),
+        ("a private key", with(&ec, json!({"d": point})), Some(PrivateKey)),
+        (
+            "a `kid` that is a number",
+            with(&ed, json!({"kid": 7})),
+            Some(Malformed),
+        ),
+        ("no key at all", json!([1, 2]), Some(Malformed)),
+    ];
+    let members: Vec<_> = table.iter().map(|(_, member, _)| member).collect();
+    let set = KeySet::public_from_json(json!({"keys": members}).to_string()).unwrap();
+    let mut skipped = set.skipped().iter();
+    for (index, (name, _, expected)) in table.iter().enumerate() {
+        if let Some(expected) = expected {
+            let found = skipped.next().unwrap();
+            assert_eq!((found.index, found.error.kind()), (index, *expected), "{name}");
+        }
+    }
+    assert!(skipped.next().is_none());
+    assert_eq!(set.len(), 4);
+    let shown = format!("{set:?}");
+    assert!(!shown.contains("AyM1"), "{shown}");
+}
+
+#[test]
+fn published_secrets_are_skipped_whatever_is_beside_them() {
+    for others in [String::new(), format!(",{ED}"), format!(",{OCT}")] {
+        let text = format!("{{\"keys\":[{OCT}{others}]}}");
+        let set = KeySet::public_from_json(text).unwrap();
+        assert!(set.keys().iter().all(|key| !key.family().is_symmetric()));
+        assert_eq!(set.skipped()[0].error.kind(), PublishedSecret);
+    }
+    // The rest is as of any set.
+    assert_eq!(KeySet::public_from_json("{}").unwrap_err().kind(), MissingMember);
+    assert!(KeySet::public_from_json("{\"keys\":[]}").unwrap().is_empty());
+}
+
+fn encode(bytes: &[u8]) -> String {
+    base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
+}
+
+fn with(jwk: &Value, members: Value) -> Value {
+    let mut jwk = jwk.clone();
+    for (name, value) in members.as_object().unwrap() {
+        jwk[name] = value.clone();
+    }
+    jwk
+}
+
 #[test]
 fn private_keys_of_a_set_are_reported() {
     let mut jwk = SigningKey::generate(Algorithm::ES256)

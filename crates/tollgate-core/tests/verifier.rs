@@ -41,7 +41,7 @@ fn omissions_and_contradictions_fail_at_build() {
     let public = || SigningKey::generate(Algorithm::Ed25519).unwrap().verifying_key();
     let full = || builder().issuer("i").audience("a").key(key());
     let zero = |with: fn(Limits, usize) -> Limits| full().limits(with(Limits::default(), 0));
-    for (builder, wanted) in [
+    for (builder, wanted) in vec![
         (Verifier::builder(), Kind::MissingIssuer),
         (builder().audience("a").key(key()), Kind::MissingIssuer),
         (builder().issuer("i").key(key()), Kind::MissingAudience),

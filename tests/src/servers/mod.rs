@@ -3,6 +3,8 @@
 //! Where a server's program is not installed, starting it says so in a line on the standard error and answers `None`;
 //! under CI it panics.
 
+pub mod front;
+pub mod oidc_provider;
 pub mod postgres;
 pub mod redis;
 
@@ -13,6 +15,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use front::{Fault, Front};
+pub use oidc_provider::OidcProvider;
 pub use postgres::Postgres;
 pub use redis::{Redis, RedisCluster};
 

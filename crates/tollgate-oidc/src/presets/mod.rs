@@ -1,1 +1,139 @@
-//! Well-known issuers, as data over the ordinary rules.
+//! Well-known providers, as data over the ordinary rules.
+//!
+//! A [`Preset`] says of one kind of token of one provider whose it is, what must be in it, and where its keys are. It can do
+//! nothing that the rules of a [`TrustedIssuer`] cannot do, and those can be said on: a preset begins a configuration.
+//!
+//! ```no_run
+//! use tollgate_core::Verifier;
+//! use tollgate_oidc::presets;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let preset = presets::auth0("example.eu.auth0.com", "https://orders.example.com");
+//! let keys = preset.discover().connect().await?;
+//! let verifier = Verifier::builder()
+//!     .trust(preset.trust(keys).require_subject())
+//!     .build()?;
+//! # Ok(()) }
+//! ```
+//!
+//! What each of them is about:
+//!
+//! | preset | tokens | `iss` | who they are for | scopes | roles | told from other kinds by |
+//! |---|---|---|---|---|---|---|
+//! | [`id_token`] | ID tokens of any provider | yours to name | `aud`, and `azp` where it is there | - | - | `aud` is a client, `typ` |
+//! | [`entra`] | access tokens, v2.0, of one tenant | `https://login.microsoftonline.com/TENANT/v2.0` | `aud`, a client id | `scp` | `roles` | `ver`, `azp` |
+//! | [`entra_tenants`], [`entra_any_tenant`] | the same, of several tenants or of all | the same with `tid` for the tenant | `aud` | `scp` | `roles` | `ver`, `azp` |
+//! | [`entra_v1`] | access tokens, v1.0, of one tenant | `https://sts.windows.net/TENANT/` | `aud`, often an App ID URI | `scp` | `roles` | `ver`, `appid` |
+//! | [`entra_id`] | ID tokens, v2.0, of one tenant | as [`entra`] | `aud` | - | `roles` | `ver`, `aud` |
+//! | [`google`] | ID tokens | `https://accounts.google.com` or `accounts.google.com` | `aud` | - | - | - |
+//! | [`cognito_access`] | access tokens | `https://cognito-idp.REGION.amazonaws.com/POOL` | `client_id` | `scope` | `cognito:groups` | `token_use` |
+//! | [`cognito_id`] | ID tokens | the same | `aud` | - | `cognito:groups` | `token_use` |
+//! | [`keycloak`] | access tokens | `BASE/realms/REALM` | `aud`, by a mapper | `scope` | `realm_access.roles` | the claim `typ` |
+//! | [`keycloak_id`] | ID tokens | the same | `aud` | - | - | the claim `typ` |
+//! | [`auth0`] | access tokens of an API | `https://DOMAIN/` | `aud`, the API's identifier | `scope`, `permissions` | - | `aud` |
+//! | [`okta`] | access tokens of a custom authorization server | `https://DOMAIN/oauth2/SERVER` | `aud` | `scp` | - | `cid` |
+//!
+//! An access token is for a service to decide by; an ID token tells a client who has logged in, once, and is no credential for
+//! requests. So none of the presets accepts both. Times, signature and the kind of key are checked as everywhere.
+
+mod auth0;
+mod cognito;
+mod entra;
+mod google;
+mod id_token;
+mod keycloak;
+mod okta;
+
+use tollgate_core::{KeySource, TrustedIssuer};
+
+pub use self::auth0::auth0;
+pub use self::cognito::{cognito_access, cognito_id};
+pub use self::entra::{entra, entra_any_tenant, entra_id, entra_tenants, entra_v1};
+pub use self::google::google;
+pub use self::id_token::{has_nonce, id_token};
+pub use self::keycloak::{keycloak, keycloak_id};
+pub use self::okta::okta;
+
+use crate::oidc::Oidc;
+
+/// One kind of token of one provider: its rules, and where its keys are.
+///
+/// ```
+/// use tollgate_core::{Algorithm, Verifier};
+/// use tollgate_oidc::presets;
+/// use tollgate_testkit::{FakeClock, Mint, keys};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let clock = FakeClock::new();
+/// # let mint = Mint::new(keys::signing(Algorithm::ES256), &clock);
+/// let preset = presets::id_token("https://id.example.com", "web");
+/// // In a test the key is at hand; a service says `preset.trust(keys)` with the keys of `preset.discover()`.
+/// let trusted = preset.rules().key(keys::verifying(Algorithm::ES256));
+/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+/// assert!(verifier.verify(mint.token().claim("aud", "web").build()).is_ok());
+/// assert!(verifier.verify(mint.token().claim("aud", "another").build()).is_err());
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a preset does nothing until it is trusted"]
+pub struct Preset {
+    rules: TrustedIssuer,
+    location: Oidc,
+}
+
+impl Preset {
+    fn new(rules: TrustedIssuer, location: Oidc) -> Self {
+        Self { rules, location }
+    }
+
+    /// The same preset with rules said on.
+    fn with(self, say: impl FnOnce(TrustedIssuer) -> TrustedIssuer) -> Self {
+        Self {
+            rules: say(self.rules),
+            ..self
+        }
+    }
+
+    /// Where the provider publishes the keys.
+    ///
+    /// ```
+    /// use tollgate_oidc::presets;
+    ///
+    /// let oidc = presets::google("web").discover();
+    /// assert!(format!("{oidc:?}").contains("https://accounts.google.com"));
+    /// ```
+    pub fn discover(&self) -> Oidc {
+        self.location.clone()
+    }
+
+    /// The issuer with these keys, to be trusted as it is or with more rules.
+    ///
+    /// ```no_run
+    /// use tollgate_core::Verifier;
+    /// use tollgate_oidc::presets;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let preset = presets::google("web");
+    /// let keys = preset.discover().lazy()?;
+    /// let verifier = Verifier::builder().trust(preset.trust(keys)).build();
+    /// assert!(verifier.is_ok());
+    /// # Ok(()) }
+    /// ```
+    pub fn trust(self, keys: impl KeySource + 'static) -> TrustedIssuer {
+        self.rules.key_source(keys)
+    }
+
+    /// The issuer without keys, for fixed ones, and for the predicate of [`Tenants`](crate::Tenants).
+    ///
+    /// ```
+    /// use tollgate_core::{ConfigErrorKind, Verifier};
+    /// use tollgate_oidc::presets;
+    ///
+    /// let error = Verifier::builder().trust(presets::google("web").rules()).build().unwrap_err();
+    /// assert_eq!(error.kind(), ConfigErrorKind::MissingKey);
+    /// ```
+    pub fn rules(self) -> TrustedIssuer {
+        self.rules
+    }
+}

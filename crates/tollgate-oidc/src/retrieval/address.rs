@@ -13,6 +13,11 @@ pub(crate) fn is_public(address: IpAddr) -> bool {
     }
 }
 
+#[allow(
+    clippy::match_same_arms,
+    clippy::unnested_or_patterns,
+    reason = "each block has its own"
+)]
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let special = match address.octets() {
         // "This network", private, loopback (RFC 1122, RFC 1918).
@@ -39,6 +44,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !special
 }
 
+#[allow(clippy::match_same_arms, reason = "each block has its own")]
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
         // IPv4-mapped (RFC 4291 section 2.5.5.2): the connection is made over IPv4. NAT64 (RFC 6052): a host without IPv4

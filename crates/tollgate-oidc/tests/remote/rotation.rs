@@ -144,10 +144,21 @@ async fn what_the_answer_says_of_its_life_counts_within_bounds() {
 }
 
 #[tokio::test]
+async fn a_key_that_changes_right_after_the_start_is_found_at_once() {
+    let world = World::new();
+    let new = key("2031-02");
+    let service = world.service(&[key("2031-01")]).await;
+    world.provider.publish(JWKS, std::slice::from_ref(&new));
+    assert_eq!(service.request(&new).await, Answer::Ok);
+    assert_eq!(world.fetches(), 2);
+}
+
+#[tokio::test]
 async fn a_key_that_comes_within_the_cool_down_has_to_wait_for_its_end() {
     let world = World::new();
     let new = key("2031-02");
     let service = world.service(&[key("2031-01")]).await;
+    assert_eq!(service.request(&key("a stranger's")).await, Answer::Refused);
     world.provider.publish(JWKS, std::slice::from_ref(&new));
     world.timer.pass(COOL_DOWN - seconds(1)).await;
     assert_eq!(service.request(&new).await, Answer::Refused);

@@ -1,13 +1,19 @@
 //! The client that comes with the crate.
 
+#[cfg(test)]
+mod hostile;
+mod resolver;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod tls;
+
 use std::error::Error;
 use std::fmt;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use tollgate_core::BoxFuture;
@@ -16,6 +22,8 @@ use url::Url;
 use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse};
 use crate::retrieval::{is_public, may_be_public};
+
+use self::resolver::{CheckedResolver, NotPublic, Resolver, system_resolver};
 
 /// How long a connection, TLS included, may take of the time of a fetch.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -60,7 +68,7 @@ impl HttpClient {
     /// # Ok(()) }
     /// ```
     pub fn new() -> Result<Self, OidcError> {
-        Self::build(&[], &system_resolver())
+        Self::build(&[], &system_resolver(), is_public)
     }
 
     /// A client that trusts the root certificates in `pem`, too: those of an authority of your own.
@@ -75,11 +83,15 @@ impl HttpClient {
     /// assert_eq!(error.kind(), OidcErrorKind::Misconfigured);
     /// ```
     pub fn trusting(pem: impl AsRef<[u8]>) -> Result<Self, OidcError> {
-        Self::build(&certificates(pem.as_ref())?, &system_resolver())
+        Self::build(&certificates(pem.as_ref())?, &system_resolver(), is_public)
     }
 
-    fn build(roots: &[Certificate], resolver: &Resolver) -> Result<Self, OidcError> {
-        let build = |addresses| {
+    fn build(
+        roots: &[Certificate],
+        resolver: &Resolver,
+        public: fn(IpAddr) -> bool,
+    ) -> Result<Self, OidcError> {
+        let build = |permitted: fn(IpAddr) -> bool| {
             Client::builder()
                 .user_agent(concat!("tollgate/", env!("CARGO_PKG_VERSION")))
                 .redirect(Policy::none())
@@ -92,7 +104,7 @@ impl HttpClient {
                 .tls_certs_merge(roots.iter().cloned())
                 .dns_resolver(CheckedResolver {
                     resolver: Arc::clone(resolver),
-                    addresses,
+                    permitted,
                 })
                 .build()
                 .map_err(|error| {
@@ -103,8 +115,8 @@ impl HttpClient {
                 })
         };
         Ok(Self {
-            any: build(Addresses::Any)?,
-            public: build(Addresses::Public)?,
+            any: build(|_| true)?,
+            public: build(public)?,
         })
     }
 }
@@ -208,55 +220,3 @@ fn chain(error: &dyn Error) -> String {
     }
     text
 }
-
-/// Looks a host's name up.
-type Resolver = Arc<dyn Fn(String) -> BoxFuture<io::Result<Vec<IpAddr>>> + Send + Sync>;
-
-fn system_resolver() -> Resolver {
-    Arc::new(|name| {
-        Box::pin(async move {
-            let addresses = tokio::net::lookup_host((name, 0)).await?;
-            Ok(addresses.map(|address| address.ip()).collect())
-        })
-    })
-}
-
-/// What it lets through is what is connected to: a name that stands for another address a moment later gains nothing.
-struct CheckedResolver {
-    resolver: Resolver,
-    addresses: Addresses,
-}
-
-impl Resolve for CheckedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let found = (self.resolver)(name.as_str().to_owned());
-        let addresses = self.addresses;
-        Box::pin(async move {
-            let found = found.await?;
-            // One of them is enough: which one is connected to is a matter of luck.
-            if addresses == Addresses::Public
-                && let Some(private) = found.iter().find(|address| !is_public(**address))
-            {
-                return Err(NotPublic(*private).into());
-            }
-            let found = found.into_iter().map(|address| SocketAddr::new(address, 0));
-            Ok(Box::new(found) as Addrs)
-        })
-    }
-}
-
-/// A host's name stands for an address that is not public.
-#[derive(Debug)]
-struct NotPublic(IpAddr);
-
-impl fmt::Display for NotPublic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the host's name stands for {}, which is not a public address",
-            self.0
-        )
-    }
-}
-
-impl Error for NotPublic {}

@@ -1,0 +1,427 @@
+//! Whatever a server does on a real socket, a retrieval ends soon, small, and with the right error.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tollgate_core::BoxFuture;
+
+use super::HttpClient;
+use super::resolver::{Resolver, system_resolver};
+use super::server::{Behaviour, FLOOD, Server};
+use crate::error::{OidcError, OidcErrorKind};
+use crate::fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse};
+use crate::retrieval::{Retrieved, Retriever, is_public};
+use crate::settings::{Location, Settings};
+use crate::timer::TokioTimer;
+
+const SET: &str =
+    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+/// For what must not end by the timeout.
+const LONG: Duration = Duration::from_secs(60);
+/// For what must.
+const SHORT: Duration = Duration::from_millis(300);
+
+fn answer(head: &str, content: &str) -> Behaviour {
+    Behaviour::Bytes(
+        format!(
+            "HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n{content}",
+            content.len()
+        )
+        .into_bytes(),
+    )
+}
+
+fn raw(text: &str) -> Behaviour {
+    Behaviour::Bytes(text.as_bytes().to_vec())
+}
+
+async fn retrieve(url: String, timeout: Duration) -> Result<Retrieved, OidcError> {
+    let settings = Settings {
+        timeout,
+        fetch: Some(Arc::new(HttpClient::new().unwrap())),
+        timer: Arc::new(TokioTimer::new()),
+        ..Settings::new(Location::Jwks(url))
+    };
+    Retriever::new(&settings).unwrap().retrieve().await
+}
+
+async fn error(behaviour: Behaviour, timeout: Duration) -> OidcErrorKind {
+    let server = Server::start(behaviour).await;
+    retrieve(server.url("/jwks"), timeout).await.unwrap_err().kind()
+}
+
+#[tokio::test]
+async fn a_good_answer_is_read() {
+    for behaviour in [
+        answer("200 OK\r\ncache-control: max-age=90", SET),
+        // Until the end of the connection, and in chunks.
+        raw(&format!(
+            "HTTP/1.1 200 OK\r\ncache-control: max-age=90\r\n\r\n{SET}"
+        )),
+        raw(&format!(
+            "HTTP/1.1 200 OK\r\nCache-Control: max-age=100\r\nAGE: 10\r\ntransfer-encoding: chunked\r\n\r\n\
+             {:x}\r\n{SET}\r\n0\r\n\r\n",
+            SET.len()
+        )),
+        // Of two the stricter counts, on the wire as well.
+        answer(
+            "200 OK\r\ncache-control: max-age=900\r\ncache-control: max-age=90",
+            SET,
+        ),
+    ] {
+        let server = Server::start(behaviour).await;
+        match retrieve(server.url("/jwks"), LONG).await.unwrap() {
+            Retrieved::Changed(fresh) => {
+                assert_eq!(fresh.found.keys()[0].kid(), Some("1"));
+                assert_eq!(fresh.life, Some(Duration::from_secs(90)));
+            }
+            Retrieved::Unchanged(_) => panic!("unchanged"),
+        }
+        assert_eq!(server.requests(), 1);
+    }
+}
+
+#[tokio::test]
+async fn bad_answers_have_their_errors() {
+    use OidcErrorKind::{Malformed, NoUsableKey, UnexpectedStatus, Unreachable};
+    for (behaviour, kind) in [
+        (answer("500 Internal Server Error", SET), UnexpectedStatus),
+        (
+            answer("503 Service Unavailable\r\nretry-after: 1", ""),
+            UnexpectedStatus,
+        ),
+        (answer("304 Not Modified", ""), UnexpectedStatus),
+        (
+            answer(
+                "200 OK\r\ncontent-type: text/html",
+                "<!doctype html><title>Sign in</title>",
+            ),
+            Malformed,
+        ),
+        (answer("200 OK", r#"{"keys":[]}"#), NoUsableKey),
+        (answer("200 OK", ""), Malformed),
+        (answer("200 OK\r\ncontent-encoding: gzip", "\u{1f}"), Malformed),
+        (answer("200 OK\r\ncontent-encoding: gzip", SET), Malformed),
+        // More was announced than came, and less.
+        (
+            raw(&format!("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{SET}")),
+            Unreachable,
+        ),
+        (
+            raw(&format!("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{SET}")),
+            Malformed,
+        ),
+        (
+            raw(&format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: 10\r\ncontent-length: 20\r\n\r\n{SET}"
+            )),
+            Unreachable,
+        ),
+        (
+            raw(&format!("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{SET}")),
+            Unreachable,
+        ),
+        (
+            raw(&format!(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{SET}\r\n0\r\n\r\n"
+            )),
+            Unreachable,
+        ),
+        (
+            raw(&format!(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{SET}\r\n",
+                SET.len()
+            )),
+            Unreachable,
+        ),
+        (raw("HTTP/1.1 200 OK\r\n"), Unreachable),
+        (raw("SSH-2.0-OpenSSH_9.9\r\n"), Unreachable),
+        (raw(""), Unreachable),
+        (Behaviour::Reset, Unreachable),
+    ] {
+        assert_eq!(error(behaviour, LONG).await, kind);
+    }
+    // Nobody there.
+    let gone = retrieve("http://127.0.0.1:1/jwks".to_owned(), LONG)
+        .await
+        .unwrap_err();
+    assert_eq!(gone.kind(), OidcErrorKind::Unreachable);
+}
+
+#[tokio::test]
+async fn a_flood_is_not_read() {
+    let block = vec![b' '; 1 << 16];
+    let mut chunk = b"10000\r\n".to_vec();
+    chunk.extend_from_slice(&block);
+    chunk.extend_from_slice(b"\r\n");
+    let length = format!("HTTP/1.1 200 OK\r\ncontent-length: {FLOOD}\r\n\r\n").into_bytes();
+    let huge = b"HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551615\r\n\r\n".to_vec();
+    let open = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+    let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let compressed = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n".to_vec();
+    let failing = b"HTTP/1.1 500 Oops\r\n\r\n".to_vec();
+    for flood in [
+        Behaviour::Flood(length, block.clone()),
+        Behaviour::Flood(huge, block.clone()),
+        Behaviour::Flood(open, block.clone()),
+        Behaviour::Flood(compressed, block.clone()),
+        Behaviour::Flood(failing, block),
+        Behaviour::Flood(chunked, chunk),
+    ] {
+        let server = Server::start(flood).await;
+        let error = retrieve(server.url("/jwks"), LONG).await.unwrap_err().kind();
+        assert!(
+            matches!(error, OidcErrorKind::TooLarge | OidcErrorKind::Unreachable),
+            "{error:?}"
+        );
+        // What the operating system holds for the two ends comes on top of the limit.
+        assert!(server.sent() < FLOOD / 2, "{} bytes went out", server.sent());
+    }
+    // Header fields without an end.
+    let server = Server::start(Behaviour::Flood(
+        b"HTTP/1.1 200 OK\r\n".to_vec(),
+        b"a: b\r\n".repeat(10_000),
+    ))
+    .await;
+    assert_eq!(
+        retrieve(server.url("/jwks"), LONG).await.unwrap_err().kind(),
+        OidcErrorKind::Unreachable
+    );
+    assert!(server.sent() < FLOOD / 2);
+}
+
+#[tokio::test]
+async fn the_limit_is_exact() {
+    let client = HttpClient::new().unwrap();
+    let server = Server::start(raw("HTTP/1.1 200 OK\r\n\r\n0123456789")).await;
+    let announced = Server::start(answer("200 OK", "0123456789")).await;
+    for (limit, fits) in [(9, false), (10, true), (0, false)] {
+        for server in [&server, &announced] {
+            let mut request = FetchRequest::new(server.url("/"));
+            request.addresses = Addresses::Any;
+            request.content_limit = limit;
+            let got = client.get(request).await;
+            assert_eq!(
+                got.as_ref().is_ok_and(|got| got.content == b"0123456789"),
+                fits,
+                "{got:?}"
+            );
+            assert_eq!(
+                got.err().map(|error| error.kind()),
+                (!fits).then_some(FetchErrorKind::TooLarge)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn silence_ends() {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n".to_vec();
+    for behaviour in [
+        Behaviour::Hang(Vec::new()),
+        Behaviour::Hang(b"HTTP/1.1 200 OK\r\ncontent".to_vec()),
+        Behaviour::Hang(head.clone()),
+        Behaviour::Hang(b"HTTP/1.1 100 Continue\r\n\r\n".repeat(10)),
+        Behaviour::Drip(head),
+        Behaviour::Drip(b"HTTP/1.1 200 OK\r\nx-slow: ".to_vec()),
+    ] {
+        let before = Instant::now();
+        assert_eq!(error(behaviour, SHORT).await, OidcErrorKind::TimedOut);
+        // By the timeout, and not by patience: far less than it would take to come to an end.
+        assert!(before.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[tokio::test]
+async fn the_client_itself_has_a_timeout() {
+    let client = HttpClient::new().unwrap();
+    let server = Server::start(Behaviour::Hang(Vec::new())).await;
+    let mut request = FetchRequest::new(server.url("/"));
+    request.addresses = Addresses::Any;
+    request.timeout = SHORT;
+    assert_eq!(
+        client.get(request).await.unwrap_err().kind(),
+        FetchErrorKind::TimedOut
+    );
+}
+
+#[tokio::test]
+async fn the_client_follows_nothing_and_redirects_lead_nowhere_else() {
+    let other = Server::start(answer("200 OK", SET)).await;
+    let port = other.address.port();
+    for location in [
+        other.url("/jwks"),
+        format!("//localhost:{port}/jwks"),
+        format!("http://127.0.0.2:{port}/jwks"),
+        "https://127.0.0.1/jwks".to_owned(),
+        // To itself.
+        "/jwks".to_owned(),
+    ] {
+        let server = Server::start(answer(&format!("302 Found\r\nlocation: {location}"), "")).await;
+        let error = retrieve(server.url("/jwks"), LONG).await.unwrap_err();
+        assert_eq!(error.kind(), OidcErrorKind::Redirected, "{location}");
+        assert_eq!(server.requests(), if location == "/jwks" { 4 } else { 1 });
+    }
+    let twice = Server::start(answer("302 Found\r\nlocation: /a\r\nlocation: /b", "")).await;
+    let error = retrieve(twice.url("/jwks"), LONG).await.unwrap_err();
+    assert_eq!(error.kind(), OidcErrorKind::UnexpectedStatus);
+    assert_eq!(other.requests(), 0);
+}
+
+#[tokio::test]
+async fn private_addresses_are_not_connected_to() {
+    let client = HttpClient::new().unwrap();
+    let server = Server::start(answer("200 OK", SET)).await;
+    let port = server.address.port();
+    for host in [
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0x7f.0.0.1",
+        "0177.0.0.1",
+        "0.0.0.0",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[64:ff9b::127.0.0.1]",
+        "localhost",
+        "localhost.",
+        "LOCALHOST",
+        "a.localhost",
+    ] {
+        let request = FetchRequest::new(format!("http://{host}:{port}/"));
+        let error = client.get(request).await.unwrap_err();
+        assert_eq!(error.kind(), FetchErrorKind::PrivateAddress, "{host}: {error}");
+    }
+    assert_eq!(server.requests(), 0);
+    let mut request = FetchRequest::new(server.url("/"));
+    request.addresses = Addresses::Any;
+    assert_eq!(client.get(request).await.unwrap().status, 200);
+}
+
+/// A resolver that gives one answer after the other, and the last one from then on.
+fn answering(answers: Vec<Vec<IpAddr>>) -> (Resolver, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let resolver: Resolver = Arc::new(move |_| {
+        let at = count.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+        let answer = answers[at].clone();
+        Box::pin(async move { Ok(answer) })
+    });
+    (resolver, asked)
+}
+
+async fn get(client: &HttpClient, port: u16, addresses: Addresses) -> Result<FetchResponse, FetchError> {
+    let mut request = FetchRequest::new(format!("http://keys.example.net:{port}/jwks"));
+    request.addresses = addresses;
+    client.get(request).await
+}
+
+#[tokio::test]
+async fn every_address_of_a_name_must_be_public() {
+    let server = Server::start(answer("200 OK", SET)).await;
+    let port = server.address.port();
+    let (home, public) = (IpAddr::V4(Ipv4Addr::LOCALHOST), "8.8.8.8".parse().unwrap());
+    for found in [
+        vec![home],
+        vec![public, home],
+        vec![home, public],
+        vec![public, "fd00::1".parse().unwrap()],
+        vec!["::ffff:127.0.0.1".parse().unwrap()],
+        vec!["169.254.169.254".parse().unwrap()],
+    ] {
+        let (resolver, asked) = answering(vec![found]);
+        let client = HttpClient::build(&[], &resolver, is_public).unwrap();
+        let error = get(&client, port, Addresses::Public).await.unwrap_err();
+        assert_eq!(error.kind(), FetchErrorKind::PrivateAddress, "{error}");
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+    assert_eq!(server.requests(), 0);
+    // What the configuration has named may be anywhere.
+    let (resolver, _) = answering(vec![vec![home]]);
+    let client = HttpClient::build(&[], &resolver, is_public).unwrap();
+    assert_eq!(get(&client, port, Addresses::Any).await.unwrap().status, 200);
+    // A name without an address is nobody's.
+    let (resolver, _) = answering(vec![Vec::new()]);
+    let client = HttpClient::build(&[], &resolver, is_public).unwrap();
+    let error = get(&client, port, Addresses::Public).await.unwrap_err();
+    assert_eq!(error.kind(), FetchErrorKind::Unreachable);
+}
+
+/// The first address stands for a public one here, and the second for one of the service's network.
+#[tokio::test]
+async fn a_name_that_changes_its_mind_gains_nothing() {
+    const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+    let server = Server::start(answer("200 OK", SET)).await;
+    let port = server.address.port();
+    let inside = Server::on(&format!("127.0.0.2:{port}"), answer("200 OK", SET)).await;
+
+    let (resolver, asked) = answering(vec![vec![PUBLIC], vec![PRIVATE]]);
+    let client = HttpClient::build(&[], &resolver, |address| address == PUBLIC).unwrap();
+    // It is looked up once, and what was found is connected to.
+    assert_eq!(get(&client, port, Addresses::Public).await.unwrap().status, 200);
+    assert_eq!((asked.load(Ordering::SeqCst), server.requests()), (1, 1));
+    // No connection is kept: it is looked up again, and looked at again.
+    let error = get(&client, port, Addresses::Public).await.unwrap_err();
+    assert_eq!(error.kind(), FetchErrorKind::PrivateAddress);
+    assert_eq!((asked.load(Ordering::SeqCst), server.requests()), (2, 1));
+    assert_eq!(inside.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_name_that_is_unknown_is_unreachable() {
+    let resolver: Resolver = Arc::new(|_| {
+        let failed: BoxFuture<_> = Box::pin(async { Err(std::io::Error::other("no such host")) });
+        failed
+    });
+    let client = HttpClient::build(&[], &resolver, is_public).unwrap();
+    let error = get(&client, 80, Addresses::Public).await.unwrap_err();
+    assert_eq!(error.kind(), FetchErrorKind::Unreachable);
+    assert!(error.to_string().contains("no such host"), "{error}");
+    assert!(!error.to_string().contains("keys.example.net"), "{error}");
+    // And the real one.
+    let found = system_resolver()("localhost".to_owned()).await.unwrap();
+    assert!(found.iter().all(IpAddr::is_loopback));
+}
+
+#[tokio::test]
+async fn a_request_says_who_asks_and_no_more() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&heads);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let head = super::server::read_head(&mut stream).await;
+            seen.lock().unwrap().push(String::from_utf8(head).unwrap());
+            let text = format!("HTTP/1.1 200 OK\r\nset-cookie: a=b\r\netag: \"1\"\r\n\r\n{SET}");
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, text.as_bytes()).await;
+        }
+    });
+    let settings = Settings {
+        fetch: Some(Arc::new(HttpClient::new().unwrap())),
+        timer: Arc::new(TokioTimer::new()),
+        ..Settings::new(Location::Jwks(format!("http://{address}/jwks?a=b")))
+    };
+    let mut retriever = Retriever::new(&settings).unwrap();
+    assert!(matches!(retriever.retrieve().await, Ok(Retrieved::Changed(_))));
+    assert!(matches!(retriever.retrieve().await, Ok(Retrieved::Unchanged(_))));
+    let heads = heads.lock().unwrap();
+    let lines = |head: &String| {
+        let mut lines: Vec<_> = head.trim_end().split("\r\n").map(str::to_owned).collect();
+        lines[1..].sort();
+        lines
+    };
+    let mut expected = vec![
+        "GET /jwks?a=b HTTP/1.1".to_owned(),
+        "accept-encoding: identity".to_owned(),
+        "accept: application/jwk-set+json, application/json".to_owned(),
+        format!("host: {address}"),
+        format!("user-agent: tollgate/{}", env!("CARGO_PKG_VERSION")),
+    ];
+    assert_eq!(lines(&heads[0]), expected);
+    expected.insert(4, "if-none-match: \"1\"".to_owned());
+    assert_eq!(lines(&heads[1]), expected);
+}

@@ -1,0 +1,101 @@
+//! Amazon Cognito user pools.
+
+use tollgate_core::TrustedIssuer;
+
+use super::{Preset, id_token};
+use crate::oidc::Oidc;
+
+/// Access tokens of an Amazon Cognito user pool for these app clients.
+///
+/// Such a token has no `aud`, unless it is bound to a resource; it says in `client_id` which app client it was given to, and it
+/// is for whatever trusts that client. So the client ids are the audience here, named as
+/// [`audience`](TrustedIssuer::audience) and looked for in [`client_id`](TrustedIssuer::audience_claim). Where tokens are
+/// bound to a resource, name that by [`audience`](TrustedIssuer::audience) too: an `aud` that is there must be one of them.
+///
+/// Checked besides: `token_use` is `access`, for both kinds of token have the same issuer and keys; `sub` is there. Scopes are those
+/// of `scope`, which are the same for all services of the pool: prefix them with a resource server's identifier. Roles are
+/// the user's groups.
+///
+/// Not possible: refresh tokens, which are encrypted, and tokens of identity pools, which have another issuer.
+///
+/// ```
+/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
+/// use tollgate_oidc::presets;
+/// use tollgate_testkit::{FakeClock, Mint, keys};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let clock = FakeClock::new();
+/// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
+/// let preset = presets::cognito_access("eu-west-1", "eu-west-1_AbCdEf123", ["web", "mobile"]);
+/// let verifier = Verifier::builder()
+///     .trust(preset.rules().key(keys::verifying(Algorithm::RS256)))
+///     .clock(clock)
+///     .build()?;
+///
+/// let token = mint
+///     .token()
+///     .claim("iss", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123")
+///     .without_claim("aud")
+///     .claim("client_id", "mobile")
+///     .claim("token_use", "access")
+///     .claim("scope", "orders/read")
+///     .claim("cognito:groups", ["staff"]);
+/// let principal = verifier.verify(token.clone().build())?;
+/// assert!(principal.has_scope("orders/read") && principal.has_role("staff"));
+///
+/// let rejection = verifier.verify(token.claim("client_id", "another").build()).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
+/// # Ok(()) }
+/// ```
+pub fn cognito_access(
+    region: &str,
+    pool: &str,
+    client_ids: impl IntoIterator<Item = impl Into<String>>,
+) -> Preset {
+    let issuer = issuer(region, pool);
+    let rules = TrustedIssuer::new(issuer.clone())
+        .audience_claim("client_id")
+        .require_value("token_use", ["access"])
+        .require_subject()
+        .role_claim("cognito:groups");
+    let rules = client_ids.into_iter().fold(rules, TrustedIssuer::audience);
+    Preset::new(rules, Oidc::discover(issuer))
+}
+
+/// ID tokens of an Amazon Cognito user pool for the app client `client_id`: as [`id_token`], and `token_use` is `id`. Roles are the
+/// user's groups.
+///
+/// ```
+/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
+/// use tollgate_oidc::presets;
+/// use tollgate_testkit::{FakeClock, Mint, keys};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let clock = FakeClock::new();
+/// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
+/// let preset = presets::cognito_id("eu-west-1", "eu-west-1_AbCdEf123", "web");
+/// let verifier = Verifier::builder()
+///     .trust(preset.rules().key(keys::verifying(Algorithm::RS256)))
+///     .clock(clock)
+///     .build()?;
+///
+/// let token = mint
+///     .token()
+///     .claim("iss", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf123")
+///     .claim("aud", "web");
+/// assert!(verifier.verify(token.clone().claim("token_use", "id").build()).is_ok());
+/// let rejection = verifier.verify(token.claim("token_use", "access").build()).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::WrongClaim);
+/// # Ok(()) }
+/// ```
+pub fn cognito_id(region: &str, pool: &str, client_id: impl Into<String>) -> Preset {
+    id_token(issuer(region, pool), client_id).with(|rules| {
+        rules
+            .require_value("token_use", ["id"])
+            .role_claim("cognito:groups")
+    })
+}
+
+fn issuer(region: &str, pool: &str) -> String {
+    format!("https://cognito-idp.{region}.amazonaws.com/{pool}")
+}

@@ -1,0 +1,41 @@
+//! Google.
+
+use super::{Preset, id_token};
+
+/// ID tokens of Google ("Sign in with Google") for the client `client_id`: as [`id_token`], and the issuer may be written
+/// `https://accounts.google.com` or `accounts.google.com`, as Google does.
+///
+/// Whoever has a Google account can log in. To admit those of one organisation, require its `hd`, which Google sets for accounts
+/// that the organisation administers; the domain of an `email` proves nothing. A user is known by `sub`.
+///
+/// An ID token that an Android app got for your server has the server's id in `aud` and the app's in `azp`: name the app too, by
+/// [`authorized_party`](tollgate_core::TrustedIssuer::authorized_party). The same holds for ID tokens of service accounts.
+///
+/// Not possible: Google's access tokens, which are opaque; tokens of Identity Platform (Firebase), which has other issuers.
+///
+/// ```
+/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
+/// use tollgate_oidc::presets;
+/// use tollgate_testkit::{FakeClock, Mint, keys};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let clock = FakeClock::new();
+/// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
+/// let preset = presets::google("1234987819200.apps.googleusercontent.com");
+/// let trusted = preset.rules().require_value("hd", ["example.com"]).key(keys::verifying(Algorithm::RS256));
+/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
+///
+/// let token = mint
+///     .token()
+///     .claim("iss", "accounts.google.com")
+///     .claim("aud", "1234987819200.apps.googleusercontent.com")
+///     .claim("azp", "1234987819200.apps.googleusercontent.com")
+///     .claim("hd", "example.com");
+/// assert!(verifier.verify(token.clone().build()).is_ok());
+/// let rejection = verifier.verify(token.without_claim("hd").build()).unwrap_err();
+/// assert_eq!(rejection.kind(), RejectionKind::MissingClaim);
+/// # Ok(()) }
+/// ```
+pub fn google(client_id: impl Into<String>) -> Preset {
+    id_token("https://accounts.google.com", client_id).with(|rules| rules.issuer_alias("accounts.google.com"))
+}

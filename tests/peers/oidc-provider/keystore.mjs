@@ -1,0 +1,45 @@
+// Signing keys: given whole, or made when they are first asked for.
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { generateKeyPair } from "node:crypto";
+import { promisify } from "node:util";
+
+const KINDS = {
+  RS: ["rsa", { modulusLength: 2048 }],
+  PS: ["rsa", { modulusLength: 2048 }],
+  ES256: ["ec", { namedCurve: "P-256" }],
+  ES384: ["ec", { namedCurve: "P-384" }],
+  ES512: ["ec", { namedCurve: "P-521" }],
+  EdDSA: ["ed25519", {}],
+  Ed25519: ["ed25519", {}],
+};
+
+/**
+ * The private JWKs for a list of them, in its order, since the first that fits is the one that signs. What has no key
+ * material is made, and kept in the file `keystore` if there is one: the same `kid` is the same key at the next start.
+ */
+export async function loadKeys(wanted, keystore) {
+  const kept = keystore && existsSync(keystore) ? JSON.parse(readFileSync(keystore, "utf8")) : {};
+  const keys = [];
+  for (const [index, key] of wanted.entries()) {
+    if (key.kty) {
+      keys.push(key);
+      continue;
+    }
+    const kid = key.kid ?? `${key.alg}-${index + 1}`;
+    const name = `${key.alg} ${kid}`;
+    kept[name] ??= { ...(await generate(key.alg)), use: "sig", alg: key.alg, kid };
+    keys.push(kept[name]);
+  }
+  if (keystore) {
+    writeFileSync(`${keystore}.new`, JSON.stringify(kept), { mode: 0o600 });
+    renameSync(`${keystore}.new`, keystore);
+  }
+  return keys;
+}
+
+async function generate(alg) {
+  const kind = KINDS[alg] ?? KINDS[alg?.slice(0, 2)];
+  if (!kind) throw new Error(`no key can be made for ${alg}`);
+  const { privateKey } = await promisify(generateKeyPair)(...kind);
+  return privateKey.export({ format: "jwk" });
+}

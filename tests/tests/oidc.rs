@@ -1,0 +1,24 @@
+//! A service on axum and on actix-web, over sockets, that trusts a certified OpenID provider: its tokens, its rotations, and
+//! everything that can be wrong with it. The provider's time and the tokens' is real; that of the keys passes when a test
+//! says so.
+
+#![allow(clippy::unwrap_used)] // a test
+
+#[path = "oidc/attacks.rs"]
+mod attacks;
+#[path = "oidc/login.rs"]
+mod login;
+#[path = "oidc/outages.rs"]
+mod outages;
+#[path = "oidc/rotation.rs"]
+mod rotation;
+#[path = "oidc/services.rs"]
+mod services;
+#[path = "oidc/start.rs"]
+mod start;
+#[path = "oidc/tenants.rs"]
+mod tenants;
+#[path = "oidc/tokens.rs"]
+mod tokens;
+#[path = "oidc/world.rs"]
+mod world;

@@ -1,0 +1,85 @@
+//! Tokens that are sent to make the service do something to its provider.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tollgate_tests::servers::Fault;
+
+use crate::world::{COOL_DOWN, Issuer, LIFE, World, stranger};
+
+/// Sends as many tokens with a `kid` of their own each, from several clients at once, and counts those that get this status.
+fn flood(world: &World, count: usize, name: &str, status: u16) -> usize {
+    let (next, counted) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::SeqCst);
+                    if number >= count {
+                        return;
+                    }
+                    let answer = world
+                        .services
+                        .ask_one(number, &stranger(&format!("{name}-{number}")));
+                    assert_ne!(answer.status, 200);
+                    counted.fetch_add(usize::from(answer.status == status), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    counted.into_inner()
+}
+
+#[test]
+fn ten_thousand_tokens_with_random_kids_cause_one_fetch_in_a_cool_down() {
+    let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
+        return;
+    };
+    let world = World::connect(issuer);
+    let token = world.issuer.token();
+    for round in 0..10 {
+        world.pass(COOL_DOWN);
+        let before = world.issuer.fetches();
+        assert_eq!(flood(&world, 1000, &format!("round-{round}"), 401), 1000);
+        assert_eq!(world.issuer.fetches(), before + 1, "in round {round}");
+        world.services.expect(200, &token);
+    }
+    // One at the start and one in each of ten cool-downs.
+    assert_eq!(world.issuer.fetches(), 11);
+    world.assert_bounded();
+}
+
+#[test]
+fn one_kid_again_and_again_causes_one_fetch_in_a_minute() {
+    let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
+        return;
+    };
+    let world = World::connect(issuer);
+    world.pass(COOL_DOWN);
+    for _ in 0..5 {
+        world.services.expect(401, &stranger("the same"));
+        world.pass(COOL_DOWN);
+    }
+    assert_eq!(world.issuer.fetches(), 2);
+}
+
+#[test]
+fn a_flood_during_an_outage_neither_asks_more_often_nor_gets_a_401() {
+    let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
+        return;
+    };
+    let world = World::connect(issuer);
+    let token = world.issuer.token();
+    world.issuer.front.set(Fault::Status(500));
+    for round in 0..5 {
+        world.pass(COOL_DOWN);
+        let before = world.attempts();
+        assert_eq!(flood(&world, 200, &format!("round-{round}"), 503), 200);
+        assert!(world.attempts() <= before + 1, "in round {round}");
+        world.services.expect(200, &token);
+    }
+    world.assert_bounded();
+    world.issuer.front.set(Fault::None);
+    world.pass(LIFE);
+    world.services.expect(401, &stranger("afterwards"));
+    world.services.expect(200, &token);
+}

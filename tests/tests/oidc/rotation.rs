@@ -1,0 +1,175 @@
+//! The provider changes its keys while the service runs.
+
+use std::time::Duration;
+
+use tollgate_oidc::KeyStatus;
+
+use crate::world::{COOL_DOWN, Issuer, LIFE, World};
+
+fn kids(world: &World) -> Vec<String> {
+    let keys: Vec<KeyStatus> = world.keys.status().keys;
+    keys.into_iter().filter_map(|key| key.key_id).collect()
+}
+
+#[test]
+fn the_next_request_after_a_rotation_passes() {
+    for algs in [
+        ["RS256", "RS256"],
+        ["PS256", "ES256"],
+        ["ES256", "EdDSA"],
+        ["EdDSA", "PS256"],
+    ] {
+        let Some(issuer) = Issuer::start(&[(algs[0], "old")]) else {
+            return;
+        };
+        let mut world = World::connect(issuer);
+        let before = world.issuer.token();
+        world.services.expect(200, &before);
+        world.pass(COOL_DOWN);
+
+        // Both keys are published for a while, as a provider should do.
+        world.issuer.rotate(&[(algs[1], "new"), (algs[0], "old")]);
+        let after = world.issuer.token();
+        let answer = world.services.expect(200, &after);
+        assert!(answer.content.contains("by new with"), "{answer:?}");
+        world.services.expect(200, &before);
+        assert_eq!(world.issuer.fetches(), 2, "one more for all of these");
+        assert_eq!(kids(&world), ["new", "old"]);
+        world.assert_bounded();
+    }
+}
+
+#[test]
+fn a_withdrawn_key_stops_working_at_the_next_refresh() {
+    let Some(issuer) = Issuer::start(&[("ES256", "old")]) else {
+        return;
+    };
+    let mut world = World::connect(issuer);
+    let before = world.issuer.token();
+    world.services.expect(200, &before);
+
+    world.issuer.rotate(&[("ES256", "new")]);
+    let after = world.issuer.token();
+    // Nobody has told the service yet.
+    world.services.expect(200, &before);
+    // The refresh is ahead of the end of the keys' life.
+    world.pass(LIFE);
+    world.services.expect(401, &before);
+    world.services.expect(200, &after);
+    assert_eq!(kids(&world), ["new"]);
+    world.assert_bounded();
+}
+
+#[test]
+fn an_emergency_rotation_is_seen_with_the_first_token_of_the_new_key() {
+    let Some(issuer) = Issuer::start(&[("ES256", "stolen")]) else {
+        return;
+    };
+    let mut world = World::connect(issuer);
+    let stolen = world.issuer.token();
+    world.services.expect(200, &stolen);
+    world.issuer.rotate(&[("ES256", "new")]);
+    world.pass(COOL_DOWN);
+    world.services.expect(200, &world.issuer.token());
+    world.services.expect(401, &stolen);
+    world.assert_bounded();
+}
+
+#[test]
+fn a_key_under_a_kid_that_was_used_before_takes_the_place_of_the_other() {
+    let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
+        return;
+    };
+    let mut world = World::connect(issuer);
+    let before = world.issuer.token();
+    world.services.expect(200, &before);
+    // Another type of key, so the provider makes another one for the same `kid`.
+    world.issuer.rotate(&[("EdDSA", "1")]);
+    world.pass(LIFE);
+    world.services.expect(200, &world.issuer.token());
+    world.services.expect(401, &before);
+    world.assert_bounded();
+}
+
+#[test]
+fn many_requests_with_a_new_key_share_one_fetch() {
+    let Some(issuer) = Issuer::start(&[("ES256", "old")]) else {
+        return;
+    };
+    let mut world = World::connect(issuer);
+    world.issuer.rotate(&[("ES256", "new"), ("ES256", "old")]);
+    world.pass(COOL_DOWN);
+    let tokens: Vec<_> = (0..16).map(|_| world.issuer.token()).collect();
+    std::thread::scope(|scope| {
+        let services = &world.services;
+        let asked: Vec<_> = tokens
+            .iter()
+            .map(|token| scope.spawn(|| services.expect(200, token)))
+            .collect();
+        for answer in asked {
+            answer.join().unwrap();
+        }
+    });
+    assert_eq!(world.issuer.fetches(), 2);
+}
+
+#[test]
+fn a_rotation_during_the_cool_down_is_seen_when_it_is_over() {
+    let Some(issuer) = Issuer::start(&[("ES256", "old")]) else {
+        return;
+    };
+    let mut world = World::connect(issuer);
+    world.issuer.rotate(&[("ES256", "new"), ("ES256", "old")]);
+    let after = world.issuer.token();
+    // The keys are seconds old: the service takes them for the newest.
+    world.services.expect(401, &after);
+    assert_eq!(world.issuer.fetches(), 1);
+    world.pass(COOL_DOWN);
+    world.services.expect(200, &after);
+    assert_eq!(world.issuer.fetches(), 2);
+}
+
+#[test]
+fn the_provider_says_how_long_its_keys_are_good_for_within_bounds() {
+    // What it says, and when the keys are fetched again: at 80 % of it.
+    for (said, after) in [
+        ("public, max-age=120", 96),
+        ("max-age=1000", 800),
+        // Not more than an hour, and not less than a minute.
+        ("max-age=31536000", 2880),
+        ("max-age=1", 48),
+        ("no-store", 48),
+        ("max-age=10, no-cache", 48),
+        // It does not say anything that is understood.
+        ("immutable", 480),
+        ("max-age=soon", 48),
+    ] {
+        let Some(issuer) = Issuer::start_with(&[("ES256", "1")], Some(said)) else {
+            return;
+        };
+        let world = World::connect(issuer);
+        let next = world.keys.status().next_refresh;
+        assert_eq!(next, Some(Duration::from_secs(after)), "{said}");
+        world.pass(Duration::from_secs(after - 1));
+        assert_eq!(world.issuer.fetches(), 1, "{said}");
+        world.pass(Duration::from_secs(1));
+        assert_eq!(world.issuer.fetches(), 2, "{said}");
+        world.services.expect(200, &world.issuer.token());
+    }
+}
+
+#[test]
+fn who_has_used_a_key_and_when_is_told() {
+    let Some(issuer) = Issuer::start(&[("ES256", "new"), ("ES256", "old")]) else {
+        return;
+    };
+    let world = World::connect(issuer);
+    world.services.expect(200, &world.issuer.token());
+    let status = world.keys.status();
+    let used: Vec<_> = status
+        .keys
+        .iter()
+        .map(|key| (key.key_id.as_deref(), key.last_used.is_some()))
+        .collect();
+    assert_eq!(used, [(Some("new"), true), (Some("old"), false)]);
+}

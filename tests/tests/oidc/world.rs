@@ -1,0 +1,279 @@
+//! A provider, what stands before it, and keys of it whose time the test keeps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tollgate_core::Verifier;
+use tollgate_oidc::{Event, Oidc, RemoteKeys, Timer as _};
+use tollgate_testkit::{FakeTimer, Segments};
+use tollgate_tests::http::Answer;
+use tollgate_tests::servers::{Front, OidcProvider, eventually};
+
+use crate::services::{Services, runtime};
+
+pub(crate) const AUDIENCE: &str = "orders-api";
+pub(crate) const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
+pub(crate) const JWKS: &str = "/jwks";
+pub(crate) const METADATA: &str = "/.well-known/openid-configuration";
+
+/// How long keys are fresh here, since the provider does not say.
+pub(crate) const LIFE: Duration = Duration::from_secs(600);
+/// And how much longer they are used while there are no others.
+pub(crate) const STALE: Duration = Duration::from_secs(3600);
+pub(crate) const COOL_DOWN: Duration = Duration::from_secs(10);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A provider and what stands before it, under whose name it issues.
+pub(crate) struct Issuer {
+    pub(crate) provider: OidcProvider,
+    pub(crate) front: Front,
+}
+
+impl Issuer {
+    /// With these keys, each an algorithm and a `kid`. `None` where it is not installed.
+    pub(crate) fn start(keys: &[(&str, &str)]) -> Option<Self> {
+        Self::start_with(keys, None)
+    }
+
+    /// With this `Cache-Control`, too.
+    pub(crate) fn start_with(keys: &[(&str, &str)], cache_control: Option<&str>) -> Option<Self> {
+        let front = Front::open();
+        let algorithms = ["RS256", "PS256", "ES256", "EdDSA"];
+        let resource = |name: String, alg: Option<&str>, audience: &str| {
+            let mut about = json!({ "audience": audience, "scope": "orders:read orders:write" });
+            if let Some(alg) = alg {
+                about["alg"] = json!(alg);
+            }
+            (name, about)
+        };
+        let mut resources: serde_json::Map<String, Value> = algorithms
+            .iter()
+            .map(|alg| resource(format!("urn:orders:{alg}"), Some(alg), AUDIENCE))
+            .collect();
+        resources.extend([
+            resource("urn:orders".to_owned(), None, AUDIENCE),
+            resource("urn:stock".to_owned(), None, "stock-api"),
+        ]);
+        let provider = OidcProvider::start(&json!({
+            "issuer": front.url(),
+            "keys": keys_of(keys),
+            "cacheControl": cache_control,
+            "resources": resources,
+            "scopes": ["profile"],
+            "clients": [
+                { "client_id": "robot", "client_secret": "beep", "token_endpoint_auth_method": "client_secret_post" },
+                { "client_id": "shop", "redirect_uris": [REDIRECT_URI] },
+            ],
+            "accounts": { "ada": { "password": "lovelace", "claims": { "name": "Ada Lovelace" } } },
+        }))?;
+        front.stand_before(provider.port());
+        Some(Self { provider, front })
+    }
+
+    /// Starts it again with other keys.
+    pub(crate) fn rotate(&mut self, keys: &[(&str, &str)]) {
+        self.provider.restart_with("keys", keys_of(keys));
+    }
+
+    /// A fresh access token for the service, by the provider's first key.
+    pub(crate) fn token(&self) -> String {
+        self.token_for("urn:orders")
+    }
+
+    pub(crate) fn token_for(&self, resource: &str) -> String {
+        self.provider
+            .client_credentials("robot", "beep", resource, "orders:read")
+    }
+
+    /// How often its keys were asked for.
+    pub(crate) fn fetches(&self) -> usize {
+        self.front.count(JWKS)
+    }
+}
+
+fn keys_of(keys: &[(&str, &str)]) -> Value {
+    keys.iter()
+        .map(|(alg, kid)| json!({ "alg": alg, "kid": kid }))
+        .collect()
+}
+
+/// A token of nobody's, for a key that nobody has.
+pub(crate) fn stranger(kid: &str) -> String {
+    let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid });
+    let token = Segments::unsigned(header.to_string(), r#"{"sub":"mallory"}"#);
+    token.with_signature([7; 64]).to_string()
+}
+
+/// Tells what can be told of every source of keys, before it starts.
+macro_rules! kept {
+    ($source:expr, $watch:expr) => {
+        $source
+            .default_life($crate::world::LIFE)
+            .stale_if_error($crate::world::STALE)
+            .cool_down($crate::world::COOL_DOWN)
+            .timeout($crate::world::TIMEOUT)
+            .jitter(|| 0.0)
+            .timer($watch.timer.clone())
+            .on_event($watch.hook())
+    };
+}
+pub(crate) use kept;
+
+/// The time, and what has happened in it.
+#[derive(Clone, Default)]
+pub(crate) struct Watch {
+    pub(crate) timer: FakeTimer,
+    /// How many attempts to get keys have ended well, and how many otherwise.
+    ended: Arc<[AtomicUsize; 2]>,
+}
+
+impl Watch {
+    pub(crate) fn hook(&self) -> impl Fn(&Event) + Send + Sync + 'static {
+        let ended = Arc::clone(&self.ended);
+        move |event| {
+            let outcome = match event {
+                Event::Refreshed { .. } | Event::Unchanged { .. } => 0,
+                Event::Failed { .. } => 1,
+                _ => return,
+            };
+            ended[outcome].fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn successes(&self) -> usize {
+        self.ended[0].load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn failures(&self) -> usize {
+        self.ended[1].load(Ordering::SeqCst)
+    }
+}
+
+/// A provider, and services that trust it.
+pub(crate) struct World {
+    pub(crate) issuer: Issuer,
+    pub(crate) keys: RemoteKeys,
+    pub(crate) services: Services,
+    pub(crate) watch: Watch,
+    /// Whether an exchange with the provider ends only when time passes.
+    hangs: AtomicBool,
+    began: Duration,
+    pub(crate) runtime: Runtime,
+}
+
+impl World {
+    /// Keys by discovery, which are there.
+    pub(crate) fn connect(issuer: Issuer) -> Self {
+        Self::with(issuer, |issuer, watch, runtime| {
+            let source = kept!(Oidc::discover(issuer.front.url()), watch);
+            runtime.block_on(source.connect()).unwrap()
+        })
+    }
+
+    /// Keys that the services get as this says.
+    pub(crate) fn with(issuer: Issuer, start: impl FnOnce(&Issuer, &Watch, &Runtime) -> RemoteKeys) -> Self {
+        let (watch, runtime) = (Watch::default(), runtime());
+        let began = watch.timer.now();
+        let keys = start(&issuer, &watch, &runtime);
+        let verifier = Verifier::builder()
+            .issuer(issuer.front.url())
+            .audience(AUDIENCE)
+            .access_token_profile()
+            .key_source(keys.clone())
+            .build()
+            .unwrap();
+        let world = Self {
+            services: Services::start(&verifier),
+            issuer,
+            keys,
+            watch,
+            hangs: AtomicBool::new(false),
+            began,
+            runtime,
+        };
+        world.settle();
+        world
+    }
+
+    /// How many attempts to get keys have begun.
+    pub(crate) fn attempts(&self) -> usize {
+        usize::try_from(self.keys.status().fetches).unwrap()
+    }
+
+    /// How many may have: no two within a cool-down, whatever happened.
+    pub(crate) fn most_attempts(&self) -> usize {
+        1 + usize::try_from(self.elapsed().as_nanos() / COOL_DOWN.as_nanos()).unwrap()
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.watch.timer.now().saturating_sub(self.began)
+    }
+
+    /// That they have been no more than they may, and the provider was not asked more often for anything.
+    pub(crate) fn assert_bounded(&self) {
+        let most = self.most_attempts();
+        assert!(self.attempts() <= most, "{} of {most}", self.attempts());
+        for path in [JWKS, METADATA] {
+            let count = self.issuer.front.count(path);
+            assert!(count <= most, "{count} of {most} for {path}");
+        }
+    }
+
+    /// Lets time pass for the keys: everything that is due at a moment happens at it.
+    pub(crate) fn pass(&self, time: Duration) {
+        let timer = &self.watch.timer;
+        let end = timer.now() + time;
+        self.settle();
+        while let Some(at) = timer.next_wake().filter(|at| *at <= end) {
+            timer.advance(at.saturating_sub(timer.now()));
+            self.settle();
+        }
+        timer.advance(end.saturating_sub(timer.now()));
+        self.settle();
+    }
+
+    /// Waits until whatever fetches the keys waits as well: for time to pass, and not for a provider that answers.
+    pub(crate) fn settle(&self) {
+        eventually("the keys wait for time to pass", || {
+            let due = self.keys.status().next_refresh == Some(Duration::ZERO);
+            let waits = if self.is_fetching() { self.hangs() } else { !due };
+            waits && self.watch.timer.sleepers() > 0
+        });
+    }
+
+    /// Says whether an exchange with the provider ends only when time passes.
+    pub(crate) fn set_hangs(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::SeqCst);
+    }
+
+    fn hangs(&self) -> bool {
+        self.hangs.load(Ordering::SeqCst)
+    }
+
+    fn is_fetching(&self) -> bool {
+        let ended = self.watch.successes() + self.watch.failures();
+        self.attempts() > ended
+    }
+
+    /// The answer to a token that has to wait for a provider which may answer nothing until time has passed.
+    pub(crate) fn ask_while_time_passes(&self, token: &str) -> Answer {
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| self.services.ask(token));
+            eventually("there is an answer", || {
+                if self.hangs()
+                    && self.is_fetching()
+                    && let Some(at) = self.watch.timer.next_wake()
+                {
+                    self.watch
+                        .timer
+                        .advance(at.saturating_sub(self.watch.timer.now()));
+                }
+                asked.is_finished()
+            });
+            asked.join().unwrap()
+        })
+    }
+}
