@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tollgate_core::{Algorithm, KeySource as _};
-use tollgate_oidc::FetchResponse;
+use tollgate_oidc::{Event, FetchResponse};
 use tollgate_testkit::{FakeProvider, Mint};
 
 use crate::fixture::{Answer, COOL_DOWN, JWKS, World, key, seconds};
@@ -26,6 +26,13 @@ async fn the_next_request_after_a_rotation_passes() {
     assert_eq!(service.request(&old).await, Answer::Ok);
     assert_eq!(world.fetches(), 2);
     world.assert_paced();
+    // what was looked for has come, and is not remembered as missing
+    let events = world.events.lock().unwrap();
+    assert!(
+        !events
+            .iter()
+            .any(|event| matches!(event, Event::UnknownKey { .. }))
+    );
 }
 
 #[tokio::test]
