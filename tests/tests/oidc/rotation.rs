@@ -114,19 +114,25 @@ fn many_requests_with_a_new_key_share_one_fetch() {
 }
 
 #[test]
-fn a_rotation_during_the_cool_down_is_seen_when_it_is_over() {
-    let Some(issuer) = Issuer::start(&[("ES256", "old")]) else {
+fn a_rotation_right_after_another_is_seen_when_the_cool_down_is_over() {
+    let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };
     let mut world = World::connect(issuer);
-    world.issuer.rotate(&[("ES256", "new"), ("ES256", "old")]);
+    // No request has caused a fetch yet, so the first one may.
+    world.issuer.rotate(&[("ES256", "2"), ("ES256", "1")]);
+    world.services.expect(200, &world.issuer.token());
+    assert_eq!(world.issuer.fetches(), 2);
+
+    world.issuer.rotate(&[("ES256", "3"), ("ES256", "2")]);
     let after = world.issuer.token();
-    // The keys are seconds old: the service takes them for the newest.
+    // Now the keys are those that a request has asked for a moment ago: the service takes them for the newest.
     world.services.expect(401, &after);
-    assert_eq!(world.issuer.fetches(), 1);
+    assert_eq!(world.issuer.fetches(), 2);
     world.pass(COOL_DOWN);
     world.services.expect(200, &after);
-    assert_eq!(world.issuer.fetches(), 2);
+    assert_eq!(world.issuer.fetches(), 3);
+    world.assert_bounded();
 }
 
 #[test]

@@ -203,9 +203,10 @@ impl World {
         usize::try_from(self.keys.status().fetches).unwrap()
     }
 
-    /// How many may have: no two within a cool-down, whatever happened.
+    /// How many may have: the schedule's own while they succeed, and beyond these one in a cool-down, whatever happened.
     pub(crate) fn most_attempts(&self) -> usize {
-        1 + usize::try_from(self.elapsed().as_nanos() / COOL_DOWN.as_nanos()).unwrap()
+        let each = |pause: Duration| 1 + self.elapsed().as_nanos() / pause.as_nanos();
+        usize::try_from(each(LIFE.mul_f64(0.8)) + each(COOL_DOWN)).unwrap()
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
