@@ -16,6 +16,8 @@ mod rotation;
 mod services;
 #[path = "oidc/start.rs"]
 mod start;
+#[path = "oidc/tenants.rs"]
+mod tenants;
 #[path = "oidc/tokens.rs"]
 mod tokens;
 #[path = "oidc/world.rs"]

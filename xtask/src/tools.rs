@@ -103,7 +103,7 @@ impl<'w> Tools<'w> {
         report.step("tool: cargo-deny", || self.install(DENY));
     }
 
-    /// Installs the test runner and the two JWT worlds that the tests exchange tokens with.
+    /// Installs the test runner, and the two JWT worlds and the identity provider that the tests exchange tokens with.
     pub(crate) fn install_for_suite(&self, report: &mut Report) {
         report.step("tool: cargo-nextest", || match self.install(NEXTEST) {
             Err(problem) if !in_ci() => Ok(Outcome::Skipped(format!("`cargo test` does instead: {problem}"))),
@@ -173,7 +173,7 @@ impl<'w> Tools<'w> {
         .then_some(python)
     }
 
-    /// The folder that `jose` and `jsonwebtoken` stand in, if it has been made.
+    /// The folder that `jose`, `jsonwebtoken` and `oidc-provider` stand in, if it has been made.
     pub(crate) fn node_modules(&self) -> Option<PathBuf> {
         let directory = self.directory.join("node");
         let current = Stamp::new(&directory, &self.peers(), &["package.json", "package-lock.json"])

@@ -19,7 +19,7 @@ const SPENT: &str = "polled after it was ready";
 pin_project! {
     /// The response of the wrapped service, perhaps with a renewed token, or the refusal: what
     /// [`JwtAuthService`](crate::JwtAuthService) and [`RequireService`](crate::RequireService) return. Nothing is boxed
-    /// unless a store has to be asked or a token is renewed, and a refusal is ready at once.
+    /// unless a store or a source of keys has to be asked, or a token is renewed; and a refusal is ready at once.
     ///
     /// The body is an [`EitherBody`]: on the left that of the wrapped service, as it is; on the right the answer.
     ///
@@ -67,7 +67,7 @@ pin_project! {
     }
 }
 
-/// A request whose token a store is asked about.
+/// A request whose decision is waited for: a store or a source of keys is being asked.
 struct Waiting<S> {
     decision: PendingDecision,
     service: Rc<S>,

@@ -1,6 +1,8 @@
 //! From a header to the keys that may verify the token, and to the verified signature.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -19,26 +21,18 @@ pub(crate) struct Keyring {
     pub(crate) sources: Vec<Arc<dyn KeySource>>,
 }
 
+/// The key that has verified a signature, and the source that it came from, if it is not a fixed one.
+pub(crate) struct Verifying<'k> {
+    pub(crate) key: Key,
+    pub(crate) source: Option<&'k dyn KeySource>,
+}
+
 /// Why no key has verified a token.
 pub(crate) enum Miss {
     /// The token is refused.
     Refused(Rejection),
-    /// A source is being asked for a key that it did not have; afterwards the token is worth another look.
+    /// Sources are being asked for a key that they did not have; afterwards the token is worth another look.
     Asked(Asked),
-}
-
-/// The answers that are awaited of the sources of one keyring: seldom more than one.
-pub(crate) struct Asked(SmallVec<[BoxFuture<Result<(), Unavailable>>; 1]>);
-
-impl Asked {
-    /// Waits for all of them; the worst answer counts.
-    pub(crate) async fn answer(self) -> Result<(), Unavailable> {
-        let mut worst = Ok(());
-        for answer in self.0 {
-            worst = worst.and(answer.await);
-        }
-        worst
-    }
 }
 
 /// Whether the sources may be asked for a key that they do not have.
@@ -71,15 +65,14 @@ impl Keyring {
         key_id: Option<&str>,
         most: usize,
         ask: Ask,
-        now: u64,
-    ) -> Result<Key, Miss> {
+    ) -> Result<Verifying<'_>, Miss> {
         let mut buffer = [0; SIGNATURE_BYTES];
-        let signature = token.signature(&mut buffer).map_err(Miss::Refused)?;
+        let signature = token.signature(&mut buffer)?;
         let mut search = Search::default();
-        let mut sets: SmallVec<[(&Arc<dyn KeySource>, Arc<KeySet>); 4]> = SmallVec::new();
+        let mut sets: SmallVec<[(&dyn KeySource, Arc<KeySet>); 4]> = SmallVec::new();
         for source in &self.sources {
             match source.keys() {
-                Ok(set) => sets.push((source, set)),
+                Ok(set) => sets.push((&**source, set)),
                 Err(down) => search.unavailable = Some(down),
             }
         }
@@ -107,59 +100,96 @@ impl Keyring {
                 search.tried += 1;
                 search.exact |= key_id.is_some() && exact;
                 if key.verify(algorithm, token.signing_input(), signature) {
-                    if let Some(source) = source {
-                        source.used(key, now);
-                    }
-                    return Ok(key.clone());
+                    return Ok(Verifying {
+                        key: key.clone(),
+                        source,
+                    });
                 }
             }
         }
-        // A key that was found by its name and does not fit is no reason to ask for others. A secret never comes from a
-        // source.
-        if !search.exact && !algorithm.family().is_symmetric() {
-            match ask {
-                Ask::Sources => {
-                    if let Some(asked) = self.ask(&MissingKey::new(key_id, algorithm), &mut search) {
-                        return Err(Miss::Asked(asked));
-                    }
-                }
-                Ask::Nobody(Err(down)) => search.unavailable = Some(down),
-                Ask::Nobody(Ok(())) => {}
-            }
-        }
-        Err(Miss::Refused(search.rejection(algorithm, key_id)))
+        Err(self.miss(search, MissingKey::new(key_id, algorithm), ask))
     }
 
-    /// Asks the sources for a key that none of them has now; `None` if none of them has to be waited for.
-    fn ask(&self, missing: &MissingKey<'_>, search: &mut Search) -> Option<Asked> {
-        let mut asked = Asked(SmallVec::new());
-        for source in &self.sources {
-            match source.refresh(missing) {
-                Refresh::Pointless => {}
-                Refresh::Unavailable(down) => search.unavailable = Some(down),
-                Refresh::Pending(answer) => asked.0.push(answer),
-            }
+    /// After a search without success: a question to the sources, or the refusal.
+    ///
+    /// A key that was found by its name and does not fit is no reason to ask for others, and no secret is ever fetched.
+    #[cold]
+    fn miss(&self, mut search: Search, missing: MissingKey<'_>, ask: Ask) -> Miss {
+        if search.exact || missing.algorithm().family().is_symmetric() {
+            return search.rejection(missing).into();
         }
-        (!asked.0.is_empty()).then_some(asked)
+        match ask {
+            Ask::Sources => {
+                let mut asked = Asked(Vec::new());
+                for source in &self.sources {
+                    match source.refresh(&missing) {
+                        Refresh::Pointless => {}
+                        Refresh::Unavailable(down) => search.unavailable = Some(down),
+                        Refresh::Pending(answer) => asked.0.push(answer),
+                    }
+                }
+                if !asked.0.is_empty() {
+                    return Miss::Asked(asked);
+                }
+            }
+            Ask::Nobody(Err(down)) => search.unavailable = Some(down),
+            Ask::Nobody(Ok(())) => {}
+        }
+        search.rejection(missing).into()
     }
 }
 
+/// The answers that are awaited of the sources of one keyring.
+pub(crate) struct Asked(Vec<BoxFuture<Result<(), Unavailable>>>);
+
 impl Asked {
-    /// The refusal for who cannot wait.
-    pub(crate) fn refused() -> Rejection {
-        Rejection::unavailable(
-            Duration::from_secs(1),
-            "a key source is being asked for the token's key, and this call cannot wait for it",
-        )
+    /// Waits for all of them side by side; one that fails is the answer.
+    pub(crate) async fn answer(mut self) -> Result<(), Unavailable> {
+        let mut answer = Ok(());
+        poll_fn(|context| {
+            self.0.retain_mut(|asked| match asked.as_mut().poll(context) {
+                Poll::Ready(answered) => {
+                    answer = answer.and(answered);
+                    false
+                }
+                Poll::Pending => true,
+            });
+            if self.0.is_empty() {
+                Poll::Ready(answer)
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+}
+
+impl From<Rejection> for Miss {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection)
+    }
+}
+
+/// For whoever cannot wait.
+impl From<Miss> for Rejection {
+    fn from(miss: Miss) -> Self {
+        match miss {
+            Miss::Refused(rejection) => rejection,
+            Miss::Asked(_) => Self::unavailable(
+                Duration::from_secs(1),
+                "a key source is being asked for the token's key, and this call cannot wait for it",
+            ),
+        }
     }
 }
 
 impl Search {
-    fn rejection(self, algorithm: Algorithm, key_id: Option<&str>) -> Rejection {
+    fn rejection(self, missing: MissingKey<'_>) -> Rejection {
         if let Some(down) = self.unavailable {
-            return Rejection::unavailable(down.retry_after(), "a key source has no keys to offer");
+            return Rejection::unavailable(down.retry_after(), "a key source cannot answer now");
         }
-        let key_id = key_id.map_or_else(
+        let algorithm = missing.algorithm();
+        let key_id = missing.key_id().map_or_else(
             || "without `kid`".to_owned(),
             |kid| format!("with `kid` {}", Shown(kid)),
         );

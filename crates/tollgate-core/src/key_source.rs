@@ -9,7 +9,8 @@ use crate::pending::BoxFuture;
 
 /// A place that keys come from while the service runs: a remote JWK Set, a rotating issuer of the same process.
 ///
-/// It is asked for each token and must not block: it hands out the snapshot that it has.
+/// It is asked for each token and must not block: it hands out the snapshot that it has. Where that has no key for a token,
+/// the source is asked whether a newer set could have one, and the request waits for it.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -38,12 +39,71 @@ pub trait KeySource: Send + Sync {
     ///
     /// # Errors
     /// [`Unavailable`] where the source has none that it still vouches for; the client then gets a 503, never a 401.
+    ///
+    /// ```
+    /// use std::{sync::Arc, time::Duration};
+    /// use tollgate_core::{KeySet, KeySource, Unavailable};
+    ///
+    /// struct Down;
+    ///
+    /// impl KeySource for Down {
+    ///     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+    ///         Err(Unavailable::new(Duration::from_secs(5)))
+    ///     }
+    /// }
+    /// assert_eq!(Down.keys().unwrap_err().retry_after().as_secs(), 5);
+    /// ```
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable>;
 
     /// Told that none of the keys fits a token: asks whether a newer set could have one.
     ///
-    /// `missing` is of the attacker's choosing, and so is how often this is called; it is for the source to bound what it
-    /// does. Unless said otherwise there is no newer set.
+    /// It is asked at most once for each token, and never about a secret, nor where a key of the token's `kid` was tried.
+    /// `missing` is of the attacker's choosing all the same, and so is how often this is called: it is for the source to
+    /// bound what it does. Unless said otherwise there is no newer set.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    /// use std::sync::Arc;
+    /// use tollgate_core::{
+    ///     Algorithm, Key, KeySet, KeySource, MissingKey, Refresh, SigningKey, Unavailable, Verification, Verifier,
+    /// };
+    ///
+    /// /// Has its one key as soon as somebody asks for it.
+    /// struct Shy(Key, Arc<AtomicBool>);
+    ///
+    /// impl KeySource for Shy {
+    ///     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+    ///         let asked = self.1.load(Ordering::Relaxed);
+    ///         Ok(Arc::new(asked.then(|| self.0.clone()).into_iter().collect()))
+    ///     }
+    ///
+    ///     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+    ///         if missing.key_id() != self.0.kid() {
+    ///             return Refresh::Pointless;
+    ///         }
+    ///         let asked = Arc::clone(&self.1);
+    ///         Refresh::Pending(Box::pin(async move {
+    ///             asked.store(true, Ordering::Relaxed);
+    ///             Ok(())
+    ///         }))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let key = SigningKey::generate(Algorithm::ES256)?.with_kid("2031-02");
+    /// let verifier = Verifier::builder()
+    ///     .any_issuer()
+    ///     .any_audience()
+    ///     .key_source(Shy(key.verifying_key(), Arc::default()))
+    ///     .build()?;
+    /// let token = key.encode(&serde_json::json!({"sub": "u-7", "exp": 4_000_000_000_u64}))?;
+    ///
+    /// let Verification::Pending(verification) = verifier.begin(&token) else { panic!("it has to ask") };
+    /// assert_eq!(verification.await?.subject(), Some("u-7"));
+    /// assert!(verifier.verify(token).is_ok()); // now the key is there
+    /// # Ok(()) }
+    /// ```
     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
         let _ = missing;
         Refresh::Pointless
@@ -51,12 +111,55 @@ pub trait KeySource: Send + Sync {
 
     /// Whose keys they are, where the source knows: `build` then refuses rules for another issuer. Unless said otherwise it
     /// does not know.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use tollgate_core::{KeySet, Unavailable};
+    /// use tollgate_core::{ConfigErrorKind, KeySource, Verifier};
+    ///
+    /// struct Theirs;
+    ///
+    /// impl KeySource for Theirs {
+    /// #   fn keys(&self) -> Result<Arc<KeySet>, Unavailable> { Ok(Arc::default()) }
+    ///     // ...
+    ///     fn issuer(&self) -> Option<&str> {
+    ///         Some("https://theirs.example")
+    ///     }
+    /// }
+    ///
+    /// let ours = Verifier::builder().issuer("https://ours.example").audience("orders").key_source(Theirs).build();
+    /// assert_eq!(ours.unwrap_err().kind(), ConfigErrorKind::Contradiction);
+    /// ```
     fn issuer(&self) -> Option<&str> {
         None
     }
 
-    /// Told that a key of the source has verified a token, at a time in seconds since the epoch. It is on the way of every
-    /// request. Unless said otherwise nothing is noted.
+    /// Told that a token has passed every check of the verifier by a key of the source, at a time in seconds since the
+    /// epoch. It is on the way of every request. Unless said otherwise nothing is noted.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::sync::atomic::{AtomicU64, Ordering};
+    /// # use tollgate_core::{Key, KeySet, KeySource, SigningKey, Unavailable, Verifier};
+    /// struct Noting(Arc<KeySet>, Arc<AtomicU64>);
+    ///
+    /// impl KeySource for Noting {
+    /// #   fn keys(&self) -> Result<Arc<KeySet>, Unavailable> { Ok(Arc::clone(&self.0)) }
+    ///     // ...
+    ///     fn used(&self, _: &Key, now: u64) {
+    ///         self.1.store(now, Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (key, used) = (SigningKey::hs256([7; 32])?, Arc::new(AtomicU64::new(0)));
+    /// # let source = Noting(Arc::new([key.verifying_key()].into_iter().collect()), Arc::clone(&used));
+    /// let builder = Verifier::builder().any_issuer().any_audience().clock(|| 1_700_000_000);
+    /// let verifier = builder.key_source(source).build()?;
+    /// verifier.verify(key.encode(&serde_json::json!({"exp": 1_700_000_900}))?)?;
+    /// assert_eq!(used.load(Ordering::Relaxed), 1_700_000_000);
+    /// # Ok(()) }
+    /// ```
     fn used(&self, key: &Key, now: u64) {
         let _ = (key, now);
     }

@@ -285,9 +285,9 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// The least time between the beginnings of two fetches, whatever is the reason for them and whether or not they
-            /// fail: 10 s unless set, a second at least. A token whose key has come since the last fetch is refused until it is
-            /// over.
+            /// The least time from the beginning of a fetch that a request has caused, or that has failed, to the next: 10 s
+            /// unless set, a second at least. A token whose key has come since a request last caused a fetch is refused until
+            /// it is over.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }

@@ -204,6 +204,7 @@
 //! | `session` | the module `tollgate::session`: issuing, refresh rotation, sliding renewal, revocation, devices, logout; in memory |
 //! | `oidc` | the module `tollgate::oidc`: remote JWK Sets, `OpenID` Connect discovery, many issuers, and the client that fetches them |
 //! | `oidc-own-client` | the same without the client: you bring one |
+//! | `metrics` | counters and gauges of remote keys, by the `metrics` crate |
 //! | `redb`, `redis`, `postgres` | the modules below `tollgate::stores`: sessions in an embedded database, in Redis or Redis Cluster, in PostgreSQL |
 //! | `jsonwebtoken` | conversions from and to the key types of the `jsonwebtoken` crate, and none of its backends |
 
@@ -290,6 +291,7 @@ mod pages {
         Readme: "README.md",
         Answers: "docs/guide/answers.md",
         Cookies: "docs/guide/cookies.md",
+        IdentityProviders: "docs/guide/identity-providers.md",
         Keys: "docs/guide/keys.md",
         Policies: "docs/guide/policies.md",
         Revocation: "docs/guide/revocation.md",

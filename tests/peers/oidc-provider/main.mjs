@@ -3,12 +3,14 @@ import { createRequire } from "node:module";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 import { once } from "node:events";
+import { resolve } from "node:path";
 
 import { loadKeys } from "./keystore.mjs";
 import { interactionPages, loginPath } from "./pages.mjs";
 
-// The library stands outside this folder, where an ES module's import would not look for it.
-const find = createRequire(`${process.env.TOLLGATE_NODE_MODULES}/`).resolve;
+// The library may stand outside this folder, where an ES module's import would not look for it.
+const modules = process.env.TOLLGATE_NODE_MODULES;
+const find = createRequire(modules ? `${resolve(modules)}/` : import.meta.url).resolve;
 const { default: Provider, errors } = await import(pathToFileURL(find("oidc-provider")));
 
 const settings = {

@@ -185,15 +185,8 @@ impl OidcProvider {
             ("code_challenge_method", "S256"),
         ];
         query.extend(login.resource.map(|resource| ("resource", resource)));
-        let mut visit = Visit {
-            provider: self.url(),
-            cookies: Vec::new(),
-        };
-        let came_back = visit.until(
-            login.redirect_uri,
-            format!("{}/auth?{}", self.url(), urlencoded(&query)),
-            &[("login", login.name), ("password", login.password)],
-        );
+        let url = format!("{}/auth?{}", self.url(), urlencoded(&query));
+        let came_back = self.visit(&url, login.redirect_uri, login.name, login.password);
         let parameter = |name: &str| {
             let (_, query) = came_back.split_once('?')?;
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -208,6 +201,23 @@ impl OidcProvider {
             ("code", &code),
             ("code_verifier", CODE_VERIFIER),
         ])
+    }
+
+    /// Goes to an authorization request's URL as a person's browser would, logs in and consents. Gives the URL that the browser
+    /// is sent back to, which begins with `redirect_uri`; nobody is asked there.
+    ///
+    /// # Panics
+    /// If the provider refuses.
+    pub fn visit(&self, url: &str, redirect_uri: &str, name: &str, password: &str) -> String {
+        let mut visit = Visit {
+            provider: self.url(),
+            cookies: Vec::new(),
+        };
+        visit.until(
+            redirect_uri,
+            url.to_owned(),
+            &[("login", name), ("password", password)],
+        )
     }
 
     fn tokens(&self, form: &[(&str, &str)]) -> Value {

@@ -49,6 +49,22 @@ fn ten_thousand_tokens_with_random_kids_cause_one_fetch_in_a_cool_down() {
 }
 
 #[test]
+fn a_flood_right_after_the_start_causes_one_fetch() {
+    let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
+        return;
+    };
+    let world = World::connect(issuer);
+    assert_eq!(flood(&world, 1000, "early", 401), 1000);
+    assert_eq!(world.issuer.fetches(), 2);
+    // Nor does it help that the schedule's own fetch is due in between.
+    world.pass(LIFE);
+    let before = world.issuer.fetches();
+    assert_eq!(flood(&world, 1000, "late", 401), 1000);
+    assert_eq!(world.issuer.fetches(), before + 1);
+    world.assert_bounded();
+}
+
+#[test]
 fn one_kid_again_and_again_causes_one_fetch_in_a_minute() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;

@@ -1,5 +1,7 @@
 //! The provider changes its keys while the service runs.
 
+use std::time::Duration;
+
 use tollgate_oidc::KeyStatus;
 
 use crate::world::{COOL_DOWN, Issuer, LIFE, World};
@@ -112,19 +114,54 @@ fn many_requests_with_a_new_key_share_one_fetch() {
 }
 
 #[test]
-fn a_rotation_during_the_cool_down_is_seen_when_it_is_over() {
-    let Some(issuer) = Issuer::start(&[("ES256", "old")]) else {
+fn a_rotation_right_after_another_is_seen_when_the_cool_down_is_over() {
+    let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };
     let mut world = World::connect(issuer);
-    world.issuer.rotate(&[("ES256", "new"), ("ES256", "old")]);
+    // No request has caused a fetch yet, so the first one may.
+    world.issuer.rotate(&[("ES256", "2"), ("ES256", "1")]);
+    world.services.expect(200, &world.issuer.token());
+    assert_eq!(world.issuer.fetches(), 2);
+
+    world.issuer.rotate(&[("ES256", "3"), ("ES256", "2")]);
     let after = world.issuer.token();
-    // The keys are seconds old: the service takes them for the newest.
+    // Now the keys are those that a request has asked for a moment ago: the service takes them for the newest.
     world.services.expect(401, &after);
-    assert_eq!(world.issuer.fetches(), 1);
+    assert_eq!(world.issuer.fetches(), 2);
     world.pass(COOL_DOWN);
     world.services.expect(200, &after);
-    assert_eq!(world.issuer.fetches(), 2);
+    assert_eq!(world.issuer.fetches(), 3);
+    world.assert_bounded();
+}
+
+#[test]
+fn the_provider_says_how_long_its_keys_are_good_for_within_bounds() {
+    // What it says, and when the keys are fetched again: at 80 % of it.
+    for (said, after) in [
+        ("public, max-age=120", 96),
+        ("max-age=1000", 800),
+        // Not more than an hour, and not less than a minute.
+        ("max-age=31536000", 2880),
+        ("max-age=1", 48),
+        ("no-store", 48),
+        ("max-age=10, no-cache", 48),
+        // It does not say anything that is understood.
+        ("immutable", 480),
+        ("max-age=soon", 48),
+    ] {
+        let Some(issuer) = Issuer::start_with(&[("ES256", "1")], Some(said)) else {
+            return;
+        };
+        let world = World::connect(issuer);
+        let next = world.keys.status().next_refresh;
+        assert_eq!(next, Some(Duration::from_secs(after)), "{said}");
+        world.pass(Duration::from_secs(after - 1));
+        assert_eq!(world.issuer.fetches(), 1, "{said}");
+        world.pass(Duration::from_secs(1));
+        assert_eq!(world.issuer.fetches(), 2, "{said}");
+        world.services.expect(200, &world.issuer.token());
+    }
 }
 
 #[test]

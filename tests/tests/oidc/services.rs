@@ -1,5 +1,7 @@
 //! The service, on both frameworks.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
@@ -126,6 +128,14 @@ impl Services {
     /// What one of them answers, by turns.
     pub(crate) fn ask_one(&self, number: usize, token: &str) -> Answer {
         send([self.axum, self.actix][number % 2], token)
+    }
+
+    /// Sends it to one of them, by turns, and does not wait for the answer.
+    pub(crate) fn send_and_go_on(&self, number: usize, token: &str) -> TcpStream {
+        let mut client = TcpStream::connect(("127.0.0.1", [self.axum, self.actix][number % 2])).unwrap();
+        let request = format!("GET / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
+        client.write_all(request.as_bytes()).unwrap();
+        client
     }
 
     /// What axum alone answers.

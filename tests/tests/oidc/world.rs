@@ -35,6 +35,11 @@ pub(crate) struct Issuer {
 impl Issuer {
     /// With these keys, each an algorithm and a `kid`. `None` where it is not installed.
     pub(crate) fn start(keys: &[(&str, &str)]) -> Option<Self> {
+        Self::start_with(keys, None)
+    }
+
+    /// With this `Cache-Control`, too.
+    pub(crate) fn start_with(keys: &[(&str, &str)], cache_control: Option<&str>) -> Option<Self> {
         let front = Front::open();
         let algorithms = ["RS256", "PS256", "ES256", "EdDSA"];
         let resource = |name: String, alg: Option<&str>, audience: &str| {
@@ -55,6 +60,7 @@ impl Issuer {
         let provider = OidcProvider::start(&json!({
             "issuer": front.url(),
             "keys": keys_of(keys),
+            "cacheControl": cache_control,
             "resources": resources,
             "scopes": ["profile"],
             "clients": [
@@ -197,9 +203,10 @@ impl World {
         usize::try_from(self.keys.status().fetches).unwrap()
     }
 
-    /// How many may have: no two within a cool-down, whatever happened.
+    /// How many may have: the schedule's own while they succeed, and beyond these one in a cool-down, whatever happened.
     pub(crate) fn most_attempts(&self) -> usize {
-        1 + usize::try_from(self.elapsed().as_nanos() / COOL_DOWN.as_nanos()).unwrap()
+        let each = |pause: Duration| 1 + self.elapsed().as_nanos() / pause.as_nanos();
+        usize::try_from(each(LIFE.mul_f64(0.8)) + each(COOL_DOWN)).unwrap()
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

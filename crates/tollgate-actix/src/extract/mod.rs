@@ -39,7 +39,7 @@ fn draw<T: FromAuthentication>(
     T::from_authentication(&decided).map_err(Rejected::from)
 }
 
-/// The future of every extractor: ready at once, unless a store has to be asked.
+/// The future of every extractor: ready at once, unless a store or a source of keys has to be asked.
 ///
 /// ```
 /// use actix_web::{FromRequest, dev::Payload, test::TestRequest};

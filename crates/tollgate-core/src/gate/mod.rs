@@ -14,6 +14,7 @@ pub use refusal::Refusal;
 
 use crate::answer::{self, Answer};
 use crate::csrf;
+use crate::endpoint::EndpointRequest;
 use crate::key_source::Unavailable;
 use crate::pending::{BoxFuture, Decision, PendingDecision};
 use crate::policy::Policy;
@@ -23,7 +24,7 @@ use crate::renewal::{HeaderEdits, Renewal};
 use crate::request::{self, Protocol, RequestView};
 use crate::revocation::{RevocationCheck, Standing};
 use crate::source::{self, Credential, Source, SourceKind};
-use crate::verifier::{Verification, Verifier};
+use crate::verifier::{PendingVerification, Verification, Verifier};
 
 /// Stands between requests and handlers: a [`Verifier`], where to look for credentials, and how to answer those who are
 /// refused. Every adapter wraps one, so that every framework decides alike.
@@ -166,13 +167,8 @@ impl Gate {
         match gate.verifier.begin(token) {
             Verification::Ready(verified) => self.proceed(verified, source, request, protocol),
             Verification::Pending(verification) => {
-                let (gate, request) = (self.clone(), request::kept(request, &csrf::TOKEN_FIELDS));
-                Decision::Pending(PendingDecision(Box::pin(async move {
-                    match gate.proceed(verification.await, source, &request, protocol) {
-                        Decision::Ready(decided) => decided,
-                        Decision::Pending(decision) => decision.await,
-                    }
-                })))
+                let kept = request::kept(request, &csrf::TOKEN_FIELDS);
+                Decision::Pending(self.resume(verification, source, kept, protocol))
             }
         }
     }
@@ -216,6 +212,24 @@ impl Gate {
             }
             Err(rejection) => Decision::Ready(Err(self.refuse(rejection, protocol))),
         }
+    }
+
+    /// Waits for the token's key, and goes on as if it had been there.
+    #[cold]
+    fn resume(
+        &self,
+        verification: PendingVerification,
+        source: SourceKind,
+        kept: EndpointRequest,
+        protocol: Protocol,
+    ) -> PendingDecision {
+        let gate = self.clone();
+        PendingDecision(Box::pin(async move {
+            match gate.proceed(verification.await, source, &kept, protocol) {
+                Decision::Ready(decided) => decided,
+                Decision::Pending(decision) => decision.await,
+            }
+        }))
     }
 
     /// Asks for the proof of origin that a cookie needs on an unsafe method, whatever the method and whether or not there is

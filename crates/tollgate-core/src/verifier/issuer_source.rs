@@ -41,6 +41,25 @@ pub trait IssuerSource: Send + Sync {
     ///
     /// # Errors
     /// [`Unavailable`] where it cannot be told now; the client then gets a 503, never a 401.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tollgate_core::{IssuerSource, PreparedIssuer, SigningKey, Unavailable, Verifier};
+    /// struct Restarting;
+    ///
+    /// impl IssuerSource for Restarting {
+    ///     fn issuer(&self, _: &str) -> Result<Option<PreparedIssuer>, Unavailable> {
+    ///         Err(Unavailable::new(Duration::from_secs(5)))
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let verifier = Verifier::builder().issuer_source(Restarting).build()?;
+    /// let token = key.encode(&serde_json::json!({"iss": "https://acme.example", "exp": 4_000_000_000_u64}))?;
+    /// assert_eq!(verifier.verify(token).unwrap_err().status(), 503);
+    /// # Ok(()) }
+    /// ```
     fn issuer(&self, issuer: &str) -> Result<Option<PreparedIssuer>, Unavailable>;
 }
 
@@ -50,7 +69,17 @@ impl<S: IssuerSource + ?Sized> IssuerSource for Arc<S> {
     }
 }
 
-/// A [`TrustedIssuer`] whose rules were checked, ready for use: see [`TrustedIssuer::prepare`]. Cloning is cheap.
+/// A [`TrustedIssuer`] whose rules were checked, ready for use: what [`TrustedIssuer::prepare`] makes. Cloning is cheap.
+///
+/// ```
+/// use tollgate_core::{Key, PreparedIssuer, TrustedIssuer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = TrustedIssuer::new("https://acme.example").audience("orders").key(Key::hs256([7; 32])?);
+/// let prepared: PreparedIssuer = issuer.prepare()?;
+/// assert!(format!("{prepared:?}").contains("https://acme.example"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct PreparedIssuer(pub(super) Arc<Issuer>);
 

@@ -16,18 +16,17 @@ pub use config_error::{ConfigError, ConfigErrorKind};
 pub use issuer_source::{IssuerSource, PreparedIssuer};
 pub use trusted_issuer::TrustedIssuer;
 pub use verification::{PendingVerification, Verification};
+use zeroize::Zeroizing;
 
-use crate::candidates::{Ask, Asked, Keyring, Miss};
+use crate::candidates::{Ask, Asked, Keyring, Miss, Verifying};
 use crate::claims::ClaimSetText;
 use crate::clock::Clock;
 use crate::header::Header;
-use crate::key::Key;
 use crate::limits::Limits;
 use crate::principal::Principal;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::rules::Rules;
 use crate::token::{Buffer, Compact};
-use zeroize::Zeroizing;
 
 /// Decides whether a token is to be believed: one or several issuers, each with its keys and rules.
 ///
@@ -103,11 +102,7 @@ impl Verifier {
     /// # Ok(()) }
     /// ```
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Principal, Rejection> {
-        self.attempt(token.as_ref(), Ask::Sources)
-            .map_err(|miss| match miss {
-                Miss::Refused(rejection) => rejection,
-                Miss::Asked(_) => Asked::refused(),
-            })
+        Ok(self.attempt(token.as_ref(), Ask::Sources)?)
     }
 
     /// As [`verify`](Self::verify), for whoever can wait: where a [`KeySource`](crate::KeySource) is being asked for a key
@@ -126,32 +121,28 @@ impl Verifier {
         match self.attempt(token, Ask::Sources) {
             Ok(principal) => Verification::Ready(Ok(principal)),
             Err(Miss::Refused(rejection)) => Verification::Ready(Err(rejection)),
-            Err(Miss::Asked(asked)) => {
-                let (verifier, token) = (self.clone(), Zeroizing::new(token.to_vec()));
-                Verification::Pending(PendingVerification::new(async move {
-                    let answer = asked.answer().await;
-                    verifier
-                        .attempt(&token, Ask::Nobody(answer))
-                        .map_err(|miss| match miss {
-                            Miss::Refused(rejection) => rejection,
-                            Miss::Asked(_) => Asked::refused(),
-                        })
-                }))
-            }
+            Err(Miss::Asked(asked)) => Verification::Pending(self.resume(token, asked)),
         }
+    }
+
+    /// Waits for what the sources answer and takes a second look, which asks nobody.
+    #[cold]
+    fn resume(&self, token: &[u8], asked: Asked) -> PendingVerification {
+        let (verifier, token) = (self.clone(), Zeroizing::new(token.to_vec()));
+        PendingVerification::new(async move {
+            let answer = asked.answer().await;
+            Ok(verifier.attempt(&token, Ask::Nobody(answer))?)
+        })
     }
 
     fn attempt(&self, token: &[u8], ask: Ask) -> Result<Principal, Miss> {
         let limits = &self.0.limits;
         let mut buffer = Buffer::new();
-        let compact = Compact::split(token, limits).map_err(Miss::Refused)?;
-        let token = Unverified::read(compact, &mut buffer, limits).map_err(Miss::Refused)?;
-        let issuer = self.issuer_of(&token).map_err(Miss::Refused)?;
-        let now = self.0.clock.now();
-        issuer
-            .signed(token, limits, ask, now)?
-            .principal(&issuer, now, limits)
-            .map_err(Miss::Refused)
+        let compact = Compact::split(token, limits)?;
+        let token = Unverified::read(compact, &mut buffer, limits)?;
+        let issuer = self.issuer_of(&token)?;
+        let signed = issuer.signed(token, limits, ask)?;
+        Ok(signed.principal(&issuer, self.0.clock.now(), limits)?)
     }
 
     /// The issuer whose keys and rules the token must meet. Where there is only one, nothing is read before the
@@ -249,8 +240,7 @@ impl Issuer {
         token: Unverified<'t, 'b>,
         limits: &Limits,
         ask: Ask,
-        now: u64,
-    ) -> Result<Signed<'t, 'b>, Miss> {
+    ) -> Result<Signed<'t, 'b, '_>, Miss> {
         let Unverified {
             compact,
             buffer,
@@ -259,58 +249,53 @@ impl Issuer {
         let text = std::str::from_utf8(buffer).unwrap_or_default();
         let algorithm = header.algorithm;
         self.rules
-            .check_type(header.typ.as_ref().map(|typ| typ.read(text)))
-            .map_err(Miss::Refused)?;
+            .check_type(header.typ.as_ref().map(|typ| typ.read(text)))?;
         if let Some(allowed) = &self.rules.algorithms
             && !allowed.contains(&algorithm)
         {
             let detail = format!("`alg` is {algorithm}; wanted one of {allowed:?}");
-            return Err(Miss::Refused(Rejection::new(
-                RejectionKind::WrongAlgorithm,
-                detail,
-            )));
+            return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail).into());
         }
         let key_id = header.key_id.as_ref().map(|kid| kid.read(text));
-        let key = self
+        let verifying = self
             .keyring
-            .verify(&compact, algorithm, key_id, limits.candidate_keys(), ask, now)?;
+            .verify(&compact, algorithm, key_id, limits.candidate_keys(), ask)?;
         Ok(Signed {
             compact,
             buffer,
             header,
-            key,
+            verifying,
         })
     }
 }
 
 /// A token whose signature one of the issuer's keys has verified. Its claims are not checked yet.
-struct Signed<'t, 'b> {
+struct Signed<'t, 'b, 'k> {
     compact: Compact<'t>,
     buffer: &'b mut Buffer,
     header: Header,
-    key: Key,
+    verifying: Verifying<'k>,
 }
 
-impl Signed<'_, '_> {
+impl Signed<'_, '_, '_> {
     /// Reads the claims and holds them to the issuer's rules: the last step, and the only way to a principal.
     fn principal(self, issuer: &Issuer, now: u64, limits: &Limits) -> Result<Principal, Rejection> {
         let Self {
             compact,
             buffer,
             header,
-            key,
+            verifying: Verifying { key, source },
         } = self;
         let start = buffer.len();
         compact.append_payload(buffer)?;
-        Principal::new(
-            header,
-            key,
-            Arc::clone(&issuer.rules),
-            now,
-            |claims, key, rules| {
-                claims.read(buffer, start, limits)?;
-                rules.check_claims(claims, key.issuer(), now, limits)
-            },
-        )
+        let rules = Arc::clone(&issuer.rules);
+        let principal = Principal::new(header, key, rules, now, |claims, key, rules| {
+            claims.read(buffer, start, limits)?;
+            rules.check_claims(claims, key.issuer(), now, limits)
+        })?;
+        if let Some(source) = source {
+            source.used(principal.key(), now);
+        }
+        Ok(principal)
     }
 }

@@ -28,7 +28,25 @@ pub enum Verification {
     Pending(PendingVerification),
 }
 
-/// A verification that waits for a key: a future of its outcome. It owns all it needs.
+/// A verification that waits for a key: a future of its outcome. It owns all it needs, the token too, which it wipes when it
+/// is dropped; to drop it is to leave nothing behind.
+///
+/// ```
+/// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+/// # use example::{token, verifier};
+/// use tollgate_core::{Principal, Rejection, Verification, Verifier};
+///
+/// async fn principal(verifier: &Verifier, token: &str) -> Result<Principal, Rejection> {
+///     match verifier.begin(token) {
+///         Verification::Ready(verified) => verified,
+///         Verification::Pending(pending) => pending.await,
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// assert!(principal(&verifier(), &token("orders:read")).await.is_ok());
+/// # }
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct PendingVerification(BoxFuture<Result<Principal, Rejection>>);
 

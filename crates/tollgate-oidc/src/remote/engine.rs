@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Shared;
+use super::schedule::Schedule;
 use super::snapshot::{Snapshot, Times};
 use super::within::{unless_it_panics, within};
 use crate::error::{OidcError, OidcErrorKind};
@@ -40,8 +41,7 @@ impl Engine {
     pub(super) fn begin(&self) -> bool {
         let mut schedule = self.shared.schedule();
         let begins = schedule.begin(self.shared.now());
-        let permitted = super::nanoseconds(schedule.permitted());
-        self.shared.permitted.store(permitted, Ordering::Relaxed);
+        self.tell_readers(&schedule);
         begins
     }
 
@@ -130,6 +130,7 @@ impl Engine {
         let consecutive = {
             let mut schedule = shared.schedule();
             schedule.failed(now, jitter, error.clone());
+            self.tell_readers(&schedule);
             self.ended.send_replace(false);
             schedule.failures()
         };
@@ -140,6 +141,12 @@ impl Engine {
             consecutive,
             usable_for: expiry.map_or(Duration::ZERO, |expiry| expiry.saturating_sub(now)),
         });
+    }
+
+    /// Readers take no lock, and say when the next fetch may begin all the same.
+    fn tell_readers(&self, schedule: &Schedule) {
+        let permitted = super::nanoseconds(schedule.permitted());
+        self.shared.permitted.store(permitted, Ordering::Relaxed);
     }
 
     /// Tells, once, that the keys are of no more use.

@@ -101,8 +101,34 @@ fn a_slow_failure_is_followed_by_a_pause_all_the_same() {
 }
 
 #[test]
+fn a_key_that_changes_right_after_a_fetch_of_the_schedule_is_found_at_once() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START, &[1]);
+    assert_eq!(schedule.miss(START, Some(named(2)), true, 0), Verdict::Wait);
+    assert_eq!(fetched(&mut schedule, START, &[2]), None);
+    // that one was a request's
+    assert_eq!(schedule.miss(START, Some(named(3)), true, 0), Verdict::Pointless);
+    let due = schedule.due();
+    fetched(&mut schedule, due, &[2]);
+    assert_eq!(schedule.miss(due, Some(named(3)), true, 0), Verdict::Wait);
+}
+
+#[test]
+fn a_fetch_of_the_schedule_that_fails_cools_down_as_any_other() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START, &[1]);
+    let due = schedule.due();
+    fail(&mut schedule, due);
+    let verdict = schedule.miss(due, Some(named(2)), true, 0);
+    assert_eq!(verdict, Verdict::Unavailable(COOL_DOWN));
+    assert!(!schedule.begin(due + COOL_DOWN - Duration::from_nanos(1)));
+}
+
+#[test]
 fn a_missing_key_is_fetched_once_a_cool_down() {
     let mut schedule = schedule();
+    fetched(&mut schedule, START - COOL_DOWN, &[1]);
+    assert_eq!(schedule.miss(START, None, true, 0), Verdict::Wait);
     fetched(&mut schedule, START, &[1]);
     let rest = START + COOL_DOWN - Duration::from_nanos(1);
     assert_eq!(schedule.miss(rest, Some(named(2)), true, 0), Verdict::Pointless);
@@ -290,13 +316,19 @@ proptest! {
         let mut schedule = Schedule::new(&settings, START);
         let (mut now, mut running, mut expiry) = (START, false, None::<Duration>);
         let mut begun: Vec<Duration> = Vec::new();
+        // when the last one began that must be kept apart from the next, and how many need not be
+        let (mut cooling, mut own) = (None::<Duration>, 0_u128);
+        let (mut requested, mut first) = (false, true);
         for step in steps {
             match step {
                 Step::Pass(milliseconds) => now += Duration::from_millis(milliseconds),
                 Step::Miss { name, waiting } => {
                     let has_keys = expiry.is_some_and(|expiry| now < expiry);
                     let failing = schedule.failures() > 0;
-                    match schedule.miss(now, name.map(named), has_keys, waiting) {
+                    let wished = schedule.is_wished();
+                    let verdict = schedule.miss(now, name.map(named), has_keys, waiting);
+                    requested |= schedule.is_wished() && !wished;
+                    match verdict {
                         Verdict::Wait => {
                             prop_assert!(waiting < Schedule::MOST_WAITING);
                             prop_assert!(has_keys || wait_for_first);
@@ -315,9 +347,16 @@ proptest! {
                 Step::Begin => {
                     if schedule.begin(now) {
                         prop_assert!(!running);
-                        if let Some(last) = begun.last() {
+                        if let Some(last) = cooling {
+                            prop_assert!(now - last >= COOL_DOWN, "{:?}", now - last);
+                        }
+                        if requested {
+                            cooling = Some(now);
+                        } else if let (Some(last), false) = (begun.last(), first) {
                             prop_assert!(now - *last >= COOL_DOWN, "{:?}", now - *last);
                         }
+                        own += u128::from(!requested);
+                        (requested, first) = (false, false);
                         begun.push(now);
                         running = true;
                     }
@@ -328,13 +367,14 @@ proptest! {
                     schedule.succeeded(now, life, jitter, &HashSet::new());
                     expiry = Some(now + life + seconds(3600));
                     let ahead = schedule.due() - now;
-                    let permitted = schedule.permitted().saturating_sub(now);
-                    prop_assert!(ahead == permitted
+                    let cooled = begun.last().map(|began| (*began + COOL_DOWN).saturating_sub(now));
+                    prop_assert!(Some(ahead) == cooled
                         || (life.mul_f64(0.7199)..=life.mul_f64(0.8001)).contains(&ahead));
                 }
                 Step::Fail { jitter } if running => {
                     running = false;
                     schedule.failed(now, jitter, failure());
+                    cooling = begun.last().copied();
                     prop_assert!(schedule.due() >= now + COOL_DOWN);
                     prop_assert!(schedule.due() <= now + seconds(330));
                 }
@@ -344,6 +384,8 @@ proptest! {
             prop_assert!(schedule.kept() <= 2 * Schedule::MOST_WAITING + UnknownKeys::MOST);
         }
         let elapsed = now - START;
-        prop_assert!(begun.len() as u128 <= 1 + elapsed.as_nanos() / COOL_DOWN.as_nanos());
+        let strangers = begun.len() as u128 - own;
+        prop_assert!(strangers <= 1 + elapsed.as_nanos() / COOL_DOWN.as_nanos());
+        prop_assert!(own <= 1 + elapsed.as_nanos() / COOL_DOWN.as_nanos());
     }
 }

@@ -281,10 +281,16 @@ impl KeySource for RemoteKeys {
             hash: shared.name(key_id, missing.algorithm()),
             key_id,
         });
-        let current = shared.current.load();
         let mut schedule = shared.schedule();
+        // under the lock: keys are stored before the schedule is told that they have come
+        let current = shared.current.load();
         let now = shared.now();
-        let has_keys = current.as_ref().is_some_and(|current| current.is_usable(now));
+        let usable = current.as_ref().filter(|current| current.is_usable(now));
+        let has_keys = usable.is_some();
+        if usable.is_some_and(|current| current.has(missing)) {
+            // it came since the reader looked
+            return Refresh::Pending(Box::pin(std::future::ready(Ok(()))));
+        }
         let waiting = shared.waiting.load(Ordering::Relaxed);
         let verdict = schedule.miss(now, named, has_keys, waiting);
         if schedule.is_wished() {

@@ -1,7 +1,9 @@
 //! When keys are fetched, and what a token is told whose key is not there. Nothing here waits, and nothing here has a clock.
 //!
-//! The one law: two fetches never begin less than a cool-down apart, whatever the reason and whether or not they fail. It
-//! holds because [`begin`](Schedule::begin) is the only place that lets one begin.
+//! The one law: after a fetch that a request has wished for, and after any that has failed, none begins for a cool-down. So
+//! what strangers can cause is one fetch a cool-down, whatever they send, and an issuer in trouble is not asked more often
+//! either. A fetch of the schedule's own that has brought keys takes nothing from that: a key that changes right after it is
+//! found at once. The law holds because [`begin`](Schedule::begin) is the only place that lets one begin.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -28,12 +30,16 @@ pub(super) struct Schedule {
     running: bool,
     /// When the last one began.
     began: Option<Duration>,
+    /// When the last one began that a request had wished for, or that failed: a cool-down follows.
+    cooling: Option<Duration>,
     /// How many failed since the last one that did not.
     failures: u32,
     /// When the next one is due, if nobody wishes for one before.
     due: Duration,
-    /// Since when a request wishes for one that has not begun yet.
+    /// Since when one is wished for that has not begun yet.
     wished: Option<Duration>,
+    /// Whether it is a request that wishes, and not the beginning of it all.
+    requested: bool,
     /// The keys that were looked for before the running fetch began: if it does not bring them, they are not there.
     sought: Sought,
     /// The same for the next one.
@@ -90,9 +96,11 @@ impl Schedule {
             wait_for_first: settings.wait_for_first,
             running: false,
             began: None,
+            cooling: None,
             failures: 0,
             due: now,
             wished: Some(now),
+            requested: false,
             sought: Sought::default(),
             seeking: Sought::default(),
             unknown: UnknownKeys::new(settings.negative_life),
@@ -111,6 +119,9 @@ impl Schedule {
         self.running = true;
         self.began = Some(now);
         self.wished = None;
+        if std::mem::take(&mut self.requested) {
+            self.cooling = Some(now);
+        }
         self.sought = std::mem::take(&mut self.seeking);
         self.fetches += 1;
         true
@@ -130,7 +141,7 @@ impl Schedule {
         self.last_error = None;
         self.due = now
             .saturating_add(life.mul_f64(0.80 - 0.08 * fraction(jitter)))
-            .max(self.permitted());
+            .max(self.cooled(self.began));
         let sought = std::mem::take(&mut self.sought);
         let mut count = 0;
         for name in sought.names.difference(brought) {
@@ -146,6 +157,7 @@ impl Schedule {
     /// The fetch brought nothing: the pause doubles with each failure in a row.
     pub(super) fn failed(&mut self, now: Duration, jitter: f64, error: OidcError) {
         self.running = false;
+        self.cooling = self.began;
         self.last_error = Some(error);
         self.sought = Sought::default();
         let doubled = self.cool_down.saturating_mul(1 << self.failures.min(16));
@@ -186,6 +198,7 @@ impl Schedule {
             return Verdict::Unavailable(*RETRY.start());
         }
         if !self.running {
+            self.requested |= self.wished.is_none();
             self.wished.get_or_insert(now);
             self.seeking.add(named);
         }
@@ -220,8 +233,12 @@ impl Schedule {
 
     /// The time before which none may begin.
     pub(super) fn permitted(&self) -> Duration {
-        self.began
-            .map_or(Duration::ZERO, |began| began.saturating_add(self.cool_down))
+        self.cooled(self.cooling)
+    }
+
+    /// When the cool-down is over that a beginning starts.
+    fn cooled(&self, began: Option<Duration>) -> Duration {
+        began.map_or(Duration::ZERO, |began| began.saturating_add(self.cool_down))
     }
 
     /// What a client is told that has to come again.
@@ -244,7 +261,7 @@ impl Schedule {
         self.last_error.as_ref()
     }
 
-    /// Whether a request wishes for a fetch that has not begun yet.
+    /// Whether a fetch is wished for that has not begun yet.
     pub(super) const fn is_wished(&self) -> bool {
         self.wished.is_some()
     }

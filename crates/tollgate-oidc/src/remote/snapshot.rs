@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tollgate_core::{Key, KeySet};
+use tollgate_core::{Key, KeySet, MissingKey};
 
 use crate::status::{KeyStatus, Readiness};
 
@@ -58,6 +58,14 @@ impl Snapshot {
             life_end,
             expiry: life_end.saturating_add(times.stale),
         }
+    }
+
+    /// Whether there is a key of just that name.
+    pub(super) fn has(&self, missing: &MissingKey<'_>) -> bool {
+        let mut keys = self.keys.keys().iter();
+        missing.key_id().is_some_and(|key_id| {
+            keys.any(|key| key.kid() == Some(key_id) && key.algorithms().contains(&missing.algorithm()))
+        })
     }
 
     pub(super) fn is_usable(&self, now: Duration) -> bool {

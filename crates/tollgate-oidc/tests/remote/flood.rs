@@ -83,6 +83,6 @@ async fn tokens_without_a_name_cost_a_fetch_each_cool_down() {
         );
         world.timer.pass(seconds(1)).await;
     }
-    assert!(world.fetches() <= 11);
+    assert!(world.fetches() <= 12);
     world.assert_paced();
 }

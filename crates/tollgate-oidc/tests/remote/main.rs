@@ -10,6 +10,7 @@ mod configuration;
 mod events;
 mod fixture;
 mod flood;
+mod late;
 #[cfg(feature = "metrics")]
 #[allow(
     clippy::cast_precision_loss,

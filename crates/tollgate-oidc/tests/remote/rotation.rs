@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tollgate_core::{Algorithm, KeySource as _};
-use tollgate_oidc::FetchResponse;
+use tollgate_oidc::{Event, FetchResponse};
 use tollgate_testkit::{FakeProvider, Mint};
 
 use crate::fixture::{Answer, COOL_DOWN, JWKS, World, key, seconds};
@@ -26,6 +26,13 @@ async fn the_next_request_after_a_rotation_passes() {
     assert_eq!(service.request(&old).await, Answer::Ok);
     assert_eq!(world.fetches(), 2);
     world.assert_paced();
+    // what was looked for has come, and is not remembered as missing
+    let events = world.events.lock().unwrap();
+    assert!(
+        !events
+            .iter()
+            .any(|event| matches!(event, Event::UnknownKey { .. }))
+    );
 }
 
 #[tokio::test]
@@ -137,10 +144,21 @@ async fn what_the_answer_says_of_its_life_counts_within_bounds() {
 }
 
 #[tokio::test]
+async fn a_key_that_changes_right_after_the_start_is_found_at_once() {
+    let world = World::new();
+    let new = key("2031-02");
+    let service = world.service(&[key("2031-01")]).await;
+    world.provider.publish(JWKS, std::slice::from_ref(&new));
+    assert_eq!(service.request(&new).await, Answer::Ok);
+    assert_eq!(world.fetches(), 2);
+}
+
+#[tokio::test]
 async fn a_key_that_comes_within_the_cool_down_has_to_wait_for_its_end() {
     let world = World::new();
     let new = key("2031-02");
     let service = world.service(&[key("2031-01")]).await;
+    assert_eq!(service.request(&key("a stranger's")).await, Answer::Refused);
     world.provider.publish(JWKS, std::slice::from_ref(&new));
     world.timer.pass(COOL_DOWN - seconds(1)).await;
     assert_eq!(service.request(&new).await, Answer::Refused);
@@ -204,13 +222,13 @@ async fn it_is_known_when_a_key_was_last_used() {
             ("old".to_owned(), Some(first))
         ]
     );
-    // a token that is refused for its claims has not used the key: it was told before them, as its signature was good
+    // what is refused for its claims has not used the key, good as its signature is
     let expired = Mint::new(old.clone(), &world.clock)
         .token()
         .expires_in(-600)
         .build();
     assert_eq!(service.send(expired).await, Answer::Refused);
-    assert_eq!(used()[2].1, Some(world.clock.seconds()));
+    assert_eq!(used()[2].1, Some(first));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

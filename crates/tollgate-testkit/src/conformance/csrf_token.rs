@@ -1,25 +1,12 @@
 //! The session-bound token that a page repeats in a header field, beside a cookie (double submit).
 
 use serde_json::{Value, json};
-use tollgate_core::{Algorithm, Gate, Source};
+use tollgate_core::Source;
 
 use super::case::{Case, Request, case, get, post};
-use super::expect::{Seen, bad_signature, cross_site, revoked, seen};
-use super::fixtures::{Standings, claiming, gate, token, usual};
-use crate::keys;
-
-fn cookies() -> Gate {
-    gate(usual(), |gate| {
-        gate.source(Source::bearer())
-            .source(Source::cookie("access"))
-            .require_csrf_token()
-            .revocation(Standings)
-    })
-}
-
-fn from_cookie() -> Seen {
-    seen().but("source", "cookie")
-}
+use super::expect::{bad_signature, cross_site, revoked};
+use super::fixtures::{Standings, gate};
+use super::waiting::Kept;
 
 /// A request of the site's own with this token in its cookie.
 fn with(request: Request, token: &str) -> Request {
@@ -29,8 +16,17 @@ fn with(request: Request, token: &str) -> Request {
         .with("Sec-Fetch-Site", "same-origin")
 }
 
-pub(super) fn cases() -> Vec<Case> {
-    let claiming_csrf = |csrf: Value| token().claim("csrf", csrf).build();
+pub(super) fn cases(kept: Kept) -> Vec<Case> {
+    let cookies = || {
+        gate(kept.verifier(), |gate| {
+            gate.source(Source::bearer())
+                .source(Source::cookie("access"))
+                .require_csrf_token()
+                .revocation(Standings)
+        })
+    };
+    let from_cookie = || kept.seen().but("source", "cookie");
+    let claiming_csrf = |csrf: Value| kept.token().claim("csrf", csrf).build();
     let good = claiming_csrf(json!("c-1"));
     let posted = || with(post(), &good);
     let sending = |value: &str| posted().with("X-CSRF-Token", value);
@@ -77,9 +73,9 @@ pub(super) fn cases() -> Vec<Case> {
             "a token without the claim",
             cookies(),
             [
-                with(post(), &token().build()),
-                with(post(), &token().build()).with("X-CSRF-Token", ""),
-                with(post(), &token().build()).with("X-CSRF-Token", "c-1"),
+                with(post(), &kept.token().build()),
+                with(post(), &kept.token().build()).with("X-CSRF-Token", ""),
+                with(post(), &kept.token().build()).with("X-CSRF-Token", "c-1"),
             ],
             cross_site(),
         ),
@@ -101,7 +97,7 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "a claim that is written with an escape",
             cookies(),
-            with(post(), &claiming(r#""csrf":"c\u002d1""#)).with("X-CSRF-Token", "c-1"),
+            with(post(), &kept.claiming(r#""csrf":"c\u002d1""#)).with("X-CSRF-Token", "c-1"),
             from_cookie(),
         ),
         case(
@@ -137,7 +133,7 @@ pub(super) fn cases() -> Vec<Case> {
                 post().with("Authorization", format!("Bearer {good}")),
                 posted().with("Authorization", format!("Bearer {good}")),
             ],
-            seen(),
+            kept.seen(),
         ),
         case(
             "a WebSocket handshake needs the proof of origin alone",
@@ -166,9 +162,10 @@ pub(super) fn cases() -> Vec<Case> {
             cookies(),
             with(
                 post(),
-                &token()
+                &kept
+                    .token()
                     .claim("csrf", "c-1")
-                    .signed_by(&keys::stranger(Algorithm::HS256))
+                    .signed_by(&kept.stranger())
                     .build(),
             )
             .with("X-CSRF-Token", "c-1"),
@@ -179,7 +176,11 @@ pub(super) fn cases() -> Vec<Case> {
             cookies(),
             with(
                 post(),
-                &token().claim("csrf", "c-1").claim("sid", "asked: down").build(),
+                &kept
+                    .token()
+                    .claim("csrf", "c-1")
+                    .claim("sid", "asked: down")
+                    .build(),
             ),
             cross_site(),
         ),
@@ -188,7 +189,11 @@ pub(super) fn cases() -> Vec<Case> {
             cookies(),
             with(
                 post(),
-                &token().claim("csrf", "c-1").claim("sid", "asked: gone").build(),
+                &kept
+                    .token()
+                    .claim("csrf", "c-1")
+                    .claim("sid", "asked: gone")
+                    .build(),
             )
             .with("X-CSRF-Token", "c-1"),
             revoked(),

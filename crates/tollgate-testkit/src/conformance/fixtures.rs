@@ -122,7 +122,7 @@ impl RevocationCheck for Standings {
             _ => return Standing::Good,
         };
         Standing::Ask(Box::pin(async {
-            Later(false).await;
+            Later::new().await;
             answer
         }))
     }
@@ -143,7 +143,7 @@ impl Renewal for Renewing {
     fn renew(&self, principal: &Principal) -> BoxFuture<HeaderEdits> {
         assert_eq!(principal.subject(), Some("u-7"));
         Box::pin(async {
-            Later(false).await;
+            Later::new().await;
             let mut edits = HeaderEdits::default();
             edits.push(RENEWED_COOKIE.0, RENEWED_COOKIE.1);
             edits.push(RENEWED_HEADER.0, RENEWED_HEADER.1);
@@ -154,7 +154,13 @@ impl Renewal for Renewing {
 }
 
 /// Ready when it is looked at again.
-struct Later(bool);
+pub(super) struct Later(bool);
+
+impl Later {
+    pub(super) const fn new() -> Self {
+        Self(false)
+    }
+}
 
 impl Future for Later {
     type Output = ();

@@ -41,11 +41,13 @@ mod sources;
 mod step_up;
 mod subject;
 mod times;
+mod waiting;
 
 pub use case::{Case, Handler, Reply, Request};
 pub use echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 pub use expect::Expect;
 pub use subject::{Core, Response, Subject, mismatches, run};
+use waiting::Kept;
 
 /// The fewest cases that the table may have: it is only ever added to, and [`run`] refuses a shorter one.
 ///
@@ -54,7 +56,7 @@ pub use subject::{Core, Response, Subject, mismatches, run};
 ///
 /// assert!(conformance::cases().len() >= conformance::LEAST);
 /// ```
-pub const LEAST: usize = 586;
+pub const LEAST: usize = 716;
 
 /// The table. Its clock stands still at [`FakeClock::START`](crate::FakeClock::START).
 ///
@@ -66,10 +68,11 @@ pub const LEAST: usize = 586;
 /// assert!(cases.iter().any(|case| case.name == "sources: `Authorization: Bearer`"));
 /// ```
 pub fn cases() -> Vec<Case> {
-    let groups: [(&str, Vec<Case>); 23] = [
+    let groups: [(&str, Vec<Case>); 27] = [
         ("sources", sources::cases()),
         ("csrf", csrf::cases()),
-        ("csrf token", csrf_token::cases()),
+        ("csrf token", csrf_token::cases(Kept::AtHand)),
+        ("csrf token: after a wait", csrf_token::cases(Kept::Elsewhere)),
         ("limits", limits::cases()),
         ("malformed", malformed::cases()),
         ("mutations", mutations::cases()),
@@ -87,9 +90,12 @@ pub fn cases() -> Vec<Case> {
         ("outcome", outcome::cases()),
         ("adapters", adapters::cases()),
         ("gRPC", grpc::cases()),
-        ("revocation", revocation::cases()),
+        ("revocation", revocation::cases(Kept::AtHand)),
+        ("revocation: after a wait", revocation::cases(Kept::Elsewhere)),
         ("step-up", step_up::cases()),
-        ("renewal", renewal::cases()),
+        ("renewal", renewal::cases(Kept::AtHand)),
+        ("renewal: after a wait", renewal::cases(Kept::Elsewhere)),
+        ("waiting", waiting::cases()),
     ];
     let named = groups
         .into_iter()

@@ -1,26 +1,11 @@
 //! Responses that carry a renewed token: which do, and which never.
 
-use tollgate_core::{Algorithm, Gate, Source};
+use tollgate_core::Source;
 
 use super::case::{Case, Handler, Reply, Request, bearer, case, get, post};
-use super::expect::{Expect, Seen, anonymous, bad_signature, cross_site, insufficient, revoked, seen};
-use super::fixtures::{RENEWED_COOKIE, RENEWED_HEADER, Renewing, Standings, gate, token, usual};
-use crate::keys;
-use crate::mint::TokenBuilder;
-
-fn renewing() -> Gate {
-    gate(usual(), |gate| {
-        gate.optional()
-            .source(Source::bearer())
-            .source(Source::cookie("access"))
-            .revocation(Standings)
-            .renewal(Renewing)
-    })
-}
-
-fn due() -> TokenBuilder {
-    token().claim("due", true)
-}
+use super::expect::{Expect, Seen, anonymous, bad_signature, cross_site, insufficient, revoked};
+use super::fixtures::{RENEWED_COOKIE, RENEWED_HEADER, Renewing, Standings, gate};
+use super::waiting::Kept;
 
 /// What a handler is seen to answer with `reply`, and with the renewed token.
 fn renewed(seen: Seen, reply: &Reply) -> Vec<Expect> {
@@ -47,23 +32,38 @@ fn as_replied(seen: Seen, reply: &Reply) -> Vec<Expect> {
         .collect()
 }
 
-pub(super) fn cases() -> Vec<Case> {
+pub(super) fn cases(kept: Kept) -> Vec<Case> {
+    let renewing = || {
+        gate(kept.verifier(), |gate| {
+            gate.optional()
+                .source(Source::bearer())
+                .source(Source::cookie("access"))
+                .revocation(Standings)
+                .renewal(Renewing)
+        })
+    };
+    let due = || kept.token().claim("due", true);
     let plain = Reply::default();
-    let from_cookie = || seen().but("source", "cookie");
+    let from_cookie = || kept.seen().but("source", "cookie");
     let cookie = |request: Request| request.with("Cookie", format!("access={}", due().build()));
     let asked = |sid: &str| bearer(due().claim("sid", sid).build());
     let replying = |name: &str, reply: Reply, renews: bool| {
         let expect = if renews {
-            renewed(seen(), &reply)
+            renewed(kept.seen(), &reply)
         } else {
-            as_replied(seen(), &reply)
+            as_replied(kept.seen(), &reply)
         };
         case(name, renewing(), bearer(due().build()), expect).reply(reply)
     };
     let status = |status| Reply::default().status(status);
     let setting = |value: &str| Reply::default().header("set-cookie", value);
     let mut cases = vec![
-        case("due", renewing(), bearer(due().build()), renewed(seen(), &plain)),
+        case(
+            "due",
+            renewing(),
+            bearer(due().build()),
+            renewed(kept.seen(), &plain),
+        ),
         case(
             "due, from a cookie",
             renewing(),
@@ -74,27 +74,27 @@ pub(super) fn cases() -> Vec<Case> {
             "due, after a store was asked",
             renewing(),
             asked("asked: good"),
-            renewed(seen(), &plain),
+            renewed(kept.seen(), &plain),
         ),
-        case("not due", renewing(), bearer(token().build()), seen()),
+        case("not due", renewing(), bearer(kept.token().build()), kept.seen()),
         case("nobody", renewing(), get(), anonymous()),
         case(
             "the path is told from its query",
             renewing(),
             Request::new("GET", "/resource?keep").with("Authorization", format!("Bearer {}", due().build())),
-            renewed(seen(), &plain),
+            renewed(kept.seen(), &plain),
         ),
         case(
             "a method on which nothing is renewed",
             renewing(),
             Request::new("DELETE", "/resource").with("Authorization", format!("Bearer {}", due().build())),
-            seen(),
+            kept.seen(),
         ),
         case(
             "a gate that renews nothing",
-            gate(usual(), |gate| gate),
+            gate(kept.verifier(), |gate| gate),
             bearer(due().build()),
-            seen(),
+            kept.seen(),
         ),
         case(
             "a revoked token",
@@ -105,7 +105,7 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "a forged token",
             renewing(),
-            bearer(due().signed_by(&keys::stranger(Algorithm::HS256)).build()),
+            bearer(due().signed_by(&kept.stranger()).build()),
             bad_signature(),
         ),
         case(
@@ -134,7 +134,7 @@ pub(super) fn cases() -> Vec<Case> {
             post()
                 .with("Content-Type", "application/grpc")
                 .with("Authorization", format!("Bearer {}", due().build())),
-            seen(),
+            kept.seen(),
         ),
         replying(
             "a response that is marked",

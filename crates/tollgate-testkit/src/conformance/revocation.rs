@@ -1,35 +1,38 @@
 //! Tokens that were taken back since (RFC 6750 section 3.1, RFC 7009 section 2.1), and stores that have to be asked.
 
+use tollgate_core::Source;
 use tollgate_core::policy::scope;
-use tollgate_core::{Algorithm, Gate, Source};
 
 use super::case::{Case, Handler, Request, bearer, case, get, post};
 use super::expect::{
-    anonymous, bad_signature, expired, insufficient, no_credential, revoked, seen, shopper, unavailable,
+    anonymous, bad_signature, expired, insufficient, no_credential, revoked, shopper, unavailable,
 };
-use super::fixtures::{Standings, gate, token, usual};
-use crate::keys;
+use super::fixtures::{Standings, gate};
+use super::waiting::Kept;
 
-fn checked() -> Gate {
-    gate(usual(), |gate| gate.revocation(Standings))
-}
-
-fn of(session: &str) -> Request {
-    bearer(token().claim("sid", session).build())
-}
-
-pub(super) fn cases() -> Vec<Case> {
+pub(super) fn cases(kept: Kept) -> Vec<Case> {
+    let checked = || gate(kept.verifier(), |gate| gate.revocation(Standings));
+    let of = |session: &str| bearer(kept.token().claim("sid", session).build());
     let cookie = || {
-        gate(usual(), |gate| {
+        gate(kept.verifier(), |gate| {
             gate.source(Source::cookie("access")).revocation(Standings)
         })
     };
-    let optional = || gate(usual(), |gate| gate.optional().revocation(Standings));
-    let strict = || gate(usual(), |gate| gate.require(scope("a")).revocation(Standings));
-    let scoped = |session: &str| token().claim("sid", session).scope("a");
+    let optional = || gate(kept.verifier(), |gate| gate.optional().revocation(Standings));
+    let strict = || {
+        gate(kept.verifier(), |gate| {
+            gate.require(scope("a")).revocation(Standings)
+        })
+    };
+    let scoped = |session: &str| kept.token().claim("sid", session).scope("a");
     let gone = ["gone", "asked: gone"];
     let mut cases = vec![
-        case("a good token", checked(), [of("good"), of("asked: good")], seen()),
+        case(
+            "a good token",
+            checked(),
+            [of("good"), of("asked: good")],
+            kept.seen(),
+        ),
         case("a revoked token", checked(), gone.map(of), revoked()),
         case(
             "a store that does not answer",
@@ -53,9 +56,9 @@ pub(super) fn cases() -> Vec<Case> {
             "no store is asked about a token that does not verify",
             checked(),
             bearer(
-                token()
+                kept.token()
                     .claim("sid", "asked: good")
-                    .signed_by(&keys::stranger(Algorithm::HS256))
+                    .signed_by(&kept.stranger())
                     .build(),
             ),
             bad_signature(),
@@ -63,14 +66,14 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "no store is asked about a token that has expired",
             checked(),
-            bearer(token().claim("sid", "asked: down").expires_in(-60).build()),
+            bearer(kept.token().claim("sid", "asked: down").expires_in(-60).build()),
             expired(),
         ),
         case(
             "a cookie is no way around it",
             cookie(),
             gone.map(|session| {
-                let cookie = format!("access={}", token().claim("sid", session).build());
+                let cookie = format!("access={}", kept.token().claim("sid", session).build());
                 get().with("Cookie", cookie)
             }),
             revoked(),
@@ -100,7 +103,7 @@ pub(super) fn cases() -> Vec<Case> {
                 bearer(scoped("good").build()),
                 bearer(scoped("asked: good").build()),
             ],
-            seen().but("scopes", "a"),
+            kept.seen().but("scopes", "a"),
         ),
         case(
             "a gate's policy is asked after, and may refuse",
@@ -130,7 +133,7 @@ pub(super) fn cases() -> Vec<Case> {
         .policy(scope("a")),
         case(
             "the realm of a refusal that was waited for",
-            gate(usual(), |gate| gate.realm("shop").revocation(Standings)),
+            gate(kept.verifier(), |gate| gate.realm("shop").revocation(Standings)),
             of("asked: gone"),
             revoked().realm("shop"),
         ),

@@ -18,7 +18,8 @@ pin_project! {
     /// The response to come: of the service, perhaps with a renewed token, or a refusal.
     ///
     /// The future of [`JwtAuthService`](super::JwtAuthService). It holds the future of the service in place; only where
-    /// a store has to be asked, and where a token is renewed, something is boxed. Dropped, it leaves nothing behind.
+    /// a store or a source of keys has to be asked, and where a token is renewed, something is boxed. Dropped, it leaves
+    /// nothing behind.
     ///
     /// ```
     /// use http::{Request, Response};
@@ -62,7 +63,7 @@ pin_project! {
     }
 }
 
-/// A request whose token a store is asked about, and the service that was made ready for it.
+/// A request whose decision is waited for, and the service that was made ready for it.
 struct Waiting<S, Q> {
     decision: PendingDecision,
     service: S,

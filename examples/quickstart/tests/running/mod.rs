@@ -28,12 +28,23 @@ pub(crate) struct Answer {
 impl Server {
     /// Starts `program` in `directory` and waits until it listens.
     pub(crate) fn start(program: &str, directory: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(program, directory, arguments, &[])
+    }
+
+    /// The same, with variables added to the environment.
+    pub(crate) fn start_with(
+        program: &str,
+        directory: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let log = directory.join("log");
         let mut process = Command::new(program)
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
             .current_dir(directory)
             .env_remove("RUST_LOG")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).unwrap())
             .spawn()

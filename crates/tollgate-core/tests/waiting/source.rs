@@ -1,0 +1,109 @@
+//! A source that does what the test says, and notes what is done with it.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use tollgate_core::{Algorithm, Key, KeySet, KeySource, MissingKey, Refresh, SigningKey, Unavailable};
+
+#[derive(Clone)]
+pub(crate) struct Scripted(Arc<Mutex<State>>);
+
+struct State {
+    keys: Result<Arc<KeySet>, Unavailable>,
+    script: Script,
+    asked: Vec<(Option<String>, Algorithm)>,
+    used: Vec<(Option<String>, u64)>,
+    /// Answers that somebody waits for.
+    waits: usize,
+}
+
+/// What the source says when it is asked for a key.
+#[derive(Clone)]
+pub(crate) enum Script {
+    Pointless,
+    Unavailable(Unavailable),
+    /// Says this at the third look, and then has these keys.
+    Pending(Result<Arc<KeySet>, Unavailable>, Result<(), Unavailable>),
+}
+
+pub(crate) fn set(keys: &[&SigningKey]) -> Arc<KeySet> {
+    Arc::new(keys.iter().map(|key| key.verifying_key()).collect())
+}
+
+impl Scripted {
+    pub(crate) fn new(keys: Result<Arc<KeySet>, Unavailable>, script: Script) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            keys,
+            script,
+            asked: Vec::new(),
+            used: Vec::new(),
+            waits: 0,
+        })))
+    }
+
+    /// Has the one set, and after a wait the other.
+    pub(crate) fn rotating(before: &[&SigningKey], after: &[&SigningKey]) -> Self {
+        Self::new(Ok(set(before)), Script::Pending(Ok(set(after)), Ok(())))
+    }
+
+    /// How often a key was asked for.
+    pub(crate) fn asked(&self) -> usize {
+        self.0.lock().unwrap().asked.len()
+    }
+
+    pub(crate) fn asked_for(&self) -> Vec<(Option<String>, Algorithm)> {
+        self.0.lock().unwrap().asked.clone()
+    }
+
+    pub(crate) fn used(&self) -> Vec<(Option<String>, u64)> {
+        self.0.lock().unwrap().used.clone()
+    }
+
+    pub(crate) fn waits(&self) -> usize {
+        self.0.lock().unwrap().waits
+    }
+}
+
+impl KeySource for Scripted {
+    fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+        self.0.lock().unwrap().keys.clone()
+    }
+
+    fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+        let mut state = self.0.lock().unwrap();
+        let kid = missing.key_id().map(str::to_owned);
+        state.asked.push((kid, missing.algorithm()));
+        match state.script.clone() {
+            Script::Pointless => Refresh::Pointless,
+            Script::Unavailable(down) => Refresh::Unavailable(down),
+            Script::Pending(keys, says) => {
+                state.waits += 1;
+                let waiting = Waiting(self.clone());
+                let mut looks = 0;
+                Refresh::Pending(Box::pin(async move {
+                    poll_fn(|_| {
+                        looks += 1;
+                        if looks < 3 { Poll::Pending } else { Poll::Ready(()) }
+                    })
+                    .await;
+                    waiting.0.0.lock().unwrap().keys = keys;
+                    says
+                }))
+            }
+        }
+    }
+
+    fn used(&self, key: &Key, now: u64) {
+        let kid = key.kid().map(str::to_owned);
+        self.0.lock().unwrap().used.push((kid, now));
+    }
+}
+
+struct Waiting(Scripted);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().waits -= 1;
+    }
+}

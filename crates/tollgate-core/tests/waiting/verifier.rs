@@ -1,0 +1,424 @@
+//! When a source is asked for a key, and what becomes of the token.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tollgate_core::{
+    Algorithm, Principal, Rejection, RejectionKind as Kind, SigningKey, Verification, Verifier,
+};
+
+use super::source::{Script, Scripted, set};
+use super::{NOW, anyone, claims, down, es256, token, wait, within};
+
+type Outcome = Result<Principal, Rejection>;
+
+fn by(sources: &[&Scripted]) -> Verifier {
+    let builder = sources
+        .iter()
+        .fold(anyone(), |builder, source| builder.key_source((*source).clone()));
+    builder.build().unwrap()
+}
+
+/// What comes of a token that has to be waited for.
+fn waited(verifier: &Verifier, token: &str) -> Outcome {
+    match verifier.begin(token) {
+        Verification::Pending(verification) => wait(verification),
+        Verification::Ready(outcome) => panic!("decided at once: {outcome:?}"),
+    }
+}
+
+/// What comes of a token that is decided at once.
+fn at_once(verifier: &Verifier, token: &str) -> Outcome {
+    match verifier.begin(token) {
+        Verification::Ready(outcome) => outcome,
+        Verification::Pending(_) => panic!("it waits"),
+    }
+}
+
+/// The kind of a refusal, and the seconds after which a retry makes sense.
+fn refused(outcome: &Outcome) -> (Kind, Option<u64>) {
+    let rejection = outcome.as_ref().unwrap_err();
+    (
+        rejection.kind(),
+        rejection.retry_after().map(|after| after.as_secs()),
+    )
+}
+
+#[test]
+fn what_a_source_says_of_a_key_that_it_does_not_have() {
+    let (old, new) = (es256("old"), es256("new"));
+    let has = || Ok(set(&[&old]));
+    let both = || Ok(set(&[&old, &new]));
+    let unknown = Some((Kind::UnknownKey, None));
+    let unavailable = |seconds| Some((Kind::Unavailable, Some(seconds)));
+    for (name, source, waits, wanted) in [
+        ("none", Scripted::new(has(), Script::Pointless), false, unknown),
+        (
+            "cannot tell",
+            Scripted::new(has(), Script::Unavailable(down(7))),
+            false,
+            unavailable(7),
+        ),
+        (
+            "brings it",
+            Scripted::new(has(), Script::Pending(both(), Ok(()))),
+            true,
+            None,
+        ),
+        (
+            "brings others",
+            Scripted::new(has(), Script::Pending(has(), Ok(()))),
+            true,
+            unknown,
+        ),
+        (
+            "fails",
+            Scripted::new(has(), Script::Pending(has(), Err(down(9)))),
+            true,
+            unavailable(9),
+        ),
+        (
+            "fails, and has it all the same",
+            Scripted::new(has(), Script::Pending(both(), Err(down(9)))),
+            true,
+            None,
+        ),
+        (
+            "loses what it had",
+            Scripted::new(has(), Script::Pending(Err(down(11)), Ok(()))),
+            true,
+            unavailable(11),
+        ),
+        (
+            "is down, and comes back",
+            Scripted::new(Err(down(3)), Script::Pending(both(), Ok(()))),
+            true,
+            None,
+        ),
+        (
+            "is down, and stays so",
+            Scripted::new(Err(down(3)), Script::Pending(Err(down(4)), Err(down(5)))),
+            true,
+            unavailable(5),
+        ),
+        (
+            "is down, and knows of nothing newer",
+            Scripted::new(Err(down(3)), Script::Pointless),
+            false,
+            unavailable(3),
+        ),
+    ] {
+        let verifier = by(&[&source]);
+        let decide = if waits { waited } else { at_once };
+        let outcome = decide(&verifier, &token(&new));
+        assert_eq!(
+            outcome.as_ref().err().map(|_| refused(&outcome)),
+            wanted,
+            "{name}"
+        );
+        if let Ok(principal) = outcome {
+            assert_eq!(principal.subject(), Some("u-7"), "{name}");
+            assert_eq!(principal.key().kid(), Some("new"), "{name}");
+        }
+        assert_eq!(
+            source.asked_for(),
+            [(Some("new".to_owned()), Algorithm::ES256)],
+            "{name}"
+        );
+        assert_eq!(source.waits(), 0, "{name}");
+    }
+}
+
+#[test]
+fn who_cannot_wait_is_told_to_come_again_and_the_source_is_asked() {
+    let (old, new) = (es256("old"), es256("new"));
+    let source = Scripted::rotating(&[&old], &[&new]);
+    let outcome = by(&[&source]).verify(token(&new));
+    assert_eq!(refused(&outcome), (Kind::Unavailable, Some(1)));
+    assert_eq!((source.asked(), source.waits()), (1, 0));
+}
+
+/// Nothing that the source could bring would verify these: it is not troubled.
+#[test]
+fn no_source_is_asked_in_vain() {
+    let (known, stranger) = (es256("known"), es256("known"));
+    let source = Scripted::rotating(&[&known], &[]);
+    let only_es256 = anyone()
+        .key_source(source.clone())
+        .algorithms([Algorithm::ES256])
+        .build()
+        .unwrap();
+    let every = by(&[&source]);
+    let secret = SigningKey::hs256([7; 32]).unwrap();
+    let other = |algorithm| SigningKey::generate(algorithm).unwrap().with_kid("nobody's");
+    let crit = known
+        .encode_header(
+            &json!({"alg": "ES256", "kid": "x", "crit": ["x"], "x": 1}),
+            &claims(),
+        )
+        .unwrap();
+    let profile = anyone().key_source(source.clone()).typ("at+jwt").build().unwrap();
+    for (name, verifier, token, wanted) in [
+        ("its own key", &every, token(&known), None),
+        (
+            "a bad signature under a known name",
+            &every,
+            token(&stranger),
+            Some(Kind::BadSignature),
+        ),
+        ("a secret", &every, token(&secret), Some(Kind::WrongAlgorithm)),
+        (
+            "a secret under an unknown name",
+            &every,
+            token(&secret.clone().with_kid("nobody's")),
+            Some(Kind::WrongAlgorithm),
+        ),
+        (
+            "an algorithm that is not allowed",
+            &only_es256,
+            token(&other(Algorithm::EdDSA)),
+            Some(Kind::WrongAlgorithm),
+        ),
+        (
+            "a type that is not wanted",
+            &profile,
+            token(&es256("nobody's")),
+            Some(Kind::WrongType),
+        ),
+        ("an extension", &every, crit, Some(Kind::UnsupportedExtension)),
+        ("no token", &every, "a.b.c".to_owned(), Some(Kind::MalformedToken)),
+        (
+            "a signature that is none",
+            &every,
+            format!("{}~", token(&es256("nobody's"))),
+            Some(Kind::MalformedToken),
+        ),
+    ] {
+        let outcome = at_once(verifier, &token);
+        assert_eq!(outcome.err().map(|rejection| rejection.kind()), wanted, "{name}");
+        assert_eq!(source.asked(), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_source_is_asked_wherever_another_key_could_verify() {
+    let known = es256("known");
+    let nameless = SigningKey::generate(Algorithm::ES256).unwrap();
+    let eddsa = SigningKey::generate(Algorithm::EdDSA).unwrap();
+    for (name, has, by, asked) in [
+        ("an unknown name", &known, &es256("new"), Some("new")),
+        ("an empty name", &known, &es256(""), Some("")),
+        ("no name, and no key fits", &known, &nameless, None),
+        (
+            "a known name, for another algorithm",
+            &known,
+            &eddsa.clone().with_kid("known"),
+            Some("known"),
+        ),
+        ("a key without a name", &nameless, &es256("new"), Some("new")),
+    ] {
+        let source = Scripted::rotating(&[has], &[has, by]);
+        let principal = waited(&self::by(&[&source]), &token(by)).expect(name);
+        assert_eq!(principal.subject(), Some("u-7"), "{name}");
+        assert_eq!(
+            source.asked_for(),
+            [(asked.map(str::to_owned), by.algorithm())],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_key_that_fits_without_a_name_is_enough() {
+    let nameless = SigningKey::generate(Algorithm::ES256).unwrap();
+    let source = Scripted::rotating(&[&nameless], &[]);
+    assert!(at_once(&by(&[&source]), &token(&nameless.with_kid("any"))).is_ok());
+    assert_eq!(source.asked(), 0);
+}
+
+#[test]
+fn a_key_that_comes_under_its_name_and_does_not_fit_ends_the_search() {
+    let (old, new, stranger) = (es256("old"), es256("new"), es256("new"));
+    for says in [Ok(()), Err(down(9))] {
+        let script = Script::Pending(Ok(set(&[&new])), says);
+        let source = Scripted::new(Ok(set(&[&old])), script);
+        let outcome = waited(&by(&[&source]), &token(&stranger));
+        assert_eq!(refused(&outcome), (Kind::BadSignature, None));
+        assert_eq!(source.asked(), 1);
+        assert_eq!(source.used(), []);
+    }
+}
+
+#[test]
+fn it_is_asked_once_for_each_token_however_often_the_key_is_missing() {
+    let source = Scripted::rotating(&[], &[]);
+    let verifier = by(&[&source]);
+    for times in 1..=3 {
+        let outcome = waited(&verifier, &token(&es256("nobody's")));
+        assert_eq!(outcome.unwrap_err().status(), 401);
+        assert_eq!(source.asked(), times);
+    }
+}
+
+#[test]
+fn claims_are_judged_when_the_key_has_come() {
+    let (old, new) = (es256("old"), es256("new"));
+    let source = || Scripted::rotating(&[&old], &[&new]);
+    let kind = |member: &str, value: serde_json::Value| {
+        let mut claims = claims();
+        claims[member] = value;
+        let builder = Verifier::builder()
+            .issuer("https://id.example.com")
+            .audience("api");
+        let verifier = builder.clock(|| NOW).key_source(source()).build().unwrap();
+        waited(&verifier, &new.encode(&claims).unwrap())
+            .err()
+            .map(|it| it.kind())
+    };
+    assert_eq!(kind("sub", json!("u-8")), None);
+    assert_eq!(kind("exp", json!(NOW - 60)), Some(Kind::Expired));
+    assert_eq!(kind("aud", json!("other")), Some(Kind::WrongAudience));
+    assert_eq!(
+        kind("iss", json!("https://evil.example")),
+        Some(Kind::UntrustedIssuer)
+    );
+}
+
+/// The time that counts is that of the second look: a token does not outlive its `exp` by waiting.
+#[test]
+fn a_token_that_expires_while_it_waits_is_refused() {
+    let (old, new) = (es256("old"), es256("new"));
+    let source = Scripted::rotating(&[&old], &[&new]);
+    let time = std::sync::Arc::new(AtomicU64::new(NOW));
+    let clock = std::sync::Arc::clone(&time);
+    let verifier = anyone()
+        .key_source(source)
+        .leeway(Duration::ZERO)
+        .clock(move || clock.load(Ordering::SeqCst))
+        .build()
+        .unwrap();
+    let Verification::Pending(verification) = verifier.begin(token(&new)) else {
+        panic!("the key is not there")
+    };
+    time.store(NOW + 60, Ordering::SeqCst);
+    assert_eq!(refused(&wait(verification)), (Kind::Expired, None));
+}
+
+#[test]
+fn of_two_sources_one_may_be_down_while_the_other_is_asked() {
+    let (old, new) = (es256("old"), es256("new"));
+    let unreachable = || Scripted::new(Err(down(30)), Script::Unavailable(down(30)));
+
+    let rotating = Scripted::rotating(&[&old], &[&new]);
+    let principal = waited(&by(&[&unreachable(), &rotating]), &token(&new)).unwrap();
+    assert_eq!(principal.key().kid(), Some("new"));
+    assert_eq!(rotating.used().len(), 1);
+
+    // Not found in the one, it may be in the other.
+    let barren = Scripted::rotating(&[&old], &[&old]);
+    for sources in [[&unreachable(), &barren], [&barren, &unreachable()]] {
+        let outcome = waited(&by(&sources), &token(&new));
+        assert_eq!(refused(&outcome), (Kind::Unavailable, Some(30)));
+    }
+}
+
+/// Each is asked once, they are waited for at one time, and one that fails does not spoil what another brings.
+#[test]
+fn two_sources_are_asked_side_by_side() {
+    let new = es256("new");
+    for failing_first in [true, false] {
+        let failing = Scripted::new(Ok(set(&[])), Script::Pending(Ok(set(&[])), Err(down(9))));
+        let bringing = Scripted::rotating(&[], &[&new]);
+        let sources = if failing_first {
+            [&failing, &bringing]
+        } else {
+            [&bringing, &failing]
+        };
+        let Verification::Pending(verification) = by(&sources).begin(token(&new)) else {
+            panic!("the key is not there")
+        };
+        assert_eq!((failing.waits(), bringing.waits()), (1, 1));
+        assert!(within(3, verification).unwrap().is_ok());
+        assert_eq!((failing.asked(), bringing.asked()), (1, 1));
+        assert_eq!((failing.waits(), bringing.waits()), (0, 0));
+    }
+}
+
+#[test]
+fn one_source_that_fails_is_enough_not_to_know() {
+    let barren = || Scripted::rotating(&[], &[]);
+    let failing = || Scripted::new(Ok(set(&[])), Script::Pending(Ok(set(&[])), Err(down(9))));
+    for sources in [[&barren(), &failing()], [&failing(), &barren()]] {
+        let outcome = waited(&by(&sources), &token(&es256("new")));
+        assert_eq!(refused(&outcome), (Kind::Unavailable, Some(9)));
+    }
+}
+
+#[test]
+fn a_wait_that_is_given_up_leaves_nothing_behind() {
+    let new = es256("new");
+    let source = Scripted::rotating(&[], &[&new]);
+    let verifier = by(&[&source]);
+    let verification = verifier.begin(token(&new));
+    assert!(matches!(verification, Verification::Pending(_)));
+    assert_eq!(source.waits(), 1);
+    drop(verifier); // the verification owns all that it needs
+    drop(verification);
+    assert_eq!((source.waits(), source.asked()), (0, 1));
+}
+
+#[test]
+fn what_waits_shows_no_token() {
+    let new = es256("new");
+    let token = token(&new);
+    let source = Scripted::rotating(&[], &[]);
+    let verification = by(&[&source]).begin(&token);
+    let shown = format!("{verification:?}");
+    assert!(token.split('.').all(|part| !shown.contains(part)), "{shown}");
+    let Verification::Pending(verification) = verification else {
+        panic!("the key is not there")
+    };
+    let rejection = wait(verification).unwrap_err();
+    let shown = format!("{rejection:?} {rejection}");
+    assert!(token.split('.').all(|part| !shown.contains(part)), "{shown}");
+}
+
+/// Of the source that has it, with the verifier's time, and for no token that is refused.
+#[test]
+fn the_use_of_a_key_is_told() {
+    let (first, second, fixed) = (es256("first"), es256("second"), es256("fixed"));
+    let (ours, theirs) = (
+        Scripted::new(Ok(set(&[&first])), Script::Pointless),
+        Scripted::new(Ok(set(&[&second])), Script::Pointless),
+    );
+    let verifier = anyone()
+        .key(fixed.verifying_key())
+        .key_source(ours.clone())
+        .key_source(theirs.clone())
+        .build()
+        .unwrap();
+    let told = || (ours.used(), theirs.used());
+    for key in [&fixed, &es256("first"), &es256("nobody's")] {
+        let _ = verifier.verify(token(key));
+        assert_eq!(told(), (vec![], vec![]), "{:?}", key.kid());
+    }
+    let mut expired = claims();
+    expired["exp"] = json!(NOW - 60);
+    assert!(verifier.verify(first.encode(&expired).unwrap()).is_err());
+    assert_eq!(told(), (vec![], vec![]));
+
+    assert!(verifier.verify(token(&first)).is_ok());
+    let used = |key: &SigningKey| vec![(key.kid().map(str::to_owned), NOW)];
+    assert_eq!(told(), (used(&first), vec![]));
+    assert!(verifier.verify(token(&second)).is_ok());
+    assert_eq!(told(), (used(&first), used(&second)));
+}
+
+#[test]
+fn the_use_of_a_key_that_was_waited_for_is_told_once() {
+    let new = es256("new");
+    let source = Scripted::rotating(&[], &[&new]);
+    assert!(waited(&by(&[&source]), &token(&new)).is_ok());
+    assert_eq!(source.used(), [(Some("new".to_owned()), NOW)]);
+}

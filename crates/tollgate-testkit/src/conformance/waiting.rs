@@ -1,0 +1,528 @@
+//! Keys that a source does not have and is asked for: what comes of the request that waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tollgate_core::policy::scope;
+use tollgate_core::{
+    Algorithm, Gate, GateBuilder, IssuerSource, KeySet, KeySource, MissingKey, PreparedIssuer, Refresh,
+    SigningKey, Source, TrustedIssuer, Unavailable, Verifier, VerifierBuilder,
+};
+
+use super::case::{Case, Handler, Request, bearer, bearers, case, get, post};
+use super::expect::{
+    Seen, anonymous, bad_signature, cross_site, expired, insufficient, no_credential, seen, shopper,
+    unavailable, unknown_key, untrusted_issuer, wrong_algorithm, wrong_audience,
+};
+use super::fixtures::{Later, claims_with, gate, plain, rules, token, token_by, usual};
+use crate::clock::FakeClock;
+use crate::keys;
+use crate::mint::{Mint, TokenBuilder};
+
+/// Where the key of a group's tokens is when a request comes: what follows must be the same.
+#[derive(Clone, Copy)]
+pub(super) enum Kept {
+    /// In the verifier.
+    AtHand,
+    /// With a source that does not have it, and gets it for each request anew.
+    Elsewhere,
+}
+
+impl Kept {
+    const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::AtHand => Algorithm::HS256,
+            Self::Elsewhere => Algorithm::ES256, // no secret is waited for
+        }
+    }
+
+    pub(super) fn verifier(self) -> VerifierBuilder {
+        match self {
+            Self::AtHand => usual(),
+            Self::Elsewhere => rules().key_source(Rotating::bringing(keys::verifying(self.algorithm()))),
+        }
+    }
+
+    pub(super) fn token(self) -> TokenBuilder {
+        token_by(self.algorithm())
+    }
+
+    /// A token whose claims have these members in their exact spelling.
+    pub(super) fn claiming(self, members: &str) -> String {
+        self.token().payload(claims_with(members)).build()
+    }
+
+    pub(super) fn stranger(self) -> SigningKey {
+        keys::stranger(self.algorithm())
+    }
+
+    pub(super) fn seen(self) -> Seen {
+        seen().by(&self.algorithm().to_string())
+    }
+}
+
+/// A source that has one set at the first look, and another at the one that follows a wait.
+struct Rotating {
+    before: Result<Arc<KeySet>, Unavailable>,
+    after: Result<Arc<KeySet>, Unavailable>,
+    says: Says,
+    /// Whether the next look is the one after a wait.
+    waited: Arc<AtomicBool>,
+}
+
+#[derive(Clone, Copy)]
+enum Says {
+    AtOnce(Unavailable),
+    Later(Result<(), Unavailable>),
+}
+
+impl Rotating {
+    fn new(before: KeySet, after: KeySet, says: Says) -> Self {
+        Self {
+            before: Ok(Arc::new(before)),
+            after: Ok(Arc::new(after)),
+            says,
+            waited: Arc::default(),
+        }
+    }
+
+    fn bringing(key: tollgate_core::Key) -> Self {
+        Self::new(KeySet::default(), KeySet::from_iter([key]), Says::Later(Ok(())))
+    }
+}
+
+impl KeySource for Rotating {
+    fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+        if self.waited.swap(false, Ordering::SeqCst) {
+            self.after.clone()
+        } else {
+            self.before.clone()
+        }
+    }
+
+    fn refresh(&self, _: &MissingKey<'_>) -> Refresh {
+        match self.says {
+            Says::AtOnce(down) => Refresh::Unavailable(down),
+            Says::Later(answer) => {
+                let waited = Arc::clone(&self.waited);
+                Refresh::Pending(Box::pin(async move {
+                    Later::new().await;
+                    waited.store(true, Ordering::SeqCst);
+                    answer
+                }))
+            }
+        }
+    }
+}
+
+const OLD: Algorithm = Algorithm::ES256;
+const NEW: Algorithm = Algorithm::EdDSA;
+
+fn old_keys() -> KeySet {
+    KeySet::from_iter([keys::verifying(OLD)])
+}
+
+fn both_keys() -> KeySet {
+    KeySet::from_iter([keys::verifying(OLD), keys::verifying(NEW)])
+}
+
+fn down(after: u64) -> Unavailable {
+    Unavailable::new(Duration::from_millis(after))
+}
+
+/// The old key's set, and then both.
+fn brings() -> VerifierBuilder {
+    rules().key_source(Rotating::new(old_keys(), both_keys(), Says::Later(Ok(()))))
+}
+
+/// The old key's set, now and later.
+fn says(says: Says) -> VerifierBuilder {
+    rules().key_source(Rotating::new(old_keys(), old_keys(), says))
+}
+
+fn brings_nothing() -> VerifierBuilder {
+    says(Says::Later(Ok(())))
+}
+
+fn fails() -> VerifierBuilder {
+    says(Says::Later(Err(down(9000))))
+}
+
+fn by_new() -> TokenBuilder {
+    token_by(NEW)
+}
+
+fn seen_new() -> Seen {
+    seen().by("EdDSA")
+}
+
+fn grpc(token: &TokenBuilder) -> Request {
+    post()
+        .with("Content-Type", "application/grpc")
+        .with("Authorization", format!("Bearer {}", token.build()))
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = sources();
+    cases.extend(gates());
+    cases.extend(handlers());
+    cases.extend(issuers());
+    cases
+}
+
+fn sources() -> Vec<Case> {
+    let new = || bearer(by_new().build());
+    let from_nothing = |after| {
+        rules().key_source(Rotating {
+            before: Err(down(3000)),
+            after,
+            says: Says::Later(Ok(())),
+            waited: Arc::default(),
+        })
+    };
+    let beside = |other: Rotating| plain(brings().key_source(other));
+    let out_of_reach = || Rotating {
+        before: Err(down(30_000)),
+        after: Err(down(30_000)),
+        says: Says::AtOnce(down(30_000)),
+        waited: Arc::default(),
+    };
+    vec![
+        case("the key comes", plain(brings()), new(), seen_new()),
+        case(
+            "a key that is there needs no wait",
+            plain(fails()),
+            bearer(token_by(OLD).build()),
+            seen().by("ES256"),
+        ),
+        case(
+            "the key does not come",
+            plain(brings_nothing()),
+            bearer(token_by(OLD).kid("nobody's").build()),
+            unknown_key(),
+        ),
+        case(
+            "no key of the algorithm comes",
+            plain(brings_nothing()),
+            new(),
+            wrong_algorithm(),
+        ),
+        case("the source fails", plain(fails()), new(), unavailable("9")),
+        case(
+            "the source fails and has the key all the same",
+            plain(rules().key_source(Rotating::new(
+                old_keys(),
+                both_keys(),
+                Says::Later(Err(down(9000))),
+            ))),
+            new(),
+            seen_new(),
+        ),
+        case(
+            "the source cannot be asked",
+            plain(says(Says::AtOnce(down(6500)))),
+            new(),
+            unavailable("7"),
+        ),
+        case(
+            "a source that was down comes back",
+            plain(from_nothing(Ok(Arc::new(both_keys())))),
+            new(),
+            seen_new(),
+        ),
+        case(
+            "a source that is down stays so",
+            plain(from_nothing(Err(down(4000)))),
+            new(),
+            unavailable("4"),
+        ),
+        case(
+            "a source that is out of reach does not hide what another brings",
+            beside(out_of_reach()),
+            new(),
+            seen_new(),
+        ),
+        case(
+            "a source that is out of reach might have what another does not bring",
+            beside(out_of_reach()),
+            bearer(by_new().kid("nobody's").build()),
+            unavailable("30"),
+        ),
+        case(
+            "a forgery under a name that came",
+            plain(brings()),
+            bearer(by_new().signed_by(&keys::stranger(NEW)).build()),
+            bad_signature(),
+        ),
+        case(
+            "a forgery under a known name is not waited for",
+            plain(fails()),
+            bearer(token_by(OLD).signed_by(&keys::stranger(OLD)).build()),
+            bad_signature(),
+        ),
+        case(
+            "no secret is waited for",
+            plain(fails()),
+            bearers([token().build(), token().kid("nobody's").build()]),
+            wrong_algorithm(),
+        ),
+        case(
+            "an algorithm that is not allowed is not waited for",
+            plain(fails().algorithms([OLD])),
+            new(),
+            wrong_algorithm(),
+        ),
+        case(
+            "a token without `kid` by a key that comes",
+            plain(brings()),
+            bearer(by_new().without_header("kid").build()),
+            seen_new().but("key id", "-"),
+        ),
+        case(
+            "a token that has expired",
+            plain(brings()),
+            bearer(by_new().expires_in(-60).build()),
+            expired(),
+        ),
+        case(
+            "a token for somebody else",
+            plain(brings()),
+            bearer(by_new().claim("aud", "other").build()),
+            wrong_audience(),
+        ),
+    ]
+}
+
+fn gates() -> Vec<Case> {
+    let new = || bearer(by_new().build());
+    let optional = |verifier: VerifierBuilder| gate(verifier, GateBuilder::optional);
+    let strict = || gate(brings(), |gate| gate.require(scope("a")));
+    let cookie = |request: Request| request.with("Cookie", format!("access={}", by_new().build()));
+    let cookies = || gate(brings(), |gate| gate.source(Source::cookie("access")));
+    vec![
+        case(
+            "optional: nobody waits for no token",
+            optional(fails()),
+            get(),
+            anonymous(),
+        ),
+        case("optional: the key comes", optional(brings()), new(), seen_new()),
+        case(
+            "optional: who is not known is not nobody",
+            optional(brings_nothing()),
+            bearer(token_by(OLD).kid("nobody's").build()),
+            unknown_key(),
+        ),
+        case(
+            "optional: a source that fails does not make nobody of somebody",
+            optional(fails()),
+            new(),
+            unavailable("9"),
+        ),
+        case(
+            "a preflight is not waited for",
+            gate(fails(), GateBuilder::pass_preflight),
+            Request::new("OPTIONS", "/resource")
+                .with("Origin", "https://app.example.com")
+                .with("Access-Control-Request-Method", "DELETE"),
+            anonymous(),
+        ),
+        case(
+            "a cookie from this site",
+            cookies(),
+            cookie(post()).with("Sec-Fetch-Site", "same-origin"),
+            seen_new().but("source", "cookie"),
+        ),
+        case(
+            "a cookie from another site is not waited for",
+            cookies(),
+            cookie(post()).with("Sec-Fetch-Site", "cross-site"),
+            cross_site(),
+        ),
+        case(
+            "nobody, where somebody is wanted",
+            plain(fails()),
+            get(),
+            no_credential(),
+        ),
+        case(
+            "a gate's policy is asked after",
+            strict(),
+            bearer(by_new().scope("a").build()),
+            seen_new().but("scopes", "a"),
+        ),
+        case(
+            "a gate's policy is asked after, and may refuse",
+            strict(),
+            new(),
+            insufficient(Some("a")),
+        ),
+        case(
+            "a route's policy is asked after",
+            plain(brings()),
+            bearer(by_new().scope("a").build()),
+            seen_new().but("scopes", "a"),
+        )
+        .policy(scope("a")),
+        case(
+            "a route's policy is asked after, and may refuse",
+            plain(brings()),
+            new(),
+            insufficient(Some("a")),
+        )
+        .policy(scope("a")),
+        case(
+            "a route's policy does not see who is not known",
+            plain(fails()),
+            new(),
+            unavailable("9"),
+        )
+        .policy(scope("a")),
+        case(
+            "the realm of a refusal",
+            gate(brings_nothing(), |gate| gate.realm("shop")),
+            bearer(token_by(OLD).kid("nobody's").build()),
+            unknown_key().realm("shop"),
+        ),
+        case("over gRPC", plain(brings()), grpc(&by_new()), seen_new()),
+        case(
+            "the key does not come, over gRPC",
+            plain(brings_nothing()),
+            grpc(&token_by(OLD).kid("nobody's")),
+            unknown_key().grpc("16"),
+        ),
+        case(
+            "the source fails, over gRPC",
+            plain(fails()),
+            grpc(&by_new()),
+            unavailable("9").grpc("14"),
+        ),
+    ]
+}
+
+fn handlers() -> Vec<Case> {
+    let mut cases = vec![
+        case(
+            "a handler that asks for a principal gets it",
+            plain(brings()),
+            bearer(by_new().build()),
+            seen_new(),
+        )
+        .handler(Handler::Principal),
+        case(
+            "a handler that asks for claims gets them",
+            plain(brings()),
+            bearer(by_new().build()),
+            shopper("u-7", "-"),
+        )
+        .handler(Handler::Claims),
+        case(
+            "a handler that asks for a scope gets it",
+            plain(brings()),
+            bearer(by_new().scope("orders:read").build()),
+            seen_new().but("scopes", "orders:read"),
+        )
+        .handler(Handler::Scoped),
+    ];
+    for (name, handler) in [
+        ("a principal", Handler::Principal),
+        ("claims", Handler::Claims),
+        ("a type with a guard of its own", Handler::Guarded),
+        ("a scope", Handler::Scoped),
+    ] {
+        let new = || bearer(by_new().build());
+        let fails = case(
+            &format!("no handler that asks for {name} is called where the source fails"),
+            plain(fails()),
+            new(),
+            unavailable("9"),
+        );
+        let barren = case(
+            &format!("no handler that asks for {name} is called without the key"),
+            plain(brings_nothing()),
+            bearer(token_by(OLD).kid("nobody's").build()),
+            unknown_key(),
+        );
+        cases.extend([fails, barren].map(|case| case.handler(handler)));
+    }
+    cases
+}
+
+const TENANT: &str = "https://tenant.example.com";
+
+/// Knows one issuer, and cannot tell of another.
+struct Tenants(PreparedIssuer);
+
+impl IssuerSource for Tenants {
+    fn issuer(&self, issuer: &str) -> Result<Option<PreparedIssuer>, Unavailable> {
+        match issuer {
+            TENANT => Ok(Some(self.0.clone())),
+            "https://undecided.example.com" => Err(down(5000)),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn issuers() -> Vec<Case> {
+    let tenants = || -> Gate {
+        let source = Rotating::new(old_keys(), both_keys(), Says::Later(Ok(())));
+        let tenant = TrustedIssuer::new(TENANT)
+            .audience(Mint::AUDIENCE)
+            .key_source(source);
+        let tenants = Tenants(tenant.prepare().expect("the issuer of a case is complete"));
+        let builder = Verifier::builder().clock(FakeClock::new()).issuer_source(tenants);
+        plain(
+            builder.trust(
+                TrustedIssuer::new(Mint::ISSUER)
+                    .audience(Mint::AUDIENCE)
+                    .key(keys::verifying(Algorithm::HS256)),
+            ),
+        )
+    };
+    let of = |issuer: &str, token: TokenBuilder| bearer(token.claim("iss", issuer).build());
+    vec![
+        case(
+            "a listed issuer beside a source of issuers",
+            tenants(),
+            bearer(token().build()),
+            seen(),
+        ),
+        case(
+            "a found issuer",
+            tenants(),
+            of(TENANT, token_by(OLD)),
+            seen().by("ES256").but("issuer", TENANT),
+        ),
+        case(
+            "a found issuer whose key comes",
+            tenants(),
+            of(TENANT, by_new()),
+            seen_new().but("issuer", TENANT),
+        ),
+        case(
+            "a found issuer and the listed one's key",
+            tenants(),
+            of(TENANT, token()),
+            wrong_algorithm(),
+        ),
+        case(
+            "the listed issuer and the found one's key",
+            tenants(),
+            bearer(token_by(OLD).build()),
+            wrong_algorithm(),
+        ),
+        case(
+            "an issuer that nobody knows",
+            tenants(),
+            of("https://evil.example", token_by(OLD)),
+            untrusted_issuer(),
+        ),
+        case(
+            "an issuer that cannot be told of now",
+            tenants(),
+            of("https://undecided.example.com", token_by(OLD)),
+            unavailable("5"),
+        ),
+    ]
+}

@@ -1,0 +1,295 @@
+//! Logging in with an account elsewhere: authorization code and PKCE (OpenID Connect Core 1.0 section 3.1, RFC 7636).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::extract::{Query, State};
+use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use openidconnect::core::{CoreAuthenticationFlow, CoreErrorResponseType};
+use openidconnect::url::Url;
+use openidconnect::{
+    AuthorizationCode, CsrfToken, LogoutRequest, Nonce, PkceCodeChallenge, PkceCodeVerifier,
+    PostLogoutRedirectUrl, RequestTokenError, Scope, TokenResponse as _,
+};
+use serde::{Deserialize, Serialize};
+use tollgate::oidc::presets::has_nonce;
+use tollgate::session::{CookieTransport, Login, Sessions};
+use tollgate::{
+    Algorithm, Claims, Clock as _, ConfigError, Gate, Key, SigningKey, Source, SystemClock, Verification,
+    Verifier,
+};
+
+use crate::options::PROGRAM;
+use crate::page::Failure;
+use crate::provider::{Discovery, Provider};
+
+/// What an attempt to log in is kept in. `__Host-`: no other host, subdomains included, can put one there. `Lax`: it comes
+/// along when the provider sends the browser back.
+const COOKIE: &str = "__Host-login";
+const COOKIE_ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
+
+/// How long a user may take at the provider, in seconds.
+const ATTEMPT_LIFETIME: u64 = 600;
+
+/// All that is needed to log somebody in.
+pub(crate) struct SignIn {
+    pub(crate) discovery: Arc<Discovery>,
+    /// Verifies ID tokens, by keys that follow the provider's.
+    pub(crate) id_tokens: Verifier,
+    /// Signs attempts.
+    pub(crate) attempts: SigningKey,
+    pub(crate) sessions: Sessions,
+    pub(crate) cookies: CookieTransport,
+    /// The page to begin at.
+    pub(crate) home: Url,
+}
+
+/// An attempt to log in: a token of this service's to itself, in a cookie of the browser that makes the attempt. So
+/// nothing is kept here for visitors who never come back. It is signed and not encrypted: what it says is for this
+/// browser to know.
+#[derive(Serialize, Deserialize, Claims)]
+pub(crate) struct Attempt {
+    iss: Url,
+    aud: String,
+    iat: u64,
+    exp: u64,
+    /// Comes back with the answer: else anybody could have a browser take up an answer that is not for it.
+    state: String,
+    /// Comes back in the ID token: else one from another login would do.
+    nonce: String,
+    /// Proves that whoever brings the code has also asked for it.
+    pkce_verifier: String,
+    /// Where to go afterwards.
+    return_to: Url,
+}
+
+const ATTEMPT: &str = "login-attempt";
+
+/// Lets an answer of the provider in only with a cookie that has an attempt of this service's in it.
+pub(crate) fn attempt_gate(home: &Url, key: Key) -> Result<Gate, ConfigError> {
+    let verifier = Verifier::builder()
+        .issuer(home.as_str())
+        .audience(ATTEMPT)
+        .algorithms([Algorithm::HS256])
+        .max_lifetime(Duration::from_secs(ATTEMPT_LIFETIME))
+        .key(key)
+        .build()?;
+    Gate::builder(verifier)
+        .source(Source::cookie(COOKIE))
+        .on_rejection(|rejection, answer| {
+            answer.set("content-type", "text/html; charset=utf-8");
+            answer.body = Failure::page("This login took too long, or began in another browser.").into();
+            eprintln!("{PROGRAM}: no attempt to log in: {rejection}");
+        })
+        .build()
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    return_to: Option<String>,
+}
+
+/// `GET /login`: sends the browser to the provider.
+pub(crate) async fn begin(
+    State(sign_in): State<Arc<SignIn>>,
+    Query(wanted): Query<Wanted>,
+) -> Result<impl IntoResponse, Failure> {
+    let provider = sign_in.provider().await?;
+    let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+    let flow = CoreAuthenticationFlow::AuthorizationCode;
+    let (url, state, nonce) = provider
+        .client
+        .authorize_url(flow, CsrfToken::new_random, Nonce::new_random)
+        .add_scope(Scope::new("profile".to_owned()))
+        .set_pkce_challenge(challenge)
+        .url();
+    let now = SystemClock.now();
+    let attempt = Attempt {
+        iss: sign_in.home.clone(),
+        aud: ATTEMPT.to_owned(),
+        iat: now,
+        exp: now + ATTEMPT_LIFETIME,
+        state: state.into_secret(),
+        nonce: nonce.secret().clone(),
+        pkce_verifier: verifier.into_secret(),
+        return_to: own_page(&sign_in.home, wanted.return_to.as_deref().unwrap_or_default()),
+    };
+    let attempt = sign_in.attempts.encode(&attempt).map_err(Failure::internal)?;
+    let cookie = format!("{COOKIE}={attempt}; {COOKIE_ATTRIBUTES}; Max-Age={ATTEMPT_LIFETIME}");
+    Ok(redirect(&url, [(SET_COOKIE, cookie)]))
+}
+
+/// The page that was asked for, if it is one of this site's; else the first. It is whole, with the host: of `/.//evil.example`
+/// the path is `//evil.example`, which by itself is another site's address.
+fn own_page(home: &Url, wanted: &str) -> Url {
+    match home.join(wanted) {
+        Ok(page) if page.origin() == home.origin() && page.as_str().len() <= 512 => page,
+        _ => home.clone(),
+    }
+}
+
+/// What the provider has the browser bring (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207). A parameter that comes twice
+/// is refused.
+#[derive(Deserialize)]
+pub(crate) struct Callback {
+    state: String,
+    code: Option<String>,
+    iss: Option<String>,
+}
+
+/// `GET /callback`: the browser comes back from the provider.
+pub(crate) async fn finish(
+    State(sign_in): State<Arc<SignIn>>,
+    attempt: Attempt,
+    Query(callback): Query<Callback>,
+) -> Result<Response, Failure> {
+    if verify_slices_are_equal(callback.state.as_bytes(), attempt.state.as_bytes()).is_err() {
+        // The attempt stays: a link of somebody else's must not end it.
+        return Err(Failure::new(
+            StatusCode::BAD_REQUEST,
+            "This answer is to another login.",
+        ));
+    }
+    let mut response = match sign_in.log_in(attempt, callback).await {
+        Ok(response) => response,
+        Err(failure) => failure.into_response(),
+    };
+    // An attempt is one attempt, whatever comes of it.
+    let cleared = HeaderValue::try_from(format!("{COOKIE}=; {COOKIE_ATTRIBUTES}; Max-Age=0"));
+    response
+        .headers_mut()
+        .append(SET_COOKIE, cleared.map_err(Failure::internal)?);
+    Ok(response)
+}
+
+/// What is read of an ID token. The rest was checked when it was verified.
+#[derive(Deserialize)]
+struct User {
+    sub: String,
+    name: Option<String>,
+    auth_time: Option<u64>,
+}
+
+impl SignIn {
+    async fn log_in(&self, attempt: Attempt, callback: Callback) -> Result<Response, Failure> {
+        let provider = self.provider().await?;
+        // Else another provider, which the user visited for something else, could pass its answers off as this one's.
+        match &callback.iss {
+            Some(issuer) if *issuer == **self.discovery.issuer => {}
+            None if !provider.sends_issuer => {}
+            _ => {
+                return Err(Failure::new(
+                    StatusCode::BAD_REQUEST,
+                    "This answer is from another provider.",
+                ));
+            }
+        }
+        let Some(code) = callback.code else {
+            return Err(Failure::new(
+                StatusCode::FORBIDDEN,
+                "The provider did not log you in.",
+            ));
+        };
+        let id_token = self.exchange(&provider, code, attempt.pkce_verifier).await?;
+        let user = self.verify(&id_token, &attempt.nonce).await?;
+        let tokens = self
+            .sessions
+            .login(self.session_of(user))
+            .await
+            .map_err(Failure::internal)?;
+        let mut response = redirect(&attempt.return_to, []).into_response();
+        for (name, value) in self.cookies.set(&tokens).map_err(Failure::internal)?.iter() {
+            let name = HeaderName::try_from(name).map_err(Failure::internal)?;
+            let value = HeaderValue::from_bytes(value).map_err(Failure::internal)?;
+            response.headers_mut().append(name, value);
+        }
+        Ok(response)
+    }
+
+    async fn provider(&self) -> Result<Provider, Failure> {
+        self.discovery.provider().await.ok_or_else(Failure::no_provider)
+    }
+
+    /// The ID token that the provider gives for a code.
+    async fn exchange(&self, provider: &Provider, code: String, verifier: String) -> Result<String, Failure> {
+        let tokens = provider
+            .client
+            .exchange_code(AuthorizationCode::new(code))
+            .map_err(Failure::internal)?
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier))
+            .request_async(&self.discovery.http)
+            .await
+            .map_err(|problem| {
+                eprintln!("{PROGRAM}: the code could not be exchanged: {problem}");
+                match problem {
+                    RequestTokenError::Request(_) => Failure::no_provider(),
+                    RequestTokenError::ServerResponse(told)
+                        if *told.error() == CoreErrorResponseType::InvalidGrant =>
+                    {
+                        Failure::new(StatusCode::BAD_REQUEST, "The provider does not know this login.")
+                    }
+                    _ => Failure::no_trust(),
+                }
+            })?;
+        let id_token = tokens.id_token().ok_or_else(Failure::no_trust)?;
+        Ok(id_token.to_string())
+    }
+
+    /// Who an ID token is of, if it is one for this login.
+    ///
+    /// `openidconnect` could verify it, too: by the keys that it fetched along with the metadata. They are as old as that, so
+    /// of a provider that has just begun to sign with another key all logins would fail; and to fetch keys anew whenever
+    /// one is not there is left to the caller, the bound on it included. tollgate's keys follow the provider's.
+    async fn verify(&self, id_token: &str, nonce: &str) -> Result<User, Failure> {
+        let verified = match self.id_tokens.begin(id_token) {
+            Verification::Ready(verified) => verified,
+            Verification::Pending(verification) => verification.await,
+        };
+        let id_token = verified.map_err(Failure::untrusted)?;
+        if !has_nonce(&id_token, nonce) {
+            eprintln!("{PROGRAM}: the ID token is of another login");
+            return Err(Failure::no_trust());
+        }
+        id_token.claims().map_err(Failure::untrusted)
+    }
+
+    /// Who it is, is who the provider says (`iss`) under the name that it never gives to another (`sub`). An e-mail address is
+    /// neither: it can be changed, given to somebody else, or claimed at another provider.
+    fn session_of(&self, user: User) -> Login {
+        let subject = format!("{}#{}", &**self.discovery.issuer, user.sub); // an issuer has no `#` in it
+        let login = Login::new(subject)
+            .auth_time(user.auth_time.unwrap_or(0)) // where the provider does not say, it was not recently
+            .with_csrf();
+        match user.name {
+            Some(name) => login.claim("name", name.chars().take(100).collect::<String>()),
+            None => login,
+        }
+    }
+}
+
+/// `GET /provider-logout`: where the user logs out at the provider, too. There they are asked.
+pub(crate) async fn provider_logout(
+    State(sign_in): State<Arc<SignIn>>,
+) -> Result<impl IntoResponse, Failure> {
+    let provider = sign_in.provider().await?;
+    let Some(end_session) = provider.end_session else {
+        return Ok(redirect(&sign_in.home, []));
+    };
+    let url = LogoutRequest::from(end_session)
+        .set_client_id(sign_in.discovery.client_id.clone())
+        .set_post_logout_redirect_uri(PostLogoutRedirectUrl::from_url(sign_in.home.clone()))
+        .http_get_url();
+    Ok(redirect(&url, []))
+}
+
+fn redirect<const N: usize>(url: &Url, fields: [(HeaderName, String); N]) -> impl IntoResponse + use<N> {
+    let fields = axum::response::AppendHeaders(fields);
+    let location = [
+        (LOCATION, url.to_string()),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (StatusCode::SEE_OTHER, location, fields)
+}

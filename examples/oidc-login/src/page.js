@@ -1,0 +1,40 @@
+// The tokens are in cookies that no script can read. What the page has is the CSRF token, which goes along with every request
+// that may change something: a page of another site has no way to learn it.
+let csrf = null;
+
+const element = (id) => document.getElementById(id);
+
+// A request that needs a login. If the access cookie is over, the refresh cookie gets another one, and it is tried again.
+async function call(method, path) {
+  const send = () => fetch(path, { method, headers: csrf ? { "X-CSRF-Token": csrf } : {} });
+  let answer = await send();
+  if (answer.status === 401 && (await fetch("/auth/refresh", { method: "POST" })).ok) answer = await send();
+  return answer;
+}
+
+async function show() {
+  const answer = await call("GET", "/me");
+  if (!answer.ok) return loggedOut(answer.status);
+  const user = await answer.json();
+  csrf = (await (await call("GET", "/auth/session")).json()).csrf_token;
+  element("name").textContent = user.name ?? "?";
+  element("user").textContent = user.sub;
+  element("session").hidden = false;
+  element("state").textContent = "You are logged in.";
+}
+
+function loggedOut(status) {
+  csrf = null;
+  element("session").hidden = true;
+  element("login").hidden = false;
+  element("state").textContent = status >= 500 ? "The server cannot answer just now." : "You are logged out.";
+}
+
+element("logout").addEventListener("click", async () => {
+  const answer = await call("POST", "/auth/logout");
+  if (!answer.ok) return;
+  element("left").hidden = false;
+  loggedOut(answer.status);
+});
+
+show().catch(() => (element("state").textContent = "The server is out of reach."));

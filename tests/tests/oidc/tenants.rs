@@ -1,0 +1,106 @@
+//! Each tenant with an identity provider of its own.
+
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tollgate_core::{TrustedIssuer, Verifier};
+use tollgate_oidc::Tenants;
+use tollgate_testkit::Segments;
+
+use crate::services::{Services, runtime};
+use crate::world::{AUDIENCE, Issuer, TIMEOUT, Watch};
+
+const KEYS: [(&str, &str); 1] = [("ES256", "1")];
+
+/// Services for which these providers are those of tenants.
+struct House {
+    tenants: Tenants,
+    services: Services,
+    /// Where the fetching runs.
+    _runtime: Runtime,
+}
+
+impl House {
+    fn of(issuers: [&Issuer; 2]) -> Self {
+        let known = issuers.map(|issuer| issuer.front.url());
+        let (watch, runtime) = (Watch::default(), runtime());
+        let tenants = Tenants::builder(move |issuer| {
+            let is_known = known.iter().any(|known| known == issuer);
+            is_known.then(|| TrustedIssuer::new(issuer).audience(AUDIENCE))
+        });
+        let tenants = tenants.keys(|oidc| {
+            oidc.timer(watch.timer)
+                .timeout(TIMEOUT)
+                .dangerously_allow_plain_http()
+                .dangerously_allow_private_addresses()
+        });
+        let tenants = {
+            let _in = runtime.enter();
+            tenants.build().unwrap()
+        };
+        let verifier = Verifier::builder()
+            .issuer_source(tenants.clone())
+            .build()
+            .unwrap();
+        Self {
+            services: Services::start(&verifier),
+            tenants,
+            _runtime: runtime,
+        }
+    }
+}
+
+#[test]
+fn the_first_token_of_each_tenant_brings_its_keys_and_no_other_token_does() {
+    let (Some(acme), Some(globex), Some(stranger)) =
+        (Issuer::start(&KEYS), Issuer::start(&KEYS), Issuer::start(&KEYS))
+    else {
+        return;
+    };
+    let House {
+        tenants, services, ..
+    } = &House::of([&acme, &globex]);
+
+    services.expect(401, &stranger.token());
+    assert_eq!(stranger.front.paths(), [""; 0]);
+    for tenant in [&acme, &globex] {
+        assert_eq!(tenant.fetches(), 0);
+        let answer = services.expect(200, &tenant.token());
+        assert!(answer.content.contains(&tenant.front.url()), "{answer:?}");
+        services.expect(200, &tenant.token());
+        assert_eq!(tenant.fetches(), 1);
+    }
+
+    // Acme's provider signs what it says of Globex, with the same `kid`.
+    let token = Segments::of(&acme.token());
+    let mut claims: Value = serde_json::from_slice(&token.payload_bytes()).unwrap();
+    claims["iss"] = json!(globex.front.url());
+    let crossed = Segments::unsigned(token.header_bytes(), claims.to_string());
+    let crossed = Segments {
+        signature: token.signature,
+        ..crossed
+    };
+    services.expect(401, &crossed.to_string());
+
+    let proven = tenants
+        .status()
+        .into_iter()
+        .filter(|tenant| tenant.proven)
+        .count();
+    assert_eq!(proven, 2);
+}
+
+#[test]
+fn a_tenant_whose_provider_is_down_gets_503_and_the_others_do_not_notice() {
+    let (Some(mut acme), Some(globex)) = (Issuer::start(&KEYS), Issuer::start(&KEYS)) else {
+        return;
+    };
+    let House { services, .. } = &House::of([&acme, &globex]);
+
+    let token = acme.token();
+    acme.provider.stop();
+    for _ in 0..10 {
+        services.expect(503, &token);
+        services.expect(200, &globex.token());
+    }
+    assert!(acme.front.paths().len() <= 1, "{:?}", acme.front.paths());
+}
