@@ -21,7 +21,7 @@ Options:
   --listen ADDR        address and port to listen on, port 0 for any free one [127.0.0.1:PORT]
   --issuer URL         the issuer's name [http://127.0.0.1:8080]
   --life SECONDS       how long keys are used at most without asking for newer ones [300]
-  --cool-down SECONDS  the least time between two fetches of keys [10]
+  --cool-down SECONDS  the least time between two fetches that requests cause [10]
   --help               this text
 ";
 
@@ -47,7 +47,7 @@ pub struct ServiceOptions {
     pub issuer: String,
     /// How long keys are used at most without asking for newer ones.
     pub life: Duration,
-    /// The least time between two fetches of keys.
+    /// The least time between two fetches that requests cause.
     pub cool_down: Duration,
 }
 
