@@ -39,8 +39,27 @@ impl Fetch for Published {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub async fn fetched(fixture: &Fixture) -> RemoteKeys {
+    fetched_among(fixture, 1).await
+}
+
+/// The fixture's key as the last one of a set of so many, which are the same key under other names. To be called within a
+/// tokio runtime.
+///
+/// ```
+/// use tollgate_benches::remote::fetched_among;
+/// use tollgate_benches::tokens::Fixture;
+///
+/// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+/// let keys = runtime.block_on(fetched_among(&Fixture::ed25519(), 128));
+/// assert_eq!(keys.status().keys.len(), 128);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub async fn fetched_among(fixture: &Fixture, count: usize) -> RemoteKeys {
+    let other = |number| fixture.signing.clone().with_kid(format!("other-{number}"));
+    let mut keys: Vec<_> = (1..count).map(other).collect();
+    keys.push(fixture.signing.clone());
     RemoteJwks::new("https://id.example.com/jwks.json")
-        .fetch(Published(set_of(&[&fixture.signing])))
+        .fetch(Published(set_of(&keys)))
         .connect()
         .await
         .unwrap()
@@ -56,8 +75,8 @@ pub fn verifier(source: impl KeySource + 'static) -> Verifier {
         .unwrap()
 }
 
-fn set_of(keys: &[&SigningKey]) -> String {
-    let keys: Vec<_> = keys.iter().filter_map(|key| key.public_jwk()).collect();
+fn set_of(keys: &[SigningKey]) -> String {
+    let keys: Vec<_> = keys.iter().filter_map(SigningKey::public_jwk).collect();
     json!({"keys": keys}).to_string()
 }
 
@@ -85,10 +104,7 @@ pub fn sets(fixture: &Fixture) -> [String; 2] {
                 .with_kid(format!("other-{number}"))
         })
         .collect();
-    let set = |others: &[SigningKey]| {
-        let keys: Vec<_> = others.iter().chain([&fixture.signing]).collect();
-        set_of(&keys)
-    };
+    let set = |others: &[SigningKey]| set_of(&[others, std::slice::from_ref(&fixture.signing)].concat());
     let first = set(&others);
     others.rotate_left(1);
     [first, set(&others)]
