@@ -226,6 +226,7 @@ fn a_set_is_public_or_secret() {
 
 /// What stands in sets that are fetched: each member serves, or is skipped with its reason, and none keeps the others out.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn every_odd_member_of_a_published_set_has_its_reason() {
     let rsa = |bytes: usize| {
         // Odd, with the top bit set: as far as the form goes, a modulus.
@@ -367,6 +368,7 @@ fn encode(bytes: &[u8]) -> String {
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "given as `json!`")]
 fn with(jwk: &Value, members: Value) -> Value {
     let mut jwk = jwk.clone();
     for (name, value) in members.as_object().unwrap() {
