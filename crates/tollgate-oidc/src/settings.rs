@@ -10,15 +10,24 @@ use tollgate_core::{Clock, SystemClock};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::fetch::Fetch;
+use crate::retrieval::shown;
 use crate::timer::{Timer, TokioTimer};
 
 /// Where the keys are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Location {
     /// In the metadata of this issuer.
     Issuer(String),
     /// At this URL.
     Jwks(String),
+}
+
+impl Location {
+    /// What the source is called where somebody may read it.
+    pub(crate) fn shown(&self) -> String {
+        let (Self::Issuer(text) | Self::Jwks(text)) = self;
+        shown(text)
+    }
 }
 
 /// Is told of everything that happens.
@@ -152,8 +161,8 @@ fn random_fraction() -> f64 {
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
-            .field("location", &self.location)
-            .field("metadata_url", &self.metadata_url)
+            .field("location", &self.location.shown())
+            .field("metadata_url", &self.metadata_url.as_deref().map(shown))
             .field("life", &self.life)
             .field("stale_if_error", &self.stale_if_error)
             .field("cool_down", &self.cool_down)
