@@ -23,10 +23,12 @@ pub(crate) enum Location {
 }
 
 impl Location {
-    /// What the source is called where somebody may read it.
+    /// How the source is called wherever it is shown.
     pub(crate) fn shown(&self) -> String {
-        let (Self::Issuer(text) | Self::Jwks(text)) = self;
-        shown(text)
+        match self {
+            Self::Issuer(issuer) => issuer.clone(),
+            Self::Jwks(url) => shown(url),
+        }
     }
 }
 
@@ -160,8 +162,9 @@ fn random_fraction() -> f64 {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Location::Issuer(location) | Location::Jwks(location)) = &self.location;
         f.debug_struct("Settings")
-            .field("location", &self.location.shown())
+            .field("location", &shown(location))
             .field("metadata_url", &self.metadata_url.as_deref().map(shown))
             .field("life", &self.life)
             .field("stale_if_error", &self.stale_if_error)

@@ -355,6 +355,18 @@ fn one_source_that_fails_is_enough_not_to_know() {
     }
 }
 
+/// It has keys, and may have missed the token's: that another source is waited for is no answer of its own.
+#[test]
+fn one_source_that_cannot_tell_is_enough_not_to_know() {
+    let old = es256("old");
+    let barren = || Scripted::rotating(&[&old], &[&old]);
+    let out_of_date = || Scripted::new(Ok(set(&[&old])), Script::Unavailable(down(9)));
+    for sources in [[&barren(), &out_of_date()], [&out_of_date(), &barren()]] {
+        let outcome = waited(&by(&sources), &token(&es256("new")));
+        assert_eq!(refused(&outcome), (Kind::Unavailable, Some(9)));
+    }
+}
+
 #[test]
 fn a_wait_that_is_given_up_leaves_nothing_behind() {
     let new = es256("new");

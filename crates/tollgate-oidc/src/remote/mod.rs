@@ -241,8 +241,8 @@ impl RemoteKeys {
         }
     }
 
-    /// The issuer, or the URL of the set where that is all that is known: how the source is called in events and metrics. A query
-    /// of the URL is left out: there may be a secret in it.
+    /// The issuer, or the URL of the set where that is all that is known: how the source is called in events and metrics. Of
+    /// the URL's query nothing is shown, for it may have a secret in it.
     ///
     /// ```
     /// # use tollgate_oidc::RemoteJwks;
