@@ -1,6 +1,8 @@
 //! How often a check allocates: a number that does not depend on the machine, and must not grow. One test, alone in its
 //! process: allocations are counted for all of it, and of two tests each would count the other's.
 
+#![allow(clippy::unwrap_used)] // a test
+
 use std::hint::black_box;
 use std::time::Duration;
 
