@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
 
-use tollgate_benches::tokens::{Fixture, SECRET, User};
-use tollgate_core::Algorithm;
+use tollgate_benches::remote::{fetched_among, verifier};
+use tollgate_benches::tokens::{AUDIENCE, Fixture, ISSUER, SECRET, User};
+use tollgate_core::{Algorithm, KeySet, KeySource as _, Verifier};
 
-/// Name, what runs for a number of rounds, and how many instructions a round may cost over `signature` of the same
-/// algorithm.
+/// Name, what runs for a number of rounds, and how many instructions a round may cost over another scenario.
 type Scenario = (&'static str, fn(u32), Option<Budget>);
 
 struct Budget {
@@ -47,6 +47,24 @@ const SCENARIOS: &[Scenario] = &[
             instructions: 3_600,
         }),
     ),
+    ("eddsa-fixed-keys", eddsa_fixed_keys, None),
+    (
+        "eddsa-fetched-keys",
+        eddsa_fetched_keys,
+        Some(Budget {
+            over: "eddsa-fixed-keys",
+            instructions: 450,
+        }),
+    ),
+    ("eddsa-fixed-128-keys", eddsa_fixed_128_keys, None),
+    (
+        "eddsa-fetched-128-keys",
+        eddsa_fetched_128_keys,
+        Some(Budget {
+            over: "eddsa-fixed-128-keys",
+            instructions: 2_500,
+        }),
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -59,14 +77,14 @@ fn main() -> ExitCode {
     let mut counts = BTreeMap::from([("nothing", 0)]);
     let mut failed = false;
     println!(
-        "{:<20} {:>12} {:>12} {:>12}",
+        "{:<24} {:>12} {:>12} {:>12}",
         "", "instructions", "over", "budget"
     );
     for (name, _, budget) in SCENARIOS {
         let count = instructions(name);
         counts.insert(name, count);
         let Some(budget) = budget else {
-            println!("{name:<20} {count:>12}");
+            println!("{name:<24} {count:>12}");
             continue;
         };
         let over = count.saturating_sub(counts[budget.over]);
@@ -77,7 +95,7 @@ fn main() -> ExitCode {
         };
         failed |= over > budget.instructions;
         println!(
-            "{name:<20} {count:>12} {over:>12} {:>12} {verdict}",
+            "{name:<24} {count:>12} {over:>12} {:>12} {verdict}",
             budget.instructions
         );
     }
@@ -145,5 +163,44 @@ fn garbage(rounds: u32) {
     let garbage = "x".repeat(8192);
     for _ in 0..rounds {
         black_box(verifier.verify(black_box(&garbage)).unwrap_err());
+    }
+}
+
+fn eddsa_fixed_keys(rounds: u32) {
+    eddsa(rounds, 1, true);
+}
+
+fn eddsa_fetched_keys(rounds: u32) {
+    eddsa(rounds, 1, false);
+}
+
+fn eddsa_fixed_128_keys(rounds: u32) {
+    eddsa(rounds, 128, true);
+}
+
+fn eddsa_fetched_128_keys(rounds: u32) {
+    eddsa(rounds, 128, false);
+}
+
+/// With the last one of so many keys.
+fn eddsa(rounds: u32, keys: usize, fixed: bool) {
+    let fixture = Fixture::ed25519();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let fetched = runtime.block_on(fetched_among(&fixture, keys));
+    let verifier = if fixed {
+        Verifier::builder()
+            .issuer(ISSUER)
+            .audience(AUDIENCE)
+            .key_set(KeySet::clone(&fetched.keys().unwrap()))
+            .build()
+            .unwrap()
+    } else {
+        verifier(fetched)
+    };
+    for _ in 0..rounds {
+        black_box(verifier.verify(black_box(&fixture.token)).unwrap());
     }
 }

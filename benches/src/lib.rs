@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a benchmark that cannot be set up has nothing to report
 
 pub mod load;
+pub mod remote;
 pub mod revocation;
 pub mod tokens;
 
@@ -46,6 +47,8 @@ pub struct Row {
     pub name: &'static str,
     /// Nanoseconds for one operation, in the best slice.
     pub nanoseconds: f64,
+    /// The same in the middle one of the slices.
+    pub median: f64,
     /// Heap allocations, reallocations counted, of one operation.
     pub allocations: f64,
 }
@@ -60,16 +63,19 @@ pub fn compare(candidates: &mut [Candidate<'_>], time: Duration) -> Vec<Row> {
         .iter_mut()
         .map(|candidate| rounds(candidate, slice))
         .collect();
+    let mut slices = vec![Vec::new(); rows.len()];
     for _ in 0..SLICES {
-        for ((candidate, row), rounds) in candidates.iter_mut().zip(&mut rows).zip(&rounds) {
+        for ((candidate, slices), rounds) in candidates.iter_mut().zip(&mut slices).zip(&rounds) {
             let start = Instant::now();
             for _ in 0..*rounds {
                 (candidate.run)();
             }
-            row.nanoseconds = row
-                .nanoseconds
-                .min(start.elapsed().as_secs_f64() * 1e9 / f64::from(*rounds));
+            slices.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(*rounds));
         }
+    }
+    for (row, mut slices) in rows.iter_mut().zip(slices) {
+        slices.sort_by(f64::total_cmp);
+        (row.nanoseconds, row.median) = (slices[0], slices[slices.len() / 2]);
     }
     rows
 }
@@ -88,6 +94,7 @@ impl Row {
         Self {
             name: candidate.name,
             nanoseconds: f64::INFINITY,
+            median: f64::INFINITY,
             allocations,
         }
     }

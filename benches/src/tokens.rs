@@ -66,6 +66,27 @@ impl Fixture {
             Algorithm::HS256 => SigningKey::hs256(SECRET).unwrap(),
             _ => SigningKey::generate(algorithm).unwrap(),
         };
+        Self::of(algorithm, signing)
+    }
+
+    /// A key that is the same on every run, and its token, which is by Ed25519 as well: for what is counted.
+    ///
+    /// ```
+    /// use tollgate_benches::tokens::Fixture;
+    ///
+    /// assert_eq!(Fixture::ed25519().token, Fixture::ed25519().token);
+    /// ```
+    pub fn ed25519() -> Self {
+        // RFC 8410 section 7: a PKCS#8 frame, and the private key after it.
+        let mut pkcs8 = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
+        pkcs8.extend(SECRET);
+        Self::of(
+            Algorithm::EdDSA,
+            SigningKey::der(Algorithm::EdDSA, pkcs8).unwrap(),
+        )
+    }
+
+    fn of(algorithm: Algorithm, signing: SigningKey) -> Self {
         let signing = signing.with_kid("2026-11");
         let claims = Issued {
             iss: ISSUER,

@@ -116,7 +116,7 @@ impl Oidc {
         self
     }
 
-    /// Lets the issuer name a host whose address is not public, for a set on another host than its own.
+    /// Lets the issuer name a host whose address is not public, for a set on another origin than its own.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }

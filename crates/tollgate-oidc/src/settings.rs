@@ -46,7 +46,7 @@ pub(crate) struct Settings {
     pub(crate) life: RangeInclusive<Duration>,
     /// How long after their life keys are still used, while no newer ones can be fetched.
     pub(crate) stale_if_error: Duration,
-    /// The least time between the beginnings of two fetches.
+    /// The least time from the beginning of a fetch that a request has caused, or that has failed, to the next one.
     pub(crate) cool_down: Duration,
     /// How long a `kid` that was looked for and not found is not looked for again.
     pub(crate) negative_life: Duration,

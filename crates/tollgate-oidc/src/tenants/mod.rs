@@ -97,10 +97,10 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// - First fetches are bounded together: [`first_fetches`](TenantsBuilder::first_fetches) at once and so many in each further
 ///   cool-down, and never more than 32 at the same time. Beyond that, a token of a tenant that is not kept gets a 503 with
 ///   `Retry-After`; those that are kept do not notice.
-/// - One issuer is fetched at most once a cool-down. An issuer that was pushed out is not fetched again before a cool-down has
-///   passed since, so pushing it out and naming it again gains nothing.
-/// - All in all, whatever tokens say, a cool-down sees no more than twice `first_fetches` of those, and one of each tenant that is
-///   kept already.
+/// - After its first fetch, tokens cause at most one of an issuer in a cool-down. An issuer that was pushed out is not fetched again
+///   before a cool-down has passed since, so pushing it out and naming it again gains nothing.
+/// - All in all, whatever tokens say, a cool-down sees no more than twice `first_fetches` of those, and one more of each tenant that
+///   was kept in it.
 /// - A tenant that has not been used for a [while](TenantsBuilder::idle) is given up; an unproven one after ten minutes.
 ///
 /// # What goes wrong

@@ -1,0 +1,41 @@
+//! Keys that are fetched cost a verification no allocation more than keys that were there. Alone in its process: allocations are
+//! counted for all of it.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use tollgate_benches::remote::{fetched, verifier};
+use tollgate_benches::tokens::Fixture;
+use tollgate_benches::{Candidate, compare};
+use tollgate_core::Algorithm;
+
+#[test]
+fn a_token_verified_with_fetched_keys_is_one_allocation() {
+    // One thread, which does not fetch while allocations are counted.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
+        let fixture = Fixture::new(algorithm);
+        let fixed = fixture.verifier();
+        let remote = verifier(runtime.block_on(fetched(&fixture)));
+        let verify =
+            |verifier: &tollgate_core::Verifier| drop(verifier.verify(black_box(&fixture.token)).unwrap());
+        let rows = compare(
+            &mut [
+                Candidate::new("fixed", || verify(&fixed)),
+                Candidate::new("fetched", || verify(&remote)),
+            ],
+            Duration::from_millis(1),
+        );
+        for row in &rows {
+            assert!(
+                row.allocations <= 1.0,
+                "{algorithm}, {}: {}",
+                row.name,
+                row.allocations
+            );
+        }
+    }
+}

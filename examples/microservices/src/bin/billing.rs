@@ -1,0 +1,66 @@
+//! A service on actix-web that verifies the issuer's tokens with the keys that the issuer publishes, whichever they are by now.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use actix_web::web::{self, Json};
+use actix_web::{App, HttpServer};
+use microservices::options::ServiceOptions;
+use microservices::{BILLING, welcome};
+use serde_json::{Value, json};
+use tollgate::actix::{JwtAuth, Principal, endpoint, require};
+use tollgate::oidc::ReadinessEndpoint;
+use tollgate::{Oidc, Verifier, scope, scopes};
+
+scopes! { InvoicesRead = "invoices:read" }
+
+async fn invoices(caller: Principal) -> Json<Value> {
+    Json(json!({"for": caller.subject(), "invoices": [{"id": 7, "sum": "12.50"}]}))
+}
+
+async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
+    // `connect`: the service does not start without the issuer's keys.
+    let keys = Oidc::discover(&options.issuer)
+        .life(options.shortest_life()..=options.life)
+        .cool_down(options.cool_down)
+        .connect()
+        .await?;
+    let verifier = Verifier::builder()
+        .issuer(&options.issuer)
+        .audience(BILLING) // a token for another service is not good here
+        .access_token_profile()
+        .key_source(keys.clone())
+        .build()?;
+    // All of it is made once, for all workers: a clone is the same.
+    let ready = ReadinessEndpoint::new().keys("issuer", keys);
+    // Each key and when it was last used: for operators, where nobody else gets to.
+    let status = endpoint("/status", ready.clone().detailed());
+    let ready = endpoint("/ready", ready);
+    let app = move || {
+        let invoices = web::resource("/invoices")
+            .wrap(require(scope(InvoicesRead)))
+            .wrap(JwtAuth::new(verifier.clone())) // what is wrapped last comes first
+            .get(invoices);
+        App::new()
+            .service(invoices)
+            .service(ready.clone())
+            .service(status.clone())
+    };
+    let server = HttpServer::new(app)
+        .bind(options.listen)
+        .map_err(|problem| microservices::cannot_listen(options.listen, &problem))?;
+    for address in server.addrs() {
+        welcome::print(&welcome::billing(address, &options))?;
+    }
+    server.run().await?; // until Ctrl-C, at which it stops in good order
+    Ok(())
+}
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    microservices::log();
+    match ServiceOptions::read(8082) {
+        Ok(options) => microservices::ended(serve(options).await),
+        Err(code) => code,
+    }
+}

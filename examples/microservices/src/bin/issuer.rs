@@ -1,0 +1,258 @@
+//! The issuer, on axum: gives tokens to programs, publishes the keys to verify them with, and signs with another key when it
+//! is told to, while everybody goes on.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use microservices::options::IssuerOptions;
+use microservices::{BILLING, ISSUER, ORDERS, welcome};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tollgate::axum::{EndpointService, JwtAuth, require};
+use tollgate::session::{AccessToken, Issuer};
+use tollgate::{Algorithm, Clock as _, ConfigError, SigningKey, SystemClock, scope, scopes};
+
+scopes! { KeysWrite = "keys:write" }
+
+/// A program that may have tokens, and what for. A real issuer has them in a database, and hashes of their secrets.
+struct Client {
+    id: &'static str,
+    secret: &'static str,
+    /// For which services, and what it may do there.
+    grants: &'static [(&'static str, &'static str)],
+}
+
+const CLIENTS: [Client; 2] = [
+    Client {
+        id: "shop",
+        secret: "sesame",
+        grants: &[(ORDERS, "orders:read"), (BILLING, "invoices:read")],
+    },
+    Client {
+        id: "operator",
+        secret: "xyzzy",
+        grants: &[(ISSUER, "keys:write")],
+    },
+];
+
+/// The issuer of this process.
+struct Service {
+    /// The `iss` of its tokens, and where it is reached.
+    name: String,
+    /// How long a key is published before it signs, in seconds.
+    announce: u64,
+    /// One for each service, since a token is for one service alone. They have the same name and the same keys.
+    issuers: [(&'static str, Issuer); 3],
+    /// Held while the keys change.
+    last: Mutex<LastKey>,
+    started: u64,
+}
+
+/// The key that was made last.
+struct LastKey {
+    number: u32,
+    signs_from: u64,
+}
+
+impl Service {
+    fn new(name: String, options: &IssuerOptions) -> Result<Self, Box<dyn Error>> {
+        let started = SystemClock.now();
+        let first = new_key(started, 1)?;
+        let issuer = |audience: &'static str| {
+            let issuer = Issuer::builder(&name)
+                .audience(audience)
+                .signing_key(first.clone())
+                .build()?;
+            Ok::<_, ConfigError>((audience, issuer))
+        };
+        Ok(Self {
+            issuers: [issuer(ORDERS)?, issuer(BILLING)?, issuer(ISSUER)?],
+            announce: options.announce.as_secs(),
+            last: Mutex::new(LastKey {
+                number: 1,
+                signs_from: 0,
+            }),
+            started,
+            name,
+        })
+    }
+
+    /// The issuer of tokens for a service.
+    fn issuer(&self, audience: &str) -> Option<&Issuer> {
+        let found = self.issuers.iter().find(|(name, _)| *name == audience);
+        found.map(|(_, issuer)| issuer)
+    }
+
+    /// The one whose keys are published. They change there first: nothing is signed with a key that nobody can know.
+    fn published(&self) -> &Issuer {
+        &self.issuers[0].1
+    }
+
+    /// A new key, published now and signing from `announce` seconds on. The former one stays published until its last
+    /// token has expired.
+    fn rotate(&self) -> Result<Value, Box<dyn Error + Send + Sync>> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.number += 1;
+        let key = new_key(self.started, last.number)?;
+        // Keys take turns by the second.
+        let from = (SystemClock.now() + self.announce).max(last.signs_from + 1);
+        for (_, issuer) in &self.issuers {
+            issuer.rotate(key.clone(), from)?;
+        }
+        last.signs_from = from.max(SystemClock.now());
+        Ok(json!({"kid": key.kid(), "signs_from": from}))
+    }
+
+    /// Takes a key away before its time, as when it was stolen. `false` if there is none of that name.
+    fn withdraw(&self, kid: &str) -> bool {
+        let _changing = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let withdrawn = self.issuers.iter().map(|(_, issuer)| issuer.withdraw(kid));
+        withdrawn.fold(false, |any, this| any | this)
+    }
+}
+
+/// The keys of this issuer end with its process, so none may have the name of one before. Where they are kept
+/// instead, see the example `refresh-rotation`.
+fn new_key(started: u64, number: u32) -> Result<SigningKey, tollgate::KeyError> {
+    Ok(SigningKey::generate(Algorithm::ES256)?.with_kid(format!("{started}-{number}")))
+}
+
+fn app(service: Arc<Service>, options: &IssuerOptions) -> Result<Router, Box<dyn Error>> {
+    let jwks = service.published().jwks().max_age(options.max_age);
+    // The issuer is a service, too: it verifies its own tokens where its keys are changed.
+    let own = service.issuer(ISSUER).ok_or("no issuer of its own tokens")?;
+    let guarded = Router::new()
+        .route("/keys", post(rotate))
+        .route("/keys/{kid}", delete(withdraw))
+        .route_layer(require(scope(KeysWrite)))
+        .route_layer(JwtAuth::new(own.verifier().build()?));
+    Ok(Router::new()
+        .route("/.well-known/oauth-authorization-server", get(metadata))
+        .route_service("/jwks.json", EndpointService::new(jwks))
+        .route("/token", post(token))
+        .merge(guarded)
+        .with_state(service))
+}
+
+/// Where everything is, for whoever knows the issuer's name alone (RFC 8414 section 3).
+async fn metadata(State(service): State<Arc<Service>>) -> Json<Value> {
+    let name = &service.name;
+    Json(json!({
+        "issuer": name,
+        "jwks_uri": format!("{name}/jwks.json"),
+        "token_endpoint": format!("{name}/token"),
+        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "grant_types_supported": ["client_credentials"],
+        "response_types_supported": [],
+    }))
+}
+
+/// RFC 6749 section 4.4.2, and `resource` of RFC 8707.
+#[derive(Deserialize)]
+struct TokenRequest {
+    grant_type: String,
+    client_id: String,
+    client_secret: String,
+    resource: String,
+}
+
+async fn token(
+    State(service): State<Arc<Service>>,
+    request: Result<Form<TokenRequest>, FormRejection>,
+) -> Result<Response, TokenError> {
+    let bad = |code| TokenError(StatusCode::BAD_REQUEST, code);
+    let Form(request) = request.map_err(|_| bad("invalid_request"))?;
+    if request.grant_type != "client_credentials" {
+        return Err(bad("unsupported_grant_type"));
+    }
+    let client = CLIENTS
+        .iter()
+        .find(|client| client.id == request.client_id && client.secret == request.client_secret)
+        .ok_or(TokenError(StatusCode::UNAUTHORIZED, "invalid_client"))?;
+    let grant = client.grants.iter().find(|(to, _)| *to == request.resource);
+    let (audience, scope) = grant.ok_or(bad("invalid_target"))?;
+
+    let mut token = AccessToken::new(client.id);
+    token.client_id = Some(client.id.to_owned());
+    token.scope = String::from(*scope);
+    let issuer = service.issuer(audience).ok_or(bad("invalid_target"))?;
+    let signed = issuer.issue(&token).map_err(|problem| {
+        eprintln!("cannot issue a token: {problem}");
+        TokenError(StatusCode::INTERNAL_SERVER_ERROR, "server_error")
+    })?;
+    let granted = json!({
+        "access_token": signed,
+        "token_type": "Bearer",
+        "expires_in": issuer.access_lifetime().as_secs(),
+        "scope": scope,
+    });
+    Ok(([(CACHE_CONTROL, "no-store")], Json(granted)).into_response())
+}
+
+/// RFC 6749 section 5.2.
+struct TokenError(StatusCode, &'static str);
+
+impl IntoResponse for TokenError {
+    fn into_response(self) -> Response {
+        let Self(status, error) = self;
+        (
+            status,
+            [(CACHE_CONTROL, "no-store")],
+            Json(json!({"error": error})),
+        )
+            .into_response()
+    }
+}
+
+async fn rotate(State(service): State<Arc<Service>>) -> Result<(StatusCode, Json<Value>), StatusCode> {
+    match service.rotate() {
+        Ok(key) => Ok((StatusCode::CREATED, Json(key))),
+        Err(problem) => {
+            eprintln!("cannot change the key: {problem}");
+            Err(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
+
+async fn withdraw(State(service): State<Arc<Service>>, Path(kid): Path<String>) -> StatusCode {
+    if service.withdraw(&kid) {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::NOT_FOUND
+    }
+}
+
+async fn serve(options: IssuerOptions) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|problem| microservices::cannot_listen(options.listen, &problem))?;
+    let address = listener.local_addr()?;
+    let name = options
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
+    let app = app(Arc::new(Service::new(name, &options)?), &options)?;
+    welcome::print(&welcome::issuer(address))?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(microservices::interrupted())
+        .await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    microservices::log();
+    match IssuerOptions::read() {
+        Ok(options) => microservices::ended(serve(options).await),
+        Err(code) => code,
+    }
+}

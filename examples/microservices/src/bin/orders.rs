@@ -1,0 +1,62 @@
+//! A service on axum that verifies the issuer's tokens with the keys that the issuer publishes, whichever they are by now.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use microservices::options::ServiceOptions;
+use microservices::{ORDERS, welcome};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tollgate::axum::{EndpointService, JwtAuth, Principal, require};
+use tollgate::oidc::ReadinessEndpoint;
+use tollgate::{Oidc, Verifier, scope, scopes};
+
+scopes! { OrdersRead = "orders:read" }
+
+async fn orders(caller: Principal) -> Json<Value> {
+    Json(json!({"for": caller.subject(), "orders": [{"id": 1, "item": "punched cards"}]}))
+}
+
+fn app(options: &ServiceOptions) -> Result<Router, Box<dyn Error>> {
+    // `lazy`: the service starts without the issuer. Until the first keys have come it is not ready, and answers 503.
+    let keys = Oidc::discover(&options.issuer)
+        .life(options.shortest_life()..=options.life)
+        .cool_down(options.cool_down)
+        .lazy()?;
+    let verifier = Verifier::builder()
+        .issuer(&options.issuer)
+        .audience(ORDERS) // a token for another service is not good here
+        .access_token_profile()
+        .key_source(keys.clone())
+        .build()?;
+    let ready = ReadinessEndpoint::new().keys("issuer", keys);
+    Ok(Router::new()
+        .route("/orders", get(orders).route_layer(require(scope(OrdersRead))))
+        .route_layer(JwtAuth::new(verifier))
+        .route_service("/ready", EndpointService::new(ready.clone()))
+        // Each key and when it was last used: for operators, where nobody else gets to.
+        .route_service("/status", EndpointService::new(ready.detailed())))
+}
+
+async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
+    let app = app(&options)?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .map_err(|problem| microservices::cannot_listen(options.listen, &problem))?;
+    welcome::print(&welcome::orders(listener.local_addr()?, &options))?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(microservices::interrupted())
+        .await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    microservices::log();
+    match ServiceOptions::read(8081) {
+        Ok(options) => microservices::ended(serve(options).await),
+        Err(code) => code,
+    }
+}

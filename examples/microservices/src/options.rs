@@ -1,0 +1,161 @@
+//! The command lines.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+
+const ISSUER_HELP: &str = "\
+Options:
+  --listen ADDR       address and port to listen on, port 0 for any free one [127.0.0.1:8080]
+  --name URL          where clients reach it, the `iss` of its tokens [http:// and the address]
+  --announce SECONDS  how long a new key is published before it signs [0]
+  --max-age SECONDS   how long others may keep the published keys [300]
+  --help              this text
+";
+
+const SERVICE_HELP: &str = "\
+Options:
+  --listen ADDR        address and port to listen on, port 0 for any free one [127.0.0.1:PORT]
+  --issuer URL         the issuer's name [http://127.0.0.1:8080]
+  --life SECONDS       how long keys are used at most without asking for newer ones [300]
+  --cool-down SECONDS  the least time between two fetches that requests cause [10]
+  --help               this text
+";
+
+/// How the issuer is to run.
+#[derive(Clone, Debug)]
+pub struct IssuerOptions {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The issuer's name, if it is not to be made of the address.
+    pub name: Option<String>,
+    /// How long a new key is published before it signs.
+    pub announce: Duration,
+    /// How long others may keep the published keys.
+    pub max_age: Duration,
+}
+
+/// How a service is to run.
+#[derive(Clone, Debug)]
+pub struct ServiceOptions {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The issuer's name.
+    pub issuer: String,
+    /// How long keys are used at most without asking for newer ones.
+    pub life: Duration,
+    /// The least time between two fetches that requests cause.
+    pub cool_down: Duration,
+}
+
+impl IssuerOptions {
+    /// Reads the arguments of the process.
+    ///
+    /// # Errors
+    /// The exit code where there is nothing to run: the user has read why.
+    pub fn read() -> Result<Self, ExitCode> {
+        let mut options = Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            name: None,
+            announce: Duration::ZERO,
+            max_age: Duration::from_secs(300),
+        };
+        each(ISSUER_HELP, |name, arguments| {
+            match name {
+                "listen" => options.listen = arguments.value()?.parse()?,
+                "name" => options.name = Some(arguments.value()?.string()?),
+                "announce" => options.announce = seconds(arguments)?,
+                "max-age" => options.max_age = seconds(arguments)?,
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(options)
+    }
+}
+
+impl ServiceOptions {
+    /// Reads the arguments of the process; `port` is the one to listen on unless they say otherwise.
+    ///
+    /// # Errors
+    /// The exit code where there is nothing to run: the user has read why.
+    pub fn read(port: u16) -> Result<Self, ExitCode> {
+        let mut options = Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], port)),
+            issuer: "http://127.0.0.1:8080".to_owned(),
+            life: Duration::from_secs(300),
+            cool_down: Duration::from_secs(10),
+        };
+        each(
+            &SERVICE_HELP.replace("PORT", &port.to_string()),
+            |name, arguments| {
+                match name {
+                    "listen" => options.listen = arguments.value()?.parse()?,
+                    "issuer" => options.issuer = arguments.value()?.string()?,
+                    "life" => options.life = seconds(arguments)?,
+                    "cool-down" => options.cool_down = seconds(arguments)?,
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            },
+        )?;
+        Ok(options)
+    }
+
+    /// For how long keys are used at least, however short-lived the issuer says that they are: a minute, unless that is
+    /// more than the most.
+    pub fn shortest_life(&self) -> Duration {
+        self.life.min(Duration::from_secs(60))
+    }
+}
+
+/// Has `take` read the value of each option by its name; it says `false` of a name that it does not know.
+fn each(
+    help: &str,
+    mut take: impl FnMut(&str, &mut lexopt::Parser) -> Result<bool, lexopt::Error>,
+) -> Result<(), ExitCode> {
+    let mut arguments = lexopt::Parser::from_env();
+    let mut next = || -> Result<Option<bool>, lexopt::Error> {
+        let Some(argument) = arguments.next()? else {
+            return Ok(None);
+        };
+        let name = match &argument {
+            Long("help") | Short('h') => return Ok(Some(true)),
+            Long(name) => (*name).to_owned(),
+            _ => return Err(argument.unexpected()),
+        };
+        if take(&name, &mut arguments)? {
+            Ok(Some(false))
+        } else {
+            Err(Long(&name).unexpected())
+        }
+    };
+    loop {
+        match next() {
+            Ok(None) => return Ok(()),
+            Ok(Some(false)) => {}
+            Ok(Some(true)) => {
+                print!("usage: {} [options]\n\n{help}", program());
+                return Err(ExitCode::SUCCESS);
+            }
+            Err(problem) => {
+                eprintln!("{}: {problem}\nTry `--help`.", program());
+                return Err(ExitCode::from(2));
+            }
+        }
+    }
+}
+
+fn seconds(arguments: &mut lexopt::Parser) -> Result<Duration, lexopt::Error> {
+    Ok(Duration::from_secs(arguments.value()?.parse()?))
+}
+
+/// The name that the program was called by.
+pub(crate) fn program() -> String {
+    let called = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&called).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}

@@ -1,0 +1,111 @@
+//! What is printed once a program listens: requests to try, each under the answer to expect.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+
+use crate::options::ServiceOptions;
+use crate::{BILLING, ISSUER, ORDERS};
+
+/// Prints the text at once, also where nobody sits at a terminal.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// For whoever started the issuer.
+pub fn issuer(address: SocketAddr) -> String {
+    let url = format!("http://{address}");
+    let operator = token(&url, "operator", "xyzzy", ISSUER);
+    let bearer = r#"-H "Authorization: Bearer $OPERATOR""#;
+    format!(
+        r#"issuer listens on {url}
+
+In another terminal, what services need to know, 200:
+    curl -i {url}/.well-known/oauth-authorization-server
+The public keys, 200:
+    curl -i {url}/jwks.json
+A token for changing the keys:
+    OPERATOR=$({operator})
+Sign with another key from now on, 201 with its name:
+    curl -i -X POST {url}/keys {bearer}
+The former key is published until its last token has expired, 200 with both:
+    curl -i {url}/jwks.json
+Take a key away, as if it had been stolen, 204 (here the former one):
+    FORMER=$(curl -s {url}/jwks.json | sed 's/.*"kid":"\([^"]*-1\)".*/\1/')
+    curl -i -X DELETE {url}/keys/$FORMER -H "Authorization: Bearer $({operator})"
+What it signed is not good any more, 401:
+    curl -i -X POST {url}/keys {bearer}
+
+Ctrl-C stops the server.
+"#
+    )
+}
+
+/// For whoever started the orders.
+pub fn orders(address: SocketAddr, options: &ServiceOptions) -> String {
+    service(
+        "orders",
+        &format!("http://{address}"),
+        "/orders",
+        (ORDERS, BILLING),
+        options,
+    )
+}
+
+/// For whoever started the billing.
+pub fn billing(address: SocketAddr, options: &ServiceOptions) -> String {
+    service(
+        "billing",
+        &format!("http://{address}"),
+        "/invoices",
+        (BILLING, ORDERS),
+        options,
+    )
+}
+
+fn service(
+    name: &str,
+    url: &str,
+    path: &str,
+    (own, other): (&str, &str),
+    options: &ServiceOptions,
+) -> String {
+    let issuer = &options.issuer;
+    let own = token(issuer, "shop", "sesame", own);
+    let other = token(issuer, "shop", "sesame", other);
+    let request = |token: &str| format!(r#"curl -i {url}{path} -H "Authorization: Bearer {token}""#);
+    format!(
+        "{name} listens on {url}
+Its keys come from {issuer}.
+
+In another terminal, does it have them? 200:
+    curl -i {url}/ready
+A token of the issuer for this service:
+    TOKEN=$({own})
+With it, 200:
+    {with}
+With one for the other service, 401:
+    {wrong}
+Without any, 401:
+    curl -i {url}{path}
+Which keys it has, and when each was last used, 200:
+    curl -i {url}/status
+
+Ctrl-C stops the server.
+",
+        with = request("$TOKEN"),
+        wrong = request(&format!("$({other})")),
+    )
+}
+
+/// The command that gets a token and writes nothing else.
+fn token(issuer: &str, client: &str, secret: &str, resource: &str) -> String {
+    format!(
+        "curl -s {issuer}/token -d grant_type=client_credentials -d client_id={client} -d client_secret={secret} \
+         -d resource={resource} | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/'"
+    )
+}
