@@ -1,6 +1,6 @@
 //! From a header to the keys that may verify the token, and to the verified signature.
 
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -133,16 +133,22 @@ impl Keyring {
         match ask {
             Ask::Sources => {
                 let mut asked = Asked(Vec::new());
+                let mut cannot_tell = None;
                 for source in &self.sources {
                     match source.refresh(&missing) {
                         Refresh::Pointless => {}
-                        Refresh::Unavailable(down) => search.unavailable = Some(down),
+                        Refresh::Unavailable(down) => cannot_tell = Some(down),
                         Refresh::Pending(answer) => asked.0.push(answer),
                     }
                 }
                 if !asked.0.is_empty() {
+                    // It holds after the wait, too: nobody is asked then.
+                    if let Some(down) = cannot_tell {
+                        asked.0.push(Box::pin(ready(Err(down))));
+                    }
                     return Miss::Asked(asked);
                 }
+                search.unavailable = cannot_tell.or(search.unavailable);
             }
             Ask::Nobody(Err(down)) => search.unavailable = Some(down),
             Ask::Nobody(Ok(())) => {}

@@ -413,6 +413,33 @@ fn size_is_bounded() {
     assert_eq!((set.len(), set.skipped()[0].error.kind()), (1, TooLarge));
 }
 
+/// What is kept of a set that others have written is small, however large it is: a service may have a thousand of them.
+#[test]
+fn published_texts_are_bounded() {
+    let key = |member: &str, length: usize| {
+        let mut jwk: Value = serde_json::from_str(ED).unwrap();
+        jwk[member] = "k".repeat(length).into();
+        json!({"keys": [jwk]}).to_string()
+    };
+    for member in ["kid", "issuer"] {
+        let set = KeySet::public_from_json(key(member, 512)).unwrap();
+        assert_eq!((set.len(), set.skipped().len()), (1, 0), "{member}");
+        let set = KeySet::public_from_json(key(member, 513)).unwrap();
+        assert_eq!(
+            (set.len(), set.skipped()[0].error.kind()),
+            (0, TooLarge),
+            "{member}"
+        );
+        assert_eq!(set.skipped()[0].kid, None);
+        assert!(set.skipped()[0].to_string().contains(member));
+        // the service's own file is not held to it
+        assert_eq!(KeySet::from_json(key(member, 5_000)).unwrap().len(), 1);
+    }
+    // nor is it kept of a key that is skipped for something else
+    let set = json!({"keys": [{"kty": "AKP", "kid": "k".repeat(513)}]}).to_string();
+    assert_eq!(KeySet::public_from_json(set).unwrap().skipped()[0].kid, None);
+}
+
 #[test]
 fn keys_keep_their_order_and_may_share_a_kid() {
     let keys: Vec<Key> = ["a", "b", "a"]

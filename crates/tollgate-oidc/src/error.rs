@@ -5,6 +5,9 @@ use std::fmt;
 
 use crate::fetch::{FetchError, FetchErrorKind};
 
+/// The most characters of what a client says of a failure: it is kept, and logged again and again.
+const MOST_SAID: usize = 500;
+
 /// Which kind of failure an [`OidcError`] is.
 ///
 /// ```
@@ -97,7 +100,11 @@ impl From<FetchError> for OidcError {
             FetchErrorKind::TooLarge => OidcErrorKind::TooLarge,
             FetchErrorKind::PrivateAddress => OidcErrorKind::PrivateAddress,
         };
-        Self::new(kind, error.to_string())
+        // A client may have put into it what the other side sent, as the names in its certificate.
+        let said = error.to_string();
+        let said = said.chars().take(MOST_SAID);
+        let line = said.map(|char| if char.is_control() { ' ' } else { char });
+        Self::new(kind, line.collect::<String>())
     }
 }
 
@@ -108,3 +115,15 @@ impl fmt::Display for OidcError {
 }
 
 impl std::error::Error for OidcError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_says_is_one_line_of_a_bounded_length() {
+        let said = format!("no:\r\n{}", "\u{e9}".repeat(100_000));
+        let error = OidcError::from(FetchError::new(FetchErrorKind::Unreachable, said));
+        assert_eq!(error.to_string(), format!("no:  {}", "\u{e9}".repeat(495)));
+    }
+}

@@ -13,12 +13,33 @@ use crate::fetch::Fetch;
 use crate::timer::{Timer, TokioTimer};
 
 /// Where the keys are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Location {
     /// In the metadata of this issuer.
     Issuer(String),
     /// At this URL.
     Jwks(String),
+}
+
+impl Location {
+    /// How the source is called wherever it is shown.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Issuer(issuer) => issuer.clone(),
+            Self::Jwks(url) => shown(url),
+        }
+    }
+}
+
+/// A URL without what may be a secret in it: credentials, query and fragment. It need not be one that is allowed.
+fn shown(url: &str) -> String {
+    let place = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = place.split_once("://") else {
+        return place.to_owned();
+    };
+    let end = rest.find(['/', '\\']).unwrap_or(rest.len());
+    let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}://{}", &rest[host..])
 }
 
 /// Is told of everything that happens.
@@ -151,9 +172,10 @@ fn random_fraction() -> f64 {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Location::Issuer(location) | Location::Jwks(location)) = &self.location;
         f.debug_struct("Settings")
-            .field("location", &self.location)
-            .field("metadata_url", &self.metadata_url)
+            .field("location", &shown(location))
+            .field("metadata_url", &self.metadata_url.as_deref().map(shown))
             .field("life", &self.life)
             .field("stale_if_error", &self.stale_if_error)
             .field("cool_down", &self.cool_down)

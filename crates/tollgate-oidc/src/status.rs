@@ -34,7 +34,7 @@ use crate::error::OidcError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// The issuer, or the URL of the set where that is all that is known.
+    /// The issuer, or the URL of the set, without its query, where that is all that is known.
     pub source: String,
     /// Whether it can serve.
     pub readiness: Readiness,

@@ -40,6 +40,9 @@ impl<T: Timer + ?Sized> Timer for Arc<T> {
 
 /// The operating system's steady clock, by tokio's timer.
 ///
+/// Of most systems, Linux among them, it stands still while the machine is suspended: keys are then no older than before, and a
+/// key that was withdrawn meanwhile is trusted until the next fetch. Where machines sleep, bring a [`Timer`] that goes on.
+///
 /// ```
 /// use tollgate_oidc::{Timer, TokioTimer};
 ///

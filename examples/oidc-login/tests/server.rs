@@ -393,7 +393,9 @@ fn after_the_login_there_is_no_way_to_another_site() {
         ("/\t/evil.example", ""),
         ("javascript:alert(1)", ""),
         ("http://localhost/", ""),
-        ("/.//evil.example", "/evil.example"), // a path of this site's, with the host before it
+        (&format!("blob:{}7f9c", site.home), ""), // of this origin, and no page
+        (&site.home.replace("//", "//www.bank.example@"), ""), // reads as another site's
+        ("/.//evil.example", "/evil.example"),    // a path of this site's, with the host before it
     ] {
         let answer = site.get(&format!("login?{}", urlencoded(&[("return_to", wanted)])), "");
         let cookie = answer.field("set-cookie").unwrap().split(';').next().unwrap();

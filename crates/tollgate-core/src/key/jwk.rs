@@ -71,6 +71,16 @@ impl Jwk {
             .is_ok_and(|kty| kty.is_some_and(|kty| kty != "oct"))
     }
 
+    /// Refuses a key that has much text to be kept with it.
+    pub(super) fn check_texts(&self, most: usize) -> Result<(), KeyError> {
+        for name in ["kid", "issuer"] {
+            if self.members.text(name)?.is_some_and(|text| text.len() > most) {
+                return Err(KeyError::new(KeyErrorKind::TooLarge, "the text is too long").at(name));
+            }
+        }
+        Ok(())
+    }
+
     /// The key, for verifying.
     pub(super) fn key(&self) -> Result<Key, KeyError> {
         let kty = self.kty(Purpose::Verify)?;

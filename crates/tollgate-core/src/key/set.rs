@@ -12,6 +12,9 @@ use super::Key;
 use super::error::{KeyError, KeyErrorKind};
 use super::jwk::Jwk;
 
+/// The most bytes of a `kid` or an `issuer` in a set that others have written: longer than any that is in use.
+const MOST_PUBLISHED_TEXT: usize = 512;
+
 /// The keys of an issuer.
 ///
 /// [`from_json`](Self::from_json) keeps the members it can use, each checked as strictly as by [`Key::jwk`], and reports the
@@ -108,7 +111,7 @@ impl KeySet {
 
     /// Reads a JWK Set that others can read too, as one that is fetched from a URL. Shared secrets are
     /// [skipped](Self::skipped) even where the set holds nothing else: what is published is no secret, and whoever can read
-    /// it could sign tokens with it.
+    /// it could sign tokens with it. So are keys whose `kid` or `issuer` has over 512 bytes, since those are kept and shown.
     ///
     /// # Errors
     /// As of [`from_json`](Self::from_json).
@@ -171,8 +174,16 @@ impl KeySet {
         };
         let mut set = Self::default();
         for (index, jwk) in jwks.into_iter().enumerate() {
-            let kid = jwk.as_ref().ok().and_then(|jwk| jwk.kid().map(str::to_owned));
-            let key = jwk.and_then(|jwk| jwk.key()).and_then(|key| match refuse_secret {
+            let kid = jwk.as_ref().ok().and_then(Jwk::kid);
+            let kid = kid.filter(|kid| !published || kid.len() <= MOST_PUBLISHED_TEXT);
+            let kid = kid.map(str::to_owned);
+            let key = jwk.and_then(|jwk| {
+                if published {
+                    jwk.check_texts(MOST_PUBLISHED_TEXT)?;
+                }
+                jwk.key()
+            });
+            let key = key.and_then(|key| match refuse_secret {
                 Some(error) if key.family().is_symmetric() => Err(error),
                 _ => Ok(key),
             });

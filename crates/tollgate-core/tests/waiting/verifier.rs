@@ -279,10 +279,32 @@ fn claims_are_judged_when_the_key_has_come() {
     assert_eq!(kind("sub", json!("u-8")), None);
     assert_eq!(kind("exp", json!(NOW - 60)), Some(Kind::Expired));
     assert_eq!(kind("aud", json!("other")), Some(Kind::WrongAudience));
-    assert_eq!(
-        kind("iss", json!("https://evil.example")),
-        Some(Kind::UntrustedIssuer)
-    );
+}
+
+/// With whatever key, such a token would be refused. So one that strayed here from elsewhere causes no fetch, however often.
+#[test]
+fn no_source_is_asked_for_the_key_of_another_issuers_token() {
+    let (old, new) = (es256("old"), es256("new"));
+    for (member, value, wanted) in [
+        ("iss", json!("https://evil.example"), Kind::UntrustedIssuer),
+        ("iss", json!("https://id.example.com/"), Kind::UntrustedIssuer),
+        ("iss", json!(null), Kind::MalformedClaims),
+        ("iss", json!(["https://id.example.com"]), Kind::MalformedClaims),
+    ] {
+        let source = Scripted::rotating(&[&old], &[&new]);
+        let builder = Verifier::builder()
+            .issuer("https://id.example.com")
+            .audience("api");
+        let verifier = builder.clock(|| NOW).key_source(source.clone()).build().unwrap();
+        let mut claims = claims();
+        claims[member] = value;
+        let outcome = at_once(&verifier, &new.encode(&claims).unwrap());
+        assert_eq!(outcome.unwrap_err().kind(), wanted, "{claims}");
+        claims.as_object_mut().unwrap().remove(member);
+        let outcome = at_once(&verifier, &new.encode(&claims).unwrap());
+        assert_eq!(outcome.unwrap_err().kind(), Kind::MissingClaim);
+        assert_eq!(source.asked(), 0);
+    }
 }
 
 /// The time that counts is that of the second look: a token does not outlive its `exp` by waiting.
@@ -350,6 +372,18 @@ fn one_source_that_fails_is_enough_not_to_know() {
     let barren = || Scripted::rotating(&[], &[]);
     let failing = || Scripted::new(Ok(set(&[])), Script::Pending(Ok(set(&[])), Err(down(9))));
     for sources in [[&barren(), &failing()], [&failing(), &barren()]] {
+        let outcome = waited(&by(&sources), &token(&es256("new")));
+        assert_eq!(refused(&outcome), (Kind::Unavailable, Some(9)));
+    }
+}
+
+/// It has keys, and may have missed the token's: that another source is waited for is no answer of its own.
+#[test]
+fn one_source_that_cannot_tell_is_enough_not_to_know() {
+    let old = es256("old");
+    let barren = || Scripted::rotating(&[&old], &[&old]);
+    let out_of_date = || Scripted::new(Ok(set(&[&old])), Script::Unavailable(down(9)));
+    for sources in [[&barren(), &out_of_date()], [&out_of_date(), &barren()]] {
         let outcome = waited(&by(&sources), &token(&es256("new")));
         assert_eq!(refused(&outcome), (Kind::Unavailable, Some(9)));
     }

@@ -156,6 +156,19 @@ fn a_missing_key_is_fetched_once_a_cool_down() {
 }
 
 #[test]
+fn without_keys_nothing_is_known_not_to_exist() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START - COOL_DOWN, &[1]);
+    assert_eq!(schedule.miss(START, Some(named(2)), true, 0), Verdict::Wait);
+    fetched(&mut schedule, START, &[1]);
+    let now = START + COOL_DOWN;
+    assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Pointless);
+    let verdict = schedule.miss(now, Some(named(2)), false, 0);
+    assert_eq!(verdict, Verdict::Unavailable(seconds(1)));
+    assert!(schedule.begin(now), "and they are fetched");
+}
+
+#[test]
 fn a_missing_key_that_has_come_is_not_unknown() {
     let mut schedule = schedule();
     fetched(&mut schedule, START, &[1]);

@@ -136,9 +136,8 @@ impl RemoteKeys {
             })?,
         };
         let (sender, ended) = watch::channel(false);
-        let (Location::Issuer(source) | Location::Jwks(source)) = &settings.location;
         let shared = Arc::new(Shared {
-            source: source.as_str().into(),
+            source: settings.location.shown().into(),
             current: ArcSwapOption::empty(),
             permitted: AtomicU64::new(0),
             schedule: Mutex::new(Schedule::new(&settings, settings.timer.now())),
@@ -242,7 +241,8 @@ impl RemoteKeys {
         }
     }
 
-    /// The issuer, or the URL of the set where that is all that is known: how the source is called in events and metrics.
+    /// The issuer, or the URL of the set where that is all that is known: how the source is called in events and metrics. Of
+    /// the URL's query nothing is shown, for it may have a secret in it.
     ///
     /// ```
     /// # use tollgate_oidc::RemoteJwks;

@@ -1,6 +1,8 @@
 //! What an operator hears and sees.
 
-use tollgate_oidc::{Event, FetchErrorKind, FetchResponse, OidcErrorKind, Readiness};
+use std::sync::Arc;
+
+use tollgate_oidc::{Event, FetchErrorKind, FetchResponse, Oidc, OidcErrorKind, Readiness, RemoteJwks};
 use tollgate_testkit::FakeProvider;
 
 use crate::fixture::{Answer, JWKS, World, key, seconds};
@@ -151,4 +153,34 @@ async fn neither_keys_nor_tokens_are_shown() {
         panic!("{events:?}")
     };
     assert_eq!(key_id.len(), 64);
+}
+
+/// It may have a secret in it, as `?key=` or before an `@`; what is refused for that is not shown either.
+#[tokio::test]
+async fn what_a_url_may_hold_besides_the_place_is_not_shown() {
+    const URL: &str = "https://id.example.com/jwks.json?key=sesame";
+    let world = World::new();
+    world.provider.publish(URL, &[key("1")]);
+    let events = Arc::clone(&world.events);
+    let jwks = RemoteJwks::new(URL)
+        .fetch(world.provider.clone())
+        .timer(world.timer.clone())
+        .on_event(move |event| events.lock().unwrap().push(event.clone()));
+    let builder = format!("{jwks:?}");
+    let source = jwks.connect().await.unwrap();
+    assert_eq!(world.provider.count(URL), 1);
+    assert_eq!(source.source(), "https://id.example.com/jwks.json");
+    let event = world.events.lock().unwrap()[0].clone();
+    let refused = "https://eve:sesame@id.example.com/jwks.json#sesame";
+    let metadata = "https://id.example.com/openid?key=sesame";
+    for shown in [
+        builder,
+        format!("{source:?} {:?}", source.status()),
+        format!("{event} {event:?}"),
+        format!("{:?}", RemoteJwks::new(refused)),
+        format!("{:?}", Oidc::discover(refused).metadata_url(metadata)),
+    ] {
+        assert!(shown.contains("id.example.com"), "{shown}");
+        assert!(!shown.contains("sesame"), "{shown}");
+    }
 }

@@ -49,3 +49,15 @@ async fn a_rotated_key_that_comes_meanwhile_is_looked_at() {
     // and no fetch is made for it
     assert_eq!(provider.count(JWKS), 2);
 }
+
+#[tokio::test]
+async fn a_key_of_the_name_and_another_algorithm_is_not_the_one() {
+    let timer = FakeTimer::new();
+    let provider = FakeProvider::new(&timer);
+    provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("1")]);
+    let source = source(&timer, &provider).connect().await.unwrap();
+    timer.settled().await;
+    let missing = MissingKey::new(Some("1"), Algorithm::RS256);
+    assert!(looks_again(source.refresh(&missing)).await);
+    assert_eq!(provider.count(JWKS), 2);
+}
