@@ -11,7 +11,7 @@ use crate::error::OidcError;
 /// What an issuer or a token wrote (`kid`s, the reasons why keys are skipped) is theirs: quote it where it is shown, as
 /// `Debug` and `Display` do.
 ///
-/// With the feature `metrics` they are numbers too, each with the label `source`, the issuer or URL. Issuers of
+/// With the feature `metrics` they are numbers too, each with the label `source`, the issuer or the URL of the set. Issuers of
 /// [`Tenants`](crate::Tenants) are counted together, as `tenants`, and have the two counters alone.
 ///
 /// | Metric | |
@@ -107,7 +107,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// The issuer that it is about, or the URL of the set where that is all that is known.
+    /// The issuer that it is about, or the URL of the set where that is all that is known. A query of the URL is left out: there
+    /// may be a secret in it.
     ///
     /// ```
     /// # use tollgate_oidc::{Oidc, RemoteJwks};

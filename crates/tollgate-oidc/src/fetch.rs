@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tollgate_core::BoxFuture;
 
+use crate::retrieval::shown;
+
 /// Fetches a document over HTTP: the seam for a client of your own. `HttpClient` is the one that comes with the crate.
 ///
 /// An implementation makes one `GET` and hands back what came. It follows no redirect, and keeps no cookie; which redirect
@@ -49,7 +51,7 @@ impl<F: Fetch + ?Sized> Fetch for Arc<F> {
 /// let request = FetchRequest::new("https://id.example.com/jwks.json");
 /// assert_eq!(request.addresses, Addresses::Public);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct FetchRequest {
     /// The absolute URL: `https`, or `http` where that was allowed.
@@ -80,6 +82,19 @@ impl FetchRequest {
             timeout: Duration::from_secs(5),
             addresses: Addresses::Public,
         }
+    }
+}
+
+/// Without the query of its URL, which may have a secret in it.
+impl fmt::Debug for FetchRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FetchRequest")
+            .field("url", &shown(&self.url))
+            .field("headers", &self.headers)
+            .field("content_limit", &self.content_limit)
+            .field("timeout", &self.timeout)
+            .field("addresses", &self.addresses)
+            .finish()
     }
 }
 

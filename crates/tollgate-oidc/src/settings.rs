@@ -10,6 +10,7 @@ use tollgate_core::{Clock, SystemClock};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::fetch::Fetch;
+use crate::retrieval::shown;
 use crate::timer::{Timer, TokioTimer};
 
 /// Where the keys are.
@@ -29,17 +30,6 @@ impl Location {
             Self::Jwks(url) => shown(url),
         }
     }
-}
-
-/// A URL without what may be a secret in it: credentials, query and fragment. It need not be one that is allowed.
-fn shown(url: &str) -> String {
-    let place = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = place.split_once("://") else {
-        return place.to_owned();
-    };
-    let end = rest.find(['/', '\\']).unwrap_or(rest.len());
-    let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
-    format!("{scheme}://{}", &rest[host..])
 }
 
 /// Is told of everything that happens.

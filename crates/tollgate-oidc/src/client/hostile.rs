@@ -386,6 +386,38 @@ async fn a_name_that_is_unknown_is_unreachable() {
     assert!(found.iter().all(IpAddr::is_loopback));
 }
 
+/// RFC 9110 section 13.1.2, on a socket: the second answer has no content, and its life counts.
+#[tokio::test]
+async fn a_set_is_kept_that_was_not_modified() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let head = String::from_utf8(super::server::read_head(&mut stream).await).unwrap();
+            let answer = if head.contains("\r\nif-none-match: \"2031\"\r\n") {
+                "HTTP/1.1 304 Not Modified\r\netag: \"2031\"\r\ncache-control: max-age=300\r\n\r\n".to_owned()
+            } else {
+                let length = SET.len();
+                format!("HTTP/1.1 200 OK\r\netag: \"2031\"\r\ncontent-length: {length}\r\n\r\n{SET}")
+            };
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, answer.as_bytes()).await;
+        }
+    });
+    let settings = Settings {
+        fetch: Some(Arc::new(HttpClient::new().unwrap())),
+        timer: Arc::new(TokioTimer::new()),
+        ..Settings::new(Location::Jwks(format!("http://{address}/jwks")))
+    };
+    let mut retriever = Retriever::new(&settings).unwrap();
+    assert!(matches!(retriever.retrieve().await, Ok(Retrieved::Changed(_))));
+    for _ in 0..2 {
+        match retriever.retrieve().await.unwrap() {
+            Retrieved::Unchanged(fresh) => assert_eq!(fresh.life, Some(Duration::from_secs(300))),
+            Retrieved::Changed(_) => panic!("it was sent again"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_request_says_who_asks_and_no_more() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

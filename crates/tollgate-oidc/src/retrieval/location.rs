@@ -47,7 +47,10 @@ impl Place {
         if settings.same_origin {
             return Err(OidcError::new(
                 OidcErrorKind::ForeignOrigin,
-                format!("{WHAT} is on {}, which is not the issuer's origin", shown(&url)),
+                format!(
+                    "{WHAT} is on {}, which is not the issuer's origin",
+                    origin_and_path(&url)
+                ),
             ));
         }
         Self::supplied(WHAT, url, settings)
@@ -67,8 +70,8 @@ impl Place {
                 OidcErrorKind::Redirected,
                 format!(
                     "{} redirects to another origin, {}",
-                    shown(&self.url),
-                    shown(&url)
+                    origin_and_path(&self.url),
+                    origin_and_path(&url)
                 ),
             ));
         }
@@ -89,7 +92,10 @@ impl Place {
         if !may_be_public(&url) {
             return Err(OidcError::new(
                 OidcErrorKind::PrivateAddress,
-                format!("{what} is on {}, which is not a public host", shown(&url)),
+                format!(
+                    "{what} is on {}, which is not a public host",
+                    origin_and_path(&url)
+                ),
             ));
         }
         Ok(Self {
@@ -100,12 +106,24 @@ impl Place {
 
     /// The place in an error: without the query, which may have a secret in it.
     pub(super) fn shown(&self) -> String {
-        shown(&self.url)
+        origin_and_path(&self.url)
+    }
+}
+
+/// A URL as it may be shown, one that was not looked at yet, too: without its query, which may have a secret in it, and without
+/// credentials.
+pub(crate) fn shown(text: &str) -> String {
+    if !text.contains(['?', '#', '@']) {
+        return text.to_owned();
+    }
+    match Url::parse(text) {
+        Ok(url) if url.has_host() => origin_and_path(&url),
+        _ => "what is not a URL".to_owned(),
     }
 }
 
 /// Scheme, host, port and path, as far as a line of a log may be long.
-fn shown(url: &Url) -> String {
+fn origin_and_path(url: &Url) -> String {
     let mut text = format!("{}{}", url.origin().ascii_serialization(), url.path());
     if text.len() > 200 {
         // Of ASCII alone.
@@ -264,6 +282,35 @@ mod tests {
             "\u{ff10}",
         ]);
         prop::collection::vec(pieces, 0..10).prop_map(|pieces| pieces.concat())
+    }
+
+    #[test]
+    fn neither_a_query_nor_credentials_are_shown() {
+        for (text, wanted) in [
+            ("https://id.example.com", "https://id.example.com"),
+            (
+                "https://ID.example.com:443/a/{b}",
+                "https://ID.example.com:443/a/{b}",
+            ),
+            ("accounts.example.com", "accounts.example.com"),
+            (
+                "https://id.example.com/jwks?key=secret",
+                "https://id.example.com/jwks",
+            ),
+            (
+                "https://id.example.com/jwks#secret",
+                "https://id.example.com/jwks",
+            ),
+            (
+                "https://id:secret@example.com:8443/@a",
+                "https://example.com:8443/@a",
+            ),
+            ("https://id:sec?ret@example.com/", "what is not a URL"),
+            ("id:secret@example.com", "what is not a URL"),
+            ("?secret", "what is not a URL"),
+        ] {
+            assert_eq!(shown(text), wanted);
+        }
     }
 
     proptest! {

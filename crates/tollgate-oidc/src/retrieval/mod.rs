@@ -24,7 +24,7 @@ use self::location::Place;
 
 #[cfg(feature = "reqwest")]
 pub(crate) use self::address::is_public;
-pub(crate) use self::location::may_be_public;
+pub(crate) use self::location::{may_be_public, shown};
 
 /// Retrieves the keys of one location, over and over. It remembers what makes the next retrieval cheap (the metadata, the
 /// validator of the last set); a retrieval that is dropped half-way changes nothing.

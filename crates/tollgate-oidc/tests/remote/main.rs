@@ -11,6 +11,7 @@ mod events;
 mod fixture;
 mod flood;
 mod late;
+mod log;
 #[cfg(feature = "metrics")]
 #[allow(
     clippy::cast_precision_loss,

@@ -56,6 +56,37 @@ async fn a_tenant_that_is_withdrawn_while_its_first_token_waits_is_refused() {
     assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
 }
 
+/// Whoever lets tenants rotate has to know which of their keys are still in use.
+#[tokio::test]
+async fn it_is_known_when_a_tenants_key_was_last_used() {
+    let house = House::open();
+    let other = tollgate_core::SigningKey::generate(ALGORITHM).unwrap();
+    house.publish_keys(
+        "https://a.example",
+        &[keys::signing(ALGORITHM), other.with_kid("other")],
+    );
+    house.publish("https://b.example");
+    let used = || -> Vec<Vec<_>> {
+        let tenants = house.tenants.status().into_iter();
+        let keys = tenants.map(|tenant| tenant.keys.keys);
+        keys.map(|keys| keys.iter().map(|key| key.last_used).collect())
+            .collect()
+    };
+    let first = house.clock.seconds();
+    house.present(&house.token("https://a.example")).await.unwrap();
+    house
+        .present(&house.forged("https://b.example"))
+        .await
+        .unwrap_err();
+    assert_eq!(used(), [vec![Some(first), None], vec![None]]);
+
+    house.timer.pass(Duration::from_secs(30)).await;
+    house.verifier.verify(house.token("https://a.example")).unwrap();
+    assert_eq!(used(), [vec![Some(first + 30), None], vec![None]]);
+    house.present(&house.token("https://b.example")).await.unwrap();
+    assert_eq!(used(), [vec![Some(first + 30), None], vec![Some(first + 30)]]);
+}
+
 /// The sweep goes on, and takes nobody's keys.
 #[tokio::test]
 async fn a_rule_that_panics_in_the_background_harms_nobody() {
