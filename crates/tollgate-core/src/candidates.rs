@@ -57,7 +57,8 @@ struct Search {
 impl Keyring {
     /// Verifies the signature with the keys that fit (`kid`, `alg`) and gives the one that did.
     ///
-    /// A key without a `kid` fits any, a token without one fits every key; at most `most` keys are tried.
+    /// A key without a `kid` fits any, a token without one fits every key; at most `most` keys are tried. `is_ours` looks at
+    /// whose the token says that it is, before a source is asked for a key.
     pub(crate) fn verify(
         &self,
         token: &Compact<'_>,
@@ -65,6 +66,7 @@ impl Keyring {
         key_id: Option<&str>,
         most: usize,
         ask: Ask,
+        is_ours: impl FnOnce() -> Result<(), Rejection>,
     ) -> Result<Verifying<'_>, Miss> {
         let mut buffer = [0; SIGNATURE_BYTES];
         let signature = token.signature(&mut buffer)?;
@@ -107,16 +109,26 @@ impl Keyring {
                 }
             }
         }
-        Err(self.miss(search, MissingKey::new(key_id, algorithm), ask))
+        Err(self.miss(search, MissingKey::new(key_id, algorithm), ask, is_ours))
     }
 
     /// After a search without success: a question to the sources, or the refusal.
     ///
-    /// A key that was found by its name and does not fit is no reason to ask for others, and no secret is ever fetched.
+    /// A key that was found by its name and does not fit is no reason to ask for others, and no secret is ever fetched. Nor is
+    /// anything for a token that names another issuer: it would be refused with any key.
     #[cold]
-    fn miss(&self, mut search: Search, missing: MissingKey<'_>, ask: Ask) -> Miss {
-        if search.exact || missing.algorithm().family().is_symmetric() {
+    fn miss(
+        &self,
+        mut search: Search,
+        missing: MissingKey<'_>,
+        ask: Ask,
+        is_ours: impl FnOnce() -> Result<(), Rejection>,
+    ) -> Miss {
+        if search.exact || missing.algorithm().family().is_symmetric() || self.sources.is_empty() {
             return search.rejection(missing).into();
+        }
+        if let Err(rejection) = is_ours() {
+            return rejection.into();
         }
         match ask {
             Ask::Sources => {

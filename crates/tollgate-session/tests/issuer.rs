@@ -211,6 +211,18 @@ fn a_strangers_key_of_the_same_name_does_not_verify() {
 }
 
 #[test]
+fn its_keys_serve_no_other_issuer() {
+    let issuer = issuer(&FakeClock::new());
+    let build = |name: &str| {
+        let rules = Verifier::builder().issuer(name).audience("orders-api");
+        rules.key_source(issuer.clone()).build()
+    };
+    assert!(build(issuer.name()).is_ok());
+    let error = build("https://evil.example").unwrap_err();
+    assert_eq!(error.kind(), ConfigErrorKind::Contradiction);
+}
+
+#[test]
 fn a_next_key_verifies_before_it_signs() {
     let clock = FakeClock::new();
     let next = key("b");

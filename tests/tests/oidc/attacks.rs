@@ -19,7 +19,7 @@ fn flood(world: &World, count: usize, name: &str, status: u16) -> usize {
                     }
                     let answer = world
                         .services
-                        .ask_one(number, &stranger(&format!("{name}-{number}")));
+                        .ask_one(number, &world.stranger(&format!("{name}-{number}")));
                     assert_ne!(answer.status, 200);
                     counted.fetch_add(usize::from(answer.status == status), Ordering::SeqCst);
                 }
@@ -72,7 +72,7 @@ fn one_kid_again_and_again_causes_one_fetch_in_a_minute() {
     let world = World::connect(issuer);
     world.pass(COOL_DOWN);
     for _ in 0..5 {
-        world.services.expect(401, &stranger("the same"));
+        world.services.expect(401, &world.stranger("the same"));
         world.pass(COOL_DOWN);
     }
     assert_eq!(world.issuer.fetches(), 2);
@@ -96,6 +96,20 @@ fn a_flood_during_an_outage_neither_asks_more_often_nor_gets_a_401() {
     world.assert_bounded();
     world.issuer.front.set(Fault::None);
     world.pass(LIFE);
-    world.services.expect(401, &stranger("afterwards"));
+    world.services.expect(401, &world.stranger("afterwards"));
     world.services.expect(200, &token);
+}
+
+#[test]
+fn tokens_of_another_issuer_cause_no_fetch() {
+    let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
+        return;
+    };
+    let world = World::connect(issuer);
+    let before = world.attempts();
+    for number in 0..20 {
+        let strayed = stranger("https://staging.example.com", &number.to_string());
+        world.services.expect(401, &strayed);
+    }
+    assert_eq!(world.attempts(), before);
 }

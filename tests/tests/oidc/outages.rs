@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_oidc::Readiness;
 use tollgate_tests::servers::{Fault, Front, eventually};
 
-use crate::world::{COOL_DOWN, Issuer, LIFE, STALE, World, stranger};
+use crate::world::{COOL_DOWN, Issuer, LIFE, STALE, World};
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -72,7 +72,7 @@ fn outage(outage: &Outage) {
     // A key that is not there may be one that the provider has by now: nobody can say, and the client did nothing wrong.
     let (attempts, permitted) = (world.attempts(), world.most_attempts());
     for number in 0..20 {
-        let answer = world.ask_while_time_passes(&stranger(&format!("unknown-{number}")));
+        let answer = world.ask_while_time_passes(&world.stranger(&format!("unknown-{number}")));
         assert_eq!(answer.status, 503, "{answer:?}");
     }
     // No time passes in which there could be more, unless waiting takes it.

@@ -6,7 +6,7 @@ use tollgate_oidc::{Oidc, OidcErrorKind, Readiness, RemoteJwks};
 use tollgate_tests::servers::{Fault, Front, PATIENCE, eventually};
 
 use crate::services::runtime;
-use crate::world::{COOL_DOWN, Issuer, JWKS, METADATA, Watch, World, kept, stranger};
+use crate::world::{COOL_DOWN, Issuer, JWKS, METADATA, Watch, World, kept};
 
 const KEYS: [(&str, &str); 1] = [("ES256", "1")];
 
@@ -88,7 +88,7 @@ fn a_lazy_start_answers_503_until_the_provider_comes_up() {
     assert_eq!(world.keys.status().readiness, Readiness::Unavailable);
     for _ in 0..10 {
         world.services.expect(503, &token);
-        world.services.expect(503, &stranger("nobody's"));
+        world.services.expect(503, &world.stranger("nobody's"));
         world.pass(COOL_DOWN / 2);
     }
     // What is wrong with it needs no key.

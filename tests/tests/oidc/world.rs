@@ -100,13 +100,6 @@ fn keys_of(keys: &[(&str, &str)]) -> Value {
         .collect()
 }
 
-/// A token of nobody's, for a key that nobody has.
-pub(crate) fn stranger(kid: &str) -> String {
-    let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid });
-    let token = Segments::unsigned(header.to_string(), r#"{"sub":"mallory"}"#);
-    token.with_signature([7; 64]).to_string()
-}
-
 /// Tells what can be told of every source of keys, before it starts.
 macro_rules! kept {
     ($source:expr, $watch:expr) => {
@@ -121,6 +114,14 @@ macro_rules! kept {
     };
 }
 pub(crate) use kept;
+
+/// A token of nobody's in the name of `issuer`, for a key that nobody has.
+pub(crate) fn stranger(issuer: &str, kid: &str) -> String {
+    let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid });
+    let claims = json!({ "iss": issuer, "sub": "mallory" });
+    let token = Segments::unsigned(header.to_string(), claims.to_string());
+    token.with_signature([7; 64]).to_string()
+}
 
 /// The time, and what has happened in it.
 #[derive(Clone, Default)]
@@ -174,6 +175,11 @@ impl World {
     }
 
     /// Keys that the services get as this says.
+    /// A token of nobody's in the issuer's name, for a key that nobody has.
+    pub(crate) fn stranger(&self, kid: &str) -> String {
+        stranger(&self.issuer.front.url(), kid)
+    }
+
     pub(crate) fn with(issuer: Issuer, start: impl FnOnce(&Issuer, &Watch, &Runtime) -> RemoteKeys) -> Self {
         let (watch, runtime) = (Watch::default(), runtime());
         let began = watch.timer.now();

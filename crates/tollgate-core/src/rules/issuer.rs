@@ -46,23 +46,30 @@ impl Rules {
         self.spellings().find_map(tenant)
     }
 
+    /// Whether these are the rules for tokens of that issuer, and the refusal if not.
+    pub(crate) fn check_name(&self, issuer: Option<&str>) -> Result<(), Rejection> {
+        let Some(wanted) = &self.issuer else { return Ok(()) };
+        match issuer {
+            Some(got) if self.names(got) => Ok(()),
+            Some(got) => Err(Rejection::new(
+                RejectionKind::UntrustedIssuer,
+                format!("`iss` is {}; wanted {wanted:?}", Shown(got)),
+            )),
+            None => Err(missing("iss")),
+        }
+    }
+
     /// `key_issuer` is what the key that has verified the token says of whose tokens it verifies.
     pub(super) fn check_issuer(
         &self,
         claims: &ClaimSetText,
         key_issuer: Option<&str>,
     ) -> Result<(), Rejection> {
-        let Some(wanted) = &self.issuer else { return Ok(()) };
-        match claims.string(claims.registered.issuer.as_ref()) {
-            Some(got) if self.names(got) => match &self.tenants {
-                None => Ok(()),
-                Some(_) => self.check_tenant(claims, got, key_issuer),
-            },
-            Some(got) => Err(Rejection::new(
-                RejectionKind::UntrustedIssuer,
-                format!("`iss` is {}; wanted {wanted:?}", Shown(got)),
-            )),
-            None => Err(missing("iss")),
+        let claimed = claims.string(claims.registered.issuer.as_ref());
+        self.check_name(claimed)?;
+        match (&self.tenants, claimed) {
+            (Some(_), Some(claimed)) => self.check_tenant(claims, claimed, key_issuer),
+            _ => Ok(()),
         }
     }
 

@@ -157,7 +157,7 @@ impl Verifier {
         if let ([only], []) = (&issuers[..], &issuer_sources[..]) {
             return Ok(Chosen::Listed(only));
         }
-        let claimed = token.claimed_issuer(limits)?;
+        let claimed = claimed_issuer(&token.compact, limits)?;
         if let Some(listed) = issuers.iter().find(|issuer| issuer.rules.names(&claimed)) {
             return Ok(Chosen::Listed(listed));
         }
@@ -221,17 +221,18 @@ impl<'t, 'b> Unverified<'t, 'b> {
             header,
         })
     }
+}
 
-    fn claimed_issuer(&self, limits: &Limits) -> Result<Box<str>, Rejection> {
-        let mut payload = Buffer::new();
-        self.compact.append_payload(&mut payload)?;
-        let mut claims = ClaimSetText::default();
-        claims.read(&payload, 0, limits)?;
-        let issuer = claims.string(claims.registered.issuer.as_ref());
-        issuer
-            .map(Into::into)
-            .ok_or_else(|| Rejection::new(RejectionKind::MissingClaim, "there is no `iss`"))
-    }
+/// Whose token it says that it is. That is not verified.
+fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Rejection> {
+    let mut payload = Buffer::new();
+    token.append_payload(&mut payload)?;
+    let mut claims = ClaimSetText::default();
+    claims.read(&payload, 0, limits)?;
+    let issuer = claims.string(claims.registered.issuer.as_ref());
+    issuer
+        .map(Into::into)
+        .ok_or_else(|| Rejection::new(RejectionKind::MissingClaim, "there is no `iss`"))
 }
 
 impl Issuer {
@@ -257,9 +258,14 @@ impl Issuer {
             return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail).into());
         }
         let key_id = header.key_id.as_ref().map(|kid| kid.read(text));
-        let verifying = self
-            .keyring
-            .verify(&compact, algorithm, key_id, limits.candidate_keys(), ask)?;
+        let verifying =
+            self.keyring
+                .verify(&compact, algorithm, key_id, limits.candidate_keys(), ask, || {
+                    if self.rules.issuer.is_none() {
+                        return Ok(());
+                    }
+                    self.rules.check_name(Some(&*claimed_issuer(&compact, limits)?))
+                })?;
         Ok(Signed {
             compact,
             buffer,

@@ -279,10 +279,32 @@ fn claims_are_judged_when_the_key_has_come() {
     assert_eq!(kind("sub", json!("u-8")), None);
     assert_eq!(kind("exp", json!(NOW - 60)), Some(Kind::Expired));
     assert_eq!(kind("aud", json!("other")), Some(Kind::WrongAudience));
-    assert_eq!(
-        kind("iss", json!("https://evil.example")),
-        Some(Kind::UntrustedIssuer)
-    );
+}
+
+/// With whatever key, such a token would be refused. So one that strayed here from elsewhere causes no fetch, however often.
+#[test]
+fn no_source_is_asked_for_the_key_of_another_issuers_token() {
+    let (old, new) = (es256("old"), es256("new"));
+    for (member, value, wanted) in [
+        ("iss", json!("https://evil.example"), Kind::UntrustedIssuer),
+        ("iss", json!("https://id.example.com/"), Kind::UntrustedIssuer),
+        ("iss", json!(null), Kind::MalformedClaims),
+        ("iss", json!(["https://id.example.com"]), Kind::MalformedClaims),
+    ] {
+        let source = Scripted::rotating(&[&old], &[&new]);
+        let builder = Verifier::builder()
+            .issuer("https://id.example.com")
+            .audience("api");
+        let verifier = builder.clock(|| NOW).key_source(source.clone()).build().unwrap();
+        let mut claims = claims();
+        claims[member] = value;
+        let outcome = at_once(&verifier, &new.encode(&claims).unwrap());
+        assert_eq!(outcome.unwrap_err().kind(), wanted, "{claims}");
+        claims.as_object_mut().unwrap().remove(member);
+        let outcome = at_once(&verifier, &new.encode(&claims).unwrap());
+        assert_eq!(outcome.unwrap_err().kind(), Kind::MissingClaim);
+        assert_eq!(source.asked(), 0);
+    }
 }
 
 /// The time that counts is that of the second look: a token does not outlive its `exp` by waiting.

@@ -370,6 +370,11 @@ impl KeySource for Issuer {
         drop(held);
         Ok(Arc::clone(&self.snapshot(now).keys))
     }
+
+    /// Its own name: a verifier of another issuer's tokens is refused by `build`.
+    fn issuer(&self) -> Option<&str> {
+        Some(&self.0.name)
+    }
 }
 
 impl fmt::Debug for Issuer {
