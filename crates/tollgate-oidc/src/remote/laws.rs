@@ -1,14 +1,19 @@
-//! What holds of the schedule, whatever happens.
+//! What holds of the schedule, whatever happens, and that readers have nothing to do with it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use tollgate_core::{BoxFuture, KeySource as _};
 
+use super::RemoteKeys;
 use super::schedule::{Named, Schedule, Verdict};
 use super::unknown::UnknownKeys;
 use crate::error::{OidcError, OidcErrorKind};
+use crate::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
 use crate::settings::{Location, Settings};
+use crate::status::Readiness;
 
 const COOL_DOWN: Duration = Duration::from_secs(10);
 const START: Duration = Duration::from_secs(1000);
@@ -401,4 +406,35 @@ proptest! {
         prop_assert!(strangers <= 1 + elapsed.as_nanos() / COOL_DOWN.as_nanos());
         prop_assert!(own <= 1 + elapsed.as_nanos() / COOL_DOWN.as_nanos());
     }
+}
+
+/// Always the same set.
+struct Published;
+
+impl Fetch for Published {
+    fn get(&self, _: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
+        let set =
+            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+        Box::pin(async move { Ok(FetchResponse::new(200, set)) })
+    }
+}
+
+#[tokio::test]
+async fn a_reader_takes_no_lock() {
+    let settings = Settings {
+        fetch: Some(Arc::new(Published)),
+        ..settings()
+    };
+    let source = RemoteKeys::connect(settings).await.unwrap();
+    let held = source.0.shared.schedule();
+    let reader = source.clone();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let keys = reader.keys().unwrap();
+        reader.used(&keys.keys()[0], 7);
+        tell.send((reader.readiness(), keys.len())).unwrap();
+    });
+    assert_eq!(told.recv_timeout(seconds(60)), Ok((Readiness::Ready, 1)));
+    drop(held);
+    assert_eq!(source.status().keys[0].last_used, Some(7));
 }
