@@ -62,7 +62,7 @@ const SCENARIOS: &[Scenario] = &[
         eddsa_fetched_128_keys,
         Some(Budget {
             over: "eddsa-fixed-128-keys",
-            instructions: 2_500,
+            instructions: 2_900,
         }),
     ),
 ];
