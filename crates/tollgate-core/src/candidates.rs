@@ -127,11 +127,11 @@ impl Keyring {
         if search.exact || missing.algorithm().family().is_symmetric() || self.sources.is_empty() {
             return search.rejection(missing).into();
         }
-        if let Err(rejection) = is_ours() {
-            return rejection.into();
-        }
         match ask {
             Ask::Sources => {
+                if let Err(rejection) = is_ours() {
+                    return rejection.into();
+                }
                 let mut asked = Asked(Vec::new());
                 let mut cannot_tell = None;
                 for source in &self.sources {
