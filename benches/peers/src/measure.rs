@@ -90,8 +90,8 @@ const ROUNDS: &str = "TOLLGATE_PEERS_ROUNDS";
 /// Instructions of one operation, by the difference of two runs of this program under valgrind with different numbers of
 /// rounds. The program must [do what it is told](counted) there. `None` where there is no valgrind.
 pub fn instructions(operation: &str, fixture: &Fixture) -> Option<u64> {
-    const FEW: u32 = 200;
-    const MANY: u32 = 700;
+    const FEW: u32 = 100;
+    const MANY: u32 = 400;
     let few = total(operation, fixture, FEW)?;
     let many = total(operation, fixture, MANY)?;
     Some(many.saturating_sub(few) / u64::from(MANY - FEW))

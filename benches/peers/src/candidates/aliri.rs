@@ -54,7 +54,7 @@ impl HasScope for Caller {
 aliri_axum::scope_guard!(Anybody(Caller); *);
 
 pub(super) fn app(fixture: &Fixture) -> Router {
-    let keys: Jwks = serde_json::from_value(fixture.jwks.clone()).unwrap();
+    let keys: Jwks = serde_json::from_str(&fixture.jwks.to_string()).unwrap();
     let algorithm = if fixture.is_hmac() {
         jwa::Algorithm::HS256
     } else {

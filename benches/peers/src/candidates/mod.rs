@@ -63,7 +63,18 @@ pub const CANDIDATES: &[Candidate] = &[
     peer("axum-jwt-auth", axum_jwt_auth::app),
     peer("aliri_axum", aliri::app),
     peer("by hand over jsonwebtoken 11", by_hand::app),
-    tollgate("tollgate cold", Party::Cold, tollgate::cold),
+    tollgate("tollgate cold: layer, Claims<T>", Party::Cold, tollgate::cold),
+    tollgate(
+        "tollgate cold: extractor alone",
+        Party::Cold,
+        tollgate::cold_alone,
+    ),
+    tollgate("tollgate warm: layer, Claims<T>", Party::Warm, tollgate::warm),
+    tollgate(
+        "tollgate warm: extractor alone",
+        Party::Warm,
+        tollgate::warm_alone,
+    ),
 ];
 
 const fn peer(name: &'static str, app: fn(&Fixture) -> Router) -> Candidate {
