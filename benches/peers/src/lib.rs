@@ -5,6 +5,9 @@
 //! and `scope` to the handler as an owned value. Keys are loaded before the first request. [`Fixture::check`] proves of each
 //! that it lets the good token in and nothing else.
 //!
+//! To get the tables, from the top of the repository: `cargo bench --manifest-path benches/peers/Cargo.toml --bench in_process`
+//! (with valgrind, for the instructions), and `--bench end_to_end`.
+//!
 //! ```
 //! use tollgate_peers::{CANDIDATES, Fixture};
 //!

@@ -26,7 +26,7 @@ pub type Operation<'a> = Box<dyn FnMut() + 'a>;
 /// assert!(nanoseconds(&mut operations, Duration::from_millis(1))[0] < 1e6);
 /// ```
 pub fn nanoseconds(operations: &mut [Operation<'_>], time: Duration) -> Vec<f64> {
-    const SLICES: u32 = 100;
+    const SLICES: u32 = 1000;
     let slice = time / SLICES;
     let rounds: Vec<u32> = operations
         .iter_mut()
