@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::draft::Draft;
 use super::{ConfigError, ConfigErrorKind, Issuer, TrustedIssuer};
 use crate::key_source::Unavailable;
 
@@ -107,6 +108,42 @@ impl TrustedIssuer {
             ));
         }
         Ok(PreparedIssuer(Arc::new(self.0.into_issuer())))
+    }
+}
+
+impl PreparedIssuer {
+    /// Whether it was prepared by just these rules: for an [`IssuerSource`] that asks for the rules each time, and would hand
+    /// out again what it has prepared while they are the same. A token that was verified for one prepared issuer is verified
+    /// anew for another.
+    ///
+    /// The keys are not compared: it is `false` where `rules` has any, so that other keys are never taken for the same. Add
+    /// them after this was asked.
+    ///
+    /// ```
+    /// use tollgate_core::{Key, TrustedIssuer};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let rules = |audience: &str| TrustedIssuer::new("https://acme.example").audience(audience);
+    /// let key = Key::hs256([7; 32])?;
+    /// let prepared = rules("orders").key(key.clone()).prepare()?;
+    /// assert!(prepared.is_of(&rules("orders")));
+    /// assert!(!prepared.is_of(&rules("billing")));
+    /// assert!(!prepared.is_of(&rules("orders").key(key)));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn is_of(&self, rules: &TrustedIssuer) -> bool {
+        let Draft {
+            rules,
+            any_issuer,
+            any_audience,
+            keyring,
+            said_twice,
+        } = &rules.0;
+        let checked = &*self.0.rules;
+        // What `prepare` would refuse is not what has passed it.
+        let said_the_same = !any_issuer && said_twice.is_none() && *any_audience == checked.audiences.is_empty();
+        said_the_same && keyring.keys.is_empty() && keyring.sources.is_empty() && rules == checked
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use tollgate_core::{Key, KeyEpoch, KeySet, KeySource, Unavailable, Verifier};
 
-use super::{Hand, Scripted, es256, hits, hs256, is_verified_anew, keep, rules, set, status, token, usual};
+use super::{Hand, Scripted, es256, hits, signer, is_verified_anew, keep, rules, set, status, token, usual};
 
 #[test]
 fn what_is_forgotten_is_verified_anew_and_kept_again() {
     let verifier = usual(&Hand::new());
-    let token = token(&hs256());
+    let token = token(&signer());
     keep(&verifier, &token);
     verifier.forget_verified_tokens();
     is_verified_anew(&verifier, &token);
@@ -25,7 +25,7 @@ fn what_is_forgotten_is_verified_anew_and_kept_again() {
 #[test]
 fn it_is_forgotten_on_every_thread() {
     let verifier = usual(&Hand::new());
-    let token = token(&hs256());
+    let token = token(&signer());
     let (told, tell) = std::sync::mpsc::channel::<()>();
     let (kept, keeps) = std::sync::mpsc::channel::<()>();
     std::thread::scope(|scope| {
@@ -114,7 +114,7 @@ fn not_even_one_that_was_all_but_done() {
 fn to_forget_is_no_work_however_much_there_is() {
     let verifier = usual(&Hand::new());
     for n in 0..2_000 {
-        let token = super::token_with(&hs256(), &serde_json::json!({ "jti": n.to_string() }));
+        let token = super::token_with(&signer(), &serde_json::json!({ "jti": n.to_string() }));
         is_verified_anew(&verifier, token);
     }
     let before = status(&verifier);

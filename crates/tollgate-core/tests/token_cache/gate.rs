@@ -10,7 +10,7 @@ use tollgate_core::{
     Gate, GateBuilder, Principal, RejectionKind as Kind, RequestView, RevocationCheck, Source, Standing,
 };
 
-use super::{Hand, NOW, hs256, status, token, token_with, usual};
+use super::{Hand, NOW, signer, status, token, token_with, usual};
 
 struct Request(&'static str, Vec<(&'static str, String)>);
 
@@ -78,7 +78,7 @@ impl RevocationCheck for Revocations {
 fn what_is_revoked_while_it_is_kept_is_refused_with_the_next_request() {
     let revocations = Revocations::default();
     let gate = gate(&Hand::new(), |gate| gate.revocation(revocations.clone()));
-    let request = Request::bearer(&token(&hs256()));
+    let request = Request::bearer(&token(&signer()));
     for _ in 0..3 {
         assert!(gate.decide(&request).is_ok());
     }
@@ -97,7 +97,7 @@ fn the_policy_is_asked_each_time() {
     let gate = gate(&clock, |gate| {
         gate.require(max_authentication_age(Duration::from_secs(30)))
     });
-    let request = Request::bearer(&token_with(&hs256(), &json!({ "auth_time": NOW })));
+    let request = Request::bearer(&token_with(&signer(), &json!({ "auth_time": NOW })));
     for now in [NOW, NOW + 1, NOW + 30] {
         clock.set(now);
         assert!(gate.decide(&request).is_ok());
@@ -111,7 +111,7 @@ fn the_policy_is_asked_each_time() {
 fn a_route_asks_its_policy_of_a_token_that_was_recognised() {
     let clock = Hand::new();
     let gate = gate(&clock, |gate| gate);
-    let request = Request::bearer(&token_with(&hs256(), &json!({ "auth_time": NOW, "scope": "read" })));
+    let request = Request::bearer(&token_with(&signer(), &json!({ "auth_time": NOW, "scope": "read" })));
     gate.decide(&request).unwrap();
     let recent = max_authentication_age(Duration::from_secs(30));
     for (now, fresh) in [(NOW + 30, true), (NOW + 31, false), (NOW + 59, false)] {
@@ -129,7 +129,7 @@ fn two_gates_over_one_verifier_have_each_its_own_policy() {
     let verifier = usual(&Hand::new());
     let open = Gate::from(verifier.clone());
     let closed = Gate::builder(verifier).require(scope("admin")).build().unwrap();
-    let request = Request::bearer(&token_with(&hs256(), &json!({ "scope": "read" })));
+    let request = Request::bearer(&token_with(&signer(), &json!({ "scope": "read" })));
     for _ in 0..3 {
         assert!(open.decide(&request).is_ok());
         refuses(&closed, &request, Kind::InsufficientScope);
@@ -142,7 +142,7 @@ fn a_cookie_proves_its_origin_each_time() {
     let gate = gate(&Hand::new(), |gate| {
         gate.source(Source::cookie("access")).require_csrf_token()
     });
-    let token = token_with(&hs256(), &json!({ "csrf": "c-1" }));
+    let token = token_with(&signer(), &json!({ "csrf": "c-1" }));
     let own = || Request::post(&token).with("sec-fetch-site", "same-origin");
     let right = own().with("x-csrf-token", "c-1");
     for _ in 0..3 {
@@ -161,7 +161,7 @@ fn where_a_token_stood_is_not_kept_with_it() {
     let gate = gate(&Hand::new(), |gate| {
         gate.source(Source::bearer()).source(Source::cookie("access"))
     });
-    let token = token(&hs256());
+    let token = token(&signer());
     let seen = |request: &Request| gate.decide(request).unwrap().principal().unwrap().source();
     let from_header = seen(&Request::bearer(&token));
     let cookie = Request::post(&token).with("sec-fetch-site", "same-origin");
@@ -178,7 +178,7 @@ fn a_refusal_for_the_policy_is_not_kept() {
     let revocations = Revocations::default();
     let gate = gate(&Hand::new(), |gate| gate.revocation(revocations.clone()));
     revocations.0.store(true, Ordering::SeqCst);
-    let request = Request::bearer(&token(&hs256()));
+    let request = Request::bearer(&token(&signer()));
     // The token verifies, so the verifier knows it: the revocation is asked about before anyone is let through.
     refuses(&gate, &request, Kind::Revoked);
     refuses(&gate, &request, Kind::Revoked);

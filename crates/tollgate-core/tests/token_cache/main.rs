@@ -17,7 +17,7 @@ mod use_noted;
 mod verifiers;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -100,6 +100,19 @@ fn es256(kid: &str) -> SigningKey {
     SigningKey::generate(Algorithm::ES256).unwrap().with_kid(kid)
 }
 
+/// The usual key, whose signature of a text is always the same.
+fn signer() -> SigningKey {
+    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Ed25519).unwrap());
+    KEY.clone()
+}
+
+/// A key of the same kind that nobody trusts.
+fn stranger() -> SigningKey {
+    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Ed25519).unwrap());
+    KEY.clone()
+}
+
+/// Whose tokens are kept when they come for the second time.
 fn hs256() -> SigningKey {
     SigningKey::hs256([7; 32]).unwrap()
 }
@@ -130,9 +143,9 @@ fn rules(clock: &Hand) -> VerifierBuilder {
     builder.clock(clock.clone()).leeway(Duration::ZERO)
 }
 
-/// With the key of [`hs256`].
+/// With the key of [`signer`].
 fn usual(clock: &Hand) -> Verifier {
-    rules(clock).key(hs256().verifying_key()).build().unwrap()
+    rules(clock).key(signer().verifying_key()).build().unwrap()
 }
 
 fn status(verifier: &Verifier) -> TokenCacheStatus {

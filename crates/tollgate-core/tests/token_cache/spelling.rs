@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use serde_json::json;
 use tollgate_core::RejectionKind as Kind;
 
-use super::{Hand, Way, ask, hits, hs256, is_verified_anew, keep, status, token, token_with, usual};
+use super::{Hand, Way, ask, hits, signer, is_verified_anew, keep, status, token, token_with, usual};
 
 /// All variants of a text in one place are refused, and none of them is answered by the cache.
 #[test]
 fn nothing_but_the_very_token_is_recognised() {
     let verifier = usual(&Hand::new());
-    let token = token(&hs256());
+    let token = token(&signer());
     keep(&verifier, &token);
     let bytes = token.as_bytes();
     let mut variants: Vec<Vec<u8>> = Vec::new();
@@ -52,11 +52,11 @@ fn nothing_but_the_very_token_is_recognised() {
 #[test]
 fn a_signature_that_is_known_says_nothing_of_other_claims() {
     let verifier = usual(&Hand::new());
-    let good = token(&hs256());
+    let good = token(&signer());
     keep(&verifier, &good);
     let (_, signature) = good.rsplit_once('.').unwrap();
     for n in 0..500 {
-        let other = token_with(&hs256(), &json!({ "sub": format!("u-{n:03}") }));
+        let other = token_with(&signer(), &json!({ "sub": format!("u-{n:03}") }));
         let (head, _) = other.rsplit_once('.').unwrap();
         let (outcome, way) = ask(&verifier, format!("{head}.{signature}"));
         assert_eq!((outcome.unwrap_err(), way), (Kind::BadSignature, Way::Refused));
@@ -70,7 +70,7 @@ fn two_tokens_with_one_beginning_of_the_signature_are_two() {
     let mut seen = std::collections::HashMap::new();
     let (one, two) = (0..)
         .find_map(|n: u32| {
-            let token = token_with(&hs256(), &json!({ "sub": format!("u-{n:06}") }));
+            let token = token_with(&signer(), &json!({ "sub": format!("u-{n:06}") }));
             let signature = token.rsplit_once('.').unwrap().1[..3].to_owned();
             let earlier = seen.insert(signature, token.clone())?;
             Some((earlier, token))
@@ -95,7 +95,7 @@ fn each_of_many_tokens_that_look_alike_gets_its_own_answer() {
     let tokens: Vec<_> = (0..4_000_u32)
         .map(|n| {
             let subject = format!("{n:08}");
-            (token_with(&hs256(), &json!({ "sub": subject, "zoneinfo": "x".repeat(200) })), subject)
+            (token_with(&signer(), &json!({ "sub": subject, "zoneinfo": "x".repeat(200) })), subject)
         })
         .collect();
     let lengths: HashSet<_> = tokens.iter().map(|(token, _)| token.len()).collect();
@@ -118,7 +118,7 @@ fn each_of_many_tokens_that_look_alike_gets_its_own_answer() {
 fn the_claims_of_a_hit_are_those_of_the_token() {
     let verifier = usual(&Hand::new());
     let more = json!({ "scope": "a b", "jti": "j-\u{e9}\n", "sid": "s", "roles": ["x"], "deep": { "n": [1, 2.5] } });
-    let token = token_with(&hs256(), &more);
+    let token = token_with(&signer(), &more);
     let (cold, way) = ask(&verifier, &token);
     assert_eq!(way, Way::Anew);
     let cold = cold.unwrap();
@@ -129,7 +129,7 @@ fn the_claims_of_a_hit_are_those_of_the_token() {
         assert_eq!(facts(&hit), facts(&cold));
         assert_eq!(hit.scopes().collect::<Vec<_>>(), ["a", "b"]);
     }
-    is_verified_anew(&verifier, token_with(&hs256(), &json!({ "sub": "u-8" })));
+    is_verified_anew(&verifier, token_with(&signer(), &json!({ "sub": "u-8" })));
 }
 
 /// All that can be read of a principal.

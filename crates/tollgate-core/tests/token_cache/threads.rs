@@ -5,12 +5,12 @@ use std::sync::{Arc, Barrier};
 
 use tollgate_core::{RejectionKind as Kind, Verifier};
 
-use super::{Hand, Scripted, Way, ask, es256, hits, hs256, keep, rules, set, status, token, usual};
+use super::{Hand, Scripted, Way, ask, es256, hits, signer, keep, rules, set, status, token, usual};
 
 #[test]
 fn threads_that_come_and_go_find_what_others_have_verified() {
     let verifier = usual(&Hand::new());
-    let token = token(&hs256());
+    let token = token(&signer());
     keep(&verifier, &token);
     for round in 0..100 {
         std::thread::scope(|scope| {
@@ -29,7 +29,7 @@ fn threads_that_come_and_go_find_what_others_have_verified() {
 #[test]
 fn a_thread_that_panics_leaves_a_table_that_works() {
     let verifier = usual(&Hand::new());
-    let token = token(&hs256());
+    let token = token(&signer());
     keep(&verifier, &token);
     std::thread::scope(|scope| {
         let (verifier, token) = (&verifier, &token);
@@ -126,7 +126,7 @@ fn rotations_under_way_do_not_let_in_what_is_gone_for_good() {
 fn what_is_forgotten_while_others_verify_is_forgotten() {
     const THREADS: usize = 4;
     let verifier = usual(&Hand::new());
-    let token = token(&hs256());
+    let token = token(&signer());
     let (before, after) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
     for _ in 0..50 {
         let misses = status(&verifier).misses;

@@ -6,11 +6,11 @@ use serde_json::json;
 use tollgate_core::{RejectionKind as Kind, TokenCache, Verifier, VerifierBuilder};
 
 use super::{
-    Hand, NOW, Way, ask, hits, hs256, is_verified_anew, keep, refused, rules, status, token, token_with,
+    Hand, NOW, Way, ask, hits, signer, is_verified_anew, keep, refused, rules, status, token, token_with,
 };
 
 fn build(rules: VerifierBuilder) -> Verifier {
-    rules.key(hs256().verifying_key()).build().unwrap()
+    rules.key(signer().verifying_key()).build().unwrap()
 }
 
 #[test]
@@ -18,7 +18,7 @@ fn a_token_expires_while_it_is_kept_to_the_second() {
     for leeway in [0, 1, 10, 300] {
         let clock = Hand::new();
         let verifier = build(rules(&clock).leeway(Duration::from_secs(leeway)));
-        let token = token_with(&hs256(), &json!({ "exp": NOW + 20 }));
+        let token = token_with(&signer(), &json!({ "exp": NOW + 20 }));
         keep(&verifier, &token);
         clock.set(NOW + 19);
         hits(&verifier, &token);
@@ -36,7 +36,7 @@ fn a_token_expires_while_it_is_kept_to_the_second() {
 fn what_has_expired_while_only_the_far_level_had_it_is_refused() {
     let clock = Hand::new();
     let verifier = build(rules(&clock));
-    let token = token(&hs256());
+    let token = token(&signer());
     is_verified_anew(&verifier, &token);
     clock.set(NOW + 60);
     refused(&verifier, &token, Kind::Expired);
@@ -48,10 +48,10 @@ fn what_has_expired_while_only_the_far_level_had_it_is_refused() {
 #[test]
 fn a_refusal_for_the_time_says_what_it_says_without_a_cache() {
     let (with, without) = (Hand::new(), Hand::new());
-    let rules = |clock: &Hand| rules(clock).max_age(Duration::from_secs(40)).key(hs256().verifying_key());
+    let rules = |clock: &Hand| rules(clock).max_age(Duration::from_secs(40)).key(signer().verifying_key());
     let kept = rules(&with).build().unwrap();
     let cold = rules(&without).without_token_cache().build().unwrap();
-    let token = token_with(&hs256(), &json!({ "iat": NOW, "nbf": NOW, "exp": NOW + 50 }));
+    let token = token_with(&signer(), &json!({ "iat": NOW, "nbf": NOW, "exp": NOW + 50 }));
     keep(&kept, &token);
     for now in [NOW + 39, NOW + 40, NOW + 41, NOW + 49, NOW + 50, NOW - 1, NOW] {
         with.set(now);
@@ -69,7 +69,7 @@ fn a_clock_that_is_put_back_makes_a_token_not_yet_valid_again() {
     for claim in ["nbf", "iat"] {
         let clock = Hand::new();
         let verifier = build(rules(&clock));
-        let token = token_with(&hs256(), &json!({ claim: NOW - 5 }));
+        let token = token_with(&signer(), &json!({ claim: NOW - 5 }));
         keep(&verifier, &token);
         clock.set(NOW - 5);
         is_verified_anew(&verifier, &token);
@@ -84,7 +84,7 @@ fn a_clock_that_is_put_back_makes_a_token_not_yet_valid_again() {
 fn a_token_gets_too_old_while_it_is_kept() {
     let clock = Hand::new();
     let verifier = build(rules(&clock).max_age(Duration::from_secs(30)));
-    let token = token_with(&hs256(), &json!({ "iat": NOW }));
+    let token = token_with(&signer(), &json!({ "iat": NOW }));
     keep(&verifier, &token);
     clock.set(NOW + 30);
     hits(&verifier, &token);
@@ -97,7 +97,7 @@ fn a_token_gets_too_old_while_it_is_kept() {
 fn before_the_verification_nothing_is_recognised() {
     let clock = Hand::new();
     let verifier = build(rules(&clock));
-    let token = token(&hs256());
+    let token = token(&signer());
     keep(&verifier, &token);
     clock.set(NOW - 1);
     let (outcome, way) = ask(&verifier, &token);
@@ -113,7 +113,7 @@ fn the_lifetime_ends_to_the_second_and_no_hit_prolongs_it() {
         let clock = Hand::new();
         let settings = TokenCache::default().lifetime(Duration::from_secs(lifetime));
         let verifier = build(rules(&clock).token_cache(settings));
-        let token = token_with(&hs256(), &json!({ "exp": NOW + 100_000 }));
+        let token = token_with(&signer(), &json!({ "exp": NOW + 100_000 }));
         keep(&verifier, &token);
         for second in 0..lifetime {
             clock.set(NOW + second);
@@ -132,7 +132,7 @@ fn the_lifetime_ends_to_the_second_and_no_hit_prolongs_it() {
 fn a_hit_is_verified_at_the_time_of_the_request() {
     let clock = Hand::new();
     let verifier = build(rules(&clock));
-    let token = token(&hs256());
+    let token = token(&signer());
     let first = verifier.verify(&token).unwrap();
     clock.set(NOW + 30);
     let (second, way) = ask(&verifier, &token);
@@ -152,7 +152,7 @@ fn a_hit_is_verified_at_the_time_of_the_request() {
 fn at_the_end_of_time_everything_has_expired() {
     let clock = Hand::new();
     let verifier = build(rules(&clock));
-    let token = token_with(&hs256(), &json!({ "exp": u64::from(u32::MAX) }));
+    let token = token_with(&signer(), &json!({ "exp": u64::from(u32::MAX) }));
     keep(&verifier, &token);
     clock.set(u64::MAX);
     refused(&verifier, &token, Kind::Expired);
@@ -162,7 +162,7 @@ fn at_the_end_of_time_everything_has_expired() {
 fn a_token_without_end_is_held_to_the_lifetime_all_the_same() {
     let clock = Hand::new();
     let verifier = build(rules(&clock).dangerously_allow_missing_exp());
-    let token = hs256().encode(&json!({ "iss": super::ISSUER, "aud": "api" })).unwrap();
+    let token = signer().encode(&json!({ "iss": super::ISSUER, "aud": "api" })).unwrap();
     keep(&verifier, &token);
     clock.set(NOW + 299);
     hits(&verifier, &token);

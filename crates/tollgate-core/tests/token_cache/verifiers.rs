@@ -1,19 +1,17 @@
 //! Verifiers beside each other: each decides by itself.
 
-use std::collections::HashSet;
-
 use serde_json::json;
-use tollgate_core::{Key, RejectionKind as Kind, TrustedIssuer, Verifier};
+use tollgate_core::{RejectionKind as Kind, TrustedIssuer, Verifier};
 
 use super::{
-    Hand, ISSUER, Scripted, es256, hits, hs256, is_verified_anew, keep, refused, rules, set, status, token,
+    Hand, ISSUER, Scripted, es256, hits, is_verified_anew, keep, refused, rules, set, signer, status, stranger, token,
     token_with, usual,
 };
 
 #[test]
 fn a_token_of_one_audience_is_nothing_to_another() {
     let clock = Hand::new();
-    let key = hs256();
+    let key = signer();
     let named = |audience: &str| {
         let builder = Verifier::builder().issuer(ISSUER).audience(audience);
         let builder = builder.key(key.verifying_key()).clock(clock.clone());
@@ -36,8 +34,8 @@ fn a_token_of_one_issuer_is_nothing_to_another() {
     let clock = Hand::new();
     let ours = usual(&clock);
     let builder = Verifier::builder().issuer("https://other.example").audience("api");
-    let theirs = builder.key(hs256().verifying_key()).clock(clock).build().unwrap();
-    let token = token(&hs256());
+    let theirs = builder.key(signer().verifying_key()).clock(clock).build().unwrap();
+    let token = token(&signer());
     keep(&ours, &token);
     refused(&theirs, &token, Kind::UntrustedIssuer);
     refused(&theirs, &token, Kind::UntrustedIssuer);
@@ -47,8 +45,8 @@ fn a_token_of_one_issuer_is_nothing_to_another() {
 fn a_token_of_one_key_is_nothing_to_another() {
     let clock = Hand::new();
     let ours = usual(&clock);
-    let theirs = rules(&clock).key(Key::hs256([8; 32]).unwrap()).build().unwrap();
-    let token = token(&hs256());
+    let theirs = rules(&clock).key(stranger().verifying_key()).build().unwrap();
+    let token = token(&signer());
     keep(&ours, &token);
     refused(&theirs, &token, Kind::BadSignature);
     hits(&ours, &token);
@@ -74,7 +72,7 @@ fn verifiers_that_share_a_source_keep_what_each_has_seen() {
 #[test]
 fn clones_are_one_verifier() {
     let verifier = usual(&Hand::new());
-    let token = token(&hs256());
+    let token = token(&signer());
     is_verified_anew(&verifier, &token);
     let clone = verifier.clone();
     hits(&clone, &token);
@@ -89,18 +87,15 @@ fn clones_are_one_verifier() {
 #[test]
 fn a_verifier_in_the_place_of_one_that_is_gone_starts_with_nothing() {
     let clock = Hand::new();
-    let token = token(&hs256());
-    let mut secrets = HashSet::new();
-    for round in 0..200_u8 {
+    let token = token(&signer());
+    for _ in 0..200 {
         let verifier = usual(&clock);
         keep(&verifier, &token);
         drop(verifier);
-        let stranger = rules(&clock).key(Key::hs256([round | 8; 32]).unwrap()).build().unwrap();
-        secrets.insert(round | 8);
+        let stranger = rules(&clock).key(stranger().verifying_key()).build().unwrap();
         refused(&stranger, &token, Kind::BadSignature);
         assert_eq!(status(&stranger).tokens, 0);
     }
-    assert!(!secrets.contains(&7));
 }
 
 #[test]
