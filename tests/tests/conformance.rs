@@ -69,7 +69,10 @@ fn without_a_layer(admits: impl Fn(&Case) -> bool, subject: &mut impl Subject) {
             .any(|case| case.name == "revocation: a revoked token")
     );
     let mut found = conformance::mismatches_when_repeated(&cases, subject);
-    found.extend(conformance::mismatches(&of(conformance::cases_without_token_cache()), subject));
+    found.extend(conformance::mismatches(
+        &of(conformance::cases_without_token_cache()),
+        subject,
+    ));
     assert!(
         found.is_empty(),
         "{} answers differ:\n\n{}",

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use tollgate_core::{Algorithm, Decision, EndpointRequest, Gate, RejectionKind as Kind, SigningKey, Verifier};
+use tollgate_core::{
+    Algorithm, Decision, EndpointRequest, Gate, RejectionKind as Kind, SigningKey, Verifier,
+};
 use tollgate_session::{
     AccessToken, Issuer, IssuerBuilder, Login, MemoryStore, RefreshKey, RefreshRequest, Sessions,
 };
@@ -70,8 +72,15 @@ fn a_key_that_retires_by_the_clock_takes_its_tokens_along() {
     let clock = FakeClock::new();
     // The token would be good for longer than the key: only the key can refuse it.
     let issuer = builder(&clock).next_key(key("b"), START + 10).build().unwrap();
-    let verifier = Verifier::builder().issuer(NAME).audience("orders-api").key_source(issuer.clone());
-    let verifier = verifier.clock(clock.clone()).leeway(Duration::from_secs(300)).build().unwrap();
+    let verifier = Verifier::builder()
+        .issuer(NAME)
+        .audience("orders-api")
+        .key_source(issuer.clone());
+    let verifier = verifier
+        .clock(clock.clone())
+        .leeway(Duration::from_secs(300))
+        .build()
+        .unwrap();
     let by_a = {
         clock.set(START + 9);
         token(&issuer)
@@ -161,7 +170,13 @@ async fn a_logout_refuses_what_is_recognised() {
 async fn a_logout_by_the_refresh_token_refuses_what_is_recognised() {
     let known = Known::new();
     let tokens = known.login("u-7").await;
-    assert!(known.sessions.logout_by_refresh_token(&tokens.refresh_token).await.unwrap());
+    assert!(
+        known
+            .sessions
+            .logout_by_refresh_token(&tokens.refresh_token)
+            .await
+            .unwrap()
+    );
     known.refuses(&tokens.access_token).await;
 }
 
@@ -172,14 +187,25 @@ async fn a_device_that_is_logged_out_is_refused_and_no_other() {
     assert!(known.sessions.logout_device("u-7", &phone.session).await.unwrap());
     known.refuses(&phone.access_token).await;
     known.admits(&laptop.access_token).await.unwrap();
-    assert_eq!(known.sessions.logout_others("u-7", &laptop.session).await.unwrap(), 0);
+    assert_eq!(
+        known
+            .sessions
+            .logout_others("u-7", &laptop.session)
+            .await
+            .unwrap(),
+        0
+    );
     known.admits(&laptop.access_token).await.unwrap();
 }
 
 #[tokio::test]
 async fn all_of_a_subject_are_cut_off() {
     let known = Known::new();
-    let (one, two, others) = (known.login("u-7").await, known.login("u-7").await, known.login("u-8").await);
+    let (one, two, others) = (
+        known.login("u-7").await,
+        known.login("u-7").await,
+        known.login("u-8").await,
+    );
     known.sessions.logout_all("u-7").await.unwrap();
     known.refuses(&one.access_token).await;
     known.refuses(&two.access_token).await;

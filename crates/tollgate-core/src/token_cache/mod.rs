@@ -7,6 +7,8 @@
 //! To keep a token costs about as much as to verify an HMAC. Such a token is kept when it comes for the second time, any other
 //! one at once.
 
+#[cfg(test)]
+mod attacks;
 mod entry;
 mod near;
 mod settings;

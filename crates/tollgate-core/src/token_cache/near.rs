@@ -111,6 +111,18 @@ impl Near {
         Some(verified)
     }
 
+    #[cfg(test)]
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What is there, counted anew.
+    #[cfg(test)]
+    pub(super) fn measured(&self) -> usize {
+        let slots = self.slots.iter().flatten();
+        slots.map(|slot| Slot::bytes(&slot.entry)).sum()
+    }
+
     fn clear(&mut self, place: usize) {
         if let Some(slot) = self.slots[place].take() {
             self.bytes -= Slot::bytes(&slot.entry);

@@ -38,6 +38,18 @@ impl Rested {
     }
 }
 
+#[cfg(test)]
+impl Grounds {
+    /// Those of an issuer whose keys are fixed.
+    pub(crate) fn none() -> Self {
+        let (source, epochs) = (None, Epochs::new());
+        Self {
+            issuer: Trusted::Listed(0),
+            rested: Rested { source, epochs },
+        }
+    }
+}
+
 impl Verifier {
     /// Whether all that a verification rested on still stands: the issuer is still trusted by the same rules, and each source
     /// of its keys still has the set that it had.

@@ -112,23 +112,31 @@ impl TrustedIssuer {
 }
 
 impl PreparedIssuer {
-    /// Whether it was prepared by just these rules: for an [`IssuerSource`] that asks for the rules each time, and would hand
-    /// out again what it has prepared while they are the same. A token that was verified for one prepared issuer is verified
-    /// anew for another.
+    /// Whether it was prepared from just these rules and one source of keys: for an [`IssuerSource`] that asks for the rules each
+    /// time and adds the source of the issuer's keys itself. While this holds it hands out again what it has prepared with that
+    /// source; a token that was verified for one prepared issuer is verified anew for another.
     ///
-    /// The keys are not compared: it is `false` where `rules` has any, so that other keys are never taken for the same. Add
-    /// them after this was asked.
+    /// Which source it was is not compared. Where `rules` has keys or a source, and where the prepared one had more than the one
+    /// source, it is `false`, so that other keys are never taken for the same.
     ///
     /// ```
-    /// use tollgate_core::{Key, TrustedIssuer};
+    /// # use std::sync::Arc;
+    /// use tollgate_core::{Key, KeySet, KeySource, TrustedIssuer, Unavailable};
+    ///
+    /// # #[derive(Clone)]
+    /// struct Fetched(Arc<KeySet>);
+    /// # impl KeySource for Fetched {
+    /// #   fn keys(&self) -> Result<Arc<KeySet>, Unavailable> { Ok(Arc::clone(&self.0)) }
+    /// # }
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fetched = Fetched(Arc::default());
     /// let rules = |audience: &str| TrustedIssuer::new("https://acme.example").audience(audience);
-    /// let key = Key::hs256([7; 32])?;
-    /// let prepared = rules("orders").key(key.clone()).prepare()?;
+    /// let prepared = rules("orders").key_source(fetched.clone()).prepare()?;
     /// assert!(prepared.is_of(&rules("orders")));
     /// assert!(!prepared.is_of(&rules("billing")));
-    /// assert!(!prepared.is_of(&rules("orders").key(key)));
+    /// assert!(!prepared.is_of(&rules("orders").key_source(fetched)));
+    /// assert!(!rules("orders").key(Key::hs256([7; 32])?).prepare()?.is_of(&rules("orders")));
     /// # Ok(()) }
     /// ```
     #[must_use]
@@ -140,10 +148,15 @@ impl PreparedIssuer {
             keyring,
             said_twice,
         } = &rules.0;
-        let checked = &*self.0.rules;
+        let Issuer {
+            rules: checked,
+            keyring: own,
+        } = &*self.0;
         // What `prepare` would refuse is not what has passed it.
-        let said_the_same = !any_issuer && said_twice.is_none() && *any_audience == checked.audiences.is_empty();
-        said_the_same && keyring.keys.is_empty() && keyring.sources.is_empty() && rules == checked
+        let passes = !any_issuer && said_twice.is_none() && *any_audience == checked.audiences.is_empty();
+        let added = keyring.keys.is_empty() && keyring.sources.is_empty();
+        let alone = own.keys.is_empty() && own.sources.len() == 1;
+        passes && added && alone && *rules == **checked
     }
 }
 

@@ -8,9 +8,7 @@ use tollgate_core::{
     IssuerSource, KeySet, KeySource, PreparedIssuer, TokenCache, TrustedIssuer, Unavailable, Verifier,
 };
 
-use super::{
-    Hand, Way, ask, hits, signer, is_verified_anew, rules, set, status, token, token_with,
-};
+use super::{Hand, Way, ask, hits, is_verified_anew, rules, set, signer, status, token, token_with};
 
 fn with(cache: TokenCache) -> Verifier {
     let builder = rules(&Hand::new()).token_cache(cache);
@@ -18,7 +16,10 @@ fn with(cache: TokenCache) -> Verifier {
 }
 
 fn numbered(n: usize, padding: usize) -> String {
-    token_with(&signer(), &json!({ "jti": n.to_string(), "x": "x".repeat(padding) }))
+    token_with(
+        &signer(),
+        &json!({ "jti": n.to_string(), "x": "x".repeat(padding) }),
+    )
 }
 
 #[test]
@@ -160,7 +161,11 @@ fn what_is_kept_keeps_no_issuer_alive() {
         is_verified_anew(&verifier, numbered(n, 0));
     }
     let marks = marks.lock().unwrap();
-    assert_eq!(marks.len(), 150, "one for each verification, and one for each look at what is kept");
+    assert_eq!(
+        marks.len(),
+        150,
+        "one for each verification, and one for each look at what is kept"
+    );
     assert!(marks.iter().all(|mark| mark.upgrade().is_none()));
 }
 
@@ -168,7 +173,11 @@ fn what_is_kept_keeps_no_issuer_alive() {
 fn what_has_expired_makes_room_when_it_is_asked_for() {
     let clock = Hand::new();
     let settings = TokenCache::default().lifetime(Duration::from_secs(5));
-    let verifier = rules(&clock).token_cache(settings).key(signer().verifying_key()).build().unwrap();
+    let verifier = rules(&clock)
+        .token_cache(settings)
+        .key(signer().verifying_key())
+        .build()
+        .unwrap();
     let tokens: Vec<_> = (0..100).map(|n| numbered(n, 0)).collect();
     for token in &tokens {
         is_verified_anew(&verifier, token);

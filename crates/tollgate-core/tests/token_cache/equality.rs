@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde_json::json;
 use tollgate_core::policy::max_authentication_age;
 use tollgate_core::{
-    Gate, IssuerSource, KeySet, PreparedIssuer, Principal, RequestView, RevocationCheck, SigningKey, Standing,
-    TokenCache, TrustedIssuer, Unavailable, Verifier,
+    Gate, IssuerSource, KeySet, PreparedIssuer, Principal, RequestView, RevocationCheck, SigningKey,
+    Standing, TokenCache, TrustedIssuer, Unavailable, Verifier,
 };
 
 use super::spelling::facts;
@@ -41,7 +41,10 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let by = |key: &SigningKey| {
         let signed = more.each_ref().map(|more| {
             let mut claims = claims_with(&json!({ "iat": NOW }));
-            claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            claims
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
             key.encode(&claims).unwrap()
         });
         signed.into_iter()
@@ -133,7 +136,11 @@ impl World {
     fn new() -> Self {
         let (clock, source) = (Hand::new(), Scripted::new(&SETS[0]));
         let revoked = Arc::new(AtomicBool::new(false));
-        let tenant = |audience: &str| TrustedIssuer::new(TENANT).audience(audience).key(KEYS[0].verifying_key());
+        let tenant = |audience: &str| {
+            TrustedIssuer::new(TENANT)
+                .audience(audience)
+                .key(KEYS[0].verifying_key())
+        };
         let answers = vec![
             Ok(Some(tenant("api").prepare().unwrap())),
             Ok(Some(tenant("billing").role_claim("sub").prepare().unwrap())),
@@ -143,9 +150,13 @@ impl World {
         ];
         let tenants = Tenants(Arc::new(Mutex::new(answers[0].clone())));
         let gate = |cached: bool| {
-            let listed = TrustedIssuer::new(ISSUER).audience("api").leeway(Duration::from_secs(1));
+            let listed = TrustedIssuer::new(ISSUER)
+                .audience("api")
+                .leeway(Duration::from_secs(1));
             let listed = listed.max_age(Duration::from_secs(9)).key_source(source.clone());
-            let builder = Verifier::builder().clock(clock.clone()).issuer_source(tenants.clone());
+            let builder = Verifier::builder()
+                .clock(clock.clone())
+                .issuer_source(tenants.clone());
             let lifetime = TokenCache::default().lifetime(Duration::from_secs(5));
             let builder = if cached {
                 builder.token_cache(lifetime)
@@ -153,7 +164,9 @@ impl World {
                 builder.without_token_cache()
             };
             let gate = Gate::builder(builder.trust(listed).build().unwrap());
-            gate.revocation(Revocations(Arc::clone(&revoked))).build().unwrap()
+            gate.revocation(Revocations(Arc::clone(&revoked)))
+                .build()
+                .unwrap()
         };
         Self {
             gates: [gate(true), gate(false)],

@@ -13,7 +13,7 @@ fn nothing_is_kept_of_a_token_that_is_refused() {
     let verifier = usual(&Hand::new());
     let key = signer();
     let good = token(&key);
-        let cut = good.rsplit_once('.').unwrap().0;
+    let cut = good.rsplit_once('.').unwrap().0;
     for (token, kind) in [
         (token(&stranger()), Kind::BadSignature),
         (cut.to_owned(), Kind::MalformedToken),
@@ -85,7 +85,11 @@ fn a_token_that_is_cheap_to_verify_is_kept_when_it_comes_again() {
     let other = if signature.starts_with('A') { 'B' } else { 'A' };
     for _ in 0..3 {
         // That it comes again helps no token that is refused.
-        refused(&verifier, format!("{head}.{other}{}", &signature[1..]), Kind::BadSignature);
+        refused(
+            &verifier,
+            format!("{head}.{other}{}", &signature[1..]),
+            Kind::BadSignature,
+        );
     }
     is_verified_anew(&verifier, &token);
     hits(&verifier, &token);
@@ -101,10 +105,16 @@ fn a_token_that_claims_another_issuer_is_another_token() {
     let trusted = |name: &str, key: &tollgate_core::SigningKey| {
         TrustedIssuer::new(name).audience("api").key(key.verifying_key())
     };
-    let builder = builder.trust(trusted(ISSUER, &one)).trust(trusted("https://b.example", &two));
+    let builder = builder
+        .trust(trusted(ISSUER, &one))
+        .trust(trusted("https://b.example", &two));
     let verifier = builder.build().unwrap();
     is_verified_anew(&verifier, token(&one));
-    refused(&verifier, token_with(&one, &json!({ "iss": "https://b.example" })), Kind::BadSignature);
+    refused(
+        &verifier,
+        token_with(&one, &json!({ "iss": "https://b.example" })),
+        Kind::BadSignature,
+    );
     refused(&verifier, token(&two), Kind::BadSignature);
     hits(&verifier, token(&one));
 }

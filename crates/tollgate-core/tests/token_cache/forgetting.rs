@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use tollgate_core::{Key, KeyEpoch, KeySet, KeySource, Unavailable, Verifier};
 
-use super::{Hand, Scripted, es256, hits, signer, is_verified_anew, keep, rules, set, status, token, usual};
+use super::{Hand, Scripted, es256, hits, is_verified_anew, keep, rules, set, signer, status, token, usual};
 
 #[test]
 fn what_is_forgotten_is_verified_anew_and_kept_again() {

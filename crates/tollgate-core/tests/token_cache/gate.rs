@@ -111,7 +111,10 @@ fn the_policy_is_asked_each_time() {
 fn a_route_asks_its_policy_of_a_token_that_was_recognised() {
     let clock = Hand::new();
     let gate = gate(&clock, |gate| gate);
-    let request = Request::bearer(&token_with(&signer(), &json!({ "auth_time": NOW, "scope": "read" })));
+    let request = Request::bearer(&token_with(
+        &signer(),
+        &json!({ "auth_time": NOW, "scope": "read" }),
+    ));
     gate.decide(&request).unwrap();
     let recent = max_authentication_age(Duration::from_secs(30));
     for (now, fresh) in [(NOW + 30, true), (NOW + 31, false), (NOW + 59, false)] {

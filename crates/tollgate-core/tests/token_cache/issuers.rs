@@ -46,9 +46,9 @@ fn found(issuer: TrustedIssuer) -> Answer {
 
 fn verifier(directories: &[&Directory]) -> Verifier {
     let builder = Verifier::builder().clock(Hand::new());
-    let asking = directories
-        .iter()
-        .fold(builder, |builder, directory| builder.issuer_source(Directory::clone(directory)));
+    let asking = directories.iter().fold(builder, |builder, directory| {
+        builder.issuer_source(Directory::clone(directory))
+    });
     asking.build().unwrap()
 }
 
@@ -82,7 +82,11 @@ fn other_rules_hold_at_once() {
     let verifier = verifier(&[&directory]);
     let token = acmes(&key);
     keep(&verifier, &token);
-    directory.say(found(TrustedIssuer::new(ACME).audience("billing").key(key.verifying_key())));
+    directory.say(found(
+        TrustedIssuer::new(ACME)
+            .audience("billing")
+            .key(key.verifying_key()),
+    ));
     refused(&verifier, &token, Kind::WrongAudience);
     directory.say(found(acme(&key).require_subject().role_claim("sub")));
     let (principal, way) = ask(&verifier, &token);
@@ -151,7 +155,9 @@ fn one_that_does_not_answer_to_the_name_is_not_used() {
 fn the_keys_of_an_issuer_that_was_found_are_looked_at_too() {
     let (old, new) = (es256("old"), es256("new"));
     let source = Scripted::new(&set(&[&old]));
-    let issuer = TrustedIssuer::new(ACME).audience("api").key_source(source.clone());
+    let issuer = TrustedIssuer::new(ACME)
+        .audience("api")
+        .key_source(source.clone());
     let directory = Directory::new(found(issuer));
     let verifier = verifier(&[&directory]);
     let token = acmes(&old);

@@ -1,14 +1,14 @@
 //! Keys that are withdrawn, replaced, out of reach, and back again.
 
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tollgate_core::{KeyEpoch, KeySet, KeySource, RejectionKind as Kind, SigningKey, Unavailable, Verifier};
 
 use super::{
-    Hand, Scripted, Way, ask, es256, hits, hs256, is_verified_anew, keep, refused, rules, set, signer,
-    token, usual,
+    Hand, Scripted, Way, ask, es256, hits, hs256, is_verified_anew, keep, refused, rules, set, signer, token,
+    usual,
 };
 
 fn trusting(clock: &Hand, sources: &[&Scripted]) -> Verifier {
@@ -172,7 +172,10 @@ impl KeySource for Restless {
 #[test]
 fn a_source_that_makes_a_set_for_each_call_gets_nothing_from_the_cache_and_is_right() {
     let key = es256("1");
-    let verifier = rules(&Hand::new()).key_source(Restless(key.clone())).build().unwrap();
+    let verifier = rules(&Hand::new())
+        .key_source(Restless(key.clone()))
+        .build()
+        .unwrap();
     let token = token(&key);
     for _ in 0..5 {
         is_verified_anew(&verifier, &token);
@@ -229,7 +232,10 @@ impl KeySource for Shy {
 fn an_epoch_that_cannot_be_told_is_no_epoch() {
     let key = es256("1");
     let source = Scripted::new(&set(&[&key]));
-    let verifier = rules(&Hand::new()).key_source(Shy(source.clone())).build().unwrap();
+    let verifier = rules(&Hand::new())
+        .key_source(Shy(source.clone()))
+        .build()
+        .unwrap();
     let token = token(&key);
     is_verified_anew(&verifier, &token);
     is_verified_anew(&verifier, &token);

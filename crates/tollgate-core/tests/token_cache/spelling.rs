@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::json;
 use tollgate_core::RejectionKind as Kind;
 
-use super::{Hand, Way, ask, hits, signer, is_verified_anew, keep, status, token, token_with, usual};
+use super::{Hand, Way, ask, hits, is_verified_anew, keep, signer, status, token, token_with, usual};
 
 /// All variants of a text in one place are refused, and none of them is answered by the cache.
 #[test]
@@ -95,7 +95,10 @@ fn each_of_many_tokens_that_look_alike_gets_its_own_answer() {
     let tokens: Vec<_> = (0..4_000_u32)
         .map(|n| {
             let subject = format!("{n:08}");
-            (token_with(&signer(), &json!({ "sub": subject, "zoneinfo": "x".repeat(200) })), subject)
+            (
+                token_with(&signer(), &json!({ "sub": subject, "zoneinfo": "x".repeat(200) })),
+                subject,
+            )
         })
         .collect();
     let lengths: HashSet<_> = tokens.iter().map(|(token, _)| token.len()).collect();
@@ -117,7 +120,8 @@ fn each_of_many_tokens_that_look_alike_gets_its_own_answer() {
 #[test]
 fn the_claims_of_a_hit_are_those_of_the_token() {
     let verifier = usual(&Hand::new());
-    let more = json!({ "scope": "a b", "jti": "j-\u{e9}\n", "sid": "s", "roles": ["x"], "deep": { "n": [1, 2.5] } });
+    let more =
+        json!({ "scope": "a b", "jti": "j-\u{e9}\n", "sid": "s", "roles": ["x"], "deep": { "n": [1, 2.5] } });
     let token = token_with(&signer(), &more);
     let (cold, way) = ask(&verifier, &token);
     assert_eq!(way, Way::Anew);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 
 use tollgate_core::{RejectionKind as Kind, Verifier};
 
-use super::{Hand, Scripted, Way, ask, es256, hits, signer, keep, rules, set, status, token, usual};
+use super::{Hand, Scripted, Way, ask, es256, hits, keep, rules, set, signer, status, token, usual};
 
 #[test]
 fn threads_that_come_and_go_find_what_others_have_verified() {

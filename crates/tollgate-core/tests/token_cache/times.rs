@@ -6,7 +6,7 @@ use serde_json::json;
 use tollgate_core::{RejectionKind as Kind, TokenCache, Verifier, VerifierBuilder};
 
 use super::{
-    Hand, NOW, Way, ask, hits, signer, is_verified_anew, keep, refused, rules, status, token, token_with,
+    Hand, NOW, Way, ask, hits, is_verified_anew, keep, refused, rules, signer, status, token, token_with,
 };
 
 fn build(rules: VerifierBuilder) -> Verifier {
@@ -48,7 +48,11 @@ fn what_has_expired_while_only_the_far_level_had_it_is_refused() {
 #[test]
 fn a_refusal_for_the_time_says_what_it_says_without_a_cache() {
     let (with, without) = (Hand::new(), Hand::new());
-    let rules = |clock: &Hand| rules(clock).max_age(Duration::from_secs(40)).key(signer().verifying_key());
+    let rules = |clock: &Hand| {
+        rules(clock)
+            .max_age(Duration::from_secs(40))
+            .key(signer().verifying_key())
+    };
     let kept = rules(&with).build().unwrap();
     let cold = rules(&without).without_token_cache().build().unwrap();
     let token = token_with(&signer(), &json!({ "iat": NOW, "nbf": NOW, "exp": NOW + 50 }));
@@ -58,7 +62,9 @@ fn a_refusal_for_the_time_says_what_it_says_without_a_cache() {
         without.set(now);
         let outcome = |verifier: &Verifier| {
             let outcome = verifier.verify(&token);
-            outcome.map(|p| p.verified_at()).map_err(|r| (r.kind(), r.to_string(), r.status()))
+            outcome
+                .map(|p| p.verified_at())
+                .map_err(|r| (r.kind(), r.to_string(), r.status()))
         };
         assert_eq!(outcome(&kept), outcome(&cold), "at {now}");
     }
@@ -162,7 +168,9 @@ fn at_the_end_of_time_everything_has_expired() {
 fn a_token_without_end_is_held_to_the_lifetime_all_the_same() {
     let clock = Hand::new();
     let verifier = build(rules(&clock).dangerously_allow_missing_exp());
-    let token = signer().encode(&json!({ "iss": super::ISSUER, "aud": "api" })).unwrap();
+    let token = signer()
+        .encode(&json!({ "iss": super::ISSUER, "aud": "api" }))
+        .unwrap();
     keep(&verifier, &token);
     clock.set(NOW + 299);
     hits(&verifier, &token);

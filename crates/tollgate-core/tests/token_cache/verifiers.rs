@@ -4,8 +4,8 @@ use serde_json::json;
 use tollgate_core::{RejectionKind as Kind, TrustedIssuer, Verifier};
 
 use super::{
-    Hand, ISSUER, Scripted, es256, hits, is_verified_anew, keep, refused, rules, set, signer, status, stranger, token,
-    token_with, usual,
+    Hand, ISSUER, Scripted, es256, hits, is_verified_anew, keep, refused, rules, set, signer, status,
+    stranger, token, token_with, usual,
 };
 
 #[test]
@@ -33,8 +33,14 @@ fn a_token_of_one_audience_is_nothing_to_another() {
 fn a_token_of_one_issuer_is_nothing_to_another() {
     let clock = Hand::new();
     let ours = usual(&clock);
-    let builder = Verifier::builder().issuer("https://other.example").audience("api");
-    let theirs = builder.key(signer().verifying_key()).clock(clock).build().unwrap();
+    let builder = Verifier::builder()
+        .issuer("https://other.example")
+        .audience("api");
+    let theirs = builder
+        .key(signer().verifying_key())
+        .clock(clock)
+        .build()
+        .unwrap();
     let token = token(&signer());
     keep(&ours, &token);
     refused(&theirs, &token, Kind::UntrustedIssuer);
@@ -102,7 +108,9 @@ fn a_verifier_in_the_place_of_one_that_is_gone_starts_with_nothing() {
 fn one_built_without_a_cache_never_recognises_anything() {
     let key = es256("1");
     let source = Scripted::new(&set(&[&key]));
-    let verifier = rules(&Hand::new()).key_source(source.clone()).without_token_cache();
+    let verifier = rules(&Hand::new())
+        .key_source(source.clone())
+        .without_token_cache();
     let verifier = verifier.build().unwrap();
     let token = token(&key);
     for _ in 0..4 {
@@ -110,7 +118,10 @@ fn one_built_without_a_cache_never_recognises_anything() {
     }
     verifier.forget_verified_tokens();
     assert_eq!(verifier.token_cache_status(), None);
-    assert_eq!(source.0.asked_for_keys.load(std::sync::atomic::Ordering::SeqCst), 4);
+    assert_eq!(
+        source.0.asked_for_keys.load(std::sync::atomic::Ordering::SeqCst),
+        4
+    );
 }
 
 #[test]
@@ -119,10 +130,17 @@ fn in_a_list_each_issuer_keeps_its_own_rules_and_keys() {
     let (one, two) = (es256("1"), es256("1"));
     let (of_one, of_two) = (Scripted::new(&set(&[&one])), Scripted::new(&set(&[&two])));
     let trusted = |name: &str, source: &Scripted| {
-        TrustedIssuer::new(name).audience("api").key_source(source.clone())
+        TrustedIssuer::new(name)
+            .audience("api")
+            .key_source(source.clone())
     };
-    let builder = Verifier::builder().clock(clock).trust(trusted("https://one.example", &of_one));
-    let verifier = builder.trust(trusted("https://two.example", &of_two)).build().unwrap();
+    let builder = Verifier::builder()
+        .clock(clock)
+        .trust(trusted("https://one.example", &of_one));
+    let verifier = builder
+        .trust(trusted("https://two.example", &of_two))
+        .build()
+        .unwrap();
     let of = |key, name: &str| token_with(key, &json!({ "iss": name }));
     let (from_one, from_two) = (of(&one, "https://one.example"), of(&two, "https://two.example"));
     keep(&verifier, &from_one);

@@ -265,7 +265,11 @@ pub fn run(subject: &mut impl Subject) {
     }
     let mut found = mismatches_when_repeated(&cases, subject);
     let without_cache = mismatches(&cases_without_token_cache(), subject);
-    found.extend(without_cache.into_iter().map(|found| format!("without a cache: {found}")));
+    found.extend(
+        without_cache
+            .into_iter()
+            .map(|found| format!("without a cache: {found}")),
+    );
     assert!(
         found.is_empty(),
         "{} answers differ, of {} cases:\n\n{}",
