@@ -12,7 +12,7 @@ use crate::key::{Key, KeySet};
 use crate::key_source::{KeySource, MissingKey, Refresh, Unavailable};
 use crate::pending::BoxFuture;
 use crate::rejection::{Rejection, RejectionKind, Shown};
-use crate::token::{Compact, SIGNATURE_BYTES};
+use crate::token::{Compact, Segment};
 
 /// The keys of one issuer.
 #[derive(Clone, Default)]
@@ -68,8 +68,8 @@ impl Keyring {
         ask: Ask,
         is_ours: impl FnOnce() -> Result<(), Rejection>,
     ) -> Result<Verifying<'_>, Miss> {
-        let mut buffer = [0; SIGNATURE_BYTES];
-        let signature = token.signature(&mut buffer)?;
+        let mut segment = Segment::new();
+        let signature = token.signature(&mut segment)?;
         let mut search = Search::default();
         let mut sets: SmallVec<[(&dyn KeySource, Arc<KeySet>); 4]> = SmallVec::new();
         for source in &self.sources {

@@ -12,9 +12,10 @@ use crate::token::Decoded;
 /// to, which reads an unsigned one only to learn whose keys to ask.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClaimSetText {
-    /// The header, then the claims.
+    /// The claims, then the header.
     text: Decoded,
-    start: usize,
+    /// Where the claims end.
+    end: usize,
     object: Object,
     pub(crate) registered: Registered,
 }
@@ -36,21 +37,26 @@ pub(crate) struct Registered {
 }
 
 impl ClaimSetText {
-    /// Reads the claims that start at `start` of `buffer`; before them stands the header. In place: the text and the index
-    /// are too large to be moved about.
-    pub(crate) fn read(&mut self, buffer: &[u8], start: usize, limits: &Limits) -> Result<(), Rejection> {
-        let text = std::str::from_utf8(buffer).map_err(|_| malformed("the claims are not UTF-8"))?;
+    /// Reads the claims, and keeps the header's text with them. In place: the text and the index are too large to be moved
+    /// about.
+    pub(crate) fn read(&mut self, claims: &[u8], header: &str, limits: &Limits) -> Result<(), Rejection> {
+        let text = std::str::from_utf8(claims).map_err(|_| malformed("the claims are not UTF-8"))?;
         self.object
-            .parse(text, start, limits.json())
+            .parse(text, limits.json())
             .map_err(|flaw| malformed(format!("the claims text {}", flaw.as_str())))?;
         self.registered.read(text, &self.object, limits)?;
-        self.text.set(text);
-        self.start = start;
+        self.text.set(text, header);
+        self.end = text.len();
         Ok(())
     }
 
     pub(crate) fn document(&self) -> Document<'_> {
-        Document::new(&self.text, self.start, &self.object)
+        Document::new(&self.text[..self.end], 0, &self.object)
+    }
+
+    /// The string of the header that stands there.
+    pub(crate) fn header_string<'s>(&'s self, member: Option<&'s Text>) -> Option<&'s str> {
+        member.map(|text| text.read(&self.text[self.end..]))
     }
 
     pub(crate) fn find(&self, path: &str) -> Option<(&str, Kind)> {
@@ -294,7 +300,7 @@ mod tests {
         let limits = Limits::default().with_audiences(3).with_scopes(3);
         let mut claims = ClaimSetText::default();
         claims
-            .read(json.as_bytes(), 0, &limits)
+            .read(json.as_bytes(), "", &limits)
             .map_err(|rejection| rejection.kind())?;
         Ok(claims)
     }
@@ -354,7 +360,7 @@ mod tests {
         }
         assert!(
             ClaimSetText::default()
-                .read(b"{\"x\":\"\xff\"}", 0, &Limits::default())
+                .read(b"{\"x\":\"\xff\"}", "", &Limits::default())
                 .is_err()
         );
     }

@@ -93,7 +93,7 @@ mod tests {
     fn check(rules: &Rules, json: &str) -> Result<(), RejectionKind> {
         let limits = Limits::default().with_audiences(3);
         let mut claims = ClaimSetText::default();
-        claims.read(json.as_bytes(), 0, &limits).unwrap();
+        claims.read(json.as_bytes(), "", &limits).unwrap();
         rules
             .check_audience(&claims, &limits)
             .and_then(|()| rules.check_authorized_party(&claims))

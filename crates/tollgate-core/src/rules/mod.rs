@@ -230,7 +230,7 @@ mod tests {
     fn check(rules: &Rules, json: &str) -> Result<(), RejectionKind> {
         let limits = Limits::default();
         let mut claims = ClaimSetText::default();
-        claims.read(json.as_bytes(), 0, &limits).unwrap();
+        claims.read(json.as_bytes(), "", &limits).unwrap();
         rules
             .check_claims(&claims, None, NOW, &limits)
             .map_err(|rejection| rejection.kind())
@@ -451,7 +451,7 @@ mod tests {
         }
         let mut claims = ClaimSetText::default();
         claims
-            .read(br#"{"token_use":"secret"}"#, 0, &Limits::default())
+            .read(br#"{"token_use":"secret"}"#, "", &Limits::default())
             .unwrap();
         let rejection = rules.check_claims(&claims, None, NOW, &Limits::default());
         assert!(!rejection.unwrap_err().to_string().contains("secret"));
