@@ -8,7 +8,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::algorithm::Algorithm;
-use crate::key::{Key, KeySet};
+use crate::key::{Key, KeyEpoch, KeySet};
 use crate::key_source::{KeySource, MissingKey, Refresh, Unavailable};
 use crate::pending::BoxFuture;
 use crate::rejection::{Rejection, RejectionKind, Shown};
@@ -21,11 +21,17 @@ pub(crate) struct Keyring {
     pub(crate) sources: Vec<Arc<dyn KeySource>>,
 }
 
-/// The key that has verified a signature, and the source that it came from, if it is not a fixed one.
-pub(crate) struct Verifying<'k> {
+/// The key that has verified a signature.
+pub(crate) struct Verifying {
     pub(crate) key: Key,
-    pub(crate) source: Option<&'k dyn KeySource>,
+    /// The place of the source that it came from, if it is not a fixed one.
+    pub(crate) source: Option<usize>,
+    /// What the sources had when it was chosen.
+    pub(crate) epochs: Epochs,
 }
+
+/// The epochs of a keyring's sources, in their order; `None` where one was unavailable.
+pub(crate) type Epochs = SmallVec<[Option<KeyEpoch>; 2]>;
 
 /// Why no key has verified a token.
 pub(crate) enum Miss {
@@ -67,49 +73,71 @@ impl Keyring {
         most: usize,
         ask: Ask,
         is_ours: impl FnOnce() -> Result<(), Rejection>,
-    ) -> Result<Verifying<'_>, Miss> {
+    ) -> Result<Verifying, Miss> {
         let mut segment = Segment::new();
         let signature = token.signature(&mut segment)?;
         let mut search = Search::default();
-        let mut sets: SmallVec<[(&dyn KeySource, Arc<KeySet>); 4]> = SmallVec::new();
-        for source in &self.sources {
-            match source.keys() {
-                Ok(set) => sets.push((&**source, set)),
+        let mut sets: SmallVec<[(usize, Arc<KeySet>); 4]> = SmallVec::new();
+        let mut epochs = Epochs::new();
+        for (place, source) in self.sources.iter().enumerate() {
+            let keys = source.keys();
+            epochs.push(keys.as_ref().ok().map(|set| set.epoch()));
+            match keys {
+                Ok(set) => sets.push((place, set)),
                 Err(down) => search.unavailable = Some(down),
             }
         }
-        let fixed = self.keys.iter().map(|key| (None, key));
-        let sourced = sets
-            .iter()
-            .flat_map(|(source, set)| set.keys().iter().map(move |key| (Some(*source), key)));
-        let keys = || fixed.clone().chain(sourced.clone());
+        let sourced = sets.iter().map(|(place, set)| (Some(*place), set.keys()));
+        let lists = || std::iter::once((None, &self.keys[..])).chain(sourced.clone());
         // A secret next to public keys is never used: who can fetch the set, knows it. What a source that is down would
         // bring cannot be known.
-        let barred = algorithm.family().is_symmetric()
-            && (search.unavailable.is_some() || keys().any(|(_, key)| !key.family().is_symmetric()));
+        let public = |(_, keys): (_, &[Key])| keys.iter().any(|key| !key.family().is_symmetric());
+        let barred =
+            algorithm.family().is_symmetric() && (search.unavailable.is_some() || lists().any(public));
         // Keys of exactly the token's `kid` first, so that none without one can use up the tries.
         for exact in [true, false] {
-            for (source, key) in keys().filter(|(_, key)| !barred && key.serves(algorithm)) {
-                search.serving = true;
-                let fits = match (key_id, key.kid()) {
-                    (Some(wanted), Some(got)) => exact && wanted == got,
-                    (Some(_), None) => !exact,
-                    (None, _) => exact,
-                };
-                if !fits || search.tried == most {
-                    continue;
-                }
-                search.tried += 1;
-                search.exact |= key_id.is_some() && exact;
-                if key.verify(algorithm, token.signing_input(), signature) {
-                    return Ok(Verifying {
-                        key: key.clone(),
-                        source,
-                    });
+            for (source, keys) in lists() {
+                for key in keys {
+                    let fits = match (key_id, key.kid()) {
+                        (Some(wanted), Some(got)) => exact && wanted == got,
+                        (Some(_), None) => !exact,
+                        (None, _) => exact,
+                    };
+                    if !fits || barred || !key.serves(algorithm) || search.tried == most {
+                        continue;
+                    }
+                    search.tried += 1;
+                    search.exact |= key_id.is_some() && exact;
+                    if key.verify(algorithm, token.signing_input(), signature) {
+                        return Ok(Verifying {
+                            key: key.clone(),
+                            source,
+                            epochs,
+                        });
+                    }
                 }
             }
         }
+        let serving = |(_, keys): (_, &[Key])| keys.iter().any(|key| key.serves(algorithm));
+        search.serving = !barred && lists().any(serving);
         Err(self.miss(search, MissingKey::new(key_id, algorithm), ask, is_ours))
+    }
+
+    /// Whether the sources have what they had then.
+    pub(crate) fn is_in(&self, epochs: &Epochs) -> bool {
+        self.sources.len() == epochs.len()
+            && self
+                .sources
+                .iter()
+                .zip(epochs)
+                .all(|(source, epoch)| source.epoch().ok() == *epoch)
+    }
+
+    /// Tells the source of a key that a token has passed by it.
+    pub(crate) fn note_use(&self, source: Option<usize>, key: &Key, now: u64) {
+        if let Some(source) = source.and_then(|source| self.sources.get(source)) {
+            source.used(key, now);
+        }
     }
 
     /// After a search without success: a question to the sources, or the refusal.
