@@ -100,27 +100,44 @@ impl Name {
     pub(super) fn read<'t>(&self, text: &'t str) -> Cow<'t, str> {
         read_string(self.span.of(text), self.escaped)
     }
-
-    pub(super) fn is(&self, text: &str, name: &str, tag: u64) -> bool {
-        self.tag == tag && (name.len() <= 7 || self.read(text) == name)
-    }
 }
 
+/// A name and its value. The parts of the name stand apart, so that a member is half a cache line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member {
-    pub(super) name: Name,
+    tag: u64,
+    name: Span,
     pub(crate) value: Span,
     pub(crate) kind: Kind,
+    escaped: bool,
 }
 
+const _: () = assert!(size_of::<Member>() == 32);
+
 impl Member {
+    #[inline]
+    pub(super) const fn new(name: Name, value: Span, kind: Kind) -> Self {
+        let Name { tag, span, escaped } = name;
+        Self {
+            tag,
+            name: span,
+            value,
+            kind,
+            escaped,
+        }
+    }
+
     pub(crate) fn name<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        self.name.read(text)
+        read_string(self.name.of(text), self.escaped)
     }
 
     /// The [`tag`] of the name, to match on.
     pub(crate) const fn tag(&self) -> u64 {
-        self.name.tag
+        self.tag
+    }
+
+    fn is(&self, text: &str, name: &str, tag: u64) -> bool {
+        self.tag == tag && (name.len() <= 7 || self.name(text) == name)
     }
 
     /// The value if it is a string, to be kept.
@@ -181,7 +198,7 @@ impl Object {
 
     pub(crate) fn get(&self, text: &str, name: &str) -> Option<&Member> {
         let tag = tag(name.as_bytes());
-        self.members.iter().find(|member| member.name.is(text, name, tag))
+        self.members.iter().find(|member| member.is(text, name, tag))
     }
 
     /// The raw JSON at `path`: a member of exactly that name, else the way through nested objects, split at dots.

@@ -24,10 +24,10 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     /// The whole text must be one object and white space around it.
     pub(super) fn whole_object(&mut self) -> Result<(), Flaw> {
-        let at = self.space(0);
-        if self.byte(at) != b'{' {
+        let (at, first) = self.token(0);
+        if first != b'{' {
             // Well-formed JSON of another type and garbage are told apart for the operator's sake only.
-            let flaw = if self.value(at, self.bounds.depth).is_ok() {
+            let flaw = if self.element(at, first, self.bounds.depth).is_ok() {
                 Flaw::NotAnObject
             } else {
                 Flaw::Syntax
@@ -35,7 +35,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
             return Err(flaw);
         }
         let end = self.object(at + 1, self.bounds.depth)?;
-        if self.space(end) == self.bytes.len() {
+        if self.token(end).0 == self.bytes.len() {
             Ok(())
         } else {
             Err(Flaw::Syntax)
@@ -48,12 +48,15 @@ impl<'t, 'm> Scanner<'t, 'm> {
         self.bytes.get(at).copied().unwrap_or_default()
     }
 
+    /// Where the next token begins, white space passed over, and its first byte.
     #[inline]
-    fn space(&self, mut at: usize) -> usize {
-        while let b' ' | b'\t' | b'\n' | b'\r' = self.byte(at) {
-            at += 1;
+    fn token(&self, mut at: usize) -> (usize, u8) {
+        loop {
+            match self.byte(at) {
+                b' ' | b'\t' | b'\n' | b'\r' => at += 1,
+                byte => return (at, byte),
+            }
         }
-        at
     }
 
     /// From behind the brace. Leaves the members on the stack; who asked for less takes them off.
@@ -61,31 +64,29 @@ impl<'t, 'm> Scanner<'t, 'm> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Flaw::Depth);
         };
-        let mut at = self.space(at);
-        if self.byte(at) == b'}' {
+        let (mut at, mut byte) = self.token(at);
+        if byte == b'}' {
             return Ok(at + 1);
         }
         let first = self.members.len();
+        let mut seen = Seen::default();
         loop {
-            if self.byte(at) != b'"' {
+            if byte != b'"' {
                 return Err(Flaw::Syntax);
             }
             let name = self.name(at + 1)?;
-            self.check_name(first, &name)?;
-            at = self.space(name.span.end() + 1);
-            if self.byte(at) != b':' {
+            self.check_name(first, &name, &mut seen)?;
+            (at, byte) = self.token(name.span.end() + 1);
+            if byte != b':' {
                 return Err(Flaw::Syntax);
             }
-            let start = self.space(at + 1);
-            let (end, kind) = self.value(start, depth)?;
-            self.members.push(Member {
-                name,
-                value: Span::new(start, end),
-                kind,
-            });
-            at = self.space(end);
-            match self.byte(at) {
-                b',' => at = self.space(at + 1),
+            let (start, byte_of_value) = self.token(at + 1);
+            let (end, kind) = self.value(start, byte_of_value, depth)?;
+            let value = Span::new(start, end);
+            self.members.push(Member::new(name, value, kind));
+            (at, byte) = self.token(end);
+            match byte {
+                b',' => (at, byte) = self.token(at + 1),
                 b'}' => return Ok(at + 1),
                 _ => return Err(Flaw::Syntax),
             }
@@ -120,7 +121,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     /// Whether the object whose members start at `first` may have this name too. Quadratic in a bounded number.
     #[inline]
-    fn check_name(&self, first: usize, name: &Name) -> Result<(), Flaw> {
+    fn check_name(&self, first: usize, name: &Name, seen: &mut Seen) -> Result<(), Flaw> {
         let members = &self.members[first..];
         if members.len() >= self.bounds.members {
             return Err(Flaw::Members);
@@ -129,8 +130,11 @@ impl<'t, 'm> Scanner<'t, 'm> {
         if name.tag.to_le_bytes()[0] == b'$' && name.read(self.text).starts_with("$serde_json::private::") {
             return Err(Flaw::Reserved);
         }
+        if seen.is_first(name.tag) {
+            return Ok(());
+        }
         for earlier in members {
-            if earlier.name.tag == name.tag && earlier.name.read(self.text) == name.read(self.text) {
+            if earlier.tag() == name.tag && earlier.name(self.text) == name.read(self.text) {
                 return Err(Flaw::Duplicate);
             }
         }
@@ -142,15 +146,15 @@ impl<'t, 'm> Scanner<'t, 'm> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Flaw::Depth);
         };
-        let mut at = self.space(at);
-        if self.byte(at) == b']' {
+        let (mut at, mut byte) = self.token(at);
+        if byte == b']' {
             return Ok(at + 1);
         }
         loop {
-            let (end, _) = self.element(at, depth)?;
-            at = self.space(end);
-            match self.byte(at) {
-                b',' => at = self.space(at + 1),
+            let (end, _) = self.element(at, byte, depth)?;
+            (at, byte) = self.token(end);
+            match byte {
+                b',' => (at, byte) = self.token(at + 1),
                 b']' => return Ok(at + 1),
                 _ => return Err(Flaw::Syntax),
             }
@@ -159,13 +163,14 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     /// [`value`](Self::value), which is written out where it matters most: in objects.
     #[inline(never)]
-    fn element(&mut self, at: usize, depth: usize) -> Result<(usize, Kind), Flaw> {
-        self.value(at, depth)
+    fn element(&mut self, at: usize, first: u8, depth: usize) -> Result<(usize, Kind), Flaw> {
+        self.value(at, first, depth)
     }
 
+    /// The value at `at`, whose first byte is `first`.
     #[inline]
-    fn value(&mut self, at: usize, depth: usize) -> Result<(usize, Kind), Flaw> {
-        match self.byte(at) {
+    fn value(&mut self, at: usize, first: u8, depth: usize) -> Result<(usize, Kind), Flaw> {
+        match first {
             b'"' => {
                 let (end, escaped) = self.string(at + 1)?;
                 Ok((end + 1, Kind::String { escaped }))
@@ -262,12 +267,41 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     #[inline]
     fn digits(&self, start: usize) -> Result<usize, Flaw> {
-        let mut at = start;
-        while self.byte(at).is_ascii_digit() {
-            at += 1;
-        }
+        let at = digits_end(self.bytes, start);
         if at == start { Err(Flaw::Syntax) } else { Ok(at) }
     }
+}
+
+/// Which names an object had so far: a bit for many names, so that what it has not seen is new for certain.
+#[derive(Default)]
+struct Seen(u64);
+
+impl Seen {
+    /// Whether no name of this tag can have been there, now that there is one.
+    #[inline]
+    fn is_first(&mut self, tag: u64) -> bool {
+        let bit = 1 << (tag.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58);
+        let first = self.0 & bit == 0;
+        self.0 |= bit;
+        first
+    }
+}
+
+/// The first position from `at` on of what is no digit, or the end: eight bytes at a time.
+#[inline]
+fn digits_end(bytes: &[u8], at: usize) -> usize {
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    while let Some((chunk, after)) = rest.split_first_chunk() {
+        // A digit becomes 0 to 9; all else gets the high bit or has it.
+        let word = u64::from_le_bytes(*chunk) ^ 0x3030_3030_3030_3030;
+        let stop = (((word & 0x7F7F_7F7F_7F7F_7F7F) + 0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080;
+        if stop != 0 {
+            return bytes.len() - rest.len() + (stop.trailing_zeros() / 8) as usize;
+        }
+        rest = after;
+    }
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    bytes.len() - rest.len() + digits
 }
 
 /// The first position from `at` on of a quote, a backslash or a control character, or the end: eight bytes at a time.
@@ -321,6 +355,22 @@ mod tests {
             assert_eq!(plain_end(&vec![0x7F; length], 0), length);
             assert_eq!(plain_end(&vec![b' '; length], 0), length);
             assert_eq!(plain_end(&vec![b'a'; length], length + 1), length);
+        }
+    }
+
+    #[test]
+    fn digits_end_at_every_other_byte_at_every_offset() {
+        for length in 0..20 {
+            assert_eq!(digits_end(&vec![b'7'; length], 0), length);
+            assert_eq!(digits_end(&vec![b'7'; length], length + 1), length);
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = vec![b'0' + u8::try_from(at % 10).unwrap(); length];
+                    bytes[at] = byte;
+                    let wanted = if byte.is_ascii_digit() { length } else { at };
+                    assert_eq!(digits_end(&bytes, 0), wanted, "{byte:#x} at {at} of {length}");
+                }
+            }
         }
     }
 

@@ -153,8 +153,7 @@ impl Rules {
     pub(crate) fn check_times(&self, claims: &ClaimSetText, now: u64) -> Result<(), Rejection> {
         let registered = &claims.registered;
         let leeway = self.leeway.as_secs();
-        let refuse =
-            |kind, name, at: u64| Err(Rejection::new(kind, format!("`{name}` is {at}; it is {now}")));
+        let refuse = |kind, name, at| Err(Rejection::untimely(kind, name, at, now));
         match registered.expires_at {
             // RFC 7519 section 4.1.4: "on or after which the JWT MUST NOT be accepted".
             Some(exp) if exp.floor().saturating_add(leeway) <= now => {
