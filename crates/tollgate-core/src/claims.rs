@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Document, Kind, NumericDate, Object, Span, StringItems, Text, tag};
+use crate::json::{Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag};
 use crate::limits::Limits;
 use crate::policy::is_scope_octet;
 use crate::rejection::{Rejection, RejectionKind};
@@ -195,10 +195,6 @@ impl Registered {
         let claims = self;
         for member in object.members() {
             let string = |what| member.text(text).ok_or_else(|| malformed(what));
-            let date = |what| {
-                let date = (member.kind == Kind::Number).then(|| NumericDate::parse(member.raw(text)));
-                date.flatten().ok_or_else(|| malformed(what))
-            };
             let strings = |what, most| {
                 check_strings(what, member.raw(text), member.kind, most).map(|()| (member.value, member.kind))
             };
@@ -210,9 +206,18 @@ impl Registered {
                 CLIENT_ID if member.name(text) == "client_id" => {
                     claims.client_id = Some(string("`client_id` is not a string")?);
                 }
-                EXP => claims.expires_at = Some(date("`exp` is not a NumericDate")?),
-                NBF => claims.not_before = Some(date("`nbf` is not a NumericDate")?),
-                IAT => claims.issued_at = Some(date("`iat` is not a NumericDate")?),
+                EXP => {
+                    claims.expires_at =
+                        Some(date(member, text).ok_or_else(|| malformed("`exp` is not a NumericDate"))?)
+                }
+                NBF => {
+                    claims.not_before =
+                        Some(date(member, text).ok_or_else(|| malformed("`nbf` is not a NumericDate"))?)
+                }
+                IAT => {
+                    claims.issued_at =
+                        Some(date(member, text).ok_or_else(|| malformed("`iat` is not a NumericDate"))?)
+                }
                 AUD => claims.audience = Some(strings("`aud`", limits.audiences())?),
                 SCOPE => {
                     let scope = string("`scope` is not a string")?;
@@ -234,6 +239,14 @@ impl Registered {
             }
         }
         Ok(())
+    }
+}
+
+#[inline]
+fn date(member: &Member, text: &str) -> Option<NumericDate> {
+    match member.kind {
+        Kind::Number => NumericDate::parse(member.raw(text)),
+        _ => None,
     }
 }
 
@@ -304,6 +317,7 @@ fn check_items(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), Rej
     Ok(())
 }
 
+#[cold]
 fn malformed(detail: impl Into<Cow<'static, str>>) -> Rejection {
     Rejection::new(RejectionKind::MalformedClaims, detail)
 }

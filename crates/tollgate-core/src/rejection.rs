@@ -325,12 +325,8 @@ pub(crate) struct Shown<'a>(pub(crate) &'a str);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 100;
-        // Most need no escape, and it shows at a glance.
-        let plain = |byte: &u8| matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\');
-        if self.0.len() <= MOST && self.0.as_bytes().iter().all(plain) {
-            f.write_str("\"")?;
-            f.write_str(self.0)?;
-            return f.write_str("\"");
+        if self.0.len() <= MOST {
+            return Quoted(self.0).fmt(f);
         }
         let end = self.0.char_indices().nth(MOST).map_or(self.0.len(), |(at, _)| at);
         write!(
@@ -339,6 +335,34 @@ impl fmt::Display for Shown<'_> {
             &self.0[..end],
             if end < self.0.len() { "…" } else { "" }
         )
+    }
+}
+
+/// Values that were configured, as `{:?}` writes them.
+pub(crate) struct Wanted<'a>(pub(crate) &'a [String]);
+
+impl fmt::Display for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, value) in self.0.iter().enumerate() {
+            f.write_str(if place == 0 { "[" } else { ", " })?;
+            Quoted(value).fmt(f)?;
+        }
+        f.write_str(if self.0.is_empty() { "[]" } else { "]" })
+    }
+}
+
+/// As `{:?}` writes it, and at once where there is nothing to escape.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\');
+        if !self.0.as_bytes().iter().all(plain) {
+            return write!(f, "{:?}", self.0);
+        }
+        f.write_str("\"")?;
+        f.write_str(self.0)?;
+        f.write_str("\"")
     }
 }
 
@@ -362,6 +386,9 @@ mod tests {
             let cut: String = text.chars().take(100).collect();
             let ellipsis = if cut == text { "" } else { "…" };
             prop_assert_eq!(Shown(&text).to_string(), format!("{cut:?}{ellipsis}"));
+            for wanted in [vec![], vec![text.clone()], vec![text, "b".to_owned()]] {
+                prop_assert_eq!(Wanted(&wanted).to_string(), format!("{wanted:?}"));
+            }
         }
     }
 }

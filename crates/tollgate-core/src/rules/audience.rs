@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Rules, missing};
 use crate::claims::ClaimSetText;
 use crate::limits::Limits;
-use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::rejection::{Rejection, RejectionKind, Shown, Wanted};
 
 /// The clients that a token may have been given to; any, where none is named.
 #[derive(Clone, Debug)]
@@ -50,7 +50,11 @@ impl Rules {
         match first {
             Some(got) => Err(Rejection::new(
                 RejectionKind::WrongAudience,
-                format!("`{name}` has {}; wanted one of {:?}", Shown(&got), self.audiences),
+                format!(
+                    "`{name}` has {}; wanted one of {}",
+                    Shown(&got),
+                    Wanted(&self.audiences)
+                ),
             )),
             None => Err(missing(name)),
         }
