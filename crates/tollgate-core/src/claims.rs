@@ -208,15 +208,15 @@ impl Registered {
                 }
                 EXP => {
                     claims.expires_at =
-                        Some(date(member, text).ok_or_else(|| malformed("`exp` is not a NumericDate"))?)
+                        Some(date(member, text).ok_or_else(|| malformed("`exp` is not a NumericDate"))?);
                 }
                 NBF => {
                     claims.not_before =
-                        Some(date(member, text).ok_or_else(|| malformed("`nbf` is not a NumericDate"))?)
+                        Some(date(member, text).ok_or_else(|| malformed("`nbf` is not a NumericDate"))?);
                 }
                 IAT => {
                     claims.issued_at =
-                        Some(date(member, text).ok_or_else(|| malformed("`iat` is not a NumericDate"))?)
+                        Some(date(member, text).ok_or_else(|| malformed("`iat` is not a NumericDate"))?);
                 }
                 AUD => claims.audience = Some(strings("`aud`", limits.audiences())?),
                 SCOPE => {
@@ -272,8 +272,8 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     }
     let bytes = scope.as_bytes();
     // One space between two tokens and none elsewhere. Without a way out, each loop goes over many bytes at a time.
-    let known = |ok, byte: &u8| ok & ((*byte == b' ') | is_scope_octet(*byte));
-    let pair = |ok, (first, second): (&u8, &u8)| ok & ((*first != b' ') | (*second != b' '));
+    let known = |ok, byte: &u8| ok && (*byte == b' ' || is_scope_octet(*byte));
+    let pair = |ok, (first, second): (&u8, &u8)| ok && (*first != b' ' || *second != b' ');
     let edges = bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ');
     let pairs = bytes.iter().zip(&bytes[1..]);
     if !edges || !bytes.iter().fold(true, known) || !pairs.fold(true, pair) {
@@ -425,7 +425,7 @@ mod tests {
     proptest! {
         /// The grammar as RFC 6749 section 3.3 writes it, token by token.
         #[test]
-        fn a_list_of_scopes_is_tokens_and_single_spaces(scope in r#"[a! ]{0,40}|[a~ ]{1,9}[\x00-\x7f\u{e9}][a! ]{0,40}"#, most in 0_usize..20) {
+        fn a_list_of_scopes_is_tokens_and_single_spaces(scope in r"[a! ]{0,40}|[a~ ]{1,9}[\x00-\x7f\u{e9}][a! ]{0,40}", most in 0_usize..20) {
             let tokens: Vec<_> = scope.split(' ').collect();
             let token = |token: &&str| !token.is_empty() && token.bytes().all(is_scope_octet);
             let wanted = if scope.is_empty() {

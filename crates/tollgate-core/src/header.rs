@@ -267,8 +267,8 @@ mod tests {
                 r#" ?"(alg|kid|typ|ty|crit|b64)" ?: ?("(HS256|ES384|none|JWT|k.|\\u0041|a\\"b|\P{C}{0,9}|[\x00-\x20"]?)"|1|null)"#,
                 0..5,
             ),
-            open in r#"\{|\{|\{|\[|,|"#,
-            close in r#"\}|\}|\}|\}x|,\}|"#,
+            open in r"\{|\{|\{|\[|,|",
+            close in r"\}|\}|\}|\}x|,\}|",
         ) {
             let text = format!("{open}{}{close}", members.join(","));
             let limits = Limits::default().with_key_id_bytes(6);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What kind of refusal a [`Rejection`] is.
@@ -173,6 +174,26 @@ impl Rejection {
         }
     }
 
+    /// The claim `name` has `got` first, and nothing that is wanted.
+    pub(crate) fn wrong_audience(name: &str, got: &str, wanted: &Arc<Vec<String>>) -> Self {
+        // Whatever follows would not be shown.
+        let got = got.get(..got.len().min(5 * Shown::MOST)).unwrap_or(got);
+        Self {
+            kind: RejectionKind::WrongAudience,
+            detail: Detail::Audience {
+                name: if name == "aud" {
+                    Cow::Borrowed("aud")
+                } else {
+                    name.to_owned().into()
+                },
+                got: got.into(),
+                wanted: Arc::clone(wanted),
+            },
+            scope: None,
+            time: None,
+        }
+    }
+
     /// Our side cannot answer now; the client may try again after `retry_after` (rounded up to whole seconds, at
     /// least one). `detail` is for the operator.
     ///
@@ -285,7 +306,7 @@ impl Rejection {
     pub(crate) fn detail(&self) -> Cow<'_, str> {
         match &self.detail {
             Detail::Text(text) => Cow::Borrowed(text),
-            detail => Cow::Owned(detail.to_string()),
+            detail @ (Detail::Time { .. } | Detail::Audience { .. }) => Cow::Owned(detail.to_string()),
         }
     }
 }
@@ -295,7 +316,16 @@ impl Rejection {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Detail {
     Text(Cow<'static, str>),
-    Time { name: &'static str, at: u64, now: u64 },
+    Time {
+        name: &'static str,
+        at: u64,
+        now: u64,
+    },
+    Audience {
+        name: Cow<'static, str>,
+        got: Box<str>,
+        wanted: Arc<Vec<String>>,
+    },
 }
 
 impl fmt::Display for Detail {
@@ -303,6 +333,9 @@ impl fmt::Display for Detail {
         match self {
             Self::Text(text) => f.write_str(text),
             Self::Time { name, at, now } => write!(f, "`{name}` is {at}; it is {now}"),
+            Self::Audience { name, got, wanted } => {
+                write!(f, "`{name}` has {}; wanted one of {wanted:?}", Shown(got))
+            }
         }
     }
 }
@@ -322,13 +355,21 @@ impl std::error::Error for Rejection {}
 /// A value that the client chose, made fit for a log line: cut, control characters escaped.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
+impl Shown<'_> {
+    /// How many characters of it are shown.
+    const MOST: usize = 100;
+}
+
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 100;
-        if self.0.len() <= MOST {
+        if self.0.len() <= Self::MOST {
             return Quoted(self.0).fmt(f);
         }
-        let end = self.0.char_indices().nth(MOST).map_or(self.0.len(), |(at, _)| at);
+        let end = self
+            .0
+            .char_indices()
+            .nth(Self::MOST)
+            .map_or(self.0.len(), |(at, _)| at);
         write!(
             f,
             "{:?}{}",
@@ -338,25 +379,12 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Values that were configured, as `{:?}` writes them.
-pub(crate) struct Wanted<'a>(pub(crate) &'a [String]);
-
-impl fmt::Display for Wanted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, value) in self.0.iter().enumerate() {
-            f.write_str(if place == 0 { "[" } else { ", " })?;
-            Quoted(value).fmt(f)?;
-        }
-        f.write_str(if self.0.is_empty() { "[]" } else { "]" })
-    }
-}
-
 /// As `{:?}` writes it, and at once where there is nothing to escape.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |byte: &u8| matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\');
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         if !self.0.as_bytes().iter().all(plain) {
             return write!(f, "{:?}", self.0);
         }
@@ -386,9 +414,9 @@ mod tests {
             let cut: String = text.chars().take(100).collect();
             let ellipsis = if cut == text { "" } else { "…" };
             prop_assert_eq!(Shown(&text).to_string(), format!("{cut:?}{ellipsis}"));
-            for wanted in [vec![], vec![text.clone()], vec![text, "b".to_owned()]] {
-                prop_assert_eq!(Wanted(&wanted).to_string(), format!("{wanted:?}"));
-            }
+            let rejection = Rejection::wrong_audience("aud", &text.repeat(6), &Arc::new(vec![text.clone()]));
+            let wanted = format!("`aud` has {}; wanted one of {:?}", Shown(&text.repeat(6)), [text]);
+            prop_assert_eq!(rejection.detail(), wanted);
         }
     }
 }

@@ -103,9 +103,9 @@ mod tests {
             prop_assert_eq!(digits(text.as_bytes()), Some(number));
             for at in 0..text.len() {
                 let mut other = text.clone().into_bytes();
-                other[at] = b'0' + 10 + (number % 190) as u8;
+                other[at] = b'0' + 10 + u8::try_from(number % 190).unwrap();
                 prop_assert_eq!(digits(&other), None);
-                other[at] = (number % 48) as u8;
+                other[at] = u8::try_from(number % 48).unwrap();
                 prop_assert_eq!(digits(&other), None);
             }
         }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn whole_fractional_and_exponent_forms() {
-        let read = |raw| NumericDate::parse(raw).map(|date| (date.floor(), date.ceil()));
+        let read = |raw: &str| NumericDate::parse(raw).map(|date| (date.floor(), date.ceil()));
         assert_eq!(read("0"), Some((0, 0)));
         assert_eq!(read("1516239022"), Some((1_516_239_022, 1_516_239_022)));
         assert_eq!(read("1516239022.5"), Some((1_516_239_022, 1_516_239_023)));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Rules, missing};
 use crate::claims::ClaimSetText;
 use crate::limits::Limits;
-use crate::rejection::{Rejection, RejectionKind, Shown, Wanted};
+use crate::rejection::{Rejection, RejectionKind, Shown};
 
 /// The clients that a token may have been given to; any, where none is named.
 #[derive(Clone, Debug)]
@@ -48,14 +48,7 @@ impl Rules {
             first.get_or_insert(got);
         }
         match first {
-            Some(got) => Err(Rejection::new(
-                RejectionKind::WrongAudience,
-                format!(
-                    "`{name}` has {}; wanted one of {}",
-                    Shown(&got),
-                    Wanted(&self.audiences)
-                ),
-            )),
+            Some(got) => Err(Rejection::wrong_audience(name, &got, &self.audiences)),
             None => Err(missing(name)),
         }
     }
@@ -92,6 +85,8 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn check(rules: &Rules, json: &str) -> Result<(), RejectionKind> {
@@ -106,7 +101,7 @@ mod tests {
 
     fn rules() -> Rules {
         Rules {
-            audiences: vec!["app".into()],
+            audiences: Arc::new(vec!["app".into()]),
             ..Rules::default()
         }
     }

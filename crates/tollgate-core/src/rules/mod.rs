@@ -3,6 +3,7 @@
 mod audience;
 mod issuer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use audience::AuthorizedParties;
@@ -20,7 +21,7 @@ pub(crate) struct Rules {
     pub(crate) issuer_aliases: Vec<String>,
     /// Where there are any, the issuer's name and its other spellings are templates.
     pub(crate) tenants: Option<Tenants>,
-    pub(crate) audiences: Vec<String>,
+    pub(crate) audiences: Arc<Vec<String>>,
     /// The claim that names the audience, where that is not `aud`.
     pub(crate) audience_claim: Option<String>,
     /// What `aud` may name besides; anything, where nothing was said.
@@ -54,7 +55,7 @@ impl Default for Rules {
             issuer: None,
             issuer_aliases: Vec::new(),
             tenants: None,
-            audiences: Vec::new(),
+            audiences: Arc::default(),
             audience_claim: None,
             further_audiences: None,
             authorized_parties: AuthorizedParties {
@@ -304,7 +305,7 @@ mod tests {
     fn issuer_and_audience_are_exact_and_required() {
         let rules = Rules {
             issuer: Some("https://a".into()),
-            audiences: vec!["x".into(), "y".into()],
+            audiences: Arc::new(vec!["x".into(), "y".into()]),
             ..rules()
         };
         assert_eq!(check(&rules, r#"{"iss":"https://a","aud":"y"}"#), Ok(()));
