@@ -174,18 +174,13 @@ impl Rejection {
         }
     }
 
-    /// The claim `name` has `got` first, and nothing that is wanted.
-    pub(crate) fn wrong_audience(name: &str, got: &str, wanted: &Arc<Vec<String>>) -> Self {
+    /// `aud` has `got` first, and nothing that is wanted.
+    pub(crate) fn wrong_audience(got: &str, wanted: &Arc<Vec<String>>) -> Self {
         // Whatever follows would not be shown.
         let got = got.get(..got.len().min(5 * Shown::MOST)).unwrap_or(got);
         Self {
             kind: RejectionKind::WrongAudience,
             detail: Detail::Audience {
-                name: if name == "aud" {
-                    Cow::Borrowed("aud")
-                } else {
-                    name.to_owned().into()
-                },
                 got: got.into(),
                 wanted: Arc::clone(wanted),
             },
@@ -316,16 +311,8 @@ impl Rejection {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Detail {
     Text(Cow<'static, str>),
-    Time {
-        name: &'static str,
-        at: u64,
-        now: u64,
-    },
-    Audience {
-        name: Cow<'static, str>,
-        got: Box<str>,
-        wanted: Arc<Vec<String>>,
-    },
+    Time { name: &'static str, at: u64, now: u64 },
+    Audience { got: Box<str>, wanted: Arc<Vec<String>> },
 }
 
 impl fmt::Display for Detail {
@@ -333,9 +320,7 @@ impl fmt::Display for Detail {
         match self {
             Self::Text(text) => f.write_str(text),
             Self::Time { name, at, now } => write!(f, "`{name}` is {at}; it is {now}"),
-            Self::Audience { name, got, wanted } => {
-                write!(f, "`{name}` has {}; wanted one of {wanted:?}", Shown(got))
-            }
+            Self::Audience { got, wanted } => write!(f, "`aud` has {}; wanted one of {wanted:?}", Shown(got)),
         }
     }
 }
@@ -414,7 +399,7 @@ mod tests {
             let cut: String = text.chars().take(100).collect();
             let ellipsis = if cut == text { "" } else { "…" };
             prop_assert_eq!(Shown(&text).to_string(), format!("{cut:?}{ellipsis}"));
-            let rejection = Rejection::wrong_audience("aud", &text.repeat(6), &Arc::new(vec![text.clone()]));
+            let rejection = Rejection::wrong_audience(&text.repeat(6), &Arc::new(vec![text.clone()]));
             let wanted = format!("`aud` has {}; wanted one of {:?}", Shown(&text.repeat(6)), [text]);
             prop_assert_eq!(rejection.detail(), wanted);
         }

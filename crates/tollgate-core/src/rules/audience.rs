@@ -48,7 +48,11 @@ impl Rules {
             first.get_or_insert(got);
         }
         match first {
-            Some(got) => Err(Rejection::wrong_audience(name, &got, &self.audiences)),
+            Some(got) if name == "aud" => Err(Rejection::wrong_audience(&got, &self.audiences)),
+            Some(got) => Err(Rejection::new(
+                RejectionKind::WrongAudience,
+                format!("`{name}` has {}; wanted one of {:?}", Shown(&got), self.audiences),
+            )),
             None => Err(missing(name)),
         }
     }
