@@ -266,14 +266,15 @@ fn split_item(item: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 /// RFC 6749 section 3.3: scope-tokens with one space between two. The empty string, which some issuers send, is none.
+#[allow(clippy::needless_bitwise_bool)] // each way out would be a branch for each byte
 fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     if scope.is_empty() {
         return Ok(());
     }
     let bytes = scope.as_bytes();
     // One space between two tokens and none elsewhere. Without a way out, each loop goes over many bytes at a time.
-    let known = |ok, byte: &u8| ok && (*byte == b' ' || is_scope_octet(*byte));
-    let pair = |ok, (first, second): (&u8, &u8)| ok && (*first != b' ' || *second != b' ');
+    let known = |ok, byte: &u8| ok & ((*byte == b' ') | is_scope_octet(*byte));
+    let pair = |ok, (first, second): (&u8, &u8)| ok & ((*first != b' ') | (*second != b' '));
     let edges = bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ');
     let pairs = bytes.iter().zip(&bytes[1..]);
     if !edges || !bytes.iter().fold(true, known) || !pairs.fold(true, pair) {
