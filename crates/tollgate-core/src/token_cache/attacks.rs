@@ -146,9 +146,10 @@ fn the_table_of_a_thread_is_bounded() {
     let mut near = Near::new(MOST, Arc::<Counters>::default());
     let kinds = [0, 100, 1_000, 2_500, 4_500, 5_500].map(|padding| verified("u-7", padding));
     let mut kept = 0;
-    for n in 0..5_000_u64 {
+    let kinds = kinds.iter().cycle();
+    for (n, verified) in (0..5_000_u64).zip(kinds) {
         let hash = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let entry = entry(hash, &kinds[n as usize * 7 % kinds.len()]);
+        let entry = entry(hash, verified);
         let copy = near.keep(&entry, NOW + n / 100);
         let sought = Hashed {
             hash,

@@ -108,10 +108,10 @@ fn what_one_thread_has_in_use_others_find_after_the_flood() {
     let builder = rules(&clock).token_cache(TokenCache::default().max_bytes(1 << 20));
     let verifier = builder.key(signer().verifying_key()).build().unwrap();
     let working_set: Vec<_> = (0..50).map(|n| numbered(1_000_000 + n, 20)).collect();
-    for second in 0..40 {
-        clock.set(super::NOW + second);
+    for (second, now) in (super::NOW..).take(40).enumerate() {
+        clock.set(now);
         for n in 0..250 {
-            is_verified_anew(&verifier, numbered(second as usize * 250 + n, 20));
+            is_verified_anew(&verifier, numbered(second * 250 + n, 20));
         }
         for token in &working_set {
             assert!(verifier.verify(token).is_ok());

@@ -108,7 +108,7 @@ impl IssuerSource for Tenants {
 struct Bearer(String);
 
 impl RequestView for Bearer {
-    fn method(&self) -> &str {
+    fn method(&self) -> &'static str {
         "GET"
     }
 
@@ -185,7 +185,7 @@ impl World {
             Step::PutBack(seconds) => self.now -= seconds,
             Step::Rotate(set) => self.source.have(&SETS[*set]),
             Step::Down => self.source.go_down(),
-            Step::TenantIs(answer) => *self.tenants.0.lock().unwrap() = self.answers[*answer].clone(),
+            Step::TenantIs(answer) => self.tenants.0.lock().unwrap().clone_from(&self.answers[*answer]),
             Step::Revoke(revoked) => self.revoked.store(*revoked, Ordering::SeqCst),
             Step::Forget => self.gates[0].verifier().forget_verified_tokens(),
             Step::Verify(token) => {

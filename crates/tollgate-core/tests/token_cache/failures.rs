@@ -66,7 +66,7 @@ fn a_flood_of_refusals_pushes_nothing_out() {
     is_verified_anew(&verifier, &token);
     let (head, _) = token.rsplit_once('.').unwrap();
     for n in 0..20_000 {
-        let forged = format!("{head}.{:A>86}", n);
+        let forged = format!("{head}.{n:A>86}");
         assert!(verifier.verify(forged).is_err());
     }
     assert_eq!(status(&verifier).tokens, 1);

@@ -24,7 +24,7 @@ impl Curious {
         {
             let next = self.verified.fetch_add(1, Ordering::SeqCst) % self.others.len();
             verifier.verify(&self.others[next]).unwrap();
-            if next % 5 == 0 {
+            if next.is_multiple_of(5) {
                 verifier.forget_verified_tokens();
             }
         }
@@ -51,7 +51,7 @@ impl KeySource for Curious {
 #[test]
 fn a_source_may_verify_tokens_whenever_it_is_asked() {
     let key = es256("1");
-    let (verifier, verified) = (Arc::new(OnceLock::new()), Arc::new(AtomicUsize::new(0)));
+    let (verifier, count) = (Arc::new(OnceLock::new()), Arc::new(AtomicUsize::new(0)));
     let others: Vec<_> = (0..40)
         .map(|n| token_with(&key, &json!({ "jti": n.to_string() })))
         .collect();
@@ -60,7 +60,7 @@ fn a_source_may_verify_tokens_whenever_it_is_asked() {
         others: others.clone(),
         verifier: Arc::clone(&verifier),
         depth: AtomicUsize::new(0),
-        verified: Arc::clone(&verified),
+        verified: Arc::clone(&count),
     };
     let clock = Hand::new();
     let built = rules(&clock).key_source(source).build().unwrap();
@@ -73,6 +73,6 @@ fn a_source_may_verify_tokens_whenever_it_is_asked() {
             }
         }
     }
-    assert!(verified.load(Ordering::SeqCst) > 200);
+    assert!(count.load(Ordering::SeqCst) > 200);
     assert!(status(built).hits > 0);
 }

@@ -39,9 +39,9 @@ thread_local! {
 /// Makes gates whose verifiers verify each token anew.
 pub(super) fn without_token_cache<T>(make: impl FnOnce() -> T) -> T {
     let before = WITHOUT_TOKEN_CACHE.replace(true);
-    let made = make();
+    let cases = make();
     WITHOUT_TOKEN_CACHE.set(before);
-    made
+    cases
 }
 
 fn complete(verifier: VerifierBuilder) -> Verifier {
