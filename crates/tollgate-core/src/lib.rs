@@ -57,6 +57,7 @@ mod revocation;
 mod rules;
 mod source;
 mod token;
+mod typed_claims;
 mod verifier;
 
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
