@@ -8,7 +8,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::algorithm::Algorithm;
-use crate::key::{Key, KeySet};
+use crate::key::{Key, KeyEpoch, KeySet};
 use crate::key_source::{KeySource, MissingKey, Refresh, Unavailable};
 use crate::pending::BoxFuture;
 use crate::rejection::{Rejection, RejectionKind, Shown};
@@ -21,11 +21,17 @@ pub(crate) struct Keyring {
     pub(crate) sources: Vec<Arc<dyn KeySource>>,
 }
 
-/// The key that has verified a signature, and the source that it came from, if it is not a fixed one.
-pub(crate) struct Verifying<'k> {
+/// The key that has verified a signature.
+pub(crate) struct Verifying {
     pub(crate) key: Key,
-    pub(crate) source: Option<&'k dyn KeySource>,
+    /// The place of the source that it came from, if it is not a fixed one.
+    pub(crate) source: Option<usize>,
+    /// What the sources had when it was chosen.
+    pub(crate) epochs: Epochs,
 }
+
+/// The epochs of a keyring's sources, in their order; `None` where one was unavailable.
+pub(crate) type Epochs = SmallVec<[Option<KeyEpoch>; 2]>;
 
 /// Why no key has verified a token.
 pub(crate) enum Miss {
@@ -67,14 +73,17 @@ impl Keyring {
         most: usize,
         ask: Ask,
         is_ours: impl FnOnce() -> Result<(), Rejection>,
-    ) -> Result<Verifying<'_>, Miss> {
+    ) -> Result<Verifying, Miss> {
         let mut buffer = [0; SIGNATURE_BYTES];
         let signature = token.signature(&mut buffer)?;
         let mut search = Search::default();
-        let mut sets: SmallVec<[(&dyn KeySource, Arc<KeySet>); 4]> = SmallVec::new();
-        for source in &self.sources {
-            match source.keys() {
-                Ok(set) => sets.push((&**source, set)),
+        let mut sets: SmallVec<[(usize, Arc<KeySet>); 4]> = SmallVec::new();
+        let mut epochs = Epochs::new();
+        for (place, source) in self.sources.iter().enumerate() {
+            let keys = source.keys();
+            epochs.push(keys.as_ref().ok().map(|set| set.epoch()));
+            match keys {
+                Ok(set) => sets.push((place, set)),
                 Err(down) => search.unavailable = Some(down),
             }
         }
@@ -105,11 +114,29 @@ impl Keyring {
                     return Ok(Verifying {
                         key: key.clone(),
                         source,
+                        epochs,
                     });
                 }
             }
         }
         Err(self.miss(search, MissingKey::new(key_id, algorithm), ask, is_ours))
+    }
+
+    /// Whether the sources have what they had then.
+    pub(crate) fn is_in(&self, epochs: &Epochs) -> bool {
+        self.sources.len() == epochs.len()
+            && self
+                .sources
+                .iter()
+                .zip(epochs)
+                .all(|(source, epoch)| source.epoch().ok() == *epoch)
+    }
+
+    /// Tells the source of a key that a token has passed by it.
+    pub(crate) fn note_use(&self, source: Option<usize>, key: &Key, now: u64) {
+        if let Some(source) = source.and_then(|source| self.sources.get(source)) {
+            source.used(key, now);
+        }
     }
 
     /// After a search without success: a question to the sources, or the refusal.

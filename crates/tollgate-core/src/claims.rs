@@ -49,6 +49,11 @@ impl ClaimSetText {
         Ok(())
     }
 
+    /// How long the text is, the header included, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     pub(crate) fn document(&self) -> Document<'_> {
         Document::new(&self.text, self.start, &self.object)
     }

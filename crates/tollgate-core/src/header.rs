@@ -7,7 +7,7 @@ use crate::rejection::{Rejection, RejectionKind, Shown};
 
 /// The members of a header that decide something. `jku`, `x5u`, `x5c` and `jwk` are not among them: a key never comes
 /// from the token that it is to verify (RFC 8725 section 3.5).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     pub(crate) key_id: Option<Text>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
-use crate::key::{Key, KeySet};
+use crate::key::{Key, KeyEpoch, KeySet};
 use crate::pending::BoxFuture;
 
 /// A place that keys come from while the service runs: a remote JWK Set, a rotating issuer of the same process.
@@ -54,6 +54,38 @@ pub trait KeySource: Send + Sync {
     /// assert_eq!(Down.keys().unwrap_err().retry_after().as_secs(), 5);
     /// ```
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable>;
+
+    /// Which keys hold now: [`KeySet::epoch`] of what [`keys`](Self::keys) would give, and an error where it would give one.
+    ///
+    /// It is asked whenever a token is found in the cache of verified tokens: a token that was verified by a set of another
+    /// epoch is verified again. So a source keeps its `Arc` while nothing has changed; one that makes a new set for each
+    /// call gets nothing from the cache. Written by hand it saves the count of references that all threads share.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where [`keys`](Self::keys) is.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tollgate_core::{KeyEpoch, KeySet, KeySource, Unavailable};
+    ///
+    /// struct Fixed(Arc<KeySet>);
+    ///
+    /// impl KeySource for Fixed {
+    ///     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+    ///         Ok(Arc::clone(&self.0))
+    ///     }
+    ///
+    ///     fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
+    ///         Ok(self.0.epoch())
+    ///     }
+    /// }
+    ///
+    /// let source = Fixed(Arc::default());
+    /// assert_eq!(source.epoch(), source.keys().map(|keys| keys.epoch()));
+    /// ```
+    fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
+        self.keys().map(|keys| keys.epoch())
+    }
 
     /// Told that none of the keys fits a token: asks whether a newer set could have one.
     ///
@@ -168,6 +200,10 @@ pub trait KeySource: Send + Sync {
 impl<S: KeySource + ?Sized> KeySource for Arc<S> {
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
         (**self).keys()
+    }
+
+    fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
+        (**self).epoch()
     }
 
     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {

@@ -57,6 +57,7 @@ mod revocation;
 mod rules;
 mod source;
 mod token;
+mod token_cache;
 mod typed_claims;
 mod verifier;
 
@@ -65,7 +66,9 @@ pub use answer::Answer;
 pub use clock::{Clock, SystemClock};
 pub use endpoint::{Endpoint, EndpointRequest};
 pub use gate::{Authentication, ClaimSet, FromAuthentication, Gate, GateBuilder, Refusal};
-pub use key::{Key, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey, SkippedKey};
+pub use key::{
+    Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey, SkippedKey,
+};
 pub use key_source::{KeySource, MissingKey, Refresh, Unavailable};
 pub use limits::Limits;
 pub use pending::{BoxFuture, Decision, PendingDecision};
@@ -76,6 +79,7 @@ pub use renewal::{HeaderEdits, Renewal, SkipRenewal};
 pub use request::RequestView;
 pub use revocation::{RevocationCheck, Standing};
 pub use source::{Source, SourceKind};
+pub use token_cache::{TokenCache, TokenCacheStatus};
 pub use verifier::{
     ConfigError, ConfigErrorKind, IssuerSource, PendingVerification, PreparedIssuer, TrustedIssuer,
     Verification, Verifier, VerifierBuilder,

@@ -52,12 +52,35 @@ pub struct Principal {
     now: u64,
 }
 
-struct Verified {
+/// What was found out of a token that does not change with the time.
+#[derive(Clone)]
+pub(crate) struct Verified {
     header: Header,
     claims: ClaimSetText,
     key: Key,
     rules: Arc<Rules>,
     typed: TypedClaims,
+}
+
+impl Verified {
+    /// How much memory it takes, in bytes, and what is made of the claims along with it.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + 3 * self.claims.bytes()
+    }
+
+    /// The checks whose outcome is another one at another time.
+    pub(crate) fn check_times(&self, now: u64) -> Result<(), Rejection> {
+        self.rules.check_times(&self.claims, now)
+    }
+
+    /// `iss`.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.claims.string(self.claims.registered.issuer.as_ref())
+    }
+
+    pub(crate) const fn key(&self) -> &Key {
+        &self.key
+    }
 }
 
 impl Principal {
@@ -87,6 +110,19 @@ impl Principal {
             source: None,
             now,
         })
+    }
+
+    /// Of a token that was verified before and is held to the time by whoever asks.
+    pub(crate) const fn known(verified: Arc<Verified>, now: u64) -> Self {
+        Self {
+            verified,
+            source: None,
+            now,
+        }
+    }
+
+    pub(crate) const fn verified(&self) -> &Arc<Verified> {
+        &self.verified
     }
 
     pub(crate) fn with_source(self, source: SourceKind) -> Self {

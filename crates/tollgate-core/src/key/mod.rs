@@ -19,6 +19,7 @@ mod der;
 mod document;
 mod edwards;
 mod encode;
+mod epoch;
 mod error;
 #[cfg(feature = "jsonwebtoken")]
 mod jsonwebtoken;
@@ -38,6 +39,7 @@ mod vectors;
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::epoch::KeyEpoch;
 pub use self::error::{KeyError, KeyErrorKind, SignError, SignErrorKind};
 use self::jwk::Jwk;
 use self::prepared::{Material, Prepared};

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::rejection::Shown;
 
 use super::Key;
+use super::epoch::KeyEpoch;
 use super::error::{KeyError, KeyErrorKind};
 use super::jwk::Jwk;
 
@@ -36,10 +37,11 @@ const MOST_PUBLISHED_TEXT: usize = 512;
 /// assert_eq!(set.skipped()[0].error.kind(), KeyErrorKind::UnsupportedKeyType);
 /// # Ok::<(), tollgate_core::KeyError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct KeySet {
     keys: Vec<Key>,
     skipped: Vec<SkippedKey>,
+    epoch: KeyEpoch,
 }
 
 /// A member of a JWK Set that cannot be used: see [`KeySet::skipped`].
@@ -230,6 +232,21 @@ impl KeySet {
         self.keys.len()
     }
 
+    /// Which set it is. A source that hands out the same set again shows by its epoch that nothing has changed.
+    ///
+    /// ```
+    /// use tollgate_core::KeySet;
+    ///
+    /// let one = KeySet::from_json(r#"{"keys": []}"#)?;
+    /// let same_text = KeySet::from_json(r#"{"keys": []}"#)?;
+    /// assert_eq!(one.epoch(), one.clone().epoch());
+    /// assert_ne!(one.epoch(), same_text.epoch());
+    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// ```
+    pub const fn epoch(&self) -> KeyEpoch {
+        self.epoch
+    }
+
     /// Whether there is no key to use.
     ///
     /// ```
@@ -245,7 +262,15 @@ impl FromIterator<Key> for KeySet {
         Self {
             keys: keys.into_iter().collect(),
             skipped: Vec::new(),
+            epoch: KeyEpoch::next(),
         }
+    }
+}
+
+/// Without keys.
+impl Default for KeySet {
+    fn default() -> Self {
+        Self::from_iter([])
     }
 }
 

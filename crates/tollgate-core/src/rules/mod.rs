@@ -149,7 +149,8 @@ impl Rules {
             .try_for_each(|path| claims.check_scopes_at(path, limits))
     }
 
-    fn check_times(&self, claims: &ClaimSetText, now: u64) -> Result<(), Rejection> {
+    /// The only rules whose outcome is another one at another time.
+    pub(crate) fn check_times(&self, claims: &ClaimSetText, now: u64) -> Result<(), Rejection> {
         let registered = &claims.registered;
         let leeway = self.leeway.as_secs();
         let refuse =

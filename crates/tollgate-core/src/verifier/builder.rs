@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::key::{Key, KeySet};
 use crate::key_source::KeySource;
 use crate::limits::Limits;
+use crate::token_cache::{TokenCache, VerifiedTokens};
 
 /// The deepest JSON that may be allowed: the depth at which `serde_json` stops, too.
 const MOST_JSON_DEPTH: usize = 128;
@@ -51,6 +52,8 @@ pub struct VerifierBuilder {
     issuer_sources: Vec<Box<dyn IssuerSource>>,
     limits: Limits,
     clock: Box<dyn Clock>,
+    cache: Option<TokenCache>,
+    without_cache: bool,
 }
 
 impl VerifierBuilder {
@@ -62,6 +65,8 @@ impl VerifierBuilder {
             issuer_sources: Vec::new(),
             limits: Limits::default(),
             clock: Box::new(SystemClock),
+            cache: None,
+            without_cache: false,
         }
     }
 
@@ -186,6 +191,44 @@ impl VerifierBuilder {
         self
     }
 
+    /// Replaces the settings of the cache of verified tokens, which is there unless
+    /// [`without_token_cache`](Self::without_token_cache) is said: see [`TokenCache`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tollgate_core::{Key, TokenCache, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// let verifier = builder.token_cache(TokenCache::default().lifetime(Duration::from_secs(30))).build()?;
+    /// assert!(verifier.token_cache_status().is_some());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn token_cache(mut self, settings: TokenCache) -> Self {
+        self.cache = Some(settings);
+        self
+    }
+
+    /// Verifies each token from the start, however often it comes: for a service where none comes twice.
+    ///
+    /// ```
+    /// # use tollgate_core::{ConfigErrorKind, Key, TokenCache, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = || -> Result<_, Box<dyn std::error::Error>> {
+    ///     Ok(Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).without_token_cache())
+    /// };
+    /// assert!(builder()?.build()?.token_cache_status().is_none());
+    ///
+    /// let error = builder()?.token_cache(TokenCache::default()).build().unwrap_err();
+    /// assert_eq!(error.kind(), ConfigErrorKind::Contradiction);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn without_token_cache(mut self) -> Self {
+        self.without_cache = true;
+        self
+    }
+
     /// Replaces the bounds on tokens. A bound of zero that no token could meet, a depth of JSON above 128 and more than
     /// 4096 members are refused at [`build`](Self::build).
     ///
@@ -242,11 +285,20 @@ impl VerifierBuilder {
             }
         }
         check_limits(&self.limits)?;
+        let cache = self.cache.unwrap_or_default();
+        cache.check()?;
+        if self.without_cache && self.cache.is_some() {
+            return Err(ConfigError::new(
+                ConfigErrorKind::Contradiction,
+                "`without_token_cache` stands beside the settings of a token cache",
+            ));
+        }
         Ok(Verifier(Arc::new(Inner {
             issuers: drafts.into_iter().map(Draft::into_issuer).collect(),
             issuer_sources: self.issuer_sources,
             limits: self.limits,
             clock: self.clock,
+            cache: (!self.without_cache).then(|| VerifiedTokens::new(cache)),
         })))
     }
 }

@@ -3,6 +3,7 @@
 mod builder;
 mod config_error;
 mod draft;
+mod grounds;
 mod issuer_source;
 mod provider_rules;
 mod trusted_issuer;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 
 pub use builder::VerifierBuilder;
 pub use config_error::{ConfigError, ConfigErrorKind};
+pub(crate) use grounds::Grounds;
+use grounds::Rested;
 pub use issuer_source::{IssuerSource, PreparedIssuer};
 pub use trusted_issuer::TrustedIssuer;
 pub use verification::{PendingVerification, Verification};
@@ -27,6 +30,7 @@ use crate::principal::Principal;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::rules::Rules;
 use crate::token::{Buffer, Compact};
+use crate::token_cache::{TokenCacheStatus, VerifiedTokens};
 
 /// Decides whether a token is to be believed: one or several issuers, each with its keys and rules.
 ///
@@ -64,6 +68,7 @@ struct Inner {
     issuer_sources: Vec<Box<dyn IssuerSource>>,
     limits: Limits,
     clock: Box<dyn Clock>,
+    cache: Option<VerifiedTokens>,
 }
 
 /// A trusted issuer, ready for use.
@@ -125,6 +130,44 @@ impl Verifier {
         }
     }
 
+    /// Has every token verified anew that is in the cache of this verifier and its clones, at once and whatever is in it. There
+    /// is no need to call it when keys change or a token is revoked: both are looked at for each request.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{token, verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (verifier, token) = (verifier(), token("orders:read"));
+    /// verifier.verify(&token)?;
+    /// verifier.forget_verified_tokens();
+    /// verifier.verify(&token)?;
+    /// assert_eq!(verifier.token_cache_status().map(|cache| cache.misses), Some(2));
+    /// # Ok(()) }
+    /// ```
+    pub fn forget_verified_tokens(&self) {
+        if let Some(cache) = &self.0.cache {
+            cache.forget();
+        }
+    }
+
+    /// How the cache of verified tokens stands; `None` where there is none. It goes through the counters of all threads: it is
+    /// for metrics, not for each request.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{token, verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (verifier, token) = (verifier(), token("orders:read"));
+    /// verifier.verify(&token)?;
+    /// verifier.verify(&token)?;
+    /// let status = verifier.token_cache_status().expect("there is a cache");
+    /// assert_eq!((status.tokens, status.hits, status.misses), (1, 1, 1));
+    /// # Ok(()) }
+    /// ```
+    pub fn token_cache_status(&self) -> Option<TokenCacheStatus> {
+        self.0.cache.as_ref().map(VerifiedTokens::status)
+    }
+
     /// Waits for what the sources answer and takes a second look, which asks nobody.
     #[cold]
     fn resume(&self, token: &[u8], asked: Asked) -> PendingVerification {
@@ -135,14 +178,33 @@ impl Verifier {
         })
     }
 
+    /// The way of a token: recognised, if it was verified a moment ago and all that this rested on still holds, or else
+    /// verified from the start.
     fn attempt(&self, token: &[u8], ask: Ask) -> Result<Principal, Miss> {
-        let limits = &self.0.limits;
+        let Inner {
+            limits, clock, cache, ..
+        } = &*self.0;
+        let now = clock.now();
+        let sought = cache.as_ref().and_then(|cache| cache.seek(token));
+        if let Some(sought) = &sought
+            && let Some(known) = sought.find(now, |entry| self.stand(&entry.grounds, &entry.verified))
+        {
+            known.verified.check_times(now).inspect_err(|_| sought.forget())?;
+            if let Some(entry) = known.due {
+                self.note_use(&entry.grounds, known.verified.key(), now);
+            }
+            return Ok(Principal::known(known.verified, now));
+        }
         let mut buffer = Buffer::new();
         let compact = Compact::split(token, limits)?;
         let token = Unverified::read(compact, &mut buffer, limits)?;
         let issuer = self.issuer_of(&token)?;
         let signed = issuer.signed(token, limits, ask)?;
-        Ok(signed.principal(&issuer, self.0.clock.now(), limits)?)
+        let (principal, rested) = signed.principal(&issuer, now, limits)?;
+        if let Some(sought) = sought {
+            sought.keep(now, principal.verified(), rested.on(issuer));
+        }
+        Ok(principal)
     }
 
     /// The issuer whose keys and rules the token must meet. Where there is only one, nothing is read before the
@@ -155,30 +217,36 @@ impl Verifier {
             ..
         } = &*self.0;
         if let ([only], []) = (&issuers[..], &issuer_sources[..]) {
-            return Ok(Chosen::Listed(only));
+            return Ok(Chosen::Listed(0, only));
         }
-        let claimed = claimed_issuer(&token.compact, limits)?;
-        if let Some(listed) = issuers.iter().find(|issuer| issuer.rules.names(&claimed)) {
-            return Ok(Chosen::Listed(listed));
+        self.issuer_named(&claimed_issuer(&token.compact, limits)?)
+    }
+
+    /// The issuer of that name, in the list or from a source.
+    fn issuer_named(&self, claimed: &str) -> Result<Chosen<'_>, Rejection> {
+        let mut listed = self.0.issuers.iter().enumerate();
+        if let Some((place, listed)) = listed.find(|(_, issuer)| issuer.rules.names(claimed)) {
+            return Ok(Chosen::Listed(place, listed));
         }
-        for source in issuer_sources {
-            let found = source.issuer(&claimed).map_err(|down| {
+        for source in &self.0.issuer_sources {
+            let found = source.issuer(claimed).map_err(|down| {
                 Rejection::unavailable(down.retry_after(), "an issuer source cannot answer now")
             })?;
             if let Some(found) = found
-                && found.0.rules.names(&claimed)
+                && found.0.rules.names(claimed)
             {
                 return Ok(Chosen::Found(found));
             }
         }
-        let detail = format!("`iss` is {}, which is not trusted", Shown(&claimed));
+        let detail = format!("`iss` is {}, which is not trusted", Shown(claimed));
         Err(Rejection::new(RejectionKind::UntrustedIssuer, detail))
     }
 }
 
 /// The issuer that a token is held to.
 enum Chosen<'v> {
-    Listed(&'v Issuer),
+    /// In the list, at this place.
+    Listed(usize, &'v Issuer),
     Found(PreparedIssuer),
 }
 
@@ -187,7 +255,7 @@ impl std::ops::Deref for Chosen<'_> {
 
     fn deref(&self) -> &Issuer {
         match self {
-            Self::Listed(issuer) => issuer,
+            Self::Listed(_, issuer) => issuer,
             Self::Found(found) => &found.0,
         }
     }
@@ -241,7 +309,7 @@ impl Issuer {
         token: Unverified<'t, 'b>,
         limits: &Limits,
         ask: Ask,
-    ) -> Result<Signed<'t, 'b, '_>, Miss> {
+    ) -> Result<Signed<'t, 'b>, Miss> {
         let Unverified {
             compact,
             buffer,
@@ -276,21 +344,21 @@ impl Issuer {
 }
 
 /// A token whose signature one of the issuer's keys has verified. Its claims are not checked yet.
-struct Signed<'t, 'b, 'k> {
+struct Signed<'t, 'b> {
     compact: Compact<'t>,
     buffer: &'b mut Buffer,
     header: Header,
-    verifying: Verifying<'k>,
+    verifying: Verifying,
 }
 
-impl Signed<'_, '_, '_> {
+impl Signed<'_, '_> {
     /// Reads the claims and holds them to the issuer's rules: the last step, and the only way to a principal.
-    fn principal(self, issuer: &Issuer, now: u64, limits: &Limits) -> Result<Principal, Rejection> {
+    fn principal(self, issuer: &Issuer, now: u64, limits: &Limits) -> Result<(Principal, Rested), Rejection> {
         let Self {
             compact,
             buffer,
             header,
-            verifying: Verifying { key, source },
+            verifying: Verifying { key, source, epochs },
         } = self;
         let start = buffer.len();
         compact.append_payload(buffer)?;
@@ -299,9 +367,7 @@ impl Signed<'_, '_, '_> {
             claims.read(buffer, start, limits)?;
             rules.check_claims(claims, key.issuer(), now, limits)
         })?;
-        if let Some(source) = source {
-            source.used(principal.key(), now);
-        }
-        Ok(principal)
+        issuer.keyring.note_use(source, principal.key(), now);
+        Ok((principal, Rested { source, epochs }))
     }
 }

@@ -30,7 +30,9 @@ use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use tollgate_core::{Algorithm, BoxFuture, Key, KeySet, KeySource, MissingKey, Refresh, Unavailable};
+use tollgate_core::{
+    Algorithm, BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Refresh, Unavailable,
+};
 
 use self::engine::{Ended, Engine};
 use self::schedule::{Named, Schedule, Verdict};
@@ -261,15 +263,12 @@ impl RemoteKeys {
 
 impl KeySource for RemoteKeys {
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
-        let shared = &*self.0.shared;
-        let now = shared.now();
-        match &*shared.current.load() {
-            Some(current) if current.is_usable(now) => Ok(Arc::clone(&current.keys)),
-            _ => {
-                let permitted = Duration::from_nanos(shared.permitted.load(Ordering::Relaxed));
-                Err(Unavailable::new(schedule::retry_after(now, permitted)))
-            }
-        }
+        self.0.shared.usable(|current| Arc::clone(&current.keys))
+    }
+
+    /// Without touching the count of references to the set.
+    fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
+        self.0.shared.usable(|current| current.keys.epoch())
     }
 
     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
@@ -316,6 +315,18 @@ impl KeySource for RemoteKeys {
 }
 
 impl Shared {
+    /// Something of the snapshot that holds now.
+    fn usable<T>(&self, of: impl FnOnce(&Snapshot) -> T) -> Result<T, Unavailable> {
+        let now = self.now();
+        match &*self.current.load() {
+            Some(current) if current.is_usable(now) => Ok(of(current)),
+            _ => {
+                let permitted = Duration::from_nanos(self.permitted.load(Ordering::Relaxed));
+                Err(Unavailable::new(schedule::retry_after(now, permitted)))
+            }
+        }
+    }
+
     fn now(&self) -> Duration {
         self.settings.timer.now()
     }

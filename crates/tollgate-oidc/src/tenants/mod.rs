@@ -15,7 +15,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tollgate_core::{
-    IssuerSource, Key, KeySet, KeySource, MissingKey, PreparedIssuer, Refresh, TrustedIssuer, Unavailable,
+    IssuerSource, Key, KeyEpoch, KeySet, KeySource, MissingKey, PreparedIssuer, Refresh, TrustedIssuer,
+    Unavailable,
 };
 
 pub use builder::TenantsBuilder;
@@ -307,6 +308,10 @@ impl Drop for Inner {
 impl KeySource for Kept<Tenant> {
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
         self.value.keys.keys()
+    }
+
+    fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
+        self.value.keys.epoch()
     }
 
     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {

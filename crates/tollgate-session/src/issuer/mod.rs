@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tollgate_core::{
-    Clock, ConfigError, KeySet, KeySource, SigningKey, Unavailable, Verifier, VerifierBuilder,
+    Clock, ConfigError, KeyEpoch, KeySet, KeySource, SigningKey, Unavailable, Verifier, VerifierBuilder,
 };
 
 pub use self::access_token::AccessToken;
@@ -346,6 +346,17 @@ impl Issuer {
         Arc::new(Snapshot::of(Arc::clone(&former.schedule), now))
     }
 
+    /// Something of the keys that hold now.
+    fn holding<T>(&self, of: impl FnOnce(&Arc<KeySet>) -> T) -> T {
+        let now = self.0.clock.now();
+        let held = self.0.snapshot.load();
+        if held.holds_at(now) {
+            return of(&held.keys);
+        }
+        drop(held);
+        of(&self.snapshot(now).keys)
+    }
+
     /// Changes the schedule, or leaves it as it is.
     fn change<E>(&self, change: impl FnOnce(&mut Schedule, u64) -> Result<(), E>) -> Result<(), E> {
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -362,13 +373,11 @@ impl Issuer {
 impl KeySource for Issuer {
     /// The keys of the phase. It takes no lock, and works something out only when a phase has changed.
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
-        let now = self.0.clock.now();
-        let held = self.0.snapshot.load();
-        if held.holds_at(now) {
-            return Ok(Arc::clone(&held.keys));
-        }
-        drop(held);
-        Ok(Arc::clone(&self.snapshot(now).keys))
+        Ok(self.holding(Arc::clone))
+    }
+
+    fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
+        Ok(self.holding(|keys| keys.epoch()))
     }
 
     /// Its own name: a verifier of another issuer's tokens is refused by `build`.

@@ -1,0 +1,226 @@
+//! Tokens that were verified a moment ago.
+//!
+//! There are two levels. The far one is shared by all threads, bounded in bytes, and chooses what to keep so that tokens that
+//! come once do not push out those that come again. The near one is each thread's own and takes no lock: what the far one
+//! answers a second time is copied to it.
+
+mod entry;
+mod near;
+mod settings;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use aws_lc_rs::rand;
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
+use quick_cache::OptionsBuilder;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use thread_local::ThreadLocal;
+use zeroize::Zeroizing;
+
+pub(crate) use self::entry::Entry;
+use self::entry::{AsItIs, ByToken, Bytes, Hashed};
+use self::near::{Counters, Near};
+pub use self::settings::{TokenCache, TokenCacheStatus};
+use crate::principal::Verified;
+use crate::verifier::Grounds;
+
+type Far = Cache<ByToken, Arc<Entry>, Bytes, BuildHasherDefault<AsItIs>>;
+
+/// The verified tokens of one verifier. No other verifier can see them.
+pub(crate) struct VerifiedTokens {
+    settings: TokenCache,
+    /// Keyed, so that nobody outside knows which tokens share a place.
+    hashing: SeedableRandomState,
+    /// How often everything was forgotten.
+    generation: AtomicU64,
+    /// Made when there is something to keep.
+    far: OnceLock<Far>,
+    near: ThreadLocal<RefCell<Near>>,
+    counters: Mutex<Vec<Arc<Counters>>>,
+}
+
+/// A token that is looked for, and kept if it verifies.
+pub(crate) struct Sought<'c, 't> {
+    cache: &'c VerifiedTokens,
+    hashed: Hashed<'t>,
+    generation: u64,
+}
+
+/// A token that was found, whose grounds still stand. The time has to be looked at.
+pub(crate) struct Known {
+    pub(crate) verified: Arc<Verified>,
+    /// At most once a second for each thread: the use has to be told to where the key came from.
+    pub(crate) due: Option<Arc<Entry>>,
+}
+
+impl VerifiedTokens {
+    pub(crate) fn new(settings: TokenCache) -> Self {
+        let mut seed = [0; 8];
+        // Where there is no randomness, the seed of the process has to do, which each start makes anew.
+        let _ = rand::fill(&mut seed);
+        Self {
+            settings,
+            hashing: SeedableRandomState::with_seed(u64::from_le_bytes(seed), SharedSeed::global_random()),
+            generation: AtomicU64::new(0),
+            far: OnceLock::new(),
+            near: ThreadLocal::new(),
+            counters: Mutex::default(),
+        }
+    }
+
+    /// `None` where the token is too long to be kept.
+    pub(crate) fn seek<'c, 't>(&'c self, token: &'t [u8]) -> Option<Sought<'c, 't>> {
+        if token.len() > self.settings.max_token_bytes {
+            return None;
+        }
+        let mut hasher = self.hashing.build_hasher();
+        hasher.write(token);
+        let hash = hasher.finish();
+        Some(Sought {
+            cache: self,
+            hashed: Hashed { hash, token },
+            generation: self.generation.load(Ordering::Acquire),
+        })
+    }
+
+    /// Every token has to be verified again.
+    pub(crate) fn forget(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn status(&self) -> TokenCacheStatus {
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = |of: fn(&Counters) -> &AtomicU64| {
+            let counts = counters
+                .iter()
+                .map(|counters| of(counters).load(Ordering::Relaxed));
+            counts.fold(0, u64::wrapping_add)
+        };
+        TokenCacheStatus {
+            tokens: self.far.get().map_or(0, Far::len),
+            bytes: self.far.get().map_or(0, Far::weight),
+            hits: sum(|counters| &counters.hits),
+            misses: sum(|counters| &counters.misses),
+        }
+    }
+
+    fn near(&self) -> &RefCell<Near> {
+        self.near.get_or(|| {
+            let counters = Arc::<Counters>::default();
+            let mut all = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push(Arc::clone(&counters));
+            RefCell::new(Near::new(self.settings.max_bytes / 16, counters))
+        })
+    }
+
+    fn far(&self) -> &Far {
+        self.far.get_or_init(|| {
+            const USUAL_BYTES: usize = 2048;
+            let most = self.settings.max_bytes;
+            // A shard must have room for several of the longest tokens.
+            let shards = most / (256 * 1024).max(8 * self.settings.max_token_bytes);
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            let options = OptionsBuilder::new()
+                .estimated_items_capacity(most / USUAL_BYTES)
+                .weight_capacity(most as u64)
+                .shards(shards.clamp(1, threads * 4))
+                .build();
+            let options = options.expect("both capacities are set");
+            let hashing = BuildHasherDefault::default();
+            Cache::with_options(options, Bytes, hashing, DefaultLifecycle::default())
+        })
+    }
+
+    fn stands(&self, entry: &Entry, now: u64) -> bool {
+        // A clock that was put back says nothing of how long ago it was.
+        let age = now.checked_sub(entry.since);
+        age.is_some_and(|age| age < self.settings.lifetime.as_secs())
+            && entry.generation == self.generation.load(Ordering::Acquire)
+    }
+}
+
+impl Sought<'_, '_> {
+    /// The token, if it was verified within the lifetime and `hold` says of all that it rested on that it still does.
+    ///
+    /// `hold` may call code of others, which may verify tokens in turn: nothing is locked, and a table that is being read is
+    /// not changed.
+    pub(crate) fn find(&self, now: u64, hold: impl Fn(&Entry) -> bool) -> Option<Known> {
+        let near = self.cache.near();
+        if let Ok(table) = near.try_borrow()
+            && let Some(slot) = table.find(&self.hashed)
+        {
+            if self.cache.stands(&slot.entry, now) && hold(&slot.entry) {
+                Counters::count(&table.counters.hits);
+                let due = slot.is_due(now).then(|| Arc::clone(&slot.entry));
+                if let Some(entry) = &due {
+                    self.keep_far(entry);
+                }
+                let verified = Arc::clone(&slot.verified);
+                return Some(Known { verified, due });
+            }
+            drop(table);
+            self.forget();
+            return None;
+        }
+        let entry = self.cache.far.get()?.get(&self.hashed)?;
+        if !self.cache.stands(&entry, now) || !hold(&entry) {
+            self.forget();
+            return None;
+        }
+        let copy = near.try_borrow_mut().ok().and_then(|mut table| {
+            Counters::count(&table.counters.hits);
+            table.keep(&entry, now)
+        });
+        Some(Known {
+            verified: copy.unwrap_or_else(|| Arc::clone(&entry.verified)),
+            due: Some(entry),
+        })
+    }
+
+    /// Keeps the token, which was not found and has been verified since.
+    pub(crate) fn keep(self, now: u64, verified: &Arc<Verified>, grounds: Grounds) {
+        let Hashed { hash, token } = self.hashed;
+        if let Ok(near) = self.cache.near().try_borrow() {
+            Counters::count(&near.counters.misses);
+        }
+        let entry = Arc::new(Entry {
+            hash,
+            token: Zeroizing::new(token.into()),
+            verified: Arc::clone(verified),
+            grounds,
+            generation: self.generation,
+            since: now,
+            bytes: Entry::measure(token, verified),
+        });
+        self.cache.far().insert(ByToken(Arc::clone(&entry)), entry);
+    }
+
+    /// The token has to be verified again.
+    pub(crate) fn forget(&self) {
+        if let Ok(mut near) = self.cache.near().try_borrow_mut() {
+            near.remove(&self.hashed);
+        }
+        if let Some(far) = self.cache.far.get() {
+            far.remove(&self.hashed);
+        }
+    }
+
+    /// The far level only sees what the near ones do not have: it is told now and then what is in use.
+    fn keep_far(&self, entry: &Arc<Entry>) {
+        let far = self.cache.far();
+        if far.get(&self.hashed).is_none() {
+            far.insert(ByToken(Arc::clone(entry)), Arc::clone(entry));
+        }
+    }
+}
+
+impl fmt::Debug for VerifiedTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.settings.fmt(f)
+    }
+}

@@ -1,0 +1,68 @@
+//! What the outcome of a verification rests on, besides the token and the configuration.
+
+use std::sync::Arc;
+
+use super::{Chosen, Issuer, PreparedIssuer, Verifier};
+use crate::candidates::Epochs;
+use crate::key::Key;
+use crate::principal::Verified;
+
+/// What has to hold still for a token that was verified before to be believed again. What is not here cannot change in
+/// the life of a verifier (its rules, its fixed keys), or is looked at each time (the time).
+pub(crate) struct Grounds {
+    issuer: Trusted,
+    rested: Rested,
+}
+
+enum Trusted {
+    /// The one at this place of the verifier's list, which stays what it is.
+    Listed(usize),
+    /// One that a source gave. The source is asked again for each token.
+    Found(Arc<Issuer>),
+}
+
+/// Whose key it was.
+pub(super) struct Rested {
+    pub(super) source: Option<usize>,
+    pub(super) epochs: Epochs,
+}
+
+impl Rested {
+    pub(super) fn on(self, issuer: Chosen<'_>) -> Grounds {
+        let issuer = match issuer {
+            Chosen::Listed(place, _) => Trusted::Listed(place),
+            Chosen::Found(PreparedIssuer(issuer)) => Trusted::Found(issuer),
+        };
+        Grounds { issuer, rested: self }
+    }
+}
+
+impl Verifier {
+    /// Whether all that a verification rested on still stands: the issuer is still trusted by the same rules, and each source
+    /// of its keys still has the set that it had.
+    pub(super) fn stand(&self, grounds: &Grounds, verified: &Verified) -> bool {
+        let Grounds { issuer, rested } = grounds;
+        match issuer {
+            Trusted::Listed(place) => {
+                let issuer = self.0.issuers.get(*place);
+                issuer.is_some_and(|issuer| issuer.keyring.is_in(&rested.epochs))
+            }
+            Trusted::Found(found) => {
+                let named = verified.issuer().map(|name| self.issuer_named(name));
+                matches!(named, Some(Ok(Chosen::Found(now))) if Arc::ptr_eq(&now.0, found))
+                    && found.keyring.is_in(&rested.epochs)
+            }
+        }
+    }
+
+    /// Tells the source of the key that a token has passed by it once more.
+    pub(super) fn note_use(&self, grounds: &Grounds, key: &Key, now: u64) {
+        let issuer = match &grounds.issuer {
+            Trusted::Listed(place) => self.0.issuers.get(*place),
+            Trusted::Found(found) => Some(&**found),
+        };
+        if let Some(issuer) = issuer {
+            issuer.keyring.note_use(grounds.rested.source, key, now);
+        }
+    }
+}
