@@ -81,6 +81,10 @@ impl Verified {
     pub(crate) const fn key(&self) -> &Key {
         &self.key
     }
+
+    pub(crate) const fn algorithm(&self) -> Algorithm {
+        self.header.algorithm
+    }
 }
 
 impl Principal {

@@ -3,18 +3,21 @@
 //! There are two levels. The far one is shared by all threads, bounded in bytes, and chooses what to keep so that tokens that
 //! come once do not push out those that come again. The near one is each thread's own and takes no lock: what the far one
 //! answers a second time is copied to it.
+//!
+//! To keep a token costs about as much as to verify an HMAC. Such a token is kept when it comes for the second time, any other
+//! one at once.
 
 mod entry;
 mod near;
 mod settings;
+mod sighted;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher as _};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use aws_lc_rs::rand;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use quick_cache::OptionsBuilder;
@@ -26,8 +29,12 @@ pub(crate) use self::entry::Entry;
 use self::entry::{AsItIs, ByToken, Bytes, Hashed};
 use self::near::{Counters, Near};
 pub use self::settings::{TokenCache, TokenCacheStatus};
+use self::sighted::Sighted;
 use crate::principal::Verified;
 use crate::verifier::Grounds;
+
+/// What a token takes, with what is kept of it.
+const USUAL_BYTES: usize = 2048;
 
 type Far = Cache<ByToken, Arc<Entry>, Bytes, BuildHasherDefault<AsItIs>>;
 
@@ -40,6 +47,7 @@ pub(crate) struct VerifiedTokens {
     generation: AtomicU64,
     /// Made when there is something to keep.
     far: OnceLock<Far>,
+    sighted: OnceLock<Sighted>,
     near: ThreadLocal<RefCell<Near>>,
     counters: Mutex<Vec<Arc<Counters>>>,
 }
@@ -60,14 +68,14 @@ pub(crate) struct Known {
 
 impl VerifiedTokens {
     pub(crate) fn new(settings: TokenCache) -> Self {
-        let mut seed = [0; 8];
-        // Where there is no randomness, the seed of the process has to do, which each start makes anew.
-        let _ = rand::fill(&mut seed);
+        // Randomness of the operating system, which this is a way to.
+        let seed = RandomState::new().hash_one(());
         Self {
             settings,
-            hashing: SeedableRandomState::with_seed(u64::from_le_bytes(seed), SharedSeed::global_random()),
+            hashing: SeedableRandomState::with_seed(seed, SharedSeed::global_random()),
             generation: AtomicU64::new(0),
             far: OnceLock::new(),
+            sighted: OnceLock::new(),
             near: ThreadLocal::new(),
             counters: Mutex::default(),
         }
@@ -118,9 +126,14 @@ impl VerifiedTokens {
         })
     }
 
+    /// Whether a token that is cheap to verify comes often enough to be kept.
+    fn comes_again(&self, hash: u64) -> bool {
+        let places = self.settings.max_bytes / USUAL_BYTES;
+        self.sighted.get_or_init(|| Sighted::new(places)).sight(hash)
+    }
+
     fn far(&self) -> &Far {
         self.far.get_or_init(|| {
-            const USUAL_BYTES: usize = 2048;
             let most = self.settings.max_bytes;
             // A shard must have room for several of the longest tokens.
             let shards = most / (256 * 1024).max(8 * self.settings.max_token_bytes);
@@ -182,11 +195,15 @@ impl Sought<'_, '_> {
         })
     }
 
-    /// Keeps the token, which was not found and has been verified since.
+    /// Keeps the token, which was not found and has been verified since; if it was cheap to verify, only when it was so before.
     pub(crate) fn keep(self, now: u64, verified: &Arc<Verified>, grounds: Grounds) {
         let Hashed { hash, token } = self.hashed;
         if let Ok(near) = self.cache.near().try_borrow() {
             Counters::count(&near.counters.misses);
+        }
+        let cheap = verified.algorithm().family().is_symmetric();
+        if cheap && !self.cache.comes_again(hash) {
+            return;
         }
         let entry = Arc::new(Entry {
             hash,
