@@ -79,6 +79,10 @@ impl Verified {
     pub(crate) const fn key(&self) -> &Key {
         &self.key
     }
+
+    pub(crate) const fn algorithm(&self) -> Algorithm {
+        self.header.algorithm
+    }
 }
 
 impl Principal {

@@ -3,10 +3,14 @@
 //! There are two levels. The far one is shared by all threads, bounded in bytes, and chooses what to keep so that tokens that
 //! come once do not push out those that come again. The near one is each thread's own and takes no lock: what the far one
 //! answers a second time is copied to it.
+//!
+//! To keep a token costs about as much as to verify an HMAC. Such a token is kept when it comes for the second time, any other
+//! one at once.
 
 mod entry;
 mod near;
 mod settings;
+mod sighted;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -26,8 +30,12 @@ pub(crate) use self::entry::Entry;
 use self::entry::{AsItIs, ByToken, Bytes, Hashed};
 use self::near::{Counters, Near};
 pub use self::settings::{TokenCache, TokenCacheStatus};
+use self::sighted::Sighted;
 use crate::principal::Verified;
 use crate::verifier::Grounds;
+
+/// What a token takes, with what is kept of it.
+const USUAL_BYTES: usize = 2048;
 
 type Far = Cache<ByToken, Arc<Entry>, Bytes, BuildHasherDefault<AsItIs>>;
 
@@ -40,6 +48,7 @@ pub(crate) struct VerifiedTokens {
     generation: AtomicU64,
     /// Made when there is something to keep.
     far: OnceLock<Far>,
+    sighted: OnceLock<Sighted>,
     near: ThreadLocal<RefCell<Near>>,
     counters: Mutex<Vec<Arc<Counters>>>,
 }
@@ -68,6 +77,7 @@ impl VerifiedTokens {
             hashing: SeedableRandomState::with_seed(u64::from_le_bytes(seed), SharedSeed::global_random()),
             generation: AtomicU64::new(0),
             far: OnceLock::new(),
+            sighted: OnceLock::new(),
             near: ThreadLocal::new(),
             counters: Mutex::default(),
         }
@@ -118,9 +128,14 @@ impl VerifiedTokens {
         })
     }
 
+    /// Whether a token that is cheap to verify comes often enough to be kept.
+    fn comes_again(&self, hash: u64) -> bool {
+        let places = self.settings.max_bytes / USUAL_BYTES;
+        self.sighted.get_or_init(|| Sighted::new(places)).sight(hash)
+    }
+
     fn far(&self) -> &Far {
         self.far.get_or_init(|| {
-            const USUAL_BYTES: usize = 2048;
             let most = self.settings.max_bytes;
             // A shard must have room for several of the longest tokens.
             let shards = most / (256 * 1024).max(8 * self.settings.max_token_bytes);
@@ -182,11 +197,15 @@ impl Sought<'_, '_> {
         })
     }
 
-    /// Keeps the token, which was not found and has been verified since.
+    /// Keeps the token, which was not found and has been verified since; if it was cheap to verify, only when it was so before.
     pub(crate) fn keep(self, now: u64, verified: &Arc<Verified>, grounds: Grounds) {
         let Hashed { hash, token } = self.hashed;
         if let Ok(near) = self.cache.near().try_borrow() {
             Counters::count(&near.counters.misses);
+        }
+        let cheap = verified.algorithm().family().is_symmetric();
+        if cheap && !self.cache.comes_again(hash) {
+            return;
         }
         let entry = Arc::new(Entry {
             hash,

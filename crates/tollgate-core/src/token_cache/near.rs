@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::USUAL_BYTES;
 use super::entry::{Entry, Hashed};
 use crate::principal::Verified;
 
@@ -41,7 +42,6 @@ impl Counters {
 
 impl Near {
     pub(super) fn new(most_bytes: usize, counters: Arc<Counters>) -> Self {
-        const USUAL_BYTES: usize = 2048;
         let slots = (most_bytes / USUAL_BYTES).next_power_of_two().clamp(2, 1024);
         Self {
             slots: std::iter::repeat_with(|| None).take(slots).collect(),

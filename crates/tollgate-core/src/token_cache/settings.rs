@@ -20,7 +20,8 @@ const MOST_LIFETIME: Duration = Duration::from_secs(86_400);
 /// - revocation, proof of origin, policy, renewal: those come after the verifier, and never see a cache.
 ///
 /// A token is found by all of its bytes: a keyed hash leads to the place, and the comparison of the whole decides. Refusals are
-/// never kept. A flood of tokens that come once does not push out those that come again.
+/// never kept. A flood of tokens that come once does not push out those that come again. A token with an HMAC, which is verified
+/// in hardly more time than it takes to keep it, is kept when it has come twice; one with a signature, at once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,7 +42,7 @@ const MOST_LIFETIME: Duration = Duration::from_secs(86_400);
 ///     assert!(verifier.verify(&token).is_ok());
 /// }
 /// let status = verifier.token_cache_status().expect("there is a cache");
-/// assert_eq!((status.misses, status.hits), (1, 2));
+/// assert_eq!((status.misses, status.hits), (2, 1));
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

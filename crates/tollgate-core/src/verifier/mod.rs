@@ -138,10 +138,15 @@ impl Verifier {
     /// # use example::{token, verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (verifier, token) = (verifier(), token("orders:read"));
-    /// verifier.verify(&token)?;
+    /// let hits = || verifier.token_cache_status().map(|cache| cache.hits);
+    /// for _ in 0..3 {
+    ///     verifier.verify(&token)?;
+    /// }
+    /// assert_eq!(hits(), Some(1));
+    ///
     /// verifier.forget_verified_tokens();
     /// verifier.verify(&token)?;
-    /// assert_eq!(verifier.token_cache_status().map(|cache| cache.misses), Some(2));
+    /// assert_eq!(hits(), Some(1));
     /// # Ok(()) }
     /// ```
     pub fn forget_verified_tokens(&self) {
@@ -158,10 +163,11 @@ impl Verifier {
     /// # use example::{token, verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (verifier, token) = (verifier(), token("orders:read"));
-    /// verifier.verify(&token)?;
-    /// verifier.verify(&token)?;
+    /// for _ in 0..3 {
+    ///     verifier.verify(&token)?;
+    /// }
     /// let status = verifier.token_cache_status().expect("there is a cache");
-    /// assert_eq!((status.tokens, status.hits, status.misses), (1, 1, 1));
+    /// assert_eq!((status.tokens, status.hits, status.misses), (1, 1, 2)); // an HMAC is kept when it comes again
     /// # Ok(()) }
     /// ```
     pub fn token_cache_status(&self) -> Option<TokenCacheStatus> {
