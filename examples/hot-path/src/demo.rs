@@ -1,10 +1,11 @@
 //! Tokens to try the server with. A real service gets its tokens, and the keys to verify them with, from an identity provider.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::json;
-use tollgate::{Algorithm, Clock as _, SignError, SigningKey, SystemClock};
+use tollgate::{Algorithm, Clock as _, SigningKey, SystemClock};
 
 use crate::keys::Keys;
 
@@ -28,7 +29,7 @@ pub(crate) struct Tokens {
 
 impl Demo {
     /// With a first key, made now: tokens are worth nothing once the server has stopped.
-    pub(crate) fn new() -> Result<Self, SignError> {
+    pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
         let (keys, first) = (Arc::<Keys>::default(), key(1)?);
         keys.add(&first.verifying_key());
         Ok(Self {
@@ -41,13 +42,13 @@ impl Demo {
         &self.keys
     }
 
-    pub(crate) fn tokens(&self) -> Result<Tokens, SignError> {
+    pub(crate) fn tokens(&self) -> Result<Tokens, Box<dyn Error>> {
         let signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
         tokens(&signing.0)
     }
 
     /// The next key signs from now on. It is published before: no token comes whose key is not there yet.
-    pub(crate) fn rotate(&self) -> Result<Tokens, SignError> {
+    pub(crate) fn rotate(&self) -> Result<Tokens, Box<dyn Error>> {
         let mut signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
         let number = signing.1 + 1;
         let next = key(number)?;
@@ -57,11 +58,11 @@ impl Demo {
     }
 }
 
-fn key(number: u32) -> Result<SigningKey, SignError> {
+fn key(number: u32) -> Result<SigningKey, Box<dyn Error>> {
     Ok(SigningKey::generate(Algorithm::ES256)?.with_kid(number.to_string()))
 }
 
-fn tokens(key: &SigningKey) -> Result<Tokens, SignError> {
+fn tokens(key: &SigningKey) -> Result<Tokens, Box<dyn Error>> {
     let now = SystemClock.now();
     let token = |subject: &str, scope: &str| {
         key.encode(&json!({

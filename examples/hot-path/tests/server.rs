@@ -62,7 +62,10 @@ impl Shop {
     fn metric(&self, name: &str) -> u64 {
         let answer = self.server.send("GET", "/metrics", &[], "");
         assert_eq!(answer.status, 200);
-        assert!(answer.header("content-type").starts_with("text/plain"), "{answer:?}");
+        assert!(
+            answer.header("content-type").starts_with("text/plain"),
+            "{answer:?}"
+        );
         let mut values = answer
             .body
             .lines()
@@ -73,14 +76,20 @@ impl Shop {
     }
 
     fn misses_and_hits(&self) -> (u64, u64) {
-        (self.metric("token_cache_misses_total"), self.metric("token_cache_hits_total"))
+        (
+            self.metric("token_cache_misses_total"),
+            self.metric("token_cache_hits_total"),
+        )
     }
 }
 
 #[test]
 fn a_token_is_verified_once_and_recognised_after_that() {
     let shop = Shop::open("recognised", &[]);
-    assert_eq!((shop.misses_and_hits(), shop.metric("token_cache_tokens")), ((0, 0), 0));
+    assert_eq!(
+        (shop.misses_and_hits(), shop.metric("token_cache_tokens")),
+        ((0, 0), 0)
+    );
 
     assert_eq!(shop.orders(&shop.shopper), 200);
     assert_eq!(shop.misses_and_hits(), (1, 0));
@@ -102,21 +111,36 @@ fn a_token_is_verified_once_and_recognised_after_that() {
 #[test]
 fn a_key_that_is_withdrawn_is_out_though_its_tokens_were_recognised() {
     let shop = Shop::open("withdrawn", &["--workers", "1"]);
-    assert_eq!((shop.orders(&shop.shopper), shop.orders(&shop.shopper)), (200, 200));
+    assert_eq!(
+        (shop.orders(&shop.shopper), shop.orders(&shop.shopper)),
+        (200, 200)
+    );
     assert_eq!(shop.misses_and_hits(), (1, 1));
 
     let next = shop.rotate();
     assert_eq!(next["kid"], "2");
     assert_eq!(shop.misses_and_hits(), (2, 1), "the operator's token came too");
     // The former key holds. But another set is in place, so its tokens are verified once more.
-    assert_eq!((shop.orders(&shop.shopper), shop.orders(&shop.shopper)), (200, 200));
+    assert_eq!(
+        (shop.orders(&shop.shopper), shop.orders(&shop.shopper)),
+        (200, 200)
+    );
     assert_eq!(shop.misses_and_hits(), (3, 2));
 
     assert_eq!(shop.send("DELETE", "/keys/1", &shop.operator).status, 204);
     let refused = shop.send("GET", "/orders", &shop.shopper);
     assert_eq!(refused.status, 401);
-    assert!(refused.header("www-authenticate").contains(r#"error="invalid_token""#), "{refused:?}");
-    assert_eq!(shop.send("DELETE", "/keys/2", &shop.operator).status, 401, "it was the operator's key as well");
+    assert!(
+        refused
+            .header("www-authenticate")
+            .contains(r#"error="invalid_token""#),
+        "{refused:?}"
+    );
+    assert_eq!(
+        shop.send("DELETE", "/keys/2", &shop.operator).status,
+        401,
+        "it was the operator's key as well"
+    );
 
     let [shopper, operator] = ["shopper", "operator"].map(|who| next[who].as_str().unwrap());
     assert_eq!((shop.orders(shopper), shop.orders(shopper)), (200, 200));
@@ -124,28 +148,48 @@ fn a_key_that_is_withdrawn_is_out_though_its_tokens_were_recognised() {
     assert_eq!(shop.send("DELETE", "/keys/1", operator).status, 404);
     assert_eq!(shop.orders(shopper), 200);
     let (misses, hits) = shop.misses_and_hits();
-    assert_eq!((misses, hits), (before.0 + 1, before.1 + 1), "a key that was not there changes nothing");
+    assert_eq!(
+        (misses, hits),
+        (before.0 + 1, before.1 + 1),
+        "a key that was not there changes nothing"
+    );
 }
 
 #[test]
 fn what_is_forgotten_is_verified_anew() {
     let shop = Shop::open("forgotten", &[]);
-    assert_eq!((shop.orders(&shop.shopper), shop.orders(&shop.shopper)), (200, 200));
+    assert_eq!(
+        (shop.orders(&shop.shopper), shop.orders(&shop.shopper)),
+        (200, 200)
+    );
     assert_eq!(shop.misses_and_hits(), (1, 1));
-    assert_eq!(shop.send("DELETE", "/verified-tokens", &shop.operator).status, 204);
-    assert_eq!((shop.orders(&shop.shopper), shop.orders(&shop.shopper)), (200, 200));
+    assert_eq!(
+        shop.send("DELETE", "/verified-tokens", &shop.operator).status,
+        204
+    );
+    assert_eq!(
+        (shop.orders(&shop.shopper), shop.orders(&shop.shopper)),
+        (200, 200)
+    );
     assert_eq!(shop.misses_and_hits(), (3, 2));
 }
 
 #[test]
 fn only_the_operator_may_change_anything() {
     let shop = Shop::open("operator", &[]);
-    for (method, path) in [("DELETE", "/verified-tokens"), ("POST", "/keys"), ("DELETE", "/keys/1")] {
+    for (method, path) in [
+        ("DELETE", "/verified-tokens"),
+        ("POST", "/keys"),
+        ("DELETE", "/keys/1"),
+    ] {
         // Twice: the second time the token is recognised, and the scope asked all the same.
         for _ in 0..2 {
             let answer = shop.send(method, path, &shop.shopper);
             assert_eq!(answer.status, 403, "{method} {path}");
-            assert!(answer.header("www-authenticate").ends_with(r#"scope="admin""#), "{answer:?}");
+            assert!(
+                answer.header("www-authenticate").ends_with(r#"scope="admin""#),
+                "{answer:?}"
+            );
         }
         assert_eq!(shop.server.send(method, path, &[], "").status, 401);
     }
@@ -170,7 +214,10 @@ fn the_printed_commands_do_what_they_say() {
     for (promise, text) in &written {
         if text.starts_with("HTTP/") {
             let answer = Answer::read(text);
-            assert!(promise.contains(&answer.status.to_string()), "{promise} {answer:?}");
+            assert!(
+                promise.contains(&answer.status.to_string()),
+                "{promise} {answer:?}"
+            );
             statuses.push(answer.status);
         }
     }
@@ -188,7 +235,10 @@ fn bad_arguments_are_refused() {
     ] {
         let output = Command::new(PROGRAM).args(arguments).output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && text.contains(problem), "{arguments:?}: {text}");
+        assert!(
+            !output.status.success() && text.contains(problem),
+            "{arguments:?}: {text}"
+        );
     }
     let output = Command::new(PROGRAM).arg("--help").output().unwrap();
     assert!(output.status.success() && String::from_utf8(output.stdout).unwrap().contains("--cache-mib"));
