@@ -40,7 +40,7 @@ struct Shopper {
     sub: String,
 }
 
-async fn orders(Claims(shopper): Claims<Shopper>) -> String {
+async fn orders(Claims(shopper): Claims<Arc<Shopper>>) -> String {
     format!("the orders of {}\n", shopper.sub)
 }
 
