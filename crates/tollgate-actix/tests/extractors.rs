@@ -344,26 +344,26 @@ async fn a_layer_and_another_gate_in_the_data_are_a_mistake_of_the_service() {
 mod shared {
     use super::{Arc, Buyer, Claims, Optional, Shopper};
 
-    pub async fn both(first: Claims<Arc<Shopper>>, again: Optional<Claims<Arc<Shopper>>>) -> String {
+    pub(super) async fn both(first: Claims<Arc<Shopper>>, again: Optional<Claims<Arc<Shopper>>>) -> String {
         let Optional(Some(Claims(again))) = again else {
             return "-".into();
         };
         format!("{} {}", first.0.sub, Arc::ptr_eq(&first.0, &again))
     }
 
-    pub async fn perhaps(Optional(user): Optional<Claims<Arc<Shopper>>>) -> String {
+    pub(super) async fn perhaps(Optional(user): Optional<Claims<Arc<Shopper>>>) -> String {
         user.map_or("-".into(), |user| user.0.sub.clone())
     }
 
-    pub async fn option(user: Option<Claims<Arc<Shopper>>>) -> String {
+    pub(super) async fn option(user: Option<Claims<Arc<Shopper>>>) -> String {
         user.map_or("-".into(), |user| user.0.sub.clone())
     }
 
-    pub async fn buyer(_: Claims<Arc<Shopper>>, buyer: Claims<Arc<Buyer>>) -> String {
+    pub(super) async fn buyer(_: Claims<Arc<Shopper>>, buyer: Claims<Arc<Buyer>>) -> String {
         buyer.0.sub.clone()
     }
 
-    pub async fn perhaps_buyer(Optional(buyer): Optional<Claims<Arc<Buyer>>>) -> String {
+    pub(super) async fn perhaps_buyer(Optional(buyer): Optional<Claims<Arc<Buyer>>>) -> String {
         buyer.is_some().to_string()
     }
 }
