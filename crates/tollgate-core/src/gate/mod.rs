@@ -5,7 +5,6 @@ mod builder;
 mod refusal;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use authentication::{Authentication, ClaimSet, FromAuthentication};
@@ -23,6 +22,7 @@ use crate::rejection::{Rejection, RejectionKind};
 use crate::renewal::{HeaderEdits, Renewal};
 use crate::request::{self, Protocol, RequestView};
 use crate::revocation::{RevocationCheck, Standing};
+use crate::shared::Shared;
 use crate::source::{self, Credential, Source, SourceKind};
 use crate::verifier::{PendingVerification, Verification, Verifier};
 
@@ -64,7 +64,7 @@ use crate::verifier::{PendingVerification, Verification, Verifier};
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Gate(Arc<Inner>);
+pub struct Gate(Shared<Inner>);
 
 type Hook = Box<dyn Fn(&Rejection, &mut Answer) + Send + Sync>;
 
@@ -272,7 +272,7 @@ impl Gate {
     }
 
     fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0.is(&other.0)
     }
 
     fn let_through(&self, protocol: Protocol, due: bool, principal: Option<Principal>) -> Authentication {
@@ -382,6 +382,7 @@ impl fmt::Debug for Gate {
 mod tests {
     use std::future::Future as _;
     use std::pin::Pin;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll, Waker};
 
