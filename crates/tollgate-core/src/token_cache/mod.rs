@@ -14,11 +14,10 @@ mod sighted;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher as _};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use aws_lc_rs::rand;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use quick_cache::OptionsBuilder;
@@ -69,12 +68,11 @@ pub(crate) struct Known {
 
 impl VerifiedTokens {
     pub(crate) fn new(settings: TokenCache) -> Self {
-        let mut seed = [0; 8];
-        // Where there is no randomness, the seed of the process has to do, which each start makes anew.
-        let _ = rand::fill(&mut seed);
+        // Randomness of the operating system, which this is a way to.
+        let seed = RandomState::new().hash_one(());
         Self {
             settings,
-            hashing: SeedableRandomState::with_seed(u64::from_le_bytes(seed), SharedSeed::global_random()),
+            hashing: SeedableRandomState::with_seed(seed, SharedSeed::global_random()),
             generation: AtomicU64::new(0),
             far: OnceLock::new(),
             sighted: OnceLock::new(),
