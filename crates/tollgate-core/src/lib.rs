@@ -59,6 +59,7 @@ mod shared;
 mod source;
 mod token;
 mod token_cache;
+mod typed_claims;
 mod verifier;
 
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
