@@ -88,9 +88,7 @@ pub use layers::{
 pub use principal::Principal;
 pub use rejected::Rejected;
 pub use scoped::Scoped;
-pub use tollgate_tower::{
-    AuthenticationExt, EndpointFuture, EndpointService, RequestHead, ResponseBody,
-};
+pub use tollgate_tower::{AuthenticationExt, EndpointFuture, EndpointService, RequestHead, ResponseBody};
 
 /// For code that the macros generate; not part of the interface.
 #[doc(hidden)]

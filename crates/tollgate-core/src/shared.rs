@@ -60,7 +60,11 @@ impl<T: Send + Sync> Shared<T> {
         let handle = inner.of_threads.get_or(|| {
             let new = Arc::new(Handle::new(Arc::clone(inner)));
             let weak = Arc::downgrade(&new);
-            first.kept.lock().unwrap_or_else(PoisonError::into_inner).push(new);
+            first
+                .kept
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(new);
             weak
         });
         handle.upgrade().unwrap_or_else(|| Arc::clone(&self.0))

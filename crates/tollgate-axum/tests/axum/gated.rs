@@ -94,7 +94,12 @@ async fn a_gate_may_be_the_state() {
 async fn several_see_the_same_caller() {
     type Together = Gated<(Principal, Option<Scoped<OrdersRead>>, Claims<Shopper>)>;
     async fn together(Gated((first, second, Claims(third))): Together) -> String {
-        assert_eq!(first.subject(), second.and_then(|user| user.subject().map(str::to_owned)).as_deref());
+        assert_eq!(
+            first.subject(),
+            second
+                .and_then(|user| user.subject().map(str::to_owned))
+                .as_deref()
+        );
         third.sub
     }
     async fn beside(Gated(first): Gated<Principal>, Gated(Claims(second)): Gated<Claims<Shopper>>) -> String {

@@ -44,7 +44,10 @@ fn by_extractors(store: Store) -> Router {
         .route("/optional", get(async |_: Gated<Option<Principal>>| "in"))
         .route("/scoped", get(async |_: Gated<Scoped<OrdersRead>>| "in"))
         .route("/claims", get(async |_: Gated<Claims<serde_json::Value>>| "in"))
-        .route("/second", get(async |_: Gated<Principal>, _: Gated<Principal>| "in"))
+        .route(
+            "/second",
+            get(async |_: Gated<Principal>, _: Gated<Principal>| "in"),
+        )
         .with_state(gate(store))
 }
 

@@ -361,7 +361,9 @@ impl FromAuthentication for Principal {
 /// `None` for an anonymous caller; whatever is wrong with anybody else is refused.
 impl<T: FromAuthentication> FromAuthentication for Option<T> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-        let caller = authentication.principal().map(|_| T::from_authentication(authentication));
+        let caller = authentication
+            .principal()
+            .map(|_| T::from_authentication(authentication));
         caller.transpose()
     }
 }

@@ -25,7 +25,7 @@ use crate::renewal::{HeaderEdits, Renewal};
 use crate::request::{self, Protocol, RequestView};
 use crate::revocation::{RevocationCheck, Standing};
 use crate::shared::Shared;
-use crate::source::{self, Credential, Source, SourceKind};
+use crate::source::{self, Source, SourceKind};
 use crate::verifier::{PendingVerification, Verification, Verifier};
 
 /// Stands between requests and handlers: a [`Verifier`], where to look for credentials, and how to answer those who are
@@ -161,12 +161,16 @@ impl Gate {
             }
             Ok(credential)
         };
-        let Credential { token, source } = match credential() {
+        let credential = match credential() {
             Ok(Some(credential)) => credential,
             Ok(None) => return Decision::Ready(Ok(self.let_through(protocol, false, None))),
             Err(rejection) => return Decision::Ready(Err(self.refuse(rejection, protocol))),
         };
-        match gate.verifier.begin(token) {
+        let source = credential.source;
+        match gate
+            .verifier
+            .begin_checked(credential.token, || credential.check())
+        {
             Verification::Ready(verified) => self.proceed(verified, source, request, protocol),
             Verification::Pending(verification) => {
                 let kept = request::kept(request, &csrf::TOKEN_FIELDS);
