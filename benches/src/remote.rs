@@ -48,9 +48,10 @@ pub async fn fetched(fixture: &Fixture) -> RemoteKeys {
 /// ```
 /// use tollgate_benches::remote::fetched_among;
 /// use tollgate_benches::tokens::Fixture;
+/// use tollgate_core::Algorithm;
 ///
 /// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-/// let keys = runtime.block_on(fetched_among(&Fixture::ed25519(), 128));
+/// let keys = runtime.block_on(fetched_among(&Fixture::new(Algorithm::EdDSA), 128));
 /// assert_eq!(keys.status().keys.len(), 128);
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -65,12 +66,13 @@ pub async fn fetched_among(fixture: &Fixture, count: usize) -> RemoteKeys {
         .unwrap()
 }
 
-/// A verifier with every default check, as [`Fixture::verifier`], for keys from that source.
+/// A verifier with every default check, as [`Fixture::cold_verifier`], for keys from that source.
 pub fn verifier(source: impl KeySource + 'static) -> Verifier {
     Verifier::builder()
         .issuer(ISSUER)
         .audience(AUDIENCE)
         .key_source(source)
+        .without_token_cache()
         .build()
         .unwrap()
 }

@@ -1,9 +1,10 @@
-//! The keys and tokens that every benchmark measures with.
+//! The keys and tokens that every benchmark measures with: the same ones on every run.
 
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde::{Deserialize, Serialize};
-use tollgate_core::{Algorithm, ClaimSet, Key, SigningKey, Verifier};
+use tollgate_core::{Algorithm, ClaimSet, Key, SigningKey, TokenCache, Verifier, VerifierBuilder};
+use tollgate_testkit::keys;
 
 /// The time at which the tokens are valid, in seconds since the epoch.
 pub const ISSUED_AT: u64 = 1_800_000_000;
@@ -11,18 +12,42 @@ pub const ISSUED_AT: u64 = 1_800_000_000;
 pub const ISSUER: &str = "https://id.example.com";
 /// `aud` of the tokens.
 pub const AUDIENCE: &str = "orders-api";
+/// `kid` of the tokens.
+pub const KID: &str = "2026-11";
+/// One algorithm of each kind.
+pub const ALGORITHMS: [Algorithm; 5] = [
+    Algorithm::HS256,
+    Algorithm::RS256,
+    Algorithm::PS256,
+    Algorithm::ES256,
+    Algorithm::EdDSA,
+];
 
 /// The claims that the tokens carry.
-#[derive(Debug, Serialize)]
-struct Issued<'a> {
-    iss: &'a str,
-    sub: &'a str,
-    aud: &'a str,
-    exp: u64,
-    iat: u64,
-    nbf: u64,
-    jti: &'a str,
-    scope: &'a str,
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Issued<'a> {
+    pub(crate) iss: &'a str,
+    pub(crate) sub: &'a str,
+    pub(crate) aud: &'a str,
+    pub(crate) exp: u64,
+    pub(crate) iat: u64,
+    pub(crate) nbf: u64,
+    pub(crate) jti: &'a str,
+    pub(crate) scope: &'a str,
+}
+
+impl Issued<'_> {
+    /// Valid for decades.
+    pub(crate) const VALID: Self = Issued {
+        iss: ISSUER,
+        sub: "user-0123456789",
+        aud: AUDIENCE,
+        exp: 4_000_000_000,
+        iat: 1_700_000_000,
+        nbf: 1_700_000_000,
+        jti: "0198a5f2-7a3e-7c11-9d55-3f1c2b4a5d6e",
+        scope: "orders:read orders:write profile",
+    };
 }
 
 /// The claims that a handler asks for.
@@ -35,6 +60,15 @@ pub struct User {
 }
 
 impl ClaimSet for User {}
+
+/// The same claims as an extractor of its own.
+#[derive(Clone, Debug, Deserialize, tollgate::Claims)]
+pub struct Derived {
+    /// Whom the token speaks for.
+    pub sub: String,
+    /// What it grants.
+    pub scope: String,
+}
 
 /// A key pair or secret with a token made by it.
 pub struct Fixture {
@@ -52,53 +86,30 @@ pub struct Fixture {
 pub const SECRET: [u8; 32] = *b"a secret for benchmarks, 32 byte";
 
 impl Fixture {
-    /// A fresh key, and a token that is valid for ten years from now.
+    /// A key and its token, which are the same on every run: what a verification costs depends on their bytes. The keys
+    /// are the testkit's, which everybody has.
     ///
     /// ```
-    /// use tollgate_benches::tokens::Fixture;
-    /// use tollgate_core::Algorithm;
+    /// use tollgate_benches::tokens::{ALGORITHMS, Fixture};
     ///
-    /// let fixture = Fixture::new(Algorithm::ES256);
-    /// assert_eq!(fixture.verifier().verify(&fixture.token).unwrap().subject(), Some("user-0123456789"));
+    /// for algorithm in ALGORITHMS {
+    ///     let fixture = Fixture::new(algorithm);
+    ///     assert_eq!(fixture.verifier().verify(&fixture.token).unwrap().subject(), Some("user-0123456789"));
+    ///     assert_eq!(fixture.token, Fixture::new(algorithm).token);
+    /// }
     /// ```
     pub fn new(algorithm: Algorithm) -> Self {
         let signing = match algorithm {
             Algorithm::HS256 => SigningKey::hs256(SECRET).unwrap(),
-            _ => SigningKey::generate(algorithm).unwrap(),
+            _ => keys::signing(algorithm),
         };
-        Self::of(algorithm, signing)
-    }
-
-    /// A key that is the same on every run, and its token, which is by Ed25519 as well: for what is counted.
-    ///
-    /// ```
-    /// use tollgate_benches::tokens::Fixture;
-    ///
-    /// assert_eq!(Fixture::ed25519().token, Fixture::ed25519().token);
-    /// ```
-    pub fn ed25519() -> Self {
-        // RFC 8410 section 7: a PKCS#8 frame, and the private key after it.
-        let mut pkcs8 = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
-        pkcs8.extend(SECRET);
-        Self::of(
-            Algorithm::EdDSA,
-            SigningKey::der(Algorithm::EdDSA, pkcs8).unwrap(),
-        )
-    }
-
-    fn of(algorithm: Algorithm, signing: SigningKey) -> Self {
-        let signing = signing.with_kid("2026-11");
-        let claims = Issued {
-            iss: ISSUER,
-            sub: "user-0123456789",
-            aud: AUDIENCE,
-            exp: 4_000_000_000,
-            iat: 1_700_000_000,
-            nbf: 1_700_000_000,
-            jti: "0198a5f2-7a3e-7c11-9d55-3f1c2b4a5d6e",
-            scope: "orders:read orders:write profile",
+        let signing = signing.with_kid(KID);
+        let made = signing.encode(&Issued::VALID).unwrap();
+        let token = match algorithm {
+            Algorithm::PS256 => stored(include_str!("../tokens/ps256.jwt"), made),
+            Algorithm::ES256 => stored(include_str!("../tokens/es256.jwt"), made),
+            _ => made,
         };
-        let token = signing.encode(&claims).unwrap();
         Self {
             algorithm,
             key: signing.verifying_key(),
@@ -107,14 +118,73 @@ impl Fixture {
         }
     }
 
-    /// A verifier with every default check for the token.
+    /// A verifier with every default check for the token, which recognises one that it has seen.
     pub fn verifier(&self) -> Verifier {
+        self.builder().build().unwrap()
+    }
+
+    /// The same, which verifies each token from the start.
+    ///
+    /// ```
+    /// use tollgate_benches::tokens::Fixture;
+    /// use tollgate_core::Algorithm;
+    ///
+    /// let fixture = Fixture::new(Algorithm::HS256);
+    /// assert!(fixture.cold_verifier().token_cache_status().is_none());
+    /// assert!(fixture.verifier().token_cache_status().is_some());
+    /// ```
+    pub fn cold_verifier(&self) -> Verifier {
+        self.builder().without_token_cache().build().unwrap()
+    }
+
+    /// The same with a cache that holds few tokens: of a ring of some thousand each is a new one.
+    ///
+    /// ```
+    /// use tollgate_benches::tokens::Fixture;
+    /// use tollgate_core::Algorithm;
+    ///
+    /// let fixture = Fixture::new(Algorithm::HS256);
+    /// let verifier = fixture.forgetful_verifier();
+    /// let tokens = fixture.distinct(2048);
+    /// for token in tokens.iter().chain(&tokens) {
+    ///     verifier.verify(token).unwrap();
+    /// }
+    /// let status = verifier.token_cache_status().unwrap();
+    /// assert!(status.hits * 20 < status.misses, "{status:?}");
+    /// ```
+    pub fn forgetful_verifier(&self) -> Verifier {
+        let few = TokenCache::default().max_bytes(64 << 10);
+        self.builder().token_cache(few).build().unwrap()
+    }
+
+    fn builder(&self) -> VerifierBuilder {
         Verifier::builder()
             .issuer(ISSUER)
             .audience(AUDIENCE)
             .key(self.key.clone())
-            .build()
-            .unwrap()
+    }
+
+    /// So many valid tokens that differ in their `jti`, and so in their signatures.
+    ///
+    /// ```
+    /// use tollgate_benches::tokens::Fixture;
+    /// use tollgate_core::Algorithm;
+    ///
+    /// let fixture = Fixture::new(Algorithm::HS256);
+    /// let tokens = fixture.distinct(2);
+    /// assert_ne!(tokens[0], tokens[1]);
+    /// assert!(tokens.iter().all(|token| fixture.verifier().verify(token).is_ok()));
+    /// ```
+    pub fn distinct(&self, count: usize) -> Vec<String> {
+        let token = |number| {
+            let jti = format!("0198a5f2-7a3e-7c11-9d55-{number:012x}");
+            let issued = Issued {
+                jti: &jti,
+                ..Issued::VALID
+            };
+            self.signing.encode(&issued).unwrap()
+        };
+        (0..count).map(token).collect()
     }
 
     /// The parts of the token that a bare signature check needs: what is signed, and the signature.
@@ -136,4 +206,12 @@ impl Fixture {
         validation.validate_nbf = true;
         (key, validation)
     }
+}
+
+/// A token whose signature is another one each time that it is made, and so is stored.
+fn stored(stored: &str, made: String) -> String {
+    let stored = stored.trim_end();
+    let input = |token: &str| token.rsplit_once('.').map(|(input, _)| input.to_owned());
+    assert_eq!(input(stored), input(&made), "to be stored in its place: {made}");
+    stored.to_owned()
 }
