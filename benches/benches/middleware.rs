@@ -113,7 +113,11 @@ impl Table<'_> {
     /// The first row is the bare one, which is subtracted from the others: what the route itself costs is not
     /// authentication's.
     fn print(&self, framework: &str, rows: impl FnOnce(&Verifier, &[String]) -> Vec<(&'static str, Ask)>) {
-        let Self { fixture, way, backend } = self;
+        let Self {
+            fixture,
+            way,
+            backend,
+        } = self;
         let title = format!(
             "{framework}, {}, {}, over the bare route (jsonwebtoken with {backend})",
             fixture.algorithm,

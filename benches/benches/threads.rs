@@ -30,25 +30,55 @@ fn main() {
     let one = |fixture: &Fixture| vec![fixture.token.clone()];
     let many = hs256.distinct(MANY);
     let rows: Vec<(&str, Work)> = vec![
-        ("axum: bare route", route(Endpoint::Bare, &hs256.cold_verifier(), one(&hs256))),
-        ("axum: a layer that inserts one value", route(Endpoint::Inserting, &hs256.cold_verifier(), one(&hs256))),
+        (
+            "axum: bare route",
+            route(Endpoint::Bare, &hs256.cold_verifier(), one(&hs256)),
+        ),
+        (
+            "axum: a layer that inserts one value",
+            route(Endpoint::Inserting, &hs256.cold_verifier(), one(&hs256)),
+        ),
         ("core: warm, one hot token", verify(hs256.verifier(), one(&hs256))),
         ("core: warm, 500 tokens", verify(hs256.verifier(), many.clone())),
         ("core: cold HS256", verify(hs256.cold_verifier(), one(&hs256))),
         ("core: cold ES256", verify(es256.cold_verifier(), one(&es256))),
-        ("axum: layer and Claims<T>, warm, one hot token", route(Endpoint::Claims, &hs256.verifier(), one(&hs256))),
-        ("axum: layer and Claims<T>, warm, 500 tokens", route(Endpoint::Claims, &hs256.verifier(), many)),
-        ("axum: layer and Principal, warm, one hot token", route(Endpoint::Principal, &hs256.verifier(), one(&hs256))),
-        ("axum: Claims<T> without a layer, warm", route(Endpoint::ClaimsAlone, &hs256.verifier(), one(&hs256))),
-        ("axum: layer and Claims<T>, cold HS256", route(Endpoint::Claims, &hs256.cold_verifier(), one(&hs256))),
-        ("axum: layer and Claims<T>, cold ES256", route(Endpoint::Claims, &es256.cold_verifier(), one(&es256))),
+        (
+            "axum: layer and Claims<T>, warm, one hot token",
+            route(Endpoint::Claims, &hs256.verifier(), one(&hs256)),
+        ),
+        (
+            "axum: layer and Claims<T>, warm, 500 tokens",
+            route(Endpoint::Claims, &hs256.verifier(), many),
+        ),
+        (
+            "axum: layer and Principal, warm, one hot token",
+            route(Endpoint::Principal, &hs256.verifier(), one(&hs256)),
+        ),
+        (
+            "axum: Claims<T> without a layer, warm",
+            route(Endpoint::ClaimsAlone, &hs256.verifier(), one(&hs256)),
+        ),
+        (
+            "axum: layer and Claims<T>, cold HS256",
+            route(Endpoint::Claims, &hs256.cold_verifier(), one(&hs256)),
+        ),
+        (
+            "axum: layer and Claims<T>, cold ES256",
+            route(Endpoint::Claims, &es256.cold_verifier(), one(&es256)),
+        ),
     ];
     let words: Vec<_> = std::env::args()
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
-    println!("{:<48} {:>6} {:>7} {:>12}", "two threads over one", "best", "middle", "one thread/s");
-    for (name, work) in rows.iter().filter(|(name, _)| words.iter().all(|word| name.contains(&**word))) {
+    println!(
+        "{:<48} {:>6} {:>7} {:>12}",
+        "two threads over one", "best", "middle", "one thread/s"
+    );
+    for (name, work) in rows
+        .iter()
+        .filter(|(name, _)| words.iter().all(|word| name.contains(&**word)))
+    {
         let [mut single, mut double] = [const { Vec::new() }; 2];
         for _ in 0..SLICES {
             single.push(rate(work, 1));

@@ -78,7 +78,12 @@ const CLAIMS: f64 = 2.0;
 fn the_middleware_allocates_little_for_a_new_token() {
     let fixture = Fixture::new(Algorithm::HS256);
     let verifier = fixture.cold_verifier();
-    for on in [Framework::Axum, Framework::AroundAxum, Framework::Actix, Framework::Tower] {
+    for on in [
+        Framework::Axum,
+        Framework::AroundAxum,
+        Framework::Actix,
+        Framework::Tower,
+    ] {
         let claims = on.cost_over(Endpoint::Inserting, Endpoint::Claims, &verifier, &fixture);
         assert!(claims <= CLAIMS + 1.0, "{on:?}: {claims}");
     }
@@ -91,7 +96,12 @@ fn the_middleware_allocates_nothing_for_a_token_seen_before() {
     for algorithm in [Algorithm::HS256, Algorithm::RS256] {
         let fixture = Fixture::new(algorithm);
         let verifier = fixture.verifier();
-        for on in [Framework::Axum, Framework::AroundAxum, Framework::Actix, Framework::Tower] {
+        for on in [
+            Framework::Axum,
+            Framework::AroundAxum,
+            Framework::Actix,
+            Framework::Tower,
+        ] {
             let over = |endpoint| on.cost_over(Endpoint::Inserting, endpoint, &verifier, &fixture);
             let [layer, principal] = [Endpoint::Layer, Endpoint::Principal].map(over);
             assert!(layer <= 0.0, "{on:?}, {algorithm}: {layer}");
@@ -116,7 +126,12 @@ fn without_a_layer_nothing_is_allocated_for_a_token_seen_before() {
 fn what_is_refused_allocates_its_answer() {
     let fixture = Fixture::new(Algorithm::HS256);
     let verifier = fixture.cold_verifier();
-    for on in [Framework::Axum, Framework::AroundAxum, Framework::Actix, Framework::Tower] {
+    for on in [
+        Framework::Axum,
+        Framework::AroundAxum,
+        Framework::Actix,
+        Framework::Tower,
+    ] {
         for failing in Failing::ALL {
             let token = failing.token(&fixture);
             let mut ask = on.ask(Endpoint::Claims, &verifier, token.as_deref());

@@ -18,8 +18,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("eddsa-signature", |rounds| alone(Algorithm::EdDSA, rounds)).slow(),
     Scenario::new("hs256-verify", hs256_verify).over("hs256-signature", Instructions(11_200.0)),
     Scenario::new("hs256-claims", hs256_claims).over("hs256-signature", Instructions(12_100.0)),
-    Scenario::new("hs256-seen-before", |rounds| seen_before(Algorithm::HS256, rounds)).all(Instructions(900.0)),
-    Scenario::new("rs256-seen-before", |rounds| seen_before(Algorithm::RS256, rounds)).all(Instructions(1200.0)),
+    Scenario::new("hs256-seen-before", |rounds| {
+        seen_before(Algorithm::HS256, rounds)
+    })
+    .all(Instructions(900.0)),
+    Scenario::new("rs256-seen-before", |rounds| {
+        seen_before(Algorithm::RS256, rounds)
+    })
+    .all(Instructions(1200.0)),
     Scenario::new("garbage-8k", garbage).all(Instructions(3600.0)),
     Scenario::new("eddsa-fixed-keys", |rounds| eddsa(rounds, 1, true)).slow(),
     Scenario::new("eddsa-fetched-keys", |rounds| eddsa(rounds, 1, false))

@@ -22,9 +22,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("failing-wrong-algorithm", |rounds| {
         refused(Failing::WrongAlgorithm, rounds);
     }),
-    scenario("failing-unknown-key", |rounds| refused(Failing::UnknownKey, rounds)),
+    scenario("failing-unknown-key", |rounds| {
+        refused(Failing::UnknownKey, rounds)
+    }),
     scenario("failing-expired", |rounds| refused(Failing::Expired, rounds)),
-    scenario("failing-wrong-issuer", |rounds| refused(Failing::WrongIssuer, rounds)),
+    scenario("failing-wrong-issuer", |rounds| {
+        refused(Failing::WrongIssuer, rounds)
+    }),
     scenario("failing-wrong-audience", |rounds| {
         refused(Failing::WrongAudience, rounds);
     }),

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         };
         let cost = counts.cost(&Cost {
             of: scenario.name,
-            over,
+            over: *over,
         });
         let budget = most.instructions(|cost| counts.cost(cost));
         let exceeded = cost > budget;
@@ -78,10 +78,7 @@ struct Counts(BTreeMap<&'static str, u64>);
 
 impl Counts {
     fn of(&mut self, name: &'static str) -> u64 {
-        *self
-            .0
-            .entry(name)
-            .or_insert_with(|| instructions(scenario(name)))
+        *self.0.entry(name).or_insert_with(|| instructions(scenario(name)))
     }
 
     #[allow(clippy::cast_precision_loss)] // less than a million

@@ -8,9 +8,7 @@ use crate::scenario::Most::{Instructions, Times};
 use crate::scenario::{Scenario, all_of, over};
 
 use Algorithm::{ES256, EdDSA, HS256, PS256, RS256};
-use Endpoint::{
-    Bare, Claims, ClaimsAlone, Derived, Inserting, Layer, Optional, Principal, PrincipalAlone,
-};
+use Endpoint::{Bare, Claims, ClaimsAlone, Derived, Inserting, Layer, Optional, Principal, PrincipalAlone};
 
 /// A token that was seen before.
 const WARM: f64 = 2000.0;
@@ -89,12 +87,18 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .over("actix-bare", Times(1.6, all_of("hs256-signature"))),
     Scenario::new("actix-hs256-warm", warm!(on_actix, Claims, HS256)).over("actix-bare", Instructions(WARM)),
     Scenario::new("actix-rs256-warm", warm!(on_actix, Claims, RS256)).over("actix-bare", Instructions(WARM)),
-    Scenario::new("actix-optional-warm", warm!(on_actix, Optional, HS256))
-        .over("actix-bare", Times(NO_MORE, over("actix-hs256-warm", "actix-bare"))),
-    Scenario::new("actix-principal-warm", warm!(on_actix, Principal, HS256))
-        .over("actix-bare", Times(NO_MORE, over("actix-hs256-warm", "actix-bare"))),
-    Scenario::new("actix-derived-warm", warm!(on_actix, Derived, HS256))
-        .over("actix-bare", Times(NO_MORE, over("actix-hs256-warm", "actix-bare"))),
+    Scenario::new("actix-optional-warm", warm!(on_actix, Optional, HS256)).over(
+        "actix-bare",
+        Times(NO_MORE, over("actix-hs256-warm", "actix-bare")),
+    ),
+    Scenario::new("actix-principal-warm", warm!(on_actix, Principal, HS256)).over(
+        "actix-bare",
+        Times(NO_MORE, over("actix-hs256-warm", "actix-bare")),
+    ),
+    Scenario::new("actix-derived-warm", warm!(on_actix, Derived, HS256)).over(
+        "actix-bare",
+        Times(NO_MORE, over("actix-hs256-warm", "actix-bare")),
+    ),
     Scenario::new("actix-alone-warm", warm!(on_actix, ClaimsAlone, HS256))
         .over("actix-bare", Instructions(WARM)),
     // tower alone
@@ -135,5 +139,8 @@ fn one_time(rounds: u32) {
     // As many of them whatever the rounds, for to make them counts too.
     let tokens = fixture.distinct(MOST);
     let router = axum::router(Claims, &fixture.forgetful_verifier());
-    again(axum::ask(router, tokens.iter().map(|token| Some(&**token))), rounds);
+    again(
+        axum::ask(router, tokens.iter().map(|token| Some(&**token))),
+        rounds,
+    );
 }
