@@ -4,7 +4,11 @@ use crate::report::{Outcome, Report};
 use crate::tools::Tools;
 
 /// Packages that stand outside the workspace, each with a reason of its own in its manifest.
-const OUTSIDE: &[&str] = &["tests/consumers/Cargo.toml", "fuzz/Cargo.toml"];
+const OUTSIDE: &[&str] = &[
+    "benches/peers/Cargo.toml",
+    "tests/consumers/Cargo.toml",
+    "fuzz/Cargo.toml",
+];
 
 pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
     report.step("formatting", || {

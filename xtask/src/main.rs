@@ -12,6 +12,7 @@ mod fuzz;
 mod links;
 mod lint;
 mod package;
+mod peers;
 mod policy;
 mod report;
 mod suite;
@@ -37,6 +38,7 @@ usage: cargo xtask <command>
                        the folder of test vectors, absolutely, and without it those tests are skipped
   features             every published crate with each of its features alone, with none and with all
   consumers            the packages under tests/consumers, each with its own choice of `jsonwebtoken` backend
+  peers                benches/peers, where tollgate is measured beside other crates, still compiles
   package              what would be uploaded for each published crate, built from its archive
   policy               licences, sources and duplicates of the dependencies, by deny.toml
   fuzz [SECONDS] [TARGET...]
@@ -74,6 +76,7 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
             lint::run(&tools, report);
             suite::run(&tools, report);
             consumers::run(&tools, report);
+            peers::run(&tools, report);
             features::run(&tools, report);
             package::run(&tools, report);
             policy::run(&tools, report);
@@ -92,6 +95,7 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
         }
         Request::Features => features::run(&tools, report),
         Request::Consumers => consumers::run(&tools, report),
+        Request::Peers => peers::run(&tools, report),
         Request::Package => package::run(&tools, report),
         Request::Policy => policy::run(&tools, report),
         Request::Fuzz { seconds, targets } => fuzz::run(&tools, *seconds, targets, report),
@@ -111,6 +115,7 @@ enum Request {
     Suite,
     Features,
     Consumers,
+    Peers,
     Package,
     Policy,
     Fuzz {
@@ -158,6 +163,7 @@ impl Request {
             "suite" => Self::Suite,
             "features" => Self::Features,
             "consumers" => Self::Consumers,
+            "peers" => Self::Peers,
             "package" => Self::Package,
             "policy" => Self::Policy,
             "instructions" => Self::Instructions,

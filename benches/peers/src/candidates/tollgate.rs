@@ -1,0 +1,59 @@
+//! tollgate, every default check on, with and without its cache of verified tokens; by a layer and an extractor, and by an
+//! extractor that asks the gate in the state itself.
+
+use axum::Router;
+use axum::routing::get;
+use tollgate_axum::{Claims, Gated, JwtAuth};
+use tollgate_core::{ClaimSet, Gate, Key, Verifier, VerifierBuilder};
+
+use super::{User, answer};
+use crate::Fixture;
+use crate::fixture::{AUDIENCE, ISSUER};
+
+impl ClaimSet for User {}
+
+fn rules(fixture: &Fixture) -> VerifierBuilder {
+    let key = Key::jwk(fixture.jwks["keys"][0].to_string()).unwrap();
+    Verifier::builder().issuer(ISSUER).audience(AUDIENCE).key(key)
+}
+
+/// Every token is verified from the start.
+fn without_cache(fixture: &Fixture) -> Verifier {
+    rules(fixture).without_token_cache().build().unwrap()
+}
+
+/// A token that was verified a moment ago is recognised, which is the default.
+fn with_cache(fixture: &Fixture) -> Verifier {
+    rules(fixture).build().unwrap()
+}
+
+pub(super) fn cold(fixture: &Fixture) -> Router {
+    layered(without_cache(fixture))
+}
+
+pub(super) fn cold_alone(fixture: &Fixture) -> Router {
+    alone(without_cache(fixture))
+}
+
+pub(super) fn warm(fixture: &Fixture) -> Router {
+    layered(with_cache(fixture))
+}
+
+pub(super) fn warm_alone(fixture: &Fixture) -> Router {
+    alone(with_cache(fixture))
+}
+
+fn layered(verifier: Verifier) -> Router {
+    Router::new()
+        .route("/", get(async |Claims(user): Claims<User>| answer(user)))
+        .layer(JwtAuth::new(verifier))
+}
+
+fn alone(verifier: Verifier) -> Router {
+    Router::new()
+        .route(
+            "/",
+            get(async |Gated(Claims(user)): Gated<Claims<User>>| answer(user)),
+        )
+        .with_state(Gate::from(verifier))
+}
