@@ -40,7 +40,7 @@ impl Scenario {
 
     /// For what takes so long that few rounds are plenty.
     pub(crate) const fn slow(mut self) -> Self {
-        self.rounds = (10, 50);
+        self.rounds = (10, 210);
         self
     }
 
