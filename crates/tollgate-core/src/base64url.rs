@@ -1,34 +1,22 @@
 //! base64url without padding (RFC 7515 section 2), canonical only: one text for each value.
 
+use std::mem::MaybeUninit;
+
 use base64_simd::{Out, URL_SAFE_NO_PAD};
-use smallvec::SmallVec;
 
 /// How many bytes `encoded` bytes of base64url hold; an upper bound where the text is not valid.
 pub(crate) const fn decoded_len(encoded: usize) -> usize {
     encoded / 4 * 3 + [0, 0, 1, 2][encoded % 4]
 }
 
-/// Appends the bytes that `encoded` stands for. `None` for another alphabet, padding, white space, an impossible
-/// length or trailing bits that are not zero; what was appended is then of no use.
-pub(crate) fn append<const N: usize>(encoded: &[u8], out: &mut SmallVec<[u8; N]>) -> Option<()>
-where
-    [u8; N]: smallvec::Array<Item = u8>,
-{
-    let start = out.len();
-    out.resize(start + decoded_len(encoded.len()), 0);
-    URL_SAFE_NO_PAD
-        .decode(encoded, Out::from_slice(&mut out[start..]))
-        .ok()
-        .map(|_| ())
-}
-
-/// Decodes into `out` and gives the filled part. `None` also where it does not fit.
-pub(crate) fn decode<'o>(encoded: &[u8], out: &'o mut [u8]) -> Option<&'o [u8]> {
+/// Decodes into `out`, which need not hold anything yet, and gives the part that it has filled. `None` for another
+/// alphabet, padding, white space, an impossible length, trailing bits that are not zero, and where it does not fit.
+pub(crate) fn decode<'o>(encoded: &[u8], out: &'o mut [MaybeUninit<u8>]) -> Option<&'o [u8]> {
     if decoded_len(encoded.len()) > out.len() {
         return None;
     }
     URL_SAFE_NO_PAD
-        .decode(encoded, Out::from_slice(out))
+        .decode(encoded, Out::from_uninit_slice(out))
         .ok()
         .map(|filled| &*filled)
 }
@@ -40,11 +28,8 @@ mod tests {
     use super::*;
 
     fn decoded(encoded: &[u8]) -> Option<Vec<u8>> {
-        let mut out = SmallVec::<[u8; 64]>::new();
-        append(encoded, &mut out)?;
-        let mut fixed = [0; 256];
-        assert_eq!(decode(encoded, &mut fixed), Some(&out[..]));
-        Some(out.into_vec())
+        let mut out = [MaybeUninit::uninit(); 256];
+        decode(encoded, &mut out).map(<[u8]>::to_vec)
     }
 
     /// RFC 4648 section 5, written as plainly as can be, to compare with.
@@ -81,8 +66,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        assert_eq!(decode(b"Zm9vYmFy", &mut [0; 5]), None);
-        assert_eq!(decode(b"Zm9vYmFy", &mut [0; 6]), Some(&b"foobar"[..]));
+        assert_eq!(decode(b"Zm9vYmFy", &mut [MaybeUninit::uninit(); 5]), None);
+        assert_eq!(
+            decode(b"Zm9vYmFy", &mut [MaybeUninit::uninit(); 6]),
+            Some(&b"foobar"[..])
+        );
     }
 
     proptest! {

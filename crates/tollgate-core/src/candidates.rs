@@ -12,7 +12,7 @@ use crate::key::{Key, KeyEpoch, KeySet};
 use crate::key_source::{KeySource, MissingKey, Refresh, Unavailable};
 use crate::pending::BoxFuture;
 use crate::rejection::{Rejection, RejectionKind, Shown};
-use crate::token::{Compact, SIGNATURE_BYTES};
+use crate::token::{Compact, Segment};
 
 /// The keys of one issuer.
 #[derive(Clone, Default)]
@@ -74,8 +74,8 @@ impl Keyring {
         ask: Ask,
         is_ours: impl FnOnce() -> Result<(), Rejection>,
     ) -> Result<Verifying, Miss> {
-        let mut buffer = [0; SIGNATURE_BYTES];
-        let signature = token.signature(&mut buffer)?;
+        let mut segment = Segment::new();
+        let signature = token.signature(&mut segment)?;
         let mut search = Search::default();
         let mut sets: SmallVec<[(usize, Arc<KeySet>); 4]> = SmallVec::new();
         let mut epochs = Epochs::new();
@@ -87,38 +87,39 @@ impl Keyring {
                 Err(down) => search.unavailable = Some(down),
             }
         }
-        let fixed = self.keys.iter().map(|key| (None, key));
-        let sourced = sets
-            .iter()
-            .flat_map(|(source, set)| set.keys().iter().map(move |key| (Some(*source), key)));
-        let keys = || fixed.clone().chain(sourced.clone());
+        let sourced = sets.iter().map(|(place, set)| (Some(*place), set.keys()));
+        let lists = || std::iter::once((None, &self.keys[..])).chain(sourced.clone());
         // A secret next to public keys is never used: who can fetch the set, knows it. What a source that is down would
         // bring cannot be known.
-        let barred = algorithm.family().is_symmetric()
-            && (search.unavailable.is_some() || keys().any(|(_, key)| !key.family().is_symmetric()));
+        let public = |(_, keys): (_, &[Key])| keys.iter().any(|key| !key.family().is_symmetric());
+        let barred =
+            algorithm.family().is_symmetric() && (search.unavailable.is_some() || lists().any(public));
         // Keys of exactly the token's `kid` first, so that none without one can use up the tries.
         for exact in [true, false] {
-            for (source, key) in keys().filter(|(_, key)| !barred && key.serves(algorithm)) {
-                search.serving = true;
-                let fits = match (key_id, key.kid()) {
-                    (Some(wanted), Some(got)) => exact && wanted == got,
-                    (Some(_), None) => !exact,
-                    (None, _) => exact,
-                };
-                if !fits || search.tried == most {
-                    continue;
-                }
-                search.tried += 1;
-                search.exact |= key_id.is_some() && exact;
-                if key.verify(algorithm, token.signing_input(), signature) {
-                    return Ok(Verifying {
-                        key: key.clone(),
-                        source,
-                        epochs,
-                    });
+            for (source, keys) in lists() {
+                for key in keys {
+                    let fits = match (key_id, key.kid()) {
+                        (Some(wanted), Some(got)) => exact && wanted == got,
+                        (Some(_), None) => !exact,
+                        (None, _) => exact,
+                    };
+                    if !fits || barred || !key.serves(algorithm) || search.tried == most {
+                        continue;
+                    }
+                    search.tried += 1;
+                    search.exact |= key_id.is_some() && exact;
+                    if key.verify(algorithm, token.signing_input(), signature) {
+                        return Ok(Verifying {
+                            key: key.clone(),
+                            source,
+                            epochs,
+                        });
+                    }
                 }
             }
         }
+        let serving = |(_, keys): (_, &[Key])| keys.iter().any(|key| key.serves(algorithm));
+        search.serving = !barred && lists().any(serving);
         Err(self.miss(search, MissingKey::new(key_id, algorithm), ask, is_ours))
     }
 

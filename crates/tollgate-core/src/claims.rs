@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Document, Kind, NumericDate, Object, Span, StringItems, Text, tag};
+use crate::json::{Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag};
 use crate::limits::Limits;
 use crate::policy::is_scope_octet;
 use crate::rejection::{Rejection, RejectionKind};
@@ -12,9 +12,10 @@ use crate::token::Decoded;
 /// to, which reads an unsigned one only to learn whose keys to ask.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClaimSetText {
-    /// The header, then the claims.
+    /// The claims, then the header.
     text: Decoded,
-    start: usize,
+    /// Where the claims end.
+    end: usize,
     object: Object,
     pub(crate) registered: Registered,
 }
@@ -36,16 +37,16 @@ pub(crate) struct Registered {
 }
 
 impl ClaimSetText {
-    /// Reads the claims that start at `start` of `buffer`; before them stands the header. In place: the text and the index
-    /// are too large to be moved about.
-    pub(crate) fn read(&mut self, buffer: &[u8], start: usize, limits: &Limits) -> Result<(), Rejection> {
-        let text = std::str::from_utf8(buffer).map_err(|_| malformed("the claims are not UTF-8"))?;
+    /// Reads the claims, and keeps the header's text with them. In place: the text and the index are too large to be moved
+    /// about.
+    pub(crate) fn read(&mut self, claims: &[u8], header: &str, limits: &Limits) -> Result<(), Rejection> {
+        let text = std::str::from_utf8(claims).map_err(|_| malformed("the claims are not UTF-8"))?;
         self.object
-            .parse(text, start, limits.json())
+            .parse(text, limits.json())
             .map_err(|flaw| malformed(format!("the claims text {}", flaw.as_str())))?;
         self.registered.read(text, &self.object, limits)?;
-        self.text.set(text);
-        self.start = start;
+        self.text.set(text, header);
+        self.end = text.len();
         Ok(())
     }
 
@@ -55,7 +56,12 @@ impl ClaimSetText {
     }
 
     pub(crate) fn document(&self) -> Document<'_> {
-        Document::new(&self.text, self.start, &self.object)
+        Document::new(&self.text[..self.end], 0, &self.object)
+    }
+
+    /// The string of the header that stands there.
+    pub(crate) fn header_string<'s>(&'s self, member: Option<&'s Text>) -> Option<&'s str> {
+        member.map(|text| text.read(&self.text[self.end..]))
     }
 
     pub(crate) fn find(&self, path: &str) -> Option<(&str, Kind)> {
@@ -189,10 +195,6 @@ impl Registered {
         let claims = self;
         for member in object.members() {
             let string = |what| member.text(text).ok_or_else(|| malformed(what));
-            let date = |what| {
-                let date = (member.kind == Kind::Number).then(|| NumericDate::parse(member.raw(text)));
-                date.flatten().ok_or_else(|| malformed(what))
-            };
             let strings = |what, most| {
                 check_strings(what, member.raw(text), member.kind, most).map(|()| (member.value, member.kind))
             };
@@ -204,9 +206,18 @@ impl Registered {
                 CLIENT_ID if member.name(text) == "client_id" => {
                     claims.client_id = Some(string("`client_id` is not a string")?);
                 }
-                EXP => claims.expires_at = Some(date("`exp` is not a NumericDate")?),
-                NBF => claims.not_before = Some(date("`nbf` is not a NumericDate")?),
-                IAT => claims.issued_at = Some(date("`iat` is not a NumericDate")?),
+                EXP => {
+                    claims.expires_at =
+                        Some(date(member, text).ok_or_else(|| malformed("`exp` is not a NumericDate"))?);
+                }
+                NBF => {
+                    claims.not_before =
+                        Some(date(member, text).ok_or_else(|| malformed("`nbf` is not a NumericDate"))?);
+                }
+                IAT => {
+                    claims.issued_at =
+                        Some(date(member, text).ok_or_else(|| malformed("`iat` is not a NumericDate"))?);
+                }
                 AUD => claims.audience = Some(strings("`aud`", limits.audiences())?),
                 SCOPE => {
                     let scope = string("`scope` is not a string")?;
@@ -231,6 +242,14 @@ impl Registered {
     }
 }
 
+#[inline]
+fn date(member: &Member, text: &str) -> Option<NumericDate> {
+    match member.kind {
+        Kind::Number => NumericDate::parse(member.raw(text)),
+        _ => None,
+    }
+}
+
 fn split(scope: &str) -> impl Iterator<Item = &str> {
     scope.split(' ').filter(|token| !token.is_empty())
 }
@@ -247,21 +266,25 @@ fn split_item(item: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 /// RFC 6749 section 3.3: scope-tokens with one space between two. The empty string, which some issuers send, is none.
+#[allow(clippy::needless_bitwise_bool)] // each way out would be a branch for each byte
 fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     if scope.is_empty() {
         return Ok(());
     }
     let bytes = scope.as_bytes();
-    // One space between two tokens and none elsewhere: each is followed by a byte of a token.
-    let mut count = 1;
-    let mut spaces = memchr::memchr_iter(b' ', bytes);
-    let single = spaces.all(|at| {
-        count += 1;
-        at > 0 && bytes.get(at + 1).is_some_and(|byte| *byte != b' ')
-    });
-    if !single || !bytes.iter().all(|byte| *byte == b' ' || is_scope_octet(*byte)) {
+    // One space between two tokens and none elsewhere. Without a way out, each loop goes over many bytes at a time.
+    let known = |ok, byte: &u8| ok & ((*byte == b' ') | is_scope_octet(*byte));
+    let pair = |ok, (first, second): (&u8, &u8)| ok & ((*first != b' ') | (*second != b' '));
+    let edges = bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ');
+    let pairs = bytes.iter().zip(&bytes[1..]);
+    if !edges || !bytes.iter().fold(true, known) || !pairs.fold(true, pair) {
         return Err(malformed(format!("{what} is not a list of scope-tokens")));
     }
+    // So short a list cannot hold more.
+    if bytes.len() / 2 < most {
+        return Ok(());
+    }
+    let count = 1 + memchr::memchr_iter(b' ', bytes).count();
     if count > most {
         return Err(Rejection::new(
             RejectionKind::TooLarge,
@@ -271,7 +294,15 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     Ok(())
 }
 
+#[inline]
 fn check_strings(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), Rejection> {
+    match kind {
+        Kind::String { .. } if most > 0 => Ok(()),
+        _ => check_items(what, raw, kind, most),
+    }
+}
+
+fn check_items(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), Rejection> {
     let refused = || malformed(format!("{what} is neither a string nor an array of strings"));
     let mut count = 0;
     for item in StringItems::new(raw, kind).ok_or_else(refused)? {
@@ -287,19 +318,22 @@ fn check_strings(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), R
     Ok(())
 }
 
+#[cold]
 fn malformed(detail: impl Into<Cow<'static, str>>) -> Rejection {
     Rejection::new(RejectionKind::MalformedClaims, detail)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(json: &str) -> Result<ClaimSetText, RejectionKind> {
         let limits = Limits::default().with_audiences(3).with_scopes(3);
         let mut claims = ClaimSetText::default();
         claims
-            .read(json.as_bytes(), 0, &limits)
+            .read(json.as_bytes(), "", &limits)
             .map_err(|rejection| rejection.kind())?;
         Ok(claims)
     }
@@ -359,7 +393,7 @@ mod tests {
         }
         assert!(
             ClaimSetText::default()
-                .read(b"{\"x\":\"\xff\"}", 0, &Limits::default())
+                .read(b"{\"x\":\"\xff\"}", "", &Limits::default())
                 .is_err()
         );
     }
@@ -386,6 +420,26 @@ mod tests {
             r#"{"scp":["a","b","c","d"]}"#,
         ] {
             assert_eq!(read(json).unwrap_err(), RejectionKind::TooLarge, "{json}");
+        }
+    }
+
+    proptest! {
+        /// The grammar as RFC 6749 section 3.3 writes it, token by token.
+        #[test]
+        fn a_list_of_scopes_is_tokens_and_single_spaces(scope in r"[a! ]{0,40}|[a~ ]{1,9}[\x00-\x7f\u{e9}][a! ]{0,40}", most in 0_usize..20) {
+            let tokens: Vec<_> = scope.split(' ').collect();
+            let token = |token: &&str| !token.is_empty() && token.bytes().all(is_scope_octet);
+            let wanted = if scope.is_empty() {
+                Ok(())
+            } else if !tokens.iter().all(token) {
+                Err(RejectionKind::MalformedClaims)
+            } else if tokens.len() > most {
+                Err(RejectionKind::TooLarge)
+            } else {
+                Ok(())
+            };
+            let got = check_scope("`scope`", &scope, most).map_err(|rejection| rejection.kind());
+            prop_assert_eq!(got, wanted, "{:?}", scope);
         }
     }
 

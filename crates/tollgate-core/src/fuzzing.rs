@@ -9,23 +9,23 @@ use crate::limits::Limits;
 /// The split and the decoding of a token.
 pub fn token(data: &[u8]) {
     if let Ok(token) = crate::token::Compact::split(data, &Limits::default()) {
-        let mut buffer = crate::token::Buffer::new();
-        let _ = token.append_header(&mut buffer);
-        let _ = token.append_payload(&mut buffer);
-        let _ = token.signature(&mut [0; crate::token::SIGNATURE_BYTES]);
+        let mut segment = crate::token::Segment::new();
+        let _ = token.header(&mut segment);
+        let _ = token.payload(&mut segment);
+        let _ = token.signature(&mut segment);
     }
 }
 
 /// The algorithm of a header, already decoded, if the header is accepted.
 pub fn header(data: &[u8]) -> Option<Algorithm> {
     let header = crate::header::Header::read(data, &Limits::default());
-    header.ok().map(|header| header.algorithm)
+    header.ok().map(|(header, _)| header.algorithm)
 }
 
 /// A claims set, already decoded; what is accepted must be JSON to `serde_json` as well.
 pub fn claims(data: &[u8]) {
     let mut claims = crate::claims::ClaimSetText::default();
-    if claims.read(data, 0, &Limits::default()).is_ok() {
+    if claims.read(data, "", &Limits::default()).is_ok() {
         let read = Value::deserialize(claims.document());
         let whole = serde_json::from_slice::<Value>(data);
         assert_eq!(read.ok(), whole.ok());

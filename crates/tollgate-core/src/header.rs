@@ -1,13 +1,13 @@
 //! The JOSE header (RFC 7515 section 4, RFC 8725).
 
 use crate::algorithm::Algorithm;
-use crate::json::{Kind, Object, StringItems, Text, tag};
+use crate::json::{Kind, Object, Span, StringItems, Text, plain_end, tag};
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 
 /// The members of a header that decide something. `jku`, `x5u`, `x5c` and `jwk` are not among them: a key never comes
 /// from the token that it is to verify (RFC 8725 section 3.5).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
     pub(crate) key_id: Option<Text>,
@@ -24,11 +24,58 @@ const ZIP: u64 = tag(b"zip");
 const ENC: u64 = tag(b"enc");
 
 impl Header {
-    pub(crate) fn read(json: &[u8], limits: &Limits) -> Result<Self, Rejection> {
+    /// The header, and the text that it belongs to.
+    pub(crate) fn read<'j>(json: &'j [u8], limits: &Limits) -> Result<(Self, &'j str), Rejection> {
         let text = std::str::from_utf8(json).map_err(|_| malformed("the header is not UTF-8"))?;
+        let header = match Self::plain(text, limits) {
+            Some(header) => header,
+            None => Self::parse(text, limits)?,
+        };
+        Ok((header, text))
+    }
+
+    /// A header as nearly all are written: `alg`, `typ` and `kid` as strings without an escape, each once at the most, in
+    /// any order and without white space. It is as [`parse`](Self::parse) reads it; of all others that one decides.
+    fn plain(text: &str, limits: &Limits) -> Option<Self> {
+        if limits.json().depth < 1 || limits.json().members < 3 {
+            return None;
+        }
+        let bytes = text.as_bytes();
+        let (mut algorithm, mut key_id, mut typ) = (None, None, None);
+        let mut at = 0;
+        while bytes.get(at) == Some(if at == 0 { &b'{' } else { &b',' }) {
+            let name: &[u8; 7] = bytes.get(at + 1..)?.first_chunk()?;
+            let start = at + 8;
+            let end = plain_end(bytes, start);
+            if bytes.get(end) != Some(&b'"') {
+                return None;
+            }
+            let value = Span::new(start, end);
+            match name {
+                b"\"alg\":\"" if algorithm.is_none() => {
+                    algorithm = Some(Algorithm::from_name(value.of(text))?);
+                }
+                b"\"kid\":\"" if key_id.is_none() && end - start <= limits.key_id_bytes() => {
+                    key_id = Some(Text::Verbatim(value));
+                }
+                b"\"typ\":\"" if typ.is_none() => typ = Some(Text::Verbatim(value)),
+                _ => return None,
+            }
+            at = end + 1;
+        }
+        (bytes.get(at..)? == b"}").then_some(())?;
+        Some(Self {
+            algorithm: algorithm?,
+            key_id,
+            typ,
+        })
+    }
+
+    #[cold]
+    fn parse(text: &str, limits: &Limits) -> Result<Self, Rejection> {
         let mut object = Object::default();
         object
-            .parse(text, 0, limits.json())
+            .parse(text, limits.json())
             .map_err(|flaw| malformed(format!("the header {}", flaw.as_str())))?;
         let (mut algorithm, mut key_id, mut typ) = (None, None, None);
         for member in object.members() {
@@ -98,10 +145,14 @@ fn unsupported(detail: impl Into<std::borrow::Cow<'static, str>>) -> Rejection {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(json: &str) -> Result<Header, RejectionKind> {
-        Header::read(json.as_bytes(), &Limits::default()).map_err(|rejection| rejection.kind())
+        Header::read(json.as_bytes(), &Limits::default())
+            .map(|(header, _)| header)
+            .map_err(|rejection| rejection.kind())
     }
 
     #[test]
@@ -181,5 +232,49 @@ mod tests {
         let json = |length| format!(r#"{{"alg":"HS256","kid":"{}"}}"#, "k".repeat(length));
         assert!(read(&json(256)).is_ok());
         assert_eq!(read(&json(257)).unwrap_err(), RejectionKind::TooLarge);
+    }
+
+    #[test]
+    fn common_headers_need_no_parser() {
+        let limits = Limits::default();
+        for json in [
+            r#"{"alg":"HS256"}"#,
+            r#"{"alg":"HS256","typ":"JWT"}"#,
+            r#"{"typ":"JWT","alg":"RS256","kid":""}"#,
+            r#"{"kid":"a kid, with {\"signs\"}: ü","alg":"Ed25519","typ":"at+jwt"}"#
+                .replace("\\\"", "'")
+                .as_str(),
+        ] {
+            let plain = Header::plain(json, &limits).unwrap();
+            assert_eq!(plain, Header::parse(json, &limits).unwrap(), "{json}");
+        }
+        let three = r#"{"alg":"HS256","typ":"JWT","kid":"k"}"#;
+        for limits in [
+            limits.with_members(2),
+            limits.with_json_depth(0),
+            limits.with_key_id_bytes(0),
+        ] {
+            assert!(Header::plain(three, &limits).is_none());
+            assert!(Header::read(three.as_bytes(), &limits).is_err());
+        }
+    }
+
+    proptest! {
+        /// What is read without the parser is read as the parser reads it.
+        #[test]
+        fn plain_agrees_with_the_parser(
+            members in proptest::collection::vec(
+                r#" ?"(alg|kid|typ|ty|crit|b64)" ?: ?("(HS256|ES384|none|JWT|k.|\\u0041|a\\"b|\P{C}{0,9}|[\x00-\x20"]?)"|1|null)"#,
+                0..5,
+            ),
+            open in r"\{|\{|\{|\[|,|",
+            close in r"\}|\}|\}|\}x|,\}|",
+        ) {
+            let text = format!("{open}{}{close}", members.join(","));
+            let limits = Limits::default().with_key_id_bytes(6);
+            if let Some(plain) = Header::plain(&text, &limits) {
+                prop_assert_eq!(Some(plain), Header::parse(&text, &limits).ok(), "{}", text);
+            }
+        }
     }
 }

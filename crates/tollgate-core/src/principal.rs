@@ -429,7 +429,9 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn key_id(&self) -> Option<&str> {
-        self.verified.claims.string(self.verified.header.key_id.as_ref())
+        self.verified
+            .claims
+            .header_string(self.verified.header.key_id.as_ref())
     }
 
     /// The `typ` of the header, as written (RFC 7515 section 4.1.9).
@@ -444,7 +446,9 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn token_type(&self) -> Option<&str> {
-        self.verified.claims.string(self.verified.header.typ.as_ref())
+        self.verified
+            .claims
+            .header_string(self.verified.header.typ.as_ref())
     }
 
     /// The key that verified the signature.

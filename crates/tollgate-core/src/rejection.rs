@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What kind of refusal a [`Rejection`] is.
@@ -147,7 +148,7 @@ impl RejectionKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     kind: RejectionKind,
-    detail: Cow<'static, str>,
+    detail: Detail,
     scope: Option<Box<str>>,
     /// When a retry makes sense, or how old a login may be: which of them, the kind tells.
     time: Option<Duration>,
@@ -157,7 +158,32 @@ impl Rejection {
     pub(crate) fn new(kind: RejectionKind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind,
-            detail: detail.into(),
+            detail: Detail::Text(detail.into()),
+            scope: None,
+            time: None,
+        }
+    }
+
+    /// The time `at` in the claim `name`, held against `now`.
+    pub(crate) const fn untimely(kind: RejectionKind, name: &'static str, at: u64, now: u64) -> Self {
+        Self {
+            kind,
+            detail: Detail::Time { name, at, now },
+            scope: None,
+            time: None,
+        }
+    }
+
+    /// `aud` has `got` first, and nothing that is wanted.
+    pub(crate) fn wrong_audience(got: &str, wanted: &Arc<Vec<String>>) -> Self {
+        // Whatever follows would not be shown.
+        let got = got.get(..got.len().min(5 * Shown::MOST)).unwrap_or(got);
+        Self {
+            kind: RejectionKind::WrongAudience,
+            detail: Detail::Audience {
+                got: got.into(),
+                wanted: Arc::clone(wanted),
+            },
             scope: None,
             time: None,
         }
@@ -272,18 +298,39 @@ impl Rejection {
         }
     }
 
-    pub(crate) fn detail(&self) -> &str {
-        &self.detail
+    pub(crate) fn detail(&self) -> Cow<'_, str> {
+        match &self.detail {
+            Detail::Text(text) => Cow::Borrowed(text),
+            detail @ (Detail::Time { .. } | Detail::Audience { .. }) => Cow::Owned(detail.to_string()),
+        }
+    }
+}
+
+/// What the operator sees. What is refused often is written out only where it is shown: a refusal must not cost more than
+/// the acceptance that it takes the place of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Detail {
+    Text(Cow<'static, str>),
+    Time { name: &'static str, at: u64, now: u64 },
+    Audience { got: Box<str>, wanted: Arc<Vec<String>> },
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Time { name, at, now } => write!(f, "`{name}` is {at}; it is {now}"),
+            Self::Audience { got, wanted } => write!(f, "`aud` has {}; wanted one of {wanted:?}", Shown(got)),
+        }
     }
 }
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.kind)?;
-        if self.detail.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {}", self.detail)
+        match &self.detail {
+            Detail::Text(text) if text.is_empty() => Ok(()),
+            detail => write!(f, ": {detail}"),
         }
     }
 }
@@ -293,15 +340,68 @@ impl std::error::Error for Rejection {}
 /// A value that the client chose, made fit for a log line: cut, control characters escaped.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
+impl Shown<'_> {
+    /// How many characters of it are shown.
+    const MOST: usize = 100;
+}
+
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 100;
-        let end = self.0.char_indices().nth(MOST).map_or(self.0.len(), |(at, _)| at);
+        if self.0.len() <= Self::MOST {
+            return Quoted(self.0).fmt(f);
+        }
+        let end = self
+            .0
+            .char_indices()
+            .nth(Self::MOST)
+            .map_or(self.0.len(), |(at, _)| at);
         write!(
             f,
             "{:?}{}",
             &self.0[..end],
             if end < self.0.len() { "…" } else { "" }
         )
+    }
+}
+
+/// As `{:?}` writes it, and at once where there is nothing to escape.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        if !self.0.as_bytes().iter().all(plain) {
+            return write!(f, "{:?}", self.0);
+        }
+        f.write_str("\"")?;
+        f.write_str(self.0)?;
+        f.write_str("\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_detail_that_is_written_late_reads_as_one_that_was_written_at_once() {
+        let late = Rejection::untimely(RejectionKind::Expired, "exp", 7, 9);
+        assert_eq!(late.detail(), "`exp` is 7; it is 9");
+        assert_eq!(late.to_string(), "Expired: `exp` is 7; it is 9");
+        assert_eq!(Rejection::new(RejectionKind::Expired, "").to_string(), "Expired");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_escaped_and_cut(text in r#"[a-c"\\\n\x7f\u{e9}]{0,12}|[ -~]{90,110}|\PC{95,105}"#) {
+            let cut: String = text.chars().take(100).collect();
+            let ellipsis = if cut == text { "" } else { "…" };
+            prop_assert_eq!(Shown(&text).to_string(), format!("{cut:?}{ellipsis}"));
+            let rejection = Rejection::wrong_audience(&text.repeat(6), &Arc::new(vec![text.clone()]));
+            let wanted = format!("`aud` has {}; wanted one of {:?}", Shown(&text.repeat(6)), [text]);
+            prop_assert_eq!(rejection.detail(), wanted);
+        }
     }
 }

@@ -1,23 +1,45 @@
 //! The compact serialization (RFC 7515 section 7.1): limits, then the split, then the bytes.
 
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 
 use arrayvec::ArrayString;
-use smallvec::SmallVec;
 
 use crate::base64url;
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind};
 
 /// The longest signature of a supported algorithm, in bytes: RSA with 8192 bits.
-pub(crate) const SIGNATURE_BYTES: usize = 1024;
+const SIGNATURE_BYTES: usize = 1024;
 
-/// How many bytes of header and claims stay off the heap until the token is verified, and then share the heap block of
-/// the principal.
+/// How many bytes of a segment, and of header and claims together, need no heap block of their own.
 const INLINE: usize = 512;
 
-/// Where header and claims are decoded to, one behind the other.
-pub(crate) type Buffer = SmallVec<[u8; INLINE]>;
+/// Where one segment is decoded to: on the stack where it is short. Nothing is written before the bytes themselves are.
+pub(crate) struct Segment {
+    inline: [MaybeUninit<u8>; INLINE],
+    heap: Vec<MaybeUninit<u8>>,
+}
+
+impl Segment {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self {
+            inline: [const { MaybeUninit::uninit() }; INLINE],
+            heap: Vec::new(),
+        }
+    }
+
+    #[inline]
+    fn decode(&mut self, encoded: &[u8]) -> Option<&[u8]> {
+        let len = base64url::decoded_len(encoded.len());
+        if len <= INLINE {
+            return base64url::decode(encoded, &mut self.inline);
+        }
+        self.heap.resize(len, MaybeUninit::uninit());
+        base64url::decode(encoded, &mut self.heap)
+    }
+}
 
 /// The text of a verified header and claims, kept without a heap block of its own where it is short.
 #[derive(Clone, Debug)]
@@ -34,15 +56,15 @@ impl Default for Decoded {
 }
 
 impl Decoded {
-    /// Keeps `text` instead of what is kept.
-    pub(crate) fn set(&mut self, text: &str) {
+    /// Keeps these two, one behind the other, instead of what is kept.
+    pub(crate) fn set(&mut self, first: &str, second: &str) {
         if let Self::Inline(kept) = self {
             kept.clear();
-            if kept.try_push_str(text).is_ok() {
+            if kept.try_push_str(first).is_ok() && kept.try_push_str(second).is_ok() {
                 return;
             }
         }
-        *self = Self::Heap(text.into());
+        *self = Self::Heap([first, second].concat().into());
     }
 }
 
@@ -76,10 +98,7 @@ impl<'t> Compact<'t> {
         }
         let mut dots = memchr::memchr_iter(b'.', token);
         let (Some(header_end), Some(payload_end), None) = (dots.next(), dots.next(), dots.next()) else {
-            return Err(Rejection::new(
-                RejectionKind::MalformedToken,
-                "the token does not have three segments",
-            ));
+            return Err(malformed("the token does not have three segments"));
         };
         if header_end > limits.header_bytes() {
             return Err(Rejection::too_large(
@@ -106,30 +125,25 @@ impl<'t> Compact<'t> {
         &self.token[..self.payload_end]
     }
 
-    pub(crate) fn append_header(&self, buffer: &mut Buffer) -> Result<(), Rejection> {
-        base64url::append(&self.token[..self.header_end], buffer).ok_or_else(|| not_base64url("header"))
+    pub(crate) fn header<'s>(&self, segment: &'s mut Segment) -> Result<&'s [u8], Rejection> {
+        let header = segment.decode(&self.token[..self.header_end]);
+        header.ok_or_else(|| malformed("the header is not canonical base64url"))
     }
 
-    pub(crate) fn append_payload(&self, buffer: &mut Buffer) -> Result<(), Rejection> {
-        let payload = &self.token[self.header_end + 1..self.payload_end];
-        base64url::append(payload, buffer).ok_or_else(|| not_base64url("payload"))
+    pub(crate) fn payload<'s>(&self, segment: &'s mut Segment) -> Result<&'s [u8], Rejection> {
+        let payload = segment.decode(&self.token[self.header_end + 1..self.payload_end]);
+        payload.ok_or_else(|| malformed("the payload is not canonical base64url"))
     }
 
-    pub(crate) fn signature<'b>(&self, buffer: &'b mut [u8; SIGNATURE_BYTES]) -> Result<&'b [u8], Rejection> {
-        let signature = &self.token[self.payload_end + 1..];
-        base64url::decode(signature, buffer).ok_or_else(|| not_base64url("signature"))
+    pub(crate) fn signature<'s>(&self, segment: &'s mut Segment) -> Result<&'s [u8], Rejection> {
+        let signature = segment.decode(&self.token[self.payload_end + 1..]);
+        signature.ok_or_else(|| malformed("the signature is not canonical base64url"))
     }
 }
 
-fn not_base64url(part: &str) -> Rejection {
-    Rejection::new(
-        RejectionKind::MalformedToken,
-        match part {
-            "header" => "the header is not canonical base64url",
-            "payload" => "the payload is not canonical base64url",
-            _ => "the signature is not canonical base64url",
-        },
-    )
+#[cold]
+fn malformed(detail: &'static str) -> Rejection {
+    Rejection::new(RejectionKind::MalformedToken, detail)
 }
 
 #[cfg(test)]
@@ -170,25 +184,36 @@ mod tests {
         let limits = Limits::default();
         let token = Compact::split(b"Zm9v.YmFy.Zg", &limits).unwrap();
         assert_eq!(token.signing_input(), b"Zm9v.YmFy");
-        let mut buffer = Buffer::new();
-        token.append_header(&mut buffer).unwrap();
-        token.append_payload(&mut buffer).unwrap();
-        assert_eq!(&buffer[..], b"foobar");
-        assert_eq!(token.signature(&mut [0; SIGNATURE_BYTES]).unwrap(), b"f");
+        assert_eq!(token.header(&mut Segment::new()).unwrap(), b"foo");
+        assert_eq!(token.payload(&mut Segment::new()).unwrap(), b"bar");
+        assert_eq!(token.signature(&mut Segment::new()).unwrap(), b"f");
         let token = Compact::split(b"Zh.Zh.Zh", &limits).unwrap();
-        assert!(token.append_header(&mut Buffer::new()).is_err());
-        assert!(token.append_payload(&mut Buffer::new()).is_err());
-        assert!(token.signature(&mut [0; SIGNATURE_BYTES]).is_err());
+        assert!(token.header(&mut Segment::new()).is_err());
+        assert!(token.payload(&mut Segment::new()).is_err());
+        assert!(token.signature(&mut Segment::new()).is_err());
+    }
+
+    #[test]
+    fn a_segment_of_any_length_is_decoded_whole() {
+        for length in [0, 1, INLINE - 1, INLINE, INLINE + 1, 5000] {
+            let bytes: Vec<_> = (0..=u8::MAX).cycle().take(length).collect();
+            let encoded = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes);
+            let mut segment = Segment::new();
+            assert_eq!(segment.decode(encoded.as_bytes()).unwrap(), bytes, "{length}");
+            assert_eq!(segment.heap.is_empty(), length <= INLINE, "{length}");
+        }
     }
 
     #[test]
     fn long_texts_are_kept_whole() {
         for length in [0, INLINE, INLINE + 1, 5000] {
             let text = "é".repeat(length / 2) + if length % 2 == 1 { "x" } else { "" };
-            let mut decoded = Decoded::default();
-            decoded.set(&text);
-            assert_eq!(&*decoded, text);
-            assert_eq!(matches!(decoded, Decoded::Heap(_)), length > INLINE);
+            for at in [0, length / 2 / 2 * 2, length / 2 * 2] {
+                let mut decoded = Decoded::default();
+                decoded.set(&text[..at], &text[at..]);
+                assert_eq!(&*decoded, text);
+                assert_eq!(matches!(decoded, Decoded::Heap(_)), length > INLINE);
+            }
         }
     }
 }

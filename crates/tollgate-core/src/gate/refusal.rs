@@ -23,11 +23,11 @@ pub struct Refusal(Box<(Rejection, Answer)>);
 impl Refusal {
     /// With a `tracing` event for the operator: at `error` if our own side is at fault, else at `info`.
     pub(crate) fn logged(rejection: Rejection, answer: Answer) -> Self {
-        let (kind, detail) = (rejection.kind(), rejection.detail());
+        let kind = rejection.kind();
         if rejection.status() >= 500 {
-            tracing::error!(target: "tollgate", ?kind, detail, "cannot authenticate");
+            tracing::error!(target: "tollgate", ?kind, detail = &*rejection.detail(), "cannot authenticate");
         } else {
-            tracing::info!(target: "tollgate", ?kind, detail, "request refused");
+            tracing::info!(target: "tollgate", ?kind, detail = &*rejection.detail(), "request refused");
         }
         Self(Box::new((rejection, answer)))
     }

@@ -240,7 +240,6 @@ mod tests {
         object
             .parse(
                 text,
-                0,
                 Bounds {
                     depth: 8,
                     members: 64,

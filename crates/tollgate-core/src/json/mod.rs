@@ -11,7 +11,8 @@ mod scanner;
 
 pub(crate) use document::{Document, MISFIT};
 pub(crate) use number::NumericDate;
-pub(crate) use object::{Kind, Object, Span, StringItems, Text, tag};
+pub(crate) use object::{Kind, Member, Object, Span, StringItems, Text, tag};
+pub(crate) use scanner::plain_end;
 
 /// Why a text is not acceptable JSON; for the operator, not for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

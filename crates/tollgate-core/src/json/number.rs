@@ -9,15 +9,27 @@ pub(crate) struct NumericDate {
 
 impl NumericDate {
     /// Reads a JSON number that the scanner has accepted. `None` for what is negative or does not fit 63 bits.
+    #[inline]
     pub(crate) fn parse(raw: &str) -> Option<Self> {
+        // Eighteen digits fit whatever they are.
+        if raw.len() <= 18
+            && let Some(seconds) = digits(raw.as_bytes())
+        {
+            return Some(Self {
+                seconds,
+                fraction: false,
+            });
+        }
+        Self::parse_other(raw)
+    }
+
+    fn parse_other(raw: &str) -> Option<Self> {
         const END: f64 = 9_223_372_036_854_775_808.0; // 2^63
         if raw.starts_with('-') {
             return None;
         }
         if raw.bytes().all(|byte| byte.is_ascii_digit()) {
-            let seconds = raw.bytes().try_fold(0_i64, |sum, digit| {
-                sum.checked_mul(10)?.checked_add(i64::from(digit - b'0'))
-            })?;
+            let seconds: i64 = raw.parse().ok()?;
             return Some(Self {
                 seconds: seconds.unsigned_abs(),
                 fraction: false,
@@ -46,18 +58,76 @@ impl NumericDate {
     }
 }
 
+/// The number that digits alone write, which are not too many.
+#[inline]
+fn digits(digits: &[u8]) -> Option<u64> {
+    let mut number = 0;
+    let mut rest = digits;
+    while let Some((eight, after)) = rest.split_first_chunk() {
+        number = number * 100_000_000 + eight_digits(*eight)?;
+        rest = after;
+    }
+    for digit in rest {
+        let value = digit.wrapping_sub(b'0');
+        if value > 9 {
+            return None;
+        }
+        number = number * 10 + u64::from(value);
+    }
+    Some(number)
+}
+
+/// Joins neighbours twice as long at each step: digits to pairs, pairs to fours, fours to the number.
+#[inline]
+const fn eight_digits(digits: [u8; 8]) -> Option<u64> {
+    let values = u64::from_le_bytes(digits) ^ 0x3030_3030_3030_3030;
+    let over_nine = (values & 0x7F7F_7F7F_7F7F_7F7F) + 0x7676_7676_7676_7676;
+    if (over_nine | values) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    let pairs = (values.wrapping_mul(10 << 8 | 1) >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_FFFF_0000_FFFF;
+    Some(fours.wrapping_mul(10_000 << 32 | 1) >> 32)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn digits_read_as_the_number_that_they_write(number in 0..10_u64.pow(18), width in 1_usize..19) {
+            let text = format!("{number:0width$}");
+            prop_assert_eq!(digits(text.as_bytes()), Some(number));
+            for at in 0..text.len() {
+                let mut other = text.clone().into_bytes();
+                other[at] = b'0' + 10 + u8::try_from(number % 190).unwrap();
+                prop_assert_eq!(digits(&other), None);
+                other[at] = u8::try_from(number % 48).unwrap();
+                prop_assert_eq!(digits(&other), None);
+            }
+        }
+    }
 
     #[test]
     fn whole_fractional_and_exponent_forms() {
-        let read = |raw| NumericDate::parse(raw).map(|date| (date.floor(), date.ceil()));
+        let read = |raw: &str| NumericDate::parse(raw).map(|date| (date.floor(), date.ceil()));
         assert_eq!(read("0"), Some((0, 0)));
         assert_eq!(read("1516239022"), Some((1_516_239_022, 1_516_239_022)));
         assert_eq!(read("1516239022.5"), Some((1_516_239_022, 1_516_239_023)));
         assert_eq!(read("1.5e9"), Some((1_500_000_000, 1_500_000_000)));
         assert_eq!(read("1e-400"), Some((0, 0)));
+        for length in 1..=18 {
+            let nines = "9".repeat(length);
+            let number = nines.parse().unwrap();
+            assert_eq!(read(&nines), Some((number, number)));
+        }
+        assert_eq!(
+            read("1000000000000000000"),
+            Some((10_u64.pow(18), 10_u64.pow(18)))
+        );
         assert_eq!(
             read("9223372036854775807"),
             Some((i64::MAX as u64, i64::MAX as u64))

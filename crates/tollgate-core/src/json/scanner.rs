@@ -22,12 +22,12 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// The whole text from `at` must be one object and white space around it.
-    pub(super) fn whole_object(&mut self, at: usize) -> Result<(), Flaw> {
-        let at = self.space(at);
-        if self.byte(at) != Some(b'{') {
+    /// The whole text must be one object and white space around it.
+    pub(super) fn whole_object(&mut self) -> Result<(), Flaw> {
+        let (at, first) = self.token(0);
+        if first != b'{' {
             // Well-formed JSON of another type and garbage are told apart for the operator's sake only.
-            let flaw = if self.value(at, self.bounds.depth).is_ok() {
+            let flaw = if self.element(at, first, self.bounds.depth).is_ok() {
                 Flaw::NotAnObject
             } else {
                 Flaw::Syntax
@@ -35,24 +35,28 @@ impl<'t, 'm> Scanner<'t, 'm> {
             return Err(flaw);
         }
         let end = self.object(at + 1, self.bounds.depth)?;
-        if self.space(end) == self.bytes.len() {
+        if self.token(end).0 == self.bytes.len() {
             Ok(())
         } else {
             Err(Flaw::Syntax)
         }
     }
 
+    /// Behind the end that is a NUL, which the grammar allows nowhere.
     #[inline]
-    fn byte(&self, at: usize) -> Option<u8> {
-        self.bytes.get(at).copied()
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or_default()
     }
 
+    /// Where the next token begins, white space passed over, and its first byte.
     #[inline]
-    fn space(&self, mut at: usize) -> usize {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte(at) {
-            at += 1;
+    fn token(&self, mut at: usize) -> (usize, u8) {
+        loop {
+            match self.byte(at) {
+                b' ' | b'\t' | b'\n' | b'\r' => at += 1,
+                byte => return (at, byte),
+            }
         }
-        at
     }
 
     /// From behind the brace. Leaves the members on the stack; who asked for less takes them off.
@@ -60,36 +64,52 @@ impl<'t, 'm> Scanner<'t, 'm> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Flaw::Depth);
         };
-        let mut at = self.space(at);
-        if self.byte(at) == Some(b'}') {
+        let (mut at, mut byte) = self.token(at);
+        if byte == b'}' {
             return Ok(at + 1);
         }
         let first = self.members.len();
+        let mut seen = Seen::default();
         loop {
-            if self.byte(at) != Some(b'"') {
+            if byte != b'"' {
                 return Err(Flaw::Syntax);
             }
-            let (end, escaped) = self.string(at + 1)?;
-            let name = Name::new(self.text, Span::new(at + 1, end), escaped);
-            self.check_name(first, &name)?;
-            at = self.space(end + 1);
-            if self.byte(at) != Some(b':') {
+            let name = self.name(at + 1)?;
+            self.check_name(first, &name, &mut seen)?;
+            (at, byte) = self.token(name.span.end() + 1);
+            if byte != b':' {
                 return Err(Flaw::Syntax);
             }
-            let start = self.space(at + 1);
-            let (end, kind) = self.value(start, depth)?;
-            self.members.push(Member {
-                name,
-                value: Span::new(start, end),
-                kind,
-            });
-            at = self.space(end);
-            match self.byte(at) {
-                Some(b',') => at = self.space(at + 1),
-                Some(b'}') => return Ok(at + 1),
+            let (start, byte_of_value) = self.token(at + 1);
+            let (end, kind) = self.value(start, byte_of_value, depth)?;
+            let value = Span::new(start, end);
+            self.members.push(Member::new(name, value, kind));
+            (at, byte) = self.token(end);
+            match byte {
+                b',' => (at, byte) = self.token(at + 1),
+                b'}' => return Ok(at + 1),
                 _ => return Err(Flaw::Syntax),
             }
         }
+    }
+
+    /// From behind the opening quote.
+    #[inline]
+    fn name(&self, at: usize) -> Result<Name, Flaw> {
+        if let Some(chunk) = self.bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+            let word = u64::from_le_bytes(*chunk);
+            let stop = stops(word);
+            let length = (stop.trailing_zeros() / 8) as usize;
+            if stop != 0 && chunk[length] == b'"' {
+                return Ok(Name::short(word, at, length));
+            }
+        }
+        self.other_name(at)
+    }
+
+    fn other_name(&self, at: usize) -> Result<Name, Flaw> {
+        let (end, escaped) = self.string(at)?;
+        Ok(Name::new(self.text, Span::new(at, end), escaped))
     }
 
     fn nested_object(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
@@ -101,7 +121,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     /// Whether the object whose members start at `first` may have this name too. Quadratic in a bounded number.
     #[inline]
-    fn check_name(&self, first: usize, name: &Name) -> Result<(), Flaw> {
+    fn check_name(&self, first: usize, name: &Name, seen: &mut Seen) -> Result<(), Flaw> {
         let members = &self.members[first..];
         if members.len() >= self.bounds.members {
             return Err(Flaw::Members);
@@ -110,8 +130,11 @@ impl<'t, 'm> Scanner<'t, 'm> {
         if name.tag.to_le_bytes()[0] == b'$' && name.read(self.text).starts_with("$serde_json::private::") {
             return Err(Flaw::Reserved);
         }
+        if seen.is_first(name.tag) {
+            return Ok(());
+        }
         for earlier in members {
-            if earlier.name.tag == name.tag && earlier.name.read(self.text) == name.read(self.text) {
+            if earlier.tag() == name.tag && earlier.name(self.text) == name.read(self.text) {
                 return Err(Flaw::Duplicate);
             }
         }
@@ -123,40 +146,48 @@ impl<'t, 'm> Scanner<'t, 'm> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Flaw::Depth);
         };
-        let mut at = self.space(at);
-        if self.byte(at) == Some(b']') {
+        let (mut at, mut byte) = self.token(at);
+        if byte == b']' {
             return Ok(at + 1);
         }
         loop {
-            let (end, _) = self.value(at, depth)?;
-            at = self.space(end);
-            match self.byte(at) {
-                Some(b',') => at = self.space(at + 1),
-                Some(b']') => return Ok(at + 1),
+            let (end, _) = self.element(at, byte, depth)?;
+            (at, byte) = self.token(end);
+            match byte {
+                b',' => (at, byte) = self.token(at + 1),
+                b']' => return Ok(at + 1),
                 _ => return Err(Flaw::Syntax),
             }
         }
     }
 
+    /// [`value`](Self::value), which is written out where it matters most: in objects.
+    #[inline(never)]
+    fn element(&mut self, at: usize, first: u8, depth: usize) -> Result<(usize, Kind), Flaw> {
+        self.value(at, first, depth)
+    }
+
+    /// The value at `at`, whose first byte is `first`.
     #[inline]
-    fn value(&mut self, at: usize, depth: usize) -> Result<(usize, Kind), Flaw> {
-        match self.byte(at) {
-            Some(b'"') => {
+    fn value(&mut self, at: usize, first: u8, depth: usize) -> Result<(usize, Kind), Flaw> {
+        match first {
+            b'"' => {
                 let (end, escaped) = self.string(at + 1)?;
                 Ok((end + 1, Kind::String { escaped }))
             }
-            Some(b'-' | b'0'..=b'9') => Ok((self.number(at)?, Kind::Number)),
+            b'-' | b'0'..=b'9' => Ok((self.number(at)?, Kind::Number)),
             _ => self.other_value(at, depth),
         }
     }
 
+    #[inline(never)]
     fn other_value(&mut self, at: usize, depth: usize) -> Result<(usize, Kind), Flaw> {
         match self.byte(at) {
-            Some(b'{') => Ok((self.nested_object(at + 1, depth)?, Kind::Object)),
-            Some(b'[') => Ok((self.array(at + 1, depth)?, Kind::Array)),
-            Some(b't') => self.literal(at, b"true", Kind::Bool(true)),
-            Some(b'f') => self.literal(at, b"false", Kind::Bool(false)),
-            Some(b'n') => self.literal(at, b"null", Kind::Null),
+            b'{' => Ok((self.nested_object(at + 1, depth)?, Kind::Object)),
+            b'[' => Ok((self.array(at + 1, depth)?, Kind::Array)),
+            b't' => self.literal(at, b"true", Kind::Bool(true)),
+            b'f' => self.literal(at, b"false", Kind::Bool(false)),
+            b'n' => self.literal(at, b"null", Kind::Null),
             _ => Err(Flaw::Syntax),
         }
     }
@@ -174,8 +205,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
     fn string(&self, at: usize) -> Result<(usize, bool), Flaw> {
         let end = plain_end(self.bytes, at);
         match self.byte(end) {
-            Some(b'"') => Ok((end, false)),
-            Some(b'\\') => self.escaped_string(end).map(|end| (end, true)),
+            b'"' => Ok((end, false)),
+            b'\\' => self.escaped_string(end).map(|end| (end, true)),
             _ => Err(Flaw::Syntax), // a control character, or the end
         }
     }
@@ -184,8 +215,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
     fn escaped_string(&self, mut at: usize) -> Result<usize, Flaw> {
         loop {
             at = match self.byte(at) {
-                Some(b'"') => return Ok(at),
-                Some(b'\\') => plain_end(self.bytes, self.escape(at + 1)?),
+                b'"' => return Ok(at),
+                b'\\' => plain_end(self.bytes, self.escape(at + 1)?),
                 _ => return Err(Flaw::Syntax),
             };
         }
@@ -193,7 +224,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     /// From behind the backslash.
     fn escape(&self, at: usize) -> Result<usize, Flaw> {
-        match self.byte(at).ok_or(Flaw::Syntax)? {
+        match self.byte(at) {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
             b'u' => match self.hex4(at + 1)? {
                 // A high surrogate is only half a character: the low half must follow.
@@ -217,18 +248,18 @@ impl<'t, 'm> Scanner<'t, 'm> {
     }
 
     fn number(&self, mut at: usize) -> Result<usize, Flaw> {
-        at += usize::from(self.byte(at) == Some(b'-'));
-        at = if self.byte(at) == Some(b'0') {
+        at += usize::from(self.byte(at) == b'-');
+        at = if self.byte(at) == b'0' {
             at + 1
         } else {
             self.digits(at)?
         };
-        if self.byte(at) == Some(b'.') {
+        if self.byte(at) == b'.' {
             at = self.digits(at + 1)?;
         }
-        if let Some(b'e' | b'E') = self.byte(at) {
+        if let b'e' | b'E' = self.byte(at) {
             at += 1;
-            at += usize::from(matches!(self.byte(at), Some(b'+' | b'-')));
+            at += usize::from(matches!(self.byte(at), b'+' | b'-'));
             at = self.digits(at)?;
         }
         Ok(at)
@@ -236,41 +267,74 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     #[inline]
     fn digits(&self, start: usize) -> Result<usize, Flaw> {
-        let mut at = start;
-        while let Some(b'0'..=b'9') = self.byte(at) {
-            at += 1;
-        }
+        let at = digits_end(self.bytes, start);
         if at == start { Err(Flaw::Syntax) } else { Ok(at) }
     }
 }
 
+/// Which names an object had so far: a bit for many names, so that what it has not seen is new for certain.
+#[derive(Default)]
+struct Seen(u64);
+
+impl Seen {
+    /// Whether no name of this tag can have been there, now that there is one.
+    #[inline]
+    fn is_first(&mut self, tag: u64) -> bool {
+        let bit = 1 << (tag.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58);
+        let first = self.0 & bit == 0;
+        self.0 |= bit;
+        first
+    }
+}
+
+/// The first position from `at` on of what is no digit, or the end: eight bytes at a time.
+#[inline]
+fn digits_end(bytes: &[u8], at: usize) -> usize {
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    while let Some((chunk, after)) = rest.split_first_chunk() {
+        // A digit becomes 0 to 9; all else gets the high bit or has it.
+        let word = u64::from_le_bytes(*chunk) ^ 0x3030_3030_3030_3030;
+        let stop = (((word & 0x7F7F_7F7F_7F7F_7F7F) + 0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080;
+        if stop != 0 {
+            return bytes.len() - rest.len() + (stop.trailing_zeros() / 8) as usize;
+        }
+        rest = after;
+    }
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    bytes.len() - rest.len() + digits
+}
+
 /// The first position from `at` on of a quote, a backslash or a control character, or the end: eight bytes at a time.
 #[inline]
-fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    while let Some((chunk, after)) = rest.split_first_chunk() {
+        let stop = stops(u64::from_le_bytes(*chunk));
+        if stop != 0 {
+            return bytes.len() - rest.len() + (stop.trailing_zeros() / 8) as usize;
+        }
+        rest = after;
+    }
+    while let [byte, after @ ..] = rest
+        && !matches!(byte, b'"' | b'\\' | 0..=0x1F)
+    {
+        rest = after;
+    }
+    bytes.len() - rest.len()
+}
+
+/// The high bit of each byte of `word` that is a quote, a backslash or a control character, at least up to the first such.
+#[inline]
+const fn stops(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The high bit of each byte of `word` that is zero, at least up to the first such byte.
-    const fn zero_bytes(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word & HIGHS
+    const fn below(word: u64, bound: u64) -> u64 {
+        word.wrapping_sub(ONES * bound) & !word
     }
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = zero_bytes(word ^ (ONES * 0x22));
-        let backslash = zero_bytes(word ^ (ONES * 0x5C));
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let stop = quote | backslash | control;
-        if stop != 0 {
-            return at + (stop.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while bytes
-        .get(at)
-        .is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F))
-    {
-        at += 1;
-    }
-    at
+    // 0x22 becomes 0x20, and only control characters are below that.
+    let quote_or_control = below(word ^ (ONES * 0x02), 0x21);
+    let backslash = below(word ^ (ONES * 0x5C), 1);
+    (quote_or_control | backslash) & HIGHS
 }
 
 #[cfg(test)]
@@ -290,6 +354,33 @@ mod tests {
             assert_eq!(plain_end(&vec![0xC3; length], 0), length);
             assert_eq!(plain_end(&vec![0x7F; length], 0), length);
             assert_eq!(plain_end(&vec![b' '; length], 0), length);
+            assert_eq!(plain_end(&vec![b'a'; length], length + 1), length);
+        }
+    }
+
+    #[test]
+    fn digits_end_at_every_other_byte_at_every_offset() {
+        for length in 0..20 {
+            assert_eq!(digits_end(&vec![b'7'; length], 0), length);
+            assert_eq!(digits_end(&vec![b'7'; length], length + 1), length);
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = vec![b'0' + u8::try_from(at % 10).unwrap(); length];
+                    bytes[at] = byte;
+                    let wanted = if byte.is_ascii_digit() { length } else { at };
+                    assert_eq!(digits_end(&bytes, 0), wanted, "{byte:#x} at {at} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_stops_or_does_not() {
+        for byte in 0..=u8::MAX {
+            let stop = byte < 0x20 || byte == b'"' || byte == b'\\';
+            let word = u64::from_le_bytes([b'a', byte, b'a', b'"', b'a', b'a', b'a', b'a']);
+            let wanted = if stop { 1 } else { 3 };
+            assert_eq!(stops(word).trailing_zeros() / 8, wanted, "{byte:#x}");
         }
     }
 }

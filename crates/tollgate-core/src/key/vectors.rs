@@ -11,7 +11,7 @@ use crate::algorithm::Algorithm;
 use crate::header::Header;
 use crate::limits::Limits;
 use crate::rejection::Rejection;
-use crate::token::{Buffer, Compact, SIGNATURE_BYTES};
+use crate::token::{Compact, Segment};
 
 /// A file of the folder; `None`, with a line that says so, on a machine without it.
 fn vectors(file: &str) -> Option<Value> {
@@ -42,15 +42,14 @@ fn accepts(keys: &[Key], token: &str) -> bool {
 fn signed(keys: &[Key], token: &str) -> Result<bool, Rejection> {
     let limits = Limits::default();
     let compact = Compact::split(token.as_bytes(), &limits)?;
-    let (mut header, mut payload) = (Buffer::new(), Buffer::new());
-    compact.append_header(&mut header)?;
-    compact.append_payload(&mut payload)?;
-    let mut signature = [0; SIGNATURE_BYTES];
+    let [mut header, mut payload, mut signature] = [const { Segment::new() }; 3];
+    let header = compact.header(&mut header)?;
+    compact.payload(&mut payload)?;
     let signature = compact.signature(&mut signature)?;
+    let (header, text) = Header::read(header, &limits)?;
     let Header {
         algorithm, key_id, ..
-    } = Header::read(&header, &limits)?;
-    let text = std::str::from_utf8(&header).unwrap();
+    } = header;
     let kid = key_id.as_ref().map(|kid| kid.read(text));
     Ok(keys
         .iter()

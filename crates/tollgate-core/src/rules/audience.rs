@@ -48,6 +48,7 @@ impl Rules {
             first.get_or_insert(got);
         }
         match first {
+            Some(got) if name == "aud" => Err(Rejection::wrong_audience(&got, &self.audiences)),
             Some(got) => Err(Rejection::new(
                 RejectionKind::WrongAudience,
                 format!("`{name}` has {}; wanted one of {:?}", Shown(&got), self.audiences),
@@ -88,12 +89,14 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn check(rules: &Rules, json: &str) -> Result<(), RejectionKind> {
         let limits = Limits::default().with_audiences(3);
         let mut claims = ClaimSetText::default();
-        claims.read(json.as_bytes(), 0, &limits).unwrap();
+        claims.read(json.as_bytes(), "", &limits).unwrap();
         rules
             .check_audience(&claims, &limits)
             .and_then(|()| rules.check_authorized_party(&claims))
@@ -102,7 +105,7 @@ mod tests {
 
     fn rules() -> Rules {
         Rules {
-            audiences: vec!["app".into()],
+            audiences: Arc::new(vec!["app".into()]),
             ..Rules::default()
         }
     }

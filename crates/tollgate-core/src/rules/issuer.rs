@@ -143,7 +143,7 @@ mod tests {
     fn check(rules: &Rules, json: &str, key: Option<&str>) -> Result<(), RejectionKind> {
         let mut claims = ClaimSetText::default();
         claims
-            .read(json.as_bytes(), 0, &crate::Limits::default())
+            .read(json.as_bytes(), "", &crate::Limits::default())
             .unwrap();
         rules
             .check_issuer(&claims, key)

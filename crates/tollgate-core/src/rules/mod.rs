@@ -3,6 +3,7 @@
 mod audience;
 mod issuer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use audience::AuthorizedParties;
@@ -20,7 +21,7 @@ pub(crate) struct Rules {
     pub(crate) issuer_aliases: Vec<String>,
     /// Where there are any, the issuer's name and its other spellings are templates.
     pub(crate) tenants: Option<Tenants>,
-    pub(crate) audiences: Vec<String>,
+    pub(crate) audiences: Arc<Vec<String>>,
     /// The claim that names the audience, where that is not `aud`.
     pub(crate) audience_claim: Option<String>,
     /// What `aud` may name besides; anything, where nothing was said.
@@ -54,7 +55,7 @@ impl Default for Rules {
             issuer: None,
             issuer_aliases: Vec::new(),
             tenants: None,
-            audiences: Vec::new(),
+            audiences: Arc::default(),
             audience_claim: None,
             further_audiences: None,
             authorized_parties: AuthorizedParties {
@@ -153,8 +154,7 @@ impl Rules {
     pub(crate) fn check_times(&self, claims: &ClaimSetText, now: u64) -> Result<(), Rejection> {
         let registered = &claims.registered;
         let leeway = self.leeway.as_secs();
-        let refuse =
-            |kind, name, at: u64| Err(Rejection::new(kind, format!("`{name}` is {at}; it is {now}")));
+        let refuse = |kind, name, at| Err(Rejection::untimely(kind, name, at, now));
         match registered.expires_at {
             // RFC 7519 section 4.1.4: "on or after which the JWT MUST NOT be accepted".
             Some(exp) if exp.floor().saturating_add(leeway) <= now => {
@@ -231,7 +231,7 @@ mod tests {
     fn check(rules: &Rules, json: &str) -> Result<(), RejectionKind> {
         let limits = Limits::default();
         let mut claims = ClaimSetText::default();
-        claims.read(json.as_bytes(), 0, &limits).unwrap();
+        claims.read(json.as_bytes(), "", &limits).unwrap();
         rules
             .check_claims(&claims, None, NOW, &limits)
             .map_err(|rejection| rejection.kind())
@@ -305,7 +305,7 @@ mod tests {
     fn issuer_and_audience_are_exact_and_required() {
         let rules = Rules {
             issuer: Some("https://a".into()),
-            audiences: vec!["x".into(), "y".into()],
+            audiences: Arc::new(vec!["x".into(), "y".into()]),
             ..rules()
         };
         assert_eq!(check(&rules, r#"{"iss":"https://a","aud":"y"}"#), Ok(()));
@@ -452,7 +452,7 @@ mod tests {
         }
         let mut claims = ClaimSetText::default();
         claims
-            .read(br#"{"token_use":"secret"}"#, 0, &Limits::default())
+            .read(br#"{"token_use":"secret"}"#, "", &Limits::default())
             .unwrap();
         let rejection = rules.check_claims(&claims, None, NOW, &Limits::default());
         assert!(!rejection.unwrap_err().to_string().contains("secret"));

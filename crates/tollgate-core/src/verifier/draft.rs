@@ -166,7 +166,7 @@ impl Draft {
         let rules = &self.rules;
         let texts = rules
             .spellings()
-            .chain(&rules.audiences)
+            .chain(&*rules.audiences)
             .chain(&rules.audience_claim)
             .chain(rules.further_audiences.iter().flatten())
             .chain(&rules.authorized_parties.clients)

@@ -29,7 +29,7 @@ use crate::limits::Limits;
 use crate::principal::Principal;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::rules::Rules;
-use crate::token::{Buffer, Compact};
+use crate::token::{Compact, Segment};
 use crate::token_cache::{TokenCacheStatus, VerifiedTokens};
 
 /// Decides whether a token is to be believed: one or several issuers, each with its keys and rules.
@@ -201,9 +201,9 @@ impl Verifier {
             }
             return Ok(Principal::known(known.verified, now));
         }
-        let mut buffer = Buffer::new();
+        let mut segment = Segment::new();
         let compact = Compact::split(token, limits)?;
-        let token = Unverified::read(compact, &mut buffer, limits)?;
+        let token = Unverified::read(compact, &mut segment, limits)?;
         let issuer = self.issuer_of(&token)?;
         let signed = issuer.signed(token, limits, ask)?;
         let (principal, rested) = signed.principal(&issuer, now, limits)?;
@@ -278,31 +278,27 @@ impl fmt::Debug for Verifier {
 }
 
 /// A token within its limits whose header was read. Nothing in it is trusted.
-struct Unverified<'t, 'b> {
+struct Unverified<'t, 'h> {
     compact: Compact<'t>,
-    /// Holds the decoded header.
-    buffer: &'b mut Buffer,
     header: Header,
+    header_text: &'h str,
 }
 
-impl<'t, 'b> Unverified<'t, 'b> {
-    fn read(compact: Compact<'t>, buffer: &'b mut Buffer, limits: &Limits) -> Result<Self, Rejection> {
-        compact.append_header(buffer)?;
-        let header = Header::read(buffer, limits)?;
+impl<'t, 'h> Unverified<'t, 'h> {
+    fn read(compact: Compact<'t>, segment: &'h mut Segment, limits: &Limits) -> Result<Self, Rejection> {
+        let (header, header_text) = Header::read(compact.header(segment)?, limits)?;
         Ok(Self {
             compact,
-            buffer,
             header,
+            header_text,
         })
     }
 }
 
 /// Whose token it says that it is. That is not verified.
 fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Rejection> {
-    let mut payload = Buffer::new();
-    token.append_payload(&mut payload)?;
     let mut claims = ClaimSetText::default();
-    claims.read(&payload, 0, limits)?;
+    claims.read(token.payload(&mut Segment::new())?, "", limits)?;
     let issuer = claims.string(claims.registered.issuer.as_ref());
     issuer
         .map(Into::into)
@@ -310,28 +306,27 @@ fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Reje
 }
 
 impl Issuer {
-    fn signed<'t, 'b>(
+    fn signed<'t, 'h>(
         &self,
-        token: Unverified<'t, 'b>,
+        token: Unverified<'t, 'h>,
         limits: &Limits,
         ask: Ask,
-    ) -> Result<Signed<'t, 'b>, Miss> {
+    ) -> Result<Signed<'t, 'h>, Miss> {
         let Unverified {
             compact,
-            buffer,
             header,
+            header_text,
         } = token;
-        let text = std::str::from_utf8(buffer).unwrap_or_default();
         let algorithm = header.algorithm;
         self.rules
-            .check_type(header.typ.as_ref().map(|typ| typ.read(text)))?;
+            .check_type(header.typ.as_ref().map(|typ| typ.read(header_text)))?;
         if let Some(allowed) = &self.rules.algorithms
             && !allowed.contains(&algorithm)
         {
             let detail = format!("`alg` is {algorithm}; wanted one of {allowed:?}");
             return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail).into());
         }
-        let key_id = header.key_id.as_ref().map(|kid| kid.read(text));
+        let key_id = header.key_id.as_ref().map(|kid| kid.read(header_text));
         let verifying =
             self.keyring
                 .verify(&compact, algorithm, key_id, limits.candidate_keys(), ask, || {
@@ -342,18 +337,18 @@ impl Issuer {
                 })?;
         Ok(Signed {
             compact,
-            buffer,
             header,
+            header_text,
             verifying,
         })
     }
 }
 
 /// A token whose signature one of the issuer's keys has verified. Its claims are not checked yet.
-struct Signed<'t, 'b> {
+struct Signed<'t, 'h> {
     compact: Compact<'t>,
-    buffer: &'b mut Buffer,
     header: Header,
+    header_text: &'h str,
     verifying: Verifying,
 }
 
@@ -362,15 +357,15 @@ impl Signed<'_, '_> {
     fn principal(self, issuer: &Issuer, now: u64, limits: &Limits) -> Result<(Principal, Rested), Rejection> {
         let Self {
             compact,
-            buffer,
             header,
+            header_text,
             verifying: Verifying { key, source, epochs },
         } = self;
-        let start = buffer.len();
-        compact.append_payload(buffer)?;
+        let mut segment = Segment::new();
+        let payload = compact.payload(&mut segment)?;
         let rules = Arc::clone(&issuer.rules);
         let principal = Principal::new(header, key, rules, now, |claims, key, rules| {
-            claims.read(buffer, start, limits)?;
+            claims.read(payload, header_text, limits)?;
             rules.check_claims(claims, key.issuer(), now, limits)
         })?;
         issuer.keyring.note_use(source, principal.key(), now);

@@ -47,7 +47,7 @@ macro_rules! rule_methods {
         /// ```
         #[must_use]
         pub fn audience(mut self, audience: impl Into<String>) -> Self {
-            self.$draft().rules.audiences.push(audience.into());
+            Arc::make_mut(&mut self.$draft().rules.audiences).push(audience.into());
             self
         }
 

@@ -53,7 +53,7 @@ impl Gates {
                     .map(|user| (user.subject().map(str::to_owned), user.source())),
                 known.renewal_due(),
             )),
-            Err(refusal) => Err((refusal.rejection().clone(), refusal.answer().clone())),
+            Err(refusal) => Err(refusal.clone()),
         };
         assert_eq!(told(&decided), told(&at_once));
         assert_eq!(self.waiting.1.asked(), 1);
