@@ -34,8 +34,10 @@ fn conforms(subject: &mut impl Subject) {
         };
         case.requests.iter().map(one).collect::<Vec<_>>()
     };
-    let open: Vec<Case> = conformance::cases()
+    let with_and_without = [conformance::cases(), conformance::cases_without_token_cache()];
+    let open: Vec<Case> = with_and_without
         .iter()
+        .flatten()
         .filter(|case| case.expect.len() > 1)
         .flat_map(as_core)
         .collect();
@@ -52,17 +54,25 @@ fn conforms(subject: &mut impl Subject) {
 /// The cases that a gate which only extractors ask can be held to: all that have a gate, but for renewals, which take the
 /// response.
 fn without_a_layer(admits: impl Fn(&Case) -> bool, subject: &mut impl Subject) {
-    let cases: Vec<Case> = conformance::cases()
-        .into_iter()
-        .filter(|case| case.gate.is_some() && case.expect.len() == 1)
-        .filter(|case| !case.name.starts_with("renewal: ") && admits(case))
-        .collect();
+    let of = |cases: Vec<Case>| -> Vec<Case> {
+        let gated = cases
+            .into_iter()
+            .filter(|case| case.gate.is_some() && case.expect.len() == 1);
+        gated
+            .filter(|case| !case.name.starts_with("renewal: ") && admits(case))
+            .collect()
+    };
+    let cases = of(conformance::cases());
     assert!(
         cases
             .iter()
             .any(|case| case.name == "revocation: a revoked token")
     );
-    let found = conformance::mismatches(&cases, subject);
+    let mut found = conformance::mismatches_when_repeated(&cases, subject);
+    found.extend(conformance::mismatches(
+        &of(conformance::cases_without_token_cache()),
+        subject,
+    ));
     assert!(
         found.is_empty(),
         "{} answers differ:\n\n{}",

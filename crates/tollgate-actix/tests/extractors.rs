@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::sync::{Arc, LazyLock};
+
 use actix_web::body::to_bytes;
 use actix_web::test::{TestRequest, call_and_read_body, call_service, init_service};
 use actix_web::{App, FromRequest, HttpResponse, web};
@@ -11,7 +13,9 @@ use serde_json::json;
 use support::{bearer, gate, get, header, optional, token, verifier, with_scope};
 use tollgate_actix::{AuthenticationExt, Claims, JwtAuth, Optional, Principal, Rejected, Scoped, require};
 use tollgate_core::policy::role;
-use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal, Rejection, RejectionKind, Scope};
+use tollgate_core::{
+    Authentication, ClaimSet, FromAuthentication, Policy, Refusal, Rejection, RejectionKind, Scope,
+};
 
 #[derive(Debug, Deserialize)]
 struct Shopper {
@@ -20,6 +24,18 @@ struct Shopper {
 }
 
 impl ClaimSet for Shopper {}
+
+#[derive(Debug, Deserialize)]
+struct Buyer {
+    sub: String,
+}
+
+impl ClaimSet for Buyer {
+    fn policy() -> Option<&'static Policy> {
+        static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:write"));
+        Some(&POLICY)
+    }
+}
 
 struct Read;
 struct Write;
@@ -323,4 +339,86 @@ async fn a_layer_and_another_gate_in_the_data_are_a_mistake_of_the_service() {
     let app = app!(.app_data(strict.clone()).wrap(JwtAuth::new(strict)));
     let response = call_service(&app, bearer("/claims", &token(&json!({}))).to_request()).await;
     assert_eq!(response.status(), 403);
+}
+
+mod shared {
+    use super::{Arc, Buyer, Claims, Optional, Shopper};
+
+    pub(super) async fn both(first: Claims<Arc<Shopper>>, again: Optional<Claims<Arc<Shopper>>>) -> String {
+        let Optional(Some(Claims(again))) = again else {
+            return "-".into();
+        };
+        format!("{} {}", first.0.sub, Arc::ptr_eq(&first.0, &again))
+    }
+
+    pub(super) async fn perhaps(Optional(user): Optional<Claims<Arc<Shopper>>>) -> String {
+        user.map_or("-".into(), |user| user.0.sub.clone())
+    }
+
+    pub(super) async fn option(user: Option<Claims<Arc<Shopper>>>) -> String {
+        user.map_or("-".into(), |user| user.0.sub.clone())
+    }
+
+    pub(super) async fn buyer(_: Claims<Arc<Shopper>>, buyer: Claims<Arc<Buyer>>) -> String {
+        buyer.0.sub.clone()
+    }
+
+    pub(super) async fn perhaps_buyer(Optional(buyer): Optional<Claims<Arc<Buyer>>>) -> String {
+        buyer.is_some().to_string()
+    }
+}
+
+fn shared_routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/both", web::get().to(shared::both))
+        .route("/perhaps", web::get().to(shared::perhaps))
+        .route("/option", web::get().to(shared::option))
+        .route("/buyer", web::get().to(shared::buyer))
+        .route("/perhaps-buyer", web::get().to(shared::perhaps_buyer));
+}
+
+#[actix_web::test]
+async fn shared_claims_are_read_once_for_a_request() {
+    let app = init_service(App::new().configure(shared_routes).wrap(JwtAuth::new(verifier()))).await;
+    let good = token(&json!({}));
+    assert_eq!(body!(app, bearer("/both", &good)), "u-7 true");
+    assert_eq!(body!(app, bearer("/option", &good)), "u-7");
+    assert_eq!(
+        status!(app, bearer("/both", &token(&json!({ "tenant": 7 })))),
+        401
+    );
+    let app = init_service(App::new().app_data(verifier()).configure(shared_routes)).await;
+    assert_eq!(body!(app, bearer("/both", &token(&json!({})))), "u-7 true");
+}
+
+#[actix_web::test]
+async fn shared_claims_are_guarded_as_the_type_is() {
+    let app = init_service(App::new().configure(shared_routes).wrap(JwtAuth::new(verifier()))).await;
+    assert_eq!(body!(app, bearer("/buyer", &with_scope("orders:write"))), "u-7");
+    for path in ["/buyer", "/perhaps-buyer"] {
+        let request = bearer(path, &with_scope("orders:read")).to_request();
+        let response = call_service(&app, request).await;
+        assert_eq!(response.status(), 403, "{path}");
+        assert_eq!(
+            header(response.headers(), "www-authenticate"),
+            Some(concat!(
+                r#"Bearer realm="api", error="insufficient_scope", "#,
+                r#"error_description="The access token does not grant this request", scope="orders:write""#
+            ))
+        );
+    }
+}
+
+#[actix_web::test]
+async fn shared_claims_of_nobody_are_none() {
+    let app = init_service(App::new().configure(shared_routes).wrap(JwtAuth::new(optional()))).await;
+    assert_eq!(body!(app, get("/perhaps")), "-");
+    assert_eq!(body!(app, get("/option")), "-");
+    assert_eq!(body!(app, get("/perhaps-buyer")), "false");
+    assert_eq!(status!(app, get("/both")), 401);
+    assert_eq!(body!(app, bearer("/perhaps", &token(&json!({})))), "u-7");
+    assert_eq!(
+        status!(app, bearer("/perhaps", &token(&json!({ "tenant": 7 })))),
+        401
+    );
 }

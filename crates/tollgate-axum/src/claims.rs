@@ -10,6 +10,9 @@ use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal};
 /// says `impl ClaimSet for T {}` to be read without a guard. Claims that do not fit the type make a token that is not
 /// for this service: 401, `invalid_token`.
 ///
+/// `Claims<Arc<T>>` is guarded as `Claims<T>` is, and reads the claims once for each token that the verifier keeps: after
+/// that a handler gets a clone of the [`Arc`](std::sync::Arc).
+///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::get};
 /// use tollgate_axum::{Claims, JwtAuth};

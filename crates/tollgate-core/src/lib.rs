@@ -58,6 +58,7 @@ mod rules;
 mod source;
 mod token;
 mod token_cache;
+mod typed_claims;
 mod verifier;
 
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};

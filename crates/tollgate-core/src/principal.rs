@@ -15,6 +15,7 @@ use crate::policy::Facts;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::rules::Rules;
 use crate::source::SourceKind;
+use crate::typed_claims::TypedClaims;
 
 /// A verified token: its claims, its header's facts, which key verified it and where in the request it stood.
 ///
@@ -58,6 +59,7 @@ pub(crate) struct Verified {
     claims: ClaimSetText,
     key: Key,
     rules: Arc<Rules>,
+    typed: TypedClaims,
 }
 
 impl Verified {
@@ -99,6 +101,7 @@ impl Principal {
             claims: ClaimSetText::default(),
             key,
             rules,
+            typed: TypedClaims::default(),
         });
         if let Some(Verified {
             claims, key, rules, ..
@@ -166,6 +169,11 @@ impl Principal {
             let detail = format!("{} does not fit: {what}", std::any::type_name::<T>());
             Rejection::new(RejectionKind::MalformedClaims, detail)
         })
+    }
+
+    /// The claims as a type that is kept with them once it has been read.
+    pub(crate) fn typed(&self) -> &TypedClaims {
+        &self.verified.typed
     }
 
     /// One claim as JSON: a member of exactly that name, else the way through nested objects, split at dots.

@@ -224,11 +224,12 @@ pub use tollgate_core::policy::{
 pub use tollgate_core::{
     Algorithm, Answer, Authentication, BoxFuture, ClaimSet, Clock, ConfigError, ConfigErrorKind, Decision,
     Endpoint, EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, HeaderEdits,
-    Hierarchy, InvalidScope, IssuerSource, Key, KeyError, KeyErrorKind, KeySet, KeySource, Limits,
+    Hierarchy, InvalidScope, IssuerSource, Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, KeySource, Limits,
     MissingKey, PendingDecision, PendingVerification, Policy, PreparedIssuer, Principal, Refresh, Refusal,
     Rejection, RejectionKind, Renewal, RequestView, RevocationCheck, Scope, ScopeName, ScopeSet, SignError,
     SignErrorKind, SigningKey, SkipRenewal, SkippedKey, Source, SourceKind, Standing, SystemClock,
-    TrustedIssuer, Unavailable, UnknownAlgorithm, Verification, Verifier, VerifierBuilder,
+    TokenCache, TokenCacheStatus, TrustedIssuer, Unavailable, UnknownAlgorithm, Verification, Verifier,
+    VerifierBuilder,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
@@ -299,6 +300,7 @@ mod pages {
         Sessions: "docs/guide/sessions.md",
         Stores: "docs/guide/stores.md",
         Testing: "docs/guide/testing.md",
+        TokenCache: "docs/guide/token-cache.md",
         Transports: "docs/guide/transports.md",
     }
 }

@@ -60,6 +60,38 @@ fn a_withdrawn_key_stops_working_at_the_next_refresh() {
     world.assert_bounded();
 }
 
+/// Every request but the first is answered by the cache of verified tokens, until the keys are others.
+#[test]
+fn tokens_that_were_recognised_end_with_their_key() {
+    for alg in ["RS256", "ES256", "EdDSA"] {
+        let Some(issuer) = Issuer::start(&[(alg, "old"), ("PS256", "stays")]) else {
+            return;
+        };
+        let mut world = World::connect(issuer);
+        let token = world.issuer.token();
+        for _ in 0..3 {
+            world.services.expect(200, &token);
+        }
+        let hits = world.hits();
+        assert!(hits > 0);
+        // Fetched again and the same: nothing has changed.
+        world.pass(LIFE);
+        assert!(world.issuer.fetches() > 1);
+        world.services.expect(200, &token);
+        assert!(world.hits() > hits);
+
+        world.issuer.rotate(&[("PS256", "new"), ("PS256", "stays")]);
+        world.pass(LIFE);
+        let hits = world.hits();
+        for _ in 0..3 {
+            world.services.expect(401, &token);
+        }
+        assert_eq!(world.hits(), hits);
+        world.services.expect(200, &world.issuer.token());
+        world.assert_bounded();
+    }
+}
+
 #[test]
 fn an_emergency_rotation_is_seen_with_the_first_token_of_the_new_key() {
     let Some(issuer) = Issuer::start(&[("ES256", "stolen")]) else {

@@ -157,6 +157,7 @@ impl Watch {
 pub(crate) struct World {
     pub(crate) issuer: Issuer,
     pub(crate) keys: RemoteKeys,
+    pub(crate) verifier: Verifier,
     pub(crate) services: Services,
     pub(crate) watch: Watch,
     /// Whether an exchange with the provider ends only when time passes.
@@ -193,6 +194,7 @@ impl World {
             .unwrap();
         let world = Self {
             services: Services::start(&verifier),
+            verifier,
             issuer,
             keys,
             watch,
@@ -202,6 +204,11 @@ impl World {
         };
         world.settle();
         world
+    }
+
+    /// How often the services have recognised a token that was verified a moment ago.
+    pub(crate) fn hits(&self) -> u64 {
+        self.verifier.token_cache_status().unwrap().hits
     }
 
     /// How many attempts to get keys have begun.

@@ -65,15 +65,25 @@ pub const CANDIDATES: &[Candidate] = &[
     peer("by hand over jsonwebtoken 11", by_hand::app),
     tollgate("tollgate cold: layer, Claims<T>", Party::Cold, tollgate::cold),
     tollgate(
-        "tollgate cold: extractor alone",
+        "tollgate cold: no layer, Claims<T>",
         Party::Cold,
         tollgate::cold_alone,
     ),
     tollgate("tollgate warm: layer, Claims<T>", Party::Warm, tollgate::warm),
     tollgate(
-        "tollgate warm: extractor alone",
+        "tollgate warm: layer, Claims<Arc<T>>",
+        Party::Warm,
+        tollgate::warm_shared,
+    ),
+    tollgate(
+        "tollgate warm: no layer, Claims<T>",
         Party::Warm,
         tollgate::warm_alone,
+    ),
+    tollgate(
+        "tollgate warm: no layer, Claims<Arc<T>>",
+        Party::Warm,
+        tollgate::warm_shared_alone,
     ),
 ];
 

@@ -1,6 +1,8 @@
 //! tollgate, every default check on, with and without its cache of verified tokens; by a layer and an extractor, and by an
 //! extractor that asks the gate in the state itself.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::routing::get;
 use tollgate_axum::{Claims, Gated, JwtAuth};
@@ -28,32 +30,40 @@ fn with_cache(fixture: &Fixture) -> Verifier {
 }
 
 pub(super) fn cold(fixture: &Fixture) -> Router {
-    layered(without_cache(fixture))
+    layered::<User>(without_cache(fixture))
 }
 
 pub(super) fn cold_alone(fixture: &Fixture) -> Router {
-    alone(without_cache(fixture))
+    alone::<User>(without_cache(fixture))
 }
 
 pub(super) fn warm(fixture: &Fixture) -> Router {
-    layered(with_cache(fixture))
+    layered::<User>(with_cache(fixture))
+}
+
+pub(super) fn warm_shared(fixture: &Fixture) -> Router {
+    layered::<Arc<User>>(with_cache(fixture))
 }
 
 pub(super) fn warm_alone(fixture: &Fixture) -> Router {
-    alone(with_cache(fixture))
+    alone::<User>(with_cache(fixture))
 }
 
-fn layered(verifier: Verifier) -> Router {
+pub(super) fn warm_shared_alone(fixture: &Fixture) -> Router {
+    alone::<Arc<User>>(with_cache(fixture))
+}
+
+fn layered<T: ClaimSet + Send + 'static>(verifier: Verifier) -> Router {
     Router::new()
-        .route("/", get(async |Claims(user): Claims<User>| answer(user)))
+        .route("/", get(async |Claims(user): Claims<T>| answer(user)))
         .layer(JwtAuth::new(verifier))
 }
 
-fn alone(verifier: Verifier) -> Router {
+fn alone<T: ClaimSet + Send + 'static>(verifier: Verifier) -> Router {
     Router::new()
         .route(
             "/",
-            get(async |Gated(Claims(user)): Gated<Claims<User>>| answer(user)),
+            get(async |Gated(Claims(user)): Gated<Claims<T>>| answer(user)),
         )
         .with_state(Gate::from(verifier))
 }

@@ -7,6 +7,9 @@ use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal};
 /// The type's own policy is asked first. A type that derives `Claims` has one, and is an extractor by itself; any other
 /// says `impl ClaimSet for T {}` to be read without a guard.
 ///
+/// `Claims<Arc<T>>` is guarded as `Claims<T>` is, and reads the claims once for each token that the verifier keeps: after
+/// that a handler gets a clone of the [`Arc`](std::sync::Arc).
+///
 /// ```
 /// use actix_web::{FromRequest, test::TestRequest};
 /// use tollgate_actix::Claims;

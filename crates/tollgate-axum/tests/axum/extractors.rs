@@ -1,11 +1,13 @@
 //! Each extractor: what it lets through, and what it answers to everyone else.
 
+use std::sync::{Arc, LazyLock};
+
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::get;
 use serde_json::json;
 use tollgate_axum::{Claims, JwtAuth, Principal, Scoped};
-use tollgate_core::{Authentication, FromAuthentication, Gate, Refusal, RejectionKind};
+use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Gate, Policy, Refusal, RejectionKind};
 
 use crate::fixture::{OrdersRead, OrdersWrite, Seen, bearer, refused, send, verifier};
 
@@ -15,7 +17,19 @@ struct Shopper {
     tenant: Option<String>,
 }
 
-impl tollgate_core::ClaimSet for Shopper {}
+impl ClaimSet for Shopper {}
+
+#[derive(Debug, serde::Deserialize)]
+struct Buyer {
+    sub: String,
+}
+
+impl ClaimSet for Buyer {
+    fn policy() -> Option<&'static Policy> {
+        static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:write"));
+        Some(&POLICY)
+    }
+}
 
 /// What the derive would generate for a type with a parameter.
 struct Caller<T>(T);
@@ -193,4 +207,79 @@ async fn debug_tells_nothing_of_the_caller() {
         "{}",
         seen.text
     );
+}
+
+fn shared() -> Router {
+    async fn both(Claims(first): Claims<Arc<Shopper>>, again: Option<Claims<Arc<Shopper>>>) -> String {
+        let Some(Claims(again)) = again else {
+            return "-".into();
+        };
+        format!("{} {}", first.sub, Arc::ptr_eq(&first, &again))
+    }
+    async fn optional(user: Option<Claims<Arc<Shopper>>>) -> String {
+        user.map_or("-".into(), |user| user.sub.clone())
+    }
+    Router::new()
+        .route("/both", get(both))
+        .route("/optional", get(optional))
+        .route(
+            "/buyer",
+            get(async |_: Claims<Arc<Shopper>>, buyer: Claims<Arc<Buyer>>| buyer.sub.clone()),
+        )
+        .route(
+            "/perhaps",
+            get(async |buyer: Option<Claims<Arc<Buyer>>>| buyer.is_some().to_string()),
+        )
+}
+
+#[tokio::test]
+async fn shared_claims_are_read_once_for_a_request() {
+    let app = shared().layer(JwtAuth::new(verifier()));
+    let seen = send(&app, bearer(json!({})).uri("/both")).await;
+    assert_eq!(seen, Seen::ok("u-7 true"));
+    let seen = send(&app, bearer(json!({"tenant": 7})).uri("/both")).await;
+    assert_eq!(
+        (seen.status.as_u16(), seen.kind),
+        (401, Some(RejectionKind::MalformedClaims))
+    );
+}
+
+#[tokio::test]
+async fn shared_claims_are_guarded_as_the_type_is() {
+    let app = shared().layer(JwtAuth::new(verifier()));
+    let allowed = bearer(json!({"scope": "orders:write"})).uri("/buyer");
+    assert_eq!(send(&app, allowed).await, Seen::ok("u-7"));
+    for path in ["/buyer", "/perhaps"] {
+        let seen = send(&app, bearer(json!({"scope": "orders:read"})).uri(path)).await;
+        assert_eq!(
+            (seen.status.as_u16(), seen.kind),
+            (403, Some(RejectionKind::InsufficientScope))
+        );
+        assert_eq!(
+            seen.challenge.as_deref(),
+            Some(concat!(
+                r#"Bearer realm="api", error="insufficient_scope", "#,
+                r#"error_description="The access token does not grant this request", scope="orders:write""#
+            ))
+        );
+    }
+}
+
+#[tokio::test]
+async fn shared_claims_of_nobody_are_none() {
+    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let app = shared().layer(JwtAuth::new(gate));
+    for (path, anonymous) in [("/optional", "-"), ("/perhaps", "false")] {
+        assert_eq!(send(&app, Request::get(path)).await, Seen::ok(anonymous));
+    }
+    assert_eq!(
+        refused(&app, Request::get("/both")).await,
+        Some(RejectionKind::MissingCredential)
+    );
+    assert_eq!(
+        send(&app, bearer(json!({})).uri("/optional")).await,
+        Seen::ok("u-7")
+    );
+    let unfit = bearer(json!({"tenant": 7})).uri("/optional");
+    assert_eq!(refused(&app, unfit).await, Some(RejectionKind::MalformedClaims));
 }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use serde::de::DeserializeOwned;
-
+use super::claim_set::ClaimSet;
 use super::{Gate, Refusal, missing_credential};
 use crate::pending::BoxFuture;
 use crate::policy::{self, Facts, Policy};
@@ -215,7 +214,7 @@ impl Authentication {
             Some(policy) => self.require(policy)?,
             None => self.authenticated()?,
         };
-        principal.claims().map_err(|rejection| self.refuse(rejection))
+        T::from_principal(principal).map_err(|rejection| self.refuse(rejection))
     }
 
     /// Whether the response should carry a renewed token, if [`renewal`](Self::renewal) finds it fit: what an adapter asks
@@ -364,40 +363,3 @@ impl FromAuthentication for Authentication {
         Ok(authentication.clone())
     }
 }
-
-/// A type of the user's that stands for a token's claims and guards itself: what `#[derive(Claims)]` implements.
-///
-/// ```
-/// use std::sync::LazyLock;
-/// use tollgate_core::ClaimSet;
-/// use tollgate_core::policy::Policy;
-///
-/// #[derive(serde::Deserialize)]
-/// struct Shopper { sub: String }
-///
-/// impl ClaimSet for Shopper {
-///     fn policy() -> Option<&'static Policy> {
-///         static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:read"));
-///         Some(&POLICY)
-///     }
-/// }
-/// assert!(Shopper::policy().is_some());
-/// ```
-///
-/// A type without a guard says so in one line, `impl ClaimSet for Visitor {}`. That is asked for so that a type with a
-/// guard can never be read past it.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say what guards it",
-    label = "not a claim set",
-    note = "derive `Claims` for it, or write `impl ClaimSet for {Self} {{}}` if any valid token will do"
-)]
-pub trait ClaimSet: DeserializeOwned {
-    /// What a token must satisfy for the type to be drawn from it; `None`, unless said otherwise: any valid token will do.
-    fn policy() -> Option<&'static Policy> {
-        None
-    }
-}
-
-impl ClaimSet for serde_json::Value {}
-
-impl ClaimSet for serde_json::Map<String, serde_json::Value> {}

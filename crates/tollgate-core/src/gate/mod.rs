@@ -2,14 +2,16 @@
 
 mod authentication;
 mod builder;
+mod claim_set;
 mod refusal;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use authentication::{Authentication, ClaimSet, FromAuthentication};
+pub use authentication::{Authentication, FromAuthentication};
 pub use builder::GateBuilder;
+pub use claim_set::ClaimSet;
 pub use refusal::Refusal;
 
 use crate::answer::{self, Answer};

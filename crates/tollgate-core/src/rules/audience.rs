@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 
 /// The clients that a token may have been given to; any, where none is named.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuthorizedParties {
     pub(crate) clients: Vec<String>,
     /// Whether `azp` must be there even where `aud` has one value alone.

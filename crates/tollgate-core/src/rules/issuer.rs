@@ -8,7 +8,7 @@ use crate::rejection::{Rejection, RejectionKind, Shown};
 pub(crate) const TENANT: &str = "{tenantid}";
 
 /// The tenants whose tokens are accepted, where the issuer's name is a template.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tenants {
     Any,
     These(Vec<String>),

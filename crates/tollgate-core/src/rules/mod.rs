@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 
 /// The rules of one issuer, as configured; `None` where something was not said.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
     pub(crate) issuer: Option<String>,
     pub(crate) issuer_aliases: Vec<String>,
@@ -43,7 +43,7 @@ pub(crate) struct Rules {
 }
 
 /// What the header must say of the kind of token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Typ {
     pub(crate) name: String,
     pub(crate) required: bool,

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::mem::size_of;
 use std::sync::Arc;
 
-use quick_cache::{Equivalent, Weighter};
+use quick_cache::{Equivalent, Lifecycle, Weighter};
 use zeroize::Zeroizing;
 
 use crate::principal::Verified;
@@ -83,6 +83,19 @@ pub(super) struct Bytes;
 impl Weighter<ByToken, Arc<Entry>> for Bytes {
     fn weight(&self, _: &ByToken, entry: &Arc<Entry>) -> u64 {
         entry.bytes as u64
+    }
+}
+
+/// Takes what makes room for others, so that it is dropped after the lock: there may be things of the user's in it, which do
+/// what they like when they are dropped.
+#[derive(Clone, Copy)]
+pub(super) struct PushedOut;
+
+impl Lifecycle<ByToken, Arc<Entry>> for PushedOut {
+    type RequestState = Vec<(ByToken, Arc<Entry>)>;
+
+    fn on_evict(&self, pushed_out: &mut Self::RequestState, token: ByToken, entry: Arc<Entry>) {
+        pushed_out.push((token, entry));
     }
 }
 

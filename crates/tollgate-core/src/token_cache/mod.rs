@@ -7,6 +7,8 @@
 //! To keep a token costs about as much as to verify an HMAC. Such a token is kept when it comes for the second time, any other
 //! one at once.
 
+#[cfg(test)]
+mod attacks;
 mod entry;
 mod near;
 mod settings;
@@ -21,12 +23,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use quick_cache::OptionsBuilder;
-use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::sync::Cache;
 use thread_local::ThreadLocal;
 use zeroize::Zeroizing;
 
 pub(crate) use self::entry::Entry;
-use self::entry::{AsItIs, ByToken, Bytes, Hashed};
+use self::entry::{AsItIs, ByToken, Bytes, Hashed, PushedOut};
 use self::near::{Counters, Near};
 pub use self::settings::{TokenCache, TokenCacheStatus};
 use self::sighted::Sighted;
@@ -36,7 +38,7 @@ use crate::verifier::Grounds;
 /// What a token takes, with what is kept of it.
 const USUAL_BYTES: usize = 2048;
 
-type Far = Cache<ByToken, Arc<Entry>, Bytes, BuildHasherDefault<AsItIs>>;
+type Far = Cache<ByToken, Arc<Entry>, Bytes, BuildHasherDefault<AsItIs>, PushedOut>;
 
 /// The verified tokens of one verifier. No other verifier can see them.
 pub(crate) struct VerifiedTokens {
@@ -145,7 +147,7 @@ impl VerifiedTokens {
                 .build();
             let options = options.expect("both capacities are set");
             let hashing = BuildHasherDefault::default();
-            Cache::with_options(options, Bytes, hashing, DefaultLifecycle::default())
+            Cache::with_options(options, Bytes, hashing, PushedOut)
         })
     }
 

@@ -79,7 +79,7 @@ impl Near {
 
     /// Keeps a copy, if need be instead of others, and gives it. What alone is too large is not kept.
     pub(super) fn keep(&mut self, entry: &Arc<Entry>, now: u64) -> Option<Arc<Verified>> {
-        if entry.bytes > self.most_bytes {
+        if Slot::bytes(entry) > self.most_bytes {
             return None;
         }
         let noted = |place: usize| self.slots[place].as_ref().map(|slot| slot.noted.get());
@@ -96,7 +96,7 @@ impl Near {
         };
         self.clear(place);
         let verified = Arc::new(Verified::clone(&entry.verified));
-        self.bytes += entry.bytes;
+        self.bytes += Slot::bytes(entry);
         self.slots[place] = Some(Slot {
             entry: Arc::clone(entry),
             verified: Arc::clone(&verified),
@@ -111,14 +111,31 @@ impl Near {
         Some(verified)
     }
 
+    #[cfg(test)]
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What is there, counted anew.
+    #[cfg(test)]
+    pub(super) fn measured(&self) -> usize {
+        let slots = self.slots.iter().flatten();
+        slots.map(|slot| Slot::bytes(&slot.entry)).sum()
+    }
+
     fn clear(&mut self, place: usize) {
         if let Some(slot) = self.slots[place].take() {
-            self.bytes -= slot.entry.bytes;
+            self.bytes -= Slot::bytes(&slot.entry);
         }
     }
 }
 
 impl Slot {
+    /// What the thread answers for: its copy, and the entry, which may be nowhere else by now.
+    fn bytes(entry: &Entry) -> usize {
+        entry.bytes + entry.verified.bytes()
+    }
+
     /// Whether it is the first time in this second.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.noted.replace(now) != now

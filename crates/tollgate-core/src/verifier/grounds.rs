@@ -1,6 +1,6 @@
 //! What the outcome of a verification rests on, besides the token and the configuration.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::{Chosen, Issuer, PreparedIssuer, Verifier};
 use crate::candidates::Epochs;
@@ -17,8 +17,9 @@ pub(crate) struct Grounds {
 enum Trusted {
     /// The one at this place of the verifier's list, which stays what it is.
     Listed(usize),
-    /// One that a source gave. The source is asked again for each token.
-    Found(Arc<Issuer>),
+    /// One that a source gave. The source is asked again for each token, and nothing of the issuer is kept alive meanwhile:
+    /// with the source of its keys would go on what that does, though the issuer may not be trusted any more.
+    Found(Weak<Issuer>),
 }
 
 /// Whose key it was.
@@ -31,9 +32,21 @@ impl Rested {
     pub(super) fn on(self, issuer: Chosen<'_>) -> Grounds {
         let issuer = match issuer {
             Chosen::Listed(place, _) => Trusted::Listed(place),
-            Chosen::Found(PreparedIssuer(issuer)) => Trusted::Found(issuer),
+            Chosen::Found(PreparedIssuer(issuer)) => Trusted::Found(Arc::downgrade(&issuer)),
         };
         Grounds { issuer, rested: self }
+    }
+}
+
+#[cfg(test)]
+impl Grounds {
+    /// Those of an issuer whose keys are fixed.
+    pub(crate) fn none() -> Self {
+        let (source, epochs) = (None, Epochs::new());
+        Self {
+            issuer: Trusted::Listed(0),
+            rested: Rested { source, epochs },
+        }
     }
 }
 
@@ -49,20 +62,19 @@ impl Verifier {
             }
             Trusted::Found(found) => {
                 let named = verified.issuer().map(|name| self.issuer_named(name));
-                matches!(named, Some(Ok(Chosen::Found(now))) if Arc::ptr_eq(&now.0, found))
-                    && found.keyring.is_in(&rested.epochs)
+                // As long as it is pointed to, no other can be in its place.
+                matches!(named, Some(Ok(Chosen::Found(now))) if Arc::as_ptr(&now.0) == found.as_ptr()
+                    && now.0.keyring.is_in(&rested.epochs))
             }
         }
     }
 
     /// Tells the source of the key that a token has passed by it once more.
     pub(super) fn note_use(&self, grounds: &Grounds, key: &Key, now: u64) {
-        let issuer = match &grounds.issuer {
-            Trusted::Listed(place) => self.0.issuers.get(*place),
-            Trusted::Found(found) => Some(&**found),
+        let note = |issuer: &Issuer| issuer.keyring.note_use(grounds.rested.source, key, now);
+        match &grounds.issuer {
+            Trusted::Listed(place) => self.0.issuers.get(*place).map(note),
+            Trusted::Found(found) => found.upgrade().map(|found| note(&found)),
         };
-        if let Some(issuer) = issuer {
-            issuer.keyring.note_use(grounds.rested.source, key, now);
-        }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::draft::Draft;
 use super::{ConfigError, ConfigErrorKind, Issuer, TrustedIssuer};
 use crate::key_source::Unavailable;
 
@@ -107,6 +108,55 @@ impl TrustedIssuer {
             ));
         }
         Ok(PreparedIssuer(Arc::new(self.0.into_issuer())))
+    }
+}
+
+impl PreparedIssuer {
+    /// Whether it was prepared from just these rules and one source of keys: for an [`IssuerSource`] that asks for the rules each
+    /// time and adds the source of the issuer's keys itself. While this holds it hands out again what it has prepared with that
+    /// source; a token that was verified for one prepared issuer is verified anew for another.
+    ///
+    /// Which source it was is not compared. Where `rules` has keys or a source, and where the prepared one had more than the one
+    /// source, it is `false`, so that other keys are never taken for the same.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use tollgate_core::{Key, KeySet, KeySource, TrustedIssuer, Unavailable};
+    ///
+    /// # #[derive(Clone)]
+    /// struct Fetched(Arc<KeySet>);
+    /// # impl KeySource for Fetched {
+    /// #   fn keys(&self) -> Result<Arc<KeySet>, Unavailable> { Ok(Arc::clone(&self.0)) }
+    /// # }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let fetched = Fetched(Arc::default());
+    /// let rules = |audience: &str| TrustedIssuer::new("https://acme.example").audience(audience);
+    /// let prepared = rules("orders").key_source(fetched.clone()).prepare()?;
+    /// assert!(prepared.is_of(&rules("orders")));
+    /// assert!(!prepared.is_of(&rules("billing")));
+    /// assert!(!prepared.is_of(&rules("orders").key_source(fetched)));
+    /// assert!(!rules("orders").key(Key::hs256([7; 32])?).prepare()?.is_of(&rules("orders")));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn is_of(&self, rules: &TrustedIssuer) -> bool {
+        let Draft {
+            rules,
+            any_issuer,
+            any_audience,
+            keyring,
+            said_twice,
+        } = &rules.0;
+        let Issuer {
+            rules: checked,
+            keyring: own,
+        } = &*self.0;
+        // What `prepare` would refuse is not what has passed it.
+        let passes = !any_issuer && said_twice.is_none() && *any_audience == checked.audiences.is_empty();
+        let added = keyring.keys.is_empty() && keyring.sources.is_empty();
+        let alone = own.keys.is_empty() && own.sources.len() == 1;
+        passes && added && alone && *rules == **checked
     }
 }
 

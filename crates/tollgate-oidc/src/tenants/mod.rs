@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tollgate_core::{
@@ -29,7 +30,7 @@ use crate::settings::{Location, Settings};
 use crate::timer::Timer;
 
 use admission::Running;
-use roster::{Kept, NotKept, Roster};
+use roster::{Kept, NotKept, Roster, Usage};
 
 /// How often it is looked for tenants that need not be kept any longer.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -82,7 +83,8 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// # The rule is asked for each token
 ///
 /// So a tenant that it accepts no longer is refused with the next token, and what it says of a tenant (the audience, say) is in
-/// force at once: nothing of its answer is kept. It must be quick and must not block: look it up in memory. Fetching from a
+/// force at once. As long as it says the same of a tenant, and says nothing of keys, tokens of that tenant that were verified a
+/// moment ago are [recognised](tollgate_core::TokenCache). It must be quick and must not block: look it up in memory. Fetching from a
 /// tenant that was withdrawn ends within a minute, too.
 ///
 /// The name is of an attacker's choosing. A list of your tenants is the best rule. One that accepts a pattern (every host below
@@ -124,10 +126,31 @@ struct Inner {
     sweeper: AbortHandle,
 }
 
-/// What is kept of a tenant: its keys, and none of its rules.
+/// What is kept of a tenant: its keys, and what they were prepared with for its last token. The rule decides each time whether
+/// that will do.
 struct Tenant {
     keys: RemoteKeys,
     timer: Arc<dyn Timer>,
+    prepared: ArcSwapOption<PreparedIssuer>,
+}
+
+/// The keys of a tenant, as a verifier asks for them. It does not own what is kept of the tenant, which owns it.
+struct TenantKeys {
+    issuer: Arc<str>,
+    keys: RemoteKeys,
+    timer: Arc<dyn Timer>,
+    usage: Arc<Usage>,
+}
+
+impl TenantKeys {
+    fn of(tenant: &Kept<Tenant>) -> Self {
+        Self {
+            issuer: Arc::clone(&tenant.issuer),
+            keys: tenant.value.keys.clone(),
+            timer: Arc::clone(&tenant.value.timer),
+            usage: Arc::clone(&tenant.usage),
+        }
+    }
 }
 
 impl Tenants {
@@ -202,7 +225,15 @@ impl IssuerSource for Tenants {
             },
         };
         tenant.named(now);
-        inner.prepare(rules.key_source(tenant), issuer).map(Some)
+        let last = tenant.value.prepared.load();
+        if let Some(last) = &*last
+            && last.is_of(&rules)
+        {
+            return Ok(Some(PreparedIssuer::clone(last)));
+        }
+        let prepared = inner.prepare(rules.key_source(TenantKeys::of(&tenant)), issuer)?;
+        tenant.value.prepared.store(Some(Arc::new(prepared.clone())));
+        Ok(Some(prepared))
     }
 }
 
@@ -220,6 +251,7 @@ impl Inner {
             Ok(Tenant {
                 keys: RemoteKeys::spawn(self.settings_of(issuer, running), &self.runtime)?,
                 timer: Arc::clone(&self.settings.timer),
+                prepared: ArcSwapOption::empty(),
             })
         });
         match admitted {
@@ -305,17 +337,17 @@ impl Drop for Inner {
     }
 }
 
-impl KeySource for Kept<Tenant> {
+impl KeySource for TenantKeys {
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
-        self.value.keys.keys()
+        self.keys.keys()
     }
 
     fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
-        self.value.keys.epoch()
+        self.keys.epoch()
     }
 
     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
-        self.value.keys.refresh(missing)
+        self.keys.refresh(missing)
     }
 
     fn issuer(&self) -> Option<&str> {
@@ -323,8 +355,8 @@ impl KeySource for Kept<Tenant> {
     }
 
     fn used(&self, key: &Key, now: u64) {
-        self.verified(self.value.timer.now());
-        self.value.keys.used(key, now);
+        self.usage.verified(self.timer.now());
+        self.keys.used(key, now);
     }
 }
 

@@ -20,6 +20,7 @@ mod log;
 )]
 mod metrics;
 mod outage;
+mod recognised;
 mod rotation;
 mod runtimes;
 mod waiting;

@@ -4,6 +4,7 @@
 mod attacks;
 mod house;
 mod life;
+mod recognised;
 
 use house::House;
 use tollgate_core::RejectionKind;

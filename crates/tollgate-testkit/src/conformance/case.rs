@@ -40,6 +40,11 @@ impl Case {
         self
     }
 
+    /// Whether its source of keys has another set after a wait, and for the next request the former one.
+    pub(super) fn waits(&self) -> bool {
+        self.name.starts_with("waiting: ") || self.name.contains(": after a wait: ")
+    }
+
     pub(super) fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
         self

@@ -1,5 +1,6 @@
 //! The gates and tokens that the cases share.
 
+use std::cell::Cell;
 use std::fmt::Write as _; // into a `String`, which cannot fail
 use std::pin::Pin;
 use std::sync::Arc;
@@ -31,15 +32,35 @@ pub(super) fn usual() -> VerifierBuilder {
     rules().key(keys::verifying(Algorithm::HS256))
 }
 
+thread_local! {
+    static WITHOUT_TOKEN_CACHE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes gates whose verifiers verify each token anew.
+pub(super) fn without_token_cache<T>(make: impl FnOnce() -> T) -> T {
+    let before = WITHOUT_TOKEN_CACHE.replace(true);
+    let cases = make();
+    WITHOUT_TOKEN_CACHE.set(before);
+    cases
+}
+
+fn complete(verifier: VerifierBuilder) -> Verifier {
+    let verifier = if WITHOUT_TOKEN_CACHE.get() {
+        verifier.without_token_cache()
+    } else {
+        verifier
+    };
+    verifier.build().expect("the verifier of a case is complete")
+}
+
 /// A gate with all defaults.
 pub(super) fn plain(verifier: VerifierBuilder) -> Gate {
-    Gate::from(verifier.build().expect("the verifier of a case is complete"))
+    Gate::from(complete(verifier))
 }
 
 /// A gate, configured.
 pub(super) fn gate(verifier: VerifierBuilder, configure: impl FnOnce(GateBuilder) -> GateBuilder) -> Gate {
-    let verifier = verifier.build().expect("the verifier of a case is complete");
-    configure(Gate::builder(verifier))
+    configure(Gate::builder(complete(verifier)))
         .build()
         .expect("the gate of a case is complete")
 }

@@ -46,7 +46,7 @@ mod waiting;
 pub use case::{Case, Handler, Reply, Request};
 pub use echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 pub use expect::Expect;
-pub use subject::{Core, Response, Subject, mismatches, run};
+pub use subject::{Core, Response, Subject, mismatches, mismatches_when_repeated, run};
 use waiting::Kept;
 
 /// The fewest cases that the table may have: it is only ever added to, and [`run`] refuses a shorter one.
@@ -101,6 +101,21 @@ pub fn cases() -> Vec<Case> {
         .into_iter()
         .flat_map(|(group, cases)| cases.into_iter().map(move |case| case.in_group(group)));
     named.collect()
+}
+
+/// The same table for gates whose verifiers have no [cache of verified tokens](tollgate_core::TokenCache): the answers are the
+/// same.
+///
+/// ```
+/// use tollgate_testkit::conformance;
+///
+/// let cases = conformance::cases_without_token_cache();
+/// assert_eq!(cases.len(), conformance::cases().len());
+/// let mut gates = cases.iter().filter_map(|case| case.gate.as_ref());
+/// assert!(gates.all(|gate| gate.verifier().token_cache_status().is_none()));
+/// ```
+pub fn cases_without_token_cache() -> Vec<Case> {
+    fixtures::without_token_cache(cases)
 }
 
 /// Cases whose requests no HTTP implementation hands on: control characters and line breaks in field values (RFC 9110

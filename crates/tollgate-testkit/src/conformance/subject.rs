@@ -11,7 +11,7 @@ use tollgate_core::{Answer, Authentication, Decision, Gate, Principal, Refusal, 
 use super::case::{Case, Handler, Reply, Request};
 use super::echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 use super::expect::Expect;
-use super::{LEAST, cases};
+use super::{LEAST, cases, cases_without_token_cache};
 
 /// An adapter that can be asked: it puts the parts of a case together as its users would, and sends one request.
 ///
@@ -241,7 +241,8 @@ impl RequestView for Request {
     }
 }
 
-/// Runs the whole table.
+/// Runs the whole table: for gates without a cache of verified tokens, and, with every request sent again and again, for gates
+/// with one (see [`mismatches_when_repeated`]).
 ///
 /// # Panics
 /// With a list of all differences, if there is one; if the table has shrunk, or two cases have one name.
@@ -262,7 +263,13 @@ pub fn run(subject: &mut impl Subject) {
     for case in &cases {
         assert!(names.insert(&case.name), "two cases are called {:?}", case.name);
     }
-    let found = mismatches(&cases, subject);
+    let mut found = mismatches_when_repeated(&cases, subject);
+    let without_cache = mismatches(&cases_without_token_cache(), subject);
+    found.extend(
+        without_cache
+            .into_iter()
+            .map(|found| format!("without a cache: {found}")),
+    );
     assert!(
         found.is_empty(),
         "{} answers differ, of {} cases:\n\n{}",
@@ -314,6 +321,45 @@ pub fn mismatches(cases: &[Case], subject: &mut impl Subject) -> Vec<String> {
                 expect.write_difference(&got, &mut text);
             }
             found.push(text);
+        }
+    }
+    found
+}
+
+/// The differences if all requests of a case are sent three times through its gate. By the third time the verifier's cache knows
+/// every token that has verified: it is a difference if the cache does not answer for just as many as were verified the first
+/// time.
+///
+/// ```
+/// use tollgate_testkit::conformance::{self, Core};
+///
+/// let cases = conformance::cases();
+/// assert_eq!(conformance::mismatches_when_repeated(&cases[..20], &mut Core), Vec::<String>::new());
+/// let hits = cases[0].gate.as_ref().and_then(|gate| gate.verifier().token_cache_status()).map(|cache| cache.hits);
+/// assert!(hits > Some(0));
+/// ```
+pub fn mismatches_when_repeated(cases: &[Case], subject: &mut impl Subject) -> Vec<String> {
+    let mut found = Vec::new();
+    for case in cases {
+        let counts = || {
+            let cache = case.gate.as_ref()?.verifier().token_cache_status()?;
+            Some((cache.hits, cache.misses))
+        };
+        let mut pass = || {
+            let before = counts().unwrap_or_default();
+            found.extend(mismatches(std::slice::from_ref(case), subject));
+            let after = counts().unwrap_or_default();
+            (after.0 - before.0, after.1 - before.1)
+        };
+        let [first, _, third] = [pass(), pass(), pass()];
+        let verified = first.0 + first.1;
+        // Where the key is on its way for each request anew, nothing is known of what it has verified.
+        let known = if case.waits() { third.0 } else { verified };
+        if third != (known, verified - known) {
+            found.push(format!(
+                "--- {}\n  {verified} tokens verified, and when they came again, {third:?} were known and not known\n",
+                case.name
+            ));
         }
     }
     found

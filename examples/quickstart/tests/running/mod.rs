@@ -14,7 +14,7 @@ pub(crate) struct Server {
     pub(crate) address: String,
     log: PathBuf,
     /// What it printed at its start.
-    welcome: String,
+    pub(crate) welcome: String,
 }
 
 /// A response: status, lines of the head, body.

@@ -60,12 +60,25 @@ pub(super) struct Kept<V> {
     pub(super) value: V,
     /// Tells apart what was used in the same second: who came first goes first.
     admitted: u64,
+    pub(super) usage: Arc<Usage>,
+}
+
+/// What requests note of an issuer.
+#[derive(Debug)]
+pub(super) struct Usage {
     proven: AtomicBool,
     /// By the timer, in seconds.
     last_used: AtomicU64,
 }
 
-impl<V> Kept<V> {
+impl Usage {
+    const fn new(now: Duration) -> Self {
+        Self {
+            proven: AtomicBool::new(false),
+            last_used: AtomicU64::new(now.as_secs()),
+        }
+    }
+
     pub(super) fn is_proven(&self) -> bool {
         self.proven.load(Ordering::Relaxed)
     }
@@ -96,7 +109,17 @@ impl<V> Kept<V> {
             self.last_used.store(now.as_secs(), Ordering::Relaxed);
         }
     }
+}
 
+impl<V> std::ops::Deref for Kept<V> {
+    type Target = Usage;
+
+    fn deref(&self) -> &Usage {
+        &self.usage
+    }
+}
+
+impl<V> Kept<V> {
     /// The less, the sooner it makes room.
     fn standing(&self) -> (u64, u64) {
         (self.last_used(), self.admitted)
@@ -158,8 +181,7 @@ impl<V> Roster<V> {
             issuer: issuer.into(),
             value,
             admitted: writing.admitted,
-            proven: AtomicBool::new(false),
-            last_used: AtomicU64::new(now.as_secs()),
+            usage: Arc::new(Usage::new(now)),
         });
         next.insert(Arc::clone(&entry.issuer), Arc::clone(&entry));
         self.kept.store(Arc::new(next));

@@ -1,0 +1,177 @@
+//! Claims that were read as a user's type, kept beside the text that they were read from.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::rejection::Rejection;
+
+/// How many types are kept for one token. A service has one or two; what comes after these is read each time.
+const MOST: usize = 4;
+
+/// The types that a token's claims have been read as. What is there is found without a lock, and nothing is taken out.
+#[derive(Default)]
+pub(crate) struct TypedClaims {
+    first: OnceLock<Kept>,
+}
+
+struct Kept {
+    value: Arc<dyn Any + Send + Sync>,
+    next: OnceLock<Box<Self>>,
+}
+
+impl TypedClaims {
+    /// The claims as a `T`, which `read` makes of them the first time. A failure is not kept.
+    pub(crate) fn get<T: Any + Send + Sync>(
+        &self,
+        read: impl FnOnce() -> Result<T, Rejection>,
+    ) -> Result<Arc<T>, Rejection> {
+        if let Some(kept) = self.kept().find_map(Kept::value) {
+            return Ok(kept);
+        }
+        // With no slot held meanwhile: `read` is the user's code, and may come here for another type.
+        read().map(|value| self.keep(Arc::new(value)))
+    }
+
+    /// The value, or that of another thread that was quicker.
+    fn keep<T: Any + Send + Sync>(&self, value: Arc<T>) -> Arc<T> {
+        let kept = Kept {
+            value: Arc::clone(&value) as _,
+            next: OnceLock::new(),
+        };
+        let Err(kept) = self.first.set(kept) else {
+            return value;
+        };
+        let mut kept = Box::new(kept);
+        for (count, before) in self.kept().enumerate() {
+            if let Some(earlier) = before.value() {
+                return earlier;
+            }
+            if count + 1 == MOST {
+                break;
+            }
+            match before.next.set(kept) {
+                Ok(()) => return value,
+                Err(taken) => kept = taken,
+            }
+        }
+        value
+    }
+
+    fn kept(&self) -> impl Iterator<Item = &Kept> {
+        std::iter::successors(self.first.get(), |kept| kept.next.get().map(Box::as_ref))
+    }
+}
+
+impl Kept {
+    fn value<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        // Asked before the clone, so that only the count of what is handed out is touched.
+        let is_it = (*self.value).is::<T>();
+        is_it.then(|| Arc::clone(&self.value).downcast().ok())?
+    }
+}
+
+/// Empty: a copy is made for another thread, which is not to share a reference count with this one. Each then writes to
+/// cache lines of its own only.
+impl Clone for TypedClaims {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for TypedClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TypedClaims").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+    use crate::rejection::RejectionKind;
+
+    #[derive(Debug, PartialEq)]
+    struct Numbered<const N: usize>(usize);
+
+    fn get<const N: usize>(typed: &TypedClaims, value: usize) -> Arc<Numbered<N>> {
+        typed.get(|| Ok(Numbered(value))).unwrap()
+    }
+
+    #[test]
+    fn each_type_is_read_once() {
+        let typed = TypedClaims::default();
+        let first = get::<0>(&typed, 1);
+        let other = get::<1>(&typed, 2);
+        assert_eq!((first.0, other.0), (1, 2));
+        assert!(Arc::ptr_eq(&first, &get::<0>(&typed, 7)));
+        assert!(Arc::ptr_eq(&other, &get::<1>(&typed, 7)));
+    }
+
+    #[test]
+    fn past_the_last_place_each_reading_is_new() {
+        let typed = TypedClaims::default();
+        let kept = (
+            get::<0>(&typed, 1),
+            get::<1>(&typed, 1),
+            get::<2>(&typed, 1),
+            get::<3>(&typed, 1),
+        );
+        assert_eq!((get::<4>(&typed, 1).0, get::<4>(&typed, 2).0), (1, 2));
+        assert_eq!(typed.kept().count(), MOST);
+        assert!(Arc::ptr_eq(&kept.0, &get::<0>(&typed, 2)));
+        assert!(Arc::ptr_eq(&kept.3, &get::<3>(&typed, 2)));
+    }
+
+    #[test]
+    fn a_failure_is_not_kept() {
+        let typed = TypedClaims::default();
+        let failed = typed.get::<Numbered<0>>(|| Err(Rejection::new(RejectionKind::MalformedClaims, "x")));
+        assert!(failed.is_err());
+        assert_eq!(get::<0>(&typed, 3).0, 3);
+    }
+
+    #[test]
+    fn a_reading_may_ask_for_another_type_and_for_its_own() {
+        let typed = TypedClaims::default();
+        let outer = typed.get(|| Ok(Numbered::<0>(get::<1>(&typed, 5).0 + get::<0>(&typed, 6).0)));
+        assert_eq!(outer.unwrap().0, 6, "the inner one was there first");
+        assert_eq!((get::<0>(&typed, 9).0, get::<1>(&typed, 9).0), (6, 5));
+    }
+
+    #[test]
+    fn a_copy_starts_empty() {
+        let typed = TypedClaims::default();
+        let kept = get::<0>(&typed, 1);
+        let copy = typed.clone();
+        assert_eq!(get::<0>(&copy, 2).0, 2);
+        assert!(Arc::ptr_eq(&kept, &get::<0>(&typed, 3)));
+    }
+
+    #[test]
+    fn threads_that_read_at_once_get_one_value() {
+        for _ in 0..50 {
+            let typed = TypedClaims::default();
+            let barrier = Barrier::new(4);
+            let read = |value| {
+                barrier.wait();
+                (
+                    get::<0>(&typed, value),
+                    get::<1>(&typed, value),
+                    get::<2>(&typed, value),
+                )
+            };
+            let all: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|value| scope.spawn(move || read(value))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            for one in &all {
+                assert!(Arc::ptr_eq(&one.0, &all[0].0));
+                assert!(Arc::ptr_eq(&one.1, &all[0].1));
+                assert!(Arc::ptr_eq(&one.2, &all[0].2));
+            }
+            assert_eq!(typed.kept().count(), 3, "each is kept once");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What comes after the verifier never sees a cache.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tollgate_core::policy::{Policy, max_authentication_age, scope};
+use tollgate_core::{
+    Gate, GateBuilder, Principal, RejectionKind as Kind, RequestView, RevocationCheck, Source, Standing,
+};
+
+use super::{Hand, NOW, signer, status, token, token_with, usual};
+
+struct Request(&'static str, Vec<(&'static str, String)>);
+
+impl Request {
+    fn bearer(token: &str) -> Self {
+        Self("GET", Vec::new()).with("authorization", format!("Bearer {token}"))
+    }
+
+    fn post(token: &str) -> Self {
+        Self("POST", Vec::new()).with("cookie", format!("access={token}"))
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.1.push((name, value.into()));
+        self
+    }
+}
+
+impl RequestView for Request {
+    fn method(&self) -> &str {
+        self.0
+    }
+
+    fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let lines = self.1.iter().filter(move |(got, _)| *got == name);
+        lines.map(|(_, value)| value.as_bytes())
+    }
+
+    fn query(&self) -> Option<&str> {
+        None
+    }
+}
+
+fn gate(clock: &Hand, configure: impl FnOnce(GateBuilder) -> GateBuilder) -> Gate {
+    configure(Gate::builder(usual(clock))).build().unwrap()
+}
+
+#[track_caller]
+fn refuses(gate: &Gate, request: &Request, kind: Kind) {
+    let refusal = gate.decide(request).unwrap_err();
+    assert_eq!(refusal.rejection().kind(), kind);
+}
+
+/// How often the verifier's cache has answered.
+fn hits(gate: &Gate) -> u64 {
+    status(gate.verifier()).hits
+}
+
+#[derive(Clone, Default)]
+struct Revocations(Arc<AtomicBool>, Arc<AtomicUsize>);
+
+impl RevocationCheck for Revocations {
+    fn check(&self, principal: &Principal) -> Standing {
+        assert_eq!(principal.subject(), Some("u-7"));
+        self.1.fetch_add(1, Ordering::SeqCst);
+        if self.0.load(Ordering::SeqCst) {
+            Standing::Revoked
+        } else {
+            Standing::Good
+        }
+    }
+}
+
+#[test]
+fn what_is_revoked_while_it_is_kept_is_refused_with_the_next_request() {
+    let revocations = Revocations::default();
+    let gate = gate(&Hand::new(), |gate| gate.revocation(revocations.clone()));
+    let request = Request::bearer(&token(&signer()));
+    for _ in 0..3 {
+        assert!(gate.decide(&request).is_ok());
+    }
+    revocations.0.store(true, Ordering::SeqCst);
+    refuses(&gate, &request, Kind::Revoked);
+    refuses(&gate, &request, Kind::Revoked);
+    revocations.0.store(false, Ordering::SeqCst);
+    assert!(gate.decide(&request).is_ok());
+    // Five of the six came from the cache, and each was asked about.
+    assert_eq!((hits(&gate), revocations.1.load(Ordering::SeqCst)), (5, 6));
+}
+
+#[test]
+fn the_policy_is_asked_each_time() {
+    let clock = Hand::new();
+    let gate = gate(&clock, |gate| {
+        gate.require(max_authentication_age(Duration::from_secs(30)))
+    });
+    let request = Request::bearer(&token_with(&signer(), &json!({ "auth_time": NOW })));
+    for now in [NOW, NOW + 1, NOW + 30] {
+        clock.set(now);
+        assert!(gate.decide(&request).is_ok());
+    }
+    clock.set(NOW + 31);
+    refuses(&gate, &request, Kind::AuthenticationTooOld);
+    assert_eq!(hits(&gate), 3);
+}
+
+#[test]
+fn a_route_asks_its_policy_of_a_token_that_was_recognised() {
+    let clock = Hand::new();
+    let gate = gate(&clock, |gate| gate);
+    let request = Request::bearer(&token_with(
+        &signer(),
+        &json!({ "auth_time": NOW, "scope": "read" }),
+    ));
+    gate.decide(&request).unwrap();
+    let recent = max_authentication_age(Duration::from_secs(30));
+    for (now, fresh) in [(NOW + 30, true), (NOW + 31, false), (NOW + 59, false)] {
+        clock.set(now);
+        let authentication = gate.decide(&request).unwrap();
+        let permits = |policy: &Policy| authentication.require(policy).is_ok();
+        assert_eq!(permits(&recent), fresh);
+        assert!(permits(&scope("read")) && !permits(&scope("write")));
+    }
+    assert_eq!(hits(&gate), 3);
+}
+
+#[test]
+fn two_gates_over_one_verifier_have_each_its_own_policy() {
+    let verifier = usual(&Hand::new());
+    let open = Gate::from(verifier.clone());
+    let closed = Gate::builder(verifier).require(scope("admin")).build().unwrap();
+    let request = Request::bearer(&token_with(&signer(), &json!({ "scope": "read" })));
+    for _ in 0..3 {
+        assert!(open.decide(&request).is_ok());
+        refuses(&closed, &request, Kind::InsufficientScope);
+    }
+    assert_eq!(hits(&open), 5);
+}
+
+#[test]
+fn a_cookie_proves_its_origin_each_time() {
+    let gate = gate(&Hand::new(), |gate| {
+        gate.source(Source::cookie("access")).require_csrf_token()
+    });
+    let token = token_with(&signer(), &json!({ "csrf": "c-1" }));
+    let own = || Request::post(&token).with("sec-fetch-site", "same-origin");
+    let right = own().with("x-csrf-token", "c-1");
+    for _ in 0..3 {
+        assert!(gate.decide(&right).is_ok());
+    }
+    refuses(&gate, &own(), Kind::CrossSite);
+    refuses(&gate, &own().with("x-csrf-token", "c-2"), Kind::CrossSite);
+    let foreign = Request::post(&token).with("sec-fetch-site", "cross-site");
+    refuses(&gate, &foreign.with("x-csrf-token", "c-1"), Kind::CrossSite);
+    assert!(gate.decide(&right).is_ok());
+}
+
+/// Where a token stood in the request is the request's, not the token's: from a header it needs no proof of origin.
+#[test]
+fn where_a_token_stood_is_not_kept_with_it() {
+    let gate = gate(&Hand::new(), |gate| {
+        gate.source(Source::bearer()).source(Source::cookie("access"))
+    });
+    let token = token(&signer());
+    let seen = |request: &Request| gate.decide(request).unwrap().principal().unwrap().source();
+    let from_header = seen(&Request::bearer(&token));
+    let cookie = Request::post(&token).with("sec-fetch-site", "same-origin");
+    let from_cookie = seen(&cookie);
+    assert_ne!(from_header, from_cookie);
+    assert_eq!(seen(&Request::bearer(&token)), from_header);
+    assert_eq!(seen(&cookie), from_cookie);
+    refuses(&gate, &Request::post(&token), Kind::CrossSite);
+    assert_eq!(hits(&gate), 3);
+}
+
+#[test]
+fn a_refusal_for_the_policy_is_not_kept() {
+    let revocations = Revocations::default();
+    let gate = gate(&Hand::new(), |gate| gate.revocation(revocations.clone()));
+    revocations.0.store(true, Ordering::SeqCst);
+    let request = Request::bearer(&token(&signer()));
+    // The token verifies, so the verifier knows it: the revocation is asked about before anyone is let through.
+    refuses(&gate, &request, Kind::Revoked);
+    refuses(&gate, &request, Kind::Revoked);
+    assert_eq!(hits(&gate), 1);
+    revocations.0.store(false, Ordering::SeqCst);
+    assert!(gate.decide(&request).is_ok());
+}

@@ -1,0 +1,205 @@
+//! Attacks on the cache of verified tokens: whatever changes, the next request sees it.
+
+#![allow(clippy::unwrap_used)]
+
+mod bounds;
+mod equality;
+mod failures;
+mod forgetting;
+mod gate;
+mod issuers;
+mod keys;
+mod reentrant;
+mod spelling;
+mod threads;
+mod times;
+mod use_noted;
+mod verifiers;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tollgate_core::{
+    Algorithm, Clock, Key, KeySet, KeySource, Principal, RejectionKind, SigningKey, TokenCacheStatus,
+    Unavailable, Verifier, VerifierBuilder,
+};
+
+const NOW: u64 = 1_700_000_000;
+const ISSUER: &str = "https://id.example.com";
+
+/// Stands still until it is set.
+#[derive(Clone)]
+struct Hand(Arc<AtomicU64>);
+
+impl Hand {
+    fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(NOW)))
+    }
+
+    fn set(&self, now: u64) {
+        self.0.store(now, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A source of keys that has what the test says, and notes what it is told.
+#[derive(Clone)]
+struct Scripted(Arc<Script>);
+
+struct Script {
+    keys: Mutex<Result<Arc<KeySet>, Unavailable>>,
+    asked_for_keys: AtomicUsize,
+    used: Mutex<Vec<u64>>,
+}
+
+impl Scripted {
+    fn new(keys: &Arc<KeySet>) -> Self {
+        Self(Arc::new(Script {
+            keys: Mutex::new(Ok(Arc::clone(keys))),
+            asked_for_keys: AtomicUsize::new(0),
+            used: Mutex::default(),
+        }))
+    }
+
+    fn have(&self, keys: &Arc<KeySet>) {
+        *self.0.keys.lock().unwrap() = Ok(Arc::clone(keys));
+    }
+
+    fn go_down(&self) {
+        *self.0.keys.lock().unwrap() = Err(Unavailable::new(Duration::from_secs(7)));
+    }
+
+    fn used(&self) -> Vec<u64> {
+        self.0.used.lock().unwrap().clone()
+    }
+}
+
+impl KeySource for Scripted {
+    fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+        self.0.asked_for_keys.fetch_add(1, Ordering::SeqCst);
+        self.0.keys.lock().unwrap().clone()
+    }
+
+    fn used(&self, _: &Key, now: u64) {
+        self.0.used.lock().unwrap().push(now);
+    }
+}
+
+fn set(keys: &[&SigningKey]) -> Arc<KeySet> {
+    Arc::new(keys.iter().map(|key| key.verifying_key()).collect())
+}
+
+fn es256(kid: &str) -> SigningKey {
+    SigningKey::generate(Algorithm::ES256).unwrap().with_kid(kid)
+}
+
+/// The usual key, whose signature of a text is always the same.
+fn signer() -> SigningKey {
+    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Ed25519).unwrap());
+    KEY.clone()
+}
+
+/// A key of the same kind that nobody trusts.
+fn stranger() -> SigningKey {
+    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Ed25519).unwrap());
+    KEY.clone()
+}
+
+/// Whose tokens are kept when they come for the second time.
+fn hs256() -> SigningKey {
+    SigningKey::hs256([7; 32]).unwrap()
+}
+
+fn claims() -> Value {
+    json!({ "iss": ISSUER, "aud": "api", "sub": "u-7", "exp": NOW + 60 })
+}
+
+/// The usual claims with these over them.
+fn claims_with(more: &Value) -> Value {
+    let mut claims = claims();
+    for (name, value) in more.as_object().unwrap() {
+        claims[name] = value.clone();
+    }
+    claims
+}
+
+fn token(key: &SigningKey) -> String {
+    key.encode(&claims()).unwrap()
+}
+
+fn token_with(key: &SigningKey, more: &Value) -> String {
+    key.encode(&claims_with(more)).unwrap()
+}
+
+fn rules(clock: &Hand) -> VerifierBuilder {
+    let builder = Verifier::builder().issuer(ISSUER).audience("api");
+    builder.clock(clock.clone()).leeway(Duration::ZERO)
+}
+
+/// With the key of [`signer`].
+fn usual(clock: &Hand) -> Verifier {
+    rules(clock).key(signer().verifying_key()).build().unwrap()
+}
+
+fn status(verifier: &Verifier) -> TokenCacheStatus {
+    verifier.token_cache_status().unwrap()
+}
+
+/// Which way an outcome came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// The cache knew the token.
+    Hit,
+    /// The token was verified, and is kept.
+    Anew,
+    /// The token was refused, and the cache had nothing to say of it.
+    Refused,
+}
+
+/// What comes of a token, and which way.
+fn ask(verifier: &Verifier, token: impl AsRef<[u8]>) -> (Result<Principal, RejectionKind>, Way) {
+    let before = status(verifier);
+    let outcome = verifier.verify(token).map_err(|rejection| rejection.kind());
+    let after = status(verifier);
+    let way = match (after.hits - before.hits, after.misses - before.misses) {
+        (1, 0) => Way::Hit,
+        (0, 1) => Way::Anew,
+        (0, 0) => Way::Refused,
+        other => panic!("one token counts once, and not {other:?}"),
+    };
+    (outcome, way)
+}
+
+#[track_caller]
+fn hits(verifier: &Verifier, token: impl AsRef<[u8]>) {
+    let (outcome, way) = ask(verifier, token);
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert_eq!(way, Way::Hit);
+}
+
+#[track_caller]
+fn is_verified_anew(verifier: &Verifier, token: impl AsRef<[u8]>) {
+    let (outcome, way) = ask(verifier, token);
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert_eq!(way, Way::Anew);
+}
+
+/// So that the token is in the tables of both levels.
+#[track_caller]
+fn keep(verifier: &Verifier, token: impl AsRef<[u8]>) {
+    is_verified_anew(verifier, &token);
+    hits(verifier, &token);
+    hits(verifier, &token);
+}
+
+#[track_caller]
+fn refused(verifier: &Verifier, token: impl AsRef<[u8]>, kind: RejectionKind) {
+    assert_eq!(ask(verifier, token).0.unwrap_err(), kind);
+}

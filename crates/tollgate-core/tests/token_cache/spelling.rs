@@ -1,0 +1,151 @@
+//! Tokens that look like one that is kept.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+use tollgate_core::RejectionKind as Kind;
+
+use super::{Hand, Way, ask, hits, is_verified_anew, keep, signer, status, token, token_with, usual};
+
+/// All variants of a text in one place are refused, and none of them is answered by the cache.
+#[test]
+fn nothing_but_the_very_token_is_recognised() {
+    let verifier = usual(&Hand::new());
+    let token = token(&signer());
+    keep(&verifier, &token);
+    let bytes = token.as_bytes();
+    let mut variants: Vec<Vec<u8>> = Vec::new();
+    for place in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut flipped = bytes.to_vec();
+            flipped[place] ^= 1 << bit;
+            variants.push(flipped);
+        }
+        variants.push(bytes[..place].to_vec());
+        variants.push(bytes[place + 1..].to_vec());
+        let mut longer = bytes.to_vec();
+        longer.insert(place, b'A');
+        variants.push(longer);
+    }
+    for more in ["=", "==", " ", "\t", "\r\n", "\0", ".", "A", ".A"] {
+        variants.push([bytes, more.as_bytes()].concat());
+        variants.push([more.as_bytes(), bytes].concat());
+    }
+    let (head, signature) = token.rsplit_once('.').unwrap();
+    let (header, payload) = head.split_once('.').unwrap();
+    variants.push(format!("{header}=.{payload}.{signature}").into_bytes());
+    variants.push(format!("{header}.{payload}=.{signature}").into_bytes());
+    variants.push(token.to_ascii_uppercase().into_bytes());
+    variants.push(token.to_ascii_lowercase().into_bytes());
+    variants.push([bytes, b"\0", bytes].concat());
+    for variant in variants {
+        assert_ne!(variant, bytes);
+        let (outcome, way) = ask(&verifier, &variant);
+        assert_eq!(way, Way::Refused, "{}", String::from_utf8_lossy(&variant));
+        assert!(outcome.is_err());
+    }
+    hits(&verifier, &token);
+    assert_eq!(status(&verifier).tokens, 1);
+}
+
+/// A forger has seen a good token and puts its signature under other claims.
+#[test]
+fn a_signature_that_is_known_says_nothing_of_other_claims() {
+    let verifier = usual(&Hand::new());
+    let good = token(&signer());
+    keep(&verifier, &good);
+    let (_, signature) = good.rsplit_once('.').unwrap();
+    for n in 0..500 {
+        let other = token_with(&signer(), &json!({ "sub": format!("u-{n:03}") }));
+        let (head, _) = other.rsplit_once('.').unwrap();
+        let (outcome, way) = ask(&verifier, format!("{head}.{signature}"));
+        assert_eq!((outcome.unwrap_err(), way), (Kind::BadSignature, Way::Refused));
+    }
+}
+
+/// Two tokens whose signatures begin alike, which is what a cache by a part of the signature would take for one.
+#[test]
+fn two_tokens_with_one_beginning_of_the_signature_are_two() {
+    let verifier = usual(&Hand::new());
+    let mut seen = std::collections::HashMap::new();
+    let (one, two) = (0..)
+        .find_map(|n: u32| {
+            let token = token_with(&signer(), &json!({ "sub": format!("u-{n:06}") }));
+            let signature = token.rsplit_once('.').unwrap().1[..3].to_owned();
+            let earlier = seen.insert(signature, token.clone())?;
+            Some((earlier, token))
+        })
+        .unwrap();
+    keep(&verifier, &one);
+    let (of_two, way) = ask(&verifier, &two);
+    assert_eq!(way, Way::Anew);
+    let of_one = verifier.verify(&one).unwrap();
+    assert_ne!(of_one.subject(), of_two.unwrap().subject());
+    // The forger's: the one's claims, the first letters of the one's signature, the rest of the other's.
+    let (head, ones) = one.rsplit_once('.').unwrap();
+    let (_, twos) = two.rsplit_once('.').unwrap();
+    let (outcome, way) = ask(&verifier, format!("{head}.{}{}", &ones[..3], &twos[3..]));
+    assert_eq!((outcome.unwrap_err(), way), (Kind::BadSignature, Way::Refused));
+}
+
+/// Tokens that share all that a lazy hash could look at: length, beginning, end.
+#[test]
+fn each_of_many_tokens_that_look_alike_gets_its_own_answer() {
+    let verifier = usual(&Hand::new());
+    let tokens: Vec<_> = (0..4_000_u32)
+        .map(|n| {
+            let subject = format!("{n:08}");
+            (
+                token_with(&signer(), &json!({ "sub": subject, "zoneinfo": "x".repeat(200) })),
+                subject,
+            )
+        })
+        .collect();
+    let lengths: HashSet<_> = tokens.iter().map(|(token, _)| token.len()).collect();
+    assert_eq!(lengths.len(), 1);
+    for (token, subject) in &tokens {
+        let (outcome, way) = ask(&verifier, token);
+        assert_eq!((outcome.unwrap().subject(), way), (Some(&**subject), Way::Anew));
+    }
+    let mut known = 0;
+    for (token, subject) in &tokens {
+        let (outcome, way) = ask(&verifier, token);
+        assert_eq!(outcome.unwrap().subject(), Some(&**subject));
+        known += u32::from(way == Way::Hit);
+    }
+    // They do not push each other out of one place.
+    assert!(known > 3_900, "{known}");
+}
+
+#[test]
+fn the_claims_of_a_hit_are_those_of_the_token() {
+    let verifier = usual(&Hand::new());
+    let more =
+        json!({ "scope": "a b", "jti": "j-\u{e9}\n", "sid": "s", "roles": ["x"], "deep": { "n": [1, 2.5] } });
+    let token = token_with(&signer(), &more);
+    let (cold, way) = ask(&verifier, &token);
+    assert_eq!(way, Way::Anew);
+    let cold = cold.unwrap();
+    for _ in 0..3 {
+        let (hit, way) = ask(&verifier, &token);
+        assert_eq!(way, Way::Hit);
+        let hit = hit.unwrap();
+        assert_eq!(facts(&hit), facts(&cold));
+        assert_eq!(hit.scopes().collect::<Vec<_>>(), ["a", "b"]);
+    }
+    is_verified_anew(&verifier, token_with(&signer(), &json!({ "sub": "u-8" })));
+}
+
+/// All that can be read of a principal.
+pub(super) fn facts(principal: &tollgate_core::Principal) -> String {
+    let claims: serde_json::Value = principal.claims().unwrap();
+    format!(
+        "{claims} {principal:?} {:?} {:?} {:?} {:?} {:?} {}",
+        principal.algorithm(),
+        principal.key_id(),
+        principal.token_type(),
+        principal.key().kid(),
+        principal.source(),
+        principal.verified_at(),
+    )
+}

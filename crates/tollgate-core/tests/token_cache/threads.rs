@@ -1,0 +1,150 @@
+//! Many threads, which come and go, while keys change.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+
+use tollgate_core::{RejectionKind as Kind, Verifier};
+
+use super::{Hand, Scripted, Way, ask, es256, hits, keep, rules, set, signer, status, token, usual};
+
+#[test]
+fn threads_that_come_and_go_find_what_others_have_verified() {
+    let verifier = usual(&Hand::new());
+    let token = token(&signer());
+    keep(&verifier, &token);
+    for round in 0..100 {
+        std::thread::scope(|scope| {
+            let (verifier, token) = (&verifier, &token);
+            scope.spawn(move || {
+                hits(verifier, token);
+                hits(verifier, token);
+            });
+        });
+        // Whoever is gone still counts.
+        assert_eq!(status(&verifier).hits, 2 + 2 * (round + 1));
+    }
+    assert_eq!(status(&verifier).misses, 1);
+}
+
+#[test]
+fn a_thread_that_panics_leaves_a_table_that_works() {
+    let verifier = usual(&Hand::new());
+    let token = token(&signer());
+    keep(&verifier, &token);
+    std::thread::scope(|scope| {
+        let (verifier, token) = (&verifier, &token);
+        let panicking = scope.spawn(move || {
+            hits(verifier, token);
+            panic!("as the test wants it");
+        });
+        assert!(panicking.join().is_err());
+        scope.spawn(move || hits(verifier, token));
+    });
+    hits(&verifier, &token);
+}
+
+/// After a swap of the keys is visible, no thread accepts a token by a key that was withdrawn; and none that is good is ever
+/// refused.
+#[test]
+fn no_thread_believes_what_rested_on_keys_that_are_gone() {
+    const THREADS: usize = 4;
+    const ROUNDS: usize = 60;
+    let keys = [es256("0"), es256("1")];
+    let sets = [set(&[&keys[0]]), set(&[&keys[1]])];
+    let tokens = [token(&keys[0]), token(&keys[1])];
+    let source = Scripted::new(&sets[0]);
+    let verifier = rules(&Hand::new()).key_source(source.clone()).build().unwrap();
+    let (before, after) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let (verifier, tokens, before, after) = (&verifier, &tokens, &before, &after);
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    before.wait();
+                    // The swap has been seen by all of us.
+                    let (good, gone) = (&tokens[round % 2], &tokens[(round + 1) % 2]);
+                    for _ in 0..10 {
+                        assert!(verifier.verify(good).is_ok());
+                        assert_eq!(verifier.verify(gone).unwrap_err().kind(), Kind::UnknownKey);
+                    }
+                    after.wait();
+                }
+            });
+        }
+        for round in 0..ROUNDS {
+            source.have(&sets[round % 2]);
+            before.wait();
+            after.wait();
+        }
+    });
+    let status = status(&verifier);
+    assert!(status.hits > status.misses, "{status:?}");
+}
+
+/// While the keys change all the time, whoever is answered by a set that is not there any more began before it went.
+#[test]
+fn rotations_under_way_do_not_let_in_what_is_gone_for_good() {
+    let (old, new) = (es256("old"), es256("new"));
+    let (both, only_new) = (set(&[&old, &new]), set(&[&new]));
+    let (by_old, by_new) = (token(&old), token(&new));
+    let source = Scripted::new(&both);
+    let verifier = rules(&Hand::new()).key_source(source.clone()).build().unwrap();
+    let (withdrawn, done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let refused = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    while !done.load(Ordering::SeqCst) {
+                        let was_withdrawn = withdrawn.load(Ordering::SeqCst);
+                        let outcome = verifier.verify(&by_old);
+                        assert!(!(was_withdrawn && outcome.is_ok()));
+                        assert!(verifier.verify(&by_new).is_ok());
+                        refused.fetch_add(usize::from(was_withdrawn), Ordering::SeqCst);
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..200 {
+            source.have(&Arc::new(both.keys().iter().cloned().collect()));
+            assert!(verifier.verify(&by_old).is_ok());
+        }
+        source.have(&only_new);
+        withdrawn.store(true, Ordering::SeqCst);
+        while refused.load(Ordering::SeqCst) < 50 {
+            std::thread::yield_now();
+        }
+        done.store(true, Ordering::SeqCst);
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+}
+
+/// To forget on one thread is in force on all of them when the call returns.
+#[test]
+fn what_is_forgotten_while_others_verify_is_forgotten() {
+    const THREADS: usize = 4;
+    let verifier = usual(&Hand::new());
+    let token = token(&signer());
+    let (before, after) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
+    for _ in 0..50 {
+        let misses = status(&verifier).misses;
+        std::thread::scope(|scope| {
+            let (verifier, token): (&Verifier, &str) = (&verifier, &token);
+            for _ in 0..THREADS {
+                let (before, after) = (&before, &after);
+                scope.spawn(move || {
+                    assert!(verifier.verify(token).is_ok());
+                    before.wait();
+                    after.wait();
+                });
+            }
+            before.wait();
+            verifier.forget_verified_tokens();
+            assert_eq!(ask(verifier, token).1, Way::Anew);
+            after.wait();
+        });
+        assert!(status(&verifier).misses > misses);
+    }
+}

@@ -1,0 +1,77 @@
+//! Tokens to try the server with. A real service gets its tokens, and the keys to verify them with, from an identity provider.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use serde_json::json;
+use tollgate::{Algorithm, Clock as _, SigningKey, SystemClock};
+
+use crate::keys::Keys;
+
+pub(crate) const ISSUER: &str = "https://id.example.com";
+pub(crate) const AUDIENCE: &str = "orders-api";
+const LIFETIME: u64 = 3600; // seconds
+
+pub(crate) struct Demo {
+    keys: Arc<Keys>,
+    /// Signs now, and how many there have been.
+    signing: Mutex<(SigningKey, u32)>,
+}
+
+/// A token of a shopper and one of the operator, by the key of that name.
+#[derive(Serialize)]
+pub(crate) struct Tokens {
+    kid: String,
+    pub(crate) shopper: String,
+    pub(crate) operator: String,
+}
+
+impl Demo {
+    /// With a first key, made now: tokens are worth nothing once the server has stopped.
+    pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
+        let (keys, first) = (Arc::<Keys>::default(), key(1)?);
+        keys.add(&first.verifying_key());
+        Ok(Self {
+            keys,
+            signing: Mutex::new((first, 1)),
+        })
+    }
+
+    pub(crate) const fn keys(&self) -> &Arc<Keys> {
+        &self.keys
+    }
+
+    pub(crate) fn tokens(&self) -> Result<Tokens, Box<dyn Error>> {
+        let signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens(&signing.0)
+    }
+
+    /// The next key signs from now on. It is published before: no token comes whose key is not there yet.
+    pub(crate) fn rotate(&self) -> Result<Tokens, Box<dyn Error>> {
+        let mut signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = signing.1 + 1;
+        let next = key(number)?;
+        self.keys.add(&next.verifying_key());
+        *signing = (next, number);
+        tokens(&signing.0)
+    }
+}
+
+fn key(number: u32) -> Result<SigningKey, Box<dyn Error>> {
+    Ok(SigningKey::generate(Algorithm::ES256)?.with_kid(number.to_string()))
+}
+
+fn tokens(key: &SigningKey) -> Result<Tokens, Box<dyn Error>> {
+    let now = SystemClock.now();
+    let token = |subject: &str, scope: &str| {
+        key.encode(&json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + LIFETIME, "scope": scope,
+        }))
+    };
+    Ok(Tokens {
+        kid: key.kid().unwrap_or_default().to_owned(),
+        shopper: token("ada", "orders:read")?,
+        operator: token("grace", "admin")?,
+    })
+}
