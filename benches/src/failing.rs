@@ -60,7 +60,7 @@ impl Failing {
     /// }
     /// ```
     pub fn token(self, fixture: &Fixture) -> Option<String> {
-        let issued = |issued: &Issued<'_>| fixture.signing.encode(issued).ok();
+        let issued = |issued: &Issued<'_>| fixture.signing().encode(issued).ok();
         let by = |key: SigningKey| key.encode(&Issued::VALID).ok();
         match self {
             Self::Nothing => None,
@@ -68,7 +68,7 @@ impl Failing {
             Self::GarbageHeader => Some(format!("{}.b.c", "x".repeat(8188))),
             Self::Malformed => fixture.token.rsplit_once('.').map(|(rest, _)| rest.to_owned()),
             Self::WrongAlgorithm => by(SigningKey::hs384([7; 48]).unwrap().with_kid(KID)),
-            Self::UnknownKey => by(fixture.signing.clone().with_kid("2026-12")),
+            Self::UnknownKey => by(fixture.signing().with_kid("2026-12")),
             Self::BadSignature => by(keys::stranger(fixture.algorithm).with_kid(KID)),
             Self::Expired => issued(&Issued {
                 exp: 1_700_000_900,

@@ -56,9 +56,9 @@ pub async fn fetched(fixture: &Fixture) -> RemoteKeys {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub async fn fetched_among(fixture: &Fixture, count: usize) -> RemoteKeys {
-    let other = |number| fixture.signing.clone().with_kid(format!("other-{number}"));
+    let other = |number| fixture.signing().with_kid(format!("other-{number}"));
     let mut keys: Vec<_> = (1..count).map(other).collect();
-    keys.push(fixture.signing.clone());
+    keys.push(fixture.signing());
     RemoteJwks::new("https://id.example.com/jwks.json")
         .fetch(Published(set_of(&keys)))
         .connect()
@@ -106,7 +106,7 @@ pub fn sets(fixture: &Fixture) -> [String; 2] {
                 .with_kid(format!("other-{number}"))
         })
         .collect();
-    let set = |others: &[SigningKey]| set_of(&[others, std::slice::from_ref(&fixture.signing)].concat());
+    let set = |others: &[SigningKey]| set_of(&[others, &[fixture.signing()]].concat());
     let first = set(&others);
     others.rotate_left(1);
     [first, set(&others)]

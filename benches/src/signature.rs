@@ -1,9 +1,8 @@
 //! The least that any verifier must do: the signature check alone, with the key prepared.
 
-use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::{hmac, signature};
 use tollgate_core::Algorithm;
+use tollgate_testkit::keys;
 
 use crate::tokens::{Fixture, SECRET};
 
@@ -24,33 +23,18 @@ pub type Check = Box<dyn FnMut(&[u8], &[u8]) -> bool>;
 /// }
 /// ```
 pub fn alone(fixture: &Fixture) -> Check {
-    let Some(jwk) = fixture.signing.public_jwk() else {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
-        return Box::new(move |input, signature| hmac::verify(&key, input, signature).is_ok());
+    let (algorithm, pem): (&'static dyn signature::VerificationAlgorithm, _) = match fixture.algorithm {
+        Algorithm::HS256 => {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
+            return Box::new(move |input, signature| hmac::verify(&key, input, signature).is_ok());
+        }
+        Algorithm::RS256 => (&signature::RSA_PKCS1_2048_8192_SHA256, keys::RSA_PUBLIC_PEM),
+        Algorithm::PS256 => (&signature::RSA_PSS_2048_8192_SHA256, keys::RSA_PUBLIC_PEM),
+        Algorithm::ES256 => (&signature::ECDSA_P256_SHA256_FIXED, keys::P256_PUBLIC_PEM),
+        _ => (&signature::ED25519, keys::ED25519_PUBLIC_PEM),
     };
-    let member = |name: &str| {
-        base64_simd::URL_SAFE_NO_PAD
-            .decode_to_vec(jwk[name].as_str().unwrap())
-            .unwrap()
-    };
-    let rsa = || {
-        let components = signature::RsaPublicKeyComponents {
-            n: member("n"),
-            e: member("e"),
-        };
-        let key: PublicEncryptingKey = components.try_into().unwrap();
-        key.as_der().unwrap().as_ref().to_vec()
-    };
-    let (algorithm, bytes): (&'static dyn signature::VerificationAlgorithm, Vec<u8>) = match fixture.algorithm
-    {
-        Algorithm::RS256 => (&signature::RSA_PKCS1_2048_8192_SHA256, rsa()),
-        Algorithm::PS256 => (&signature::RSA_PSS_2048_8192_SHA256, rsa()),
-        Algorithm::ES256 => (
-            &signature::ECDSA_P256_SHA256_FIXED,
-            [vec![4], member("x"), member("y")].concat(),
-        ),
-        _ => (&signature::ED25519, member("x")),
-    };
-    let key = signature::ParsedPublicKey::new(algorithm, bytes).unwrap();
+    let base64 = pem.split("-----").nth(2).unwrap().replace('\n', "");
+    let der = base64_simd::STANDARD.decode_to_vec(base64).unwrap();
+    let key = signature::ParsedPublicKey::new(algorithm, der).unwrap();
     Box::new(move |input, signature| key.verify_sig(input, signature).is_ok())
 }

@@ -103,8 +103,10 @@ fn the_middleware_allocates_nothing_for_a_token_seen_before() {
         let verifier = fixture.verifier();
         for on in FRAMEWORKS {
             let over = |endpoint| on.over(Endpoint::Inserting, endpoint, &verifier, &fixture);
-            let [layer, principal] = [Endpoint::Layer, Endpoint::Principal].map(over);
+            let [layer, shared, principal] =
+                [Endpoint::Layer, Endpoint::Shared, Endpoint::Principal].map(over);
             assert!(layer <= SEEN, "{on:?}, {algorithm}: {layer}");
+            assert!(shared <= SEEN, "{on:?}, {algorithm}: {shared}");
             assert!(principal <= SEEN, "{on:?}, {algorithm}: {principal}");
             let claims = over(Endpoint::Claims);
             assert!(claims <= CLAIMS + SEEN, "{on:?}, {algorithm}: {claims}");
@@ -117,7 +119,9 @@ fn without_a_layer_nothing_is_allocated_for_a_token_seen_before() {
     let verifier = fixture.verifier();
     for on in [Framework::Axum, Framework::Actix] {
         let over = |endpoint| on.over(Endpoint::Bare, endpoint, &verifier, &fixture);
-        let [principal, claims] = [Endpoint::PrincipalAlone, Endpoint::ClaimsAlone].map(over);
+        let [principal, shared] = [Endpoint::PrincipalAlone, Endpoint::SharedAlone].map(over);
+        assert!(shared <= ALONE, "{on:?}: {shared}");
+        let claims = over(Endpoint::ClaimsAlone);
         assert!(principal <= ALONE, "{on:?}: {principal}");
         assert!(claims <= CLAIMS + ALONE, "{on:?}: {claims}");
     }

@@ -8,7 +8,10 @@ use crate::scenario::Most::{Instructions, Times};
 use crate::scenario::{Scenario, all_of, over};
 
 use Algorithm::{ES256, EdDSA, HS256, PS256, RS256};
-use Endpoint::{Bare, Claims, ClaimsAlone, Derived, Inserting, Layer, Optional, Principal, PrincipalAlone};
+use Endpoint::{
+    Bare, Claims, ClaimsAlone, Derived, Inserting, Layer, Optional, Principal, PrincipalAlone, Shared,
+    SharedAlone,
+};
 
 /// A token that was seen before.
 const WARM: f64 = 2000.0;
@@ -55,6 +58,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("axum-hs256-warm", warm!(on_axum, Claims, HS256)).over("axum-bare", Instructions(WARM)),
     Scenario::new("axum-rs256-warm", warm!(on_axum, Claims, RS256)).over("axum-bare", Instructions(WARM)),
     Scenario::new("axum-layer-warm", warm!(on_axum, Layer, HS256)).over("axum-bare", Instructions(WARM)),
+    Scenario::new("axum-shared-warm", warm!(on_axum, Shared, HS256))
+        .over("axum-bare", Times(1.0, over("axum-hs256-warm", "axum-bare"))),
     Scenario::new("axum-optional-cold", cold!(on_axum, Optional, HS256))
         .over("axum-bare", Times(NO_MORE, over("axum-hs256-cold", "axum-bare"))),
     Scenario::new("axum-optional-warm", warm!(on_axum, Optional, HS256))
@@ -72,7 +77,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .over("axum-bare", Times(1.0, over("axum-hs256-cold", "axum-bare"))),
     Scenario::new("axum-alone-warm", warm!(on_axum, ClaimsAlone, HS256))
         .over("axum-bare", Times(1.0, over("axum-hs256-warm", "axum-bare"))),
-    Scenario::new("axum-principal-alone-warm", warm!(on_axum, PrincipalAlone, RS256))
+    Scenario::new("axum-shared-alone-warm", warm!(on_axum, SharedAlone, HS256))
+        .over("axum-bare", Times(1.0, over("axum-alone-warm", "axum-bare"))),
+    Scenario::new("axum-principal-alone-warm", warm!(on_axum, PrincipalAlone, HS256))
         .over("axum-bare", Instructions(WARM)),
     // The layer around the whole router.
     Scenario::new("around-inserting", cold!(around_axum, Inserting, HS256)),

@@ -1,5 +1,7 @@
 //! The routes on actix-web.
 
+use std::sync::Arc;
+
 use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::test::{TestRequest, init_service};
@@ -41,7 +43,7 @@ pub fn ask<'a>(
             });
             each(at_once(init_service(app)), ring, TestRequest::to_request)
         }
-        Endpoint::ClaimsAlone | Endpoint::PrincipalAlone => {
+        Endpoint::ClaimsAlone | Endpoint::SharedAlone | Endpoint::PrincipalAlone => {
             let app = app.app_data(Gate::from(verifier.clone()));
             each(at_once(init_service(app)), ring, TestRequest::to_request)
         }
@@ -72,6 +74,9 @@ fn route(endpoint: Endpoint) -> Route {
         Endpoint::Bare | Endpoint::Inserting | Endpoint::Layer => web::get().to(async || hello(())),
         Endpoint::Claims | Endpoint::ClaimsAlone => {
             web::get().to(async |Claims(user): Claims<User>| hello(user))
+        }
+        Endpoint::Shared | Endpoint::SharedAlone => {
+            web::get().to(async |Claims(user): Claims<Arc<User>>| hello(user))
         }
         Endpoint::Optional => {
             web::get().to(async |Optional(user): Optional<Claims<User>>| hello(user.unwrap()))

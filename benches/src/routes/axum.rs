@@ -1,5 +1,7 @@
 //! The routes on axum.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
 use axum::routing::{MethodRouter, get};
@@ -30,7 +32,7 @@ use crate::tokens::{Derived, User};
 pub fn router(endpoint: Endpoint, verifier: &Verifier) -> Router {
     let router = route(endpoint, verifier);
     match endpoint {
-        Endpoint::Bare | Endpoint::ClaimsAlone | Endpoint::PrincipalAlone => router,
+        Endpoint::Bare | Endpoint::ClaimsAlone | Endpoint::SharedAlone | Endpoint::PrincipalAlone => router,
         Endpoint::Inserting => router.layer(Extension(7_u64)),
         _ => router.layer(JwtAuth::new(verifier.clone())),
     }
@@ -55,7 +57,7 @@ pub fn ask_around<'a>(
 ) -> Option<Ask> {
     let router = route(endpoint, verifier);
     match endpoint {
-        Endpoint::Bare | Endpoint::ClaimsAlone | Endpoint::PrincipalAlone => None,
+        Endpoint::Bare | Endpoint::ClaimsAlone | Endpoint::SharedAlone | Endpoint::PrincipalAlone => None,
         Endpoint::Inserting => Some(ask(Extension(7_u64).layer(router), tokens)),
         _ => Some(ask(JwtAuth::new(verifier.clone()).layer(router), tokens)),
     }
@@ -81,11 +83,16 @@ fn route(endpoint: Endpoint, verifier: &Verifier) -> Router {
     match endpoint {
         Endpoint::Bare | Endpoint::Inserting | Endpoint::Layer => at_root(get(async || hello(()))),
         Endpoint::Claims => at_root(get(async |Claims(user): Claims<User>| hello(user))),
+        Endpoint::Shared => at_root(get(async |Claims(user): Claims<Arc<User>>| hello(user))),
         Endpoint::Optional => at_root(get(async |user: Option<Claims<User>>| hello(user.unwrap()))),
         Endpoint::Principal => at_root(get(async |Principal(caller): Principal| hello(caller))),
         Endpoint::Derived => at_root(get(async |user: Derived| hello(user))),
         Endpoint::ClaimsAlone => {
             let handler = get(async |Gated(Claims(user)): Gated<Claims<User>>| hello(user));
+            at_root(handler).with_state(Gate::from(verifier.clone()))
+        }
+        Endpoint::SharedAlone => {
+            let handler = get(async |Gated(Claims(user)): Gated<Claims<Arc<User>>>| hello(user));
             at_root(handler).with_state(Gate::from(verifier.clone()))
         }
         Endpoint::PrincipalAlone => {

@@ -22,6 +22,8 @@ pub enum Endpoint {
     Layer,
     /// The layer and `Claims<User>`.
     Claims,
+    /// The layer and `Claims<Arc<User>>`.
+    Shared,
     /// The layer and `Option<Claims<User>>`; with actix-web `Optional<Claims<User>>`.
     Optional,
     /// The layer and `Principal`.
@@ -30,21 +32,25 @@ pub enum Endpoint {
     Derived,
     /// `Claims<User>` without a layer.
     ClaimsAlone,
+    /// `Claims<Arc<User>>` without a layer.
+    SharedAlone,
     /// `Principal` without a layer.
     PrincipalAlone,
 }
 
 impl Endpoint {
     /// Each of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Bare,
         Self::Inserting,
         Self::Layer,
         Self::Claims,
+        Self::Shared,
         Self::Optional,
         Self::Principal,
         Self::Derived,
         Self::ClaimsAlone,
+        Self::SharedAlone,
         Self::PrincipalAlone,
     ];
 
@@ -55,10 +61,12 @@ impl Endpoint {
             Self::Inserting => "a layer that inserts one value",
             Self::Layer => "layer",
             Self::Claims => "layer and Claims<T>",
+            Self::Shared => "layer and Claims<Arc<T>>",
             Self::Optional => "layer and Option<Claims<T>>",
             Self::Principal => "layer and Principal",
             Self::Derived => "layer and a derived extractor",
             Self::ClaimsAlone => "Claims<T> without a layer",
+            Self::SharedAlone => "Claims<Arc<T>> without a layer",
             Self::PrincipalAlone => "Principal without a layer",
         }
     }
@@ -66,10 +74,11 @@ impl Endpoint {
     /// As a table calls it where the layer stands around the whole router; `None` where there is none.
     pub const fn name_around(self) -> Option<&'static str> {
         match self {
-            Self::Bare | Self::ClaimsAlone | Self::PrincipalAlone => None,
+            Self::Bare | Self::ClaimsAlone | Self::SharedAlone | Self::PrincipalAlone => None,
             Self::Inserting => Some("around the router: a layer that inserts one value"),
             Self::Layer => Some("around the router: layer"),
             Self::Claims => Some("around the router: layer and Claims<T>"),
+            Self::Shared => Some("around the router: layer and Claims<Arc<T>>"),
             Self::Optional => Some("around the router: layer and Option<Claims<T>>"),
             Self::Principal => Some("around the router: layer and Principal"),
             Self::Derived => Some("around the router: layer and a derived one"),

@@ -1,6 +1,7 @@
 //! The route as a plain function behind tower's layers, without a router: what is left is the middleware's own.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::http::{HeaderValue, Request, Response, header};
@@ -38,6 +39,12 @@ pub fn ask<'a>(
         Endpoint::Claims => {
             let handler = service_fn(async |request: Request<()>| {
                 answer(request.authentication().unwrap().claims::<User>().unwrap())
+            });
+            each(auth.layer(handler), ring)
+        }
+        Endpoint::Shared => {
+            let handler = service_fn(async |request: Request<()>| {
+                answer(request.authentication().unwrap().claims::<Arc<User>>().unwrap())
             });
             each(auth.layer(handler), ring)
         }
