@@ -1,128 +1,152 @@
-//! What authentication adds to a route: tollgate's layer and extractor beside a hand-written extractor over
-//! `jsonwebtoken` with either backend, and beside the bare route.
+//! What authentication adds to a route: tollgate on axum, on actix-web and on tower alone, beside a layer that only inserts a
+//! value, a hand-written extractor over `jsonwebtoken` with either backend, and the signature check alone.
 //!
 //! In process, without sockets. `jsonwebtoken` takes its backend for the whole process, so the program runs itself once
-//! for each.
+//! for each. `cargo bench -p tollgate-benches --bench middleware -- axum HS256` prints the tables that have these words in
+//! their titles.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::future::Future;
 use std::hint::black_box;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
-use axum::http::{Request, Response, StatusCode, header};
-use axum::routing::get;
-use axum::{Extension, Router};
-use jsonwebtoken::{DecodingKey, Validation};
-use tollgate_axum::{Claims, JwtAuth};
-use tollgate_benches::tokens::{Fixture, User};
-use tollgate_benches::{Candidate, compare, print, with_each_backend};
-use tollgate_core::Algorithm;
-use tower::Service;
+use tollgate_benches::routes::{Ask, Endpoint, actix, axum, by_hand, tower};
+use tollgate_benches::tokens::{ALGORITHMS, Fixture};
+use tollgate_benches::{Candidate, compare, print, signature, with_each_backend};
+use tollgate_core::Verifier;
+
+tollgate_benches::count_allocations!();
+
+const SIGNATURE: &str = "signature check alone (aws-lc-rs, prepared)";
+/// More than the cache of [`Fixture::forgetful_verifier`] holds, by far.
+const RING: usize = 2048;
+const TIME: Duration = Duration::from_millis(400);
+
+/// How well the verifier knows the tokens.
+#[derive(Clone, Copy)]
+enum Way {
+    /// There is no cache.
+    Cold,
+    /// One token, again and again.
+    Warm,
+    /// There is a cache, and each token is a new one.
+    OneTime,
+}
+
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Warm => "warm",
+            Self::OneTime => "one-time tokens",
+        }
+    }
+}
 
 fn main() {
     with_each_backend(measure);
 }
 
 fn measure(backend: &str) {
-    for algorithm in [Algorithm::HS256, Algorithm::RS256, Algorithm::ES256] {
-        table(backend, algorithm);
+    for algorithm in ALGORITHMS {
+        let fixture = Fixture::new(algorithm);
+        for way in [Way::Cold, Way::Warm, Way::OneTime] {
+            let table = Table {
+                fixture: &fixture,
+                way,
+                backend,
+            };
+            table.axum();
+            // Nothing of `jsonwebtoken` is in the other tables, and they need not be printed twice.
+            if backend == "aws_lc_rs" {
+                table.actix();
+                table.tower();
+            }
+        }
     }
 }
 
-/// What people write today: the key and the rules in an extension, the header read and the token decoded by hand.
-struct Decoded(User);
-
-#[derive(Clone)]
-struct Peer(Arc<(DecodingKey, Validation)>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Decoded {
-    type Rejection = StatusCode;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
-        let Peer(peer) = parts
-            .extensions
-            .get()
-            .cloned()
-            .ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
-        let value = parts
-            .headers
-            .get(header::AUTHORIZATION)
-            .ok_or(StatusCode::UNAUTHORIZED)?;
-        let token = value
-            .to_str()
-            .ok()
-            .and_then(|value| value.strip_prefix("Bearer "));
-        let token = token.ok_or(StatusCode::UNAUTHORIZED)?;
-        let decoded = jsonwebtoken::decode(token, &peer.0, &peer.1).map_err(|_| StatusCode::UNAUTHORIZED)?;
-        Ok(Self(decoded.claims))
-    }
+struct Table<'a> {
+    fixture: &'a Fixture,
+    way: Way,
+    backend: &'a str,
 }
 
-fn table(backend: &str, algorithm: Algorithm) {
-    let fixture = Fixture::new(algorithm);
-    let peer = Peer(Arc::new(fixture.peer()));
-
-    let mut bare = Router::new().route("/", get(async || "hello"));
-    let mut inserting = Router::new()
-        .route("/", get(async || "hello"))
-        .layer(Extension(7_u64));
-    let mut layer = Router::new()
-        .route("/", get(async || "hello"))
-        .layer(JwtAuth::new(fixture.verifier()));
-    let mut extractor = Router::new()
-        .route("/", get(async |Claims(user): Claims<User>| drop(black_box(user))))
-        .layer(JwtAuth::new(fixture.verifier()));
-    let mut by_hand = Router::new()
-        .route("/", get(async |Decoded(user): Decoded| drop(black_box(user))))
-        .layer(Extension(peer));
-
-    let bearer = format!("Bearer {}", fixture.token);
-    let value = header::HeaderValue::try_from(bearer).unwrap();
-    let request = || {
-        let mut request = Request::new(Body::empty());
-        request.headers_mut().insert(header::AUTHORIZATION, value.clone());
-        request
-    };
-    let by_hand_name = "hand-written extractor over jsonwebtoken";
-    let mut candidates = [
-        Candidate::new("bare route", || answer(&mut bare, request())),
-        Candidate::new("a layer that inserts one value", || {
-            answer(&mut inserting, request());
-        }),
-        Candidate::new("tollgate: layer", || answer(&mut layer, request())),
-        Candidate::new("tollgate: layer and Claims<T>", || {
-            answer(&mut extractor, request());
-        }),
-        Candidate::new(by_hand_name, || answer(&mut by_hand, request())),
-    ];
-    let mut rows = compare(&mut candidates, Duration::from_secs(2));
-    // What the route itself costs is not authentication's.
-    let route = rows.remove(0);
-    for row in &mut rows {
-        row.nanoseconds -= route.nanoseconds;
-        row.allocations -= route.allocations;
+impl Table<'_> {
+    fn axum(&self) {
+        self.print("axum", |verifier, tokens| {
+            let tokens = || tokens.iter().map(|token| Some(&**token));
+            let named = |endpoint: Endpoint| {
+                let ask = axum::ask(axum::router(endpoint, verifier), tokens());
+                (endpoint.name(), ask)
+            };
+            let mut rows: Vec<_> = Endpoint::ALL.into_iter().map(named).collect();
+            rows.extend(Endpoint::ALL.into_iter().filter_map(|endpoint| {
+                let ask = axum::ask_around(endpoint, verifier, tokens())?;
+                Some((endpoint.name_around()?, ask))
+            }));
+            rows.push((by_hand::NAME, axum::ask(by_hand::router(self.fixture), tokens())));
+            rows
+        });
     }
-    print(
-        &format!("{algorithm} over the bare route, jsonwebtoken with {backend}"),
-        &rows,
-        by_hand_name,
-    );
-}
 
-/// Nothing here waits, so one poll is an answer.
-fn answer(app: &mut Router, request: Request<Body>) {
-    let future = pin!(app.call(request));
-    let response: Response<Body> = match future.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(response)) => response,
-        Poll::Ready(Err(never)) => match never {},
-        Poll::Pending => panic!("the route waits"),
-    };
-    assert_eq!(response.status(), StatusCode::OK);
+    fn actix(&self) {
+        self.print("actix-web", |verifier, tokens| {
+            let named = |endpoint: Endpoint| {
+                let tokens = tokens.iter().map(|token| Some(&**token));
+                (endpoint.name(), actix::ask(endpoint, verifier, tokens))
+            };
+            Endpoint::ALL.into_iter().map(named).collect()
+        });
+    }
+
+    fn tower(&self) {
+        self.print("tower", |verifier, tokens| {
+            let named = |endpoint: Endpoint| {
+                let tokens = tokens.iter().map(|token| Some(&**token));
+                Some((endpoint.name(), tower::ask(endpoint, verifier, tokens)?))
+            };
+            Endpoint::ALL.into_iter().filter_map(named).collect()
+        });
+    }
+
+    /// The first row is the bare one, which is subtracted from the others: what the route itself costs is not
+    /// authentication's.
+    fn print(&self, framework: &str, rows: impl FnOnce(&Verifier, &[String]) -> Vec<(&'static str, Ask)>) {
+        let Self {
+            fixture,
+            way,
+            backend,
+        } = self;
+        let title = format!(
+            "{framework}, {}, {}, over the bare route (jsonwebtoken with {backend})",
+            fixture.algorithm,
+            way.name(),
+        );
+        let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-'));
+        if !words.all(|word| title.contains(&word)) {
+            return;
+        }
+        let (verifier, tokens) = match way {
+            Way::Cold => (fixture.cold_verifier(), vec![fixture.token.clone()]),
+            Way::Warm => (fixture.verifier(), vec![fixture.token.clone()]),
+            Way::OneTime => (fixture.forgetful_verifier(), fixture.distinct(RING)),
+        };
+        let mut alone = signature::alone(fixture);
+        let (input, signed) = fixture.signed();
+        let mut candidates: Vec<_> = rows(&verifier, &tokens)
+            .into_iter()
+            .map(|(name, mut ask)| Candidate::new(name, move || assert_eq!(ask(), 200)))
+            .collect();
+        candidates.push(Candidate::new(SIGNATURE, || {
+            assert!(alone(black_box(&input), &signed));
+        }));
+        let mut rows = compare(&mut candidates, TIME);
+        let bare = rows.remove(0);
+        for row in rows.iter_mut().filter(|row| row.name != SIGNATURE) {
+            row.nanoseconds -= bare.nanoseconds;
+            row.allocations -= bare.allocations;
+        }
+        print(&title, &rows, SIGNATURE);
+    }
 }

@@ -16,6 +16,8 @@ use tollgate_benches::tokens::Fixture;
 use tollgate_benches::{Candidate, Row, compare};
 use tollgate_core::{Algorithm, KeySet, KeySource as _, Verifier};
 
+tollgate_benches::count_allocations!();
+
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
 fn main() {
@@ -39,7 +41,7 @@ fn cost(runtime: &Runtime) {
     for algorithm in ALGORITHMS {
         let fixture = Fixture::new(algorithm);
         let keys = runtime.block_on(fetched(&fixture));
-        let (fixed, again) = (fixture.verifier(), fixture.verifier());
+        let (fixed, again) = (fixture.cold_verifier(), fixture.cold_verifier());
         let remote = verifier(keys.clone());
         let verify = |verifier: &Verifier| drop(verifier.verify(black_box(&fixture.token)).unwrap());
         let rows = compare(
@@ -77,7 +79,7 @@ fn threads(runtime: &Runtime) {
     println!("{:<44} {:>7} {:>7}", "", "best", "middle");
     for algorithm in ALGORITHMS {
         let fixture = Fixture::new(algorithm);
-        let fixed = fixture.verifier();
+        let fixed = fixture.cold_verifier();
         let remote = verifier(runtime.block_on(fetched(&fixture)));
         let mut rates: [[Vec<f64>; 2]; 2] = Default::default();
         for _ in 0..SLICES {

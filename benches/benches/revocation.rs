@@ -11,6 +11,8 @@ use tollgate_benches::revocation::Fixture;
 use tollgate_benches::{Candidate, compare, print};
 use tollgate_core::{RevocationCheck, Standing};
 
+tollgate_benches::count_allocations!();
+
 fn main() {
     // The follower of the store runs beside what is measured, as in a service.
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -3,6 +3,8 @@
 //! ```
 //! use tollgate_benches::{Candidate, compare};
 //!
+//! tollgate_benches::count_allocations!();
+//!
 //! let mut sum = 0_u64;
 //! let rows = compare(&mut [Candidate::new("add", || sum = sum.wrapping_add(1))], std::time::Duration::from_millis(1));
 //! assert_eq!(rows[0].allocations, 0.0);
@@ -11,18 +13,35 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a benchmark that cannot be set up has nothing to report
 
+pub mod failing;
 pub mod load;
 pub mod remote;
 pub mod revocation;
+pub mod routes;
+pub mod signature;
 pub mod tokens;
 
-use std::alloc::System;
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
 
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+/// For [`count_allocations`].
+#[doc(hidden)]
+pub mod __private {
+    pub use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+}
+
+/// Has the allocations of a program counted: to be said once, at its top. All threads write to the counters, so a program
+/// that measures threads must not count.
+#[macro_export]
+macro_rules! count_allocations {
+    () => {
+        #[global_allocator]
+        static ALLOCATOR: &$crate::__private::StatsAlloc<::std::alloc::System> =
+            &$crate::__private::INSTRUMENTED_SYSTEM;
+    };
+}
 
 /// Something to measure: a name and one operation.
 pub struct Candidate<'a> {
@@ -49,7 +68,8 @@ pub struct Row {
     pub nanoseconds: f64,
     /// The same in the middle one of the slices.
     pub median: f64,
-    /// Heap allocations, reallocations counted, of one operation.
+    /// Heap allocations, reallocations counted, of one operation. Not a number in a program that does not
+    /// [count](count_allocations).
     pub allocations: f64,
 }
 
@@ -88,7 +108,7 @@ impl Row {
         const COUNTED: u16 = 100;
         (candidate.run)(); // what is made once is made now
         let count = || {
-            let region = Region::new(ALLOCATOR);
+            let region = Region::new(&INSTRUMENTED_SYSTEM);
             for _ in 0..COUNTED {
                 (candidate.run)();
             }
@@ -97,7 +117,10 @@ impl Row {
         };
         let least = std::iter::repeat_with(count).take(COUNTS).min();
         #[allow(clippy::cast_precision_loss)] // counts of a hundred operations
-        let allocations = least.unwrap_or_default() as f64 / f64::from(COUNTED);
+        let allocations = match least {
+            Some(least) if counts() => least as f64 / f64::from(COUNTED),
+            _ => f64::NAN,
+        };
         Self {
             name: candidate.name,
             nanoseconds: f64::INFINITY,
@@ -105,6 +128,13 @@ impl Row {
             allocations,
         }
     }
+}
+
+/// Whether this program counts its allocations.
+fn counts() -> bool {
+    let region = Region::new(&INSTRUMENTED_SYSTEM);
+    drop(black_box(Box::new(0_u64)));
+    region.change().allocations > 0
 }
 
 fn rounds(candidate: &mut Candidate<'_>, slice: Duration) -> u32 {
@@ -125,6 +155,7 @@ pub fn with_each_backend(measure: impl FnOnce(&str)) {
         for backend in ["aws_lc_rs", "rust_crypto"] {
             let program = std::env::current_exe().unwrap();
             let status = std::process::Command::new(program)
+                .args(std::env::args_os().skip(1))
                 .env(VARIABLE, backend)
                 .status()
                 .unwrap();

@@ -48,16 +48,17 @@ pub async fn fetched(fixture: &Fixture) -> RemoteKeys {
 /// ```
 /// use tollgate_benches::remote::fetched_among;
 /// use tollgate_benches::tokens::Fixture;
+/// use tollgate_core::Algorithm;
 ///
 /// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-/// let keys = runtime.block_on(fetched_among(&Fixture::ed25519(), 128));
+/// let keys = runtime.block_on(fetched_among(&Fixture::new(Algorithm::EdDSA), 128));
 /// assert_eq!(keys.status().keys.len(), 128);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub async fn fetched_among(fixture: &Fixture, count: usize) -> RemoteKeys {
-    let other = |number| fixture.signing.clone().with_kid(format!("other-{number}"));
+    let other = |number| fixture.signing().with_kid(format!("other-{number}"));
     let mut keys: Vec<_> = (1..count).map(other).collect();
-    keys.push(fixture.signing.clone());
+    keys.push(fixture.signing());
     RemoteJwks::new("https://id.example.com/jwks.json")
         .fetch(Published(set_of(&keys)))
         .connect()
@@ -65,12 +66,13 @@ pub async fn fetched_among(fixture: &Fixture, count: usize) -> RemoteKeys {
         .unwrap()
 }
 
-/// A verifier with every default check, as [`Fixture::verifier`], for keys from that source.
+/// A verifier with every default check, as [`Fixture::cold_verifier`], for keys from that source.
 pub fn verifier(source: impl KeySource + 'static) -> Verifier {
     Verifier::builder()
         .issuer(ISSUER)
         .audience(AUDIENCE)
         .key_source(source)
+        .without_token_cache()
         .build()
         .unwrap()
 }
@@ -104,7 +106,7 @@ pub fn sets(fixture: &Fixture) -> [String; 2] {
                 .with_kid(format!("other-{number}"))
         })
         .collect();
-    let set = |others: &[SigningKey]| set_of(&[others, std::slice::from_ref(&fixture.signing)].concat());
+    let set = |others: &[SigningKey]| set_of(&[others, &[fixture.signing()]].concat());
     let first = set(&others);
     others.rotate_left(1);
     [first, set(&others)]

@@ -79,6 +79,7 @@ fn verifier(signing: &SigningKey) -> Verifier {
         .issuer(ISSUER)
         .audience(AUDIENCE)
         .key(signing.verifying_key())
+        .without_token_cache()
         .build()
         .unwrap()
 }

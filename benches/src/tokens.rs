@@ -1,9 +1,10 @@
-//! The keys and tokens that every benchmark measures with.
+//! The keys and tokens that every benchmark measures with: the same ones on every run.
 
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde::{Deserialize, Serialize};
-use tollgate_core::{Algorithm, ClaimSet, Key, SigningKey, Verifier};
+use tollgate_core::{Algorithm, ClaimSet, Key, SigningKey, TokenCache, Verifier, VerifierBuilder};
+use tollgate_testkit::keys;
 
 /// The time at which the tokens are valid, in seconds since the epoch.
 pub const ISSUED_AT: u64 = 1_800_000_000;
@@ -11,18 +12,42 @@ pub const ISSUED_AT: u64 = 1_800_000_000;
 pub const ISSUER: &str = "https://id.example.com";
 /// `aud` of the tokens.
 pub const AUDIENCE: &str = "orders-api";
+/// `kid` of the tokens.
+pub const KID: &str = "2026-11";
+/// One algorithm of each kind.
+pub const ALGORITHMS: [Algorithm; 5] = [
+    Algorithm::HS256,
+    Algorithm::RS256,
+    Algorithm::PS256,
+    Algorithm::ES256,
+    Algorithm::EdDSA,
+];
 
 /// The claims that the tokens carry.
-#[derive(Debug, Serialize)]
-struct Issued<'a> {
-    iss: &'a str,
-    sub: &'a str,
-    aud: &'a str,
-    exp: u64,
-    iat: u64,
-    nbf: u64,
-    jti: &'a str,
-    scope: &'a str,
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Issued<'a> {
+    pub(crate) iss: &'a str,
+    pub(crate) sub: &'a str,
+    pub(crate) aud: &'a str,
+    pub(crate) exp: u64,
+    pub(crate) iat: u64,
+    pub(crate) nbf: u64,
+    pub(crate) jti: &'a str,
+    pub(crate) scope: &'a str,
+}
+
+impl Issued<'_> {
+    /// Valid for decades.
+    pub(crate) const VALID: Self = Issued {
+        iss: ISSUER,
+        sub: "user-0123456789",
+        aud: AUDIENCE,
+        exp: 4_000_000_000,
+        iat: 1_700_000_000,
+        nbf: 1_700_000_000,
+        jti: "0198a5f2-7a3e-7c11-9d55-3f1c2b4a5d6e",
+        scope: "orders:read orders:write profile",
+    };
 }
 
 /// The claims that a handler asks for.
@@ -36,12 +61,19 @@ pub struct User {
 
 impl ClaimSet for User {}
 
-/// A key pair or secret with a token made by it.
+/// The same claims as an extractor of its own.
+#[derive(Clone, Debug, Deserialize, tollgate::Claims)]
+pub struct Derived {
+    /// Whom the token speaks for.
+    pub sub: String,
+    /// What it grants.
+    pub scope: String,
+}
+
+/// A key to verify with, and a token made for it.
 pub struct Fixture {
     /// What the token is signed with.
     pub algorithm: Algorithm,
-    /// The signing key.
-    pub signing: SigningKey,
     /// The key to verify with.
     pub key: Key,
     /// The token.
@@ -52,69 +84,134 @@ pub struct Fixture {
 pub const SECRET: [u8; 32] = *b"a secret for benchmarks, 32 byte";
 
 impl Fixture {
-    /// A fresh key, and a token that is valid for ten years from now.
+    /// A key for one of [`ALGORITHMS`] and its token, which are the same on every run: what a verification costs depends on
+    /// their bytes. The keys are the testkit's, which everybody has. The tokens are stored where a signature is another one
+    /// each time that it is made, and for RSA, of whose private keys the mere reading drowns what is counted.
+    ///
+    /// ```
+    /// use tollgate_benches::tokens::{ALGORITHMS, Fixture};
+    ///
+    /// let input = |token: &str| token.rsplit_once('.').unwrap().0.to_owned();
+    /// for algorithm in ALGORITHMS {
+    ///     let fixture = Fixture::new(algorithm);
+    ///     assert_eq!(fixture.verifier().verify(&fixture.token).unwrap().subject(), Some("user-0123456789"));
+    ///     let anew = fixture.signed_anew();
+    ///     assert_eq!(input(&fixture.token), input(&anew), "to be stored in its place: {anew}");
+    /// }
+    /// ```
+    pub fn new(algorithm: Algorithm) -> Self {
+        let (key, stored) = match algorithm {
+            Algorithm::HS256 => (Key::hs256(SECRET), None),
+            Algorithm::RS256 => (
+                Key::pem(algorithm, keys::RSA_PUBLIC_PEM),
+                Some(include_str!("../tokens/rs256.jwt")),
+            ),
+            Algorithm::PS256 => (
+                Key::pem(algorithm, keys::RSA_PUBLIC_PEM),
+                Some(include_str!("../tokens/ps256.jwt")),
+            ),
+            Algorithm::ES256 => (
+                Key::pem(algorithm, keys::P256_PUBLIC_PEM),
+                Some(include_str!("../tokens/es256.jwt")),
+            ),
+            _ => (Key::pem(algorithm, keys::ED25519_PUBLIC_PEM), None),
+        };
+        let mut fixture = Self {
+            algorithm,
+            key: key.unwrap().with_kid(KID),
+            token: String::new(),
+        };
+        fixture.token = match stored {
+            Some(token) => token.trim_end().to_owned(),
+            None => fixture.signed_anew(),
+        };
+        fixture
+    }
+
+    /// The signing key.
+    pub fn signing(&self) -> SigningKey {
+        let key = match self.algorithm {
+            Algorithm::HS256 => SigningKey::hs256(SECRET),
+            Algorithm::ES256 => SigningKey::pem(self.algorithm, keys::P256_PRIVATE_PEM),
+            Algorithm::EdDSA => SigningKey::pem(self.algorithm, keys::ED25519_PRIVATE_PEM),
+            _ => SigningKey::pem(self.algorithm, keys::RSA_PRIVATE_PEM),
+        };
+        key.unwrap().with_kid(KID)
+    }
+
+    /// The token, with a signature that is made now.
+    pub fn signed_anew(&self) -> String {
+        self.signing().encode(&Issued::VALID).unwrap()
+    }
+
+    /// A verifier with every default check for the token, which recognises one that it has seen.
+    pub fn verifier(&self) -> Verifier {
+        self.builder().build().unwrap()
+    }
+
+    /// The same, which verifies each token from the start.
     ///
     /// ```
     /// use tollgate_benches::tokens::Fixture;
     /// use tollgate_core::Algorithm;
     ///
-    /// let fixture = Fixture::new(Algorithm::ES256);
-    /// assert_eq!(fixture.verifier().verify(&fixture.token).unwrap().subject(), Some("user-0123456789"));
+    /// let fixture = Fixture::new(Algorithm::HS256);
+    /// assert!(fixture.cold_verifier().token_cache_status().is_none());
+    /// assert!(fixture.verifier().token_cache_status().is_some());
     /// ```
-    pub fn new(algorithm: Algorithm) -> Self {
-        let signing = match algorithm {
-            Algorithm::HS256 => SigningKey::hs256(SECRET).unwrap(),
-            _ => SigningKey::generate(algorithm).unwrap(),
-        };
-        Self::of(algorithm, signing)
+    pub fn cold_verifier(&self) -> Verifier {
+        self.builder().without_token_cache().build().unwrap()
     }
 
-    /// A key that is the same on every run, and its token, which is by Ed25519 as well: for what is counted.
+    /// The same with a cache that holds few tokens: of a ring of some thousand each is a new one.
     ///
     /// ```
     /// use tollgate_benches::tokens::Fixture;
+    /// use tollgate_core::Algorithm;
     ///
-    /// assert_eq!(Fixture::ed25519().token, Fixture::ed25519().token);
+    /// let fixture = Fixture::new(Algorithm::HS256);
+    /// let verifier = fixture.forgetful_verifier();
+    /// let tokens = fixture.distinct(2048);
+    /// for token in tokens.iter().chain(&tokens) {
+    ///     verifier.verify(token).unwrap();
+    /// }
+    /// let status = verifier.token_cache_status().unwrap();
+    /// assert!(status.hits * 20 < status.misses, "{status:?}");
     /// ```
-    pub fn ed25519() -> Self {
-        // RFC 8410 section 7: a PKCS#8 frame, and the private key after it.
-        let mut pkcs8 = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20".to_vec();
-        pkcs8.extend(SECRET);
-        Self::of(
-            Algorithm::EdDSA,
-            SigningKey::der(Algorithm::EdDSA, pkcs8).unwrap(),
-        )
+    pub fn forgetful_verifier(&self) -> Verifier {
+        let few = TokenCache::default().max_bytes(64 << 10);
+        self.builder().token_cache(few).build().unwrap()
     }
 
-    fn of(algorithm: Algorithm, signing: SigningKey) -> Self {
-        let signing = signing.with_kid("2026-11");
-        let claims = Issued {
-            iss: ISSUER,
-            sub: "user-0123456789",
-            aud: AUDIENCE,
-            exp: 4_000_000_000,
-            iat: 1_700_000_000,
-            nbf: 1_700_000_000,
-            jti: "0198a5f2-7a3e-7c11-9d55-3f1c2b4a5d6e",
-            scope: "orders:read orders:write profile",
-        };
-        let token = signing.encode(&claims).unwrap();
-        Self {
-            algorithm,
-            key: signing.verifying_key(),
-            signing,
-            token,
-        }
-    }
-
-    /// A verifier with every default check for the token.
-    pub fn verifier(&self) -> Verifier {
+    fn builder(&self) -> VerifierBuilder {
         Verifier::builder()
             .issuer(ISSUER)
             .audience(AUDIENCE)
             .key(self.key.clone())
-            .build()
-            .unwrap()
+    }
+
+    /// So many valid tokens that differ in their `jti`, and so in their signatures.
+    ///
+    /// ```
+    /// use tollgate_benches::tokens::Fixture;
+    /// use tollgate_core::Algorithm;
+    ///
+    /// let fixture = Fixture::new(Algorithm::HS256);
+    /// let tokens = fixture.distinct(2);
+    /// assert_ne!(tokens[0], tokens[1]);
+    /// assert!(tokens.iter().all(|token| fixture.verifier().verify(token).is_ok()));
+    /// ```
+    pub fn distinct(&self, count: usize) -> Vec<String> {
+        let signing = self.signing();
+        let token = |number| {
+            let jti = format!("0198a5f2-7a3e-7c11-9d55-{number:012x}");
+            let issued = Issued {
+                jti: &jti,
+                ..Issued::VALID
+            };
+            signing.encode(&issued).unwrap()
+        };
+        (0..count).map(token).collect()
     }
 
     /// The parts of the token that a bare signature check needs: what is signed, and the signature.
@@ -126,7 +223,7 @@ impl Fixture {
 
     /// What `jsonwebtoken` needs to check the same as tollgate does by default.
     pub fn peer(&self) -> (DecodingKey, Validation) {
-        let key = match self.signing.public_jwk() {
+        let key = match self.signing().public_jwk() {
             None => DecodingKey::from_secret(&SECRET),
             Some(jwk) => DecodingKey::from_jwk(&serde_json::from_value::<Jwk>(jwk).unwrap()).unwrap(),
         };

@@ -9,6 +9,8 @@ use tollgate_benches::tokens::Fixture;
 use tollgate_benches::{Candidate, compare};
 use tollgate_core::Algorithm;
 
+tollgate_benches::count_allocations!();
+
 #[test]
 fn a_token_verified_with_fetched_keys_is_one_allocation() {
     // One thread, which does not fetch while allocations are counted.
@@ -18,7 +20,7 @@ fn a_token_verified_with_fetched_keys_is_one_allocation() {
         .unwrap();
     for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
         let fixture = Fixture::new(algorithm);
-        let fixed = fixture.verifier();
+        let fixed = fixture.cold_verifier();
         let remote = verifier(runtime.block_on(fetched(&fixture)));
         let verify =
             |verifier: &tollgate_core::Verifier| drop(verifier.verify(black_box(&fixture.token)).unwrap());

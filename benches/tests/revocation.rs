@@ -6,6 +6,8 @@ use tollgate_benches::revocation::Fixture;
 use tollgate_benches::{Candidate, compare};
 use tollgate_core::{RevocationCheck, Standing};
 
+tollgate_benches::count_allocations!();
+
 #[test]
 fn what_is_in_memory_is_told_without_an_allocation() {
     // One thread: the follower of the store does not run while allocations are counted.

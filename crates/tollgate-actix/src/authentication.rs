@@ -1,5 +1,7 @@
 //! What is known of a request's sender, and where it is kept.
 
+use std::borrow::Cow;
+
 use actix_web::dev::ServiceRequest;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
@@ -155,18 +157,23 @@ fn check_single(request: &HttpRequest, known: &Authentication) -> Result<(), Ref
 ///
 /// actix-web does not tell which of two data of different types is the nearer one, so two are as bad as none: the wrong
 /// one of them might be the laxer one.
-fn gate(request: &HttpRequest) -> Result<Gate, Refusal> {
+fn gate(request: &HttpRequest) -> Result<Cow<'_, Gate>, Refusal> {
+    enum Form<'r> {
+        Gate(&'r Gate),
+        Verifier(&'r Verifier),
+    }
     let forms = [
-        request.app_data::<Gate>().cloned(),
-        request.app_data::<Data<Gate>>().map(|gate| Gate::clone(gate)),
-        request.app_data::<Verifier>().cloned().map(Gate::from),
+        request.app_data::<Gate>().map(Form::Gate),
+        request.app_data::<Data<Gate>>().map(|gate| Form::Gate(gate)),
+        request.app_data::<Verifier>().map(Form::Verifier),
         request
             .app_data::<Data<Verifier>>()
-            .map(|verifier| Gate::from(Verifier::clone(verifier))),
+            .map(|verifier| Form::Verifier(verifier)),
     ];
-    let mut gates = forms.into_iter().flatten();
-    match (gates.next(), gates.next()) {
-        (Some(gate), None) => Ok(gate),
+    let mut forms = forms.into_iter().flatten();
+    match (forms.next(), forms.next()) {
+        (Some(Form::Gate(gate)), None) => Ok(Cow::Borrowed(gate)),
+        (Some(Form::Verifier(verifier)), None) => Ok(Cow::Owned(Gate::from(verifier.clone()))),
         (None, _) => Err(Refusal::missing_layer().for_request(&View(request.head()))),
         (Some(_), Some(_)) => Err(Refusal::misconfigured(
             "the app's data hold more than one form of a gate or verifier: it is undecided which one counts",

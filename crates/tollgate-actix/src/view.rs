@@ -1,19 +1,46 @@
 //! actix-web's request as the engine sees it.
 
 use actix_web::dev::RequestHead;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue,
+    ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use actix_web::http::uri::Authority;
 use tollgate_core::RequestView;
 
 pub(crate) struct View<'r>(pub(crate) &'r RequestHead);
+
+/// A name that the engine asks for, without parsing it: where it is a constant there, so it is here.
+#[inline(always)]
+#[allow(clippy::inline_always)] // inlined or not, it is the same; but the comparison goes away only in place
+fn known(name: &str) -> Option<&'static HeaderName> {
+    Some(match name {
+        "access-control-request-method" => &ACCESS_CONTROL_REQUEST_METHOD,
+        "authorization" => &AUTHORIZATION,
+        "content-type" => &CONTENT_TYPE,
+        "cookie" => &COOKIE,
+        "host" => &HOST,
+        "origin" => &ORIGIN,
+        "sec-websocket-key" => &SEC_WEBSOCKET_KEY,
+        "sec-websocket-protocol" => &SEC_WEBSOCKET_PROTOCOL,
+        "sec-websocket-version" => &SEC_WEBSOCKET_VERSION,
+        "upgrade" => &UPGRADE,
+        _ => return None,
+    })
+}
 
 impl RequestView for View<'_> {
     fn method(&self) -> &str {
         self.0.method.as_str()
     }
 
+    #[inline]
     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.0.headers.get_all(name).map(HeaderValue::as_bytes)
+        let lines = match known(name) {
+            Some(known) => self.0.headers.get_all(known),
+            None => self.0.headers.get_all(name),
+        };
+        lines.map(HeaderValue::as_bytes)
     }
 
     fn query(&self) -> Option<&str> {

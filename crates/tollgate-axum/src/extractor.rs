@@ -20,11 +20,7 @@ pub fn extract<T: FromAuthentication>(parts: &Parts) -> Result<T, Rejected> {
 /// # Errors
 /// [`Rejected`] for a caller who is not fit, and without a layer.
 pub fn extract_optional<T: FromAuthentication>(parts: &Parts) -> Result<Option<T>, Rejected> {
-    let authentication = authentication(parts)?;
-    match authentication.principal() {
-        Some(_) => Ok(Some(T::from_authentication(authentication)?)),
-        None => Ok(None),
-    }
+    extract(parts)
 }
 
 fn authentication(parts: &Parts) -> Result<&Authentication, Refusal> {

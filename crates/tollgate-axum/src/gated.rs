@@ -2,7 +2,7 @@
 
 use axum_core::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
-use tollgate_core::{Decision, Gate};
+use tollgate_core::{Authentication, Decision, FromAuthentication, Gate};
 use tollgate_tower::{AuthenticationExt, RequestHead};
 
 use crate::rejected::Rejected;
@@ -11,8 +11,11 @@ use crate::rejected::Rejected;
 /// handler.
 ///
 /// The gate decides here, unless it was this very gate that a layer has asked already: what another gate found out says
-/// nothing of this one's rules. The extractors after this one in the same handler see its decision, so that only the
-/// first one needs to be `Gated`. With an optional gate, `Gated<Option<E>>` is `None` for an anonymous caller.
+/// nothing of this one's rules. With an optional gate, `Gated<Option<E>>` is `None` for an anonymous caller.
+///
+/// A handler that asks for more than one thing asks for them together, `Gated<(A, B)>`, and gets them from one decision. A
+/// second `Gated` beside the first decides again, which the cache of verified tokens makes cheap; what a store was asked it
+/// is not asked twice. Nothing is left in the request for other extractors: they would answer as without a layer, with 500.
 ///
 /// A token is not renewed here, for an extractor has no hold on the response: that takes the layer.
 ///
@@ -21,7 +24,7 @@ use crate::rejected::Rejected;
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::{FromRef, Request}, routing::get};
-/// use tollgate_axum::{Gated, Principal};
+/// use tollgate_axum::{Claims, Gated, Principal};
 /// use tollgate_core::{Gate, Key, Verifier};
 /// # use tower::ServiceExt;
 ///
@@ -36,8 +39,16 @@ use crate::rejected::Rejected;
 ///     }
 /// }
 ///
+/// #[derive(serde::Deserialize)]
+/// struct Member { tenant: String }
+/// impl tollgate_core::ClaimSet for Member {} // or `#[derive(Claims)]`
+///
 /// async fn me(Gated(caller): Gated<Principal>) -> String {
 ///     caller.subject().unwrap_or_default().to_owned()
+/// }
+///
+/// async fn team(Gated((caller, Claims(member))): Gated<(Principal, Claims<Member>)>) -> String {
+///     format!("{:?} of {}", caller.subject(), member.tenant)
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -45,6 +56,7 @@ use crate::rejected::Rejected;
 /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let app = Router::new()
 ///     .route("/me", get(me))
+///     .route("/team", get(team))
 ///     .route("/health", get(async || "up"))
 ///     .with_state(App { gate: Gate::from(verifier) });
 /// assert_eq!(app.clone().oneshot(Request::get("/health").body(Body::empty())?).await?.status(), 200);
@@ -54,25 +66,38 @@ use crate::rejected::Rejected;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gated<E>(pub E);
 
+/// What a gate decided after it had to wait: the extractors after the first need not wait as well.
+#[derive(Clone)]
+struct Waited(Authentication);
+
 impl<E, S> FromRequestParts<S> for Gated<E>
 where
-    E: FromRequestParts<S>,
-    E::Rejection: From<Rejected>,
+    E: FromAuthentication,
     Gate: FromRef<S>,
     S: Send + Sync,
 {
-    type Rejection = E::Rejection;
+    type Rejection = Rejected;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejected> {
         let gate = Gate::from_ref(state);
-        // What another gate decided says nothing of this one's rules.
-        if !parts.authentication().is_some_and(|known| known.is_by(&gate)) {
-            let decided = match gate.begin(&RequestHead::from(&*parts)) {
-                Decision::Ready(decided) => decided,
-                Decision::Pending(decision) => decision.await,
-            };
-            parts.extensions.insert(decided.map_err(Rejected::from)?);
+        if let Some(known) = known(parts, &gate) {
+            return Ok(Self(E::from_authentication(known)?));
         }
-        E::from_request_parts(parts, state).await.map(Self)
+        let authentication = match gate.begin(&RequestHead::from(&*parts)) {
+            Decision::Ready(decided) => decided?,
+            Decision::Pending(decision) => {
+                let decided = decision.await?;
+                parts.extensions.insert(Waited(decided.clone()));
+                decided
+            }
+        };
+        Ok(Self(E::from_authentication(&authentication)?))
     }
+}
+
+/// What this gate, and no other, has decided of the request already.
+fn known<'p>(parts: &'p Parts, gate: &Gate) -> Option<&'p Authentication> {
+    let waited = parts.extensions.get::<Waited>().map(|Waited(known)| known);
+    let mut decisions = parts.authentication().into_iter().chain(waited);
+    decisions.find(|known| known.is_by(gate))
 }

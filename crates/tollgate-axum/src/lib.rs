@@ -70,22 +70,25 @@
 
 #![forbid(unsafe_code)]
 
+mod body;
 mod claims;
 mod extractor;
 mod gated;
+mod layers;
 mod principal;
 mod rejected;
 mod scoped;
 
+pub use body::AxumBody;
 pub use claims::Claims;
 pub use gated::Gated;
+pub use layers::{
+    JwtAuth, JwtAuthFuture, JwtAuthService, RequireLayer, RequireService, ResponseFuture, require,
+};
 pub use principal::Principal;
 pub use rejected::Rejected;
 pub use scoped::Scoped;
-pub use tollgate_tower::{
-    AuthenticationExt, EndpointFuture, EndpointService, JwtAuth, JwtAuthFuture, JwtAuthService, RequestHead,
-    RequireLayer, RequireService, ResponseBody, ResponseFuture, require,
-};
+pub use tollgate_tower::{AuthenticationExt, EndpointFuture, EndpointService, RequestHead, ResponseBody};
 
 /// For code that the macros generate; not part of the interface.
 #[doc(hidden)]

@@ -55,6 +55,7 @@ mod renewal;
 mod request;
 mod revocation;
 mod rules;
+mod shared;
 mod source;
 mod token;
 mod token_cache;

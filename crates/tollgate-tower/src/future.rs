@@ -1,6 +1,7 @@
 //! The future of a service behind a policy: the service's, or a refusal that is ready at once.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,8 +9,8 @@ use http::Response;
 use pin_project_lite::pin_project;
 use tollgate_core::Refusal;
 
-use crate::body::ResponseBody;
-use crate::response::into_response;
+use crate::body_mode::{BodyMode, WrappedBody};
+use crate::response::of_refusal;
 
 pin_project! {
     /// The response to come: of the service, or a refusal.
@@ -26,9 +27,10 @@ pin_project! {
     /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F> {
+    pub struct ResponseFuture<F, M = WrappedBody> {
         #[pin]
         state: State<F>,
+        mode: PhantomData<fn() -> M>,
     }
 }
 
@@ -42,10 +44,11 @@ pin_project! {
     }
 }
 
-impl<F> ResponseFuture<F> {
+impl<F, M> ResponseFuture<F, M> {
     pub(crate) const fn of_service(future: F) -> Self {
         Self {
             state: State::Service { future },
+            mode: PhantomData,
         }
     }
 
@@ -54,24 +57,26 @@ impl<F> ResponseFuture<F> {
             state: State::Refused {
                 refusal: Some(refusal),
             },
+            mode: PhantomData,
         }
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F>
+impl<F, B, E, M> Future for ResponseFuture<F, M>
 where
+    M: BodyMode<B>,
     F: Future<Output = Result<Response<B>, E>>,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response<M::Body>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Service { future } => future
                 .poll(context)
-                .map_ok(|response| response.map(ResponseBody::of_service)),
+                .map_ok(|response| response.map(M::of_service)),
             StateProjection::Refused { refusal } => {
                 let refusal = refusal.take().expect("polled after it was ready");
-                Poll::Ready(Ok(into_response(refusal)))
+                Poll::Ready(Ok(of_refusal(refusal, M::of_refusal)))
             }
         }
     }

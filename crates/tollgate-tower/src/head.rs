@@ -1,5 +1,9 @@
 //! The engine's view of a request over the types of `http` 1.x.
 
+use http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderName, ORIGIN,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, request::Parts};
 use tollgate_core::RequestView;
 
@@ -46,13 +50,37 @@ impl<'a> From<&'a Parts> for RequestHead<'a> {
     }
 }
 
+/// A name that the engine asks for, without parsing it: where it is a constant there, so it is here.
+#[inline(always)]
+#[allow(clippy::inline_always)] // inlined or not, it is the same; but the comparison goes away only in place
+fn known(name: &str) -> Option<&'static HeaderName> {
+    Some(match name {
+        "access-control-request-method" => &ACCESS_CONTROL_REQUEST_METHOD,
+        "authorization" => &AUTHORIZATION,
+        "content-type" => &CONTENT_TYPE,
+        "cookie" => &COOKIE,
+        "host" => &HOST,
+        "origin" => &ORIGIN,
+        "sec-websocket-key" => &SEC_WEBSOCKET_KEY,
+        "sec-websocket-protocol" => &SEC_WEBSOCKET_PROTOCOL,
+        "sec-websocket-version" => &SEC_WEBSOCKET_VERSION,
+        "upgrade" => &UPGRADE,
+        _ => return None,
+    })
+}
+
 impl RequestView for RequestHead<'_> {
     fn method(&self) -> &str {
         self.method.as_str()
     }
 
+    #[inline]
     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers.get_all(name).into_iter().map(HeaderValue::as_bytes)
+        let lines = match known(name) {
+            Some(known) => self.headers.get_all(known),
+            None => self.headers.get_all(name),
+        };
+        lines.into_iter().map(HeaderValue::as_bytes)
     }
 
     fn query(&self) -> Option<&str> {

@@ -58,6 +58,7 @@
 
 mod authenticate;
 mod body;
+mod body_mode;
 mod endpoint;
 mod extension;
 mod future;
@@ -66,8 +67,9 @@ mod renewal;
 mod require;
 mod response;
 
-pub use authenticate::{JwtAuth, JwtAuthFuture, JwtAuthService};
+pub use authenticate::{JwtAuth, JwtAuthFuture, JwtAuthLayer, JwtAuthService};
 pub use body::ResponseBody;
+pub use body_mode::{BodyMode, WrappedBody};
 pub use endpoint::{EndpointFuture, EndpointService};
 pub use extension::AuthenticationExt;
 pub use future::ResponseFuture;

@@ -19,14 +19,18 @@ use tollgate_core::{Answer, Refusal};
 /// assert!(response.extensions().get::<Rejection>().is_some());
 /// ```
 pub fn into_response<B: From<Vec<u8>>>(refusal: Refusal) -> Response<B> {
+    of_refusal(refusal, B::from)
+}
+
+pub(crate) fn of_refusal<B>(refusal: Refusal, body: impl FnOnce(Vec<u8>) -> B) -> Response<B> {
     let (rejection, answer) = refusal.into_parts();
-    let mut response = of_answer(answer);
+    let mut response = of_answer(answer, body);
     response.extensions_mut().insert(rejection);
     response
 }
 
-pub(crate) fn of_answer<B: From<Vec<u8>>>(answer: Answer) -> Response<B> {
-    let mut response = Response::new(B::from(answer.body));
+pub(crate) fn of_answer<B>(answer: Answer, body: impl FnOnce(Vec<u8>) -> B) -> Response<B> {
+    let mut response = Response::new(body(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_ref()), HeaderValue::try_from(value)) {

@@ -38,10 +38,7 @@ pub struct Optional<E>(pub Option<E>);
 
 impl<E: FromAuthentication> FromAuthentication for Optional<E> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-        match authentication.principal() {
-            Some(_) => E::from_authentication(authentication).map(|value| Self(Some(value))),
-            None => Ok(Self(None)),
-        }
+        Option::from_authentication(authentication).map(Self)
     }
 }
 

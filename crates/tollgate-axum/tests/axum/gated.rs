@@ -91,19 +91,48 @@ async fn a_gate_may_be_the_state() {
 }
 
 #[tokio::test]
-async fn the_extractors_behind_it_see_the_same_caller() {
-    async fn handler(
-        Gated(first): Gated<Principal>,
-        second: Principal,
-        Claims(third): Claims<Shopper>,
-    ) -> String {
-        assert_eq!(first.subject(), second.subject());
+async fn several_see_the_same_caller() {
+    type Together = Gated<(Principal, Option<Scoped<OrdersRead>>, Claims<Shopper>)>;
+    async fn together(Gated((first, second, Claims(third))): Together) -> String {
+        assert_eq!(
+            first.subject(),
+            second
+                .and_then(|user| user.subject().map(str::to_owned))
+                .as_deref()
+        );
         third.sub
     }
-    let app = Router::new().route("/", get(handler)).with_state(App {
-        gate: Gate::from(verifier()),
-    });
-    assert_eq!(send(&app, bearer(json!({}))).await, Seen::ok("u-7"));
+    async fn beside(Gated(first): Gated<Principal>, Gated(Claims(second)): Gated<Claims<Shopper>>) -> String {
+        assert_eq!(first.subject(), Some(&*second.sub));
+        second.sub
+    }
+    let app = Router::new()
+        .route("/together", get(together))
+        .route("/beside", get(beside))
+        .with_state(App {
+            gate: Gate::from(verifier()),
+        });
+    let readers = |path| bearer(json!({"scope": "orders:read"})).uri(path);
+    assert_eq!(send(&app, readers("/together")).await, Seen::ok("u-7"));
+    assert_eq!(send(&app, readers("/beside")).await, Seen::ok("u-7"));
+    // Each of them refuses for all.
+    let unscoped = bearer(json!({})).uri("/together");
+    assert_eq!(
+        refused(&app, unscoped).await,
+        Some(RejectionKind::InsufficientScope)
+    );
+}
+
+#[tokio::test]
+async fn an_extractor_beside_it_finds_no_layer() {
+    let handler = async |_: Gated<Principal>, _: Principal| "in";
+    let app = Router::new()
+        .route("/", get(handler))
+        .with_state(Gate::from(verifier()));
+    assert_eq!(
+        refused(&app, bearer(json!({}))).await,
+        Some(RejectionKind::Misconfigured)
+    );
 }
 
 /// The layer reads the header and the gate in the state a cookie.

@@ -1,6 +1,8 @@
 //! Decisions that have to wait for a store: by the layer, by extractors, and for an endpoint in a router.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
@@ -42,7 +44,10 @@ fn by_extractors(store: Store) -> Router {
         .route("/optional", get(async |_: Gated<Option<Principal>>| "in"))
         .route("/scoped", get(async |_: Gated<Scoped<OrdersRead>>| "in"))
         .route("/claims", get(async |_: Gated<Claims<serde_json::Value>>| "in"))
-        .route("/second", get(async |_: Gated<Principal>, _: Principal| "in"))
+        .route(
+            "/second",
+            get(async |_: Gated<Principal>, _: Gated<Principal>| "in"),
+        )
         .with_state(gate(store))
 }
 
@@ -81,6 +86,39 @@ async fn every_extractor_waits_for_a_good_token() {
     let app = by_extractors(Store(Ok(true)));
     for path in PATHS {
         assert_eq!(send(&app, request(path)).await.text, "in", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_is_asked_once_by_each_gate() {
+    let (one, other) = (Counts::default(), Counts::default());
+    let gate = |counts: &Counts| {
+        let gate = Gate::builder(verifier()).revocation(counts.clone()).build();
+        gate.expect("consistent")
+    };
+    let two = async |_: Gated<Principal>, _: Gated<Principal>| "in";
+    let app = Router::new().route("/", get(two)).with_state(gate(&one));
+    assert_eq!(send(&app, bearer(json!({}))).await.text, "in");
+    assert_eq!((one.asked(), other.asked()), (1, 0));
+    // What one gate waited for is not what another one would have.
+    let app = app.layer(JwtAuth::new(gate(&other)));
+    assert_eq!(send(&app, bearer(json!({}))).await.text, "in");
+    assert_eq!((one.asked(), other.asked()), (2, 1));
+}
+
+#[derive(Clone, Default)]
+struct Counts(Arc<AtomicUsize>);
+
+impl Counts {
+    fn asked(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl RevocationCheck for Counts {
+    fn check(&self, _: &tollgate_core::Principal) -> Standing {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Standing::Ask(Box::pin(async { Ok(Standing::Good) }))
     }
 }
 

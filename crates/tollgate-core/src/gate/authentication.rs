@@ -358,6 +358,33 @@ impl FromAuthentication for Principal {
     }
 }
 
+/// `None` for an anonymous caller; whatever is wrong with anybody else is refused.
+impl<T: FromAuthentication> FromAuthentication for Option<T> {
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+        let caller = authentication
+            .principal()
+            .map(|_| T::from_authentication(authentication));
+        caller.transpose()
+    }
+}
+
+macro_rules! several_from_one_authentication {
+    ($($($member:ident)+;)+) => {$(
+        /// All of them from one decision.
+        impl<$($member: FromAuthentication),+> FromAuthentication for ($($member,)+) {
+            fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+                Ok(($($member::from_authentication(authentication)?,)+))
+            }
+        }
+    )+};
+}
+
+several_from_one_authentication! {
+    A B;
+    A B C;
+    A B C D;
+}
+
 impl FromAuthentication for Authentication {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         Ok(authentication.clone())

@@ -1,7 +1,6 @@
 //! Configuration of a [`Gate`].
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Gate, Inner};
@@ -10,6 +9,7 @@ use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::renewal::Renewal;
 use crate::revocation::RevocationCheck;
+use crate::shared::Shared;
 use crate::source::Source;
 use crate::verifier::{ConfigError, ConfigErrorKind, Verifier};
 
@@ -412,7 +412,7 @@ impl GateBuilder {
         if self.0.sources.is_empty() {
             self.0.sources.push(Source::bearer());
         }
-        Gate(Arc::new(self.0))
+        Gate(Shared::new(self.0))
     }
 }
 

@@ -6,7 +6,6 @@ mod claim_set;
 mod refusal;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use authentication::{Authentication, FromAuthentication};
@@ -25,7 +24,8 @@ use crate::rejection::{Rejection, RejectionKind};
 use crate::renewal::{HeaderEdits, Renewal};
 use crate::request::{self, Protocol, RequestView};
 use crate::revocation::{RevocationCheck, Standing};
-use crate::source::{self, Credential, Source, SourceKind};
+use crate::shared::Shared;
+use crate::source::{self, Source, SourceKind};
 use crate::verifier::{PendingVerification, Verification, Verifier};
 
 /// Stands between requests and handlers: a [`Verifier`], where to look for credentials, and how to answer those who are
@@ -66,7 +66,7 @@ use crate::verifier::{PendingVerification, Verification, Verifier};
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Gate(Arc<Inner>);
+pub struct Gate(Shared<Inner>);
 
 type Hook = Box<dyn Fn(&Rejection, &mut Answer) + Send + Sync>;
 
@@ -161,12 +161,16 @@ impl Gate {
             }
             Ok(credential)
         };
-        let Credential { token, source } = match credential() {
+        let credential = match credential() {
             Ok(Some(credential)) => credential,
             Ok(None) => return Decision::Ready(Ok(self.let_through(protocol, false, None))),
             Err(rejection) => return Decision::Ready(Err(self.refuse(rejection, protocol))),
         };
-        match gate.verifier.begin(token) {
+        let source = credential.source;
+        match gate
+            .verifier
+            .begin_checked(credential.token, || credential.check())
+        {
             Verification::Ready(verified) => self.proceed(verified, source, request, protocol),
             Verification::Pending(verification) => {
                 let kept = request::kept(request, &csrf::TOKEN_FIELDS);
@@ -274,7 +278,7 @@ impl Gate {
     }
 
     fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0.is(&other.0)
     }
 
     fn let_through(&self, protocol: Protocol, due: bool, principal: Option<Principal>) -> Authentication {
@@ -384,6 +388,7 @@ impl fmt::Debug for Gate {
 mod tests {
     use std::future::Future as _;
     use std::pin::Pin;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll, Waker};
 

@@ -107,7 +107,7 @@ impl Verifier {
     /// # Ok(()) }
     /// ```
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Principal, Rejection> {
-        Ok(self.attempt(token.as_ref(), Ask::Sources)?)
+        Ok(self.attempt(token.as_ref(), Ask::Sources, || Ok(()))?)
     }
 
     /// As [`verify`](Self::verify), for whoever can wait: where a [`KeySource`](crate::KeySource) is being asked for a key
@@ -122,8 +122,17 @@ impl Verifier {
     /// # }
     /// ```
     pub fn begin(&self, token: impl AsRef<[u8]>) -> Verification {
-        let token = token.as_ref();
-        match self.attempt(token, Ask::Sources) {
+        self.begin_checked(token.as_ref(), || Ok(()))
+    }
+
+    /// As [`begin`](Self::begin), with a check of the token's text before all others. A token that is recognised has passed
+    /// it, if none can be verified that would not.
+    pub(crate) fn begin_checked(
+        &self,
+        token: &[u8],
+        check: impl FnOnce() -> Result<(), Rejection>,
+    ) -> Verification {
+        match self.attempt(token, Ask::Sources, check) {
             Ok(principal) => Verification::Ready(Ok(principal)),
             Err(Miss::Refused(rejection)) => Verification::Ready(Err(rejection)),
             Err(Miss::Asked(asked)) => Verification::Pending(self.resume(token, asked)),
@@ -180,13 +189,18 @@ impl Verifier {
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_vec()));
         PendingVerification::new(async move {
             let answer = asked.answer().await;
-            Ok(verifier.attempt(&token, Ask::Nobody(answer))?)
+            Ok(verifier.attempt(&token, Ask::Nobody(answer), || Ok(()))?)
         })
     }
 
     /// The way of a token: recognised, if it was verified a moment ago and all that this rested on still holds, or else
     /// verified from the start.
-    fn attempt(&self, token: &[u8], ask: Ask) -> Result<Principal, Miss> {
+    fn attempt(
+        &self,
+        token: &[u8],
+        ask: Ask,
+        check: impl FnOnce() -> Result<(), Rejection>,
+    ) -> Result<Principal, Miss> {
         let Inner {
             limits, clock, cache, ..
         } = &*self.0;
@@ -201,6 +215,7 @@ impl Verifier {
             }
             return Ok(Principal::known(known.verified, now));
         }
+        check()?;
         let mut segment = Segment::new();
         let compact = Compact::split(token, limits)?;
         let token = Unverified::read(compact, &mut segment, limits)?;

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,9 +9,9 @@ use pin_project_lite::pin_project;
 use tollgate_core::{Authentication, BoxFuture, HeaderEdits, PendingDecision, Refusal};
 use tower_service::Service;
 
-use crate::body::ResponseBody;
+use crate::body_mode::{BodyMode, WrappedBody};
 use crate::renewal;
-use crate::response::into_response;
+use crate::response::of_refusal;
 
 const SPENT: &str = "polled after it was ready";
 
@@ -43,12 +44,13 @@ pin_project! {
     /// # Ok(()) }
     /// ```
     #[must_use = "futures do nothing unless polled"]
-    pub struct JwtAuthFuture<S, B>
+    pub struct JwtAuthFuture<S, B, M = WrappedBody>
     where
         S: Service<Request<B>>,
     {
         #[pin]
         state: State<S, Request<B>, S::Future, S::Response>,
+        mode: PhantomData<fn() -> M>,
     }
 }
 
@@ -76,13 +78,14 @@ struct Renewing<R> {
     response: R,
 }
 
-impl<S, B> JwtAuthFuture<S, B>
+impl<S, B, M> JwtAuthFuture<S, B, M>
 where
     S: Service<Request<B>>,
 {
     pub(super) fn serving(service: &mut S, request: Request<B>, authentication: Authentication) -> Self {
         Self {
             state: serve(service, request, authentication),
+            mode: PhantomData,
         }
     }
 
@@ -97,6 +100,7 @@ where
             state: State::Waiting {
                 waiting: Some(waiting),
             },
+            mode: PhantomData,
         }
     }
 
@@ -105,6 +109,7 @@ where
             state: State::Refused {
                 refusal: Some(refusal),
             },
+            mode: PhantomData,
         }
     }
 }
@@ -127,11 +132,12 @@ where
     }
 }
 
-impl<S, B, R> Future for JwtAuthFuture<S, B>
+impl<S, B, R, M> Future for JwtAuthFuture<S, B, M>
 where
+    M: BodyMode<R>,
     S: Service<Request<B>, Response = Response<R>>,
 {
-    type Output = Result<Response<ResponseBody<R>>, S::Error>;
+    type Output = Result<Response<M::Body>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
@@ -156,7 +162,7 @@ where
                         .take()
                         .and_then(|authentication| renewal::of(&authentication, &response));
                     let Some(edits) = edits else {
-                        return Poll::Ready(Ok(response.map(ResponseBody::of_service)));
+                        return Poll::Ready(Ok(response.map(M::of_service)));
                     };
                     State::Renewing {
                         renewing: Some(Box::new(Renewing { edits, response })),
@@ -166,10 +172,10 @@ where
                     let edits = ready!(renewing.as_mut().expect(SPENT).edits.as_mut().poll(context));
                     let mut response = renewing.take().expect(SPENT).response;
                     renewal::apply(&edits, response.headers_mut());
-                    return Poll::Ready(Ok(response.map(ResponseBody::of_service)));
+                    return Poll::Ready(Ok(response.map(M::of_service)));
                 }
                 StateProjection::Refused { refusal } => {
-                    return Poll::Ready(Ok(into_response(refusal.take().expect(SPENT))));
+                    return Poll::Ready(Ok(of_refusal(refusal.take().expect(SPENT), M::of_refusal)));
                 }
             };
             state.set(next);
@@ -177,7 +183,7 @@ where
     }
 }
 
-impl<S, B> fmt::Debug for JwtAuthFuture<S, B>
+impl<S, B, M> fmt::Debug for JwtAuthFuture<S, B, M>
 where
     S: Service<Request<B>>,
 {

@@ -1,7 +1,11 @@
+use std::fmt;
+use std::marker::PhantomData;
+
 use tollgate_core::Gate;
 use tower_layer::Layer;
 
 use super::JwtAuthService;
+use crate::body_mode::WrappedBody;
 
 /// Authenticates every request before a service: the layer.
 ///
@@ -40,12 +44,26 @@ use super::JwtAuthService;
 ///
 /// A gRPC request, told by its content type, is refused as gRPC refuses: `grpc-status` 16, 7 or 14 in a trailers-only
 /// response. As a layer of tonic's `Server` it guards every service; for a single one, see tonic's `named_layer`.
-#[derive(Clone, Debug)]
-pub struct JwtAuth {
+pub type JwtAuth = JwtAuthLayer<WrappedBody>;
+
+/// [`JwtAuth`], whatever body the responses have: `M` is the [`BodyMode`](crate::BodyMode).
+///
+/// ```
+/// use tollgate_core::{Key, Verifier};
+/// use tollgate_tower::{JwtAuth, JwtAuthLayer, WrappedBody};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let layer: JwtAuth = JwtAuthLayer::<WrappedBody>::new(verifier);
+/// assert!(format!("{layer:?}").starts_with("JwtAuth"));
+/// # Ok(()) }
+/// ```
+pub struct JwtAuthLayer<M> {
     gate: Gate,
+    mode: PhantomData<fn() -> M>,
 }
 
-impl JwtAuth {
+impl<M> JwtAuthLayer<M> {
     /// The layer for a gate, or for a verifier with the defaults of a gate.
     ///
     /// ```
@@ -59,14 +77,32 @@ impl JwtAuth {
     /// # Ok(()) }
     /// ```
     pub fn new(gate: impl Into<Gate>) -> Self {
-        Self { gate: gate.into() }
+        Self {
+            gate: gate.into(),
+            mode: PhantomData,
+        }
     }
 }
 
-impl<S> Layer<S> for JwtAuth {
-    type Service = JwtAuthService<S>;
+impl<S, M> Layer<S> for JwtAuthLayer<M> {
+    type Service = JwtAuthService<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        JwtAuthService::new(inner, self.gate.clone())
+        JwtAuthService::guarding(inner, self.gate.clone())
+    }
+}
+
+impl<M> Clone for JwtAuthLayer<M> {
+    fn clone(&self) -> Self {
+        Self {
+            gate: self.gate.clone(),
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<M> fmt::Debug for JwtAuthLayer<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtAuth").field("gate", &self.gate).finish()
     }
 }

@@ -17,5 +17,5 @@ mod layer;
 mod service;
 
 pub use future::JwtAuthFuture;
-pub use layer::JwtAuth;
+pub use layer::{JwtAuth, JwtAuthLayer};
 pub use service::JwtAuthService;

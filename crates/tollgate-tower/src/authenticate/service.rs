@@ -1,3 +1,4 @@
+use std::marker::PhantomData;
 use std::mem;
 use std::task::{Context, Poll};
 
@@ -6,7 +7,7 @@ use tollgate_core::{Decision, Gate};
 use tower_service::Service;
 
 use super::JwtAuthFuture;
-use crate::body::ResponseBody;
+use crate::body_mode::{BodyMode, WrappedBody};
 use crate::head::RequestHead;
 
 /// Authenticates every request before a service: the service that [`JwtAuth`](super::JwtAuth) makes.
@@ -25,10 +26,11 @@ use crate::head::RequestHead;
 /// assert_eq!(guarded.oneshot(Request::new(())).await?.status(), 401);
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
-pub struct JwtAuthService<S> {
+#[derive(Debug)]
+pub struct JwtAuthService<S, M = WrappedBody> {
     inner: S,
     gate: Gate,
+    mode: PhantomData<fn() -> M>,
 }
 
 impl<S> JwtAuthService<S> {
@@ -43,9 +45,16 @@ impl<S> JwtAuthService<S> {
     /// # Ok(()) }
     /// ```
     pub fn new(inner: S, gate: impl Into<Gate>) -> Self {
+        Self::guarding(inner, gate.into())
+    }
+}
+
+impl<S, M> JwtAuthService<S, M> {
+    pub(super) const fn guarding(inner: S, gate: Gate) -> Self {
         Self {
             inner,
-            gate: gate.into(),
+            gate,
+            mode: PhantomData,
         }
     }
 
@@ -93,13 +102,20 @@ impl<S> JwtAuthService<S> {
     }
 }
 
-impl<S, B, R> Service<Request<B>> for JwtAuthService<S>
+impl<S: Clone, M> Clone for JwtAuthService<S, M> {
+    fn clone(&self) -> Self {
+        Self::guarding(self.inner.clone(), self.gate.clone())
+    }
+}
+
+impl<S, B, R, M> Service<Request<B>> for JwtAuthService<S, M>
 where
+    M: BodyMode<R>,
     S: Service<Request<B>, Response = Response<R>> + Clone,
 {
-    type Response = Response<ResponseBody<R>>;
+    type Response = Response<M::Body>;
     type Error = S::Error;
-    type Future = JwtAuthFuture<S, B>;
+    type Future = JwtAuthFuture<S, B, M>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)

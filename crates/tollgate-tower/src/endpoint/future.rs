@@ -94,7 +94,7 @@ impl<B: Body> Future for EndpointFuture<B> {
                 StateProjection::Answering { answer } => break ready!(answer.as_mut().poll(context)),
             }
         };
-        Poll::Ready(Ok(of_answer(answer)))
+        Poll::Ready(Ok(of_answer(answer, ResponseBody::from)))
     }
 }
 

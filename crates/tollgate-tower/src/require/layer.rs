@@ -1,7 +1,11 @@
+use std::fmt;
+use std::marker::PhantomData;
+
 use tollgate_core::Policy;
 use tower_layer::Layer;
 
 use super::RequireService;
+use crate::body_mode::WrappedBody;
 
 /// Asks for scopes, roles or claims before a service; for a route of axum, by its `route_layer`.
 ///
@@ -36,10 +40,11 @@ use super::RequireService;
 /// # Ok(()) }
 /// ```
 pub const fn require(policy: Policy) -> RequireLayer {
-    RequireLayer { policy }
+    RequireLayer::new(policy)
 }
 
-/// Asks for scopes, roles or claims before a service: the layer, made by [`require`].
+/// Asks for scopes, roles or claims before a service: the layer, made by [`require`]. `M` is the
+/// [`BodyMode`](crate::BodyMode) of its responses.
 ///
 /// ```
 /// use tollgate_core::policy::scope;
@@ -48,15 +53,47 @@ pub const fn require(policy: Policy) -> RequireLayer {
 /// let guarded = tollgate_tower::require(scope("admin")).layer("a service");
 /// assert_eq!(*guarded.get_ref(), "a service");
 /// ```
-#[derive(Clone, Debug)]
-pub struct RequireLayer {
+pub struct RequireLayer<M = WrappedBody> {
     policy: Policy,
+    mode: PhantomData<fn() -> M>,
 }
 
-impl<S> Layer<S> for RequireLayer {
-    type Service = RequireService<S>;
+impl<M> RequireLayer<M> {
+    /// The layer for a policy, of the body mode that the context asks for.
+    ///
+    /// ```
+    /// use tollgate_core::policy::scope;
+    /// use tollgate_tower::{RequireLayer, WrappedBody};
+    ///
+    /// let layer = RequireLayer::<WrappedBody>::new(scope("admin")); // as `require` does
+    /// assert!(format!("{layer:?}").contains("admin"));
+    /// ```
+    pub const fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<S, M> Layer<S> for RequireLayer<M> {
+    type Service = RequireService<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RequireService::new(inner, self.policy.clone())
+        RequireService::guarding(inner, self.policy.clone())
+    }
+}
+
+impl<M> Clone for RequireLayer<M> {
+    fn clone(&self) -> Self {
+        Self::new(self.policy.clone())
+    }
+}
+
+impl<M> fmt::Debug for RequireLayer<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireLayer")
+            .field("policy", &self.policy)
+            .finish()
     }
 }

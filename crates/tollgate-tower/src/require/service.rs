@@ -1,10 +1,11 @@
+use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tollgate_core::{Policy, Refusal};
 use tower_service::Service;
 
-use crate::body::ResponseBody;
+use crate::body_mode::{BodyMode, WrappedBody};
 use crate::extension::AuthenticationExt;
 use crate::future::ResponseFuture;
 use crate::head::RequestHead;
@@ -25,10 +26,11 @@ use crate::head::RequestHead;
 /// assert_eq!(guarded.oneshot(Request::new(())).await?.status(), 500);
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
-pub struct RequireService<S> {
+#[derive(Debug)]
+pub struct RequireService<S, M = WrappedBody> {
     inner: S,
     policy: Policy,
+    mode: PhantomData<fn() -> M>,
 }
 
 impl<S> RequireService<S> {
@@ -40,7 +42,17 @@ impl<S> RequireService<S> {
     /// assert_eq!(*guarded.get_ref(), "a service");
     /// ```
     pub const fn new(inner: S, policy: Policy) -> Self {
-        Self { inner, policy }
+        Self::guarding(inner, policy)
+    }
+}
+
+impl<S, M> RequireService<S, M> {
+    pub(super) const fn guarding(inner: S, policy: Policy) -> Self {
+        Self {
+            inner,
+            policy,
+            mode: PhantomData,
+        }
     }
 
     /// The service behind the policy.
@@ -78,13 +90,20 @@ impl<S> RequireService<S> {
     }
 }
 
-impl<S, B, R> Service<Request<B>> for RequireService<S>
+impl<S: Clone, M> Clone for RequireService<S, M> {
+    fn clone(&self) -> Self {
+        Self::guarding(self.inner.clone(), self.policy.clone())
+    }
+}
+
+impl<S, B, R, M> Service<Request<B>> for RequireService<S, M>
 where
+    M: BodyMode<R>,
     S: Service<Request<B>, Response = Response<R>>,
 {
-    type Response = Response<ResponseBody<R>>;
+    type Response = Response<M::Body>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, M>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)

@@ -1,0 +1,129 @@
+//! One route that answers with a static string, in process, with what may stand before it: on axum, on actix-web, and on
+//! tower alone.
+
+pub mod actix;
+pub mod axum;
+pub mod by_hand;
+pub mod tower;
+
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+/// What stands before the handler, and what the handler asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Nothing.
+    Bare,
+    /// A layer that puts one number into the request's extensions.
+    Inserting,
+    /// The layer, and a handler that asks for nothing.
+    Layer,
+    /// The layer and `Claims<User>`.
+    Claims,
+    /// The layer and `Claims<Arc<User>>`.
+    Shared,
+    /// The layer and `Option<Claims<User>>`; with actix-web `Optional<Claims<User>>`.
+    Optional,
+    /// The layer and `Principal`.
+    Principal,
+    /// The layer and a type that derives `Claims`.
+    Derived,
+    /// `Claims<User>` without a layer.
+    ClaimsAlone,
+    /// `Claims<Arc<User>>` without a layer.
+    SharedAlone,
+    /// `Principal` without a layer.
+    PrincipalAlone,
+}
+
+impl Endpoint {
+    /// Each of them.
+    pub const ALL: [Self; 11] = [
+        Self::Bare,
+        Self::Inserting,
+        Self::Layer,
+        Self::Claims,
+        Self::Shared,
+        Self::Optional,
+        Self::Principal,
+        Self::Derived,
+        Self::ClaimsAlone,
+        Self::SharedAlone,
+        Self::PrincipalAlone,
+    ];
+
+    /// As a table calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare route",
+            Self::Inserting => "a layer that inserts one value",
+            Self::Layer => "layer",
+            Self::Claims => "layer and Claims<T>",
+            Self::Shared => "layer and Claims<Arc<T>>",
+            Self::Optional => "layer and Option<Claims<T>>",
+            Self::Principal => "layer and Principal",
+            Self::Derived => "layer and a derived extractor",
+            Self::ClaimsAlone => "Claims<T> without a layer",
+            Self::SharedAlone => "Claims<Arc<T>> without a layer",
+            Self::PrincipalAlone => "Principal without a layer",
+        }
+    }
+
+    /// As a table calls it where the layer stands around the whole router; `None` where there is none.
+    pub const fn name_around(self) -> Option<&'static str> {
+        match self {
+            Self::Bare | Self::ClaimsAlone | Self::SharedAlone | Self::PrincipalAlone => None,
+            Self::Inserting => Some("around the router: a layer that inserts one value"),
+            Self::Layer => Some("around the router: layer"),
+            Self::Claims => Some("around the router: layer and Claims<T>"),
+            Self::Shared => Some("around the router: layer and Claims<Arc<T>>"),
+            Self::Optional => Some("around the router: layer and Option<Claims<T>>"),
+            Self::Principal => Some("around the router: layer and Principal"),
+            Self::Derived => Some("around the router: layer and a derived one"),
+        }
+    }
+}
+
+/// A route that is asked with one credential after the other, and answers with the status.
+pub type Ask = Box<dyn FnMut() -> u16>;
+
+/// What requests carry in `Authorization`, in turn.
+struct Ring<V> {
+    values: Vec<Option<V>>,
+    next: usize,
+}
+
+impl<V: TryFrom<String> + Clone> Ring<V> {
+    fn new<'a>(tokens: impl IntoIterator<Item = Option<&'a str>>) -> Self {
+        let value = |token: &str| V::try_from(format!("Bearer {token}")).ok().unwrap();
+        Self {
+            values: tokens.into_iter().map(|token| token.map(value)).collect(),
+            next: 0,
+        }
+    }
+
+    fn next(&mut self) -> Option<V> {
+        let value = self.values[self.next].clone();
+        self.next += 1;
+        if self.next == self.values.len() {
+            self.next = 0;
+        }
+        value
+    }
+}
+
+/// Nothing here waits, so one poll is an answer.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the route waits"),
+    }
+}
+
+/// What every handler answers, after it has had what it asked for.
+fn hello<T>(asked: T) -> &'static str {
+    drop(black_box(asked));
+    "hello"
+}

@@ -1,0 +1,38 @@
+//! The body of a response that has passed a layer: axum's.
+
+use axum_core::BoxError;
+use axum_core::body::Body;
+use bytes::Bytes;
+use tollgate_tower::BodyMode;
+
+/// The mode of the layers of this crate: every body becomes axum's [`Body`], which costs nothing where it is one, and
+/// elsewhere what it costs axum itself.
+///
+/// ```
+/// use axum::body::{Body, HttpBody};
+/// use tollgate_axum::AxumBody;
+/// use tollgate_tower::BodyMode;
+///
+/// let body = AxumBody::of_service(Body::from("hello"));
+/// assert_eq!(body.size_hint().exact(), Some(5));
+/// let refusal = <AxumBody as BodyMode<Body>>::of_refusal(b"{}".to_vec());
+/// assert_eq!(refusal.size_hint().exact(), Some(2));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct AxumBody;
+
+impl<B> BodyMode<B> for AxumBody
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Body = Body;
+
+    fn of_service(body: B) -> Body {
+        Body::new(body)
+    }
+
+    fn of_refusal(content: Vec<u8>) -> Body {
+        content.into()
+    }
+}

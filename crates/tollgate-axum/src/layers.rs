@@ -1,0 +1,135 @@
+//! The layers of `tollgate-tower`, with axum's body.
+
+use tollgate_core::Policy;
+use tollgate_tower::JwtAuthLayer;
+
+use crate::body::AxumBody;
+
+/// Authenticates every request before a service: the layer, for `Router::layer` and for a whole router.
+///
+/// A request that the [`Gate`](tollgate_core::Gate) lets through carries an
+/// [`Authentication`](tollgate_core::Authentication) in its extensions, for the extractors; any other is answered as the gate
+/// says. It is the [layer of `tollgate-tower`](tollgate_tower::JwtAuth), where more is said of it; its responses have axum's
+/// body.
+///
+/// ```
+/// use axum::{Router, body::Body, extract::Request, routing::get};
+/// use tollgate_axum::JwtAuth;
+/// # use tollgate_core::{Key, SigningKey, Verifier};
+/// # use tower::{Layer, ServiceExt};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
+/// let routes: Router = Router::new().route("/", get(async || "in"));
+/// let request = || Request::get("/").header("authorization", format!("Bearer {token}")).body(Body::empty());
+///
+/// let app = routes.clone().layer(JwtAuth::new(verifier.clone())); // each route behind the layer
+/// assert_eq!(app.clone().oneshot(request()?).await?.status(), 200);
+/// assert_eq!(app.oneshot(Request::get("/").body(Body::empty())?).await?.status(), 401);
+///
+/// let app = JwtAuth::new(verifier).layer(routes); // the whole router behind it, which costs less
+/// assert_eq!(app.clone().oneshot(request()?).await?.status(), 200);
+/// assert_eq!(app.oneshot(Request::get("/nowhere").body(Body::empty())?).await?.status(), 401);
+/// # Ok(()) }
+/// ```
+pub type JwtAuth = JwtAuthLayer<AxumBody>;
+
+/// The service that [`JwtAuth`] makes.
+///
+/// ```
+/// use tollgate_axum::{JwtAuth, JwtAuthService};
+/// # use tollgate_core::{Key, Verifier};
+/// use tower::Layer;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let guarded: JwtAuthService<axum::Router> = JwtAuth::new(verifier).layer(axum::Router::new());
+/// assert!(!guarded.get_ref().has_routes());
+/// # Ok(()) }
+/// ```
+pub type JwtAuthService<S> = tollgate_tower::JwtAuthService<S, AxumBody>;
+
+/// The future of a [`JwtAuthService`].
+///
+/// ```
+/// use axum::{Router, extract::Request};
+/// use tollgate_axum::{JwtAuthFuture, JwtAuthService};
+/// use tower::Service;
+///
+/// fn named(guarded: &mut JwtAuthService<Router>, request: Request) -> JwtAuthFuture<Router, axum::body::Body> {
+///     guarded.call(request)
+/// }
+/// # let _ = named;
+/// ```
+pub type JwtAuthFuture<S, B> = tollgate_tower::JwtAuthFuture<S, B, AxumBody>;
+
+/// Asks for scopes, roles or claims before a service; for a route, by its `route_layer`.
+///
+/// [`JwtAuth`] must stand outside of it: without it every request is answered with 500. It is the
+/// [layer of `tollgate-tower`](tollgate_tower::require()); its responses have axum's body.
+///
+/// ```
+/// use axum::{Router, body::Body, extract::Request, routing::post};
+/// use tollgate_axum::{JwtAuth, require};
+/// use tollgate_core::policy::{role, scope};
+/// # use tollgate_core::{Key, SigningKey, Verifier};
+/// # use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let app: Router = Router::new()
+///     .route("/purge", post(async || "purged").route_layer(require(scope("admin") | role("root"))))
+///     .layer(JwtAuth::new(verifier));
+/// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
+/// # let request = Request::post("/purge").header("authorization", format!("Bearer {token}"));
+/// let status = app.oneshot(request.body(Body::empty())?).await?.status();
+/// assert_eq!(status, 403); // the token has no scope
+/// # Ok(()) }
+/// ```
+pub const fn require(policy: Policy) -> RequireLayer {
+    RequireLayer::new(policy)
+}
+
+/// The layer that [`require`] makes.
+///
+/// ```
+/// use tollgate_axum::{RequireLayer, require};
+/// use tollgate_core::policy::scope;
+///
+/// fn clerks() -> RequireLayer {
+///     require(scope("orders:write"))
+/// }
+/// assert!(format!("{:?}", clerks()).contains("orders:write"));
+/// ```
+pub type RequireLayer = tollgate_tower::RequireLayer<AxumBody>;
+
+/// The service that a [`RequireLayer`] makes.
+///
+/// ```
+/// use tollgate_axum::{RequireService, require};
+/// use tollgate_core::policy::scope;
+/// use tower::Layer;
+///
+/// let guarded: RequireService<axum::Router> = require(scope("admin")).layer(axum::Router::new());
+/// assert!(!guarded.get_ref().has_routes());
+/// ```
+pub type RequireService<S> = tollgate_tower::RequireService<S, AxumBody>;
+
+/// The future of a [`RequireService`].
+///
+/// ```
+/// use axum::{Router, extract::Request};
+/// use tollgate_axum::{RequireService, ResponseFuture};
+/// use tower::Service;
+///
+/// type OfRouter = <Router as Service<Request>>::Future;
+///
+/// fn named(guarded: &mut RequireService<Router>, request: Request) -> ResponseFuture<OfRouter> {
+///     guarded.call(request)
+/// }
+/// # let _ = named;
+/// ```
+pub type ResponseFuture<F> = tollgate_tower::ResponseFuture<F, AxumBody>;

@@ -1,0 +1,94 @@
+//! Which body a response has that has passed a layer.
+
+use crate::body::ResponseBody;
+
+/// How a layer brings the content of a refusal and the body of its service, a `B`, under one type.
+///
+/// That of this crate's [`JwtAuth`](crate::JwtAuth) and [`require`](crate::require()) is [`WrappedBody`], which will do for
+/// every service. Where all bodies become one type in the end, as axum's do, another mode saves the wrapper; that is what
+/// `tollgate-axum` has.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use tollgate_core::{Gate, Key, Verifier};
+/// use tollgate_tower::{BodyMode, JwtAuthLayer};
+/// use tower::{ServiceBuilder, ServiceExt};
+///
+/// /// For services whose body can be made of bytes.
+/// #[derive(Clone, Debug)]
+/// struct OwnBody;
+///
+/// impl<B: From<Vec<u8>>> BodyMode<B> for OwnBody {
+///     type Body = B;
+///
+///     fn of_service(body: B) -> B {
+///         body
+///     }
+///     fn of_refusal(content: Vec<u8>) -> B {
+///         content.into()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let service = ServiceBuilder::new().layer(JwtAuthLayer::<OwnBody>::new(verifier)).service_fn(
+///     async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from("open")))),
+/// );
+/// let refused: Response<Full<Bytes>> = service.oneshot(Request::new(())).await?;
+/// assert_eq!(refused.status(), 401);
+/// # Ok(()) }
+/// ```
+pub trait BodyMode<B> {
+    /// The body of the responses.
+    type Body;
+
+    /// The body of the service, to be passed on.
+    ///
+    /// ```
+    /// use tollgate_tower::{BodyMode, ResponseBody, WrappedBody};
+    ///
+    /// let body: ResponseBody<String> = WrappedBody::of_service("hello".to_owned());
+    /// assert!(format!("{body:?}").contains("hello"));
+    /// ```
+    fn of_service(body: B) -> Self::Body;
+
+    /// The body of a refusal, with this content.
+    ///
+    /// ```
+    /// use http_body::Body;
+    /// use tollgate_tower::{BodyMode, WrappedBody};
+    ///
+    /// let body = <WrappedBody as BodyMode<String>>::of_refusal(b"{}".to_vec());
+    /// assert_eq!(body.size_hint().exact(), Some(2));
+    /// ```
+    fn of_refusal(content: Vec<u8>) -> Self::Body;
+}
+
+/// The mode in which a response has a [`ResponseBody`], whatever the body of the service is.
+///
+/// ```
+/// use tollgate_tower::{JwtAuth, JwtAuthLayer, WrappedBody};
+///
+/// fn same(layer: JwtAuth) -> JwtAuthLayer<WrappedBody> {
+///     layer
+/// }
+/// # let _ = same;
+/// # assert_eq!(size_of::<WrappedBody>(), 0);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct WrappedBody;
+
+impl<B> BodyMode<B> for WrappedBody {
+    type Body = ResponseBody<B>;
+
+    fn of_service(body: B) -> ResponseBody<B> {
+        ResponseBody::of_service(body)
+    }
+
+    fn of_refusal(content: Vec<u8>) -> ResponseBody<B> {
+        content.into()
+    }
+}
