@@ -1,12 +1,14 @@
 //! Sources that verify tokens themselves while they are asked.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use serde::Deserialize;
 use serde_json::json;
-use tollgate_core::{Key, KeyEpoch, KeySet, KeySource, Unavailable, Verifier};
+use tollgate_core::{ClaimSet, Key, KeyEpoch, KeySet, KeySource, TokenCache, Unavailable, Verifier};
 
-use super::{Hand, es256, rules, set, status, token_with};
+use super::{Hand, es256, keep, rules, set, signer, status, token, token_with, usual};
 
 /// Verifies other tokens whenever it is asked or told anything, on the same thread and with the same verifier.
 struct Curious {
@@ -75,4 +77,116 @@ fn a_source_may_verify_tokens_whenever_it_is_asked() {
     }
     assert!(count.load(Ordering::SeqCst) > 200);
     assert!(status(built).hits > 0);
+}
+
+/// Claims that are kept with their token, and do something when they are let go.
+#[derive(Deserialize)]
+struct Parting {
+    jti: String,
+}
+
+impl ClaimSet for Parting {}
+
+/// What they do, on the thread of one test.
+type LastWords = Box<dyn Fn(&str)>;
+
+thread_local! {
+    static LAST_WORDS: RefCell<Option<LastWords>> = const { RefCell::new(None) };
+}
+
+impl Drop for Parting {
+    fn drop(&mut self) {
+        let _ = LAST_WORDS.try_with(|words| {
+            if let Some(words) = words.borrow().as_ref() {
+                words(&self.jti);
+            }
+        });
+    }
+}
+
+/// A cache with room for a few tokens, and for a long one instead of many short ones.
+fn small() -> Verifier {
+    let cache = TokenCache::default()
+        .max_bytes(64 * 1024)
+        .max_token_bytes(8 * 1024);
+    let builder = rules(&Hand::new()).token_cache(cache);
+    builder.key(signer().verifying_key()).build().unwrap()
+}
+
+/// Verifies tokens whose claims are kept: many short ones, and then one that pushes out many of them at once.
+fn fill(verifier: &Verifier, round: usize, each: impl Fn(&dyn Fn())) {
+    for n in 0..60 {
+        let padding = "x".repeat(if n == 59 { 2_500 } else { 0 });
+        let token = token_with(&signer(), &json!({ "jti": format!("{round}-{n}"), "x": padding }));
+        each(&|| {
+            let principal = verifier.verify(&token).unwrap();
+            principal.shared_claims::<Parting>().unwrap();
+        });
+    }
+}
+
+/// What is pushed out is not dropped under a lock.
+#[test]
+fn what_is_pushed_out_may_verify_tokens_in_turn() {
+    let (verifier, gone) = (small(), Arc::new(AtomicUsize::new(0)));
+    let (asking, count) = (verifier.clone(), Arc::clone(&gone));
+    LAST_WORDS.set(Some(Box::new(move |jti| {
+        count.fetch_add(1, Ordering::SeqCst);
+        // Each is another one, so that none is answered without a look at the shared level.
+        let last = token_with(&signer(), &json!({ "jti": format!("last of {jti}") }));
+        asking.verify(last).unwrap();
+    })));
+    for round in 0..20 {
+        fill(&verifier, round, |verify| verify());
+    }
+    assert!(gone.load(Ordering::SeqCst) > 500);
+    LAST_WORDS.set(None);
+}
+
+/// Nor does a panic in it leave a lock that nobody can take any more.
+#[test]
+fn what_is_pushed_out_may_panic_and_the_cache_goes_on() {
+    let (verifier, panicked) = (small(), AtomicUsize::new(0));
+    LAST_WORDS.set(Some(Box::new(|_| {
+        assert!(std::thread::panicking(), "as the test wants it");
+    })));
+    for round in 0..10 {
+        fill(&verifier, round, |verify| {
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(verify));
+            panicked.fetch_add(usize::from(caught.is_err()), Ordering::SeqCst);
+        });
+    }
+    LAST_WORDS.set(None);
+    assert!(panicked.load(Ordering::SeqCst) > 0);
+    keep(&verifier, token(&signer()));
+}
+
+/// What is kept goes with the verifier, whichever threads have copies.
+#[test]
+fn nothing_is_left_of_a_verifier_that_is_dropped() {
+    let verifier = usual(&Hand::new());
+    let token = token_with(&signer(), &json!({ "jti": "t-1" }));
+    let claims = |verifier: &Verifier| {
+        let principal = verifier.verify(&token).unwrap();
+        Arc::downgrade(&principal.shared_claims::<Parting>().unwrap())
+    };
+    let mut kept: Vec<_> = (0..3).map(|_| claims(&verifier)).collect();
+    let (seen, see) = std::sync::mpsc::channel();
+    let (done, end) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let (clone, claims) = (verifier.clone(), &claims);
+        scope.spawn(move || {
+            let mine: Vec<_> = (0..3).map(|_| claims(&clone)).collect();
+            drop(clone);
+            seen.send(mine).unwrap();
+            end.recv().unwrap();
+        });
+        kept.extend(see.recv().unwrap());
+        let alive = || kept.iter().filter(|claims| claims.upgrade().is_some()).count();
+        assert_eq!(alive(), 6);
+        drop(verifier);
+        // The other thread is still there.
+        assert_eq!(alive(), 0);
+        done.send(()).unwrap();
+    });
 }
