@@ -50,9 +50,9 @@ impl ClaimSetText {
         Ok(())
     }
 
-    /// How long the text is, the header included, in bytes.
+    /// How long the text is, the header included, and its index where that is a long one, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.text.len()
+        self.text.len() + self.object.heap_bytes()
     }
 
     pub(crate) fn document(&self) -> Document<'_> {

@@ -37,7 +37,7 @@ impl Header {
     /// A header as nearly all are written: `alg`, `typ` and `kid` as strings without an escape, each once at the most, in
     /// any order and without white space. It is as [`parse`](Self::parse) reads it; of all others that one decides.
     fn plain(text: &str, limits: &Limits) -> Option<Self> {
-        if limits.json().depth < 1 || limits.json().members < 3 {
+        if limits.json().depth < 1 || limits.json().members < 3 || u32::try_from(text.len()).is_err() {
             return None;
         }
         let bytes = text.as_bytes();

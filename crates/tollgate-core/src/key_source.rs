@@ -167,7 +167,8 @@ pub trait KeySource: Send + Sync {
     }
 
     /// Told that a token has passed every check of the verifier by a key of the source, at a time in seconds since the
-    /// epoch. It is on the way of every request. Unless said otherwise nothing is noted.
+    /// epoch. It is on the way of requests. Of a token that is recognised it is told at least once for each second and thread,
+    /// so it is no count of uses. Unless said otherwise nothing is noted.
     ///
     /// ```
     /// # use std::sync::Arc;

@@ -63,7 +63,7 @@ pub(crate) struct Verified {
 }
 
 impl Verified {
-    /// How much memory it takes, in bytes, and what is made of the claims along with it.
+    /// How much memory it takes, in bytes, with an estimate of what is made of the claims along with it.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>() + 3 * self.claims.bytes()
     }
@@ -103,12 +103,15 @@ impl Principal {
             rules,
             typed: TypedClaims::default(),
         });
-        if let Some(Verified {
+        // Nobody else has it yet. A token whose claims could not be checked would be none.
+        let Some(Verified {
             claims, key, rules, ..
         }) = Arc::get_mut(&mut verified)
-        {
-            fill(claims, key, rules)?;
-        }
+        else {
+            let second = std::time::Duration::from_secs(1);
+            return Err(Rejection::unavailable(second, "the claims cannot be filled in"));
+        };
+        fill(claims, key, rules)?;
         Ok(Self {
             verified,
             source: None,

@@ -42,18 +42,21 @@ impl TypedClaims {
         let Err(kept) = self.first.set(kept) else {
             return value;
         };
-        let mut kept = Box::new(kept);
-        for (count, before) in self.kept().enumerate() {
+        let (mut kept, mut last) = (Box::new(kept), self.first.get());
+        for place in 1..=MOST {
+            let Some(before) = last else { break };
             if let Some(earlier) = before.value() {
                 return earlier;
             }
-            if count + 1 == MOST {
+            if place == MOST {
                 break;
             }
             match before.next.set(kept) {
                 Ok(()) => return value,
                 Err(taken) => kept = taken,
             }
+            // Only now: whoever was first has just been seen to be there.
+            last = before.next.get().map(Box::as_ref);
         }
         value
     }

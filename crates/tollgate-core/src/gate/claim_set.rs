@@ -68,8 +68,8 @@ pub trait ClaimSet: DeserializeOwned {
     /// Reads the type from a principal whose token satisfies the [policy](Self::policy), which is not asked here: extractors
     /// ask it before they come here.
     ///
-    /// Unless said otherwise, by [`Principal::claims`]. What another implementation makes must depend on the claims alone:
-    /// where the type is shared, it is the same for all requests with that token.
+    /// Unless said otherwise, by [`Principal::claims`]. What another implementation makes must depend on the claims alone, and
+    /// must not hold the principal: where the type is shared, it is kept with the token and is the same for all its requests.
     ///
     /// # Errors
     /// [`MalformedClaims`](crate::RejectionKind::MalformedClaims) where the claims do not fit the type.

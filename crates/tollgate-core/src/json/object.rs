@@ -196,6 +196,15 @@ impl Object {
         &self.members
     }
 
+    /// What the index takes beside the object itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        if self.members.spilled() {
+            self.members.capacity() * size_of::<Member>()
+        } else {
+            0
+        }
+    }
+
     pub(crate) fn get(&self, text: &str, name: &str) -> Option<&Member> {
         let tag = tag(name.as_bytes());
         self.members.iter().find(|member| member.is(text, name, tag))

@@ -165,28 +165,17 @@ impl Sought<'_, '_> {
     /// `hold` may call code of others, which may verify tokens in turn: nothing is locked, and a table that is being read is
     /// not changed.
     pub(crate) fn find(&self, now: u64, hold: impl Fn(&Entry) -> bool) -> Option<Known> {
-        let near = self.cache.near();
-        if let Ok(table) = near.try_borrow()
-            && let Some(slot) = table.find(&self.hashed)
-        {
-            if self.cache.stands(&slot.entry, now) && hold(&slot.entry) {
-                Counters::count(&table.counters.hits);
-                let due = slot.is_due(now).then(|| Arc::clone(&slot.entry));
-                if let Some(entry) = &due {
-                    self.keep_far(entry);
-                }
-                let verified = Arc::clone(&slot.verified);
-                return Some(Known { verified, due });
-            }
-            drop(table);
-            self.forget();
-            return None;
+        if let Some(known) = self.find_near(now, &hold) {
+            return Some(known);
         }
-        let entry = self.cache.far.get()?.get(&self.hashed)?;
+        let far = self.cache.far.get()?;
+        let entry = far.get(&self.hashed)?;
         if !self.cache.stands(&entry, now) || !hold(&entry) {
-            self.forget();
+            // Another thread may have verified the token since, and kept that.
+            far.remove_if(&self.hashed, |now| Arc::ptr_eq(now, &entry));
             return None;
         }
+        let near = self.cache.near();
         let copy = near.try_borrow_mut().ok().and_then(|mut table| {
             Counters::count(&table.counters.hits);
             table.keep(&entry, now)
@@ -195,6 +184,27 @@ impl Sought<'_, '_> {
             verified: copy.unwrap_or_else(|| Arc::clone(&entry.verified)),
             due: Some(entry),
         })
+    }
+
+    /// What this thread has; if it does not stand any longer, another thread may have something newer.
+    fn find_near(&self, now: u64, hold: impl Fn(&Entry) -> bool) -> Option<Known> {
+        let near = self.cache.near();
+        let table = near.try_borrow().ok()?;
+        let slot = table.find(&self.hashed)?;
+        if self.cache.stands(&slot.entry, now) && hold(&slot.entry) {
+            Counters::count(&table.counters.hits);
+            let due = slot.is_due(now).then(|| Arc::clone(&slot.entry));
+            if let Some(entry) = &due {
+                self.keep_far(entry);
+            }
+            let verified = Arc::clone(&slot.verified);
+            return Some(Known { verified, due });
+        }
+        drop(table);
+        if let Ok(mut table) = near.try_borrow_mut() {
+            table.remove(&self.hashed);
+        }
+        None
     }
 
     /// Keeps the token, which was not found and has been verified since; if it was cheap to verify, only when it was so before.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::verifier::{ConfigError, ConfigErrorKind};
 
 const LEAST_BYTES: usize = 64 * 1024;
-const MOST_BYTES: usize = 1 << 40;
+const MOST_BYTES: usize = 1 << 36;
 const MOST_LIFETIME: Duration = Duration::from_secs(86_400);
 
 /// Settings of the cache of verified tokens: a token that was verified a moment ago is recognised and not verified again.
@@ -65,8 +65,10 @@ impl Default for TokenCache {
 
 impl TokenCache {
     /// How many bytes the tokens may take that all threads share, with what is kept of each; 16 MiB unless set, which is
-    /// about 6000 tokens of the usual size. A sixteenth of it comes on top for each thread that verifies. Less than 64 KiB
-    /// is refused at [`build`](crate::VerifierBuilder::build).
+    /// about 6000 tokens of the usual size. On top come a sixteenth of it for each thread that verifies (of those that have ended
+    /// as well, until others take their places), and what [shared claims](crate::Principal::shared_claims) take beyond twice
+    /// their text. A token that does not count any more is given up when room is needed. Less than 64 KiB and more than 64 GiB
+    /// are refused at [`build`](crate::VerifierBuilder::build).
     ///
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, Key, TokenCache, Verifier};
@@ -122,7 +124,7 @@ impl TokenCache {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let refuse = |message| Err(ConfigError::new(ConfigErrorKind::OutOfRange, message));
         if !(LEAST_BYTES..=MOST_BYTES).contains(&self.max_bytes) {
-            return refuse("the token cache has less than 64 KiB or more than 1 TiB");
+            return refuse("the token cache has less than 64 KiB or more than 64 GiB");
         }
         if self.max_token_bytes == 0 || self.max_token_bytes > self.max_bytes / 8 {
             return refuse("the longest token of the cache is empty, or takes more than an eighth of it");
