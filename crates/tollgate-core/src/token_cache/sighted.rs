@@ -4,23 +4,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The hashes of tokens that have verified lately, the newer in place of the older. Whoever finds a place taken loses nothing
 /// but time, and so does whoever meets another token's hash.
-pub(super) struct Sighted(Box<[AtomicU64]>);
+pub(super) struct Sighted(Box<[Places]>);
+
+/// Tokens that share these do not take turns in pushing each other out.
+type Places = [AtomicU64; TOGETHER];
+
+const TOGETHER: usize = 4;
 
 impl Sighted {
-    pub(super) fn new(places: usize) -> Self {
-        let places = places.next_power_of_two();
-        Self(std::iter::repeat_with(AtomicU64::default).take(places).collect())
+    pub(super) fn new(tokens: usize) -> Self {
+        let places = (tokens / TOGETHER).next_power_of_two();
+        Self(std::iter::repeat_with(Places::default).take(places).collect())
     }
 
     /// Whether it was here before; from now on it was.
     #[allow(clippy::cast_possible_truncation)] // the low bits are what is wanted
     pub(super) fn sight(&self, hash: u64) -> bool {
-        let place = &self.0[hash as usize & (self.0.len() - 1)];
-        let known = place.load(Ordering::Relaxed) == hash;
-        if !known {
-            place.store(hash, Ordering::Relaxed);
+        let places = &self.0[hash as usize & (self.0.len() - 1)];
+        let held = |sought| {
+            let mut places = places.iter();
+            places.find(|place| place.load(Ordering::Relaxed) == sought)
+        };
+        if held(hash).is_some() {
+            return true;
         }
-        known
+        let place = held(0).unwrap_or(&places[(hash >> 62) as usize]);
+        place.store(hash, Ordering::Relaxed);
+        false
     }
 }
 
@@ -29,11 +39,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_sight_is_known_until_another_takes_the_place() {
-        let sighted = Sighted::new(100);
+    fn a_second_sight_is_known_until_others_take_the_place() {
+        let sighted = Sighted::new(400);
         assert_eq!(sighted.0.len(), 128);
         assert_eq!([sighted.sight(5), sighted.sight(5)], [false, true]);
-        assert_eq!([sighted.sight(5 + 128), sighted.sight(5)], [false, false]);
-        assert_eq!([sighted.sight(6), sighted.sight(5)], [false, true]);
+        let sharing = |number: u64| 5 + 128 * number;
+        for number in 1..4 {
+            assert!(!sighted.sight(sharing(number)));
+        }
+        assert!((0..4).all(|number| sighted.sight(sharing(number))));
+        // The first place is as good as any for a fifth.
+        assert_eq!([sighted.sight(sharing(4)), sighted.sight(5)], [false, false]);
+        assert_eq!([sighted.sight(6), sighted.sight(sharing(1))], [false, true]);
     }
 }
