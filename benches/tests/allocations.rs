@@ -75,15 +75,16 @@ fn a_token_seen_before_allocates_nothing() {
 /// The strings of the user's struct, which is handed out by value.
 const CLAIMS: f64 = 2.0;
 /// A token that is verified from the start, over a layer that inserts one value.
-const NEW: f64 = 99.0;
+const NEW: f64 = 1.0;
 /// The same with the layer around the router, over the bare route: with the strings.
-const AROUND: f64 = 99.0;
+const AROUND: f64 = 4.0;
 /// A token that was seen before, over a layer that inserts one value.
-const SEEN: f64 = 99.0;
-/// The same without a layer, over the bare route.
-const ALONE: f64 = 99.0;
+const SEEN: f64 = 0.0;
+/// The same without a layer, over the bare route. With actix-web it is the place for what was decided.
+const ALONE_ON_AXUM: f64 = 0.0;
+const ALONE_ON_ACTIX: f64 = 1.0;
 /// A refusal: its answer, all told.
-const REFUSED: f64 = 99.0;
+const REFUSED: f64 = 31.0;
 
 fn the_middleware_allocates_little_for_a_new_token() {
     let fixture = Fixture::new(Algorithm::HS256);
@@ -117,13 +118,16 @@ fn the_middleware_allocates_nothing_for_a_token_seen_before() {
 fn without_a_layer_nothing_is_allocated_for_a_token_seen_before() {
     let fixture = Fixture::new(Algorithm::RS256);
     let verifier = fixture.verifier();
-    for on in [Framework::Axum, Framework::Actix] {
+    for (on, alone) in [
+        (Framework::Axum, ALONE_ON_AXUM),
+        (Framework::Actix, ALONE_ON_ACTIX),
+    ] {
         let over = |endpoint| on.over(Endpoint::Bare, endpoint, &verifier, &fixture);
         let [principal, shared] = [Endpoint::PrincipalAlone, Endpoint::SharedAlone].map(over);
-        assert!(shared <= ALONE, "{on:?}: {shared}");
+        assert!(shared <= alone, "{on:?}: {shared}");
         let claims = over(Endpoint::ClaimsAlone);
-        assert!(principal <= ALONE, "{on:?}: {principal}");
-        assert!(claims <= CLAIMS + ALONE, "{on:?}: {claims}");
+        assert!(principal <= alone, "{on:?}: {principal}");
+        assert!(claims <= CLAIMS + alone, "{on:?}: {claims}");
     }
 }
 
