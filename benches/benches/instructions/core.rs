@@ -19,11 +19,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("hs256-verify", hs256_verify).over("hs256-signature", Instructions(7_550.0)),
     Scenario::new("hs256-claims", hs256_claims).over("hs256-signature", Instructions(8_450.0)),
     Scenario::new("hs256-seen-before", |rounds| {
-        seen_before(Algorithm::HS256, rounds)
+        seen_before(Algorithm::HS256, rounds);
     })
     .all(Instructions(900.0)),
     Scenario::new("rs256-seen-before", |rounds| {
-        seen_before(Algorithm::RS256, rounds)
+        seen_before(Algorithm::RS256, rounds);
     })
     .all(Instructions(1200.0)),
     Scenario::new("garbage-8k", garbage).all(Instructions(3600.0)),

@@ -30,11 +30,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         refused(Failing::WrongAlgorithm, rounds);
     }),
     scenario("failing-unknown-key", |rounds| {
-        refused(Failing::UnknownKey, rounds)
+        refused(Failing::UnknownKey, rounds);
     }),
     late("failing-expired", |rounds| refused(Failing::Expired, rounds)),
     late("failing-wrong-issuer", |rounds| {
-        refused(Failing::WrongIssuer, rounds)
+        refused(Failing::WrongIssuer, rounds);
     }),
     late("failing-wrong-audience", |rounds| {
         refused(Failing::WrongAudience, rounds);

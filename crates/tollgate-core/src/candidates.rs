@@ -123,14 +123,14 @@ impl Keyring {
         Err(self.miss(search, MissingKey::new(key_id, algorithm), ask, is_ours))
     }
 
-    /// Whether the sources have what they had then. Of one that has nothing, now or then, that cannot be said.
+    /// Whether the sources have what they had then; one that was unavailable then still is.
     pub(crate) fn is_in(&self, epochs: &Epochs) -> bool {
         self.sources.len() == epochs.len()
             && self
                 .sources
                 .iter()
                 .zip(epochs)
-                .all(|(source, epoch)| epoch.is_some_and(|epoch| source.epoch() == Ok(epoch)))
+                .all(|(source, epoch)| source.epoch().ok() == *epoch)
     }
 
     /// Tells the source of a key that a token has passed by it.
