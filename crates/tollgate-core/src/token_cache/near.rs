@@ -10,6 +10,9 @@ use crate::principal::Verified;
 
 /// A table of the tokens that a thread sees again and again. It has copies of its own, so that a look at it writes to no
 /// memory that another thread writes to: a count of references that all threads change costs as much as the look-up.
+///
+/// On cache lines of its own, and so are the counters: what lies beside belongs to another thread.
+#[repr(align(128))]
 pub(super) struct Near {
     /// Each token has two places, side by side.
     slots: Box<[Option<Slot>]>,
@@ -29,6 +32,7 @@ pub(super) struct Slot {
 
 /// Of one thread, which alone writes them.
 #[derive(Default)]
+#[repr(align(128))]
 pub(super) struct Counters {
     pub(super) hits: AtomicU64,
     pub(super) misses: AtomicU64,
