@@ -56,7 +56,7 @@ impl ClaimSetText {
     }
 
     pub(crate) fn document(&self) -> Document<'_> {
-        Document::new(&self.text[..self.end], 0, &self.object)
+        Document::new(&self.text[..self.end], &self.object)
     }
 
     /// The string of the header that stands there.

@@ -15,18 +15,16 @@ use crate::rejection::Shown;
 #[derive(Clone, Copy)]
 pub(crate) struct Document<'de> {
     text: &'de str,
-    /// Where the object starts in `text`.
-    start: usize,
     object: &'de Object,
 }
 
 impl<'de> Document<'de> {
-    pub(crate) const fn new(text: &'de str, start: usize, object: &'de Object) -> Self {
-        Self { text, start, object }
+    pub(crate) const fn new(text: &'de str, object: &'de Object) -> Self {
+        Self { text, object }
     }
 
     fn whole(self) -> serde_json::Deserializer<serde_json::de::StrRead<'de>> {
-        serde_json::Deserializer::from_str(&self.text[self.start..])
+        serde_json::Deserializer::from_str(self.text)
     }
 }
 
@@ -232,7 +230,7 @@ mod tests {
     use crate::json::Bounds;
 
     fn read<'de, T: Deserialize<'de>>(text: &'de str, object: &'de Object) -> Result<T, Error> {
-        T::deserialize(Document::new(text, 0, object))
+        T::deserialize(Document::new(text, object))
     }
 
     fn index(text: &str) -> Object {
