@@ -12,7 +12,7 @@ pub enum Failing {
     Nothing,
     /// 8 KiB of one letter.
     Garbage,
-    /// 8 KiB of one letter where the header belongs.
+    /// 8 KiB of one letter where the header belongs, more than one may have.
     GarbageHeader,
     /// A token without its last part.
     Malformed,
@@ -90,7 +90,7 @@ impl Failing {
         match self {
             Self::Nothing => RejectionKind::MissingCredential,
             Self::Garbage | Self::Malformed => RejectionKind::MalformedToken,
-            Self::GarbageHeader => RejectionKind::MalformedHeader,
+            Self::GarbageHeader => RejectionKind::TooLarge,
             Self::WrongAlgorithm => RejectionKind::WrongAlgorithm,
             Self::UnknownKey => RejectionKind::UnknownKey,
             Self::BadSignature => RejectionKind::BadSignature,
