@@ -83,7 +83,7 @@ where
         if let Some(known) = known(parts, &gate) {
             return Ok(Self(E::from_authentication(known)?));
         }
-        let authentication = match gate.begin(&RequestHead::from(&*parts)) {
+        let authentication = match gate.begin_owned(&RequestHead::from(&*parts)) {
             Decision::Ready(decided) => decided?,
             Decision::Pending(decision) => {
                 let decided = decision.await?;
@@ -91,7 +91,7 @@ where
                 decided
             }
         };
-        Ok(Self(E::from_authentication(&authentication)?))
+        Ok(Self(E::from_owned(authentication)?))
     }
 }
 

@@ -28,6 +28,10 @@ impl FromAuthentication for Principal {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         authentication.authenticated().cloned().map(Self)
     }
+
+    fn from_owned(authentication: Authentication) -> Result<Self, Refusal> {
+        FromAuthentication::from_owned(authentication).map(Self)
+    }
 }
 
 crate::__impl_extractor! { [] [Principal] [] }

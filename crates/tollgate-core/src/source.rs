@@ -273,7 +273,12 @@ fn bearer(request: &impl RequestView) -> Result<Option<&[u8]>, Rejection> {
             "there are two `Authorization` fields",
         ));
     }
-    // RFC 9110 section 11.4: `auth-scheme [ 1*SP ( token68 / #auth-param ) ]`.
+    // RFC 9110 section 11.4: `auth-scheme [ 1*SP ( token68 / #auth-param ) ]`. As nearly every client writes it:
+    if let Some((b"Bearer ", token @ [first, .., last])) = value.split_first_chunk()
+        && ![*first, *last].iter().any(|end| matches!(end, b' ' | b'\t'))
+    {
+        return Ok(Some(token));
+    }
     let credentials = field::trim(value);
     let end = credentials
         .iter()

@@ -350,11 +350,38 @@ pub trait FromAuthentication: Sized {
     /// # Errors
     /// A [`Refusal`] where the caller is anonymous, or not fit.
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal>;
+
+    /// As [`from_authentication`](Self::from_authentication), with the same outcome, where nobody else needs the authentication
+    /// any more: a type that is a part of it can take that instead of a clone.
+    ///
+    /// # Errors
+    /// As above.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// use tollgate_core::{FromAuthentication, Gate, Principal};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let gate = Gate::from(verifier());
+    /// # let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// let principal = Principal::from_owned(gate.decide(&request)?)?;
+    /// assert_eq!(principal.subject(), Some("u-7"));
+    /// # Ok(()) }
+    /// ```
+    fn from_owned(authentication: Authentication) -> Result<Self, Refusal> {
+        Self::from_authentication(&authentication)
+    }
 }
 
 impl FromAuthentication for Principal {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         authentication.authenticated().cloned()
+    }
+
+    fn from_owned(mut authentication: Authentication) -> Result<Self, Refusal> {
+        let principal = authentication.principal.take();
+        principal.ok_or_else(|| authentication.refuse(missing_credential()))
     }
 }
 
@@ -388,5 +415,9 @@ several_from_one_authentication! {
 impl FromAuthentication for Authentication {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         Ok(authentication.clone())
+    }
+
+    fn from_owned(authentication: Authentication) -> Result<Self, Refusal> {
+        Ok(authentication)
     }
 }

@@ -147,9 +147,29 @@ impl Gate {
     /// # }
     /// ```
     pub fn begin(&self, request: &impl RequestView) -> Decision {
+        self.way(request).decision(|| self.clone())
+    }
+
+    /// As [`begin`](Self::begin), for whoever has a gate to give away: the [`Authentication`] takes it, instead of a clone.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate_core::{Decision, Gate};
+    /// # fn main() {
+    /// let good = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// assert!(matches!(Gate::from(verifier()).begin_owned(&good), Decision::Ready(Ok(_))));
+    /// # }
+    /// ```
+    pub fn begin_owned(self, request: &impl RequestView) -> Decision {
+        self.way(request).decision(|| self)
+    }
+
+    /// The whole way, as far as it goes without waiting.
+    fn way(&self, request: &impl RequestView) -> Way {
         let gate = &*self.0;
         if gate.pass_preflight && request::is_preflight(request) {
-            return Decision::Ready(Ok(Authentication::preflight(self.clone())));
+            return Way::Preflight;
         }
         let protocol = Protocol::of(request);
         let credential = || {
@@ -163,8 +183,8 @@ impl Gate {
         };
         let credential = match credential() {
             Ok(Some(credential)) => credential,
-            Ok(None) => return Decision::Ready(Ok(self.let_through(protocol, false, None))),
-            Err(rejection) => return Decision::Ready(Err(self.refuse(rejection, protocol))),
+            Ok(None) => return Way::Through(protocol, false, None),
+            Err(rejection) => return Way::Refused(self.refuse(rejection, protocol)),
         };
         let source = credential.source;
         match gate
@@ -174,7 +194,7 @@ impl Gate {
             Verification::Ready(verified) => self.proceed(verified, source, request, protocol),
             Verification::Pending(verification) => {
                 let kept = request::kept(request, &csrf::TOKEN_FIELDS);
-                Decision::Pending(self.resume(verification, source, kept, protocol))
+                Way::Pending(self.resume(verification, source, kept, protocol))
             }
         }
     }
@@ -186,7 +206,7 @@ impl Gate {
         source: SourceKind,
         request: &impl RequestView,
         protocol: Protocol,
-    ) -> Decision {
+    ) -> Way {
         let gate = &*self.0;
         let way = || {
             let principal = verified?.with_source(source);
@@ -202,21 +222,21 @@ impl Gate {
         match way() {
             Ok(Verified::Known(principal)) => {
                 let due = gate.is_renewal_due(&principal, request, protocol);
-                Decision::Ready(Ok(self.let_through(protocol, due, Some(principal))))
+                Way::Through(protocol, due, Some(principal))
             }
             Ok(Verified::Asked(principal, answer)) => {
                 let due = gate.is_renewal_due(&principal, request, protocol);
                 let gate = self.clone();
-                Decision::Pending(PendingDecision(Box::pin(async move {
+                Way::Pending(PendingDecision(Box::pin(async move {
                     let standing = answer.await;
                     let decided = settle(&standing).and_then(|()| gate.0.authorise(principal));
                     match decided {
-                        Ok(principal) => Ok(gate.let_through(protocol, due, Some(principal))),
+                        Ok(principal) => Ok(Authentication::new(gate, protocol, due, Some(principal))),
                         Err(rejection) => Err(gate.refuse(rejection, protocol)),
                     }
                 })))
             }
-            Err(rejection) => Decision::Ready(Err(self.refuse(rejection, protocol))),
+            Err(rejection) => Way::Refused(self.refuse(rejection, protocol)),
         }
     }
 
@@ -231,7 +251,8 @@ impl Gate {
     ) -> PendingDecision {
         let gate = self.clone();
         PendingDecision(Box::pin(async move {
-            match gate.proceed(verification.await, source, &kept, protocol) {
+            let way = gate.proceed(verification.await, source, &kept, protocol);
+            match way.decision(|| gate) {
                 Decision::Ready(decided) => decided,
                 Decision::Pending(decision) => decision.await,
             }
@@ -281,10 +302,6 @@ impl Gate {
         self.0.is(&other.0)
     }
 
-    fn let_through(&self, protocol: Protocol, due: bool, principal: Option<Principal>) -> Authentication {
-        Authentication::new(self.clone(), protocol, due, principal)
-    }
-
     /// Whether a response's `set-cookie` sets one of the cookies that the gate reads.
     fn has_cookie(&self, set_cookie: &[u8]) -> bool {
         self.0.sources.iter().any(|source| source.is_set_by(set_cookie))
@@ -300,6 +317,28 @@ impl Gate {
             hook(&rejection, &mut answer);
         }
         Refusal::logged(rejection, answer)
+    }
+}
+
+/// Where the way of a request has led.
+enum Way {
+    /// To the handler, with who is known to have sent it, and whether the token is to be renewed.
+    Through(Protocol, bool, Option<Principal>),
+    Preflight,
+    Refused(Refusal),
+    Pending(PendingDecision),
+}
+
+impl Way {
+    fn decision(self, gate: impl FnOnce() -> Gate) -> Decision {
+        Decision::Ready(match self {
+            Self::Through(protocol, due, principal) => {
+                Ok(Authentication::new(gate(), protocol, due, principal))
+            }
+            Self::Preflight => Ok(Authentication::preflight(gate())),
+            Self::Refused(refusal) => Err(refusal),
+            Self::Pending(decision) => return Decision::Pending(decision),
+        })
     }
 }
 

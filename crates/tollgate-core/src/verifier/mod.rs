@@ -125,8 +125,8 @@ impl Verifier {
         self.begin_checked(token.as_ref(), || Ok(()))
     }
 
-    /// As [`begin`](Self::begin), with a check of the token's text before all others. A token that is recognised has passed
-    /// it, if none can be verified that would not.
+    /// As [`begin`](Self::begin), with a check of the token's text that precedes all others. It is made only where the token is
+    /// refused before its claims are read: what a token that has come that far consists of passes it.
     pub(crate) fn begin_checked(
         &self,
         token: &[u8],
@@ -215,17 +215,32 @@ impl Verifier {
             }
             return Ok(Principal::known(known.verified, now));
         }
-        check()?;
-        let mut segment = Segment::new();
-        let compact = Compact::split(token, limits)?;
-        let token = Unverified::read(compact, &mut segment, limits)?;
-        let issuer = self.issuer_of(&token)?;
-        let signed = issuer.signed(token, limits, ask)?;
-        let (principal, rested) = signed.principal(&issuer, now, limits)?;
+        let mut segments = [Segment::new(), Segment::new()];
+        let [header, payload] = &mut segments;
+        let (issuer, signed, payload) = self
+            .signed(token, ask, header, payload)
+            .map_err(|miss| check().map_or_else(Miss::from, |()| miss))?;
+        let (principal, rested) = signed.principal(payload, &issuer, now, limits)?;
         if let Some(sought) = sought {
             sought.keep(now, principal.verified(), rested.on(issuer));
         }
         Ok(principal)
+    }
+
+    /// A token whose signature has verified, with its issuer and the bytes of its claims.
+    fn signed<'s>(
+        &self,
+        token: &[u8],
+        ask: Ask,
+        header: &'s mut Segment,
+        payload: &'s mut Segment,
+    ) -> Result<(Chosen<'_>, Signed<'s>, &'s [u8]), Miss> {
+        let limits = &self.0.limits;
+        let compact = Compact::split(token, limits)?;
+        let token = Unverified::read(compact, header, limits)?;
+        let issuer = self.issuer_of(&token)?;
+        let signed = issuer.signed(token, limits, ask)?;
+        Ok((issuer, signed, compact.payload(payload)?))
     }
 
     /// The issuer whose keys and rules the token must meet. Where there is only one, nothing is read before the
@@ -321,12 +336,7 @@ fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Reje
 }
 
 impl Issuer {
-    fn signed<'t, 'h>(
-        &self,
-        token: Unverified<'t, 'h>,
-        limits: &Limits,
-        ask: Ask,
-    ) -> Result<Signed<'t, 'h>, Miss> {
+    fn signed<'h>(&self, token: Unverified<'_, 'h>, limits: &Limits, ask: Ask) -> Result<Signed<'h>, Miss> {
         let Unverified {
             compact,
             header,
@@ -351,7 +361,6 @@ impl Issuer {
                     self.rules.check_name(Some(&*claimed_issuer(&compact, limits)?))
                 })?;
         Ok(Signed {
-            compact,
             header,
             header_text,
             verifying,
@@ -360,24 +369,26 @@ impl Issuer {
 }
 
 /// A token whose signature one of the issuer's keys has verified. Its claims are not checked yet.
-struct Signed<'t, 'h> {
-    compact: Compact<'t>,
+struct Signed<'h> {
     header: Header,
     header_text: &'h str,
     verifying: Verifying,
 }
 
-impl Signed<'_, '_> {
+impl Signed<'_> {
     /// Reads the claims and holds them to the issuer's rules: the last step, and the only way to a principal.
-    fn principal(self, issuer: &Issuer, now: u64, limits: &Limits) -> Result<(Principal, Rested), Rejection> {
+    fn principal(
+        self,
+        payload: &[u8],
+        issuer: &Issuer,
+        now: u64,
+        limits: &Limits,
+    ) -> Result<(Principal, Rested), Rejection> {
         let Self {
-            compact,
             header,
             header_text,
             verifying: Verifying { key, source, epochs },
         } = self;
-        let mut segment = Segment::new();
-        let payload = compact.payload(&mut segment)?;
         let rules = Arc::clone(&issuer.rules);
         let principal = Principal::new(header, key, rules, now, |claims, key, rules| {
             claims.read(payload, header_text, limits)?;
