@@ -35,7 +35,8 @@ impl<F: Fn() -> u64 + Send + Sync> Clock for F {
     }
 }
 
-/// The operating system's clock, which a verifier uses unless it is given another.
+/// The operating system's clock, which a verifier uses unless it is given another. On Linux it reads the time of the last tick,
+/// and close to the end of a second the precise time: it is late by milliseconds at most, and only where ticks are missed.
 ///
 /// ```
 /// use tollgate_core::{Clock, SystemClock};
@@ -63,6 +64,7 @@ fn tick() -> Option<u64> {
     /// Twice the longest time from one tick to the next: there are at least a hundred in a second.
     const STALE: i64 = 20_000_000;
     let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_REALTIME_COARSE).ok()?;
+    #[allow(clippy::useless_conversion)] // from 32 bits, where a C `long` has as many
     let is_sure = i64::from(time.tv_nsec()) < 1_000_000_000 - STALE;
     is_sure.then(|| u64::try_from(time.tv_sec()).ok())?
 }

@@ -524,4 +524,42 @@ mod tests {
         }
         assert_eq!(check.dropped.load(Ordering::SeqCst), 0);
     }
+
+    /// Wherever it stands, and whatever is wrong beside it: the look at the alphabet, though it comes late, is the one that counts.
+    #[test]
+    fn what_no_token_may_hold_makes_the_credential_malformed() {
+        let signing = SigningKey::hs256([7; 32]).unwrap();
+        let claims = serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"});
+        let good = signing.encode(&claims).unwrap();
+        let unknown = signing.with_kid("other").encode(&claims).unwrap();
+        let key = Key::hs256([7; 32]).unwrap().with_kid("this");
+        let verifier = Verifier::builder().any_issuer().any_audience().key(key);
+        let gate = Gate::from(verifier.build().unwrap());
+        let kind = |token: &[u8]| {
+            let request = TestRequest::new("GET").with("authorization", [b"Bearer ", token].concat());
+            gate.decide(&request)
+                .err()
+                .map(|refusal| refusal.rejection().kind())
+        };
+        for token in [&good, &unknown] {
+            for place in 0..token.len() {
+                let with = |byte| {
+                    let mut bytes = token.clone().into_bytes();
+                    bytes[place] = byte;
+                    kind(&bytes)
+                };
+                for foreign in *b"\"%,:\\\x7f\x80" {
+                    assert_eq!(with(foreign), Some(RejectionKind::MalformedCredential), "{place}");
+                }
+                // In the alphabet of credentials, and in no token.
+                let other = with(b'~');
+                assert!(
+                    !matches!(other, None | Some(RejectionKind::MalformedCredential)),
+                    "{place}"
+                );
+            }
+        }
+        assert_eq!((kind(good.as_bytes()), kind(good.as_bytes())), (None, None));
+        assert_eq!(kind(unknown.as_bytes()), Some(RejectionKind::UnknownKey));
+    }
 }
