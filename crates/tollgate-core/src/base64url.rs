@@ -6,7 +6,7 @@ use base64_simd::{Out, URL_SAFE_NO_PAD};
 
 /// How many bytes `encoded` bytes of base64url hold; an upper bound where the text is not valid.
 pub(crate) const fn decoded_len(encoded: usize) -> usize {
-    encoded / 4 * 3 + [0, 0, 1, 2][encoded % 4]
+    encoded - encoded.div_ceil(4)
 }
 
 /// Decodes into `out`, which need not hold anything yet, and gives the part that it has filled. `None` for another
@@ -61,6 +61,20 @@ mod tests {
                 continue;
             }
             assert_eq!(decoded(refused.as_bytes()), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn every_byte_at_every_place_is_judged_alike() {
+        for length in 0..12 {
+            assert_eq!(decoded_len(length), length / 4 * 3 + [0, 0, 1, 2][length % 4]);
+            for at in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut text = vec![b'A'; length];
+                    text[at] = byte;
+                    assert_eq!(decoded(&text), plain(&text), "{text:?}");
+                }
+            }
         }
     }
 

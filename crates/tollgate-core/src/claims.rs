@@ -4,16 +4,14 @@ use std::borrow::Cow;
 
 use crate::json::{Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag};
 use crate::limits::Limits;
-use crate::policy::is_scope_octet;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::token::Decoded;
 
 /// A claims set whose members have the types that the standards give them. That they are signed is for the verifier to see
 /// to, which reads an unsigned one only to learn whose keys to ask.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClaimSetText {
     /// The claims, then the header.
-    text: Decoded,
+    text: Box<str>,
     /// Where the claims end.
     end: usize,
     object: Object,
@@ -37,15 +35,17 @@ pub(crate) struct Registered {
 }
 
 impl ClaimSetText {
-    /// Reads the claims, and keeps the header's text with them. In place: the text and the index are too large to be moved
-    /// about.
+    /// Reads the claims, and keeps the header's text with them. In place: the index is too large to be moved about.
     pub(crate) fn read(&mut self, claims: &[u8], header: &str, limits: &Limits) -> Result<(), Rejection> {
         let text = std::str::from_utf8(claims).map_err(|_| malformed("the claims are not UTF-8"))?;
         self.object
             .parse(text, limits.json())
             .map_err(|flaw| malformed(format!("the claims text {}", flaw.as_str())))?;
         self.registered.read(text, &self.object, limits)?;
-        self.text.set(text, header);
+        let mut both = String::with_capacity(text.len() + header.len());
+        both.push_str(text);
+        both.push_str(header);
+        self.text = both.into();
         self.end = text.len();
         Ok(())
     }
@@ -81,7 +81,7 @@ impl ClaimSetText {
     pub(crate) fn date(&self, name: &str) -> Option<NumericDate> {
         let member = self.object.get(&self.text, name)?;
         let number = member.kind == Kind::Number;
-        number.then(|| NumericDate::parse(member.raw(&self.text)))?
+        number.then(|| NumericDate::parse(member.value.bytes_of(&self.text)))?
     }
 
     /// The text at the claim `name`; `None` where it is absent or no string.
@@ -245,7 +245,7 @@ impl Registered {
 #[inline]
 fn date(member: &Member, text: &str) -> Option<NumericDate> {
     match member.kind {
-        Kind::Number => NumericDate::parse(member.raw(text)),
+        Kind::Number => NumericDate::parse(member.value.bytes_of(text)),
         _ => None,
     }
 }
@@ -266,18 +266,12 @@ fn split_item(item: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 /// RFC 6749 section 3.3: scope-tokens with one space between two. The empty string, which some issuers send, is none.
-#[allow(clippy::needless_bitwise_bool)] // each way out would be a branch for each byte
 fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
-    if scope.is_empty() {
+    let bytes = scope.as_bytes();
+    if bytes.is_empty() {
         return Ok(());
     }
-    let bytes = scope.as_bytes();
-    // One space between two tokens and none elsewhere. Without a way out, each loop goes over many bytes at a time.
-    let known = |ok, byte: &u8| ok & ((*byte == b' ') | is_scope_octet(*byte));
-    let pair = |ok, (first, second): (&u8, &u8)| ok & ((*first != b' ') | (*second != b' '));
-    let edges = bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ');
-    let pairs = bytes.iter().zip(&bytes[1..]);
-    if !edges || !bytes.iter().fold(true, known) || !pairs.fold(true, pair) {
+    if !is_scope_list(bytes) {
         return Err(malformed(format!("{what} is not a list of scope-tokens")));
     }
     // So short a list cannot hold more.
@@ -292,6 +286,36 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
         ));
     }
     Ok(())
+}
+
+/// Whether these are one or more scope-tokens with one space between two: eight bytes at a time, without a way out.
+fn is_scope_list(bytes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const LOWS: u64 = ONES * 0x7F;
+    /// The high bit of each byte that is `wanted`, of bytes below 0x80.
+    const fn are(bytes: u64, wanted: u64) -> u64 {
+        !((bytes ^ (ONES * wanted)) + LOWS)
+    }
+    // As if a space stood before the first.
+    let (mut wrong, mut spaces) = (0, 0x80 << 56);
+    let mut look = |eight: [u8; 8]| {
+        let word = u64::from_le_bytes(eight);
+        let low = word & LOWS;
+        let before = spaces >> 56;
+        spaces = are(low, 0x20) & !LOWS;
+        let outside = word | !(low + ONES * 0x60) | (low + ONES);
+        wrong |= outside | are(low, 0x22) | are(low, 0x5C) | spaces & (spaces << 8 | before);
+    };
+    let (eights, rest) = bytes.as_chunks();
+    for eight in eights {
+        look(*eight);
+    }
+    let mut last = [b'!'; 8];
+    for (place, byte) in last.iter_mut().zip(rest) {
+        *place = *byte;
+    }
+    look(last);
+    wrong & !LOWS == 0 && bytes.last().is_some_and(|last| *last != b' ')
 }
 
 #[inline]
@@ -328,6 +352,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::policy::is_scope_octet;
 
     fn read(json: &str) -> Result<ClaimSetText, RejectionKind> {
         let limits = Limits::default().with_audiences(3).with_scopes(3);

@@ -46,6 +46,7 @@ mod header;
 mod json;
 mod key;
 mod key_source;
+mod known_header;
 mod limits;
 mod pending;
 pub mod policy;

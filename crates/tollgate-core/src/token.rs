@@ -1,9 +1,6 @@
 //! The compact serialization (RFC 7515 section 7.1): limits, then the split, then the bytes.
 
 use std::mem::MaybeUninit;
-use std::ops::Deref;
-
-use arrayvec::ArrayString;
 
 use crate::base64url;
 use crate::limits::Limits;
@@ -12,7 +9,7 @@ use crate::rejection::{Rejection, RejectionKind};
 /// The longest signature of a supported algorithm, in bytes: RSA with 8192 bits.
 const SIGNATURE_BYTES: usize = 1024;
 
-/// How many bytes of a segment, and of header and claims together, need no heap block of their own.
+/// How many bytes of a segment need no heap block.
 const INLINE: usize = 512;
 
 /// Where one segment is decoded to: on the stack where it is short. Nothing is written before the bytes themselves are.
@@ -38,44 +35,6 @@ impl Segment {
         }
         self.heap.resize(len, MaybeUninit::uninit());
         base64url::decode(encoded, &mut self.heap)
-    }
-}
-
-/// The text of a verified header and claims, kept without a heap block of its own where it is short.
-#[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant)] // that it is large is the point
-pub(crate) enum Decoded {
-    Inline(ArrayString<INLINE>),
-    Heap(Box<str>),
-}
-
-impl Default for Decoded {
-    fn default() -> Self {
-        Self::Inline(ArrayString::new())
-    }
-}
-
-impl Decoded {
-    /// Keeps these two, one behind the other, instead of what is kept.
-    pub(crate) fn set(&mut self, first: &str, second: &str) {
-        if let Self::Inline(kept) = self {
-            kept.clear();
-            if kept.try_push_str(first).is_ok() && kept.try_push_str(second).is_ok() {
-                return;
-            }
-        }
-        *self = Self::Heap([first, second].concat().into());
-    }
-}
-
-impl Deref for Decoded {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        match self {
-            Self::Inline(text) => text,
-            Self::Heap(text) => text,
-        }
     }
 }
 
@@ -125,8 +84,13 @@ impl<'t> Compact<'t> {
         &self.token[..self.payload_end]
     }
 
+    /// The header as it stands.
+    pub(crate) fn encoded_header(&self) -> &'t [u8] {
+        &self.token[..self.header_end]
+    }
+
     pub(crate) fn header<'s>(&self, segment: &'s mut Segment) -> Result<&'s [u8], Rejection> {
-        let header = segment.decode(&self.token[..self.header_end]);
+        let header = segment.decode(self.encoded_header());
         header.ok_or_else(|| malformed("the header is not canonical base64url"))
     }
 
@@ -201,19 +165,6 @@ mod tests {
             let mut segment = Segment::new();
             assert_eq!(segment.decode(encoded.as_bytes()).unwrap(), bytes, "{length}");
             assert_eq!(segment.heap.is_empty(), length <= INLINE, "{length}");
-        }
-    }
-
-    #[test]
-    fn long_texts_are_kept_whole() {
-        for length in [0, INLINE, INLINE + 1, 5000] {
-            let text = "é".repeat(length / 2) + if length % 2 == 1 { "x" } else { "" };
-            for at in [0, length / 2 / 2 * 2, length / 2 * 2] {
-                let mut decoded = Decoded::default();
-                decoded.set(&text[..at], &text[at..]);
-                assert_eq!(&*decoded, text);
-                assert_eq!(matches!(decoded, Decoded::Heap(_)), length > INLINE);
-            }
         }
     }
 }

@@ -10,19 +10,20 @@ pub(crate) struct NumericDate {
 impl NumericDate {
     /// Reads a JSON number that the scanner has accepted. `None` for what is negative or does not fit 63 bits.
     #[inline]
-    pub(crate) fn parse(raw: &str) -> Option<Self> {
+    pub(crate) fn parse(raw: &[u8]) -> Option<Self> {
         // Eighteen digits fit whatever they are.
         if raw.len() <= 18
-            && let Some(seconds) = digits(raw.as_bytes())
+            && let Some(seconds) = digits(raw)
         {
             return Some(Self {
                 seconds,
                 fraction: false,
             });
         }
-        Self::parse_other(raw)
+        Self::parse_other(std::str::from_utf8(raw).ok()?)
     }
 
+    #[inline(never)]
     fn parse_other(raw: &str) -> Option<Self> {
         const END: f64 = 9_223_372_036_854_775_808.0; // 2^63
         if raw.starts_with('-') {
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn whole_fractional_and_exponent_forms() {
-        let read = |raw: &str| NumericDate::parse(raw).map(|date| (date.floor(), date.ceil()));
+        let read = |raw: &str| NumericDate::parse(raw.as_bytes()).map(|date| (date.floor(), date.ceil()));
         assert_eq!(read("0"), Some((0, 0)));
         assert_eq!(read("1516239022"), Some((1_516_239_022, 1_516_239_022)));
         assert_eq!(read("1516239022.5"), Some((1_516_239_022, 1_516_239_023)));
@@ -146,7 +147,7 @@ mod tests {
             "1e19",
             "9.3e18",
         ] {
-            assert_eq!(NumericDate::parse(raw), None, "{raw}");
+            assert_eq!(NumericDate::parse(raw.as_bytes()), None, "{raw}");
         }
     }
 }

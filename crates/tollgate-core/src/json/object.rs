@@ -23,14 +23,17 @@ impl Span {
         }
     }
 
-    /// The first position behind it.
-    pub(super) const fn end(self) -> usize {
-        self.end as usize
-    }
-
     /// The piece of `text` that the span covers; empty where the text is not the one it was made on.
     pub(crate) fn of(self, text: &str) -> &str {
         text.get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// As [`of`](Self::of), in bytes, which need no look at where a character begins.
+    #[inline]
+    pub(crate) fn bytes_of(self, text: &str) -> &[u8] {
+        text.as_bytes()
+            .get(self.start as usize..self.end as usize)
             .unwrap_or_default()
     }
 
@@ -64,14 +67,17 @@ pub(crate) struct Name {
 
 /// The first seven bytes of a name and its length. For names of up to seven bytes, equal tags mean equal names.
 pub(crate) const fn tag(name: &[u8]) -> u64 {
+    #[allow(clippy::cast_possible_truncation)] // capped
+    let length = if name.len() < 255 { name.len() as u8 } else { 255 };
+    if let Some(first) = name.first_chunk() {
+        return u64::from_le_bytes(*first) & (u64::MAX >> 8) | (length as u64) << 56;
+    }
     let mut tag = [0; 8];
     let mut at = 0;
     while at < name.len() && at < 7 {
         tag[at] = name[at];
         at += 1;
     }
-    #[allow(clippy::cast_possible_truncation)] // capped
-    let length = if name.len() < 255 { name.len() as u8 } else { 255 };
     tag[7] = length;
     u64::from_le_bytes(tag)
 }
@@ -84,6 +90,12 @@ impl Name {
             tag(span.of(text).as_bytes())
         };
         Self { tag, span, escaped }
+    }
+
+    /// Whether it begins with a dollar sign.
+    #[inline]
+    pub(super) const fn is_dollar(&self) -> bool {
+        self.tag.to_le_bytes()[0] == b'$'
     }
 
     /// A name of up to seven bytes without an escape, which `word` begins with: its [`tag`] is in the word already.

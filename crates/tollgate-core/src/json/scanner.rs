@@ -27,7 +27,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         let (at, first) = self.token(0);
         if first != b'{' {
             // Well-formed JSON of another type and garbage are told apart for the operator's sake only.
-            let flaw = if self.element(at, first, self.bounds.depth).is_ok() {
+            let flaw = if self.value(at, first, self.bounds.depth).is_ok() {
                 Flaw::NotAnObject
             } else {
                 Flaw::Syntax
@@ -50,7 +50,15 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     /// Where the next token begins, white space passed over, and its first byte.
     #[inline]
-    fn token(&self, mut at: usize) -> (usize, u8) {
+    fn token(&self, at: usize) -> (usize, u8) {
+        match self.byte(at) {
+            byte @ b'!'.. => (at, byte),
+            _ => self.token_behind_space(at),
+        }
+    }
+
+    #[inline(never)]
+    fn token_behind_space(&self, mut at: usize) -> (usize, u8) {
         loop {
             match self.byte(at) {
                 b' ' | b'\t' | b'\n' | b'\r' => at += 1,
@@ -69,21 +77,17 @@ impl<'t, 'm> Scanner<'t, 'm> {
             return Ok(at + 1);
         }
         let first = self.members.len();
+        let mut left = self.bounds.members;
         let mut seen = Seen::default();
         loop {
             if byte != b'"' {
                 return Err(Flaw::Syntax);
             }
-            let name = self.name(at + 1)?;
-            self.check_name(first, &name, &mut seen)?;
-            (at, byte) = self.token(name.span.end() + 1);
-            if byte != b':' {
-                return Err(Flaw::Syntax);
-            }
-            let (start, byte_of_value) = self.token(at + 1);
-            let (end, kind) = self.value(start, byte_of_value, depth)?;
-            let value = Span::new(start, end);
-            self.members.push(Member::new(name, value, kind));
+            left = left.checked_sub(1).ok_or(Flaw::Members)?;
+            let end = match self.plain_member(at + 1, &mut seen) {
+                Some(end) => end,
+                None => self.member(at + 1, depth, first, &mut seen)?,
+            };
             (at, byte) = self.token(end);
             match byte {
                 b',' => (at, byte) = self.token(at + 1),
@@ -93,23 +97,62 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// From behind the opening quote.
+    /// A member as nearly all are, without white space: a name of up to seven bytes, new for certain, and a string without
+    /// an escape or a number of digits alone. From behind the opening quote to behind the value; of all others
+    /// [`member`](Self::member) decides.
     #[inline]
-    fn name(&self, at: usize) -> Result<Name, Flaw> {
-        if let Some(chunk) = self.bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-            let word = u64::from_le_bytes(*chunk);
-            let stop = stops(word);
-            let length = (stop.trailing_zeros() / 8) as usize;
-            if stop != 0 && chunk[length] == b'"' {
-                return Ok(Name::short(word, at, length));
-            }
+    fn plain_member(&mut self, at: usize, seen: &mut Seen) -> Option<usize> {
+        let word = u64::from_le_bytes(*self.bytes.get(at..)?.first_chunk()?);
+        let stop = stops(word);
+        if stop == 0 {
+            return None;
         }
-        self.other_name(at)
+        let colon = at + (stop.trailing_zeros() / 8) as usize + 1;
+        let [b'"', b':', first] = *self.bytes.get(colon - 1..)?.first_chunk()? else {
+            return None;
+        };
+        let start = colon + 1;
+        let (end, kind) = match first {
+            b'"' => {
+                let end = plain_end(self.bytes, start + 1);
+                if self.byte(end) != b'"' {
+                    return None;
+                }
+                (end + 1, Kind::String { escaped: false })
+            }
+            b'1'..=b'9' => {
+                let end = digits_end(self.bytes, start + 1);
+                if matches!(self.byte(end), b'.' | b'e' | b'E') {
+                    return None;
+                }
+                (end, Kind::Number)
+            }
+            _ => return None,
+        };
+        let name = Name::short(word, at, colon - 1 - at);
+        if name.is_dollar() || !seen.is_first(name.tag) {
+            return None;
+        }
+        self.members.push(Member::new(name, Span::new(start, end), kind));
+        Some(end)
     }
 
-    fn other_name(&self, at: usize) -> Result<Name, Flaw> {
+    /// A member of the object whose members start at `first`, from behind its opening quote to behind its value.
+    #[inline(never)]
+    fn member(&mut self, at: usize, depth: usize, first: usize, seen: &mut Seen) -> Result<usize, Flaw> {
         let (end, escaped) = self.string(at)?;
-        Ok(Name::new(self.text, Span::new(at, end), escaped))
+        let name = Name::new(self.text, Span::new(at, end), escaped);
+        if name.is_dollar() || !seen.is_first(name.tag) {
+            self.check_name(first, &name)?;
+        }
+        let (at, byte) = self.token(end + 1);
+        if byte != b':' {
+            return Err(Flaw::Syntax);
+        }
+        let (start, byte) = self.token(at + 1);
+        let (end, kind) = self.value(start, byte, depth)?;
+        self.members.push(Member::new(name, Span::new(start, end), kind));
+        Ok(end)
     }
 
     fn nested_object(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
@@ -120,20 +163,13 @@ impl<'t, 'm> Scanner<'t, 'm> {
     }
 
     /// Whether the object whose members start at `first` may have this name too. Quadratic in a bounded number.
-    #[inline]
-    fn check_name(&self, first: usize, name: &Name, seen: &mut Seen) -> Result<(), Flaw> {
-        let members = &self.members[first..];
-        if members.len() >= self.bounds.members {
-            return Err(Flaw::Members);
-        }
+    #[inline(never)]
+    fn check_name(&self, first: usize, name: &Name) -> Result<(), Flaw> {
         // `serde_json` gives such names a meaning of its own: another value would be read than the one that stands here.
-        if name.tag.to_le_bytes()[0] == b'$' && name.read(self.text).starts_with("$serde_json::private::") {
+        if name.is_dollar() && name.read(self.text).starts_with("$serde_json::private::") {
             return Err(Flaw::Reserved);
         }
-        if seen.is_first(name.tag) {
-            return Ok(());
-        }
-        for earlier in members {
+        for earlier in &self.members[first..] {
             if earlier.tag() == name.tag && earlier.name(self.text) == name.read(self.text) {
                 return Err(Flaw::Duplicate);
             }
@@ -151,7 +187,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
             return Ok(at + 1);
         }
         loop {
-            let (end, _) = self.element(at, byte, depth)?;
+            let (end, _) = self.value(at, byte, depth)?;
             (at, byte) = self.token(end);
             match byte {
                 b',' => (at, byte) = self.token(at + 1),
@@ -161,14 +197,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// [`value`](Self::value), which is written out where it matters most: in objects.
-    #[inline(never)]
-    fn element(&mut self, at: usize, first: u8, depth: usize) -> Result<(usize, Kind), Flaw> {
-        self.value(at, first, depth)
-    }
-
     /// The value at `at`, whose first byte is `first`.
-    #[inline]
     fn value(&mut self, at: usize, first: u8, depth: usize) -> Result<(usize, Kind), Flaw> {
         match first {
             b'"' => {
@@ -176,13 +205,6 @@ impl<'t, 'm> Scanner<'t, 'm> {
                 Ok((end + 1, Kind::String { escaped }))
             }
             b'-' | b'0'..=b'9' => Ok((self.number(at)?, Kind::Number)),
-            _ => self.other_value(at, depth),
-        }
-    }
-
-    #[inline(never)]
-    fn other_value(&mut self, at: usize, depth: usize) -> Result<(usize, Kind), Flaw> {
-        match self.byte(at) {
             b'{' => Ok((self.nested_object(at + 1, depth)?, Kind::Object)),
             b'[' => Ok((self.array(at + 1, depth)?, Kind::Array)),
             b't' => self.literal(at, b"true", Kind::Bool(true)),
@@ -300,8 +322,7 @@ fn digits_end(bytes: &[u8], at: usize) -> usize {
         }
         rest = after;
     }
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    bytes.len() - rest.len() + digits
+    bytes.len() - rest.len() + leading(rest, |byte| byte.is_ascii_digit())
 }
 
 /// The first position from `at` on of a quote, a backslash or a control character, or the end: eight bytes at a time.
@@ -315,12 +336,13 @@ pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
         }
         rest = after;
     }
-    while let [byte, after @ ..] = rest
-        && !matches!(byte, b'"' | b'\\' | 0..=0x1F)
-    {
-        rest = after;
-    }
-    bytes.len() - rest.len()
+    bytes.len() - rest.len() + leading(rest, |byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F))
+}
+
+/// How many of the first bytes are such.
+#[inline(never)]
+fn leading(bytes: &[u8], are_such: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().take_while(|byte| are_such(**byte)).count()
 }
 
 /// The high bit of each byte of `word` that is a quote, a backslash or a control character, at least up to the first such.
@@ -339,6 +361,8 @@ const fn stops(word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -381,6 +405,25 @@ mod tests {
             let word = u64::from_le_bytes([b'a', byte, b'a', b'"', b'a', b'a', b'a', b'a']);
             let wanted = if stop { 1 } else { 3 };
             assert_eq!(stops(word).trailing_zeros() / 8, wanted, "{byte:#x}");
+        }
+    }
+
+    proptest! {
+        /// What is taken for a plain member is what the full grammar makes of it.
+        #[test]
+        fn a_plain_member_is_read_as_any_other(
+            text in r#"[a-c$\\\n\u{e9}]{0,9}"{0,2} ?:{0,2} ?("[a-c\\/\n\u{e9}]{0,20}"?|-?[0-9]{0,20}[.eE]?[0-9]?|true|\{\}) ?[,}]?\PC{0,9}"#
+        ) {
+            let bounds = Bounds { depth: 3, members: 3 };
+            let (mut plain, mut full) = (Members::new(), Members::new());
+            let end = Scanner::new(&text, bounds, &mut plain).plain_member(0, &mut Seen::default());
+            if let Some(end) = end {
+                let read = Scanner::new(&text, bounds, &mut full).member(0, 3, 0, &mut Seen::default());
+                prop_assert_eq!(read, Ok(end));
+                prop_assert_eq!(format!("{plain:?}"), format!("{full:?}"));
+            } else {
+                prop_assert!(plain.is_empty());
+            }
         }
     }
 }

@@ -48,6 +48,7 @@ pub use facts::{Facts, Held, claim_at, claim_matches};
 pub use hierarchy::Hierarchy;
 pub use recency::max_authentication_age;
 pub(crate) use recency::sufficient_age;
+#[cfg(test)]
 pub(crate) use scope::is_scope_octet;
 pub use scope::{InvalidScope, Scope, ScopeName, ScopeSet, is_scope_token, parse_scopes};
 

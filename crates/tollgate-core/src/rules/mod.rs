@@ -98,7 +98,7 @@ impl Rules {
         };
         if wanted
             .iter()
-            .any(|wanted| short_type(wanted).eq_ignore_ascii_case(short_type(typ)))
+            .any(|wanted| *wanted == typ || short_type(wanted).eq_ignore_ascii_case(short_type(typ)))
         {
             Ok(())
         } else {

@@ -10,6 +10,7 @@ mod trusted_issuer;
 mod verification;
 
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 pub use builder::VerifierBuilder;
@@ -24,7 +25,7 @@ use zeroize::Zeroizing;
 use crate::candidates::{Ask, Asked, Keyring, Miss, Verifying};
 use crate::claims::ClaimSetText;
 use crate::clock::Clock;
-use crate::header::Header;
+use crate::known_header::KnownHeader;
 use crate::limits::Limits;
 use crate::principal::Principal;
 use crate::rejection::{Rejection, RejectionKind, Shown};
@@ -215,10 +216,9 @@ impl Verifier {
             }
             return Ok(Principal::known(known.verified, now));
         }
-        let mut segments = [Segment::new(), Segment::new()];
-        let [header, payload] = &mut segments;
+        let mut segment = Segment::new();
         let (issuer, signed, payload) = self
-            .signed(token, ask, header, payload)
+            .signed(token, ask, &mut segment)
             .map_err(|miss| check().map_or_else(Miss::from, |()| miss))?;
         let (principal, rested) = signed.principal(payload, &issuer, now, limits)?;
         if let Some(sought) = sought {
@@ -232,12 +232,11 @@ impl Verifier {
         &self,
         token: &[u8],
         ask: Ask,
-        header: &'s mut Segment,
         payload: &'s mut Segment,
-    ) -> Result<(Chosen<'_>, Signed<'s>, &'s [u8]), Miss> {
+    ) -> Result<(Chosen<'_>, Signed, &'s [u8]), Miss> {
         let limits = &self.0.limits;
         let compact = Compact::split(token, limits)?;
-        let token = Unverified::read(compact, header, limits)?;
+        let token = Unverified::read(compact, limits)?;
         let issuer = self.issuer_of(&token)?;
         let signed = issuer.signed(token, limits, ask)?;
         Ok((issuer, signed, compact.payload(payload)?))
@@ -245,7 +244,7 @@ impl Verifier {
 
     /// The issuer whose keys and rules the token must meet. Where there is only one, nothing is read before the
     /// signature; where there are several, the unverified `iss` chooses, and the chosen one's keys must own the token.
-    fn issuer_of(&self, token: &Unverified<'_, '_>) -> Result<Chosen<'_>, Rejection> {
+    fn issuer_of(&self, token: &Unverified<'_>) -> Result<Chosen<'_>, Rejection> {
         let Inner {
             issuers,
             issuer_sources,
@@ -308,20 +307,15 @@ impl fmt::Debug for Verifier {
 }
 
 /// A token within its limits whose header was read. Nothing in it is trusted.
-struct Unverified<'t, 'h> {
+struct Unverified<'t> {
     compact: Compact<'t>,
-    header: Header,
-    header_text: &'h str,
+    known: Rc<KnownHeader>,
 }
 
-impl<'t, 'h> Unverified<'t, 'h> {
-    fn read(compact: Compact<'t>, segment: &'h mut Segment, limits: &Limits) -> Result<Self, Rejection> {
-        let (header, header_text) = Header::read(compact.header(segment)?, limits)?;
-        Ok(Self {
-            compact,
-            header,
-            header_text,
-        })
+impl<'t> Unverified<'t> {
+    fn read(compact: Compact<'t>, limits: &Limits) -> Result<Self, Rejection> {
+        let known = KnownHeader::of(&compact, limits)?;
+        Ok(Self { compact, known })
     }
 }
 
@@ -336,22 +330,19 @@ fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Reje
 }
 
 impl Issuer {
-    fn signed<'h>(&self, token: Unverified<'_, 'h>, limits: &Limits, ask: Ask) -> Result<Signed<'h>, Miss> {
-        let Unverified {
-            compact,
-            header,
-            header_text,
-        } = token;
+    fn signed(&self, token: Unverified<'_>, limits: &Limits, ask: Ask) -> Result<Signed, Miss> {
+        let Unverified { compact, known } = token;
+        let KnownHeader { header, text, .. } = &*known;
         let algorithm = header.algorithm;
         self.rules
-            .check_type(header.typ.as_ref().map(|typ| typ.read(header_text)))?;
+            .check_type(header.typ.as_ref().map(|typ| typ.read(text)))?;
         if let Some(allowed) = &self.rules.algorithms
             && !allowed.contains(&algorithm)
         {
             let detail = format!("`alg` is {algorithm}; wanted one of {allowed:?}");
             return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail).into());
         }
-        let key_id = header.key_id.as_ref().map(|kid| kid.read(header_text));
+        let key_id = header.key_id.as_ref().map(|kid| kid.read(text));
         let verifying =
             self.keyring
                 .verify(&compact, algorithm, key_id, limits.candidate_keys(), ask, || {
@@ -360,22 +351,18 @@ impl Issuer {
                     }
                     self.rules.check_name(Some(&*claimed_issuer(&compact, limits)?))
                 })?;
-        Ok(Signed {
-            header,
-            header_text,
-            verifying,
-        })
+        known.keep();
+        Ok(Signed { known, verifying })
     }
 }
 
 /// A token whose signature one of the issuer's keys has verified. Its claims are not checked yet.
-struct Signed<'h> {
-    header: Header,
-    header_text: &'h str,
+struct Signed {
+    known: Rc<KnownHeader>,
     verifying: Verifying,
 }
 
-impl Signed<'_> {
+impl Signed {
     /// Reads the claims and holds them to the issuer's rules: the last step, and the only way to a principal.
     fn principal(
         self,
@@ -385,13 +372,12 @@ impl Signed<'_> {
         limits: &Limits,
     ) -> Result<(Principal, Rested), Rejection> {
         let Self {
-            header,
-            header_text,
+            known,
             verifying: Verifying { key, source, epochs },
         } = self;
         let rules = Arc::clone(&issuer.rules);
-        let principal = Principal::new(header, key, rules, now, |claims, key, rules| {
-            claims.read(payload, header_text, limits)?;
+        let principal = Principal::new(known.header.clone(), key, rules, now, |claims, key, rules| {
+            claims.read(payload, &known.text, limits)?;
             rules.check_claims(claims, key.issuer(), now, limits)
         })?;
         issuer.keyring.note_use(source, principal.key(), now);
