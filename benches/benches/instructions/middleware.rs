@@ -14,10 +14,10 @@ use Endpoint::{
 };
 
 /// What is reached, and a little more: docs/PERFORMANCE.md says what was aimed at.
-const COLD_HS256: f64 = 1.75;
+const COLD_HS256: f64 = 1.58;
 /// The same of actix-web and of tower alone, where a layer costs less than axum's `Router::layer` does.
-const COLD_HS256_OTHERS: f64 = 1.68;
-const COLD_ASYMMETRIC: f64 = 1.05;
+const COLD_HS256_OTHERS: f64 = 1.51;
+const COLD_ASYMMETRIC: f64 = 1.04;
 /// A token that was seen before, read into owned claims behind a layer.
 const WARM: f64 = 4500.0;
 const WARM_LAYER: f64 = 3100.0;
