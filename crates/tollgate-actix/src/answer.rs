@@ -1,5 +1,6 @@
 //! The engine's answer as a response of actix-web's.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,6 +11,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use tollgate_core::{Answer, Refusal};
+
+use crate::view::known;
 
 /// The answer to the byte, with the rejection in the extensions. Fields that HTTP does not allow are dropped.
 pub(crate) fn response(refusal: &Refusal) -> HttpResponse {
@@ -22,14 +25,27 @@ pub(crate) fn response(refusal: &Refusal) -> HttpResponse {
 pub(crate) fn of(answer: &Answer) -> HttpResponse {
     let mut response = HttpResponse::with_body(status(answer), answer.body.clone()).map_into_boxed_body();
     for (name, value) in &answer.headers {
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_bytes(value),
-        ) {
+        let named = known(name).map_or_else(
+            || HeaderName::from_bytes(name.as_bytes()).ok(),
+            |name| Some(name.clone()),
+        );
+        if let (Some(name), Some(value)) = (named, value_of(value)) {
             response.headers_mut().append(name, value);
         }
     }
     response
+}
+
+/// The values that nearly every refusal has are there already.
+fn value_of(value: &Cow<'static, [u8]>) -> Option<HeaderValue> {
+    const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+    match value {
+        Cow::Borrowed(b"no-store") => Some(NO_STORE),
+        Cow::Borrowed(b"application/problem+json") => Some(PROBLEM),
+        Cow::Borrowed(value) => HeaderValue::from_maybe_shared(Bytes::from_static(value)).ok(),
+        Cow::Owned(value) => HeaderValue::from_bytes(value).ok(),
+    }
 }
 
 /// A hook may have set what is no status code at all: our own fault, then, and still a refusal.

@@ -2,21 +2,23 @@
 
 use actix_web::dev::RequestHead;
 use actix_web::http::header::{
-    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue,
-    ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderName,
+    HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    WWW_AUTHENTICATE,
 };
 use actix_web::http::uri::Authority;
 use tollgate_core::RequestView;
 
 pub(crate) struct View<'r>(pub(crate) &'r RequestHead);
 
-/// A name that the engine asks for, without parsing it: where it is a constant there, so it is here.
+/// A name that the engine asks for, or answers with, without parsing it: where it is a constant there, so it is here.
 #[inline(always)]
 #[allow(clippy::inline_always)] // inlined or not, it is the same; but the comparison goes away only in place
-fn known(name: &str) -> Option<&'static HeaderName> {
+pub(crate) fn known(name: &str) -> Option<&'static HeaderName> {
     Some(match name {
         "access-control-request-method" => &ACCESS_CONTROL_REQUEST_METHOD,
         "authorization" => &AUTHORIZATION,
+        "cache-control" => &CACHE_CONTROL,
         "content-type" => &CONTENT_TYPE,
         "cookie" => &COOKIE,
         "host" => &HOST,
@@ -25,6 +27,7 @@ fn known(name: &str) -> Option<&'static HeaderName> {
         "sec-websocket-protocol" => &SEC_WEBSOCKET_PROTOCOL,
         "sec-websocket-version" => &SEC_WEBSOCKET_VERSION,
         "upgrade" => &UPGRADE,
+        "www-authenticate" => &WWW_AUTHENTICATE,
         _ => return None,
     })
 }

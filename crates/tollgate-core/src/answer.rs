@@ -4,11 +4,22 @@ use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde_json::Value;
 
 use crate::rejection::{Rejection, RejectionKind};
 use crate::renewal::Names;
 use crate::request::Protocol;
+use crate::wording;
+
+/// A field's name, in lower case, and its value.
+pub(crate) type Field = (Cow<'static, str>, Cow<'static, [u8]>);
+
+const NO_STORE: Field = constant("cache-control", b"no-store");
+const PROBLEM: Field = constant("content-type", b"application/problem+json");
+
+const fn constant(name: &'static str, value: &'static [u8]) -> Field {
+    (Cow::Borrowed(name), Cow::Borrowed(value))
+}
 
 /// What a client is sent when it is refused, and by an [`Endpoint`](crate::Endpoint). An adapter turns it into its framework's response, unchanged.
 ///
@@ -25,7 +36,7 @@ pub struct Answer {
     /// The status code.
     pub status: u16,
     /// Field names in lower case with their values, in the order in which they are sent.
-    pub headers: Vec<(Cow<'static, str>, Vec<u8>)>,
+    pub headers: Vec<Field>,
     /// The content.
     pub body: Vec<u8>,
 }
@@ -68,7 +79,7 @@ impl Answer {
     pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.headers.retain(|(got, _)| !got.eq_ignore_ascii_case(name));
         self.headers
-            .push((Cow::Owned(name.to_ascii_lowercase()), value.into()));
+            .push((name.to_ascii_lowercase().into(), Cow::Owned(value.into())));
     }
 
     /// A problem that an [`Endpoint`](crate::Endpoint) has with a request (RFC 9457), not to be stored by caches. `detail`
@@ -80,19 +91,13 @@ impl Answer {
     /// assert_eq!(answer.header("cache-control"), Some(&b"no-store"[..]));
     /// ```
     pub fn problem(status: u16, detail: &str) -> Self {
-        let mut answer = Self::new(status);
-        answer.append("cache-control", "no-store");
-        Problem {
-            r#type: "about:blank",
-            title: title(status),
+        Self {
             status,
-            detail,
-            error: None,
-            scope: None,
-            max_age: None,
+            headers: vec![NO_STORE, PROBLEM],
+            body: [&*wording::before_detail(status), &json(detail), "}"]
+                .concat()
+                .into_bytes(),
         }
-        .write(&mut answer);
-        answer
     }
 
     /// Adds a field beside those of the same name, as `set-cookie` needs. `name` in lower case.
@@ -104,7 +109,7 @@ impl Answer {
     /// assert_eq!(answer.headers.len(), 2);
     /// ```
     pub fn append(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) {
-        self.headers.push((name.into(), value.into()));
+        self.headers.push((name.into(), Cow::Owned(value.into())));
     }
 }
 
@@ -119,110 +124,85 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// RFC 9457 section 3, with the OAuth error beside it.
-#[derive(Serialize)]
-struct Problem<'a> {
-    r#type: &'static str,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_age: Option<u64>,
-}
-
-impl Problem<'_> {
-    fn write(&self, answer: &mut Answer) {
-        answer.headers.push((
-            Cow::Borrowed("content-type"),
-            b"application/problem+json".to_vec(),
-        ));
-        answer.body = serde_json::to_vec(self).unwrap_or_default();
-    }
-}
-
-/// The answer for a rejection. `realm` is fit for a quoted string.
-pub(crate) fn of(rejection: &Rejection, realm: &str, protocol: Protocol) -> Answer {
+/// The answer for a rejection. `opening` is what [`opening`] makes of the realm.
+pub(crate) fn of(rejection: &Rejection, opening: &str, protocol: Protocol) -> Answer {
     let kind = rejection.kind();
-    let mut answer = Answer::new(rejection.status());
-    if matches!(kind.status(), 400 | 401) || kind == RejectionKind::InsufficientScope {
-        answer.headers.push((
-            Cow::Borrowed("www-authenticate"),
-            challenge(rejection, realm).into_bytes(),
-        ));
+    let mut answer = Answer {
+        status: kind.status(),
+        headers: Vec::with_capacity(5),
+        body: Vec::new(),
+    };
+    if matches!(answer.status, 400 | 401) || kind == RejectionKind::InsufficientScope {
+        let challenge = challenge(rejection, opening).into_bytes();
+        answer
+            .headers
+            .push((Cow::Borrowed("www-authenticate"), Cow::Owned(challenge)));
     }
     if let Some(after) = rejection.retry_after() {
         let seconds = after
             .as_secs()
             .saturating_add(u64::from(after.subsec_nanos() > 0))
             .max(1);
-        answer
-            .headers
-            .push((Cow::Borrowed("retry-after"), seconds.to_string().into_bytes()));
+        answer.append("retry-after", seconds.to_string());
     }
-    answer
-        .headers
-        .push((Cow::Borrowed("cache-control"), b"no-store".to_vec()));
+    answer.headers.push(NO_STORE);
     match protocol {
-        Protocol::Http => problem(&mut answer, rejection),
-        Protocol::Grpc => trailers_only(&mut answer, rejection),
+        Protocol::Http => {
+            answer.headers.push(PROBLEM);
+            answer.body = problem(rejection).into_bytes();
+        }
+        Protocol::Grpc => trailers_only(&mut answer, kind),
     }
     answer
 }
 
-fn problem(answer: &mut Answer, rejection: &Rejection) {
-    let kind = rejection.kind();
-    let problem = Problem {
-        r#type: "about:blank",
-        title: title(kind.status()),
-        status: kind.status(),
-        detail: kind.description(),
-        error: kind.error_code(),
-        scope: rejection.scope(),
-        max_age: rejection.max_age().map(|age| age.as_secs()),
-    };
-    problem.write(answer);
+/// RFC 9457 section 3, with the OAuth error beside it.
+fn problem(rejection: &Rejection) -> String {
+    let mut rest = String::new();
+    // Writing into a `String` cannot fail.
+    if let Some(scope) = rejection.scope() {
+        let _ = write!(rest, r#","scope":{}"#, json(scope));
+    }
+    if let Some(age) = rejection.max_age() {
+        let _ = write!(rest, r#","max_age":{}"#, age.as_secs());
+    }
+    [wording::of(rejection.kind()).problem, &rest, "}"].concat()
 }
 
 /// gRPC over HTTP/2: a failed call answers 200 with `grpc-status` among the headers and no content.
-fn trailers_only(answer: &mut Answer, rejection: &Rejection) {
-    let status = match answer.status {
-        400 | 401 => b"16".to_vec(), // UNAUTHENTICATED
-        403 => b"7".to_vec(),        // PERMISSION_DENIED
-        503 => b"14".to_vec(),       // UNAVAILABLE
-        _ => b"13".to_vec(),         // INTERNAL
+fn trailers_only(answer: &mut Answer, kind: RejectionKind) {
+    let status: &[u8] = match answer.status {
+        400 | 401 => b"16", // UNAUTHENTICATED
+        403 => b"7",        // PERMISSION_DENIED
+        503 => b"14",       // UNAVAILABLE
+        _ => b"13",         // INTERNAL
     };
     answer.status = 200;
-    answer
-        .headers
-        .push((Cow::Borrowed("content-type"), b"application/grpc".to_vec()));
-    answer.headers.push((Cow::Borrowed("grpc-status"), status));
-    answer.headers.push((
-        Cow::Borrowed("grpc-message"),
-        rejection.kind().description().into(),
-    ));
+    answer.headers.extend([
+        constant("content-type", b"application/grpc"),
+        constant("grpc-status", status),
+        constant("grpc-message", wording::of(kind).description.as_bytes()),
+    ]);
 }
 
 /// RFC 6750 section 3: the scheme "MUST be followed by one or more auth-param values", hence always a realm.
-fn challenge(rejection: &Rejection, realm: &str) -> String {
-    let mut challenge = String::from("Bearer realm=");
-    quote(&mut challenge, realm);
-    if let Some(error) = rejection.error_code() {
-        // Writing into a `String` cannot fail.
-        let _ = write!(challenge, ", error=\"{error}\", error_description=");
-        quote(&mut challenge, rejection.kind().description());
-    }
+fn challenge(rejection: &Rejection, opening: &str) -> String {
+    let mut rest = String::new();
     if let Some(scope) = rejection.scope() {
-        challenge.push_str(", scope=");
-        quote(&mut challenge, scope);
+        rest.push_str(", scope=");
+        quote(&mut rest, scope);
     }
     if let Some(age) = rejection.max_age() {
-        let _ = write!(challenge, ", max_age=\"{}\"", age.as_secs());
+        let _ = write!(rest, ", max_age=\"{}\"", age.as_secs());
     }
-    challenge
+    [opening, wording::of(rejection.kind()).parameters, &rest].concat()
+}
+
+/// How the challenges of a realm begin: to be written once.
+pub(crate) fn opening(realm: &str) -> String {
+    let mut opening = String::from("Bearer realm=");
+    quote(&mut opening, realm);
+    opening
 }
 
 /// RFC 9110 section 5.6.4.
@@ -237,22 +217,9 @@ fn quote(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// RFC 9457 section 4.2.1: the title of "about:blank" is the status phrase.
-const fn title(status: u16) -> &'static str {
-    match status {
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        409 => "Conflict",
-        413 => "Content Too Large",
-        415 => "Unsupported Media Type",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        503 => "Service Unavailable",
-        _ => "Error",
-    }
+/// A text as a JSON string.
+fn json(text: &str) -> String {
+    Value::from(text).to_string()
 }
 
 #[cfg(test)]
@@ -260,6 +227,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    fn of(rejection: &Rejection, realm: &str, protocol: Protocol) -> Answer {
+        super::of(rejection, &opening(realm), protocol)
+    }
 
     fn text(answer: &Answer, name: &str) -> Option<String> {
         answer
@@ -378,22 +349,19 @@ mod tests {
     }
 
     #[test]
-    fn descriptions_are_what_the_grammar_allows() {
-        for description in [
-            RejectionKind::CrossSite,
-            RejectionKind::Expired,
-            RejectionKind::UnknownKey,
-            RejectionKind::Revoked,
-            RejectionKind::AuthenticationTooOld,
-        ]
-        .map(RejectionKind::description)
-        {
-            // RFC 6750 section 3: %x20-21 / %x23-5B / %x5D-7E; and no percent sign, for `grpc-message`.
-            assert!(
-                description
-                    .bytes()
-                    .all(|byte| matches!(byte, 0x20..=0x7E) && !b"\"\\%".contains(&byte))
-            );
+    fn a_problem_is_json_whatever_it_says() {
+        for (status, title) in [(413, "Content Too Large"), (418, "Error")] {
+            let answer = Answer::problem(status, "a \"b\"\n\u{1}é");
+            let read: Value = serde_json::from_slice(&answer.body).unwrap();
+            let detail = "a \"b\"\n\u{1}é";
+            let wanted = serde_json::json!({"type": "about:blank", "title": title, "status": status, "detail": detail});
+            assert_eq!(read, wanted);
         }
+        let rejection = Rejection::insufficient_scope(Some(r#"a"b\c"#.into()), "x");
+        let answer = of(&rejection, "api", Protocol::Http);
+        let read: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(read["scope"], r#"a"b\c"#);
+        let challenge = text(&answer, "www-authenticate").unwrap();
+        assert!(challenge.ends_with(r#", scope="a\"b\\c""#), "{challenge}");
     }
 }

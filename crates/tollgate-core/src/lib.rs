@@ -62,6 +62,7 @@ mod token;
 mod token_cache;
 mod typed_claims;
 mod verifier;
+mod wording;
 
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
 pub use answer::Answer;

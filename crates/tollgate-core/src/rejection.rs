@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::wording;
+
 /// What kind of refusal a [`Rejection`] is.
 ///
 /// ```
@@ -78,13 +80,7 @@ impl RejectionKind {
     /// assert_eq!(tollgate_core::RejectionKind::InsufficientScope.status(), 403);
     /// ```
     pub const fn status(self) -> u16 {
-        match self {
-            Self::MultipleCredentials | Self::MalformedCredential => 400,
-            Self::CrossSite | Self::InsufficientScope => 403,
-            Self::Unavailable => 503,
-            Self::Misconfigured => 500,
-            _ => 401,
-        }
+        wording::of(self).status
     }
 
     /// The `error` attribute of the challenge (RFC 6750 section 3.1, RFC 9470 section 3); `None` where there is none.
@@ -93,36 +89,7 @@ impl RejectionKind {
     /// assert_eq!(tollgate_core::RejectionKind::MultipleCredentials.error_code(), Some("invalid_request"));
     /// ```
     pub const fn error_code(self) -> Option<&'static str> {
-        match self {
-            Self::MissingCredential | Self::CrossSite | Self::Unavailable | Self::Misconfigured => None,
-            Self::MultipleCredentials | Self::MalformedCredential => Some("invalid_request"),
-            Self::InsufficientScope => Some("insufficient_scope"),
-            Self::AuthenticationTooOld => Some("insufficient_user_authentication"),
-            _ => Some("invalid_token"),
-        }
-    }
-
-    /// What the client is told. It tells which of the client's own doings is at fault, and nothing of keys or rules.
-    pub(crate) const fn description(self) -> &'static str {
-        match self {
-            Self::MissingCredential => "Authentication is required",
-            Self::MultipleCredentials => "The request carries more than one access token",
-            Self::MalformedCredential => "The credential is malformed",
-            Self::CrossSite => "A cookie needs a same-origin request here",
-            Self::TooLarge => "The access token is too large",
-            Self::MalformedToken | Self::MalformedHeader | Self::MalformedClaims => {
-                "The access token is malformed"
-            }
-            Self::Expired => "The access token expired",
-            Self::NotYetValid => "The access token is not valid yet",
-            Self::WrongAudience => "The access token is for another audience",
-            Self::Revoked => "The access token was revoked",
-            Self::InsufficientScope => "The access token does not grant this request",
-            Self::AuthenticationTooOld => "More recent authentication is required",
-            Self::Unavailable => "Authentication is not available at the moment",
-            Self::Misconfigured => "The server failed to authenticate the request",
-            _ => "The access token is invalid",
-        }
+        wording::of(self).error
     }
 }
 
@@ -176,13 +143,24 @@ impl Rejection {
 
     /// `aud` has `got` first, and nothing that is wanted.
     pub(crate) fn wrong_audience(got: &str, wanted: &Arc<Vec<String>>) -> Self {
-        // Whatever follows would not be shown.
-        let got = got.get(..got.len().min(5 * Shown::MOST)).unwrap_or(got);
         Self {
             kind: RejectionKind::WrongAudience,
             detail: Detail::Audience {
-                got: got.into(),
+                got: Shown::part(got),
                 wanted: Arc::clone(wanted),
+            },
+            scope: None,
+            time: None,
+        }
+    }
+
+    /// `iss` is `got`, and is to be `wanted`.
+    pub(crate) fn untrusted_issuer(got: &str, wanted: &str) -> Self {
+        Self {
+            kind: RejectionKind::UntrustedIssuer,
+            detail: Detail::Issuer {
+                got: Shown::part(got),
+                wanted: wanted.into(),
             },
             scope: None,
             time: None,
@@ -301,7 +279,9 @@ impl Rejection {
     pub(crate) fn detail(&self) -> Cow<'_, str> {
         match &self.detail {
             Detail::Text(text) => Cow::Borrowed(text),
-            detail @ (Detail::Time { .. } | Detail::Audience { .. }) => Cow::Owned(detail.to_string()),
+            detail @ (Detail::Time { .. } | Detail::Audience { .. } | Detail::Issuer { .. }) => {
+                Cow::Owned(detail.to_string())
+            }
         }
     }
 }
@@ -313,6 +293,7 @@ enum Detail {
     Text(Cow<'static, str>),
     Time { name: &'static str, at: u64, now: u64 },
     Audience { got: Box<str>, wanted: Arc<Vec<String>> },
+    Issuer { got: Box<str>, wanted: Box<str> },
 }
 
 impl fmt::Display for Detail {
@@ -321,6 +302,7 @@ impl fmt::Display for Detail {
             Self::Text(text) => f.write_str(text),
             Self::Time { name, at, now } => write!(f, "`{name}` is {at}; it is {now}"),
             Self::Audience { got, wanted } => write!(f, "`aud` has {}; wanted one of {wanted:?}", Shown(got)),
+            Self::Issuer { got, wanted } => write!(f, "`iss` is {}; wanted {wanted:?}", Shown(got)),
         }
     }
 }
@@ -343,6 +325,14 @@ pub(crate) struct Shown<'a>(pub(crate) &'a str);
 impl Shown<'_> {
     /// How many characters of it are shown.
     const MOST: usize = 100;
+
+    /// The part of a value that shows as the whole of it does.
+    fn part(value: &str) -> Box<str> {
+        value
+            .get(..value.len().min(5 * Self::MOST))
+            .unwrap_or(value)
+            .into()
+    }
 }
 
 impl fmt::Display for Shown<'_> {
@@ -401,6 +391,9 @@ mod tests {
             prop_assert_eq!(Shown(&text).to_string(), format!("{cut:?}{ellipsis}"));
             let rejection = Rejection::wrong_audience(&text.repeat(6), &Arc::new(vec![text.clone()]));
             let wanted = format!("`aud` has {}; wanted one of {:?}", Shown(&text.repeat(6)), [text]);
+            prop_assert_eq!(rejection.detail(), wanted);
+            let rejection = Rejection::untrusted_issuer(&text.repeat(6), &text);
+            let wanted = format!("`iss` is {}; wanted {:?}", Shown(&text.repeat(6)), text);
             prop_assert_eq!(rejection.detail(), wanted);
         }
     }

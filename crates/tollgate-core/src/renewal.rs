@@ -113,9 +113,9 @@ impl fmt::Debug for HeaderEdits {
 }
 
 /// The fields of a response, without their values.
-pub(crate) struct Names<'a>(pub(crate) &'a [(Cow<'static, str>, Vec<u8>)]);
+pub(crate) struct Names<'a, V>(pub(crate) &'a [(Cow<'static, str>, V)]);
 
-impl fmt::Debug for Names<'_> {
+impl<V> fmt::Debug for Names<'_, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
             .entries(self.0.iter().map(|(name, _)| name))

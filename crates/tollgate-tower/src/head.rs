@@ -1,8 +1,8 @@
 //! The engine's view of a request over the types of `http` 1.x.
 
 use http::header::{
-    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderName, ORIGIN,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderName,
+    ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, request::Parts};
 use tollgate_core::RequestView;
@@ -50,13 +50,14 @@ impl<'a> From<&'a Parts> for RequestHead<'a> {
     }
 }
 
-/// A name that the engine asks for, without parsing it: where it is a constant there, so it is here.
+/// A name that the engine asks for, or answers with, without parsing it: where it is a constant there, so it is here.
 #[inline(always)]
 #[allow(clippy::inline_always)] // inlined or not, it is the same; but the comparison goes away only in place
-fn known(name: &str) -> Option<&'static HeaderName> {
+pub(crate) fn known(name: &str) -> Option<&'static HeaderName> {
     Some(match name {
         "access-control-request-method" => &ACCESS_CONTROL_REQUEST_METHOD,
         "authorization" => &AUTHORIZATION,
+        "cache-control" => &CACHE_CONTROL,
         "content-type" => &CONTENT_TYPE,
         "cookie" => &COOKIE,
         "host" => &HOST,
@@ -65,6 +66,7 @@ fn known(name: &str) -> Option<&'static HeaderName> {
         "sec-websocket-protocol" => &SEC_WEBSOCKET_PROTOCOL,
         "sec-websocket-version" => &SEC_WEBSOCKET_VERSION,
         "upgrade" => &UPGRADE,
+        "www-authenticate" => &WWW_AUTHENTICATE,
         _ => return None,
     })
 }

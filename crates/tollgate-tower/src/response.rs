@@ -1,7 +1,13 @@
 //! A refusal as a response of `http` 1.x.
 
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::HeaderName;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tollgate_core::{Answer, Refusal};
+
+use crate::head::known;
 
 /// The response for a refusal: the answer as it is described, and the [`Rejection`](tollgate_core::Rejection) in the
 /// extensions.
@@ -33,9 +39,28 @@ pub(crate) fn of_answer<B>(answer: Answer, body: impl FnOnce(Vec<u8>) -> B) -> R
     let mut response = Response::new(body(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_ref()), HeaderValue::try_from(value)) {
-            response.headers_mut().append(name, value);
-        }
+        append(response.headers_mut(), &name, value);
     }
     response
+}
+
+fn append(headers: &mut HeaderMap, name: &str, value: Cow<'static, [u8]>) {
+    let Some(value) = value_of(value) else { return };
+    if let Some(name) = known(name) {
+        headers.append(name, value);
+    } else if let Ok(name) = HeaderName::try_from(name) {
+        headers.append(name, value);
+    }
+}
+
+/// The values that nearly every refusal has are there already.
+fn value_of(value: Cow<'static, [u8]>) -> Option<HeaderValue> {
+    const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+    match value {
+        Cow::Borrowed(b"no-store") => Some(NO_STORE),
+        Cow::Borrowed(b"application/problem+json") => Some(PROBLEM),
+        Cow::Borrowed(value) => HeaderValue::from_maybe_shared(Bytes::from_static(value)).ok(),
+        Cow::Owned(value) => HeaderValue::try_from(value).ok(),
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Gate, Inner};
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::renewal::Renewal;
@@ -42,7 +42,7 @@ impl GateBuilder {
             strict_sources: false,
             optional: false,
             pass_preflight: false,
-            realm: "api".to_owned(),
+            challenge: answer::opening("api"),
             trusted_origins: Vec::new(),
             csrf_token: false,
             revocation: None,
@@ -151,7 +151,7 @@ impl GateBuilder {
     /// ```
     #[must_use]
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
-        self.0.realm = realm.into();
+        self.0.challenge = answer::opening(&realm.into());
         self
     }
 
@@ -379,7 +379,7 @@ impl GateBuilder {
                 ));
             }
         }
-        if !gate.realm.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if !gate.challenge.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return Err(ConfigError::new(
                 Kind::InvalidText,
                 "the realm has a character that is not visible ASCII",

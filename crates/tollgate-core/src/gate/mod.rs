@@ -77,7 +77,8 @@ struct Inner {
     strict_sources: bool,
     optional: bool,
     pass_preflight: bool,
-    realm: String,
+    /// How the challenges begin, with the realm in it.
+    challenge: String,
     trusted_origins: Vec<String>,
     csrf_token: bool,
     revocation: Option<Box<dyn RevocationCheck>>,
@@ -312,7 +313,7 @@ impl Gate {
     }
 
     fn refuse(&self, rejection: Rejection, protocol: Protocol) -> Refusal {
-        let mut answer = answer::of(&rejection, &self.0.realm, protocol);
+        let mut answer = answer::of(&rejection, &self.0.challenge, protocol);
         if let Some(hook) = &self.0.hook {
             hook(&rejection, &mut answer);
         }
@@ -413,7 +414,7 @@ impl fmt::Debug for Gate {
             .field("strict_sources", &gate.strict_sources)
             .field("optional", &gate.optional)
             .field("pass_preflight", &gate.pass_preflight)
-            .field("realm", &gate.realm)
+            .field("challenge", &gate.challenge)
             .field("trusted_origins", &gate.trusted_origins)
             .field("csrf_token", &gate.csrf_token)
             .field("revocation", &gate.revocation.is_some())

@@ -51,10 +51,7 @@ impl Rules {
         let Some(wanted) = &self.issuer else { return Ok(()) };
         match issuer {
             Some(got) if self.names(got) => Ok(()),
-            Some(got) => Err(Rejection::new(
-                RejectionKind::UntrustedIssuer,
-                format!("`iss` is {}; wanted {wanted:?}", Shown(got)),
-            )),
+            Some(got) => Err(Rejection::untrusted_issuer(got, wanted)),
             None => Err(missing("iss")),
         }
     }

@@ -52,7 +52,7 @@ async fn a_refusal_is_the_answer_of_the_gate() {
         let sent: Vec<_> = response
             .headers()
             .iter()
-            .map(|(name, value)| (name.as_str().into(), value.as_bytes().to_vec()))
+            .map(|(name, value)| (name.as_str().into(), value.as_bytes().to_vec().into()))
             .collect();
         assert_eq!(sent, answer.headers, "{expected:?}");
         assert_eq!(text(response).await.into_bytes(), answer.body, "{expected:?}");
@@ -64,8 +64,8 @@ async fn what_a_hook_sets_is_sent_where_http_allows_it() {
     let gate = Gate::builder(verifier())
         .on_rejection(|_, answer| {
             answer.status = 9999;
-            answer.headers.push(("x-twice".into(), b"1".to_vec()));
-            answer.headers.push(("x-twice".into(), b"2".to_vec()));
+            answer.headers.push(("x-twice".into(), b"1".into()));
+            answer.headers.push(("x-twice".into(), b"2".into()));
             answer.set("bad name", "x");
             answer.set("", "x");
             answer.set("x-split", "a\r\nset-cookie: b=c");

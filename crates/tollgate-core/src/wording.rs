@@ -1,0 +1,160 @@
+//! What a client is told of each kind of rejection, written out before there is a request: which of the client's own doings is
+//! at fault, and nothing of keys or rules.
+
+use std::borrow::Cow;
+
+use crate::rejection::RejectionKind as Kind;
+
+/// A kind's part in an answer.
+pub(crate) struct Wording {
+    pub(crate) status: u16,
+    /// RFC 6750 section 3.1, RFC 9470 section 3.
+    pub(crate) error: Option<&'static str>,
+    pub(crate) description: &'static str,
+    /// Of the challenge (RFC 6750 section 3), what follows the realm.
+    pub(crate) parameters: &'static str,
+    /// The problem (RFC 9457 section 3) with the OAuth error beside it, up to where the rejection itself has something to say.
+    pub(crate) problem: &'static str,
+}
+
+/// RFC 9457 section 4.2.1: the title of "about:blank" is the status phrase.
+#[rustfmt::skip]
+macro_rules! title {
+    (400) => { "Bad Request" };
+    (401) => { "Unauthorized" };
+    (403) => { "Forbidden" };
+    (404) => { "Not Found" };
+    (405) => { "Method Not Allowed" };
+    (409) => { "Conflict" };
+    (413) => { "Content Too Large" };
+    (415) => { "Unsupported Media Type" };
+    (429) => { "Too Many Requests" };
+    (500) => { "Internal Server Error" };
+    (503) => { "Service Unavailable" };
+}
+
+macro_rules! before_detail {
+    ($status:tt) => {
+        concat!(
+            r#"{"type":"about:blank","title":""#,
+            title!($status),
+            r#"","status":"#,
+            $status,
+            r#","detail":"#
+        )
+    };
+}
+
+macro_rules! wording {
+    ($status:tt, $description:literal) => {{
+        const { assert!(is_plain($description)) };
+        &Wording {
+            status: $status,
+            error: None,
+            description: $description,
+            parameters: "",
+            problem: concat!(before_detail!($status), "\"", $description, "\""),
+        }
+    }};
+    ($status:tt, $description:literal, $error:literal) => {{
+        const { assert!(is_plain($description) && is_plain($error)) };
+        &Wording {
+            status: $status,
+            error: Some($error),
+            description: $description,
+            parameters: concat!(
+                ", error=\"",
+                $error,
+                "\", error_description=\"",
+                $description,
+                "\""
+            ),
+            problem: concat!(
+                before_detail!($status),
+                "\"",
+                $description,
+                "\",\"error\":\"",
+                $error,
+                "\""
+            ),
+        }
+    }};
+}
+
+/// What there is to say of a kind.
+#[rustfmt::skip]
+pub(crate) const fn of(kind: Kind) -> &'static Wording {
+    match kind {
+        Kind::MissingCredential => wording!(401, "Authentication is required"),
+        Kind::MultipleCredentials => wording!(400, "The request carries more than one access token", "invalid_request"),
+        Kind::MalformedCredential => wording!(400, "The credential is malformed", "invalid_request"),
+        Kind::CrossSite => wording!(403, "A cookie needs a same-origin request here"),
+        Kind::TooLarge => wording!(401, "The access token is too large", "invalid_token"),
+        Kind::MalformedToken | Kind::MalformedHeader | Kind::MalformedClaims => {
+            wording!(401, "The access token is malformed", "invalid_token")
+        }
+        Kind::Expired => wording!(401, "The access token expired", "invalid_token"),
+        Kind::NotYetValid => wording!(401, "The access token is not valid yet", "invalid_token"),
+        Kind::WrongAudience => wording!(401, "The access token is for another audience", "invalid_token"),
+        Kind::Revoked => wording!(401, "The access token was revoked", "invalid_token"),
+        Kind::UnsupportedExtension
+        | Kind::WrongType
+        | Kind::WrongAlgorithm
+        | Kind::UnknownKey
+        | Kind::BadSignature
+        | Kind::MissingClaim
+        | Kind::TooOld
+        | Kind::LifetimeTooLong
+        | Kind::UntrustedIssuer
+        | Kind::WrongClaim => wording!(401, "The access token is invalid", "invalid_token"),
+        Kind::InsufficientScope => {
+            wording!(403, "The access token does not grant this request", "insufficient_scope")
+        }
+        Kind::AuthenticationTooOld => {
+            wording!(401, "More recent authentication is required", "insufficient_user_authentication")
+        }
+        Kind::Unavailable => wording!(503, "Authentication is not available at the moment"),
+        Kind::Misconfigured => wording!(500, "The server failed to authenticate the request"),
+    }
+}
+
+/// Whether a text is fit as it is for a challenge (RFC 6750 section 3: %x20-21 / %x23-5B / %x5D-7E), for a JSON string, and
+/// for `grpc-message`, where a percent sign would have to be escaped.
+const fn is_plain(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        if !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\' | b'%') {
+            return false;
+        }
+        rest = after;
+    }
+    true
+}
+
+/// How the problem of a status begins, up to the value of `detail`.
+pub(crate) fn before_detail(status: u16) -> Cow<'static, str> {
+    macro_rules! any_of {
+        ($($known:tt)*) => {
+            match status {
+                $($known => Cow::Borrowed(before_detail!($known)),)*
+                _ => format!(r#"{{"type":"about:blank","title":"Error","status":{status},"detail":"#).into(),
+            }
+        };
+    }
+    any_of!(400 401 403 404 405 409 413 415 429 500 503)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_have_to_be_escaped_is_not_plain() {
+        for text in ["", " !#[]~", "The access token expired"] {
+            assert!(is_plain(text), "{text:?}");
+        }
+        for text in ["\"", "\\", "%", "a\n", "\u{7f}", "é"] {
+            assert!(!is_plain(text), "{text:?}");
+        }
+    }
+}
