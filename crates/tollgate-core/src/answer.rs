@@ -158,15 +158,19 @@ pub(crate) fn of(rejection: &Rejection, opening: &str, protocol: Protocol) -> An
 
 /// RFC 9457 section 3, with the OAuth error beside it.
 fn problem(rejection: &Rejection) -> String {
-    let mut rest = String::new();
-    // Writing into a `String` cannot fail.
-    if let Some(scope) = rejection.scope() {
-        let _ = write!(rest, r#","scope":{}"#, json(scope));
+    let mut problem = String::from(wording::of(rejection.kind()).problem);
+    if rejection.scope().is_some() || rejection.max_age().is_some() {
+        problem.pop(); // the closing brace
+        // Writing into a `String` cannot fail.
+        if let Some(scope) = rejection.scope() {
+            let _ = write!(problem, r#","scope":{}"#, json(scope));
+        }
+        if let Some(age) = rejection.max_age() {
+            let _ = write!(problem, r#","max_age":{}"#, age.as_secs());
+        }
+        problem.push('}');
     }
-    if let Some(age) = rejection.max_age() {
-        let _ = write!(rest, r#","max_age":{}"#, age.as_secs());
-    }
-    [wording::of(rejection.kind()).problem, &rest, "}"].concat()
+    problem
 }
 
 /// gRPC over HTTP/2: a failed call answers 200 with `grpc-status` among the headers and no content.
@@ -187,15 +191,18 @@ fn trailers_only(answer: &mut Answer, kind: RejectionKind) {
 
 /// RFC 6750 section 3: the scheme "MUST be followed by one or more auth-param values", hence always a realm.
 fn challenge(rejection: &Rejection, opening: &str) -> String {
-    let mut rest = String::new();
+    let parameters = wording::of(rejection.kind()).parameters;
+    let mut challenge = String::with_capacity(opening.len() + parameters.len());
+    challenge.push_str(opening);
+    challenge.push_str(parameters);
     if let Some(scope) = rejection.scope() {
-        rest.push_str(", scope=");
-        quote(&mut rest, scope);
+        challenge.push_str(", scope=");
+        quote(&mut challenge, scope);
     }
     if let Some(age) = rejection.max_age() {
-        let _ = write!(rest, ", max_age=\"{}\"", age.as_secs());
+        let _ = write!(challenge, ", max_age=\"{}\"", age.as_secs());
     }
-    [opening, wording::of(rejection.kind()).parameters, &rest].concat()
+    challenge
 }
 
 /// How the challenges of a realm begin: to be written once.

@@ -390,7 +390,7 @@ mod tests {
             let ellipsis = if cut == text { "" } else { "…" };
             prop_assert_eq!(Shown(&text).to_string(), format!("{cut:?}{ellipsis}"));
             let rejection = Rejection::wrong_audience(&text.repeat(6), &Arc::new(vec![text.clone()]));
-            let wanted = format!("`aud` has {}; wanted one of {:?}", Shown(&text.repeat(6)), [text]);
+            let wanted = format!("`aud` has {}; wanted one of {:?}", Shown(&text.repeat(6)), [&text]);
             prop_assert_eq!(rejection.detail(), wanted);
             let rejection = Rejection::untrusted_issuer(&text.repeat(6), &text);
             let wanted = format!("`iss` is {}; wanted {:?}", Shown(&text.repeat(6)), text);

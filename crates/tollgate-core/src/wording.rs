@@ -13,7 +13,7 @@ pub(crate) struct Wording {
     pub(crate) description: &'static str,
     /// Of the challenge (RFC 6750 section 3), what follows the realm.
     pub(crate) parameters: &'static str,
-    /// The problem (RFC 9457 section 3) with the OAuth error beside it, up to where the rejection itself has something to say.
+    /// The problem (RFC 9457 section 3) with the OAuth error beside it: all of it, where the rejection itself has nothing to add.
     pub(crate) problem: &'static str,
 }
 
@@ -53,7 +53,7 @@ macro_rules! wording {
             error: None,
             description: $description,
             parameters: "",
-            problem: concat!(before_detail!($status), "\"", $description, "\""),
+            problem: concat!(before_detail!($status), "\"", $description, "\"}"),
         }
     }};
     ($status:tt, $description:literal, $error:literal) => {{
@@ -75,7 +75,7 @@ macro_rules! wording {
                 $description,
                 "\",\"error\":\"",
                 $error,
-                "\""
+                "\"}"
             ),
         }
     }};
