@@ -29,7 +29,7 @@ pub(crate) fn of(answer: &Answer) -> HttpResponse {
             || HeaderName::from_bytes(name.as_bytes()).ok(),
             |name| Some(name.clone()),
         );
-        if let (Some(name), Some(value)) = (named, value_of(value)) {
+        if let (Some(name), Some(value)) = (named, value_of(value.clone())) {
             response.headers_mut().append(name, value);
         }
     }
@@ -37,14 +37,14 @@ pub(crate) fn of(answer: &Answer) -> HttpResponse {
 }
 
 /// The values that nearly every refusal has are there already.
-fn value_of(value: &Cow<'static, [u8]>) -> Option<HeaderValue> {
+fn value_of(value: Cow<'static, [u8]>) -> Option<HeaderValue> {
     const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
     const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
     match value {
         Cow::Borrowed(value) if value == b"no-store" => Some(NO_STORE),
         Cow::Borrowed(value) if value == b"application/problem+json" => Some(PROBLEM),
         Cow::Borrowed(value) => HeaderValue::from_maybe_shared(Bytes::from_static(value)).ok(),
-        Cow::Owned(value) => HeaderValue::from_bytes(value).ok(),
+        Cow::Owned(value) => HeaderValue::try_from(value).ok(),
     }
 }
 

@@ -134,7 +134,7 @@ async fn what_a_hook_sets_and_http_does_not_allow_is_dropped() {
             answer.set("", "1");
             answer
                 .headers
-                .push(("www-authenticate".into(), b"Basic realm=\"b\"".to_vec()));
+                .push(("www-authenticate".into(), b"Basic realm=\"b\"".into()));
             answer.body.clear();
         })
         .build()

@@ -214,7 +214,7 @@ fn error(answer: &Answer) -> (u16, String) {
 fn set_cookies(answer: &Answer) -> Vec<String> {
     let lines = answer.headers.iter().filter(|(name, _)| name == "set-cookie");
     lines
-        .map(|(_, value)| String::from_utf8(value.clone()).unwrap())
+        .map(|(_, value)| String::from_utf8(value.to_vec()).unwrap())
         .collect()
 }
 
