@@ -12,6 +12,7 @@ use crate::key::{Key, KeyEpoch, KeySet};
 use crate::key_source::{KeySource, MissingKey, Refresh, Unavailable};
 use crate::pending::BoxFuture;
 use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::terms::VerifyingKey;
 use crate::token::{Compact, Segment};
 
 /// The keys of one issuer.
@@ -23,7 +24,7 @@ pub(crate) struct Keyring {
 
 /// The key that has verified a signature.
 pub(crate) struct Verifying {
-    pub(crate) key: Key,
+    pub(crate) key: VerifyingKey,
     /// The place of the source that it came from, if it is not a fixed one.
     pub(crate) source: Option<usize>,
     /// What the sources had when it was chosen.
@@ -97,7 +98,7 @@ impl Keyring {
         // Keys of exactly the token's `kid` first, so that none without one can use up the tries.
         for exact in [true, false] {
             for (source, keys) in lists() {
-                for key in keys {
+                for (place, key) in keys.iter().enumerate() {
                     let fits = match (key_id, key.kid()) {
                         (Some(wanted), Some(got)) => exact && wanted == got,
                         (Some(_), None) => !exact,
@@ -110,7 +111,10 @@ impl Keyring {
                     search.exact |= key_id.is_some() && exact;
                     if key.verify(algorithm, token.signing_input(), signature) {
                         return Ok(Verifying {
-                            key: key.clone(),
+                            key: match source {
+                                None => VerifyingKey::Fixed(place),
+                                Some(_) => VerifyingKey::Sourced(key.clone()),
+                            },
                             source,
                             epochs,
                         });

@@ -15,6 +15,7 @@ use crate::policy::Facts;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::rules::Rules;
 use crate::source::SourceKind;
+use crate::terms::Met;
 use crate::typed_claims::TypedClaims;
 
 /// A verified token: its claims, its header's facts, which key verified it and where in the request it stood.
@@ -46,20 +47,59 @@ use crate::typed_claims::TypedClaims;
 /// ```
 #[derive(Clone)]
 pub struct Principal {
-    verified: Arc<Verified>,
+    held: Held,
     source: Option<SourceKind>,
     /// When it was verified, by the verifier's clock.
     now: u64,
 }
 
 /// What was found out of a token that does not change with the time.
-#[derive(Clone)]
 pub(crate) struct Verified {
     header: Header,
     claims: ClaimSetText,
-    key: Key,
-    rules: Arc<Rules>,
+    met: Met,
     typed: TypedClaims,
+}
+
+/// How a principal has what was verified.
+#[derive(Clone)]
+pub(crate) enum Held {
+    /// With all who have it, and counted where they count.
+    Together(Arc<Verified>),
+    /// By a handle of one thread.
+    ByThread(Arc<Handle>),
+}
+
+/// A thread's own way to a token that all threads share. What all of them would write to is here, once for each: the count
+/// of those who have it, and that of the claims that were read as a type. The token itself is only read.
+pub(crate) struct Handle {
+    verified: Arc<Verified>,
+    typed: TypedClaims,
+}
+
+impl Handle {
+    pub(crate) fn new(verified: &Arc<Verified>) -> Arc<Self> {
+        Arc::new(Self {
+            verified: Arc::clone(verified),
+            typed: TypedClaims::default(),
+        })
+    }
+
+    /// How much memory a handle to it takes, in bytes, with an estimate of what is made of the claims along with it.
+    pub(crate) fn bytes(verified: &Verified) -> usize {
+        const COUNTS_AND_PLACE: usize = 64;
+        size_of::<Self>() + COUNTS_AND_PLACE + 2 * verified.claims.bytes()
+    }
+}
+
+impl Held {
+    #[inline]
+    pub(crate) fn verified(&self) -> &Arc<Verified> {
+        match self {
+            Self::Together(verified) => verified,
+            Self::ByThread(handle) => &handle.verified,
+        }
+    }
 }
 
 impl Verified {
@@ -70,7 +110,7 @@ impl Verified {
 
     /// The checks whose outcome is another one at another time.
     pub(crate) fn check_times(&self, now: u64) -> Result<(), Rejection> {
-        self.rules.check_times(&self.claims, now)
+        self.met.rules().check_times(&self.claims, now)
     }
 
     /// `iss`.
@@ -78,8 +118,8 @@ impl Verified {
         self.claims.string(self.claims.registered.issuer.as_ref())
     }
 
-    pub(crate) const fn key(&self) -> &Key {
-        &self.key
+    pub(crate) fn key(&self) -> &Key {
+        self.met.key()
     }
 
     pub(crate) const fn algorithm(&self) -> Algorithm {
@@ -91,45 +131,40 @@ impl Principal {
     /// With the claims that `fill` reads and checks, in the place where they stay.
     pub(crate) fn new(
         header: Header,
-        key: Key,
-        rules: Arc<Rules>,
+        met: Met,
         now: u64,
         fill: impl FnOnce(&mut ClaimSetText, &Key, &Rules) -> Result<(), Rejection>,
     ) -> Result<Self, Rejection> {
         let mut verified = Arc::new(Verified {
             header,
             claims: ClaimSetText::default(),
-            key,
-            rules,
+            met,
             typed: TypedClaims::default(),
         });
         // Nobody else has it yet. A token whose claims could not be checked would be none.
-        let Some(Verified {
-            claims, key, rules, ..
-        }) = Arc::get_mut(&mut verified)
-        else {
+        let Some(Verified { claims, met, .. }) = Arc::get_mut(&mut verified) else {
             let second = std::time::Duration::from_secs(1);
             return Err(Rejection::unavailable(second, "the claims cannot be filled in"));
         };
-        fill(claims, key, rules)?;
+        fill(claims, met.key(), met.rules())?;
         Ok(Self {
-            verified,
+            held: Held::Together(verified),
             source: None,
             now,
         })
     }
 
     /// Of a token that was verified before and is held to the time by whoever asks.
-    pub(crate) const fn known(verified: Arc<Verified>, now: u64) -> Self {
+    pub(crate) const fn known(held: Held, now: u64) -> Self {
         Self {
-            verified,
+            held,
             source: None,
             now,
         }
     }
 
-    pub(crate) const fn verified(&self) -> &Arc<Verified> {
-        &self.verified
+    pub(crate) fn verified(&self) -> &Arc<Verified> {
+        self.held.verified()
     }
 
     pub(crate) fn with_source(self, source: SourceKind) -> Self {
@@ -160,7 +195,7 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Rejection> {
-        T::deserialize(self.verified.claims.document()).map_err(|error| {
+        T::deserialize(self.verified().claims.document()).map_err(|error| {
             // Only what is known to hold no value goes to the log.
             let text = error.to_string();
             let named = text.starts_with(MISFIT) || text.starts_with("missing field ");
@@ -176,7 +211,10 @@ impl Principal {
 
     /// The claims as a type that is kept with them once it has been read.
     pub(crate) fn typed(&self) -> &TypedClaims {
-        &self.verified.typed
+        match &self.held {
+            Held::Together(verified) => &verified.typed,
+            Held::ByThread(handle) => &handle.typed,
+        }
     }
 
     /// One claim as JSON: a member of exactly that name, else the way through nested objects, split at dots.
@@ -192,7 +230,7 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn claim(&self, path: &str) -> Option<serde_json::Value> {
-        let (raw, _) = self.verified.claims.find(path)?;
+        let (raw, _) = self.verified().claims.find(path)?;
         serde_json::from_str(raw).ok()
     }
 }
@@ -212,7 +250,7 @@ macro_rules! string_claims {
             /// # Ok(()) }
             /// ```
             pub fn $method(&self) -> Option<&str> {
-                let claims = &self.verified.claims;
+                let claims = &self.verified().claims;
                 claims.string(claims.registered.$field.as_ref())
             }
         )*}
@@ -247,7 +285,11 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn expires_at(&self) -> Option<u64> {
-        self.verified.claims.registered.expires_at.map(NumericDate::floor)
+        self.verified()
+            .claims
+            .registered
+            .expires_at
+            .map(NumericDate::floor)
     }
 
     /// `nbf` in whole seconds since the epoch, a fraction rounded up (RFC 7519 section 4.1.5).
@@ -262,7 +304,11 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn not_before(&self) -> Option<u64> {
-        self.verified.claims.registered.not_before.map(NumericDate::ceil)
+        self.verified()
+            .claims
+            .registered
+            .not_before
+            .map(NumericDate::ceil)
     }
 
     /// `iat` in whole seconds since the epoch, a fraction cut off (RFC 7519 section 4.1.6).
@@ -277,7 +323,11 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn issued_at(&self) -> Option<u64> {
-        self.verified.claims.registered.issued_at.map(NumericDate::floor)
+        self.verified()
+            .claims
+            .registered
+            .issued_at
+            .map(NumericDate::floor)
     }
 
     /// `auth_time` in whole seconds since the epoch, a fraction cut off: when the user last proved who they are (RFC 9068
@@ -293,7 +343,7 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn auth_time(&self) -> Option<u64> {
-        self.verified.claims.date("auth_time").map(NumericDate::floor)
+        self.verified().claims.date("auth_time").map(NumericDate::floor)
     }
 
     /// The time at which the token was verified, by the verifier's clock: what `exp` and the like were held against.
@@ -314,7 +364,7 @@ impl Principal {
 
     /// The `csrf` claim, to which a request with a cookie is held.
     pub(crate) fn csrf_token(&self) -> Option<Cow<'_, str>> {
-        self.verified.claims.text("csrf")
+        self.verified().claims.text("csrf")
     }
 
     /// The values of `aud`, whether it is a string or an array.
@@ -329,7 +379,7 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn audiences(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.verified.claims.audiences()
+        self.verified().claims.audiences()
     }
 
     /// The scopes of `scope` and `scp`, in their order, then those of the further
@@ -346,8 +396,12 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn scopes(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let Verified { claims, rules, .. } = &*self.verified;
-        let further = rules.scope_claims.iter().flat_map(|path| claims.scopes_at(path));
+        let Verified { claims, met, .. } = &**self.verified();
+        let further = met
+            .rules()
+            .scope_claims
+            .iter()
+            .flat_map(|path| claims.scopes_at(path));
         claims.scopes().chain(further)
     }
 
@@ -385,11 +439,12 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn roles(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.verified
-            .rules
+        self.verified()
+            .met
+            .rules()
             .role_claims
             .iter()
-            .flat_map(|path| self.verified.claims.strings_at(path))
+            .flat_map(|path| self.verified().claims.strings_at(path))
     }
 
     /// Whether one of the role claims holds exactly that role.
@@ -425,7 +480,7 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn algorithm(&self) -> Algorithm {
-        self.verified.header.algorithm
+        self.verified().header.algorithm
     }
 
     /// The `kid` of the header (RFC 7515 section 4.1.4); the verifying key may have been found without one.
@@ -440,9 +495,9 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn key_id(&self) -> Option<&str> {
-        self.verified
+        self.verified()
             .claims
-            .header_string(self.verified.header.key_id.as_ref())
+            .header_string(self.verified().header.key_id.as_ref())
     }
 
     /// The `typ` of the header, as written (RFC 7515 section 4.1.9).
@@ -457,9 +512,9 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn token_type(&self) -> Option<&str> {
-        self.verified
+        self.verified()
             .claims
-            .header_string(self.verified.header.typ.as_ref())
+            .header_string(self.verified().header.typ.as_ref())
     }
 
     /// The key that verified the signature.
@@ -474,7 +529,7 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn key(&self) -> &Key {
-        &self.verified.key
+        self.verified().key()
     }
 
     /// Where in the request the token stood; `None` where the verifier was given the token itself.
@@ -509,14 +564,14 @@ impl Facts for Principal {
     }
 
     fn has_claim(&self, path: &str) -> bool {
-        self.verified.claims.has(path)
+        self.verified().claims.has(path)
     }
 
     /// By `auth_time` and the clock that the token was verified with. The leeway excuses a clock that is ahead and prolongs
     /// nothing; an `auth_time` further in the future is no proof of anything.
     fn authenticated_within(&self, seconds: u64) -> bool {
-        let leeway = self.verified.rules.leeway.as_secs();
-        self.verified.claims.date("auth_time").is_some_and(|at| {
+        let leeway = self.verified().met.rules().leeway.as_secs();
+        self.verified().claims.date("auth_time").is_some_and(|at| {
             let until = at.floor().saturating_add(seconds);
             at.ceil() <= self.now.saturating_add(leeway) && self.now <= until
         })

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use thread_local::ThreadLocal;
 
+use crate::of_thread::of_thread;
+
 /// As an [`Arc`], but each thread counts its own clones: a count that all threads write, twice for each request, is what
 /// keeps two of them from being twice as fast.
 ///
@@ -36,7 +38,7 @@ impl<T: Send + Sync> Shared<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(Arc::new_cyclic(|first| {
             let of_threads = ThreadLocal::new();
-            of_threads.get_or(|| first.clone());
+            of_thread(&of_threads, || first.clone());
             let inner = Inner {
                 value,
                 first: first.clone(),
@@ -57,7 +59,7 @@ impl<T: Send + Sync> Shared<T> {
         let Some(first) = inner.first.upgrade() else {
             return Arc::clone(&self.0);
         };
-        let handle = inner.of_threads.get_or(|| {
+        let handle = of_thread(&inner.of_threads, || {
             let new = Arc::new(Handle::new(Arc::clone(inner)));
             let weak = Arc::downgrade(&new);
             first
@@ -67,7 +69,8 @@ impl<T: Send + Sync> Shared<T> {
                 .push(new);
             weak
         });
-        handle.upgrade().unwrap_or_else(|| Arc::clone(&self.0))
+        let handle = handle.and_then(Weak::upgrade);
+        handle.unwrap_or_else(|| Arc::clone(&self.0))
     }
 }
 

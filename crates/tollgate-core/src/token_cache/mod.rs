@@ -2,7 +2,7 @@
 //!
 //! There are two levels. The far one is shared by all threads, bounded in bytes, and chooses what to keep so that tokens that
 //! come once do not push out those that come again. The near one is each thread's own and takes no lock: what the far one
-//! answers a second time is copied to it.
+//! answers a second time gets a place there.
 //!
 //! To keep a token costs about as much as to verify an HMAC. Such a token is kept when it comes for the second time, any other
 //! one at once.
@@ -32,11 +32,15 @@ use self::entry::{AsItIs, ByToken, Bytes, Hashed, PushedOut};
 use self::near::{Counters, Near};
 pub use self::settings::{TokenCache, TokenCacheStatus};
 use self::sighted::Sighted;
-use crate::principal::Verified;
+use crate::of_thread::of_thread;
+use crate::principal::{Held, Verified};
 use crate::verifier::Grounds;
 
 /// What a token takes, with what is kept of it.
 const USUAL_BYTES: usize = 2048;
+
+/// What the table of each thread may take of what all may take together.
+const NEAR_SHARE: usize = 8;
 
 type Far = Cache<ByToken, Arc<Entry>, Bytes, BuildHasherDefault<AsItIs>, PushedOut>;
 
@@ -63,7 +67,7 @@ pub(crate) struct Sought<'c, 't> {
 
 /// A token that was found, whose grounds still stand. The time has to be looked at.
 pub(crate) struct Known {
-    pub(crate) verified: Arc<Verified>,
+    pub(crate) held: Held,
     /// At most once a second for each thread: the use has to be told to where the key came from.
     pub(crate) due: Option<Arc<Entry>>,
 }
@@ -119,12 +123,13 @@ impl VerifiedTokens {
         }
     }
 
-    fn near(&self) -> &RefCell<Near> {
-        self.near.get_or(|| {
+    /// `None` in a thread that is ending.
+    fn near(&self) -> Option<&RefCell<Near>> {
+        of_thread(&self.near, || {
             let counters = Arc::<Counters>::default();
             let mut all = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
             all.push(Arc::clone(&counters));
-            RefCell::new(Near::new(self.settings.max_bytes / 16, counters))
+            RefCell::new(Near::new(self.settings.max_bytes / NEAR_SHARE, counters))
         })
     }
 
@@ -175,20 +180,21 @@ impl Sought<'_, '_> {
             far.remove_if(&self.hashed, |now| Arc::ptr_eq(now, &entry));
             return None;
         }
-        let near = self.cache.near();
-        let copy = near.try_borrow_mut().ok().and_then(|mut table| {
+        let near = self.cache.near().and_then(|near| near.try_borrow_mut().ok());
+        let handle = near.and_then(|mut table| {
             Counters::count(&table.counters.hits);
-            table.keep(&entry, now)
+            table.has_room_for(&entry, now).then(|| table.keep(&entry, now))?
         });
+        let together = || Held::Together(Arc::clone(&entry.verified));
         Some(Known {
-            verified: copy.unwrap_or_else(|| Arc::clone(&entry.verified)),
+            held: handle.map_or_else(together, Held::ByThread),
             due: Some(entry),
         })
     }
 
     /// What this thread has; if it does not stand any longer, another thread may have something newer.
     fn find_near(&self, now: u64, hold: impl Fn(&Entry) -> bool) -> Option<Known> {
-        let near = self.cache.near();
+        let near = self.cache.near()?;
         let table = near.try_borrow().ok()?;
         let slot = table.find(&self.hashed)?;
         if self.cache.stands(&slot.entry, now) && hold(&slot.entry) {
@@ -197,8 +203,10 @@ impl Sought<'_, '_> {
             if let Some(entry) = &due {
                 self.keep_far(entry);
             }
-            let verified = Arc::clone(&slot.verified);
-            return Some(Known { verified, due });
+            return Some(Known {
+                held: slot.held(),
+                due,
+            });
         }
         drop(table);
         if let Ok(mut table) = near.try_borrow_mut() {
@@ -210,7 +218,7 @@ impl Sought<'_, '_> {
     /// Keeps the token, which was not found and has been verified since; if it was cheap to verify, only when it was so before.
     pub(crate) fn keep(self, now: u64, verified: &Arc<Verified>, grounds: Grounds) {
         let Hashed { hash, token } = self.hashed;
-        if let Ok(near) = self.cache.near().try_borrow() {
+        if let Some(Ok(near)) = self.cache.near().map(RefCell::try_borrow) {
             Counters::count(&near.counters.misses);
         }
         let cheap = verified.algorithm().family().is_symmetric();
@@ -231,7 +239,7 @@ impl Sought<'_, '_> {
 
     /// The token has to be verified again.
     pub(crate) fn forget(&self) {
-        if let Ok(mut near) = self.cache.near().try_borrow_mut() {
+        if let Some(Ok(mut near)) = self.cache.near().map(RefCell::try_borrow_mut) {
             near.remove(&self.hashed);
         }
         if let Some(far) = self.cache.far.get() {

@@ -6,26 +6,48 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::USUAL_BYTES;
 use super::entry::{Entry, Hashed};
-use crate::principal::Verified;
+use crate::principal::{Handle, Held};
 
-/// A table of the tokens that a thread sees again and again. It has copies of its own, so that a look at it writes to no
-/// memory that another thread writes to: a count of references that all threads change costs as much as the look-up.
+/// How many places a token has.
+const WAYS: usize = 4;
+
+/// At most so many tokens, which is 256 KiB for the table.
+const MOST_TOKENS: usize = 8192;
+
+/// How many places are looked at for a token that is not in use, before another one is turned away.
+const LOOKS: usize = 8;
+
+/// Of those that would be turned away, one in so many is let in. What is in use now is not better than what comes now just
+/// for having been here first.
+const LET_IN: u8 = 16;
+
+/// A table of the tokens that a thread sees again and again. It has handles of its own to them, so that a look at it writes to
+/// no memory that another thread writes to: a count of references that all threads change costs as much as the look-up.
 ///
 /// On cache lines of its own, and so are the counters: what lies beside belongs to another thread.
 #[repr(align(128))]
 pub(super) struct Near {
-    /// Each token has two places, side by side.
-    slots: Box<[Option<Slot>]>,
+    sets: Box<[Set]>,
     bytes: usize,
     most_bytes: usize,
     /// Where the search for something to give up goes on.
-    hand: usize,
+    hand: Place,
+    turned_away: u8,
     pub(super) counters: Arc<Counters>,
+}
+
+/// The places of tokens that have a part of their hash in common. Their hashes are side by side: those are what is looked at.
+#[derive(Default)]
+#[repr(align(128))]
+struct Set {
+    /// Also of what is not there any more.
+    hashes: [u64; WAYS],
+    slots: [Option<Slot>; WAYS],
 }
 
 pub(super) struct Slot {
     pub(super) entry: Arc<Entry>,
-    pub(super) verified: Arc<Verified>,
+    handle: Arc<Handle>,
     /// When its use was last told to others, in seconds since the epoch.
     noted: Cell<u64>,
 }
@@ -44,75 +66,120 @@ impl Counters {
     }
 }
 
+/// The number of a set, and of a place in it.
+type Place = (usize, usize);
+
 impl Near {
+    /// With twice as many places as there is room for tokens of the usual size, so that few sets are ever full.
     pub(super) fn new(most_bytes: usize, counters: Arc<Counters>) -> Self {
-        let slots = (most_bytes / USUAL_BYTES).next_power_of_two().clamp(2, 1024);
+        let places = (2 * most_bytes / USUAL_BYTES).next_power_of_two();
+        let sets = places.clamp(WAYS, MOST_TOKENS) / WAYS;
         Self {
-            slots: std::iter::repeat_with(|| None).take(slots).collect(),
+            sets: std::iter::repeat_with(Set::default).take(sets).collect(),
             bytes: 0,
-            most_bytes,
-            hand: 0,
+            most_bytes: most_bytes.saturating_sub(sets * size_of::<Set>()),
+            hand: (0, 0),
+            turned_away: 0,
             counters,
         }
     }
 
     #[allow(clippy::cast_possible_truncation)] // the low bits are what is wanted
-    fn places(&self, hash: u64) -> [usize; 2] {
-        let place = hash as usize & (self.slots.len() - 1);
-        [place, place ^ 1]
-    }
-
-    fn place_of(&self, sought: &Hashed<'_>) -> Option<usize> {
-        let places = self.places(sought.hash).into_iter();
-        let mut matching = places.filter(|place| {
-            let slot = self.slots[*place].as_ref();
-            slot.is_some_and(|slot| sought.is(&slot.entry))
-        });
-        matching.next()
+    const fn set_of(&self, hash: u64) -> usize {
+        hash as usize & (self.sets.len() - 1)
     }
 
     pub(super) fn find(&self, sought: &Hashed<'_>) -> Option<&Slot> {
-        self.slots[self.place_of(sought)?].as_ref()
+        let (_, slot) = self.sets[self.set_of(sought.hash)].find(sought)?;
+        Some(slot)
     }
 
     pub(super) fn remove(&mut self, sought: &Hashed<'_>) {
-        if let Some(place) = self.place_of(sought) {
-            self.clear(place);
+        let number = self.set_of(sought.hash);
+        let found = self.sets[number].find(sought).map(|(way, _)| way);
+        if let Some(way) = found {
+            self.clear((number, way));
         }
     }
 
-    /// Keeps a copy, if need be instead of others, and gives it. What alone is too large is not kept.
-    pub(super) fn keep(&mut self, entry: &Arc<Entry>, now: u64) -> Option<Arc<Verified>> {
+    /// Whether the token is worth a place: where one is free, or has a token that is not in use. A thread that sees more tokens
+    /// than it has room for keeps some of them, and does not give up each before it comes again.
+    pub(super) fn has_room_for(&mut self, entry: &Entry, now: u64) -> bool {
+        let place = self.place_for(entry);
+        let freed = self.slot(place).map_or(0, |slot| Slot::bytes(&slot.entry));
+        let fits = self.bytes + Slot::bytes(entry) <= self.most_bytes + freed;
+        if !self.is_in_use(place, now) && (fits || self.find_idle(now)) {
+            return true;
+        }
+        self.turned_away = (self.turned_away + 1) % LET_IN;
+        self.turned_away == 0
+    }
+
+    /// Leaves the hand where there is a token that is not in use, if it comes by one.
+    fn find_idle(&mut self, now: u64) -> bool {
+        for _ in 0..LOOKS {
+            if self.slot(self.hand).is_some() && !self.is_in_use(self.hand, now) {
+                return true;
+            }
+            self.advance();
+        }
+        false
+    }
+
+    fn advance(&mut self) {
+        let (number, way) = self.hand;
+        self.hand = if way + 1 < WAYS {
+            (number, way + 1)
+        } else {
+            ((number + 1) & (self.sets.len() - 1), 0)
+        };
+    }
+
+    /// Keeps a handle, if need be instead of others, and gives it. What alone is too large is not kept.
+    pub(super) fn keep(&mut self, entry: &Arc<Entry>, now: u64) -> Option<Arc<Handle>> {
         if Slot::bytes(entry) > self.most_bytes {
             return None;
         }
-        let noted = |place: usize| self.slots[place].as_ref().map(|slot| slot.noted.get());
-        let [one, other] = self.places(entry.hash);
-        let same = |place: usize| {
-            let slot = self.slots[place].as_ref();
-            slot.is_some_and(|slot| slot.entry.hash == entry.hash)
-        };
-        // What is empty counts as the oldest.
-        let place = if same(other) || (!same(one) && noted(other) < noted(one)) {
-            other
-        } else {
-            one
-        };
+        let place = self.place_for(entry);
         self.clear(place);
-        let verified = Arc::new(Verified::clone(&entry.verified));
+        let handle = Handle::new(&entry.verified);
         self.bytes += Slot::bytes(entry);
-        self.slots[place] = Some(Slot {
+        let (number, way) = place;
+        let Set { hashes, slots } = &mut self.sets[number];
+        hashes[way] = entry.hash;
+        slots[way] = Some(Slot {
             entry: Arc::clone(entry),
-            verified: Arc::clone(&verified),
+            handle: Arc::clone(&handle),
             noted: Cell::new(now),
         });
         while self.bytes > self.most_bytes {
-            self.hand = (self.hand + 1) & (self.slots.len() - 1);
             if self.hand != place {
                 self.clear(self.hand);
             }
+            self.advance();
         }
-        Some(verified)
+        Some(handle)
+    }
+
+    /// The place of the same token, or else one that is empty, or else of the one that was used the longest time ago.
+    fn place_for(&self, entry: &Entry) -> Place {
+        let number = self.set_of(entry.hash);
+        let noted = |way: &usize| {
+            let slot = self.slot((number, *way))?;
+            let same = slot.entry.hash == entry.hash;
+            Some((!same).then(|| slot.noted.get()))
+        };
+        let same = (0..WAYS).find(|way| noted(way) == Some(None));
+        let way = same.or_else(|| (0..WAYS).min_by_key(noted));
+        (number, way.unwrap_or(0))
+    }
+
+    const fn slot(&self, (number, way): Place) -> Option<&Slot> {
+        self.sets[number].slots[way].as_ref()
+    }
+
+    fn is_in_use(&self, place: Place, now: u64) -> bool {
+        self.slot(place).is_some_and(|slot| slot.is_in_use(now))
     }
 
     #[cfg(test)]
@@ -123,25 +190,46 @@ impl Near {
     /// What is there, counted anew.
     #[cfg(test)]
     pub(super) fn measured(&self) -> usize {
-        let slots = self.slots.iter().flatten();
+        let slots = self.sets.iter().flat_map(|set| set.slots.iter().flatten());
         slots.map(|slot| Slot::bytes(&slot.entry)).sum()
     }
 
-    fn clear(&mut self, place: usize) {
-        if let Some(slot) = self.slots[place].take() {
+    fn clear(&mut self, (number, way): Place) {
+        if let Some(slot) = self.sets[number].slots[way].take() {
             self.bytes -= Slot::bytes(&slot.entry);
         }
     }
 }
 
+impl Set {
+    #[inline]
+    fn find(&self, sought: &Hashed<'_>) -> Option<(usize, &Slot)> {
+        let mut ways = self.hashes.iter().zip(&self.slots).enumerate();
+        ways.find_map(|(way, (hash, slot))| {
+            let slot = (*hash == sought.hash).then_some(slot.as_ref())??;
+            sought.is(&slot.entry).then_some((way, slot))
+        })
+    }
+}
+
 impl Slot {
-    /// What the thread answers for: its copy, and the entry, which may be nowhere else by now.
+    /// What the thread answers for: its handle, and the entry, which may be nowhere else by now.
     fn bytes(entry: &Entry) -> usize {
-        entry.bytes + entry.verified.bytes()
+        entry.bytes + Handle::bytes(&entry.verified)
+    }
+
+    pub(super) fn held(&self) -> Held {
+        Held::ByThread(Arc::clone(&self.handle))
     }
 
     /// Whether it is the first time in this second.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.noted.replace(now) != now
+    }
+
+    /// Whether it was used in this second or the one before.
+    fn is_in_use(&self, now: u64) -> bool {
+        let since = now.checked_sub(self.noted.get());
+        since.is_some_and(|since| since <= 1)
     }
 }

@@ -1,7 +1,6 @@
 //! What was said of one issuer, and the contradictions in it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ConfigError, ConfigErrorKind, Issuer};
@@ -9,6 +8,8 @@ use crate::algorithm::{Algorithm, Family};
 use crate::candidates::Keyring;
 use crate::key::Key;
 use crate::rules::{Rules, TENANT, Tenants, is_template, is_tenant};
+use crate::shared::Shared;
+use crate::terms::Terms;
 
 /// The longest leeway that still is one: five minutes.
 const MOST_LEEWAY: Duration = Duration::from_secs(300);
@@ -211,7 +212,10 @@ impl Draft {
     /// As checked.
     pub(super) fn into_issuer(self) -> Issuer {
         Issuer {
-            rules: Arc::new(self.rules),
+            terms: Shared::new(Terms {
+                rules: self.rules,
+                keys: self.keyring.keys.clone(),
+            }),
             keyring: self.keyring,
         }
     }

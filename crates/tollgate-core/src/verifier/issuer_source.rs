@@ -148,20 +148,20 @@ impl PreparedIssuer {
             keyring,
             said_twice,
         } = &rules.0;
-        let Issuer {
-            rules: checked,
-            keyring: own,
-        } = &*self.0;
+        let Issuer { terms, keyring: own } = &*self.0;
+        let checked = &terms.rules;
         // What `prepare` would refuse is not what has passed it.
         let passes = !any_issuer && said_twice.is_none() && *any_audience == checked.audiences.is_empty();
         let added = keyring.keys.is_empty() && keyring.sources.is_empty();
         let alone = own.keys.is_empty() && own.sources.len() == 1;
-        passes && added && alone && *rules == **checked
+        passes && added && alone && rules == checked
     }
 }
 
 impl fmt::Debug for PreparedIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PreparedIssuer").field(&self.0.rules).finish()
+        f.debug_tuple("PreparedIssuer")
+            .field(&self.0.terms.rules)
+            .finish()
     }
 }

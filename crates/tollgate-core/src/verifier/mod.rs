@@ -29,7 +29,8 @@ use crate::known_header::KnownHeader;
 use crate::limits::Limits;
 use crate::principal::Principal;
 use crate::rejection::{Rejection, RejectionKind, Shown};
-use crate::rules::Rules;
+use crate::shared::Shared;
+use crate::terms::{Met, Terms};
 use crate::token::{Compact, Segment};
 use crate::token_cache::{TokenCacheStatus, VerifiedTokens};
 
@@ -74,7 +75,8 @@ struct Inner {
 
 /// A trusted issuer, ready for use.
 struct Issuer {
-    rules: Arc<Rules>,
+    /// Its fixed keys are those of the keyring, at the same places.
+    terms: Shared<Terms>,
     keyring: Keyring,
 }
 
@@ -210,11 +212,15 @@ impl Verifier {
         if let Some(sought) = &sought
             && let Some(known) = sought.find(now, |entry| self.stand(&entry.grounds, &entry.verified))
         {
-            known.verified.check_times(now).inspect_err(|_| sought.forget())?;
+            known
+                .held
+                .verified()
+                .check_times(now)
+                .inspect_err(|_| sought.forget())?;
             if let Some(entry) = known.due {
-                self.note_use(&entry.grounds, known.verified.key(), now);
+                self.note_use(&entry.grounds, known.held.verified().key(), now);
             }
-            return Ok(Principal::known(known.verified, now));
+            return Ok(Principal::known(known.held, now));
         }
         let mut segment = Segment::new();
         let (issuer, signed, payload) = self
@@ -260,7 +266,7 @@ impl Verifier {
     /// The issuer of that name, in the list or from a source.
     fn issuer_named(&self, claimed: &str) -> Result<Chosen<'_>, Rejection> {
         let mut listed = self.0.issuers.iter().enumerate();
-        if let Some((place, listed)) = listed.find(|(_, issuer)| issuer.rules.names(claimed)) {
+        if let Some((place, listed)) = listed.find(|(_, issuer)| issuer.terms.rules.names(claimed)) {
             return Ok(Chosen::Listed(place, listed));
         }
         for source in &self.0.issuer_sources {
@@ -268,7 +274,7 @@ impl Verifier {
                 Rejection::unavailable(down.retry_after(), "an issuer source cannot answer now")
             })?;
             if let Some(found) = found
-                && found.0.rules.names(claimed)
+                && found.0.terms.rules.names(claimed)
             {
                 return Ok(Chosen::Found(found));
             }
@@ -298,7 +304,7 @@ impl std::ops::Deref for Chosen<'_> {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let issuers: Vec<_> = self.0.issuers.iter().map(|issuer| &issuer.rules).collect();
+        let issuers: Vec<_> = self.0.issuers.iter().map(|issuer| &issuer.terms.rules).collect();
         f.debug_struct("Verifier")
             .field("issuers", &issuers)
             .field("limits", &self.0.limits)
@@ -334,9 +340,9 @@ impl Issuer {
         let Unverified { compact, known } = token;
         let KnownHeader { header, text, .. } = &*known;
         let algorithm = header.algorithm;
-        self.rules
-            .check_type(header.typ.as_ref().map(|typ| typ.read(text)))?;
-        if let Some(allowed) = &self.rules.algorithms
+        let rules = &self.terms.rules;
+        rules.check_type(header.typ.as_ref().map(|typ| typ.read(text)))?;
+        if let Some(allowed) = &rules.algorithms
             && !allowed.contains(&algorithm)
         {
             let detail = format!("`alg` is {algorithm}; wanted one of {allowed:?}");
@@ -346,10 +352,10 @@ impl Issuer {
         let verifying =
             self.keyring
                 .verify(&compact, algorithm, key_id, limits.candidate_keys(), ask, || {
-                    if self.rules.issuer.is_none() {
+                    if rules.issuer.is_none() {
                         return Ok(());
                     }
-                    self.rules.check_name(Some(&*claimed_issuer(&compact, limits)?))
+                    rules.check_name(Some(&*claimed_issuer(&compact, limits)?))
                 })?;
         known.keep();
         Ok(Signed { known, verifying })
@@ -375,8 +381,8 @@ impl Signed {
             known,
             verifying: Verifying { key, source, epochs },
         } = self;
-        let rules = Arc::clone(&issuer.rules);
-        let principal = Principal::new(known.header.clone(), key, rules, now, |claims, key, rules| {
+        let met = Met::new(issuer.terms.clone(), key);
+        let principal = Principal::new(known.header.clone(), met, now, |claims, key, rules| {
             claims.read(payload, &known.text, limits)?;
             rules.check_claims(claims, key.issuer(), now, limits)
         })?;

@@ -110,6 +110,53 @@ fn not_even_one_that_was_all_but_done() {
     hits(built, &token);
 }
 
+/// Has everything forgotten while a token is being recognised.
+struct ForgettingAtTheLook {
+    keys: Arc<KeySet>,
+    verifier: Arc<OnceLock<Verifier>>,
+    armed: Arc<AtomicBool>,
+}
+
+impl KeySource for ForgettingAtTheLook {
+    fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+        Ok(Arc::clone(&self.keys))
+    }
+
+    fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
+        if self.armed.swap(false, Ordering::SeqCst) {
+            self.verifier.get().unwrap().forget_verified_tokens();
+        }
+        Ok(self.keys.epoch())
+    }
+}
+
+/// In either level: that look had begun before, and the next one finds nothing.
+#[test]
+fn a_source_may_have_it_forgotten_while_it_is_asked_whether_it_holds() {
+    let key = es256("1");
+    let (verifier, armed) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
+    let source = ForgettingAtTheLook {
+        keys: set(&[&key]),
+        verifier: Arc::clone(&verifier),
+        armed: Arc::clone(&armed),
+    };
+    let built = rules(&Hand::new()).key_source(source).build().unwrap();
+    let built = verifier.get_or_init(|| built);
+    let token = token(&key);
+    for looks_before in 0..3 {
+        is_verified_anew(built, &token);
+        for _ in 0..looks_before {
+            hits(built, &token);
+        }
+        armed.store(true, Ordering::SeqCst);
+        hits(built, &token);
+        assert!(!armed.load(Ordering::SeqCst), "it was asked");
+        is_verified_anew(built, &token);
+        hits(built, &token);
+        built.forget_verified_tokens();
+    }
+}
+
 #[test]
 fn to_forget_is_no_work_however_much_there_is() {
     let verifier = usual(&Hand::new());

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
+mod ending;
 mod equality;
 mod failures;
 mod forgetting;

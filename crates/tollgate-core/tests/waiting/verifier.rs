@@ -456,3 +456,28 @@ fn the_use_of_a_key_that_was_waited_for_is_told_once() {
     assert!(waited(&by(&[&source]), &token(&new)).is_ok());
     assert_eq!(source.used(), [(Some("new".to_owned()), NOW)]);
 }
+
+/// Two requests wait for the same key with the same token: whichever looks again first verifies it, for both.
+#[test]
+fn a_second_look_may_find_that_another_request_has_verified_the_token() {
+    let new = es256("new");
+    let source = Scripted::rotating(&[], &[&new]);
+    let verifier = by(&[&source]);
+    let token = token(&new);
+    let (Verification::Pending(one), Verification::Pending(other)) =
+        (verifier.begin(&token), verifier.begin(&token))
+    else {
+        panic!("the key is not there yet");
+    };
+    assert_eq!((source.asked(), source.waits()), (2, 2));
+    let counts = || {
+        let status = verifier.token_cache_status().unwrap();
+        (status.misses, status.hits)
+    };
+    assert_eq!(counts(), (0, 0));
+    assert_eq!(wait(other).unwrap().subject(), Some("u-7"));
+    assert_eq!(counts(), (1, 0));
+    assert_eq!(wait(one).unwrap().subject(), Some("u-7"));
+    assert_eq!(counts(), (1, 1));
+    assert_eq!((source.asked(), source.waits()), (2, 0));
+}

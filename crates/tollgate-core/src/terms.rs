@@ -1,0 +1,59 @@
+//! What the tokens of one issuer are held to, and never anything else in its life.
+
+use std::fmt;
+
+use crate::key::Key;
+use crate::rules::Rules;
+use crate::shared::Shared;
+
+/// The rules of an issuer and its fixed keys.
+///
+/// They are in one place so that a verified token holds both by one count of references, which is the thread's own. The
+/// sources of further keys are not here: nobody keeps those going by keeping a token.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) rules: Rules,
+    pub(crate) keys: Vec<Key>,
+}
+
+/// The terms that a token has met, and the key by which it did.
+#[derive(Clone)]
+pub(crate) struct Met {
+    terms: Shared<Terms>,
+    by: VerifyingKey,
+}
+
+/// A key that has verified a signature.
+#[derive(Clone)]
+pub(crate) enum VerifyingKey {
+    /// The fixed one at this place.
+    Fixed(usize),
+    /// One that a source had.
+    Sourced(Key),
+}
+
+impl Met {
+    /// A fixed key is one of these terms.
+    pub(crate) const fn new(terms: Shared<Terms>, by: VerifyingKey) -> Self {
+        Self { terms, by }
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.terms.rules
+    }
+
+    pub(crate) fn key(&self) -> &Key {
+        match &self.by {
+            VerifyingKey::Fixed(place) => &self.terms.keys[*place],
+            VerifyingKey::Sourced(key) => key,
+        }
+    }
+}
+
+impl fmt::Debug for Met {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Met")
+            .field("key", self.key())
+            .finish_non_exhaustive()
+    }
+}
