@@ -18,8 +18,10 @@ const SLICE: Duration = Duration::from_millis(40);
 /// Enough to see each token a few times.
 const WARM_UP: Duration = Duration::from_millis(10);
 const SLICES: usize = 50;
-/// Tokens that all fit into the cache.
+/// Tokens that all fit into each thread's table.
 const MANY: usize = 500;
+/// More than fit into it: most of them are found in the table that all threads share.
+const MORE: usize = 4000;
 
 /// Makes what one thread does, in that thread.
 type Work = Box<dyn Fn() -> Box<dyn FnMut()> + Sync>;
@@ -40,6 +42,10 @@ fn main() {
         ),
         ("core: warm, one hot token", verify(hs256.verifier(), one(&hs256))),
         ("core: warm, 500 tokens", verify(hs256.verifier(), many.clone())),
+        (
+            "core: warm, 4000 tokens",
+            verify(hs256.verifier(), hs256.distinct(MORE)),
+        ),
         ("core: cold HS256", verify(hs256.cold_verifier(), one(&hs256))),
         ("core: cold ES256", verify(es256.cold_verifier(), one(&es256))),
         (

@@ -65,9 +65,9 @@ impl Default for TokenCache {
 
 impl TokenCache {
     /// How many bytes the tokens may take that all threads share, with what is kept of each; 16 MiB unless set, which is
-    /// about 6000 tokens of the usual size. On top come a sixteenth of it for each thread that verifies (of those that have ended
-    /// as well, until others take their places), and what [shared claims](crate::Principal::shared_claims) take beyond twice
-    /// their text. A token that does not count any more is given up when room is needed. Less than 64 KiB and more than 64 GiB
+    /// about 6000 tokens of the usual size. On top comes for each thread that verifies (of those that have ended as well, until
+    /// others take their places) what it alone still has, an eighth of it at most, and what
+    /// [shared claims](crate::Principal::shared_claims) take beyond twice their text. A token that does not count any more is given up when room is needed. Less than 64 KiB and more than 64 GiB
     /// are refused at [`build`](crate::VerifierBuilder::build).
     ///
     /// ```
