@@ -97,6 +97,9 @@ impl Verifier {
 
     /// Verifies a token in compact form (RFC 7519 section 7.2), every check of the configuration applied.
     ///
+    /// A thread may do that to its very end, in the destructors of its thread-local values. Only where it has never done so before,
+    /// and other code in it has used the crate `thread_local`, is that a panic, which ends the process there.
+    ///
     /// # Errors
     /// A [`Rejection`] with the first check that failed.
     ///
