@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use crate::json::{Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag};
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind};
+use crate::token::Decoded;
 
 /// A claims set whose members have the types that the standards give them. That they are signed is for the verifier to see
 /// to, which reads an unsigned one only to learn whose keys to ask.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClaimSetText {
     /// The claims, then the header.
-    text: Box<str>,
+    text: Decoded,
     /// Where the claims end.
     end: usize,
     object: Object,
@@ -35,17 +36,15 @@ pub(crate) struct Registered {
 }
 
 impl ClaimSetText {
-    /// Reads the claims, and keeps the header's text with them. In place: the index is too large to be moved about.
+    /// Reads the claims, and keeps the header's text with them. In place: the text and the index are too large to be moved
+    /// about.
     pub(crate) fn read(&mut self, claims: &[u8], header: &str, limits: &Limits) -> Result<(), Rejection> {
         let text = std::str::from_utf8(claims).map_err(|_| malformed("the claims are not UTF-8"))?;
         self.object
             .parse(text, limits.json())
             .map_err(|flaw| malformed(format!("the claims text {}", flaw.as_str())))?;
         self.registered.read(text, &self.object, limits)?;
-        let mut both = String::with_capacity(text.len() + header.len());
-        both.push_str(text);
-        both.push_str(header);
-        self.text = both.into();
+        self.text.set(text, header);
         self.end = text.len();
         Ok(())
     }

@@ -14,11 +14,19 @@ const KEPT: usize = 4;
 /// The longest header that is kept, in bytes of its encoded form.
 const LONGEST: usize = 512;
 
-/// A header as it was read, and the text that it belongs to.
-#[derive(Debug, PartialEq, Eq)]
+/// A header that was read, with the text that it belongs to.
+#[derive(Debug)]
+pub(crate) enum ReadHeader<'h> {
+    /// By this thread before.
+    Kept(Rc<KnownHeader>),
+    /// Just now.
+    New(Header, &'h str),
+}
+
+#[derive(Debug)]
 pub(crate) struct KnownHeader {
-    pub(crate) header: Header,
-    pub(crate) text: Box<str>,
+    header: Header,
+    text: Box<str>,
     /// What it was read from, and within which limits: all that it depends on.
     encoded: Box<[u8]>,
     limits: Limits,
@@ -38,34 +46,53 @@ thread_local! {
     };
 }
 
-impl KnownHeader {
+impl<'h> ReadHeader<'h> {
     /// The header of the token: one that this thread has kept, if it stands there byte for byte, or else read.
-    pub(crate) fn of(token: &Compact<'_>, limits: &Limits) -> Result<Rc<Self>, Rejection> {
+    pub(crate) fn of(
+        token: &Compact<'_>,
+        segment: &'h mut Segment,
+        limits: &Limits,
+    ) -> Result<Self, Rejection> {
         let known = OF_THREAD.try_with(|kept| kept.borrow().find(token.encoded_header(), limits));
         match known {
-            Ok(Some(known)) => Ok(known),
-            _ => Self::read(token, limits).map(Rc::new),
+            Ok(Some(known)) => Ok(Self::Kept(known)),
+            _ => Self::read(token, segment, limits),
         }
     }
 
     #[inline(never)]
-    fn read(token: &Compact<'_>, limits: &Limits) -> Result<Self, Rejection> {
-        let mut segment = Segment::new();
-        let (header, text) = Header::read(token.header(&mut segment)?, limits)?;
-        Ok(Self {
-            header,
-            text: text.into(),
-            encoded: token.encoded_header().into(),
-            limits: *limits,
-        })
+    fn read(token: &Compact<'_>, segment: &'h mut Segment, limits: &Limits) -> Result<Self, Rejection> {
+        let (header, text) = Header::read(token.header(segment)?, limits)?;
+        Ok(Self::New(header, text))
     }
 
-    /// Keeps the header of a token that was verified: what others send takes no place.
-    pub(crate) fn keep(self: &Rc<Self>) {
-        // Whoever holds one alone has just read it.
-        if Rc::strong_count(self) == 1 && self.encoded.len() <= LONGEST {
-            let _ = OF_THREAD.try_with(|kept| kept.borrow_mut().add(Rc::clone(self)));
+    #[inline]
+    pub(crate) fn parts(&self) -> (&Header, &str) {
+        match self {
+            Self::Kept(known) => (&known.header, &known.text),
+            Self::New(header, text) => (header, text),
         }
+    }
+
+    /// Keeps the header of a token that was verified, which is this token: what others send takes no place.
+    #[inline]
+    pub(crate) fn keep(&self, token: &Compact<'_>, limits: &Limits) {
+        if let Self::New(header, text) = self {
+            keep(header, text, token.encoded_header(), limits);
+        }
+    }
+}
+
+#[inline(never)]
+fn keep(header: &Header, text: &str, encoded: &[u8], limits: &Limits) {
+    if encoded.len() <= LONGEST {
+        let known = Rc::new(KnownHeader {
+            header: header.clone(),
+            text: text.into(),
+            encoded: encoded.into(),
+            limits: *limits,
+        });
+        let _ = OF_THREAD.try_with(|kept| kept.borrow_mut().add(known));
     }
 }
 
@@ -95,25 +122,45 @@ mod tests {
         format!("{}.e30.", base64_simd::URL_SAFE_NO_PAD.encode_to_string(header))
     }
 
-    fn of(token: &str, limits: &Limits) -> Result<Rc<KnownHeader>, RejectionKind> {
+    /// Whether the header was kept, and what it is.
+    type Outcome = Result<(bool, Header, String), RejectionKind>;
+
+    fn of(token: &str, limits: &Limits, keep: bool) -> Outcome {
         let compact = Compact::split(token.as_bytes(), limits).map_err(|rejection| rejection.kind())?;
-        KnownHeader::of(&compact, limits).map_err(|rejection| rejection.kind())
+        let mut segment = Segment::new();
+        let read = ReadHeader::of(&compact, &mut segment, limits).map_err(|rejection| rejection.kind())?;
+        if keep {
+            read.keep(&compact, limits);
+        }
+        let (header, text) = read.parts();
+        Ok((
+            matches!(read, ReadHeader::Kept(_)),
+            header.clone(),
+            text.to_owned(),
+        ))
     }
 
-    fn read(token: &str, limits: &Limits) -> Result<KnownHeader, RejectionKind> {
+    fn read(token: &str, limits: &Limits) -> Outcome {
         let compact = Compact::split(token.as_bytes(), limits).map_err(|rejection| rejection.kind())?;
-        KnownHeader::read(&compact, limits).map_err(|rejection| rejection.kind())
+        let mut segment = Segment::new();
+        let read = ReadHeader::read(&compact, &mut segment, limits).map_err(|rejection| rejection.kind())?;
+        let (header, text) = read.parts();
+        Ok((false, header.clone(), text.to_owned()))
+    }
+
+    fn is_kept(token: &str) -> bool {
+        of(token, &Limits::default(), false).unwrap().0
     }
 
     #[test]
     fn only_what_was_kept_is_found() {
         let limits = Limits::default();
         let token = token(r#"{"alg":"HS256","kid":"once"}"#);
-        let first = of(&token, &limits).unwrap();
-        assert!(!Rc::ptr_eq(&first, &of(&token, &limits).unwrap()));
-        first.keep();
-        assert!(Rc::ptr_eq(&first, &of(&token, &limits).unwrap()));
-        first.keep(); // which takes no second place
+        assert!(!is_kept(&token));
+        assert!(!is_kept(&token));
+        of(&token, &limits, true).unwrap();
+        assert!(is_kept(&token));
+        of(&token, &limits, true).unwrap(); // which takes no second place
         OF_THREAD.with(|kept| assert_eq!(kept.borrow().headers.iter().flatten().count(), 1));
     }
 
@@ -121,13 +168,11 @@ mod tests {
     fn other_limits_are_looked_at_anew() {
         let limits = Limits::default();
         let token = token(r#"{"alg":"HS256","kid":"0123456789"}"#);
-        of(&token, &limits).unwrap().keep();
+        of(&token, &limits, true).unwrap();
         let shorter = limits.with_key_id_bytes(9);
-        assert_eq!(of(&token, &shorter), Err(RejectionKind::TooLarge));
-        assert_eq!(
-            of(&token, &limits.with_members(1)),
-            Err(RejectionKind::MalformedHeader)
-        );
+        assert_eq!(of(&token, &shorter, true), Err(RejectionKind::TooLarge));
+        let fewer = limits.with_members(1);
+        assert_eq!(of(&token, &fewer, true), Err(RejectionKind::MalformedHeader));
     }
 
     #[test]
@@ -137,15 +182,14 @@ mod tests {
             .map(|kid| token(&format!(r#"{{"alg":"HS256","kid":"{kid}"}}"#)))
             .collect();
         for token in &tokens {
-            of(token, &limits).unwrap().keep();
+            of(token, &limits, true).unwrap();
         }
-        let again = |token: &String| Rc::strong_count(&of(token, &limits).unwrap()) == 2;
-        assert!(!again(&tokens[0]));
-        assert!(tokens[1..].iter().all(again));
+        assert!(!is_kept(&tokens[0]));
+        assert!(tokens[1..].iter().all(|token| is_kept(token)));
         let long = token(&format!(r#"{{"alg":"HS256","x":"{}"}}"#, "x".repeat(LONGEST)));
-        of(&long, &limits).unwrap().keep();
-        assert!(!again(&long));
-        assert!(tokens[1..].iter().all(again));
+        of(&long, &limits, true).unwrap();
+        assert!(!is_kept(&long));
+        assert!(tokens[1..].iter().all(|token| is_kept(token)));
     }
 
     proptest! {
@@ -162,12 +206,8 @@ mod tests {
             for ((header, kept), key_id_bytes) in headers.iter().zip(kept).zip(key_id_bytes) {
                 let limits = Limits::default().with_key_id_bytes(key_id_bytes);
                 let token = token(header);
-                let got = of(&token, &limits);
-                let wanted = read(&token, &limits);
-                prop_assert_eq!(got.as_deref(), wanted.as_ref());
-                if let (true, Ok(known)) = (kept, got) {
-                    known.keep();
-                }
+                let known = |(_, header, text)| (header, text);
+                prop_assert_eq!(of(&token, &limits, kept).map(known), read(&token, &limits).map(known));
             }
         }
     }

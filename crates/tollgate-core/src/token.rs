@@ -1,6 +1,9 @@
 //! The compact serialization (RFC 7515 section 7.1): limits, then the split, then the bytes.
 
 use std::mem::MaybeUninit;
+use std::ops::Deref;
+
+use arrayvec::ArrayString;
 
 use crate::base64url;
 use crate::limits::Limits;
@@ -9,7 +12,7 @@ use crate::rejection::{Rejection, RejectionKind};
 /// The longest signature of a supported algorithm, in bytes: RSA with 8192 bits.
 const SIGNATURE_BYTES: usize = 1024;
 
-/// How many bytes of a segment need no heap block.
+/// How many bytes of a segment, and of header and claims together, need no heap block of their own.
 const INLINE: usize = 512;
 
 /// Where one segment is decoded to: on the stack where it is short. Nothing is written before the bytes themselves are.
@@ -35,6 +38,44 @@ impl Segment {
         }
         self.heap.resize(len, MaybeUninit::uninit());
         base64url::decode(encoded, &mut self.heap)
+    }
+}
+
+/// The text of a verified header and claims, kept without a heap block of its own where it is short.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // that it is large is the point
+pub(crate) enum Decoded {
+    Inline(ArrayString<INLINE>),
+    Heap(Box<str>),
+}
+
+impl Default for Decoded {
+    fn default() -> Self {
+        Self::Inline(ArrayString::new())
+    }
+}
+
+impl Decoded {
+    /// Keeps these two, one behind the other, instead of what is kept.
+    pub(crate) fn set(&mut self, first: &str, second: &str) {
+        if let Self::Inline(kept) = self {
+            kept.clear();
+            if kept.try_push_str(first).is_ok() && kept.try_push_str(second).is_ok() {
+                return;
+            }
+        }
+        *self = Self::Heap([first, second].concat().into());
+    }
+}
+
+impl Deref for Decoded {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Inline(text) => text,
+            Self::Heap(text) => text,
+        }
     }
 }
 
@@ -165,6 +206,19 @@ mod tests {
             let mut segment = Segment::new();
             assert_eq!(segment.decode(encoded.as_bytes()).unwrap(), bytes, "{length}");
             assert_eq!(segment.heap.is_empty(), length <= INLINE, "{length}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_kept_whole() {
+        for length in [0, INLINE, INLINE + 1, 5000] {
+            let text = "é".repeat(length / 2) + if length % 2 == 1 { "x" } else { "" };
+            for at in [0, length / 2 / 2 * 2, length / 2 * 2] {
+                let mut decoded = Decoded::default();
+                decoded.set(&text[..at], &text[at..]);
+                assert_eq!(&*decoded, text);
+                assert_eq!(matches!(decoded, Decoded::Heap(_)), length > INLINE);
+            }
         }
     }
 }

@@ -10,7 +10,6 @@ mod trusted_issuer;
 mod verification;
 
 use std::fmt;
-use std::rc::Rc;
 use std::sync::Arc;
 
 pub use builder::VerifierBuilder;
@@ -25,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::candidates::{Ask, Asked, Keyring, Miss, Verifying};
 use crate::claims::ClaimSetText;
 use crate::clock::Clock;
-use crate::known_header::KnownHeader;
+use crate::known_header::ReadHeader;
 use crate::limits::Limits;
 use crate::principal::Principal;
 use crate::rejection::{Rejection, RejectionKind, Shown};
@@ -225,9 +224,10 @@ impl Verifier {
             }
             return Ok(Principal::known(known.held, now));
         }
-        let mut segment = Segment::new();
+        let mut segments = [Segment::new(), Segment::new()];
+        let [header, payload] = &mut segments;
         let (issuer, signed, payload) = self
-            .signed(token, ask, &mut segment)
+            .signed(token, ask, header, payload)
             .map_err(|miss| check().map_or_else(Miss::from, |()| miss))?;
         let (principal, rested) = signed.principal(payload, &issuer, now, limits)?;
         if let Some(sought) = sought {
@@ -241,11 +241,12 @@ impl Verifier {
         &self,
         token: &[u8],
         ask: Ask,
+        header: &'s mut Segment,
         payload: &'s mut Segment,
-    ) -> Result<(Chosen<'_>, Signed, &'s [u8]), Miss> {
+    ) -> Result<(Chosen<'_>, Signed<'s>, &'s [u8]), Miss> {
         let limits = &self.0.limits;
         let compact = Compact::split(token, limits)?;
-        let token = Unverified::read(compact, limits)?;
+        let token = Unverified::read(compact, header, limits)?;
         let issuer = self.issuer_of(&token)?;
         let signed = issuer.signed(token, limits, ask)?;
         Ok((issuer, signed, compact.payload(payload)?))
@@ -253,7 +254,7 @@ impl Verifier {
 
     /// The issuer whose keys and rules the token must meet. Where there is only one, nothing is read before the
     /// signature; where there are several, the unverified `iss` chooses, and the chosen one's keys must own the token.
-    fn issuer_of(&self, token: &Unverified<'_>) -> Result<Chosen<'_>, Rejection> {
+    fn issuer_of(&self, token: &Unverified<'_, '_>) -> Result<Chosen<'_>, Rejection> {
         let Inner {
             issuers,
             issuer_sources,
@@ -316,15 +317,15 @@ impl fmt::Debug for Verifier {
 }
 
 /// A token within its limits whose header was read. Nothing in it is trusted.
-struct Unverified<'t> {
+struct Unverified<'t, 'h> {
     compact: Compact<'t>,
-    known: Rc<KnownHeader>,
+    header: ReadHeader<'h>,
 }
 
-impl<'t> Unverified<'t> {
-    fn read(compact: Compact<'t>, limits: &Limits) -> Result<Self, Rejection> {
-        let known = KnownHeader::of(&compact, limits)?;
-        Ok(Self { compact, known })
+impl<'t, 'h> Unverified<'t, 'h> {
+    fn read(compact: Compact<'t>, segment: &'h mut Segment, limits: &Limits) -> Result<Self, Rejection> {
+        let header = ReadHeader::of(&compact, segment, limits)?;
+        Ok(Self { compact, header })
     }
 }
 
@@ -339,9 +340,12 @@ fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Reje
 }
 
 impl Issuer {
-    fn signed(&self, token: Unverified<'_>, limits: &Limits, ask: Ask) -> Result<Signed, Miss> {
-        let Unverified { compact, known } = token;
-        let KnownHeader { header, text, .. } = &*known;
+    fn signed<'h>(&self, token: Unverified<'_, 'h>, limits: &Limits, ask: Ask) -> Result<Signed<'h>, Miss> {
+        let Unverified {
+            compact,
+            header: read,
+        } = token;
+        let (header, text) = read.parts();
         let algorithm = header.algorithm;
         let rules = &self.terms.rules;
         rules.check_type(header.typ.as_ref().map(|typ| typ.read(text)))?;
@@ -360,18 +364,21 @@ impl Issuer {
                     }
                     rules.check_name(Some(&*claimed_issuer(&compact, limits)?))
                 })?;
-        known.keep();
-        Ok(Signed { known, verifying })
+        read.keep(&compact, limits);
+        Ok(Signed {
+            header: read,
+            verifying,
+        })
     }
 }
 
 /// A token whose signature one of the issuer's keys has verified. Its claims are not checked yet.
-struct Signed {
-    known: Rc<KnownHeader>,
+struct Signed<'h> {
+    header: ReadHeader<'h>,
     verifying: Verifying,
 }
 
-impl Signed {
+impl Signed<'_> {
     /// Reads the claims and holds them to the issuer's rules: the last step, and the only way to a principal.
     fn principal(
         self,
@@ -381,12 +388,13 @@ impl Signed {
         limits: &Limits,
     ) -> Result<(Principal, Rested), Rejection> {
         let Self {
-            known,
+            header,
             verifying: Verifying { key, source, epochs },
         } = self;
         let met = Met::new(issuer.terms.clone(), key);
-        let principal = Principal::new(known.header.clone(), met, now, |claims, key, rules| {
-            claims.read(payload, &known.text, limits)?;
+        let (header, text) = header.parts();
+        let principal = Principal::new(header.clone(), met, now, |claims, key, rules| {
+            claims.read(payload, text, limits)?;
             rules.check_claims(claims, key.issuer(), now, limits)
         })?;
         issuer.keyring.note_use(source, principal.key(), now);
