@@ -9,6 +9,13 @@ pub(crate) const fn decoded_len(encoded: usize) -> usize {
     encoded - encoded.div_ceil(4)
 }
 
+/// Whether there are letters, digits, `-` and `_` in it and nothing else, whatever they encode.
+pub(crate) fn is_alphabet(text: &[u8]) -> bool {
+    let (whole, rest) = text.split_at(text.len() & !3);
+    let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    URL_SAFE_NO_PAD.check(whole).is_ok() && rest.iter().all(known)
+}
+
 /// Decodes into `out`, which need not hold anything yet, and gives the part that it has filled. `None` for another
 /// alphabet, padding, white space, an impossible length, trailing bits that are not zero, and where it does not fit.
 pub(crate) fn decode<'o>(encoded: &[u8], out: &'o mut [MaybeUninit<u8>]) -> Option<&'o [u8]> {

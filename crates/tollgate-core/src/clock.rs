@@ -36,7 +36,7 @@ impl<F: Fn() -> u64 + Send + Sync> Clock for F {
 }
 
 /// The operating system's clock, which a verifier uses unless it is given another. On Linux it reads the time of the last tick,
-/// and close to the end of a second the precise time: it is late by milliseconds at most, and only where ticks are missed.
+/// and close to the end of a second the precise time: it is late only where the machine misses ticks, by as long as it does.
 ///
 /// ```
 /// use tollgate_core::{Clock, SystemClock};

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::request::RequestView;
 use crate::verifier::{ConfigError, ConfigErrorKind};
-use crate::{cookie, field};
+use crate::{base64url, cookie, field};
 
 /// A place to look for the token. A gate has an ordered list of them; the first that holds one wins.
 ///
@@ -340,6 +340,22 @@ fn parameters<'r>(query: Option<&'r str>, name: &str) -> impl Iterator<Item = &'
 
 /// RFC 6750 section 2.1: `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 fn is_b64token(token: &[u8]) -> bool {
+    !token.is_empty() && (is_base64url_and_dots(token) || is_by_grammar(token))
+}
+
+/// As nearly every token is, and garbage: three times as fast to see.
+fn is_base64url_and_dots(token: &[u8]) -> bool {
+    let mut start = 0;
+    for dot in memchr::memchr_iter(b'.', token) {
+        if !base64url::is_alphabet(&token[start..dot]) {
+            return false;
+        }
+        start = dot + 1;
+    }
+    base64url::is_alphabet(&token[start..])
+}
+
+fn is_by_grammar(token: &[u8]) -> bool {
     let end = token
         .iter()
         .rposition(|byte| *byte != b'=')

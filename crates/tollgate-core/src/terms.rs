@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use crate::candidates::Keyring;
 use crate::key::Key;
 use crate::rules::Rules;
 use crate::shared::Shared;
 
-/// The rules of an issuer and its fixed keys.
+/// The rules of an issuer, and its fixed keys if it stays as long as the verifier.
 ///
 /// They are in one place so that a verified token holds both by one count of references, which is the thread's own. The
 /// sources of further keys are not here: nobody keeps those going by keeping a token.
@@ -28,13 +29,19 @@ pub(crate) struct Met {
 pub(crate) enum VerifyingKey {
     /// The fixed one at this place.
     Fixed(usize),
-    /// One that a source had.
+    /// One that may be withdrawn: a source had it, or the issuer's own source may not have that any more.
     Sourced(Key),
 }
 
 impl Met {
-    /// A fixed key is one of these terms.
-    pub(crate) const fn new(terms: Shared<Terms>, by: VerifyingKey) -> Self {
+    /// With a fixed key of the terms, if they have them, or else of its own.
+    pub(crate) fn new(terms: Shared<Terms>, by: VerifyingKey, keyring: &Keyring) -> Self {
+        let by = match by {
+            VerifyingKey::Fixed(place) if place >= terms.keys.len() => {
+                VerifyingKey::Sourced(keyring.keys[place].clone())
+            }
+            by => by,
+        };
         Self { terms, by }
     }
 

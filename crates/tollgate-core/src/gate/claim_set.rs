@@ -111,8 +111,8 @@ impl<T: ClaimSet + Send + Sync + 'static> ClaimSet for Arc<T> {
 
 impl Principal {
     /// The claims as the user's type, after the type's own [policy](ClaimSet::policy), read once: whoever asks for the same
-    /// type again, with this principal, a clone of it, or one of the same token from the verifier's cache, gets the same
-    /// [`Arc`]. The policy is asked each time.
+    /// type again, with this principal or a clone of it, gets the same [`Arc`]; with one of the same token from the verifier's
+    /// cache, mostly so in the same thread. The policy is asked each time.
     ///
     /// Four types are kept for each token; any other is read anew each time.
     ///
@@ -201,6 +201,33 @@ mod tests {
         assert!(Arc::ptr_eq(&buyer, &principal.shared_claims().unwrap()));
         let owned: Buyer = caller.claims().unwrap();
         assert!(!std::ptr::eq(&raw const owned, Arc::as_ptr(&buyer)));
+    }
+
+    /// A thread's own handle to a token starts with no claims read, and keeps those that are.
+    #[test]
+    fn a_token_that_is_recognised_is_read_once_by_each_thread() {
+        let verifier = Verifier::builder().any_issuer().any_audience();
+        let verifier = verifier.key(Key::hs256([7; 32]).unwrap()).build().unwrap();
+        let claims = json!({"exp": 4_000_000_000_u64, "sub": "u-7"});
+        let token = SigningKey::hs256([7; 32]).unwrap().encode(&claims).unwrap();
+        let read = || {
+            verifier
+                .verify(&token)
+                .unwrap()
+                .shared_claims::<Visitor>()
+                .unwrap()
+        };
+        let [new, kept] = [read(), read()];
+        let [recognised, again] = [read(), read()];
+        assert!(Arc::ptr_eq(&recognised, &again));
+        assert!(!Arc::ptr_eq(&recognised, &kept) && !Arc::ptr_eq(&kept, &new));
+        let elsewhere = std::thread::scope(|scope| scope.spawn(read).join().unwrap());
+        assert!(!Arc::ptr_eq(&recognised, &elsewhere));
+        assert!(
+            [new, kept, recognised, elsewhere]
+                .iter()
+                .all(|user| user.sub == "u-7")
+        );
     }
 
     #[test]

@@ -131,6 +131,7 @@ fn entry(hash: u64, verified: &Arc<Verified>) -> Arc<Entry> {
     let token = hash.to_string().into_bytes();
     Arc::new(Entry {
         hash,
+        noted: AtomicU64::new(0),
         bytes: Entry::measure(&token, verified),
         token: Zeroizing::new(token.into()),
         verified: Arc::clone(verified),

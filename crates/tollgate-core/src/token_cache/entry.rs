@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::mem::size_of;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 use zeroize::Zeroizing;
@@ -20,6 +21,8 @@ pub(crate) struct Entry {
     pub(super) generation: u64,
     /// When it was verified, in seconds since the epoch.
     pub(super) since: u64,
+    /// When its use was last told to others by a thread that does not have it itself, in seconds since the epoch.
+    pub(super) noted: AtomicU64,
     pub(super) bytes: usize,
 }
 
@@ -28,6 +31,15 @@ impl Entry {
     pub(super) fn measure(token: &[u8], verified: &Verified) -> usize {
         const PLACES: usize = 128;
         size_of::<Self>() + token.len() + verified.bytes() + PLACES
+    }
+
+    /// Whether it is the first time in this second; threads that ask at once may all be told so.
+    pub(super) fn is_due(&self, now: u64) -> bool {
+        let due = self.noted.load(Ordering::Relaxed) != now;
+        if due {
+            self.noted.store(now, Ordering::Relaxed);
+        }
+        due
     }
 }
 

@@ -68,7 +68,8 @@ pub(crate) struct Sought<'c, 't> {
 /// A token that was found, whose grounds still stand. The time has to be looked at.
 pub(crate) struct Known {
     pub(crate) held: Held,
-    /// At most once a second for each thread: the use has to be told to where the key came from.
+    /// Once a second for each thread that has the token, and for all that have not: the use has to be told to where the key
+    /// came from.
     pub(crate) due: Option<Arc<Entry>>,
 }
 
@@ -188,7 +189,7 @@ impl Sought<'_, '_> {
         let together = || Held::Together(Arc::clone(&entry.verified));
         Some(Known {
             held: handle.map_or_else(together, Held::ByThread),
-            due: Some(entry),
+            due: entry.is_due(now).then_some(entry),
         })
     }
 
@@ -225,6 +226,7 @@ impl Sought<'_, '_> {
         if cheap && !self.cache.comes_again(hash) {
             return;
         }
+        let grounds_bytes = grounds.bytes();
         let entry = Arc::new(Entry {
             hash,
             token: Zeroizing::new(token.into()),
@@ -232,7 +234,8 @@ impl Sought<'_, '_> {
             grounds,
             generation: self.generation,
             since: now,
-            bytes: Entry::measure(token, verified),
+            noted: AtomicU64::new(now),
+            bytes: Entry::measure(token, verified) + grounds_bytes,
         });
         self.cache.far().insert(ByToken(Arc::clone(&entry)), entry);
     }

@@ -294,7 +294,7 @@ impl VerifierBuilder {
             ));
         }
         Ok(Verifier(Arc::new(Inner {
-            issuers: drafts.into_iter().map(Draft::into_issuer).collect(),
+            issuers: drafts.into_iter().map(Draft::into_listed_issuer).collect(),
             issuer_sources: self.issuer_sources,
             limits: self.limits,
             clock: self.clock,

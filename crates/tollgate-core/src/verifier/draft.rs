@@ -209,12 +209,22 @@ impl Draft {
         Ok(())
     }
 
-    /// As checked.
-    pub(super) fn into_issuer(self) -> Issuer {
+    /// As checked. Of an issuer that lives as long as the verifier, each token may hold all fixed keys.
+    pub(super) fn into_listed_issuer(self) -> Issuer {
+        let keys = self.keyring.keys.clone();
+        self.into_issuer(keys)
+    }
+
+    /// As checked, of an issuer that may be withdrawn: of its keys, a token holds the one that has verified it.
+    pub(super) fn into_found_issuer(self) -> Issuer {
+        self.into_issuer(Vec::new())
+    }
+
+    fn into_issuer(self, keys: Vec<Key>) -> Issuer {
         Issuer {
             terms: Shared::new(Terms {
                 rules: self.rules,
-                keys: self.keyring.keys.clone(),
+                keys,
             }),
             keyring: self.keyring,
         }

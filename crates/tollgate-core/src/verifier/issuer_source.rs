@@ -107,7 +107,7 @@ impl TrustedIssuer {
                 "an issuer of a source must be named",
             ));
         }
-        Ok(PreparedIssuer(Arc::new(self.0.into_issuer())))
+        Ok(PreparedIssuer(Arc::new(self.0.into_found_issuer())))
     }
 }
 

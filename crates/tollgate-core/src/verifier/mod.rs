@@ -74,7 +74,7 @@ struct Inner {
 
 /// A trusted issuer, ready for use.
 struct Issuer {
-    /// Its fixed keys are those of the keyring, at the same places.
+    /// If it has fixed keys, they are those of the keyring, at the same places.
     terms: Shared<Terms>,
     keyring: Keyring,
 }
@@ -130,8 +130,8 @@ impl Verifier {
         self.begin_checked(token.as_ref(), || Ok(()))
     }
 
-    /// As [`begin`](Self::begin), with a check of the token's text that precedes all others. It is made only where the token is
-    /// refused before its claims are read: what a token that has come that far consists of passes it.
+    /// As [`begin`](Self::begin), with a check of the token's text whose refusal precedes all others. It is made only where the
+    /// token is refused, or its key asked for, before its claims are read: what a token that has come further consists of passes it.
     pub(crate) fn begin_checked(
         &self,
         token: &[u8],
@@ -391,7 +391,7 @@ impl Signed<'_> {
             header,
             verifying: Verifying { key, source, epochs },
         } = self;
-        let met = Met::new(issuer.terms.clone(), key);
+        let met = Met::new(issuer.terms.clone(), key, &issuer.keyring);
         let (header, text) = header.parts();
         let principal = Principal::new(header.clone(), met, now, |claims, key, rules| {
             claims.read(payload, text, limits)?;
