@@ -16,16 +16,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("ps256-signature", |rounds| alone(Algorithm::PS256, rounds)).slow(),
     Scenario::new("es256-signature", |rounds| alone(Algorithm::ES256, rounds)).slow(),
     Scenario::new("eddsa-signature", |rounds| alone(Algorithm::EdDSA, rounds)).slow(),
-    Scenario::new("hs256-verify", hs256_verify).over("hs256-signature", Instructions(6_100.0)),
+    Scenario::new("hs256-verify", hs256_verify).over("hs256-signature", Instructions(6_150.0)),
     Scenario::new("hs256-claims", hs256_claims).over("hs256-signature", Instructions(7_000.0)),
     Scenario::new("hs256-seen-before", |rounds| {
         seen_before(Algorithm::HS256, rounds);
     })
-    .all(Instructions(635.0)),
+    .all(Instructions(650.0)),
     Scenario::new("rs256-seen-before", |rounds| {
         seen_before(Algorithm::RS256, rounds);
     })
-    .all(Instructions(800.0)),
+    .all(Instructions(815.0)),
     Scenario::new("garbage-8k", garbage).all(Instructions(3600.0)),
     Scenario::new("eddsa-fixed-keys", |rounds| eddsa(rounds, 1, true)).slow(),
     Scenario::new("eddsa-fetched-keys", |rounds| eddsa(rounds, 1, false))
@@ -34,7 +34,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("eddsa-fixed-128-keys", |rounds| eddsa(rounds, 128, true)).slow(),
     Scenario::new("eddsa-fetched-128-keys", |rounds| eddsa(rounds, 128, false))
         .slow()
-        .over("eddsa-fixed-128-keys", Instructions(1_350.0)),
+        .over("eddsa-fixed-128-keys", Instructions(1_150.0)),
 ];
 
 fn alone(algorithm: Algorithm, rounds: u32) {
