@@ -1,6 +1,6 @@
 //! A server of its own process, the CPU time that it uses, and a client that keeps it busy.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -90,6 +90,9 @@ pub fn pin(core: usize) {
 }
 
 /// Connections to one server, each of which sends the same request and waits for its answer before it sends it again.
+///
+/// It waits without sleeping: a server that is slower than its client would have to wake it for each answer, at a cost that
+/// counts as the server's, and is more than a check of a token takes.
 #[derive(Debug)]
 pub struct Load {
     connections: Vec<TcpStream>,
@@ -116,6 +119,9 @@ impl Load {
             answer: Vec::new(),
         };
         load.answer = vec![0; load.length_of_answer()];
+        for connection in &load.connections {
+            connection.set_nonblocking(true).unwrap();
+        }
         load.turn();
         load
     }
@@ -146,7 +152,7 @@ impl Load {
             connection.write_all(&self.request).unwrap();
         }
         for connection in &mut self.connections {
-            connection.read_exact(&mut self.answer).unwrap();
+            read_awake(connection, &mut self.answer);
             assert!(self.answer.starts_with(b"HTTP/1.1 200 "), "refused");
         }
     }
@@ -160,5 +166,17 @@ impl Load {
             answers += self.connections.len();
         }
         answers
+    }
+}
+
+/// Reads until it is full, and asks again at once where there is nothing yet.
+fn read_awake(stream: &mut TcpStream, mut buffer: &mut [u8]) {
+    while !buffer.is_empty() {
+        match stream.read(buffer) {
+            Ok(0) => panic!("the server has closed the connection"),
+            Ok(read) => buffer = &mut buffer[read..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
+            Err(error) => panic!("{error}"),
+        }
     }
 }

@@ -53,13 +53,8 @@ fn append(headers: &mut HeaderMap, name: &str, value: Cow<'static, [u8]>) {
     }
 }
 
-/// The values that nearly every refusal has are there already.
 fn value_of(value: Cow<'static, [u8]>) -> Option<HeaderValue> {
-    const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-    const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
     match value {
-        Cow::Borrowed(value) if value == b"no-store" => Some(NO_STORE),
-        Cow::Borrowed(value) if value == b"application/problem+json" => Some(PROBLEM),
         Cow::Borrowed(value) => HeaderValue::from_maybe_shared(Bytes::from_static(value)).ok(),
         Cow::Owned(value) => HeaderValue::try_from(value).ok(),
     }
