@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use tollgate_core::{Key, KeyEpoch, KeySet, KeySource, Unavailable, Verifier};
+use tollgate_core::{Key, KeyEpoch, KeySet, KeySource, SigningKey, Unavailable, Verifier};
 
 use super::{Hand, Scripted, es256, hits, is_verified_anew, keep, rules, set, signer, status, token, usual};
 
@@ -42,22 +42,52 @@ fn it_is_forgotten_on_every_thread() {
     });
 }
 
-/// Has everything forgotten while a token is being verified, between the look into the cache and the signature.
+/// Has everything forgotten in the course of a call, once it is armed.
 struct Forgetting {
+    at: Call,
     keys: Arc<KeySet>,
     verifier: Arc<OnceLock<Verifier>>,
     armed: Arc<AtomicBool>,
 }
 
-impl KeySource for Forgetting {
-    fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
-        if self.armed.swap(false, Ordering::SeqCst) {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// While a token is being verified, between the look into the cache and the signature.
+    Keys,
+    /// While a token is being recognised.
+    Epoch,
+}
+
+impl Forgetting {
+    /// A verifier with such a source that has this key, and what arms it.
+    fn verifier(at: Call, key: &SigningKey) -> (Arc<OnceLock<Verifier>>, Arc<AtomicBool>) {
+        let (verifier, armed) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
+        let source = Self {
+            at,
+            keys: set(&[key]),
+            verifier: Arc::clone(&verifier),
+            armed: Arc::clone(&armed),
+        };
+        let built = rules(&Hand::new()).key_source(source).build().unwrap();
+        assert!(verifier.set(built).is_ok());
+        (verifier, armed)
+    }
+
+    fn called(&self, call: Call) {
+        if call == self.at && self.armed.swap(false, Ordering::SeqCst) {
             self.verifier.get().unwrap().forget_verified_tokens();
         }
+    }
+}
+
+impl KeySource for Forgetting {
+    fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
+        self.called(Call::Keys);
         Ok(Arc::clone(&self.keys))
     }
 
     fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
+        self.called(Call::Epoch);
         Ok(self.keys.epoch())
     }
 }
@@ -65,14 +95,8 @@ impl KeySource for Forgetting {
 #[test]
 fn a_verification_that_began_before_does_not_count_afterwards() {
     let key = es256("1");
-    let (verifier, armed) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
-    let source = Forgetting {
-        keys: set(&[&key]),
-        verifier: Arc::clone(&verifier),
-        armed: Arc::clone(&armed),
-    };
-    let built = rules(&Hand::new()).key_source(source).build().unwrap();
-    let built = verifier.get_or_init(|| built);
+    let (verifier, armed) = Forgetting::verifier(Call::Keys, &key);
+    let built = verifier.get().unwrap();
     let token = token(&key);
     armed.store(true, Ordering::SeqCst);
     is_verified_anew(built, &token);
@@ -81,7 +105,7 @@ fn a_verification_that_began_before_does_not_count_afterwards() {
     hits(built, &token);
 }
 
-/// The same, while the use of its key is told: after the claims were checked, before the token is kept.
+/// Has everything forgotten while the use of its key is told: after the claims were checked, before the token is kept.
 struct ForgettingAtTheEnd(Scripted, Arc<OnceLock<Verifier>>);
 
 impl KeySource for ForgettingAtTheEnd {
@@ -110,38 +134,12 @@ fn not_even_one_that_was_all_but_done() {
     hits(built, &token);
 }
 
-/// Has everything forgotten while a token is being recognised.
-struct ForgettingAtTheLook {
-    keys: Arc<KeySet>,
-    verifier: Arc<OnceLock<Verifier>>,
-    armed: Arc<AtomicBool>,
-}
-
-impl KeySource for ForgettingAtTheLook {
-    fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
-        Ok(Arc::clone(&self.keys))
-    }
-
-    fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
-        if self.armed.swap(false, Ordering::SeqCst) {
-            self.verifier.get().unwrap().forget_verified_tokens();
-        }
-        Ok(self.keys.epoch())
-    }
-}
-
 /// In either level: that look had begun before, and the next one finds nothing.
 #[test]
 fn a_source_may_have_it_forgotten_while_it_is_asked_whether_it_holds() {
     let key = es256("1");
-    let (verifier, armed) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
-    let source = ForgettingAtTheLook {
-        keys: set(&[&key]),
-        verifier: Arc::clone(&verifier),
-        armed: Arc::clone(&armed),
-    };
-    let built = rules(&Hand::new()).key_source(source).build().unwrap();
-    let built = verifier.get_or_init(|| built);
+    let (verifier, armed) = Forgetting::verifier(Call::Epoch, &key);
+    let built = verifier.get().unwrap();
     let token = token(&key);
     for looks_before in 0..3 {
         is_verified_anew(built, &token);
