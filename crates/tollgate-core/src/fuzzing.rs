@@ -8,8 +8,8 @@ use crate::limits::Limits;
 
 /// The split and the decoding of a token.
 pub fn token(data: &[u8]) {
-    if let Ok(token) = crate::token::Compact::split(data, &Limits::default()) {
-        let mut segment = crate::token::Segment::new();
+    if let Ok(token) = crate::token::compact::Compact::split(data, &Limits::default()) {
+        let mut segment = crate::token::compact::Segment::new();
         let _ = token.header(&mut segment);
         let _ = token.payload(&mut segment);
         let _ = token.signature(&mut segment);
@@ -18,13 +18,13 @@ pub fn token(data: &[u8]) {
 
 /// The algorithm of a header, already decoded, if the header is accepted.
 pub fn header(data: &[u8]) -> Option<Algorithm> {
-    let header = crate::header::Header::read(data, &Limits::default());
+    let header = crate::token::header::Header::read(data, &Limits::default());
     header.ok().map(|(header, _)| header.algorithm)
 }
 
 /// A claims set, already decoded; what is accepted must be JSON to `serde_json` as well.
 pub fn claims(data: &[u8]) {
-    let mut claims = crate::claims::ClaimSetText::default();
+    let mut claims = crate::token::claims::ClaimSetText::default();
     if claims.read(data, "", &Limits::default()).is_ok() {
         let read = Value::deserialize(claims.document());
         let whole = serde_json::from_slice::<Value>(data);
@@ -41,5 +41,5 @@ pub fn claims(data: &[u8]) {
 
 /// The values of the cookie called `name` in one `Cookie` field line.
 pub fn cookie<'a>(data: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
-    crate::cookie::named(std::iter::once(data), name).collect()
+    crate::http::cookie::named(std::iter::once(data), name).collect()
 }

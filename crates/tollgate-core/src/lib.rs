@@ -30,64 +30,43 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod algorithm;
-mod answer;
-mod base64url;
-mod candidates;
-mod claims;
 mod clock;
-mod cookie;
-mod csrf;
-mod endpoint;
-mod field;
+mod config;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod gate;
-mod header;
-mod json;
+mod http;
 mod key;
-mod key_source;
-mod known_header;
 mod limits;
 mod of_thread;
-mod pending;
+mod per_thread;
 pub mod policy;
-mod principal;
 mod rejection;
-mod renewal;
-mod request;
-mod revocation;
-mod rules;
-mod shared;
-mod source;
-mod terms;
 mod token;
-mod token_cache;
-mod typed_claims;
 mod verifier;
-mod wording;
 
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
-pub use answer::Answer;
 pub use clock::{Clock, SystemClock};
-pub use endpoint::{Endpoint, EndpointRequest};
+pub use config::{ConfigError, ConfigErrorKind};
+pub use gate::decision::{BoxFuture, Decision, PendingDecision};
+pub use gate::endpoint::{Endpoint, EndpointRequest};
+pub use gate::renewal::{HeaderEdits, Renewal, SkipRenewal};
+pub use gate::revocation::{RevocationCheck, Standing};
+pub use gate::source::{Source, SourceKind};
 pub use gate::{Authentication, ClaimSet, FromAuthentication, Gate, GateBuilder, Refusal};
+pub use http::request::RequestView;
+pub use key::source::{KeySource, MissingKey, Refresh, Unavailable};
 pub use key::{
     Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey, SkippedKey,
 };
-pub use key_source::{KeySource, MissingKey, Refresh, Unavailable};
 pub use limits::Limits;
-pub use pending::{BoxFuture, Decision, PendingDecision};
 pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, ScopeName, ScopeSet};
-pub use principal::Principal;
+pub use rejection::answer::Answer;
 pub use rejection::{Rejection, RejectionKind};
-pub use renewal::{HeaderEdits, Renewal, SkipRenewal};
-pub use request::RequestView;
-pub use revocation::{RevocationCheck, Standing};
-pub use source::{Source, SourceKind};
-pub use token_cache::{TokenCache, TokenCacheStatus};
+pub use verifier::cache::{TokenCache, TokenCacheStatus};
+pub use verifier::principal::Principal;
 pub use verifier::{
-    ConfigError, ConfigErrorKind, IssuerSource, PendingVerification, PreparedIssuer, TrustedIssuer,
-    Verification, Verifier, VerifierBuilder,
+    IssuerSource, PendingVerification, PreparedIssuer, TrustedIssuer, Verification, Verifier, VerifierBuilder,
 };
 
 /// For code that the macros generate; not part of the interface.

@@ -1,6 +1,6 @@
 //! Bounds on what a client may send, checked before the work that they bound.
 
-use crate::json::Bounds;
+use crate::token::json::Bounds;
 
 /// Bounds on a token and its parts. A token past one of them is refused as an invalid token, never cut.
 ///

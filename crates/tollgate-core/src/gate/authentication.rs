@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::claim_set::ClaimSet;
+use super::claims::ClaimSet;
 use super::{Gate, Refusal, missing_credential};
-use crate::pending::BoxFuture;
+use crate::gate::decision::BoxFuture;
+use crate::gate::renewal::HeaderEdits;
+use crate::http::request::Protocol;
 use crate::policy::{self, Facts, Policy};
-use crate::principal::Principal;
 use crate::rejection::Rejection;
-use crate::renewal::HeaderEdits;
-use crate::request::Protocol;
+use crate::verifier::principal::Principal;
 
 /// The outcome of a [`Gate`] for a request that goes on: a principal, or the fact that there is none.
 ///

@@ -4,13 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Gate, Inner};
-use crate::answer::{self, Answer};
+use crate::gate::renewal::Renewal;
+use crate::gate::revocation::RevocationCheck;
+use crate::gate::source::Source;
+use crate::per_thread::Shared;
 use crate::policy::Policy;
 use crate::rejection::Rejection;
-use crate::renewal::Renewal;
-use crate::revocation::RevocationCheck;
-use crate::shared::Shared;
-use crate::source::Source;
+use crate::rejection::answer::{self, Answer};
 use crate::verifier::{ConfigError, ConfigErrorKind, Verifier};
 
 /// Configuration of a [`Gate`], made by [`Gate::builder`].

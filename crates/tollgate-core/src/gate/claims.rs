@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 
 use super::authentication::authorise;
 use crate::policy::Policy;
-use crate::principal::Principal;
 use crate::rejection::Rejection;
+use crate::verifier::principal::Principal;
 
 /// A type of the user's that stands for a token's claims and guards itself: what `#[derive(Claims)]` implements.
 ///
@@ -152,9 +152,9 @@ mod tests {
 
     use super::*;
     use crate::gate::{Authentication, Gate};
+    use crate::http::request::TestRequest;
     use crate::key::{Key, SigningKey};
     use crate::rejection::RejectionKind;
-    use crate::request::TestRequest;
     use crate::verifier::Verifier;
 
     #[derive(Debug, serde::Deserialize)]

@@ -2,11 +2,11 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
-use crate::field;
-use crate::principal::Principal;
+use crate::gate::source::{Credential, SourceKind};
+use crate::http::field;
+use crate::http::request::RequestView;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::request::RequestView;
-use crate::source::{Credential, SourceKind};
+use crate::verifier::principal::Principal;
 
 /// Refuses a credential that the browser attached by itself to a request that may change something, unless the browser
 /// says that the request comes from this origin, or from one that is trusted.
@@ -124,7 +124,7 @@ fn refused(detail: &'static str) -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::TestRequest;
+    use crate::http::request::TestRequest;
 
     fn allowed(source: SourceKind, request: &TestRequest) -> bool {
         let credential = Credential {

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::answer::Answer;
-use crate::pending::BoxFuture;
-use crate::request::RequestView;
+use crate::gate::decision::BoxFuture;
+use crate::http::request::RequestView;
+use crate::rejection::answer::Answer;
 
 /// Answers requests by itself: a JWK Set, a refresh, a logout. An adapter mounts it under a path.
 ///

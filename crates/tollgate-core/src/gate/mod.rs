@@ -2,30 +2,35 @@
 
 mod authentication;
 mod builder;
-mod claim_set;
+mod claims;
+pub(crate) mod csrf;
+pub(crate) mod decision;
+pub(crate) mod endpoint;
 mod refusal;
+pub(crate) mod renewal;
+pub(crate) mod revocation;
+pub(crate) mod source;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use authentication::{Authentication, FromAuthentication};
 pub use builder::GateBuilder;
-pub use claim_set::ClaimSet;
+pub use claims::ClaimSet;
 pub use refusal::Refusal;
 
-use crate::answer::{self, Answer};
-use crate::csrf;
-use crate::endpoint::EndpointRequest;
-use crate::key_source::Unavailable;
-use crate::pending::{BoxFuture, Decision, PendingDecision};
+use self::source::{Source, SourceKind};
+use crate::gate::decision::{BoxFuture, Decision, PendingDecision};
+use crate::gate::endpoint::EndpointRequest;
+use crate::gate::renewal::{HeaderEdits, Renewal};
+use crate::gate::revocation::{RevocationCheck, Standing};
+use crate::http::request::{self, Protocol, RequestView};
+use crate::key::source::Unavailable;
+use crate::per_thread::Shared;
 use crate::policy::Policy;
-use crate::principal::Principal;
+use crate::rejection::answer::{self, Answer};
 use crate::rejection::{Rejection, RejectionKind};
-use crate::renewal::{HeaderEdits, Renewal};
-use crate::request::{self, Protocol, RequestView};
-use crate::revocation::{RevocationCheck, Standing};
-use crate::shared::Shared;
-use crate::source::{self, Source, SourceKind};
+use crate::verifier::principal::Principal;
 use crate::verifier::{PendingVerification, Verification, Verifier};
 
 /// Stands between requests and handlers: a [`Verifier`], where to look for credentials, and how to answer those who are
@@ -433,8 +438,8 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+    use crate::http::request::TestRequest;
     use crate::key::{Key, SigningKey};
-    use crate::request::TestRequest;
 
     /// Is always asked; counts the questions that were answered and those that were given up.
     #[derive(Clone, Default)]

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::answer::{self, Answer};
+use crate::http::request::{Protocol, RequestView};
+use crate::rejection::answer::{self, Answer};
 use crate::rejection::{Rejection, RejectionKind};
-use crate::request::{Protocol, RequestView};
 
 /// A refused request: the answer for the client, the reason for the operator.
 ///

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::pending::BoxFuture;
-use crate::principal::Principal;
+use crate::gate::decision::BoxFuture;
+use crate::verifier::principal::Principal;
 
 /// Renews a token by activity: when a request with a valid one has succeeded, the response may carry its successor.
 ///
@@ -126,7 +126,7 @@ impl<V> fmt::Debug for Names<'_, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::Answer;
+    use crate::rejection::answer::Answer;
 
     #[test]
     fn debug_shows_no_value() {

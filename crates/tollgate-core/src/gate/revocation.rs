@@ -1,8 +1,8 @@
 //! Whether a token that verifies has been taken back since.
 
-use crate::key_source::Unavailable;
-use crate::pending::BoxFuture;
-use crate::principal::Principal;
+use crate::gate::decision::BoxFuture;
+use crate::key::source::Unavailable;
+use crate::verifier::principal::Principal;
 
 /// Tells whether a verified token was revoked: the stage between the signature and the policy.
 ///

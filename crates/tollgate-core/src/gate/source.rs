@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use crate::http::request::RequestView;
+use crate::http::{base64url, cookie, field};
 use crate::rejection::{Rejection, RejectionKind};
-use crate::request::RequestView;
 use crate::verifier::{ConfigError, ConfigErrorKind};
-use crate::{base64url, cookie, field};
 
 /// A place to look for the token. A gate has an ordered list of them; the first that holds one wins.
 ///
@@ -387,7 +387,7 @@ const fn is_b64token_byte(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::TestRequest;
+    use crate::http::request::TestRequest;
 
     fn found(
         sources: &[Source],

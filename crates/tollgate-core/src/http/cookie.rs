@@ -1,6 +1,6 @@
 //! The `Cookie` field (RFC 6265 section 5.4), read for one name.
 
-use crate::field;
+use crate::http::field;
 
 /// The values of every cookie called `name`, over all field lines (HTTP/2 may split them, RFC 9113 section 8.2.3).
 pub(crate) fn named<'a>(

@@ -1,6 +1,6 @@
 //! How the engine sees a request: a small borrowed view, so that no version of an `http` crate is in its signatures.
 
-use crate::endpoint::EndpointRequest;
+use crate::gate::endpoint::EndpointRequest;
 
 /// The parts of an HTTP request that decide. An adapter implements it over its framework's request.
 ///

@@ -8,12 +8,12 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::algorithm::Algorithm;
+use crate::gate::decision::BoxFuture;
+use crate::key::source::{KeySource, MissingKey, Refresh, Unavailable};
 use crate::key::{Key, KeyEpoch, KeySet};
-use crate::key_source::{KeySource, MissingKey, Refresh, Unavailable};
-use crate::pending::BoxFuture;
 use crate::rejection::{Rejection, RejectionKind, Shown};
-use crate::terms::VerifyingKey;
-use crate::token::{Compact, Segment};
+use crate::token::compact::{Compact, Segment};
+use crate::verifier::terms::VerifyingKey;
 
 /// The keys of one issuer.
 #[derive(Clone, Default)]

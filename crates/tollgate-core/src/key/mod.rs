@@ -11,9 +11,6 @@
 //! - What a JWK says of its use (`alg`, `use`, `key_ops`) holds.
 //! - A private key is no verification key: the verifying side must not have it.
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test")]
-mod attacks;
 mod base64;
 mod der;
 mod document;
@@ -24,6 +21,7 @@ mod error;
 #[cfg(feature = "jsonwebtoken")]
 mod jsonwebtoken;
 mod jwk;
+pub(crate) mod keyring;
 mod members;
 mod pem;
 mod prepared;
@@ -32,6 +30,10 @@ mod secret;
 mod set;
 mod signer;
 mod signing;
+pub(crate) mod source;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test")]
+mod tests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed test")]
 mod vectors;

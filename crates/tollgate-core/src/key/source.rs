@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
+use crate::gate::decision::BoxFuture;
 use crate::key::{Key, KeyEpoch, KeySet};
-use crate::pending::BoxFuture;
 
 /// A place that keys come from while the service runs: a remote JWK Set, a rotating issuer of the same process.
 ///

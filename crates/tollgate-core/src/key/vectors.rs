@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::{Key, KeySet, SigningKey, base64};
 use crate::algorithm::Algorithm;
-use crate::header::Header;
 use crate::limits::Limits;
 use crate::rejection::Rejection;
-use crate::token::{Compact, Segment};
+use crate::token::compact::{Compact, Segment};
+use crate::token::header::Header;
 
 /// A file of the folder; `None`, with a line that says so, on a machine without it.
 fn vectors(file: &str) -> Option<Value> {

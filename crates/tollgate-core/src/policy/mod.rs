@@ -31,9 +31,9 @@ mod evaluation;
 mod expression;
 mod facts;
 mod hierarchy;
-#[cfg(test)]
-mod laws;
 mod notation;
+#[cfg(test)]
+mod proptests;
 mod recency;
 mod scope;
 mod sufficiency;

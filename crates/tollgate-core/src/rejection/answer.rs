@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::gate::renewal::Names;
+use crate::http::request::Protocol;
+use crate::rejection::wording;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::renewal::Names;
-use crate::request::Protocol;
-use crate::wording;
 
 /// A field's name, in lower case, and its value.
 pub(crate) type Field = (Cow<'static, str>, Cow<'static, [u8]>);

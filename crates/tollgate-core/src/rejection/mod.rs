@@ -1,11 +1,12 @@
 //! Why a request is refused.
 
+pub(crate) mod answer;
+mod wording;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-use crate::wording;
 
 /// What kind of refusal a [`Rejection`] is.
 ///

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::json::{Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag};
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::token::Decoded;
+use crate::token::compact::Decoded;
+use crate::token::json::{Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag};
 
 /// A claims set whose members have the types that the standards give them. That they are signed is for the verifier to see
 /// to, which reads an unsigned one only to learn whose keys to ask.

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use arrayvec::ArrayString;
 
-use crate::base64url;
+use crate::http::base64url;
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind};
 

@@ -1,9 +1,9 @@
 //! The JOSE header (RFC 7515 section 4, RFC 8725).
 
 use crate::algorithm::Algorithm;
-use crate::json::{Kind, Object, Span, StringItems, Text, plain_end, tag};
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::token::json::{Kind, Object, Span, StringItems, Text, plain_end, tag};
 
 /// The members of a header that decide something. `jku`, `x5u`, `x5c` and `jwk` are not among them: a key never comes
 /// from the token that it is to verify (RFC 8725 section 3.5).

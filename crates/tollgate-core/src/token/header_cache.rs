@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::header::Header;
 use crate::limits::Limits;
 use crate::rejection::Rejection;
-use crate::token::{Compact, Segment};
+use crate::token::compact::{Compact, Segment};
+use crate::token::header::Header;
 
 /// How many headers each thread keeps: those of as many keys.
 const KEPT: usize = 4;

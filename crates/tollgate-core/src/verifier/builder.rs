@@ -5,16 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::draft::Draft;
+use super::issuer_config::Draft;
 use super::provider_rules::provider_rule_methods;
 use super::trusted_issuer::{TrustedIssuer, rule_methods};
 use super::{ConfigError, ConfigErrorKind, Inner, IssuerSource, Verifier};
 use crate::algorithm::Algorithm;
 use crate::clock::{Clock, SystemClock};
+use crate::key::source::KeySource;
 use crate::key::{Key, KeySet};
-use crate::key_source::KeySource;
 use crate::limits::Limits;
-use crate::token_cache::{TokenCache, VerifiedTokens};
+use crate::verifier::cache::{TokenCache, VerifiedTokens};
 
 /// The deepest JSON that may be allowed: the depth at which `serde_json` stops, too.
 const MOST_JSON_DEPTH: usize = 128;

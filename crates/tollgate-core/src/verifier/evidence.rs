@@ -3,9 +3,9 @@
 use std::sync::{Arc, Weak};
 
 use super::{Chosen, Issuer, PreparedIssuer, Verifier};
-use crate::candidates::Epochs;
 use crate::key::Key;
-use crate::principal::Verified;
+use crate::key::keyring::Epochs;
+use crate::verifier::principal::Verified;
 
 /// What has to hold still for a token that was verified before to be believed again. What is not here cannot change in
 /// the life of a verifier (its rules, its fixed keys), or is looked at each time (the time).

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::{ConfigError, ConfigErrorKind, Issuer};
 use crate::algorithm::{Algorithm, Family};
-use crate::candidates::Keyring;
 use crate::key::Key;
-use crate::rules::{Rules, TENANT, Tenants, is_template, is_tenant};
-use crate::shared::Shared;
-use crate::terms::Terms;
+use crate::key::keyring::Keyring;
+use crate::per_thread::Shared;
+use crate::verifier::rules::{Rules, TENANT, Tenants, is_template, is_tenant};
+use crate::verifier::terms::Terms;
 
 /// The longest leeway that still is one: five minutes.
 const MOST_LEEWAY: Duration = Duration::from_secs(300);

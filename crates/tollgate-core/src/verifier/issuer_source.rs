@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::draft::Draft;
+use super::issuer_config::Draft;
 use super::{ConfigError, ConfigErrorKind, Issuer, TrustedIssuer};
-use crate::key_source::Unavailable;
+use crate::key::source::Unavailable;
 
 /// Says of an issuer that a token names whether it is trusted: for services whose tenants bring issuers of their own.
 ///

@@ -1,37 +1,40 @@
 //! From the text of a token to a [`Principal`].
 
 mod builder;
-mod config_error;
-mod draft;
-mod grounds;
+pub(crate) mod cache;
+mod evidence;
+mod issuer_config;
 mod issuer_source;
+pub(crate) mod principal;
 mod provider_rules;
+pub(crate) mod rules;
+pub(crate) mod terms;
 mod trusted_issuer;
 mod verification;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use crate::config::{ConfigError, ConfigErrorKind};
 pub use builder::VerifierBuilder;
-pub use config_error::{ConfigError, ConfigErrorKind};
-pub(crate) use grounds::Grounds;
-use grounds::Rested;
+pub(crate) use evidence::Grounds;
+use evidence::Rested;
 pub use issuer_source::{IssuerSource, PreparedIssuer};
 pub use trusted_issuer::TrustedIssuer;
 pub use verification::{PendingVerification, Verification};
 use zeroize::Zeroizing;
 
-use crate::candidates::{Ask, Asked, Keyring, Miss, Verifying};
-use crate::claims::ClaimSetText;
 use crate::clock::Clock;
-use crate::known_header::ReadHeader;
+use crate::key::keyring::{Ask, Asked, Keyring, Miss, Verifying};
 use crate::limits::Limits;
-use crate::principal::Principal;
+use crate::per_thread::Shared;
 use crate::rejection::{Rejection, RejectionKind, Shown};
-use crate::shared::Shared;
-use crate::terms::{Met, Terms};
-use crate::token::{Compact, Segment};
-use crate::token_cache::{TokenCacheStatus, VerifiedTokens};
+use crate::token::claims::ClaimSetText;
+use crate::token::compact::{Compact, Segment};
+use crate::token::header_cache::ReadHeader;
+use crate::verifier::cache::{TokenCacheStatus, VerifiedTokens};
+use crate::verifier::principal::Principal;
+use crate::verifier::terms::{Met, Terms};
 
 /// Decides whether a token is to be believed: one or several issuers, each with its keys and rules.
 ///

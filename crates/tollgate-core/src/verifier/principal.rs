@@ -7,16 +7,16 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::algorithm::Algorithm;
-use crate::claims::ClaimSetText;
-use crate::header::Header;
-use crate::json::{MISFIT, NumericDate};
+use crate::gate::source::SourceKind;
 use crate::key::Key;
 use crate::policy::Facts;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::rules::Rules;
-use crate::source::SourceKind;
-use crate::terms::Met;
-use crate::typed_claims::TypedClaims;
+use crate::token::claims::ClaimSetText;
+use crate::token::header::Header;
+use crate::token::json::{MISFIT, NumericDate};
+use crate::token::typed::TypedClaims;
+use crate::verifier::rules::Rules;
+use crate::verifier::terms::Met;
 
 /// A verified token: its claims, its header's facts, which key verified it and where in the request it stood.
 ///

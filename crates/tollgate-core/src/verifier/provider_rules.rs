@@ -1,6 +1,6 @@
 //! The rules for what providers do in ways of their own: further names of an issuer, other claims than the registered ones.
 
-/// The methods that say them; `$draft` is the method that gives the [`Draft`](super::draft::Draft) they write to.
+/// The methods that say them; `$draft` is the method that gives the [`Draft`](super::issuer_config::Draft) they write to.
 macro_rules! provider_rule_methods {
     ($draft:ident) => {
         /// Gives the issuer a further spelling, exact like the first: for a provider that is not of one mind about its own
@@ -60,7 +60,7 @@ macro_rules! provider_rule_methods {
         pub fn tenants(mut self, tenants: impl IntoIterator<Item = impl Into<String>>) -> Self {
             let tenants = tenants.into_iter().map(Into::into).collect();
             self.$draft()
-                .set_tenants(crate::rules::Tenants::These(tenants));
+                .set_tenants(crate::verifier::rules::Tenants::These(tenants));
             self
         }
 
@@ -87,7 +87,8 @@ macro_rules! provider_rule_methods {
         /// ```
         #[must_use]
         pub fn any_tenant(mut self) -> Self {
-            self.$draft().set_tenants(crate::rules::Tenants::Any);
+            self.$draft()
+                .set_tenants(crate::verifier::rules::Tenants::Any);
             self
         }
 
@@ -197,7 +198,7 @@ macro_rules! provider_rule_methods {
         /// ```
         #[must_use]
         pub fn optional_typ(mut self, typ: impl Into<String>) -> Self {
-            self.$draft().rules.typ = Some(crate::rules::Typ {
+            self.$draft().rules.typ = Some(crate::verifier::rules::Typ {
                 name: typ.into(),
                 required: false,
             });

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::candidates::Keyring;
 use crate::key::Key;
-use crate::rules::Rules;
-use crate::shared::Shared;
+use crate::key::keyring::Keyring;
+use crate::per_thread::Shared;
+use crate::verifier::rules::Rules;
 
 /// The rules of an issuer, and its fixed keys if it stays as long as the verifier.
 ///

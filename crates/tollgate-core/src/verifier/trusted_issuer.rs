@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::draft::Draft;
+use super::issuer_config::Draft;
 use super::provider_rules::provider_rule_methods;
 use crate::algorithm::Algorithm;
+use crate::key::source::KeySource;
 use crate::key::{Key, KeySet};
-use crate::key_source::KeySource;
-use crate::rules::Rules;
+use crate::verifier::rules::Rules;
 
 /// An issuer with its keys and rules, for a verifier that trusts several: see [`VerifierBuilder::trust`](crate::VerifierBuilder::trust).
 ///
@@ -174,7 +174,7 @@ macro_rules! rule_methods {
         /// ```
         #[must_use]
         pub fn typ(mut self, typ: impl Into<String>) -> Self {
-            self.$draft().rules.typ = Some(crate::rules::Typ {
+            self.$draft().rules.typ = Some(crate::verifier::rules::Typ {
                 name: typ.into(),
                 required: true,
             });

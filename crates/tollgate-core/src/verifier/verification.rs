@@ -5,9 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::pending::BoxFuture;
-use crate::principal::Principal;
+use crate::gate::decision::BoxFuture;
 use crate::rejection::Rejection;
+use crate::verifier::principal::Principal;
 
 /// What a verifier says at once: its outcome, or that it has to ask for keys.
 ///

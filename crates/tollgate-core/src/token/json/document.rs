@@ -227,7 +227,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::json::Bounds;
+    use crate::token::json::Bounds;
 
     fn read<'de, T: Deserialize<'de>>(text: &'de str, object: &'de Object) -> Result<T, Error> {
         T::deserialize(Document::new(text, object))

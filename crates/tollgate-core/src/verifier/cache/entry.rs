@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 use zeroize::Zeroizing;
 
-use crate::principal::Verified;
 use crate::verifier::Grounds;
+use crate::verifier::principal::Verified;
 
 /// A token that was verified, and all that the outcome rested on.
 pub(crate) struct Entry {

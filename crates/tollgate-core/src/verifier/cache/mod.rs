@@ -7,12 +7,12 @@
 //! To keep a token costs about as much as to verify an HMAC. Such a token is kept when it comes for the second time, any other
 //! one at once.
 
-#[cfg(test)]
-mod attacks;
 mod entry;
 mod near;
 mod settings;
 mod sighted;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -33,8 +33,8 @@ use self::near::{Counters, Near};
 pub use self::settings::{TokenCache, TokenCacheStatus};
 use self::sighted::Sighted;
 use crate::of_thread::of_thread;
-use crate::principal::{Held, Verified};
 use crate::verifier::Grounds;
+use crate::verifier::principal::{Held, Verified};
 
 /// What a token takes, with what is kept of it.
 const USUAL_BYTES: usize = 2048;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::USUAL_BYTES;
 use super::entry::{Entry, Hashed};
-use crate::principal::{Handle, Held};
+use crate::verifier::principal::{Handle, Held};
 
 /// How many places a token has.
 const WAYS: usize = 4;

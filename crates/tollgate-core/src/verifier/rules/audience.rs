@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::{Rules, missing};
-use crate::claims::ClaimSetText;
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::token::claims::ClaimSetText;
 
 /// The clients that a token may have been given to; any, where none is named.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Whose tokens the rules are for: one name, its other spellings, or a template with a name for each tenant.
 
 use super::{Rules, missing};
-use crate::claims::ClaimSetText;
 use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::token::claims::ClaimSetText;
 
 /// What stands in a template for the tenant, as in the metadata of Microsoft Entra.
 pub(crate) const TENANT: &str = "{tenantid}";

@@ -10,9 +10,9 @@ pub(crate) use audience::AuthorizedParties;
 pub(crate) use issuer::{TENANT, Tenants, is_template, is_tenant};
 
 use crate::algorithm::Algorithm;
-use crate::claims::ClaimSetText;
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::token::claims::ClaimSetText;
 
 /// The rules of one issuer, as configured; `None` where something was not said.
 #[derive(Clone, Debug, PartialEq, Eq)]
