@@ -49,11 +49,11 @@ fn main() {
         ("core: cold HS256", verify(hs256.cold_verifier(), one(&hs256))),
         ("core: cold ES256", verify(es256.cold_verifier(), one(&es256))),
         (
-            "axum: layer and Claims<T>, warm, one hot token",
+            "axum: layer and Jwt<T>, warm, one hot token",
             route(Endpoint::Claims, &hs256.verifier(), one(&hs256)),
         ),
         (
-            "axum: layer and Claims<T>, warm, 500 tokens",
+            "axum: layer and Jwt<T>, warm, 500 tokens",
             route(Endpoint::Claims, &hs256.verifier(), many),
         ),
         (
@@ -61,15 +61,15 @@ fn main() {
             route(Endpoint::Principal, &hs256.verifier(), one(&hs256)),
         ),
         (
-            "axum: Claims<T> without a layer, warm",
+            "axum: Jwt<T> without a layer, warm",
             route(Endpoint::ClaimsAlone, &hs256.verifier(), one(&hs256)),
         ),
         (
-            "axum: layer and Claims<T>, cold HS256",
+            "axum: layer and Jwt<T>, cold HS256",
             route(Endpoint::Claims, &hs256.cold_verifier(), one(&hs256)),
         ),
         (
-            "axum: layer and Claims<T>, cold ES256",
+            "axum: layer and Jwt<T>, cold ES256",
             route(Endpoint::Claims, &es256.cold_verifier(), one(&es256)),
         ),
     ];

@@ -3,7 +3,7 @@
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde::{Deserialize, Serialize};
-use tollgate_core::{Algorithm, ClaimSet, Key, SigningKey, TokenCache, Verifier, VerifierBuilder};
+use tollgate_core::{Algorithm, Claims, Key, SigningKey, TokenCache, Verifier, VerifierBuilder};
 use tollgate_testkit::keys;
 
 /// The time at which the tokens are valid, in seconds since the epoch.
@@ -59,7 +59,7 @@ pub struct User {
     pub scope: String,
 }
 
-impl ClaimSet for User {}
+impl Claims for User {}
 
 /// The same claims as an extractor of its own.
 #[derive(Clone, Debug, Deserialize, tollgate::Claims)]
@@ -103,18 +103,18 @@ impl Fixture {
         let (key, stored) = match algorithm {
             Algorithm::HS256 => (Key::hs256(SECRET), None),
             Algorithm::RS256 => (
-                Key::pem(algorithm, keys::RSA_PUBLIC_PEM),
+                Key::from_pem(algorithm, keys::RSA_PUBLIC_PEM),
                 Some(include_str!("../tokens/rs256.jwt")),
             ),
             Algorithm::PS256 => (
-                Key::pem(algorithm, keys::RSA_PUBLIC_PEM),
+                Key::from_pem(algorithm, keys::RSA_PUBLIC_PEM),
                 Some(include_str!("../tokens/ps256.jwt")),
             ),
             Algorithm::ES256 => (
-                Key::pem(algorithm, keys::P256_PUBLIC_PEM),
+                Key::from_pem(algorithm, keys::P256_PUBLIC_PEM),
                 Some(include_str!("../tokens/es256.jwt")),
             ),
-            _ => (Key::pem(algorithm, keys::ED25519_PUBLIC_PEM), None),
+            _ => (Key::from_pem(algorithm, keys::ED25519_PUBLIC_PEM), None),
         };
         let mut fixture = Self {
             algorithm,
@@ -132,9 +132,9 @@ impl Fixture {
     pub fn signing(&self) -> SigningKey {
         let key = match self.algorithm {
             Algorithm::HS256 => SigningKey::hs256(SECRET),
-            Algorithm::ES256 => SigningKey::pem(self.algorithm, keys::P256_PRIVATE_PEM),
-            Algorithm::EdDSA => SigningKey::pem(self.algorithm, keys::ED25519_PRIVATE_PEM),
-            _ => SigningKey::pem(self.algorithm, keys::RSA_PRIVATE_PEM),
+            Algorithm::ES256 => SigningKey::from_pem(self.algorithm, keys::P256_PRIVATE_PEM),
+            Algorithm::EdDSA => SigningKey::from_pem(self.algorithm, keys::ED25519_PRIVATE_PEM),
+            _ => SigningKey::from_pem(self.algorithm, keys::RSA_PRIVATE_PEM),
         };
         key.unwrap().with_kid(KID)
     }

@@ -19,11 +19,11 @@ fuzz_target!(|data: &[u8]| {
                 .all(|skipped| !skipped.error.to_string().is_empty())
         );
     }
-    if let Ok(key) = Key::jwk(data) {
+    if let Ok(key) = Key::from_jwk(data) {
         assert!(!key.algorithms().is_empty());
         assert_eq!(key.algorithms()[0].family(), key.family());
     }
-    if let Ok(key) = SigningKey::jwk(data) {
+    if let Ok(key) = SigningKey::from_jwk(data) {
         assert_eq!(key.verifying_key().family(), key.algorithm().family());
     }
 });

@@ -89,7 +89,7 @@ fn theirs_to_us(peer: &mut Peer, algorithm: &str) {
     let context = format!("{algorithm} from {}", peer.name());
     let pair = peer.generate(algorithm);
     let token = peer.sign(algorithm, &pair.private, &json!({ "kid": "k1" }), &claims());
-    let key = Key::jwk(pair.public.to_string()).unwrap_or_else(|problem| panic!("{context}: {problem}"));
+    let key = Key::from_jwk(pair.public.to_string()).unwrap_or_else(|problem| panic!("{context}: {problem}"));
     let verifier = verifier(key);
 
     let principal = verifier
@@ -97,7 +97,7 @@ fn theirs_to_us(peer: &mut Peer, algorithm: &str) {
         .unwrap_or_else(|problem| panic!("{context}: {problem}"));
     assert_eq!(principal.claims::<Value>().ok(), Some(claims()), "{context}");
     assert_eq!(principal.algorithm().as_str(), algorithm, "{context}");
-    assert_eq!(principal.key_id(), Some("k1"), "{context}");
+    assert_eq!(principal.kid(), Some("k1"), "{context}");
 
     assert!(verifier.verify(tampered(&token)).is_err(), "{context}");
     let other = peer.generate(algorithm);
@@ -109,7 +109,7 @@ fn ours_to_them(peer: &mut Peer, algorithm: &str) {
     let context = format!("{algorithm} to {}", peer.name());
     // A private key of theirs, and one of ours; a secret can only be theirs, since ours never come out.
     let pair = peer.generate(algorithm);
-    let loaded = SigningKey::jwk(pair.private.to_string());
+    let loaded = SigningKey::from_jwk(pair.private.to_string());
     let loaded = loaded
         .unwrap_or_else(|problem| panic!("{context}: {problem}"))
         .with_kid("k1");

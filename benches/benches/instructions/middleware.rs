@@ -26,7 +26,7 @@ const WARM_OTHERS: f64 = 3250.0;
 const WARM_AROUND: f64 = 2120.0;
 /// With shared claims or a principal, and without a layer.
 const WARM_ALONE: f64 = 1700.0;
-/// What a handler asks for must not cost more than `Claims<T>`, but for a look at whether there is a caller.
+/// What a handler asks for must not cost more than `Jwt<T>`, but for a look at whether there is a caller.
 const NO_MORE: f64 = 1.02;
 
 macro_rules! cold {

@@ -6,7 +6,7 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, HttpMessage, Route, web};
-use tollgate_actix::{Claims, JwtAuth, Optional, Principal};
+use tollgate_actix::{Jwt, JwtAuth, Optional, Principal};
 use tollgate_core::{Gate, Verifier};
 
 use super::{Ask, Endpoint, Ring, at_once, hello};
@@ -72,15 +72,11 @@ where
 fn route(endpoint: Endpoint) -> Route {
     match endpoint {
         Endpoint::Bare | Endpoint::Inserting | Endpoint::Layer => web::get().to(async || hello(())),
-        Endpoint::Claims | Endpoint::ClaimsAlone => {
-            web::get().to(async |Claims(user): Claims<User>| hello(user))
-        }
+        Endpoint::Claims | Endpoint::ClaimsAlone => web::get().to(async |Jwt(user): Jwt<User>| hello(user)),
         Endpoint::Shared | Endpoint::SharedAlone => {
-            web::get().to(async |Claims(user): Claims<Arc<User>>| hello(user))
+            web::get().to(async |Jwt(user): Jwt<Arc<User>>| hello(user))
         }
-        Endpoint::Optional => {
-            web::get().to(async |Optional(user): Optional<Claims<User>>| hello(user.unwrap()))
-        }
+        Endpoint::Optional => web::get().to(async |Optional(user): Optional<Jwt<User>>| hello(user.unwrap())),
         Endpoint::Principal | Endpoint::PrincipalAlone => {
             web::get().to(async |Principal(caller): Principal| hello(caller))
         }

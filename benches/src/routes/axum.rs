@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
 use axum::routing::{MethodRouter, get};
 use axum::{Extension, Router};
-use tollgate_axum::{Claims, Gated, JwtAuth, Principal};
+use tollgate_axum::{Gated, Jwt, JwtAuth, Principal};
 use tollgate_core::{Gate, Verifier};
 use tower::{Layer, Service};
 
@@ -82,17 +82,17 @@ where
 fn route(endpoint: Endpoint, verifier: &Verifier) -> Router {
     match endpoint {
         Endpoint::Bare | Endpoint::Inserting | Endpoint::Layer => at_root(get(async || hello(()))),
-        Endpoint::Claims => at_root(get(async |Claims(user): Claims<User>| hello(user))),
-        Endpoint::Shared => at_root(get(async |Claims(user): Claims<Arc<User>>| hello(user))),
-        Endpoint::Optional => at_root(get(async |user: Option<Claims<User>>| hello(user.unwrap()))),
+        Endpoint::Claims => at_root(get(async |Jwt(user): Jwt<User>| hello(user))),
+        Endpoint::Shared => at_root(get(async |Jwt(user): Jwt<Arc<User>>| hello(user))),
+        Endpoint::Optional => at_root(get(async |user: Option<Jwt<User>>| hello(user.unwrap()))),
         Endpoint::Principal => at_root(get(async |Principal(caller): Principal| hello(caller))),
         Endpoint::Derived => at_root(get(async |user: Derived| hello(user))),
         Endpoint::ClaimsAlone => {
-            let handler = get(async |Gated(Claims(user)): Gated<Claims<User>>| hello(user));
+            let handler = get(async |Gated(Jwt(user)): Gated<Jwt<User>>| hello(user));
             at_root(handler).with_state(Gate::from(verifier.clone()))
         }
         Endpoint::SharedAlone => {
-            let handler = get(async |Gated(Claims(user)): Gated<Claims<Arc<User>>>| hello(user));
+            let handler = get(async |Gated(Jwt(user)): Gated<Jwt<Arc<User>>>| hello(user));
             at_root(handler).with_state(Gate::from(verifier.clone()))
         }
         Endpoint::PrincipalAlone => {

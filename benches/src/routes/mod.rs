@@ -20,19 +20,19 @@ pub enum Endpoint {
     Inserting,
     /// The layer, and a handler that asks for nothing.
     Layer,
-    /// The layer and `Claims<User>`.
+    /// The layer and `Jwt<User>`.
     Claims,
-    /// The layer and `Claims<Arc<User>>`.
+    /// The layer and `Jwt<Arc<User>>`.
     Shared,
-    /// The layer and `Option<Claims<User>>`; with actix-web `Optional<Claims<User>>`.
+    /// The layer and `Option<Jwt<User>>`; with actix-web `Optional<Jwt<User>>`.
     Optional,
     /// The layer and `Principal`.
     Principal,
     /// The layer and a type that derives `Claims`.
     Derived,
-    /// `Claims<User>` without a layer.
+    /// `Jwt<User>` without a layer.
     ClaimsAlone,
-    /// `Claims<Arc<User>>` without a layer.
+    /// `Jwt<Arc<User>>` without a layer.
     SharedAlone,
     /// `Principal` without a layer.
     PrincipalAlone,
@@ -60,13 +60,13 @@ impl Endpoint {
             Self::Bare => "bare route",
             Self::Inserting => "a layer that inserts one value",
             Self::Layer => "layer",
-            Self::Claims => "layer and Claims<T>",
-            Self::Shared => "layer and Claims<Arc<T>>",
-            Self::Optional => "layer and Option<Claims<T>>",
+            Self::Claims => "layer and Jwt<T>",
+            Self::Shared => "layer and Jwt<Arc<T>>",
+            Self::Optional => "layer and Option<Jwt<T>>",
             Self::Principal => "layer and Principal",
             Self::Derived => "layer and a derived extractor",
-            Self::ClaimsAlone => "Claims<T> without a layer",
-            Self::SharedAlone => "Claims<Arc<T>> without a layer",
+            Self::ClaimsAlone => "Jwt<T> without a layer",
+            Self::SharedAlone => "Jwt<Arc<T>> without a layer",
             Self::PrincipalAlone => "Principal without a layer",
         }
     }
@@ -77,9 +77,9 @@ impl Endpoint {
             Self::Bare | Self::ClaimsAlone | Self::SharedAlone | Self::PrincipalAlone => None,
             Self::Inserting => Some("around the router: a layer that inserts one value"),
             Self::Layer => Some("around the router: layer"),
-            Self::Claims => Some("around the router: layer and Claims<T>"),
-            Self::Shared => Some("around the router: layer and Claims<Arc<T>>"),
-            Self::Optional => Some("around the router: layer and Option<Claims<T>>"),
+            Self::Claims => Some("around the router: layer and Jwt<T>"),
+            Self::Shared => Some("around the router: layer and Jwt<Arc<T>>"),
+            Self::Optional => Some("around the router: layer and Option<Jwt<T>>"),
             Self::Principal => Some("around the router: layer and Principal"),
             Self::Derived => Some("around the router: layer and a derived one"),
         }

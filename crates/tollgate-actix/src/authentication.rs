@@ -26,7 +26,7 @@ use crate::view::View;
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder()
-/// #     .any_issuer().any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
+/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
 /// # let token = SigningKey::hs256([7; 32])?
 /// #     .encode(&serde_json::json!({ "sub": "u-7", "exp": 1_700_000_900 }))?;
 /// let app = test::init_service(
@@ -56,7 +56,7 @@ pub trait AuthenticationExt: sealed::Sealed {
     ///
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
     /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
     /// # let request = TestRequest::default().app_data(verifier).insert_header(("authorization", bearer));
@@ -77,7 +77,7 @@ pub trait AuthenticationExt: sealed::Sealed {
     ///
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
     /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
     /// # let request = TestRequest::default().app_data(verifier).insert_header(("authorization", bearer));

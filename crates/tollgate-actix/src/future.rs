@@ -40,7 +40,7 @@ pin_project! {
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = tollgate_core::Key::hs256([7; 32])?;
-    /// # let verifier = tollgate_core::Verifier::builder().any_issuer().any_audience().key(key).build()?;
+    /// # let verifier = tollgate_core::Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key).build()?;
     /// # let service = tollgate_actix::JwtAuth::new(verifier).new_transform(ok_service()).await.unwrap();
     /// let response = named(&service, TestRequest::default().to_srv_request()).await?;
     /// assert_eq!(response.status(), 401);

@@ -6,18 +6,18 @@
 //!
 //! ```
 //! use actix_web::{App, test, web};
-//! use tollgate_actix::{Claims, JwtAuth, require};
+//! use tollgate_actix::{Jwt, JwtAuth, require};
 //! use tollgate_core::policy::scope;
-//! use tollgate_core::{ClaimSet, Key, SigningKey, Verifier};
+//! use tollgate_core::{Claims, Key, SigningKey, Verifier};
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Shopper {
 //!     sub: String,
 //! }
 //!
-//! impl ClaimSet for Shopper {} // or `#[derive(tollgate::Claims)]`
+//! impl Claims for Shopper {} // or `#[derive(tollgate::Claims)]`
 //!
-//! async fn me(Claims(shopper): Claims<Shopper>) -> String {
+//! async fn me(Jwt(shopper): Jwt<Shopper>) -> String {
 //!     shopper.sub
 //! }
 //!
@@ -66,7 +66,7 @@
 //! [`Answer`](tollgate_core::Answer), to the byte. For outer layers the [`Rejection`](tollgate_core::Rejection) is in the
 //! response's extensions, and [`HttpResponse::error`](actix_web::HttpResponse::error) is the [`Rejected`].
 //!
-//! # `Option<Claims<T>>` is not optional authentication
+//! # `Option<Jwt<T>>` is not optional authentication
 //!
 //! actix-web's own `Option<E>` turns *every* error of `E` into `None`. Behind a [`JwtAuth`] that is harmless, for a bad
 //! token never reaches the handler; but claims that do not fit `T`, a scope that is missing, and a forgotten `JwtAuth`
@@ -99,7 +99,7 @@ mod view;
 
 pub use authentication::AuthenticationExt;
 pub use endpoint::{MountedEndpoint, endpoint};
-pub use extract::{Claims, Extraction, Optional, Principal, Scoped};
+pub use extract::{Extraction, Jwt, Optional, Principal, Scoped};
 pub use future::ResponseFuture;
 pub use jwt_auth::{JwtAuth, JwtAuthService};
 pub use rejected::Rejected;

@@ -11,10 +11,10 @@ use actix_web::{App, FromRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 use support::{bearer, gate, get, header, optional, token, verifier, with_scope};
-use tollgate_actix::{AuthenticationExt, Claims, JwtAuth, Optional, Principal, Rejected, Scoped, require};
+use tollgate_actix::{AuthenticationExt, Jwt, JwtAuth, Optional, Principal, Rejected, Scoped, require};
 use tollgate_core::policy::role;
 use tollgate_core::{
-    Authentication, ClaimSet, FromAuthentication, Policy, Refusal, Rejection, RejectionKind, Scope,
+    Authentication, Claims, FromAuthentication, Policy, Refusal, Rejection, RejectionKind, Scope,
 };
 
 #[derive(Debug, Deserialize)]
@@ -23,14 +23,14 @@ struct Shopper {
     tenant: Option<String>,
 }
 
-impl ClaimSet for Shopper {}
+impl Claims for Shopper {}
 
 #[derive(Debug, Deserialize)]
 struct Buyer {
     sub: String,
 }
 
-impl ClaimSet for Buyer {
+impl Claims for Buyer {
     fn policy() -> Option<&'static Policy> {
         static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:write"));
         Some(&POLICY)
@@ -48,7 +48,7 @@ impl Scope for Write {
     const NAME: &'static str = "orders:write";
 }
 
-async fn claims(Claims(shopper): Claims<Shopper>) -> String {
+async fn claims(Jwt(shopper): Jwt<Shopper>) -> String {
     format!(
         "{} of {}",
         shopper.sub,
@@ -64,18 +64,18 @@ async fn scoped(user: Scoped<(Read, Write)>) -> String {
     user.subject().unwrap().to_owned()
 }
 
-async fn perhaps(Optional(shopper): Optional<Claims<Shopper>>) -> String {
-    shopper.map_or("anonymous".into(), |Claims(shopper)| shopper.sub)
+async fn perhaps(Optional(shopper): Optional<Jwt<Shopper>>) -> String {
+    shopper.map_or("anonymous".into(), |Jwt(shopper)| shopper.sub)
 }
 
 /// What actix-web makes of it.
-async fn option(shopper: Option<Claims<Shopper>>) -> String {
-    shopper.map_or("anonymous".into(), |Claims(shopper)| shopper.sub)
+async fn option(shopper: Option<Jwt<Shopper>>) -> String {
+    shopper.map_or("anonymous".into(), |Jwt(shopper)| shopper.sub)
 }
 
-async fn result(shopper: Result<Claims<Shopper>, Rejected>) -> String {
+async fn result(shopper: Result<Jwt<Shopper>, Rejected>) -> String {
     match shopper {
-        Ok(Claims(shopper)) => shopper.sub,
+        Ok(Jwt(shopper)) => shopper.sub,
         Err(rejected) => format!("{:?}", rejected.rejection().kind()),
     }
 }
@@ -293,13 +293,13 @@ async fn what_an_extractor_decided_is_kept() {
 /// What `#[derive(Claims)]` generates for a generic type.
 struct Tenant<T>(T);
 
-impl<T: ClaimSet> FromAuthentication for Tenant<T> {
+impl<T: Claims> FromAuthentication for Tenant<T> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         authentication.claims().map(Self)
     }
 }
 
-tollgate_actix::__impl_extractor! { [T,] [Tenant<T>] [T: ClaimSet,] }
+tollgate_actix::__impl_extractor! { [T,] [Tenant<T>] [T: Claims,] }
 
 #[actix_web::test]
 async fn the_macro_makes_an_extractor_of_a_users_type() {
@@ -342,28 +342,28 @@ async fn a_layer_and_another_gate_in_the_data_are_a_mistake_of_the_service() {
 }
 
 mod shared {
-    use super::{Arc, Buyer, Claims, Optional, Shopper};
+    use super::{Arc, Buyer, Jwt, Optional, Shopper};
 
-    pub(super) async fn both(first: Claims<Arc<Shopper>>, again: Optional<Claims<Arc<Shopper>>>) -> String {
-        let Optional(Some(Claims(again))) = again else {
+    pub(super) async fn both(first: Jwt<Arc<Shopper>>, again: Optional<Jwt<Arc<Shopper>>>) -> String {
+        let Optional(Some(Jwt(again))) = again else {
             return "-".into();
         };
         format!("{} {}", first.0.sub, Arc::ptr_eq(&first.0, &again))
     }
 
-    pub(super) async fn perhaps(Optional(user): Optional<Claims<Arc<Shopper>>>) -> String {
+    pub(super) async fn perhaps(Optional(user): Optional<Jwt<Arc<Shopper>>>) -> String {
         user.map_or("-".into(), |user| user.0.sub.clone())
     }
 
-    pub(super) async fn option(user: Option<Claims<Arc<Shopper>>>) -> String {
+    pub(super) async fn option(user: Option<Jwt<Arc<Shopper>>>) -> String {
         user.map_or("-".into(), |user| user.0.sub.clone())
     }
 
-    pub(super) async fn buyer(_: Claims<Arc<Shopper>>, buyer: Claims<Arc<Buyer>>) -> String {
+    pub(super) async fn buyer(_: Jwt<Arc<Shopper>>, buyer: Jwt<Arc<Buyer>>) -> String {
         buyer.0.sub.clone()
     }
 
-    pub(super) async fn perhaps_buyer(Optional(buyer): Optional<Claims<Arc<Buyer>>>) -> String {
+    pub(super) async fn perhaps_buyer(Optional(buyer): Optional<Jwt<Arc<Buyer>>>) -> String {
         buyer.is_some().to_string()
     }
 }

@@ -16,7 +16,7 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, web};
 use serde_json::json;
 use support::{bearer, gate, token};
-use tollgate_actix::{AuthenticationExt, Claims, JwtAuth, Optional, Principal, Scoped, require};
+use tollgate_actix::{AuthenticationExt, Jwt, JwtAuth, Optional, Principal, Scoped, require};
 use tollgate_core::policy::Policy;
 use tollgate_core::{Gate, RejectionKind, RevocationCheck, Scope, Standing};
 
@@ -146,7 +146,7 @@ async fn no_extractor_lets_a_revoked_token_by() {
     let store = Store::answering(false);
     let request = || good().app_data(store.gate()).to_http_request();
     refused::<Principal>(&request()).await;
-    refused::<Claims<serde_json::Value>>(&request()).await;
+    refused::<Jwt<serde_json::Value>>(&request()).await;
     refused::<Scoped<OrdersRead>>(&request()).await;
     refused::<Optional<Principal>>(&request()).await;
     // Twice by one request: what was refused once is not let by the second time.

@@ -2,20 +2,20 @@
 
 use std::ops::{Deref, DerefMut};
 
-use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal};
+use tollgate_core::{Authentication, Claims, FromAuthentication, Refusal};
 
 /// Extracts the claims of the caller's token as a type that serde can read.
 ///
 /// The type's own policy is asked first. A type that derives `Claims` has one, and is an extractor by itself; any other
-/// says `impl ClaimSet for T {}` to be read without a guard. Claims that do not fit the type make a token that is not
+/// says `impl Claims for T {}` to be read without a guard. Claims that do not fit the type make a token that is not
 /// for this service: 401, `invalid_token`.
 ///
-/// `Claims<Arc<T>>` is guarded as `Claims<T>` is, and reads the claims once for each token that the verifier keeps: after
+/// `Jwt<Arc<T>>` is guarded as `Jwt<T>` is, and reads the claims once for each token that the verifier keeps: after
 /// that a handler gets a clone of the [`Arc`](std::sync::Arc).
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::get};
-/// use tollgate_axum::{Claims, JwtAuth};
+/// use tollgate_axum::{Jwt, JwtAuth};
 /// # use tollgate_core::{Key, SigningKey, Verifier};
 /// # use tower::ServiceExt;
 ///
@@ -24,13 +24,13 @@ use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal};
 ///     tenant: String,
 /// }
 ///
-/// impl tollgate_core::ClaimSet for Member {}
+/// impl tollgate_core::Claims for Member {}
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let app: Router = Router::new()
-///     .route("/", get(async |Claims(member): Claims<Member>| member.tenant))
+///     .route("/", get(async |Jwt(member): Jwt<Member>| member.tenant))
 ///     .layer(JwtAuth::new(verifier));
 ///
 /// let with = |claims: serde_json::Value| {
@@ -44,17 +44,17 @@ use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claims<T>(pub T);
+pub struct Jwt<T>(pub T);
 
-impl<T: ClaimSet> FromAuthentication for Claims<T> {
+impl<T: Claims> FromAuthentication for Jwt<T> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         authentication.claims().map(Self)
     }
 }
 
-crate::__impl_extractor! { [T,] [Claims<T>] [T: ClaimSet,] }
+crate::__impl_extractor! { [T,] [Jwt<T>] [T: Claims,] }
 
-impl<T> Deref for Claims<T> {
+impl<T> Deref for Jwt<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -62,7 +62,7 @@ impl<T> Deref for Claims<T> {
     }
 }
 
-impl<T> DerefMut for Claims<T> {
+impl<T> DerefMut for Jwt<T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.0
     }

@@ -24,7 +24,7 @@ use crate::rejected::Rejected;
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::{FromRef, Request}, routing::get};
-/// use tollgate_axum::{Claims, Gated, Principal};
+/// use tollgate_axum::{Jwt, Gated, Principal};
 /// use tollgate_core::{Gate, Key, Verifier};
 /// # use tower::ServiceExt;
 ///
@@ -41,19 +41,19 @@ use crate::rejected::Rejected;
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Member { tenant: String }
-/// impl tollgate_core::ClaimSet for Member {} // or `#[derive(Claims)]`
+/// impl tollgate_core::Claims for Member {} // or `#[derive(Claims)]`
 ///
 /// async fn me(Gated(caller): Gated<Principal>) -> String {
 ///     caller.subject().unwrap_or_default().to_owned()
 /// }
 ///
-/// async fn team(Gated((caller, Claims(member))): Gated<(Principal, Claims<Member>)>) -> String {
+/// async fn team(Gated((caller, Jwt(member))): Gated<(Principal, Jwt<Member>)>) -> String {
 ///     format!("{:?} of {}", caller.subject(), member.tenant)
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let app = Router::new()
 ///     .route("/me", get(me))
 ///     .route("/team", get(team))

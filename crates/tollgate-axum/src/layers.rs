@@ -20,7 +20,7 @@ use crate::body::AxumBody;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
 /// let routes: Router = Router::new().route("/", get(async || "in"));
 /// let request = || Request::get("/").header("authorization", format!("Bearer {token}")).body(Body::empty());
@@ -44,7 +44,7 @@ pub type JwtAuth = JwtAuthLayer<AxumBody>;
 /// use tower::Layer;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let guarded: JwtAuthService<axum::Router> = JwtAuth::new(verifier).layer(axum::Router::new());
 /// assert!(!guarded.get_ref().has_routes());
 /// # Ok(()) }
@@ -79,7 +79,7 @@ pub type JwtAuthFuture<S, B> = tollgate_tower::JwtAuthFuture<S, B, AxumBody>;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let app: Router = Router::new()
 ///     .route("/purge", post(async || "purged").route_layer(require(scope("admin") | role("root"))))
 ///     .layer(JwtAuth::new(verifier));

@@ -6,7 +6,7 @@
 //! | extractor | the handler gets | a request gets through if |
 //! |---|---|---|
 //! | [`Principal`] | all that is known of the caller | it has a token that the gate accepts |
-//! | [`Claims<T>`](Claims) | the claims as a type of yours | the type's own policy holds and the claims fit it as well |
+//! | [`Jwt<T>`](Jwt) | the claims as a type of yours | the type's own policy holds and the claims fit it as well |
 //! | [`Scoped<S>`](Scoped) | the principal | the token holds every scope of `S` as well |
 //! | a type that derives `Claims` | the claims as that type | its own scopes and roles are held as well |
 //! | `Option` of each | `None` for an anonymous caller | it has no token, or one for which the extractor succeeds |
@@ -14,7 +14,7 @@
 //!
 //! ```
 //! use axum::{Router, routing::{delete, get}};
-//! use tollgate_axum::{Claims, JwtAuth, require};
+//! use tollgate_axum::{Jwt, JwtAuth, require};
 //! use tollgate_core::policy::{role, scope};
 //! use tollgate_core::{Key, SigningKey, Verifier};
 //! # use axum::{body::Body, extract::Request};
@@ -26,7 +26,7 @@
 //! struct Shopper {
 //!     sub: String,
 //! }
-//! impl tollgate_core::ClaimSet for Shopper {} // no guard of its own; `#[derive(tollgate::Claims)]` gives one
+//! impl tollgate_core::Claims for Shopper {} // no guard of its own; `#[derive(tollgate::Claims)]` gives one
 //!
 //! let verifier = Verifier::builder()
 //!     .issuer("https://id.example.com")
@@ -36,7 +36,7 @@
 //!     .build()?;
 //!
 //! let app: Router = Router::new()
-//!     .route("/orders", get(async |Claims(user): Claims<Shopper>| user.sub))
+//!     .route("/orders", get(async |Jwt(user): Jwt<Shopper>| user.sub))
 //!     .route("/orders", delete(async || "purged").route_layer(require(scope("admin") | role("root"))))
 //!     .layer(JwtAuth::new(verifier));
 //!
@@ -80,7 +80,7 @@ mod rejected;
 mod scoped;
 
 pub use body::AxumBody;
-pub use claims::Claims;
+pub use claims::Jwt;
 pub use gated::Gated;
 pub use layers::{
     JwtAuth, JwtAuthFuture, JwtAuthService, RequireLayer, RequireService, ResponseFuture, require,

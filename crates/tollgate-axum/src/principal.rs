@@ -14,7 +14,7 @@ use tollgate_core::{Authentication, FromAuthentication, Refusal};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let app: Router = Router::new()
 ///     .route("/me", get(async |caller: Principal| caller.subject().unwrap_or_default().to_owned()))
 ///     .layer(JwtAuth::new(verifier));

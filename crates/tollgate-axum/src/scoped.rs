@@ -23,7 +23,7 @@ use tollgate_core::{Authentication, FromAuthentication, Principal, Refusal, Scop
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let app: Router = Router::new()
 ///     .route("/", post(async |caller: Scoped<OrdersWrite>| format!("by {:?}", caller.subject())))
 ///     .layer(JwtAuth::new(verifier));
@@ -51,7 +51,7 @@ impl<S: ScopeSet> Scoped<S> {
     /// # struct OrdersRead;
     /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7", "scope": "orders:read"});
     /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
     /// # let request = axum::http::Request::builder().header("authorization", bearer).body(())?;

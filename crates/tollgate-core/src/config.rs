@@ -7,15 +7,15 @@ use std::fmt;
 /// ```
 /// use tollgate_core::{ConfigErrorKind, Verifier};
 ///
-/// let error = Verifier::builder().any_issuer().any_audience().build().unwrap_err();
+/// let error = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().build().unwrap_err();
 /// assert_eq!(error.kind(), ConfigErrorKind::MissingKey);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigErrorKind {
-    /// Neither an issuer nor `any_issuer` was said.
+    /// Neither an issuer nor `dangerous_any_issuer` was said.
     MissingIssuer,
-    /// Neither an audience nor `any_audience` was said.
+    /// Neither an audience nor `dangerous_any_audience` was said.
     MissingAudience,
     /// There is neither a key nor a key source.
     MissingKey,
@@ -38,8 +38,8 @@ pub enum ConfigErrorKind {
 /// ```
 /// use tollgate_core::Verifier;
 ///
-/// let error = Verifier::builder().any_audience().build().unwrap_err();
-/// assert_eq!(error.to_string(), "no issuer is set: name one, or say `any_issuer`");
+/// let error = Verifier::builder().dangerous_any_audience().build().unwrap_err();
+/// assert_eq!(error.to_string(), "no issuer is set: name one, or say `dangerous_any_issuer`");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {

@@ -53,7 +53,7 @@ pub use gate::endpoint::{Endpoint, EndpointRequest};
 pub use gate::renewal::{HeaderEdits, Renewal, SkipRenewal};
 pub use gate::revocation::{RevocationCheck, Standing};
 pub use gate::source::{Source, SourceKind};
-pub use gate::{Authentication, ClaimSet, FromAuthentication, Gate, GateBuilder, Refusal};
+pub use gate::{Authentication, Claims, FromAuthentication, Gate, GateBuilder, Refusal};
 pub use http::request::RequestView;
 pub use key::source::{KeySource, MissingKey, Refresh, Unavailable};
 pub use key::{

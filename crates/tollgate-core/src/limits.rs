@@ -19,7 +19,7 @@ pub struct Limits {
     members: usize,
     audiences: usize,
     scopes: usize,
-    key_id_bytes: usize,
+    kid_bytes: usize,
     candidate_keys: usize,
 }
 
@@ -32,7 +32,7 @@ impl Default for Limits {
             members: 256,
             audiences: 32,
             scopes: 256,
-            key_id_bytes: 256,
+            kid_bytes: 256,
             candidate_keys: 8,
         }
     }
@@ -79,7 +79,7 @@ impl Limits {
         /// How many scopes, and how many roles in one claim, a token may carry; 256 unless set.
         scopes, with_scopes;
         /// The longest `kid`, in bytes; 256 unless set.
-        key_id_bytes, with_key_id_bytes;
+        kid_bytes, with_kid_bytes;
         /// How many keys are tried at the most for one token, where several fit; 8 unless set.
         candidate_keys, with_candidate_keys;
     }

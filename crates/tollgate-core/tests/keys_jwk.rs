@@ -53,14 +53,14 @@ fn with(jwk: &Value, members: Value) -> Value {
 }
 
 fn error(jwk: &Value) -> KeyErrorKind {
-    match Key::jwk(jwk.to_string()) {
+    match Key::from_jwk(jwk.to_string()) {
         Err(error) => error.kind(),
         Ok(key) => panic!("{key:?} from {jwk}"),
     }
 }
 
 fn algorithms(jwk: &Value) -> Vec<Algorithm> {
-    Key::jwk(jwk.to_string())
+    Key::from_jwk(jwk.to_string())
         .unwrap_or_else(|error| panic!("{error}: {jwk}"))
         .algorithms()
         .to_vec()
@@ -89,14 +89,14 @@ fn what_a_key_serves() {
     for alg in [HS256, HS384, HS512] {
         assert_eq!(algorithms(&with(&oct(64), json!({"alg": alg.as_str()}))), [alg]);
     }
-    let key = Key::jwk(with(&RSA, json!({"kid": "k", "use": "sig"})).to_string()).unwrap();
+    let key = Key::from_jwk(with(&RSA, json!({"kid": "k", "use": "sig"})).to_string()).unwrap();
     assert_eq!((key.kid(), key.family()), (Some("k"), Family::Rsa));
 }
 
 #[test]
 fn serving_stays_within_the_type() {
     use Algorithm::*;
-    let rsa = Key::jwk(RSA.to_string()).unwrap().with_kid("k");
+    let rsa = Key::from_jwk(RSA.to_string()).unwrap().with_kid("k");
     let both = rsa.clone().serving([PS256, RS512, PS256]).unwrap();
     assert_eq!((both.algorithms(), both.kid()), (&[PS256, RS512][..], Some("k")));
     for bad in [HS256, ES256, EdDSA] {
@@ -106,11 +106,11 @@ fn serving_stays_within_the_type() {
         );
     }
     assert_eq!(rsa.serving([]).unwrap_err().kind(), AlgorithmMismatch);
-    let ec = Key::jwk(EC.to_string()).unwrap();
+    let ec = Key::from_jwk(EC.to_string()).unwrap();
     assert_eq!(ec.serving([ES384]).unwrap_err().kind(), AlgorithmMismatch);
-    let ed = Key::jwk(ed().to_string()).unwrap();
+    let ed = Key::from_jwk(ed().to_string()).unwrap();
     assert_eq!(ed.serving([Ed25519]).unwrap().algorithms(), [Ed25519]);
-    let oct = Key::jwk(oct(48).to_string()).unwrap();
+    let oct = Key::from_jwk(oct(48).to_string()).unwrap();
     assert_eq!(oct.clone().serving([HS384]).unwrap().algorithms(), [HS384]);
     assert_eq!(oct.clone().serving([HS512]).unwrap_err().kind(), SecretTooShort);
     assert_eq!(oct.serving([RS256]).unwrap_err().kind(), AlgorithmMismatch);
@@ -130,9 +130,12 @@ fn the_text_is_one_json_object() {
         "\u{feff}{}",
         "{'kty':'oct'}",
     ] {
-        assert_eq!(Key::jwk(text).unwrap_err().kind(), Malformed, "{text}");
+        assert_eq!(Key::from_jwk(text).unwrap_err().kind(), Malformed, "{text}");
     }
-    assert_eq!(Key::jwk(b"{\"kty\":\"\xff\"}").unwrap_err().kind(), Malformed);
+    assert_eq!(
+        Key::from_jwk(b"{\"kty\":\"\xff\"}").unwrap_err().kind(),
+        Malformed
+    );
     let long = with(&ed(), json!({"pad": " ".repeat(1 << 20)}));
     assert_eq!(error(&long), TooLarge);
     let many: Value = (0..65)
@@ -152,7 +155,11 @@ fn names_stand_once() {
         "\"kt\\u0079\":\"OKP\"",
     ] {
         let text = format!("{{{twice},{}", &ed[1..]);
-        assert_eq!(Key::jwk(&text).unwrap_err().kind(), DuplicateMember, "{text}");
+        assert_eq!(
+            Key::from_jwk(&text).unwrap_err().kind(),
+            DuplicateMember,
+            "{text}"
+        );
     }
 }
 
@@ -235,7 +242,9 @@ fn alg_is_held_to() {
         assert_eq!(error(&with(&RSA, json!({"alg": alg}))), Malformed);
     }
     assert_eq!(
-        Key::jwk("{\"kty\":\"RSA\",\"alg\":null}").unwrap_err().kind(),
+        Key::from_jwk("{\"kty\":\"RSA\",\"alg\":null}")
+            .unwrap_err()
+            .kind(),
         Malformed
     );
 }
@@ -301,7 +310,7 @@ fn kid_is_a_string() {
     }
     let odd = "../../etc/passwd' OR 1=1 --\r\n\u{0}";
     assert_eq!(
-        Key::jwk(with(&EC, json!({"kid": odd})).to_string())
+        Key::from_jwk(with(&EC, json!({"kid": odd})).to_string())
             .unwrap()
             .kid(),
         Some(odd)
@@ -531,7 +540,7 @@ fn certificates_belong_to_the_key() {
 fn errors_and_debug_hold_no_key() {
     let jwk = with(&oct(31), json!({"kid": "mine"}));
     let secret = jwk["k"].as_str().unwrap();
-    let error = Key::jwk(jwk.to_string()).unwrap_err();
+    let error = Key::from_jwk(jwk.to_string()).unwrap_err();
     assert!(!format!("{error} {error:?}").contains(secret));
     let key = Key::hs256("correct horse battery staple, said I")
         .unwrap()

@@ -33,14 +33,14 @@ fn in_pem(label: &str, der: &[u8]) -> String {
 }
 
 fn key_error(algorithm: Algorithm, pem: &str) -> KeyErrorKind {
-    Key::pem(algorithm, pem)
+    Key::from_pem(algorithm, pem)
         .map(|key| panic!("{key:?}"))
         .unwrap_err()
         .kind()
 }
 
 fn signing_error(algorithm: Algorithm, pem: &str) -> KeyErrorKind {
-    SigningKey::pem(algorithm, pem)
+    SigningKey::from_pem(algorithm, pem)
         .map(|key| panic!("{key:?}"))
         .unwrap_err()
         .kind()
@@ -90,11 +90,11 @@ fn pairs() -> Vec<(Algorithm, Vec<&'static str>, Vec<&'static str>)> {
 #[test]
 fn every_encoding_is_read() {
     for (algorithm, private, public) in pairs() {
-        let expected = SigningKey::pem(algorithm, private[0]).unwrap().public_jwk();
+        let expected = SigningKey::from_pem(algorithm, private[0]).unwrap().public_jwk();
         for pem in private {
             for key in [
-                SigningKey::pem(algorithm, pem),
-                SigningKey::der(algorithm, der(pem)),
+                SigningKey::from_pem(algorithm, pem),
+                SigningKey::from_der(algorithm, der(pem)),
             ] {
                 let key = key.unwrap();
                 assert_eq!((key.algorithm(), key.kid()), (algorithm, None));
@@ -102,7 +102,7 @@ fn every_encoding_is_read() {
             }
         }
         for pem in public {
-            for key in [Key::pem(algorithm, pem), Key::der(algorithm, der(pem))] {
+            for key in [Key::from_pem(algorithm, pem), Key::from_der(algorithm, der(pem))] {
                 assert_eq!(key.unwrap().algorithms()[0], algorithm);
             }
         }
@@ -122,7 +122,7 @@ fn keys_are_of_the_algorithm() {
                     "{own} as {algorithm}"
                 );
                 assert_eq!(
-                    Key::der(algorithm, der(pem)).unwrap_err().kind(),
+                    Key::from_der(algorithm, der(pem)).unwrap_err().kind(),
                     AlgorithmMismatch
                 );
             }
@@ -133,7 +133,7 @@ fn keys_are_of_the_algorithm() {
                     "{own} as {algorithm}"
                 );
                 assert_eq!(
-                    SigningKey::der(algorithm, der(pem)).unwrap_err().kind(),
+                    SigningKey::from_der(algorithm, der(pem)).unwrap_err().kind(),
                     AlgorithmMismatch
                 );
             }
@@ -146,14 +146,14 @@ fn private_is_not_public() {
     for (algorithm, private, public) in pairs() {
         for pem in private {
             assert_eq!(key_error(algorithm, pem), PrivateKey);
-            assert_eq!(Key::der(algorithm, der(pem)).unwrap_err().kind(), PrivateKey);
+            assert_eq!(Key::from_der(algorithm, der(pem)).unwrap_err().kind(), PrivateKey);
             // nor if a public key stands before it
             assert_eq!(key_error(algorithm, &format!("{}{pem}", public[0])), PrivateKey);
         }
         for pem in public {
             assert_eq!(signing_error(algorithm, pem), PublicKey);
             assert_eq!(
-                SigningKey::der(algorithm, der(pem)).unwrap_err().kind(),
+                SigningKey::from_der(algorithm, der(pem)).unwrap_err().kind(),
                 PublicKey
             );
         }
@@ -206,8 +206,8 @@ fn no_key_becomes_an_hmac_secret() {
             for algorithm in [HS256, HS384, HS512] {
                 let as_text = standard.encode_to_string(&secret);
                 for error in [
-                    Key::base64_secret(algorithm, &as_text).unwrap_err(),
-                    SigningKey::base64_secret(algorithm, &as_text).unwrap_err(),
+                    Key::from_base64_secret(algorithm, &as_text).unwrap_err(),
+                    SigningKey::from_base64_secret(algorithm, &as_text).unwrap_err(),
                 ] {
                     if error.kind() != SecretTooShort {
                         assert_eq!(error.kind(), kind);
@@ -223,18 +223,21 @@ fn no_key_becomes_an_hmac_secret() {
             assert!(Key::hs512(&secret).is_err());
             assert!(SigningKey::hs256(&secret).is_err());
             let jwk = format!("{{\"kty\":\"oct\",\"k\":\"{}\"}}", url.encode_to_string(&secret));
-            assert!(Key::jwk(&jwk).is_err());
-            assert!(SigningKey::jwk(&jwk).is_err());
+            assert!(Key::from_jwk(&jwk).is_err());
+            assert!(SigningKey::from_jwk(&jwk).is_err());
         }
         for algorithm in [HS256, HS384, HS512] {
             assert_eq!(key_error(algorithm, pem), AlgorithmMismatch);
-            assert_eq!(Key::der(algorithm, &der).unwrap_err().kind(), AlgorithmMismatch);
+            assert_eq!(
+                Key::from_der(algorithm, &der).unwrap_err().kind(),
+                AlgorithmMismatch
+            );
             assert_eq!(signing_error(algorithm, pem), AlgorithmMismatch);
-            assert_eq!(Key::base64_secret(algorithm, pem).unwrap_err().kind(), kind);
+            assert_eq!(Key::from_base64_secret(algorithm, pem).unwrap_err().kind(), kind);
         }
     }
     // forms without PEM or DER
-    let jwk = SigningKey::pem(ES256, pem!("p256"))
+    let jwk = SigningKey::from_pem(ES256, pem!("p256"))
         .unwrap()
         .public_jwk()
         .unwrap();
@@ -310,7 +313,7 @@ fn pem_follows_its_grammar() {
         pem.replace('\n', "\n   "),
         in_pem("PUBLIC KEY", &der(pem)),
     ] {
-        assert!(Key::pem(ES256, &good).is_ok(), "{good}");
+        assert!(Key::from_pem(ES256, &good).is_ok(), "{good}");
     }
     for bad in [
         String::new(),
@@ -350,14 +353,14 @@ fn pem_follows_its_grammar() {
 #[test]
 fn of_a_chain_the_first_counts() {
     let chain = format!("{}{}", pem!("p256-certificate"), pem!("rsa-certificate"));
-    assert!(Key::pem(ES256, &chain).is_ok());
+    assert!(Key::from_pem(ES256, &chain).is_ok());
     assert_eq!(key_error(RS256, &chain), AlgorithmMismatch);
 }
 
 #[test]
 fn one_private_key_with_its_company() {
     let bundle = format!("{}{}", pem!("p256-certificate"), pem!("p256"));
-    assert!(SigningKey::pem(ES256, &bundle).is_ok());
+    assert!(SigningKey::from_pem(ES256, &bundle).is_ok());
     assert_eq!(
         signing_error(ES256, &format!("{}{}", pem!("p256"), pem!("p384"))),
         Malformed
@@ -377,16 +380,16 @@ fn damaged_der_is_another_key_or_none() {
             let der = der(pem);
             for length in 0..der.len() {
                 assert!(
-                    Key::der(algorithm, &der[..length]).is_err(),
+                    Key::from_der(algorithm, &der[..length]).is_err(),
                     "{algorithm} {length}"
                 );
             }
-            assert!(Key::der(algorithm, [&der[..], &[0]].concat()).is_err());
+            assert!(Key::from_der(algorithm, [&der[..], &[0]].concat()).is_err());
             for i in 0..der.len() {
                 for bit in [1, 0x80] {
                     let mut der = der.clone();
                     der[i] ^= bit;
-                    drop(Key::der(algorithm, der));
+                    drop(Key::from_der(algorithm, der));
                 }
             }
         }
@@ -394,19 +397,19 @@ fn damaged_der_is_another_key_or_none() {
             let der = der(pem);
             for length in 0..der.len() {
                 assert!(
-                    SigningKey::der(algorithm, &der[..length]).is_err(),
+                    SigningKey::from_der(algorithm, &der[..length]).is_err(),
                     "{algorithm} {length}"
                 );
             }
-            assert!(SigningKey::der(algorithm, [&der[..], &[0]].concat()).is_err());
+            assert!(SigningKey::from_der(algorithm, [&der[..], &[0]].concat()).is_err());
         }
     }
     let certificate = der(pem!("p256-certificate"));
     for i in 0..certificate.len() {
-        assert!(Key::der(ES256, &certificate[..i]).is_err());
+        assert!(Key::from_der(ES256, &certificate[..i]).is_err());
         let mut certificate = certificate.clone();
         certificate[i] ^= 0x20;
-        drop(Key::der(ES256, certificate));
+        drop(Key::from_der(ES256, certificate));
     }
 }
 
@@ -419,7 +422,7 @@ fn a_point_off_the_curve_is_refused() {
     ] {
         let mut der = der(pem);
         *der.last_mut().unwrap() ^= 1;
-        assert_eq!(Key::der(algorithm, &der).unwrap_err().kind(), InvalidPoint);
+        assert_eq!(Key::from_der(algorithm, &der).unwrap_err().kind(), InvalidPoint);
         let point = match algorithm {
             ES256 => 65,
             ES384 => 97,
@@ -430,10 +433,10 @@ fn a_point_off_the_curve_is_refused() {
         for byte in &mut der[start + 1..] {
             *byte = 0;
         }
-        assert_eq!(Key::der(algorithm, &der).unwrap_err().kind(), InvalidPoint);
+        assert_eq!(Key::from_der(algorithm, &der).unwrap_err().kind(), InvalidPoint);
         for form in [0, 2, 3, 5, 6, 7] {
             der[start] = form;
-            assert_eq!(Key::der(algorithm, &der).unwrap_err().kind(), InvalidPoint);
+            assert_eq!(Key::from_der(algorithm, &der).unwrap_err().kind(), InvalidPoint);
         }
     }
 }

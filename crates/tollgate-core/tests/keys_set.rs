@@ -444,7 +444,7 @@ fn published_texts_are_bounded() {
 fn keys_keep_their_order_and_may_share_a_kid() {
     let keys: Vec<Key> = ["a", "b", "a"]
         .into_iter()
-        .map(|kid| Key::jwk(ED).unwrap().with_kid(kid))
+        .map(|kid| Key::from_jwk(ED).unwrap().with_kid(kid))
         .collect();
     let set: KeySet = keys.into_iter().collect();
     assert_eq!(

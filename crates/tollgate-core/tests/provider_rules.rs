@@ -62,22 +62,30 @@ fn contradictions_about_the_issuer_are_refused() {
     let key = key().verifying_key();
     let full = || builder().issuer("https://i").audience("a").key(key.clone());
     let tenants = || builder().issuer(TEMPLATE).audience("a").key(key.clone());
-    let anyone = || builder().any_issuer().any_audience().key(key.clone());
+    let anyone = || {
+        builder()
+            .dangerous_any_issuer()
+            .dangerous_any_audience()
+            .key(key.clone())
+    };
     for (builder, wanted) in vec![
         (full().issuer_alias(""), Kind::InvalidText),
         (full().issuer_alias("https://i"), Kind::Duplicate),
         (full().issuer_alias("j").issuer_alias("j"), Kind::Duplicate),
         (anyone().issuer_alias("j"), Kind::Contradiction),
-        (anyone().any_tenant(), Kind::Contradiction),
+        (anyone().dangerous_any_tenant(), Kind::Contradiction),
         (tenants(), Kind::Contradiction),
         (full().issuer_alias(TEMPLATE), Kind::Contradiction),
-        (full().any_tenant(), Kind::Contradiction),
+        (full().dangerous_any_tenant(), Kind::Contradiction),
         (full().tenants([ONE]), Kind::Contradiction),
         (
-            tenants().issuer_alias("https://i").any_tenant(),
+            tenants().issuer_alias("https://i").dangerous_any_tenant(),
             Kind::Contradiction,
         ),
-        (tenants().any_tenant().tenants([ONE]), Kind::Contradiction),
+        (
+            tenants().dangerous_any_tenant().tenants([ONE]),
+            Kind::Contradiction,
+        ),
         (tenants().tenants([ONE]).tenants([TWO]), Kind::Contradiction),
         (tenants().tenants(Vec::<String>::new()), Kind::Contradiction),
         (tenants().tenants([ONE, "common"]), Kind::InvalidText),
@@ -87,7 +95,7 @@ fn contradictions_about_the_issuer_are_refused() {
                 .issuer("https://{tenantid}.example/")
                 .audience("a")
                 .key(key.clone())
-                .any_tenant(),
+                .dangerous_any_tenant(),
             Kind::Contradiction,
         ),
         (
@@ -108,7 +116,7 @@ fn contradictions_about_the_issuer_are_refused() {
         // One tenant of the template, listed beside it: which rules would hold?
         (
             tenants()
-                .any_tenant()
+                .dangerous_any_tenant()
                 .trust(TrustedIssuer::new(issuer_of(ONE)).audience("a").key(key.clone())),
             Kind::Duplicate,
         ),
@@ -125,13 +133,13 @@ fn contradictions_about_the_issuer_are_refused() {
         ),
         (
             tenants()
-                .any_tenant()
+                .dangerous_any_tenant()
                 .key_source(Common(Arc::default(), "https://login.example/common/v2.0")),
             Kind::Contradiction,
         ),
         // The keys of one tenant are not those of all.
         (
-            tenants().any_tenant().key_source(Common(
+            tenants().dangerous_any_tenant().key_source(Common(
                 Arc::default(),
                 "https://login.example/11111111-2222-3333-4444-555555555555/v2.0",
             )),
@@ -143,7 +151,7 @@ fn contradictions_about_the_issuer_are_refused() {
     }
     for builder in [
         full().issuer_alias("j"),
-        tenants().any_tenant(),
+        tenants().dangerous_any_tenant(),
         tenants()
             .tenants([ONE])
             .issuer_alias("https://sts.example/{tenantid}/"),
@@ -151,7 +159,7 @@ fn contradictions_about_the_issuer_are_refused() {
             .tenants([ONE])
             .trust(TrustedIssuer::new(issuer_of(TWO)).audience("a").key(key.clone())),
         tenants()
-            .any_tenant()
+            .dangerous_any_tenant()
             .key_source(Common(Arc::default(), TEMPLATE)),
         full().key_source(Common(Arc::default(), "https://i")),
     ] {
@@ -164,7 +172,12 @@ fn contradictions_about_the_issuer_are_refused() {
 fn contradictions_about_claims_are_refused() {
     let key = key().verifying_key();
     let full = || builder().issuer("https://i").audience("a").key(key.clone());
-    let anyone = || builder().any_issuer().any_audience().key(key.clone());
+    let anyone = || {
+        builder()
+            .dangerous_any_issuer()
+            .dangerous_any_audience()
+            .key(key.clone())
+    };
     for (builder, wanted) in vec![
         (
             builder().issuer("i").audience_claim("client_id").key(key.clone()),
@@ -179,10 +192,13 @@ fn contradictions_about_claims_are_refused() {
         ),
         (full().further_audiences([""]), Kind::InvalidText),
         (full().authorized_party(""), Kind::InvalidText),
-        (full().allow_missing_authorized_party(), Kind::Contradiction),
-        (full().optional_typ(""), Kind::InvalidText),
         (
-            full().optional_typ("JWT").access_token_profile(),
+            full().dangerous_allow_missing_authorized_party(),
+            Kind::Contradiction,
+        ),
+        (full().dangerous_optional_typ(""), Kind::InvalidText),
+        (
+            full().dangerous_optional_typ("JWT").access_token_profile(),
             Kind::Contradiction,
         ),
         (full().require_value("", ["x"]), Kind::InvalidText),
@@ -202,7 +218,9 @@ fn contradictions_about_claims_are_refused() {
         let description = format!("{builder:?}");
         assert_eq!(builder.build().unwrap_err().kind(), wanted, "{description}");
     }
-    let dispensable = full().authorized_party("a").allow_missing_authorized_party();
+    let dispensable = full()
+        .authorized_party("a")
+        .dangerous_allow_missing_authorized_party();
     assert!(dispensable.build().is_ok());
 }
 
@@ -296,7 +314,7 @@ fn a_tenants_own_key_signs_for_no_other_tenant() {
 
     let verifier = builder()
         .issuer(TEMPLATE)
-        .any_tenant()
+        .dangerous_any_tenant()
         .audience("api")
         .key_set(set)
         .build()
@@ -319,7 +337,7 @@ fn a_key_whose_issuer_cannot_be_read_is_left_out() {
         let set = json!({ "keys": [bound(&signing, &issuer)] });
         let set = KeySet::from_json(set.to_string()).unwrap();
         assert_eq!((set.len(), set.skipped().len()), (0, 1), "{issuer}");
-        assert!(Key::jwk(bound(&signing, &issuer).to_string()).is_err());
+        assert!(Key::from_jwk(bound(&signing, &issuer).to_string()).is_err());
     }
 }
 
@@ -327,8 +345,8 @@ fn a_key_whose_issuer_cannot_be_read_is_left_out() {
 fn policies_see_the_scopes_of_further_claims() {
     let signing = key();
     let verifier = builder()
-        .any_issuer()
-        .any_audience()
+        .dangerous_any_issuer()
+        .dangerous_any_audience()
         .key(signing.verifying_key())
         .scope_claim("permissions")
         .scope_claim("authz.scopes")
@@ -347,8 +365,8 @@ fn policies_see_the_scopes_of_further_claims() {
 
     // What is not configured is not read.
     let plain = builder()
-        .any_issuer()
-        .any_audience()
+        .dangerous_any_issuer()
+        .dangerous_any_audience()
         .key(signing.verifying_key())
         .build()
         .unwrap();

@@ -47,7 +47,7 @@ fn claim_set(input: &Input<'_>, krate: &Path) -> TokenStream {
     let policy = policy(&input.attrs, krate);
     quote! {
         #[automatically_derived]
-        impl #impl_generics #krate::ClaimSet for #ident #type_generics #where_clause {
+        impl #impl_generics #krate::Claims for #ident #type_generics #where_clause {
             fn policy() -> ::core::option::Option<&'static #krate::policy::Policy> {
                 #policy
             }
@@ -86,7 +86,7 @@ fn scope_policy(scope: &ScopeRef, krate: &Path) -> TokenStream {
 }
 
 /// The generics with the bound that makes a generic type readable. For one without parameters the compiler checks it where
-/// `ClaimSet` is implemented, and reports a missing `Deserialize` at the name of the type.
+/// `Claims` is implemented, and reports a missing `Deserialize` at the name of the type.
 fn readable(ident: &syn::Ident, generics: &Generics, krate: &Path) -> Generics {
     let mut generics = generics.clone();
     if !generics.params.is_empty() {

@@ -39,7 +39,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// # extern crate tollgate_core as tollgate;
 /// # mod tollgate_stub { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tollgate_stub/mod.rs")); }
 /// # use tollgate_macros::{Claims, scopes};
-/// # use tollgate::ClaimSet;
+/// # use tollgate::Claims;
 /// # scopes! { crate = tollgate; OrdersRead = "orders:read" }
 /// #[derive(Debug, Clone, serde::Deserialize, Claims)]
 /// #[claims(scope = OrdersRead, any_role("clerk", "admin"))]

@@ -100,7 +100,7 @@ pub enum Event {
         /// The issuer, or the URL of the set.
         source: Arc<str>,
         /// One of the `kid`s, cut to 64 characters.
-        key_id: String,
+        kid: String,
         /// How many were looked for in vain.
         count: usize,
     },
@@ -168,10 +168,10 @@ impl fmt::Display for Event {
                 f,
                 "{source:?} could not be fetched in time: its keys are not used any more"
             ),
-            Self::UnknownKey { key_id, count, .. } => {
+            Self::UnknownKey { kid, count, .. } => {
                 write!(
                     f,
-                    "{source:?} does not have {count} keys that tokens named, as {key_id:?}"
+                    "{source:?} does not have {count} keys that tokens named, as {kid:?}"
                 )
             }
         }

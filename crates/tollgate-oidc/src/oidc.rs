@@ -129,11 +129,11 @@ impl Oidc {
     /// # provider.answer("https://10.0.0.7/jwks.json", tollgate_oidc::FetchResponse::new(200, tollgate_testkit::FakeProvider::jwk_set(&[tollgate_testkit::keys::signing(tollgate_core::Algorithm::ES256)])));
     /// let keys = || Oidc::discover("https://id.example.com").fetch(provider.clone()).timer(timer.clone());
     /// assert_eq!(keys().connect().await.unwrap_err().kind(), OidcErrorKind::PrivateAddress);
-    /// assert!(keys().dangerously_allow_private_addresses().connect().await.is_ok());
+    /// assert!(keys().dangerous_allow_private_addresses().connect().await.is_ok());
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn dangerously_allow_private_addresses(mut self) -> Self {
+    pub fn dangerous_allow_private_addresses(mut self) -> Self {
         self.0.private_addresses = true;
         self
     }
@@ -173,11 +173,11 @@ macro_rules! keeping_methods {
             /// # let (provider, timer) = provider();
             /// let keys = || RemoteJwks::new("http://id.internal/jwks.json").fetch(provider.clone()).timer(timer.clone());
             /// assert_eq!(keys().lazy().unwrap_err().kind(), OidcErrorKind::InsecureUrl);
-            /// assert!(keys().dangerously_allow_plain_http().lazy().is_ok());
+            /// assert!(keys().dangerous_allow_plain_http().lazy().is_ok());
             /// # Ok(()) }
             /// ```
             #[must_use]
-            pub fn dangerously_allow_plain_http(mut self) -> Self {
+            pub fn dangerous_allow_plain_http(mut self) -> Self {
                 self.0.plain_http = true;
                 self
             }

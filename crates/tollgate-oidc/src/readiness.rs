@@ -258,7 +258,7 @@ impl<'a> Source<'a> {
     fn new(name: &'a str, status: &'a Status) -> Self {
         let seconds = |time: std::time::Duration| time.as_secs();
         let keys = status.keys.iter().map(|key| Key {
-            kid: key.key_id.as_deref(),
+            kid: key.kid.as_deref(),
             algorithms: key
                 .algorithms
                 .iter()

@@ -27,7 +27,7 @@ use crate::error::OidcError;
 /// assert_eq!(status.source, JWKS);
 /// assert_eq!(status.readiness, Readiness::Ready);
 /// assert_eq!(status.next_refresh, Some(Duration::from_secs(480))); // 80 % of ten minutes
-/// assert_eq!(status.keys[0].key_id.as_deref(), Some("2031-01"));
+/// assert_eq!(status.keys[0].kid.as_deref(), Some("2031-01"));
 /// assert_eq!(status.keys[0].last_used, None);
 /// # Ok(()) }
 /// ```
@@ -82,7 +82,7 @@ pub struct Status {
 #[non_exhaustive]
 pub struct KeyStatus {
     /// Its `kid`. It is whatever the set says: quote it where it is shown.
-    pub key_id: Option<String>,
+    pub kid: Option<String>,
     /// The algorithms that it serves.
     pub algorithms: Vec<Algorithm>,
     /// When it last verified a token, in seconds since the epoch, by the verifier's clock. It is told by `kid` and algorithms:

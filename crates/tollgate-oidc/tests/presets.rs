@@ -201,7 +201,7 @@ fn entra_of_one_tenant() {
 #[test]
 fn entra_of_several_tenants() {
     let listed = of(presets::entra_tenants([TENANT], ENTRA_API));
-    let any = of(presets::entra_any_tenant(ENTRA_API));
+    let any = of(presets::dangerous_entra_any_tenant(ENTRA_API));
     let other = entra_token(OTHER_TENANT);
     assert_eq!(kind(&listed, &other), Some(Kind::UntrustedIssuer));
     assert_eq!(kind(&any, &other), None);
@@ -647,7 +647,7 @@ fn locations() -> Vec<(Preset, String, String)> {
             template.clone(),
             common.clone(),
         ),
-        (presets::entra_any_tenant("api"), template, common),
+        (presets::dangerous_entra_any_tenant("api"), template, common),
         (
             presets::entra_v1(TENANT, "api"),
             format!("https://sts.windows.net/{TENANT}/"),
@@ -704,7 +704,7 @@ async fn a_tenants_own_key_opens_no_other_tenant() {
     );
     provider.answer(&jwks_uri, FetchResponse::new(200, set.to_string()));
 
-    let preset = presets::entra_any_tenant(ENTRA_API);
+    let preset = presets::dangerous_entra_any_tenant(ENTRA_API);
     let oidc = preset.discover().require_same_origin();
     let source = oidc.fetch(provider).timer(timer).connect().await.unwrap();
     let builder = Verifier::builder().trust(preset.trust(source));

@@ -30,8 +30,8 @@
 //!     (Algorithm::ES512, P521_PRIVATE_PEM, P521_PUBLIC_PEM),
 //!     (Algorithm::Ed25519, ED25519_PRIVATE_PEM, ED25519_PUBLIC_PEM),
 //! ] {
-//!     let key = SigningKey::pem(algorithm, private)?.verifying_key();
-//!     assert_eq!(key.algorithms(), Key::pem(algorithm, public)?.algorithms());
+//!     let key = SigningKey::from_pem(algorithm, private)?.verifying_key();
+//!     assert_eq!(key.algorithms(), Key::from_pem(algorithm, public)?.algorithms());
 //! }
 //! let token = SigningKey::hs512(SECRET)?.with_kid(keys::kid(Algorithm::HS512)).encode(&serde_json::json!({}))?;
 //! assert_eq!(token, keys::signing(Algorithm::HS512).encode(&serde_json::json!({}))?);
@@ -175,7 +175,7 @@ pub fn kid(algorithm: Algorithm) -> &'static str {
 /// use tollgate_core::{Algorithm, Key};
 /// use tollgate_testkit::keys;
 ///
-/// assert!(Key::der(Algorithm::RS256, keys::der(keys::RSA_PUBLIC_PEM)).is_ok());
+/// assert!(Key::from_der(Algorithm::RS256, keys::der(keys::RSA_PUBLIC_PEM)).is_ok());
 /// ```
 pub fn der(pem: &str) -> Vec<u8> {
     let body = pem
@@ -201,7 +201,7 @@ fn all(secret: &[u8; 64], [rsa, p256, p384, p521, ed25519]: [&str; 5]) -> Vec<Si
             Algorithm::EdDSA | Algorithm::Ed25519 => ed25519,
             _ => rsa,
         };
-        SigningKey::pem(*algorithm, pem)
+        SigningKey::from_pem(*algorithm, pem)
     };
     Algorithm::ALL
         .iter()

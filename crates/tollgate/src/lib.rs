@@ -34,9 +34,9 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let secret = [7; 32];
 //! let verifier = Verifier::builder()
-//!     .issuer("https://id.example.com") // required, or waived aloud: `.any_issuer()`
+//!     .issuer("https://id.example.com") // required, or waived aloud: `.dangerous_any_issuer()`
 //!     .audience("orders-api") // likewise
-//!     .key(Key::hs256(secret)?) // or Key::pem(..), Key::jwk(..), .key_set(KeySet::from_json(..)?)
+//!     .key(Key::hs256(secret)?) // or Key::from_pem(..), Key::from_jwk(..), .key_set(KeySet::from_json(..)?)
 //! #   .clock(|| 1_700_000_000)
 //!     .build()?; // a bad configuration fails here
 //!
@@ -222,7 +222,7 @@ pub use tollgate_core::policy::{
 };
 #[doc(inline)]
 pub use tollgate_core::{
-    Algorithm, Answer, Authentication, BoxFuture, ClaimSet, Clock, ConfigError, ConfigErrorKind, Decision,
+    Algorithm, Answer, Authentication, BoxFuture, Claims, Clock, ConfigError, ConfigErrorKind, Decision,
     Endpoint, EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, HeaderEdits,
     Hierarchy, InvalidScope, IssuerSource, Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, KeySource, Limits,
     MissingKey, PendingDecision, PendingVerification, Policy, PreparedIssuer, Principal, Refresh, Refusal,

@@ -104,7 +104,7 @@ fn axum_app() -> axum::Router {
         .route("/renamed", get(async |user: renamed::Admin| user.sub))
         .route(
             "/wrapped",
-            get(async |user: tollgate::axum::Claims<Shopper>| user.0.sub),
+            get(async |user: tollgate::axum::Jwt<Shopper>| user.0.sub),
         )
         .layer(tollgate::axum::JwtAuth::new(gate()))
 }
@@ -128,7 +128,7 @@ fn actix_routes(config: &mut web::ServiceConfig) {
         .route("/renamed", web::get().to(async |user: renamed::Admin| user.sub))
         .route(
             "/wrapped",
-            web::get().to(async |user: tollgate::actix::Claims<Shopper>| user.0.sub),
+            web::get().to(async |user: tollgate::actix::Jwt<Shopper>| user.0.sub),
         );
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn signing(folder: &Path) -> Result<SigningKey, Box<dyn Error>> {
         let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
         Ok(pair.as_ref().to_vec())
     })?;
-    Ok(SigningKey::der(Algorithm::ES256, pkcs8)?.with_kid("1"))
+    Ok(SigningKey::from_der(Algorithm::ES256, pkcs8)?.with_kid("1"))
 }
 
 /// Refresh tokens are derived with it. Whoever has it, and what is in the store, has every session.

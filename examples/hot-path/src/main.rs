@@ -23,8 +23,8 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use tokio::net::TcpListener;
-use tollgate::axum::{Claims, JwtAuth, require}; // `Claims` the extractor
-use tollgate::{Algorithm, Claims, TokenCache, Verifier, scope, scopes}; // `Claims` the derive
+use tollgate::axum::{Jwt, JwtAuth, require};
+use tollgate::{Algorithm, Claims, TokenCache, Verifier, scope, scopes};
 
 use crate::demo::Demo;
 use crate::keys::Keys;
@@ -40,7 +40,7 @@ struct Shopper {
     sub: String,
 }
 
-async fn orders(Claims(shopper): Claims<Arc<Shopper>>) -> String {
+async fn orders(Jwt(shopper): Jwt<Arc<Shopper>>) -> String {
     format!("the orders of {}\n", shopper.sub)
 }
 

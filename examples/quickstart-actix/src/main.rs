@@ -16,8 +16,8 @@ use actix_web::web::{self, Data, Json, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tollgate::actix::{Claims, JwtAuth, require}; // `Claims` the extractor
-use tollgate::{Claims, KeySet, Verifier, role, scope, scopes}; // `Claims` the derive
+use tollgate::actix::{Jwt, JwtAuth, require};
+use tollgate::{Claims, KeySet, Verifier, role, scope, scopes};
 
 use crate::login::{Credentials, Login};
 use crate::options::{Options, Request};
@@ -35,8 +35,8 @@ struct Shopper {
     name: Option<String>,
 }
 
-/// Any valid token will do; `Claims<T>` reads it as JSON, or as a type that says what guards it.
-async fn me(Claims(claims): Claims<Value>) -> Json<Value> {
+/// Any valid token will do; `Jwt<T>` reads it as JSON, or as a type that says what guards it.
+async fn me(Jwt(claims): Jwt<Value>) -> Json<Value> {
     Json(claims)
 }
 

@@ -84,7 +84,7 @@ fn keys(file: OsString) -> Result<KeySet, String> {
     let keys = match KeySet::from_json(&text) {
         // No `keys` in it: one JWK on its own.
         Err(error) if error.kind() == KeyErrorKind::MissingMember => {
-            Key::jwk(&text).map(|key| KeySet::from_iter([key]))
+            Key::from_jwk(&text).map(|key| KeySet::from_iter([key]))
         }
         set => set,
     };

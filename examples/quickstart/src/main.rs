@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
-use tollgate::axum::{Claims, JwtAuth, require}; // `Claims` the extractor
-use tollgate::{Claims, KeySet, Verifier, role, scope, scopes}; // `Claims` the derive
+use tollgate::axum::{Jwt, JwtAuth, require};
+use tollgate::{Claims, KeySet, Verifier, role, scope, scopes};
 
 use crate::login::{Credentials, Login};
 use crate::options::{Options, Request};
@@ -41,8 +41,8 @@ struct Shopper {
     name: Option<String>,
 }
 
-/// Any valid token will do; `Claims<T>` reads it as JSON, or as a type that says what guards it.
-async fn me(Claims(claims): Claims<Value>) -> Json<Value> {
+/// Any valid token will do; `Jwt<T>` reads it as JSON, or as a type that says what guards it.
+async fn me(Jwt(claims): Jwt<Value>) -> Json<Value> {
     Json(claims)
 }
 

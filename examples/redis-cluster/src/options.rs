@@ -72,7 +72,7 @@ fn signing_key(file: OsString) -> Result<SigningKey, String> {
     let file = PathBuf::from(file);
     let problem = |problem: &dyn std::fmt::Display| format!("{}: {problem}", file.display());
     let pem = fs::read(&file).map_err(|error| problem(&error))?;
-    let key = SigningKey::pem(Algorithm::ES256, pem).map_err(|error| problem(&error))?;
+    let key = SigningKey::from_pem(Algorithm::ES256, pem).map_err(|error| problem(&error))?;
     Ok(key.with_kid("1"))
 }
 

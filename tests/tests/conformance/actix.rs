@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::rt::{System, SystemRunner};
 use actix_web::{App, Error, HttpResponse, Route, test, web};
-use tollgate_actix::{Claims, JwtAuth, Optional, Principal, Scoped, require};
+use tollgate_actix::{Jwt, JwtAuth, Optional, Principal, Scoped, require};
 use tollgate_core::{Rejection, SkipRenewal};
 use tollgate_testkit::conformance::{
     Buyer, Case, Handler, OrdersRead, Reply, Request, Response, Shopper, Subject, echo, echo_claims,
@@ -74,8 +74,8 @@ fn route(case: &Case) -> Route {
     match case.handler {
         Handler::Optional => handler!(|Optional(caller) in Optional<Principal>| echo(caller.as_deref())),
         Handler::Principal => handler!(|caller in Principal| echo(Some(&caller))),
-        Handler::Claims => handler!(|Claims(shopper) in Claims<Shopper>| echo_claims(&shopper)),
-        Handler::Guarded => handler!(|Claims(buyer) in Claims<Buyer>| echo_guarded(&buyer)),
+        Handler::Claims => handler!(|Jwt(shopper) in Jwt<Shopper>| echo_claims(&shopper)),
+        Handler::Guarded => handler!(|Jwt(buyer) in Jwt<Buyer>| echo_guarded(&buyer)),
         Handler::Scoped => handler!(|caller in Scoped<OrdersRead>| echo(Some(&caller))),
     }
 }

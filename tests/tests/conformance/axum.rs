@@ -4,7 +4,7 @@ use ::axum::Router;
 use ::axum::body::Body;
 use ::axum::routing::{MethodRouter, any};
 use tokio::runtime::Runtime;
-use tollgate_axum::{Claims, Gated, JwtAuth, Principal, Scoped, require};
+use tollgate_axum::{Gated, Jwt, JwtAuth, Principal, Scoped, require};
 use tollgate_core::Gate;
 use tollgate_testkit::conformance::{
     Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims, echo_guarded,
@@ -30,10 +30,10 @@ impl Subject for Axum {
             }
             Handler::Principal => any(async move |caller: Principal| replied(&reply, echo(Some(&caller)))),
             Handler::Claims => {
-                any(async move |Claims(shopper): Claims<Shopper>| replied(&reply, echo_claims(&shopper)))
+                any(async move |Jwt(shopper): Jwt<Shopper>| replied(&reply, echo_claims(&shopper)))
             }
             Handler::Guarded => {
-                any(async move |Claims(buyer): Claims<Buyer>| replied(&reply, echo_guarded(&buyer)))
+                any(async move |Jwt(buyer): Jwt<Buyer>| replied(&reply, echo_guarded(&buyer)))
             }
             Handler::Scoped => {
                 any(async move |caller: Scoped<OrdersRead>| replied(&reply, echo(Some(&caller))))
@@ -65,10 +65,8 @@ impl Subject for Ungated {
         let route: MethodRouter<Gate> = match case.handler {
             Handler::Optional => any(async |Gated(caller): Gated<Option<Principal>>| echo(caller.as_deref())),
             Handler::Principal => any(async |Gated(caller): Gated<Principal>| echo(Some(&caller))),
-            Handler::Claims => {
-                any(async |Gated(Claims(shopper)): Gated<Claims<Shopper>>| echo_claims(&shopper))
-            }
-            Handler::Guarded => any(async |Gated(Claims(buyer)): Gated<Claims<Buyer>>| echo_guarded(&buyer)),
+            Handler::Claims => any(async |Gated(Jwt(shopper)): Gated<Jwt<Shopper>>| echo_claims(&shopper)),
+            Handler::Guarded => any(async |Gated(Jwt(buyer)): Gated<Jwt<Buyer>>| echo_guarded(&buyer)),
             Handler::Scoped => any(async |Gated(caller): Gated<Scoped<OrdersRead>>| echo(Some(&caller))),
         };
         let gate = case.gate.clone().expect("a case with a gate");

@@ -53,7 +53,7 @@ fn both_tokens_of_a_login_pass_where_they_are_for_and_nowhere_else() {
         assert_eq!(person.subject(), Some("ada"));
         assert_eq!(person.claim("nonce"), Some(LOGIN.nonce.into()));
         assert_eq!(person.claim("name"), Some("Ada Lovelace".into()));
-        assert_eq!(person.key_id(), Some("1"));
+        assert_eq!(person.kid(), Some("1"));
 
         world.services.expect(401, id);
         assert!(client.verify(access).is_err());

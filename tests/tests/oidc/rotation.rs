@@ -8,7 +8,7 @@ use crate::world::{COOL_DOWN, Issuer, LIFE, World};
 
 fn kids(world: &World) -> Vec<String> {
     let keys: Vec<KeyStatus> = world.keys.status().keys;
-    keys.into_iter().filter_map(|key| key.key_id).collect()
+    keys.into_iter().filter_map(|key| key.kid).collect()
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn who_has_used_a_key_and_when_is_told() {
     let used: Vec<_> = status
         .keys
         .iter()
-        .map(|key| (key.key_id.as_deref(), key.last_used.is_some()))
+        .map(|key| (key.kid.as_deref(), key.last_used.is_some()))
         .collect();
     assert_eq!(used, [(Some("new"), true), (Some("old"), false)]);
 }

@@ -28,7 +28,7 @@ pub(crate) struct Services {
 /// What the handler says to whom it has let in.
 fn greeting(user: &Principal) -> String {
     let claim = |name| user.claim(name).unwrap_or(Value::Null);
-    let (key, algorithm) = (user.key_id().unwrap_or("?"), user.algorithm());
+    let (key, algorithm) = (user.kid().unwrap_or("?"), user.algorithm());
     format!(
         "{} of {} for {}, by {key} with {algorithm:?}",
         claim("sub"),

@@ -160,7 +160,7 @@ fn a_set_on_another_origin_is_only_fetched_where_that_is_said() {
     );
     assert_eq!(refused!(discover()), OidcErrorKind::InsecureUrl);
     assert_eq!(
-        refused!(discover().dangerously_allow_plain_http()),
+        refused!(discover().dangerous_allow_plain_http()),
         OidcErrorKind::PrivateAddress
     );
     metadata(&format!("https://127.0.0.1:{}/jwks", elsewhere.port()));
@@ -171,8 +171,8 @@ fn a_set_on_another_origin_is_only_fetched_where_that_is_said() {
 
     metadata(&(elsewhere.url() + JWKS));
     let keys = discover()
-        .dangerously_allow_plain_http()
-        .dangerously_allow_private_addresses();
+        .dangerous_allow_plain_http()
+        .dangerous_allow_private_addresses();
     let runtime = runtime();
     let keys = runtime.block_on(keys.connect()).unwrap();
     assert_eq!(keys.status().readiness, Readiness::Ready);

@@ -30,8 +30,8 @@ impl House {
         let tenants = tenants.keys(|oidc| {
             oidc.timer(watch.timer)
                 .timeout(TIMEOUT)
-                .dangerously_allow_plain_http()
-                .dangerously_allow_private_addresses()
+                .dangerous_allow_plain_http()
+                .dangerous_allow_private_addresses()
         });
         let tenants = {
             let _in = runtime.enter();

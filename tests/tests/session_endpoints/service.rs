@@ -119,7 +119,7 @@ impl Service {
         [
             ("/closed", Reading::FailClosed),
             ("/stale", Reading::StaleUpTo(STALE)),
-            ("/open", Reading::FailOpen),
+            ("/open", Reading::DangerousFailOpen),
         ]
     }
 }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use tollgate_axum::{Claims, Gated, JwtAuth};
-use tollgate_core::{ClaimSet, Gate, Key, Verifier, VerifierBuilder};
+use tollgate_axum::{Jwt, Gated, JwtAuth};
+use tollgate_core::{Claims, Gate, Key, Verifier, VerifierBuilder};
 
 use super::{User, answer};
 use crate::Fixture;
 use crate::fixture::{AUDIENCE, ISSUER};
 
-impl ClaimSet for User {}
+impl Claims for User {}
 
 fn rules(fixture: &Fixture) -> VerifierBuilder {
-    let key = Key::jwk(fixture.jwks["keys"][0].to_string()).unwrap();
+    let key = Key::from_jwk(fixture.jwks["keys"][0].to_string()).unwrap();
     Verifier::builder().issuer(ISSUER).audience(AUDIENCE).key(key)
 }
 
@@ -53,17 +53,17 @@ pub(super) fn warm_shared_alone(fixture: &Fixture) -> Router {
     alone::<Arc<User>>(with_cache(fixture))
 }
 
-fn layered<T: ClaimSet + Send + 'static>(verifier: Verifier) -> Router {
+fn layered<T: Claims + Send + 'static>(verifier: Verifier) -> Router {
     Router::new()
-        .route("/", get(async |Claims(user): Claims<T>| answer(user)))
+        .route("/", get(async |Jwt(user): Jwt<T>| answer(user)))
         .layer(JwtAuth::new(verifier))
 }
 
-fn alone<T: ClaimSet + Send + 'static>(verifier: Verifier) -> Router {
+fn alone<T: Claims + Send + 'static>(verifier: Verifier) -> Router {
     Router::new()
         .route(
             "/",
-            get(async |Gated(Claims(user)): Gated<Claims<T>>| answer(user)),
+            get(async |Gated(Jwt(user)): Gated<Jwt<T>>| answer(user)),
         )
         .with_state(Gate::from(verifier))
 }

@@ -1,29 +1,29 @@
 //! The claims as the user's type.
 
-use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal};
+use tollgate_core::{Authentication, Claims, FromAuthentication, Refusal};
 
 /// The token's claims as a `T`. An anonymous caller is refused with 401, and so is a token whose claims do not fit.
 ///
 /// The type's own policy is asked first. A type that derives `Claims` has one, and is an extractor by itself; any other
-/// says `impl ClaimSet for T {}` to be read without a guard.
+/// says `impl Claims for T {}` to be read without a guard.
 ///
-/// `Claims<Arc<T>>` is guarded as `Claims<T>` is, and reads the claims once for each token that the verifier keeps: after
+/// `Jwt<Arc<T>>` is guarded as `Jwt<T>` is, and reads the claims once for each token that the verifier keeps: after
 /// that a handler gets a clone of the [`Arc`](std::sync::Arc).
 ///
 /// ```
 /// use actix_web::{FromRequest, test::TestRequest};
-/// use tollgate_actix::Claims;
+/// use tollgate_actix::Jwt;
 /// use tollgate_core::{Key, SigningKey, Verifier};
 ///
 /// #[derive(Debug, serde::Deserialize)]
 /// struct Shopper { tenant: String }
 ///
-/// impl tollgate_core::ClaimSet for Shopper {}
+/// impl tollgate_core::Claims for Shopper {}
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder()
-/// #     .any_issuer().any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
+/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
 /// let extract = async |claims| -> Result<_, Box<dyn std::error::Error>> {
 ///     let token = SigningKey::hs256([7; 32])?.encode(&claims)?;
 ///     let request = TestRequest::default()
@@ -32,19 +32,19 @@ use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Refusal};
 ///         .to_http_request();
 ///     Ok(Claims::<Shopper>::extract(&request).await)
 /// };
-/// let Claims(shopper) = extract(serde_json::json!({ "exp": 1_700_000_900, "tenant": "blue" })).await??;
+/// let Jwt(shopper) = extract(serde_json::json!({ "exp": 1_700_000_900, "tenant": "blue" })).await??;
 /// assert_eq!(shopper.tenant, "blue");
 /// let rejected = extract(serde_json::json!({ "exp": 1_700_000_900 })).await?.unwrap_err();
 /// assert_eq!(rejected.rejection().status(), 401);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claims<T>(pub T);
+pub struct Jwt<T>(pub T);
 
-impl<T: ClaimSet> FromAuthentication for Claims<T> {
+impl<T: Claims> FromAuthentication for Jwt<T> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         authentication.claims().map(Self)
     }
 }
 
-crate::__impl_extractor! { [T] [Claims<T>] [T: ClaimSet] }
+crate::__impl_extractor! { [T] [Jwt<T>] [T: Claims] }

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use actix_web::HttpRequest;
 use tollgate_core::{Authentication, Decision, FromAuthentication, PendingDecision, Refusal};
 
-pub use claims::Claims;
+pub use claims::Jwt;
 pub use optional::Optional;
 pub use principal::Principal;
 pub use scoped::Scoped;

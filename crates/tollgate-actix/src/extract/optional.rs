@@ -21,7 +21,7 @@ use tollgate_core::{Authentication, FromAuthentication, Refusal};
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let gate = Gate::builder(verifier).optional().build()?;
 /// let request = || TestRequest::default().app_data(gate.clone()); // or a `JwtAuth` around the handler
 ///

@@ -26,7 +26,7 @@ use tollgate_core::{Authentication, FromAuthentication, Principal, Refusal, Scop
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder()
-/// #     .any_issuer().any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
+/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
 /// let extract = async |scope: &str| -> Result<_, Box<dyn std::error::Error>> {
 ///     let token = SigningKey::hs256([7; 32])?
 ///         .encode(&serde_json::json!({ "sub": "u-7", "exp": 1_700_000_900, "scope": scope }))?;
@@ -59,7 +59,7 @@ impl<S: ScopeSet> Scoped<S> {
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder()
-    /// #     .any_issuer().any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
+    /// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
     /// # let token = SigningKey::hs256([7; 32])?
     /// #     .encode(&serde_json::json!({ "exp": 1_700_000_900, "scope": "orders:read" }))?;
     /// # let request = TestRequest::default()

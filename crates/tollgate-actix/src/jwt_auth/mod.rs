@@ -29,7 +29,7 @@ pub use service::JwtAuthService;
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let gate = Gate::builder(verifier).source(Source::cookie("__Host-access")).realm("orders").build()?;
 /// let app = test::init_service(
 ///     App::new()
@@ -63,7 +63,7 @@ impl JwtAuth {
     ///
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let app = move || actix_web::App::new().wrap(JwtAuth::new(verifier.clone()));
     /// # fn shared<F: Fn() -> A + Send + Clone + 'static, A>(_: &F) {}
     /// shared(&app); // as `HttpServer::new` asks

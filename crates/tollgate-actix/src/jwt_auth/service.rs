@@ -19,7 +19,7 @@ use crate::view::View;
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let gate = Gate::builder(verifier).optional().build()?;
 /// let service = JwtAuth::new(gate).new_transform(ok_service()).await.unwrap();
 ///

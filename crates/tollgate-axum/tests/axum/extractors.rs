@@ -6,8 +6,8 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::get;
 use serde_json::json;
-use tollgate_axum::{Claims, JwtAuth, Principal, Scoped};
-use tollgate_core::{Authentication, ClaimSet, FromAuthentication, Gate, Policy, Refusal, RejectionKind};
+use tollgate_axum::{Jwt, JwtAuth, Principal, Scoped};
+use tollgate_core::{Authentication, Claims, FromAuthentication, Gate, Policy, Refusal, RejectionKind};
 
 use crate::fixture::{OrdersRead, OrdersWrite, Seen, bearer, refused, send, verifier};
 
@@ -17,14 +17,14 @@ struct Shopper {
     tenant: Option<String>,
 }
 
-impl ClaimSet for Shopper {}
+impl Claims for Shopper {}
 
 #[derive(Debug, serde::Deserialize)]
 struct Buyer {
     sub: String,
 }
 
-impl ClaimSet for Buyer {
+impl Claims for Buyer {
     fn policy() -> Option<&'static Policy> {
         static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:write"));
         Some(&POLICY)
@@ -45,10 +45,10 @@ tollgate_axum::__impl_extractor! { [T,] [Caller<T>] [T: From<String>,] }
 
 fn app() -> Router {
     Router::new()
-        .route("/", get(async |Claims(user): Claims<Shopper>| user.sub))
+        .route("/", get(async |Jwt(user): Jwt<Shopper>| user.sub))
         .route(
             "/tenant",
-            get(async |user: Claims<Shopper>| user.tenant.clone().unwrap_or_default()),
+            get(async |user: Jwt<Shopper>| user.tenant.clone().unwrap_or_default()),
         )
         .route(
             "/me",
@@ -74,7 +74,7 @@ fn optional() -> Router {
     Router::new()
         .route(
             "/",
-            get(async |user: Option<Claims<Shopper>>| user.map_or("-".into(), |user| user.0.sub)),
+            get(async |user: Option<Jwt<Shopper>>| user.map_or("-".into(), |user| user.0.sub)),
         )
         .route(
             "/me",
@@ -210,13 +210,13 @@ async fn debug_tells_nothing_of_the_caller() {
 }
 
 fn shared() -> Router {
-    async fn both(Claims(first): Claims<Arc<Shopper>>, again: Option<Claims<Arc<Shopper>>>) -> String {
-        let Some(Claims(again)) = again else {
+    async fn both(Jwt(first): Jwt<Arc<Shopper>>, again: Option<Jwt<Arc<Shopper>>>) -> String {
+        let Some(Jwt(again)) = again else {
             return "-".into();
         };
         format!("{} {}", first.sub, Arc::ptr_eq(&first, &again))
     }
-    async fn optional(user: Option<Claims<Arc<Shopper>>>) -> String {
+    async fn optional(user: Option<Jwt<Arc<Shopper>>>) -> String {
         user.map_or("-".into(), |user| user.sub.clone())
     }
     Router::new()
@@ -224,11 +224,11 @@ fn shared() -> Router {
         .route("/optional", get(optional))
         .route(
             "/buyer",
-            get(async |_: Claims<Arc<Shopper>>, buyer: Claims<Arc<Buyer>>| buyer.sub.clone()),
+            get(async |_: Jwt<Arc<Shopper>>, buyer: Jwt<Arc<Buyer>>| buyer.sub.clone()),
         )
         .route(
             "/perhaps",
-            get(async |buyer: Option<Claims<Arc<Buyer>>>| buyer.is_some().to_string()),
+            get(async |buyer: Option<Jwt<Arc<Buyer>>>| buyer.is_some().to_string()),
         )
 }
 

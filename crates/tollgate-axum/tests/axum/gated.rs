@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::{FromRef, Request};
 use axum::routing::get;
 use serde_json::json;
-use tollgate_axum::{Claims, Gated, JwtAuth, Principal, Scoped};
+use tollgate_axum::{Gated, Jwt, JwtAuth, Principal, Scoped};
 use tollgate_core::{Gate, RejectionKind, Source};
 
 use crate::fixture::{OrdersRead, Seen, bearer, refused, send, token, verifier};
@@ -25,14 +25,11 @@ struct Shopper {
     sub: String,
 }
 
-impl tollgate_core::ClaimSet for Shopper {}
+impl tollgate_core::Claims for Shopper {}
 
 fn routes() -> Router<App> {
     Router::new()
-        .route(
-            "/",
-            get(async |Gated(Claims(user)): Gated<Claims<Shopper>>| user.sub),
-        )
+        .route("/", get(async |Gated(Jwt(user)): Gated<Jwt<Shopper>>| user.sub))
         .route("/read", get(async |_: Gated<Scoped<OrdersRead>>| "read"))
         .route(
             "/optional",
@@ -92,8 +89,8 @@ async fn a_gate_may_be_the_state() {
 
 #[tokio::test]
 async fn several_see_the_same_caller() {
-    type Together = Gated<(Principal, Option<Scoped<OrdersRead>>, Claims<Shopper>)>;
-    async fn together(Gated((first, second, Claims(third))): Together) -> String {
+    type Together = Gated<(Principal, Option<Scoped<OrdersRead>>, Jwt<Shopper>)>;
+    async fn together(Gated((first, second, Jwt(third))): Together) -> String {
         assert_eq!(
             first.subject(),
             second
@@ -102,7 +99,7 @@ async fn several_see_the_same_caller() {
         );
         third.sub
     }
-    async fn beside(Gated(first): Gated<Principal>, Gated(Claims(second)): Gated<Claims<Shopper>>) -> String {
+    async fn beside(Gated(first): Gated<Principal>, Gated(Jwt(second)): Gated<Jwt<Shopper>>) -> String {
         assert_eq!(first.subject(), Some(&*second.sub));
         second.sub
     }

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::routing::get;
 use serde_json::json;
-use tollgate_axum::{Claims, EndpointService, Gated, JwtAuth, Principal, Scoped};
+use tollgate_axum::{EndpointService, Gated, Jwt, JwtAuth, Principal, Scoped};
 use tollgate_core::{
     Answer, BoxFuture, Endpoint, EndpointRequest, Gate, RejectionKind, RevocationCheck, Standing, Unavailable,
 };
@@ -43,7 +43,7 @@ fn by_extractors(store: Store) -> Router {
         .route("/principal", get(async |_: Gated<Principal>| "in"))
         .route("/optional", get(async |_: Gated<Option<Principal>>| "in"))
         .route("/scoped", get(async |_: Gated<Scoped<OrdersRead>>| "in"))
-        .route("/claims", get(async |_: Gated<Claims<serde_json::Value>>| "in"))
+        .route("/claims", get(async |_: Gated<Jwt<serde_json::Value>>| "in"))
         .route(
             "/second",
             get(async |_: Gated<Principal>, _: Gated<Principal>| "in"),

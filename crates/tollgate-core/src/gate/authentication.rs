@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::claims::ClaimSet;
+use super::claims::Claims;
 use super::{Gate, Refusal, missing_credential};
 use crate::gate::decision::BoxFuture;
 use crate::gate::renewal::HeaderEdits;
@@ -27,7 +27,7 @@ use crate::verifier::principal::Principal;
 /// # }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let gate = Gate::builder(verifier).optional().build()?;
 /// let authentication = gate.decide(&Get)?;
 /// assert!(authentication.principal().is_none());
@@ -82,7 +82,7 @@ impl Authentication {
     /// #     fn query(&self) -> Option<&str> { None }
     /// # }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let gate = Gate::builder(verifier.clone()).optional().build()?;
     /// let authentication = gate.decide(&Get)?;
     /// assert!(authentication.is_by(&gate.clone()));
@@ -185,7 +185,7 @@ impl Authentication {
         }
     }
 
-    /// The claims as the user's type, after the type's own [policy](ClaimSet::policy).
+    /// The claims as the user's type, after the type's own [policy](Claims::policy).
     ///
     /// # Errors
     /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the type's policy does not
@@ -194,7 +194,7 @@ impl Authentication {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{ClaimSet, Gate};
+    /// # use tollgate_core::{Claims, Gate};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let gate = Gate::builder(verifier()).optional().build()?;
     /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
@@ -203,13 +203,13 @@ impl Authentication {
     ///     sub: String,
     /// }
     ///
-    /// impl ClaimSet for Shopper {} // or `#[derive(Claims)]`
+    /// impl Claims for Shopper {} // or `#[derive(Claims)]`
     ///
     /// let shopper: Shopper = gate.decide(&with(""))?.claims()?;
     /// assert_eq!(shopper.sub, "u-7");
     /// # Ok(()) }
     /// ```
-    pub fn claims<T: ClaimSet>(&self) -> Result<T, Refusal> {
+    pub fn claims<T: Claims>(&self) -> Result<T, Refusal> {
         let principal = match T::policy() {
             Some(policy) => self.require(policy)?,
             None => self.authenticated()?,
@@ -279,7 +279,7 @@ impl Authentication {
     /// #     fn query(&self) -> Option<&str> { None }
     /// # }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let authentication = Gate::builder(verifier).optional().build()?.decide(&Get)?;
     /// let down = Rejection::unavailable(std::time::Duration::from_secs(1), "the user store timed out");
     /// assert_eq!(authentication.refuse(down).answer().status, 503);

@@ -20,7 +20,7 @@ use crate::verifier::{ConfigError, ConfigErrorKind, Verifier};
 /// use tollgate_core::{Gate, Key, Source, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let gate = Gate::builder(verifier)
 ///     .source(Source::bearer())
 ///     .source(Source::cookie("__Host-access"))
@@ -447,8 +447,8 @@ mod tests {
         let key = Key::hs256([7; 32]).unwrap();
         Gate::builder(
             Verifier::builder()
-                .any_issuer()
-                .any_audience()
+                .dangerous_any_issuer()
+                .dangerous_any_audience()
                 .key(key)
                 .build()
                 .unwrap(),

@@ -13,13 +13,13 @@ use crate::verifier::principal::Principal;
 ///
 /// ```
 /// use std::sync::LazyLock;
-/// use tollgate_core::ClaimSet;
+/// use tollgate_core::Claims;
 /// use tollgate_core::policy::Policy;
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Shopper { sub: String }
 ///
-/// impl ClaimSet for Shopper {
+/// impl Claims for Shopper {
 ///     fn policy() -> Option<&'static Policy> {
 ///         static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:read"));
 ///         Some(&POLICY)
@@ -28,7 +28,7 @@ use crate::verifier::principal::Principal;
 /// assert!(Shopper::policy().is_some());
 /// ```
 ///
-/// A type without a guard says so in one line, `impl ClaimSet for Visitor {}`. That is asked for so that an extractor can
+/// A type without a guard says so in one line, `impl Claims for Visitor {}`. That is asked for so that an extractor can
 /// never hand out a type with a guard past it.
 ///
 /// # Shared claims
@@ -40,11 +40,11 @@ use crate::verifier::principal::Principal;
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
 /// # use example::{Request, token, verifier};
 /// use std::sync::Arc;
-/// # use tollgate_core::{ClaimSet, Gate};
+/// # use tollgate_core::{Claims, Gate};
 ///
 /// # #[derive(serde::Deserialize)]
 /// # struct Shopper { sub: String }
-/// # impl ClaimSet for Shopper {}
+/// # impl Claims for Shopper {}
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let gate = Gate::from(verifier());
 /// # let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
@@ -57,9 +57,9 @@ use crate::verifier::principal::Principal;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say what guards it",
     label = "not a claim set",
-    note = "derive `Claims` for it, or write `impl ClaimSet for {Self} {{}}` if any valid token will do"
+    note = "derive `Claims` for it, or write `impl Claims for {Self} {{}}` if any valid token will do"
 )]
-pub trait ClaimSet: DeserializeOwned {
+pub trait Claims: DeserializeOwned {
     /// What a token must satisfy for the type to be drawn from it; `None`, unless said otherwise: any valid token will do.
     fn policy() -> Option<&'static Policy> {
         None
@@ -75,13 +75,13 @@ pub trait ClaimSet: DeserializeOwned {
     /// [`MalformedClaims`](crate::RejectionKind::MalformedClaims) where the claims do not fit the type.
     ///
     /// ```
-    /// # use tollgate_core::{ClaimSet, Key, Principal, Rejection, RejectionKind, SigningKey, Verifier};
+    /// # use tollgate_core::{Claims, Key, Principal, Rejection, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let with = |claims: serde_json::Value| SigningKey::hs256([7; 32]).unwrap().encode(&claims);
     /// #[derive(Debug, serde::Deserialize)]
     /// struct Shopper { sub: String }
-    /// impl ClaimSet for Shopper {}
+    /// impl Claims for Shopper {}
     ///
     /// let principal = verifier.verify(&with(serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?)?;
     /// assert_eq!(Shopper::from_principal(&principal)?.sub, "u-7");
@@ -94,12 +94,12 @@ pub trait ClaimSet: DeserializeOwned {
     }
 }
 
-impl ClaimSet for serde_json::Value {}
+impl Claims for serde_json::Value {}
 
-impl ClaimSet for serde_json::Map<String, serde_json::Value> {}
+impl Claims for serde_json::Map<String, serde_json::Value> {}
 
 /// Read once for each token that the verifier keeps, and guarded as `T` is.
-impl<T: ClaimSet + Send + Sync + 'static> ClaimSet for Arc<T> {
+impl<T: Claims + Send + Sync + 'static> Claims for Arc<T> {
     fn policy() -> Option<&'static Policy> {
         T::policy()
     }
@@ -110,7 +110,7 @@ impl<T: ClaimSet + Send + Sync + 'static> ClaimSet for Arc<T> {
 }
 
 impl Principal {
-    /// The claims as the user's type, after the type's own [policy](ClaimSet::policy), read once: whoever asks for the same
+    /// The claims as the user's type, after the type's own [policy](Claims::policy), read once: whoever asks for the same
     /// type again, with this principal or a clone of it, gets the same [`Arc`]; with one of the same token from the verifier's
     /// cache, mostly so in the same thread. The policy is asked each time.
     ///
@@ -122,13 +122,13 @@ impl Principal {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use tollgate_core::{ClaimSet, Key, SigningKey, Verifier};
+    /// # use tollgate_core::{Claims, Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?;
     /// #[derive(serde::Deserialize)]
     /// struct Shopper { sub: String }
-    /// impl ClaimSet for Shopper {} // or `#[derive(Claims)]`
+    /// impl Claims for Shopper {} // or `#[derive(Claims)]`
     ///
     /// let principal = verifier.verify(&token)?;
     /// let shopper = principal.shared_claims::<Shopper>()?;
@@ -136,7 +136,7 @@ impl Principal {
     /// assert!(Arc::ptr_eq(&shopper, &principal.clone().shared_claims()?));
     /// # Ok(()) }
     /// ```
-    pub fn shared_claims<T: ClaimSet + Send + Sync + 'static>(&self) -> Result<Arc<T>, Rejection> {
+    pub fn shared_claims<T: Claims + Send + Sync + 'static>(&self) -> Result<Arc<T>, Rejection> {
         if let Some(policy) = T::policy() {
             authorise(policy, self)?;
         }
@@ -162,14 +162,14 @@ mod tests {
         sub: String,
     }
 
-    impl ClaimSet for Visitor {}
+    impl Claims for Visitor {}
 
     #[derive(Debug, serde::Deserialize)]
     struct Buyer {
         sub: String,
     }
 
-    impl ClaimSet for Buyer {
+    impl Claims for Buyer {
         fn policy() -> Option<&'static Policy> {
             static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:write"));
             Some(&POLICY)
@@ -177,7 +177,9 @@ mod tests {
     }
 
     fn decided(request: &TestRequest) -> Authentication {
-        let verifier = Verifier::builder().any_issuer().any_audience();
+        let verifier = Verifier::builder()
+            .dangerous_any_issuer()
+            .dangerous_any_audience();
         let verifier = verifier.key(Key::hs256([7; 32]).unwrap()).build().unwrap();
         let gate = Gate::builder(verifier).optional().build().unwrap();
         gate.decide(request).unwrap()
@@ -206,7 +208,9 @@ mod tests {
     /// A thread's own handle to a token starts with no claims read, and keeps those that are.
     #[test]
     fn a_token_that_is_recognised_is_read_once_by_each_thread() {
-        let verifier = Verifier::builder().any_issuer().any_audience();
+        let verifier = Verifier::builder()
+            .dangerous_any_issuer()
+            .dangerous_any_audience();
         let verifier = verifier.key(Key::hs256([7; 32]).unwrap()).build().unwrap();
         let claims = json!({"exp": 4_000_000_000_u64, "sub": "u-7"});
         let token = SigningKey::hs256([7; 32]).unwrap().encode(&claims).unwrap();

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use authentication::{Authentication, FromAuthentication};
 pub use builder::GateBuilder;
-pub use claims::ClaimSet;
+pub use claims::Claims;
 pub use refusal::Refusal;
 
 use self::source::{Source, SourceKind};
@@ -100,7 +100,7 @@ impl Gate {
     /// use tollgate_core::{ConfigErrorKind, Gate, Key, Source, Verifier};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let error = Gate::builder(verifier).source(Source::cookie("not a name")).build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::InvalidText);
     /// # Ok(()) }
@@ -295,7 +295,7 @@ impl Gate {
     /// ```
     /// # use tollgate_core::{Gate, Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let gate = Gate::from(verifier);
     /// assert!(gate.verifier().verify("x").is_err());
     /// # Ok(()) }
@@ -469,7 +469,9 @@ mod tests {
     }
 
     fn gate(check: Asked) -> Gate {
-        let verifier = Verifier::builder().any_issuer().any_audience();
+        let verifier = Verifier::builder()
+            .dangerous_any_issuer()
+            .dangerous_any_audience();
         let verifier = verifier.key(Key::hs256([7; 32]).unwrap()).build().unwrap();
         Gate::builder(verifier).revocation(check).build().unwrap()
     }
@@ -539,7 +541,10 @@ mod tests {
         let good = signing.encode(&claims).unwrap();
         let unknown = signing.with_kid("other").encode(&claims).unwrap();
         let key = Key::hs256([7; 32]).unwrap().with_kid("this");
-        let verifier = Verifier::builder().any_issuer().any_audience().key(key);
+        let verifier = Verifier::builder()
+            .dangerous_any_issuer()
+            .dangerous_any_audience()
+            .key(key);
         let gate = Gate::from(verifier.build().unwrap());
         let kind = |token: &[u8]| {
             let request = TestRequest::new("GET").with("authorization", [b"Bearer ", token].concat());

@@ -45,7 +45,7 @@ impl KeyError {
     /// ```
     /// use tollgate_core::{Key, KeyErrorKind};
     ///
-    /// assert_eq!(Key::jwk("[]").unwrap_err().kind(), KeyErrorKind::Malformed);
+    /// assert_eq!(Key::from_jwk("[]").unwrap_err().kind(), KeyErrorKind::Malformed);
     /// ```
     pub const fn kind(&self) -> KeyErrorKind {
         self.kind
@@ -80,7 +80,7 @@ impl std::error::Error for KeyError {}
 /// use tollgate_core::{Key, KeyErrorKind};
 ///
 /// let jwk = r#"{"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}"#;
-/// assert_eq!(Key::jwk(jwk).unwrap_err().kind(), KeyErrorKind::UnsupportedCurve);
+/// assert_eq!(Key::from_jwk(jwk).unwrap_err().kind(), KeyErrorKind::UnsupportedCurve);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -69,7 +69,7 @@ impl TryFrom<Algorithm> for jsonwebtoken::Algorithm {
     }
 }
 
-/// As [`Key::jwk`], with all its checks.
+/// As [`Key::from_jwk`], with all its checks.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, Key};
@@ -85,7 +85,7 @@ impl TryFrom<&Jwk> for Key {
     type Error = KeyError;
 
     fn try_from(jwk: &Jwk) -> Result<Self, KeyError> {
-        Self::jwk(json(jwk)?)
+        Self::from_jwk(json(jwk)?)
     }
 }
 
@@ -112,7 +112,7 @@ impl Key {
     ///
     /// # Errors
     /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if it is of another family than the algorithm; else as for
-    /// [`Key::hs256`] and [`Key::der`].
+    /// [`Key::hs256`] and [`Key::from_der`].
     ///
     /// ```
     /// use tollgate_core::{Algorithm, Key};
@@ -142,7 +142,7 @@ impl Key {
                     }
                     Self::public(algorithm, PublicKey::ec(curve, bytes)?)
                 }
-                _ => Self::der(algorithm, bytes),
+                _ => Self::from_der(algorithm, bytes),
             },
         }
     }
@@ -153,7 +153,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if it is of another family than the algorithm; else as for
-    /// [`SigningKey::hs256`] and [`SigningKey::der`].
+    /// [`SigningKey::hs256`] and [`SigningKey::from_der`].
     ///
     /// ```
     /// use tollgate_core::{Algorithm, SigningKey};
@@ -166,7 +166,7 @@ impl SigningKey {
         same_family(algorithm, key.family())?;
         match algorithm.family() {
             Family::Hmac => Self::secret(algorithm, key.as_bytes()),
-            _ => Self::der(algorithm, key.as_bytes()),
+            _ => Self::from_der(algorithm, key.as_bytes()),
         }
     }
 }

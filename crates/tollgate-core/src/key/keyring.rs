@@ -70,7 +70,7 @@ impl Keyring {
         &self,
         token: &Compact<'_>,
         algorithm: Algorithm,
-        key_id: Option<&str>,
+        kid: Option<&str>,
         most: usize,
         ask: Ask,
         is_ours: impl FnOnce() -> Result<(), Rejection>,
@@ -99,7 +99,7 @@ impl Keyring {
         for exact in [true, false] {
             for (source, keys) in lists() {
                 for (place, key) in keys.iter().enumerate() {
-                    let fits = match (key_id, key.kid()) {
+                    let fits = match (kid, key.kid()) {
                         (Some(wanted), Some(got)) => exact && wanted == got,
                         (Some(_), None) => !exact,
                         (None, _) => exact,
@@ -108,7 +108,7 @@ impl Keyring {
                         continue;
                     }
                     search.tried += 1;
-                    search.exact |= key_id.is_some() && exact;
+                    search.exact |= kid.is_some() && exact;
                     if key.verify(algorithm, token.signing_input(), signature) {
                         return Ok(Verifying {
                             key: match source {
@@ -124,7 +124,7 @@ impl Keyring {
         }
         let serving = |(_, keys): (_, &[Key])| keys.iter().any(|key| key.serves(algorithm));
         search.serving = !barred && lists().any(serving);
-        Err(self.miss(search, MissingKey::new(key_id, algorithm), ask, is_ours))
+        Err(self.miss(search, MissingKey::new(kid, algorithm), ask, is_ours))
     }
 
     /// Whether the sources have what they had then; one that was unavailable then still is.
@@ -239,7 +239,7 @@ impl Search {
             return Rejection::unavailable(down.retry_after(), "a key source cannot answer now");
         }
         let algorithm = missing.algorithm();
-        let key_id = missing.key_id().map_or_else(
+        let kid = missing.kid().map_or_else(
             || "without `kid`".to_owned(),
             |kid| format!("with `kid` {}", Shown(kid)),
         );
@@ -250,12 +250,12 @@ impl Search {
             ),
             (true, 0) => (
                 RejectionKind::UnknownKey,
-                format!("no key fits a token {key_id} and `alg` {algorithm}"),
+                format!("no key fits a token {kid} and `alg` {algorithm}"),
             ),
             (true, tried) => (
                 RejectionKind::BadSignature,
                 format!(
-                    "the signature of a token {key_id} and `alg` {algorithm} verifies with none of {tried} keys"
+                    "the signature of a token {kid} and `alg` {algorithm} verifies with none of {tried} keys"
                 ),
             ),
         };

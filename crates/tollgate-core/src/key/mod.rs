@@ -131,11 +131,11 @@ impl Key {
     /// ```
     /// use tollgate_core::{Algorithm, Key};
     ///
-    /// let key = Key::base64_secret(Algorithm::HS256, "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
+    /// let key = Key::from_base64_secret(Algorithm::HS256, "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
     /// assert_eq!(key.algorithms(), [Algorithm::HS256]);
     /// # Ok::<(), tollgate_core::KeyError>(())
     /// ```
-    pub fn base64_secret(algorithm: Algorithm, secret: &str) -> Result<Self, KeyError> {
+    pub fn from_base64_secret(algorithm: Algorithm, secret: &str) -> Result<Self, KeyError> {
         Self::secret(algorithm, &secret::decode_base64(algorithm, secret)?)
     }
 
@@ -154,13 +154,13 @@ impl Key {
     /// let pem = "-----BEGIN PUBLIC KEY-----
     /// MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
     /// -----END PUBLIC KEY-----";
-    /// let key = Key::pem(Algorithm::EdDSA, pem)?;
+    /// let key = Key::from_pem(Algorithm::EdDSA, pem)?;
     /// assert_eq!(key.algorithms(), [Algorithm::EdDSA, Algorithm::Ed25519]);
     ///
-    /// assert_eq!(Key::pem(Algorithm::HS256, pem).unwrap_err().kind(), KeyErrorKind::AlgorithmMismatch);
+    /// assert_eq!(Key::from_pem(Algorithm::HS256, pem).unwrap_err().kind(), KeyErrorKind::AlgorithmMismatch);
     /// # Ok::<(), tollgate_core::KeyError>(())
     /// ```
-    pub fn pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         not_hmac(algorithm)?;
         Self::public(algorithm, pem::public_key(pem.as_ref())?)
     }
@@ -174,9 +174,9 @@ impl Key {
     /// ```
     /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
     ///
-    /// assert_eq!(Key::der(Algorithm::RS256, [0x30, 0x00]).unwrap_err().kind(), KeyErrorKind::Malformed);
+    /// assert_eq!(Key::from_der(Algorithm::RS256, [0x30, 0x00]).unwrap_err().kind(), KeyErrorKind::Malformed);
     /// ```
-    pub fn der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+    pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         not_hmac(algorithm)?;
         let der = der.as_ref();
         Self::public(
@@ -198,18 +198,18 @@ impl Key {
     /// ```
     /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
     ///
-    /// let key = Key::jwk(
+    /// let key = Key::from_jwk(
     ///     r#"{"kty": "EC", "crv": "P-256", "kid": "1", "use": "sig",
     ///         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
     ///         "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#,
     /// )?;
     /// assert_eq!(key.algorithms(), [Algorithm::ES256]);
     ///
-    /// let error = Key::jwk(r#"{"kty": "OKP", "crv": "X25519", "x": "AAAA"}"#).unwrap_err();
+    /// let error = Key::from_jwk(r#"{"kty": "OKP", "crv": "X25519", "x": "AAAA"}"#).unwrap_err();
     /// assert_eq!(error.kind(), KeyErrorKind::UnsupportedCurve);
     /// # Ok::<(), tollgate_core::KeyError>(())
     /// ```
-    pub fn jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+    pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Jwk::from_bytes(json.as_ref())?.key()
     }
 
@@ -273,7 +273,7 @@ impl Key {
     /// ```
     /// use tollgate_core::Key;
     ///
-    /// let key = Key::jwk(
+    /// let key = Key::from_jwk(
     ///     r#"{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     ///         "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0"}"#,
     /// )?;

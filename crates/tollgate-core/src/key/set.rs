@@ -18,7 +18,7 @@ const MOST_PUBLISHED_TEXT: usize = 512;
 
 /// The keys of an issuer.
 ///
-/// [`from_json`](Self::from_json) keeps the members it can use, each checked as strictly as by [`Key::jwk`], and reports the
+/// [`from_json`](Self::from_json) keeps the members it can use, each checked as strictly as by [`Key::from_jwk`], and reports the
 /// others: an issuer that adds a key for encryption or of a new type must not lock everybody out. A set in code is
 /// collected from [`Key`]s.
 ///

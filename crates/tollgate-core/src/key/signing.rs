@@ -89,19 +89,19 @@ impl SigningKey {
         Self::secret(Algorithm::HS512, secret.as_ref())
     }
 
-    /// A secret written in base64: see [`Key::base64_secret`].
+    /// A secret written in base64: see [`Key::from_base64_secret`].
     ///
     /// # Errors
-    /// As for [`Key::base64_secret`].
+    /// As for [`Key::from_base64_secret`].
     ///
     /// ```
     /// use tollgate_core::{Algorithm, SigningKey};
     ///
-    /// let key = SigningKey::base64_secret(Algorithm::HS256, "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
+    /// let key = SigningKey::from_base64_secret(Algorithm::HS256, "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
     /// assert_eq!(key.algorithm(), Algorithm::HS256);
     /// # Ok::<(), tollgate_core::KeyError>(())
     /// ```
-    pub fn base64_secret(algorithm: Algorithm, secret: &str) -> Result<Self, KeyError> {
+    pub fn from_base64_secret(algorithm: Algorithm, secret: &str) -> Result<Self, KeyError> {
         Self::secret(algorithm, &secret::decode_base64(algorithm, secret)?)
     }
 
@@ -119,10 +119,10 @@ impl SigningKey {
     /// let pem = "-----BEGIN PRIVATE KEY-----
     /// MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
     /// -----END PRIVATE KEY-----";
-    /// assert!(SigningKey::pem(Algorithm::EdDSA, pem).is_ok());
-    /// assert!(SigningKey::pem(Algorithm::ES256, pem).is_err());
+    /// assert!(SigningKey::from_pem(Algorithm::EdDSA, pem).is_ok());
+    /// assert!(SigningKey::from_pem(Algorithm::ES256, pem).is_err());
     /// ```
-    pub fn pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         not_hmac(algorithm)?;
         let (document, der) = pem::private_key(pem.as_ref())?;
         let (signer, material) = Signer::document(algorithm, document, &der)?;
@@ -137,10 +137,10 @@ impl SigningKey {
     /// ```
     /// use tollgate_core::{Algorithm, KeyErrorKind, SigningKey};
     ///
-    /// let error = SigningKey::der(Algorithm::ES256, [0x30, 0x00]).unwrap_err();
+    /// let error = SigningKey::from_der(Algorithm::ES256, [0x30, 0x00]).unwrap_err();
     /// assert_eq!(error.kind(), KeyErrorKind::Malformed);
     /// ```
-    pub fn der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+    pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         not_hmac(algorithm)?;
         let der = der.as_ref();
         let (signer, material) = Signer::document(algorithm, Document::of(der)?, der)?;
@@ -148,16 +148,16 @@ impl SigningKey {
     }
 
     /// A private or secret key as a JWK (RFC 7517), with its `kid`. An RSA key needs all of `n`, `e`, `d`, `p`, `q`, `dp`, `dq`
-    /// and `qi`. Without `alg` it signs as [`Key::jwk`] would verify.
+    /// and `qi`. Without `alg` it signs as [`Key::from_jwk`] would verify.
     ///
     /// # Errors
-    /// As for [`Key::jwk`], save that `key_ops` must have `sign`; [`PublicKey`](super::KeyErrorKind::PublicKey) for a public
+    /// As for [`Key::from_jwk`], save that `key_ops` must have `sign`; [`PublicKey`](super::KeyErrorKind::PublicKey) for a public
     /// key; [`Inconsistent`](super::KeyErrorKind::Inconsistent) if the halves do not belong together.
     ///
     /// ```
     /// use tollgate_core::{Algorithm, SigningKey};
     ///
-    /// let key = SigningKey::jwk(
+    /// let key = SigningKey::from_jwk(
     ///     r#"{"kty": "OKP", "crv": "Ed25519", "kid": "1",
     ///         "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
     ///         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
@@ -165,7 +165,7 @@ impl SigningKey {
     /// assert_eq!((key.algorithm(), key.kid()), (Algorithm::EdDSA, Some("1")));
     /// # Ok::<(), tollgate_core::KeyError>(())
     /// ```
-    pub fn jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+    pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let jwk = Jwk::from_bytes(json.as_ref())?;
         let (algorithm, signer, material) = Signer::jwk(&jwk)?;
         let key = Self::new(algorithm, signer, material)?;

@@ -110,7 +110,7 @@ pub trait KeySource: Send + Sync {
     ///     }
     ///
     ///     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
-    ///         if missing.key_id() != self.0.kid() {
+    ///         if missing.kid() != self.0.kid() {
     ///             return Refresh::Pointless;
     ///         }
     ///         let asked = Arc::clone(&self.1);
@@ -125,8 +125,8 @@ pub trait KeySource: Send + Sync {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let key = SigningKey::generate(Algorithm::ES256)?.with_kid("2031-02");
     /// let verifier = Verifier::builder()
-    ///     .any_issuer()
-    ///     .any_audience()
+    ///     .dangerous_any_issuer()
+    ///     .dangerous_any_audience()
     ///     .key_source(Shy(key.verifying_key(), Arc::default()))
     ///     .build()?;
     /// let token = key.encode(&serde_json::json!({"sub": "u-7", "exp": 4_000_000_000_u64}))?;
@@ -187,7 +187,7 @@ pub trait KeySource: Send + Sync {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (key, used) = (SigningKey::hs256([7; 32])?, Arc::new(AtomicU64::new(0)));
     /// # let source = Noting(Arc::new([key.verifying_key()].into_iter().collect()), Arc::clone(&used));
-    /// let builder = Verifier::builder().any_issuer().any_audience().clock(|| 1_700_000_000);
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().clock(|| 1_700_000_000);
     /// let verifier = builder.key_source(source).build()?;
     /// verifier.verify(key.encode(&serde_json::json!({"exp": 1_700_000_900}))?)?;
     /// assert_eq!(used.load(Ordering::Relaxed), 1_700_000_000);
@@ -226,11 +226,11 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
 /// use tollgate_core::{Algorithm, MissingKey};
 ///
 /// let missing = MissingKey::new(Some("2031-01"), Algorithm::ES256);
-/// assert_eq!(missing.key_id(), Some("2031-01"));
+/// assert_eq!(missing.kid(), Some("2031-01"));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MissingKey<'t> {
-    key_id: Option<&'t str>,
+    kid: Option<&'t str>,
     algorithm: Algorithm,
 }
 
@@ -239,20 +239,20 @@ impl<'t> MissingKey<'t> {
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, MissingKey};
-    /// assert_eq!(MissingKey::new(None, Algorithm::ES256).key_id(), None);
+    /// assert_eq!(MissingKey::new(None, Algorithm::ES256).kid(), None);
     /// ```
-    pub const fn new(key_id: Option<&'t str>, algorithm: Algorithm) -> Self {
-        Self { key_id, algorithm }
+    pub const fn new(kid: Option<&'t str>, algorithm: Algorithm) -> Self {
+        Self { kid, algorithm }
     }
 
     /// The token's `kid` (RFC 7515 section 4.1.4), if it has one.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, MissingKey};
-    /// assert_eq!(MissingKey::new(Some("1"), Algorithm::ES256).key_id(), Some("1"));
+    /// assert_eq!(MissingKey::new(Some("1"), Algorithm::ES256).kid(), Some("1"));
     /// ```
-    pub const fn key_id(&self) -> Option<&'t str> {
-        self.key_id
+    pub const fn kid(&self) -> Option<&'t str> {
+        self.kid
     }
 
     /// The token's `alg`.

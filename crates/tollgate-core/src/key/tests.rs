@@ -14,7 +14,9 @@ fn signing_keys() -> Vec<SigningKey> {
     Algorithm::ALL
         .iter()
         .map(|algorithm| match algorithm.family() {
-            Family::Rsa => SigningKey::pem(*algorithm, include_str!("../../tests/keys/rsa.pem")).unwrap(),
+            Family::Rsa => {
+                SigningKey::from_pem(*algorithm, include_str!("../../tests/keys/rsa.pem")).unwrap()
+            }
             _ => SigningKey::generate(*algorithm).unwrap(),
         })
         .collect()
@@ -141,7 +143,7 @@ fn ecdsa_is_r_and_s_and_neither_is_zero() {
         .to_pkcs8v1()
         .unwrap();
     let der = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
-    let verifier = SigningKey::der(Algorithm::ES256, pkcs8.as_ref())
+    let verifier = SigningKey::from_der(Algorithm::ES256, pkcs8.as_ref())
         .unwrap()
         .verifying_key();
     let rng = aws_lc_rs::rand::SystemRandom::new();
@@ -258,7 +260,7 @@ fn rfc_examples_are_verified_and_made_again() {
             true,
         ),
     ] {
-        let key = SigningKey::jwk(jwk.to_string()).unwrap();
+        let key = SigningKey::from_jwk(jwk.to_string()).unwrap();
         let bytes = base64::decode_url(signature).unwrap();
         assert!(
             key.verifying_key()
@@ -282,13 +284,13 @@ fn rfc_examples_are_verified_and_made_again() {
 
 #[test]
 fn the_halves_of_a_private_jwk_belong_together() {
-    let error = |jwk: &Value| SigningKey::jwk(jwk.to_string()).unwrap_err().kind();
+    let error = |jwk: &Value| SigningKey::from_jwk(jwk.to_string()).unwrap_err().kind();
     let other_ec = SigningKey::generate(Algorithm::ES256)
         .unwrap()
         .public_jwk()
         .unwrap();
     let mut ec = private_jwk("ES256");
-    assert_eq!(SigningKey::jwk(ec.to_string()).unwrap().kid(), Some("k"));
+    assert_eq!(SigningKey::from_jwk(ec.to_string()).unwrap().kid(), Some("k"));
     for name in ["x", "y"] {
         ec[name] = other_ec[name].clone();
     }
@@ -308,7 +310,7 @@ fn the_halves_of_a_private_jwk_belong_together() {
         .clone();
     assert_eq!(error(&ed), KeyErrorKind::Inconsistent);
 
-    let other_rsa = SigningKey::pem(Algorithm::RS256, include_str!("../../tests/keys/rsa.pem")).unwrap();
+    let other_rsa = SigningKey::from_pem(Algorithm::RS256, include_str!("../../tests/keys/rsa.pem")).unwrap();
     let mut rsa = private_jwk("RS256");
     rsa["n"] = other_rsa.public_jwk().unwrap()["n"].clone();
     assert_eq!(error(&rsa), KeyErrorKind::Inconsistent);
@@ -340,7 +342,7 @@ fn private_jwks_are_held_to_their_members() {
     let with = |jwk: &str, name: &str, value: Value| {
         let mut jwk = private_jwk(jwk);
         jwk[name] = value;
-        SigningKey::jwk(jwk.to_string())
+        SigningKey::from_jwk(jwk.to_string())
             .map(|key| key.algorithm())
             .map_err(|error| error.kind())
     };
@@ -375,7 +377,7 @@ fn private_jwks_are_held_to_their_members() {
         .public_jwk()
         .unwrap();
     assert_eq!(
-        SigningKey::jwk(public.to_string()).unwrap_err().kind(),
+        SigningKey::from_jwk(public.to_string()).unwrap_err().kind(),
         KeyErrorKind::PublicKey
     );
 }

@@ -30,7 +30,7 @@ fn keys(json: &Value) -> Vec<Key> {
     if json.get("keys").is_some() {
         KeySet::from_json(text).unwrap().keys().to_vec()
     } else {
-        Key::jwk(text).into_iter().collect()
+        Key::from_jwk(text).into_iter().collect()
     }
 }
 
@@ -47,10 +47,8 @@ fn signed(keys: &[Key], token: &str) -> Result<bool, Rejection> {
     compact.payload(&mut payload)?;
     let signature = compact.signature(&mut signature)?;
     let (header, text) = Header::read(header, &limits)?;
-    let Header {
-        algorithm, key_id, ..
-    } = header;
-    let kid = key_id.as_ref().map(|kid| kid.read(text));
+    let Header { algorithm, kid, .. } = header;
+    let kid = kid.as_ref().map(|kid| kid.read(text));
     Ok(keys
         .iter()
         .filter(|key| kid.is_none() || key.kid().is_none() || kid == key.kid())
@@ -142,7 +140,7 @@ fn examples_of_the_rfcs() {
         }
         let (_, algorithm) = (token, item["alg"].as_str().unwrap().parse::<Algorithm>().unwrap());
         let mut jwk = item["key"].clone();
-        if let Ok(signing) = SigningKey::jwk(jwk.to_string()) {
+        if let Ok(signing) = SigningKey::from_jwk(jwk.to_string()) {
             assert_eq!(signing.algorithm(), algorithm);
             assert!(accepts(&[signing.verifying_key()], token), "{id}");
         } else if jwk.get("d").is_some() {
@@ -151,7 +149,7 @@ fn examples_of_the_rfcs() {
         for private in ["d", "p", "q", "dp", "dq", "qi"] {
             jwk.as_object_mut().unwrap().remove(private);
         }
-        let key = Key::jwk(jwk.to_string()).unwrap();
+        let key = Key::from_jwk(jwk.to_string()).unwrap();
         assert!(accepts(std::slice::from_ref(&key), token), "{id}");
         // every bit of the signature counts
         let (message, signature) = token.rsplit_once('.').unwrap();
@@ -183,7 +181,7 @@ fn rfc_7520_signatures() {
         };
         let jwk = file["input"]["key"].clone();
         let algorithm: Algorithm = file["input"]["alg"].as_str().unwrap().parse().unwrap();
-        let key = SigningKey::jwk(jwk.to_string()).unwrap().verifying_key();
+        let key = SigningKey::from_jwk(jwk.to_string()).unwrap().verifying_key();
         let token = file["output"]["compact"].as_str().unwrap();
         let key = if key.serves(algorithm) {
             key
@@ -199,7 +197,7 @@ fn rfc_8037_signature_of_the_cookbook() {
     let Some(file) = vectors("jose-cookbook/curve25519/jws.json") else {
         return;
     };
-    let key = SigningKey::jwk(file["input"]["key"].to_string()).unwrap();
+    let key = SigningKey::from_jwk(file["input"]["key"].to_string()).unwrap();
     let token = file["output"]["compact"].as_str().unwrap();
     assert!(accepts(&[key.verifying_key()], token));
     let (message, signature) = token.rsplit_once('.').unwrap();

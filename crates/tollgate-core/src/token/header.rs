@@ -10,7 +10,7 @@ use crate::token::json::{Kind, Object, Span, StringItems, Text, plain_end, tag};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
-    pub(crate) key_id: Option<Text>,
+    pub(crate) kid: Option<Text>,
     pub(crate) typ: Option<Text>,
 }
 
@@ -41,7 +41,7 @@ impl Header {
             return None;
         }
         let bytes = text.as_bytes();
-        let (mut algorithm, mut key_id, mut typ) = (None, None, None);
+        let (mut algorithm, mut kid, mut typ) = (None, None, None);
         let mut at = 0;
         while bytes.get(at) == Some(if at == 0 { &b'{' } else { &b',' }) {
             let name: &[u8; 7] = bytes.get(at + 1..)?.first_chunk()?;
@@ -55,8 +55,8 @@ impl Header {
                 b"\"alg\":\"" if algorithm.is_none() => {
                     algorithm = Some(Algorithm::from_name(value.of(text))?);
                 }
-                b"\"kid\":\"" if key_id.is_none() && end - start <= limits.key_id_bytes() => {
-                    key_id = Some(Text::Verbatim(value));
+                b"\"kid\":\"" if kid.is_none() && end - start <= limits.kid_bytes() => {
+                    kid = Some(Text::Verbatim(value));
                 }
                 b"\"typ\":\"" if typ.is_none() => typ = Some(Text::Verbatim(value)),
                 _ => return None,
@@ -66,7 +66,7 @@ impl Header {
         (bytes.get(at..)? == b"}").then_some(())?;
         Some(Self {
             algorithm: algorithm?,
-            key_id,
+            kid,
             typ,
         })
     }
@@ -77,21 +77,18 @@ impl Header {
         object
             .parse(text, limits.json())
             .map_err(|flaw| malformed(format!("the header {}", flaw.as_str())))?;
-        let (mut algorithm, mut key_id, mut typ) = (None, None, None);
+        let (mut algorithm, mut kid, mut typ) = (None, None, None);
         for member in object.members() {
             let string = |what| member.text(text).ok_or_else(|| malformed(what));
             match member.tag() {
                 ALG => algorithm = Some(string("`alg` is not a string")?),
                 KID => {
-                    let kid = string("`kid` is not a string")?;
-                    if kid.read(text).len() > limits.key_id_bytes() {
-                        return Err(Rejection::too_large(
-                            "`kid`",
-                            kid.read(text).len(),
-                            limits.key_id_bytes(),
-                        ));
+                    let got = string("`kid` is not a string")?;
+                    let bytes = got.read(text).len();
+                    if bytes > limits.kid_bytes() {
+                        return Err(Rejection::too_large("`kid`", bytes, limits.kid_bytes()));
                     }
-                    key_id = Some(kid);
+                    kid = Some(got);
                 }
                 TYP => typ = Some(string("`typ` is not a string")?),
                 CRIT => return Err(critical(member.raw(text), member.kind)),
@@ -113,11 +110,7 @@ impl Header {
                 format!("`alg` is {}, which is not supported", Shown(name)),
             )
         })?;
-        Ok(Self {
-            algorithm,
-            key_id,
-            typ,
-        })
+        Ok(Self { algorithm, kid, typ })
     }
 }
 
@@ -161,7 +154,7 @@ mod tests {
             r#"{"typ":"JWT","alg":"RS256","kid":"k\u0031","jku":"https://evil.example","jwk":{"kty":"oct"}}"#;
         let header = read(json).unwrap();
         assert_eq!(header.algorithm, Algorithm::RS256);
-        assert_eq!(header.key_id.unwrap().read(json), "k1");
+        assert_eq!(header.kid.unwrap().read(json), "k1");
         assert_eq!(header.typ.unwrap().read(json), "JWT");
     }
 
@@ -252,7 +245,7 @@ mod tests {
         for limits in [
             limits.with_members(2),
             limits.with_json_depth(0),
-            limits.with_key_id_bytes(0),
+            limits.with_kid_bytes(0),
         ] {
             assert!(Header::plain(three, &limits).is_none());
             assert!(Header::read(three.as_bytes(), &limits).is_err());
@@ -271,7 +264,7 @@ mod tests {
             close in r"\}|\}|\}|\}x|,\}|",
         ) {
             let text = format!("{open}{}{close}", members.join(","));
-            let limits = Limits::default().with_key_id_bytes(6);
+            let limits = Limits::default().with_kid_bytes(6);
             if let Some(plain) = Header::plain(&text, &limits) {
                 prop_assert_eq!(Some(plain), Header::parse(&text, &limits).ok(), "{}", text);
             }

@@ -169,7 +169,7 @@ mod tests {
         let limits = Limits::default();
         let token = token(r#"{"alg":"HS256","kid":"0123456789"}"#);
         of(&token, &limits, true).unwrap();
-        let shorter = limits.with_key_id_bytes(9);
+        let shorter = limits.with_kid_bytes(9);
         assert_eq!(of(&token, &shorter, true), Err(RejectionKind::TooLarge));
         let fewer = limits.with_members(1);
         assert_eq!(of(&token, &fewer, true), Err(RejectionKind::MalformedHeader));
@@ -201,10 +201,10 @@ mod tests {
                 1..24,
             ),
             kept in proptest::collection::vec(any::<bool>(), 24),
-            key_id_bytes in proptest::collection::vec(0_usize..3, 24),
+            kid_bytes in proptest::collection::vec(0_usize..3, 24),
         ) {
-            for ((header, kept), key_id_bytes) in headers.iter().zip(kept).zip(key_id_bytes) {
-                let limits = Limits::default().with_key_id_bytes(key_id_bytes);
+            for ((header, kept), kid_bytes) in headers.iter().zip(kept).zip(kid_bytes) {
+                let limits = Limits::default().with_kid_bytes(kid_bytes);
                 let token = token(header);
                 let known = |(_, header, text)| (header, text);
                 prop_assert_eq!(of(&token, &limits, kept).map(known), read(&token, &limits).map(known));

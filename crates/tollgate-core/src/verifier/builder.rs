@@ -83,7 +83,7 @@ impl VerifierBuilder {
     /// # use tollgate_core::{ConfigErrorKind, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = || Verifier::builder().issuer("https://a.example").any_audience().key(key.verifying_key());
+    /// let builder = || Verifier::builder().issuer("https://a.example").dangerous_any_audience().key(key.verifying_key());
     /// let token = key.encode(&serde_json::json!({"iss": "https://b.example", "exp": 4_000_000_000_u64}))?;
     /// let rejection = builder().build()?.verify(token).unwrap_err();
     /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
@@ -109,14 +109,14 @@ impl VerifierBuilder {
     /// # use tollgate_core::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let verifier = Verifier::builder().any_issuer().any_audience().key(key.verifying_key()).build()?;
+    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key()).build()?;
     /// let token = key.encode(&serde_json::json!({"iss": "anyone", "exp": 4_000_000_000_u64}))?;
     /// assert_eq!(verifier.verify(token)?.issuer(), Some("anyone"));
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn any_issuer(mut self) -> Self {
-        self.own().any_issuer = true;
+    pub fn dangerous_any_issuer(mut self) -> Self {
+        self.own().dangerous_any_issuer = true;
         self
     }
 
@@ -132,8 +132,8 @@ impl VerifierBuilder {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (a, b) = (SigningKey::hs256([1; 32])?, SigningKey::hs256([2; 32])?);
     /// let verifier = Verifier::builder()
-    ///     .trust(TrustedIssuer::new("https://a.example").any_audience().key(a.verifying_key()))
-    ///     .trust(TrustedIssuer::new("https://b.example").any_audience().key(b.verifying_key()))
+    ///     .trust(TrustedIssuer::new("https://a.example").dangerous_any_audience().key(a.verifying_key()))
+    ///     .trust(TrustedIssuer::new("https://b.example").dangerous_any_audience().key(b.verifying_key()))
     ///     .build()?;
     /// let claims = serde_json::json!({"iss": "https://a.example", "exp": 4_000_000_000_u64});
     /// assert!(verifier.verify(a.encode(&claims)?).is_ok());
@@ -147,7 +147,7 @@ impl VerifierBuilder {
     }
 
     /// Trusts the issuers that `source` knows, besides those that are named: for services whose tenants bring issuers of
-    /// their own. Beside [`any_issuer`](Self::any_issuer) it is refused at [`build`](Self::build).
+    /// their own. Beside [`dangerous_any_issuer`](Self::dangerous_any_issuer) it is refused at [`build`](Self::build).
     ///
     /// ```
     /// # use tollgate_core::{IssuerSource, PreparedIssuer, RejectionKind, SigningKey, Unavailable, Verifier};
@@ -178,7 +178,7 @@ impl VerifierBuilder {
     /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = || Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
+    /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
     /// let at = |now| builder().clock(move || now).build();
     /// let token = key.encode(&serde_json::json!({"exp": 2_000}))?;
     /// assert!(at(1_999)?.verify(&token).is_ok());
@@ -198,7 +198,7 @@ impl VerifierBuilder {
     /// # use std::time::Duration;
     /// # use tollgate_core::{Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let verifier = builder.token_cache(TokenCache::default().lifetime(Duration::from_secs(30))).build()?;
     /// assert!(verifier.token_cache_status().is_some());
     /// # Ok(()) }
@@ -215,7 +215,7 @@ impl VerifierBuilder {
     /// # use tollgate_core::{ConfigErrorKind, Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = || -> Result<_, Box<dyn std::error::Error>> {
-    ///     Ok(Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).without_token_cache())
+    ///     Ok(Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).without_token_cache())
     /// };
     /// assert!(builder()?.build()?.token_cache_status().is_none());
     ///
@@ -235,7 +235,7 @@ impl VerifierBuilder {
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, Key, Limits, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let error = builder.limits(Limits::default().with_token_bytes(0)).build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
     /// # Ok(()) }
@@ -254,8 +254,8 @@ impl VerifierBuilder {
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let builder = || Verifier::builder().any_issuer().key(Key::hs256([7; 32]).expect("long enough"));
-    /// assert!(builder().any_audience().build().is_ok());
+    /// let builder = || Verifier::builder().dangerous_any_issuer().key(Key::hs256([7; 32]).expect("long enough"));
+    /// assert!(builder().dangerous_any_audience().build().is_ok());
     /// assert_eq!(builder().build().unwrap_err().kind(), ConfigErrorKind::MissingAudience);
     /// # Ok(()) }
     /// ```
@@ -268,10 +268,10 @@ impl VerifierBuilder {
         let mut names = HashSet::new();
         for draft in &drafts {
             draft.check()?;
-            if several && draft.any_issuer {
+            if several && draft.dangerous_any_issuer {
                 return Err(ConfigError::new(
                     ConfigErrorKind::Contradiction,
-                    "`any_issuer` stands beside other trusted issuers",
+                    "`dangerous_any_issuer` stands beside other trusted issuers",
                 ));
             }
             for issuer in draft.rules.spellings() {

@@ -18,8 +18,8 @@ const MOST_LEEWAY: Duration = Duration::from_secs(300);
 #[derive(Clone, Default)]
 pub(super) struct Draft {
     pub(super) rules: Rules,
-    pub(super) any_issuer: bool,
-    pub(super) any_audience: bool,
+    pub(super) dangerous_any_issuer: bool,
+    pub(super) dangerous_any_audience: bool,
     pub(super) keyring: Keyring,
     /// The complaint about what was said twice and can be said once only.
     pub(super) said_twice: Option<&'static str>,
@@ -34,14 +34,19 @@ impl Draft {
         if let Some(complaint) = self.said_twice {
             return refuse(Kind::Contradiction, complaint);
         }
-        match (&rules.issuer, self.any_issuer) {
+        match (&rules.issuer, self.dangerous_any_issuer) {
             (None, false) => {
                 return refuse(
                     Kind::MissingIssuer,
-                    "no issuer is set: name one, or say `any_issuer`",
+                    "no issuer is set: name one, or say `dangerous_any_issuer`",
                 );
             }
-            (Some(_), true) => return refuse(Kind::Contradiction, "both an issuer and `any_issuer` are set"),
+            (Some(_), true) => {
+                return refuse(
+                    Kind::Contradiction,
+                    "both an issuer and `dangerous_any_issuer` are set",
+                );
+            }
             _ => {}
         }
         self.check_tenants()?;
@@ -50,7 +55,9 @@ impl Draft {
         if rules.leeway > MOST_LEEWAY {
             return refuse(Kind::OutOfRange, "the leeway is above 300 seconds");
         }
-        if rules.access_token_profile && (self.any_issuer || self.any_audience || !rules.require_exp) {
+        if rules.access_token_profile
+            && (self.dangerous_any_issuer || self.dangerous_any_audience || !rules.require_exp)
+        {
             return refuse(
                 Kind::Contradiction,
                 "RFC 9068 requires issuer, audience and `exp` to be checked",
@@ -94,17 +101,17 @@ impl Draft {
         if let Some(twice) = rules.spellings().find(|name| !names.insert(*name)) {
             return refuse(Kind::Duplicate, &format!("issuer {twice:?} is named twice"));
         }
-        if self.any_issuer && (!rules.issuer_aliases.is_empty() || rules.tenants.is_some()) {
+        if self.dangerous_any_issuer && (!rules.issuer_aliases.is_empty() || rules.tenants.is_some()) {
             return refuse(
                 Kind::Contradiction,
-                "`any_issuer` stands beside a spelling or the tenants of one",
+                "`dangerous_any_issuer` stands beside a spelling or the tenants of one",
             );
         }
         let Some(tenants) = &rules.tenants else {
             if rules.spellings().any(|name| name.contains(TENANT)) {
                 return refuse(
                     Kind::Contradiction,
-                    "the issuer is a template: name the `tenants`, or say `any_tenant`",
+                    "the issuer is a template: name the `tenants`, or say `dangerous_any_tenant`",
                 );
             }
             return Ok(());
@@ -132,22 +139,27 @@ impl Draft {
         use ConfigErrorKind as Kind;
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
         let rules = &self.rules;
-        match (rules.audiences.is_empty(), self.any_audience) {
+        match (rules.audiences.is_empty(), self.dangerous_any_audience) {
             (true, false) => {
                 return refuse(
                     Kind::MissingAudience,
-                    "no audience is set: name one, or say `any_audience`",
+                    "no audience is set: name one, or say `dangerous_any_audience`",
                 );
             }
             (false, true) => {
-                return refuse(Kind::Contradiction, "both an audience and `any_audience` are set");
+                return refuse(
+                    Kind::Contradiction,
+                    "both an audience and `dangerous_any_audience` are set",
+                );
             }
             _ => {}
         }
-        if self.any_audience && (rules.audience_claim.is_some() || rules.further_audiences.is_some()) {
+        if self.dangerous_any_audience
+            && (rules.audience_claim.is_some() || rules.further_audiences.is_some())
+        {
             return refuse(
                 Kind::Contradiction,
-                "`any_audience` stands beside a rule about the audience",
+                "`dangerous_any_audience` stands beside a rule about the audience",
             );
         }
         let parties = &rules.authorized_parties;

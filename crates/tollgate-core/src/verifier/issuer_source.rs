@@ -101,7 +101,7 @@ impl TrustedIssuer {
     /// ```
     pub fn prepare(self) -> Result<PreparedIssuer, ConfigError> {
         self.0.check()?;
-        if self.0.any_issuer {
+        if self.0.dangerous_any_issuer {
             return Err(ConfigError::new(
                 ConfigErrorKind::Contradiction,
                 "an issuer of a source must be named",
@@ -143,15 +143,17 @@ impl PreparedIssuer {
     pub fn is_of(&self, rules: &TrustedIssuer) -> bool {
         let Draft {
             rules,
-            any_issuer,
-            any_audience,
+            dangerous_any_issuer,
+            dangerous_any_audience,
             keyring,
             said_twice,
         } = &rules.0;
         let Issuer { terms, keyring: own } = &*self.0;
         let checked = &terms.rules;
         // What `prepare` would refuse is not what has passed it.
-        let passes = !any_issuer && said_twice.is_none() && *any_audience == checked.audiences.is_empty();
+        let passes = !dangerous_any_issuer
+            && said_twice.is_none()
+            && *dangerous_any_audience == checked.audiences.is_empty();
         let added = keyring.keys.is_empty() && keyring.sources.is_empty();
         let alone = own.keys.is_empty() && own.sources.len() == 1;
         passes && added && alone && rules == checked

@@ -358,10 +358,10 @@ impl Issuer {
             let detail = format!("`alg` is {algorithm}; wanted one of {allowed:?}");
             return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail).into());
         }
-        let key_id = header.key_id.as_ref().map(|kid| kid.read(text));
+        let kid = header.kid.as_ref().map(|kid| kid.read(text));
         let verifying =
             self.keyring
-                .verify(&compact, algorithm, key_id, limits.candidate_keys(), ask, || {
+                .verify(&compact, algorithm, kid, limits.candidate_keys(), ask, || {
                     if rules.issuer.is_none() {
                         return Ok(());
                     }

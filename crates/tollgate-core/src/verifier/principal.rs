@@ -184,7 +184,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?;
     /// #[derive(serde::Deserialize)]
     /// struct User<'a> { sub: &'a str }
@@ -222,7 +222,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "org": {"id": 7}});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.claim("org.id"), Some(7.into()));
@@ -243,7 +243,7 @@ macro_rules! string_claims {
             /// ```
             /// # use tollgate_core::{Key, SigningKey, Verifier};
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+            /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
             #[doc = concat!("let claims = serde_json::json!({\"exp\": 4_000_000_000_u64, \"", $name, "\": \"x\"});")]
             /// let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
             #[doc = concat!("assert_eq!(principal.", stringify!($method), "(), Some(\"x\"));")]
@@ -276,7 +276,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000.5, "nbf": 6.5, "iat": 5});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.expires_at(), Some(4_000_000_000));
@@ -297,7 +297,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "nbf": 6.5});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.not_before(), Some(7));
@@ -316,7 +316,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "iat": 5.5});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.issued_at(), Some(5));
@@ -336,7 +336,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "auth_time": 5.5});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.auth_time(), Some(5));
@@ -351,7 +351,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// # let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let verifier = builder.clock(|| 1_700_000_000).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
@@ -372,7 +372,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "aud": ["a", "b"]});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.audiences().collect::<Vec<_>>(), ["a", "b"]);
@@ -388,7 +388,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "scope": "a b", "scp": ["c"]});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.scopes().collect::<Vec<_>>(), ["a", "b", "c"]);
@@ -410,7 +410,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "scope": "orders:read profile"});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert!(principal.has_scope("profile"));
@@ -427,8 +427,8 @@ impl Principal {
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let verifier = Verifier::builder()
-    ///     .any_issuer()
-    ///     .any_audience()
+    ///     .dangerous_any_issuer()
+    ///     .dangerous_any_audience()
     ///     .key(Key::hs256([7; 32])?)
     ///     .role_claim("realm_access.roles")
     ///     .build()?;
@@ -452,7 +452,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// # let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let verifier = builder.role_claim("roles").build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "roles": ["admin"]});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
@@ -469,12 +469,12 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Algorithm, Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience()
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
     /// #     .key(Key::hs256([7; 32])?.with_kid("k1")).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.with_kid("k1").encode(&claims)?)?;
     /// assert_eq!(principal.algorithm(), Algorithm::HS256);
-    /// assert_eq!(principal.key_id(), Some("k1"));
+    /// assert_eq!(principal.kid(), Some("k1"));
     /// assert_eq!(principal.key().kid(), Some("k1"));
     /// assert_eq!(principal.token_type(), Some("JWT"));
     /// # Ok(()) }
@@ -488,16 +488,16 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.with_kid("k1").encode(&claims)?)?;
-    /// assert_eq!(principal.key_id(), Some("k1"));
+    /// assert_eq!(principal.kid(), Some("k1"));
     /// # Ok(()) }
     /// ```
-    pub fn key_id(&self) -> Option<&str> {
+    pub fn kid(&self) -> Option<&str> {
         self.verified()
             .claims
-            .header_string(self.verified().header.key_id.as_ref())
+            .header_string(self.verified().header.kid.as_ref())
     }
 
     /// The `typ` of the header, as written (RFC 7515 section 4.1.9).
@@ -505,7 +505,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.token_type(), Some("JWT"));
@@ -522,7 +522,7 @@ impl Principal {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.key().algorithms(), [principal.algorithm()]);

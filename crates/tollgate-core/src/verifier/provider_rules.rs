@@ -73,7 +73,7 @@ macro_rules! provider_rule_methods {
         /// # let key = SigningKey::hs256([7; 32])?;
         /// let verifier = Verifier::builder()
         ///     .issuer("https://sts.windows.net/{tenantid}/")
-        ///     .any_tenant()
+        ///     .dangerous_any_tenant()
         ///     .audience("app")
         ///     .key(key.verifying_key())
         ///     .build()?;
@@ -86,7 +86,7 @@ macro_rules! provider_rule_methods {
         /// # Ok(()) }
         /// ```
         #[must_use]
-        pub fn any_tenant(mut self) -> Self {
+        pub fn dangerous_any_tenant(mut self) -> Self {
             self.$draft()
                 .set_tenants(crate::verifier::rules::Tenants::Any);
             self
@@ -95,13 +95,13 @@ macro_rules! provider_rule_methods {
         /// Looks for the [audience](Self::audience) in this claim, a string or an array of strings, instead of in `aud`: a
         /// member of exactly that name, else a dotted path. It is then required, and an `aud` that is there all the same must
         /// name an audience of this service too (RFC 7519 section 4.1.3). The last call counts. Beside
-        /// [`any_audience`](Self::any_audience) or the [profile](Self::access_token_profile) it is refused at `build`.
+        /// [`dangerous_any_audience`](Self::dangerous_any_audience) or the [profile](Self::access_token_profile) it is refused at `build`.
         ///
         /// ```
         /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().key(key.verifying_key());
+        /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
         /// let verifier = builder.audience("app").audience_claim("client_id").build()?;
         /// let token = |id| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "client_id": id}));
         /// assert!(verifier.verify(token("app")?).is_ok());
@@ -121,7 +121,7 @@ macro_rules! provider_rule_methods {
         /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().key(key.verifying_key());
+        /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
         /// let verifier = builder.audience("app").further_audiences(["project"]).build()?;
         /// let token = |aud: &[&str]| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
         /// assert!(verifier.verify(token(&["app", "project"])?).is_ok());
@@ -143,7 +143,7 @@ macro_rules! provider_rule_methods {
         /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
+        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
         /// let verifier = builder.authorized_party("web").authorized_party("cli").build()?;
         /// let token = |azp| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "azp": azp}));
         /// assert!(verifier.verify(token("cli")?).is_ok());
@@ -167,8 +167,8 @@ macro_rules! provider_rule_methods {
         /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().audience("web").key(key.verifying_key());
-        /// let verifier = builder.authorized_party("web").allow_missing_authorized_party().build()?;
+        /// let builder = Verifier::builder().dangerous_any_issuer().audience("web").key(key.verifying_key());
+        /// let verifier = builder.authorized_party("web").dangerous_allow_missing_authorized_party().build()?;
         /// let token = |aud: &[&str]| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
         /// assert!(verifier.verify(token(&["web"])?).is_ok());
         /// let rejection = verifier.verify(token(&["web", "api"])?).unwrap_err();
@@ -176,7 +176,7 @@ macro_rules! provider_rule_methods {
         /// # Ok(()) }
         /// ```
         #[must_use]
-        pub fn allow_missing_authorized_party(mut self) -> Self {
+        pub fn dangerous_allow_missing_authorized_party(mut self) -> Self {
             self.$draft().rules.authorized_parties.required = false;
             self
         }
@@ -188,8 +188,8 @@ macro_rules! provider_rule_methods {
         /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
-        /// let verifier = builder.optional_typ("JWT").build()?;
+        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+        /// let verifier = builder.dangerous_optional_typ("JWT").build()?;
         /// let claims = serde_json::json!({"exp": 4_000_000_000_u64});
         /// assert!(verifier.verify(key.encode(&claims)?).is_ok());
         /// let rejection = verifier.verify(key.encode_with("at+jwt", &claims)?).unwrap_err();
@@ -197,7 +197,7 @@ macro_rules! provider_rule_methods {
         /// # Ok(()) }
         /// ```
         #[must_use]
-        pub fn optional_typ(mut self, typ: impl Into<String>) -> Self {
+        pub fn dangerous_optional_typ(mut self, typ: impl Into<String>) -> Self {
             self.$draft().rules.typ = Some(crate::verifier::rules::Typ {
                 name: typ.into(),
                 required: false,
@@ -213,7 +213,7 @@ macro_rules! provider_rule_methods {
         /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
+        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
         /// let verifier = builder.require_value("token_use", ["access"]).build()?;
         /// let token = |kind| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "token_use": kind}));
         /// assert!(verifier.verify(token("access")?).is_ok());
@@ -239,7 +239,7 @@ macro_rules! provider_rule_methods {
         /// # use tollgate_core::{SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
+        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
         /// let verifier = builder.scope_claim("permissions").build()?;
         /// let claims = serde_json::json!({
         ///     "exp": 4_000_000_000_u64, "scope": "openid", "permissions": ["orders:read"],

@@ -38,7 +38,7 @@ macro_rules! rule_methods {
         /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().key(key.verifying_key());
+        /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
         /// let verifier = builder.audience("orders").audience("carts").build()?;
         /// let token = |aud| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
         /// assert!(verifier.verify(token("carts")?).is_ok());
@@ -58,14 +58,14 @@ macro_rules! rule_methods {
         /// # use tollgate_core::{SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let verifier = Verifier::builder().any_issuer().any_audience().key(key.verifying_key()).build()?;
+        /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key()).build()?;
         /// let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": "another"}))?;
         /// assert!(verifier.verify(token).is_ok());
         /// # Ok(()) }
         /// ```
         #[must_use]
-        pub fn any_audience(mut self) -> Self {
-            self.$draft().any_audience = true;
+        pub fn dangerous_any_audience(mut self) -> Self {
+            self.$draft().dangerous_any_audience = true;
             self
         }
 
@@ -76,7 +76,7 @@ macro_rules! rule_methods {
         /// # use tollgate_core::{ConfigErrorKind, Key, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// let public = SigningKey::generate(tollgate_core::Algorithm::Ed25519)?.verifying_key();
-        /// let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+        /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
         /// assert_eq!(verifier.key(public).build().unwrap_err().kind(), ConfigErrorKind::MixedKeys);
         /// # Ok(()) }
         /// ```
@@ -91,7 +91,7 @@ macro_rules! rule_methods {
         /// ```
         /// # use tollgate_core::{ConfigErrorKind, Key, KeySet, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// let builder = || Verifier::builder().any_issuer().any_audience();
+        /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience();
         /// let set = KeySet::from_iter([Key::hs256([7; 32])?, Key::hs256([8; 32])?]);
         /// assert!(builder().key_set(set).build().is_ok());
         /// let error = builder().key_set(KeySet::default()).build().unwrap_err();
@@ -123,7 +123,7 @@ macro_rules! rule_methods {
         ///     }
         /// }
         ///
-        /// let verifier = Verifier::builder().any_issuer().any_audience().key_source(Down).build()?;
+        /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key_source(Down).build()?;
         /// # let key = tollgate_core::SigningKey::hs256([7; 32])?;
         /// # let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
         /// assert_eq!(verifier.verify(token).unwrap_err().kind(), RejectionKind::Unavailable);
@@ -143,8 +143,8 @@ macro_rules! rule_methods {
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// let key = SigningKey::generate(Algorithm::EdDSA)?;
         /// let verifier = Verifier::builder()
-        ///     .any_issuer()
-        ///     .any_audience()
+        ///     .dangerous_any_issuer()
+        ///     .dangerous_any_audience()
         ///     .key(key.verifying_key())
         ///     .algorithms([Algorithm::Ed25519])
         ///     .build()?;
@@ -165,7 +165,7 @@ macro_rules! rule_methods {
         /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
+        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
         /// let verifier = builder.typ("reset+jwt").build()?;
         /// let claims = serde_json::json!({"exp": 4_000_000_000_u64});
         /// assert!(verifier.verify(key.encode_with("reset+jwt", &claims)?).is_ok());
@@ -190,8 +190,8 @@ macro_rules! rule_methods {
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
         /// let verifier = Verifier::builder()
-        ///     .any_issuer()
-        ///     .any_audience()
+        ///     .dangerous_any_issuer()
+        ///     .dangerous_any_audience()
         ///     .key(key.verifying_key())
         ///     .clock(|| 2_000)
         ///     .leeway(Duration::from_secs(2))
@@ -216,8 +216,8 @@ macro_rules! rule_methods {
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
         /// let verifier = Verifier::builder()
-        ///     .any_issuer()
-        ///     .any_audience()
+        ///     .dangerous_any_issuer()
+        ///     .dangerous_any_audience()
         ///     .key(key.verifying_key())
         ///     .clock(|| 2_000)
         ///     .max_age(Duration::from_secs(60))
@@ -242,8 +242,8 @@ macro_rules! rule_methods {
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
         /// let verifier = Verifier::builder()
-        ///     .any_issuer()
-        ///     .any_audience()
+        ///     .dangerous_any_issuer()
+        ///     .dangerous_any_audience()
         ///     .key(key.verifying_key())
         ///     .clock(|| 2_000)
         ///     .max_lifetime(Duration::from_secs(60))
@@ -265,7 +265,7 @@ macro_rules! rule_methods {
         /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
+        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
         /// let verifier = builder.require_subject().build()?;
         /// assert!(verifier.verify(key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?).is_ok());
         /// let rejection = verifier.verify(key.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?).unwrap_err();
@@ -284,7 +284,7 @@ macro_rules! rule_methods {
         /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
+        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
         /// let verifier = builder.require_claim("org.id").build()?;
         /// let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "org": {"id": 7}}))?;
         /// assert!(verifier.verify(token).is_ok());
@@ -335,7 +335,7 @@ macro_rules! rule_methods {
         /// # use tollgate_core::{SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
+        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
         /// let verifier = builder.role_claim("groups").build()?;
         /// let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "groups": ["admin"]}))?;
         /// assert!(verifier.verify(token)?.has_role("admin"));
@@ -355,14 +355,14 @@ macro_rules! rule_methods {
         /// # use tollgate_core::{SigningKey, Verifier};
         /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
         /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = || Verifier::builder().any_issuer().any_audience().key(key.verifying_key());
+        /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
         /// let token = key.encode(&serde_json::json!({"sub": "u-7"}))?;
         /// assert!(builder().build()?.verify(&token).is_err());
-        /// assert!(builder().dangerously_allow_missing_exp().build()?.verify(&token).is_ok());
+        /// assert!(builder().dangerous_allow_missing_exp().build()?.verify(&token).is_ok());
         /// # Ok(()) }
         /// ```
         #[must_use]
-        pub fn dangerously_allow_missing_exp(mut self) -> Self {
+        pub fn dangerous_allow_missing_exp(mut self) -> Self {
             self.$draft().rules.require_exp = false;
             self
         }

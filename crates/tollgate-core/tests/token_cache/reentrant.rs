@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde_json::json;
-use tollgate_core::{ClaimSet, Key, KeyEpoch, KeySet, KeySource, TokenCache, Unavailable, Verifier};
+use tollgate_core::{Claims, Key, KeyEpoch, KeySet, KeySource, TokenCache, Unavailable, Verifier};
 
 use super::{Hand, es256, keep, rules, set, signer, status, token, token_with, usual};
 
@@ -85,7 +85,7 @@ struct Parting {
     jti: String,
 }
 
-impl ClaimSet for Parting {}
+impl Claims for Parting {}
 
 /// What they do, on the thread of one test.
 type LastWords = Box<dyn Fn(&str)>;

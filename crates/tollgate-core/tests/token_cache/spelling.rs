@@ -142,7 +142,7 @@ pub(super) fn facts(principal: &tollgate_core::Principal) -> String {
     format!(
         "{claims} {principal:?} {:?} {:?} {:?} {:?} {:?} {}",
         principal.algorithm(),
-        principal.key_id(),
+        principal.kid(),
         principal.token_type(),
         principal.key().kid(),
         principal.source(),

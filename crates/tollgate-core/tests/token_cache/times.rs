@@ -167,7 +167,7 @@ fn at_the_end_of_time_everything_has_expired() {
 #[test]
 fn a_token_without_end_is_held_to_the_lifetime_all_the_same() {
     let clock = Hand::new();
-    let verifier = build(rules(&clock).dangerously_allow_missing_exp());
+    let verifier = build(rules(&clock).dangerous_allow_missing_exp());
     let token = signer()
         .encode(&json!({ "iss": super::ISSUER, "aud": "api" }))
         .unwrap();

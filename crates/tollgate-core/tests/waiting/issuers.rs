@@ -265,8 +265,8 @@ fn what_build_and_prepare_refuse() {
     let refused = |builder: VerifierBuilder| builder.build().unwrap_err().kind();
     let anyone = || {
         asking(&[&source()])
-            .any_issuer()
-            .any_audience()
+            .dangerous_any_issuer()
+            .dangerous_any_audience()
             .key(key.verifying_key())
     };
     assert_eq!(refused(anyone()), Config::Contradiction);
@@ -348,7 +348,7 @@ fn keys_of_one_issuer_are_refused_for_another() {
     // Whoever says aloud that the name does not matter, is believed.
     assert!(
         builder()
-            .any_issuer()
+            .dangerous_any_issuer()
             .audience("api")
             .key_source(Of(LISTED))
             .build()

@@ -72,7 +72,7 @@ impl KeySource for Scripted {
 
     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
         let mut state = self.0.lock().unwrap();
-        let kid = missing.key_id().map(str::to_owned);
+        let kid = missing.kid().map(str::to_owned);
         state.asked.push((kid, missing.algorithm()));
         match state.script.clone() {
             Script::Pointless => Refresh::Pointless,

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use serde::Deserialize;
 use tollgate_macros::Claims;
-use tollgate_stub::{ClaimSet, Extract};
+use tollgate_stub::{Claims, Extract};
 
 #[derive(Deserialize, Claims)]
 #[claims(crate = tollgate_stub, scope = "orders:read")]
@@ -36,7 +36,7 @@ struct Raw<r#type> {
     _type: r#type,
 }
 
-fn extracts<T: Extract<()> + ClaimSet>() {}
+fn extracts<T: Extract<()> + Claims>() {}
 
 fn main() {
     extracts::<Plain<u64>>();

@@ -4,7 +4,7 @@ mod tollgate_stub;
 use serde::Deserialize;
 use tollgate_macros::{Claims, scopes};
 use tollgate_stub::policy::{Held, ScopeSet};
-use tollgate_stub::{ClaimSet, Extract};
+use tollgate_stub::{Claims, Extract};
 
 mod permissions {
     super::scopes! {
@@ -44,7 +44,7 @@ enum Caller {
 
 fn extracts<T: Extract<()>>() {}
 
-fn text<T: ClaimSet>() -> String {
+fn text<T: Claims>() -> String {
     T::policy().map(ToString::to_string).unwrap_or_default()
 }
 

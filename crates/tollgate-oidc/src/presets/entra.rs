@@ -99,7 +99,7 @@ pub fn entra_tenants(
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
-/// let trusted = presets::entra_any_tenant("api").rules().key(keys::verifying(Algorithm::RS256));
+/// let trusted = presets::dangerous_entra_any_tenant("api").rules().key(keys::verifying(Algorithm::RS256));
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
 /// let iss = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0";
@@ -108,8 +108,8 @@ pub fn entra_tenants(
 /// assert!(verifier.verify(token.claim("tid", "6babcaad-604b-40ac-a9d7-9fd97c0b779f").build()).is_err());
 /// # Ok(()) }
 /// ```
-pub fn entra_any_tenant(audience: impl Into<String>) -> Preset {
-    Preset::new(version_2(TEMPLATE, audience).any_tenant(), common())
+pub fn dangerous_entra_any_tenant(audience: impl Into<String>) -> Preset {
+    Preset::new(version_2(TEMPLATE, audience).dangerous_any_tenant(), common())
 }
 
 /// Access tokens of version 1.0 of one tenant of Microsoft Entra ID, by its id: what an API gets whose registration does not say

@@ -46,8 +46,8 @@ pub fn id_token(issuer: impl Into<String>, client_id: impl Into<String>) -> Pres
         .audience(client_id.clone())
         .further_audiences(Vec::<String>::new())
         .authorized_party(client_id)
-        .allow_missing_authorized_party()
-        .optional_typ("JWT")
+        .dangerous_allow_missing_authorized_party()
+        .dangerous_optional_typ("JWT")
         .require_subject()
         .require_claim("iat");
     Preset::new(rules, Oidc::discover(issuer))
@@ -62,7 +62,7 @@ pub fn id_token(issuer: impl Into<String>, client_id: impl Into<String>) -> Pres
 /// use tollgate_oidc::presets::has_nonce;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "nonce": "n-0S6_WzA2Mj"});
 /// # let principal = verifier.verify(SigningKey::hs256([7; 32])?.encode(&claims)?)?;
 /// assert!(has_nonce(&principal, "n-0S6_WzA2Mj"));

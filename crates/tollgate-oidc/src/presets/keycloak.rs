@@ -9,7 +9,7 @@ use crate::oidc::Oidc;
 /// and those configured so, have `/auth` at its end. A slash at the end of `base` does not matter.
 ///
 /// Keycloak does not name your service in `aud` by itself: give the client, or a client scope, a mapper of the type *Audience*. A
-/// token without it, whose `aud` is at most `account`, is refused; do not take [`any_audience`](TrustedIssuer::any_audience)
+/// token without it, whose `aud` is at most `account`, is refused; do not take [`dangerous_any_audience`](TrustedIssuer::dangerous_any_audience)
 /// for a remedy, for each client of the realm could then send its users' tokens here.
 ///
 /// Checked besides: the claim `typ` is `Bearer`, since ID tokens (`ID`) and what else a realm signs differ from access tokens

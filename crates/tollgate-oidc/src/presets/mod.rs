@@ -23,7 +23,7 @@
 //! |---|---|---|---|---|---|---|
 //! | [`id_token`] | ID tokens of any provider | yours to name | `aud`, and `azp` where it is there | - | - | `aud` is a client, `typ` |
 //! | [`entra`] | access tokens, v2.0, of one tenant | `https://login.microsoftonline.com/TENANT/v2.0` | `aud`, a client id | `scp` | `roles` | `ver`, `azp` |
-//! | [`entra_tenants`], [`entra_any_tenant`] | the same, of several tenants or of all | the same with `tid` for the tenant | `aud` | `scp` | `roles` | `ver`, `azp` |
+//! | [`entra_tenants`], [`dangerous_entra_any_tenant`] | the same, of several tenants or of all | the same with `tid` for the tenant | `aud` | `scp` | `roles` | `ver`, `azp` |
 //! | [`entra_v1`] | access tokens, v1.0, of one tenant | `https://sts.windows.net/TENANT/` | `aud`, often an App ID URI | `scp` | `roles` | `ver`, `appid` |
 //! | [`entra_id`] | ID tokens, v2.0, of one tenant | as [`entra`] | `aud` | - | `roles` | `ver`, `aud` |
 //! | [`google`] | ID tokens | `https://accounts.google.com` or `accounts.google.com` | `aud` | - | - | - |
@@ -49,7 +49,7 @@ use tollgate_core::{KeySource, TrustedIssuer};
 
 pub use self::auth0::auth0;
 pub use self::cognito::{cognito_access, cognito_id};
-pub use self::entra::{entra, entra_any_tenant, entra_id, entra_tenants, entra_v1};
+pub use self::entra::{dangerous_entra_any_tenant, entra, entra_id, entra_tenants, entra_v1};
 pub use self::google::google;
 pub use self::id_token::{has_nonce, id_token};
 pub use self::keycloak::{keycloak, keycloak_id};

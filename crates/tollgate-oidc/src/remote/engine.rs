@@ -117,7 +117,7 @@ impl Engine {
         if let Some(in_vain) = in_vain {
             shared.announce(&Event::UnknownKey {
                 source: Arc::clone(&shared.source),
-                key_id: in_vain.example,
+                kid: in_vain.example,
                 count: in_vain.count,
             });
         }

@@ -31,7 +31,7 @@ fn schedule() -> Schedule {
 }
 
 fn named(hash: u64) -> Named<'static> {
-    Named { hash, key_id: "k" }
+    Named { hash, kid: "k" }
 }
 
 fn failure() -> OidcError {

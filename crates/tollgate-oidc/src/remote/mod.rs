@@ -276,9 +276,9 @@ impl KeySource for RemoteKeys {
         if !shared.is_alive() {
             return Refresh::Unavailable(Unavailable::new(Duration::from_secs(60)));
         }
-        let named = missing.key_id().map(|key_id| Named {
-            hash: shared.name(key_id, missing.algorithm()),
-            key_id,
+        let named = missing.kid().map(|kid| Named {
+            hash: shared.name(kid, missing.algorithm()),
+            kid,
         });
         let mut schedule = shared.schedule();
         // under the lock: keys are stored before the schedule is told that they have come
@@ -344,16 +344,16 @@ impl Shared {
     }
 
     /// What the schedule calls a key.
-    fn name(&self, key_id: &str, algorithm: Algorithm) -> u64 {
-        self.hasher.hash_one((key_id, algorithm))
+    fn name(&self, kid: &str, algorithm: Algorithm) -> u64 {
+        self.hasher.hash_one((kid, algorithm))
     }
 
     /// What the schedule calls these keys: one may have several names, one for each algorithm.
     fn names(&self, keys: &KeySet) -> impl Iterator<Item = u64> {
         keys.keys().iter().flat_map(move |key| {
             let algorithms = key.algorithms().iter();
-            let key_id = key.kid();
-            algorithms.filter_map(move |algorithm| Some(self.name(key_id?, *algorithm)))
+            let kid = key.kid();
+            algorithms.filter_map(move |algorithm| Some(self.name(kid?, *algorithm)))
         })
     }
 

@@ -74,7 +74,7 @@ pub(super) enum Verdict {
 pub(super) struct Named<'t> {
     /// A keyed hash of its `kid` and its algorithm.
     pub(super) hash: u64,
-    pub(super) key_id: &'t str,
+    pub(super) kid: &'t str,
 }
 
 /// Names that a fetch did not bring.
@@ -284,7 +284,7 @@ impl Sought {
         {
             self.names.insert(named.hash);
             self.example
-                .get_or_insert_with(|| named.key_id.chars().take(64).collect());
+                .get_or_insert_with(|| named.kid.chars().take(64).collect());
         }
     }
 }

@@ -63,8 +63,8 @@ impl Snapshot {
     /// Whether there is a key of just that name.
     pub(super) fn has(&self, missing: &MissingKey<'_>) -> bool {
         let mut keys = self.keys.keys().iter();
-        missing.key_id().is_some_and(|key_id| {
-            keys.any(|key| key.kid() == Some(key_id) && key.algorithms().contains(&missing.algorithm()))
+        missing.kid().is_some_and(|kid| {
+            keys.any(|key| key.kid() == Some(kid) && key.algorithms().contains(&missing.algorithm()))
         })
     }
 
@@ -107,7 +107,7 @@ impl Snapshot {
     pub(super) fn key_status(&self) -> Vec<KeyStatus> {
         let keys = self.keys.keys().iter().zip(&*self.used);
         keys.map(|(key, used)| KeyStatus {
-            key_id: key.kid().map(str::to_owned),
+            kid: key.kid().map(str::to_owned),
             algorithms: key.algorithms().to_vec(),
             last_used: Some(used.load(Ordering::Relaxed)).filter(|used| *used > 0),
         })

@@ -57,7 +57,7 @@ impl TenantsBuilder {
     /// shared by all tenants. Whose keys they are is not for it to say.
     ///
     /// All URLs are held to what holds for an issuer's: `https`, and hosts with public addresses only. What weakens that is
-    /// [`Oidc::dangerously_allow_plain_http`] and [`Oidc::dangerously_allow_private_addresses`]; an identity provider on this
+    /// [`Oidc::dangerous_allow_plain_http`] and [`Oidc::dangerous_allow_private_addresses`]; an identity provider on this
     /// machine, in development, needs both. [`Oidc::metadata_url`] is refused at `build`.
     ///
     /// ```

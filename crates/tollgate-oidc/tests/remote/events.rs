@@ -149,10 +149,10 @@ async fn neither_keys_nor_tokens_are_shown() {
     world.timer.pass(seconds(60)).await;
     service.request(&key(&long)).await;
     let events = world.events.lock().unwrap();
-    let Some(Event::UnknownKey { key_id, count: 1, .. }) = events.last() else {
+    let Some(Event::UnknownKey { kid, count: 1, .. }) = events.last() else {
         panic!("{events:?}")
     };
-    assert_eq!(key_id.len(), 64);
+    assert_eq!(kid.len(), 64);
 }
 
 /// It may have a secret in it, as `?key=` or before an `@`; what is refused for that is not shown either.

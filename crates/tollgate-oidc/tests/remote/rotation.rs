@@ -196,7 +196,7 @@ async fn it_is_known_when_a_key_was_last_used() {
     let used = || -> Vec<_> {
         let keys = service.source.status().keys;
         keys.into_iter()
-            .map(|key| (key.key_id.unwrap(), key.last_used))
+            .map(|key| (key.kid.unwrap(), key.last_used))
             .collect()
     };
     assert_eq!(used(), [("old".to_owned(), None), ("new".to_owned(), None)]);

@@ -174,7 +174,7 @@ async fn whatever_changes_in_the_rules_is_seen() {
             Some(Kind::LifetimeTooLong),
         ),
         // What cannot be prepared is our mistake.
-        (TrustedIssuer::any_audience, Some(Kind::Unavailable)),
+        (TrustedIssuer::dangerous_any_audience, Some(Kind::Unavailable)),
     ];
     let change: Arc<Mutex<Option<Change>>> = Arc::default();
     let said = Arc::clone(&change);

@@ -104,7 +104,7 @@ impl CookieTransportBuilder {
     /// # use tollgate_session::{CookieTransport, SameSite};
     /// let cross_site = || CookieTransport::builder().same_site(SameSite::None);
     /// assert!(cross_site().build().is_ok());
-    /// assert!(cross_site().without_csrf_token().build().is_err());
+    /// assert!(cross_site().dangerous_without_csrf_token().build().is_err());
     /// ```
     pub const fn same_site(mut self, same_site: SameSite) -> Self {
         self.same_site = same_site;
@@ -112,7 +112,7 @@ impl CookieTransportBuilder {
     }
 
     /// Asks for `x-csrf-token` on unsafe methods, beside the proof of origin: the value of the access token's `csrf` claim,
-    /// which the page is told at login. It is so unless [taken away](Self::without_csrf_token).
+    /// which the page is told at login. It is so unless [taken away](Self::dangerous_without_csrf_token).
     ///
     /// ```
     /// # use tollgate_session::CookieTransport;
@@ -128,10 +128,10 @@ impl CookieTransportBuilder {
     ///
     /// ```
     /// # use tollgate_session::CookieTransport;
-    /// assert!(!CookieTransport::builder().without_csrf_token().build()?.requires_csrf_token());
+    /// assert!(!CookieTransport::builder().dangerous_without_csrf_token().build()?.requires_csrf_token());
     /// # Ok::<(), tollgate_core::ConfigError>(())
     /// ```
-    pub const fn without_csrf_token(mut self) -> Self {
+    pub const fn dangerous_without_csrf_token(mut self) -> Self {
         self.csrf_token = false;
         self
     }

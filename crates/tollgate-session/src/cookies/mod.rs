@@ -188,12 +188,12 @@ impl CookieTransport {
     }
 
     /// The same gate, which takes the access token from the cookie, and asks for the CSRF token unless that was
-    /// [taken away](CookieTransportBuilder::without_csrf_token).
+    /// [taken away](CookieTransportBuilder::dangerous_without_csrf_token).
     ///
     /// ```
     /// # use tollgate_core::{EndpointRequest, Gate, Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let transport = tollgate_session::CookieTransport::builder().build()?;
     /// let gate = transport.apply(Gate::builder(verifier)).build()?;
     /// assert!(gate.decide(&EndpointRequest::new("GET", "/orders")).is_err());
@@ -401,7 +401,7 @@ mod tests {
         );
         let none = || builder().same_site(SameSite::None);
         assert_eq!(
-            refused(none().without_csrf_token()),
+            refused(none().dangerous_without_csrf_token()),
             ConfigErrorKind::Contradiction
         );
         assert_eq!(

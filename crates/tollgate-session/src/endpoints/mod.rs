@@ -57,7 +57,7 @@ type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailur
 /// | `POST /sessions/logout-all` | the access token | 200: how many were ended |
 ///
 /// With cookies, login, refresh and logout need the proof of origin, and whatever is unsafe and needs the access token needs
-/// `x-csrf-token` too, unless the transport goes [without](crate::CookieTransportBuilder::without_csrf_token). Content is
+/// `x-csrf-token` too, unless the transport goes [without](crate::CookieTransportBuilder::dangerous_without_csrf_token). Content is
 /// JSON or a form; names of members and errors are those of OAuth (RFC 6749 sections 5 and 6). A store that does not
 /// answer is a 503 with `Retry-After`. Nothing may be kept by a cache. A refresh that fails never deletes a cookie.
 ///

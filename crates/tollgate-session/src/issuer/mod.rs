@@ -166,7 +166,7 @@ impl Issuer {
     /// let token = issuer.issue(&AccessToken::new("u-7"))?;
     /// let principal = issuer.verifier().build()?.verify(token)?;
     /// assert_eq!(principal.token_type(), Some("at+jwt"));
-    /// assert_eq!(principal.key_id(), Some("2031-01"));
+    /// assert_eq!(principal.kid(), Some("2031-01"));
     /// assert!(issuer.issue(&AccessToken::new("")).is_err());
     /// # Ok(()) }
     /// ```

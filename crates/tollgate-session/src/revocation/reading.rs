@@ -25,7 +25,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// use tollgate_session::Reading;
 ///
 /// assert_eq!(Reading::default(), Reading::FailClosed);
-/// assert_ne!(Reading::StaleUpTo(Duration::from_secs(60)), Reading::FailOpen);
+/// assert_ne!(Reading::StaleUpTo(Duration::from_secs(60)), Reading::DangerousFailOpen);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reading {
@@ -35,7 +35,7 @@ pub enum Reading {
     /// It is accepted if everything that had been revoked was known less than so long ago; after that it is refused.
     StaleUpTo(Duration),
     /// It is accepted, with a warning in the log: whoever can cut the store off can use tokens that were revoked meanwhile.
-    FailOpen,
+    DangerousFailOpen,
 }
 
 /// The [`RevocationCheck`] of a gate: [`Revocations`], read in the declared way.
@@ -46,8 +46,8 @@ pub enum Reading {
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
-/// let check = revocations.reading(Reading::FailOpen);
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let check = revocations.reading(Reading::DangerousFailOpen);
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// # let claims = serde_json::json!({"iss": "https://id.example.com", "exp": 4_000_000_000_u64, "jti": "1"});
 /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
 /// revocations.revoke_token("1", 4_000_000_000).await?;
@@ -117,7 +117,7 @@ fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Stand
 /// What a token can be revoked by. The key that verified it counts under its own name too, for a token need not name it.
 fn names(principal: &Principal) -> [Option<(RevocationKind, &str)>; 5] {
     let key = principal.key().kid();
-    let named = principal.key_id().filter(|named| key != Some(named));
+    let named = principal.kid().filter(|named| key != Some(named));
     [
         principal.jwt_id().map(|name| (RevocationKind::Token, name)),
         principal.session_id().map(|name| (RevocationKind::Session, name)),
@@ -167,7 +167,7 @@ fn without_an_answer(shared: &Shared, reading: Reading) -> Result<Standing, Unav
     match reading {
         Reading::StaleUpTo(most) if shared.replica.age().is_some_and(|age| age < most) => Ok(Standing::Good),
         Reading::FailClosed | Reading::StaleUpTo(_) => Err(Unavailable::new(RETRY_AFTER)),
-        Reading::FailOpen => {
+        Reading::DangerousFailOpen => {
             tracing::warn!(target: "tollgate", "a token is accepted without knowing whether it was revoked");
             Ok(Standing::Good)
         }

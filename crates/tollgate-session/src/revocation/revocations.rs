@@ -27,7 +27,7 @@ use crate::store::StoreError;
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// # let token = |jti| SigningKey::hs256([7; 32]).unwrap().encode(&serde_json::json!({
 /// #     "iss": "https://id.example.com", "exp": 4_000_000_000_u64, "jti": jti,
 /// # })).unwrap();

@@ -86,7 +86,7 @@ impl Sessions {
             scope: scopes.join(" "),
         };
         let mut names = vec![self.key(RevocationKind::Token, &*presented.jti)];
-        let kids = [principal.key().kid(), principal.key_id()];
+        let kids = [principal.key().kid(), principal.kid()];
         names.extend(
             kids.into_iter()
                 .flatten()

@@ -30,7 +30,7 @@ async fn each_reading_does_as_declared_within_a_bounded_time_and_service_resumes
         for (reading, wanted) in [
             (Reading::FailClosed, Verdict::Unavailable),
             (Reading::StaleUpTo(stale), Verdict::Good),
-            (Reading::FailOpen, Verdict::Good),
+            (Reading::DangerousFailOpen, Verdict::Good),
         ] {
             let check = revocations.reading(reading);
             // The first one asks, the second one is spared that.
@@ -56,7 +56,7 @@ async fn each_reading_does_as_declared_within_a_bounded_time_and_service_resumes
             Verdict::Unavailable,
             "{mood:?}: too stale"
         );
-        let open = revocations.reading(Reading::FailOpen);
+        let open = revocations.reading(Reading::DangerousFailOpen);
         assert_eq!(verdict(&open, &good).await, Verdict::Good, "{mood:?}");
         assert_eq!(
             verdict(&revocations, &good).await,
@@ -239,7 +239,7 @@ async fn a_token_that_is_accepted_unknown_is_in_the_log_and_its_names_are_not() 
     let revocations = cut_off(&store, Mood::Down).await;
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
-    let check = revocations.reading(Reading::FailOpen);
+    let check = revocations.reading(Reading::DangerousFailOpen);
     // By asking, and without.
     for times in 1..=2 {
         assert_eq!(verdict(&check, &of_session("SECRET-NAME")).await, Verdict::Good);

@@ -232,7 +232,7 @@ async fn more_than_fits_is_asked_for() {
 async fn the_task_ends_with_the_last_handle() {
     let store = Scripted::new();
     let one = in_sync(&store).await;
-    let reading = one.reading(tollgate_session::Reading::FailOpen);
+    let reading = one.reading(tollgate_session::Reading::DangerousFailOpen);
     assert_eq!(store.listeners(), 1);
     drop(one);
     moment().await;

@@ -50,8 +50,8 @@ async fn everything_before_a_second_is_revoked_and_nothing_of_it_or_later() {
     );
     assert_eq!(at_once(&revocations, &issued(json!(NOW))), Some(Verdict::Good));
     let verifier = Verifier::builder()
-        .any_issuer()
-        .any_audience()
+        .dangerous_any_issuer()
+        .dangerous_any_audience()
         .key(keys::verifying(Algorithm::HS256))
         .clock(FakeClock::new())
         .build()
@@ -72,7 +72,10 @@ async fn a_revoked_key_counts_whether_the_token_names_it_or_not() {
     let store = Scripted::new();
     let revocations = in_sync(&store).await;
     let verifier = |key: Key| {
-        let builder = Verifier::builder().any_issuer().any_audience().key(key);
+        let builder = Verifier::builder()
+            .dangerous_any_issuer()
+            .dangerous_any_audience()
+            .key(key);
         builder.clock(FakeClock::new()).build().unwrap()
     };
     let key = || Key::hs256([7; 32]).unwrap();

@@ -146,7 +146,7 @@ fn names() -> Vec<Case> {
 }
 
 fn keys_and_algorithms() -> Vec<Case> {
-    let rsa = || Key::pem(Algorithm::RS256, keys::RSA_PUBLIC_PEM).expect("a test key");
+    let rsa = || Key::from_pem(Algorithm::RS256, keys::RSA_PUBLIC_PEM).expect("a test key");
     let strangers = |algorithms: &[Algorithm]| {
         bearers(algorithms.iter().map(|algorithm| {
             token_by(*algorithm)

@@ -39,8 +39,8 @@ fn not_strings(name: &str) -> Vec<String> {
 /// Whoever holds the key is believed, for whatever service.
 fn anybody() -> VerifierBuilder {
     Verifier::builder()
-        .any_issuer()
-        .any_audience()
+        .dangerous_any_issuer()
+        .dangerous_any_audience()
         .key(keys::verifying(Algorithm::HS256))
         .clock(FakeClock::new())
 }
@@ -177,7 +177,7 @@ fn issuer_and_audience() -> Vec<Case> {
             plain(
                 Verifier::builder()
                     .issuer(Mint::ISSUER)
-                    .any_audience()
+                    .dangerous_any_audience()
                     .key(keys::verifying(Algorithm::HS256))
                     .clock(FakeClock::new()),
             ),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use tollgate_core::{ClaimSet, Policy, Principal, Scope, SourceKind};
+use tollgate_core::{Claims, Policy, Principal, Scope, SourceKind};
 
 /// The claims that a [`Handler::Claims`](super::Handler::Claims) asks for.
 ///
@@ -23,13 +23,13 @@ pub struct Shopper {
     pub tenant: Option<String>,
 }
 
-impl ClaimSet for Shopper {}
+impl Claims for Shopper {}
 
 /// The claims that a [`Handler::Guarded`](super::Handler::Guarded) asks for: a type with a policy of its own, the scope
 /// `orders:write`.
 ///
 /// ```
-/// use tollgate_core::ClaimSet;
+/// use tollgate_core::Claims;
 /// use tollgate_testkit::conformance::Buyer;
 ///
 /// assert!(Buyer::policy().is_some());
@@ -40,7 +40,7 @@ pub struct Buyer {
     pub sub: String,
 }
 
-impl ClaimSet for Buyer {
+impl Claims for Buyer {
     fn policy() -> Option<&'static Policy> {
         static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::scope("orders:write"));
         Some(&POLICY)
@@ -96,7 +96,7 @@ pub fn echo(principal: Option<&Principal>) -> String {
         ("expires", seconds(principal.expires_at())),
         ("type", principal.token_type().map(str::to_owned)),
         ("algorithm", Some(principal.algorithm().to_string())),
-        ("key id", principal.key_id().map(str::to_owned)),
+        ("key id", principal.kid().map(str::to_owned)),
         ("key", principal.key().kid().map(str::to_owned)),
         ("source", principal.source().map(source).map(str::to_owned)),
     ];

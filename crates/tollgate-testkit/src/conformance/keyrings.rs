@@ -41,7 +41,7 @@ fn selection() -> Vec<Case> {
         plain(
             rules()
                 .key(keys::verifying(Algorithm::ES256).with_kid("2023-10"))
-                .key(Key::pem(Algorithm::RS256, keys::RSA_PUBLIC_PEM).expect("a test key")),
+                .key(Key::from_pem(Algorithm::RS256, keys::RSA_PUBLIC_PEM).expect("a test key")),
         )
     };
     vec![

@@ -151,18 +151,18 @@ fn encodings() -> Vec<Case> {
     let base64 = base64_simd::STANDARD.encode_to_string(&keys::SECRET[..32]);
     let pkcs1 = || {
         // The BIT STRING of the SubjectPublicKeyInfo, without its header of 24 octets.
-        Key::der(Algorithm::RS256, &keys::der(keys::RSA_PUBLIC_PEM)[24..])
+        Key::from_der(Algorithm::RS256, &keys::der(keys::RSA_PUBLIC_PEM)[24..])
     };
     vec![
         case(
             "a key from PEM",
-            with(Key::pem(Algorithm::ES512, keys::P521_PUBLIC_PEM)),
+            with(Key::from_pem(Algorithm::ES512, keys::P521_PUBLIC_PEM)),
             by(Algorithm::ES512),
             shown("ES512"),
         ),
         case(
             "a key from DER",
-            with(Key::der(Algorithm::ES384, keys::der(keys::P384_PUBLIC_PEM))),
+            with(Key::from_der(Algorithm::ES384, keys::der(keys::P384_PUBLIC_PEM))),
             by(Algorithm::ES384),
             shown("ES384"),
         ),
@@ -174,13 +174,13 @@ fn encodings() -> Vec<Case> {
         ),
         case(
             "a key from a JWK",
-            with(Key::jwk(jwk(Algorithm::EdDSA, "test-eddsa").to_string())),
+            with(Key::from_jwk(jwk(Algorithm::EdDSA, "test-eddsa").to_string())),
             by(Algorithm::EdDSA),
             seen().by("EdDSA"),
         ),
         case(
             "a secret in base64",
-            with(Key::base64_secret(Algorithm::HS256, &base64)),
+            with(Key::from_base64_secret(Algorithm::HS256, &base64)),
             by(Algorithm::HS256),
             shown("HS256"),
         ),

@@ -84,13 +84,13 @@ fn boundaries() -> Vec<Case> {
         ),
         case(
             "no `exp`, where that is allowed aloud",
-            with(VerifierBuilder::dangerously_allow_missing_exp),
+            with(VerifierBuilder::dangerous_allow_missing_exp),
             bearer(token().without_claim("exp").build()),
             seen().but("expires", "-"),
         ),
         case(
             "an `exp` that has passed, where it may be absent",
-            with(VerifierBuilder::dangerously_allow_missing_exp),
+            with(VerifierBuilder::dangerous_allow_missing_exp),
             bearer(token().expires_in(-10).build()),
             expired(),
         ),

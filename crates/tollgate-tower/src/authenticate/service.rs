@@ -20,7 +20,7 @@ use crate::head::RequestHead;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let handler = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("open")));
 /// let guarded = JwtAuthService::new(handler, verifier);
 /// assert_eq!(guarded.oneshot(Request::new(())).await?.status(), 401);
@@ -39,7 +39,7 @@ impl<S> JwtAuthService<S> {
     /// ```
     /// # use tollgate_core::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let guarded = tollgate_tower::JwtAuthService::new("a service", verifier);
     /// assert_eq!(*guarded.get_ref(), "a service");
     /// # Ok(()) }
@@ -63,7 +63,7 @@ impl<S, M> JwtAuthService<S, M> {
     /// ```
     /// # use tollgate_core::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let guarded = tollgate_tower::JwtAuthService::new(7, verifier);
     /// assert_eq!(*guarded.get_ref(), 7);
     /// # Ok(()) }
@@ -77,7 +77,7 @@ impl<S, M> JwtAuthService<S, M> {
     /// ```
     /// # use tollgate_core::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let mut guarded = tollgate_tower::JwtAuthService::new(7, verifier);
     /// *guarded.get_mut() += 1;
     /// assert_eq!(guarded.into_inner(), 8);
@@ -92,7 +92,7 @@ impl<S, M> JwtAuthService<S, M> {
     /// ```
     /// # use tollgate_core::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let guarded = tollgate_tower::JwtAuthService::new(7, verifier);
     /// assert_eq!(guarded.into_inner(), 7);
     /// # Ok(()) }

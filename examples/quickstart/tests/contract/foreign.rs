@@ -28,7 +28,7 @@ type Maker = fn(key: &Value, claims: &[Value]) -> Option<Vec<String>>;
 
 #[expect(clippy::unnecessary_wraps, reason = "the others may be missing")]
 fn with_tollgate(key: &Value, claims: &[Value]) -> Option<Vec<String>> {
-    let key = SigningKey::jwk(key.to_string()).unwrap();
+    let key = SigningKey::from_jwk(key.to_string()).unwrap();
     Some(claims.iter().map(|claims| key.encode(claims).unwrap()).collect())
 }
 

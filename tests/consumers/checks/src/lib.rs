@@ -36,8 +36,8 @@ pub fn own_keys() {
         (Algorithm::ES256, EC, EC_PUBLIC),
         (Algorithm::EdDSA, ED, ED_PUBLIC),
     ] {
-        let signing = SigningKey::pem(algorithm, private).expect("a private key");
-        accepts_only(&signing, Key::pem(algorithm, public).expect("a public key"));
+        let signing = SigningKey::from_pem(algorithm, private).expect("a private key");
+        accepts_only(&signing, Key::from_pem(algorithm, public).expect("a public key"));
     }
     let signing = SigningKey::hs256(SECRET).expect("a secret");
     accepts_only(&signing, Key::hs256(SECRET).expect("a secret"));
@@ -103,7 +103,7 @@ struct User {
 /// # Panics
 /// If either gets another answer than it must.
 pub fn requests() {
-    let signing = SigningKey::pem(Algorithm::ES256, EC).expect("a private key");
+    let signing = SigningKey::from_pem(Algorithm::ES256, EC).expect("a private key");
     let app: Router = Router::new()
         .route("/me", get(async |user: User| user.sub))
         .layer(JwtAuth::new(verifier(signing.verifying_key())));

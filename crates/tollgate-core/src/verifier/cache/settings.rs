@@ -73,7 +73,7 @@ impl TokenCache {
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let error = builder.token_cache(TokenCache::default().max_bytes(1000)).build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
     /// # Ok(()) }
@@ -89,7 +89,7 @@ impl TokenCache {
     /// ```
     /// # use tollgate_core::{Key, SigningKey, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// # let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let verifier = builder.token_cache(TokenCache::default().max_token_bytes(100)).build()?;
     /// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?;
     /// assert!(token.len() > 100);
@@ -110,7 +110,7 @@ impl TokenCache {
     /// # use std::time::Duration;
     /// # use tollgate_core::{ConfigErrorKind, Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let builder = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?);
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let error = builder.token_cache(TokenCache::default().lifetime(Duration::ZERO)).build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
     /// # Ok(()) }
@@ -141,7 +141,7 @@ impl TokenCache {
 /// ```
 /// # use tollgate_core::{Key, Verifier};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let verifier = Verifier::builder().any_issuer().any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let status = verifier.token_cache_status().expect("it is on unless switched off");
 /// assert_eq!((status.tokens, status.bytes), (0, 0));
 /// # Ok(()) }
