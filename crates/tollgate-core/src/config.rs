@@ -1,8 +1,8 @@
-//! What a configuration can be refused for.
+//! Errors of a configuration.
 
 use std::fmt;
 
-/// Which mistake a [`ConfigError`] is.
+/// The kind of a [`ConfigError`].
 ///
 /// ```
 /// use tollgate_core::{ConfigErrorKind, Verifier};
@@ -13,33 +13,33 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigErrorKind {
-    /// Neither an issuer nor `dangerous_any_issuer` was said.
+    /// Neither an issuer nor `dangerous_any_issuer` is set.
     MissingIssuer,
-    /// Neither an audience nor `dangerous_any_audience` was said.
+    /// Neither an audience nor `dangerous_any_audience` is set.
     MissingAudience,
     /// There is neither a key nor a key source.
     MissingKey,
-    /// Two statements exclude each other.
+    /// Two options exclude each other.
     Contradiction,
     /// A text is empty or has a character that its place does not allow.
     InvalidText,
-    /// A secret and a public key stand side by side.
+    /// A secret and a public key are in one list.
     MixedKeys,
-    /// The algorithms that are allowed are served by no key.
+    /// No key serves any of the allowed algorithms.
     NoUsableKey,
-    /// A duration or a bound is beyond what is sensible.
+    /// A duration or a bound is out of its documented range.
     OutOfRange,
-    /// One thing is named twice.
+    /// A name occurs twice.
     Duplicate,
 }
 
-/// A configuration is refused; nothing was built.
+/// A refused configuration. Nothing was built.
 ///
 /// ```
 /// use tollgate_core::Verifier;
 ///
 /// let error = Verifier::builder().dangerous_any_audience().build().unwrap_err();
-/// assert_eq!(error.to_string(), "no issuer is set: name one, or say `dangerous_any_issuer`");
+/// assert_eq!(error.to_string(), "no issuer: set `issuer`, or waive the check by `dangerous_any_issuer`");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -48,8 +48,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// A refusal of this kind, for crates that check a configuration of their own. The message says what is wrong and
-    /// what to write instead; it holds no secret.
+    /// Creates an error, for crates that check their own configuration. The message says what is
+    /// wrong and what to write instead. It must hold no secret.
     ///
     /// ```
     /// use tollgate_core::{ConfigError, ConfigErrorKind};

@@ -66,7 +66,8 @@ pub use rejection::{Rejection, RejectionKind};
 pub use verifier::cache::{TokenCache, TokenCacheStatus};
 pub use verifier::principal::Principal;
 pub use verifier::{
-    IssuerSource, PendingVerification, PreparedIssuer, TrustedIssuer, Verification, Verifier, VerifierBuilder,
+    IssuerRules, IssuerSource, PendingVerification, PreparedIssuer, TrustedIssuer, Verification, Verifier,
+    VerifierBuilder, VerifierSettings,
 };
 
 /// For code that the macros generate; not part of the interface.

@@ -1,18 +1,13 @@
-//! Configuration of a [`Verifier`], and what of it is refused.
+//! The builder of a [`Verifier`] and the checks at `build`.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::issuer_config::Draft;
-use super::provider_rules::provider_rule_methods;
-use super::trusted_issuer::{TrustedIssuer, rule_methods};
+use super::issuer_config::IssuerConfig;
+use super::issuer_rules::{IssuerRules, TrustedIssuer};
 use super::{ConfigError, ConfigErrorKind, Inner, IssuerSource, Verifier};
-use crate::algorithm::Algorithm;
 use crate::clock::{Clock, SystemClock};
-use crate::key::source::KeySource;
-use crate::key::{Key, KeySet};
 use crate::limits::Limits;
 use crate::verifier::cache::{TokenCache, VerifiedTokens};
 
@@ -24,8 +19,9 @@ const MOST_MEMBERS: usize = 4096;
 
 /// Configuration of a [`Verifier`].
 ///
-/// Issuer and audience must be named, or waived aloud. The rule methods speak of the one issuer named by
-/// [`issuer`](Self::issuer); further issuers are added, each with rules of its own, by [`trust`](Self::trust).
+/// Issuer and audience are required, or waived by a `dangerous_` option. The rules apply to the one
+/// issuer that [`issuer`](IssuerRules::issuer) names. [`trust`](IssuerRules::trust) adds further
+/// issuers, each with its own rules.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,10 +40,10 @@ const MOST_MEMBERS: usize = 4096;
 /// assert!(verifier.is_ok());
 /// # Ok(()) }
 /// ```
-pub struct VerifierBuilder {
-    own: Draft,
-    /// Whether anything was said of the builder's own issuer.
-    own_used: bool,
+pub type VerifierBuilder = IssuerRules<VerifierSettings>;
+
+/// The settings of a [`Verifier`] beside the rules of its own issuer.
+pub struct VerifierSettings {
     trusted: Vec<TrustedIssuer>,
     issuer_sources: Vec<Box<dyn IssuerSource>>,
     limits: Limits,
@@ -57,27 +53,23 @@ pub struct VerifierBuilder {
 }
 
 impl VerifierBuilder {
-    pub(super) fn new() -> Self {
+    pub(super) fn builder() -> Self {
         Self {
-            own: Draft::default(),
-            own_used: false,
-            trusted: Vec::new(),
-            issuer_sources: Vec::new(),
-            limits: Limits::default(),
-            clock: Box::new(SystemClock),
-            cache: None,
-            without_cache: false,
+            config: IssuerConfig::default(),
+            of: VerifierSettings {
+                trusted: Vec::new(),
+                issuer_sources: Vec::new(),
+                limits: Limits::default(),
+                clock: Box::new(SystemClock),
+                cache: None,
+                without_cache: false,
+            },
         }
     }
 
-    const fn own(&mut self) -> &mut Draft {
-        self.own_used = true;
-        &mut self.own
-    }
-
-    /// Names the issuer by the exact value of its `iss` (RFC 7519 section 4.1.1, RFC 8725 section 3.8). It can be said
-    /// once: more than one issuer is for [`trust`](Self::trust), and a second name is refused at
-    /// [`build`](Self::build).
+    /// Names the issuer by the exact value of its `iss` (RFC 7519 section 4.1.1, RFC 8725 section
+    /// 3.8). It can be set once: add further issuers by [`trust`](Self::trust). [`build`](Self::build)
+    /// refuses a second name.
     ///
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, RejectionKind, SigningKey, Verifier};
@@ -94,16 +86,16 @@ impl VerifierBuilder {
     /// ```
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        let own = self.own();
-        let earlier = own.rules.issuer.replace(issuer.into());
+        let config = self.config();
+        let earlier = config.rules.issuer.replace(issuer.into());
         if earlier.is_some() {
-            own.said_twice = Some("`issuer` is said twice: further issuers are for `trust`");
+            config.set_twice = Some("`issuer` (add further issuers by `trust`) is");
         }
         self
     }
 
-    /// Accepts a token whatever its `iss` is, or without one: whoever holds one of the keys is believed. Beside a named
-    /// issuer it is refused at [`build`](Self::build).
+    /// Accepts any `iss`, or none: a token signed by one of the keys is enough. [`build`](Self::build)
+    /// refuses it together with a named issuer.
     ///
     /// ```
     /// # use tollgate_core::{SigningKey, Verifier};
@@ -116,16 +108,13 @@ impl VerifierBuilder {
     /// ```
     #[must_use]
     pub fn dangerous_any_issuer(mut self) -> Self {
-        self.own().dangerous_any_issuer = true;
+        self.config().dangerous_any_issuer = true;
         self
     }
 
-    rule_methods!(own);
-    provider_rule_methods!(own);
-
-    /// Trusts a further issuer, which has keys and rules of its own. The token's `iss` chooses among them, and the
-    /// chosen one's keys must have signed it (RFC 8725 section 3.8). An issuer named twice is refused at
-    /// [`build`](Self::build).
+    /// Trusts a further issuer with its own keys and rules. The token's `iss` selects the issuer, and
+    /// a key of that issuer must verify the signature (RFC 8725 section 3.8). [`build`](Self::build)
+    /// refuses an issuer that is named twice.
     ///
     /// ```
     /// # use tollgate_core::{SigningKey, TrustedIssuer, Verifier};
@@ -142,12 +131,13 @@ impl VerifierBuilder {
     /// ```
     #[must_use]
     pub fn trust(mut self, issuer: TrustedIssuer) -> Self {
-        self.trusted.push(issuer);
+        self.of.trusted.push(issuer);
         self
     }
 
-    /// Trusts the issuers that `source` knows, besides those that are named: for services whose tenants bring issuers of
-    /// their own. Beside [`dangerous_any_issuer`](Self::dangerous_any_issuer) it is refused at [`build`](Self::build).
+    /// Trusts the issuers that `source` returns, in addition to the named ones, for services whose
+    /// tenants have their own issuers. [`build`](Self::build) refuses it together with
+    /// [`dangerous_any_issuer`](Self::dangerous_any_issuer).
     ///
     /// ```
     /// # use tollgate_core::{IssuerSource, PreparedIssuer, RejectionKind, SigningKey, Unavailable, Verifier};
@@ -168,11 +158,11 @@ impl VerifierBuilder {
     /// ```
     #[must_use]
     pub fn issuer_source(mut self, source: impl IssuerSource + 'static) -> Self {
-        self.issuer_sources.push(Box::new(source));
+        self.of.issuer_sources.push(Box::new(source));
         self
     }
 
-    /// Takes the time from `clock`, in seconds since the epoch, instead of the operating system.
+    /// Takes the time from `clock`, in seconds since the epoch. The default is the system clock.
     ///
     /// ```
     /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
@@ -187,12 +177,12 @@ impl VerifierBuilder {
     /// ```
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Box::new(clock);
+        self.of.clock = Box::new(clock);
         self
     }
 
-    /// Replaces the settings of the cache of verified tokens, which is there unless
-    /// [`without_token_cache`](Self::without_token_cache) is said: see [`TokenCache`].
+    /// Replaces the settings of the cache of verified tokens. The cache is on by default;
+    /// [`without_token_cache`](Self::without_token_cache) turns it off. See [`TokenCache`].
     ///
     /// ```
     /// # use std::time::Duration;
@@ -205,11 +195,11 @@ impl VerifierBuilder {
     /// ```
     #[must_use]
     pub const fn token_cache(mut self, settings: TokenCache) -> Self {
-        self.cache = Some(settings);
+        self.of.cache = Some(settings);
         self
     }
 
-    /// Verifies each token from the start, however often it comes: for a service where none comes twice.
+    /// Turns the cache of verified tokens off, for a service that sees no token twice.
     ///
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, Key, TokenCache, Verifier};
@@ -225,12 +215,12 @@ impl VerifierBuilder {
     /// ```
     #[must_use]
     pub const fn without_token_cache(mut self) -> Self {
-        self.without_cache = true;
+        self.of.without_cache = true;
         self
     }
 
-    /// Replaces the bounds on tokens. A bound of zero that no token could meet, a depth of JSON above 128 and more than
-    /// 4096 members are refused at [`build`](Self::build).
+    /// Replaces the limits on tokens. [`build`](Self::build) refuses a limit of zero, a JSON depth
+    /// above 128 and more than 4096 members.
     ///
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, Key, Limits, Verifier};
@@ -242,11 +232,11 @@ impl VerifierBuilder {
     /// ```
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.of.limits = limits;
         self
     }
 
-    /// Checks the configuration and makes the verifier.
+    /// Checks the configuration and creates the verifier.
     ///
     /// # Errors
     /// A [`ConfigError`] for the first contradiction or omission; [`ConfigErrorKind`] lists them.
@@ -260,23 +250,25 @@ impl VerifierBuilder {
     /// # Ok(()) }
     /// ```
     pub fn build(self) -> Result<Verifier, ConfigError> {
-        let mut drafts: Vec<Draft> = self.trusted.into_iter().map(|issuer| issuer.0).collect();
-        if self.own_used || (drafts.is_empty() && self.issuer_sources.is_empty()) {
-            drafts.insert(0, self.own);
+        let Self { config, of } = self;
+        let mut configs: Vec<IssuerConfig> = of.trusted.into_iter().map(|issuer| issuer.config).collect();
+        if config.is_used || (configs.is_empty() && of.issuer_sources.is_empty()) {
+            configs.insert(0, config);
         }
-        let several = drafts.len() > 1 || !self.issuer_sources.is_empty();
+        let several = configs.len() > 1 || !of.issuer_sources.is_empty();
         let mut names = HashSet::new();
-        for draft in &drafts {
-            draft.check()?;
-            if several && draft.dangerous_any_issuer {
+        for config in &configs {
+            config.check()?;
+            if several && config.dangerous_any_issuer {
                 return Err(ConfigError::new(
                     ConfigErrorKind::Contradiction,
-                    "`dangerous_any_issuer` stands beside other trusted issuers",
+                    "`dangerous_any_issuer` contradicts `trust` and `issuer_source`: remove one",
                 ));
             }
-            for issuer in draft.rules.spellings() {
-                let tenant = |other: &Draft| other.rules.tenants.is_some() && other.rules.names(issuer);
-                if !names.insert(issuer) || drafts.iter().any(tenant) {
+            for issuer in config.rules.spellings() {
+                let tenant =
+                    |other: &IssuerConfig| other.rules.tenants.is_some() && other.rules.names(issuer);
+                if !names.insert(issuer) || configs.iter().any(tenant) {
                     return Err(ConfigError::new(
                         ConfigErrorKind::Duplicate,
                         format!("issuer {issuer:?} is trusted twice"),
@@ -284,21 +276,24 @@ impl VerifierBuilder {
                 }
             }
         }
-        check_limits(&self.limits)?;
-        let cache = self.cache.unwrap_or_default();
+        check_limits(&of.limits)?;
+        let cache = of.cache.unwrap_or_default();
         cache.check()?;
-        if self.without_cache && self.cache.is_some() {
+        if of.without_cache && of.cache.is_some() {
             return Err(ConfigError::new(
                 ConfigErrorKind::Contradiction,
-                "`without_token_cache` stands beside the settings of a token cache",
+                "`without_token_cache` contradicts `token_cache`: remove one",
             ));
         }
         Ok(Verifier(Arc::new(Inner {
-            issuers: drafts.into_iter().map(Draft::into_listed_issuer).collect(),
-            issuer_sources: self.issuer_sources,
-            limits: self.limits,
-            clock: self.clock,
-            cache: (!self.without_cache).then(|| VerifiedTokens::new(cache)),
+            issuers: configs
+                .into_iter()
+                .map(IssuerConfig::into_listed_issuer)
+                .collect(),
+            issuer_sources: of.issuer_sources,
+            limits: of.limits,
+            clock: of.clock,
+            cache: (!of.without_cache).then(|| VerifiedTokens::new(cache)),
         })))
     }
 }
@@ -314,13 +309,13 @@ fn check_limits(limits: &Limits) -> Result<(), ConfigError> {
         limits.candidate_keys(),
     ];
     if needed.contains(&0) {
-        return out_of_range("a limit is zero: no token could pass");
+        return out_of_range("`limits` has a limit of zero: no token could pass");
     }
     if limits.json_depth() > MOST_JSON_DEPTH {
-        return out_of_range("the limit on JSON depth is above 128");
+        return out_of_range("`limits` has a JSON depth above 128");
     }
     if limits.members() > MOST_MEMBERS {
-        return out_of_range("the limit on members is above 4096");
+        return out_of_range("`limits` has more than 4096 members");
     }
     Ok(())
 }
@@ -328,7 +323,7 @@ fn check_limits(limits: &Limits) -> Result<(), ConfigError> {
 impl fmt::Debug for VerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifierBuilder")
-            .field("rules", &self.own.rules)
+            .field("rules", &self.config.rules)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! What was said of one issuer, and the contradictions in it.
+//! The configuration of one issuer, and the contradictions that `build` refuses.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,40 +11,42 @@ use crate::per_thread::Shared;
 use crate::verifier::rules::{Rules, TENANT, Tenants, is_template, is_tenant};
 use crate::verifier::terms::Terms;
 
-/// The longest leeway that still is one: five minutes.
+/// The longest leeway, in seconds.
 const MOST_LEEWAY: Duration = Duration::from_secs(300);
 
 /// An issuer as configured so far, not yet checked.
 #[derive(Clone, Default)]
-pub(super) struct Draft {
+pub(super) struct IssuerConfig {
     pub(super) rules: Rules,
     pub(super) dangerous_any_issuer: bool,
     pub(super) dangerous_any_audience: bool,
     pub(super) keyring: Keyring,
-    /// The complaint about what was said twice and can be said once only.
-    pub(super) said_twice: Option<&'static str>,
+    /// An option that can be set once and was set again.
+    pub(super) set_twice: Option<&'static str>,
+    /// Whether any rule was set.
+    pub(super) is_used: bool,
 }
 
-impl Draft {
-    /// The first omission or contradiction in what was said of one issuer.
+impl IssuerConfig {
+    /// Returns the first omission or contradiction.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         use ConfigErrorKind as Kind;
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
         let rules = &self.rules;
-        if let Some(complaint) = self.said_twice {
-            return refuse(Kind::Contradiction, complaint);
+        if let Some(option) = self.set_twice {
+            return refuse(Kind::Contradiction, &format!("{option} set twice"));
         }
         match (&rules.issuer, self.dangerous_any_issuer) {
             (None, false) => {
                 return refuse(
                     Kind::MissingIssuer,
-                    "no issuer is set: name one, or say `dangerous_any_issuer`",
+                    "no issuer: set `issuer`, or waive the check by `dangerous_any_issuer`",
                 );
             }
             (Some(_), true) => {
                 return refuse(
                     Kind::Contradiction,
-                    "both an issuer and `dangerous_any_issuer` are set",
+                    "`issuer` contradicts `dangerous_any_issuer`: remove one",
                 );
             }
             _ => {}
@@ -53,32 +55,32 @@ impl Draft {
         self.check_audience()?;
         self.check_claim_names()?;
         if rules.leeway > MOST_LEEWAY {
-            return refuse(Kind::OutOfRange, "the leeway is above 300 seconds");
+            return refuse(Kind::OutOfRange, "`leeway` is above 300 seconds");
         }
         if rules.access_token_profile
             && (self.dangerous_any_issuer || self.dangerous_any_audience || !rules.require_exp)
         {
             return refuse(
                 Kind::Contradiction,
-                "RFC 9068 requires issuer, audience and `exp` to be checked",
+                "`access_token_profile` checks `iss`, `aud` and `exp`: remove the `dangerous_` option that waives one",
             );
         }
         if rules.access_token_profile && rules.audience_claim.is_some() {
             return refuse(
                 Kind::Contradiction,
-                "RFC 9068 has the audience in `aud`: no other claim can be set beside it",
+                "`access_token_profile` reads the audience from `aud`: remove `audience_claim`",
             );
         }
         if rules.access_token_profile && rules.typ.is_some() {
             return refuse(
                 Kind::Contradiction,
-                "RFC 9068 sets the type: `typ` cannot be set beside it",
+                "`access_token_profile` sets the type: remove `typ`",
             );
         }
         if rules.max_lifetime.is_some() && !rules.require_exp {
             return refuse(
                 Kind::Contradiction,
-                "a maximum lifetime needs `exp`, which is said to be dispensable",
+                "`max_lifetime` requires `exp`: remove `dangerous_allow_missing_exp` or `max_lifetime`",
             );
         }
         self.check_keys()
@@ -88,30 +90,33 @@ impl Draft {
     pub(super) fn set_tenants(&mut self, tenants: Tenants) {
         let earlier = self.rules.tenants.replace(tenants);
         if earlier.is_some() {
-            self.said_twice = Some("the tenants are said twice");
+            self.set_twice = Some("`tenants` or `dangerous_any_tenant` is");
         }
     }
 
-    /// What is wrong with the issuer's further names, and with those of its tenants.
+    /// Checks the aliases of the issuer and its tenants.
     fn check_tenants(&self) -> Result<(), ConfigError> {
         use ConfigErrorKind as Kind;
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
         let rules = &self.rules;
         let mut names = HashSet::new();
         if let Some(twice) = rules.spellings().find(|name| !names.insert(*name)) {
-            return refuse(Kind::Duplicate, &format!("issuer {twice:?} is named twice"));
+            return refuse(
+                Kind::Duplicate,
+                &format!("issuer {twice:?} is named twice: remove one"),
+            );
         }
         if self.dangerous_any_issuer && (!rules.issuer_aliases.is_empty() || rules.tenants.is_some()) {
             return refuse(
                 Kind::Contradiction,
-                "`dangerous_any_issuer` stands beside a spelling or the tenants of one",
+                "`dangerous_any_issuer` contradicts `issuer_alias` and `tenants`: remove one",
             );
         }
         let Some(tenants) = &rules.tenants else {
             if rules.spellings().any(|name| name.contains(TENANT)) {
                 return refuse(
                     Kind::Contradiction,
-                    "the issuer is a template: name the `tenants`, or say `dangerous_any_tenant`",
+                    "the issuer is a template: set `tenants`, or waive the check by `dangerous_any_tenant`",
                 );
             }
             return Ok(());
@@ -119,22 +124,22 @@ impl Draft {
         if !rules.spellings().all(|name| is_template(name)) {
             return refuse(
                 Kind::Contradiction,
-                "tenants are named, and the issuer does not have `{tenantid}` once as a segment of its path",
+                "`tenants` requires an issuer with `{tenantid}` as one segment of its path",
             );
         }
         match tenants {
             Tenants::These(these) if these.is_empty() => {
-                refuse(Kind::Contradiction, "no tenant is named: no token could pass")
+                refuse(Kind::Contradiction, "`tenants` is empty: no token could pass")
             }
             Tenants::These(these) if !these.iter().all(|tenant| is_tenant(tenant)) => refuse(
                 Kind::InvalidText,
-                "a tenant is not a GUID in lower case, 8-4-4-4-12 digits",
+                "`tenants` has an entry that is not a GUID in lower case (8-4-4-4-12 digits)",
             ),
             _ => Ok(()),
         }
     }
 
-    /// What is wrong with the names of this service and of the clients.
+    /// Checks the audiences and the authorized parties.
     fn check_audience(&self) -> Result<(), ConfigError> {
         use ConfigErrorKind as Kind;
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
@@ -143,13 +148,13 @@ impl Draft {
             (true, false) => {
                 return refuse(
                     Kind::MissingAudience,
-                    "no audience is set: name one, or say `dangerous_any_audience`",
+                    "no audience: set `audience`, or waive the check by `dangerous_any_audience`",
                 );
             }
             (false, true) => {
                 return refuse(
                     Kind::Contradiction,
-                    "both an audience and `dangerous_any_audience` are set",
+                    "`audience` contradicts `dangerous_any_audience`: remove one",
                 );
             }
             _ => {}
@@ -159,20 +164,20 @@ impl Draft {
         {
             return refuse(
                 Kind::Contradiction,
-                "`dangerous_any_audience` stands beside a rule about the audience",
+                "`dangerous_any_audience` contradicts `audience_claim` and `further_audiences`: remove one",
             );
         }
         let parties = &rules.authorized_parties;
         if parties.clients.is_empty() && !parties.required {
             return refuse(
                 Kind::Contradiction,
-                "`azp` is said to be dispensable, and no `authorized_party` is named",
+                "`dangerous_allow_missing_authorized_party` requires an `authorized_party`",
             );
         }
         Ok(())
     }
 
-    /// Texts that are empty, and claims of which two things are said.
+    /// Checks for empty texts and for claims with two rules.
     fn check_claim_names(&self) -> Result<(), ConfigError> {
         use ConfigErrorKind as Kind;
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
@@ -193,7 +198,7 @@ impl Draft {
         if texts.into_iter().any(String::is_empty) || values.any(empty) {
             return refuse(
                 Kind::InvalidText,
-                "an issuer, an audience, a client, a type, a value or a claim's name is empty",
+                "an issuer, an audience, a client, a type, a value or a claim name is empty",
             );
         }
         let mut paths = HashSet::new();
@@ -201,11 +206,14 @@ impl Draft {
             if values.is_empty() {
                 return refuse(
                     Kind::Contradiction,
-                    &format!("{path:?} must have one of no values: no token could pass"),
+                    &format!("`require_value` for {path:?} has no values: no token could pass"),
                 );
             }
             if !paths.insert(path) {
-                return refuse(Kind::Duplicate, &format!("the values of {path:?} are said twice"));
+                return refuse(
+                    Kind::Duplicate,
+                    &format!("`require_value` is set twice for {path:?}"),
+                );
             }
         }
         if rules
@@ -215,7 +223,7 @@ impl Draft {
         {
             return refuse(
                 Kind::Duplicate,
-                "`scope` and `scp` are read whatever is configured",
+                "`scope_claim` names `scope` or `scp`, which are always read",
             );
         }
         Ok(())
@@ -253,26 +261,26 @@ impl Draft {
         ) {
             return Err(ConfigError::new(
                 Kind::Contradiction,
-                format!("a source has the keys of {foreign:?}, and the issuer is {issuer:?}"),
+                format!("`key_source` has the keys of issuer {foreign:?}; expected {issuer:?}"),
             ));
         }
         if keys.is_empty() && sources.is_empty() {
             return Err(ConfigError::new(
                 Kind::MissingKey,
-                "there is no key and no source of keys",
+                "no key: set `key`, `key_set` or `key_source`",
             ));
         }
         if mixed(keys.iter().map(Key::family)) {
             return Err(ConfigError::new(
                 Kind::MixedKeys,
-                "a secret and a public key stand in one list",
+                "a secret and a public key cannot be mixed: use one `TrustedIssuer` for each",
             ));
         }
         let secret = keys.iter().any(|key| key.family().is_symmetric());
         if secret && !sources.is_empty() {
             return Err(ConfigError::new(
                 Kind::MixedKeys,
-                "a secret stands beside a source of keys",
+                "a secret and a `key_source` cannot be mixed",
             ));
         }
         let Some(allowed) = &self.rules.algorithms else {
@@ -281,14 +289,14 @@ impl Draft {
         if mixed(allowed.iter().map(|algorithm| algorithm.family())) {
             return Err(ConfigError::new(
                 Kind::MixedKeys,
-                "algorithms with a secret and with a public key are in one list",
+                "`algorithms` mixes HMAC with public key algorithms",
             ));
         }
         let usable = |algorithm: &Algorithm| keys.iter().any(|key| key.serves(*algorithm));
         if allowed.is_empty() || (sources.is_empty() && !allowed.iter().any(usable)) {
             return Err(ConfigError::new(
                 Kind::NoUsableKey,
-                "no key serves an algorithm that is allowed",
+                "no key serves any of `algorithms`",
             ));
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::issuer_config::Draft;
+use super::issuer_config::IssuerConfig;
 use super::{ConfigError, ConfigErrorKind, Issuer, TrustedIssuer};
 use crate::key::source::Unavailable;
 
@@ -85,7 +85,7 @@ impl<S: IssuerSource + ?Sized> IssuerSource for Arc<S> {
 pub struct PreparedIssuer(pub(super) Arc<Issuer>);
 
 impl TrustedIssuer {
-    /// Checks what was said of the issuer, as [`build`](crate::VerifierBuilder::build) would, for an [`IssuerSource`].
+    /// Checks the rules as [`build`](crate::VerifierBuilder::build) does, for an [`IssuerSource`].
     ///
     /// # Errors
     /// A [`ConfigError`] for the first contradiction or omission.
@@ -100,14 +100,14 @@ impl TrustedIssuer {
     /// # Ok(()) }
     /// ```
     pub fn prepare(self) -> Result<PreparedIssuer, ConfigError> {
-        self.0.check()?;
-        if self.0.dangerous_any_issuer {
+        self.config.check()?;
+        if self.config.dangerous_any_issuer {
             return Err(ConfigError::new(
                 ConfigErrorKind::Contradiction,
-                "an issuer of a source must be named",
+                "an issuer source requires a named issuer: remove `dangerous_any_issuer`",
             ));
         }
-        Ok(PreparedIssuer(Arc::new(self.0.into_found_issuer())))
+        Ok(PreparedIssuer(Arc::new(self.config.into_found_issuer())))
     }
 }
 
@@ -141,18 +141,19 @@ impl PreparedIssuer {
     /// ```
     #[must_use]
     pub fn is_of(&self, rules: &TrustedIssuer) -> bool {
-        let Draft {
+        let IssuerConfig {
             rules,
             dangerous_any_issuer,
             dangerous_any_audience,
             keyring,
-            said_twice,
-        } = &rules.0;
+            set_twice,
+            ..
+        } = &rules.config;
         let Issuer { terms, keyring: own } = &*self.0;
         let checked = &terms.rules;
-        // What `prepare` would refuse is not what has passed it.
+        // `prepare` refuses these, so no prepared issuer has them.
         let passes = !dangerous_any_issuer
-            && said_twice.is_none()
+            && set_twice.is_none()
             && *dangerous_any_audience == checked.audiences.is_empty();
         let added = keyring.keys.is_empty() && keyring.sources.is_empty();
         let alone = own.keys.is_empty() && own.sources.len() == 1;

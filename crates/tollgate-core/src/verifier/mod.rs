@@ -4,23 +4,23 @@ mod builder;
 pub(crate) mod cache;
 mod evidence;
 mod issuer_config;
+mod issuer_rules;
 mod issuer_source;
 pub(crate) mod principal;
 mod provider_rules;
 pub(crate) mod rules;
 pub(crate) mod terms;
-mod trusted_issuer;
 mod verification;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use crate::config::{ConfigError, ConfigErrorKind};
-pub use builder::VerifierBuilder;
+pub use builder::{VerifierBuilder, VerifierSettings};
 pub(crate) use evidence::Grounds;
 use evidence::Rested;
+pub use issuer_rules::{IssuerRules, TrustedIssuer};
 pub use issuer_source::{IssuerSource, PreparedIssuer};
-pub use trusted_issuer::TrustedIssuer;
 pub use verification::{PendingVerification, Verification};
 use zeroize::Zeroizing;
 
@@ -94,7 +94,27 @@ impl Verifier {
     /// # Ok(()) }
     /// ```
     pub fn builder() -> VerifierBuilder {
-        VerifierBuilder::new()
+        VerifierBuilder::builder()
+    }
+
+    /// Creates a verifier that trusts one issuer, with the default limits, clock and token cache.
+    ///
+    /// # Errors
+    /// A [`ConfigError`], as [`VerifierBuilder::build`] returns it.
+    ///
+    /// ```
+    /// use tollgate_core::{Key, TrustedIssuer, Verifier};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let issuer = TrustedIssuer::new("https://id.example.com")
+    ///     .audience("orders-api")
+    ///     .key(Key::hs256([7; 32])?);
+    /// let verifier = Verifier::new(issuer)?;
+    /// assert!(verifier.verify("a.b.c").is_err());
+    /// # Ok(()) }
+    /// ```
+    pub fn new(issuer: TrustedIssuer) -> Result<Self, ConfigError> {
+        Self::builder().trust(issuer).build()
     }
 
     /// Verifies a token in compact form (RFC 7519 section 7.2), every check of the configuration applied.

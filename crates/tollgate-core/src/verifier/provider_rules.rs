@@ -1,259 +1,252 @@
-//! The rules for what providers do in ways of their own: further names of an issuer, other claims than the registered ones.
+//! Rules for what single providers do: further names of an issuer, tenants, and other claims than
+//! the registered ones.
 
-/// The methods that say them; `$draft` is the method that gives the [`Draft`](super::issuer_config::Draft) they write to.
-macro_rules! provider_rule_methods {
-    ($draft:ident) => {
-        /// Gives the issuer a further spelling, exact like the first: for a provider that is not of one mind about its own
-        /// name. It is one issuer, with the same keys and rules. A spelling that is there already is refused at `build`.
-        ///
-        /// ```
-        /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
-        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// # let key = SigningKey::hs256([7; 32])?;
-        /// let verifier = Verifier::builder()
-        ///     .issuer("https://accounts.google.com")
-        ///     .issuer_alias("accounts.google.com")
-        ///     .audience("app")
-        ///     .key(key.verifying_key())
-        ///     .build()?;
-        /// let token = |iss| key.encode(&serde_json::json!({"iss": iss, "aud": "app", "exp": 4_000_000_000_u64}));
-        /// assert!(verifier.verify(token("accounts.google.com")?).is_ok());
-        /// let rejection = verifier.verify(token("http://accounts.google.com")?).unwrap_err();
-        /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
-        /// # Ok(()) }
-        /// ```
-        #[must_use]
-        pub fn issuer_alias(mut self, issuer: impl Into<String>) -> Self {
-            self.$draft().rules.issuer_aliases.push(issuer.into());
-            self
-        }
+use super::issuer_rules::IssuerRules;
+use crate::verifier::rules::{Tenants, Typ};
 
-        /// Makes the issuer's name, and its [aliases](Self::issuer_alias), a template: in the place of `{tenantid}` stands
-        /// one of these tenants, each a GUID in lower case, and the token's claim `tid` must name the same one. A key whose
-        /// JWK has a member [`issuer`](crate::Key::issuer) verifies only the tokens of that issuer.
-        ///
-        /// Microsoft Entra publishes the keys of all tenants together. Refused at `build`: no tenant, one in another
-        /// form, tenants said twice, and a name without `{tenantid}` as one whole segment of its path.
-        ///
-        /// ```
-        /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
-        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// # let key = SigningKey::hs256([7; 32])?;
-        /// let contoso = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
-        /// let verifier = Verifier::builder()
-        ///     .issuer("https://login.microsoftonline.com/{tenantid}/v2.0")
-        ///     .tenants([contoso])
-        ///     .audience("app")
-        ///     .key(key.verifying_key())
-        ///     .build()?;
-        /// let token = |tenant: &str| {
-        ///     let issuer = format!("https://login.microsoftonline.com/{tenant}/v2.0");
-        ///     let claims = serde_json::json!({"iss": issuer, "tid": tenant, "aud": "app", "exp": 4_000_000_000_u64});
-        ///     key.encode(&claims)
-        /// };
-        /// assert!(verifier.verify(token(contoso)?).is_ok());
-        /// let rejection = verifier.verify(token("00000000-0000-0000-0000-000000000001")?).unwrap_err();
-        /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
-        /// # Ok(()) }
-        /// ```
-        #[must_use]
-        pub fn tenants(mut self, tenants: impl IntoIterator<Item = impl Into<String>>) -> Self {
-            let tenants = tenants.into_iter().map(Into::into).collect();
-            self.$draft()
-                .set_tenants(crate::verifier::rules::Tenants::These(tenants));
-            self
-        }
+impl<Of> IssuerRules<Of> {
+    /// Adds a spelling of the issuer, compared exactly, for a provider that uses several. It is one
+    /// issuer with the same keys and rules. `build` refuses a spelling that is already present.
+    ///
+    /// ```
+    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://accounts.google.com")
+    ///     .issuer_alias("accounts.google.com")
+    ///     .audience("app")
+    ///     .key(key.verifying_key())
+    ///     .build()?;
+    /// let token = |iss| key.encode(&serde_json::json!({"iss": iss, "aud": "app", "exp": 4_000_000_000_u64}));
+    /// assert!(verifier.verify(token("accounts.google.com")?).is_ok());
+    /// let rejection = verifier.verify(token("http://accounts.google.com")?).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn issuer_alias(mut self, issuer: impl Into<String>) -> Self {
+        self.config().rules.issuer_aliases.push(issuer.into());
+        self
+    }
 
-        /// As [`tenants`](Self::tenants), for tokens of **every** tenant that the provider has: whoever opens a tenant of
-        /// their own gets in. What a user of one may see of another's is then for the service to decide, by `tid`.
-        ///
-        /// ```
-        /// # use tollgate_core::{SigningKey, Verifier};
-        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// # let key = SigningKey::hs256([7; 32])?;
-        /// let verifier = Verifier::builder()
-        ///     .issuer("https://sts.windows.net/{tenantid}/")
-        ///     .dangerous_any_tenant()
-        ///     .audience("app")
-        ///     .key(key.verifying_key())
-        ///     .build()?;
-        /// let token = |tid| {
-        ///     let iss = "https://sts.windows.net/00000000-0000-0000-0000-000000000001/";
-        ///     key.encode(&serde_json::json!({"iss": iss, "tid": tid, "aud": "app", "exp": 4_000_000_000_u64}))
-        /// };
-        /// assert!(verifier.verify(token("00000000-0000-0000-0000-000000000001")?).is_ok());
-        /// assert!(verifier.verify(token("00000000-0000-0000-0000-000000000002")?).is_err());
-        /// # Ok(()) }
-        /// ```
-        #[must_use]
-        pub fn dangerous_any_tenant(mut self) -> Self {
-            self.$draft()
-                .set_tenants(crate::verifier::rules::Tenants::Any);
-            self
-        }
+    /// Makes the issuer's name, and its [aliases](Self::issuer_alias), a template: in the place of `{tenantid}` stands
+    /// one of these tenants, each a GUID in lower case, and the token's claim `tid` must name the same one. A key whose
+    /// JWK has a member [`issuer`](crate::Key::issuer) verifies only the tokens of that issuer.
+    ///
+    /// Microsoft Entra publishes the keys of all tenants together. Refused at `build`: no tenant, one in another
+    /// form, tenants that are set twice, and a name without `{tenantid}` as one whole segment of its path.
+    ///
+    /// ```
+    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let contoso = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://login.microsoftonline.com/{tenantid}/v2.0")
+    ///     .tenants([contoso])
+    ///     .audience("app")
+    ///     .key(key.verifying_key())
+    ///     .build()?;
+    /// let token = |tenant: &str| {
+    ///     let issuer = format!("https://login.microsoftonline.com/{tenant}/v2.0");
+    ///     let claims = serde_json::json!({"iss": issuer, "tid": tenant, "aud": "app", "exp": 4_000_000_000_u64});
+    ///     key.encode(&claims)
+    /// };
+    /// assert!(verifier.verify(token(contoso)?).is_ok());
+    /// let rejection = verifier.verify(token("00000000-0000-0000-0000-000000000001")?).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn tenants(mut self, tenants: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let tenants = tenants.into_iter().map(Into::into).collect();
+        self.config().set_tenants(Tenants::These(tenants));
+        self
+    }
 
-        /// Looks for the [audience](Self::audience) in this claim, a string or an array of strings, instead of in `aud`: a
-        /// member of exactly that name, else a dotted path. It is then required, and an `aud` that is there all the same must
-        /// name an audience of this service too (RFC 7519 section 4.1.3). The last call counts. Beside
-        /// [`dangerous_any_audience`](Self::dangerous_any_audience) or the [profile](Self::access_token_profile) it is refused at `build`.
-        ///
-        /// ```
-        /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
-        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
-        /// let verifier = builder.audience("app").audience_claim("client_id").build()?;
-        /// let token = |id| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "client_id": id}));
-        /// assert!(verifier.verify(token("app")?).is_ok());
-        /// assert_eq!(verifier.verify(token("other")?).unwrap_err().kind(), RejectionKind::WrongAudience);
-        /// # Ok(()) }
-        /// ```
-        #[must_use]
-        pub fn audience_claim(mut self, path: impl Into<String>) -> Self {
-            self.$draft().rules.audience_claim = Some(path.into());
-            self
-        }
+    /// Like [`tenants`](Self::tenants), for tokens of **every** tenant of the provider. Anyone can open
+    /// a tenant, so the service must separate the tenants' data by `tid`.
+    ///
+    /// ```
+    /// # use tollgate_core::{SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://sts.windows.net/{tenantid}/")
+    ///     .dangerous_any_tenant()
+    ///     .audience("app")
+    ///     .key(key.verifying_key())
+    ///     .build()?;
+    /// let token = |tid| {
+    ///     let iss = "https://sts.windows.net/00000000-0000-0000-0000-000000000001/";
+    ///     key.encode(&serde_json::json!({"iss": iss, "tid": tid, "aud": "app", "exp": 4_000_000_000_u64}))
+    /// };
+    /// assert!(verifier.verify(token("00000000-0000-0000-0000-000000000001")?).is_ok());
+    /// assert!(verifier.verify(token("00000000-0000-0000-0000-000000000002")?).is_err());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn dangerous_any_tenant(mut self) -> Self {
+        self.config().set_tenants(Tenants::Any);
+        self
+    }
 
-        /// Refuses tokens whose `aud` names anybody else than this service and these (OpenID Connect Core 1.0 section
-        /// 3.1.3.7, point 3), which may stand beside it and not in its place. With none, nobody else. The last call counts.
-        ///
-        /// ```
-        /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
-        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
-        /// let verifier = builder.audience("app").further_audiences(["project"]).build()?;
-        /// let token = |aud: &[&str]| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
-        /// assert!(verifier.verify(token(&["app", "project"])?).is_ok());
-        /// let rejection = verifier.verify(token(&["app", "other"])?).unwrap_err();
-        /// assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
-        /// # Ok(()) }
-        /// ```
-        #[must_use]
-        pub fn further_audiences(mut self, trusted: impl IntoIterator<Item = impl Into<String>>) -> Self {
-            let trusted = trusted.into_iter().map(Into::into).collect();
-            self.$draft().rules.further_audiences = Some(trusted);
-            self
-        }
+    /// Looks for the [audience](Self::audience) in this claim, a string or an array of strings, instead of in `aud`: a
+    /// member of exactly that name, else a dotted path. It is then required, and an `aud` that is there all the same must
+    /// name an audience of this service too (RFC 7519 section 4.1.3). The last call counts. Beside
+    /// [`dangerous_any_audience`](Self::dangerous_any_audience) or the [profile](Self::access_token_profile) it is refused at `build`.
+    ///
+    /// ```
+    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
+    /// let verifier = builder.audience("app").audience_claim("client_id").build()?;
+    /// let token = |id| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "client_id": id}));
+    /// assert!(verifier.verify(token("app")?).is_ok());
+    /// assert_eq!(verifier.verify(token("other")?).unwrap_err().kind(), RejectionKind::WrongAudience);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn audience_claim(mut self, path: impl Into<String>) -> Self {
+        self.config().rules.audience_claim = Some(path.into());
+        self
+    }
 
-        /// Refuses tokens that were given to another client: `azp` must be this one (OpenID Connect Core 1.0 section 2).
-        /// Called again, any of the clients will do.
-        ///
-        /// ```
-        /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
-        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
-        /// let verifier = builder.authorized_party("web").authorized_party("cli").build()?;
-        /// let token = |azp| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "azp": azp}));
-        /// assert!(verifier.verify(token("cli")?).is_ok());
-        /// assert_eq!(verifier.verify(token("other")?).unwrap_err().kind(), RejectionKind::WrongClaim);
-        /// # Ok(()) }
-        /// ```
-        #[must_use]
-        pub fn authorized_party(mut self, client: impl Into<String>) -> Self {
-            self.$draft()
-                .rules
-                .authorized_parties
-                .clients
-                .push(client.into());
-            self
-        }
+    /// Refuses tokens whose `aud` names anybody else than this service and these (OpenID Connect Core 1.0 section
+    /// 3.1.3.7, point 3), which may stand beside it and not in its place. With none, nobody else. The last call counts.
+    ///
+    /// ```
+    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
+    /// let verifier = builder.audience("app").further_audiences(["project"]).build()?;
+    /// let token = |aud: &[&str]| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
+    /// assert!(verifier.verify(token(&["app", "project"])?).is_ok());
+    /// let rejection = verifier.verify(token(&["app", "other"])?).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn further_audiences(mut self, trusted: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let trusted = trusted.into_iter().map(Into::into).collect();
+        self.config().rules.further_audiences = Some(trusted);
+        self
+    }
 
-        /// Accepts tokens without `azp` where `aud` has one value alone, which then is the client (OpenID Connect Core 1.0
-        /// section 3.1.3.7, points 4 and 5). Without an [`authorized_party`](Self::authorized_party) it is refused at `build`.
-        ///
-        /// ```
-        /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
-        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().dangerous_any_issuer().audience("web").key(key.verifying_key());
-        /// let verifier = builder.authorized_party("web").dangerous_allow_missing_authorized_party().build()?;
-        /// let token = |aud: &[&str]| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
-        /// assert!(verifier.verify(token(&["web"])?).is_ok());
-        /// let rejection = verifier.verify(token(&["web", "api"])?).unwrap_err();
-        /// assert_eq!(rejection.kind(), RejectionKind::MissingClaim);
-        /// # Ok(()) }
-        /// ```
-        #[must_use]
-        pub fn dangerous_allow_missing_authorized_party(mut self) -> Self {
-            self.$draft().rules.authorized_parties.required = false;
-            self
-        }
+    /// Refuses tokens that were given to another client: `azp` must be this one (OpenID Connect Core 1.0 section 2).
+    /// Called again, any of the clients will do.
+    ///
+    /// ```
+    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let verifier = builder.authorized_party("web").authorized_party("cli").build()?;
+    /// let token = |azp| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "azp": azp}));
+    /// assert!(verifier.verify(token("cli")?).is_ok());
+    /// assert_eq!(verifier.verify(token("other")?).unwrap_err().kind(), RejectionKind::WrongClaim);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn authorized_party(mut self, client: impl Into<String>) -> Self {
+        self.config().rules.authorized_parties.clients.push(client.into());
+        self
+    }
 
-        /// As [`typ`](Self::typ), and a token without one is accepted too: for tokens that are known by their claims, as ID
-        /// tokens are, and must not be of another kind. The last call of the two counts.
-        ///
-        /// ```
-        /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
-        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
-        /// let verifier = builder.dangerous_optional_typ("JWT").build()?;
-        /// let claims = serde_json::json!({"exp": 4_000_000_000_u64});
-        /// assert!(verifier.verify(key.encode(&claims)?).is_ok());
-        /// let rejection = verifier.verify(key.encode_with("at+jwt", &claims)?).unwrap_err();
-        /// assert_eq!(rejection.kind(), RejectionKind::WrongType);
-        /// # Ok(()) }
-        /// ```
-        #[must_use]
-        pub fn dangerous_optional_typ(mut self, typ: impl Into<String>) -> Self {
-            self.$draft().rules.typ = Some(crate::verifier::rules::Typ {
-                name: typ.into(),
-                required: false,
-            });
-            self
-        }
+    /// Accepts tokens without `azp` where `aud` has one value alone, which then is the client (OpenID Connect Core 1.0
+    /// section 3.1.3.7, points 4 and 5). Without an [`authorized_party`](Self::authorized_party) it is refused at `build`.
+    ///
+    /// ```
+    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().audience("web").key(key.verifying_key());
+    /// let verifier = builder.authorized_party("web").dangerous_allow_missing_authorized_party().build()?;
+    /// let token = |aud: &[&str]| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
+    /// assert!(verifier.verify(token(&["web"])?).is_ok());
+    /// let rejection = verifier.verify(token(&["web", "api"])?).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::MissingClaim);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn dangerous_allow_missing_authorized_party(mut self) -> Self {
+        self.config().rules.authorized_parties.required = false;
+        self
+    }
 
-        /// Refuses tokens in which this claim is not one of these strings: a member of exactly that name, else a dotted path.
-        /// Providers tell the kinds of their tokens apart by such a claim. Said twice of one claim, or with no value, it is
-        /// refused at `build`.
-        ///
-        /// ```
-        /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
-        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
-        /// let verifier = builder.require_value("token_use", ["access"]).build()?;
-        /// let token = |kind| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "token_use": kind}));
-        /// assert!(verifier.verify(token("access")?).is_ok());
-        /// assert_eq!(verifier.verify(token("id")?).unwrap_err().kind(), RejectionKind::WrongClaim);
-        /// # Ok(()) }
-        /// ```
-        #[must_use]
-        pub fn require_value(
-            mut self,
-            path: impl Into<String>,
-            values: impl IntoIterator<Item = impl Into<String>>,
-        ) -> Self {
-            let values = values.into_iter().map(Into::into).collect();
-            self.$draft().rules.values.push((path.into(), values));
-            self
-        }
+    /// As [`typ`](Self::typ), and a token without one is accepted too: for tokens that are known by their claims, as ID
+    /// tokens are, and must not be of another kind. The last call of the two counts.
+    ///
+    /// ```
+    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let verifier = builder.dangerous_optional_typ("JWT").build()?;
+    /// let claims = serde_json::json!({"exp": 4_000_000_000_u64});
+    /// assert!(verifier.verify(key.encode(&claims)?).is_ok());
+    /// let rejection = verifier.verify(key.encode_with("at+jwt", &claims)?).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::WrongType);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn dangerous_optional_typ(mut self, typ: impl Into<String>) -> Self {
+        self.config().rules.typ = Some(Typ {
+            name: typ.into(),
+            required: false,
+        });
+        self
+    }
 
-        /// Reads scopes from this claim too, beside `scope` and `scp`, and like them: a string or an array of strings, bounded
-        /// by [`Limits::scopes`](crate::Limits::scopes). A member of exactly that name, else a dotted path. Called again, the
-        /// scopes of all count.
-        ///
-        /// ```
-        /// # use tollgate_core::{SigningKey, Verifier};
-        /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-        /// # let key = SigningKey::hs256([7; 32])?;
-        /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
-        /// let verifier = builder.scope_claim("permissions").build()?;
-        /// let claims = serde_json::json!({
-        ///     "exp": 4_000_000_000_u64, "scope": "openid", "permissions": ["orders:read"],
-        /// });
-        /// let principal = verifier.verify(key.encode(&claims)?)?;
-        /// assert_eq!(principal.scopes().collect::<Vec<_>>(), ["openid", "orders:read"]);
-        /// # Ok(()) }
-        /// ```
-        #[must_use]
-        pub fn scope_claim(mut self, path: impl Into<String>) -> Self {
-            self.$draft().rules.scope_claims.push(path.into());
-            self
-        }
-    };
+    /// Refuses tokens in which this claim is not one of these strings: a member of exactly that name, else a dotted path.
+    /// Providers tell the kinds of their tokens apart by such a claim. Said twice of one claim, or with no value, it is
+    /// refused at `build`.
+    ///
+    /// ```
+    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let verifier = builder.require_value("token_use", ["access"]).build()?;
+    /// let token = |kind| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "token_use": kind}));
+    /// assert!(verifier.verify(token("access")?).is_ok());
+    /// assert_eq!(verifier.verify(token("id")?).unwrap_err().kind(), RejectionKind::WrongClaim);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn require_value(
+        mut self,
+        path: impl Into<String>,
+        values: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.config().rules.values.push((path.into(), values));
+        self
+    }
+
+    /// Reads scopes from this claim too, beside `scope` and `scp`, and like them: a string or an array of strings, bounded
+    /// by [`Limits::scopes`](crate::Limits::scopes). A member of exactly that name, else a dotted path. Called again, the
+    /// scopes of all count.
+    ///
+    /// ```
+    /// # use tollgate_core::{SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let verifier = builder.scope_claim("permissions").build()?;
+    /// let claims = serde_json::json!({
+    ///     "exp": 4_000_000_000_u64, "scope": "openid", "permissions": ["orders:read"],
+    /// });
+    /// let principal = verifier.verify(key.encode(&claims)?)?;
+    /// assert_eq!(principal.scopes().collect::<Vec<_>>(), ["openid", "orders:read"]);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn scope_claim(mut self, path: impl Into<String>) -> Self {
+        self.config().rules.scope_claims.push(path.into());
+        self
+    }
 }
-
-pub(super) use provider_rule_methods;
