@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::kept::{TRIES, contended, is_taken_back};
+use super::store_access::{TRIES, contended, is_taken_back};
 use super::{Device, Sessions, Tokens};
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;

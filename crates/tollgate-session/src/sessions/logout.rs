@@ -1,6 +1,6 @@
 //! The end of sessions.
 
-use super::kept::{TRIES, contended};
+use super::store_access::{TRIES, contended};
 use super::{Device, SessionInfo, Sessions};
 use crate::error::SessionError;
 use crate::event::SessionEvent;

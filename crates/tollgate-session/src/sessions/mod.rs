@@ -2,11 +2,11 @@
 
 mod builder;
 mod device;
-mod kept;
 mod login;
 mod logout;
 mod refreshing;
 mod renewing;
+mod store_access;
 mod tokens;
 
 use std::fmt;
@@ -29,7 +29,7 @@ pub use tokens::{Renewed, Tokens};
 
 /// Begins, continues, lists and ends sessions, in any store. Clones share everything.
 ///
-/// What holds, and how far it was checked, is told in [`proved`](crate::proved).
+/// What holds, and how far it was checked, is told in [`guarantees`](crate::guarantees).
 ///
 /// ```
 /// use tollgate_core::{Algorithm, SigningKey};

@@ -1,6 +1,6 @@
 //! A refresh token for its successor (RFC 6749 section 6, RFC 9700 section 4.14.2).
 
-use super::kept::{TRIES, contended, invalid, is_taken_back};
+use super::store_access::{TRIES, contended, invalid, is_taken_back};
 use super::{Device, Sessions, Tokens};
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;

@@ -2,7 +2,7 @@
 
 use tollgate_core::Principal;
 
-use super::kept::{TRIES, contended, invalid, is_taken_back};
+use super::store_access::{TRIES, contended, invalid, is_taken_back};
 use super::{Renewed, Sessions};
 use crate::error::SessionError;
 use crate::event::SessionEvent;

@@ -1,7 +1,7 @@
 //! The rules of a session, checked over every interleaving of a few clients.
 //!
 //! The code that runs is the crate's own: `Sessions` over a store whose every operation is a point where anything else may
-//! happen. The search visits every state once. What is covered, and what not, is told in `tollgate_session::proved`.
+//! happen. The search visits every state once. What is covered, and what not, is told in `tollgate_session::guarantees`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
