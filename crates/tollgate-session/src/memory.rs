@@ -45,13 +45,13 @@ const BACKLOG: usize = 256;
 pub struct MemoryStore(Arc<Shared>);
 
 struct Shared {
-    kept: Mutex<Kept>,
+    state: Mutex<State>,
     announcements: broadcast::Sender<Announcement>,
     max_sessions: usize,
     max_revocations: usize,
 }
 
-struct Kept {
+struct State {
     sessions: HashMap<SessionId, StoredSession>,
     of_subject: HashMap<String, HashSet<SessionId>>,
     /// What expires next comes first.
@@ -94,7 +94,7 @@ impl MemoryStore {
     /// ```
     pub fn new(max_sessions: usize, max_revocations: usize) -> Self {
         Self(Arc::new(Shared {
-            kept: Mutex::new(Kept {
+            state: Mutex::new(State {
                 sessions: HashMap::new(),
                 of_subject: HashMap::new(),
                 session_ends: BTreeSet::new(),
@@ -112,60 +112,60 @@ impl MemoryStore {
         }))
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn insert_now(&self, session: &StoredSession, now: u64) -> Result<bool, StoreError> {
-        let mut kept = self.kept();
-        kept.drop_ended(now);
-        if kept.sessions.contains_key(&session.id) {
+        let mut state = self.state();
+        state.drop_ended(now);
+        if state.sessions.contains_key(&session.id) {
             return Ok(false);
         }
-        if kept.sessions.len() >= self.0.max_sessions {
+        if state.sessions.len() >= self.0.max_sessions {
             return Err(full("session", self.0.max_sessions));
         }
-        kept.put(session);
+        state.put(session);
         Ok(true)
     }
 
     fn replace_now(&self, session: &StoredSession, expected: u64, now: u64) -> bool {
-        let mut kept = self.kept();
-        kept.drop_ended(now);
-        let found = kept.sessions.get(&session.id);
+        let mut state = self.state();
+        state.drop_ended(now);
+        let found = state.sessions.get(&session.id);
         let replaced = found.is_some_and(|there| there.revision == expected);
         if replaced {
-            kept.remove(&session.id);
-            kept.put(session);
+            state.remove(&session.id);
+            state.put(session);
         }
         replaced
     }
 
     fn revoke_now(&self, entries: &[Revocation], now: u64) -> Result<(), StoreError> {
-        let mut kept = self.kept();
-        kept.drop_ended(now);
+        let mut state = self.state();
+        state.drop_ended(now);
         let new: HashSet<&RevocationKey> = entries
             .iter()
-            .filter(|entry| entry.expires_at > now && !kept.revocations.contains_key(&entry.key))
+            .filter(|entry| entry.expires_at > now && !state.revocations.contains_key(&entry.key))
             .map(|entry| &entry.key)
             .collect();
-        if kept.revocations.len() + new.len() > self.0.max_revocations {
+        if state.revocations.len() + new.len() > self.0.max_revocations {
             return Err(full("revocation", self.0.max_revocations));
         }
         for entry in entries.iter().filter(|entry| entry.expires_at > now) {
-            kept.widen(entry);
+            state.widen(entry);
         }
-        kept.position.sequence += 1;
+        state.position.sequence += 1;
         // Still locked, so that announcements go out in the order of their positions. Nobody may be listening.
         let _ = self.0.announcements.send(Announcement {
-            position: kept.position,
+            position: state.position,
             entries: Some(entries.to_vec()),
         });
         Ok(())
     }
 }
 
-impl Kept {
+impl State {
     /// Forgets what has expired by `now`.
     fn drop_ended(&mut self, now: u64) {
         while let Some(&(end, id)) = self.session_ends.first()
@@ -221,10 +221,10 @@ impl Default for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kept = self.kept();
+        let state = self.state();
         f.debug_struct("MemoryStore")
-            .field("sessions", &kept.sessions.len())
-            .field("revocations", &kept.revocations.len())
+            .field("sessions", &state.sessions.len())
+            .field("revocations", &state.revocations.len())
             .finish_non_exhaustive()
     }
 }
@@ -236,8 +236,8 @@ impl SessionStore for MemoryStore {
 
     fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
         Box::pin(async move {
-            let kept = self.kept();
-            let found = kept.sessions.get(id).filter(|session| session.expires_at > now);
+            let state = self.state();
+            let found = state.sessions.get(id).filter(|session| session.expires_at > now);
             Ok(found.cloned())
         })
     }
@@ -253,9 +253,9 @@ impl SessionStore for MemoryStore {
         now: u64,
     ) -> StoreFuture<'a, Vec<StoredSession>> {
         Box::pin(async move {
-            let kept = self.kept();
-            let ids = kept.of_subject.get(subject).into_iter().flatten();
-            let sessions = ids.filter_map(|id| kept.sessions.get(id));
+            let state = self.state();
+            let ids = state.of_subject.get(subject).into_iter().flatten();
+            let sessions = ids.filter_map(|id| state.sessions.get(id));
             let live = sessions.filter(|session| session.expires_at > now);
             Ok(live.take(most).cloned().collect())
         })
@@ -269,25 +269,25 @@ impl RevocationStore for MemoryStore {
 
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
         Box::pin(async move {
-            let kept = self.kept();
-            let found = keys.iter().filter_map(|key| kept.revocations.get(key));
+            let state = self.state();
+            let found = keys.iter().filter_map(|key| state.revocations.get(key));
             Ok(found.filter(|entry| entry.expires_at > now).cloned().collect())
         })
     }
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
         Box::pin(async move {
-            let kept = self.kept();
-            let live = kept.revocations.values().filter(|entry| entry.expires_at > now);
+            let state = self.state();
+            let live = state.revocations.values().filter(|entry| entry.expires_at > now);
             Ok(RevocationSnapshot {
-                position: kept.position,
+                position: state.position,
                 entries: live.cloned().collect(),
             })
         })
     }
 
     fn position(&self) -> StoreFuture<'_, Position> {
-        Box::pin(ready(Ok(self.kept().position)))
+        Box::pin(ready(Ok(self.state().position)))
     }
 
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
@@ -380,17 +380,17 @@ mod tests {
             .revoke(&[entry("a", NOW + 1), entry("a", NOW + 5)], NOW)
             .await
             .unwrap();
-        let sizes = |kept: &Kept| {
+        let sizes = |state: &State| {
             let sessions = (
-                kept.sessions.len(),
-                kept.session_ends.len(),
-                kept.of_subject.len(),
+                state.sessions.len(),
+                state.session_ends.len(),
+                state.of_subject.len(),
             );
-            (sessions, kept.revocations.len(), kept.revocation_ends.len())
+            (sessions, state.revocations.len(), state.revocation_ends.len())
         };
-        assert_eq!(sizes(&store.kept()), ((1, 1, 1), 1, 1));
-        store.kept().drop_ended(NOW + 5);
-        assert_eq!(sizes(&store.kept()), ((0, 0, 0), 0, 0));
+        assert_eq!(sizes(&store.state()), ((1, 1, 1), 1, 1));
+        store.state().drop_ended(NOW + 5);
+        assert_eq!(sizes(&store.state()), ((0, 0, 0), 0, 0));
     }
 
     #[tokio::test]

@@ -26,7 +26,7 @@ pub(crate) enum Fault {
 
 #[derive(Clone, Default)]
 pub(crate) struct Store {
-    pub(crate) kept: MemoryStore,
+    pub(crate) memory: MemoryStore,
     fault: Arc<Mutex<Option<Fault>>>,
     /// Every session as it was ever given to the store.
     pub(crate) written: Arc<Mutex<Vec<StoredSession>>>,
@@ -74,19 +74,19 @@ fn rubbish(id: SessionId) -> StoredSession {
 impl SessionStore for Store {
     fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
         self.note(session);
-        self.wrong(None).unwrap_or_else(|| self.kept.insert(session, now))
+        self.wrong(None).unwrap_or_else(|| self.memory.insert(session, now))
     }
 
     fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
         self.wrong(Some(Some(rubbish(*id))))
-            .unwrap_or_else(|| self.kept.load(id, now))
+            .unwrap_or_else(|| self.memory.load(id, now))
     }
 
     fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
         self.note(session);
         self.wrong(None).unwrap_or_else(|| {
             Box::pin(async move {
-                let replaced = self.kept.replace(session, expected, now).await?;
+                let replaced = self.memory.replace(session, expected, now).await?;
                 self.replaced.fetch_add(u64::from(replaced), Ordering::SeqCst);
                 Ok(replaced)
             })
@@ -101,29 +101,29 @@ impl SessionStore for Store {
     ) -> StoreFuture<'a, Vec<StoredSession>> {
         let listed = vec![rubbish(SessionId::new([9; 16]))];
         self.wrong(Some(listed))
-            .unwrap_or_else(|| self.kept.of_subject(subject, most, now))
+            .unwrap_or_else(|| self.memory.of_subject(subject, most, now))
     }
 }
 
 impl RevocationStore for Store {
     fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
-        self.wrong(None).unwrap_or_else(|| self.kept.revoke(entries, now))
+        self.wrong(None).unwrap_or_else(|| self.memory.revoke(entries, now))
     }
 
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
-        self.wrong(None).unwrap_or_else(|| self.kept.find(keys, now))
+        self.wrong(None).unwrap_or_else(|| self.memory.find(keys, now))
     }
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
-        self.wrong(None).unwrap_or_else(|| self.kept.snapshot(now))
+        self.wrong(None).unwrap_or_else(|| self.memory.snapshot(now))
     }
 
     fn position(&self) -> StoreFuture<'_, Position> {
-        self.wrong(None).unwrap_or_else(|| self.kept.position())
+        self.wrong(None).unwrap_or_else(|| self.memory.position())
     }
 
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
-        self.kept.feed()
+        self.memory.feed()
     }
 }
 
@@ -256,7 +256,7 @@ impl Service {
         ];
         let found = self
             .store
-            .kept
+            .memory
             .find(&keys, self.now())
             .await
             .expect("the store answers");

@@ -1,8 +1,8 @@
-//! Sessions as a service uses them, and as it is attacked.
+//! Sessions as a service uses them, and as an attacker does.
 
-mod attacks;
 mod configuration;
 mod fixture;
 mod outages;
 mod races;
+mod security;
 mod sliding;
