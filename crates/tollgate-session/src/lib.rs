@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cookies;
+mod device;
 mod endpoints;
 mod error;
 mod event;
@@ -18,6 +19,7 @@ mod sessions;
 mod store;
 
 pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
+pub use device::Device;
 pub use endpoints::{LoginFailure, LoginRequest, SessionEndpoints, SessionEndpointsBuilder, Transport};
 pub use error::{SessionError, SessionErrorKind};
 pub use event::SessionEvent;
@@ -32,5 +34,5 @@ pub use revocation::{
     RevocationReading, RevocationSnapshot, RevocationStatus, RevocationStore, Revocations,
     RevocationsBuilder,
 };
-pub use sessions::{Device, Login, RefreshRequest, Renewed, SessionInfo, Sessions, SessionsBuilder, Tokens};
+pub use sessions::{Login, RefreshRequest, Renewed, SessionInfo, Sessions, SessionsBuilder, Tokens};
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};

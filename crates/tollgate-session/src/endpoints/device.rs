@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use tollgate_core::{EndpointRequest, RequestView};
 
-use crate::sessions::Device;
+use crate::device::Device;
 
 /// How much of a `User-Agent` is kept, in bytes.
 const LONGEST_USER_AGENT: usize = 256;

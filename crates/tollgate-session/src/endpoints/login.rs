@@ -8,7 +8,7 @@ use tollgate_core::{Answer, EndpointRequest};
 
 use super::answers;
 use super::content::ContentType;
-use crate::sessions::Device;
+use crate::device::Device;
 
 /// A request to log in, for the service's own login function. What the content means is the service's to say.
 ///

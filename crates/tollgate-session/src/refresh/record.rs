@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::key::RefreshKeys;
 use super::token::RefreshToken;
+use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind, rubbish};
 use crate::id::SessionId;
-use crate::sessions::Device;
 use crate::store::StoredSession;
 
 /// No operation lasts longer, in seconds: it is the longest that a store may be given.

@@ -5,7 +5,7 @@ use aws_lc_rs::constant_time;
 use super::key::RefreshKeys;
 use super::record::{Access, Body, Record, Sealed};
 use super::token::RefreshToken;
-use crate::sessions::Device;
+use crate::device::Device;
 
 /// The service's choices. Times are in seconds.
 #[derive(Clone, Debug)]

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::store_access::{TRIES, contended, is_taken_back};
-use super::{Device, Sessions, Tokens};
+use super::{Sessions, Tokens};
+use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;
 use crate::id::SessionId;

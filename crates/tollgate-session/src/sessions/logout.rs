@@ -1,7 +1,8 @@
 //! The end of sessions.
 
 use super::store_access::{TRIES, contended};
-use super::{Device, SessionInfo, Sessions};
+use super::{SessionInfo, Sessions};
+use crate::device::Device;
 use crate::error::SessionError;
 use crate::event::SessionEvent;
 use crate::id::SessionId;

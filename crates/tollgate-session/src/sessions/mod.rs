@@ -1,7 +1,7 @@
 //! The sessions of a service.
 
 mod builder;
-mod device;
+mod info;
 mod login;
 mod logout;
 mod refreshing;
@@ -22,7 +22,7 @@ use crate::revocation::{RevocationStore, Revocations};
 use crate::store::SessionStore;
 
 pub use builder::SessionsBuilder;
-pub use device::{Device, SessionInfo};
+pub use info::SessionInfo;
 pub use login::Login;
 pub use refreshing::RefreshRequest;
 pub use tokens::{Renewed, Tokens};

@@ -1,7 +1,8 @@
 //! A refresh token for its successor (RFC 6749 section 6, RFC 9700 section 4.14.2).
 
 use super::store_access::{TRIES, contended, invalid, is_taken_back};
-use super::{Device, Sessions, Tokens};
+use super::{Sessions, Tokens};
+use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;
 use crate::refresh::{Event, Outcome, Record, RefreshToken, Refused, granted, step};

@@ -74,7 +74,8 @@ fn rubbish(id: SessionId) -> StoredSession {
 impl SessionStore for Store {
     fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
         self.note(session);
-        self.wrong(None).unwrap_or_else(|| self.memory.insert(session, now))
+        self.wrong(None)
+            .unwrap_or_else(|| self.memory.insert(session, now))
     }
 
     fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
@@ -107,7 +108,8 @@ impl SessionStore for Store {
 
 impl RevocationStore for Store {
     fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
-        self.wrong(None).unwrap_or_else(|| self.memory.revoke(entries, now))
+        self.wrong(None)
+            .unwrap_or_else(|| self.memory.revoke(entries, now))
     }
 
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
