@@ -16,6 +16,22 @@ use crate::pool::Pool;
 use crate::statements::{Names, Statements};
 use crate::store::{PostgresStore, Shared};
 
+impl PostgresStore {
+    /// Begins with where the server is and who the caller is to it: a URL or a list of pairs, parsed.
+    ///
+    /// ```
+    /// use tollgate_store_postgres::PostgresStore;
+    ///
+    /// let config = "host=localhost user=app password=hunter2 dbname=app".parse()?;
+    /// let store = PostgresStore::builder(config).schema("auth").build()?;
+    /// assert!(!format!("{store:?}").contains("hunter2"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(config: Config) -> PostgresStoreBuilder {
+        PostgresStoreBuilder::new(config)
+    }
+}
+
 /// How a [`PostgresStore`] is configured.
 ///
 /// ```
@@ -43,7 +59,7 @@ pub struct PostgresStoreBuilder {
 }
 
 impl PostgresStoreBuilder {
-    pub(crate) fn new(config: Config) -> Self {
+    fn new(config: Config) -> Self {
         Self {
             config,
             dial: None,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tollgate_session::StoreError;
 
-use crate::builder::PostgresStoreBuilder;
 use crate::connection::Dial;
 use crate::pool::Pool;
 use crate::statements::{Names, Statements};
@@ -47,20 +46,6 @@ pub(crate) struct Shared {
 }
 
 impl PostgresStore {
-    /// Begins with where the server is and who the caller is to it: a URL or a list of pairs, parsed.
-    ///
-    /// ```
-    /// use tollgate_store_postgres::PostgresStore;
-    ///
-    /// let config = "host=localhost user=app password=hunter2 dbname=app".parse()?;
-    /// let store = PostgresStore::builder(config).schema("auth").build()?;
-    /// assert!(!format!("{store:?}").contains("hunter2"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn builder(config: Config) -> PostgresStoreBuilder {
-        PostgresStoreBuilder::new(config)
-    }
-
     /// Makes the tables, or brings them up to date; says how many steps that took, 0 if there was nothing to do.
     ///
     /// It is one transaction under an advisory lock, so that any number of instances can call it at their start. Where

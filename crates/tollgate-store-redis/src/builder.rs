@@ -12,6 +12,34 @@ use crate::operation::Wait;
 use crate::servers::Servers;
 use crate::store::{RedisStore, random};
 
+impl RedisStore {
+    /// On one server, by its URL: `redis://user:password@host:port/database`, or `unix:///path`.
+    ///
+    /// ```
+    /// use tollgate_store_redis::RedisStore;
+    ///
+    /// assert!(RedisStore::builder("redis://127.0.0.1").build().is_ok());
+    /// assert!(RedisStore::builder("127.0.0.1").build().is_err());
+    /// ```
+    pub fn builder(url: &str) -> RedisStoreBuilder {
+        RedisStoreBuilder::new([url], false)
+    }
+
+    /// On a cluster, by the URLs of some of its nodes, from which the others are learnt. All nodes take the user and the
+    /// password of the first.
+    ///
+    /// ```
+    /// use tollgate_store_redis::RedisStore;
+    ///
+    /// assert!(RedisStore::cluster(["redis://127.0.0.1:7000", "redis://127.0.0.1:7001"]).build().is_ok());
+    /// assert!(RedisStore::cluster([""; 0]).build().is_err(), "one node at least");
+    /// assert!(RedisStore::cluster(["redis://127.0.0.1/1"]).build().is_err(), "a cluster has one database");
+    /// ```
+    pub fn cluster(urls: impl IntoIterator<Item = impl AsRef<str>>) -> RedisStoreBuilder {
+        RedisStoreBuilder::new(urls, true)
+    }
+}
+
 /// A [`RedisStore`] to be.
 ///
 /// ```
@@ -48,7 +76,7 @@ impl fmt::Debug for RedisStoreBuilder {
 }
 
 impl RedisStoreBuilder {
-    pub(crate) fn new(urls: impl IntoIterator<Item = impl AsRef<str>>, cluster: bool) -> Self {
+    fn new(urls: impl IntoIterator<Item = impl AsRef<str>>, cluster: bool) -> Self {
         Self {
             servers: urls.into_iter().map(|url| server(url.as_ref())).collect(),
             cluster,

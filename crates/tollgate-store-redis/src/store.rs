@@ -9,7 +9,6 @@ use redis::Value;
 use tokio::time::Instant;
 use tollgate_session::{Random as _, StoreError, SystemRandom};
 
-use crate::builder::RedisStoreBuilder;
 use crate::failure::{corrupt, unavailable};
 use crate::keys::{Keys, slot};
 use crate::operation::{Operation, Script, Wait};
@@ -63,32 +62,6 @@ impl fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// On one server, by its URL: `redis://user:password@host:port/database`, or `unix:///path`.
-    ///
-    /// ```
-    /// use tollgate_store_redis::RedisStore;
-    ///
-    /// assert!(RedisStore::builder("redis://127.0.0.1").build().is_ok());
-    /// assert!(RedisStore::builder("127.0.0.1").build().is_err());
-    /// ```
-    pub fn builder(url: &str) -> RedisStoreBuilder {
-        RedisStoreBuilder::new([url], false)
-    }
-
-    /// On a cluster, by the URLs of some of its nodes, from which the others are learnt. All nodes take the user and the
-    /// password of the first.
-    ///
-    /// ```
-    /// use tollgate_store_redis::RedisStore;
-    ///
-    /// assert!(RedisStore::cluster(["redis://127.0.0.1:7000", "redis://127.0.0.1:7001"]).build().is_ok());
-    /// assert!(RedisStore::cluster([""; 0]).build().is_err(), "one node at least");
-    /// assert!(RedisStore::cluster(["redis://127.0.0.1/1"]).build().is_err(), "a cluster has one database");
-    /// ```
-    pub fn cluster(urls: impl IntoIterator<Item = impl AsRef<str>>) -> RedisStoreBuilder {
-        RedisStoreBuilder::new(urls, true)
-    }
-
     pub(crate) fn new(
         keys: Keys,
         servers: Servers,
