@@ -1,0 +1,155 @@
+use tollgate_core::ConfigErrorKind;
+
+use super::*;
+use crate::id::SessionId;
+
+fn tokens() -> Tokens {
+    Tokens {
+        access_token: "aaa.bbb.ccc".to_owned(),
+        expires_in: 900,
+        refresh_token: "rrr".to_owned(),
+        refresh_expires_in: 604_800,
+        session_expires_in: 2_592_000,
+        scope: String::new(),
+        session: SessionId::new([7; 16]),
+        csrf: None,
+    }
+}
+
+fn lines(edits: &HeaderEdits) -> Vec<String> {
+    let lines = edits.iter().map(|(name, value)| {
+        assert_eq!(name, "set-cookie");
+        String::from_utf8(value.to_vec()).unwrap()
+    });
+    lines.collect()
+}
+
+#[test]
+fn both_cookies_are_set_and_cleared_by_the_same_attributes() {
+    let transport = CookieTransport::builder().build().unwrap();
+    assert_eq!(
+        lines(&transport.set(&tokens()).unwrap()),
+        [
+            "__Host-access=aaa.bbb.ccc; Path=/; Max-Age=900; Secure; HttpOnly; SameSite=Lax",
+            "__Secure-refresh=rrr; Path=/auth; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax",
+        ]
+    );
+    assert_eq!(
+        lines(&transport.clear()),
+        [
+            "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+            "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+        ]
+    );
+}
+
+#[test]
+fn every_setting_is_in_both_lines() {
+    let transport = CookieTransport::builder()
+        .path("/a/b")
+        .access_name("id")
+        .refresh_name("again")
+        .host_http_prefix()
+        .same_site(SameSite::None)
+        .build()
+        .unwrap();
+    let expected = [
+        "__Host-Http-id=aaa.bbb.ccc; Path=/; Max-Age=900; Secure; HttpOnly; SameSite=None",
+        "__Secure-again=rrr; Path=/a/b; Max-Age=2592000; Secure; HttpOnly; SameSite=None",
+    ];
+    assert_eq!(lines(&transport.set(&tokens()).unwrap()), expected);
+    let strict = CookieTransport::builder()
+        .same_site(SameSite::Strict)
+        .build()
+        .unwrap();
+    assert!(
+        lines(&strict.clear())
+            .iter()
+            .all(|line| line.ends_with("; SameSite=Strict"))
+    );
+}
+
+#[test]
+fn for_development_there_is_neither_secure_nor_a_prefix() {
+    let transport = CookieTransport::builder()
+        .dangerous_plain_http_for_development()
+        .build()
+        .unwrap();
+    assert_eq!(
+        lines(&transport.set(&tokens()).unwrap()),
+        [
+            "access=aaa.bbb.ccc; Path=/; Max-Age=900; HttpOnly; SameSite=Lax",
+            "refresh=rrr; Path=/auth; Max-Age=2592000; HttpOnly; SameSite=Lax",
+        ]
+    );
+}
+
+#[test]
+fn when_one_cookie_is_too_large_none_is_set() {
+    let transport = CookieTransport::builder().build().unwrap();
+    let mut large = tokens();
+    large.refresh_token = "r".repeat(4096);
+    assert!(transport.set(&large).is_err());
+    let mut planted = tokens();
+    planted.refresh_token = "r; Domain=evil.example".to_owned();
+    assert!(transport.set(&planted).is_err());
+}
+
+#[test]
+fn contradictions_and_injections_are_refused_when_it_is_built() {
+    let refused = |builder: CookieTransportBuilder| builder.build().unwrap_err().kind();
+    let builder = CookieTransport::builder;
+    let long = "x".repeat(129);
+    for name in [
+        "",
+        "a b",
+        "a;b",
+        "a=b",
+        "a\r\nb",
+        "ä",
+        "__Host-a",
+        "__secure-a",
+        "__HTTP-a",
+        &long,
+    ] {
+        let invalid = ConfigErrorKind::InvalidText;
+        assert_eq!(refused(builder().access_name(name)), invalid, "{name}");
+        assert_eq!(refused(builder().refresh_name(name)), invalid, "{name}");
+    }
+    for path in [
+        "",
+        "/",
+        "auth",
+        "/auth/",
+        "//auth",
+        "/a/../b",
+        "/.",
+        "/a; Domain=evil.example",
+        "/a\r\nb",
+        "/a b",
+        "/ä",
+        "/a?b",
+        "/a#b",
+        "/a\"",
+        &format!("/{long}"),
+    ] {
+        assert_eq!(
+            refused(builder().path(path)),
+            ConfigErrorKind::InvalidText,
+            "{path}"
+        );
+    }
+    assert_eq!(
+        refused(builder().access_name("refresh")),
+        ConfigErrorKind::Duplicate
+    );
+    let none = || builder().same_site(SameSite::None);
+    assert_eq!(
+        refused(none().dangerous_without_csrf_token()),
+        ConfigErrorKind::Contradiction
+    );
+    assert_eq!(
+        refused(none().dangerous_plain_http_for_development()),
+        ConfigErrorKind::Contradiction
+    );
+}

@@ -1,0 +1,101 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn content_type(values: &[&str], content: &str) -> Result<Option<ContentType>, Unreadable> {
+    let mut request = EndpointRequest::new("POST", "/login");
+    content.as_bytes().clone_into(&mut request.content);
+    for value in values {
+        let value = value.as_bytes().to_vec();
+        request.headers.push(("content-type".to_owned(), value));
+    }
+    ContentType::of(&request)
+}
+
+#[test]
+fn a_type_is_known_exactly() {
+    for value in [
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        "application/json;charset=\"utf-8\"",
+    ] {
+        assert_eq!(
+            content_type(&[value], "{}"),
+            Ok(Some(ContentType::Json)),
+            "{value}"
+        );
+    }
+    let form = "application/x-www-form-urlencoded";
+    assert_eq!(content_type(&[form], ""), Ok(Some(ContentType::Form)));
+    assert_eq!(content_type(&[], ""), Ok(None));
+    for values in [
+        &[][..],
+        &["text/plain"],
+        &["application/json-patch+json"],
+        &["application/jsonx"],
+        &["application/json; charset=utf-16"],
+        &["application/json; boundary=x"],
+        &["application/json, text/plain"],
+        &["application/json", "application/json"],
+        &["multipart/form-data; boundary=x"],
+        &[""],
+    ] {
+        assert_eq!(content_type(values, "{}"), Err(Unreadable::Type), "{values:?}");
+    }
+}
+
+#[test]
+fn a_name_stands_once() {
+    let read = |text: &str| ContentType::Json.read::<Value>(text.as_bytes());
+    assert_eq!(
+        read(r#"{"a": [1, -2, 0.5, null, true, "x", {}]}"#),
+        Ok(json!({"a": [1, -2, 0.5, null, true, "x", {}]}))
+    );
+    for text in [
+        r#"{"a": 1, "a": 1}"#,
+        r#"{"a": 1, "\u0061": 2}"#,
+        r#"{"a": {"b": 1, "b": 2}}"#,
+        r#"{"a": [{"b": 1, "b": 2}]}"#,
+        "[]",
+        "1",
+        "",
+        "{} {}",
+        "{",
+        "\u{feff}{}",
+        &"[".repeat(10_000),
+    ] {
+        assert_eq!(read(text), Err(Unreadable::Malformed), "{text:.40}");
+    }
+    let read = |text: &str| ContentType::Form.read::<Value>(text.as_bytes());
+    assert_eq!(
+        read("a=1+2&b=%26%C3%a4&c&&=x"),
+        Ok(json!({"a": "1 2", "b": "&ä", "c": "", "": "x"}))
+    );
+    for text in [
+        "a=1&a=1",
+        "a=1&%61=2",
+        "a=%",
+        "a=%2",
+        "a=%zz",
+        "a=%+1",
+        "a=%ff",
+        "%=1",
+    ] {
+        assert_eq!(read(text), Err(Unreadable::Malformed), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_content_is_read_without_a_panic(content: Vec<u8>) {
+        let _ = ContentType::Json.read::<Value>(&content);
+        let _ = ContentType::Form.read::<Value>(&content);
+    }
+
+    #[test]
+    fn what_was_written_as_json_is_read_as_it_was(number: i64, text: String, list: Vec<bool>) {
+        let value = json!({"n": number, "t": text, "l": list});
+        prop_assert_eq!(ContentType::Json.read::<Value>(value.to_string().as_bytes()), Ok(value));
+    }
+}
