@@ -1,11 +1,11 @@
-//! From where a session is used.
+//! The device that uses a session.
 
 use serde::{Deserialize, Serialize};
 
-/// What is known of the device that logs in or refreshes. All of it is what the client says of itself, and good for a list
-/// that its user recognises it in, and for nothing else.
+/// A description of the device that logs in or refreshes. The client reports all of it, so use it
+/// only for a list of devices that is shown to the user.
 ///
-/// Each text is cut after 256 bytes.
+/// Each text is truncated to 256 bytes.
 ///
 /// ```
 /// use tollgate_session::Device;
@@ -19,19 +19,19 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
-    /// `User-Agent` (RFC 9110 section 10.1.5).
+    /// The `User-Agent` (RFC 9110 section 10.1.5).
     pub user_agent: Option<String>,
     /// The address of the client.
     pub address: Option<String>,
-    /// What the user or the app calls it.
+    /// A name that the user or the app chose.
     pub name: Option<String>,
 }
 
 impl Device {
-    /// How many bytes of each text are kept.
+    /// The largest length of each text, in bytes.
     const MOST: usize = 256;
 
-    /// As it is kept.
+    /// Truncates the texts.
     pub(crate) fn cut(mut self) -> Self {
         for text in [&mut self.user_agent, &mut self.address, &mut self.name]
             .into_iter()
@@ -42,7 +42,7 @@ impl Device {
         self
     }
 
-    /// With what `newer` knows in place of what was known.
+    /// Returns these values, replaced by those that `newer` has.
     pub(crate) fn updated(&self, newer: Self) -> Self {
         let newer = newer.cut();
         Self {

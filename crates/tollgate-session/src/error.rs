@@ -1,4 +1,4 @@
-//! Why a session could not be begun, continued or ended.
+//! The errors of sessions.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use tollgate_core::SignError;
 use crate::random::NoRandomness;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Which kind of failure a [`SessionError`] is.
+/// The kind of a [`SessionError`].
 ///
 /// ```
 /// use tollgate_session::{SessionError, SessionErrorKind, StoreError, StoreErrorKind};
@@ -19,29 +19,33 @@ use crate::store::{StoreError, StoreErrorKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SessionErrorKind {
-    /// What was presented is no live session: unknown, malformed, forged, expired or ended. Which of these it is, is not
-    /// told (`invalid_grant`, RFC 6749 section 5.2).
+    /// The credential is not from a live session: unknown, malformed, forged, expired or ended. The
+    /// client cannot tell these apart (`invalid_grant`, RFC 6749 section 5.2).
     Invalid,
-    /// A refresh token was used again after its time: its session has been ended for everybody (RFC 9700 section 4.14.2).
+    /// A refresh token was used again after its time. Its session has been ended (RFC 9700 section
+    /// 4.14.2).
     Reuse,
-    /// More scope was asked for than the session has (`invalid_scope`, RFC 6749 sections 5.2 and 6).
+    /// The requested scope exceeds that of the session (`invalid_scope`, RFC 6749 sections 5.2 and
+    /// 6).
     ScopeExceeded,
-    /// A store did not do what it was asked, or not in time, or too many wrote at once: it is worth another try.
+    /// A store failed or timed out, or there were too many concurrent writers. Try again.
     Unavailable,
     /// A token is too large for a cookie, or a session for a store.
     TooLarge,
-    /// What the service itself asked for cannot be: a custom claim with a registered name, no active key, no randomness.
+    /// The service is misconfigured: a custom claim with a registered name, no active key, no
+    /// randomness.
     Misconfigured,
 }
 
-/// A session could not be begun, continued or ended. Its text is for the operator and never holds a token or a secret.
+/// An error when a session is begun, continued or ended. Its message is for the operator and
+/// contains no token and no secret.
 ///
 /// ```
 /// use tollgate_session::{SessionError, StoreError, StoreErrorKind};
 ///
 /// let error = SessionError::from(StoreError::new(StoreErrorKind::Timeout, "no answer within 1 s"));
 /// assert!(error.is_unavailable());
-/// assert_eq!(error.to_string(), "the store did not answer in time: no answer within 1 s");
+/// assert_eq!(error.to_string(), "the store timed out: no answer within 1 s");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionError {
@@ -57,7 +61,7 @@ impl SessionError {
         }
     }
 
-    /// Which kind it is.
+    /// The kind of the error.
     ///
     /// ```
     /// # use tollgate_session::{NoRandomness, SessionError, SessionErrorKind};
@@ -67,7 +71,7 @@ impl SessionError {
         self.kind
     }
 
-    /// Whether it is a failure on this side that may be over soon: 503 and not 401.
+    /// Whether it is a temporary failure of the service: 503 and not 401.
     ///
     /// ```
     /// # use tollgate_session::{NoRandomness, SessionError};
@@ -87,7 +91,7 @@ impl fmt::Display for SessionError {
 impl std::error::Error for SessionError {}
 
 impl From<StoreError> for SessionError {
-    /// Whatever fails in a store is worth another try.
+    /// Every failure of a store is temporary.
     fn from(error: StoreError) -> Self {
         Self::new(SessionErrorKind::Unavailable, error.to_string())
     }
@@ -105,7 +109,7 @@ impl From<SignError> for SessionError {
     }
 }
 
-/// What a store holds of a session cannot be read.
+/// The error for a stored session that cannot be read.
 pub(crate) fn rubbish(what: &'static str) -> SessionError {
     StoreError::new(StoreErrorKind::Corrupt, what).into()
 }

@@ -1,12 +1,12 @@
-//! What a service may want to hear of its sessions.
+//! Session events.
 
 use std::fmt;
 
 use crate::id::SessionId;
 
-/// Something happened to a session. It is told once it has happened, by the instance that did it.
+/// An event in the life of a session, reported by the instance that caused it, after it happened.
 ///
-/// `Debug` shows the session and not whose it is.
+/// `Debug` shows the session ID and not the subject.
 ///
 /// ```
 /// use tollgate_session::{SessionEvent, SessionId};
@@ -18,60 +18,61 @@ use crate::id::SessionId;
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionEvent {
-    /// A session has begun.
+    /// A session began.
     LoggedIn {
-        /// Which one.
+        /// The session.
         session: SessionId,
-        /// Whose it is.
+        /// The user (`sub`).
         subject: String,
     },
     /// A refresh token was exchanged for its successor.
     Refreshed {
-        /// Which session's.
+        /// The session.
         session: SessionId,
-        /// Whose it is.
+        /// The user (`sub`).
         subject: String,
     },
-    /// The previous refresh token came again within the grace window, and the same successor was given out again.
+    /// The previous refresh token was presented again within the grace period, and the same
+    /// successor was returned.
     Repeated {
-        /// Which session's.
+        /// The session.
         session: SessionId,
-        /// Whose it is.
+        /// The user (`sub`).
         subject: String,
     },
-    /// A refresh token was used after its time, by its owner or by a thief: the session was ended (RFC 9700 section 4.14.2).
-    /// The user should be told.
+    /// A refresh token was used after its time, by its owner or by a thief. The session was ended
+    /// (RFC 9700 section 4.14.2). Notify the user.
     ReuseDetected {
-        /// Which session's.
+        /// The session.
         session: SessionId,
-        /// Whose it was.
+        /// The user (`sub`).
         subject: String,
     },
-    /// An access token was renewed by activity, or after the user authenticated again.
+    /// An access token was renewed, by activity or after the user authenticated again.
     Renewed {
-        /// Which session's.
+        /// The session.
         session: SessionId,
-        /// Whose it is.
+        /// The user (`sub`).
         subject: String,
     },
     /// A session was ended by a logout.
     LoggedOut {
-        /// Which one.
+        /// The session.
         session: SessionId,
-        /// Whose it was.
+        /// The user (`sub`).
         subject: String,
     },
-    /// A session was ended to make room for a new one of the same subject.
+    /// A session was ended because the user reached the maximum number of sessions.
     Evicted {
-        /// Which one.
+        /// The session.
         session: SessionId,
-        /// Whose it was.
+        /// The user (`sub`).
         subject: String,
     },
 }
 
 impl SessionEvent {
-    /// Which session it is about.
+    /// The session.
     ///
     /// ```
     /// # use tollgate_session::{SessionEvent, SessionId};
@@ -82,7 +83,7 @@ impl SessionEvent {
         self.parts().1
     }
 
-    /// Whose session it is (`sub`).
+    /// The user (`sub`).
     ///
     /// ```
     /// # use tollgate_session::{SessionEvent, SessionId};

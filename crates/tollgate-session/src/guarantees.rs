@@ -1,35 +1,41 @@
-//! What is proved of a session, and what is not.
+//! The guarantees of sessions, and their limits.
 //!
-//! All that happens to a session is decided by one function without side effects. [`Sessions`](crate::Sessions) loads a
-//! record, asks that function, and puts its answer in the record's place if nobody was first; the store's compare-and-swap
-//! is the only atomic step. So three things are checked, each in its own way.
+//! One function without side effects decides every transition of a session.
+//! [`Sessions`](crate::Sessions) loads a record, calls that function, and stores the result by
+//! compare-and-swap, the only atomic step. Three kinds of tests check the result.
 //!
 //! # The decisions
 //!
-//! Unit tests go through every transition. A property test runs random histories of refreshes, forgeries, renewals, step-ups,
-//! logouts and waiting, and checks after each event that
-//! the generation grows by one with each rotation and by nothing else; that the absolute cap never moves and no deadline
-//! lies behind it; that a repeat within the grace window yields the very token that was handed out before; that what was
-//! made up changes nothing; that after the end everything is refused; and that no secret that was handed out is in what is
-//! stored.
+//! Unit tests cover every transition. A property test runs random histories of refreshes,
+//! forgeries, renewals, step-ups, logouts and pauses. It checks these invariants after each event:
+//!
+//! - The generation grows by one with each rotation, and with nothing else.
+//! - The absolute timeout never moves, and no deadline lies behind it.
+//! - A repeat within the grace period returns the same token.
+//! - A forged token changes nothing.
+//! - After the end of a session everything is refused.
+//! - The stored state contains no secret that was issued.
 //!
 //! # Every interleaving of a few clients
 //!
-//! `tests/model` searches all states that can be reached when clients refresh, present a stolen token, log out and are active
-//! at once. It runs this crate's own [`Sessions`](crate::Sessions), not a model of them: each operation of the store (load,
-//! replace, revoke, find, list) is a point at which any other client may go on, a second may pass, or the operation may be
-//! lost, before the store has done it or after, as by a crash, a timeout or a client that went away; a finished answer may
-//! be lost on its way, too. Within these bounds it is proved, by exhaustion, that
+//! `tests/model` searches all states that clients can reach when they refresh, present a stolen
+//! token, log out and are active concurrently. It runs the [`Sessions`](crate::Sessions) of this
+//! crate, not a model of them. Each operation of the store (load, replace, revoke, find, list) is a
+//! point where another client may run, a second may pass, or the operation may be lost before or
+//! after the store executes it (a crash, a timeout, a disconnect). A finished response may be lost
+//! as well. Within these bounds the search is exhaustive and shows:
 //!
-//! * each generation is rotated at most once, and whoever is given its successor is given the same one;
-//! * only a token that was used up and arrived after its grace window, or was older than the previous one, is taken for reuse;
-//!   the session has then ended for everybody when the answer is known;
-//! * a client that lost an answer and tries again with its token within the grace window is not logged out, as long as nobody
-//!   has used the successor in between;
-//! * once a logout has returned, no access token that was or will be handed out is accepted, in this second or any later one, no
-//!   refresh or renewal that begins succeeds, and none that was under way brings the session back;
-//! * the cap never moves, and no token outlives it;
-//! * every operation comes to an end, and none fails while the store does not.
+//! - Each generation is rotated at most once, and every client that receives its successor receives
+//!   the same one.
+//! - Reuse is detected only for a used token that arrived after its grace period, or for one older
+//!   than the previous token. The session is ended before the response is sent.
+//! - A client that lost a response and retries with its token within the grace period is not logged
+//!   out, unless the successor was used in between.
+//! - After a logout returns, no access token of the session is accepted, in the same second or
+//!   later. No later refresh or renewal succeeds, and none that was in progress restores the
+//!   session.
+//! - The absolute timeout never moves, and no token outlives it.
+//! - Every operation completes, and none fails unless the store does.
 //!
 //! | Clients | Operations in all | Seconds | Which | Grace |
 //! |---|---|---|---|---|
@@ -42,20 +48,23 @@
 //!
 //! # On threads
 //!
-//! Two hundred refreshes of one token on a runtime with several threads rotate it once, and all hold the same successor.
+//! Two hundred concurrent refreshes of one token on a multi-threaded runtime rotate it once, and
+//! all return the same successor.
 //!
 //! # What is not proved
 //!
-//! * More clients, or more operations, than the table says; several sessions that change at once; logins that race others.
-//! * A store that is not one: that its replacement is atomic, and that what it has acknowledged stays, is its own to show
-//!   (the acceptance suite of `tollgate-testkit` looks for it). A write that the store carries out after it was given up can
-//!   rotate a token with a rotation time that has passed already; it loses against any other write, but its client may then
-//!   find the grace window shorter.
-//! * Clocks that differ by more than the [leeway](crate::Issuer::leeway) between instances. One that is set back by more
-//!   prolongs a grace window, and a session by as much; not a logout.
-//! * What other instances have not heard yet: that is told at [`Reading`](crate::Reading).
-//! * Cryptography: that HMAC-SHA256 and SHA-256 are what they are held for.
+//! - More clients or operations than the table lists, several sessions that change concurrently,
+//!   and logins that race others.
+//! - A faulty store. Atomic replacement and durability are the store's responsibility; the
+//!   acceptance suite of `tollgate-testkit` tests them. A write that the store executes after its
+//!   timeout can rotate a token with a rotation time in the past. It loses against any other write,
+//!   but the client may find a shorter grace period.
+//! - Clocks that differ by more than the [leeway](crate::Issuer::leeway) between instances. A clock
+//!   that is set back by more extends a grace period and a session by the same amount, but never
+//!   undoes a logout.
+//! - Revocations that have not reached other instances yet: see [`Reading`](crate::Reading).
+//! - Cryptography: HMAC-SHA256 and SHA-256 are assumed to be secure.
 //!
-//! A thief who uses the previous token within the grace window is given the same successor as its owner. It is found out as
-//! soon as both have gone on from there, at the first use after the window: that is the price of the window, and
-//! [`grace(Duration::ZERO)`](crate::SessionsBuilder::grace) does not pay it.
+//! A thief who uses the previous token within the grace period receives the same successor as its
+//! owner. The theft is detected at the first use after the period, when both have continued from
+//! there. [`grace(Duration::ZERO)`](crate::SessionsBuilder::grace) closes this gap.

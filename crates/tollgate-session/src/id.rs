@@ -1,12 +1,13 @@
-//! The name of a session.
+//! Session IDs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::random::{NoRandomness, Random};
 
-/// The name of a session: 128 random bits, written as 22 characters of base64url. It is the `sid` claim of the session's
-/// access tokens (OpenID Connect Front-Channel Logout 1.0 section 3), and no secret.
+/// A session ID: 128 random bits, written as 22 characters of base64url. It is the `sid` claim of
+/// the session's access tokens (OpenID Connect Front-Channel Logout 1.0 section 3), and not a
+/// secret.
 ///
 /// ```
 /// use tollgate_session::SessionId;
@@ -21,10 +22,10 @@ use crate::random::{NoRandomness, Random};
 pub struct SessionId([u8; 16]);
 
 impl SessionId {
-    /// How many bytes an id has.
+    /// The length of an ID in bytes.
     pub const BYTES: usize = 16;
 
-    /// The id of these bytes.
+    /// Creates an ID from its bytes.
     ///
     /// ```
     /// assert_eq!(tollgate_session::SessionId::new([0; 16]).to_string().len(), 22);
@@ -33,7 +34,7 @@ impl SessionId {
         Self(bytes)
     }
 
-    /// A fresh one.
+    /// Generates a random ID.
     ///
     /// # Errors
     /// [`NoRandomness`] if `random` has none.
@@ -50,7 +51,7 @@ impl SessionId {
         Ok(Self(bytes))
     }
 
-    /// Its bytes.
+    /// The bytes of the ID.
     ///
     /// ```
     /// assert_eq!(tollgate_session::SessionId::new([7; 16]).as_bytes(), &[7; 16]);
@@ -86,7 +87,7 @@ impl FromStr for SessionId {
             _ => return Err(InvalidSessionId),
         }
         let id = Self(bytes);
-        // The last character has bits to spare; only zeros are taken, so that an id has one spelling.
+        // The last character has unused bits. They must be zero, so that an ID has one spelling.
         if id.to_string() == text {
             Ok(id)
         } else {
@@ -95,7 +96,7 @@ impl FromStr for SessionId {
     }
 }
 
-/// A text is not the name of a session.
+/// The error for a text that is not a session ID.
 ///
 /// ```
 /// assert!("x".parse::<tollgate_session::SessionId>().is_err());
@@ -105,7 +106,7 @@ pub struct InvalidSessionId;
 
 impl fmt::Display for InvalidSessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a session id is 22 characters of base64url")
+        f.write_str("not a session ID: expected 22 characters of base64url")
     }
 }
 

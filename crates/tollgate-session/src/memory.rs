@@ -1,4 +1,4 @@
-//! A store in the memory of one process.
+//! A store in memory.
 
 use std::collections::hash_map::{Entry, HashMap, RandomState};
 use std::collections::{BTreeSet, HashSet};
@@ -15,13 +15,14 @@ use crate::revocation::{
 };
 use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
 
-/// How many announcements may wait for a listener before it has missed one.
+/// The number of announcements that may wait for a listener.
 const BACKLOG: usize = 256;
 
-/// Keeps sessions and revocations in memory: for one process, and until it ends. Clones share what they keep.
+/// A store that keeps sessions and revocations in the memory of one process. Clones share their
+/// content.
 ///
-/// It is bounded. What has expired makes room; where nothing has, it answers [`Full`](StoreErrorKind::Full) rather than
-/// forget anything that still counts.
+/// The store is bounded. Expired entries make room. If there are none, it returns
+/// [`Full`](StoreErrorKind::Full) and never drops a live entry.
 ///
 /// ```
 /// use tollgate_session::{MemoryStore, SessionId, SessionStore, StoredSession};
@@ -54,7 +55,7 @@ struct Shared {
 struct State {
     sessions: HashMap<SessionId, StoredSession>,
     of_subject: HashMap<String, HashSet<SessionId>>,
-    /// What expires next comes first.
+    /// Ordered by expiry.
     session_ends: BTreeSet<(u64, SessionId)>,
     revocations: HashMap<RevocationKey, Revocation>,
     revocation_ends: BTreeSet<(u64, RevocationKey)>,
@@ -62,21 +63,21 @@ struct State {
 }
 
 impl MemoryStore {
-    /// How many sessions a default store keeps.
+    /// The maximum number of sessions of a default store.
     ///
     /// ```
     /// assert_eq!(tollgate_session::MemoryStore::MAX_SESSIONS, 100_000);
     /// ```
     pub const MAX_SESSIONS: usize = 100_000;
 
-    /// How many revocations a default store keeps.
+    /// The maximum number of revocations of a default store.
     ///
     /// ```
     /// assert_eq!(tollgate_session::MemoryStore::MAX_REVOCATIONS, 100_000);
     /// ```
     pub const MAX_REVOCATIONS: usize = 100_000;
 
-    /// An empty store that keeps at most so many sessions and so many revocations.
+    /// Creates an empty store with a maximum number of sessions and of revocations.
     ///
     /// ```
     /// use tollgate_session::{MemoryStore, SessionId, SessionStore, StoreErrorKind, StoredSession};
@@ -101,7 +102,7 @@ impl MemoryStore {
                 revocations: HashMap::new(),
                 revocation_ends: BTreeSet::new(),
                 position: Position {
-                    // Another one for each store, as each hasher is seeded anew.
+                    // Unique for each store, as each hasher has its own seed.
                     epoch: RandomState::new().build_hasher().finish(),
                     sequence: 0,
                 },
@@ -156,7 +157,8 @@ impl MemoryStore {
             state.widen(entry);
         }
         state.position.sequence += 1;
-        // Still locked, so that announcements go out in the order of their positions. Nobody may be listening.
+        // The lock is still held, so that announcements are sent in order. There may be no
+        // listener.
         let _ = self.0.announcements.send(Announcement {
             position: state.position,
             entries: Some(entries.to_vec()),
@@ -166,7 +168,7 @@ impl MemoryStore {
 }
 
 impl State {
-    /// Forgets what has expired by `now`.
+    /// Drops everything that has expired at `now`.
     fn drop_ended(&mut self, now: u64) {
         while let Some(&(end, id)) = self.session_ends.first()
             && end <= now
@@ -213,7 +215,8 @@ impl State {
 }
 
 impl Default for MemoryStore {
-    /// With [`MAX_SESSIONS`](Self::MAX_SESSIONS) and [`MAX_REVOCATIONS`](Self::MAX_REVOCATIONS).
+    /// Creates a store with [`MAX_SESSIONS`](Self::MAX_SESSIONS) and
+    /// [`MAX_REVOCATIONS`](Self::MAX_REVOCATIONS).
     fn default() -> Self {
         Self::new(Self::MAX_SESSIONS, Self::MAX_REVOCATIONS)
     }
@@ -304,10 +307,10 @@ impl RevocationFeed for Feed {
             self.0.recv().await.map_err(|error| match error {
                 broadcast::error::RecvError::Lagged(missed) => StoreError::new(
                     StoreErrorKind::Unavailable,
-                    format!("a listener was too slow and missed {missed} announcements"),
+                    format!("a slow listener missed {missed} announcements"),
                 ),
                 broadcast::error::RecvError::Closed => {
-                    StoreError::new(StoreErrorKind::Unavailable, "the store is gone")
+                    StoreError::new(StoreErrorKind::Unavailable, "the store was dropped")
                 }
             })
         })
@@ -315,7 +318,7 @@ impl RevocationFeed for Feed {
 }
 
 fn full(what: &str, most: usize) -> StoreError {
-    let detail = format!("it keeps {most} {what}s, and none has expired");
+    let detail = format!("{most} {what}s, none of them expired");
     StoreError::new(StoreErrorKind::Full, detail)
 }
 

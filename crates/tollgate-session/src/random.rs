@@ -1,8 +1,8 @@
-//! Where randomness comes from.
+//! Random number generation.
 
 use std::fmt;
 
-/// Gives random bytes. Nothing in this crate takes them from anywhere else.
+/// A source of random bytes. This crate uses no other source.
 ///
 /// ```
 /// use tollgate_session::{Random, SystemRandom};
@@ -14,14 +14,14 @@ use std::fmt;
 /// # Ok::<(), tollgate_session::NoRandomness>(())
 /// ```
 pub trait Random: Send + Sync {
-    /// Fills `bytes`; what cannot be predicted by anybody who has seen all that came before.
+    /// Fills `bytes` with unpredictable values, even to an observer of all earlier output.
     ///
     /// # Errors
-    /// [`NoRandomness`] if there is none; nothing is issued then.
+    /// [`NoRandomness`] if the source fails. Nothing is issued then.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
 }
 
-/// The cryptographic library's generator, seeded by the operating system.
+/// The generator of the cryptographic library, seeded by the operating system.
 ///
 /// ```
 /// use tollgate_session::{Random, SystemRandom};
@@ -37,17 +37,17 @@ impl Random for SystemRandom {
     }
 }
 
-/// There is no randomness to be had.
+/// The error of a failed random source.
 ///
 /// ```
-/// assert_eq!(tollgate_session::NoRandomness.to_string(), "the system gives no randomness");
+/// assert_eq!(tollgate_session::NoRandomness.to_string(), "no randomness available");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRandomness;
 
 impl fmt::Display for NoRandomness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the system gives no randomness")
+        f.write_str("no randomness available")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sliding sessions: a token renewed by activity, with the response.
+//! Sliding sessions: activity renews the access token in the response.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use tollgate_core::{BoxFuture, HeaderEdits, Principal, Renewal, SourceKind};
 use crate::cookies::CookieTransport;
 use crate::sessions::{Renewed, Sessions};
 
-/// The field that brings a renewed token by [`RenewalTransport::Header`].
+/// The response field of [`RenewalTransport::Header`] with the renewed token.
 const TOKEN: &str = "x-access-token";
-/// The field that says for how many seconds.
+/// The response field with the lifetime in seconds.
 const EXPIRES_IN: &str = "x-access-token-expires-in";
 
-/// How a renewed access token reaches the client.
+/// The transport of a renewed access token to the client.
 ///
 /// ```
 /// use tollgate_session::{CookieTransport, RenewalTransport};
@@ -26,18 +26,21 @@ const EXPIRES_IN: &str = "x-access-token-expires-in";
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum RenewalTransport {
-    /// In the access cookie.
+    /// The access cookie.
     Cookie(CookieTransport),
-    /// In the response field `x-access-token`, with `x-access-token-expires-in` in seconds.
+    /// The response field `x-access-token`, with `x-access-token-expires-in` in seconds.
     Header,
 }
 
-/// Renews access tokens by activity: to be given to [`GateBuilder::renewal`](tollgate_core::GateBuilder::renewal).
+/// A [renewal](tollgate_core::GateBuilder::renewal) of access tokens by activity.
 ///
-/// A token that has passed half of its life comes with its successor in the response, as long as its session lasts: never past
-/// the session's end, never after a logout, though that came while the request was under way, never with an error. Where
-/// a store is out of order, the response goes without. Only a token from a cookie is renewed by cookie, and only another one by
-/// header: a gate that takes both needs a layer for each.
+/// If a token has passed half of its lifetime, the response carries its successor. The successor
+/// never outlives the session. There is none after a logout, even if the logout happens while the
+/// request is processed, and none with an error response. If a store fails, the response is sent
+/// without a successor.
+///
+/// A token from a cookie is renewed only by cookie, any other token only by header. A gate that
+/// accepts both needs a layer for each.
 ///
 /// ```
 #[doc = include_str!("../doc/sessions.md")]
@@ -71,7 +74,7 @@ pub struct SlidingRenewal {
 type Paths = dyn Fn(&str) -> bool + Send + Sync;
 
 impl SlidingRenewal {
-    /// For every request, once half of a token's life has passed.
+    /// Creates a renewal for every request, once half of a token's lifetime has passed.
     ///
     /// ```
     #[doc = include_str!("../doc/sessions.md")]
@@ -94,8 +97,8 @@ impl SlidingRenewal {
         }
     }
 
-    /// Which share of its life a token must have passed: 0.5 unless said otherwise. What is below 0 counts as 0, what is above 1
-    /// as 1, and what is no number as 0.5.
+    /// Sets the share of its lifetime that a token must have passed. Default: 0.5. Values are
+    /// clamped to 0 to 1; NaN counts as 0.5.
     ///
     /// ```
     #[doc = include_str!("../doc/sessions.md")]
@@ -117,7 +120,8 @@ impl SlidingRenewal {
         self
     }
 
-    /// Only with responses to these methods, in upper case: a `GET` may be one that must not write. All unless said otherwise.
+    /// Restricts the renewal to responses to these methods, in upper case. Use it where a `GET`
+    /// must not write. Default: all methods.
     ///
     /// ```
     #[doc = include_str!("../doc/sessions.md")]
@@ -136,7 +140,7 @@ impl SlidingRenewal {
         self
     }
 
-    /// Only with responses to requests of these paths. All unless said otherwise.
+    /// Restricts the renewal to requests of these paths. Default: all paths.
     ///
     /// ```
     #[doc = include_str!("../doc/sessions.md")]
@@ -157,8 +161,9 @@ impl SlidingRenewal {
         self
     }
 
-    /// A token goes back the way it came: what a cookie keeps from scripts must not reach them by a field, and whoever sends
-    /// the token of their own accord must not be given it as a cookie, in place of the one that is there.
+    /// Returns whether the transport matches the token's source. A token from a cookie must not
+    /// become readable by scripts in a field. A client that sends the token itself must not get it
+    /// as a cookie that replaces another one.
     fn suits(&self, source: Option<SourceKind>) -> bool {
         let by_cookie = matches!(self.transport, RenewalTransport::Cookie(_));
         source.is_none_or(|source| source.is_ambient() == by_cookie)
@@ -170,7 +175,7 @@ impl SlidingRenewal {
             RenewalTransport::Cookie(transport) => match transport.set_access(renewed) {
                 Ok(set) => edits = set,
                 Err(error) => {
-                    tracing::warn!(%error, "a renewed token does not fit its cookie");
+                    tracing::warn!(%error, "renewed token too large for its cookie");
                     return edits;
                 }
             },
@@ -179,7 +184,7 @@ impl SlidingRenewal {
                 edits.push(EXPIRES_IN, renewed.expires_in.to_string());
             }
         }
-        // No cache may keep it (RFC 9111 section 5.2.2.5).
+        // No cache may store the response (RFC 9111 section 5.2.2.5).
         edits.push("cache-control", "no-store");
         edits
     }
@@ -208,7 +213,7 @@ impl Renewal for SlidingRenewal {
             match renewal.sessions.renew(&principal).await {
                 Ok(renewed) => renewed.map_or_else(HeaderEdits::default, |renewed| renewal.edits(&renewed)),
                 Err(error) => {
-                    tracing::warn!(%error, "a token was not renewed");
+                    tracing::warn!(%error, "renewal failed");
                     HeaderEdits::default()
                 }
             }

@@ -1,4 +1,4 @@
-//! What a place must do to keep sessions.
+//! The interface of a session store.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::id::SessionId;
 
-/// What a store answers with, later.
+/// The future of a store operation.
 ///
 /// ```
 /// use tollgate_session::{StoreError, StoreErrorKind, StoreFuture};
@@ -24,10 +24,10 @@ use crate::id::SessionId;
 /// ```
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// A session as a store keeps it: some fields to find and expire it by, and the rest as bytes that the store does not read.
+/// A session in a store: the fields to find and expire it by, and opaque bytes.
 ///
-/// The rules of a session are not the store's: it keeps what it is given, and replaces it only where nobody else has done
-/// so in between. `data` holds no secret that could be presented, but what it says of the user is personal.
+/// A store does not interpret sessions. It keeps them, and replaces one only by compare-and-swap on
+/// its revision. `data` contains no secret that could be presented, but personal data of the user.
 ///
 /// ```
 /// use tollgate_session::{SessionId, StoredSession};
@@ -43,15 +43,15 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredSession {
-    /// Its name.
+    /// The session ID.
     pub id: SessionId,
-    /// Whose it is (`sub`). It never changes.
+    /// The user (`sub`). It never changes.
     pub subject: String,
-    /// Counts the changes: 1 when it is inserted, one more with each replacement.
+    /// The revision: 1 on insertion, one more with each replacement.
     pub revision: u64,
-    /// From when on the store may forget it, in seconds since the epoch.
+    /// The time from which the store may drop the session, in seconds since the epoch.
     pub expires_at: u64,
-    /// The session itself.
+    /// The opaque content.
     pub data: Vec<u8>,
 }
 
@@ -65,16 +65,17 @@ impl fmt::Debug for StoredSession {
     }
 }
 
-/// A place that keeps sessions.
+/// A store that keeps sessions.
 ///
-/// `now` is the caller's time, in seconds since the epoch: a store measures what is left of a session's life against it
-/// and not against a clock of its own. A session whose `expires_at` is not after `now` counts as gone, whether it was
-/// removed yet or not.
+/// `now` is the caller's time, in seconds since the epoch. A store measures lifetimes against it
+/// and not against its own clock. A session whose `expires_at` is not after `now` counts as
+/// missing, whether it was removed or not.
 ///
-/// Every operation that returns `Ok` is durable, as far as the store is at all, and visible to every later operation of every
-/// instance. One that fails may or may not have happened.
+/// An operation that returns `Ok` is durable, as far as the store is, and visible to all later
+/// operations of all instances. An operation that fails may or may not have been executed.
 ///
-/// The acceptance suite of `tollgate-testkit` shows what this means, and runs against any implementation.
+/// The acceptance suite of `tollgate-testkit` runs against any implementation and checks these
+/// rules.
 ///
 /// ```
 /// use tollgate_session::{MemoryStore, SessionId, SessionStore, StoredSession};
@@ -94,18 +95,21 @@ impl fmt::Debug for StoredSession {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait SessionStore: Send + Sync + 'static {
-    /// Keeps a new session; `false`, and nothing done, if there is one of that id. An expired one does not count.
+    /// Inserts a new session. Returns `false` and changes nothing if the ID exists. An expired
+    /// session does not count.
     fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool>;
 
-    /// The session of that id; `None` if there is none, or it has expired.
+    /// Returns the session with this ID; `None` if there is none, or it has expired.
     fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>>;
 
-    /// Puts `session` in place of the one with its id, if that has the revision `expected` now and has not expired; `false`,
-    /// and nothing done, otherwise. One atomic step: of any number of callers with the same `expected` exactly one gets
+    /// Replaces the session with the same ID if its current revision is `expected` and it has not
+    /// expired. Otherwise returns `false` and changes nothing.
+    ///
+    /// This must be one atomic step: of several callers with the same `expected`, exactly one gets
     /// `true`. The new `expires_at` may be earlier or later than the old one.
     fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool>;
 
-    /// The subject's sessions that have not expired, in any order, `most` of them at the most.
+    /// Returns at most `most` sessions of the subject that have not expired, in any order.
     fn of_subject<'a>(
         &'a self,
         subject: &'a str,
@@ -137,7 +141,7 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
     }
 }
 
-/// Which kind of failure a [`StoreError`] is.
+/// The kind of a [`StoreError`].
 ///
 /// ```
 /// use tollgate_session::{StoreError, StoreErrorKind};
@@ -147,23 +151,24 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The store is out of reach, or failed.
+    /// The store cannot be reached, or failed.
     Unavailable,
-    /// It did not answer in time.
+    /// The store timed out.
     Timeout,
-    /// It takes no more.
+    /// The store is full.
     Full,
-    /// What it answered makes no sense.
+    /// The answer of the store is malformed.
     Corrupt,
 }
 
-/// A store failed. Its text is for the operator; it holds no session, no token and no password.
+/// An error of a store. Its message is for the operator; it contains no session, no token and no
+/// password.
 ///
 /// ```
 /// use tollgate_session::{StoreError, StoreErrorKind};
 ///
 /// let error = StoreError::new(StoreErrorKind::Timeout, "no answer within 1 s");
-/// assert_eq!(error.to_string(), "the store did not answer in time: no answer within 1 s");
+/// assert_eq!(error.to_string(), "the store timed out: no answer within 1 s");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreError {
@@ -172,7 +177,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// Of this kind, with a detail for the operator.
+    /// Creates an error of this kind with a detail for the operator.
     ///
     /// ```
     /// # use tollgate_session::{StoreError, StoreErrorKind};
@@ -185,7 +190,7 @@ impl StoreError {
         }
     }
 
-    /// Which kind it is.
+    /// The kind of the error.
     ///
     /// ```
     /// # use tollgate_session::{StoreError, StoreErrorKind};
@@ -199,10 +204,10 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            StoreErrorKind::Unavailable => "the store is out of reach",
-            StoreErrorKind::Timeout => "the store did not answer in time",
+            StoreErrorKind::Unavailable => "the store is unavailable",
+            StoreErrorKind::Timeout => "the store timed out",
             StoreErrorKind::Full => "the store is full",
-            StoreErrorKind::Corrupt => "the store answered what makes no sense",
+            StoreErrorKind::Corrupt => "the answer of the store is malformed",
         })?;
         if self.detail.is_empty() {
             Ok(())

@@ -1,4 +1,4 @@
-//! Configuration of a [`CookieTransport`].
+//! The configuration of a [`CookieTransport`].
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use tollgate_core::{ConfigError, ConfigErrorKind};
 use super::set_cookie::Cookie;
 use super::{CookieTransport, Cookies, SameSite};
 
-/// The longest name and path that are taken, in bytes; a browser drops a path of more than 1024 (RFC 6265bis section 5.6).
+/// The longest name and path, in bytes. A browser drops a path of more than 1024 (RFC 6265bis
+/// section 5.6).
 const LONGEST: usize = 128;
 
-/// Configuration of a [`CookieTransport`], made by [`CookieTransport::builder`].
+/// A builder of a [`CookieTransport`]. Created by [`CookieTransport::builder`].
 ///
 /// ```
 /// use tollgate_session::{CookieTransport, SameSite};
@@ -44,8 +45,8 @@ impl CookieTransportBuilder {
         }
     }
 
-    /// Where the session endpoints are mounted, as the browser sees it: the refresh cookie is sent there and nowhere else.
-    /// `/auth` unless said otherwise. Never `/`, and no slash at the end.
+    /// Sets the path where the session endpoints are mounted, as the browser sees it. The refresh
+    /// cookie is sent only there. Default: `/auth`. Must not be `/` or end with a slash.
     ///
     /// ```
     /// # use tollgate_session::CookieTransport;
@@ -57,7 +58,7 @@ impl CookieTransportBuilder {
         self
     }
 
-    /// The access cookie's name behind its prefix: `access` unless said otherwise.
+    /// Sets the name of the access cookie after its prefix. Default: `access`.
     ///
     /// ```
     /// # use tollgate_session::CookieTransport;
@@ -71,7 +72,7 @@ impl CookieTransportBuilder {
         self
     }
 
-    /// The refresh cookie's name behind its prefix: `refresh` unless said otherwise.
+    /// Sets the name of the refresh cookie after its prefix. Default: `refresh`.
     ///
     /// ```
     /// # use tollgate_session::CookieTransport;
@@ -84,8 +85,9 @@ impl CookieTransportBuilder {
         self
     }
 
-    /// The prefix `__Host-Http-` for the access cookie (RFC 6265bis section 4.1.3): a browser that knows it takes such a
-    /// cookie from the server only, never from a script. Others treat it as `__Host-`.
+    /// Uses the prefix `__Host-Http-` for the access cookie (RFC 6265bis section 4.1.3). Browsers
+    /// that support it accept the cookie only from the server, never from a script. Others treat it
+    /// as `__Host-`.
     ///
     /// ```
     /// # use tollgate_session::CookieTransport;
@@ -98,7 +100,7 @@ impl CookieTransportBuilder {
         self
     }
 
-    /// The `SameSite` attribute of both cookies: `Lax` unless said otherwise.
+    /// Sets the `SameSite` attribute of both cookies. Default: `Lax`.
     ///
     /// ```
     /// # use tollgate_session::{CookieTransport, SameSite};
@@ -111,8 +113,9 @@ impl CookieTransportBuilder {
         self
     }
 
-    /// Asks for `x-csrf-token` on unsafe methods, beside the proof of origin: the value of the access token's `csrf` claim,
-    /// which the page is told at login. It is so unless [taken away](Self::dangerous_without_csrf_token).
+    /// Requires `x-csrf-token` on unsafe methods, besides the proof of origin. Its value is the
+    /// access token's `csrf` claim, which the page receives at login. The default, unless
+    /// [disabled](Self::dangerous_without_csrf_token).
     ///
     /// ```
     /// # use tollgate_session::CookieTransport;
@@ -124,7 +127,8 @@ impl CookieTransportBuilder {
         self
     }
 
-    /// Leaves cross-site requests to the proof of origin (Fetch Metadata, `Origin`) and `SameSite` alone.
+    /// Disables the CSRF token. Only the proof of origin (Fetch Metadata, `Origin`) and `SameSite`
+    /// protect against cross-site requests then.
     ///
     /// ```
     /// # use tollgate_session::CookieTransport;
@@ -136,8 +140,9 @@ impl CookieTransportBuilder {
         self
     }
 
-    /// For development on `http://localhost` only: cookies without `Secure` and without prefixes. Whoever is on the
-    /// network reads them, and any subdomain can plant them. A warning is logged when it is built.
+    /// Sets cookies without `Secure` and without prefixes, for development on `http://localhost`
+    /// only. Anyone on the network can read them, and any subdomain can plant them. `build` logs a
+    /// warning.
     ///
     /// ```
     /// # use tollgate_session::CookieTransport;
@@ -150,11 +155,15 @@ impl CookieTransportBuilder {
         self
     }
 
-    /// Checks the configuration and makes the transport.
+    /// Checks the configuration and creates the transport.
     ///
     /// # Errors
-    /// A [`ConfigError`] for a name that is no token (RFC 9110 section 5.6.2) or has a prefix of its own, two equal names, a
-    /// path that does not scope the refresh cookie, or `SameSite=None` without a CSRF token or without `Secure`.
+    /// [`ConfigError`] if:
+    ///
+    /// - a name is not a token (RFC 9110 section 5.6.2) or has its own prefix, or both names are
+    ///   equal;
+    /// - the path does not scope the refresh cookie;
+    /// - `SameSite=None` is set without a CSRF token or without `Secure`.
     ///
     /// ```
     /// # use tollgate_core::ConfigErrorKind;
@@ -168,39 +177,39 @@ impl CookieTransportBuilder {
             if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_token_byte) {
                 return refuse(
                     ConfigErrorKind::InvalidText,
-                    "a cookie's name is empty, too long or no token",
+                    "a cookie name must be a token of 1 to 128 bytes",
                 );
             }
-            // Browsers read prefixes in any case.
+            // Browsers compare prefixes without case.
             if name.starts_with("__") {
                 return refuse(
                     ConfigErrorKind::InvalidText,
-                    "a cookie's name begins with `__`: its prefix is put before it",
+                    "a cookie name must not begin with `__`: the prefix is added",
                 );
             }
         }
         if self.access_name == self.refresh_name {
-            return refuse(ConfigErrorKind::Duplicate, "both cookies have one name");
+            return refuse(ConfigErrorKind::Duplicate, "`access_name` and `refresh_name` must differ");
         }
         check_path(&self.path)?;
         if self.same_site == SameSite::None {
             if !self.csrf_token {
                 return refuse(
                     ConfigErrorKind::Contradiction,
-                    "`SameSite=None` sends the cookies with every request of other sites: it needs the CSRF token",
+                    "`SameSite=None` requires the CSRF token",
                 );
             }
             if self.plain_http {
                 return refuse(
                     ConfigErrorKind::Contradiction,
-                    "browsers drop a cookie with `SameSite=None` and without `Secure`",
+                    "`SameSite=None` requires `Secure`",
                 );
             }
         }
         let (access_prefix, refresh_prefix) = if self.plain_http {
             tracing::warn!(
                 target: "tollgate",
-                "cookies without `Secure` and without prefixes: for development on plain http only"
+                "cookies without `Secure` and prefixes: use them for development only"
             );
             ("", "")
         } else {
@@ -213,7 +222,7 @@ impl CookieTransportBuilder {
             same_site: self.same_site,
         };
         Ok(CookieTransport(Arc::new(Cookies {
-            // `__Host-` wants the path `/` and no domain (RFC 6265bis section 4.1.3.2).
+            // `__Host-` requires the path `/` and no domain (RFC 6265bis section 4.1.3.2).
             access: cookie(access_prefix, &self.access_name, "/"),
             refresh: cookie(refresh_prefix, &self.refresh_name, &self.path),
             csrf_token: self.csrf_token,
@@ -237,7 +246,7 @@ fn check_path(path: &str) -> Result<(), ConfigError> {
             "at the path `/` the refresh cookie goes with every request: mount the endpoints below one",
         );
     }
-    // RFC 3986 section 3.3, without the semicolon, which would end the attribute.
+    // RFC 3986 section 3.3, without the semicolon, which ends the attribute.
     let is_path_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@%/".contains(&byte);
     if path.len() > LONGEST || !inside.bytes().all(is_path_byte) {
         return refuse("the path of the refresh cookie is too long or has a character that it cannot have");

@@ -1,4 +1,4 @@
-//! A session in two cookies (RFC 6265bis).
+//! The tokens of a session in two cookies (RFC 6265bis).
 
 mod builder;
 mod read;
@@ -13,19 +13,20 @@ use self::set_cookie::Cookie;
 use crate::error::SessionError;
 use crate::sessions::{Renewed, Tokens};
 
-/// With which requests of other sites a browser sends a cookie (RFC 6265bis section 4.1.2.7).
+/// The cross-site requests that a browser attaches a cookie to (RFC 6265bis section 4.1.2.7).
 ///
 /// ```
 /// assert_eq!(tollgate_session::SameSite::default(), tollgate_session::SameSite::Lax);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SameSite {
-    /// With none: not even when a link leads here, so that the first page after a link knows no user.
+    /// No cross-site request, not even a navigation by a link. The first page after a link has no
+    /// user.
     Strict,
-    /// When a link leads here.
+    /// Navigations by a link.
     #[default]
     Lax,
-    /// With all of them. It needs the CSRF token.
+    /// All cross-site requests. Requires the CSRF token.
     None,
 }
 
@@ -39,11 +40,11 @@ impl SameSite {
     }
 }
 
-/// Brings the tokens of a session to a browser and back: the access token in a `__Host-` cookie for the whole host, the
-/// refresh token in a `__Secure-` cookie that only the session endpoints see. Both are `HttpOnly`, and both come and go
-/// together.
+/// A transport of the tokens in cookies. The access token is in a `__Host-` cookie for the whole
+/// host, the refresh token in a `__Secure-` cookie that only the session endpoints receive. Both
+/// are `HttpOnly`, and both are set and deleted together.
 ///
-/// Neither has a `Domain`: a cookie for a whole domain can be read and planted by each of its hosts.
+/// Neither has a `Domain`, because every host of a domain can read and plant a cookie for it.
 ///
 /// ```
 /// use tollgate_session::CookieTransport;
@@ -67,7 +68,7 @@ struct Cookies {
 }
 
 impl CookieTransport {
-    /// Starts a configuration.
+    /// Creates a builder.
     ///
     /// ```
     /// let transport = tollgate_session::CookieTransport::builder().build()?;
@@ -78,14 +79,14 @@ impl CookieTransport {
         CookieTransportBuilder::new()
     }
 
-    /// The fields that set both cookies.
+    /// Returns the fields that set both cookies.
     ///
-    /// The refresh cookie stays as long as the session can: activity moves the idle deadline without a request that could
-    /// set this cookie anew, and it is the server that ends what was idle for too long.
+    /// The refresh cookie lives until the absolute timeout. Activity moves the idle timeout without
+    /// a response that could set the cookie again; the server enforces the idle timeout.
     ///
     /// # Errors
-    /// `TooLarge` if a cookie would have more than 4096 bytes with its attributes, which browsers drop in silence: the
-    /// custom claims are too many. No cookie is set then.
+    /// `TooLarge` if a cookie has more than 4096 bytes with its attributes, because browsers drop
+    /// it silently. Reduce the custom claims. No cookie is set then.
     ///
     /// ```
     /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions, CookieTransport};
@@ -112,10 +113,10 @@ impl CookieTransport {
         Ok(edits)
     }
 
-    /// The field that sets the access cookie alone, as when a session slides.
+    /// Returns the field that sets only the access cookie, for a sliding session.
     ///
     /// # Errors
-    /// As [`set`](Self::set).
+    /// The errors of [`set`](Self::set).
     ///
     /// ```
     /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions, CookieTransport};
@@ -141,8 +142,8 @@ impl CookieTransport {
         Ok(edits)
     }
 
-    /// The fields that delete both cookies: for a logout, and for nothing else. A refresh that failed may be the loser of a
-    /// race, and deleting would take the winner's cookies.
+    /// Returns the fields that delete both cookies. Use it only for a logout: a failed refresh may
+    /// have lost a race, and deleting would remove the winner's cookies.
     ///
     /// ```
     /// let transport = tollgate_session::CookieTransport::builder().build()?;
@@ -156,10 +157,10 @@ impl CookieTransport {
         edits
     }
 
-    /// The refresh token that came with a request, if one did. What it says is not known yet.
+    /// Returns the refresh token of a request, if there is one. It is not verified yet.
     ///
     /// # Errors
-    /// `Invalid` if the cookie is there twice, for either might be planted, or is not text.
+    /// `Invalid` if the cookie is present twice, as one may be planted, or is not text.
     ///
     /// ```
     /// use tollgate_core::EndpointRequest;
@@ -175,7 +176,7 @@ impl CookieTransport {
         read::only(request, &self.0.refresh.name)
     }
 
-    /// Where a gate finds the access token.
+    /// The source of the access token for a gate.
     ///
     /// ```
     /// # use tollgate_core::SourceKind;
@@ -187,8 +188,8 @@ impl CookieTransport {
         Source::cookie(&*self.0.access.name)
     }
 
-    /// The same gate, which takes the access token from the cookie, and asks for the CSRF token unless that was
-    /// [taken away](CookieTransportBuilder::dangerous_without_csrf_token).
+    /// Configures a gate to read the access token from the cookie and to require the CSRF token,
+    /// unless that was [disabled](CookieTransportBuilder::dangerous_without_csrf_token).
     ///
     /// ```
     /// # use tollgate_core::{EndpointRequest, Gate, Key, Verifier};
@@ -209,7 +210,7 @@ impl CookieTransport {
         }
     }
 
-    /// The access cookie's name, prefix included.
+    /// The name of the access cookie, with its prefix.
     ///
     /// ```
     /// let transport = tollgate_session::CookieTransport::builder().access_name("id").build()?;
@@ -220,7 +221,7 @@ impl CookieTransport {
         &self.0.access.name
     }
 
-    /// The refresh cookie's name, prefix included.
+    /// The name of the refresh cookie, with its prefix.
     ///
     /// ```
     /// let transport = tollgate_session::CookieTransport::builder().build()?;
@@ -231,7 +232,7 @@ impl CookieTransport {
         &self.0.refresh.name
     }
 
-    /// The path below which the refresh cookie is sent.
+    /// The path of the refresh cookie.
     ///
     /// ```
     /// assert_eq!(tollgate_session::CookieTransport::builder().build()?.path(), "/auth");

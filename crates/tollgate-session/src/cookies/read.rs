@@ -1,20 +1,21 @@
-//! The `Cookie` field (RFC 6265bis section 4.2), read for one name.
+//! The `Cookie` field (RFC 6265bis section 4.2).
 
 use tollgate_core::RequestView;
 
 use crate::error::{SessionError, SessionErrorKind};
 
-/// The one cookie of that name.
+/// Returns the cookie of this name.
 ///
-/// A name that comes twice is refused: a sibling domain can plant a second one, and either might be it. So is one that is not
-/// text.
+/// A duplicate is refused, as a sibling domain can plant a second cookie. A value that is not text
+/// is refused too.
 pub(super) fn only<'r>(request: &'r impl RequestView, name: &str) -> Result<Option<&'r str>, SessionError> {
     let refuse = |what| Err(SessionError::new(SessionErrorKind::Invalid, what));
     let mut values = request
         .header("cookie")
         .flat_map(|line| line.split(|byte| *byte == b';'))
         .filter_map(|pair| {
-            // A pair without `=` may be the cookie without a value: it must not pass for its absence.
+            // A pair without `=` may be the cookie without a value. It must not count as a missing
+            // cookie.
             let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
             let value = pair.get(at + 1..).unwrap_or_default();
             (pair[..at].trim_ascii() == name.as_bytes()).then(|| value.trim_ascii())
@@ -23,11 +24,11 @@ pub(super) fn only<'r>(request: &'r impl RequestView, name: &str) -> Result<Opti
         return Ok(None);
     };
     if values.next().is_some() {
-        return refuse("the refresh cookie is there twice");
+        return refuse("duplicate refresh cookie");
     }
     match std::str::from_utf8(value) {
         Ok(value) => Ok(Some(value)),
-        Err(_) => refuse("the refresh cookie is not text"),
+        Err(_) => refuse("the refresh cookie is not valid UTF-8"),
     }
 }
 

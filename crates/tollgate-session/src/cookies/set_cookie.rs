@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use super::SameSite;
 use crate::error::{SessionError, SessionErrorKind};
 
-/// What every browser keeps of a cookie: its name, value and attributes together (RFC 6265 section 6.1).
+/// The size that every browser supports: name, value and attributes together (RFC 6265 section
+/// 6.1).
 const MOST_BYTES: usize = 4096;
 
-/// A cookie without its value. It is set and deleted by the same name, path and attributes, for a browser deletes no other
-/// one (RFC 6265bis section 5.7).
+/// A cookie without its value. It is set and deleted by the same name, path and attributes, because
+/// a browser deletes no other cookie (RFC 6265bis section 5.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cookie {
     pub(super) name: String,
@@ -19,13 +20,13 @@ pub(super) struct Cookie {
 }
 
 impl Cookie {
-    /// The field's value that sets the cookie for that many seconds.
+    /// Returns the field value that sets the cookie for `max_age` seconds.
     pub(super) fn set(&self, value: &str, max_age: u64) -> Result<String, SessionError> {
-        // What ends a value early would let its rest be read as attributes.
+        // A delimiter in the value would let its rest be read as attributes.
         if value.is_empty() || !value.bytes().all(is_cookie_octet) {
             return Err(SessionError::new(
                 SessionErrorKind::Misconfigured,
-                "a token is no value for a cookie",
+                "the token is not a valid cookie value",
             ));
         }
         let line = self.line(value, max_age);
@@ -33,7 +34,7 @@ impl Cookie {
             return Err(SessionError::new(
                 SessionErrorKind::TooLarge,
                 format!(
-                    "the cookie {:?} would have {} bytes, and browsers drop what has more than {MOST_BYTES}",
+                    "the cookie {:?} has {} bytes, more than the {MOST_BYTES} that browsers store",
                     self.name,
                     line.len()
                 ),
@@ -42,7 +43,7 @@ impl Cookie {
         Ok(line)
     }
 
-    /// The field's value that deletes the cookie.
+    /// Returns the field value that deletes the cookie.
     pub(super) fn delete(&self) -> String {
         self.line("", 0)
     }
@@ -58,7 +59,8 @@ impl Cookie {
     }
 }
 
-/// RFC 6265bis section 4.1.1: no controls, white space, quotes, commas, semicolons and backslashes.
+/// RFC 6265bis section 4.1.1: no control characters, white space, quotes, commas, semicolons and
+/// backslashes.
 const fn is_cookie_octet(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x2B | 0x2D..=0x3A | 0x3C..=0x5B | 0x5D..=0x7E)
 }

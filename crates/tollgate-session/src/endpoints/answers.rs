@@ -1,4 +1,4 @@
-//! What the endpoints answer with (RFC 6749 section 5, RFC 9457).
+//! The responses of the endpoints (RFC 6749 section 5, RFC 9457).
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::content::Unreadable;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::sessions::Tokens;
 
-/// An answer without content that nobody may keep.
+/// Creates a response without content that must not be cached.
 pub(super) fn empty(status: u16) -> Answer {
     let mut answer = Answer::new(status);
     answer.set("cache-control", "no-store");
@@ -23,7 +23,7 @@ pub(super) fn of_json(body: &impl Serialize) -> Answer {
     answer
 }
 
-/// Adds fields to an answer.
+/// Adds header fields to a response.
 pub(super) fn with(mut answer: Answer, edits: &HeaderEdits) -> Answer {
     for (name, value) in edits.iter() {
         answer.append(name.to_owned(), value);
@@ -86,9 +86,11 @@ impl From<Unreadable> for Answer {
 }
 
 impl SessionError {
-    /// What a client is to be told of it, as [`SessionEndpoints`](crate::SessionEndpoints) does: for handlers that call
-    /// [`Sessions`](crate::Sessions) themselves. 400 with `invalid_grant` or `invalid_scope` (RFC 6749 section 5.2), 503 with
-    /// `Retry-After`, or 500; what is not the client's doing is logged.
+    /// Returns the response for a client, as [`SessionEndpoints`](crate::SessionEndpoints) sends
+    /// it. For handlers that call [`Sessions`](crate::Sessions) themselves.
+    ///
+    /// The status is 400 with `invalid_grant` or `invalid_scope` (RFC 6749 section 5.2), 503 with
+    /// `Retry-After`, or 500. Failures of the service are logged.
     ///
     /// ```
     /// use tollgate_session::{SessionError, StoreError, StoreErrorKind};
@@ -103,7 +105,8 @@ impl SessionError {
     }
 }
 
-/// The answer for a failure. Which failure of the client's it was, is not told; what is wrong on our side goes to the log.
+/// The answer for a failure. Which failure of the client's it was, is not told; what is wrong on
+/// our side goes to the log.
 pub(super) fn of_error(error: &SessionError) -> Answer {
     match error.kind() {
         SessionErrorKind::Invalid | SessionErrorKind::Reuse => invalid_grant(),
@@ -113,11 +116,11 @@ pub(super) fn of_error(error: &SessionError) -> Answer {
             "The session does not have the scope that was asked for",
         ),
         SessionErrorKind::Unavailable => {
-            tracing::error!(target: "tollgate", %error, "sessions are not available");
+            tracing::error!(target: "tollgate", %error, "session store failed");
             unavailable(1)
         }
         SessionErrorKind::TooLarge | SessionErrorKind::Misconfigured => {
-            tracing::error!(target: "tollgate", %error, "a session cannot be served");
+            tracing::error!(target: "tollgate", %error, "session request failed");
             problem(500, None, "The server failed to serve the session")
         }
     }
@@ -128,7 +131,7 @@ pub(super) fn invalid_grant() -> Answer {
     problem(400, Some("invalid_grant"), "The session is over: log in again")
 }
 
-/// The tokens themselves (RFC 6749 section 5.1).
+/// The token response (RFC 6749 section 5.1).
 #[derive(Serialize)]
 pub(super) struct TokenBody<'a> {
     access_token: &'a str,
@@ -152,7 +155,7 @@ impl<'a> TokenBody<'a> {
     }
 }
 
-/// What a page is told whose tokens are in cookies: never the tokens.
+/// The content of a response that sets the tokens in cookies. It contains no token.
 #[derive(Serialize)]
 pub(super) struct CookieBody<'a> {
     expires_in: u64,

@@ -1,4 +1,4 @@
-//! Configuration of [`SessionEndpoints`].
+//! The configuration of [`SessionEndpoints`].
 
 use std::fmt;
 use std::future::Future;
@@ -10,12 +10,12 @@ use super::login::{LoginFailure, LoginRequest};
 use super::{Inner, LoginHook, SessionEndpoints, Transport};
 use crate::sessions::{Login, Sessions};
 
-/// The most content that can be asked for: 1 MiB.
+/// The upper bound of `content_limit`: 1 MiB.
 const MOST_CONTENT: usize = 1 << 20;
 
 type GateHook = Box<dyn Fn(GateBuilder) -> GateBuilder>;
 
-/// Configuration of [`SessionEndpoints`], made by [`SessionEndpoints::builder`].
+/// A builder of [`SessionEndpoints`]. Created by [`SessionEndpoints::builder`].
 ///
 /// ```
 /// # use tollgate_core::SigningKey;
@@ -56,9 +56,10 @@ impl SessionEndpointsBuilder {
         }
     }
 
-    /// Who may log in: called with each request to `POST /login`, once its origin is proved. Required.
+    /// Sets the login function. It is called with each request to `POST /login` that passed the
+    /// proof of origin. Required.
     ///
-    /// It must not tell by its time whether there is such a user, and it is the place to count attempts.
+    /// Its duration must not reveal whether a user exists. Count failed attempts here.
     ///
     /// ```
     /// # use tollgate_core::SigningKey;
@@ -89,7 +90,8 @@ impl SessionEndpointsBuilder {
         self
     }
 
-    /// Changes the gate before the endpoints that need a user: trusted origins, a hook for rejections.
+    /// Changes the gate of the endpoints that need a user, for instance its trusted origins or a
+    /// rejection hook.
     ///
     /// ```
     /// # use tollgate_core::SigningKey;
@@ -109,9 +111,9 @@ impl SessionEndpointsBuilder {
         self
     }
 
-    /// Believes what `X-Forwarded-For` says of the client's address, where exactly so many proxies of the service's own stand
-    /// before it and each adds to the field. With any other number, or where a request can come past them, clients
-    /// choose the address that is shown in the list of devices. A warning is logged when it is built.
+    /// Takes the client's address from `X-Forwarded-For`. Exactly `proxies` own proxies must stand
+    /// before the service, and each must add to the field. Otherwise clients choose the address
+    /// that is shown in the list of devices. `build` logs a warning.
     ///
     /// ```
     /// # use tollgate_core::SigningKey;
@@ -130,7 +132,7 @@ impl SessionEndpointsBuilder {
         self
     }
 
-    /// The most bytes of content of a request: 16 KiB unless said otherwise, 1 MiB at the most.
+    /// Sets the maximum size of a request's content. Default: 16 KiB. Maximum: 1 MiB.
     ///
     /// ```
     /// # use tollgate_core::{Endpoint, SigningKey};
@@ -149,11 +151,11 @@ impl SessionEndpointsBuilder {
         self
     }
 
-    /// Checks the configuration and makes the endpoints.
+    /// Checks the configuration and creates the endpoints.
     ///
     /// # Errors
-    /// A [`ConfigError`] without a login function, for zero proxies, a limit that is zero or above 1 MiB, and for what
-    /// [`GateBuilder::build`] refuses.
+    /// [`ConfigError`] if there is no login function, the number of proxies is zero, or the content
+    /// limit is zero or above 1 MiB. Also the errors of [`GateBuilder::build`].
     ///
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, SigningKey};
@@ -172,26 +174,26 @@ impl SessionEndpointsBuilder {
         let Some(login) = self.login else {
             return refuse(
                 ConfigErrorKind::Contradiction,
-                "nobody can log in: say who may by `login`",
+                "`login` is required",
             );
         };
         if self.content_limit == 0 || self.content_limit > MOST_CONTENT {
             return refuse(
                 ConfigErrorKind::OutOfRange,
-                "the content limit is zero or above 1 MiB",
+                "`content_limit` must be between 1 byte and 1 MiB",
             );
         }
         if let Some(proxies) = self.proxies {
             if proxies == 0 {
                 return refuse(
                     ConfigErrorKind::OutOfRange,
-                    "`trust_forwarded_for` with no proxy believes the client: leave it out",
+                    "`trust_forwarded_for` requires at least one proxy",
                 );
             }
             tracing::warn!(
                 target: "tollgate",
                 proxies,
-                "`X-Forwarded-For` is believed: exactly so many proxies must add to it"
+                "trusting `X-Forwarded-For`"
             );
         }
         let verifier = self.sessions.issuer().verifier().build()?;

@@ -1,4 +1,4 @@
-//! The content of a request: JSON or a form, read strictly.
+//! Strict parsing of request content: JSON or a form.
 
 use std::fmt;
 
@@ -6,26 +6,27 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAcce
 use serde_json::{Map, Value};
 use tollgate_core::{EndpointRequest, RequestView};
 
-/// What a request's content is said to be.
+/// The type of a request's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ContentType {
     Json,
     Form,
 }
 
-/// Why content was not read.
+/// The error for content that was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// It is of another type: 415.
+    /// Another type: 415.
     Type,
-    /// It is not what its type says, or not what is wanted: 400.
+    /// Content that does not match its type or the expected shape: 400.
     Malformed,
 }
 
 impl ContentType {
-    /// Of a request (RFC 9110 section 8.3); `None` for one without content that does not say a type either.
+    /// Determines the type of a request (RFC 9110 section 8.3); `None` if there is neither content
+    /// nor a type.
     ///
-    /// A parameter other than `charset=utf-8` is not understood, and so the type is not.
+    /// Only the parameter `charset=utf-8` is accepted.
     pub(super) fn of(request: &EndpointRequest) -> Result<Option<Self>, Unreadable> {
         let mut lines = request.header("content-type");
         let line = match (lines.next(), lines.next()) {
@@ -50,7 +51,7 @@ impl ContentType {
         }
     }
 
-    /// The content as one object; a form's values are texts.
+    /// Deserialises the content as one object. The values of a form are strings.
     pub(super) fn read<T: DeserializeOwned>(self, content: &[u8]) -> Result<T, Unreadable> {
         let object = match self {
             Self::Json => json(content),
@@ -61,7 +62,8 @@ impl ContentType {
     }
 }
 
-/// A JSON object in which no name stands twice, at any depth: two readers could take different ones (RFC 8259 section 4).
+/// Parses a JSON object. Duplicate names are refused at any depth, as parsers disagree about them
+/// (RFC 8259 section 4).
 fn json(content: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice(content) {
         Ok(Unambiguous(Value::Object(object))) => Some(object),
@@ -69,7 +71,7 @@ fn json(content: &[u8]) -> Option<Map<String, Value>> {
     }
 }
 
-/// A form (URL standard section 5.1) in which no name stands twice (RFC 6749 section 3.2).
+/// Parses a form (URL standard section 5.1). Duplicate names are refused (RFC 6749 section 3.2).
 fn form(content: &[u8]) -> Option<Map<String, Value>> {
     let mut object = Map::new();
     for pair in content
@@ -88,7 +90,7 @@ fn form(content: &[u8]) -> Option<Map<String, Value>> {
     Some(object)
 }
 
-/// Without percent-encoding; `None` where that is broken, or is not of UTF-8.
+/// Decodes percent-encoding; `None` if it is malformed or the result is not UTF-8.
 fn decoded(text: &[u8]) -> Option<String> {
     let digit = |byte: &u8| {
         char::from(*byte)
@@ -112,7 +114,7 @@ fn decoded(text: &[u8]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// A JSON value without a name that stands twice in one object.
+/// A JSON value without duplicate names.
 struct Unambiguous(Value);
 
 impl<'de> Deserialize<'de> for Unambiguous {
@@ -170,7 +172,7 @@ impl<'de> Visitor<'de> for Any {
         let mut object = Map::new();
         while let Some((name, Unambiguous(value))) = members.next_entry::<String, _>()? {
             if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name stands twice"));
+                return Err(A::Error::custom("duplicate name"));
             }
         }
         Ok(Value::Object(object))

@@ -1,4 +1,4 @@
-//! From where a request comes.
+//! The device of a request.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,11 +6,11 @@ use tollgate_core::{EndpointRequest, RequestView};
 
 use crate::device::Device;
 
-/// How much of a `User-Agent` is kept, in bytes.
+/// The longest `User-Agent` that is stored, in bytes.
 const LONGEST_USER_AGENT: usize = 256;
 
-/// What a request says of its device. `proxies` is how many proxies stand before the service and add to
-/// `X-Forwarded-For`; with none the field is what anybody wrote into it, and is not looked at.
+/// Reads the device of a request. `proxies` is the number of proxies before the service that add to
+/// `X-Forwarded-For`. With zero the field is ignored, as any client can write it.
 pub(super) fn of(request: &EndpointRequest, proxies: usize) -> Device {
     let address = match proxies {
         0 => request.remote_address,
@@ -23,7 +23,8 @@ pub(super) fn of(request: &EndpointRequest, proxies: usize) -> Device {
     }
 }
 
-/// As a text that can be shown: without what would break a line, hide, or turn the text around.
+/// Converts the value to text that is safe to display: no line breaks, invisible or bidirectional
+/// characters.
 fn user_agent(value: &[u8]) -> Option<String> {
     let mut text = String::new();
     for letter in String::from_utf8_lossy(value).chars() {
@@ -39,7 +40,7 @@ fn user_agent(value: &[u8]) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Marks of direction and of no width, which make a text look like another one.
+/// Direction marks and zero-width characters, which make a text look like another one.
 const fn is_invisible(letter: char) -> bool {
     matches!(
         letter,
@@ -47,8 +48,8 @@ const fn is_invisible(letter: char) -> bool {
     )
 }
 
-/// The address that the outermost of so many proxies saw. Each adds the one that it was called from at the end, so what
-/// stands further left was written by the client.
+/// Returns the address that the outermost of the proxies saw. Each proxy appends the address of its
+/// peer, so elements further left were written by the client.
 fn forwarded_for(request: &EndpointRequest, proxies: usize) -> Option<IpAddr> {
     let lines: Vec<&[u8]> = request.header("x-forwarded-for").collect();
     let element = lines
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn what_a_client_forwards_is_not_believed() {
         assert_eq!(address(&["203.0.113.7"], 0).as_deref(), Some("192.0.2.1"));
-        // The client wrote the first one, the proxy the last.
+        // The client wrote the first element, the proxy the last.
         assert_eq!(
             address(&["10.0.0.1, 203.0.113.7"], 1).as_deref(),
             Some("203.0.113.7")

@@ -1,4 +1,4 @@
-//! The end of sessions.
+//! Logout.
 
 use std::future::Future;
 
@@ -11,13 +11,14 @@ use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
 
 impl SessionEndpoints {
-    /// Ends the session of the access token and that of the refresh token; one of them is enough. Who has neither, or only
-    /// what is over, is logged out as they wished.
+    /// Ends the session of the access token and that of the refresh token. One token suffices. A
+    /// client without a live session gets the response of a successful logout.
     pub(super) async fn log_out(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
         self.prove_origin(request)?;
         let mut body = RefreshBody::of(request)?;
         let in_content = body.token(&self.0.transport)?;
-        // A second refresh cookie, which a sibling domain can plant, must not keep a user from logging out by the access token.
+        // A second refresh cookie, which a sibling domain can plant, must not prevent a logout by
+        // the access token.
         let (token, ambiguous) = match self.cookies() {
             Some(cookies) => match cookies.refresh_token(request) {
                 Ok(token) => (token.map(str::to_owned), false),
@@ -27,7 +28,8 @@ impl SessionEndpoints {
         };
         let (session, refusal) = match decide(&self.0.ending_gate, request).await {
             Ok(authentication) => (authentication.principal().and_then(session_of), None),
-            // A good access token without its CSRF token: nobody gets around that by the cookie beside it.
+            // The access token is valid but its CSRF token is missing. The refresh cookie must not
+            // bypass that.
             Err(refusal) if refusal.rejection().kind() == RejectionKind::CrossSite => {
                 return Err(answer_of(refusal));
             }
@@ -38,7 +40,7 @@ impl SessionEndpoints {
         }
         if session.is_none() && token.is_none() {
             return match refusal {
-                // What came is over, or nothing came: a browser gets rid of the rest.
+                // The credentials have expired or are missing: the browser deletes the cookies.
                 Some(refusal) if self.cookies().is_some() && refusal.rejection().status() == 401 => {
                     Ok(self.cleared(answers::empty(204)))
                 }
@@ -52,7 +54,7 @@ impl SessionEndpoints {
                 sessions.logout(&session).await?;
             }
             if let Some(token) = token {
-                // Whether there was such a session is not told (RFC 7009 section 2.2).
+                // The response does not reveal whether the session existed (RFC 7009 section 2.2).
                 sessions.logout_by_refresh_token(&token).await?;
             }
             Ok(())
@@ -83,7 +85,7 @@ impl SessionEndpoints {
     pub(super) async fn log_out_others(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
         let user = self.user(request).await?;
         let subject = subject_of(&user)?.to_owned();
-        // Without a session of its own the token could not say which are the others.
+        // Without a `sid` the token does not say which session to keep.
         let keep = session_of(&user).ok_or_else(answers::malformed)?;
         let sessions = self.0.sessions.clone();
         let ended = to_its_end(async move { sessions.logout_others(&subject, &keep).await }).await?;
@@ -98,7 +100,7 @@ impl SessionEndpoints {
         Ok(self.cleared(answers::of_json(&json!({ "ended": ended }))))
     }
 
-    /// The answer, which takes both cookies away.
+    /// Adds the fields that delete both cookies.
     fn cleared(&self, answer: Answer) -> Answer {
         match self.cookies() {
             Some(cookies) => answers::with(answer, &cookies.clear()),
@@ -107,7 +109,7 @@ impl SessionEndpoints {
     }
 }
 
-/// Runs on even when the client hangs up: half of a logout is none.
+/// Runs the future to completion even if the client disconnects, as a logout is not cancel-safe.
 async fn to_its_end<T: Send + 'static>(
     ending: impl Future<Output = Result<T, SessionError>> + Send + 'static,
 ) -> Result<T, Answer> {
@@ -115,7 +117,7 @@ async fn to_its_end<T: Send + 'static>(
         Ok(ended) => ended,
         Err(_) => Err(SessionError::new(
             SessionErrorKind::Unavailable,
-            "the task that ends a session was stopped",
+            "the task that ends the session was cancelled",
         )),
     };
     ended.map_err(|error| answers::of_error(&error))

@@ -1,4 +1,4 @@
-//! Tokens for a login, and for a refresh token (RFC 6749 sections 5 and 6).
+//! Login and refresh (RFC 6749 sections 5 and 6).
 
 use serde::Deserialize;
 use tollgate_core::{Answer, EndpointRequest};
@@ -10,7 +10,7 @@ use super::{SessionEndpoints, Transport, device};
 use crate::cookies::CookieTransport;
 use crate::sessions::{RefreshRequest, Tokens};
 
-/// What may come with a refresh. Other members are ignored (RFC 6749 section 3.2).
+/// The optional content of a refresh. Other members are ignored (RFC 6749 section 3.2).
 #[derive(Default, Deserialize)]
 pub(super) struct RefreshBody {
     grant_type: Option<String>,
@@ -19,7 +19,8 @@ pub(super) struct RefreshBody {
 }
 
 impl RefreshBody {
-    /// Of a request, which may have no content. What has no value counts as not there (RFC 6749 section 3.2).
+    /// Reads the content of a request, which may be empty. An empty value counts as missing (RFC
+    /// 6749 section 3.2).
     pub(super) fn of(request: &EndpointRequest) -> Result<Self, Answer> {
         let Some(content_type) = ContentType::of(request)? else {
             return Ok(Self::default());
@@ -34,7 +35,7 @@ impl RefreshBody {
         Ok(body)
     }
 
-    /// The refresh token in it; with cookies there must be none.
+    /// Takes the refresh token. With cookies there must be none.
     pub(super) fn token(&mut self, transport: &Transport) -> Result<Option<String>, Answer> {
         match (transport, self.refresh_token.take()) {
             (Transport::Cookie(_), Some(_)) => Err(answers::malformed()),
@@ -45,7 +46,8 @@ impl RefreshBody {
 
 impl SessionEndpoints {
     pub(super) async fn log_in(&self, request: EndpointRequest) -> Result<Answer, Answer> {
-        // Else another site logs a user in as somebody else, and sees what they then leave there.
+        // Otherwise another site can log the user in as someone else and read what they enter
+        // there.
         self.prove_origin(&request)?;
         let content_type = ContentType::of(&request)?;
         let device = device::of(&request, self.0.proxies);
@@ -66,7 +68,7 @@ impl SessionEndpoints {
             .map_err(|error| answers::of_error(&error))?;
         let answer = self.hand_out(&tokens);
         if answer.is_err() {
-            // Nobody can use it: where its end fails too, it ends by itself.
+            // The client cannot use the session. If ending it fails too, it expires.
             let _ = sessions.logout(&tokens.session).await;
         }
         answer
@@ -94,7 +96,7 @@ impl SessionEndpoints {
                     "The only grant is a refresh token",
                 ));
             }
-            // A form is OAuth's own, and there it is required (RFC 6749 section 6).
+            // A form is an OAuth request, where `grant_type` is required (RFC 6749 section 6).
             None if form && self.cookies().is_none() => return Err(answers::malformed()),
             None => {}
         }
@@ -102,7 +104,7 @@ impl SessionEndpoints {
             scope: body.scope,
             device: device::of(request, self.0.proxies),
         };
-        // A failure leaves the cookies alone: somebody else may have been given new ones a moment ago.
+        // A failure does not delete the cookies: a concurrent request may have just set new ones.
         let refreshed = self.0.sessions.refresh(&token, wanted).await;
         self.hand_out(&refreshed.map_err(|error| answers::of_error(&error))?)
     }

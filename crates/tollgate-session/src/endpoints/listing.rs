@@ -1,4 +1,4 @@
-//! What a user may know of their sessions.
+//! The sessions of a user.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -51,7 +51,8 @@ impl From<SessionInfo> for Device {
 }
 
 impl SessionEndpoints {
-    /// The session of the access token; a page that was loaded anew finds its CSRF token here, and other sites cannot read it.
+    /// Returns the session of the access token. A reloaded page gets its CSRF token here, which
+    /// other sites cannot read.
     pub(super) async fn session(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
         let user = self.user(request).await?;
         let now = self.0.sessions.issuer().clock().now();

@@ -1,4 +1,4 @@
-//! What a service is asked at a login, and what it may say.
+//! The request and the failure of a login function.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use super::answers;
 use super::content::ContentType;
 use crate::device::Device;
 
-/// A request to log in, for the service's own login function. What the content means is the service's to say.
+/// A login request, for the login function of the service, which interprets the content.
 ///
-/// `Debug` shows neither fields nor content, which hold credentials.
+/// `Debug` shows neither fields nor content, because they hold credentials.
 ///
 /// ```
 /// use tollgate_core::{Endpoint, EndpointRequest};
@@ -51,10 +51,12 @@ pub struct LoginRequest {
 }
 
 impl LoginRequest {
-    /// The content, JSON or a form: one object, in which no name stands twice. A form's values are texts.
+    /// Deserialises the content, JSON or a form: one object without duplicate names. The values of
+    /// a form are strings.
     ///
     /// # Errors
-    /// A [`LoginFailure`] that answers 400, for content that is missing, malformed or of another shape: return it as it is.
+    /// [`LoginFailure`] with status 400 if the content is missing, malformed or of another shape.
+    /// Return it unchanged.
     ///
     /// ```
     /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
@@ -75,10 +77,10 @@ impl LoginRequest {
             .map_err(|unreadable| LoginFailure(unreadable.into()))
     }
 
-    /// The content if it is JSON; as [`read`](Self::read).
+    /// Like [`read`](Self::read), for JSON only.
     ///
     /// # Errors
-    /// As [`read`](Self::read); 415 for a form.
+    /// The errors of [`read`](Self::read), and 415 for a form.
     ///
     /// ```
     /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
@@ -93,10 +95,10 @@ impl LoginRequest {
         self.read_as(ContentType::Json)
     }
 
-    /// The content if it is a form (`application/x-www-form-urlencoded`); as [`read`](Self::read).
+    /// Like [`read`](Self::read), for a form (`application/x-www-form-urlencoded`) only.
     ///
     /// # Errors
-    /// As [`read`](Self::read); 415 for JSON.
+    /// The errors of [`read`](Self::read), and 415 for JSON.
     ///
     /// ```
     /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
@@ -111,7 +113,7 @@ impl LoginRequest {
         self.read_as(ContentType::Form)
     }
 
-    /// The whole request: header fields such as `authorization` among it.
+    /// The whole request, including header fields such as `authorization`.
     ///
     /// ```
     /// # use tollgate_core::RequestView;
@@ -129,8 +131,8 @@ impl LoginRequest {
         &self.request
     }
 
-    /// From where it comes. It is kept with the session without being asked for; what the [`Login`](crate::Login) says of
-    /// its device goes before it.
+    /// The device of the client. It is stored with the session; values that the
+    /// [`Login`](crate::Login) sets take precedence.
     ///
     /// ```
     /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
@@ -163,7 +165,7 @@ impl fmt::Debug for LoginRequest {
     }
 }
 
-/// Why nobody was logged in, as the answer that the client gets.
+/// A failed login, as the response to the client.
 ///
 /// ```
 /// use tollgate_session::LoginFailure;
@@ -174,19 +176,20 @@ impl fmt::Debug for LoginRequest {
 pub struct LoginFailure(pub(super) Answer);
 
 impl LoginFailure {
-    /// The credentials are wrong: 401. It does not tell which of them, or whether there is such a user.
+    /// The credentials are wrong: 401. The response does not reveal which of them, or whether the
+    /// user exists.
     ///
     /// ```
     /// assert_eq!(tollgate_session::LoginFailure::refused().answer().status, 401);
     /// ```
     pub fn refused() -> Self {
         let mut answer = answers::problem(401, Some("access_denied"), "The credentials are wrong");
-        // RFC 9110 section 15.5.2 wants a challenge; of those with a registered scheme none is what is asked for here.
+        // RFC 9110 section 15.5.2 requires a challenge. No registered scheme describes this login.
         answer.set("www-authenticate", "Login");
         Self(answer)
     }
 
-    /// The request is not one to log in with: 400.
+    /// The request is malformed: 400.
     ///
     /// ```
     /// assert_eq!(tollgate_session::LoginFailure::malformed().answer().status, 400);
@@ -209,7 +212,8 @@ impl LoginFailure {
         Self(answer)
     }
 
-    /// The service cannot tell now, as when its database is down: 503, with `Retry-After`.
+    /// The service cannot decide now, for instance because its database is down: 503, with
+    /// `Retry-After`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -221,7 +225,7 @@ impl LoginFailure {
         Self(answers::unavailable(retry_after.as_secs()))
     }
 
-    /// What the client gets.
+    /// The response to the client.
     ///
     /// ```
     /// assert!(tollgate_session::LoginFailure::refused().answer().header("www-authenticate").is_some());
@@ -232,7 +236,8 @@ impl LoginFailure {
 }
 
 impl From<Answer> for LoginFailure {
-    /// With an answer of the service's own, as for a second factor that is still wanted. Nobody may keep it.
+    /// Uses a response of the service, for instance for a required second factor. It is marked as
+    /// not cacheable.
     fn from(mut answer: Answer) -> Self {
         answer.set("cache-control", "no-store");
         Self(answer)

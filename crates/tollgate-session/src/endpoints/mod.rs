@@ -22,7 +22,7 @@ use crate::cookies::CookieTransport;
 use crate::id::SessionId;
 use crate::sessions::{Login, Sessions};
 
-/// How the tokens of a session travel.
+/// The transport of a session's tokens.
 ///
 /// ```
 /// use tollgate_session::{CookieTransport, Transport};
@@ -34,16 +34,17 @@ use crate::sessions::{Login, Sessions};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Transport {
-    /// In cookies, for browsers. The tokens are in no content, and a page's script sees neither.
+    /// Cookies, for browsers. The tokens are not in any content, so scripts cannot read them.
     Cookie(CookieTransport),
-    /// In JSON, for apps that keep them by themselves; the access token comes back as `Authorization: Bearer`.
+    /// JSON, for apps that store the tokens themselves. They send the access token as
+    /// `Authorization: Bearer`.
     Json,
 }
 
 type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailure>> + Send + Sync>;
 
-/// The life of a session over HTTP. An adapter mounts it under a path, such as `/auth`, which with cookies is the
-/// [path](crate::CookieTransportBuilder::path) of the refresh cookie.
+/// The HTTP endpoints of sessions. An adapter mounts them under a path, such as `/auth`. With
+/// cookies, this is the [path](crate::CookieTransportBuilder::path) of the refresh cookie.
 ///
 /// | Request | Needs | Answer |
 /// |---|---|---|
@@ -56,10 +57,13 @@ type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailur
 /// | `POST /sessions/logout-others` | the access token | 200: how many were ended |
 /// | `POST /sessions/logout-all` | the access token | 200: how many were ended |
 ///
-/// With cookies, login, refresh and logout need the proof of origin, and whatever is unsafe and needs the access token needs
-/// `x-csrf-token` too, unless the transport goes [without](crate::CookieTransportBuilder::dangerous_without_csrf_token). Content is
-/// JSON or a form; names of members and errors are those of OAuth (RFC 6749 sections 5 and 6). A store that does not
-/// answer is a 503 with `Retry-After`. Nothing may be kept by a cache. A refresh that fails never deletes a cookie.
+/// With cookies, login, refresh and logout require the proof of origin. Unsafe requests that need
+/// the access token also require `x-csrf-token`, unless it is
+/// [disabled](crate::CookieTransportBuilder::dangerous_without_csrf_token).
+///
+/// Content is JSON or a form. The names of members and errors are those of OAuth (RFC 6749 sections
+/// 5 and 6). If a store does not answer, the response is 503 with `Retry-After`. No response may be
+/// cached. A failed refresh never deletes a cookie.
 ///
 /// ```
 /// use tollgate_core::{Endpoint, EndpointRequest, SigningKey};
@@ -95,14 +99,14 @@ struct Inner {
     transport: Transport,
     login: LoginHook,
     gate: Gate,
-    /// Without the check for revocations: a logout takes the token back first, and one that failed after that must be able
-    /// to come again.
+    /// A gate without the revocation check. A logout revokes the token first, and must be
+    /// repeatable if it then fails.
     ending_gate: Gate,
     proxies: usize,
     content_limit: usize,
 }
 
-/// What a request is for.
+/// The endpoint of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
     Login,
@@ -129,7 +133,7 @@ impl Route {
         })
     }
 
-    /// As in `Allow` (RFC 9110 section 10.2.1).
+    /// The value of `Allow` (RFC 9110 section 10.2.1).
     const fn methods(self) -> &'static str {
         match self {
             Self::Session | Self::Sessions => "GET, HEAD",
@@ -140,7 +144,7 @@ impl Route {
 }
 
 impl SessionEndpoints {
-    /// Starts a configuration.
+    /// Creates a builder.
     ///
     /// ```
     /// # use tollgate_core::SigningKey;
@@ -167,12 +171,12 @@ impl SessionEndpoints {
             refused.set("allow", route.methods());
             return refused;
         }
-        // Adapters stop reading before; this is for whoever calls without one.
+        // Adapters stop reading at the limit. This covers direct callers.
         if request.content.len() > self.0.content_limit {
             return answers::problem(413, None, "The content is too large");
         }
         let head = request.method == "HEAD";
-        // Either way it is an answer; the error is what left the way early.
+        // Both are responses; `Err` only returns early.
         let (Ok(mut answer) | Err(mut answer)) = match route {
             Route::Login => self.log_in(request).await,
             Route::Refresh => self.refresh(&request).await,
@@ -197,7 +201,7 @@ impl SessionEndpoints {
         }
     }
 
-    /// What a browser would send for another site too needs the proof that it is not.
+    /// Requires the proof of origin for requests whose credentials a browser attaches by itself.
     fn prove_origin(&self, request: &EndpointRequest) -> Result<(), Answer> {
         match &self.0.transport {
             Transport::Cookie(_) => self.0.gate.prove_origin(request).map_err(answer_of),
@@ -205,7 +209,7 @@ impl SessionEndpoints {
         }
     }
 
-    /// The user that the access token is of.
+    /// Returns the user of the access token.
     async fn user(&self, request: &EndpointRequest) -> Result<Principal, Answer> {
         let authentication = decide(&self.0.gate, request).await.map_err(answer_of)?;
         authentication.authenticated().cloned().map_err(answer_of)
@@ -243,12 +247,12 @@ fn answer_of(refusal: Refusal) -> Answer {
     refusal.into_parts().1
 }
 
-/// The session that a token belongs to (`sid`).
+/// Returns the session of a token (`sid`).
 fn session_of(user: &Principal) -> Option<SessionId> {
     user.session_id()?.parse().ok()
 }
 
-/// The user's name (`sub`), which every token of the issuer's has.
+/// Returns the user (`sub`), which every token of the issuer has.
 fn subject_of(user: &Principal) -> Result<&str, Answer> {
     user.subject().ok_or_else(answers::malformed)
 }

@@ -1,4 +1,4 @@
-//! What an access token says.
+//! The claims of an access token.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
 
-/// The claims that the issuer alone sets (RFC 7519 section 4.1, RFC 9068 section 2.2).
+/// The claims that only the issuer sets (RFC 7519 section 4.1, RFC 9068 section 2.2).
 const REGISTERED: [&str; 13] = [
     "iss",
     "sub",
@@ -25,7 +25,7 @@ const REGISTERED: [&str; 13] = [
     "csrf",
 ];
 
-/// What an access token is to say (RFC 9068 section 2.2). `iss` and `aud` are the issuer's own.
+/// The content of an access token to issue (RFC 9068 section 2.2). The issuer adds `iss` and `aud`.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, SigningKey};
@@ -50,31 +50,32 @@ const REGISTERED: [&str; 13] = [
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccessToken {
-    /// Whom it is about (`sub`); never empty.
+    /// The user (`sub`). Must not be empty.
     pub subject: String,
-    /// The session it belongs to (`sid`).
+    /// The session (`sid`).
     pub session: Option<SessionId>,
-    /// The client that it is for (`client_id`); `None` for the issuer's default.
+    /// The client (`client_id`); `None` for the issuer's default.
     pub client_id: Option<String>,
-    /// What it grants, separated by spaces (RFC 6749 section 3.3); empty for no `scope` claim.
+    /// The granted scope, separated by spaces (RFC 6749 section 3.3). No `scope` claim if empty.
     pub scope: String,
-    /// When the user last proved who they are (`auth_time`), in seconds since the epoch.
+    /// The time of the last authentication (`auth_time`), in seconds since the epoch.
     pub auth_time: Option<u64>,
-    /// What `x-csrf-token` must repeat where the token comes by cookie (`csrf`).
+    /// The CSRF token that `x-csrf-token` must repeat if the access token comes in a cookie
+    /// (`csrf`).
     pub csrf: Option<String>,
-    /// The token's own name (`jti`); `None` for a fresh one of 128 random bits.
+    /// The token ID (`jti`); `None` for 128 random bits.
     pub jti: Option<String>,
-    /// When it is issued (`iat`), in seconds since the epoch; `None` for now.
+    /// The time of issue (`iat`), in seconds since the epoch; `None` for now.
     pub issued_at: Option<u64>,
-    /// When it ends (`exp`), in seconds since the epoch; `None` for the issuer's access lifetime after `issued_at`, which
-    /// is also the latest that is allowed.
+    /// The expiry (`exp`), in seconds since the epoch. `None` for the issuer's access lifetime
+    /// after `issued_at`, which is also the maximum.
     pub expires_at: Option<u64>,
-    /// Claims of the service's own. Names that the issuer sets are refused.
+    /// Custom claims. Names that the issuer sets are refused.
     pub claims: Map<String, Value>,
 }
 
 impl AccessToken {
-    /// About `subject`, with nothing else said.
+    /// Creates the content of a token about `subject`, without optional claims.
     ///
     /// ```
     /// assert_eq!(tollgate_session::AccessToken::new("u-7").expires_at, None);
@@ -94,7 +95,8 @@ impl AccessToken {
         }
     }
 
-    /// Whether only the issuer sets a claim of this name, so that it cannot be one of [`claims`](Self::claims).
+    /// Returns whether only the issuer sets a claim of this name, so that it cannot be in
+    /// [`claims`](Self::claims).
     ///
     /// ```
     /// use tollgate_session::AccessToken;
@@ -108,7 +110,7 @@ impl AccessToken {
 }
 
 impl fmt::Debug for AccessToken {
-    /// Without what is personal or secret.
+    /// Omits personal data and secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
             .field("session", &self.session)
@@ -120,7 +122,7 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// The claims set, in the order in which it is written.
+/// The claims set, in serialisation order.
 #[derive(Serialize)]
 pub(super) struct ClaimsSet<'a> {
     pub(super) iss: &'a str,
@@ -142,7 +144,7 @@ pub(super) struct ClaimsSet<'a> {
     custom: &'a Map<String, Value>,
 }
 
-/// What the issuer adds to a token.
+/// The values that the issuer adds to a token.
 pub(super) struct Stamp<'a> {
     pub(super) issuer: &'a str,
     pub(super) audience: &'a str,
@@ -156,7 +158,7 @@ impl<'a> ClaimsSet<'a> {
     pub(super) fn of(token: &'a AccessToken, stamp: &Stamp<'a>) -> Result<Self, SessionError> {
         let refuse = |what: String| Err(SessionError::new(SessionErrorKind::Misconfigured, what));
         if token.subject.is_empty() {
-            return refuse("an access token needs a subject".to_owned());
+            return refuse("the subject of an access token is empty".to_owned());
         }
         if let Some(name) = token
             .claims
@@ -164,12 +166,12 @@ impl<'a> ClaimsSet<'a> {
             .find(|name| AccessToken::is_registered_claim(name))
         {
             return refuse(format!(
-                "{name:?} is the issuer's to set and cannot be a custom claim"
+                "custom claim {name:?} has a registered name"
             ));
         }
-        // The grammar of a list of scopes knows neither doubled spaces nor other characters (RFC 6749 section 3.3).
+        // A list of scopes has no doubled spaces and no other characters (RFC 6749 section 3.3).
         if !token.scope.is_empty() && !token.scope.split(' ').all(tollgate_core::policy::is_scope_token) {
-            return refuse("the scope of an access token is not a list of scope tokens".to_owned());
+            return refuse("the scope of an access token is not a list of scope tokens (RFC 6749 section 3.3)".to_owned());
         }
         let client_id = token.client_id.as_deref().unwrap_or(stamp.client_id);
         let jti = token.jti.as_deref().unwrap_or(stamp.jti);
@@ -179,10 +181,10 @@ impl<'a> ClaimsSet<'a> {
         let issued_at = token.issued_at.unwrap_or(stamp.now);
         let latest = issued_at.saturating_add(stamp.lifetime);
         let expires_at = token.expires_at.unwrap_or(latest);
-        // Retired keys and revocations live as long as a token can, and no longer.
+        // Retired keys and revocations are kept only as long as a token can live.
         if expires_at <= issued_at || expires_at > latest {
             return refuse(format!(
-                "an access token from {issued_at} to {expires_at} lives not at all, or longer than {} s",
+                "the lifetime of an access token must be above zero and at most {} s: issued_at={issued_at} expires_at={expires_at}",
                 stamp.lifetime
             ));
         }

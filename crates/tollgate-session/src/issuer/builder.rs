@@ -1,4 +1,4 @@
-//! Configuration of an [`Issuer`].
+//! The configuration of an [`Issuer`].
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -12,12 +12,12 @@ use super::snapshot::Snapshot;
 use super::{Inner, Issuer};
 use crate::random::{Random, SystemRandom};
 
-/// The longest access lifetime: a day. What should last longer is a session.
+/// The longest access lifetime. Anything longer should be a session.
 const LONGEST_ACCESS: Duration = Duration::from_secs(24 * 60 * 60);
-/// The longest leeway, which is also the longest that a verifier takes.
+/// The largest leeway, which is also the largest of a verifier.
 const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
 
-/// Configuration of an [`Issuer`], made by [`Issuer::builder`].
+/// A builder of an [`Issuer`]. Created by [`Issuer::builder`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,7 +61,8 @@ impl IssuerBuilder {
         }
     }
 
-    /// Whom the access tokens are for (`aud`, RFC 9068 section 2.2): the resource server. Required, once.
+    /// Sets the audience of the access tokens (`aud`, RFC 9068 section 2.2): the resource server.
+    /// Required, exactly once.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, ConfigErrorKind, SigningKey};
@@ -77,7 +78,8 @@ impl IssuerBuilder {
         self
     }
 
-    /// The key that signs first, from the beginning of time. Every key needs a `kid` of its own, HMAC secrets too. Required.
+    /// Sets the key that signs first, without a start time. Every key needs its own `kid`, HMAC
+    /// secrets too. Required, exactly once.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, ConfigErrorKind, SigningKey};
@@ -94,9 +96,9 @@ impl IssuerBuilder {
         self
     }
 
-    /// A key that signs from `active_from` on, in seconds since the epoch. It is published at once, so that verifiers
-    /// know it by then. A time that has passed is right for a service that starts again: the former key then counts as
-    /// superseded at that time.
+    /// Schedules a key that signs from `active_from` on, in seconds since the epoch. It is
+    /// published at once, so that verifiers know it by then. A time in the past is correct for a
+    /// service that restarts: the previous key then counts as superseded at that time.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -117,7 +119,8 @@ impl IssuerBuilder {
         self
     }
 
-    /// How long access tokens live: 15 minutes unless said otherwise; whole seconds, a day at the most.
+    /// Sets the lifetime of access tokens, in whole seconds. Default: 15 minutes. Maximum: 24
+    /// hours.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -136,8 +139,9 @@ impl IssuerBuilder {
         self
     }
 
-    /// By how much clocks may differ: 60 seconds unless said otherwise, 300 at the most. A retired key verifies this much
-    /// longer than its last token lives, and [`verifier`](Issuer::verifier) allows this much.
+    /// Sets the tolerance for clock differences. Default: 60 seconds. Maximum: 300 seconds. A
+    /// retired key verifies this much longer than its last token lives, and
+    /// [`verifier`](Issuer::verifier) allows this much.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -155,8 +159,8 @@ impl IssuerBuilder {
         self
     }
 
-    /// The `client_id` of access tokens that do not name one (RFC 9068 section 2.2 requires it). The audience unless said
-    /// otherwise.
+    /// Sets the `client_id` of access tokens that do not name one (RFC 9068 section 2.2 requires
+    /// it). Default: the audience.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -176,7 +180,7 @@ impl IssuerBuilder {
         self
     }
 
-    /// Takes the time from `clock` instead of the operating system.
+    /// Sets the clock. Default: the system clock.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -195,7 +199,7 @@ impl IssuerBuilder {
         self
     }
 
-    /// Takes randomness from `random` instead of the cryptographic library.
+    /// Sets the source of randomness. Default: the cryptographic library.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -212,12 +216,16 @@ impl IssuerBuilder {
         self
     }
 
-    /// Checks the configuration and makes the issuer.
+    /// Checks the configuration and creates the issuer.
     ///
     /// # Errors
-    /// A [`ConfigError`]: for a name, an audience or a client that is missing, empty or has control characters; without a
-    /// first key or with two; for a key without `kid`, two of one `kid`, two that become active in the same second, an
-    /// HMAC secret beside public keys; for a lifetime or a leeway out of range.
+    /// [`ConfigError`] if:
+    ///
+    /// - the issuer, the audience or the client is missing, empty or has control characters;
+    /// - there is no first key, or more than one;
+    /// - a key has no `kid`, two keys have the same `kid`, or two become active in the same second;
+    /// - an HMAC secret stands beside public keys;
+    /// - the lifetime or the leeway is out of range.
     ///
     /// ```
     /// # use tollgate_core::ConfigErrorKind;
@@ -229,17 +237,17 @@ impl IssuerBuilder {
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
         let mut audiences = self.audiences.into_iter();
         let Some(audience) = audiences.next() else {
-            return refuse(ConfigErrorKind::MissingAudience, "the issuer has no audience");
+            return refuse(ConfigErrorKind::MissingAudience, "`audience` is required");
         };
         if audiences.next().is_some() {
-            return refuse(ConfigErrorKind::Contradiction, "`audience` is said twice");
+            return refuse(ConfigErrorKind::Contradiction, "`audience` is set twice");
         }
         let client_id = self.client_id.unwrap_or_else(|| audience.clone());
         for text in [&self.name, &audience, &client_id] {
             if text.is_empty() || text.chars().any(char::is_control) {
                 return refuse(
                     ConfigErrorKind::InvalidText,
-                    "the issuer, its audience or its client is empty or has a control character",
+                    "the issuer, `audience` or `client_id` is empty or has a control character",
                 );
             }
         }
@@ -247,20 +255,20 @@ impl IssuerBuilder {
         if lifetime < Duration::from_secs(1) || lifetime > LONGEST_ACCESS || lifetime.subsec_nanos() != 0 {
             return refuse(
                 ConfigErrorKind::OutOfRange,
-                "the access lifetime is not in whole seconds, or not between 1 s and 24 h",
+                "`access_lifetime` must be in whole seconds, between 1 s and 24 h",
             );
         }
         if self.leeway > LONGEST_LEEWAY || self.leeway.subsec_nanos() != 0 {
             return refuse(
                 ConfigErrorKind::OutOfRange,
-                "the leeway is not in whole seconds, or above 300 s",
+                "`leeway` must be in whole seconds and at most 300 s",
             );
         }
         let mut first = self.first.into_iter();
         let (Some(key), None) = (first.next(), first.next()) else {
             return refuse(
                 ConfigErrorKind::MissingKey,
-                "there is not exactly one first `signing_key`; later ones are for `next_key`",
+                "exactly one `signing_key` is required: add later keys by `next_key`",
             );
         };
         let mut schedule = Schedule::new((lifetime + self.leeway).as_secs());

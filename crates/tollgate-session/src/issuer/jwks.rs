@@ -1,4 +1,4 @@
-//! The public keys over HTTP.
+//! The JWK Set endpoint.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest, RequestView};
 
 use super::Issuer;
 
-/// Publishes an issuer's public keys as a JWK Set (RFC 7517 section 5), made by [`Issuer::jwks`]. It answers at whatever
-/// path it is mounted at.
+/// An endpoint that publishes the issuer's public keys as a JWK Set (RFC 7517 section 5). Created
+/// by [`Issuer::jwks`]. It responds at any path.
 ///
-/// HMAC secrets are never among them. `Cache-Control` never reaches past the next phase change, and the entity-tag is
-/// strong, so that whoever has the set already is told so (304, RFC 9110 section 13.1.2).
+/// HMAC secrets are never published. `Cache-Control` never extends past the next phase change. The
+/// entity-tag is strong, and a conditional request gets 304 (RFC 9110 section 13.1.2).
 ///
 /// ```
 /// use tollgate_core::{Algorithm, Endpoint, EndpointRequest, SigningKey};
@@ -41,9 +41,9 @@ impl JwksEndpoint {
         Self { issuer, max_age: 300 }
     }
 
-    /// How long others may keep the set (`max-age`, RFC 9111 section 5.2.2.1): 5 minutes unless said otherwise, and always
-    /// less where a phase changes before. A key that is rotated in sooner than this may not be known everywhere when it
-    /// begins to sign.
+    /// Sets how long the set may be cached (`max-age`, RFC 9111 section 5.2.2.1). Default: 5
+    /// minutes, and less if a phase changes before. A key that is scheduled to sign sooner than
+    /// this may not be known everywhere when it begins to sign.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -102,8 +102,8 @@ impl Endpoint for JwksEndpoint {
     }
 }
 
-/// Whether `If-None-Match` names this entity-tag, or any (RFC 9110 section 13.1.2). The comparison is the weak one (section
-/// 8.8.3.2). A field that is not of the grammar says nothing.
+/// Returns whether `If-None-Match` contains this entity-tag or `*` (RFC 9110 section 13.1.2), by
+/// weak comparison (section 8.8.3.2). A malformed field matches nothing.
 fn is_known<'a>(mut lines: impl Iterator<Item = &'a [u8]>, etag: &[u8]) -> bool {
     lines.any(|line| {
         let mut rest = line.trim_ascii();

@@ -1,8 +1,9 @@
-//! How the keys of an issuer stand.
+//! The state of an issuer's keys.
 
 use tollgate_core::Algorithm;
 
-/// Where a signing key is in its life. After `Retired` it is gone: it verifies no more and is not listed.
+/// The phase of a signing key. After `Retired` the key is removed: it does not verify and is not
+/// listed.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, SigningKey};
@@ -22,15 +23,15 @@ use tollgate_core::Algorithm;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyPhase {
-    /// Published, so that every verifier knows it by the time it is used; signs nothing yet.
+    /// The key is published, so that every verifier knows it in time, but does not sign yet.
     Next,
-    /// Signs.
+    /// The key signs.
     Active,
-    /// Signs no more; what it signed still verifies.
+    /// The key does not sign any more; its tokens still verify.
     Retired,
 }
 
-/// How one key of an [`Issuer`](super::Issuer) stands. It holds nothing secret.
+/// The state of one key of an [`Issuer`](super::Issuer). Contains no secret.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, SigningKey};
@@ -51,15 +52,16 @@ pub enum KeyPhase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyState {
-    /// Its key id.
+    /// The `kid`.
     pub kid: String,
-    /// What it signs under.
+    /// The algorithm.
     pub algorithm: Algorithm,
-    /// Where it is in its life.
+    /// The phase.
     pub phase: KeyPhase,
-    /// The second since the epoch that it signs from; 0 for the first key. Where it took the place of one
-    /// that was withdrawn, that one's.
+    /// The time from which the key signs, in seconds since the epoch; 0 for the first key. If the
+    /// key replaced a withdrawn one, the time of that key.
     pub from: u64,
-    /// The second since the epoch at which it is gone; `None` as long as no successor is scheduled.
+    /// The time at which the key is removed, in seconds since the epoch; `None` until a successor
+    /// is scheduled.
     pub until: Option<u64>,
 }

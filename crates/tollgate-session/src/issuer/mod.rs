@@ -1,8 +1,8 @@
 //! Access tokens and the keys that sign them.
 //!
-//! A key is published before it is used (`next`), signs (`active`), and verifies on as long as the last token that it signed
-//! can live (`retired`). Then it is gone. Which key is in which phase depends on the clock alone, so that several
-//! instances with the same keys agree without talking to each other.
+//! A key is published before it is used (`next`), signs (`active`), and verifies as long as its
+//! last token can live (`retired`). Then it is removed. The phase depends only on the clock, so
+//! several instances with the same keys agree without communication.
 
 mod access_token;
 mod builder;
@@ -30,10 +30,11 @@ use self::snapshot::Snapshot;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::random::Random;
 
-/// Issues access tokens (RFC 9068), rotates the keys that sign them, and publishes those that verify them.
+/// An issuer of access tokens (RFC 9068). It rotates the signing keys and publishes the public
+/// ones.
 ///
-/// It is the [`KeySource`] of every verifier that it [makes](Self::verifier): a rotation is seen by all of them at once.
-/// Cloning is cheap, and clones are one issuer. `Debug` shows key ids, never a key.
+/// It is the [`KeySource`] of every verifier that it [creates](Self::verifier), so all of them see
+/// a rotation at once. Clones share their state. `Debug` shows `kid`s, never a key.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, SigningKey};
@@ -66,12 +67,12 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     snapshot: ArcSwap<Snapshot>,
-    /// Held by whoever changes the schedule; reading needs no lock.
+    /// Held while the schedule changes. Readers take no lock.
     writing: Mutex<()>,
 }
 
 impl Issuer {
-    /// Starts a configuration with the issuer's name, the value of `iss`: an https URL (RFC 8414 section 2).
+    /// Creates a builder. `name` is the value of `iss`: an https URL (RFC 8414 section 2).
     ///
     /// ```
     /// # use tollgate_core::ConfigErrorKind;
@@ -82,14 +83,15 @@ impl Issuer {
         IssuerBuilder::new(name.into())
     }
 
-    /// Schedules a key at run time: published at once, signing from `active_from` on, in seconds since the epoch. A time
-    /// that has passed means now.
+    /// Schedules a key at run time. It is published at once and signs from `active_from` on, in
+    /// seconds since the epoch. A time in the past means now.
     ///
-    /// Verifiers elsewhere learn of it when they next fetch the JWK Set: let as much time pass as its
-    /// [`max-age`](JwksEndpoint::max_age) allows.
+    /// Other verifiers learn the key when they next fetch the JWK Set, so schedule it at least
+    /// [`max-age`](JwksEndpoint::max_age) ahead.
     ///
     /// # Errors
-    /// As [`IssuerBuilder::build`] for the key; also for one that was withdrawn. Nothing has changed then.
+    /// The errors of [`IssuerBuilder::build`] for the key, or an error if its `kid` was withdrawn.
+    /// The schedule is unchanged then.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, ConfigErrorKind, SigningKey};
@@ -106,16 +108,17 @@ impl Issuer {
     pub fn rotate(&self, key: SigningKey, active_from: u64) -> Result<(), ConfigError> {
         self.change(|schedule, now| {
             schedule.prune(now);
-            // The former key has signed until now, whatever was planned: its tokens are to verify.
+            // The previous key has signed until now, whatever was planned. Its tokens must verify.
             schedule.add(key, active_from.max(now))
         })
     }
 
-    /// Takes a key away at once, as when it was stolen: nothing that it signed verifies here any more, it leaves the JWK
-    /// Set, and its `kid` is never taken again. `false` if there is none of that `kid`.
+    /// Removes a key at once, for instance after it was stolen. Its tokens do not verify here any
+    /// more, it leaves the JWK Set, and its `kid` is never accepted again. Returns `false` if there
+    /// is no such key.
     ///
-    /// Where it was the active one, the next that is scheduled becomes active; if there is none, nothing can be issued
-    /// until one is [rotated](Self::rotate) in.
+    /// If the key was active, the next scheduled one becomes active. Without one, nothing can be
+    /// issued until a key is [rotated](Self::rotate) in.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -134,7 +137,7 @@ impl Issuer {
         self.change(withdraw).is_ok()
     }
 
-    /// How its keys stand now, in the order in which they become active.
+    /// The current state of the keys, in the order in which they become active.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -150,12 +153,16 @@ impl Issuer {
         self.0.snapshot.load().schedule.states(now)
     }
 
-    /// A signed access token: `typ` is `at+jwt` (RFC 9068 section 2.1), and the active key's `kid` is in its header.
+    /// Issues a signed access token. Its `typ` is `at+jwt` (RFC 9068 section 2.1), its `kid` that
+    /// of the active key.
     ///
     /// # Errors
-    /// `Misconfigured` if a custom claim has a name that the issuer sets, the subject is empty, the scope is no list of scope
-    /// tokens, the lifetime is longer than the [access lifetime](Self::access_lifetime), no key is active, or there is
-    /// no randomness.
+    /// `Misconfigured` if:
+    ///
+    /// - a custom claim has a name that the issuer sets;
+    /// - the subject is empty, or the scope is not a list of scope tokens;
+    /// - the lifetime is longer than the [access lifetime](Self::access_lifetime);
+    /// - no key is active, or there is no randomness.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -193,14 +200,14 @@ impl Issuer {
         let Some(key) = &snapshot.signing else {
             return Err(SessionError::new(
                 SessionErrorKind::Misconfigured,
-                "no key is active: the last one was withdrawn",
+                "no signing key is active: the last one was withdrawn",
             ));
         };
         Ok(key.encode_with("at+jwt", &claims)?)
     }
 
-    /// Starts a verifier of this issuer's access tokens: issuer, audience, the profile of RFC 9068, the keys as they rotate,
-    /// clock and leeway are set.
+    /// Creates a builder of a verifier for this issuer's access tokens. The issuer, the audience,
+    /// the profile of RFC 9068, the rotating keys, the clock and the leeway are set.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -223,7 +230,7 @@ impl Issuer {
             .leeway(self.0.leeway)
     }
 
-    /// The endpoint that publishes its public keys.
+    /// Creates the endpoint that publishes the public keys.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, Endpoint, SigningKey};
@@ -238,7 +245,7 @@ impl Issuer {
         JwksEndpoint::new(self.clone())
     }
 
-    /// Its name, the `iss` of its tokens.
+    /// The name of the issuer (`iss`).
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -253,7 +260,7 @@ impl Issuer {
         &self.0.name
     }
 
-    /// Whom its tokens are for, their `aud`.
+    /// The audience of the tokens (`aud`).
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -268,7 +275,7 @@ impl Issuer {
         &self.0.audience
     }
 
-    /// How long its tokens live at the most.
+    /// The longest lifetime of a token.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -283,7 +290,7 @@ impl Issuer {
         self.0.access_lifetime
     }
 
-    /// By how much clocks may differ.
+    /// The tolerance for clock differences.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -298,7 +305,7 @@ impl Issuer {
         self.0.leeway
     }
 
-    /// Its clock, by which everything around it should go.
+    /// The clock of the issuer. Components around it should use it too.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -313,7 +320,7 @@ impl Issuer {
         &self.0.clock
     }
 
-    /// Its source of randomness.
+    /// The source of randomness.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -328,7 +335,7 @@ impl Issuer {
         &self.0.random
     }
 
-    /// What holds at `now`.
+    /// Returns the snapshot of `now`.
     fn snapshot(&self, now: u64) -> Arc<Snapshot> {
         let held = self.0.snapshot.load();
         if held.holds_at(now) {
@@ -339,14 +346,14 @@ impl Issuer {
         if Arc::ptr_eq(&former, &held) {
             return fresh;
         }
-        // Somebody else was first. A key that was withdrawn meanwhile must not be handed out again.
+        // Another thread was first. A key that was withdrawn in the meantime must not be restored.
         if former.holds_at(now) {
             return Arc::clone(&former);
         }
         Arc::new(Snapshot::of(Arc::clone(&former.schedule), now))
     }
 
-    /// Something of the keys that hold now.
+    /// Returns a part of the current key set.
     fn holding<T>(&self, of: impl FnOnce(&Arc<KeySet>) -> T) -> T {
         let now = self.0.clock.now();
         let held = self.0.snapshot.load();
@@ -357,7 +364,7 @@ impl Issuer {
         of(&self.snapshot(now).keys)
     }
 
-    /// Changes the schedule, or leaves it as it is.
+    /// Applies a change to the schedule, or leaves it as it is on error.
     fn change<E>(&self, change: impl FnOnce(&mut Schedule, u64) -> Result<(), E>) -> Result<(), E> {
         let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.0.clock.now();
@@ -371,7 +378,8 @@ impl Issuer {
 }
 
 impl KeySource for Issuer {
-    /// The keys of the phase. It takes no lock, and works something out only when a phase has changed.
+    /// Returns the keys of the current phase. Takes no lock, and computes only after a phase
+    /// change.
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
         Ok(self.holding(Arc::clone))
     }
@@ -380,7 +388,7 @@ impl KeySource for Issuer {
         Ok(self.holding(|keys| keys.epoch()))
     }
 
-    /// Its own name: a verifier of another issuer's tokens is refused by `build`.
+    /// The issuer's name, so that `build` refuses a verifier for another issuer.
     fn issuer(&self) -> Option<&str> {
         Some(&self.0.name)
     }

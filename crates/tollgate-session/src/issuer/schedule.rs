@@ -1,20 +1,21 @@
-//! Which key signs when, and how long it verifies: pure, by the second it is asked for.
+//! The schedule of the signing keys: a pure function of the time.
 
 use tollgate_core::{ConfigError, ConfigErrorKind, KeySet, SigningKey};
 
 use super::key_state::{KeyPhase, KeyState};
 
-/// The longest `kid` that is taken, in bytes.
+/// The longest accepted `kid`, in bytes.
 const LONGEST_KID: usize = 128;
 
 /// The keys in the order in which they become active.
 ///
-/// A key signs from its `active_from` until the next one's, and verifies `retention` seconds longer: as long as the last
-/// token that it signed can live.
+/// A key signs from its `active_from` until that of the next one. It verifies `retention` seconds
+/// longer, as long as its last token can live.
 #[derive(Clone)]
 pub(super) struct Schedule {
     slots: Vec<Slot>,
-    /// Never taken again: whoever stole such a key would be let in by a configuration that is loaded once more.
+    /// The `kid`s of withdrawn keys. They are never accepted again, even if a configuration with a
+    /// stolen key is loaded once more.
     withdrawn: Vec<String>,
     retention: u64,
 }
@@ -22,7 +23,8 @@ pub(super) struct Schedule {
 #[derive(Clone)]
 struct Slot {
     active_from: u64,
-    /// `None` once it is withdrawn. The slot stays: the key before it was superseded nevertheless, and must not rise again.
+    /// `None` after a withdrawal. The slot stays, because the key before it must not become active
+    /// again.
     key: Option<SigningKey>,
 }
 
@@ -35,13 +37,13 @@ impl Schedule {
         }
     }
 
-    /// Takes a key that signs from that second on.
+    /// Adds a key that signs from `active_from` on.
     pub(super) fn add(&mut self, key: SigningKey, active_from: u64) -> Result<(), ConfigError> {
         let refuse = |kind, message: String| Err(ConfigError::new(kind, message));
         let Some(kid) = key.kid() else {
             return refuse(
                 ConfigErrorKind::InvalidText,
-                "a signing key has no `kid`: give it one by `with_kid`".to_owned(),
+                "a signing key has no `kid`: set it by `with_kid`".to_owned(),
             );
         };
         if kid.is_empty() || kid.len() > LONGEST_KID || kid.chars().any(char::is_control) {
@@ -59,7 +61,7 @@ impl Schedule {
         if self.withdrawn.iter().any(|gone| gone == kid) {
             return refuse(
                 ConfigErrorKind::Duplicate,
-                format!("the key {kid:?} was withdrawn and is not taken again"),
+                format!("the key {kid:?} was withdrawn and cannot be added again"),
             );
         }
         let symmetric = key.algorithm().family().is_symmetric();
@@ -69,7 +71,7 @@ impl Schedule {
         {
             return refuse(
                 ConfigErrorKind::MixedKeys,
-                "an HMAC secret stands beside public keys".to_owned(),
+                "HMAC secrets and public keys cannot be mixed".to_owned(),
             );
         }
         if self.slots.iter().any(|slot| slot.active_from == active_from) {
@@ -90,9 +92,9 @@ impl Schedule {
         Ok(())
     }
 
-    /// Takes a key away at once; `false` if there is none of that `kid`.
+    /// Withdraws a key at once. Returns `false` if there is none with this `kid`.
     ///
-    /// Where it was the active one, the next that is scheduled signs from now on; without one nothing signs any more.
+    /// If the key was active, the next scheduled one signs from now on. Without one, nothing signs.
     pub(super) fn withdraw(&mut self, kid: &str, now: u64) -> bool {
         let named = |slot: &Slot| slot.key.as_ref().is_some_and(|key| key.kid() == Some(kid));
         let Some(at) = self.slots.iter().position(named) else {
@@ -102,7 +104,8 @@ impl Schedule {
         if active_from > now {
             self.slots.remove(at);
         } else if self.active(now) == Some(at) && at + 1 < self.slots.len() {
-            // The next one takes its place, and all of it: a clock that is set back a little finds it there, too.
+            // The next key takes over the whole slot, so that it is also there if the clock is set
+            // back a little.
             self.slots.remove(at);
             self.slots[at].active_from = active_from;
         } else {
@@ -112,7 +115,7 @@ impl Schedule {
         true
     }
 
-    /// Forgets what is gone.
+    /// Removes keys whose retention has ended.
     pub(super) fn prune(&mut self, now: u64) {
         let gone = (0..self.slots.len())
             .take_while(|at| self.phase(*at, now).is_none())
@@ -120,12 +123,12 @@ impl Schedule {
         self.slots.drain(..gone);
     }
 
-    /// The key that signs now.
+    /// The key that signs at `now`.
     pub(super) fn signing(&self, now: u64) -> Option<&SigningKey> {
         self.slots[self.active(now)?].key.as_ref()
     }
 
-    /// The keys that are published and verify now: all that are scheduled, active or retired.
+    /// The keys that are published and verify at `now`: scheduled, active or retired.
     pub(super) fn published(&self, now: u64) -> impl Iterator<Item = &SigningKey> {
         let live = (0..self.slots.len()).filter(move |at| self.phase(*at, now).is_some());
         live.filter_map(|at| self.slots[at].key.as_ref())
@@ -146,7 +149,8 @@ impl Schedule {
         (0..self.slots.len()).filter_map(state).collect()
     }
 
-    /// The last phase change up to `now`, and the first one after it: between them nothing changes by itself.
+    /// Returns the last phase change up to `now` and the first one after it. Nothing changes
+    /// between them.
     pub(super) fn span(&self, now: u64) -> (u64, u64) {
         let ends = (0..self.slots.len()).filter_map(|at| self.end(at));
         let changes = self.slots.iter().map(|slot| slot.active_from).chain(ends);
@@ -163,14 +167,14 @@ impl Schedule {
         self.slots.iter().filter_map(|slot| slot.key.as_ref())
     }
 
-    /// The slot whose turn it is: the latest that has begun.
+    /// The active slot: the latest that has begun.
     fn active(&self, now: u64) -> Option<usize> {
         self.slots
             .partition_point(|slot| slot.active_from <= now)
             .checked_sub(1)
     }
 
-    /// `None` for a key that is gone.
+    /// Returns `None` for a key that was removed.
     fn phase(&self, at: usize, now: u64) -> Option<KeyPhase> {
         let active = self.active(now);
         match Some(at).cmp(&active) {
@@ -183,7 +187,7 @@ impl Schedule {
         }
     }
 
-    /// When the key is gone, as far as that is known.
+    /// The time when the key is removed, if known.
     fn end(&self, at: usize) -> Option<u64> {
         let superseded_at = self.slots.get(at + 1)?.active_from;
         Some(superseded_at.saturating_add(self.retention))

@@ -1,4 +1,4 @@
-//! The keys as they stand between two phase changes.
+//! The keys between two phase changes.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use tollgate_core::{KeySet, SigningKey};
 
 use super::schedule::Schedule;
 
-/// Everything that a request needs of the schedule, worked out once for each phase change.
+/// A snapshot of the schedule, computed once per phase change.
 pub(super) struct Snapshot {
     pub(super) schedule: Arc<Schedule>,
-    /// It holds from this second …
+    /// The first second of the snapshot.
     from: u64,
-    /// … until before this one.
+    /// The first second after the snapshot.
     pub(super) until: u64,
     pub(super) keys: Arc<KeySet>,
     pub(super) signing: Option<SigningKey>,
-    /// The JWK Set (RFC 7517 section 5), as it is sent.
+    /// The serialised JWK Set (RFC 7517 section 5).
     pub(super) jwks: Vec<u8>,
-    /// Its entity-tag (RFC 9110 section 8.8.3), quotes included.
+    /// The entity-tag of the JWK Set (RFC 9110 section 8.8.3), with quotes.
     pub(super) etag: String,
 }
 
@@ -27,7 +27,7 @@ impl Snapshot {
     pub(super) fn of(schedule: Arc<Schedule>, now: u64) -> Self {
         let (from, until) = schedule.span(now);
         let keys = schedule.published(now).map(SigningKey::verifying_key).collect();
-        // A secret has no public half, and so no place in the set.
+        // An HMAC secret has no public half, so it is not in the set.
         let public: Vec<Value> = schedule
             .published(now)
             .filter_map(SigningKey::public_jwk)

@@ -1,4 +1,4 @@
-//! The server's part of every refresh token.
+//! The keys that refresh tokens are derived from.
 
 use std::fmt;
 
@@ -8,17 +8,19 @@ use zeroize::Zeroizing;
 use crate::id::SessionId;
 use crate::random::{NoRandomness, Random, SystemRandom};
 
-/// What makes a derived secret one for a refresh token, and nothing else.
+/// The label that separates these derivations from any other use of the key.
 const PURPOSE: &[u8] = b"tollgate refresh v1";
 
-/// A key that the secrets of refresh tokens are derived from (HMAC-SHA256, RFC 2104), under a number that the tokens name.
+/// A key that the secrets of refresh tokens are derived from (HMAC-SHA256, RFC 2104), and the
+/// number that tokens name it by.
 ///
-/// A secret is derived from this key, the session, a counter and a random salt that only the store has. So neither the store
-/// nor the key alone is enough to make a token, and the server can hand out the same one twice without having kept it.
+/// A secret is derived from this key, the session, a counter and a random salt that only the store
+/// has. Neither the store nor the key alone is enough to create a token, and the server can return
+/// the same token twice without storing it.
 ///
-/// To change keys without logging anybody out: give every instance the new one as the last, then make it the first, and
-/// take the old one away when the idle timeout has passed; where sessions slide without being refreshed, the absolute
-/// timeout. A token of a key that is not there is refused.
+/// To rotate keys without ending sessions: add the new key as the last one on every instance, then
+/// make it the first. Remove the old key when the idle timeout has passed, or the absolute timeout
+/// where sessions are renewed without a refresh. A token of a missing key is refused.
 ///
 /// ```
 /// use tollgate_session::RefreshKey;
@@ -33,7 +35,7 @@ pub struct RefreshKey {
 }
 
 impl RefreshKey {
-    /// The key of these 256 random bits.
+    /// Creates a key from 256 random bits.
     ///
     /// ```
     /// assert_eq!(tollgate_session::RefreshKey::new(3, [7; 32]).id(), 3);
@@ -46,7 +48,8 @@ impl RefreshKey {
         }
     }
 
-    /// A fresh one, which ends with the process: for one instance, and for tests.
+    /// Generates a random key. It is lost when the process ends, so it suits a single instance and
+    /// tests.
     ///
     /// # Errors
     /// [`NoRandomness`] if the system has none.
@@ -61,7 +64,7 @@ impl RefreshKey {
         Ok(Self::new(id, *secret))
     }
 
-    /// The number that tokens name it by.
+    /// The number that tokens name the key by.
     ///
     /// ```
     /// assert_eq!(tollgate_session::RefreshKey::new(3, [7; 32]).id(), 3);
@@ -70,7 +73,7 @@ impl RefreshKey {
         self.id
     }
 
-    /// The secret of one generation of a session.
+    /// Derives the secret of one generation of a session.
     pub(crate) fn derive(
         &self,
         session: &SessionId,
@@ -96,12 +99,12 @@ impl fmt::Debug for RefreshKey {
     }
 }
 
-/// The keys in use: the first derives, all recognise. There is at least one.
+/// The keys in use. The first derives new secrets, all of them verify. There is at least one.
 #[derive(Clone, Debug)]
 pub(crate) struct RefreshKeys(Vec<RefreshKey>);
 
 impl RefreshKeys {
-    /// `None` without a key, and where two have one number.
+    /// Returns `None` without a key, or if two keys have the same number.
     pub(crate) fn new(keys: Vec<RefreshKey>) -> Option<Self> {
         let twice = (1..keys.len()).any(|at| keys[..at].iter().any(|key| key.id == keys[at].id));
         (!keys.is_empty() && !twice).then_some(Self(keys))

@@ -1,5 +1,5 @@
-//! What a refresh is decided by: the token, the keys that it is derived from, what is kept of a session, and the one
-//! function that says what happens to it.
+//! The rules of a session: refresh tokens, their keys, the stored state, and the function that
+//! decides every transition.
 
 mod key;
 mod record;

@@ -1,4 +1,4 @@
-//! What is kept of a session.
+//! The stored state of a session.
 
 use std::fmt;
 
@@ -14,10 +14,10 @@ use crate::error::{SessionError, SessionErrorKind, rubbish};
 use crate::id::SessionId;
 use crate::store::StoredSession;
 
-/// No operation lasts longer, in seconds: it is the longest that a store may be given.
+/// The longest duration of an operation, in seconds: the largest store timeout.
 const LONGEST_OPERATION: u64 = 60;
 
-/// A session as the rules see it.
+/// A session, as the rules see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) id: SessionId,
@@ -26,35 +26,35 @@ pub(crate) struct Record {
     pub(crate) body: Body,
 }
 
-/// What is in [`StoredSession::data`], as JSON. Times are seconds since the epoch.
+/// The content of [`StoredSession::data`], as JSON. Times are in seconds since the epoch.
 #[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(PartialEq, Eq))]
 pub(crate) struct Body {
     #[serde(rename = "v")]
     pub(crate) version: u8,
     pub(crate) created_at: u64,
-    /// The absolute cap, fixed at login.
+    /// The absolute timeout, fixed at login.
     pub(crate) cap: u64,
-    /// Moved by use, never past the cap.
+    /// The idle timeout. Use of the session moves it, never past the cap.
     pub(crate) idle_until: u64,
     pub(crate) last_seen: u64,
     pub(crate) auth_time: u64,
-    /// When it was logged out, or ended otherwise.
+    /// The time of the logout, or of another end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ended_at: Option<u64>,
     pub(crate) salt: Bytes,
-    /// Counts the refresh tokens: 1 is the login's.
+    /// The generation of the refresh token. The login creates generation 1.
     pub(crate) generation: u64,
     pub(crate) current: Sealed,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Sealed>,
     pub(crate) rotated_at: u64,
-    /// The access token that was minted last.
+    /// The access token that was issued last.
     pub(crate) access: Access,
-    /// The one that the last refresh replaced.
+    /// The access token that the last refresh replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) former: Option<Access>,
-    /// What the login granted.
+    /// The scope that the login granted.
     pub(crate) scope: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_id: Option<String>,
@@ -66,13 +66,13 @@ pub(crate) struct Body {
     pub(crate) device: Device,
 }
 
-/// What is kept of a refresh token: enough to know it again, and too little to make it.
+/// A verifier for a refresh token. It cannot be used to create the token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Sealed {
-    /// SHA-256 of the secret, which has 256 random bits: there is nothing to guess, so nothing slower is needed.
+    /// SHA-256 of the secret. The secret has 256 random bits, so a slow hash is not needed.
     hash: Bytes,
-    /// The key that the secret was derived from.
+    /// The number of the key that the secret was derived from.
     pub(crate) key: u32,
 }
 
@@ -96,7 +96,7 @@ fn sha256(secret: &[u8; 32]) -> [u8; 32] {
     hash
 }
 
-/// What makes an access token the one it is, beside what the session says.
+/// The claims that distinguish an access token from others of its session.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Access {
@@ -106,7 +106,7 @@ pub(crate) struct Access {
     pub(crate) scope: String,
 }
 
-/// 32 bytes, written as base64url.
+/// 32 bytes, serialised as base64url.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Bytes(pub(crate) [u8; 32]);
@@ -130,7 +130,7 @@ impl<'de> Deserialize<'de> for Bytes {
 
 impl Body {
     pub(crate) const VERSION: u8 = 1;
-    /// More than this is not given to a store.
+    /// The largest size of a body in a store, in bytes.
     const MOST: usize = 16 * 1024;
 
     pub(crate) const fn is_live(&self, now: u64) -> bool {
@@ -151,9 +151,9 @@ impl fmt::Debug for Body {
 }
 
 impl Record {
-    /// From what a store gave for `id`.
+    /// Reads the session that a store returned for `id`.
     pub(crate) fn read(stored: StoredSession, id: &SessionId) -> Result<Self, SessionError> {
-        let malformed = || rubbish("a session is not as this version writes it");
+        let malformed = || rubbish("malformed session");
         let body: Body = serde_json::from_slice(&stored.data).map_err(|_| malformed())?;
         if stored.id != *id || body.version != Body::VERSION {
             return Err(malformed());
@@ -166,25 +166,26 @@ impl Record {
         })
     }
 
-    /// As a store keeps it.
+    /// Serialises the session for a store.
     pub(crate) fn write(&self) -> Result<StoredSession, SessionError> {
-        let misfit = |_| SessionError::new(SessionErrorKind::Misconfigured, "the session cannot be written");
+        let misfit = |_| SessionError::new(SessionErrorKind::Misconfigured, "the session cannot be serialised");
         let data = serde_json::to_vec(&self.body).map_err(misfit)?;
         if data.len() > Body::MOST {
             return Err(SessionError::new(
                 SessionErrorKind::TooLarge,
                 format!(
-                    "what is kept of a session has {} bytes, more than {}",
+                    "the session has {} bytes, more than {}",
                     data.len(),
                     Body::MOST
                 ),
             ));
         }
-        // One that has ended tells nothing more than one that is not there. The second is for stores that cannot be asked to
-        // keep what is over already.
+        // An ended session needs no longer life: it is treated as a missing one. The extra second
+        // is for stores that cannot keep an expired session.
         let expires_at = match self.body.ended_at {
             Some(ended_at) => ended_at.saturating_add(1),
-            // Whoever is about to extend it must not be able to once a logout has found nothing more to end.
+            // An operation that extends the session now must fail once a logout finds nothing more
+            // to end.
             None => self.body.idle_until.saturating_add(LONGEST_OPERATION),
         };
         Ok(StoredSession {
@@ -196,7 +197,8 @@ impl Record {
         })
     }
 
-    /// The current refresh token, derived again; `None` where its key is not there, or another one has its number.
+    /// Derives the current refresh token; `None` if its key is missing, or another key has its
+    /// number.
     pub(crate) fn refresh_token(&self, keys: &RefreshKeys) -> Option<RefreshToken> {
         let body = &self.body;
         let key = keys.of_id(body.current.key)?;
@@ -209,7 +211,7 @@ impl Record {
         body.current.is(&token).then_some(token)
     }
 
-    /// With another body, as the next revision.
+    /// Returns the next revision, with another body.
     pub(crate) fn with(&self, body: Body) -> Self {
         Self {
             id: self.id,

@@ -1,4 +1,5 @@
-//! What happens to a session: the one place where it is decided. Nothing here waits, reads a clock or takes randomness.
+//! The decisions about a session. All transitions are decided here, without waiting, reading a
+//! clock or using randomness.
 
 use aws_lc_rs::constant_time;
 
@@ -7,7 +8,7 @@ use super::record::{Access, Body, Record, Sealed};
 use super::token::RefreshToken;
 use crate::device::Device;
 
-/// The service's choices. Times are in seconds.
+/// The configured limits. Times are in seconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) idle: u64,
@@ -18,26 +19,27 @@ pub(crate) struct Rules {
     pub(crate) keys: RefreshKeys,
 }
 
-/// What somebody wants of a session. `jti` is fresh: the name of the access token that may come of it.
+/// A request to change a session. `jti` is fresh and names the access token that may be issued.
 pub(crate) enum Event<'a> {
     /// A refresh token is presented.
     Refresh {
         token: &'a RefreshToken,
-        /// When the request arrived. What was presented before a rotation is no reuse, however long the store took.
+        /// The time when the request arrived. A token presented before a rotation is not reuse,
+        /// however long the store took.
         arrived_at: u64,
         scope: Option<&'a str>,
         device: &'a Device,
         jti: &'a str,
     },
-    /// An access token is to be renewed by activity.
+    /// An access token is renewed by activity.
     Slide { presented: &'a Presented, jti: &'a str },
-    /// The user has proved again who they are.
+    /// The user has authenticated again.
     Reauthenticate { presented: &'a Presented, jti: &'a str },
-    /// It is to end.
+    /// The session is ended.
     End,
 }
 
-/// An access token that verified.
+/// A verified access token.
 pub(crate) struct Presented {
     pub(crate) subject: String,
     pub(crate) jti: String,
@@ -46,34 +48,35 @@ pub(crate) struct Presented {
     pub(crate) scope: String,
 }
 
-/// What comes of an [`Event`].
+/// The outcome of an [`Event`].
 #[derive(Debug)]
 #[cfg_attr(test, derive(PartialEq, Eq))]
 pub(crate) enum Outcome {
-    /// This is to take the place of what is kept, if nobody was first; then it is what is handed out.
+    /// Replaces the stored body by compare-and-swap. On success, tokens are issued from the new
+    /// body.
     Replace(Box<Body>),
-    /// It has been decided before: what is kept is handed out, again.
+    /// Issues tokens from the stored body again.
     Repeat,
-    /// A refresh token came back after its time: the session is to end.
+    /// A refresh token was used after its time. The session must be ended.
     Reuse,
-    /// Nothing changes.
+    /// The session does not change.
     Refused(Refused),
 }
 
-/// Why nothing changes.
+/// A reason why the session does not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// The session was ended.
     Ended,
-    /// Its idle timeout or its absolute cap has passed.
+    /// The idle timeout or the absolute timeout has passed.
     Expired,
-    /// The token was not made here, or under a key that is no more, or belongs to another user.
+    /// The token is forged, was derived from a key that is gone, or belongs to another user.
     Unknown,
-    /// The successor was made under a key that this instance does not have.
+    /// The successor was derived from a key that this instance does not have.
     KeyMissing,
-    /// The session does not have the scope that was asked for.
+    /// The session does not have the requested scope.
     Scope,
-    /// The token would not live longer than the one that is there.
+    /// The new token would not live longer than the presented one.
     NothingGained,
 }
 
@@ -127,11 +130,11 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
 
 enum Standing {
     Current,
-    /// The one before, within the grace window.
+    /// The previous token, within the grace period.
     Previous,
 }
 
-/// Which of the session's tokens it is.
+/// Determines which of the session's refresh tokens was presented.
 fn recognise(
     record: &Record,
     token: &RefreshToken,
@@ -158,7 +161,8 @@ fn recognise(
             Err(Outcome::Reuse)
         };
     }
-    // An older one can still be told from one that was made up, which must not end a session: its name is no secret.
+    // An older token can still be told from a forged one. A forged one must not end a session, as
+    // the session ID is no secret.
     let derived = key.derive(&record.id, token.generation, &body.salt.0);
     match constant_time::verify_slices_are_equal(&*derived, &*token.secret) {
         Ok(()) if token.generation > 0 => Err(Outcome::Reuse),
@@ -195,7 +199,7 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
     if fresh.expires_at <= presented.expires_at {
         return Outcome::Refused(Refused::NothingGained);
     }
-    // Many requests of one page come at once; all of them are given the token that the first one brought about.
+    // Concurrent requests of one page all get the token that the first of them caused.
     let last = &body.access;
     if last.jti != presented.jti
         && last.issued_at >= presented.issued_at
@@ -211,7 +215,7 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
     Outcome::Replace(Box::new(next))
 }
 
-/// The idle deadline moves, the cap does not.
+/// Moves the idle timeout. The absolute timeout stays.
 fn used(body: &Body, now: u64, rules: &Rules) -> Body {
     let mut next = body.clone();
     next.idle_until = now.saturating_add(rules.idle).min(body.cap);
@@ -221,7 +225,8 @@ fn used(body: &Body, now: u64, rules: &Rules) -> Body {
 
 fn access(body: &Body, scope: &str, jti: &str, now: u64, rules: &Rules) -> Access {
     let expires_at = now.saturating_add(rules.access).min(body.cap);
-    // Not before its predecessor, though another instance's clock was ahead: else what revokes that would revoke this.
+    // A token is not older than its predecessor, even if another instance's clock was ahead.
+    // Otherwise the revocation of the predecessor would revoke it too.
     let not_before = body.access.issued_at.min(now.saturating_add(rules.leeway));
     Access {
         jti: jti.to_owned(),
@@ -231,7 +236,8 @@ fn access(body: &Body, scope: &str, jti: &str, now: u64, rules: &Rules) -> Acces
     }
 }
 
-/// The scope that is asked for, if the session has all of it (RFC 6749 section 6); all of it where nothing is asked for.
+/// Returns the requested scope if the session has all of it (RFC 6749 section 6), or the whole
+/// scope if none is requested.
 pub(crate) fn granted(held: &str, asked: Option<&str>) -> Option<String> {
     let Some(asked) = asked else {
         return Some(held.to_owned());
@@ -245,7 +251,7 @@ pub(crate) fn granted(held: &str, asked: Option<&str>) -> Option<String> {
             granted.push(scope);
         }
     }
-    // To ask for none at all is not within the grammar (RFC 6749 section 3.3).
+    // An empty scope is not in the grammar (RFC 6749 section 3.3).
     (!granted.is_empty()).then(|| granted.join(" "))
 }
 

@@ -1,4 +1,4 @@
-//! A refresh token as it is written.
+//! The encoding of refresh tokens.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ const VERSION: u8 = 1;
 const BYTES: usize = 1 + SessionId::BYTES + 8 + 4 + 32;
 const TEXT: usize = 82;
 
-/// Version, session, generation, key and secret, in base64url: an access token, which has dots, is never one, nor is this
-/// ever a JWT.
+/// A refresh token: version, session, generation, key and secret, in base64url. It has no dots, so
+/// it cannot be confused with a JWT.
 pub(crate) struct RefreshToken {
     pub(crate) session: SessionId,
     pub(crate) generation: u64,
@@ -21,7 +21,8 @@ pub(crate) struct RefreshToken {
 }
 
 impl RefreshToken {
-    /// `None` for what is not written exactly as [`write`](Self::write) does.
+    /// Parses a token. Returns `None` unless the text is exactly what [`write`](Self::write)
+    /// produces.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; BYTES]);
         if text.len() != TEXT {
@@ -43,7 +44,7 @@ impl RefreshToken {
             key: u32::from_be_bytes(*key),
             secret: Zeroizing::new(secret.try_into().ok()?),
         };
-        // One spelling only: bits to spare are zeros.
+        // Only one spelling is valid: unused bits are zero.
         (*version == VERSION && token.write() == text).then_some(token)
     }
 
@@ -107,7 +108,7 @@ mod tests {
         ] {
             assert!(RefreshToken::read(wrong).is_none(), "{wrong}");
         }
-        // The last character carries four bits of nothing.
+        // The last character carries four unused bits.
         let spellings = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
             .iter()
             .filter(|last| {

@@ -1,10 +1,10 @@
-//! One thing that was taken back.
+//! A revocation and its key.
 
 use std::fmt;
 
 use crate::store::{StoreError, StoreErrorKind};
 
-/// By what tokens are taken back.
+/// The claim or header parameter that a revocation matches.
 ///
 /// ```
 /// use tollgate_session::{RevocationKey, RevocationKind};
@@ -22,14 +22,14 @@ pub enum RevocationKind {
     Session,
     /// A user, by `sub`.
     Subject,
-    /// Everything that a key has signed, by `kid`.
+    /// All tokens signed by a key, by `kid`.
     Key,
 }
 
 impl RevocationKind {
     pub(crate) const EVERY: [Self; 4] = [Self::Token, Self::Session, Self::Subject, Self::Key];
 
-    /// Its place in [`EVERY`](Self::EVERY).
+    /// The index in [`EVERY`](Self::EVERY).
     pub(crate) const fn index(self) -> usize {
         self as usize
     }
@@ -54,7 +54,7 @@ impl RevocationKind {
     }
 }
 
-/// Which tokens a [`Revocation`] is about: those of one issuer with this value of a claim (or `kid`).
+/// A key of a [`Revocation`]: an issuer, and the value of a claim or of `kid`.
 ///
 /// ```
 /// use tollgate_session::{RevocationKey, RevocationKind};
@@ -71,7 +71,7 @@ pub struct RevocationKey {
 }
 
 impl RevocationKey {
-    /// Of tokens of `issuer` whose claim of that kind is `value`.
+    /// Creates a key that matches tokens of `issuer` whose claim (or `kid`) is `value`.
     ///
     /// ```
     /// # use tollgate_session::{RevocationKey, RevocationKind};
@@ -87,7 +87,7 @@ impl RevocationKey {
         }
     }
 
-    /// By what it takes back.
+    /// The kind of the key.
     ///
     /// ```
     /// # use tollgate_session::{RevocationKey, RevocationKind};
@@ -97,7 +97,7 @@ impl RevocationKey {
         self.kind
     }
 
-    /// Whose tokens (`iss`).
+    /// The issuer of the tokens (`iss`).
     ///
     /// ```
     /// # use tollgate_session::{RevocationKey, RevocationKind};
@@ -107,7 +107,7 @@ impl RevocationKey {
         &self.issuer
     }
 
-    /// The value of the claim.
+    /// The value of the claim or of `kid`.
     ///
     /// ```
     /// # use tollgate_session::{RevocationKey, RevocationKind};
@@ -117,7 +117,8 @@ impl RevocationKey {
         &self.value
     }
 
-    /// As bytes, the same for the same key only: what a store can use for its own key.
+    /// Encodes the key. Different keys have different bytes, so a store can use them as its own
+    /// key.
     ///
     /// ```
     /// # use tollgate_session::{RevocationKey, RevocationKind};
@@ -132,10 +133,10 @@ impl RevocationKey {
         bytes
     }
 
-    /// From the bytes of [`to_bytes`](Self::to_bytes).
+    /// Decodes a key from the bytes of [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
-    /// `Corrupt` if they are not such bytes.
+    /// `Corrupt` if the bytes are malformed.
     ///
     /// ```
     /// # use tollgate_session::RevocationKey;
@@ -159,7 +160,7 @@ impl RevocationKey {
 }
 
 impl fmt::Debug for RevocationKey {
-    /// Without the value: it may be a person's name.
+    /// Omits the value, which may be personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RevocationKey")
             .field("kind", &self.kind)
@@ -168,7 +169,7 @@ impl fmt::Debug for RevocationKey {
     }
 }
 
-/// Something was taken back.
+/// A revocation: the tokens of a [`RevocationKey`] issued before some time are refused.
 ///
 /// ```
 /// use tollgate_session::{Revocation, RevocationKey, RevocationKind};
@@ -180,19 +181,20 @@ impl fmt::Debug for RevocationKey {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// Which tokens.
+    /// The key that the tokens match.
     pub key: RevocationKey,
-    /// Those issued (`iat`) before this second; [`Revocation::ALL`] for all of them.
+    /// Only tokens issued (`iat`) before this second match. [`Revocation::ALL`] matches all of
+    /// them.
     pub before: u64,
-    /// From when on no token can match any more, in seconds since the epoch: the entry ends then.
+    /// The end of the entry, in seconds since the epoch. No token can match any more by then.
     pub expires_at: u64,
 }
 
 impl Revocation {
-    /// As [`before`](Self::before): every token, whenever it was issued.
+    /// The value of [`before`](Self::before) that matches every token, whenever it was issued.
     pub const ALL: u64 = u64::MAX;
 
-    /// Several entries as bytes, for a channel.
+    /// Encodes several entries as one message.
     ///
     /// ```
     /// # use tollgate_session::Revocation;
@@ -210,10 +212,10 @@ impl Revocation {
         bytes
     }
 
-    /// From the bytes of [`encode`](Self::encode).
+    /// Decodes the entries from the bytes of [`encode`](Self::encode).
     ///
     /// # Errors
-    /// `Corrupt` if they are not such bytes.
+    /// `Corrupt` if the bytes are malformed.
     ///
     /// ```
     /// # use tollgate_session::Revocation;
@@ -237,7 +239,7 @@ impl Revocation {
         Ok(entries)
     }
 
-    /// Widens this entry by another of the same key.
+    /// Extends this entry by another one of the same key.
     pub(crate) fn widen(&mut self, other: &Self) {
         self.before = self.before.max(other.before);
         self.expires_at = self.expires_at.max(other.expires_at);
@@ -245,5 +247,5 @@ impl Revocation {
 }
 
 fn corrupt() -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, "a revocation is malformed")
+    StoreError::new(StoreErrorKind::Corrupt, "malformed revocation")
 }

@@ -1,28 +1,29 @@
-//! A quick answer to "was this ever revoked?", which is "no" nearly always.
+//! A Bloom filter in front of the known revocations. The answer is "not revoked" for nearly every
+//! token.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::quality::RandomState;
 
-/// How many entries share a word of 64 bits when as many are in as there may be.
+/// The number of entries per 64-bit word when the filter is full.
 const ENTRIES_PER_WORD: usize = 4;
-/// How many bits of its word an entry sets.
+/// The number of bits that an entry sets in its word.
 const BITS: u32 = 5;
 
-/// A Bloom filter whose entries each stay within one word. It says `false` only of what is not in; of what is not in it says
-/// `true` now and then, so that the one who asks looks closer.
+/// A Bloom filter in which each entry stays within one 64-bit word. There are no false negatives. A
+/// false positive makes the caller look up the entry itself.
 ///
-/// Reading takes no lock. That one word tells all of an entry is what makes replacing the bits in place sound: whoever reads
-/// sees the old word or the new one, and an entry that is in both sets is in both words.
+/// Reads take no lock. Replacing the words in place is sound because one word holds all bits of an
+/// entry: a reader sees the old word or the new one, and an entry in both sets is in both words.
 pub(super) struct Filter {
     words: Box<[AtomicU64]>,
-    /// Seeded anew in each process, so that nobody can choose names that collide.
+    /// Seeded per process, so that an attacker cannot choose names that collide.
     hasher: RandomState,
 }
 
 impl Filter {
-    /// Empty, with room for so many entries.
+    /// Creates an empty filter with room for `entries`.
     pub(super) fn new(entries: usize) -> Self {
         let words = entries.div_ceil(ENTRIES_PER_WORD).next_power_of_two().max(64);
         Self {
@@ -31,7 +32,7 @@ impl Filter {
         }
     }
 
-    /// Whether an entry of that kind and name may be in.
+    /// Returns whether an entry of this kind and name may be in the filter.
     pub(super) fn may_have(&self, kind: u8, name: &str) -> bool {
         let (index, bits) = self.place(kind, name);
         self.words[index].load(Ordering::Acquire) & bits == bits
@@ -42,7 +43,8 @@ impl Filter {
         self.words[index].fetch_or(bits, Ordering::Release);
     }
 
-    /// Only these entries from now on. Nobody may add meanwhile; anybody may read.
+    /// Replaces the content with these entries. Concurrent reads are allowed, concurrent writes are
+    /// not.
     pub(super) fn keep_only<'a>(&self, entries: impl Iterator<Item = (u8, &'a str)>) {
         let mut words = vec![0_u64; self.words.len()];
         for (kind, name) in entries {
@@ -54,7 +56,7 @@ impl Filter {
         }
     }
 
-    /// The word of an entry, and its bits there.
+    /// Returns the index of the entry's word and the bits that it sets there.
     fn place(&self, kind: u8, name: &str) -> (usize, u64) {
         let mut hasher = self.hasher.build_hasher();
         hasher.write_u8(kind);

@@ -1,4 +1,4 @@
-//! What was taken back, and how every instance learns of it.
+//! Revocations, and how they reach every instance.
 
 mod entry;
 mod filter;

@@ -1,4 +1,4 @@
-//! Asking whether a token was taken back, and what holds where nobody answers.
+//! The revocation check of a gate, and its behaviour while the store does not answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,12 +13,13 @@ use super::revocations::{Revocations, Shared};
 use super::sync::bounded;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// For how long nobody asks a store that has just failed to answer.
+/// The pause after a failure of the store before it is queried again.
 const REST: Duration = Duration::from_millis(200);
-/// What a client is told to wait.
+/// The `Retry-After` of a response that could not be decided.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What holds for a token that is not known to be revoked while the store does not answer. It is declared for each gate.
+/// The behaviour of a gate while the store does not answer. It applies to tokens that are not known
+/// to be revoked.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,16 +30,18 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reading {
-    /// It is refused: 503. The default.
+    /// Refuses the token with 503. The default.
     #[default]
     FailClosed,
-    /// It is accepted if everything that had been revoked was known less than so long ago; after that it is refused.
+    /// Accepts the token if the replica was complete less than this long ago. Refuses it with 503
+    /// after that.
     StaleUpTo(Duration),
-    /// It is accepted, with a warning in the log: whoever can cut the store off can use tokens that were revoked meanwhile.
+    /// Accepts the token and logs a warning. An attacker who can cut off the store can use tokens
+    /// that were revoked in the meantime.
     DangerousFailOpen,
 }
 
-/// The [`RevocationCheck`] of a gate: [`Revocations`], read in the declared way.
+/// A [`RevocationCheck`] that queries [`Revocations`] and applies a [`Reading`].
 ///
 /// ```
 /// use tollgate_core::{Key, Standing, RevocationCheck, SigningKey, Verifier};
@@ -68,7 +71,7 @@ impl RevocationCheck for RevocationReading {
 }
 
 impl RevocationCheck for Revocations {
-    /// As [`Reading::FailClosed`].
+    /// Checks the token with [`Reading::FailClosed`].
     fn check(&self, principal: &Principal) -> Standing {
         check(&self.shared, Reading::FailClosed, principal)
     }
@@ -83,7 +86,7 @@ fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Stand
         names: names(principal),
         issued_at: principal.issued_at().unwrap_or(0),
     };
-    // First whether the replica is complete, then what it says: what it learns in between is seen.
+    // The order matters: entries that the replica learns between the two reads are seen.
     let in_sync = replica.is_in_sync();
     if replica.revokes(&names, || shared.clock.now()) {
         return Standing::Revoked;
@@ -92,7 +95,7 @@ fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Stand
         return Standing::Good;
     }
     if !shared.breaker.may_ask(shared.timeout) {
-        // Nothing has to be waited for.
+        // There is nothing to wait for.
         return match without_an_answer(shared, reading) {
             Ok(standing) => standing,
             Err(unavailable) => Standing::Ask(Box::pin(std::future::ready(Err(unavailable)))),
@@ -107,14 +110,15 @@ fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Stand
         match ask(&shared, &asked).await {
             Ok(standing) => Ok(standing),
             Err(error) => {
-                tracing::warn!(target: "tollgate", %error, "the store does not say whether a token was revoked");
+                tracing::warn!(target: "tollgate", %error, "revocation query failed");
                 without_an_answer(&shared, reading)
             }
         }
     }))
 }
 
-/// What a token can be revoked by. The key that verified it counts under its own name too, for a token need not name it.
+/// Returns the names that the token can be revoked by. The `kid` of the key that verified it counts
+/// even if the token does not name one.
 fn names(principal: &Principal) -> [Option<(RevocationKind, &str)>; 5] {
     let key = principal.key().kid();
     let named = principal.kid().filter(|named| key != Some(named));
@@ -127,7 +131,6 @@ fn names(principal: &Principal) -> [Option<(RevocationKind, &str)>; 5] {
     ]
 }
 
-/// What is asked for one token.
 struct Asked {
     keys: Vec<RevocationKey>,
     issued_at: u64,
@@ -140,13 +143,13 @@ async fn ask(shared: &Shared, asked: &Asked) -> Result<Standing, StoreError> {
         if found.iter().all(|entry| asked.keys.contains(&entry.key)) {
             Ok(found)
         } else {
-            let detail = "it found a revocation that was not asked for";
+            let detail = "the answer contains a revocation that was not queried";
             Err(StoreError::new(StoreErrorKind::Corrupt, detail))
         }
     });
     shared.breaker.note(found.is_ok());
     let found = found?;
-    // What does not fit is asked for again.
+    // If the replica is full, the store is queried again next time.
     let _ = shared.replica.learn(&found, now);
     let names = Names {
         names: [None; 5],
@@ -162,24 +165,25 @@ async fn ask(shared: &Shared, asked: &Asked) -> Result<Standing, StoreError> {
     })
 }
 
-/// By the declared way; what is known to be revoked was refused before.
+/// Applies the [`Reading`]. Tokens that are known to be revoked were refused before.
 fn without_an_answer(shared: &Shared, reading: Reading) -> Result<Standing, Unavailable> {
     match reading {
         Reading::StaleUpTo(most) if shared.replica.age().is_some_and(|age| age < most) => Ok(Standing::Good),
         Reading::FailClosed | Reading::StaleUpTo(_) => Err(Unavailable::new(RETRY_AFTER)),
         Reading::DangerousFailOpen => {
-            tracing::warn!(target: "tollgate", "a token is accepted without knowing whether it was revoked");
+            tracing::warn!(target: "tollgate", "token accepted without a revocation check");
             Ok(Standing::Good)
         }
     }
 }
 
-/// Spares a store that fails, and requests the wait for it: after a failure nobody asks for a moment, and then one does, for all.
+/// A circuit breaker in front of the store. After a failure, no request queries the store for
+/// [`REST`]; then one request does.
 #[derive(Debug)]
 pub(super) struct Breaker {
     base: Instant,
     failing: AtomicBool,
-    /// When the next one may ask, in microseconds since the base.
+    /// The time of the next query, in microseconds since `base`.
     next: AtomicU64,
 }
 
@@ -192,7 +196,8 @@ impl Breaker {
         }
     }
 
-    /// Whether to ask now. Who may ask a failing store has until `patience` is over before another may.
+    /// Returns whether the caller may query the store. The caller that may query a failing store
+    /// keeps others away until `patience` is over.
     fn may_ask(&self, patience: Duration) -> bool {
         if !self.failing.load(Ordering::Acquire) {
             return true;

@@ -1,4 +1,4 @@
-//! What this process knows of what was taken back.
+//! The replica of the revocations in this process.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,50 +10,50 @@ use tokio::time::Instant;
 use super::entry::{Revocation, RevocationKey, RevocationKind};
 use super::filter::Filter;
 
-/// How long after it was confirmed the replica counts as in sync, in microseconds.
+/// The time that the replica stays in sync after a confirmation, in microseconds.
 const IN_SYNC: u64 = 1_000_000;
 
-/// Every live entry of one issuer, as far as this process has heard of them, and until when it may be relied upon.
+/// A replica of all live entries of one issuer, with the time until which it counts as in sync.
 ///
-/// Nothing that is known is forgotten before it expires, whatever the store says later: a token that was refused once stays
-/// refused.
+/// Entries are dropped only when they expire, whatever the store returns later: a token that was
+/// refused once stays refused.
 pub(super) struct Replica {
     issuer: String,
     most: usize,
     filter: Filter,
-    /// Whoever writes holds it, also while writing to the filter.
+    /// Held by writers, also while they write to the filter.
     known: Mutex<Known>,
-    /// What the two times below count from.
+    /// The origin of the two times below.
     base: Instant,
-    /// Until when the replica counts as in sync, in microseconds; 0 if it does not.
+    /// The end of the time in sync, in microseconds; 0 if out of sync.
     in_sync_until: AtomicU64,
-    /// As of when the replica was last complete, in microseconds and one more; 0 if it never was.
+    /// The time when the replica was last complete, in microseconds plus one; 0 if it never was.
     confirmed: AtomicU64,
 }
 
 #[derive(Default)]
 struct Known {
-    /// For each kind, what is known of which name.
+    /// The entries by kind and name.
     entries: [HashMap<Box<str>, Extent>; 4],
-    /// There was no room for an entry, so that what is here cannot be complete.
+    /// Whether an entry did not fit, so that the replica is incomplete.
     over_full: bool,
 }
 
-/// Which tokens of a name are revoked, and until when.
+/// The tokens of a name that are revoked, and the end of the entry.
 #[derive(Clone, Copy)]
 struct Extent {
     before: u64,
     expires_at: u64,
 }
 
-/// There are more entries than the replica may hold.
+/// The error if there are more entries than the replica may hold.
 #[derive(Debug)]
 pub(super) struct OverFull;
 
 /// The names that a token can be revoked by.
 pub(super) struct Names<'a> {
     pub(super) names: [Option<(RevocationKind, &'a str)>; 5],
-    /// When the token was issued. One that does not say so may have been issued at any time.
+    /// The token's `iat`; 0 if it has none, as it may have been issued at any time.
     pub(super) issued_at: u64,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Names<'a> {
         self.names.iter().copied().flatten()
     }
 
-    /// Whether the entry, which is for one of the names, takes the token back at `now`.
+    /// Returns whether an entry for one of the names revokes the token at `now`.
     pub(super) fn taken_back_by(&self, before: u64, expires_at: u64, now: u64) -> bool {
         expires_at > now && (before == Revocation::ALL || self.issued_at < before)
     }
@@ -85,7 +85,7 @@ impl Replica {
         &self.issuer
     }
 
-    /// Whether it is known that the token was taken back. `now` is only asked for if something was found.
+    /// Returns whether the token is known to be revoked. Calls `now` only if an entry was found.
     pub(super) fn revokes(&self, names: &Names<'_>, now: impl Fn() -> u64) -> bool {
         names.iter().any(|(kind, name)| {
             self.filter.may_have(kind.tag(), name)
@@ -95,7 +95,7 @@ impl Replica {
         })
     }
 
-    /// Takes note of entries, those of other issuers left out.
+    /// Adds entries. Skips those of other issuers.
     pub(super) fn learn<'a>(
         &self,
         entries: impl IntoIterator<Item = &'a Revocation>,
@@ -122,7 +122,7 @@ impl Replica {
         Ok(())
     }
 
-    /// Drops what has expired, and the bits that it has set.
+    /// Drops expired entries and their bits in the filter.
     pub(super) fn purge(&self, now: u64) {
         self.forget_expired(&mut self.known(), now);
     }
@@ -137,7 +137,7 @@ impl Replica {
         }
     }
 
-    /// Everything was here that the store had at `moment`.
+    /// Marks the replica as complete at `moment`.
     pub(super) fn confirm(&self, moment: Instant) {
         let known = self.known();
         if !known.over_full {
@@ -147,26 +147,26 @@ impl Replica {
         }
     }
 
-    /// Forgets that there was no room, as all is going to be learnt anew.
+    /// Clears the over-full state before all entries are read again.
     pub(super) fn begin_anew(&self, now: u64) {
         let mut known = self.known();
         known.over_full = false;
         self.forget_expired(&mut known, now);
     }
 
-    /// Something was missed, or may have been.
+    /// Marks the replica as out of sync.
     pub(super) fn lose_sync(&self) {
         self.in_sync_until.store(0, Ordering::Release);
     }
 
-    /// Whether all is here that the store had a second ago. To be asked before the entries are looked at.
+    /// Returns whether the replica is in sync. Must be called before [`revokes`](Self::revokes).
     pub(super) fn is_in_sync(&self) -> bool {
-        // A replica that is not in sync costs no look at the clock.
+        // A replica out of sync does not read the clock.
         let until = self.in_sync_until.load(Ordering::Acquire);
         until != 0 && self.micros(Instant::now()) < until
     }
 
-    /// How long ago all was here that the store had; `None` if that never was.
+    /// The time since the replica was last complete; `None` if it never was.
     pub(super) fn age(&self) -> Option<Duration> {
         let confirmed = self.confirmed.load(Ordering::Acquire).checked_sub(1)?;
         Some(Duration::from_micros(
@@ -174,7 +174,7 @@ impl Replica {
         ))
     }
 
-    /// How many entries are known, and whether there was no room for more.
+    /// The number of entries, and whether some did not fit.
     pub(super) fn size(&self) -> (usize, bool) {
         let known = self.known();
         (known.len(), known.over_full)
@@ -195,7 +195,7 @@ impl Known {
         self.entries.iter().map(HashMap::len).sum()
     }
 
-    /// Widens what is known of that key; `false` if nothing is.
+    /// Extends the entry of the same key. Returns `false` if there is none.
     fn widen(&mut self, entry: &Revocation) -> bool {
         let extent = self.entries[entry.key.kind().index()].get_mut(entry.key.value());
         if let Some(extent) = extent {
@@ -221,7 +221,7 @@ impl Known {
     }
 }
 
-/// The keys that a store is asked for.
+/// Returns the keys to query the store for.
 pub(super) fn keys(issuer: &str, names: &Names<'_>) -> Vec<RevocationKey> {
     let key = |(kind, name)| RevocationKey::new(kind, issuer, name);
     names.iter().map(key).collect()
@@ -270,7 +270,8 @@ mod tests {
                         let newest = learnt.load(Ordering::Acquire);
                         for round in newest.saturating_sub(100)..newest {
                             let found = revokes(&replica, &names[usize::try_from(round).unwrap()], 0);
-                            // A reader that the system has set aside may find that the entry has ended meanwhile.
+                            // A reader that was suspended may find that the entry has expired in
+                            // the meantime.
                             let ended = || learnt.load(Ordering::Acquire) > round + LIFE;
                             assert!(found || ended(), "{round}");
                         }

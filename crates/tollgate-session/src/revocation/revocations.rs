@@ -1,4 +1,4 @@
-//! Taking tokens back.
+//! Revocation of tokens.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,12 +14,15 @@ use super::store::RevocationStore;
 use super::sync::{Follower, bounded};
 use crate::store::StoreError;
 
-/// Takes tokens of one issuer back, and tells of any whether it was: from memory, where everything is that the store has.
+/// A handle that revokes tokens of one issuer and checks whether a token is revoked. The check uses
+/// a replica of the store's entries in memory.
 ///
-/// A task follows the store's announcements. As long as the store confirms, four times a second, that none is missing, a
-/// token that was not revoked costs neither a round trip nor an allocation, and one that was is refused within a second of it,
-/// whichever instance revoked it. When a confirmation is late the store itself is asked, token by token, and where it does not
-/// answer, the declared [`Reading`] decides. Clones share everything; the task ends with the last of them.
+/// A background task follows the store's announcements and confirms four times a second that none
+/// is missing. While the replica is in sync, a token that is not revoked costs neither a round trip
+/// nor an allocation. A revoked token is refused within a second, whichever instance revoked it.
+///
+/// If a confirmation is late, the gate queries the store for every token. If the store does not
+/// answer, the [`Reading`] decides. Clones share the replica; the task ends with the last of them.
 ///
 /// ```
 /// use tollgate_core::{Key, RevocationCheck, SigningKey, Standing, Verifier};
@@ -59,7 +62,7 @@ impl Drop for Shared {
     }
 }
 
-/// How [`Revocations`] stand.
+/// The state of [`Revocations`].
 ///
 /// ```
 /// # use tollgate_session::{MemoryStore, Revocations};
@@ -72,18 +75,18 @@ impl Drop for Shared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RevocationStatus {
-    /// Whether tokens are judged from memory.
+    /// Whether the replica is in sync, so that the store is not queried.
     pub in_sync: bool,
-    /// How long ago everything that the store had was known; `None` if it never was.
+    /// The time since the replica was last complete; `None` if it never was.
     pub confirmed: Option<Duration>,
-    /// How many entries are known.
+    /// The number of entries in the replica.
     pub entries: usize,
-    /// There are more than fit: the store is asked for every token.
+    /// Whether there are more entries than fit. The gate then queries the store for every token.
     pub over_full: bool,
 }
 
 impl Revocations {
-    /// Begins to configure: revocations of tokens of `issuer` (`iss`), kept in `store`.
+    /// Creates a builder for revocations of tokens of `issuer` (`iss`) in `store`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -110,10 +113,10 @@ impl Revocations {
         }
     }
 
-    /// Takes one token back: the one with this `jti` that expires (`exp`) then.
+    /// Revokes the token with this `jti`. `expires_at` is its `exp`.
     ///
     /// # Errors
-    /// As the store's; nothing may then be relied upon.
+    /// The errors of the store. The revocation may or may not be stored then.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
@@ -132,11 +135,11 @@ impl Revocations {
         self.revoke(&[entry]).await
     }
 
-    /// Takes all access tokens of a session (`sid`) back. It does not end the session, whose refresh
+    /// Revokes all access tokens of a session (`sid`). It does not end the session, whose refresh
     /// token may outlive the entry: [`Sessions::logout`](crate::Sessions::logout) does both.
     ///
     /// # Errors
-    /// As the store's; nothing may then be relied upon.
+    /// The errors of the store. The revocation may or may not be stored then.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations, SessionId};
@@ -153,12 +156,12 @@ impl Revocations {
         self.revoke(&[entry]).await
     }
 
-    /// Takes all access tokens of a user (`sub`) back that were issued (`iat`) before a second; [`Revocation::ALL`] for all. It
-    /// does not end the user's sessions, whose refresh tokens may outlive the entry:
-    /// [`Sessions::logout_all`](crate::Sessions::logout_all) does both.
+    /// Revokes all access tokens of a user (`sub`) that were issued (`iat`) before `before`;
+    /// [`Revocation::ALL`] for all. It does not end the user's sessions, whose refresh tokens may
+    /// outlive the entry: [`Sessions::logout_all`](crate::Sessions::logout_all) does both.
     ///
     /// # Errors
-    /// As the store's; nothing may then be relied upon.
+    /// The errors of the store. The revocation may or may not be stored then.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
@@ -174,11 +177,11 @@ impl Revocations {
             .await
     }
 
-    /// Takes everything back that a key (`kid`) has signed so far, and will sign while the entry lives. The key itself must be
-    /// taken out of use, too.
+    /// Revokes everything that a key (`kid`) has signed, and signs while the entry lives. The key
+    /// itself must be withdrawn too.
     ///
     /// # Errors
-    /// As the store's; nothing may then be relied upon.
+    /// The errors of the store. The revocation may or may not be stored then.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
@@ -194,7 +197,7 @@ impl Revocations {
             .await
     }
 
-    /// An entry for tokens of this issuer. It lives as long as a token that is issued now can.
+    /// Creates an entry for tokens of this issuer. It lives as long as a token that is issued now.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, RevocationKind, Revocations};
@@ -217,10 +220,12 @@ impl Revocations {
         }
     }
 
-    /// Keeps several entries, all or none. They count here at once, elsewhere within a second.
+    /// Stores several entries, all or none. They take effect in this process at once, and in others
+    /// within a second.
     ///
     /// # Errors
-    /// As the store's, `Timeout` if it does not answer in time; nothing may then be relied upon.
+    /// The errors of the store, or `Timeout` if it does not answer in time. The entries may or may
+    /// not be stored then.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocation, RevocationKind, Revocations};
@@ -239,15 +244,16 @@ impl Revocations {
         let shared = &*self.shared;
         let now = shared.clock.now();
         bounded(shared.timeout, shared.store.revoke(entries, now)).await?;
-        // What does not fit is in the store, which is asked from now on.
+        // If the replica is full, gates query the store from now on.
         let _ = shared.replica.learn(entries, now);
         Ok(())
     }
 
-    /// What the store itself has for these keys, for who must know it exactly.
+    /// Returns the entries of these keys from the store itself. Use it where the replica is not
+    /// exact enough.
     ///
     /// # Errors
-    /// As the store's, `Timeout` if it does not answer in time.
+    /// The errors of the store, or `Timeout` if it does not answer in time.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocation, RevocationKind, Revocations};
@@ -265,7 +271,7 @@ impl Revocations {
         bounded(shared.timeout, shared.store.find(keys, shared.clock.now())).await
     }
 
-    /// The check for a gate that reads in this way.
+    /// Returns the check for a gate with this [`Reading`].
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Reading, Revocations};
@@ -283,7 +289,7 @@ impl Revocations {
         }
     }
 
-    /// Whether tokens are judged from memory at the moment.
+    /// Whether the replica is in sync, so that the store is not queried.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
@@ -300,7 +306,7 @@ impl Revocations {
         self.shared.replica.is_in_sync()
     }
 
-    /// How things stand, for a health check or a metric.
+    /// The current state, for a health check or a metric.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
@@ -336,7 +342,7 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// Configures [`Revocations`].
+/// A builder of [`Revocations`].
 ///
 /// ```
 /// # use tollgate_session::{MemoryStore, Revocations};
@@ -354,7 +360,7 @@ pub struct RevocationsBuilder {
 }
 
 impl RevocationsBuilder {
-    /// How long an answer of the store is waited for; a second by default.
+    /// Sets the timeout for an answer of the store. Default: 1 second.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
@@ -367,7 +373,8 @@ impl RevocationsBuilder {
         self
     }
 
-    /// How many entries are held in memory, 100 000 by default. If there are more, the store is asked for every token.
+    /// Sets the capacity of the replica. Default: 100,000 entries. If there are more, gates query
+    /// the store for every token.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
@@ -380,8 +387,8 @@ impl RevocationsBuilder {
         self
     }
 
-    /// The longest that an access token of the issuer lives: entries by session, user or key live as long, and the leeway
-    /// more. A day by default, which is more than most need.
+    /// Sets the longest lifetime of the issuer's access tokens. Entries by session, user or key
+    /// live this long plus the leeway. Default: 24 hours, more than most services need.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
@@ -394,7 +401,7 @@ impl RevocationsBuilder {
         self
     }
 
-    /// The largest leeway of any verifier that judges these tokens: a minute by default.
+    /// Sets the largest leeway of the verifiers that check these tokens. Default: 60 seconds.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
@@ -407,7 +414,7 @@ impl RevocationsBuilder {
         self
     }
 
-    /// The clock; the system's by default.
+    /// Sets the clock. Default: the system clock.
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, RevocationKind, Revocations};
@@ -424,10 +431,11 @@ impl RevocationsBuilder {
         self
     }
 
-    /// Begins to follow the store, in a task of the runtime around.
+    /// Creates the revocations and spawns the task that follows the store on the current runtime.
     ///
     /// # Errors
-    /// If the issuer is empty, a bound is zero or beyond what is sensible, or there is no tokio runtime around.
+    /// [`ConfigError`] if the issuer is empty, a value is zero or out of range, or there is no
+    /// tokio runtime.
     ///
     /// ```
     /// # use tollgate_core::ConfigErrorKind;
@@ -444,31 +452,31 @@ impl RevocationsBuilder {
         if self.issuer.is_empty() {
             return refused(
                 ConfigErrorKind::InvalidText,
-                "the issuer of the revoked tokens is empty",
+                "the issuer is empty",
             );
         }
         if self.max_entries == 0 || self.max_entries > MOST_ENTRIES {
             return refused(
                 ConfigErrorKind::OutOfRange,
-                "`max_entries` is between 1 and 67108864",
+                "`max_entries` must be between 1 and 67108864",
             );
         }
         if self.timeout.is_zero() || self.timeout > Duration::from_secs(60) {
             return refused(
                 ConfigErrorKind::OutOfRange,
-                "`timeout` is more than nothing and at most 60 s",
+                "`timeout` must be above zero and at most 60 s",
             );
         }
         if self.access_lifetime.is_zero() {
             return refused(
                 ConfigErrorKind::OutOfRange,
-                "`access_lifetime` is more than nothing",
+                "`access_lifetime` must be above zero",
             );
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return refused(
                 ConfigErrorKind::Contradiction,
-                "revocations are followed by a task: call `build` inside a tokio runtime",
+                "no tokio runtime: call `build` inside one",
             );
         };
         let replica = Arc::new(Replica::new(self.issuer, self.max_entries));
@@ -505,7 +513,7 @@ impl fmt::Debug for RevocationsBuilder {
     }
 }
 
-/// Whole seconds, rounded up.
+/// Rounds up to whole seconds.
 fn seconds(duration: Duration) -> u64 {
     duration
         .as_secs()

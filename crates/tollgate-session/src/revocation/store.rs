@@ -1,11 +1,11 @@
-//! What a place must do to keep revocations and to tell of them.
+//! The interface of a revocation store.
 
 use std::sync::Arc;
 
 use super::entry::{Revocation, RevocationKey};
 use crate::store::StoreFuture;
 
-/// Where a store stands in the sequence of its revocations.
+/// A position of a store in the sequence of its revocations.
 ///
 /// ```
 /// use tollgate_session::Position;
@@ -17,14 +17,15 @@ use crate::store::StoreFuture;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
-    /// Changes when the sequence begins anew, as when the store was emptied: random.
+    /// A random number that changes when the sequence begins anew, such as after the store was
+    /// emptied.
     pub epoch: u64,
     /// Grows by one with each call of [`RevocationStore::revoke`].
     pub sequence: u64,
 }
 
 impl Position {
-    /// Whether nothing lies between `earlier` and this one.
+    /// Returns whether this position directly follows `earlier`.
     ///
     /// ```
     /// # use tollgate_session::Position;
@@ -36,7 +37,7 @@ impl Position {
     }
 }
 
-/// One call of [`RevocationStore::revoke`], as every instance hears of it.
+/// One call of [`RevocationStore::revoke`], as announced to every instance.
 ///
 /// ```
 /// use tollgate_session::{Announcement, Position};
@@ -47,14 +48,14 @@ impl Position {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
-    /// The position that the call brought the store to.
+    /// The position of the store after the call.
     pub position: Position,
-    /// What was revoked; `None` where it was too much for the channel, so that a [snapshot](RevocationStore::snapshot)
-    /// must be taken.
+    /// The revoked entries; `None` if they are too large for the channel, so that a
+    /// [snapshot](RevocationStore::snapshot) must be taken.
     pub entries: Option<Vec<Revocation>>,
 }
 
-/// All that is revoked.
+/// A snapshot of all revocations.
 ///
 /// ```
 /// use tollgate_session::{MemoryStore, RevocationStore};
@@ -69,13 +70,14 @@ pub struct Announcement {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationSnapshot {
-    /// The position that it shows, exactly.
+    /// The exact position of the snapshot.
     pub position: Position,
     /// The entries that have not expired.
     pub entries: Vec<Revocation>,
 }
 
-/// A place that keeps revocations and announces new ones. `now` is as for [`SessionStore`](crate::SessionStore).
+/// A store that keeps revocations and announces new ones. `now` has the meaning that it has in
+/// [`SessionStore`](crate::SessionStore).
 ///
 /// ```
 /// use tollgate_session::{MemoryStore, Revocation, RevocationKey, RevocationKind, RevocationStore};
@@ -91,21 +93,21 @@ pub struct RevocationSnapshot {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait RevocationStore: Send + Sync + 'static {
-    /// Keeps the entries, all or none, and announces them as one. An entry for a key that is there already widens it: the
-    /// later `before` and the later `expires_at` count.
+    /// Stores the entries, all or none, and announces them as one. An entry whose key exists
+    /// extends the existing entry: the later `before` and the later `expires_at` apply.
     fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()>;
 
-    /// Which of the keys have an entry that has not expired; the entries, in any order.
+    /// Returns the entries of these keys that have not expired, in any order.
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>>;
 
-    /// Everything that has not expired, as of one moment.
+    /// Returns all entries that have not expired, as of one moment.
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot>;
 
-    /// Where the store stands now: cheap, for it is asked several times a second.
+    /// Returns the current position. Must be cheap, as it is called several times a second.
     fn position(&self) -> StoreFuture<'_, Position>;
 
-    /// Begins to listen. Every call of [`revoke`](Self::revoke) after this has returned is announced, unless a message is
-    /// lost, which the listener finds out by positions.
+    /// Subscribes to announcements. Every call of [`revoke`](Self::revoke) after this returns is
+    /// announced. The listener detects lost messages by their positions.
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>>;
 }
 
@@ -131,7 +133,7 @@ impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
     }
 }
 
-/// An open ear at a [`RevocationStore`].
+/// A subscription to the announcements of a [`RevocationStore`].
 ///
 /// ```
 /// use tollgate_session::{MemoryStore, Revocation, RevocationKey, RevocationKind, RevocationStore};
@@ -148,7 +150,7 @@ impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait RevocationFeed: Send {
-    /// The next announcement, whenever it comes. Dropping the future loses nothing. After an error the feed is dead, and
-    /// another must be [begun](RevocationStore::feed).
+    /// Waits for the next announcement. Cancel-safe. After an error the feed is closed, and the
+    /// caller must [subscribe](RevocationStore::feed) again.
     fn next(&mut self) -> StoreFuture<'_, Announcement>;
 }

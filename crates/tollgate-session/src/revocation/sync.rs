@@ -1,4 +1,4 @@
-//! Keeps the replica in step with the store.
+//! The task that keeps the replica in sync with the store.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,21 +13,22 @@ use super::replica::{OverFull, Replica};
 use super::store::{Announcement, Position, RevocationFeed, RevocationStore};
 use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 
-/// How often the store is asked where it stands.
+/// The interval between queries for the store's position.
 const HEARTBEAT: Duration = Duration::from_millis(250);
-/// How long the feed may be behind where the store says it stands, before an announcement counts as lost.
+/// The time that the feed may lag behind the store's position before an announcement counts as
+/// lost.
 const CATCH_UP: Duration = Duration::from_millis(500);
-/// The pause before beginning anew; it doubles each time, up to the longest.
+/// The first pause before a restart. It doubles each time, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// The pause where there are more entries than fit: to read them all again soon is no use.
+/// The pause if there are more entries than fit, as reading them again soon does not help.
 const OVER_FULL_PAUSE: Duration = Duration::from_secs(10);
-/// How many heartbeats lie between two cleanings.
+/// The number of heartbeats between two purges.
 const CLEANING: u32 = 40;
-/// A snapshot may take so many times as long as any other answer.
+/// The factor by which the timeout of a snapshot is longer.
 const SNAPSHOT_PATIENCE: u32 = 10;
 
-/// Follows the store for as long as anybody reads the replica.
+/// The task that follows the store while the replica is in use.
 pub(super) struct Follower {
     pub(super) store: Arc<dyn RevocationStore>,
     pub(super) replica: Arc<Replica>,
@@ -35,11 +36,11 @@ pub(super) struct Follower {
     pub(super) timeout: Duration,
 }
 
-/// Why the replica is out of step.
+/// A reason why the replica is out of sync.
 enum Lost {
     /// The store failed.
     Store(StoreError),
-    /// An announcement did not come, or the store began anew.
+    /// An announcement was lost, or the store's sequence began anew.
     Announcement,
     /// There are more entries than the replica may hold.
     OverFull,
@@ -57,17 +58,17 @@ impl From<OverFull> for Lost {
     }
 }
 
-/// What the follower waits for.
+/// An event that the follower handles.
 enum Event {
     Told(Result<Announcement, StoreError>),
     Stands(Result<Position, StoreError>),
     Beat,
 }
 
-/// The store is being asked where it stands.
+/// A pending query for the store's position.
 struct Question<'a> {
     asked: Instant,
-    /// Where the replica stood then.
+    /// The position of the replica when the query started.
     from: Position,
     answer: StoreFuture<'a, Position>,
 }
@@ -80,15 +81,15 @@ impl Follower {
             self.replica.lose_sync();
             match lost {
                 Lost::Store(error) => {
-                    tracing::warn!(target: "tollgate", %error, "revocations are out of sync");
+                    tracing::warn!(target: "tollgate", %error, "revocations out of sync");
                     sleep(pause).await;
                 }
                 Lost::Announcement => {
-                    tracing::info!(target: "tollgate", "an announcement of revocations was missed");
+                    tracing::info!(target: "tollgate", "revocation announcement lost");
                     sleep(pause).await;
                 }
                 Lost::OverFull => {
-                    tracing::error!(target: "tollgate", "there are more revocations than `max_entries`: every token is asked for at the store");
+                    tracing::error!(target: "tollgate", "more revocations than `max_entries`; querying the store for every token");
                     sleep(OVER_FULL_PAUSE).await;
                 }
             }
@@ -96,7 +97,7 @@ impl Follower {
         }
     }
 
-    /// Listens, takes a snapshot, and then goes by announcements until one is missing.
+    /// Subscribes, takes a snapshot, then applies announcements until one is missing.
     async fn follow(&self, pause: &mut Duration) -> Lost {
         match self.try_follow(pause).await {
             Ok(never) => match never {},
@@ -111,7 +112,8 @@ impl Follower {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut cleaning = CLEANING;
         let mut question: Option<Question<'_>> = None;
-        // Where the store stood when it was asked, and the feed has not come to yet.
+        // The position of the store that the feed has not reached yet, and when the query for it
+        // started.
         let mut awaited: Option<(Instant, Position)> = None;
         loop {
             match next_event(&mut *feed, question.as_mut(), &mut beats).await {
@@ -154,9 +156,9 @@ impl Follower {
                             *pause = FIRST_PAUSE;
                         }
                         Ok(stands) => awaited = Some((asked, stands)),
-                        // The next beat asks again; until then the confirmation grows old.
+                        // The next heartbeat queries again. Until then the confirmation ages.
                         Err(error) => {
-                            tracing::debug!(target: "tollgate", %error, "the store does not say where it stands");
+                            tracing::debug!(target: "tollgate", %error, "query for the store position failed");
                         }
                     }
                 }
@@ -182,7 +184,7 @@ impl Follower {
         }
     }
 
-    /// Learns all that the store has, and tells where it stood then.
+    /// Reads all entries of the store into the replica and returns the position of the snapshot.
     async fn take_snapshot(&self) -> Result<Position, Lost> {
         let asked = Instant::now();
         let now = self.clock.now();
@@ -195,7 +197,7 @@ impl Follower {
     }
 }
 
-/// Whatever happens first; an announcement before anything else.
+/// Waits for the first event. Announcements take precedence.
 async fn next_event(
     feed: &mut dyn RevocationFeed,
     mut question: Option<&mut Question<'_>>,
@@ -216,7 +218,6 @@ async fn next_event(
     .await
 }
 
-/// The store's answer, if it comes in time.
 pub(super) async fn bounded<T>(
     time: Duration,
     answer: impl Future<Output = Result<T, StoreError>>,

@@ -1,4 +1,4 @@
-//! How sessions are configured.
+//! The configuration of sessions.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::refresh::{RefreshKey, RefreshKeys, Rules};
 use crate::revocation::{RevocationStore, Revocations};
 use crate::store::SessionStore;
 
-/// The most sessions that one subject can be allowed.
+/// The upper bound of `max_sessions_per_subject`.
 const MOST_SESSIONS: usize = 10_000;
 
-/// The longest that a store may take.
+/// The upper bound of `store_timeout`.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Configures [`Sessions`]; [`build`](Self::build) refuses what contradicts itself.
+/// A builder of [`Sessions`]. [`build`](Self::build) refuses contradictions.
 ///
 /// ```
 /// use std::time::Duration;
@@ -73,7 +73,8 @@ impl SessionsBuilder {
         }
     }
 
-    /// Adds a key that refresh tokens are derived from, the newest first. At least one is needed, the same on all instances.
+    /// Adds a key that refresh tokens are derived from, the newest first. At least one is required,
+    /// and all instances need the same ones.
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -89,7 +90,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// How long a session lasts without being used: refreshed, or renewed by activity. 7 days unless said otherwise.
+    /// Sets how long a session lasts without being refreshed or renewed. Default: 7 days.
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -104,7 +105,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// How long a session lasts at the most, from the login on; nothing moves that. 30 days unless said otherwise.
+    /// Sets how long a session lasts after the login, whatever its use. Default: 30 days.
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -120,8 +121,9 @@ impl SessionsBuilder {
         self
     }
 
-    /// How long after a refresh the former refresh token still brings the same successor, so that a lost answer or a second
-    /// tab logs nobody out. 10 s unless said otherwise; nothing makes every second use a reuse.
+    /// Sets the grace period: the time after a refresh in which the previous refresh token still
+    /// returns the same successor. A lost response or a second tab then ends no session. Default:
+    /// 10 seconds. With zero, every second use is reuse.
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -139,7 +141,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// A refresh takes the session's former access tokens back at once, at the cost of one more write.
+    /// Makes a refresh revoke the previous access tokens of the session. Costs one more write.
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -156,8 +158,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// How many sessions a subject may have; a login beyond that ends the one that was used least recently. 64 unless said
-    /// otherwise.
+    /// Sets the maximum number of sessions per subject. A login beyond it ends the least recently
+    /// used session. Default: 64.
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -174,7 +176,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// How long an operation may wait for its stores. 1 s unless said otherwise.
+    /// Sets the timeout of an operation on the stores. Default: 1 second.
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -189,7 +191,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// Is told what happens. It is called within the operation, and must be quick.
+    /// Sets a callback for events. It is called within the operation and must not block.
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -208,12 +210,17 @@ impl SessionsBuilder {
         self
     }
 
-    /// The sessions. To be called inside a tokio runtime with its timer on: a task follows the revocations.
+    /// Creates the sessions. Must be called inside a tokio runtime with the timer enabled, as a
+    /// task follows the revocations.
     ///
     /// # Errors
-    /// [`ConfigError`] without a refresh key or with two of one number; for timeouts that are not in whole seconds, or
-    /// contradict each other or the access lifetime; for a store's timeout that is not shorter than a grace window; outside
-    /// of a runtime.
+    /// [`ConfigError`] if:
+    ///
+    /// - there is no refresh key, or two have the same number;
+    /// - a timeout is not in whole seconds, or the timeouts contradict each other or the access
+    ///   lifetime;
+    /// - the store timeout is not shorter than a non-zero grace period;
+    /// - there is no tokio runtime.
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]
@@ -228,13 +235,13 @@ impl SessionsBuilder {
         let keys = RefreshKeys::new(self.keys).ok_or_else(|| {
             ConfigError::new(
                 ConfigErrorKind::MissingKey,
-                "there is no refresh key, or two have one number: add each by `refresh_key`",
+                "no refresh key, or two with the same number: add each by `refresh_key`",
             )
         })?;
         let clock = Arc::clone(self.issuer.clock());
         let revocations = Revocations::builder(self.revocations, self.issuer.name())
             .access_lifetime(self.issuer.access_lifetime())
-            // A revocation may reach the store that much later than its time was read.
+            // A revocation may reach the store this much later than its time was read.
             .leeway(self.issuer.leeway().saturating_add(self.timeout))
             .timeout(self.timeout)
             .clock(move || clock.now())
@@ -272,37 +279,37 @@ impl SessionsBuilder {
             (
                 !whole,
                 OutOfRange,
-                "the timeouts and the grace window are in whole seconds",
+                "`idle_timeout`, `absolute_timeout` and `grace` must be in whole seconds",
             ),
             (
                 self.idle < access,
                 Contradiction,
-                "the idle timeout is shorter than the access lifetime",
+                "`idle_timeout` must not be shorter than the access lifetime",
             ),
             (
                 self.absolute < self.idle,
                 Contradiction,
-                "the absolute timeout is shorter than the idle timeout",
+                "`absolute_timeout` must not be shorter than `idle_timeout`",
             ),
             (
                 self.grace >= access,
                 Contradiction,
-                "the grace window is not shorter than the access lifetime",
+                "`grace` must be shorter than the access lifetime",
             ),
             (
                 !self.grace.is_zero() && self.grace <= self.timeout,
                 Contradiction,
-                "the grace window is not longer than the store's timeout: make one longer, or have no grace",
+                "`grace` must be zero or longer than `store_timeout`",
             ),
             (
                 self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT,
                 OutOfRange,
-                "the store's timeout is more than nothing and at most 60 s",
+                "`store_timeout` must be above zero and at most 60 s",
             ),
             (
                 self.most == 0 || self.most > MOST_SESSIONS,
                 OutOfRange,
-                "a subject may have between 1 and 10000 sessions",
+                "`max_sessions_per_subject` must be between 1 and 10000",
             ),
         ] {
             if mistaken {

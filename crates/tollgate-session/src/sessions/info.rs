@@ -1,9 +1,9 @@
-//! An entry in the list of a user's sessions.
+//! The entries of a user's list of sessions.
 
 use crate::id::SessionId;
 use crate::refresh::Record;
 
-/// One session in the list of a user's devices.
+/// A session in the list of a user's devices.
 ///
 /// ```
 /// # use tollgate_core::{Algorithm, SigningKey};
@@ -23,21 +23,21 @@ use crate::refresh::Record;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionInfo {
-    /// Its name.
+    /// The session ID.
     pub id: SessionId,
-    /// When it began, in seconds since the epoch.
+    /// The time of the login, in seconds since the epoch.
     pub created_at: u64,
-    /// When it was last refreshed or renewed, in seconds since the epoch.
+    /// The time of the last refresh or renewal, in seconds since the epoch.
     pub last_seen: u64,
-    /// As in [`Device`](crate::Device).
+    /// The user agent of the [`Device`](crate::Device).
     pub user_agent: Option<String>,
-    /// As in [`Device`](crate::Device).
+    /// The address of the [`Device`](crate::Device).
     pub address: Option<String>,
-    /// As in [`Device`](crate::Device).
+    /// The name of the [`Device`](crate::Device).
     pub name: Option<String>,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of the caller.
     pub current: bool,
-    /// When it ends, whatever is done, in seconds since the epoch.
+    /// The absolute timeout, in seconds since the epoch.
     pub expires_at: u64,
 }
 

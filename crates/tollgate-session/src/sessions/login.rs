@@ -1,4 +1,4 @@
-//! The begin of a session.
+//! Login.
 
 use std::cmp::Reverse;
 
@@ -13,7 +13,7 @@ use crate::event::SessionEvent;
 use crate::id::SessionId;
 use crate::refresh::{Access, Body, Bytes, Record, Sealed};
 
-/// Who logs in, and what their tokens shall say. The service has made sure that it is them.
+/// A login: the user and the content of the tokens. The service must have authenticated the user.
 ///
 /// ```
 /// use tollgate_session::{Device, Login};
@@ -38,7 +38,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// Of this user (`sub`).
+    /// Creates a login of this user (`sub`).
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -60,7 +60,7 @@ impl Login {
         }
     }
 
-    /// Adds to what is granted: one scope, or several separated by spaces. A refresh can ask for less, never for more.
+    /// Adds one or several scopes, separated by spaces. A refresh can request less, never more.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -81,7 +81,8 @@ impl Login {
         self
     }
 
-    /// A claim of the service's own, in every access token of the session. A name that the issuer sets is refused at login.
+    /// Adds a custom claim to every access token of the session. A name that the issuer sets is
+    /// refused at login.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -97,7 +98,7 @@ impl Login {
         self
     }
 
-    /// The client that is used (`client_id`), in place of the issuer's default.
+    /// Sets the client (`client_id`). Default: the client of the issuer.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -112,8 +113,8 @@ impl Login {
         self
     }
 
-    /// When the user proved who they are (`auth_time`), in seconds since the epoch; now unless said otherwise. What lies
-    /// ahead counts as now.
+    /// Sets when the user authenticated (`auth_time`), in seconds since the epoch. Default: now. A
+    /// time in the future counts as now.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -128,7 +129,7 @@ impl Login {
         self
     }
 
-    /// From where.
+    /// Sets the device.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -143,13 +144,13 @@ impl Login {
         self
     }
 
-    /// From where the request came, as far as the service has not said it.
+    /// Fills the parts of the device that the service has not set.
     pub(crate) fn seen_from(mut self, device: &Device) -> Self {
         self.device = device.updated(self.device);
         self
     }
 
-    /// With a token against cross-site requests: a claim `csrf` of each access token, and [`Tokens::csrf`] for the page.
+    /// Adds a CSRF token: the claim `csrf` of each access token, and [`Tokens::csrf`] for the page.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -175,11 +176,16 @@ impl std::fmt::Debug for Login {
 }
 
 impl Sessions {
-    /// Begins a session. Where the subject has as many as it may, the one used least recently is ended.
+    /// Begins a session. If the subject has reached the maximum number, the least recently used
+    /// session is ended.
     ///
     /// # Errors
-    /// `Misconfigured` for an empty subject, a custom claim with a registered name, or a scope that is none; `TooLarge` for
-    /// more claims than a session holds; `Unavailable` if a store failed or was late. Nothing is handed out then.
+    /// No session is begun in these cases:
+    ///
+    /// - `Misconfigured`: the subject is empty, a custom claim has a registered name, or the scope
+    ///   is malformed.
+    /// - `TooLarge`: the claims do not fit into a session.
+    /// - `Unavailable`: a store failed or timed out.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -193,11 +199,11 @@ impl Sessions {
     }
 
     async fn begin(&self, login: &Login) -> Result<Tokens, SessionError> {
-        // Once is enough, but for a logout of all the subject's sessions at the same moment.
+        // One attempt suffices, unless all sessions of the subject are ended at the same moment.
         for _ in 0..TRIES {
             let now = self.now();
             let record = self.new_record(login, now)?;
-            // Before anything is kept: what cannot be issued is a mistake of the service's.
+            // Before anything is stored: tokens that cannot be issued are a mistake of the service.
             let tokens = self.tokens(&record, now)?;
             if !self.insert(&record, now).await? {
                 continue;
@@ -220,7 +226,7 @@ impl Sessions {
         if login.subject.is_empty() {
             return Err(SessionError::new(
                 SessionErrorKind::Misconfigured,
-                "a session needs a subject",
+                "the subject of a session is empty",
             ));
         }
         let rules = &self.0.rules;
@@ -274,7 +280,7 @@ impl Sessions {
         Ok(base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes[..]))
     }
 
-    /// Ends what is more than the subject may have. All who log in at once choose the same ones.
+    /// Ends the sessions beyond the maximum. Concurrent logins choose the same ones.
     async fn make_room(&self, new: &Record, now: u64) -> Result<(), SessionError> {
         let mut live = self.live(&new.subject, now).await?;
         let Some(excess) = live.len().checked_sub(self.0.most).filter(|excess| *excess > 0) else {

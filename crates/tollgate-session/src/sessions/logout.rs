@@ -1,4 +1,4 @@
-//! The end of sessions.
+//! Logout and the list of devices.
 
 use super::store_access::{TRIES, contended};
 use super::{SessionInfo, Sessions};
@@ -10,13 +10,15 @@ use crate::refresh::{Event, Outcome, Record, RefreshToken, Refused, step};
 use crate::revocation::{Revocation, RevocationKind};
 
 impl Sessions {
-    /// Ends a session; `false` if it was over before. Once this has returned, no access token of the session is accepted by any
-    /// instance that can read its revocations, nothing can be refreshed, and nothing that was under way brings it back.
+    /// Ends a session. Returns `false` if it had expired or ended before. After this returns, no
+    /// instance that can read its revocations accepts an access token of the session. Nothing can
+    /// be refreshed, and no operation in progress restores the session.
     ///
-    /// If it is dropped before it has returned, less may have happened: a service lets it run to its end.
+    /// Not cancel-safe: if the future is dropped, the session may not be ended completely. Let it
+    /// run to completion.
     ///
     /// # Errors
-    /// `Unavailable` if a store failed or was late: it must be tried again.
+    /// `Unavailable` if a store failed or timed out. Try again.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -36,11 +38,12 @@ impl Sessions {
         self.within(self.log_out(session)).await
     }
 
-    /// Ends the session that a refresh token belongs to, whether that is still good or not; `false` if there is none, or the
-    /// token was made up (RFC 7009 section 2.2 wants no difference told).
+    /// Ends the session of a refresh token, even if the token is expired or used. Returns `false`
+    /// if there is no such session or the token is forged (RFC 7009 section 2.2 does not
+    /// distinguish them).
     ///
     /// # Errors
-    /// As [`logout`](Self::logout).
+    /// The errors of [`logout`](Self::logout).
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -85,10 +88,11 @@ impl Sessions {
         .await
     }
 
-    /// Ends one of the sessions of `subject`, as from a list of devices; `false` if that has none of this name.
+    /// Ends one session of `subject`, for instance from a list of devices. Returns `false` if the
+    /// subject has no such session.
     ///
     /// # Errors
-    /// As [`logout`](Self::logout).
+    /// The errors of [`logout`](Self::logout).
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -114,10 +118,10 @@ impl Sessions {
         .await
     }
 
-    /// Ends all sessions of `subject` but one, and says how many.
+    /// Ends all sessions of `subject` except `keep`, and returns their number.
     ///
     /// # Errors
-    /// As [`logout`](Self::logout); some may have been ended then.
+    /// The errors of [`logout`](Self::logout). Some sessions may be ended then.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -138,11 +142,11 @@ impl Sessions {
         self.sweep(subject, Some(keep)).await
     }
 
-    /// Ends all sessions of `subject`, takes back all access tokens of before now, and says how many sessions it were. A login
-    /// that was under way is ended, or begins after this.
+    /// Ends all sessions of `subject`, revokes all access tokens issued before now, and returns the
+    /// number of sessions. A login in progress is ended, or begins after this.
     ///
     /// # Errors
-    /// As [`logout`](Self::logout); some may have been ended then.
+    /// The errors of [`logout`](Self::logout). Some sessions may be ended then.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -160,15 +164,16 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn logout_all(&self, subject: &str) -> Result<usize, SessionError> {
-        // Before the list is read: a login that is not on it yet sees this.
+        // Before the list is read: a login that is not listed yet sees the revocation.
         self.0.revocations.revoke_subject(subject, self.now()).await?;
         self.sweep(subject, None).await
     }
 
-    /// The sessions of `subject` that are not over, the one used last first; `current` is marked.
+    /// Returns the sessions of `subject` that have not expired or ended, the most recently used
+    /// first. The session `current` is marked.
     ///
     /// # Errors
-    /// `Unavailable` if a store failed or was late.
+    /// `Unavailable` if a store failed or timed out.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -211,12 +216,13 @@ impl Sessions {
         true
     }
 
-    /// Revokes a session's tokens, then ends it. What it was, if it was not over before.
+    /// Revokes a session's tokens, then ends it. Returns its record, unless it was ended before.
     pub(super) async fn end(&self, id: &SessionId) -> Result<Option<Record>, SessionError> {
-        // Whatever this comes to, the revocation is first: without the sessions' store it takes the tokens back at least.
+        // The revocation comes first: even if the session store is down, the tokens are revoked.
         let there = self.load(id, self.now()).await.ok().flatten();
         self.0.revocations.revoke_session(id).await?;
-        // A refresh that sees the entry ends the session, too, and may be first. It is this call's doing all the same.
+        // A refresh that sees the entry ends the session too, and may be first. This call still
+        // counts as the one that ended it.
         let ended = self.finish(id).await?;
         Ok(ended.or_else(|| there.filter(|record| record.body.ended_at.is_none())))
     }
@@ -240,7 +246,7 @@ impl Sessions {
         Err(contended())
     }
 
-    /// Where a clock was set back, a token can outlive the entry that revokes it: then that is made to last.
+    /// Extends the revocation if a token outlives it, which happens after a clock was set back.
     async fn cover(&self, record: &Record) -> Result<(), SessionError> {
         let mut entry =
             self.0
@@ -271,7 +277,7 @@ impl Sessions {
             let entries: Vec<Revocation> = found.iter().map(entry).collect();
             self.0.revocations.revoke(&entries).await?;
             for record in &found {
-                // As for one: a refresh may have been first.
+                // A refresh may have been first, as in `end`.
                 let ended = self.finish(&record.id).await?;
                 count += usize::from(self.logged_out(ended.or_else(|| Some(record.clone()))));
             }

@@ -27,9 +27,9 @@ pub use login::Login;
 pub use refreshing::RefreshRequest;
 pub use tokens::{Renewed, Tokens};
 
-/// Begins, continues, lists and ends sessions, in any store. Clones share everything.
+/// A handle that begins, continues, lists and ends sessions in any store. Clones share their state.
 ///
-/// What holds, and how far it was checked, is told in [`guarantees`](crate::guarantees).
+/// See [`guarantees`](crate::guarantees) for the tested guarantees.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, SigningKey};
@@ -61,7 +61,7 @@ pub use tokens::{Renewed, Tokens};
 #[derive(Clone)]
 pub struct Sessions(Arc<Inner>);
 
-/// Who is told of events.
+/// A callback for events.
 type Listener = Box<dyn Fn(&SessionEvent) + Send + Sync>;
 
 struct Inner {
@@ -77,7 +77,8 @@ struct Inner {
 }
 
 impl Sessions {
-    /// Begins to configure: sessions whose access tokens `issuer` signs, kept in `store`.
+    /// Creates a builder. `issuer` signs the access tokens, `store` keeps the sessions and
+    /// revocations.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -96,7 +97,7 @@ impl Sessions {
         SessionsBuilder::new(issuer, store)
     }
 
-    /// Who signs the access tokens.
+    /// The issuer of the access tokens.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -113,8 +114,8 @@ impl Sessions {
         &self.0.issuer
     }
 
-    /// What takes access tokens back. It is about tokens alone: to end a session, so that it cannot be refreshed either, there is
-    /// [`logout`](Self::logout).
+    /// The revocations of access tokens. To end a session, so that it cannot be refreshed either,
+    /// use [`logout`](Self::logout).
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -133,8 +134,9 @@ impl Sessions {
         &self.0.revocations
     }
 
-    /// Begins to configure a gate for the access tokens: the issuer's verifier, and a check for what was taken back that
-    /// [fails closed](crate::Reading::FailClosed). It takes the `Authorization` field unless told otherwise.
+    /// Creates a builder of a gate for the access tokens. It has the issuer's verifier and a
+    /// revocation check that [fails closed](crate::Reading::FailClosed). The default source is the
+    /// `Authorization` field.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]

@@ -1,4 +1,4 @@
-//! A refresh token for its successor (RFC 6749 section 6, RFC 9700 section 4.14.2).
+//! The refresh grant (RFC 6749 section 6, RFC 9700 section 4.14.2).
 
 use super::store_access::{TRIES, contended, invalid, is_taken_back};
 use super::{Sessions, Tokens};
@@ -8,7 +8,7 @@ use crate::event::SessionEvent;
 use crate::refresh::{Event, Outcome, Record, RefreshToken, Refused, granted, step};
 use crate::revocation::{Revocation, RevocationKind};
 
-/// What comes with a refresh token.
+/// The optional parameters of a refresh.
 ///
 /// ```
 /// use tollgate_session::RefreshRequest;
@@ -18,25 +18,29 @@ use crate::revocation::{Revocation, RevocationKind};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RefreshRequest {
-    /// The scope that the access token shall have, separated by spaces: less than was granted at login, or the same. `None`
-    /// for all of it (RFC 6749 section 6).
+    /// The scope of the access token, separated by spaces: a subset of the scope granted at login.
+    /// `None` for all of it (RFC 6749 section 6).
     pub scope: Option<String>,
-    /// From where it comes. What is not said stays as it was.
+    /// The device of the client. Missing values stay as they were.
     pub device: Device,
 }
 
 impl Sessions {
     /// Exchanges a refresh token for its successor and a new access token.
     ///
-    /// Of any number of callers with one token, one rotates it, and all get the same successor, as does whoever comes again
-    /// within the grace window; a thief is, too, and is found out when either of the two comes with what the other has used
-    /// up, later than that window. A token that comes later than that ends its session. Nobody who fails here should lose
-    /// their cookies: somebody else may have been given new ones.
+    /// Of several concurrent callers with one token, one rotates it, and all receive the same
+    /// successor. So does a caller that presents the token again within the grace period.
+    ///
+    /// A token that arrives after the grace period ends its session. A thief is detected when the
+    /// thief or the owner presents, after that period, a token that the other one has used.
+    ///
+    /// On an error, do not delete the client's cookies: a concurrent request may have set new ones.
     ///
     /// # Errors
-    /// `Invalid` for a token that is malformed, forged or unknown, and for a session that is over; `Reuse` where the token was
-    /// used up; `ScopeExceeded` for a scope that was not granted; `Unavailable` if a store failed or was late: it may
-    /// be tried again with the same token.
+    /// - `Invalid`: the token is malformed, forged or unknown, or the session has ended or expired.
+    /// - `Reuse`: the token was used before.
+    /// - `ScopeExceeded`: the scope was not granted.
+    /// - `Unavailable`: a store failed or timed out. The client may retry with the same token.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
@@ -63,7 +67,7 @@ impl Sessions {
         request: RefreshRequest,
     ) -> Result<Tokens, SessionError> {
         let token = RefreshToken::read(refresh_token)
-            .ok_or_else(|| invalid("the refresh token is not written as one"))?;
+            .ok_or_else(|| invalid("malformed refresh token"))?;
         self.within(self.exchange(&token, &request)).await
     }
 
@@ -71,10 +75,10 @@ impl Sessions {
         let arrived_at = self.now();
         let jti = self.fresh_jti()?;
         for _ in 0..TRIES {
-            // Read before the check for revocations: what expires is counted from here.
+            // Read before the check for revocations, because expiry is computed from it.
             let now = self.now();
             let Some(record) = self.load(&token.session, now).await? else {
-                return Err(invalid("the session is unknown or over"));
+                return Err(invalid("the session is unknown or expired"));
             };
             let event = Event::Refresh {
                 token,
@@ -93,7 +97,8 @@ impl Sessions {
                 }
                 Outcome::Repeat => {
                     let mut record = record;
-                    // Whoever asks for less is not given more because somebody else was first.
+                    // A caller that requests less scope does not get more because another caller
+                    // was first.
                     if let Some(asked) = granted(&record.body.scope, request.scope.as_deref())
                         && request.scope.is_some()
                     {
@@ -118,9 +123,10 @@ impl Sessions {
         let former_key = former.map(|former| self.key(RevocationKind::Token, &*former.jti));
         let against = self.against(record, former_key.clone()).await?;
         if is_taken_back(record, &against) {
-            // Such as by subject: it must stay over when the entry is gone. Who took it back by a logout does the same.
+            // For instance by subject: the session must stay ended after the entry expires. If a
+            // logout revoked it, the logout does the same.
             self.finish(&record.id).await?;
-            return Err(invalid("the session was taken back"));
+            return Err(invalid("the session was revoked"));
         }
         if let (Some(former), Some(key)) = (former, former_key)
             && !against.iter().any(|entry| entry.key == key)
@@ -132,7 +138,7 @@ impl Sessions {
                     before: Revocation::ALL,
                     expires_at: former.expires_at.saturating_add(self.0.rules.leeway),
                 },
-                // Those that others were given by activity.
+                // The tokens that concurrent renewals have issued.
                 self.0
                     .revocations
                     .entry(RevocationKind::Session, &record.id.to_string(), issued_at),
@@ -151,7 +157,7 @@ impl Sessions {
 
     async fn reused(&self, record: &Record) -> Result<Tokens, SessionError> {
         if self.end(&record.id).await?.is_some() {
-            tracing::warn!(session = %record.id, "a refresh token was used again: its session is ended");
+            tracing::warn!(session = %record.id, "refresh token reuse detected; session ended");
             self.tell(&SessionEvent::ReuseDetected {
                 session: record.id,
                 subject: record.subject.clone(),
@@ -159,7 +165,7 @@ impl Sessions {
         }
         Err(SessionError::new(
             SessionErrorKind::Reuse,
-            "the refresh token was used before: its session is ended",
+            "the refresh token was used before; its session was ended",
         ))
     }
 }
@@ -168,14 +174,14 @@ fn refused(why: Refused) -> SessionError {
     match why {
         Refused::Scope => SessionError::new(
             SessionErrorKind::ScopeExceeded,
-            "the session does not have the scope that was asked for",
+            "the requested scope exceeds that of the session",
         ),
         Refused::KeyMissing => SessionError::new(
             SessionErrorKind::Unavailable,
-            "the refresh key of the session is not there",
+            "the refresh key of the session is not configured",
         ),
         Refused::Ended => invalid("the session was ended"),
         Refused::Expired => invalid("the session has expired"),
-        Refused::Unknown | Refused::NothingGained => invalid("the refresh token is not one of the session's"),
+        Refused::Unknown | Refused::NothingGained => invalid("the refresh token does not belong to the session"),
     }
 }

@@ -1,4 +1,4 @@
-//! Another access token for one that verified.
+//! Renewal of access tokens.
 
 use tollgate_core::Principal;
 
@@ -10,7 +10,7 @@ use crate::id::SessionId;
 use crate::refresh::{Event, Outcome, Presented, step};
 use crate::revocation::{Revocation, RevocationKey, RevocationKind};
 
-/// What is wanted of the session.
+/// The reason for a renewal.
 #[derive(Clone, Copy)]
 enum Wish {
     Slide,
@@ -18,12 +18,14 @@ enum Wish {
 }
 
 impl Sessions {
-    /// Another access token for a user who is active: it says the same, and lives as long as a new one may, never past the
-    /// session's end. `None` if that gains nothing, if the session is over, or if the token was taken back since it was
-    /// verified. Many who come at once with one token are given the same successor.
+    /// Issues another access token for an active user, with the same claims. It never outlives the
+    /// session. Concurrent calls with one token return the same successor.
+    ///
+    /// Returns `None` if the new token would not live longer, if the session has expired or ended,
+    /// or if the token was revoked after its verification.
     ///
     /// # Errors
-    /// `Unavailable` if a store failed or was late.
+    /// `Unavailable` if a store failed or timed out.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -41,12 +43,12 @@ impl Sessions {
             .await
     }
 
-    /// Another access token for a user who has just proved again who they are: `auth_time` is now, in this token and in all
-    /// that follow it in the session (OpenID Connect Core 1.0 section 2, RFC 9470).
+    /// Issues another access token for a user who has authenticated again. Its `auth_time` is now,
+    /// as in all later tokens of the session (OpenID Connect Core 1.0 section 2, RFC 9470).
     ///
     /// # Errors
-    /// `Invalid` if the session is over, or the token is not of a session of these; `Unavailable` if a store failed or
-    /// was late.
+    /// - `Invalid`: the session has expired or ended, or the token is not from these sessions.
+    /// - `Unavailable`: a store failed or timed out.
     ///
     /// ```
     #[doc = include_str!("../../doc/sessions.md")]
@@ -59,7 +61,7 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn reauthenticated(&self, principal: &Principal) -> Result<Renewed, SessionError> {
-        let over = || invalid("the session is over, or the token is not of a session of these");
+        let over = || invalid("the session has expired or ended, or the token is not from these sessions");
         let (id, presented, names) = self.presented(principal).ok_or_else(over)?;
         let renewed = self
             .within(self.another(&id, &presented, &names, Wish::StepUp))
@@ -67,12 +69,13 @@ impl Sessions {
         renewed.ok_or_else(over)
     }
 
-    /// Whether the token is of these sessions' issuer.
+    /// Returns whether the token is from the issuer of these sessions.
     pub(crate) fn issued(&self, principal: &Principal) -> bool {
         principal.issuer() == Some(self.0.issuer.name())
     }
 
-    /// What the token says, if it is of a session of this issuer, and what it may have been taken back by besides the session.
+    /// Returns the claims of a token from a session of this issuer, and the keys that may revoke it
+    /// besides the session.
     fn presented(&self, principal: &Principal) -> Option<(SessionId, Presented, Vec<RevocationKey>)> {
         if !self.issued(principal) {
             return None;
@@ -105,7 +108,7 @@ impl Sessions {
     ) -> Result<Option<Renewed>, SessionError> {
         let jti = &*self.fresh_jti()?;
         for _ in 0..TRIES {
-            // Read before the check for revocations: what expires is counted from here.
+            // Read before the check for revocations, because expiry is computed from it.
             let now = self.now();
             let Some(record) = self.load(id, now).await? else {
                 return Ok(None);
@@ -143,7 +146,7 @@ impl Sessions {
     }
 }
 
-/// Whether the token itself was taken back since it was verified, as by a refresh: what it was good for is its successor's now.
+/// Returns whether the token itself was revoked after its verification, for instance by a refresh.
 fn was_taken_back(presented: &Presented, entries: &[Revocation]) -> bool {
     entries.iter().any(|entry| presented.issued_at < entry.before)
 }

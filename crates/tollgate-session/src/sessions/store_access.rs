@@ -1,4 +1,4 @@
-//! What the sessions ask of their stores, one operation at a time and each bounded in time.
+//! The operations on the stores, each bounded by the timeout.
 
 use std::future::Future;
 
@@ -10,7 +10,7 @@ use crate::refresh::Record;
 use crate::revocation::{Revocation, RevocationKey, RevocationKind};
 use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 
-/// How often a change is tried again because somebody else was first.
+/// The number of attempts after lost compare-and-swap races.
 pub(super) const TRIES: usize = 16;
 
 impl Sessions {
@@ -18,7 +18,7 @@ impl Sessions {
         self.0.issuer.clock().now()
     }
 
-    /// The whole of an operation, however many steps it takes, within the time that one may take.
+    /// Bounds a whole operation by the timeout, however many steps it has.
     pub(super) async fn within<T>(
         &self,
         work: impl Future<Output = Result<T, SessionError>>,
@@ -49,30 +49,30 @@ impl Sessions {
         Ok(self.timed(self.0.store.insert(&stored, now)).await?)
     }
 
-    /// Whether `next` has taken the place of its predecessor; not if somebody else was first.
+    /// Replaces the predecessor of `next`. Returns `false` if another writer was first.
     pub(super) async fn replace(&self, next: &Record, now: u64) -> Result<bool, SessionError> {
         let stored = next.write()?;
         let expected = next.revision.saturating_sub(1);
         Ok(self.timed(self.0.store.replace(&stored, expected, now)).await?)
     }
 
-    /// The subject's sessions that are not over.
+    /// Returns the sessions of the subject that have not expired or ended.
     pub(super) async fn live(&self, subject: &str, now: u64) -> Result<Vec<Record>, SessionError> {
         let mut live = self.not_ended(subject, now).await?;
         live.retain(|record| record.body.is_live(now));
         Ok(live)
     }
 
-    /// The subject's sessions that nobody has ended. Some may have expired just now, while who came before that is still
-    /// about to use them.
+    /// Returns the sessions of the subject that were not ended. Some may have just expired while an
+    /// operation in progress still uses them.
     pub(super) async fn not_ended(&self, subject: &str, now: u64) -> Result<Vec<Record>, SessionError> {
-        // Those that have just ended are still listed.
+        // Sessions that have just ended are still listed.
         let most = self.0.most.saturating_mul(2).saturating_add(64);
         let listed = self.timed(self.0.store.of_subject(subject, most, now)).await?;
         let mut found = Vec::with_capacity(listed.len());
         for stored in listed {
             if stored.subject != subject {
-                return Err(rubbish("a list of sessions has another user's"));
+                return Err(rubbish("the list contains another user's session"));
             }
             let id = stored.id;
             let record = Record::read(stored, &id)?;
@@ -87,8 +87,9 @@ impl Sessions {
         RevocationKey::new(kind, self.0.issuer.name(), value)
     }
 
-    /// What the revocation store itself has against a session, and `others`. It is asked after the last write and before
-    /// anything is handed out: a logout that has returned is seen here, and one that has not yet will revoke what is handed out.
+    /// Returns the revocations of a session and of `others` from the store itself. Called after the
+    /// last write and before anything is issued: a logout that has returned is visible here, and a
+    /// later one revokes the issued tokens.
     pub(super) async fn against(
         &self,
         record: &Record,
@@ -102,7 +103,7 @@ impl Sessions {
         Ok(self.0.revocations.find(&keys).await?)
     }
 
-    /// The access token that the record says was minted last. It is the same for everybody who is given it.
+    /// Issues the last access token of the record. All callers receive the same one.
     pub(super) fn access_token(&self, record: &Record) -> Result<String, SessionError> {
         let body = &record.body;
         let mut token = AccessToken::new(&*record.subject);
@@ -124,7 +125,7 @@ impl Sessions {
         let refresh_token = refresh_token.ok_or_else(|| {
             SessionError::new(
                 SessionErrorKind::Unavailable,
-                "the refresh key of the session is not there",
+                "the refresh key of the session is not configured",
             )
         })?;
         Ok(Tokens {
@@ -139,15 +140,15 @@ impl Sessions {
         })
     }
 
-    /// When the session's access token expires. What another instance has minted may be meant to live longer, while the
-    /// lifetime is being made shorter: here none does.
+    /// The expiry of the session's access token. If the access lifetime is being shortened, a token
+    /// of another instance may be longer; this bounds it.
     pub(super) fn access_end(&self, record: &Record) -> u64 {
         let access = &record.body.access;
         let latest = access.issued_at.saturating_add(self.0.rules.access);
         access.expires_at.min(latest)
     }
 
-    /// A name for an access token.
+    /// Generates a `jti`.
     pub(super) fn fresh_jti(&self) -> Result<String, SessionError> {
         let mut bytes = [0; 16];
         self.0.issuer.random().fill(&mut bytes)?;
@@ -155,8 +156,8 @@ impl Sessions {
     }
 }
 
-/// Whether the session is among what was taken back. An entry of the session that is about tokens of before some second only,
-/// which a refresh may leave, does not end it.
+/// Returns whether an entry ends the session. A session entry for tokens issued before some time,
+/// as a refresh may leave one, does not.
 pub(super) fn is_taken_back(record: &Record, entries: &[Revocation]) -> bool {
     entries.iter().any(|entry| match entry.key.kind() {
         RevocationKind::Session => entry.before == Revocation::ALL,
@@ -169,10 +170,10 @@ pub(super) fn invalid(detail: &'static str) -> SessionError {
     SessionError::new(SessionErrorKind::Invalid, detail)
 }
 
-/// Others were first, again and again.
+/// The error after too many lost races.
 pub(super) fn contended() -> SessionError {
     SessionError::new(
         SessionErrorKind::Unavailable,
-        "the session is being changed by too many at once",
+        "too many concurrent changes to the session",
     )
 }

@@ -1,10 +1,10 @@
-//! What a client is given.
+//! The tokens of a session, as they are returned to the client.
 
 use std::fmt;
 
 use crate::id::SessionId;
 
-/// The tokens of a login or a refresh, with how long each lasts: what an answer to the client is made of.
+/// The tokens of a login or a refresh, with their lifetimes.
 ///
 /// `Debug` shows neither token.
 ///
@@ -31,20 +31,21 @@ use crate::id::SessionId;
 pub struct Tokens {
     /// The access token: a JWT (RFC 9068).
     pub access_token: String,
-    /// How many seconds it is valid for.
+    /// The lifetime of the access token, in seconds.
     pub expires_in: u64,
-    /// The refresh token, which is good for one use.
+    /// The refresh token. It can be used once.
     pub refresh_token: String,
-    /// How many seconds it can be used for, if nothing moves the session's idle deadline in between.
+    /// The lifetime of the refresh token, in seconds, unless activity moves the idle timeout.
     pub refresh_expires_in: u64,
-    /// How many seconds are left until the session ends, whatever is done: a bound for
+    /// The time until the absolute timeout of the session, in seconds: an upper bound of
     /// [`refresh_expires_in`](Self::refresh_expires_in).
     pub session_expires_in: u64,
-    /// The scope of the access token, split at spaces (RFC 6749 section 3.3).
+    /// The scope of the access token, separated by spaces (RFC 6749 section 3.3).
     pub scope: String,
-    /// The session, which is no secret.
+    /// The session ID. Not a secret.
     pub session: SessionId,
-    /// What a page sends as `x-csrf-token`, where the [login](crate::Login::with_csrf) asked for one.
+    /// The CSRF token that a page sends as `x-csrf-token`, if the [login](crate::Login::with_csrf)
+    /// requested one.
     pub csrf: Option<String>,
 }
 
@@ -60,7 +61,7 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// An access token that takes the place of another one of the same session.
+/// An access token that replaces another one of the same session.
 ///
 /// `Debug` does not show it.
 ///
@@ -85,7 +86,7 @@ impl fmt::Debug for Tokens {
 pub struct Renewed {
     /// The access token: a JWT (RFC 9068).
     pub access_token: String,
-    /// How many seconds it is valid for.
+    /// The lifetime of the access token, in seconds.
     pub expires_in: u64,
 }
 

@@ -121,7 +121,8 @@ fn a_scheduled_key_can_be_withdrawn_before_its_time() {
 }
 
 proptest! {
-    /// Whatever the schedule: what signed a token verifies as long as the token lives, and within a span nothing changes.
+    /// For every schedule, the key of a token verifies as long as the token lives, and nothing
+    /// changes within a span.
     #[test]
     fn a_key_outlives_its_tokens(
         mut starts in proptest::collection::btree_set(1_u64..5_000, 0..6),

@@ -151,7 +151,7 @@ fn the_previous_token_yields_the_same_within_grace_and_is_reuse_after_it() {
         assert_eq!(refresh_at(&two, &old, at, &rules), Outcome::Repeat);
     }
     assert_eq!(refresh_at(&two, &old, START + 30, &rules), Outcome::Reuse);
-    // It arrived in time, and only the store was slow.
+    // The request arrived in time, only the store was slow.
     assert_eq!(
         refresh(&two, &old, (START + 29, START + 31), None, &rules),
         Outcome::Repeat
@@ -211,7 +211,8 @@ fn what_was_made_up_changes_nothing() {
             assert_eq!(outcome, unknown, "{generation} {key} {good:?}");
         }
     }
-    // What the server could derive for a generation that never was is not one of the session's, either.
+    // A secret that the server could derive for a generation that never existed is not valid
+    // either.
     let mut future = of(&three, &rules);
     for generation in [0, 4, 5] {
         future.generation = generation;
@@ -252,7 +253,7 @@ fn a_session_that_is_over_refuses_everything() {
         step(&ended, &Event::End, START + 6, &rules),
         Outcome::Refused(Refused::Ended)
     );
-    // Expired or not, it can be ended.
+    // A session can be ended whether it has expired or not.
     replaced(&one, step(&one, &Event::End, START + rules.absolute, &rules));
 }
 
@@ -268,7 +269,7 @@ fn scope_only_shrinks_and_comes_back_to_what_was_granted() {
         assert_eq!(ask(&one, more), Outcome::Refused(Refused::Scope), "{more:?}");
         assert_eq!(ask(&less, more), Outcome::Refused(Refused::Scope), "{more:?}");
     }
-    // RFC 6749 section 6: nothing asked for is what was granted at first.
+    // RFC 6749 section 6: without a requested scope, the originally granted scope applies.
     let all = replaced(&less, refresh_at(&less, &of(&less, &rules), START, &rules));
     assert_eq!(all.body.access.scope, "a b");
 }
@@ -323,7 +324,7 @@ fn a_slide_gives_one_successor_to_all_who_come_at_once() {
     );
     assert_eq!(two.body.idle_until, START + 60 + rules.idle);
     assert_eq!(slide(&two, &access, START + 61, &rules), Outcome::Repeat);
-    // Another scope is another token: a slide never gives back what was given up.
+    // Another scope is another token: a renewal never restores scope that was given up.
     let less = Presented {
         scope: "a".to_owned(),
         ..presented(&one)
@@ -396,7 +397,7 @@ fn a_new_key_takes_over_and_a_dropped_one_is_refused() {
     let two = replaced(&one, refresh_at(&one, &first, START + 1, &both));
     assert_eq!(two.body.current.key, 2);
     assert_eq!(refresh_at(&two, &first, START + 2, &both), Outcome::Repeat);
-    // An instance that has not been given the new key yet cannot make the successor, and ends nothing.
+    // An instance that does not have the new key yet cannot derive the successor, and ends nothing.
     assert_eq!(
         refresh_at(&two, &first, START + 2, &before),
         Outcome::Refused(Refused::KeyMissing)
@@ -421,14 +422,15 @@ fn a_clock_that_goes_back_extends_nothing_past_the_cap() {
         (three.body.cap, three.body.last_seen),
         (one.body.cap, START + 500)
     );
-    // Within the leeway a token is not older than its predecessor; a verifier would refuse one from further ahead.
+    // Within the leeway a token is not older than its predecessor. A verifier refuses one from
+    // further ahead.
     assert_eq!(three.body.access.issued_at, START + 405);
     assert_eq!(three.body.access.expires_at, START + 500);
 }
 
 #[derive(Clone, Debug)]
 enum Act {
-    /// Presents the token that was handed out as the so many-th, counted back from the last.
+    /// Presents the n-th issued token, counted back from the last.
     Refresh(usize),
     Forge(u64),
     Slide,
@@ -450,7 +452,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 proptest! {
-    /// Whatever happens in whatever order, these hold.
+    /// These invariants hold for every history.
     #[test]
     fn invariants_of_any_history(acts in acts(), grace in 0..15_u64) {
         let rules = Rules { grace, ..rules() };
@@ -473,7 +475,7 @@ proptest! {
                         Outcome::Repeat => {
                             prop_assert_eq!(steps_back, 1);
                             prop_assert!(now - record.body.rotated_at < grace);
-                            // The very token that was handed out before.
+                            // The same token that was issued before.
                             prop_assert_eq!(of(&record, &rules).write(), handed_out.last().unwrap().clone());
                         }
                         Outcome::Reuse => {
@@ -518,7 +520,7 @@ proptest! {
             prop_assert!(body.access.issued_at < body.access.expires_at);
             let stored = record.write().unwrap();
             prop_assert_eq!(&Record::read(stored.clone(), &record.id).unwrap().body, body);
-            // Nothing that is stored holds a secret that was handed out.
+            // No stored byte string contains a secret that was issued.
             for token in &handed_out {
                 let secret = RefreshToken::read(token).unwrap().secret;
                 let text = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&secret[..]);
