@@ -82,8 +82,8 @@ impl Answer {
             .push((name.to_ascii_lowercase().into(), Cow::Owned(value.into())));
     }
 
-    /// A problem that an [`Endpoint`](crate::Endpoint) has with a request (RFC 9457), not to be stored by caches. `detail`
-    /// goes to the client.
+    /// Creates an [`Endpoint`](crate::Endpoint)'s response to a request that fails: a problem document
+    /// (RFC 9457) that must not be cached. `detail` is sent to the client.
     ///
     /// ```
     /// let answer = tollgate_core::Answer::problem(413, "The content is too large");
@@ -91,10 +91,25 @@ impl Answer {
     /// assert_eq!(answer.header("cache-control"), Some(&b"no-store"[..]));
     /// ```
     pub fn problem(status: u16, detail: &str) -> Self {
+        Self::document(status, detail, "")
+    }
+
+    /// Like [`problem`](Self::problem), with an OAuth error code in the member `error` (RFC 6749
+    /// section 5.2).
+    ///
+    /// ```
+    /// let answer = tollgate_core::Answer::oauth_error(400, "invalid_grant", "The session has ended");
+    /// assert!(answer.body.ends_with(br#""detail":"The session has ended","error":"invalid_grant"}"#));
+    /// ```
+    pub fn oauth_error(status: u16, error: &str, detail: &str) -> Self {
+        Self::document(status, detail, &format!(r#","error":{}"#, json(error)))
+    }
+
+    fn document(status: u16, detail: &str, error: &str) -> Self {
         Self {
             status,
             headers: vec![NO_STORE, PROBLEM],
-            body: [&*wording::before_detail(status), &json(detail), "}"]
+            body: [&*wording::before_detail(status), &json(detail), error, "}"]
                 .concat()
                 .into_bytes(),
         }
