@@ -1,4 +1,4 @@
-//! The session endpoints under attack, by both transports.
+//! The session endpoints under attack, with both transports.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ use tollgate_session::{
 };
 use tollgate_testkit::{FakeClock, keys};
 
-/// A store in memory whose sessions can be out of reach.
+/// A store in memory whose sessions can become unavailable.
 #[derive(Clone)]
 struct Store {
     memory: Arc<MemoryStore>,
@@ -76,7 +76,7 @@ impl RevocationStore for Store {
     }
 }
 
-/// Alice, with one password; who names a scope as theirs gets it.
+/// Logs in Alice, who has one password. A requested scope is granted.
 async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     let said: BTreeMap<String, String> = request.read()?;
     match (
@@ -147,7 +147,7 @@ fn cookie_world() -> World {
     })
 }
 
-/// A request, and an answer that every rule for all of them holds of.
+/// A request whose response is checked against the rules for all responses.
 struct Call(EndpointRequest);
 
 impl Call {
@@ -218,7 +218,7 @@ fn set_cookies(answer: &Answer) -> Vec<String> {
         .collect()
 }
 
-/// What a browser would send back, and the CSRF token that it was told.
+/// The cookies that a browser sends, and the CSRF token of the page.
 struct Browser {
     cookies: String,
     csrf: String,
@@ -241,7 +241,7 @@ impl Browser {
         Self::of(&log_in(world).await)
     }
 
-    /// Only the refresh cookie, as after the access cookie has expired.
+    /// The refresh cookie alone, as after the access cookie has expired.
     fn refresh_cookie(&self) -> &str {
         self.cookies
             .split("; ")
@@ -271,7 +271,7 @@ async fn log_in(world: &World) -> Answer {
     answer
 }
 
-/// The access and the refresh token of a login by JSON.
+/// Logs in by JSON and returns the access and the refresh token.
 async fn tokens(world: &World) -> (String, String) {
     let body = body(&log_in(world).await);
     let text = |name: &str| body[name].as_str().unwrap().to_owned();
@@ -283,7 +283,7 @@ async fn devices(world: &World) -> usize {
 }
 
 #[tokio::test]
-async fn json_is_answered_with_what_oauth_calls_it() {
+async fn the_json_response_has_the_oauth_members() {
     let world = json_world();
     let answer = log_in(&world).await;
     let got = body(&answer);
@@ -309,7 +309,7 @@ async fn json_is_answered_with_what_oauth_calls_it() {
 }
 
 #[tokio::test]
-async fn scope_can_shrink_and_not_grow() {
+async fn a_refresh_can_reduce_scope_and_not_extend_it() {
     let world = json_world();
     let (_, refresh) = tokens(&world).await;
     let call =
@@ -322,7 +322,7 @@ async fn scope_can_shrink_and_not_grow() {
 }
 
 #[tokio::test]
-async fn what_is_no_session_any_more_is_an_invalid_grant() {
+async fn an_ended_session_is_an_invalid_grant() {
     let world = json_world();
     let (access, refresh) = tokens(&world).await;
     let call = |token: &str| Call::new("POST", "/refresh").json(&json!({"refresh_token": token}));
@@ -350,7 +350,7 @@ async fn an_access_token_is_no_refresh_token_and_the_reverse() {
 }
 
 #[tokio::test]
-async fn a_login_that_fails_says_so_and_no_more() {
+async fn a_failed_login_reveals_nothing_else() {
     let world = cookie_world();
     for (said, status) in [
         (json!({"user": "alice", "password": "guess"}), 401),
@@ -376,7 +376,7 @@ async fn a_login_that_fails_says_so_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_session_whose_cookies_would_be_dropped_is_not_begun() {
+async fn no_session_begins_if_browsers_drop_its_cookies() {
     let world = cookie_world();
     let answer = Call::new("POST", "/login")
         .json(&json!({"user": "large"}))
@@ -389,7 +389,7 @@ async fn a_session_whose_cookies_would_be_dropped_is_not_begun() {
 }
 
 #[tokio::test]
-async fn malformed_content_is_the_clients_fault() {
+async fn malformed_content_is_a_client_error() {
     for world in [json_world(), cookie_world()] {
         for path in ["/login", "/refresh", "/logout"] {
             for (content_type, content, status) in [
@@ -497,7 +497,7 @@ async fn paths_and_methods_are_exact() {
 }
 
 #[tokio::test]
-async fn cookies_come_together_and_the_content_holds_no_token() {
+async fn both_cookies_are_set_and_the_content_has_no_token() {
     let world = cookie_world();
     let answer = log_in(&world).await;
     let lines = set_cookies(&answer);
@@ -533,14 +533,14 @@ async fn a_browser_refreshes_by_its_cookie() {
     assert_eq!(answer.status, 200);
     let after = Browser::of(&answer);
     assert_ne!(after.refresh_cookie(), browser.refresh_cookie());
-    // The other tab comes a moment later and is given the same.
+    // The other tab comes a moment later and gets the same tokens.
     assert_eq!(
         Browser::of(&call().to(&world).await).refresh_cookie(),
         after.refresh_cookie()
     );
     let less = call().json(&json!({"scope": "a"})).to(&world).await;
     assert_eq!(less.status, 200);
-    // A token in the content is not for this transport: a page must not have it.
+    // A token in the content is refused with this transport, as a page must not have it.
     let mixed = call().json(&json!({"refresh_token": "x"})).to(&world).await;
     assert_eq!(mixed.status, 400);
 }
@@ -600,7 +600,7 @@ async fn another_site_can_neither_log_in_nor_refresh_nor_log_out() {
         }
     }
     assert_eq!(devices(&world).await, 1);
-    // A form of another site cannot send JSON, but its own type is one that is read.
+    // A form of another site cannot send JSON, but its own type is accepted content.
     let form = Call::new("POST", "/login")
         .content(
             "application/x-www-form-urlencoded",
@@ -615,7 +615,7 @@ async fn another_site_can_neither_log_in_nor_refresh_nor_log_out() {
 }
 
 #[tokio::test]
-async fn what_is_unsafe_needs_the_csrf_token() {
+async fn unsafe_requests_require_the_csrf_token() {
     let world = cookie_world();
     let browser = Browser::log_in(&world).await;
     let other = Browser::log_in(&world).await;
@@ -640,7 +640,7 @@ async fn what_is_unsafe_needs_the_csrf_token() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_loaded_anew_finds_its_csrf_token() {
+async fn a_reloaded_page_gets_its_csrf_token() {
     let world = cookie_world();
     let browser = Browser::log_in(&world).await;
     world.clock.advance(100);
@@ -666,7 +666,7 @@ async fn a_page_that_is_loaded_anew_finds_its_csrf_token() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_the_session_and_takes_both_cookies() {
+async fn a_logout_ends_the_session_and_deletes_both_cookies() {
     let world = cookie_world();
     let browser = Browser::log_in(&world).await;
     let answer = browser.call("POST", "/logout").to(&world).await;
@@ -681,7 +681,7 @@ async fn a_logout_ends_the_session_and_takes_both_cookies() {
     assert_eq!(devices(&world).await, 0);
     assert_eq!(browser.call("GET", "/session").to(&world).await.status, 401);
     assert_eq!(browser.call("POST", "/refresh").to(&world).await.status, 400);
-    // Once more changes nothing.
+    // A repeated logout changes nothing.
     assert_eq!(browser.call("POST", "/logout").to(&world).await.status, 204);
 }
 
@@ -715,7 +715,7 @@ async fn a_logout_works_when_the_access_token_has_expired() {
 }
 
 #[tokio::test]
-async fn a_planted_refresh_cookie_keeps_nobody_from_logging_out() {
+async fn a_planted_refresh_cookie_does_not_prevent_a_logout() {
     let world = cookie_world();
     let browser = Browser::log_in(&world).await;
     let planted = "__Secure-refresh=planted";
@@ -727,7 +727,7 @@ async fn a_planted_refresh_cookie_keeps_nobody_from_logging_out() {
     assert_eq!((answer.status, set_cookies(&answer).len()), (204, 2));
     assert_eq!(devices(&world).await, 0);
 
-    // Nothing else says which session it is: that it has ended must not be said.
+    // Nothing else names the session, and the response must not reveal that it has ended.
     let browser = Browser::log_in(&world).await;
     let call = Call::new("POST", "/logout").same_origin();
     let answer = call
@@ -740,7 +740,7 @@ async fn a_planted_refresh_cookie_keeps_nobody_from_logging_out() {
 }
 
 #[tokio::test]
-async fn a_logout_by_rubbish_ends_nothing_and_tells_nothing() {
+async fn a_logout_by_a_malformed_token_ends_and_reveals_nothing() {
     let world = json_world();
     let (access, refresh) = tokens(&world).await;
     let mut forged = refresh.clone();
@@ -770,7 +770,7 @@ async fn a_logout_by_rubbish_ends_nothing_and_tells_nothing() {
 }
 
 #[tokio::test]
-async fn a_logout_that_did_not_happen_keeps_the_cookies() {
+async fn a_failed_logout_keeps_the_cookies() {
     let world = cookie_world();
     let browser = Browser::log_in(&world).await;
     world.store.down.store(true, Ordering::Relaxed);
@@ -786,7 +786,7 @@ async fn a_logout_that_did_not_happen_keeps_the_cookies() {
 }
 
 #[tokio::test]
-async fn a_logout_runs_on_when_the_client_hangs_up() {
+async fn a_logout_completes_if_the_client_disconnects() {
     let world = cookie_world();
     let browser = Browser::log_in(&world).await;
     let mut answer = world.endpoints.respond(browser.call("POST", "/logout").0);
@@ -851,7 +851,7 @@ async fn a_user_sees_their_own_devices_and_ends_them() {
 }
 
 #[tokio::test]
-async fn all_others_or_all_are_ended_at_once() {
+async fn logout_others_and_logout_all_end_the_right_sessions() {
     let world = cookie_world();
     let here = Browser::log_in(&world).await;
     let there = Browser::log_in(&world).await;
@@ -872,7 +872,7 @@ async fn all_others_or_all_are_ended_at_once() {
 }
 
 #[tokio::test]
-async fn without_a_token_there_is_nothing_to_see() {
+async fn requests_without_a_token_are_refused() {
     for world in [json_world(), cookie_world()] {
         for (method, path) in [
             ("GET", "/session"),
@@ -891,7 +891,7 @@ async fn without_a_token_there_is_nothing_to_see() {
 }
 
 #[tokio::test]
-async fn a_cookie_is_no_credential_for_json_nor_a_header_for_cookies() {
+async fn json_ignores_cookies_and_cookies_ignore_headers() {
     let (json_world, cookie_world) = (json_world(), cookie_world());
     let (access, _) = tokens(&json_world).await;
     let by_cookie = Call::new("GET", "/session").with("cookie", format!("__Host-access={access}"));
@@ -903,7 +903,7 @@ async fn a_cookie_is_no_credential_for_json_nor_a_header_for_cookies() {
 }
 
 #[tokio::test]
-async fn a_forwarded_address_is_believed_only_if_said_so() {
+async fn a_forwarded_address_is_trusted_only_if_configured() {
     let call = || {
         let mut call = Call::new("POST", "/login")
             .json(&credentials())
@@ -927,7 +927,7 @@ async fn a_forwarded_address_is_believed_only_if_said_so() {
 }
 
 #[tokio::test]
-async fn what_the_service_says_of_a_device_goes_first() {
+async fn device_values_of_the_service_take_precedence() {
     let world = json_world();
     let call = Call::new("POST", "/login")
         .json(&json!({"user": "named"}))
@@ -967,7 +967,7 @@ async fn a_store_that_is_down_is_a_503_everywhere() {
 }
 
 #[tokio::test]
-async fn a_logout_that_failed_halfway_can_come_again() {
+async fn a_logout_that_failed_halfway_can_be_repeated() {
     let world = json_world();
     let (access, _) = tokens(&world).await;
     let logout = || Call::new("POST", "/logout").with("authorization", format!("Bearer {access}"));
@@ -1007,9 +1007,9 @@ async fn debug_shows_no_credential() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Whatever comes, it is the client's fault and never a failure of the service.
+    /// Any content is at most the client's fault, never a failure of the service.
     #[test]
-    fn nothing_that_comes_is_a_500(
+    fn no_request_causes_a_500(
         cookies: bool,
         method in "GET|HEAD|POST|DELETE|OPTIONS|[A-Z]{0,4}",
         path in "/(login|refresh|logout|session|sessions|sessions/(logout-others|logout-all|[A-Za-z0-9_-]{22}))|/.{0,12}",

@@ -1,4 +1,4 @@
-//! What an issuer must hold under attack and while its keys rotate.
+//! The issuer under attack and during key rotation.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use tollgate_testkit::{FakeClock, keys};
 
 const NAME: &str = "https://id.example.com";
 const START: u64 = FakeClock::START;
-/// Access lifetime and leeway together.
+/// The access lifetime plus the leeway.
 const RETENTION: u64 = 15 * 60 + 60;
 
 fn key(kid: &str) -> SigningKey {
@@ -61,7 +61,7 @@ async fn published(issuer: &Issuer) -> Vec<String> {
 }
 
 #[test]
-fn a_token_says_what_it_was_told_and_nothing_else() {
+fn a_token_has_the_given_claims_and_no_others() {
     let issuer = builder(&FakeClock::new())
         .client_id("web")
         .signing_key(key("a"))
@@ -91,7 +91,7 @@ fn a_token_says_what_it_was_told_and_nothing_else() {
 }
 
 #[test]
-fn every_algorithm_signs_what_verifies() {
+fn every_algorithm_signs_tokens_that_verify() {
     for algorithm in Algorithm::ALL {
         let issuer = builder(&FakeClock::new())
             .signing_key(keys::signing(*algorithm))
@@ -105,7 +105,7 @@ fn every_algorithm_signs_what_verifies() {
 }
 
 #[test]
-fn two_tokens_never_have_one_name() {
+fn two_tokens_never_share_a_jti() {
     let issuer = issuer(&FakeClock::new());
     assert_ne!(
         segment(&token(&issuer), 1)["jti"],
@@ -139,7 +139,7 @@ fn a_custom_claim_cannot_be_a_registered_one() {
 }
 
 #[test]
-fn a_token_never_outlives_what_keys_and_revocations_reckon_with() {
+fn a_token_never_outlives_keys_and_revocations() {
     let issuer = issuer(&FakeClock::new());
     let until = |issued_at, expires_at| {
         let mut said = AccessToken::new("u-7");
@@ -164,7 +164,7 @@ fn a_token_never_outlives_what_keys_and_revocations_reckon_with() {
 }
 
 #[test]
-fn what_is_no_scope_or_subject_is_refused() {
+fn a_malformed_scope_or_empty_subject_is_refused() {
     let issuer = issuer(&FakeClock::new());
     for scope in [" ", "a  b", " a", "a ", "a\tb", "a\"b", "ä", "a\nb"] {
         let mut said = AccessToken::new("u-7");
@@ -194,7 +194,7 @@ fn another_kind_of_token_by_the_same_key_is_no_access_token() {
             "{typ}"
         );
     }
-    // A refresh token is one piece of base64url, which no token in three segments is.
+    // A refresh token is one piece of base64url, so it is not a token of three segments.
     let refresh = base64_simd::URL_SAFE_NO_PAD.encode_to_string([1; 61]);
     assert_eq!(
         verifier.verify(refresh).unwrap_err().kind(),
@@ -203,7 +203,7 @@ fn another_kind_of_token_by_the_same_key_is_no_access_token() {
 }
 
 #[test]
-fn a_strangers_key_of_the_same_name_does_not_verify() {
+fn a_foreign_key_with_the_same_kid_does_not_verify() {
     let clock = FakeClock::new();
     let (ours, theirs) = (issuer(&clock), issuer(&clock));
     let rejection = verifier(&ours).verify(token(&theirs)).unwrap_err();
@@ -211,7 +211,7 @@ fn a_strangers_key_of_the_same_name_does_not_verify() {
 }
 
 #[test]
-fn its_keys_serve_no_other_issuer() {
+fn the_keys_are_refused_for_another_issuer() {
     let issuer = issuer(&FakeClock::new());
     let build = |name: &str| {
         let rules = Verifier::builder().issuer(name).audience("orders-api");
@@ -232,7 +232,7 @@ fn a_next_key_verifies_before_it_signs() {
         .build()
         .unwrap();
     let verifier = verifier(&issuer);
-    // Another instance, whose clock is ahead, signs with it already.
+    // Another instance, whose clock is ahead, signs with the key already.
     let early = next.encode_with("at+jwt", &segment(&token(&issuer), 1)).unwrap();
     assert!(verifier.verify(early).is_ok());
     assert_eq!(segment(&token(&issuer), 0)["kid"], "a");
@@ -243,7 +243,7 @@ fn a_next_key_verifies_before_it_signs() {
 }
 
 #[test]
-fn a_retired_key_verifies_to_the_end_of_its_last_token_and_no_longer() {
+fn a_retired_key_verifies_until_its_last_token_expires() {
     let clock = FakeClock::new();
     let old = key("a");
     let issuer = builder(&clock)
@@ -258,7 +258,7 @@ fn a_retired_key_verifies_to_the_end_of_its_last_token_and_no_longer() {
     assert!(verifier.verify(&last).is_ok(), "its last token lives");
     clock.set(START + 100 + RETENTION - 1);
     let mut claims = segment(&last, 1);
-    // Whoever has stolen the retired key makes it tokens of today.
+    // A thief of the retired key signs tokens with it today.
     claims["iat"] = json!(clock.seconds());
     claims["exp"] = json!(clock.seconds() + 900);
     let forged = old.encode_with("at+jwt", &claims).unwrap();
@@ -272,7 +272,7 @@ fn a_retired_key_verifies_to_the_end_of_its_last_token_and_no_longer() {
 }
 
 #[test]
-fn a_key_rotated_in_late_does_not_shorten_the_former_ones_life() {
+fn a_late_rotation_does_not_shorten_the_previous_keys_life() {
     let clock = FakeClock::new();
     let issuer = issuer(&clock);
     let token = token(&issuer);
@@ -301,7 +301,7 @@ fn a_withdrawn_key_is_refused_at_once() {
 }
 
 #[test]
-fn contradictions_are_refused_when_it_is_built() {
+fn build_refuses_contradictions() {
     let clock = FakeClock::new();
     let refused = |builder: IssuerBuilder| builder.build().unwrap_err().kind();
     let good = || builder(&clock).signing_key(key("a"));
@@ -360,13 +360,13 @@ fn keys_are_one_snapshot_between_phase_changes() {
     assert!(std::sync::Arc::ptr_eq(&first, &issuer.keys().unwrap()));
     clock.advance(1);
     assert!(!std::sync::Arc::ptr_eq(&first, &issuer.keys().unwrap()));
-    // A clock that is set back finds the phase of its time.
+    // If the clock is set back, the phase of its time applies.
     clock.set(START);
     assert_eq!(segment(&token(&issuer), 0)["kid"], "a");
 }
 
 #[test]
-fn whatever_is_issued_while_keys_rotate_verifies() {
+fn tokens_issued_during_a_rotation_verify() {
     let clock = FakeClock::new();
     let issuer = issuer(&clock);
     let verifier = verifier(&issuer);
@@ -395,7 +395,7 @@ fn whatever_is_issued_while_keys_rotate_verifies() {
 }
 
 #[test]
-fn a_withdrawn_key_stays_away_whatever_phase_changes_run_beside() {
+fn concurrent_phase_changes_do_not_restore_a_withdrawn_key() {
     let clock = FakeClock::new();
     let issuer = issuer(&clock);
     let done = AtomicBool::new(false);
@@ -476,7 +476,7 @@ async fn the_set_follows_the_phases() {
 }
 
 #[tokio::test]
-async fn nobody_may_keep_the_set_past_a_phase_change() {
+async fn the_set_is_not_cached_past_a_phase_change() {
     let clock = FakeClock::new();
     let issuer = builder(&clock)
         .signing_key(key("a"))
@@ -499,7 +499,7 @@ async fn nobody_may_keep_the_set_past_a_phase_change() {
 }
 
 #[tokio::test]
-async fn who_has_the_set_is_told_so() {
+async fn a_conditional_request_gets_304() {
     let issuer = issuer(&FakeClock::new());
     let first = jwks(&issuer, "GET", &[]).await;
     let etag = String::from_utf8(first.header("etag").unwrap().to_vec()).unwrap();
@@ -520,7 +520,7 @@ async fn who_has_the_set_is_told_so() {
 }
 
 #[tokio::test]
-async fn head_is_get_without_content_and_all_else_is_refused() {
+async fn head_is_get_without_content_and_other_methods_are_refused() {
     let issuer = issuer(&FakeClock::new());
     let get = jwks(&issuer, "GET", &[]).await;
     let head = jwks(&issuer, "HEAD", &[]).await;

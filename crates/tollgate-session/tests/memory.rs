@@ -1,4 +1,4 @@
-//! The store in memory does what every store must.
+//! The acceptance suite on the store in memory.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Access tokens that were verified a moment ago: what is withdrawn or taken back is refused with the next request.
+//! Cached access tokens: a withdrawn key and a revocation are effective with the next request.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ use tollgate_testkit::FakeClock;
 
 const NAME: &str = "https://id.example.com";
 const START: u64 = FakeClock::START;
-/// Access lifetime and leeway together: for so long a key verifies that signs no more.
+/// The access lifetime plus the leeway: the time that a key verifies after its last signature.
 const RETENTION: u64 = 15 * 60 + 60;
 
 fn key(kid: &str) -> SigningKey {
@@ -50,7 +50,7 @@ fn refuses(verifier: &Verifier, token: &str, kind: Kind) {
 }
 
 #[test]
-fn a_key_that_is_withdrawn_takes_its_tokens_along() {
+fn withdrawing_a_key_refuses_cached_tokens() {
     let issuer = builder(&FakeClock::new()).build().unwrap();
     let verifier = issuer.verifier().build().unwrap();
     let by_a = token(&issuer);
@@ -66,11 +66,11 @@ fn a_key_that_is_withdrawn_takes_its_tokens_along() {
     assert!(verifier.verify(&by_b).is_err());
 }
 
-/// A key retires by the clock alone: nobody tells the verifier, and nobody calls the issuer.
+/// A key retires by the clock alone, without a call to the verifier or the issuer.
 #[test]
-fn a_key_that_retires_by_the_clock_takes_its_tokens_along() {
+fn an_expired_key_refuses_cached_tokens() {
     let clock = FakeClock::new();
-    // The token would be good for longer than the key: only the key can refuse it.
+    // The token expires after the key, so only the key can cause the refusal.
     let issuer = builder(&clock).next_key(key("b"), START + 10).build().unwrap();
     let verifier = Verifier::builder()
         .issuer(NAME)
@@ -90,13 +90,13 @@ fn a_key_that_retires_by_the_clock_takes_its_tokens_along() {
     is_recognised(&verifier, &by_a);
     clock.set(START + 10 + RETENTION);
     refuses(&verifier, &by_a, Kind::UnknownKey);
-    // Back again, it is there again, and so are its tokens.
+    // After the clock is set back, the key and its tokens are valid again.
     clock.set(START + 10 + RETENTION - 1);
     verifier.verify(&by_a).unwrap();
 }
 
 #[test]
-fn as_long_as_no_phase_changes_tokens_are_recognised() {
+fn tokens_stay_cached_until_a_phase_changes() {
     let clock = FakeClock::new();
     let issuer = builder(&clock).build().unwrap();
     let verifier = issuer.verifier().build().unwrap();
@@ -110,7 +110,7 @@ fn as_long_as_no_phase_changes_tokens_are_recognised() {
     assert_eq!(hits(&verifier) - before, 199);
 }
 
-/// A gate for sessions whose revocations are in sync, and a token of one of them that it knows.
+/// A gate for sessions whose revocations are in sync, with a cached token.
 struct Known {
     sessions: Sessions,
     gate: Gate,
@@ -147,7 +147,7 @@ impl Known {
         tokens
     }
 
-    /// That it is refused, by the revocation and by nothing before it: the token is still one that the cache knows.
+    /// Asserts that the revocation check refuses the token, which is still in the cache.
     async fn refuses(&self, token: &str) {
         let before = hits(self.gate.verifier());
         for _ in 0..2 {
@@ -158,7 +158,7 @@ impl Known {
 }
 
 #[tokio::test]
-async fn a_logout_refuses_what_is_recognised() {
+async fn a_logout_refuses_cached_tokens() {
     let known = Known::new();
     let (one, other) = (known.login("u-7").await, known.login("u-7").await);
     known.sessions.logout(&one.session).await.unwrap();
@@ -167,7 +167,7 @@ async fn a_logout_refuses_what_is_recognised() {
 }
 
 #[tokio::test]
-async fn a_logout_by_the_refresh_token_refuses_what_is_recognised() {
+async fn a_logout_by_refresh_token_refuses_cached_tokens() {
     let known = Known::new();
     let tokens = known.login("u-7").await;
     assert!(
@@ -181,7 +181,7 @@ async fn a_logout_by_the_refresh_token_refuses_what_is_recognised() {
 }
 
 #[tokio::test]
-async fn a_device_that_is_logged_out_is_refused_and_no_other() {
+async fn logging_out_a_device_affects_no_other() {
     let known = Known::new();
     let (phone, laptop) = (known.login("u-7").await, known.login("u-7").await);
     assert!(known.sessions.logout_device("u-7", &phone.session).await.unwrap());
@@ -199,7 +199,7 @@ async fn a_device_that_is_logged_out_is_refused_and_no_other() {
 }
 
 #[tokio::test]
-async fn all_of_a_subject_are_cut_off() {
+async fn revoking_a_subject_refuses_all_its_tokens() {
     let known = Known::new();
     let (one, two, others) = (
         known.login("u-7").await,
@@ -213,16 +213,17 @@ async fn all_of_a_subject_are_cut_off() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_revoked_takes_what_is_recognised_along() {
+async fn revoking_a_key_refuses_cached_tokens() {
     let known = Known::new();
     let tokens = known.login("u-7").await;
     known.sessions.revocations().revoke_key("a").await.unwrap();
     known.refuses(&tokens.access_token).await;
 }
 
-/// A refresh token that is used twice was stolen: the session ends, and with it the access token that was recognised.
+/// A refresh token that is used twice was stolen: the session ends, and its cached access token is
+/// refused.
 #[tokio::test]
-async fn a_stolen_refresh_token_ends_what_is_recognised() {
+async fn reuse_refuses_cached_tokens() {
     let known = Known::new();
     let tokens = known.login("u-7").await;
     let refresh = async |token: &str| known.sessions.refresh(token, RefreshRequest::default()).await;

@@ -25,7 +25,7 @@ fn lines(edits: &HeaderEdits) -> Vec<String> {
 }
 
 #[test]
-fn both_cookies_are_set_and_cleared_by_the_same_attributes() {
+fn both_cookies_are_set_and_deleted_with_the_same_attributes() {
     let transport = CookieTransport::builder().build().unwrap();
     assert_eq!(
         lines(&transport.set(&tokens()).unwrap()),
@@ -44,7 +44,7 @@ fn both_cookies_are_set_and_cleared_by_the_same_attributes() {
 }
 
 #[test]
-fn every_setting_is_in_both_lines() {
+fn every_setting_applies_to_both_cookies() {
     let transport = CookieTransport::builder()
         .path("/a/b")
         .access_name("id")
@@ -70,7 +70,7 @@ fn every_setting_is_in_both_lines() {
 }
 
 #[test]
-fn for_development_there_is_neither_secure_nor_a_prefix() {
+fn development_cookies_have_neither_secure_nor_a_prefix() {
     let transport = CookieTransport::builder()
         .dangerous_plain_http_for_development()
         .build()
@@ -85,7 +85,7 @@ fn for_development_there_is_neither_secure_nor_a_prefix() {
 }
 
 #[test]
-fn when_one_cookie_is_too_large_none_is_set() {
+fn no_cookie_is_set_if_one_is_too_large() {
     let transport = CookieTransport::builder().build().unwrap();
     let mut large = tokens();
     large.refresh_token = "r".repeat(4096);
@@ -96,7 +96,7 @@ fn when_one_cookie_is_too_large_none_is_set() {
 }
 
 #[test]
-fn contradictions_and_injections_are_refused_when_it_is_built() {
+fn build_refuses_contradictions_and_injections() {
     let refused = |builder: CookieTransportBuilder| builder.build().unwrap_err().kind();
     let builder = CookieTransport::builder;
     let long = "x".repeat(129);

@@ -1,5 +1,5 @@
-//! Runs the real operations, one store operation at a time. What the code asks of its store comes out as a value, and what
-//! the store answers goes in as one; so an operation in flight is told in full by the answers that it has got so far.
+//! Runs the real operations, one store operation at a time. Requests to the store and its answers
+//! are values, so the answers received so far describe an operation in flight completely.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -18,7 +18,7 @@ use tollgate_session::{
     SessionId, SessionStore, Sessions, StoreError, StoreErrorKind, StoreFuture, StoredSession, Tokens,
 };
 
-/// What an operation asks of the store.
+/// A request of an operation to the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Request {
     Insert(Session),
@@ -29,7 +29,7 @@ pub(crate) enum Request {
     Find(Vec<Text>),
 }
 
-/// What the store answers.
+/// An answer of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Answer {
     Done(bool),
@@ -39,7 +39,7 @@ pub(crate) enum Answer {
     Found(Vec<Entry>),
 }
 
-/// A [`StoredSession`] that can be hashed.
+/// A hashable [`StoredSession`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Session {
     pub(crate) id: [u8; 16],
@@ -48,7 +48,7 @@ pub(crate) struct Session {
     pub(crate) data: Text,
 }
 
-/// A [`Revocation`] that can be hashed.
+/// A hashable [`Revocation`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) key: Text,
@@ -79,22 +79,22 @@ impl Session {
     }
 }
 
-/// What somebody does.
+/// An action of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Act {
-    /// Presents the refresh token that it holds.
+    /// Presents the current refresh token.
     Refresh,
-    /// Presents the first refresh token of all, which was stolen.
+    /// Presents the first refresh token, which was stolen.
     Reuse,
     /// Logs out.
     Logout,
-    /// Logs out everywhere.
+    /// Logs out all sessions.
     LogoutAll,
-    /// Is active with the access token that it holds.
+    /// Renews the current access token.
     Slide,
 }
 
-/// What came of it.
+/// The result of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Done {
     Refreshed { refresh_token: Text, access_token: Text },
@@ -121,7 +121,7 @@ impl From<SessionError> for Failure {
     }
 }
 
-/// What an operation does next.
+/// The next step of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Next {
     Asks(Request),
@@ -251,7 +251,7 @@ pub(crate) const CAP: u64 = 6;
 pub(crate) const LEEWAY: u64 = 1;
 pub(crate) const START: u64 = 1_000;
 
-/// What is in a record.
+/// The content of a record.
 #[derive(Clone, Copy)]
 pub(crate) struct Facts {
     pub(crate) created_at: u64,
@@ -262,10 +262,10 @@ pub(crate) struct Facts {
     pub(crate) ended: bool,
 }
 
-/// A call, the second it began in, and what it was answered in which second.
+/// A call, the second in which it began, and its answers with their seconds.
 type Run = (Call, u64, Vec<(Answer, u64)>);
 
-/// What was computed before.
+/// A cache of computed values.
 type Memory<K, V> = RefCell<HashMap<K, V, RandomState>>;
 
 pub(crate) struct Driver {
@@ -280,13 +280,13 @@ pub(crate) struct Driver {
     runtime: tokio::runtime::Runtime,
 }
 
-/// How an operation was begun.
+/// The start of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Call {
     pub(crate) act: Act,
-    /// Counts the operations: what its randomness comes from.
+    /// The number of the operation, which seeds its randomness.
     pub(crate) number: u64,
-    /// The token that it presents; of a session, if it is a logout.
+    /// The presented token; for a logout, the token of the session.
     pub(crate) token: Text,
 }
 
@@ -338,7 +338,7 @@ impl Driver {
         }
     }
 
-    /// What is in a record.
+    /// Returns the content of a record.
     pub(crate) fn facts(&self, session: &Session) -> Facts {
         let read = || {
             let body: serde_json::Value = serde_json::from_slice(&session.data.bytes()).unwrap();
@@ -368,13 +368,13 @@ impl Driver {
         self.grace
     }
 
-    /// The token as a gate would take it at that time, if it does.
+    /// Returns the principal if a gate accepts the token at that time.
     fn principal(&self, token: &str, now: u64) -> Option<Principal> {
         self.puppet.stage().clock = now;
         self.verifier.verify(token).ok()
     }
 
-    /// `iat` and `exp` of a token that verifies at that time.
+    /// Returns `iat` and `exp` if the token verifies at that time.
     pub(crate) fn verify(&self, token: Text, now: u64) -> Option<(u64, u64)> {
         let judged = || {
             let principal = self.principal(&token.string(), now)?;
@@ -392,8 +392,8 @@ impl Driver {
             .or_insert_with(judged)
     }
 
-    /// Runs an operation that began at a second and has got these answers, each in its second, up to where it asks again.
-    /// What was run before is known.
+    /// Runs an operation from its start through these answers, up to its next request. Results are
+    /// cached.
     pub(crate) fn run(&self, call: &Call, began: u64, answers: &[(Answer, u64)]) -> Next {
         let run = (call.clone(), began, answers.to_vec());
         if let Some(next) = self.runs.borrow().get(&run) {
@@ -422,7 +422,7 @@ impl Driver {
                 })
             }
             Act::Slide => {
-                // The gate has let it through.
+                // The gate has accepted the token.
                 let principal = self.principal(&token, began).unwrap();
                 self.drive(
                     self.sessions.renew(&principal),
@@ -462,7 +462,7 @@ impl Driver {
         }
     }
 
-    /// A login that nothing disturbs: its tokens, and what it leaves in the store.
+    /// Runs an undisturbed login. Returns its tokens and the stored session.
     pub(crate) fn login(&self) -> (Tokens, Session) {
         let call = Call {
             act: Act::Refresh,

@@ -1,9 +1,9 @@
-//! Texts under numbers, so that a state is small, and what was computed of them once.
+//! Interned texts, which keep states small.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Bytes or a text, under a number.
+/// An interned text or byte string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Text(u32);
 
@@ -14,7 +14,7 @@ struct Known {
 }
 
 thread_local! {
-    // Each test has a thread of its own.
+    // Each test has its own thread.
     static KNOWN: RefCell<Known> = RefCell::default();
 }
 

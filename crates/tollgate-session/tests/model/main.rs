@@ -1,7 +1,8 @@
 //! The rules of a session, checked over every interleaving of a few clients.
 //!
-//! The code that runs is the crate's own: `Sessions` over a store whose every operation is a point where anything else may
-//! happen. The search visits every state once. What is covered, and what not, is told in `tollgate_session::guarantees`.
+//! The tests run `Sessions` over a store in which every operation is a point where anything else
+//! may happen. The search visits every state once. `tollgate_session::guarantees` documents the
+//! covered cases.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -20,19 +21,19 @@ use world::{Move, World};
 
 struct Scenario {
     clients: usize,
-    /// How many operations are begun, by all clients together.
+    /// The number of operations of all clients together.
     operations: u64,
     acts: &'static [Act],
-    /// Seconds that pass at the most.
+    /// The maximum number of seconds that pass.
     seconds: u64,
     grace: u64,
-    /// Whether anything may come between what a store does and its answer's arrival, too. Between the two nothing is done but
-    /// to read the clock, so this matters where time passes.
+    /// Whether events may occur between the execution of a store operation and the arrival of its
+    /// answer. In between the service only reads the clock, so this matters only if time passes.
     fine: bool,
     revoke_former_access: bool,
 }
 
-/// All that can be reached; how many states it were.
+/// Searches all reachable states and returns their number.
 fn explore(scenario: &Scenario) -> usize {
     let driver = Driver::new(scenario.grace, scenario.revoke_former_access);
     let seeds = [RandomState::default(), RandomState::default()];
@@ -41,12 +42,12 @@ fn explore(scenario: &Scenario) -> usize {
     let end = START + scenario.seconds;
     let mut seen = HashSet::from([fingerprint(&start)]);
     let mut open = vec![(start, 0)];
-    // How each state was reached first: from which one, by what.
+    // The predecessor and the move by which each state was first reached.
     let mut reached: Vec<(usize, Option<Move>)> = vec![(0, None)];
     while let Some((world, number)) = open.pop() {
         let mut moves = vec![Move::Tick];
         for at in 0..scenario.clients {
-            // Clients that are alike do alike.
+            // Identical clients behave identically.
             if at > 0 && world.clients[at] == world.clients[at - 1] {
                 continue;
             }
@@ -80,7 +81,7 @@ fn explore(scenario: &Scenario) -> usize {
     seen.len()
 }
 
-/// What led to a violation, from the first move to the last.
+/// Formats the moves that led to a violation.
 fn way(reached: &[(usize, Option<Move>)], mut at: usize, last: Move) -> Vec<Move> {
     let mut way = vec![last];
     while let (before, Some(moved)) = reached[at] {
@@ -91,12 +92,12 @@ fn way(reached: &[(usize, Option<Move>)], mut at: usize, last: Move) -> Vec<Move
     way
 }
 
-/// Until everything that could have been handed out has expired.
+/// The time until every token has expired.
 const ALL_OF_IT: u64 = CAP + LEEWAY + 1;
 
 const EVERYTHING: &[Act] = &[Act::Refresh, Act::Reuse, Act::Logout, Act::Slide];
 
-/// A search that takes long: it is worth the time where all is run.
+/// A long search, which runs only with the full test suite.
 fn report(name: &str, scenario: &Scenario) {
     println!("{name}: {} states", explore(scenario));
 }
@@ -150,7 +151,7 @@ fn two_operations_over_the_whole_life_of_a_session() {
 }
 
 #[test]
-fn one_client_that_goes_on_for_long() {
+fn one_long_running_client() {
     for grace in [0, GRACE] {
         report(
             "one client",
@@ -168,7 +169,7 @@ fn one_client_that_goes_on_for_long() {
 }
 
 #[test]
-fn former_access_tokens_that_are_taken_back() {
+fn revoked_previous_access_tokens() {
     report(
         "taking back",
         &Scenario {

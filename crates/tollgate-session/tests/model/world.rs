@@ -1,4 +1,4 @@
-//! The store as data, who is doing what, and what must hold whatever happens.
+//! The store as data, the operations in flight, and the invariants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +17,13 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) begun: u64,
     sid: Text,
-    /// The refresh token of each generation, and when it became the current one.
+    /// The refresh token of each generation, and the time when it became current.
     generations: Vec<(Option<Text>, u64)>,
-    /// Every access token that was handed out, whether it arrived or not.
+    /// Every access token that was issued, whether it arrived or not.
     handed_out: BTreeSet<Text>,
-    /// A logout has returned, or a reuse was answered.
+    /// A logout has returned, or reuse was reported.
     over: bool,
-    /// A logout was begun, or a stolen token presented, or the session is being ended for a reuse.
+    /// A logout was begun, a stolen token was presented, or the session is being ended for reuse.
     disturbed: bool,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Client {
 pub(crate) struct Flight {
     pub(crate) call: Call,
     pub(crate) began: u64,
-    /// It was over when this began.
+    /// The session had ended when this operation began.
     over: bool,
     answers: Vec<(Answer, u64)>,
     pub(crate) waits: Waits,
@@ -50,7 +50,7 @@ pub(crate) enum Waits {
     Effect(Request),
     /// The answer has not reached the service.
     Answer(Answer),
-    /// The answer has not reached the client.
+    /// The response has not reached the client.
     Delivery(Done),
 }
 
@@ -59,11 +59,11 @@ pub(crate) enum Move {
     /// A second passes.
     Tick,
     Begin(usize, Act),
-    /// What it waits for happens.
+    /// The awaited step happens.
     Go(usize),
-    /// What it waits for never happens: a crash, a timeout, a lost answer, a client that went away.
+    /// The awaited step never happens: a crash, a timeout, a lost answer, a disconnected client.
     Lose(usize),
-    /// The store does what it waits for, and then it is lost.
+    /// The store executes the awaited request, and the answer is lost.
     DoAndLose(usize),
 }
 
@@ -90,8 +90,8 @@ impl World {
         }
     }
 
-    /// Whether this can happen now. An operation does not outlive the store's timeout, which is half a second here: it sees
-    /// the second change once at most.
+    /// Whether the move is possible. An operation does not outlive the store's timeout of half a
+    /// second, so it sees at most one tick.
     pub(crate) fn allows(&self, driver: &Driver, next: Move, end: u64) -> bool {
         match next {
             Move::Tick => {
@@ -114,7 +114,7 @@ impl World {
         }
     }
 
-    /// What it is after that. What must hold of a single move is checked here.
+    /// Returns the world after the move. Checks the invariants of a single move.
     pub(crate) fn after(&self, driver: &Driver, next: Move, fine: bool) -> Self {
         let mut world = self.clone();
         match next {
@@ -145,7 +145,7 @@ impl World {
                 }
             }
         }
-        // Who is who makes no difference.
+        // Clients are interchangeable.
         world.clients.sort();
         world
     }
@@ -207,7 +207,7 @@ impl World {
             Next::Asks(request) => Waits::Effect(request),
             Next::Is(done) => {
                 self.judge(driver, &flight, &done);
-                // Nothing tells its past from another's any more.
+                // Ended operations are indistinguishable.
                 flight.answers.clear();
                 Waits::Delivery(done)
             }
@@ -264,7 +264,7 @@ impl World {
         }
     }
 
-    /// **At most one rotation of each generation, and the cap never moves.**
+    /// **Each generation is rotated at most once, and the absolute timeout never moves.**
     fn replaced(&mut self, driver: &Driver, session: Session) {
         let (old, new) = (
             driver.facts(self.session.as_ref().unwrap()),
@@ -304,7 +304,7 @@ impl World {
                     flight.began < START + CAP,
                     "a session was refreshed after its cap"
                 );
-                // **Everybody is given the same successor.**
+                // **All clients receive the same successor.**
                 let (successor, _) = &mut self.generations[presented.unwrap() + 1];
                 let known = successor.get_or_insert(*refresh_token);
                 assert_eq!(known, refresh_token, "two successors of one token");
@@ -316,10 +316,10 @@ impl World {
             }
             Done::LoggedOut => self.over = true,
             Done::Failed(Failure::Reuse) => {
-                // **Only what was used up, and came after its time, is reuse.**
+                // **Only a used token that arrived after its time is reuse.**
                 let at = presented.unwrap();
                 let rotated = self.generations.get(at + 1).map(|(_, rotated_at)| *rotated_at);
-                // Without a grace window there is no "in time".
+                // Without a grace period no arrival is in time.
                 let late = rotated.is_some_and(|rotated_at| {
                     driver.grace() == 0 || flight.began >= rotated_at + driver.grace()
                 });
@@ -332,7 +332,7 @@ impl World {
                 self.disturbed = true;
             }
             Done::Failed(Failure::Invalid) => {
-                // **Who lost an answer and tries again in time is not logged out.**
+                // **A client that lost a response and retries in time is not logged out.**
                 let ended = self.disturbed || !self.saw_alive(driver, flight);
                 assert!(ended, "a good token was refused");
             }
@@ -349,8 +349,8 @@ impl World {
         self.handed_out.insert(access_token);
     }
 
-    /// **Once a logout has returned, or a reuse was answered, nothing that was or will be handed out is accepted, and nothing
-    /// can be refreshed.**
+    /// **After a logout has returned or reuse was reported, no token is accepted, and nothing can
+    /// be refreshed.**
     pub(crate) fn check(&self, driver: &Driver) {
         if !self.over {
             return;

@@ -1,4 +1,4 @@
-//! Revocations as a gate sees them, with a store that misbehaves in every way. The time is the test's.
+//! Revocations as a gate sees them, with a scripted store and paused time.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ use tollgate_testkit::{FakeClock, Mint, keys};
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 
-/// How a token stands, however long it takes to know.
+/// The verdict about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Good,
@@ -43,7 +43,7 @@ async fn verdict(check: &impl RevocationCheck, principal: &Principal) -> Verdict
     }
 }
 
-/// What is known without asking.
+/// Returns the verdict if no query is needed.
 fn at_once(check: &impl RevocationCheck, principal: &Principal) -> Option<Verdict> {
     match check.check(principal) {
         Standing::Ask(_) => None,
@@ -66,7 +66,7 @@ fn principal_with(claims: &[(&str, serde_json::Value)]) -> Principal {
     verifier.verify(token.build()).unwrap()
 }
 
-/// The token of a session.
+/// Returns a token of a session.
 fn of_session(sid: &str) -> Principal {
     principal_with(&[("sid", sid.into()), ("jti", format!("token of {sid}").into())])
 }
@@ -96,7 +96,7 @@ async fn until_in_sync(revocations: &Revocations) {
     }
 }
 
-/// Time for tasks to do what they can do at once.
+/// Lets tasks run as far as they can without time passing.
 async fn moment() {
     sleep(Duration::from_millis(1)).await;
 }

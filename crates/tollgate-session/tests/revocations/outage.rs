@@ -1,4 +1,4 @@
-//! What holds while the store does not answer.
+//! Revocation checks while the store does not answer.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use tracing::field::{Field, Visit};
 
 use super::*;
 
-/// In sync once, with session `a` revoked, and then out of it, the store failing in this way.
+/// Creates revocations that were in sync with session `a` revoked, and then lost the store.
 async fn cut_off(store: &Scripted, mood: Mood) -> Revocations {
     let revocations = in_sync(store).await;
     revocations.revoke_session("a").await.unwrap();
@@ -21,7 +21,7 @@ async fn cut_off(store: &Scripted, mood: Mood) -> Revocations {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_reading_does_as_declared_within_a_bounded_time_and_service_resumes() {
+async fn each_reading_is_bounded_in_time_and_recovers() {
     for mood in FAULTS {
         let store = Scripted::new();
         let revocations = cut_off(&store, mood).await;
@@ -33,7 +33,7 @@ async fn each_reading_does_as_declared_within_a_bounded_time_and_service_resumes
             (Reading::DangerousFailOpen, Verdict::Good),
         ] {
             let check = revocations.reading(reading);
-            // The first one asks, the second one is spared that.
+            // The first check queries the store, the second does not.
             for _ in 0..2 {
                 let start = Instant::now();
                 assert_eq!(verdict(&check, &good).await, wanted, "{mood:?} {reading:?}");
@@ -72,7 +72,7 @@ async fn each_reading_does_as_declared_within_a_bounded_time_and_service_resumes
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_never_read_is_never_merely_stale() {
+async fn an_unread_replica_is_never_stale() {
     for mood in FAULTS {
         let store = Scripted::new();
         store.script().all(mood);
@@ -89,7 +89,7 @@ async fn what_was_never_read_is_never_merely_stale() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn staleness_has_a_sharp_bound() {
+async fn the_staleness_bound_is_exact() {
     let store = Scripted::new();
     let revocations = cut_off(&store, Mood::Down).await;
     let most = Duration::from_secs(30);
@@ -112,7 +112,7 @@ async fn staleness_has_a_sharp_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_fails_is_left_alone_for_a_moment() {
+async fn a_failing_store_is_not_queried_for_a_moment() {
     let store = Scripted::new();
     let revocations = cut_off(&store, Mood::Hanging).await;
     let good = of_session("good");
@@ -125,7 +125,7 @@ async fn a_store_that_fails_is_left_alone_for_a_moment() {
     assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits");
     assert_eq!(store.script().finds, finds, "nobody asks");
 
-    // Then one asks for all.
+    // Then one check queries the store for all.
     sleep(Duration::from_millis(201)).await;
     let mut waiting: Vec<_> = (0..100)
         .map(|_| {
@@ -140,7 +140,7 @@ async fn a_store_that_fails_is_left_alone_for_a_moment() {
         assert_eq!(task.await.unwrap(), Verdict::Unavailable);
     }
 
-    // One that is given up does not keep the others from asking for ever.
+    // A cancelled query does not block the others forever.
     sleep(Duration::from_millis(201)).await;
     drop(revocations.check(&good));
     store.script().find = Mood::Fine;
@@ -151,7 +151,7 @@ async fn a_store_that_fails_is_left_alone_for_a_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_kept_is_an_error_in_time() {
+async fn a_failed_write_is_an_error_within_the_timeout() {
     let hanging = HangingRevoke(Scripted::new());
     let revocations = Revocations::builder(hanging, Mint::ISSUER)
         .timeout(TIMEOUT)
@@ -195,7 +195,7 @@ impl tollgate_session::RevocationStore for HangingRevoke {
     }
 }
 
-/// Writes down every event, one line each.
+/// Collects every event, one line each.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<String>>);
 
@@ -234,13 +234,13 @@ impl tracing::Subscriber for Log {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_accepted_unknown_is_in_the_log_and_its_names_are_not() {
+async fn fail_open_is_logged_without_names() {
     let store = Scripted::new();
     let revocations = cut_off(&store, Mood::Down).await;
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let check = revocations.reading(Reading::DangerousFailOpen);
-    // By asking, and without.
+    // With a query, and without.
     for times in 1..=2 {
         assert_eq!(verdict(&check, &of_session("SECRET-NAME")).await, Verdict::Good);
         let log = log.0.lock().unwrap();

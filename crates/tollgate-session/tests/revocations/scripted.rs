@@ -1,4 +1,4 @@
-//! A store that does as the test says.
+//! A scripted store.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,7 +10,7 @@ use tollgate_session::{
     RevocationSnapshot, RevocationStore, StoreError, StoreErrorKind, StoreFuture,
 };
 
-/// How a part of the store answers.
+/// The behaviour of a part of the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mood {
     #[default]
@@ -34,13 +34,13 @@ pub(crate) struct Script {
     pub(crate) position: Mood,
     pub(crate) snapshot: Mood,
     pub(crate) feed: Mood,
-    /// Announcements are lost on their way.
+    /// Announcements are lost.
     pub(crate) deaf: bool,
-    /// Announcements say no more than that there was something.
+    /// Announcements have no entries.
     pub(crate) terse: bool,
     /// Added to the epoch: the store began anew.
     pub(crate) epoch: u64,
-    /// How often something was asked.
+    /// The number of queries.
     pub(crate) finds: usize,
     pub(crate) snapshots: usize,
 }
@@ -58,7 +58,7 @@ impl Script {
 pub(crate) struct Scripted {
     pub(crate) inner: MemoryStore,
     script: Arc<Mutex<Script>>,
-    /// Counts how often all feeds were cut.
+    /// The number of times that all feeds were cut.
     cut: Arc<watch::Sender<u32>>,
 }
 
@@ -93,7 +93,7 @@ fn down() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "down by order of the test")
 }
 
-/// Fails or waits by its mood; whether the answer is to be rubbish.
+/// Fails or waits by the mood. Returns whether the answer must be corrupt.
 async fn bear(mood: Mood) -> Result<bool, StoreError> {
     match mood {
         Mood::Fine => Ok(false),

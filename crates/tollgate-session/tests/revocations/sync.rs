@@ -1,11 +1,11 @@
-//! That an instance hears of everything, or knows that it has not.
+//! An instance receives every revocation, or detects a loss.
 
 use tollgate_session::{Revocation, RevocationKind, RevocationStore};
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn in_sync_nobody_asks_the_store() {
+async fn in_sync_the_store_is_not_queried() {
     let store = Scripted::new();
     let (one, other) = (in_sync(&store).await, in_sync(&store).await);
     let (a, b) = (of_session("a"), of_session("b"));
@@ -30,7 +30,7 @@ async fn in_sync_nobody_asks_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_starts_later_learns_what_was_revoked_before() {
+async fn a_new_instance_reads_earlier_revocations() {
     let store = Scripted::new();
     in_sync(&store).await.revoke_session("a").await.unwrap();
     let late = instance(&store);
@@ -39,9 +39,9 @@ async fn who_starts_later_learns_what_was_revoked_before() {
     assert_eq!(at_once(&late, &of_session("a")), Some(Verdict::Revoked));
 }
 
-/// The last announcement is lost, and none comes after it that would show the gap.
+/// The last announcement is lost, and no later one shows the gap.
 #[tokio::test(start_paused = true)]
-async fn a_lost_announcement_is_noticed_within_a_second() {
+async fn a_lost_announcement_is_detected_within_a_second() {
     let store = Scripted::new();
     for delay in [0, 1, 100, 249, 250, 251, 400] {
         let (one, other) = (in_sync(&store).await, in_sync(&store).await);
@@ -101,7 +101,7 @@ async fn a_gap_is_noticed_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_feed_dies_the_store_is_asked_until_there_is_another() {
+async fn the_store_is_queried_until_a_dead_feed_is_replaced() {
     let store = Scripted::new();
     let (one, other) = (in_sync(&store).await, in_sync(&store).await);
     store.script().feed = scripted::Mood::Down;
@@ -124,7 +124,7 @@ async fn when_the_feed_dies_the_store_is_asked_until_there_is_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_heartbeat_means_asking() {
+async fn a_late_heartbeat_makes_the_gate_query_the_store() {
     let store = Scripted::new();
     let one = in_sync(&store).await;
     for mood in [scripted::Mood::Hanging, scripted::Mood::Down] {
@@ -146,12 +146,12 @@ async fn a_late_heartbeat_means_asking() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_began_anew_is_read_anew_and_nothing_is_forgotten() {
+async fn a_new_epoch_is_read_again_and_drops_no_entry() {
     let store = Scripted::new();
     let one = in_sync(&store).await;
     one.revoke_session("before").await.unwrap();
     moment().await;
-    // Emptied: another store, with another epoch, under the same name.
+    // The store was emptied: another store, with another epoch, under the same name.
     let snapshots = store.script().snapshots;
     store.script().epoch = 1;
     sleep(Duration::from_secs(1)).await;
@@ -162,7 +162,7 @@ async fn a_store_that_began_anew_is_read_anew_and_nothing_is_forgotten() {
     moment().await;
     assert!(one.in_sync());
 
-    // The same, told by an announcement first.
+    // The same, detected by an announcement.
     store.script().epoch = 2;
     store
         .inner
@@ -176,7 +176,7 @@ async fn a_store_that_began_anew_is_read_anew_and_nothing_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_too_much_to_announce_is_read_from_the_store() {
+async fn a_truncated_announcement_causes_a_snapshot() {
     let store = Scripted::new();
     let (one, other) = (in_sync(&store).await, in_sync(&store).await);
     store.script().terse = true;
@@ -198,7 +198,7 @@ async fn what_was_too_much_to_announce_is_read_from_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_than_fits_is_asked_for() {
+async fn an_over_full_replica_makes_the_gate_query_the_store() {
     let store = Scripted::new();
     let small = |store: &Scripted| {
         let builder = Revocations::builder(store.clone(), Mint::ISSUER).max_entries(2);

@@ -1,4 +1,4 @@
-//! Which tokens an entry is about.
+//! The tokens that an entry matches.
 
 use serde_json::json;
 use tollgate_core::{Algorithm, Key, SigningKey, Verifier};
@@ -39,7 +39,7 @@ async fn a_token_is_revoked_by_any_of_its_names_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everything_before_a_second_is_revoked_and_nothing_of_it_or_later() {
+async fn before_excludes_its_own_second() {
     let store = Scripted::new();
     let revocations = in_sync(&store).await;
     revocations.revoke_subject("u-7", NOW).await.unwrap();
@@ -68,7 +68,7 @@ async fn everything_before_a_second_is_revoked_and_nothing_of_it_or_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_revoked_key_counts_whether_the_token_names_it_or_not() {
+async fn a_revoked_key_counts_with_and_without_kid() {
     let store = Scripted::new();
     let revocations = in_sync(&store).await;
     let verifier = |key: Key| {
@@ -99,7 +99,7 @@ async fn a_revoked_key_counts_whether_the_token_names_it_or_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_ends_to_the_second_by_the_clock_it_was_given() {
+async fn an_entry_expires_to_the_second_by_the_given_clock() {
     let store = Scripted::new();
     let clock = FakeClock::new();
     let revocations = Revocations::builder(store.clone(), Mint::ISSUER)
@@ -125,7 +125,7 @@ async fn an_entry_ends_to_the_second_by_the_clock_it_was_given() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_good_token_is_never_refused_for_what_the_filter_believes() {
+async fn a_false_positive_of_the_filter_refuses_no_token() {
     let store = Scripted::new();
     let revocations = Revocations::builder(store.clone(), Mint::ISSUER)
         .max_entries(2_000)
@@ -143,7 +143,7 @@ async fn a_good_token_is_never_refused_for_what_the_filter_believes() {
         })
         .collect();
     revocations.revoke(&entries).await.unwrap();
-    // Enough that the filter is wrong about several of them.
+    // Enough names for several false positives of the filter.
     for number in 0..2_000 {
         let good = of_session(&format!("good-{number}"));
         assert_eq!(at_once(&revocations, &good), Some(Verdict::Good));

@@ -1,4 +1,4 @@
-//! What `build` refuses.
+//! Configurations that `build` refuses.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Sessions with a clock that is set by hand, over a store that can be made to fail.
+//! Sessions with a manual clock, over a store that can fail.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use tollgate_session::{
 
 pub(crate) const START: u64 = 1_700_000_000;
 
-/// How a store fails.
+/// A failure of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Down,
@@ -28,7 +28,7 @@ pub(crate) enum Fault {
 pub(crate) struct Store {
     pub(crate) memory: MemoryStore,
     fault: Arc<Mutex<Option<Fault>>>,
-    /// Every session as it was ever given to the store.
+    /// Every session that was passed to the store.
     pub(crate) written: Arc<Mutex<Vec<StoredSession>>>,
     pub(crate) replaced: Arc<AtomicU64>,
 }
@@ -38,7 +38,7 @@ impl Store {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault.into();
     }
 
-    /// What goes wrong with an operation that reads or writes.
+    /// Returns the failure of an operation that reads or writes, if there is one.
     fn wrong<T: Send + 'static>(&self, rubbish: Option<T>) -> Option<StoreFuture<'static, T>> {
         let fault = (*self.fault.lock().unwrap_or_else(PoisonError::into_inner))?;
         let error =
@@ -145,12 +145,12 @@ impl Service {
         Self::over(Store::default(), Arc::new(AtomicU64::new(START)), configure)
     }
 
-    /// Another instance, on the same data and by the same clock.
+    /// Creates another instance with the same data and clock.
     pub(crate) fn beside(&self, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
         Self::over(self.store.clone(), Arc::clone(&self.clock), configure)
     }
 
-    /// Another instance, whose access tokens live for another time.
+    /// Creates another instance with another access lifetime.
     pub(crate) fn with_access_lifetime(&self, lifetime: Duration) -> Self {
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         let key = RefreshKey::new(1, [1; 32]);
@@ -207,7 +207,7 @@ impl Service {
         self.clock.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// What has happened since the last call, without whom.
+    /// Returns the events since the last call, without the subjects.
     pub(crate) fn events(&self) -> Vec<String> {
         let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
         let name = |event: &SessionEvent| {
@@ -237,7 +237,7 @@ impl Service {
         verifier.verify(token).ok()
     }
 
-    /// Whether a gate that asks the store itself would take it.
+    /// Returns whether a gate that queries the store accepts the token.
     pub(crate) async fn accepts(&self, token: &str) -> bool {
         let Some(principal) = self.verified(token) else {
             return false;

@@ -1,4 +1,4 @@
-//! A store that is down, silent, full or answers rubbish.
+//! A store that is down, silent, full or corrupt.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tollgate_session::{Login, RefreshKey, RefreshRequest};
 use crate::fixture::{Fault, QUICK, Service};
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_handed_out_while_the_store_fails_and_all_goes_on_after_it() {
+async fn nothing_is_issued_while_the_store_fails_and_it_recovers() {
     for fault in [Fault::Down, Fault::Silent, Fault::Full, Fault::Rubbish] {
         let service = Service::with(|builder| {
             builder
@@ -58,7 +58,7 @@ async fn nothing_is_handed_out_while_the_store_fails_and_all_goes_on_after_it() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotation_whose_answer_was_lost_is_repeated() {
+async fn a_rotation_whose_response_was_lost_is_repeated() {
     let service = Service::new();
     let first = service.sessions.login(Login::new("u-7")).await.unwrap();
     let second = service.refresh(&first.refresh_token).await.unwrap();

@@ -1,4 +1,4 @@
-//! Many at once, on several threads.
+//! Concurrent operations on several threads.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ async fn two_hundred_refreshes_of_one_token_rotate_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fifty_logins_at_once_leave_as_many_sessions_as_are_allowed() {
+async fn fifty_concurrent_logins_keep_the_session_limit() {
     let service = Service::with(|builder| {
         builder
             .refresh_key(RefreshKey::new(1, [1; 32]))
@@ -63,7 +63,7 @@ async fn fifty_logins_at_once_leave_as_many_sessions_as_are_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn refreshes_and_renewals_at_once_end_with_a_logout() {
+async fn a_logout_ends_concurrent_refreshes_and_renewals() {
     let service = Service::new();
     for _ in 0..20 {
         let tokens = service.sessions.login(Login::new("u-7")).await.unwrap();

@@ -1,4 +1,4 @@
-//! What an attacker tries with tokens, with the store's content and with time.
+//! Attacks with tokens, with the content of the store, and with time.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn login() -> Login {
 }
 
 #[tokio::test]
-async fn what_is_stored_cannot_be_presented() {
+async fn stored_bytes_cannot_be_presented_as_a_token() {
     let service = Service::new();
     let first = service.sessions.login(login()).await.unwrap();
     let second = service.refresh(&first.refresh_token).await.unwrap();
@@ -34,7 +34,7 @@ async fn what_is_stored_cannot_be_presented() {
                 "a secret is in the store"
             );
         }
-        // Every run of 32 bytes that the record has, in clear or encoded, presented as a secret.
+        // Every run of 32 bytes in the record, raw or encoded, presented as a secret.
         let body: serde_json::Value = serde_json::from_slice(&session.data).unwrap();
         let texts = ["/salt", "/current/hash", "/previous/hash"].map(|at| body.pointer(at).cloned());
         for text in texts.into_iter().flatten() {
@@ -59,11 +59,11 @@ async fn what_is_stored_cannot_be_presented() {
 }
 
 #[tokio::test]
-async fn a_forged_token_with_a_known_session_logs_nobody_out() {
+async fn a_forged_token_with_a_known_session_ends_no_session() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
     let raw = BASE64.decode_to_vec(&tokens.refresh_token).unwrap();
-    // Version, generation, key and each byte of the secret.
+    // The version, the generation, the key and each byte of the secret.
     for at in [0].into_iter().chain(17..raw.len()) {
         for flip in [1, 0x80] {
             let mut tampered = raw.clone();
@@ -82,7 +82,7 @@ async fn a_forged_token_with_a_known_session_logs_nobody_out() {
 }
 
 #[tokio::test]
-async fn no_token_stands_in_for_another() {
+async fn no_token_replaces_another_kind() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
     assert_eq!(service.refused(&tokens.access_token).await, Kind::Invalid);
@@ -100,7 +100,7 @@ async fn no_token_stands_in_for_another() {
         assert_eq!(service.refused(text).await, Kind::Invalid);
     }
     let other = service.sessions.login(Login::new("u-8")).await.unwrap();
-    // The secret of one session under the name of another.
+    // The secret of one session with the ID of another.
     let (mine, theirs) = (&tokens.refresh_token, &other.refresh_token);
     let (mine, mut theirs) = (
         BASE64.decode_to_vec(mine).unwrap(),
@@ -137,14 +137,14 @@ async fn scope_does_not_grow() {
         .unwrap();
     let principal = service.principal(&less.access_token);
     assert!(principal.has_scope("orders:read") && !principal.has_scope("orders:write"));
-    // What was given up is not given back by being active, either.
+    // Activity does not restore scope that was given up.
     service.pass(600);
     let renewed = service.sessions.renew(&principal).await.unwrap().unwrap();
     assert!(!service.principal(&renewed.access_token).has_scope("orders:write"));
 }
 
 #[tokio::test]
-async fn a_token_used_after_its_time_ends_the_session_for_everybody() {
+async fn reuse_ends_the_session() {
     let service = Service::new();
     let stolen = service.sessions.login(login()).await.unwrap();
     let owner = service.refresh(&stolen.refresh_token).await.unwrap();
@@ -177,7 +177,7 @@ async fn without_grace_every_second_use_is_reuse() {
 }
 
 #[tokio::test]
-async fn refresh_keys_change_without_logging_anybody_out() {
+async fn refresh_keys_rotate_without_ending_sessions() {
     let (old, new) = (RefreshKey::new(1, [1; 32]), RefreshKey::new(2, [2; 32]));
     let service = Service::with(|builder| builder.refresh_key(old.clone()));
     let first = service.sessions.login(login()).await.unwrap();
@@ -191,11 +191,11 @@ async fn refresh_keys_change_without_logging_anybody_out() {
 
     let after = both.beside(|builder| builder.refresh_key(new));
     let third = after.refresh(&second.refresh_token).await.unwrap();
-    // What the dropped key made is no good any more, and does nobody harm.
+    // A token of the removed key is invalid, and does no harm.
     assert_eq!(after.refused(&unused.refresh_token).await, Kind::Invalid);
     assert_eq!(after.refused(&first.refresh_token).await, Kind::Invalid);
     assert!(after.refresh(&third.refresh_token).await.is_ok());
-    // Another key under the same number is another key.
+    // Another key with the same number is another key.
     let wrong = service.beside(|builder| builder.refresh_key(RefreshKey::new(1, [9; 32])));
     assert!(
         wrong.refresh(&unused.refresh_token).await.is_ok(),
@@ -205,7 +205,7 @@ async fn refresh_keys_change_without_logging_anybody_out() {
 }
 
 #[tokio::test]
-async fn nothing_outlives_the_absolute_cap() {
+async fn nothing_outlives_the_absolute_timeout() {
     let day = 24 * 3600;
     let service = Service::with(|builder| {
         builder
@@ -238,7 +238,7 @@ async fn nothing_outlives_the_absolute_cap() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_not_used_ends() {
+async fn an_unused_session_expires() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
     service.pass(7 * 24 * 3600 - 1);
@@ -249,14 +249,14 @@ async fn a_session_that_is_not_used_ends() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_brings_nothing_back() {
+async fn a_clock_set_back_restores_no_session() {
     let service = Service::new();
     let first = service.sessions.login(login()).await.unwrap();
     service.pass(3600);
     let second = service.refresh(&first.refresh_token).await.unwrap();
     service.set(START + 10);
     assert!(service.sessions.logout(&second.session).await.unwrap());
-    // The token was issued an hour ahead; the revocation outlives it nevertheless.
+    // The token was issued an hour ahead. The revocation still outlives it.
     for now in [START + 10, START + 3600, START + 3600 + 900, START + 3600 + 959] {
         service.set(now);
         assert!(!service.accepts(&second.access_token).await, "at {now}");
@@ -266,7 +266,7 @@ async fn a_clock_that_is_set_back_brings_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_refresh_takes_the_former_access_tokens_back_where_that_is_asked_for() {
+async fn a_refresh_revokes_previous_access_tokens_if_configured() {
     let service = Service::with(|builder| {
         builder
             .refresh_key(RefreshKey::new(1, [1; 32]))
@@ -280,7 +280,7 @@ async fn a_refresh_takes_the_former_access_tokens_back_where_that_is_asked_for()
         .await
         .unwrap()
         .unwrap();
-    // In the same second: `iat` does not tell them apart.
+    // In the same second `iat` does not distinguish them.
     let second = service.refresh(&first.refresh_token).await.unwrap();
     for former in [&first.access_token, &renewed.access_token] {
         assert!(!service.accepts(former).await);
@@ -302,7 +302,7 @@ async fn a_refresh_takes_the_former_access_tokens_back_where_that_is_asked_for()
 }
 
 #[tokio::test]
-async fn what_is_taken_back_by_subject_cannot_be_refreshed() {
+async fn a_subject_revocation_prevents_a_refresh() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
     service.pass(1);
@@ -348,7 +348,7 @@ async fn all_sessions_of_a_user_end_together() {
 }
 
 #[tokio::test]
-async fn the_least_recently_used_makes_room() {
+async fn the_least_recently_used_session_is_evicted() {
     let service = Service::with(|builder| {
         builder
             .refresh_key(RefreshKey::new(1, [1; 32]))
@@ -370,7 +370,7 @@ async fn the_least_recently_used_makes_room() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_issued_or_kept_is_refused_at_login() {
+async fn login_refuses_claims_that_cannot_be_issued_or_stored() {
     let service = Service::new();
     let kind = async |login| service.sessions.login(login).await.unwrap_err().kind();
     assert_eq!(kind(Login::new("")).await, Kind::Misconfigured);
@@ -385,7 +385,7 @@ async fn what_cannot_be_issued_or_kept_is_refused_at_login() {
 }
 
 #[tokio::test]
-async fn nothing_shows_a_secret() {
+async fn debug_output_contains_no_secret() {
     let service = Service::new();
     let login = login().with_csrf();
     let shown = format!("{login:?}");
@@ -425,7 +425,7 @@ async fn nothing_shows_a_secret() {
 }
 
 #[tokio::test]
-async fn who_asks_for_less_in_the_grace_window_is_not_given_what_another_asked_for() {
+async fn a_repeat_with_less_scope_does_not_get_more() {
     let service = Service::new();
     let first = service
         .sessions
@@ -450,11 +450,11 @@ async fn who_asks_for_less_in_the_grace_window_is_not_given_what_another_asked_f
 }
 
 #[tokio::test]
-async fn an_access_lifetime_that_is_made_shorter_fails_nobody() {
+async fn a_shortened_access_lifetime_causes_no_failure() {
     let service = Service::new();
     let first = service.sessions.login(Login::new("u-7")).await.unwrap();
     let second = service.refresh(&first.refresh_token).await.unwrap();
-    // An instance that has the new setting already, while the grace window of the old one's rotation is open.
+    // An instance with the new setting, within the grace period of a rotation by the old one.
     let shorter = service.with_access_lifetime(Duration::from_secs(300));
     let again = shorter.refresh(&first.refresh_token).await.unwrap();
     assert_eq!(

@@ -14,7 +14,7 @@ fn login() -> Login {
 }
 
 #[tokio::test]
-async fn a_renewed_token_says_what_the_former_said() {
+async fn a_renewed_token_has_the_same_claims() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
     let principal = service.principal(&tokens.access_token);
@@ -35,11 +35,11 @@ async fn a_renewed_token_says_what_the_former_said() {
         assert_eq!(successor.claim(claim), principal.claim(claim), "{claim}");
     }
     assert_ne!(successor.claim("jti"), principal.claim("jti"));
-    // Those who come at once are given one token.
+    // Concurrent callers get one token.
     let same = service.sessions.renew(&principal).await.unwrap().unwrap();
     let same = service.principal(&same.access_token);
     assert_eq!(same.claim("jti"), successor.claim("jti"));
-    // One that was refreshed says it too.
+    // A refreshed token has the claim too.
     let refreshed = service.refresh(&tokens.refresh_token).await.unwrap();
     assert_eq!(
         service.principal(&refreshed.access_token).claim("tenant"),
@@ -51,7 +51,7 @@ async fn a_renewed_token_says_what_the_former_said() {
 }
 
 #[tokio::test]
-async fn it_is_due_after_its_share_of_life_and_where_it_is_allowed() {
+async fn a_renewal_is_due_after_its_share_and_where_allowed() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
     let principal = service.principal(&tokens.access_token);
@@ -82,10 +82,10 @@ async fn it_is_due_after_its_share_of_life_and_where_it_is_allowed() {
 }
 
 #[tokio::test]
-async fn after_a_logout_there_is_nothing_to_renew() {
+async fn nothing_is_renewed_after_a_logout() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
-    // A request was let through, and is still being answered.
+    // A request was accepted, and its response is in progress.
     let principal = service.principal(&tokens.access_token);
     service.pass(600);
     service.sessions.logout(&tokens.session).await.unwrap();
@@ -98,7 +98,7 @@ async fn after_a_logout_there_is_nothing_to_renew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_spoils_no_response() {
+async fn an_outage_breaks_no_response() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
     let principal = service.principal(&tokens.access_token);
@@ -130,7 +130,7 @@ async fn a_step_up_stays_with_the_session() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_by_the_way_it_came_and_no_other() {
+async fn a_token_is_renewed_only_by_its_own_transport() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
     service.pass(600);
@@ -171,7 +171,7 @@ async fn a_token_is_renewed_by_the_way_it_came_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_token_whose_key_was_taken_back_meanwhile_is_not_renewed() {
+async fn a_token_whose_key_was_revoked_is_not_renewed() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
     let principal = service.principal(&tokens.access_token);

@@ -28,7 +28,7 @@ fn signs(schedule: &Schedule, now: u64) -> Option<&str> {
 }
 
 #[test]
-fn a_key_is_next_then_active_then_retired_then_gone() {
+fn a_key_is_next_then_active_then_retired_then_removed() {
     let schedule = schedule(&[("a", 0), ("b", 1_000)]);
     let at = |now| phases(&schedule, now);
     let (a, b) = ("a".to_owned(), "b".to_owned());
@@ -50,7 +50,7 @@ fn the_order_of_adding_does_not_matter() {
 }
 
 #[test]
-fn what_cannot_be_told_apart_is_refused() {
+fn ambiguous_keys_are_refused() {
     let mut schedule = schedule(&[("a", 0)]);
     let mut refused = |key, from| schedule.add(key, from).unwrap_err().kind();
     assert_eq!(refused(key("a"), 5), ConfigErrorKind::Duplicate);
@@ -82,7 +82,7 @@ fn keys_are_bounded() {
 }
 
 #[test]
-fn a_withdrawn_key_is_gone_at_once_and_for_good() {
+fn a_withdrawn_key_is_removed_permanently() {
     let mut schedule = schedule(&[("a", 0), ("b", 1_000), ("c", 2_000)]);
     assert!(schedule.withdraw("a", 1_100));
     assert!(!schedule.withdraw("a", 1_100));
@@ -95,7 +95,7 @@ fn a_withdrawn_key_is_gone_at_once_and_for_good() {
 }
 
 #[test]
-fn when_the_active_key_is_withdrawn_the_next_one_signs_and_no_old_one() {
+fn after_a_withdrawal_the_next_key_signs_and_no_old_one() {
     let mut schedule = schedule(&[("a", 0), ("b", 1_000), ("c", 9_000)]);
     assert!(schedule.withdraw("b", 1_100));
     assert_eq!(signs(&schedule, 1_100), Some("c"));

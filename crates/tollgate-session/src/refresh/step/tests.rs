@@ -142,7 +142,7 @@ fn the_current_token_rotates() {
 }
 
 #[test]
-fn the_previous_token_yields_the_same_within_grace_and_is_reuse_after_it() {
+fn the_previous_token_repeats_within_grace_and_is_reuse_after_it() {
     let rules = rules();
     let one = fresh(&rules);
     let old = of(&one, &rules);
@@ -186,7 +186,7 @@ fn an_older_token_is_reuse_even_within_grace() {
 }
 
 #[test]
-fn what_was_made_up_changes_nothing() {
+fn a_forged_token_changes_nothing() {
     let rules = rules();
     let one = fresh(&rules);
     let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START + 1, &rules));
@@ -229,7 +229,7 @@ fn what_was_made_up_changes_nothing() {
 }
 
 #[test]
-fn a_session_that_is_over_refuses_everything() {
+fn an_ended_session_refuses_everything() {
     let rules = rules();
     let one = fresh(&rules);
     let (token, access) = (of(&one, &rules), presented(&one));
@@ -258,7 +258,7 @@ fn a_session_that_is_over_refuses_everything() {
 }
 
 #[test]
-fn scope_only_shrinks_and_comes_back_to_what_was_granted() {
+fn scope_shrinks_and_returns_to_the_granted_scope() {
     let rules = rules();
     let one = fresh(&rules);
     let ask =
@@ -308,7 +308,7 @@ fn the_cap_bounds_every_deadline() {
 }
 
 #[test]
-fn a_slide_gives_one_successor_to_all_who_come_at_once() {
+fn concurrent_renewals_get_one_successor() {
     let rules = rules();
     let one = fresh(&rules);
     let access = presented(&one);
@@ -351,7 +351,7 @@ fn a_slide_gives_one_successor_to_all_who_come_at_once() {
 }
 
 #[test]
-fn a_step_up_moves_the_time_of_authentication_alone() {
+fn a_step_up_changes_only_auth_time() {
     let rules = rules();
     let one = fresh(&rules);
     let access = presented(&one);
@@ -377,7 +377,7 @@ fn a_step_up_moves_the_time_of_authentication_alone() {
 }
 
 #[test]
-fn a_new_key_takes_over_and_a_dropped_one_is_refused() {
+fn a_new_key_takes_over_and_a_removed_one_is_refused() {
     let (old, new) = (RefreshKey::new(1, [1; 32]), RefreshKey::new(2, [2; 32]));
     let with = |keys| Rules {
         keys: RefreshKeys::new(keys).unwrap(),
@@ -411,7 +411,7 @@ fn a_new_key_takes_over_and_a_dropped_one_is_refused() {
 }
 
 #[test]
-fn a_clock_that_goes_back_extends_nothing_past_the_cap() {
+fn a_clock_set_back_extends_nothing_past_the_cap() {
     let rules = rules();
     let one = fresh(&rules);
     let old = of(&one, &rules);
