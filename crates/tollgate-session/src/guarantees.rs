@@ -4,7 +4,7 @@
 //! [`Sessions`](crate::Sessions) loads a record, calls that function, and stores the result by
 //! compare-and-swap, the only atomic step. Three kinds of tests check the result.
 //!
-//! # The decisions
+//! # Decisions
 //!
 //! Unit tests cover every transition. A property test runs random histories of refreshes,
 //! forgeries, renewals, step-ups, logouts and pauses. It checks these invariants after each event:
@@ -16,7 +16,7 @@
 //! - After the end of a session everything is refused.
 //! - The stored state contains no secret that was issued.
 //!
-//! # Every interleaving of a few clients
+//! # Interleavings
 //!
 //! `tests/model` searches all states that clients can reach when they refresh, present a stolen
 //! token, log out and are active concurrently. It runs the [`Sessions`](crate::Sessions) of this
@@ -37,21 +37,21 @@
 //! - The absolute timeout never moves, and no token outlives it.
 //! - Every operation completes, and none fails unless the store does.
 //!
-//! | Clients | Operations in all | Seconds | Which | Grace |
+//! | Clients | Operations | Seconds | Kinds | Grace period |
 //! |---|---|---|---|---|
 //! | 3 | 3 | 1 | refresh, stolen token, logout | 1 s |
 //! | 3 | 3 | 0 | the same, and activity | 1 s |
-//! | 2 | 2 | 8: past idle timeout, cap and the last token's leeway | the same, and logout of all sessions | 2 s |
+//! | 2 | 2 | 8: past every timeout | the same, and logout of all sessions | 2 s |
 //! | 2 | 3 | 1 | the same without logout of all | none |
 //! | 2 | 3 | 1 | refresh, logout, activity, with [`revoke_former_access`](crate::SessionsBuilder::revoke_former_access) | 1 s |
 //! | 1 | 3 | 8 | refresh, stolen token, logout, activity | none, 2 s |
 //!
-//! # On threads
+//! # Threads
 //!
 //! Two hundred concurrent refreshes of one token on a multi-threaded runtime rotate it once, and
 //! all return the same successor.
 //!
-//! # What is not proved
+//! # Limits
 //!
 //! - More clients or operations than the table lists, several sessions that change concurrently,
 //!   and logins that race others.

@@ -15,7 +15,7 @@ use crate::random::{NoRandomness, Random};
 /// let id: SessionId = "AAECAwQFBgcICQoLDA0ODw".parse()?;
 /// assert_eq!(id.as_bytes()[15], 15);
 /// assert_eq!(id.to_string(), "AAECAwQFBgcICQoLDA0ODw");
-/// assert!("AAECAwQFBgcICQoLDA0ODx".parse::<SessionId>().is_err(), "one spelling only");
+/// assert!("AAECAwQFBgcICQoLDA0ODx".parse::<SessionId>().is_err(), "unused bits must be zero");
 /// # Ok::<(), tollgate_session::InvalidSessionId>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,10 +26,6 @@ impl SessionId {
     pub const BYTES: usize = 16;
 
     /// Creates an ID from its bytes.
-    ///
-    /// ```
-    /// assert_eq!(tollgate_session::SessionId::new([0; 16]).to_string().len(), 22);
-    /// ```
     pub const fn new(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
     }
@@ -52,10 +48,6 @@ impl SessionId {
     }
 
     /// The bytes of the ID.
-    ///
-    /// ```
-    /// assert_eq!(tollgate_session::SessionId::new([7; 16]).as_bytes(), &[7; 16]);
-    /// ```
     pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
     }

@@ -64,17 +64,9 @@ struct State {
 
 impl MemoryStore {
     /// The maximum number of sessions of a default store.
-    ///
-    /// ```
-    /// assert_eq!(tollgate_session::MemoryStore::MAX_SESSIONS, 100_000);
-    /// ```
     pub const MAX_SESSIONS: usize = 100_000;
 
     /// The maximum number of revocations of a default store.
-    ///
-    /// ```
-    /// assert_eq!(tollgate_session::MemoryStore::MAX_REVOCATIONS, 100_000);
-    /// ```
     pub const MAX_REVOCATIONS: usize = 100_000;
 
     /// Creates an empty store with a maximum number of sessions and of revocations.
@@ -85,7 +77,11 @@ impl MemoryStore {
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// let store = MemoryStore::new(1, 1);
     /// let session = |id| StoredSession {
-    ///     id: SessionId::new([id; 16]), subject: String::new(), revision: 1, expires_at: 10, data: Vec::new(),
+    ///     id: SessionId::new([id; 16]),
+    ///     subject: String::new(),
+    ///     revision: 1,
+    ///     expires_at: 10,
+    ///     data: Vec::new(),
     /// };
     /// store.insert(&session(1), 5).await?;
     /// assert_eq!(store.insert(&session(2), 5).await.unwrap_err().kind(), StoreErrorKind::Full);
@@ -348,7 +344,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_expired_makes_room_and_nothing_else_does() {
+    async fn only_expired_entries_make_room() {
         let store = MemoryStore::new(2, 2);
         assert!(store.insert(&session(1, NOW + 1), NOW).await.unwrap());
         assert!(store.insert(&session(2, NOW + 9), NOW).await.unwrap());
@@ -375,7 +371,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_left_of_what_was_replaced_or_expired() {
+    async fn replaced_and_expired_sessions_leave_no_trace() {
         let store = MemoryStore::default();
         store.insert(&session(1, NOW + 1), NOW).await.unwrap();
         assert!(store.replace(&session(1, NOW + 5), 1, NOW).await.unwrap());
@@ -397,7 +393,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_listener_that_is_too_slow_is_told() {
+    async fn a_slow_listener_gets_an_error() {
         let store = MemoryStore::default();
         let mut feed = store.feed().await.unwrap();
         for _ in 0..=BACKLOG {

@@ -52,12 +52,13 @@ pub enum RenewalTransport {
 ///
 /// let tokens = sessions.login(Login::new("u-7")).await?;
 /// let mut request = EndpointRequest::new("POST", "/orders");
-/// request.headers.push(("authorization".to_owned(), format!("Bearer {}", tokens.access_token).into_bytes()));
+/// let credential = format!("Bearer {}", tokens.access_token);
+/// request.headers.push(("authorization".to_owned(), credential.into_bytes()));
 /// let decided = match gate.begin(&request) {
 ///     Decision::Ready(decided) => decided,
 ///     Decision::Pending(pending) => pending.await,
 /// };
-/// assert!(!decided.unwrap().renewal_due(), "it has just been issued");
+/// assert!(!decided.unwrap().renewal_due(), "it was just issued");
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -83,7 +84,7 @@ impl SlidingRenewal {
     /// let renewal = SlidingRenewal::new(sessions.clone(), RenewalTransport::Header);
     /// let tokens = sessions.login(Login::new("u-7")).await?;
     /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
-    /// assert!(!renewal.is_due(&principal, "GET", "/orders"), "it has just been issued");
+    /// assert!(!renewal.is_due(&principal, "GET", "/orders"), "it was just issued");
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -127,7 +128,8 @@ impl SlidingRenewal {
     #[doc = include_str!("../doc/sessions.md")]
     /// use tollgate_core::Renewal;
     ///
-    /// let renewal = SlidingRenewal::new(sessions.clone(), RenewalTransport::Header).after(0.0).methods(["POST"]);
+    /// let renewal = SlidingRenewal::new(sessions.clone(), RenewalTransport::Header)
+    ///     .after(0.0).methods(["POST"]);
     /// let tokens = sessions.login(Login::new("u-7")).await?;
     /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
     /// assert!(renewal.is_due(&principal, "POST", "/orders"));

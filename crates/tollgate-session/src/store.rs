@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::id::SessionId;
 
@@ -83,12 +84,18 @@ impl fmt::Debug for StoredSession {
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let (store, now) = (MemoryStore::default(), 1_700_000_000);
 /// let id = SessionId::new([7; 16]);
-/// let first = StoredSession { id, subject: "u-7".to_owned(), revision: 1, expires_at: now + 60, data: b"a".to_vec() };
+/// let first = StoredSession {
+///     id,
+///     subject: "u-7".to_owned(),
+///     revision: 1,
+///     expires_at: now + 60,
+///     data: b"a".to_vec(),
+/// };
 /// assert!(store.insert(&first, now).await?);
 ///
 /// let second = StoredSession { revision: 2, data: b"b".to_vec(), ..first };
 /// assert!(store.replace(&second, 1, now).await?);
-/// assert!(!store.replace(&second, 1, now).await?, "somebody was first");
+/// assert!(!store.replace(&second, 1, now).await?, "the revision has changed");
 /// assert_eq!(store.load(&id, now + 59).await?, Some(second));
 /// assert_eq!(store.load(&id, now + 60).await?, None);
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
@@ -191,11 +198,6 @@ impl StoreError {
     }
 
     /// The kind of the error.
-    ///
-    /// ```
-    /// # use tollgate_session::{StoreError, StoreErrorKind};
-    /// assert_eq!(StoreError::new(StoreErrorKind::Full, "").kind(), StoreErrorKind::Full);
-    /// ```
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind
     }
@@ -218,3 +220,17 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+/// Waits for `operation` at most for `timeout`.
+pub(crate) async fn bounded<T, E: From<StoreError>>(
+    timeout: Duration,
+    operation: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let late = |_| {
+        let detail = format!("no answer within {timeout:?}");
+        Err(StoreError::new(StoreErrorKind::Timeout, detail).into())
+    };
+    tokio::time::timeout(timeout, operation)
+        .await
+        .unwrap_or_else(late)
+}

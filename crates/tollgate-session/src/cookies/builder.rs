@@ -16,12 +16,13 @@ const LONGEST: usize = 128;
 /// ```
 /// use tollgate_session::{CookieTransport, SameSite};
 ///
-/// let transport = CookieTransport::builder().path("/account").same_site(SameSite::Strict).build()?;
+/// let transport = CookieTransport::builder()
+///     .path("/account").same_site(SameSite::Strict).build()?;
 /// assert_eq!(transport.path(), "/account");
 /// # Ok::<(), tollgate_core::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "nothing is built before `build`"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct CookieTransportBuilder {
     path: String,
     access_name: String,
@@ -189,7 +190,10 @@ impl CookieTransportBuilder {
             }
         }
         if self.access_name == self.refresh_name {
-            return refuse(ConfigErrorKind::Duplicate, "`access_name` and `refresh_name` must differ");
+            return refuse(
+                ConfigErrorKind::Duplicate,
+                "`access_name` and `refresh_name` must differ",
+            );
         }
         check_path(&self.path)?;
         if self.same_site == SameSite::None {
@@ -239,23 +243,21 @@ const fn is_token_byte(byte: u8) -> bool {
 fn check_path(path: &str) -> Result<(), ConfigError> {
     let refuse = |message: &str| Err(ConfigError::new(ConfigErrorKind::InvalidText, message));
     let Some(inside) = path.strip_prefix('/') else {
-        return refuse("the path of the refresh cookie does not begin with `/`");
+        return refuse("`path` must begin with `/`");
     };
     if inside.is_empty() {
-        return refuse(
-            "at the path `/` the refresh cookie goes with every request: mount the endpoints below one",
-        );
+        return refuse("`path` must not be `/`, where every request carries the refresh cookie");
     }
     // RFC 3986 section 3.3, without the semicolon, which ends the attribute.
     let is_path_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@%/".contains(&byte);
     if path.len() > LONGEST || !inside.bytes().all(is_path_byte) {
-        return refuse("the path of the refresh cookie is too long or has a character that it cannot have");
+        return refuse("`path` is too long or has an invalid character");
     }
     if inside
         .split('/')
         .any(|segment| matches!(segment, "" | "." | ".."))
     {
-        return refuse("the path of the refresh cookie has an empty or a dot segment, or a slash at its end");
+        return refuse("`path` must not have an empty or dot segment, or end with `/`");
     }
     Ok(())
 }

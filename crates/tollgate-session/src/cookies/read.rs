@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_found_by_its_whole_name_and_once() {
+    fn a_cookie_matches_by_its_whole_name_and_must_be_unique() {
         assert_eq!(read(&[b"a=1; r=2; rr=3; R=4"]), Ok(Some("2".to_owned())));
         assert_eq!(read(&[b"a=1", b"r=2"]), Ok(Some("2".to_owned())));
         assert_eq!(read(&[b"a=r=2"]), Ok(None));

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_cannot_bring_attributes_or_fields() {
+    fn a_value_cannot_inject_attributes_or_fields() {
         for value in [
             "",
             "a; Domain=evil.example",
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_browsers_would_drop_is_an_error() {
+    fn a_cookie_that_browsers_drop_is_an_error() {
         let fixed = cookie().set("x", 900).unwrap().len() - 1;
         assert_eq!(
             cookie()

@@ -1,7 +1,6 @@
 //! The responses of the endpoints (RFC 6749 section 5, RFC 9457).
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 use tollgate_core::{Answer, HeaderEdits};
 
 use super::content::Unreadable;
@@ -31,43 +30,12 @@ pub(super) fn with(mut answer: Answer, edits: &HeaderEdits) -> Answer {
     answer
 }
 
-/// RFC 9457 section 3, with the OAuth error beside it. No text of the client's is in it.
-pub(super) fn problem(status: u16, error: Option<&'static str>, detail: &'static str) -> Answer {
-    let title = match status {
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        413 => "Content Too Large",
-        415 => "Unsupported Media Type",
-        429 => "Too Many Requests",
-        503 => "Service Unavailable",
-        _ => "Internal Server Error",
-    };
-    let mut body = Map::new();
-    for (name, value) in [
-        ("type", json!("about:blank")),
-        ("title", title.into()),
-        ("status", status.into()),
-        ("detail", detail.into()),
-    ] {
-        body.insert(name.to_owned(), value);
-    }
-    if let Some(error) = error {
-        body.insert("error".to_owned(), error.into());
-    }
-    let mut answer = empty(status);
-    answer.set("content-type", "application/problem+json");
-    answer.body = Value::Object(body).to_string().into_bytes();
-    answer
-}
-
 pub(super) fn malformed() -> Answer {
-    problem(400, Some("invalid_request"), "The content is malformed")
+    Answer::oauth_error(400, "invalid_request", "The content is malformed")
 }
 
 pub(super) fn unavailable(retry_after: u64) -> Answer {
-    let mut answer = problem(503, None, "Sessions are not available at the moment");
+    let mut answer = Answer::problem(503, "Sessions are not available at the moment");
     answer.set("retry-after", retry_after.max(1).to_string());
     answer
 }
@@ -76,9 +44,8 @@ impl From<Unreadable> for Answer {
     fn from(unreadable: Unreadable) -> Self {
         match unreadable {
             Unreadable::Malformed => malformed(),
-            Unreadable::Type => problem(
+            Unreadable::Type => Answer::problem(
                 415,
-                None,
                 "The content must be application/json or application/x-www-form-urlencoded",
             ),
         }
@@ -95,40 +62,35 @@ impl SessionError {
     /// ```
     /// use tollgate_session::{SessionError, StoreError, StoreErrorKind};
     ///
-    /// let error = SessionError::from(StoreError::new(StoreErrorKind::Timeout, "no answer within 1 s"));
+    /// let error = StoreError::new(StoreErrorKind::Timeout, "no answer within 1 s");
+    /// let error = SessionError::from(error);
     /// let answer = error.answer();
     /// assert_eq!(answer.status, 503);
     /// assert_eq!(answer.header("retry-after"), Some(&b"1"[..]));
     /// ```
     pub fn answer(&self) -> Answer {
-        of_error(self)
-    }
-}
-
-/// The answer for a failure. Which failure of the client's it was, is not told; what is wrong on
-/// our side goes to the log.
-pub(super) fn of_error(error: &SessionError) -> Answer {
-    match error.kind() {
-        SessionErrorKind::Invalid | SessionErrorKind::Reuse => invalid_grant(),
-        SessionErrorKind::ScopeExceeded => problem(
-            400,
-            Some("invalid_scope"),
-            "The session does not have the scope that was asked for",
-        ),
-        SessionErrorKind::Unavailable => {
-            tracing::error!(target: "tollgate", %error, "session store failed");
-            unavailable(1)
-        }
-        SessionErrorKind::TooLarge | SessionErrorKind::Misconfigured => {
-            tracing::error!(target: "tollgate", %error, "session request failed");
-            problem(500, None, "The server failed to serve the session")
+        match self.kind() {
+            SessionErrorKind::Invalid | SessionErrorKind::Reuse => invalid_grant(),
+            SessionErrorKind::ScopeExceeded => Answer::oauth_error(
+                400,
+                "invalid_scope",
+                "The session does not have the scope that was asked for",
+            ),
+            SessionErrorKind::Unavailable => {
+                tracing::error!(target: "tollgate", error = %self, "sessions are not available");
+                unavailable(1)
+            }
+            SessionErrorKind::TooLarge | SessionErrorKind::Misconfigured => {
+                tracing::error!(target: "tollgate", error = %self, "session request failed");
+                Answer::problem(500, "The server failed to serve the session")
+            }
         }
     }
 }
 
 /// RFC 6749 section 5.2.
 pub(super) fn invalid_grant() -> Answer {
-    problem(400, Some("invalid_grant"), "The session is over: log in again")
+    Answer::oauth_error(400, "invalid_grant", "The session is over: log in again")
 }
 
 /// The token response (RFC 6749 section 5.1).

@@ -25,8 +25,10 @@ type GateHook = Box<dyn Fn(GateBuilder) -> GateBuilder>;
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
 /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
-/// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
-/// let endpoints = SessionEndpoints::builder(sessions, Transport::Cookie(CookieTransport::builder().build()?))
+/// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+/// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+/// let transport = Transport::Cookie(CookieTransport::builder().build()?);
+/// let endpoints = SessionEndpoints::builder(sessions, transport)
 ///     .login(async |_| Err(LoginFailure::refused()))
 ///     .gate(|gate| gate.trusted_origin("https://app.example.com"))
 ///     .build();
@@ -34,7 +36,7 @@ type GateHook = Box<dyn Fn(GateBuilder) -> GateBuilder>;
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "nothing is built before `build`"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct SessionEndpointsBuilder {
     sessions: Sessions,
     transport: Transport,
@@ -69,7 +71,8 @@ impl SessionEndpointsBuilder {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
-    /// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
     /// let forgotten = SessionEndpoints::builder(sessions.clone(), Transport::Json).build();
     /// assert!(forgotten.is_err());
     ///
@@ -95,13 +98,16 @@ impl SessionEndpointsBuilder {
     ///
     /// ```
     /// # use tollgate_core::SigningKey;
-    /// # use tollgate_session::{CookieTransport, Issuer, LoginFailure, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # use tollgate_session::{CookieTransport, Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate_session::{RefreshKey, SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
-    /// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
     /// # let transport = Transport::Cookie(CookieTransport::builder().build()?);
-    /// let builder = SessionEndpoints::builder(sessions, transport).login(|_| async { Err(LoginFailure::refused()) });
+    /// let builder = SessionEndpoints::builder(sessions, transport)
+    ///     .login(|_| async { Err(LoginFailure::refused()) });
     /// assert!(builder.gate(|gate| gate.trusted_origin("not an origin")).build().is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -117,12 +123,15 @@ impl SessionEndpointsBuilder {
     ///
     /// ```
     /// # use tollgate_core::SigningKey;
-    /// # use tollgate_session::{Issuer, LoginFailure, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # use tollgate_session::{Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate_session::{RefreshKey, SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
-    /// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
-    /// let builder = SessionEndpoints::builder(sessions, Transport::Json).login(|_| async { Err(LoginFailure::refused()) });
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// let builder = SessionEndpoints::builder(sessions, Transport::Json)
+    ///     .login(|_| async { Err(LoginFailure::refused()) });
     /// assert!(builder.trust_forwarded_for(1).build().is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -136,12 +145,15 @@ impl SessionEndpointsBuilder {
     ///
     /// ```
     /// # use tollgate_core::{Endpoint, SigningKey};
-    /// # use tollgate_session::{Issuer, LoginFailure, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # use tollgate_session::{Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate_session::{RefreshKey, SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
-    /// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
-    /// let builder = SessionEndpoints::builder(sessions, Transport::Json).login(|_| async { Err(LoginFailure::refused()) });
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// let builder = SessionEndpoints::builder(sessions, Transport::Json)
+    ///     .login(|_| async { Err(LoginFailure::refused()) });
     /// assert_eq!(builder.content_limit(1024).build()?.content_limit(), 1024);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -159,11 +171,13 @@ impl SessionEndpointsBuilder {
     ///
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, SigningKey};
-    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey};
+    /// # use tollgate_session::{SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
-    /// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
     /// let error = SessionEndpoints::builder(sessions, Transport::Json).build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::Contradiction);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
@@ -172,10 +186,7 @@ impl SessionEndpointsBuilder {
     pub fn build(self) -> Result<SessionEndpoints, ConfigError> {
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
         let Some(login) = self.login else {
-            return refuse(
-                ConfigErrorKind::Contradiction,
-                "`login` is required",
-            );
+            return refuse(ConfigErrorKind::Contradiction, "`login` is required");
         };
         if self.content_limit == 0 || self.content_limit > MOST_CONTENT {
             return refuse(

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_agent_is_bounded_and_shown_as_it_is() {
+    fn a_user_agent_is_bounded_and_safe_to_display() {
         let agent = |value: &[u8]| of(&request(&[("user-agent", value)]), 0).user_agent;
         assert_eq!(agent(b"Mozilla/5.0 (X11)").as_deref(), Some("Mozilla/5.0 (X11)"));
         assert_eq!(
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_forwards_is_not_believed() {
+    fn a_client_cannot_forge_its_forwarded_address() {
         assert_eq!(address(&["203.0.113.7"], 0).as_deref(), Some("192.0.2.1"));
         // The client wrote the first element, the proxy the last.
         assert_eq!(

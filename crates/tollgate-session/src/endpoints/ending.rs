@@ -72,7 +72,7 @@ impl SessionEndpoints {
         let subject = subject_of(&user)?.to_owned();
         let sessions = self.0.sessions.clone();
         if !to_its_end(async move { sessions.logout_device(&subject, &id).await }).await? {
-            return Err(answers::problem(404, None, "There is no such session"));
+            return Err(Answer::problem(404, "There is no such session"));
         }
         let done = answers::empty(204);
         Ok(if session_of(&user) == Some(id) {
@@ -120,5 +120,5 @@ async fn to_its_end<T: Send + 'static>(
             "the task that ends the session was cancelled",
         )),
     };
-    ended.map_err(|error| answers::of_error(&error))
+    ended.map_err(|error| error.answer())
 }

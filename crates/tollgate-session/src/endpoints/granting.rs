@@ -62,10 +62,7 @@ impl SessionEndpoints {
             login = login.with_csrf();
         }
         let sessions = &self.0.sessions;
-        let tokens = sessions
-            .login(login)
-            .await
-            .map_err(|error| answers::of_error(&error))?;
+        let tokens = sessions.login(login).await.map_err(|error| error.answer())?;
         let answer = self.hand_out(&tokens);
         if answer.is_err() {
             // The client cannot use the session. If ending it fails too, it expires.
@@ -90,9 +87,9 @@ impl SessionEndpoints {
         match body.grant_type.as_deref() {
             Some("refresh_token") => {}
             Some(_) => {
-                return Err(answers::problem(
+                return Err(Answer::oauth_error(
                     400,
-                    Some("unsupported_grant_type"),
+                    "unsupported_grant_type",
                     "The only grant is a refresh token",
                 ));
             }
@@ -106,14 +103,14 @@ impl SessionEndpoints {
         };
         // A failure does not delete the cookies: a concurrent request may have just set new ones.
         let refreshed = self.0.sessions.refresh(&token, wanted).await;
-        self.hand_out(&refreshed.map_err(|error| answers::of_error(&error))?)
+        self.hand_out(&refreshed.map_err(|error| error.answer())?)
     }
 
     fn hand_out(&self, tokens: &Tokens) -> Result<Answer, Answer> {
         match self.cookies() {
             None => Ok(answers::of_json(&TokenBody::of(tokens))),
             Some(cookies) => {
-                let edits = cookies.set(tokens).map_err(|error| answers::of_error(&error))?;
+                let edits = cookies.set(tokens).map_err(|error| error.answer())?;
                 Ok(answers::with(answers::of_json(&CookieBody::of(tokens)), &edits))
             }
         }

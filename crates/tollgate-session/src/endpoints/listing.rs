@@ -76,7 +76,7 @@ impl SessionEndpoints {
             .sessions
             .devices(subject_of(&user)?, current.as_ref())
             .await
-            .map_err(|error| answers::of_error(&error))?;
+            .map_err(|error| error.answer())?;
         let sessions = sessions.into_iter().map(Device::from).collect();
         Ok(answers::of_json(&Devices { sessions }))
     }

@@ -35,7 +35,8 @@ use crate::device::Device;
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
 /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
-/// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+/// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+/// #     .refresh_key(RefreshKey::generate(1)?).build()?;
 /// let endpoints = SessionEndpoints::builder(sessions, Transport::Json).login(login).build()?;
 /// let mut request = EndpointRequest::new("POST", "/login");
 /// request.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
@@ -68,7 +69,7 @@ impl LoginRequest {
     ///     if code == "4711" { Ok(Login::new("u-7")) } else { Err(LoginFailure::refused()) }
     /// }
     /// # let _ = login;
-    /// assert!(serde_json::from_str::<Code>("{}").is_err(), "a member that is missing is a 400");
+    /// assert!(serde_json::from_str::<Code>("{}").is_err(), "a missing member causes a 400");
     /// ```
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, LoginFailure> {
         let content_type = self.content_type.ok_or_else(LoginFailure::malformed)?;
@@ -183,7 +184,7 @@ impl LoginFailure {
     /// assert_eq!(tollgate_session::LoginFailure::refused().answer().status, 401);
     /// ```
     pub fn refused() -> Self {
-        let mut answer = answers::problem(401, Some("access_denied"), "The credentials are wrong");
+        let mut answer = Answer::oauth_error(401, "access_denied", "The credentials are wrong");
         // RFC 9110 section 15.5.2 requires a challenge. No registered scheme describes this login.
         answer.set("www-authenticate", "Login");
         Self(answer)
@@ -207,7 +208,7 @@ impl LoginFailure {
     /// assert_eq!(failure.answer().header("retry-after"), Some(&b"30"[..]));
     /// ```
     pub fn too_many_attempts(retry_after: Duration) -> Self {
-        let mut answer = answers::problem(429, None, "There were too many attempts");
+        let mut answer = Answer::problem(429, "There were too many attempts");
         answer.set("retry-after", retry_after.as_secs().max(1).to_string());
         Self(answer)
     }
@@ -226,10 +227,6 @@ impl LoginFailure {
     }
 
     /// The response to the client.
-    ///
-    /// ```
-    /// assert!(tollgate_session::LoginFailure::refused().answer().header("www-authenticate").is_some());
-    /// ```
     pub const fn answer(&self) -> &Answer {
         &self.0
     }

@@ -68,7 +68,8 @@ type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailur
 /// ```
 /// use tollgate_core::{Endpoint, EndpointRequest, SigningKey};
 /// use tollgate_session::{
-///     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport,
+///     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, SessionEndpoints, Sessions,
+///     Transport,
 /// };
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -76,7 +77,8 @@ type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailur
 ///     .audience("orders-api")
 ///     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11"))
 ///     .build()?;
-/// let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+/// let sessions = Sessions::builder(issuer, MemoryStore::default())
+///     .refresh_key(RefreshKey::generate(1)?).build()?;
 /// let cookies = CookieTransport::builder().path("/auth").build()?;
 /// let endpoints = SessionEndpoints::builder(sessions, Transport::Cookie(cookies))
 ///     .login(|_request| async { Ok(Login::new("u-7")) })
@@ -148,11 +150,13 @@ impl SessionEndpoints {
     ///
     /// ```
     /// # use tollgate_core::SigningKey;
-    /// # use tollgate_session::{Issuer, LoginFailure, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # use tollgate_session::{Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate_session::{RefreshKey, SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
-    /// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
     /// let builder = SessionEndpoints::builder(sessions, Transport::Json);
     /// assert!(builder.login(|_| async { Err(LoginFailure::refused()) }).build().is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
@@ -164,16 +168,16 @@ impl SessionEndpoints {
 
     async fn answer(&self, request: EndpointRequest) -> Answer {
         let Some(route) = Route::of(&request.path) else {
-            return answers::problem(404, None, "There is nothing here");
+            return Answer::problem(404, "There is nothing here");
         };
         if !route.methods().split(", ").any(|method| method == request.method) {
-            let mut refused = answers::problem(405, None, "The method is not allowed here");
+            let mut refused = Answer::problem(405, "The method is not allowed here");
             refused.set("allow", route.methods());
             return refused;
         }
         // Adapters stop reading at the limit. This covers direct callers.
         if request.content.len() > self.0.content_limit {
-            return answers::problem(413, None, "The content is too large");
+            return Answer::problem(413, "The content is too large");
         }
         let head = request.method == "HEAD";
         // Both are responses; `Err` only returns early.

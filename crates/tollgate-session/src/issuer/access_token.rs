@@ -44,7 +44,7 @@ const REGISTERED: [&str; 13] = [
 /// assert_eq!(user.claim("tenant"), Some("acme".into()));
 ///
 /// token.claims.insert("sub".to_owned(), "admin".into());
-/// assert!(issuer.issue(&token).is_err(), "a registered name is no custom claim");
+/// assert!(issuer.issue(&token).is_err(), "registered names are refused");
 /// # Ok(()) }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -165,13 +165,11 @@ impl<'a> ClaimsSet<'a> {
             .keys()
             .find(|name| AccessToken::is_registered_claim(name))
         {
-            return refuse(format!(
-                "custom claim {name:?} has a registered name"
-            ));
+            return refuse(format!("custom claim {name:?} has a registered name"));
         }
         // A list of scopes has no doubled spaces and no other characters (RFC 6749 section 3.3).
         if !token.scope.is_empty() && !token.scope.split(' ').all(tollgate_core::policy::is_scope_token) {
-            return refuse("the scope of an access token is not a list of scope tokens (RFC 6749 section 3.3)".to_owned());
+            return refuse("the scope of an access token is not a list of scope tokens".to_owned());
         }
         let client_id = token.client_id.as_deref().unwrap_or(stamp.client_id);
         let jti = token.jti.as_deref().unwrap_or(stamp.jti);
@@ -184,7 +182,7 @@ impl<'a> ClaimsSet<'a> {
         // Retired keys and revocations are kept only as long as a token can live.
         if expires_at <= issued_at || expires_at > latest {
             return refuse(format!(
-                "the lifetime of an access token must be above zero and at most {} s: issued_at={issued_at} expires_at={expires_at}",
+                "the lifetime must be above zero and at most {} s: iat={issued_at} exp={expires_at}",
                 stamp.lifetime
             ));
         }

@@ -33,7 +33,7 @@ const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
 /// assert_eq!(issuer.access_lifetime().as_secs(), 300);
 /// # Ok(()) }
 /// ```
-#[must_use = "nothing is built before `build`"]
+#[must_use = "a builder does nothing until `build` is called"]
 pub struct IssuerBuilder {
     name: String,
     audiences: Vec<String>,
@@ -230,7 +230,8 @@ impl IssuerBuilder {
     /// ```
     /// # use tollgate_core::ConfigErrorKind;
     /// # use tollgate_session::Issuer;
-    /// let error = Issuer::builder("https://id.example.com").audience("orders-api").build().unwrap_err();
+    /// let error = Issuer::builder("https://id.example.com")
+    ///     .audience("orders-api").build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::MissingKey);
     /// ```
     pub fn build(self) -> Result<Issuer, ConfigError> {

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_another_or_nothing_is_not_known() {
+    fn other_or_malformed_entity_tags_do_not_match() {
         for lines in [
             &[][..],
             &[""],

@@ -65,10 +65,6 @@ impl RefreshKey {
     }
 
     /// The number that tokens name the key by.
-    ///
-    /// ```
-    /// assert_eq!(tollgate_session::RefreshKey::new(3, [7; 32]).id(), 3);
-    /// ```
     pub const fn id(&self) -> u32 {
         self.id
     }
@@ -124,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_part_of_a_derivation_counts() {
+    fn every_input_changes_the_derived_secret() {
         let derive = |key: u8, session: u8, generation, salt: u8| {
             RefreshKey::new(1, [key; 32]).derive(&SessionId::new([session; 16]), generation, &[salt; 32])
         };
@@ -141,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_at_least_one_and_of_different_numbers() {
+    fn keys_must_exist_and_have_different_numbers() {
         let key = |id| RefreshKey::new(id, [7; 32]);
         assert!(RefreshKeys::new(vec![]).is_none());
         assert!(RefreshKeys::new(vec![key(1), key(2), key(1)]).is_none());

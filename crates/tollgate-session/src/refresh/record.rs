@@ -168,16 +168,17 @@ impl Record {
 
     /// Serialises the session for a store.
     pub(crate) fn write(&self) -> Result<StoredSession, SessionError> {
-        let misfit = |_| SessionError::new(SessionErrorKind::Misconfigured, "the session cannot be serialised");
+        let misfit = |_| {
+            SessionError::new(
+                SessionErrorKind::Misconfigured,
+                "the session cannot be serialised",
+            )
+        };
         let data = serde_json::to_vec(&self.body).map_err(misfit)?;
         if data.len() > Body::MOST {
             return Err(SessionError::new(
                 SessionErrorKind::TooLarge,
-                format!(
-                    "the session has {} bytes, more than {}",
-                    data.len(),
-                    Body::MOST
-                ),
+                format!("the session has {} bytes, more than {}", data.len(), Body::MOST),
             ));
         }
         // An ended session needs no longer life: it is treated as a missing one. The extra second

@@ -63,7 +63,7 @@ impl Filter {
         hasher.write(name.as_bytes());
         let hash = hasher.finish();
         let bits = (0..BITS).fold(0, |bits, nth| bits | 1 << (hash >> (6 * nth) & 63));
-        #[allow(clippy::cast_possible_truncation)] // masked by the number of words, which is a power of two
+        #[allow(clippy::cast_possible_truncation)] // masked by the number of words
         let index = (hash >> 32) as usize & (self.words.len() - 1);
         (index, bits)
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_is_found_and_what_is_not_nearly_never() {
+    fn false_positives_are_rare_and_false_negatives_impossible() {
         let filter = Filter::new(10_000);
         let name = |number: u32| format!("name-{number}");
         for number in 0..10_000 {
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_in_is_found_at_every_moment() {
+    fn live_entries_are_found_during_replacement() {
         let filter = Filter::new(64);
         let live: Vec<String> = (0..50).map(|number| format!("live-{number}")).collect();
         for name in &live {

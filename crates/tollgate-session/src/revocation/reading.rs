@@ -8,10 +8,9 @@ use tokio::time::Instant;
 use tollgate_core::{Principal, RevocationCheck, Standing, Unavailable};
 
 use super::entry::{RevocationKey, RevocationKind};
-use super::replica::{Names, keys};
+use super::replica::{Extent, Names, keys};
 use super::revocations::{Revocations, Shared};
-use super::sync::bounded;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind, bounded};
 
 /// The pause after a failure of the store before it is queried again.
 const REST: Duration = Duration::from_millis(200);
@@ -48,10 +47,14 @@ pub enum Reading {
 /// use tollgate_session::{MemoryStore, Reading, Revocations};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-/// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+/// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+///     .build()?;
 /// let check = revocations.reading(Reading::DangerousFailOpen);
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-/// # let claims = serde_json::json!({"iss": "https://id.example.com", "exp": 4_000_000_000_u64, "jti": "1"});
+/// # let verifier = Verifier::builder()
+/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let claims = serde_json::json!({
+/// #     "iss": "https://id.example.com", "exp": 4_000_000_000_u64, "jti": "1",
+/// # });
 /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
 /// revocations.revoke_token("1", 4_000_000_000).await?;
 /// assert!(matches!(check.check(&principal), Standing::Revoked));
@@ -80,7 +83,7 @@ impl RevocationCheck for Revocations {
 fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Standing {
     let replica = &*shared.replica;
     if principal.issuer() != Some(replica.issuer()) {
-        return Standing::Good; // another issuer's tokens are not taken back here
+        return Standing::Good; // revocations of another issuer are not here
     }
     let names = Names {
         names: names(principal),
@@ -101,13 +104,10 @@ fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Stand
             Err(unavailable) => Standing::Ask(Box::pin(std::future::ready(Err(unavailable)))),
         };
     }
-    let asked = Asked {
-        keys: keys(replica.issuer(), &names),
-        issued_at: names.issued_at,
-    };
+    let (keys, issued_at) = (keys(replica.issuer(), &names), names.issued_at);
     let shared = Arc::clone(shared);
     Standing::Ask(Box::pin(async move {
-        match ask(&shared, &asked).await {
+        match ask(&shared, &keys, issued_at).await {
             Ok(standing) => Ok(standing),
             Err(error) => {
                 tracing::warn!(target: "tollgate", %error, "revocation query failed");
@@ -131,16 +131,11 @@ fn names(principal: &Principal) -> [Option<(RevocationKind, &str)>; 5] {
     ]
 }
 
-struct Asked {
-    keys: Vec<RevocationKey>,
-    issued_at: u64,
-}
-
-async fn ask(shared: &Shared, asked: &Asked) -> Result<Standing, StoreError> {
+async fn ask(shared: &Shared, keys: &[RevocationKey], issued_at: u64) -> Result<Standing, StoreError> {
     let now = shared.clock.now();
-    let answer = bounded(shared.timeout, shared.store.find(&asked.keys, now)).await;
+    let answer = bounded(shared.timeout, shared.store.find(keys, now)).await;
     let found = answer.and_then(|found| {
-        if found.iter().all(|entry| asked.keys.contains(&entry.key)) {
+        if found.iter().all(|entry| keys.contains(&entry.key)) {
             Ok(found)
         } else {
             let detail = "the answer contains a revocation that was not queried";
@@ -151,13 +146,9 @@ async fn ask(shared: &Shared, asked: &Asked) -> Result<Standing, StoreError> {
     let found = found?;
     // If the replica is full, the store is queried again next time.
     let _ = shared.replica.learn(&found, now);
-    let names = Names {
-        names: [None; 5],
-        issued_at: asked.issued_at,
-    };
     let revoked = found
         .iter()
-        .any(|entry| names.taken_back_by(entry.before, entry.expires_at, now));
+        .any(|entry| Extent::from(entry).revokes(issued_at, now));
     Ok(if revoked {
         Standing::Revoked
     } else {

@@ -41,9 +41,25 @@ struct Known {
 
 /// The tokens of a name that are revoked, and the end of the entry.
 #[derive(Clone, Copy)]
-struct Extent {
+pub(super) struct Extent {
     before: u64,
     expires_at: u64,
+}
+
+impl Extent {
+    /// Returns whether the entry revokes a token at `now` that was issued at `issued_at`.
+    pub(super) const fn revokes(self, issued_at: u64, now: u64) -> bool {
+        self.expires_at > now && (self.before == Revocation::ALL || issued_at < self.before)
+    }
+}
+
+impl From<&Revocation> for Extent {
+    fn from(entry: &Revocation) -> Self {
+        Self {
+            before: entry.before,
+            expires_at: entry.expires_at,
+        }
+    }
 }
 
 /// The error if there are more entries than the replica may hold.
@@ -60,11 +76,6 @@ pub(super) struct Names<'a> {
 impl<'a> Names<'a> {
     pub(super) fn iter(&self) -> impl Iterator<Item = (RevocationKind, &'a str)> {
         self.names.iter().copied().flatten()
-    }
-
-    /// Returns whether an entry for one of the names revokes the token at `now`.
-    pub(super) fn taken_back_by(&self, before: u64, expires_at: u64, now: u64) -> bool {
-        expires_at > now && (before == Revocation::ALL || self.issued_at < before)
     }
 }
 
@@ -91,7 +102,7 @@ impl Replica {
             self.filter.may_have(kind.tag(), name)
                 && self.known().entries[kind.index()]
                     .get(name)
-                    .is_some_and(|extent| names.taken_back_by(extent.before, extent.expires_at, now()))
+                    .is_some_and(|extent| extent.revokes(names.issued_at, now()))
         })
     }
 
@@ -208,11 +219,7 @@ impl Known {
     }
 
     fn insert(&mut self, entry: &Revocation) {
-        let extent = Extent {
-            before: entry.before,
-            expires_at: entry.expires_at,
-        };
-        self.entries[entry.key.kind().index()].insert(entry.key.value().into(), extent);
+        self.entries[entry.key.kind().index()].insert(entry.key.value().into(), entry.into());
     }
 
     fn names(&self) -> impl Iterator<Item = (u8, &str)> {
@@ -250,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_live_entry_is_never_missed_while_others_come_and_go() {
+    async fn a_live_entry_is_never_missed_during_changes() {
         const ROUNDS: u64 = 30_000;
         const LIFE: u64 = 1_000;
         let replica = Replica::new("iss".to_owned(), 5_000);
@@ -292,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_expired_leaves_no_bit_behind() {
+    async fn an_expired_entry_leaves_no_bit_behind() {
         let replica = Replica::new("iss".to_owned(), 10);
         replica.learn(&[entry("a", 5), entry("b", 6)], 4).unwrap();
         assert!(revokes(&replica, "a", 4) && !revokes(&replica, "a", 5));
@@ -302,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_room_it_is_never_in_sync() {
+    async fn an_over_full_replica_is_never_in_sync() {
         let replica = Replica::new("iss".to_owned(), 2);
         replica.confirm(Instant::now());
         assert!(replica.is_in_sync());

@@ -11,8 +11,8 @@ use super::entry::{Revocation, RevocationKey, RevocationKind};
 use super::reading::{Breaker, Reading, RevocationReading};
 use super::replica::Replica;
 use super::store::RevocationStore;
-use super::sync::{Follower, bounded};
-use crate::store::StoreError;
+use super::sync::Follower;
+use crate::store::{StoreError, bounded};
 
 /// A handle that revokes tokens of one issuer and checks whether a token is revoked. The check uses
 /// a replica of the store's entries in memory.
@@ -29,8 +29,10 @@ use crate::store::StoreError;
 /// use tollgate_session::{MemoryStore, Revocations};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-/// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+///     .build()?;
+/// # let verifier = Verifier::builder()
+/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// # let token = |jti| SigningKey::hs256([7; 32]).unwrap().encode(&serde_json::json!({
 /// #     "iss": "https://id.example.com", "exp": 4_000_000_000_u64, "jti": jti,
 /// # })).unwrap();
@@ -67,8 +69,9 @@ impl Drop for Shared {
 /// ```
 /// # use tollgate_session::{MemoryStore, Revocations};
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-/// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
-/// assert_eq!(revocations.status().confirmed, None, "the store was not read yet");
+/// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+///     .build()?;
+/// assert_eq!(revocations.status().confirmed, None, "the store has not been read yet");
 /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -121,7 +124,8 @@ impl Revocations {
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+    /// #     .build()?;
     /// revocations.revoke_token("1", 4_000_000_000).await?;
     /// assert_eq!(revocations.status().entries, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
@@ -144,7 +148,8 @@ impl Revocations {
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations, SessionId};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+    /// #     .build()?;
     /// revocations.revoke_session(&SessionId::new([7; 16])).await?;
     /// revocations.revoke_session("a-session-of-another-making").await?;
     /// assert_eq!(revocations.status().entries, 2);
@@ -166,7 +171,8 @@ impl Revocations {
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+    /// #     .build()?;
     /// revocations.revoke_subject("u-7", 1_700_000_000).await?;
     /// assert_eq!(revocations.status().entries, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
@@ -186,7 +192,8 @@ impl Revocations {
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+    /// #     .build()?;
     /// revocations.revoke_key("2026-01").await?;
     /// assert_eq!(revocations.status().entries, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
@@ -207,7 +214,7 @@ impl Revocations {
     ///     .clock(|| 1_700_000_000)
     ///     .build()?;
     /// let entry = revocations.entry(RevocationKind::Subject, "u-7", 1_700_000_000);
-    /// assert_eq!(entry.expires_at, 1_700_000_000 + 900 + 60, "with the leeway");
+    /// assert_eq!(entry.expires_at, 1_700_000_000 + 900 + 60, "includes the leeway");
     /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -230,8 +237,10 @@ impl Revocations {
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocation, RevocationKind, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
-    /// let both = ["a", "b"].map(|sid| revocations.entry(RevocationKind::Session, sid, Revocation::ALL));
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+    /// #     .build()?;
+    /// let entry = |sid| revocations.entry(RevocationKind::Session, sid, Revocation::ALL);
+    /// let both = ["a", "b"].map(entry);
     /// revocations.revoke(&both).await?;
     /// assert_eq!(revocations.status().entries, 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
@@ -258,7 +267,8 @@ impl Revocations {
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocation, RevocationKind, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+    /// #     .build()?;
     /// let entry = revocations.entry(RevocationKind::Session, "a", Revocation::ALL);
     /// assert!(revocations.find(&[entry.key.clone()]).await?.is_empty());
     /// revocations.revoke(&[entry.clone()]).await?;
@@ -276,7 +286,8 @@ impl Revocations {
     /// ```
     /// # use tollgate_session::{MemoryStore, Reading, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
+    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+    /// #     .build()?;
     /// let check = revocations.reading(Reading::StaleUpTo(std::time::Duration::from_secs(60)));
     /// assert!(format!("{check:?}").contains("StaleUpTo(60s)"));
     /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
@@ -290,32 +301,11 @@ impl Revocations {
     }
 
     /// Whether the replica is in sync, so that the store is not queried.
-    ///
-    /// ```
-    /// # use tollgate_session::{MemoryStore, Revocations};
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
-    /// assert!(!revocations.in_sync(), "the store was not read yet");
-    /// while !revocations.in_sync() {
-    ///     tokio::task::yield_now().await;
-    /// }
-    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn in_sync(&self) -> bool {
         self.shared.replica.is_in_sync()
     }
 
     /// The current state, for a health check or a metric.
-    ///
-    /// ```
-    /// # use tollgate_session::{MemoryStore, Revocations};
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com").build()?;
-    /// assert!(!revocations.status().over_full);
-    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn status(&self) -> RevocationStatus {
         let (entries, over_full) = self.shared.replica.size();
         RevocationStatus {
@@ -347,7 +337,7 @@ impl fmt::Debug for Shared {
 /// ```
 /// # use tollgate_session::{MemoryStore, Revocations};
 /// let builder = Revocations::builder(MemoryStore::default(), "https://id.example.com");
-/// assert!(builder.build().is_err(), "there is no runtime for the task that follows the store");
+/// assert!(builder.build().is_err(), "there is no tokio runtime");
 /// ```
 pub struct RevocationsBuilder {
     store: Arc<dyn RevocationStore>,
@@ -364,7 +354,8 @@ impl RevocationsBuilder {
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
-    /// let builder = Revocations::builder(MemoryStore::default(), "i").timeout(std::time::Duration::from_millis(300));
+    /// let builder = Revocations::builder(MemoryStore::default(), "i")
+    ///     .timeout(std::time::Duration::from_millis(300));
     /// assert!(format!("{builder:?}").contains("300ms"));
     /// ```
     #[must_use]
@@ -392,7 +383,8 @@ impl RevocationsBuilder {
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
-    /// let builder = Revocations::builder(MemoryStore::default(), "i").access_lifetime(std::time::Duration::from_secs(900));
+    /// let builder = Revocations::builder(MemoryStore::default(), "i")
+    ///     .access_lifetime(std::time::Duration::from_secs(900));
     /// assert!(format!("{builder:?}").contains("900s"));
     /// ```
     #[must_use]
@@ -405,7 +397,8 @@ impl RevocationsBuilder {
     ///
     /// ```
     /// # use tollgate_session::{MemoryStore, Revocations};
-    /// let builder = Revocations::builder(MemoryStore::default(), "i").leeway(std::time::Duration::from_secs(5));
+    /// let builder = Revocations::builder(MemoryStore::default(), "i")
+    ///     .leeway(std::time::Duration::from_secs(5));
     /// assert!(format!("{builder:?}").contains("5s"));
     /// ```
     #[must_use]
@@ -419,7 +412,8 @@ impl RevocationsBuilder {
     /// ```
     /// # use tollgate_session::{MemoryStore, RevocationKind, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// let revocations = Revocations::builder(MemoryStore::default(), "i").clock(|| 5).leeway(std::time::Duration::ZERO);
+    /// let revocations = Revocations::builder(MemoryStore::default(), "i")
+    ///     .clock(|| 5).leeway(std::time::Duration::ZERO);
     /// let entry = revocations.build()?.entry(RevocationKind::Key, "k", 0);
     /// assert_eq!(entry.expires_at, 5 + 24 * 3600);
     /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
@@ -441,7 +435,8 @@ impl RevocationsBuilder {
     /// # use tollgate_core::ConfigErrorKind;
     /// # use tollgate_session::{MemoryStore, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// let error = Revocations::builder(MemoryStore::default(), "i").max_entries(0).build().unwrap_err();
+    /// let error = Revocations::builder(MemoryStore::default(), "i")
+    ///     .max_entries(0).build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
     /// # });
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -450,10 +445,7 @@ impl RevocationsBuilder {
         const MOST_ENTRIES: usize = 1 << 26;
         let refused = |kind, message: &str| Err(ConfigError::new(kind, message));
         if self.issuer.is_empty() {
-            return refused(
-                ConfigErrorKind::InvalidText,
-                "the issuer is empty",
-            );
+            return refused(ConfigErrorKind::InvalidText, "the issuer is empty");
         }
         if self.max_entries == 0 || self.max_entries > MOST_ENTRIES {
             return refused(

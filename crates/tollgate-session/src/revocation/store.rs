@@ -13,7 +13,7 @@ use crate::store::StoreFuture;
 /// let before = Position { epoch: 1, sequence: 41 };
 /// let after = Position { epoch: 1, sequence: 42 };
 /// assert!(after.follows(before));
-/// assert!(!Position { epoch: 2, sequence: 42 }.follows(before), "another life of the store");
+/// assert!(!Position { epoch: 2, sequence: 42 }.follows(before), "another epoch");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
@@ -43,8 +43,9 @@ impl Position {
 /// use tollgate_session::{Announcement, Position};
 ///
 /// let known = Position { epoch: 1, sequence: 6 };
-/// let told = Announcement { position: Position { epoch: 1, sequence: 8 }, entries: Some(Vec::new()) };
-/// assert!(!told.position.follows(known), "the seventh was lost: everything must be read anew");
+/// let position = Position { epoch: 1, sequence: 8 };
+/// let told = Announcement { position, entries: Some(Vec::new()) };
+/// assert!(!told.position.follows(known), "announcement 7 was lost: take a snapshot");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
@@ -142,7 +143,9 @@ impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
 /// let (store, now) = (MemoryStore::default(), 1_700_000_000);
 /// let mut feed = store.feed().await?;
 /// let key = RevocationKey::new(RevocationKind::Session, "https://id.example.com", "s-1");
-/// store.revoke(&[Revocation { key: key.clone(), before: Revocation::ALL, expires_at: now + 900 }], now).await?;
+/// let before = Revocation::ALL;
+/// let entry = Revocation { key: key.clone(), before, expires_at: now + 900 };
+/// store.revoke(&[entry], now).await?;
 /// let told = feed.next().await?;
 /// assert_eq!(told.position, store.position().await?);
 /// assert_eq!(told.entries.map(|entries| entries[0].key.clone()), Some(key));

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 use tollgate_core::Clock;
 
 use super::replica::{OverFull, Replica};
 use super::store::{Announcement, Position, RevocationFeed, RevocationStore};
-use crate::store::{StoreError, StoreErrorKind, StoreFuture};
+use crate::store::{StoreError, StoreFuture, bounded};
 
 /// The interval between queries for the store's position.
 const HEARTBEAT: Duration = Duration::from_millis(250);
@@ -216,16 +216,4 @@ async fn next_event(
         beats.poll_tick(context).map(|_| Event::Beat)
     })
     .await
-}
-
-pub(super) async fn bounded<T>(
-    time: Duration,
-    answer: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    timeout(time, answer).await.unwrap_or_else(|_| {
-        Err(StoreError::new(
-            StoreErrorKind::Timeout,
-            format!("no answer within {time:?}"),
-        ))
-    })
 }

@@ -10,8 +10,10 @@ use crate::refresh::Record;
 /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
-/// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).clock(|| 1_700_000_000).build()?;
-/// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+/// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01"))
+/// #         .clock(|| 1_700_000_000).build()?;
+/// # let builder = Sessions::builder(issuer, MemoryStore::default())
+/// #     .refresh_key(RefreshKey::generate(1)?);
 /// # let sessions = builder.build()?;
 /// sessions.login(Login::new("u-7")).await?;
 /// let device = &sessions.devices("u-7", None).await?[0];

@@ -195,7 +195,7 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn login(&self, login: Login) -> Result<Tokens, SessionError> {
-        self.within(self.begin(&login)).await
+        self.bounded(self.begin(&login)).await
     }
 
     async fn begin(&self, login: &Login) -> Result<Tokens, SessionError> {

@@ -7,7 +7,7 @@ use crate::error::SessionError;
 use crate::event::SessionEvent;
 use crate::id::SessionId;
 use crate::refresh::{Event, Outcome, Record, RefreshToken, Refused, step};
-use crate::revocation::{Revocation, RevocationKind};
+use crate::revocation::Revocation;
 
 impl Sessions {
     /// Ends a session. Returns `false` if it had expired or ended before. After this returns, no
@@ -26,7 +26,8 @@ impl Sessions {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
-    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?);
     /// # let sessions = builder.build()?;
     /// let tokens = sessions.login(Login::new("u-7")).await?;
     /// assert!(sessions.logout(&tokens.session).await?);
@@ -35,7 +36,7 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn logout(&self, session: &SessionId) -> Result<bool, SessionError> {
-        self.within(self.log_out(session)).await
+        self.bounded(self.log_out(session)).await
     }
 
     /// Ends the session of a refresh token, even if the token is expired or used. Returns `false`
@@ -51,7 +52,8 @@ impl Sessions {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
-    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?);
     /// # let sessions = builder.build()?;
     /// let tokens = sessions.login(Login::new("u-7")).await?;
     /// assert!(sessions.logout_by_refresh_token(&tokens.refresh_token).await?);
@@ -63,7 +65,7 @@ impl Sessions {
         let Some(token) = RefreshToken::read(refresh_token) else {
             return Ok(false);
         };
-        self.within(async {
+        self.bounded(async {
             let now = self.now();
             let Some(record) = self.load(&token.session, now).await? else {
                 return Ok(false);
@@ -100,7 +102,8 @@ impl Sessions {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
-    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?);
     /// # let sessions = builder.build()?;
     /// let tokens = sessions.login(Login::new("u-7")).await?;
     /// assert!(!sessions.logout_device("u-8", &tokens.session).await?);
@@ -109,7 +112,7 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn logout_device(&self, subject: &str, session: &SessionId) -> Result<bool, SessionError> {
-        self.within(async {
+        self.bounded(async {
             match self.load(session, self.now()).await? {
                 Some(record) if record.subject == subject => self.log_out(session).await,
                 _ => Ok(false),
@@ -129,7 +132,8 @@ impl Sessions {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
-    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?);
     /// # let sessions = builder.build()?;
     /// let here = sessions.login(Login::new("u-7")).await?;
     /// sessions.login(Login::new("u-7")).await?;
@@ -154,7 +158,8 @@ impl Sessions {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
-    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?);
     /// # let sessions = builder.build()?;
     /// sessions.login(Login::new("u-7")).await?;
     /// sessions.login(Login::new("u-7")).await?;
@@ -181,7 +186,8 @@ impl Sessions {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
-    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?);
     /// # let sessions = builder.build()?;
     /// let phone = Device { name: Some("the phone".to_owned()), ..Device::default() };
     /// let tokens = sessions.login(Login::new("u-7").device(phone)).await?;
@@ -248,10 +254,7 @@ impl Sessions {
 
     /// Extends the revocation if a token outlives it, which happens after a clock was set back.
     async fn cover(&self, record: &Record) -> Result<(), SessionError> {
-        let mut entry =
-            self.0
-                .revocations
-                .entry(RevocationKind::Session, &record.id.to_string(), Revocation::ALL);
+        let mut entry = self.session_entry(&record.id, Revocation::ALL);
         let needed = record.body.access.expires_at.saturating_add(self.0.rules.leeway);
         if entry.expires_at < needed {
             entry.expires_at = needed;
@@ -268,12 +271,7 @@ impl Sessions {
             if found.is_empty() {
                 return Ok(count);
             }
-            let entry = |record: &Record| {
-                let sid = record.id.to_string();
-                self.0
-                    .revocations
-                    .entry(RevocationKind::Session, &sid, Revocation::ALL)
-            };
+            let entry = |record: &Record| self.session_entry(&record.id, Revocation::ALL);
             let entries: Vec<Revocation> = found.iter().map(entry).collect();
             self.0.revocations.revoke(&entries).await?;
             for record in &found {

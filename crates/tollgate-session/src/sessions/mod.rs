@@ -33,7 +33,8 @@ pub use tokens::{Renewed, Tokens};
 ///
 /// ```
 /// use tollgate_core::{Algorithm, SigningKey};
-/// use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, SessionErrorKind, Sessions};
+/// use tollgate_session::{Issuer, Login, MemoryStore};
+/// use tollgate_session::{RefreshKey, RefreshRequest, SessionErrorKind, Sessions};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let issuer = Issuer::builder("https://id.example.com")
@@ -48,7 +49,7 @@ pub use tokens::{Renewed, Tokens};
 /// let second = sessions.refresh(&first.refresh_token, RefreshRequest::default()).await?;
 /// assert_ne!(first.refresh_token, second.refresh_token);
 ///
-/// // The answer was lost: within the grace window the old token brings the same successor again.
+/// // The response was lost: the old token returns the same successor in the grace period.
 /// let again = sessions.refresh(&first.refresh_token, RefreshRequest::default()).await?;
 /// assert_eq!(again.refresh_token, second.refresh_token);
 ///
@@ -98,18 +99,6 @@ impl Sessions {
     }
 
     /// The issuer of the access tokens.
-    ///
-    /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
-    /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
-    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
-    /// assert_eq!(builder.build()?.issuer().audience(), "orders-api");
-    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn issuer(&self) -> &Issuer {
         &self.0.issuer
     }
@@ -123,7 +112,8 @@ impl Sessions {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
-    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?);
     /// let sessions = builder.build()?;
     /// sessions.revocations().revoke_key("2030-12").await?;
     /// assert_eq!(sessions.revocations().status().entries, 1);
@@ -143,7 +133,8 @@ impl Sessions {
     /// let gate = sessions.gate().build()?;
     /// let tokens = sessions.login(Login::new("u-7")).await?;
     /// let mut request = EndpointRequest::new("GET", "/orders");
-    /// request.headers.push(("authorization".to_owned(), format!("Bearer {}", tokens.access_token).into_bytes()));
+    /// let credential = format!("Bearer {}", tokens.access_token);
+    /// request.headers.push(("authorization".to_owned(), credential.into_bytes()));
     /// let admits = async || match gate.begin(&request) {
     ///     Decision::Ready(decided) => decided.is_ok(),
     ///     Decision::Pending(pending) => pending.await.is_ok(),

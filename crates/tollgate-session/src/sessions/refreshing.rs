@@ -13,7 +13,8 @@ use crate::revocation::{Revocation, RevocationKind};
 /// ```
 /// use tollgate_session::RefreshRequest;
 ///
-/// let request = RefreshRequest { scope: Some("orders:read".to_owned()), ..RefreshRequest::default() };
+/// let scope = Some("orders:read".to_owned());
+/// let request = RefreshRequest { scope, ..RefreshRequest::default() };
 /// assert_eq!(request.device.address, None);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,14 +45,17 @@ impl Sessions {
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, SessionErrorKind, Sessions};
+    /// # use tollgate_session::{Issuer, Login, MemoryStore};
+    /// # use tollgate_session::{RefreshKey, RefreshRequest, SessionErrorKind, Sessions};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
-    /// # let builder = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?);
+    /// # let builder = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?);
     /// # let sessions = builder.build()?;
     /// let tokens = sessions.login(Login::new("u-7").scope("orders:read orders:write")).await?;
-    /// let less = RefreshRequest { scope: Some("orders:read".to_owned()), ..RefreshRequest::default() };
+    /// let scope = Some("orders:read".to_owned());
+    /// let less = RefreshRequest { scope, ..RefreshRequest::default() };
     /// let tokens = sessions.refresh(&tokens.refresh_token, less).await?;
     /// assert_eq!(tokens.scope, "orders:read");
     ///
@@ -66,9 +70,8 @@ impl Sessions {
         refresh_token: &str,
         request: RefreshRequest,
     ) -> Result<Tokens, SessionError> {
-        let token = RefreshToken::read(refresh_token)
-            .ok_or_else(|| invalid("malformed refresh token"))?;
-        self.within(self.exchange(&token, &request)).await
+        let token = RefreshToken::read(refresh_token).ok_or_else(|| invalid("malformed refresh token"))?;
+        self.bounded(self.exchange(&token, &request)).await
     }
 
     async fn exchange(&self, token: &RefreshToken, request: &RefreshRequest) -> Result<Tokens, SessionError> {
@@ -139,9 +142,7 @@ impl Sessions {
                     expires_at: former.expires_at.saturating_add(self.0.rules.leeway),
                 },
                 // The tokens that concurrent renewals have issued.
-                self.0
-                    .revocations
-                    .entry(RevocationKind::Session, &record.id.to_string(), issued_at),
+                self.session_entry(&record.id, issued_at),
             ];
             self.0.revocations.revoke(&entries).await?;
         }
@@ -182,6 +183,8 @@ fn refused(why: Refused) -> SessionError {
         ),
         Refused::Ended => invalid("the session was ended"),
         Refused::Expired => invalid("the session has expired"),
-        Refused::Unknown | Refused::NothingGained => invalid("the refresh token does not belong to the session"),
+        Refused::Unknown | Refused::NothingGained => {
+            invalid("the refresh token does not belong to the session")
+        }
     }
 }

@@ -31,7 +31,7 @@ impl Sessions {
     #[doc = include_str!("../../doc/sessions.md")]
     /// let tokens = sessions.login(Login::new("u-7")).await?;
     /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
-    /// assert!(sessions.renew(&principal).await?.is_none(), "it is as new as can be");
+    /// assert!(sessions.renew(&principal).await?.is_none(), "a new token would not live longer");
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -39,7 +39,7 @@ impl Sessions {
         let Some((id, presented, names)) = self.presented(principal) else {
             return Ok(None);
         };
-        self.within(self.another(&id, &presented, &names, Wish::Slide))
+        self.bounded(self.another(&id, &presented, &names, Wish::Slide))
             .await
     }
 
@@ -64,7 +64,7 @@ impl Sessions {
         let over = || invalid("the session has expired or ended, or the token is not from these sessions");
         let (id, presented, names) = self.presented(principal).ok_or_else(over)?;
         let renewed = self
-            .within(self.another(&id, &presented, &names, Wish::StepUp))
+            .bounded(self.another(&id, &presented, &names, Wish::StepUp))
             .await?;
         renewed.ok_or_else(over)
     }

@@ -8,7 +8,7 @@ use crate::id::SessionId;
 use crate::issuer::AccessToken;
 use crate::refresh::Record;
 use crate::revocation::{Revocation, RevocationKey, RevocationKind};
-use crate::store::{StoreError, StoreErrorKind, StoreFuture};
+use crate::store::{StoreFuture, bounded};
 
 /// The number of attempts after lost compare-and-swap races.
 pub(super) const TRIES: usize = 16;
@@ -19,41 +19,32 @@ impl Sessions {
     }
 
     /// Bounds a whole operation by the timeout, however many steps it has.
-    pub(super) async fn within<T>(
+    pub(super) async fn bounded<T>(
         &self,
         work: impl Future<Output = Result<T, SessionError>>,
     ) -> Result<T, SessionError> {
-        match tokio::time::timeout(self.0.timeout, work).await {
-            Ok(done) => done,
-            Err(_) => Err(self.late().into()),
-        }
+        bounded(self.0.timeout, work).await
     }
 
-    async fn timed<T>(&self, operation: StoreFuture<'_, T>) -> Result<T, StoreError> {
-        let done = tokio::time::timeout(self.0.timeout, operation).await;
-        done.unwrap_or_else(|_| Err(self.late()))
-    }
-
-    fn late(&self) -> StoreError {
-        let detail = format!("no answer within {:?}", self.0.timeout);
-        StoreError::new(StoreErrorKind::Timeout, detail)
+    async fn query<T>(&self, operation: StoreFuture<'_, T>) -> Result<T, SessionError> {
+        Ok(bounded(self.0.timeout, operation).await?)
     }
 
     pub(super) async fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, SessionError> {
-        let stored = self.timed(self.0.store.load(id, now)).await?;
+        let stored = self.query(self.0.store.load(id, now)).await?;
         stored.map(|stored| Record::read(stored, id)).transpose()
     }
 
     pub(super) async fn insert(&self, record: &Record, now: u64) -> Result<bool, SessionError> {
         let stored = record.write()?;
-        Ok(self.timed(self.0.store.insert(&stored, now)).await?)
+        self.query(self.0.store.insert(&stored, now)).await
     }
 
     /// Replaces the predecessor of `next`. Returns `false` if another writer was first.
     pub(super) async fn replace(&self, next: &Record, now: u64) -> Result<bool, SessionError> {
         let stored = next.write()?;
         let expected = next.revision.saturating_sub(1);
-        Ok(self.timed(self.0.store.replace(&stored, expected, now)).await?)
+        self.query(self.0.store.replace(&stored, expected, now)).await
     }
 
     /// Returns the sessions of the subject that have not expired or ended.
@@ -68,7 +59,7 @@ impl Sessions {
     pub(super) async fn not_ended(&self, subject: &str, now: u64) -> Result<Vec<Record>, SessionError> {
         // Sessions that have just ended are still listed.
         let most = self.0.most.saturating_mul(2).saturating_add(64);
-        let listed = self.timed(self.0.store.of_subject(subject, most, now)).await?;
+        let listed = self.query(self.0.store.of_subject(subject, most, now)).await?;
         let mut found = Vec::with_capacity(listed.len());
         for stored in listed {
             if stored.subject != subject {
@@ -81,6 +72,13 @@ impl Sessions {
             }
         }
         Ok(found)
+    }
+
+    /// Creates an entry that revokes the session's tokens issued before `before`.
+    pub(super) fn session_entry(&self, id: &SessionId, before: u64) -> Revocation {
+        self.0
+            .revocations
+            .entry(RevocationKind::Session, &id.to_string(), before)
     }
 
     pub(super) fn key(&self, kind: RevocationKind, value: impl Into<String>) -> RevocationKey {

@@ -71,10 +71,11 @@ impl fmt::Debug for Tokens {
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
 /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
-/// # let sessions = Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?).build()?;
+/// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+/// #     .refresh_key(RefreshKey::generate(1)?).build()?;
 /// let tokens = sessions.login(Login::new("u-7").auth_time(1_700_000_000)).await?;
 /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
-/// // The user has just entered the password again.
+/// // The user has just authenticated again.
 /// let renewed = sessions.reauthenticated(&principal).await?;
 /// assert_eq!(renewed.expires_in, 15 * 60);
 /// assert!(!format!("{renewed:?}").contains(&renewed.access_token));
