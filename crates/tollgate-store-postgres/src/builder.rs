@@ -1,4 +1,4 @@
-//! What a store is made of.
+//! The configuration of a store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::statements::{Names, Statements};
 use crate::store::{PostgresStore, Shared};
 
 impl PostgresStore {
-    /// Begins with where the server is and who the caller is to it: a URL or a list of pairs, parsed.
+    /// Creates a builder. `config` is a parsed URL or list of pairs with the server and the role.
     ///
     /// ```
     /// use tollgate_store_postgres::PostgresStore;
@@ -32,7 +32,7 @@ impl PostgresStore {
     }
 }
 
-/// How a [`PostgresStore`] is configured.
+/// A builder of a [`PostgresStore`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -76,14 +76,15 @@ impl PostgresStoreBuilder {
         }
     }
 
-    /// Connects by TLS, with this connector (of `tokio-postgres-rustls`, for instance), and in no other way: a server that
-    /// offers none is not spoken to, even where the configuration says `sslmode=prefer`.
+    /// Connects only by TLS, with this connector (for instance of `tokio-postgres-rustls`). A
+    /// server without TLS is refused, even with `sslmode=prefer`.
     ///
     /// ```
     /// use tollgate_store_postgres::{PostgresStore, tokio_postgres::NoTls};
     ///
     /// // Any connector will do here; this one would fail at every connection.
-    /// let store = PostgresStore::builder("postgres://app@db.example.com/app".parse()?).tls(NoTls).build();
+    /// let store = PostgresStore::builder("postgres://app@db.example.com/app".parse()?)
+    ///     .tls(NoTls).build();
     /// assert!(store.is_ok());
     /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
     /// ```
@@ -99,8 +100,8 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Speaks to a server on another machine without TLS: whoever sits in between reads and changes what is said. For a
-    /// network that is private to the two, or encrypted otherwise.
+    /// Allows connections to another machine without TLS. An attacker on the network can read and
+    /// change all data. Use it only on a private network, or with encryption by other means.
     ///
     /// ```
     /// use tollgate_store_postgres::PostgresStore;
@@ -118,9 +119,12 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Takes its connections from this pool in place of one of its own; only the one to listen by is made after the
-    /// configuration. Timeouts hold here all the same, but the sessions are the pool's: it should set `statement_timeout` on
-    /// them, must leave `synchronous_commit` on, and must not go through a pooler that shares a session among transactions.
+    /// Uses this pool instead of an own one. Only the connection of a feed is made from the
+    /// configuration.
+    ///
+    /// The timeouts apply as well, but the sessions belong to the pool: it should set
+    /// `statement_timeout`, must leave `synchronous_commit` on, and must not use a pooler that
+    /// shares a session among transactions.
     ///
     /// ```
     /// use tollgate_store_postgres::deadpool_postgres::{Manager, Pool};
@@ -137,8 +141,8 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// How many connections the store's own pool makes at the most: 16 unless said otherwise. There is one more for each
-    /// open feed.
+    /// Sets the maximum number of connections of the store's own pool. Default: 16. Each open feed
+    /// uses one more.
     ///
     /// ```
     /// use tollgate_store_postgres::PostgresStore;
@@ -153,7 +157,7 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// How long to wait for a connection, a free one or a new one: 1 s unless said otherwise.
+    /// Sets the timeout for a free or new connection. Default: 1 second.
     ///
     /// ```
     /// use std::time::Duration;
@@ -169,8 +173,8 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// How long to wait for the answer to a statement: 1 s unless said otherwise. The server is told to give up a little
-    /// earlier, so that it has stopped working on what nobody waits for.
+    /// Sets the timeout for the answer to a statement. Default: 1 second. The server cancels the
+    /// statement slightly earlier, so that it does not work on one without a waiting caller.
     ///
     /// ```
     /// use std::time::Duration;
@@ -186,7 +190,7 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// How long a snapshot of all revocations may take: 10 s unless said otherwise.
+    /// Sets the timeout for a snapshot of all revocations. Default: 10 seconds.
     ///
     /// ```
     /// use std::time::Duration;
@@ -202,7 +206,7 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// The schema that the tables are in: `tollgate` unless said otherwise. Lower-case letters, digits and `_`.
+    /// Sets the schema of the tables: lower-case letters, digits and `_`. Default: `tollgate`.
     ///
     /// ```
     /// use tollgate_store_postgres::PostgresStore;
@@ -217,7 +221,7 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// What the names of the tables begin with: nothing unless said otherwise. Lower-case letters, digits and `_`.
+    /// Sets the prefix of the table names: lower-case letters, digits and `_`. Default: empty.
     ///
     /// ```
     /// use tollgate_store_postgres::PostgresStore;
@@ -232,16 +236,21 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// The store. It connects when it is first used.
+    /// Creates the store. It connects at the first operation.
     ///
     /// # Errors
-    /// If a name has another character than allowed or is too long, a bound is zero or over ten minutes, a pool of one's own
-    /// and one that was handed in are both configured, or a server on another machine would be spoken to without TLS.
+    /// [`ConfigError`] if:
+    ///
+    /// - a name has an invalid character or is too long;
+    /// - a timeout is zero or above ten minutes;
+    /// - both `max_connections` and `pool` are set;
+    /// - a server on another machine would be used without TLS.
     ///
     /// ```
     /// use tollgate_store_postgres::PostgresStore;
     ///
-    /// let error = PostgresStore::builder("postgres://app@db.example.com/app".parse()?).build().unwrap_err();
+    /// let error = PostgresStore::builder("postgres://app@db.example.com/app".parse()?)
+    ///     .build().unwrap_err();
     /// assert!(error.to_string().contains("`tls`"));
     /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
     /// ```
@@ -254,7 +263,7 @@ impl PostgresStoreBuilder {
             self.config.application_name("tollgate");
         }
         if self.config.get_tcp_user_timeout().is_none() {
-            // What was sent and never confirmed ends the connection.
+            // Unacknowledged data ends the connection.
             self.config
                 .tcp_user_timeout(self.connect_timeout + self.statement_timeout);
         }
@@ -375,7 +384,8 @@ fn is_name(text: &str) -> bool {
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
-/// Whether what is said stays on this machine. An address counts for more than the name beside it.
+/// Returns whether the connection stays on this machine. An address takes precedence over a host
+/// name.
 fn is_local(config: &Config) -> bool {
     let addresses = config.get_hostaddrs();
     if !addresses.is_empty() {

@@ -1,4 +1,4 @@
-//! How values lie in columns.
+//! The encoding of columns.
 
 use std::fmt;
 
@@ -7,17 +7,19 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tollgate_session::{SessionId, StoreError, StoreErrorKind, StoredSession};
 
-/// A time, or another number that is compared for more and less: `numeric(20, 0)`, for `bigint` ends at half of `u64`.
+/// A number that is compared by order. The type is `numeric(20, 0)`, as `bigint` ends at half of
+/// `u64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number(pub(crate) u64);
 
-/// What one digit of the server's counts up to.
+/// The base of the server's digits.
 const BASE: u64 = 10_000;
-/// How many such digits a `u64` can have.
+/// The largest number of such digits in a `u64`.
 const DIGITS: usize = 5;
 
 impl ToSql for Number {
-    /// How many digits, the power of the first, the sign, the decimals, and the digits, each of two bytes.
+    /// Writes the number of digits, the exponent of the first, the sign, the scale, and the digits,
+    /// each of two bytes.
     fn to_sql(
         &self,
         _: &Type,
@@ -56,7 +58,7 @@ impl<'r> FromSql<'r> for Number {
         if count == 0 {
             return Ok(Self(0));
         }
-        // Digits that are not sent are zero.
+        // Missing digits are zero.
         let mut number = 0_u64;
         for _ in 0..=power {
             number = number
@@ -75,23 +77,23 @@ impl<'r> FromSql<'r> for Number {
     }
 }
 
-/// A number that is only ever compared for equality: its bits.
+/// Returns the bits of a number that is compared only for equality.
 pub(crate) const fn of_bits(number: u64) -> i64 {
     number.cast_signed()
 }
 
-/// The number of such bits.
+/// Returns the number of these bits.
 pub(crate) const fn bits(column: i64) -> u64 {
     column.cast_unsigned()
 }
 
-/// A column of a row.
+/// Reads a column of a row.
 pub(crate) fn get<'r, T: FromSql<'r>>(row: &'r Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index)
         .map_err(|_| corrupt("a column is missing, of another type or out of range"))
 }
 
-/// A row of `id, subject, revision, expires_at, data`.
+/// Reads a row of `id, subject, revision, expires_at, data`.
 pub(crate) fn session(row: &Row) -> Result<StoredSession, StoreError> {
     let id: &[u8] = get(row, 0)?;
     let subject: &[u8] = get(row, 1)?;
@@ -109,12 +111,12 @@ pub(crate) fn session(row: &Row) -> Result<StoredSession, StoreError> {
     })
 }
 
-/// What stands in the tables is not what this crate writes.
+/// Creates the error for rows that this crate did not write.
 pub(crate) fn corrupt(what: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, what)
 }
 
-/// A parameter that is nobody's business: `tokio_postgres` writes parameters to its debug log.
+/// A private parameter: `tokio_postgres` writes parameters to its debug log.
 pub(crate) struct Private<T>(pub(crate) T);
 
 impl<T> fmt::Debug for Private<T> {
@@ -159,7 +161,7 @@ mod tests {
             Number(number).to_sql(&Type::NUMERIC, &mut raw).unwrap();
             assert_eq!(Number::from_sql(&Type::NUMERIC, &raw).unwrap(), Number(number));
         }
-        // As the server writes 10000, without the zero at the end.
+        // The server's form of 10000, without the trailing zero.
         assert_eq!(
             Number::from_sql(&Type::NUMERIC, &[0, 1, 0, 1, 0, 0, 0, 0, 0, 1]).unwrap(),
             Number(10_000)
@@ -171,7 +173,7 @@ mod tests {
         let rubbish: [&[u8]; 8] = [
             &[],
             &[0, 1, 0, 0, 0, 0],
-            // -1, NaN, infinity, 0.0001, 1.0001, 10000 to the 9th and to the 65535th
+            // -1, NaN, infinity, 0.0001, 1.0001, 10000 to the 9th and to the 65535th.
             &[0, 1, 0, 0, 0x40, 0, 0, 0, 0, 1],
             &[0, 0, 0, 0, 0xc0, 0, 0, 0],
             &[0, 0, 0, 0, 0xd0, 0, 0, 0],

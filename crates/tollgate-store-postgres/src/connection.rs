@@ -1,4 +1,4 @@
-//! A connection, for statements or for listening, with or without TLS.
+//! Connections for statements and for listening, with or without TLS.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -14,15 +14,15 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, Socket};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A connection that was made: the half that is asked, and the half that must be driven meanwhile.
+/// A new connection: the client, and the half that must be driven.
 pub(crate) type Dialed = Result<(Client, Box<dyn Wire>), Error>;
 
-/// Makes connections: what is left of a TLS connector once its type is forgotten.
+/// A connector with its type erased.
 pub(crate) trait Dial: Send + Sync {
     fn dial<'a>(&'a self, config: &'a Config) -> BoxFuture<'a, Dialed>;
 }
 
-/// The half of a connection that speaks with the server, and must be driven.
+/// The half of a connection that communicates with the server and must be driven.
 pub(crate) trait Wire: Send {
     fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>>;
 }
@@ -37,7 +37,7 @@ where
     }
 }
 
-/// Connections by this TLS connector.
+/// A connector by TLS.
 pub(crate) struct By<T>(pub(crate) T);
 
 impl<T> Dial for By<T>
@@ -56,7 +56,7 @@ where
     }
 }
 
-/// Makes the connections of the pool.
+/// The connector of the pool.
 pub(crate) struct Dialer {
     pub(crate) dial: Arc<dyn Dial>,
     pub(crate) settings: String,
@@ -68,7 +68,7 @@ impl Connect for Dialer {
         Box::pin(async move {
             let (client, mut wire) = self.dial.dial(&config).await?;
             let driver = tokio::spawn(async move {
-                // How it ends is told by the client to whoever uses it.
+                // The client reports to its user how the connection ended.
                 while let Some(Ok(_)) = poll_fn(|context| wire.poll_message(context)).await {}
             });
             match client.batch_execute(&self.settings).await {
@@ -82,10 +82,11 @@ impl Connect for Dialer {
     }
 }
 
-/// What a session for statements needs to be told, whatever the defaults of the server, the database or the role are.
+/// Returns the settings of a session for statements, whatever the defaults of the server, the
+/// database or the role are.
 ///
-/// The isolation is that which the statements are written for. A commit that the server does not write down before it
-/// answers would make an acknowledged rotation one that can be lost; a setting that demands more is left alone.
+/// The statements are written for this isolation level. A commit that is not on disk when it is
+/// acknowledged could lose a rotation. A stricter setting is left alone.
 pub(crate) fn settings(statement_timeout: Duration) -> String {
     format!(
         "SET statement_timeout = {}; \

@@ -1,33 +1,33 @@
-//! Which kind of failure an error of the server or of the connection is.
+//! The classification of errors of the server and the connection.
 
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 use tollgate_session::{StoreError, StoreErrorKind};
 
-/// An operation failed on one connection.
+/// A failed operation on a connection.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// What the caller is told.
+    /// The error for the caller.
     pub(crate) error: StoreError,
-    /// Whether the connection is as good as before.
+    /// Whether the connection can be used again.
     pub(crate) keeps_connection: bool,
-    /// What a second try can do.
+    /// Whether a retry can help.
     pub(crate) retry: Retry,
 }
 
-/// Whether to try again.
+/// A rule for retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
-    /// Nothing would be another.
+    /// Do not retry.
     Never,
-    /// The server says that nothing was done, for another transaction was in the way.
+    /// Retry: the server reports that nothing was done, because of another transaction.
     Always,
-    /// The connection had ended: on another one, if it does not matter whether it is done twice.
+    /// Retry on another connection if the operation only reads. The connection had ended.
     IfReading,
 }
 
 impl Failure {
-    /// Nothing came within the bound. What the connection still owes belongs to nobody.
+    /// Creates the failure of an operation that timed out. The connection still owes an answer.
     pub(crate) fn timeout(what: &'static str) -> Self {
         Self {
             error: StoreError::new(StoreErrorKind::Timeout, what),
@@ -53,9 +53,9 @@ impl From<Error> for Failure {
         Self {
             keeps_connection: keeps_connection(state),
             retry: match state.code() {
-                // A serialization failure, a deadlock.
+                // A serialization failure or a deadlock.
                 "40001" | "40P01" => Retry::Always,
-                // The server is ending the session, for reasons of its own.
+                // The server ends the session.
                 "57P01" | "57P02" | "57P03" | "57P05" => Retry::IfReading,
                 _ => Retry::Never,
             },
@@ -64,12 +64,12 @@ impl From<Error> for Failure {
     }
 }
 
-/// By SQLSTATE (PostgreSQL, appendix A).
+/// Classifies an SQLSTATE (PostgreSQL, appendix A).
 fn kind(state: &SqlState) -> StoreErrorKind {
     match (state.code(), state.code().get(..2)) {
-        // The statement's time was up, or a lock's.
+        // A statement timeout or a lock timeout.
         ("57014" | "55P03", _) => StoreErrorKind::Timeout,
-        // Insufficient resources: the disk, memory, connections, a configured limit.
+        // Insufficient resources: disk, memory, connections, a configured limit.
         (_, Some("53")) => StoreErrorKind::Full,
         // Data, constraints, tables of another shape, damaged files.
         ("42804" | "42703", _) | (_, Some("22" | "23" | "XX")) => StoreErrorKind::Corrupt,
@@ -77,14 +77,16 @@ fn kind(state: &SqlState) -> StoreErrorKind {
     }
 }
 
-/// A session that met a limit, a lock or bad data is sound. Any other failure may be that server's alone, like one that has
-/// become read-only after a failover: a new connection may find a better one.
+/// Returns whether the connection can be used again after this error. It can after a limit, a lock
+/// or bad data. Any other error may be specific to this server, for instance one that became
+/// read-only after a failover. A new connection may reach a better one.
 fn keeps_connection(state: &SqlState) -> bool {
     matches!(state.code(), "57014" | "55P03" | "40001" | "40P01")
         || matches!(state.code().get(..2), Some("22" | "23" | "53"))
 }
 
-/// The server's message where it speaks of the server, and the code alone where it may quote a value.
+/// Quotes the server's message if it is about the server, and only the code if it may contain a
+/// value.
 fn describe(state: &SqlState, error: &Error) -> String {
     let code = state.code();
     match (code.get(..2), error.as_db_error()) {
@@ -98,9 +100,9 @@ fn describe(state: &SqlState, error: &Error) -> String {
     }
 }
 
-/// What went wrong before the server could say anything.
+/// Classifies an error without an answer of the server.
 pub(crate) fn of_connection(error: &Error) -> StoreError {
-    // The crate tells its kinds apart by their words alone.
+    // `tokio_postgres` distinguishes its kinds only by their text.
     let words = error.to_string();
     let kind = if words.starts_with("error parsing") || words.starts_with("unexpected message") {
         StoreErrorKind::Corrupt
@@ -113,7 +115,7 @@ pub(crate) fn of_connection(error: &Error) -> StoreError {
         StoreErrorKind::Unavailable
     };
     match std::error::Error::source(error) {
-        // Of an I/O error, which holds no value.
+        // The cause is an I/O error, which contains no value.
         Some(cause) if kind == StoreErrorKind::Unavailable => {
             StoreError::new(kind, format!("{words}: {cause}"))
         }

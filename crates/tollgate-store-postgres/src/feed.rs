@@ -1,4 +1,4 @@
-//! An ear at the channel: a connection of its own that listens and does nothing else.
+//! The subscription: a dedicated connection that only listens.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -20,21 +20,24 @@ use crate::connection::Wire;
 use crate::failure::Failure;
 use crate::store::Shared;
 
-/// Notices that wait to be taken, at the most. A listener that is further behind is told so, and takes a snapshot.
+/// The maximum number of pending notices. A listener that falls further behind gets an error and
+/// takes a snapshot.
 const WAITING: usize = 1024;
-/// How often the server is asked whether it is still there: a connection that only listens would never find out.
+/// The interval of checks whether the server is alive. A connection that only listens would not
+/// notice a loss.
 const PULSE: Duration = Duration::from_secs(1);
 
 /// The text of a notification: `epoch sequence entries`.
 pub(crate) struct Notice;
 
 impl Notice {
-    /// In place of entries that are too many. It is no base64.
+    /// The placeholder for entries that are too large. It is not valid base64.
     const TOO_MUCH: &'static str = "*";
-    /// A notification must be shorter than 8000 bytes; the two numbers and the blanks take 42 at the most.
+    /// A notification must be shorter than 8000 bytes. The two numbers and the spaces take at most
+    /// 42.
     const LONGEST: usize = 7999 - 42;
 
-    /// The part of it that the server does not know.
+    /// Encodes the entries, the part that the server does not add.
     pub(crate) fn payload<'a>(entries: impl IntoIterator<Item = &'a Revocation>) -> String {
         let bytes = Revocation::encode(entries);
         if URL_SAFE_NO_PAD.encoded_length(bytes.len()) > Self::LONGEST {
@@ -44,7 +47,8 @@ impl Notice {
         }
     }
 
-    /// What was announced. Whoever can connect to the database can write to the channel, so it may be anything.
+    /// Parses a notification. Any role that can connect can write to the channel, so the text may
+    /// be malformed.
     fn parse(text: &str) -> Result<Announcement, StoreError> {
         let parse = || {
             let mut parts = text.splitn(3, ' ');
@@ -69,16 +73,16 @@ impl Notice {
     }
 }
 
-/// The listening end.
+/// The receiving end.
 pub(crate) struct Feed {
     notices: mpsc::Receiver<String>,
-    /// Drives the connection, and ends with the reason why it could not any longer.
+    /// The task that drives the connection. It ends with the reason why it failed.
     driver: JoinHandle<StoreError>,
     ended: Option<StoreError>,
 }
 
 impl Feed {
-    /// Connects, and listens before it returns.
+    /// Connects and subscribes before it returns.
     pub(crate) async fn begin(shared: &Shared) -> Result<Self, StoreError> {
         let bound = shared.pool.connect_timeout;
         let begin = async {
@@ -92,7 +96,7 @@ impl Feed {
                 send,
                 bound,
             ));
-            // Should the next step fail or never end, the driver is stopped with the feed.
+            // If the next step fails or hangs, dropping the feed stops the driver.
             let feed = Self {
                 notices,
                 driver,
@@ -142,7 +146,8 @@ impl Drop for Feed {
     }
 }
 
-/// Passes on what is announced, until the connection fails, the server does not answer, or the listener is too slow.
+/// Forwards notifications until the connection fails, the server does not answer, or the listener
+/// is too slow.
 async fn drive(
     client: Arc<Client>,
     mut wire: Box<dyn Wire>,
@@ -179,7 +184,7 @@ async fn drive(
             }
         }
     });
-    // What came is taken before the silence is noted.
+    // Notifications that arrived are forwarded before the silence is reported.
     poll_fn(|context| match listening.as_mut().poll(context) {
         Poll::Pending => asking.as_mut().poll(context),
         ended @ Poll::Ready(_) => ended,

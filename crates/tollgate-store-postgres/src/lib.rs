@@ -18,6 +18,6 @@ mod store;
 pub use builder::PostgresStoreBuilder;
 pub use store::PostgresStore;
 
-// What the signatures speak of, in the versions that they mean.
+// The crates of the types in signatures, in the matching versions.
 pub use deadpool_postgres;
 pub use tokio_postgres;

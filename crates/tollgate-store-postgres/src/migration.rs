@@ -1,4 +1,4 @@
-//! Making the tables, and changing them with later versions.
+//! The creation and migration of the tables.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use tollgate_session::StoreError;
 use crate::failure::Failure;
 use crate::store::Shared;
 
-/// Every step, in order. A step that was released is never changed; another follows it.
+/// All migrations in order. A released migration is never changed.
 const STEPS: [(i32, &str); 1] = [(1, include_str!("../migrations/0001_sessions_and_revocations.sql"))];
 
-/// What instances that migrate at the same time wait at: any number that no other program is likely to use.
+/// The key of the advisory lock: a number that no other program is likely to use.
 const LOCK: i64 = 0x746f_6c6c_6761_7465;
 
-/// A table may have to be rewritten; and another instance may be doing so.
+/// A migration may rewrite a table, or wait for another instance.
 const BOUND: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(shared: &Shared) -> Result<usize, StoreError> {
@@ -50,7 +50,7 @@ async fn migrate(shared: &Shared, connection: &mut Object) -> Result<usize, Fail
     }
     let transaction = connection
         .build_transaction()
-        // Each statement sees what was committed while the lock was waited for.
+        // Each statement sees the commits made while the lock was awaited.
         .isolation_level(IsolationLevel::ReadCommitted)
         .read_only(false)
         .start()
@@ -61,7 +61,8 @@ async fn migrate(shared: &Shared, connection: &mut Object) -> Result<usize, Fail
     transaction
         .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
         .await?;
-    // Said beforehand, for `IF NOT EXISTS` demands the right to create even where there is nothing to create.
+    // Checked first, as `IF NOT EXISTS` requires the right to create even if there is nothing to
+    // create.
     let exists = "SELECT true FROM pg_namespace WHERE nspname = $1";
     if transaction.query(exists, &[&names.schema]).await?.is_empty() {
         transaction
@@ -78,7 +79,7 @@ async fn migrate(shared: &Shared, connection: &mut Object) -> Result<usize, Fail
     Ok(steps)
 }
 
-/// The last step that was made; 0 if there was none.
+/// Returns the last migration; 0 if there was none.
 async fn latest(versions: &str, client: &tokio_postgres::Client) -> Result<i32, Failure> {
     let exists = "SELECT true WHERE to_regclass($1) IS NOT NULL";
     if client.query(exists, &[&versions]).await?.is_empty() {

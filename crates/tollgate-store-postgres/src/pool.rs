@@ -1,4 +1,4 @@
-//! Statements on pooled connections, each within a bound.
+//! Statements on pooled connections, with timeouts.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,28 +12,29 @@ use tollgate_session::{StoreError, StoreErrorKind};
 
 use crate::failure::{Failure, Retry};
 
-/// Parameters of a statement.
+/// The parameters of a statement.
 pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// How often a statement is tried when another transaction is in its way, or its connection had ended, each time.
+/// The maximum number of attempts, if another transaction conflicts or the connection has ended.
 const TRIES: u32 = 8;
 
-/// The pool, and how long to wait for what.
+/// The connection pool and its timeouts.
 pub(crate) struct Pool {
     pub(crate) connections: deadpool_postgres::Pool,
-    /// For a connection to be free, or to be made.
+    /// The timeout for a free or new connection.
     pub(crate) connect_timeout: Duration,
-    /// For the answer to a statement.
+    /// The timeout for the answer to a statement.
     pub(crate) statement_timeout: Duration,
 }
 
 impl Pool {
-    /// The rows of a statement that changes nothing.
+    /// Executes a statement that only reads.
     pub(crate) async fn read(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, StoreError> {
         self.rows(sql, parameters, true).await
     }
 
-    /// The rows of a statement that changes something. It is not tried again unless the server says that nothing was done.
+    /// Executes a statement that writes. It is retried only if the server reports that nothing was
+    /// done.
     pub(crate) async fn write(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, StoreError> {
         self.rows(sql, parameters, false).await
     }
@@ -71,7 +72,7 @@ impl Pool {
         }
     }
 
-    /// A connection.
+    /// Takes a connection from the pool.
     pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
         self.lease_until(Instant::now() + self.connect_timeout).await
     }
@@ -114,8 +115,8 @@ fn refused(error: PoolError) -> StoreError {
     }
 }
 
-/// A connection on loan. One that is dropped in the middle of something, because the caller went away, is given back once
-/// it has answered what it was asked, and closed if it does not.
+/// A connection on loan. If the caller drops it while an answer is pending, it returns to the pool
+/// after the answer, or is closed if there is none.
 pub(crate) struct Lease {
     connection: Option<Object>,
     drain: Duration,
@@ -137,7 +138,7 @@ impl Lease {
         Ok(connection.query(&statement, parameters).await?)
     }
 
-    /// Gives it back, or closes it if it must not be used again.
+    /// Returns the connection to the pool, or closes it if it must not be used again.
     pub(crate) fn settle(mut self, keep: bool) {
         if let Some(connection) = self.connection.take()
             && !keep
@@ -160,7 +161,7 @@ impl Drop for Lease {
 }
 
 async fn drain(connection: Object, bound: Duration) {
-    // Answers come in the order of the questions: after this one nothing is owed.
+    // Answers arrive in order: after this one none is pending.
     if !matches!(timeout(bound, connection.simple_query("")).await, Ok(Ok(_))) {
         close(connection);
     }

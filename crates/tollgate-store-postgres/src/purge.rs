@@ -1,4 +1,4 @@
-//! Removing what has expired.
+//! The removal of expired rows.
 
 use std::sync::atomic::Ordering;
 
@@ -7,12 +7,12 @@ use tollgate_session::{StoreError, StoreErrorKind};
 use crate::column::{self, Number};
 use crate::store::{PostgresStore, Shared};
 
-/// Rows that one statement removes at the most, so that none holds its locks for long.
+/// The maximum number of rows per statement, which bounds how long locks are held.
 const BATCH: i64 = 500;
-/// Batches that a store removes of its own accord in one second.
+/// The maximum number of batches that a store removes by itself per second.
 const BATCHES_A_SECOND: usize = 2;
 
-/// All of it.
+/// Removes all expired rows.
 pub(crate) async fn all(shared: &Shared, now: u64) -> Result<u64, StoreError> {
     let mut removed = 0;
     for sql in tables(shared) {
@@ -28,8 +28,8 @@ pub(crate) async fn all(shared: &Shared, now: u64) -> Result<u64, StoreError> {
 }
 
 impl PostgresStore {
-    /// Removes some, unless that was done in this second of the caller's time already. It is over when this returns: what
-    /// another caller puts there afterwards, by a time of its own, is not touched.
+    /// Removes some expired rows, at most once per second of the caller's time. Completes before it
+    /// returns, so rows that another caller adds afterwards are not touched.
     pub(crate) async fn purge_in_passing(&self, now: u64) {
         if self.shared.purged_at.fetch_max(now, Ordering::Relaxed) >= now {
             return;

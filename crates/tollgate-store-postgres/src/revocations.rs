@@ -1,4 +1,4 @@
-//! Revocations: their rows, their head, and what is announced of them.
+//! The revocation store: rows, the head row with the position, and announcements.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ impl RevocationStore for PostgresStore {
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
         Box::pin(async move {
-            // The transaction only reads, so a head that is missing is made before it.
+            // The transaction only reads, so a missing head is created before it.
             self.position().await?;
             let mut lease = self.shared.pool.lease().await?;
             let answer = match lease.connection() {
@@ -79,7 +79,7 @@ impl RevocationStore for PostgresStore {
                     })
                 }
                 Ok(Err(failure)) => {
-                    // What it was in the middle of is rolled back by then, or the connection is closed.
+                    // By then the interrupted work is rolled back, or the connection is closed.
                     lease.settle(failure.keeps_connection);
                     Err(failure.error)
                 }
@@ -106,7 +106,7 @@ impl RevocationStore for PostgresStore {
     }
 }
 
-/// The head and the entries as of one moment.
+/// Reads the head and the entries as of one moment.
 async fn snapshot(
     shared: &Shared,
     connection: &mut Object,
@@ -132,7 +132,7 @@ async fn snapshot(
     Ok((head, entries))
 }
 
-/// The entries by their keys, in order, those of one key made one: a statement can change a row only once.
+/// Merges entries with the same key and sorts them. A statement can change a row only once.
 fn distinct(entries: &[Revocation]) -> BTreeMap<Vec<u8>, Revocation> {
     let mut distinct: BTreeMap<Vec<u8>, Revocation> = BTreeMap::new();
     for entry in entries {

@@ -1,4 +1,4 @@
-//! Sessions: one row each, and one statement for each operation.
+//! The session store: one row per session, one statement per operation.
 
 use tollgate_session::{SessionId, SessionStore, StoreFuture, StoredSession};
 

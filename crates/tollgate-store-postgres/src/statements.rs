@@ -1,6 +1,6 @@
-//! The SQL, with the names of the tables in it.
+//! The SQL statements, with the names of the tables.
 
-/// Where the tables are: a schema, and a prefix to their names.
+/// The schema of the tables and the prefix of their names.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
     pub(crate) schema: String,
@@ -8,29 +8,31 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The longest that the two may be together: an identifier ends after 63 bytes, and the rest is needed.
+    /// The maximum length of both together. An identifier has at most 63 bytes, and the rest is
+    /// needed.
     pub(crate) const LONGEST: usize = 40;
 
-    /// A table's name. The schema's may be a word of SQL and is quoted; no prefix makes one of the others such a word.
+    /// Returns the name of a table. The schema is quoted, as it may be a keyword. No prefix turns a
+    /// table name into one.
     pub(crate) fn table(&self, name: &str) -> String {
         format!("\"{}\".{}{name}", self.schema, self.prefix)
     }
 
-    /// The channel that revocations are announced on.
+    /// Returns the channel of the announcements.
     pub(crate) fn channel(&self) -> String {
         format!("{}.{}revocations", self.schema, self.prefix)
     }
 
-    /// A migration as it is shipped, with these names in it.
+    /// Replaces the names in a migration.
     pub(crate) fn localize(&self, sql: &str) -> String {
         sql.replace("tollgate.", &self.table(""))
     }
 }
 
-/// A random epoch, made by the server.
+/// A random epoch, created by the server.
 const EPOCH: &str = "('x' || replace(gen_random_uuid()::text, '-', ''))::bit(64)::bigint";
 
-/// Every statement.
+/// All statements.
 #[derive(Debug)]
 pub(crate) struct Statements {
     pub(crate) insert: String,
@@ -70,8 +72,9 @@ impl Statements {
                 "SELECT id, subject, revision, expires_at, data FROM {sessions} \
                  WHERE subject = $1 AND expires_at > $2 LIMIT $3"
             ),
-            // The head is changed first, for the entries are read from it: so two callers wait here for each other, and
-            // never at an entry, where each could have what the other needs. An entry that has expired is not widened.
+            // The head is updated first, and the entries are read from it. Two callers wait for
+            // each other at the head, never at an entry, where they could deadlock. An expired
+            // entry is not extended.
             revoke: format!(
                 "WITH head AS (\
                    INSERT INTO {head} AS h (epoch, sequence) VALUES ({EPOCH}, 1) \
@@ -97,7 +100,7 @@ impl Statements {
                 "SELECT key, issued_before, expires_at FROM {revocations} WHERE expires_at > $1"
             ),
             head: format!("SELECT epoch, sequence FROM {head}"),
-            // Where the head was removed the sequence begins anew.
+            // If the head was removed, the sequence begins anew.
             begin: format!(
                 "INSERT INTO {head} AS h (epoch, sequence) VALUES ({EPOCH}, 0) \
                  ON CONFLICT (one) DO UPDATE SET sequence = h.sequence RETURNING epoch, sequence"
@@ -108,7 +111,8 @@ impl Statements {
     }
 }
 
-/// Removes a batch of what has expired, and says how many. What another instance is removing or changing is passed over.
+/// Returns a statement that removes a batch of expired rows and returns their number. It skips rows
+/// that another instance is removing or changing.
 fn purge(table: &str, key: &str) -> String {
     format!(
         "WITH old AS (\

@@ -13,11 +13,11 @@ use crate::pool::Pool;
 use crate::statements::{Names, Statements};
 use crate::{migration, purge};
 
-/// Sessions and revocations in PostgreSQL. A clone is another handle on the same pool.
+/// A store of sessions and revocations in PostgreSQL. Clones share the pool.
 ///
-/// Every operation answers within the connect timeout and the statement timeout together; only a
-/// [snapshot](tollgate_session::RevocationStore::snapshot) and [`migrate`](Self::migrate) have bounds of their own. A
-/// connection that broke is replaced when it is next needed.
+/// Every operation completes within the connect timeout plus the statement timeout. Only a
+/// [snapshot](tollgate_session::RevocationStore::snapshot) and [`migrate`](Self::migrate) have
+/// their own timeouts. A broken connection is replaced when it is next needed.
 ///
 /// ```no_run
 /// use tollgate_store_postgres::PostgresStore;
@@ -38,22 +38,24 @@ pub(crate) struct Shared {
     pub(crate) statements: Statements,
     pub(crate) names: Names,
     pub(crate) snapshot_timeout: Duration,
-    /// How a connection for listening is made.
+    /// The settings of a connection for a feed.
     pub(crate) config: Config,
     pub(crate) dial: Arc<dyn Dial>,
-    /// The second that expired rows were last looked for.
+    /// The second of the last purge.
     pub(crate) purged_at: AtomicU64,
 }
 
 impl PostgresStore {
-    /// Makes the tables, or brings them up to date; says how many steps that took, 0 if there was nothing to do.
+    /// Creates or updates the tables and returns the number of migrations that ran.
     ///
-    /// It is one transaction under an advisory lock, so that any number of instances can call it at their start. Where
-    /// nothing is to be done it only reads, and a role that may not create tables can call it. Tables that a later version
-    /// of this crate has made are left as they are.
+    /// The migration is one transaction under an advisory lock, so that any number of instances can
+    /// call this at startup. If there is nothing to do it only reads, so that a role without the
+    /// right to create tables can call it. Tables of a later version of this crate are left as they
+    /// are.
     ///
     /// # Errors
-    /// As the server's, or `Timeout` after a minute, which another migration may have taken.
+    /// The errors of the server, or `Timeout` after a minute, for instance if another migration is
+    /// running.
     ///
     /// ```no_run
     /// # async fn start(store: tollgate_store_postgres::PostgresStore) -> Result<(), tollgate_session::StoreError> {
@@ -66,12 +68,12 @@ impl PostgresStore {
         migration::run(&self.shared).await
     }
 
-    /// Removes all that has expired at `now` (seconds since the epoch), a bounded batch at a time, and says how many rows
-    /// that were. The store does so by itself, a little with each second in which it keeps something; this is for those who
-    /// keep nothing for a long time, or want their disk back now.
+    /// Removes all rows that have expired at `now` (in seconds since the epoch) in bounded batches,
+    /// and returns their number. The store does this by itself whenever it writes, a little each
+    /// second. Call this if the service writes rarely, or to free disk space now.
     ///
     /// # Errors
-    /// If the server does not answer, or may not be written to; what was removed by then stays so.
+    /// The errors of the server. Rows that were removed stay removed.
     ///
     /// ```no_run
     /// # async fn night(store: tollgate_store_postgres::PostgresStore) -> Result<(), tollgate_session::StoreError> {
@@ -87,7 +89,7 @@ impl PostgresStore {
 }
 
 impl fmt::Debug for PostgresStore {
-    /// Without the server's name and the role.
+    /// Omits the server's name and the role.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore")
             .field("names", &self.shared.names)

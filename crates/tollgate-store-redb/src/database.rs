@@ -1,4 +1,4 @@
-//! The open file, which is opened again when it has failed.
+//! The open file, which is opened again after a failure.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{File, OpenOptions};
@@ -12,12 +12,13 @@ use tollgate_session::{StoreError, StoreErrorKind};
 use crate::failure::Failure;
 use crate::tables;
 
-/// How much of the file is held in memory, in bytes.
+/// The size of the page cache, in bytes.
 const CACHE: usize = 64 << 20;
 
 type Opener = Box<dyn Fn() -> Result<redb::Database, StoreError> + Send + Sync>;
 
-/// A database that failed once, for a full disk above all, does nothing more: it is opened again at the next operation.
+/// A database that is opened again at the next operation after a failure, such as a full disk. redb
+/// does nothing more after a failure.
 pub(crate) struct Database {
     open: Opener,
     current: RwLock<Option<redb::Database>>,
@@ -35,7 +36,7 @@ impl Database {
         Ok(database)
     }
 
-    /// Does something with the open database.
+    /// Calls `work` with the open database.
     pub(crate) fn with<T>(
         &self,
         work: impl FnOnce(&redb::Database) -> Result<T, Failure>,
@@ -58,7 +59,7 @@ impl Database {
         };
         drop(current);
         if failure.is_final() {
-            // Nobody has a transaction open any more once the lock is held.
+            // With the lock held, no transaction is open any more.
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
         Err(failure.to_error())
@@ -77,12 +78,12 @@ impl Database {
 
 fn prepare(database: &redb::Database) -> Result<(), Failure> {
     let transaction = database.begin_write()?;
-    // Another one for each file, as each hasher is seeded anew.
+    // Unique for each file, as each hasher has its own seed.
     tables::prepare(&transaction, RandomState::new().build_hasher().finish())?;
     Ok(transaction.commit()?)
 }
 
-/// Opens the file, or makes it.
+/// Opens or creates the file.
 pub(crate) fn open_file(path: &Path) -> Result<redb::Database, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -100,7 +101,7 @@ pub(crate) fn open_file(path: &Path) -> Result<redb::Database, StoreError> {
         other => Failure::from(other).to_error(),
     })?;
     if new && cfg!(unix) {
-        // That there is a new file is kept in its directory.
+        // Syncs the directory, so that the new file itself is durable.
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         File::open(directory.unwrap_or(Path::new(".")))
             .and_then(|directory| directory.sync_all())

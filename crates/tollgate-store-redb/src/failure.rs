@@ -1,15 +1,15 @@
-//! What can go wrong in a file.
+//! The failures of a database file.
 
 use std::io::ErrorKind;
 
 use tollgate_session::{StoreError, StoreErrorKind};
 
-/// A transaction failed.
+/// A failed transaction.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The file or the disk. The database does nothing more until it is opened again.
+    /// The file or the disk failed. The database must be opened again.
     Storage(redb::Error),
-    /// One row makes no sense; the others are not concerned.
+    /// One row is malformed. The others are not affected.
     Row(&'static str),
 }
 

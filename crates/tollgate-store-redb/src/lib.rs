@@ -25,16 +25,19 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::writer::{Operation, Writer};
 
-/// Keeps sessions and revocations in a file. Clones share it; it is closed with the last of them.
+/// A store of sessions and revocations in a file. Clones share it; it is closed with the last of
+/// them.
 ///
-/// A disk that is full is [`Full`](StoreErrorKind::Full), one that fails is `Unavailable`, and a row that makes no sense is
-/// `Corrupt`; nothing is acknowledged that was not kept, and service resumes by itself when the disk does.
+/// A full disk is reported as [`Full`](StoreErrorKind::Full), a failing one as `Unavailable`, a
+/// malformed row as `Corrupt`. Only stored writes are acknowledged, and the store recovers by
+/// itself when the disk does.
 ///
 /// ```
 /// use tollgate_session::StoreErrorKind;
 /// use tollgate_store_redb::RedbStore;
 ///
-/// # let directory = std::env::temp_dir().join(format!("tollgate-redb-type-{}", std::process::id()));
+/// # let directory = std::env::temp_dir()
+/// #     .join(format!("tollgate-redb-type-{}", std::process::id()));
 /// # std::fs::create_dir_all(&directory)?;
 /// let store = RedbStore::open(directory.join("sessions.redb"))?;
 /// let error = RedbStore::open(directory.join("sessions.redb")).unwrap_err();
@@ -48,24 +51,25 @@ use crate::writer::{Operation, Writer};
 pub struct RedbStore(Arc<Shared>);
 
 struct Shared {
-    // Dropped first, which waits until all that was taken on is done; the file is closed after that.
+    // Dropped first: waits for all accepted operations. The file is closed after that.
     writer: Writer,
     database: Arc<Database>,
 }
 
 impl RedbStore {
-    /// Opens the file, and makes it where there is none, readable for its owner only. It blocks while it reads, for longer
+    /// Opens the file, or creates it, readable only by its owner. Blocks while it reads; longer
     /// after a crash, when the whole file is checked.
     ///
     /// # Errors
-    /// `Unavailable` if the file is open already, in this process or another, or cannot be read or written; `Corrupt` if it is
-    /// no such file.
+    /// `Unavailable` if the file is already open, in this process or another, or cannot be read or
+    /// written. `Corrupt` if it is not a database of this crate.
     ///
     /// ```
     /// use tollgate_session::StoreErrorKind;
     /// use tollgate_store_redb::RedbStore;
     ///
-    /// # let directory = std::env::temp_dir().join(format!("tollgate-redb-open-{}", std::process::id()));
+    /// # let directory = std::env::temp_dir()
+    /// #     .join(format!("tollgate-redb-open-{}", std::process::id()));
     /// # std::fs::create_dir_all(&directory)?;
     /// std::fs::write(directory.join("letter.txt"), "Dear Sir or Madam, ".repeat(1000))?;
     /// let error = RedbStore::open(directory.join("letter.txt")).unwrap_err();
@@ -84,7 +88,7 @@ impl RedbStore {
         Ok(Self(Arc::new(Shared { writer, database })))
     }
 
-    /// Reads, away from the threads that must not block.
+    /// Reads on a blocking thread.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, Failure> + Send + 'static,

@@ -1,4 +1,4 @@
-//! A disk that is full, or fails, and works again.
+//! A disk that is full or fails, and recovers.
 
 use std::io::{Error, ErrorKind};
 use std::sync::{Arc, Mutex};
@@ -14,14 +14,14 @@ use crate::database::Database;
 
 const NOW: u64 = 1_700_000_000;
 
-/// A disk in memory, with a fault to be set.
+/// A disk in memory with a configurable fault.
 #[derive(Clone, Debug, Default)]
 struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     bytes: Vec<u8>,
-    /// What writing fails with.
+    /// The error of writes.
     writing: Option<ErrorKind>,
     reading: Option<ErrorKind>,
 }
@@ -124,7 +124,7 @@ async fn a_disk_that_takes_no_more_is_an_error_and_service_resumes_by_itself() {
             disk.set(None, None);
             assert_eq!(store.load(&session(1).id, NOW).await.unwrap(), Some(session(1)));
             assert_eq!(store.find(&[entry("a").key], NOW).await.unwrap(), [entry("a")]);
-            // What failed was not kept by half: it can be done now, unless it was done.
+            // A failed operation was not stored partially: it can be done now, unless it was done.
             if store.load(&session(outage).id, NOW).await.unwrap().is_none() {
                 assert!(store.insert(&session(outage), NOW).await.unwrap());
             }

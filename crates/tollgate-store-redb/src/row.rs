@@ -1,13 +1,13 @@
-//! A session as bytes in a table.
+//! The encoding of a session.
 
 use tollgate_session::{SessionId, StoredSession};
 
 use crate::failure::Failure;
 
-/// The first byte of a row: how the rest is to be read.
+/// The first byte of a row: the version of the encoding.
 const VERSION: u8 = 1;
 
-/// Version, revision, end, length of the subject, subject, data.
+/// Encodes the version, the revision, the end, the length of the subject, the subject and the data.
 pub(crate) fn encode(session: &StoredSession) -> Result<Vec<u8>, Failure> {
     let length = u32::try_from(session.subject.len()).map_err(|_| Failure::Row("a subject is too long"))?;
     let mut row = Vec::with_capacity(21 + session.subject.len() + session.data.len());

@@ -1,4 +1,4 @@
-//! The tables, and what is done in them within one transaction.
+//! The tables and the operations within a transaction.
 
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use tollgate_session::{Position, Revocation, RevocationKey, RevocationSnapshot, SessionId, StoredSession};
@@ -11,7 +11,7 @@ type Id = [u8; SessionId::BYTES];
 const SESSIONS: TableDefinition<'_, Id, &[u8]> = TableDefinition::new("sessions");
 const OF_SUBJECT: TableDefinition<'_, (&str, Id), ()> = TableDefinition::new("sessions of subject");
 const SESSION_ENDS: TableDefinition<'_, (u64, Id), ()> = TableDefinition::new("session ends");
-/// By the key's bytes: `before` and `expires_at`.
+/// The revocations by key: `before` and `expires_at`.
 const REVOCATIONS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("revocations");
 const REVOCATION_ENDS: TableDefinition<'_, (u64, &[u8]), ()> = TableDefinition::new("revocation ends");
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
@@ -19,10 +19,10 @@ const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 const FORMAT: &str = "format";
 const EPOCH: &str = "epoch";
 const SEQUENCE: &str = "sequence";
-/// The only way of keeping things so far.
+/// The current format.
 const FORMAT_NOW: u64 = 1;
 
-/// Makes the tables where there are none. `epoch` is for a file that has none yet.
+/// Creates missing tables. A new file gets this `epoch`.
 pub(crate) fn prepare(transaction: &WriteTransaction, epoch: u64) -> Result<(), Failure> {
     Tables::open(transaction)?;
     let mut facts = transaction.open_table(FACTS)?;
@@ -137,7 +137,7 @@ fn position_in(facts: &impl ReadableTable<&'static str, u64>) -> Result<Position
     })
 }
 
-/// All tables, to be written.
+/// All tables, opened for writing.
 pub(crate) struct Tables<'t> {
     sessions: Table<'t, Id, &'static [u8]>,
     of_subject: Table<'t, (&'static str, Id), ()>,
@@ -183,7 +183,7 @@ impl<'t> Tables<'t> {
         Ok(true)
     }
 
-    /// Keeps the entries, and tells the position that this leads to.
+    /// Stores the entries and returns the new position.
     pub(crate) fn revoke(&mut self, entries: &[Revocation], now: u64) -> Result<Position, Failure> {
         let mut position = position_in(&self.facts)?;
         for entry in entries.iter().filter(|entry| entry.expires_at > now) {
@@ -205,7 +205,7 @@ impl<'t> Tables<'t> {
         Ok(position)
     }
 
-    /// Removes so many of the sessions, and of the revocations, that have expired by `now`.
+    /// Removes at most `most` expired sessions and as many expired revocations.
     pub(crate) fn purge(&mut self, now: u64, most: usize) -> Result<(), Failure> {
         for _ in 0..most {
             let Some((end, id)) = self.session_ends.first()?.map(|first| first.0.value()) else {
@@ -217,7 +217,7 @@ impl<'t> Tables<'t> {
             self.session_ends.remove((end, id))?;
             let removed = self.sessions.remove(&id)?;
             let session = removed.map(|row| row::decode(SessionId::new(id), row.value()));
-            // Whose a malformed one was is not to be known; the index then names one that is not there.
+            // The subject of a malformed session is unknown, so its index entry remains.
             if let Some(Ok(session)) = session {
                 self.of_subject.remove((&*session.subject, id))?;
             }
@@ -242,7 +242,7 @@ impl<'t> Tables<'t> {
     }
 
     fn put(&mut self, there: Option<&StoredSession>, session: &StoredSession) -> Result<(), Failure> {
-        // What can be wrong with a row is found before anything is changed.
+        // A malformed row is detected before anything is changed.
         let row = row::encode(session)?;
         let id = *session.id.as_bytes();
         if let Some(there) = there {

@@ -1,4 +1,4 @@
-//! The one thread that writes: what waits together is committed together.
+//! The thread that writes. Pending operations are committed together.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -10,20 +10,20 @@ use crate::database::Database;
 use crate::failure::Failure;
 use crate::tables::Tables;
 
-/// How many operations may wait; who comes then waits for room.
+/// The maximum number of pending operations. Further callers wait.
 const WAITING: usize = 1024;
-/// How many are committed together at the most.
+/// The maximum number of operations in a commit.
 const TOGETHER: usize = 256;
-/// How many expired rows are removed for each operation.
+/// The number of expired rows that are removed per operation.
 const PURGED: usize = 4;
-/// How many announcements may wait for a listener before it has missed one.
+/// The number of announcements that may wait for a listener.
 const BACKLOG: usize = 256;
 
-/// Something to be written.
+/// A write operation.
 #[derive(Debug)]
 pub(crate) enum Operation {
     Insert(StoredSession),
-    /// If the revision is this one.
+    /// Replaces the session if it has this revision.
     Replace(StoredSession, u64),
     Revoke(Vec<Revocation>),
 }
@@ -34,7 +34,7 @@ struct Request {
     reply: oneshot::Sender<Result<bool, StoreError>>,
 }
 
-/// What was done within a transaction, to be told when it is kept.
+/// The result of an operation, reported after the commit.
 struct Done {
     result: Result<bool, StoreError>,
     announcement: Option<Announcement>,
@@ -62,7 +62,8 @@ impl Writer {
         })
     }
 
-    /// Waits until the operation is on the disk. Where the caller gives up waiting, it is carried out all the same.
+    /// Waits until the operation is on disk. The operation is executed even if the caller stops
+    /// waiting.
     pub(crate) async fn carry_out(&self, operation: Operation, now: u64) -> Result<bool, StoreError> {
         let gone = || StoreError::new(StoreErrorKind::Unavailable, "the writing thread has ended");
         let (reply, answer) = oneshot::channel();
@@ -82,11 +83,11 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Waits until all that was taken on is done, so that the file is closed afterwards.
+    /// Waits for all accepted operations, so that the file is closed afterwards.
     fn drop(&mut self) {
         drop(self.requests.take());
         if let Some(thread) = self.thread.take() {
-            // One that has panicked has nothing more to do either.
+            // A thread that panicked has nothing left to do.
             let _ = thread.join();
         }
     }
@@ -109,7 +110,7 @@ fn run(
             Ok(done) => {
                 for (request, done) in batch.drain(..).zip(done) {
                     if let Some(announcement) = done.announcement {
-                        // Nobody may be listening.
+                        // There may be no listener.
                         let _ = announcements.send(announcement);
                     }
                     let _ = request.reply.send(done.result);
@@ -125,7 +126,7 @@ fn run(
     }
 }
 
-/// Carries the operations out in their order, in one transaction that is synced to the disk.
+/// Executes the operations in order in one transaction and syncs it to disk.
 fn commit(database: &redb::Database, batch: &[Request]) -> Result<Vec<Done>, Failure> {
     let transaction = database.begin_write()?;
     let mut tables = Tables::open(&transaction)?;
@@ -140,7 +141,8 @@ fn commit(database: &redb::Database, batch: &[Request]) -> Result<Vec<Done>, Fai
             Err(failure) => return Err(failure),
         });
     }
-    // The earliest of their times: what one caller takes for expired another may not.
+    // The earliest of their times: an entry that has expired for one caller may not have for
+    // another.
     if let Some(now) = batch.iter().map(|request| request.now).min() {
         tables.purge(now, PURGED * batch.len())?;
     }

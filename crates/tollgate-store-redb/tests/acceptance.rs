@@ -1,4 +1,4 @@
-//! The store in a file does what every store must, and still does after it was closed.
+//! The acceptance suite on a file, also after it was closed and opened again.
 
 #![allow(clippy::unwrap_used)]
 
@@ -40,7 +40,7 @@ async fn the_redb_store_passes_the_acceptance_suite() {
     let path = directory.file("sessions.redb");
     let store = RedbStore::open(&path).unwrap();
     stores::accept(Arc::new(store.clone()), Arc::new(store)).await;
-    // Again on what is there by now.
+    // Again on the existing data.
     let store = RedbStore::open(&path).unwrap();
     stores::accept(Arc::new(store.clone()), Arc::new(store)).await;
 }
@@ -144,7 +144,7 @@ async fn a_row_that_makes_no_sense_concerns_nobody_else() {
     assert_eq!(store.load(&session(2).id, NOW).await.unwrap(), Some(session(2)));
     assert!(store.insert(&session(3), NOW).await.unwrap());
     assert_eq!(store.find(&[entry("a").key], NOW).await.unwrap(), [entry("a")]);
-    // Its time comes for a malformed one, too.
+    // A malformed row expires too.
     let late = StoredSession {
         expires_at: NOW + 9_000,
         ..session(4)

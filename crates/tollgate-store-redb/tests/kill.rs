@@ -1,6 +1,7 @@
-//! A process that is killed at any moment loses nothing that it acknowledged.
+//! A process that is killed at any moment loses no acknowledged write.
 //!
-//! The process is this test program again: with a variable set, one of its tests becomes the victim.
+//! The process is this test program again: with a variable set, one of its tests becomes the
+//! victim.
 
 #![allow(clippy::unwrap_used)]
 
@@ -47,7 +48,8 @@ fn say(line: &str) {
     out.flush().unwrap();
 }
 
-/// Rotates and revokes for as long as it lives, and says what was acknowledged. Without the variable there is nothing to do.
+/// Rotates and revokes until killed, and prints each acknowledged write. Does nothing without the
+/// variable.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn victim() {
     let Some(path) = std::env::var_os(VICTIM) else {
@@ -98,7 +100,7 @@ fn start(path: &Path) -> (Child, impl Iterator<Item = String>) {
     (child, std::iter::from_fn(next))
 }
 
-/// Not more than `most`.
+/// Returns a random number up to `most`.
 fn number(most: u64) -> u64 {
     let mut bytes = [0; 8];
     SystemRandom.fill(&mut bytes).unwrap();
@@ -116,7 +118,7 @@ impl Acknowledged {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
             ["kept", id, revision] => {
-                // Of one session they come in order.
+                // The writes of one session are in order.
                 self.revisions
                     .insert(id.parse().unwrap(), revision.parse().unwrap());
             }
@@ -133,7 +135,7 @@ impl Acknowledged {
                 .await
                 .unwrap()
                 .expect("an acknowledged session is lost");
-            // One more may have been kept, and the victim was killed before it said so.
+            // One more write may be stored, if the victim was killed before it printed it.
             let one_more = revision + 1;
             assert!(
                 found.revision == *revision || found.revision == one_more,
@@ -181,7 +183,7 @@ async fn a_process_that_is_killed_loses_nothing_that_it_acknowledged() {
             let line = lines.next().expect("the victim lives until it is killed");
             left -= u64::from(acknowledged.note(&line));
         }
-        // And not always just after it has said something.
+        // Not always directly after an acknowledgement.
         std::thread::sleep(std::time::Duration::from_micros(number(5_000)));
         child.kill().unwrap();
         let status = child.wait().unwrap();

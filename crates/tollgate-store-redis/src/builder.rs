@@ -1,4 +1,4 @@
-//! How a store is configured.
+//! The configuration of a store.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,7 +13,8 @@ use crate::servers::Servers;
 use crate::store::{RedisStore, random};
 
 impl RedisStore {
-    /// On one server, by its URL: `redis://user:password@host:port/database`, or `unix:///path`.
+    /// Creates a builder for one server. The URL is `redis://user:password@host:port/database` or
+    /// `unix:///path`.
     ///
     /// ```
     /// use tollgate_store_redis::RedisStore;
@@ -25,8 +26,8 @@ impl RedisStore {
         RedisStoreBuilder::new([url], false)
     }
 
-    /// On a cluster, by the URLs of some of its nodes, from which the others are learnt. All nodes take the user and the
-    /// password of the first.
+    /// Creates a builder for a cluster. The URLs of some nodes suffice; the other nodes are
+    /// discovered. All nodes use the user and the password of the first.
     ///
     /// ```
     /// use tollgate_store_redis::RedisStore;
@@ -40,7 +41,7 @@ impl RedisStore {
     }
 }
 
-/// A [`RedisStore`] to be.
+/// A builder of a [`RedisStore`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,7 +65,7 @@ pub struct RedisStoreBuilder {
 }
 
 impl fmt::Debug for RedisStoreBuilder {
-    /// Without the servers: their URLs have passwords.
+    /// Omits the servers: their URLs contain passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStoreBuilder")
             .field("cluster", &self.cluster)
@@ -87,8 +88,8 @@ impl RedisStoreBuilder {
         }
     }
 
-    /// What all keys begin with: `tollgate` unless said otherwise. 1 to 64 letters, digits, `.`, `_` and `-`. Stores of
-    /// different namespaces have nothing in common.
+    /// Sets the prefix of all keys: 1 to 64 letters, digits, `.`, `_` and `-`. Default: `tollgate`.
+    /// Stores with different namespaces share no data.
     ///
     /// ```
     /// # use tollgate_store_redis::RedisStore;
@@ -101,8 +102,8 @@ impl RedisStoreBuilder {
         }
     }
 
-    /// How long an operation may take, connecting and repeated attempts included: 800 ms unless said otherwise. From 10 ms to
-    /// a minute.
+    /// Sets the timeout of an operation, including connecting and retries. Default: 800 ms. Range:
+    /// 10 ms to 60 s.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -113,11 +114,13 @@ impl RedisStoreBuilder {
         Self { timeout, ..self }
     }
 
-    /// Has every write wait until this number of replicas have it (`WAIT`), for `timeout` at the most, which comes on top of
-    /// that of the operation. Where they have not by then, the operation fails as `Unavailable`, though it was done and may
-    /// last. The replicas are those of one master: in a cluster, mostly one.
+    /// Makes every write wait until this number of replicas have it (`WAIT`), at most for
+    /// `timeout`, in addition to the timeout of the operation. If they do not have it in time, the
+    /// operation fails as `Unavailable`, but it was executed and may last. The replicas are those
+    /// of one master; in a cluster mostly one.
     ///
-    /// Without this, what was acknowledged in the moment before a failover may be lost; see the crate's documentation.
+    /// Without this, writes that were acknowledged just before a failover may be lost. See the
+    /// documentation of the crate.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -133,8 +136,9 @@ impl RedisStoreBuilder {
         }
     }
 
-    /// Speaks to servers on other machines, although nothing is encrypted: whoever sits in between reads the password, and
-    /// reads and changes what is said. For a network that is private to the two, or encrypted otherwise.
+    /// Allows unencrypted connections to other machines. An attacker on the network can read the
+    /// password, and read and change all data. Use it only on a private network, or with encryption
+    /// by other means.
     ///
     /// ```
     /// # use tollgate_store_redis::RedisStore;
@@ -149,11 +153,16 @@ impl RedisStoreBuilder {
         }
     }
 
-    /// The store. It connects when it is first used, within a tokio runtime.
+    /// Creates the store. It connects at the first operation, which must run within a tokio
+    /// runtime.
     ///
     /// # Errors
-    /// If there is no server, one that cannot be, one on another machine without
-    /// [saying so](Self::dangerous_plain_tcp), or a value is out of its range.
+    /// [`ConfigError`] if:
+    ///
+    /// - there is no server, or a URL is invalid;
+    /// - a server is on another machine, without
+    ///   [`dangerous_plain_tcp`](Self::dangerous_plain_tcp);
+    /// - a value is out of range.
     ///
     /// ```
     /// # use tollgate_store_redis::RedisStore;
@@ -168,7 +177,7 @@ impl RedisStoreBuilder {
                 "a namespace is 1 to 64 letters, digits, `.`, `_` and `-`",
             );
         };
-        // Not told which: it may hold a password.
+        // The message does not quote the URL, which may contain a password.
         let servers = match self.servers.into_iter().collect::<Result<Vec<_>, _>>() {
             Ok(servers) => servers,
             Err(WrongUrl::Malformed) => {
@@ -235,7 +244,7 @@ impl RedisStoreBuilder {
     }
 }
 
-/// Why a URL is not one of a server.
+/// The reason why a URL is refused.
 #[derive(Clone, Copy)]
 enum WrongUrl {
     Malformed,

@@ -1,4 +1,4 @@
-//! What can go wrong with a server, and what follows from it.
+//! The failures of a server, and how they are handled.
 
 use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
 use tollgate_session::{StoreError, StoreErrorKind};
@@ -6,22 +6,23 @@ use tollgate_session::{StoreError, StoreErrorKind};
 /// A failed attempt.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
-    /// The slot is at another node, for good or (`asking`) for this once.
+    /// Another node has the slot, permanently or (`asking`) for this request.
     Elsewhere { address: String, asking: bool },
     /// The server does not know the script.
     NoScript,
-    /// The server was not reached: it has done nothing.
+    /// The server was not reached, so nothing was executed.
     Unreached(StoreError),
-    /// The connection ended before the answer: the server may or may not have done it.
+    /// The connection ended before the answer. The server may have executed the request.
     Unanswered(StoreError),
-    /// The server cannot now, and has done nothing: it loads its data, is no master any more, or sees no whole cluster.
+    /// The server cannot execute the request now: it is loading, is not a master any more, or does
+    /// not see the whole cluster.
     Later(StoreError),
-    /// Trying again is of no use.
+    /// A retry does not help.
     Final(StoreError),
 }
 
 impl Failure {
-    /// As the caller gets to see it.
+    /// Converts the failure to the error for the caller.
     pub(crate) fn into_error(self) -> StoreError {
         match self {
             Self::Elsewhere { .. } => unavailable("the slot is sent from one node to another"),
@@ -32,7 +33,8 @@ impl Failure {
         }
     }
 
-    /// Of a command that the server refused. Its text can hold keys, and so names of users: only its code is told.
+    /// Converts an error response. Its text can contain keys, and so user names: only its code is
+    /// reported.
     pub(crate) fn of_answer(error: &ServerError) -> Self {
         let told = |kind, code: &str| {
             let known = code.len() <= 20 && code.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -61,7 +63,7 @@ impl Failure {
                 | ServerErrorKind::BusyLoading
                 | ServerErrorKind::ReadOnly,
             ) => Self::Later(told(StoreErrorKind::Unavailable, code)),
-            // An unexpected kind of value makes a script fail with one of these.
+            // A value of an unexpected type makes a script fail with one of these codes.
             Some(ServerErrorKind::ResponseError | ServerErrorKind::CrossSlot) => {
                 Self::Final(told(StoreErrorKind::Corrupt, code))
             }
@@ -73,7 +75,8 @@ impl Failure {
         }
     }
 
-    /// Of a connection that was not made. The client's text can hold what was sent, a password among it: it is not told.
+    /// Converts a failure to connect. The text of the client can contain a password, so it is not
+    /// reported.
     pub(crate) fn of_connecting(error: &RedisError) -> Self {
         Self::Unreached(match error.kind() {
             ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
@@ -86,7 +89,7 @@ impl Failure {
         })
     }
 
-    /// Of a connection that was lost.
+    /// Converts a lost connection.
     pub(crate) fn of_connection(error: &RedisError) -> Self {
         match error.kind() {
             ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Self::Final(StoreError::new(

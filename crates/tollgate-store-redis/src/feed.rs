@@ -1,4 +1,4 @@
-//! The ear at the channel that revocations are announced on.
+//! The subscription to the channel of revocations.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -14,16 +14,16 @@ use tollgate_session::{Announcement, Position, Revocation, RevocationFeed, Store
 use crate::failure::{corrupt, unavailable};
 use crate::store::number;
 
-/// A call with more than this, in bytes, is announced without its entries: every listener of every instance has a buffer in
-/// the server, and is cut off when that overflows.
+/// The largest announcement with entries, in bytes. Every subscriber has a buffer in the server and
+/// is disconnected when it overflows.
 const MOST: usize = 256 * 1024;
-/// How often a silent connection is asked whether it is alive.
+/// The interval of pings on an idle connection.
 const PULSE: Duration = Duration::from_secs(2);
-/// Before the entries, if they are told and if not.
+/// The first byte of a message with entries, and of one without.
 const TOLD: u8 = b'+';
 const UNTOLD: u8 = b'-';
 
-/// What is published of these entries, behind the position.
+/// Encodes the message that is published after the position.
 pub(crate) fn message(entries: &[Revocation]) -> Vec<u8> {
     let encoded = Revocation::encode(entries);
     if encoded.len() > MOST {
@@ -32,7 +32,7 @@ pub(crate) fn message(entries: &[Revocation]) -> Vec<u8> {
     [&[TOLD][..], &encoded].concat()
 }
 
-/// What a message says.
+/// Decodes a message.
 fn announcement(message: &[u8]) -> Result<Announcement, StoreError> {
     let parts = || {
         let (epoch, rest) = message.split_at_checked(20)?;
@@ -58,8 +58,8 @@ fn malformed() -> StoreError {
     corrupt("an announcement is malformed")
 }
 
-/// A subscription. Another task asks the server now and then whether it still is there: a connection that died without a
-/// word would else be listened to for ever.
+/// A subscription. A task pings the server, because a connection that died silently would never
+/// fail.
 pub(crate) struct Feed {
     messages: PubSubStream,
     dead: oneshot::Receiver<()>,
@@ -68,7 +68,7 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Listens at `ear`, which is dead if it does not answer within `patience`.
+    /// Listens at `ear`. The connection counts as lost if it does not answer within `patience`.
     pub(crate) fn new(ear: PubSub, patience: Duration) -> Self {
         let (mut mouth, messages) = ear.split();
         let (stopped, dead) = oneshot::channel();
@@ -98,7 +98,7 @@ impl RevocationFeed for Feed {
             if self.over {
                 return Poll::Ready(Err(lost()));
             }
-            // What was heard before the end still counts.
+            // Messages received before the end still count.
             let heard = match Pin::new(&mut self.messages).poll_next(context) {
                 Poll::Ready(Some(message)) => announcement(message.get_payload_bytes()),
                 Poll::Ready(None) => Err(lost()),

@@ -1,11 +1,11 @@
-//! The names of the keys. What must change together shares a hash tag, and so a slot of a cluster.
+//! The names of the keys. Keys that change together share a hash tag, and so a slot of a cluster.
 
 use std::fmt::Write as _;
 
 use tollgate_session::SessionId;
 
-/// The keys of one namespace. The hash tag of each is the whole name up to the closing brace, so that sessions spread over
-/// a cluster, while the keys of the revocations stay together.
+/// The keys of a namespace. The hash tag of each key is the name up to the closing brace. Sessions
+/// are spread over a cluster; the keys of the revocations stay together.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
     namespace: String,
@@ -14,8 +14,8 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) const LONGEST_NAMESPACE: usize = 64;
 
-    /// `None` unless the namespace is 1 to 64 letters, digits, `.`, `_` and `-`: with a brace or a colon in it, the keys of
-    /// two namespaces could be the same.
+    /// Returns `None` unless the namespace is 1 to 64 letters, digits, `.`, `_` and `-`. With a
+    /// brace or a colon, the keys of two namespaces could collide.
     pub(crate) fn new(namespace: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         ((1..=Self::LONGEST_NAMESPACE).contains(&namespace.len()) && namespace.bytes().all(allowed)).then(
@@ -29,12 +29,12 @@ impl Keys {
         &self.namespace
     }
 
-    /// A session.
+    /// The key of a session.
     pub(crate) fn session(&self, id: &SessionId) -> String {
         format!("{{{}:session:{id}}}", self.namespace)
     }
 
-    /// The index of a subject's sessions.
+    /// The key of the index of a subject's sessions.
     pub(crate) fn subject(&self, subject: &str) -> String {
         let mut key = format!("{{{}:subject:", self.namespace);
         for byte in subject.bytes() {
@@ -48,28 +48,28 @@ impl Keys {
         key
     }
 
-    /// The revocations by their keys.
+    /// The key of the revocations.
     pub(crate) fn entries(&self) -> String {
         format!("{{{}:revocations}}:entries", self.namespace)
     }
 
-    /// The same by when they end.
+    /// The key of the revocations by their end.
     pub(crate) fn endings(&self) -> String {
         format!("{{{}:revocations}}:endings", self.namespace)
     }
 
-    /// Where the sequence of revocations stands.
+    /// The key of the position in the sequence of revocations.
     pub(crate) fn position(&self) -> String {
         format!("{{{}:revocations}}:position", self.namespace)
     }
 
-    /// The channel that they are announced on.
+    /// The channel of the announcements.
     pub(crate) fn channel(&self) -> String {
         format!("{}:revocations", self.namespace)
     }
 }
 
-/// Which of a cluster's 16384 slots a key is in: CRC16 (XMODEM) of its hash tag.
+/// Returns which of a cluster's 16384 slots a key is in: CRC16 (XMODEM) of its hash tag.
 /// <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags>
 pub(crate) fn slot(key: &str) -> u16 {
     let tag = key
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn slots_are_those_of_redis() {
-        // What `CLUSTER KEYSLOT` answers.
+        // The answers of `CLUSTER KEYSLOT`.
         assert_eq!(slot("123456789"), 0x31C3);
         assert_eq!(slot("foo"), 12_182);
         assert_eq!(slot("{user1000}.following"), slot("user1000"));

@@ -1,4 +1,4 @@
-//! The connection to one server, made when it is needed and anew after it was lost.
+//! The connection to one server. It is made on demand, and again after a loss.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,16 +15,16 @@ use crate::failure::{Failure, timeout};
 pub(crate) struct Link {
     client: Client,
     state: Mutex<State>,
-    /// Held by the one that connects.
+    /// Held while connecting.
     connecting: tokio::sync::Mutex<()>,
-    /// How many attempts to connect have failed.
+    /// The number of failed attempts to connect.
     failed: AtomicU64,
     patience: Duration,
 }
 
 #[derive(Default)]
 struct State {
-    /// With the number that tells it from those before and after it.
+    /// The connection and its number.
     connection: Option<(u64, MultiplexedConnection)>,
     made: u64,
     last_failure: Option<Failure>,
@@ -39,7 +39,8 @@ impl std::fmt::Debug for State {
 }
 
 impl Link {
-    /// Nothing is connected yet. After `patience` an unanswered connection counts as lost.
+    /// Creates a link without a connection. A connection that does not answer within `patience`
+    /// counts as lost.
     pub(crate) fn new(client: Client, patience: Duration) -> Self {
         Self {
             client,
@@ -50,7 +51,7 @@ impl Link {
         }
     }
 
-    /// The answers to all of the commands, of which none is an error.
+    /// Sends the commands and returns their answers, none of which is an error.
     pub(crate) async fn send(&self, commands: &Pipeline, deadline: Instant) -> Result<Vec<Value>, Failure> {
         let (number, mut connection) = self.connection(deadline).await?;
         let mut unanswered = Unanswered {
@@ -80,7 +81,8 @@ impl Link {
         for value in &values {
             if let Value::ServerError(error) = value {
                 let failure = Failure::of_answer(error);
-                // A master that was made a replica: a name may lead to the new one.
+                // The server was a master and is now a replica. Its name may resolve to the new
+                // master.
                 if matches!(failure, Failure::Later(_)) {
                     self.forget(number);
                 }
@@ -90,7 +92,7 @@ impl Link {
         Ok(values)
     }
 
-    /// A connection of its own, to listen by.
+    /// Opens a dedicated connection for a subscription.
     pub(crate) async fn listen(&self, channel: &str, deadline: Instant) -> Result<PubSub, Failure> {
         let connect = async {
             let mut ear = self
@@ -121,7 +123,8 @@ impl Link {
             if let Some(connection) = state.connection.clone() {
                 return Ok(connection);
             }
-            // Who waited for an attempt that failed does not make one more: they would all wait for one another.
+            // Callers that waited for a failed attempt do not connect again, so that they do not
+            // wait for each other.
             if let Some(failure) = &state.last_failure
                 && self.failed.load(Ordering::Acquire) != before
             {
@@ -130,7 +133,7 @@ impl Link {
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.patience))
-            // Deadlines are kept here.
+            // The deadline is enforced here.
             .set_response_timeout(None);
         let made = match timeout_at(
             deadline,
@@ -158,7 +161,7 @@ impl Link {
         }
     }
 
-    /// The next caller connects anew, unless somebody has already.
+    /// Drops the connection, unless it was replaced already. The next caller connects again.
     fn forget(&self, number: u64) {
         let mut state = self.state();
         if matches!(state.connection, Some((current, _)) if current == number) {
@@ -171,8 +174,8 @@ impl Link {
     }
 }
 
-/// Notices when a caller gives up before the deadline: a connection that says nothing for long may be dead, and would else
-/// be kept for ever by callers who are less patient than the store.
+/// Detects callers that give up before the deadline. A connection that stays silent may be dead,
+/// and impatient callers alone would keep it forever.
 struct Unanswered<'l> {
     link: &'l Link,
     number: u64,

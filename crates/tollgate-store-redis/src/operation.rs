@@ -1,4 +1,4 @@
-//! What is sent to a server in one go.
+//! Operations, as they are sent to a server.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tollgate_session::StoreError;
 
 use crate::failure::{corrupt, unavailable};
 
-/// A script in Redis' Lua.
+/// A Lua script.
 #[derive(Debug)]
 pub(crate) struct Script {
     inner: redis::Script,
@@ -25,14 +25,14 @@ impl Script {
     }
 }
 
-/// One command or script on the keys of one slot, and whether replicas must have it, too.
+/// A script on the keys of one slot, with an optional wait for replicas.
 #[derive(Debug)]
 pub(crate) struct Operation<'s> {
     what: What<'s>,
     wait: Option<Wait>,
 }
 
-/// That so many replicas have a write, and for how long that is waited for.
+/// The number of replicas that must have a write, and the timeout for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
     pub(crate) replicas: u32,
@@ -76,7 +76,8 @@ impl<'s> Operation<'s> {
         self.wait.is_some()
     }
 
-    /// As it is sent: the script by its name, or as a whole to a server that does not know it yet.
+    /// Returns the commands: the script by its hash, or its source for a server that does not know
+    /// it.
     pub(crate) fn commands(&self, whole_script: bool, asking: bool, deadline: Instant) -> Pipeline {
         let mut commands = redis::pipe();
         if asking {
@@ -104,7 +105,7 @@ impl<'s> Operation<'s> {
         }
         if let Some(wait) = self.wait {
             let left = deadline.saturating_duration_since(Instant::now());
-            // 0 would mean for ever.
+            // Zero would mean no timeout.
             let timeout = wait.timeout.min(left).as_millis().max(1);
             commands
                 .cmd("WAIT")
@@ -114,7 +115,7 @@ impl<'s> Operation<'s> {
         commands
     }
 
-    /// Its own answer out of those to [`commands`](Self::commands).
+    /// Extracts the answer of the operation from the answers to [`commands`](Self::commands).
     pub(crate) fn answer(&self, values: Vec<Value>, asking: bool) -> Result<Value, StoreError> {
         let mut values = values.into_iter().skip(usize::from(asking));
         let value = values.next().ok_or_else(|| corrupt("an answer is missing"))?;

@@ -1,4 +1,4 @@
-//! Revocations. All are in one slot: a call is one step, and so is a look at all of them.
+//! The revocation store. All keys are in one slot, so each call and each snapshot is atomic.
 
 use redis::Value;
 use tokio::time::Instant;
@@ -15,9 +15,11 @@ use crate::scripts::{BEGIN, POSITION, REVOKE, SNAPSHOT};
 use crate::sessions::pairs;
 use crate::store::{RedisStore, SLACK, digits, life, number, random};
 
-/// How long the position outlives the last revocation, in seconds: 30 days. After that a new epoch begins.
+/// The time that the position outlives the last revocation, in seconds: 30 days. After that a new
+/// epoch begins.
 const POSITION_LIFE: u64 = 30 * 86_400;
-/// Redis sorts by numbers that are exact up to here. What ends later is removed with its key only.
+/// Redis sorts by numbers that are exact up to this value. Later ends are removed only with their
+/// key.
 const LATEST: u64 = 1 << 53;
 
 impl RevocationStore for RedisStore {
@@ -129,14 +131,15 @@ impl RevocationStore for RedisStore {
 }
 
 impl RedisStore {
-    /// What a script reads that needs the sequence to have begun.
+    /// Runs a script that requires a sequence, and begins one if there is none.
     async fn begun(
         &self,
         script: &Script,
         keys: &[String],
         deadline: Instant,
     ) -> Result<Vec<Value>, StoreError> {
-        // It begins once in the history of a server, which can end meanwhile.
+        // A new sequence begins once per history of a server. The history can end between the two
+        // calls.
         for _ in 0..3 {
             match self.read(script, keys.to_vec(), Vec::new(), deadline).await? {
                 Value::Array(values) => return Ok(values),
@@ -155,7 +158,7 @@ fn new_epoch() -> Result<Vec<u8>, StoreError> {
     Ok(digits(u64::from_be_bytes(random()?)))
 }
 
-/// Both numbers of a position are the first of what a script answers.
+/// Reads the position: the first two numbers of a script's answer.
 fn position(values: &[Value]) -> Result<Position, StoreError> {
     match values {
         [Value::BulkString(epoch), Value::BulkString(sequence), ..] => Ok(Position {
@@ -166,7 +169,7 @@ fn position(values: &[Value]) -> Result<Position, StoreError> {
     }
 }
 
-/// As the hash keeps it: both numbers, one after the other.
+/// Reads an entry of the hash: both numbers, one after the other.
 fn entry(key: RevocationKey, value: &[u8]) -> Result<Revocation, StoreError> {
     match value.split_at_checked(20) {
         Some((before, expires_at)) if expires_at.len() == 20 => Ok(Revocation {
@@ -179,7 +182,7 @@ fn entry(key: RevocationKey, value: &[u8]) -> Result<Revocation, StoreError> {
 }
 
 fn score(time: u64) -> Vec<u8> {
-    // What ends too late to be told apart must never be found among what has ended.
+    // A value beyond this must never be found among the ended ones.
     if time >= LATEST {
         b"+inf".to_vec()
     } else {
@@ -187,8 +190,8 @@ fn score(time: u64) -> Vec<u8> {
     }
 }
 
-/// Up to when what has ended is removed. A clock that is beyond all sense, as one that was set before 1970 reads, removes
-/// nothing that still counts for others.
+/// Returns the time before which ended entries are removed. A clock that is far off, for instance
+/// before 1970, removes nothing that others need.
 fn long_gone(now: u64) -> Vec<u8> {
     match now.saturating_sub(SLACK) {
         LATEST.. => b"-inf".to_vec(),

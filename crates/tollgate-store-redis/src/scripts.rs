@@ -1,8 +1,9 @@
-//! The scripts. Each is one atomic step on the keys of one slot.
+//! The Lua scripts. Each is one atomic step on the keys of one slot.
 //!
-//! Times and counts are decimal numbers of 20 digits: Lua's own numbers are exact up to 2^53 only, and such texts compare as
-//! the numbers do. Everything is read, and checked for its kind, before the first write, and by the first line a script that
-//! writes does not start on a server whose memory is full: so each happens as a whole or not at all.
+//! Times and counts are decimal numbers of 20 digits: Lua numbers are exact only up to 2^53, and
+//! such texts compare like numbers. A script reads and checks everything before its first write,
+//! and its first line keeps it from starting on a server whose memory is full. So it is executed
+//! completely or not at all.
 
 use std::sync::LazyLock;
 
@@ -11,7 +12,7 @@ use crate::operation::Script;
 const WRITES: &str = "#!lua\n";
 const READS: &str = "#!lua flags=no-writes\n";
 
-/// Whatever is not such a number, somebody else has written.
+/// Any other value was not written by this crate.
 const CHECKED: &str = "
 local function checked(text)
   if not text or #text ~= 20 or string.find(text, '%D') then
@@ -21,7 +22,7 @@ local function checked(text)
 end
 ";
 
-/// A key's life is only ever made longer.
+/// The life of a key is only extended.
 const LIVES: &str = "
 local function lives(key, milliseconds)
   if redis.call('PTTL', key) < tonumber(milliseconds) then
@@ -30,8 +31,8 @@ local function lives(key, milliseconds)
 end
 ";
 
-/// Keeps a new session. The tag tells a repetition of the same call: it has been done, and is written to again only so that
-/// replicas can be waited for.
+/// Inserts a session. The tag identifies a repetition of the same call, which succeeds and writes
+/// again only so that replicas can be waited for.
 pub(crate) static INSERT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES,
@@ -56,8 +57,8 @@ return 1
     ])
 });
 
-/// Replaces a session: 1. 0 if it has another revision or is gone, 2 if the index of its subject must be told of the longer
-/// life first.
+/// Replaces a session. Returns 1 on success, 0 if the revision differs or the session is gone, 2 if
+/// the index of its subject must be told of the longer life first.
 pub(crate) static REPLACE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES,
@@ -89,7 +90,8 @@ return 1
     ])
 });
 
-/// Enters a session in the index of its subject, until `cover` at least. Entries that ended long ago go when there are many.
+/// Adds a session to the index of its subject, at least until `cover`. If there are many entries,
+/// those that ended long ago are removed.
 pub(crate) static ENTER: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES,
@@ -118,7 +120,7 @@ return 1
     ])
 });
 
-/// Takes entries out of an index, unless they have changed.
+/// Removes entries from an index, unless they have changed.
 pub(crate) static LEAVE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         "#!lua flags=allow-oom\n",
@@ -133,9 +135,9 @@ return 1
     ])
 });
 
-/// Which history of writes the server is in. It is another one after a failover or a restart, when some of the last writes
-/// may be missing, so that the sequence counts the same numbers again: then a new epoch must begin. A server that does not
-/// tell is taken to be in the same one always.
+/// The history of writes that the server is in. It changes after a failover or a restart, when the
+/// last writes may be missing and the sequence may repeat numbers. A new epoch must begin then. A
+/// server that does not report it counts as one that never changes.
 const HISTORY: &str = "
 local function history()
   local told = redis.pcall('INFO', 'replication')
@@ -143,7 +145,7 @@ local function history()
 end
 ";
 
-/// Where the sequence stands; nil if it has not begun in this history.
+/// The position of the sequence; nil if it has not begun in this history.
 const POSITION_NOW: &str = "
 local function position(key)
   local at = redis.call('HMGET', key, 'epoch', 'sequence', 'history')
@@ -152,7 +154,7 @@ local function position(key)
 end
 ";
 
-/// Begins the sequence anew, if it has not begun in this history.
+/// Begins a new sequence, unless it has begun in this history.
 const BEGIN_ANEW: &str = "
 local function begin(key, epoch)
   if not position(key) then
@@ -165,7 +167,7 @@ end
 pub(crate) static POSITION: LazyLock<Script> =
     LazyLock::new(|| Script::new(&[READS, HISTORY, POSITION_NOW, "return position(KEYS[1])"]));
 
-/// So small that it is done on a full server, too, which could else not be asked for its position.
+/// Small enough to run on a full server, whose position could not be read otherwise.
 pub(crate) static BEGIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         "#!lua flags=allow-oom\n",
@@ -195,7 +197,7 @@ return {at[1], at[2], redis.call('HGETALL', KEYS[2])}
     ])
 });
 
-/// Keeps revocations, removes some that ended long ago, and announces the new ones.
+/// Stores revocations, removes some that ended long ago, and announces the new ones.
 pub(crate) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES,

@@ -1,8 +1,8 @@
-//! Which server an operation goes to, and what is done when it does not answer.
+//! The routing of operations to servers, and retries.
 //!
-//! The routing in a cluster is done here, not by the client's crate: waiting for replicas counts the writes of one
-//! connection only, so both must go through the same; a write must not be repeated silently after its answer was lost; and
-//! a node that hangs must not hold up what concerns the others.
+//! The routing in a cluster is done here and not by the client crate, for three reasons. `WAIT`
+//! counts the writes of one connection, so both must use the same one. A write must not be repeated
+//! silently after its answer was lost. A hanging node must not delay operations on the others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,45 +17,45 @@ use crate::link::Link;
 use crate::operation::Operation;
 use crate::slots::{Address, Slots};
 
-/// How many attempts one operation makes while servers are not reached or cannot.
+/// The number of attempts while servers are unreachable or not ready.
 const TRIES: u32 = 3;
-/// How many times an operation is sent elsewhere.
+/// The maximum number of redirects of an operation.
 const REDIRECTS: u32 = 5;
-/// Before the second attempt; twice as long before the third.
+/// The pause before the second attempt. Twice as long before the third.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Connections for writes that wait for replicas: each does one at a time.
+/// The number of connections for writes that wait for replicas. Each executes one at a time.
 const LANES: u16 = 4;
 
 /// One server, or the nodes of a cluster.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    /// Those that were configured: how to speak to any, and whom to ask for the others.
+    /// The configured servers: the connection settings, and the nodes to query for the others.
     seeds: Vec<ConnectionInfo>,
     cluster: bool,
     patience: Duration,
     links: Mutex<HashMap<(Address, Lane), Arc<Link>>>,
     slots: Mutex<Arc<Slots>>,
-    /// Held by the one that asks for the slots.
+    /// Held while the slots are queried.
     asking: tokio::sync::Mutex<()>,
 }
 
-/// Which of the connections to a server.
+/// A connection to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Lane {
     Shared,
     Waiting(u16),
 }
 
-/// What came of an operation.
+/// The answer to an operation.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) value: Value,
-    /// Whether an attempt before the one that was answered may have been carried out as well.
+    /// Whether an earlier attempt may have been executed as well.
     pub(crate) repeated: bool,
 }
 
 impl Servers {
-    /// There is one seed at least.
+    /// Creates the servers. There must be at least one seed.
     pub(crate) fn new(seeds: Vec<ConnectionInfo>, cluster: bool, patience: Duration) -> Self {
         Self {
             seeds,
@@ -71,7 +71,7 @@ impl Servers {
         self.seeds.iter().map(Address::of)
     }
 
-    /// Carries out an operation on the keys of one slot, by the deadline.
+    /// Executes an operation on the keys of one slot before the deadline.
     pub(crate) async fn run(
         &self,
         slot: u16,
@@ -131,7 +131,7 @@ impl Servers {
                     }
                     sleep(pause).await;
                     if self.cluster {
-                        // Whatever comes of it, the next attempt shows whether it is enough.
+                        // If this fails, the next attempt shows it.
                         let _ = self.ask_for_slots(address.as_ref(), deadline).await;
                     }
                 }
@@ -140,7 +140,7 @@ impl Servers {
         }
     }
 
-    /// A connection of its own to a server that answers, to listen by: that of the slot if possible.
+    /// Opens a dedicated connection for a subscription, to the node of the slot if possible.
     pub(crate) async fn listen(
         &self,
         slot: u16,
@@ -151,7 +151,7 @@ impl Servers {
         if let Ok(holder) = self.holder(slot, deadline).await {
             candidates.push(holder);
         }
-        // Every node of a cluster hears what is published at any.
+        // A message that is published at one node of a cluster reaches all of them.
         for address in self.known() {
             if !candidates.contains(&address) {
                 candidates.push(address);
@@ -172,7 +172,7 @@ impl Servers {
         Err(last)
     }
 
-    /// The node that has the slot, as far as is known.
+    /// Returns the node that has the slot, as far as known.
     async fn holder(&self, slot: u16, deadline: Instant) -> Result<Address, (Failure, Option<Address>)> {
         if !self.cluster {
             return Ok(Address::of(&self.seeds[0]));
@@ -187,9 +187,9 @@ impl Servers {
         self.slots().holder(slot).ok_or_else(|| (nobody(), None))
     }
 
-    /// A node said that the slot has moved.
+    /// Records a redirect of the slot.
     async fn learn(&self, slot: u16, to: Address, deadline: Instant) {
-        // What has moved is seldom one slot alone.
+        // Seldom only one slot has moved.
         let _ = self.ask_for_slots(None, deadline).await;
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.holder(slot).as_ref() != Some(&to) {
@@ -197,7 +197,8 @@ impl Servers {
         }
     }
 
-    /// Asks one node after the other, `last` the one that is likely not to answer.
+    /// Queries one node after the other for the slots, `last` at the end because it probably does
+    /// not answer.
     async fn ask_for_slots(&self, last: Option<&Address>, deadline: Instant) -> Result<(), Failure> {
         let before = self.slots();
         let Ok(_only) = timeout_at(deadline, self.asking.lock()).await else {
@@ -210,7 +211,7 @@ impl Servers {
         nodes.sort_by_key(|address| Some(address) == last);
         let mut problem = Failure::Unreached(unavailable("no node of the cluster was reached"));
         for node in nodes {
-            // One that hangs leaves time to ask others.
+            // A hanging node leaves time to query others.
             let within = deadline.min(Instant::now() + self.patience / 4);
             let link = self.link(&node, Lane::Shared)?;
             let mut commands = redis::pipe();
@@ -237,7 +238,7 @@ impl Servers {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Every node that is known of.
+    /// Returns every known node.
     fn known(&self) -> Vec<Address> {
         let mut known = self.slots().nodes();
         for seed in self.addresses() {
@@ -265,7 +266,7 @@ impl Servers {
         Ok(link)
     }
 
-    /// Lets go of nodes that have left, so that their number stays that of the cluster's.
+    /// Drops the connections to nodes that have left, so that their number stays bounded.
     fn keep_links_to(&self, slots: &Slots) {
         let mut nodes = slots.nodes();
         nodes.extend(self.addresses());

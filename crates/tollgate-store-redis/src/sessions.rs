@@ -1,4 +1,4 @@
-//! Sessions.
+//! The session store.
 
 use std::collections::HashMap;
 use std::str::FromStr as _;
@@ -14,7 +14,7 @@ use crate::operation::{Operation, Script};
 use crate::scripts::{ENTER, INSERT, LEAVE, REPLACE};
 use crate::store::{RedisStore, SLACK, digits, life, number};
 
-/// How many sessions of one subject are loaded at a time.
+/// The number of sessions of a subject that are loaded at a time.
 const TOGETHER: usize = 64;
 
 impl SessionStore for RedisStore {
@@ -22,7 +22,7 @@ impl SessionStore for RedisStore {
         Box::pin(async move {
             let deadline = self.deadline();
             let cover = cover(session.expires_at, now);
-            // First, so that no session is missing in the list of its subject.
+            // The index comes first, so that no session is missing in the list of its subject.
             self.enter(session, cover, now, deadline).await?;
             let arguments = vec![
                 digits(now),
@@ -51,7 +51,7 @@ impl SessionStore for RedisStore {
             let deadline = self.deadline();
             let tag = self.tag();
             let mut covered = 0;
-            // Once more, after the index was told that the session lives longer.
+            // The second attempt, after the index was told that the session lives longer.
             for _ in 0..2 {
                 let arguments = vec![
                     digits(now),
@@ -86,7 +86,7 @@ impl SessionStore for RedisStore {
             let deadline = self.deadline();
             let key = self.keys().subject(subject);
             let entries = self.entries_of(&key, deadline).await?;
-            // What has ended by the index need not be loaded.
+            // Sessions that ended by the index need not be loaded.
             let listed: Vec<_> = entries.into_iter().filter(|entry| entry.cover > now).collect();
             let (mut sessions, mut gone) = (Vec::new(), Vec::new());
             for some in listed.chunks(TOGETHER) {
@@ -100,7 +100,7 @@ impl SessionStore for RedisStore {
                             return Err(corrupt("a session is in another subject's index"));
                         }
                         Some(session) => sessions.push(session),
-                        // Of a young entry the session may be on its way.
+                        // A young entry may belong to a session that is being inserted.
                         None if entry.entered.saturating_add(SLACK) <= now => {
                             gone.extend([entry.id.to_string().into_bytes(), entry.value.clone()]);
                         }
@@ -109,7 +109,7 @@ impl SessionStore for RedisStore {
                 }
             }
             if !gone.is_empty() {
-                // The list is right without it.
+                // The list is correct even if the cleanup fails.
                 let _ = self.read(&LEAVE, vec![key], gone, deadline).await;
             }
             sessions.truncate(most);
@@ -123,7 +123,7 @@ struct Entry {
     id: SessionId,
     /// The session has ended by then, as far as the index knows.
     cover: u64,
-    /// When it was entered last.
+    /// The time of the last write to the entry.
     entered: u64,
     value: Vec<u8>,
 }
@@ -159,7 +159,7 @@ impl RedisStore {
         Ok(Some(session).filter(|session| session.expires_at > now))
     }
 
-    /// Runs a script on a session; what it answers.
+    /// Runs a script on a session and returns its answer.
     async fn change(
         &self,
         script: &Script,
@@ -170,7 +170,7 @@ impl RedisStore {
         let keys = vec![self.keys().session(id)];
         let answer = self.write(script, keys, arguments, deadline).await?;
         match answer.value {
-            // What changed the session may have been an attempt of this very call, and somebody else after it.
+            // An attempt of this call may have changed the session, and another writer after it.
             Value::Int(0) if answer.repeated => Err(unavailable("whether it was done is not known")),
             Value::Int(answer) => Ok(answer),
             _ => Err(corrupt("a script answers no number")),
@@ -217,15 +217,16 @@ impl RedisStore {
     }
 }
 
-/// Until when the index lists a session that lives until `expires_at`: half as long again, so that not every replacement that
-/// makes it live longer must write to the index, which is on another node of a cluster.
+/// Returns the time until which the index lists a session that lives until `expires_at`. It is half
+/// as long again, so that few replacements must write to the index, which is on another node of a
+/// cluster.
 fn cover(expires_at: u64, now: u64) -> u64 {
     expires_at.saturating_add(expires_at.saturating_sub(now) / 2)
 }
 
 type Pair = (Vec<u8>, Vec<u8>);
 
-/// The fields of a hash, with their values.
+/// Reads the fields and values of a hash.
 pub(crate) fn pairs(value: Value) -> Result<Vec<Pair>, StoreError> {
     let rubbish = || corrupt("a hash is answered as something else");
     let values = match value {

@@ -1,11 +1,11 @@
-//! Which node of a cluster has which slot.
+//! The slots of a cluster and their nodes.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use redis::{ConnectionAddr, ConnectionInfo, Value};
 
-/// Where a server listens.
+/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Address {
     pub(crate) host: String,
@@ -13,7 +13,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Of a server that was configured; that of a socket file is its path.
+    /// Returns the address of a configured server; the path of a Unix socket.
     pub(crate) fn of(info: &ConnectionInfo) -> Self {
         match info.addr() {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => Self {
@@ -31,7 +31,7 @@ impl Address {
         }
     }
 
-    /// As a node writes it, `host:port`; without a host it is that of the node itself.
+    /// Parses the form `host:port` of a node. An empty host is that of the node itself.
     pub(crate) fn parse(text: &str, own_host: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         Some(Self {
@@ -50,7 +50,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// What a node told of the slots, and what other nodes have said since.
+/// The slots as one node reported them, with later redirects.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slots {
     ranges: Vec<Range>,
@@ -65,7 +65,8 @@ struct Range {
 }
 
 impl Slots {
-    /// From the answer to `CLUSTER SLOTS`: <https://redis.io/docs/latest/commands/cluster-slots/>. `None` if it is none.
+    /// Reads the answer to `CLUSTER SLOTS`: <https://redis.io/docs/latest/commands/cluster-slots/>.
+    /// `None` if it is malformed.
     pub(crate) fn read(answer: Option<&Value>, own_host: &str) -> Option<Self> {
         let Some(Value::Array(ranges)) = answer else {
             return None;
@@ -111,12 +112,12 @@ impl Slots {
         })
     }
 
-    /// A node said that the slot is at that one.
+    /// Records a redirect of the slot.
     pub(crate) fn moved(&mut self, slot: u16, to: Address) {
         self.moved.insert(slot, to);
     }
 
-    /// Every master, once.
+    /// Returns every master once.
     pub(crate) fn nodes(&self) -> Vec<Address> {
         let mut nodes: Vec<Address> = Vec::new();
         for master in self

@@ -1,4 +1,4 @@
-//! The store and what its parts share.
+//! The store and its shared parts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,15 +14,16 @@ use crate::keys::{Keys, slot};
 use crate::operation::{Operation, Script, Wait};
 use crate::servers::{Answer, Servers};
 
-/// How much longer than asked everything is kept, in seconds. A caller whose clock is behind by as much finds what another
-/// has written; one whose clock is ahead by less removes nothing that still counts for others.
+/// The time that everything is kept beyond its end, in seconds. A caller whose clock is behind by
+/// this much finds the data that another has written. A caller whose clock is ahead by less removes
+/// nothing that others need.
 pub(crate) const SLACK: u64 = 300;
 /// The longest life of a key, in seconds: 100 years.
 const LONGEST: u64 = 100 * 365 * 86_400;
 
-/// Sessions and revocations in Redis 7 or later, one server or a cluster.
+/// A store of sessions and revocations in Redis 7 or later, on one server or a cluster.
 ///
-/// A clone is a handle on the same connections. Nothing is connected before the first operation.
+/// Clones share the connections. The store connects at the first operation.
 ///
 /// ```
 /// use tollgate_store_redis::RedisStore;
@@ -41,7 +42,7 @@ struct Inner {
     servers: Servers,
     timeout: Duration,
     wait: Option<Wait>,
-    /// With a number for each call, what tells a write from every other.
+    /// Identifies a write, together with the number of the call.
     instance: [u8; 16],
     calls: AtomicU64,
 }
@@ -93,12 +94,12 @@ impl RedisStore {
         self.inner.timeout
     }
 
-    /// Until when an operation that begins now may last. Waiting for replicas comes on top.
+    /// Returns the deadline of an operation that begins now, including the wait for replicas.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.inner.timeout + self.inner.wait.map_or(Duration::ZERO, |wait| wait.timeout)
     }
 
-    /// What no other write has.
+    /// Returns a tag that no other write has.
     pub(crate) fn tag(&self) -> Vec<u8> {
         let call = self.inner.calls.fetch_add(1, Ordering::Relaxed);
         [&self.inner.instance[..], &call.to_be_bytes()].concat()
@@ -117,7 +118,7 @@ impl RedisStore {
         Ok(self.servers().run(slot, &operation, deadline).await?.value)
     }
 
-    /// Runs a script that writes, and waits for the replicas that are to have it.
+    /// Runs a script that writes, and waits for the configured replicas.
     pub(crate) async fn write(
         &self,
         script: &Script,
@@ -131,12 +132,12 @@ impl RedisStore {
     }
 }
 
-/// As the scripts compare it.
+/// Formats a number so that the scripts can compare it.
 pub(crate) fn digits(number: u64) -> Vec<u8> {
     format!("{number:020}").into_bytes()
 }
 
-/// From what the scripts keep.
+/// Parses a number of a script.
 pub(crate) fn number(digits: &[u8]) -> Result<u64, StoreError> {
     let text = std::str::from_utf8(digits).ok();
     let text = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -144,7 +145,7 @@ pub(crate) fn number(digits: &[u8]) -> Result<u64, StoreError> {
         .ok_or_else(|| corrupt("a number is malformed"))
 }
 
-/// How long a key lives, in milliseconds, that is needed until `end`.
+/// Returns the life of a key that is needed until `end`, in milliseconds.
 pub(crate) fn life(end: u64, now: u64) -> Vec<u8> {
     let seconds = end.saturating_sub(now).saturating_add(SLACK).min(LONGEST);
     (seconds * 1000).to_string().into_bytes()

@@ -1,8 +1,8 @@
-//! A directory of the test's own.
+//! A directory of the test.
 
 use std::path::PathBuf;
 
-/// Removed when it is dropped.
+/// A directory that is removed on drop.
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {
