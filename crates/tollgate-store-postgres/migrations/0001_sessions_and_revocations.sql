@@ -1,10 +1,11 @@
 -- The tables for sessions and revocations. PostgreSQL 13 or later.
 --
--- `PostgresStore::migrate` runs this with the configured schema and prefix in place of the words `tollgate` and dot. It can
--- be run by hand as it stands, in one transaction (`psql --single-transaction`), where that schema exists.
+-- `PostgresStore::migrate` runs this with the configured schema and prefix in place of `tollgate`. It
+-- can be run by hand, in one transaction (`psql --single-transaction`), if that schema exists.
 --
--- Times are seconds since the epoch, of 64 bits without a sign, which is more than `bigint` has. Text of users is kept as bytes of UTF-8: it may hold a NUL, and it must not change
--- with the encoding or collation of the database. `convert_from(subject, 'UTF8')` shows it.
+-- Times are in seconds since the epoch, as unsigned 64-bit numbers, which exceed `bigint`. Text of
+-- users is stored as bytes of UTF-8: it may contain a NUL, and must not depend on the encoding or
+-- collation of the database. `convert_from(subject, 'UTF8')` shows it.
 
 CREATE TABLE tollgate.migrations (
     version integer PRIMARY KEY,
@@ -19,11 +20,11 @@ CREATE TABLE tollgate.sessions (
     data bytea NOT NULL
 );
 
--- By hash, for a subject may be longer than an entry of a B-tree.
+-- A hash index, as a subject may be too long for a B-tree.
 CREATE INDEX ON tollgate.sessions USING hash (subject);
 CREATE INDEX ON tollgate.sessions (expires_at);
 
--- A key may be longer than an entry of a B-tree, too: its digest is what is unique.
+-- A key may be too long for a B-tree too, so its digest is unique.
 CREATE TABLE tollgate.revocations (
     digest bytea PRIMARY KEY GENERATED ALWAYS AS (sha256(key)) STORED,
     key bytea NOT NULL,
@@ -33,8 +34,9 @@ CREATE TABLE tollgate.revocations (
 
 CREATE INDEX ON tollgate.revocations (expires_at);
 
--- One row: where the revocations stand. Whoever revokes changes it first, so that they come one after the other, and are
--- committed in the order of their numbers. Half of its page stays free, so that the row is updated in place.
+-- One row: the position of the revocations. Every writer updates it first, so that writers are
+-- serialised and commit in the order of their numbers. Half of its page stays free for updates in
+-- place.
 CREATE TABLE tollgate.revocation_head (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     epoch bigint NOT NULL,

@@ -82,7 +82,7 @@ impl PostgresStoreBuilder {
     /// ```
     /// use tollgate_store_postgres::{PostgresStore, tokio_postgres::NoTls};
     ///
-    /// // Any connector will do here; this one would fail at every connection.
+    /// // Use a TLS connector here. `NoTls` fails at every connection.
     /// let store = PostgresStore::builder("postgres://app@db.example.com/app".parse()?)
     ///     .tls(NoTls).build();
     /// assert!(store.is_ok());
@@ -313,13 +313,13 @@ impl PostgresStoreBuilder {
         if !is_name(schema) || !(prefix.is_empty() || is_name(prefix)) {
             return refuse(
                 ConfigErrorKind::InvalidText,
-                "the schema and the table prefix are lower-case letters, digits and `_`, and begin with no digit",
+                "`schema` and `table_prefix`: lower-case letters, digits and `_`, no digit first",
             );
         }
         if schema.len() + prefix.len() > Names::LONGEST {
             return refuse(
                 ConfigErrorKind::OutOfRange,
-                "the schema and the table prefix are over 40 bytes together",
+                "`schema` and `table_prefix` must have at most 40 bytes together",
             );
         }
         let bounds = [
@@ -333,28 +333,31 @@ impl PostgresStoreBuilder {
         {
             return refuse(
                 ConfigErrorKind::OutOfRange,
-                "a timeout is under a millisecond or over ten minutes",
+                "a timeout must be between 1 ms and 10 minutes",
             );
         }
         if self.max_connections == Some(0) {
-            return refuse(ConfigErrorKind::OutOfRange, "a pool needs a connection");
+            return refuse(
+                ConfigErrorKind::OutOfRange,
+                "`max_connections` must be above zero",
+            );
         }
         if self.max_connections.is_some() && self.pool.is_some() {
             return refuse(
                 ConfigErrorKind::Contradiction,
-                "`max_connections` is about the store's own pool, and `pool` hands in another",
+                "`max_connections` and `pool` exclude each other",
             );
         }
         if self.dial.is_none() && self.config.get_ssl_mode() == SslMode::Require {
             return refuse(
                 ConfigErrorKind::Contradiction,
-                "`sslmode=require` needs a connector: hand one in by `tls`",
+                "`sslmode=require` requires a connector: set `tls`",
             );
         }
         if self.dial.is_none() && !self.plain_tcp && !is_local(&self.config) {
             return refuse(
                 ConfigErrorKind::Contradiction,
-                "the server is on another machine: hand in a connector by `tls`, or say `dangerous_plain_tcp`",
+                "the server is on another machine: set `tls` or `dangerous_plain_tcp`",
             );
         }
         if self.dial.is_some() && self.plain_tcp {
@@ -426,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn what_excludes_each_other_is_refused() {
+    fn contradictions_are_refused() {
         assert_eq!(
             refused(|b| b.tls(NoTls).dangerous_plain_tcp()),
             ConfigErrorKind::Contradiction
@@ -439,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_needs_tls_or_a_loud_word() {
+    fn another_machine_requires_tls_or_dangerous_plain_tcp() {
         for (config, local) in [
             ("host=localhost", true),
             ("host=127.0.0.1", true),

@@ -53,7 +53,7 @@ impl<'r> FromSql<'r> for Number {
         let (Some(count), Some(power), Some(0), Some(_)) =
             (fields.next(), fields.next(), fields.next(), fields.next())
         else {
-            return Err("no number, or one below zero".into());
+            return Err("not a number, or negative".into());
         };
         if count == 0 {
             return Ok(Self(0));
@@ -64,7 +64,7 @@ impl<'r> FromSql<'r> for Number {
             number = number
                 .checked_mul(BASE)
                 .and_then(|number| number.checked_add(fields.next().unwrap_or(0).into()))
-                .ok_or("a number of more than 64 bits")?;
+                .ok_or("a number above 64 bits")?;
         }
         match fields.next() {
             None => Ok(Self(number)),
@@ -90,7 +90,7 @@ pub(crate) const fn bits(column: i64) -> u64 {
 /// Reads a column of a row.
 pub(crate) fn get<'r, T: FromSql<'r>>(row: &'r Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index)
-        .map_err(|_| corrupt("a column is missing, of another type or out of range"))
+        .map_err(|_| corrupt("a column is missing, has another type or is out of range"))
 }
 
 /// Reads a row of `id, subject, revision, expires_at, data`.
@@ -100,10 +100,10 @@ pub(crate) fn session(row: &Row) -> Result<StoredSession, StoreError> {
     Ok(StoredSession {
         id: SessionId::new(
             id.try_into()
-                .map_err(|_| corrupt("a session's id has another length"))?,
+                .map_err(|_| corrupt("a session ID has another length"))?,
         ),
         subject: std::str::from_utf8(subject)
-            .map_err(|_| corrupt("a subject is not UTF-8"))?
+            .map_err(|_| corrupt("a subject is not valid UTF-8"))?
             .to_owned(),
         revision: bits(get(row, 2)?),
         expires_at: get::<Number>(row, 3)?.0,
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_of_ours_is_refused() {
+    fn an_invalid_number_is_refused() {
         let rubbish: [&[u8]; 8] = [
             &[],
             &[0, 1, 0, 0, 0, 0],

@@ -91,7 +91,7 @@ fn describe(state: &SqlState, error: &Error) -> String {
     let code = state.code();
     match (code.get(..2), error.as_db_error()) {
         _ if *state == SqlState::UNDEFINED_TABLE || *state == SqlState::INVALID_SCHEMA_NAME => {
-            format!("SQLSTATE {code}: the tables are not there, `migrate` makes them")
+            format!("SQLSTATE {code}: the tables are missing, create them by `migrate`")
         }
         (Some("08" | "25" | "28" | "3D" | "40" | "42" | "53" | "54" | "55" | "57" | "58"), Some(answer)) => {
             format!("SQLSTATE {code}: {}", answer.message())
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_turned_read_only_is_left() {
+    fn a_server_that_became_read_only_is_dropped() {
         assert!(!keeps_connection(&SqlState::from_code("25006")));
         assert!(!keeps_connection(&SqlState::from_code("57P01")));
         assert!(keeps_connection(&SqlState::from_code("57014")));

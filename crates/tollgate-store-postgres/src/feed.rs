@@ -69,7 +69,7 @@ impl Notice {
                 entries,
             })
         };
-        parse().ok_or_else(|| column::corrupt("a notification on the channel of revocations is malformed"))
+        parse().ok_or_else(|| column::corrupt("malformed notification on the channel of revocations"))
     }
 }
 
@@ -112,7 +112,7 @@ impl Feed {
             Ok(feed) => feed.map_err(|failure| failure.error),
             Err(_) => Err(StoreError::new(
                 StoreErrorKind::Timeout,
-                "no connection to listen by could be made",
+                "connecting for a feed failed",
             )),
         }
     }
@@ -160,12 +160,14 @@ async fn drive(
             match poll_fn(|context| wire.poll_message(context)).await {
                 Some(Ok(AsyncMessage::Notification(notice))) if notice.channel() == channel => {
                     if notices.try_send(notice.payload().to_owned()).is_err() {
-                        return StoreError::new(StoreErrorKind::Full, "the listener is too far behind");
+                        return StoreError::new(StoreErrorKind::Full, "the listener is too slow");
                     }
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Failure::from(error).error,
-                None => return StoreError::new(StoreErrorKind::Unavailable, "the server hung up"),
+                None => {
+                    return StoreError::new(StoreErrorKind::Unavailable, "the server closed the connection");
+                }
             }
         }
     });
@@ -178,7 +180,7 @@ async fn drive(
                 Err(_) => {
                     return StoreError::new(
                         StoreErrorKind::Timeout,
-                        "the server that is listened to is silent",
+                        "the server of the feed does not answer",
                     );
                 }
             }
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_says_what_was_revoked() {
+    fn a_notice_contains_the_revoked_entries() {
         let entries = [entry("a"), entry("b\0'; --")];
         let heard = Notice::parse(&format!("-1 42 {}", Notice::payload(&entries))).unwrap();
         assert_eq!(
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_of_nothing_and_one_of_too_much_are_two_things() {
+    fn an_empty_notice_differs_from_a_truncated_one() {
         let nothing = Notice::parse(&format!("1 2 {}", Notice::payload([]))).unwrap();
         assert_eq!(nothing.entries, Some(Vec::new()));
         let much = entry(&"x".repeat(8000));
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn no_payload_is_beyond_what_the_server_takes() {
+    fn no_payload_exceeds_the_limit_of_the_server() {
         for length in 5800..6000 {
             let payload = Notice::payload([&entry(&"x".repeat(length))]);
             let text = format!("{} {} {payload}", i64::MIN, i64::MAX);

@@ -36,7 +36,7 @@ pub(crate) async fn run(shared: &Shared) -> Result<usize, StoreError> {
         }
         Err(_) => {
             lease.settle(false);
-            Err(Failure::timeout("the tables could not be migrated in a minute").error)
+            Err(Failure::timeout("the migration timed out after a minute").error)
         }
     }
 }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_step_writes_its_version_down() {
+    fn every_migration_records_its_version() {
         for (index, (version, sql)) in STEPS.iter().enumerate() {
             assert_eq!(usize::try_from(*version).unwrap(), index + 1);
             assert!(sql.contains(&format!(

@@ -87,7 +87,7 @@ impl Pool {
             Ok(Err(error)) => Err(refused(error)),
             Err(_) => Err(StoreError::new(
                 StoreErrorKind::Timeout,
-                "no connection was free or could be made",
+                "no free or new connection",
             )),
         }
     }
@@ -99,15 +99,15 @@ fn refused(error: PoolError) -> StoreError {
         PoolError::Timeout(which) => StoreError::new(
             StoreErrorKind::Timeout,
             match which {
-                TimeoutType::Wait => "no connection was free",
-                TimeoutType::Create => "no connection could be made",
+                TimeoutType::Wait => "no free connection",
+                TimeoutType::Create => "connecting failed",
                 TimeoutType::Recycle => "a connection did not answer",
             },
         ),
         PoolError::Closed => StoreError::new(StoreErrorKind::Unavailable, "the pool is closed"),
         PoolError::NoRuntimeSpecified => StoreError::new(
             StoreErrorKind::Unavailable,
-            "the pool has timeouts and no runtime",
+            "the pool has timeouts but no runtime",
         ),
         PoolError::PostCreateHook(_) => {
             StoreError::new(StoreErrorKind::Unavailable, "a hook of the pool failed")
@@ -126,7 +126,10 @@ impl Lease {
     /// The connection.
     pub(crate) fn connection(&mut self) -> Result<&mut Object, Failure> {
         self.connection.as_mut().ok_or_else(|| Failure {
-            error: StoreError::new(StoreErrorKind::Unavailable, "the connection was given back"),
+            error: StoreError::new(
+                StoreErrorKind::Unavailable,
+                "the connection was returned to the pool",
+            ),
             keeps_connection: false,
             retry: Retry::Never,
         })

@@ -35,7 +35,7 @@ impl PostgresStore {
             return;
         }
         if let Err(error) = some(&self.shared, now).await {
-            tracing::debug!(%error, "expired rows were not removed");
+            tracing::debug!(%error, "purge failed");
         }
     }
 }
@@ -62,6 +62,6 @@ async fn batch(shared: &Shared, sql: &str, now: u64) -> Result<u64, StoreError> 
     let rows = shared.pool.write(sql, &[&Number(now), &BATCH]).await?;
     let row = rows
         .first()
-        .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "a count has no row"))?;
+        .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "missing row of a count"))?;
     Ok(column::get::<i64>(row, 0)?.unsigned_abs())
 }

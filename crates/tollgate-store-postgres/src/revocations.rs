@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_of_one_key_become_the_widest() {
+    fn entries_of_one_key_are_merged() {
         let entry = |before, expires_at| Revocation {
             key: RevocationKey::new(RevocationKind::Subject, "issuer", "u-7"),
             before,

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stand_where_the_migrations_have_theirs() {
+    fn migrations_get_the_configured_names() {
         let names = Names {
             schema: "auth".to_owned(),
             prefix: "web_".to_owned(),

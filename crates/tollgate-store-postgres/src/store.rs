@@ -60,7 +60,7 @@ impl PostgresStore {
     /// ```no_run
     /// # async fn start(store: tollgate_store_postgres::PostgresStore) -> Result<(), tollgate_session::StoreError> {
     /// store.migrate().await?;
-    /// assert_eq!(store.migrate().await?, 0, "the second time there is nothing to do");
+    /// assert_eq!(store.migrate().await?, 0, "the tables are up to date");
     /// # Ok(())
     /// # }
     /// ```

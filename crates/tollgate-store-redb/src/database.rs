@@ -50,7 +50,7 @@ impl Database {
         let Some(database) = &*current else {
             return Err(StoreError::new(
                 StoreErrorKind::Unavailable,
-                "the file has failed",
+                "the database file has failed",
             ));
         };
         let failure = match work(database) {
@@ -88,7 +88,7 @@ pub(crate) fn open_file(path: &Path) -> Result<redb::Database, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // what it says of users is personal
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // personal data
     let io = |error: std::io::Error| Failure::from(redb::Error::Io(error)).to_error();
     let new = !path.exists();
     let file = options.open(path).map_err(io)?;
@@ -96,7 +96,7 @@ pub(crate) fn open_file(path: &Path) -> Result<redb::Database, StoreError> {
     let database = database.map_err(|error| match error {
         redb::DatabaseError::DatabaseAlreadyOpen => StoreError::new(
             StoreErrorKind::Unavailable,
-            format!("{} is open already, and belongs to one process", path.display()),
+            format!("{} is already open; only one process can use it", path.display()),
         ),
         other => Failure::from(other).to_error(),
     })?;

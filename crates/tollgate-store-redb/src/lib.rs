@@ -98,7 +98,7 @@ impl RedbStore {
             database.with(|database| read(&redb::ReadableDatabase::begin_read(database)?))
         });
         task.await.unwrap_or_else(|_| {
-            let detail = "the reading was broken off";
+            let detail = "the read was cancelled";
             Err(StoreError::new(StoreErrorKind::Unavailable, detail))
         })
     }
@@ -169,7 +169,7 @@ impl RevocationFeed for Feed {
         Box::pin(async move {
             self.0.recv().await.map_err(|error| {
                 let detail = match error {
-                    broadcast::error::RecvError::Lagged(_) => "a listener was too slow",
+                    broadcast::error::RecvError::Lagged(_) => "the listener is too slow",
                     broadcast::error::RecvError::Closed => "the store is closed",
                 };
                 StoreError::new(StoreErrorKind::Unavailable, detail)

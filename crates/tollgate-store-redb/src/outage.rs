@@ -102,7 +102,7 @@ fn entry(value: &str) -> Revocation {
 }
 
 #[tokio::test]
-async fn a_disk_that_takes_no_more_is_an_error_and_service_resumes_by_itself() {
+async fn a_full_disk_is_an_error_and_the_store_recovers() {
     for (fault, kind) in [
         (ErrorKind::StorageFull, StoreErrorKind::Full),
         (ErrorKind::Other, StoreErrorKind::Unavailable),
@@ -137,13 +137,13 @@ async fn a_disk_that_takes_no_more_is_an_error_and_service_resumes_by_itself() {
         store.revoke(&[entry("c")], NOW).await.unwrap();
         assert!(
             feed.next().await.unwrap().position.follows(before),
-            "the same feed goes on"
+            "the same feed continues"
         );
     }
 }
 
 #[tokio::test]
-async fn a_disk_that_cannot_be_read_is_an_error_and_service_resumes_by_itself() {
+async fn an_unreadable_disk_is_an_error_and_the_store_recovers() {
     let disk = Disk::default();
     let store = disk.store().unwrap();
     for id in 0..40 {

@@ -9,7 +9,7 @@ const VERSION: u8 = 1;
 
 /// Encodes the version, the revision, the end, the length of the subject, the subject and the data.
 pub(crate) fn encode(session: &StoredSession) -> Result<Vec<u8>, Failure> {
-    let length = u32::try_from(session.subject.len()).map_err(|_| Failure::Row("a subject is too long"))?;
+    let length = u32::try_from(session.subject.len()).map_err(|_| Failure::Row("the subject is too long"))?;
     let mut row = Vec::with_capacity(21 + session.subject.len() + session.data.len());
     row.push(VERSION);
     row.extend(session.revision.to_be_bytes());
@@ -37,7 +37,7 @@ pub(crate) fn decode(id: SessionId, row: &[u8]) -> Result<StoredSession, Failure
             data: data.to_vec(),
         })
     };
-    parse().ok_or(Failure::Row("a session is malformed"))
+    parse().ok_or(Failure::Row("malformed session"))
 }
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_that_was_cut_or_is_of_another_version_is_refused() {
+    fn a_truncated_row_or_another_version_is_refused() {
         let session = StoredSession {
             id: SessionId::new([7; 16]),
             subject: "u-7".to_owned(),

@@ -29,7 +29,7 @@ pub(crate) fn prepare(transaction: &WriteTransaction, epoch: u64) -> Result<(), 
     let format = facts.get(FORMAT)?.map(|format| format.value());
     match format {
         Some(FORMAT_NOW) => Ok(()),
-        Some(_) => Err(Failure::Row("the file is of a later version")),
+        Some(_) => Err(Failure::Row("the file was written by a later version")),
         None => {
             facts.insert(FORMAT, FORMAT_NOW)?;
             facts.insert(EPOCH, epoch)?;
@@ -108,7 +108,7 @@ pub(crate) fn snapshot(transaction: &ReadTransaction, now: u64) -> Result<Revoca
         let (before, expires_at) = value.value();
         if expires_at > now {
             let key = RevocationKey::from_bytes(key.value())
-                .map_err(|_| Failure::Row("the key of a revocation is malformed"))?;
+                .map_err(|_| Failure::Row("malformed key of a revocation"))?;
             entries.push(Revocation {
                 key,
                 before,
@@ -129,7 +129,7 @@ pub(crate) fn position(transaction: &ReadTransaction) -> Result<Position, Failur
 fn position_in(facts: &impl ReadableTable<&'static str, u64>) -> Result<Position, Failure> {
     let fact = |name| {
         let found = facts.get(name)?.map(|found| found.value());
-        found.ok_or(Failure::Row("the file does not say where it stands"))
+        found.ok_or(Failure::Row("the file has no position"))
     };
     Ok(Position {
         epoch: fact(EPOCH)?,

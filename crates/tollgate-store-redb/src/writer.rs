@@ -65,7 +65,7 @@ impl Writer {
     /// Waits until the operation is on disk. The operation is executed even if the caller stops
     /// waiting.
     pub(crate) async fn carry_out(&self, operation: Operation, now: u64) -> Result<bool, StoreError> {
-        let gone = || StoreError::new(StoreErrorKind::Unavailable, "the writing thread has ended");
+        let gone = || StoreError::new(StoreErrorKind::Unavailable, "the writer thread has ended");
         let (reply, answer) = oneshot::channel();
         let request = Request {
             operation,
@@ -117,7 +117,7 @@ fn run(
                 }
             }
             Err(error) => {
-                tracing::error!(target: "tollgate", %error, "nothing can be written");
+                tracing::error!(target: "tollgate", %error, "write failed");
                 for request in batch.drain(..) {
                     let _ = request.reply.send(Err(error.clone()));
                 }

@@ -46,7 +46,7 @@ async fn the_redb_store_passes_the_acceptance_suite() {
 }
 
 #[tokio::test]
-async fn the_sequence_goes_on_where_it_was_when_the_file_is_opened_again() {
+async fn the_sequence_continues_after_reopening_the_file() {
     let directory = Directory::new("sequence");
     let path = directory.file("sessions.redb");
     let store = RedbStore::open(&path).unwrap();
@@ -69,7 +69,7 @@ async fn the_sequence_goes_on_where_it_was_when_the_file_is_opened_again() {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_removed_from_the_file() {
+async fn expired_rows_are_removed_from_the_file() {
     let directory = Directory::new("purge");
     let path = directory.file("sessions.redb");
     let store = RedbStore::open(&path).unwrap();
@@ -109,7 +109,7 @@ async fn what_has_expired_is_removed_from_the_file() {
 }
 
 #[tokio::test]
-async fn a_row_that_makes_no_sense_concerns_nobody_else() {
+async fn a_malformed_row_affects_no_other() {
     let directory = Directory::new("rubbish");
     let path = directory.file("sessions.redb");
     let store = RedbStore::open(&path).unwrap();
@@ -155,7 +155,7 @@ async fn a_row_that_makes_no_sense_concerns_nobody_else() {
 
 #[cfg(unix)]
 #[test]
-fn only_its_owner_reads_the_file() {
+fn only_the_owner_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
     let directory = Directory::new("mode");
     let path = directory.file("sessions.redb");
@@ -165,7 +165,7 @@ fn only_its_owner_reads_the_file() {
 }
 
 #[test]
-fn a_place_that_cannot_be_is_an_error() {
+fn an_unusable_path_is_an_error() {
     let directory = Directory::new("nowhere");
     let error = RedbStore::open(directory.file("no/such/directory/sessions.redb")).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);

@@ -162,7 +162,7 @@ impl Acknowledged {
 }
 
 #[tokio::test]
-async fn a_process_that_is_killed_loses_nothing_that_it_acknowledged() {
+async fn a_killed_process_loses_no_acknowledged_write() {
     if std::env::var_os(VICTIM).is_some() {
         return;
     }

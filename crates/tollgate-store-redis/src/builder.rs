@@ -33,7 +33,7 @@ impl RedisStore {
     /// use tollgate_store_redis::RedisStore;
     ///
     /// assert!(RedisStore::cluster(["redis://127.0.0.1:7000", "redis://127.0.0.1:7001"]).build().is_ok());
-    /// assert!(RedisStore::cluster([""; 0]).build().is_err(), "one node at least");
+    /// assert!(RedisStore::cluster([""; 0]).build().is_err(), "at least one node is required");
     /// assert!(RedisStore::cluster(["redis://127.0.0.1/1"]).build().is_err(), "a cluster has one database");
     /// ```
     pub fn cluster(urls: impl IntoIterator<Item = impl AsRef<str>>) -> RedisStoreBuilder {
@@ -126,7 +126,7 @@ impl RedisStoreBuilder {
     /// # use std::time::Duration;
     /// # use tollgate_store_redis::RedisStore;
     /// let builder = || RedisStore::builder("redis://127.0.0.1");
-    /// assert!(builder().wait_replicas(0, Duration::from_secs(1)).build().is_err(), "that is no wait");
+    /// assert!(builder().wait_replicas(0, Duration::from_secs(1)).build().is_err(), "at least one replica is required");
     /// assert!(builder().wait_replicas(1, Duration::from_secs(1)).build().is_ok());
     /// ```
     pub fn wait_replicas(self, replicas: u32, timeout: Duration) -> Self {
@@ -174,7 +174,7 @@ impl RedisStoreBuilder {
         let Some(keys) = Keys::new(&self.namespace) else {
             return refused(
                 ConfigErrorKind::InvalidText,
-                "a namespace is 1 to 64 letters, digits, `.`, `_` and `-`",
+                "`namespace` must be 1 to 64 letters, digits, `.`, `_` and `-`",
             );
         };
         // The message does not quote the URL, which may contain a password.
@@ -183,18 +183,18 @@ impl RedisStoreBuilder {
             Err(WrongUrl::Malformed) => {
                 return refused(
                     ConfigErrorKind::InvalidText,
-                    "a server's URL is not of the form `redis://user:password@host:port/database`",
+                    "a URL must have the form `redis://user:password@host:port/database`",
                 );
             }
             Err(WrongUrl::Encrypted) => {
                 return refused(
                     ConfigErrorKind::Contradiction,
-                    "TLS is not spoken: put a proxy that does beside the service",
+                    "TLS is not supported: use a local proxy that encrypts",
                 );
             }
         };
         if servers.is_empty() {
-            return refused(ConfigErrorKind::InvalidText, "no node of the cluster is named");
+            return refused(ConfigErrorKind::InvalidText, "at least one URL is required");
         }
         for server in &servers {
             match server.addr() {
@@ -202,26 +202,29 @@ impl RedisStoreBuilder {
                 ConnectionAddr::Tcp(..) => {
                     return refused(
                         ConfigErrorKind::Contradiction,
-                        "a server on another machine is not encrypted: say `dangerous_plain_tcp`",
+                        "the server is on another machine: set `dangerous_plain_tcp`",
                     );
                 }
                 ConnectionAddr::Unix(_) if !self.cluster => {}
                 _ => {
                     return refused(
                         ConfigErrorKind::Contradiction,
-                        "a cluster's nodes are reached by TCP",
+                        "the nodes of a cluster require TCP URLs",
                     );
                 }
             }
             if self.cluster && server.redis_settings().db() != 0 {
-                return refused(ConfigErrorKind::Contradiction, "a cluster has no database but 0");
+                return refused(
+                    ConfigErrorKind::Contradiction,
+                    "a cluster supports only database 0",
+                );
             }
         }
         let sensible = Duration::from_millis(10)..=Duration::from_secs(60);
         if !sensible.contains(&self.timeout) {
             return refused(
                 ConfigErrorKind::OutOfRange,
-                "the timeout is from 10 ms to a minute",
+                "`timeout` must be between 10 ms and 60 s",
             );
         }
         if let Some(wait) = self.wait
@@ -229,7 +232,7 @@ impl RedisStoreBuilder {
         {
             return refused(
                 ConfigErrorKind::OutOfRange,
-                "replicas are waited for from 10 ms to a minute, and there is one at least",
+                "`wait_replicas` requires at least one replica and a timeout between 10 ms and 60 s",
             );
         }
         let instance =

@@ -25,8 +25,8 @@ impl Failure {
     /// Converts the failure to the error for the caller.
     pub(crate) fn into_error(self) -> StoreError {
         match self {
-            Self::Elsewhere { .. } => unavailable("the slot is sent from one node to another"),
-            Self::NoScript => unavailable("the server forgets scripts"),
+            Self::Elsewhere { .. } => unavailable("too many redirects of the slot"),
+            Self::NoScript => unavailable("the server does not keep scripts"),
             Self::Unreached(error) | Self::Unanswered(error) | Self::Later(error) | Self::Final(error) => {
                 error
             }
@@ -40,7 +40,7 @@ impl Failure {
             let known = code.len() <= 20 && code.bytes().all(|byte| byte.is_ascii_uppercase());
             StoreError::new(
                 kind,
-                format!("the server says {}", if known { code } else { "an error" }),
+                format!("the server returned {}", if known { code } else { "an error" }),
             )
         };
         let code = error.code();
@@ -79,13 +79,14 @@ impl Failure {
     /// reported.
     pub(crate) fn of_connecting(error: &RedisError) -> Self {
         Self::Unreached(match error.kind() {
-            ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
-                StoreError::new(StoreErrorKind::Corrupt, "the server does not speak as Redis does")
-            }
-            ErrorKind::AuthenticationFailed => unavailable("the server takes no such user or password"),
-            _ if error.is_timeout() => timeout("no connection in time"),
-            _ if error.is_connection_refusal() => unavailable("the server refuses connections"),
-            _ => unavailable("no connection to the server"),
+            ErrorKind::Parse | ErrorKind::UnexpectedReturnType => StoreError::new(
+                StoreErrorKind::Corrupt,
+                "the server does not speak the Redis protocol",
+            ),
+            ErrorKind::AuthenticationFailed => unavailable("the server refused the user or password"),
+            _ if error.is_timeout() => timeout("connecting timed out"),
+            _ if error.is_connection_refusal() => unavailable("connection refused"),
+            _ => unavailable("connection failed"),
         })
     }
 
@@ -94,10 +95,10 @@ impl Failure {
         match error.kind() {
             ErrorKind::Parse | ErrorKind::UnexpectedReturnType => Self::Final(StoreError::new(
                 StoreErrorKind::Corrupt,
-                "the server does not speak as Redis does",
+                "the server does not speak the Redis protocol",
             )),
-            _ if error.is_timeout() => Self::Final(timeout("no answer in time")),
-            _ => Self::Unanswered(unavailable("the connection to the server was lost")),
+            _ if error.is_timeout() => Self::Final(timeout("no answer within the timeout")),
+            _ => Self::Unanswered(unavailable("connection lost")),
         }
     }
 }

@@ -55,7 +55,7 @@ fn announcement(message: &[u8]) -> Result<Announcement, StoreError> {
 }
 
 fn malformed() -> StoreError {
-    corrupt("an announcement is malformed")
+    corrupt("malformed announcement")
 }
 
 /// A subscription. A task pings the server, because a connection that died silently would never
@@ -94,7 +94,7 @@ impl Feed {
 impl RevocationFeed for Feed {
     fn next(&mut self) -> StoreFuture<'_, Announcement> {
         Box::pin(std::future::poll_fn(|context| {
-            let lost = || unavailable("the connection to the server was lost");
+            let lost = || unavailable("connection lost");
             if self.over {
                 return Poll::Ready(Err(lost()));
             }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_no_announcement() {
+    fn a_malformed_announcement_is_refused() {
         let position = [digits(5), digits(6)].concat();
         for rubbish in [
             &b""[..],

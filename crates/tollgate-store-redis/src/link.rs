@@ -67,7 +67,7 @@ impl Link {
         let Ok(answer) = answer else {
             self.forget(number);
             unanswered.since = Instant::now();
-            return Err(Failure::Final(timeout("no answer in time")));
+            return Err(Failure::Final(timeout("no answer within the timeout")));
         };
         unanswered.since = Instant::now();
         let values = match answer {
@@ -107,7 +107,7 @@ impl Link {
         };
         timeout_at(deadline, connect)
             .await
-            .unwrap_or(Err(Failure::Unreached(timeout("no connection in time"))))
+            .unwrap_or(Err(Failure::Unreached(timeout("connecting timed out"))))
     }
 
     async fn connection(&self, deadline: Instant) -> Result<(u64, MultiplexedConnection), Failure> {
@@ -116,7 +116,7 @@ impl Link {
         }
         let before = self.failed.load(Ordering::Acquire);
         let Ok(_only) = timeout_at(deadline, self.connecting.lock()).await else {
-            return Err(Failure::Unreached(timeout("no connection in time")));
+            return Err(Failure::Unreached(timeout("connecting timed out")));
         };
         {
             let state = self.state();
@@ -143,7 +143,7 @@ impl Link {
         {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(Failure::of_connecting(&error)),
-            Err(_) => Err(Failure::Unreached(timeout("no connection in time"))),
+            Err(_) => Err(Failure::Unreached(timeout("connecting timed out"))),
         };
         let mut state = self.state();
         match made {

@@ -118,14 +118,14 @@ impl<'s> Operation<'s> {
     /// Extracts the answer of the operation from the answers to [`commands`](Self::commands).
     pub(crate) fn answer(&self, values: Vec<Value>, asking: bool) -> Result<Value, StoreError> {
         let mut values = values.into_iter().skip(usize::from(asking));
-        let value = values.next().ok_or_else(|| corrupt("an answer is missing"))?;
+        let value = values.next().ok_or_else(|| corrupt("missing answer"))?;
         if let Some(wait) = self.wait {
             match values.next() {
                 Some(Value::Int(replicas)) if replicas >= i64::from(wait.replicas) => {}
                 Some(Value::Int(_)) => {
-                    return Err(unavailable("too few replicas have it in time"));
+                    return Err(unavailable("too few replicas have the write within the timeout"));
                 }
-                _ => return Err(corrupt("an answer is missing")),
+                _ => return Err(corrupt("missing answer")),
             }
         }
         Ok(value)

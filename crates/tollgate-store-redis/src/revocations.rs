@@ -72,7 +72,7 @@ impl RevocationStore for RedisStore {
                 .value;
             let found = match value {
                 Value::Array(found) if found.len() == keys.len() => found,
-                _ => return Err(corrupt("an answer has the wrong length")),
+                _ => return Err(corrupt("unexpected length of an answer")),
             };
             let mut entries: Vec<Revocation> = Vec::new();
             for (key, value) in keys.iter().zip(found) {
@@ -84,7 +84,7 @@ impl RevocationStore for RedisStore {
                             entries.push(entry);
                         }
                     }
-                    _ => return Err(corrupt("an entry is answered as something else")),
+                    _ => return Err(corrupt("unexpected type of an entry")),
                 }
             }
             Ok(entries)
@@ -97,7 +97,7 @@ impl RevocationStore for RedisStore {
             let mut values = self.begun(&SNAPSHOT, &keys, self.deadline()).await?;
             let entries = match (values.len(), values.pop()) {
                 (3, Some(entries)) => pairs(entries)?,
-                _ => return Err(corrupt("an answer has the wrong length")),
+                _ => return Err(corrupt("unexpected length of an answer")),
             };
             let mut snapshot = RevocationSnapshot {
                 position: position(&values)?,
@@ -150,7 +150,7 @@ impl RedisStore {
             self.write(&BEGIN, vec![keys[0].clone()], arguments, deadline)
                 .await?;
         }
-        Err(corrupt("a script answers what it cannot"))
+        Err(corrupt("unexpected answer of a script"))
     }
 }
 
@@ -165,7 +165,7 @@ fn position(values: &[Value]) -> Result<Position, StoreError> {
             epoch: number(epoch)?,
             sequence: number(sequence)?,
         }),
-        _ => Err(corrupt("a position is answered as something else")),
+        _ => Err(corrupt("unexpected type of the position")),
     }
 }
 
@@ -177,7 +177,7 @@ fn entry(key: RevocationKey, value: &[u8]) -> Result<Revocation, StoreError> {
             before: number(before)?,
             expires_at: number(expires_at)?,
         }),
-        _ => Err(corrupt("an entry is malformed")),
+        _ => Err(corrupt("malformed entry")),
     }
 }
 
@@ -205,14 +205,14 @@ mod tests {
     use tollgate_session::RevocationKind;
 
     #[test]
-    fn a_senseless_clock_removes_nothing() {
+    fn a_clock_that_is_far_off_removes_nothing() {
         assert_eq!(long_gone(u64::MAX), b"-inf");
         assert_eq!(long_gone(1_000), b"700");
         assert_eq!(score(u64::MAX), b"+inf");
     }
 
     #[test]
-    fn rubbish_is_no_entry_and_no_position() {
+    fn malformed_entries_and_positions_are_refused() {
         let key = RevocationKey::new(RevocationKind::Token, "i", "1");
         for rubbish in [&b""[..], &[b'1'; 39], &[b'1'; 41], &[b'x'; 40], &[0xFF; 40]] {
             assert!(entry(key.clone(), rubbish).is_err());

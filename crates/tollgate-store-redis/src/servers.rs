@@ -115,7 +115,7 @@ impl Servers {
                     redirects += 1;
                     let asked_node = address.map(|address| address.host).unwrap_or_default();
                     let told = Address::parse(&told, &asked_node)
-                        .ok_or_else(|| corrupt("the server names a node that cannot be"))?;
+                        .ok_or_else(|| corrupt("invalid node address in a redirect"))?;
                     if asking {
                         asked = Some(told);
                     } else {
@@ -157,7 +157,7 @@ impl Servers {
                 candidates.push(address);
             }
         }
-        let mut last = unavailable("no server is known");
+        let mut last = unavailable("no known server");
         for address in candidates {
             let within = deadline.min(Instant::now() + self.patience / 2);
             let heard = match self.link(&address, Lane::Shared) {
@@ -202,14 +202,16 @@ impl Servers {
     async fn ask_for_slots(&self, last: Option<&Address>, deadline: Instant) -> Result<(), Failure> {
         let before = self.slots();
         let Ok(_only) = timeout_at(deadline, self.asking.lock()).await else {
-            return Err(Failure::Unreached(timeout("no node tells of the slots in time")));
+            return Err(Failure::Unreached(timeout(
+                "no node returned the slots within the timeout",
+            )));
         };
         if !Arc::ptr_eq(&before, &self.slots()) {
             return Ok(());
         }
         let mut nodes = self.known();
         nodes.sort_by_key(|address| Some(address) == last);
-        let mut problem = Failure::Unreached(unavailable("no node of the cluster was reached"));
+        let mut problem = Failure::Unreached(unavailable("no node of the cluster is reachable"));
         for node in nodes {
             // A hanging node leaves time to query others.
             let within = deadline.min(Instant::now() + self.patience / 4);
@@ -223,7 +225,7 @@ impl Servers {
                         *self.slots.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(slots);
                         return Ok(());
                     }
-                    None => problem = Failure::Final(corrupt("a node tells of slots that cannot be")),
+                    None => problem = Failure::Final(corrupt("malformed slots of a node")),
                 },
                 Err(failure) => problem = failure,
             }
@@ -260,7 +262,7 @@ impl Servers {
             seed.set_addr(ConnectionAddr::Tcp(address.host.clone(), address.port))
         });
         let client = info.into_connection_info().and_then(Client::open);
-        let client = client.map_err(|_| Failure::Final(corrupt("a node has no usable address")))?;
+        let client = client.map_err(|_| Failure::Final(corrupt("invalid node address")))?;
         let link = Arc::new(Link::new(client, self.patience));
         links.insert((address.clone(), lane), link.clone());
         Ok(link)

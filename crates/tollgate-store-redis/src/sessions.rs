@@ -37,7 +37,7 @@ impl SessionStore for RedisStore {
             match self.change(&INSERT, &session.id, arguments, deadline).await? {
                 0 => Ok(false),
                 1 => Ok(true),
-                _ => Err(corrupt("a script answers what it cannot")),
+                _ => Err(corrupt("unexpected answer of a script")),
             }
         })
     }
@@ -72,7 +72,7 @@ impl SessionStore for RedisStore {
                 covered = cover(session.expires_at, now);
                 self.enter(session, covered, now, deadline).await?;
             }
-            Err(corrupt("a script answers what it cannot"))
+            Err(corrupt("unexpected answer of a script"))
         })
     }
 
@@ -97,7 +97,7 @@ impl SessionStore for RedisStore {
                 for (entry, session) in some.iter().zip(try_join_all(loads).await?) {
                     match session {
                         Some(session) if session.subject != subject => {
-                            return Err(corrupt("a session is in another subject's index"));
+                            return Err(corrupt("an index contains another subject's session"));
                         }
                         Some(session) => sessions.push(session),
                         // A young entry may belong to a session that is being inserted.
@@ -147,11 +147,12 @@ impl RedisStore {
         let mut field = |name: &str| {
             fields
                 .remove(name.as_bytes())
-                .ok_or_else(|| corrupt("a session lacks a field"))
+                .ok_or_else(|| corrupt("a session has a missing field"))
         };
         let session = StoredSession {
             id: *id,
-            subject: String::from_utf8(field("subject")?).map_err(|_| corrupt("a subject is no text"))?,
+            subject: String::from_utf8(field("subject")?)
+                .map_err(|_| corrupt("a subject is not valid UTF-8"))?,
             revision: number(&field("revision")?)?,
             expires_at: number(&field("expires")?)?,
             data: field("data")?,
@@ -171,9 +172,9 @@ impl RedisStore {
         let answer = self.write(script, keys, arguments, deadline).await?;
         match answer.value {
             // An attempt of this call may have changed the session, and another writer after it.
-            Value::Int(0) if answer.repeated => Err(unavailable("whether it was done is not known")),
+            Value::Int(0) if answer.repeated => Err(unavailable("unknown whether the write was executed")),
             Value::Int(answer) => Ok(answer),
-            _ => Err(corrupt("a script answers no number")),
+            _ => Err(corrupt("unexpected answer of a script")),
         }
     }
 
@@ -202,7 +203,7 @@ impl RedisStore {
         let operation = Operation::command(command);
         let value = self.servers().run(slot(key), &operation, deadline).await?.value;
         let entry = |(id, value): (Vec<u8>, Vec<u8>)| {
-            let malformed = || corrupt("an index is malformed");
+            let malformed = || corrupt("malformed index");
             let id = std::str::from_utf8(&id).ok();
             let id = id.and_then(|id| SessionId::from_str(id).ok());
             let (cover, entered) = value.split_at_checked(20).ok_or_else(malformed)?;
@@ -228,7 +229,7 @@ type Pair = (Vec<u8>, Vec<u8>);
 
 /// Reads the fields and values of a hash.
 pub(crate) fn pairs(value: Value) -> Result<Vec<Pair>, StoreError> {
-    let rubbish = || corrupt("a hash is answered as something else");
+    let rubbish = || corrupt("unexpected type of a hash");
     let values = match value {
         Value::Array(values) if values.len() % 2 == 0 => values,
         _ => return Err(rubbish()),

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn holders_are_found_by_range_and_by_what_was_said_since() {
+    fn holders_are_found_by_range_and_redirect() {
         let answer = Value::Array(vec![
             range(0, 8191, Value::BulkString(b"10.0.0.1".to_vec()), 7001),
             range(8192, 16_383, Value::Nil, 7002),

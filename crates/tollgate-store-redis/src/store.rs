@@ -142,7 +142,7 @@ pub(crate) fn number(digits: &[u8]) -> Result<u64, StoreError> {
     let text = std::str::from_utf8(digits).ok();
     let text = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     text.and_then(|text| text.parse().ok())
-        .ok_or_else(|| corrupt("a number is malformed"))
+        .ok_or_else(|| corrupt("malformed number"))
 }
 
 /// Returns the life of a key that is needed until `end`, in milliseconds.
@@ -155,7 +155,7 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
     SystemRandom
         .fill(&mut bytes)
-        .map_err(|_| unavailable("the system gives no randomness"))?;
+        .map_err(|_| unavailable("no randomness available"))?;
     Ok(bytes)
 }
 
@@ -166,11 +166,7 @@ mod tests {
     #[test]
     fn lives_are_relative_and_bounded() {
         assert_eq!(life(1_000, 900), b"400000");
-        assert_eq!(
-            life(900, 1_000),
-            b"300000",
-            "what has ended is kept for the slack"
-        );
+        assert_eq!(life(900, 1_000), b"300000", "ended keys are kept for the slack");
         assert_eq!(life(u64::MAX, 0), (LONGEST * 1000).to_string().into_bytes());
     }
 

@@ -1,11 +1,11 @@
-//! A clock that stands still until a test moves it.
+//! A manual clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tollgate_core::Clock;
 
-/// A clock that shows what it was set to. Its clones show the same time.
+/// A clock that only a test moves. Clones show the same time.
 ///
 /// ```
 /// use tollgate_core::Clock;
@@ -21,14 +21,14 @@ use tollgate_core::Clock;
 pub struct FakeClock(Arc<AtomicU64>);
 
 impl FakeClock {
-    /// What a new clock shows: 2023-11-14T22:13:20Z.
+    /// The initial time: 2023-11-14T22:13:20Z.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::FakeClock::START, 1_700_000_000);
     /// ```
     pub const START: u64 = 1_700_000_000;
 
-    /// A clock at [`START`](Self::START).
+    /// Creates a clock at [`START`](Self::START).
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::FakeClock::new().seconds(), 1_700_000_000);
@@ -37,7 +37,7 @@ impl FakeClock {
         Self::at(Self::START)
     }
 
-    /// A clock at that many seconds since the epoch.
+    /// Creates a clock at `seconds` since the epoch.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::FakeClock::at(5).seconds(), 5);
@@ -46,7 +46,7 @@ impl FakeClock {
         Self(Arc::new(AtomicU64::new(seconds)))
     }
 
-    /// What it shows, in seconds since the epoch.
+    /// The current time, in seconds since the epoch.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::FakeClock::at(7).seconds(), 7);
@@ -55,7 +55,7 @@ impl FakeClock {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Sets it, and all its clones, to that many seconds since the epoch; backwards too.
+    /// Sets the clock and its clones to `seconds` since the epoch, forwards or backwards.
     ///
     /// ```
     /// let clock = tollgate_testkit::FakeClock::new();
@@ -66,7 +66,7 @@ impl FakeClock {
         self.0.store(seconds, Ordering::Relaxed);
     }
 
-    /// Moves it, and all its clones, on by that many seconds.
+    /// Advances the clock and its clones by `seconds`.
     ///
     /// ```
     /// let clock = tollgate_testkit::FakeClock::at(1);

@@ -1,8 +1,8 @@
-//! Keys that everybody has.
+//! Published test keys.
 //!
-//! They are published with this crate, private halves included. **Never trust one of them outside of a test**: whoever
-//! reads this page can sign with it. There are two for every algorithm: the issuer's, and a stranger's, which has the
-//! same type and the same `kid` and must be refused wherever the issuer's is expected.
+//! The private keys are published with this crate. **Never trust one of them outside of a test**:
+//! any reader can sign with it. There are two keys for every algorithm: the issuer's, and a
+//! stranger's with the same type and `kid`, which must be refused in its place.
 //!
 //! ```
 //! use tollgate_core::Algorithm;
@@ -15,8 +15,8 @@
 //! }
 //! ```
 //!
-//! The constants are the same keys as text, for what reads PEM or takes a secret. Each `.._PRIVATE_PEM` signs what its
-//! `.._PUBLIC_PEM` verifies:
+//! The constants are the same keys in PEM or as a secret. Each `.._PUBLIC_PEM` verifies the
+//! signatures of its `.._PRIVATE_PEM`:
 //!
 //! ```
 //! use tollgate_core::{Algorithm, Key, SigningKey};
@@ -33,7 +33,8 @@
 //!     let key = SigningKey::from_pem(algorithm, private)?.verifying_key();
 //!     assert_eq!(key.algorithms(), Key::from_pem(algorithm, public)?.algorithms());
 //! }
-//! let token = SigningKey::hs512(SECRET)?.with_kid(keys::kid(Algorithm::HS512)).encode(&serde_json::json!({}))?;
+//! let token = SigningKey::hs512(SECRET)?
+//!     .with_kid(keys::kid(Algorithm::HS512)).encode(&serde_json::json!({}))?;
 //! assert_eq!(token, keys::signing(Algorithm::HS512).encode(&serde_json::json!({}))?);
 //! # Ok(()) }
 //! ```
@@ -42,19 +43,19 @@ use std::sync::LazyLock;
 
 use tollgate_core::{Algorithm, Key, KeyError, SigningKey};
 
-/// The issuer's RSA key of 2048 bits, in PKCS #8. [Example](self).
+/// The issuer's 2048-bit RSA key, in PKCS #8. [Example](self).
 pub const RSA_PRIVATE_PEM: &str = include_str!("../keys/rsa-issuer.private.pem");
 /// The public half of [`RSA_PRIVATE_PEM`], as `SubjectPublicKeyInfo`. [Example](self).
 pub const RSA_PUBLIC_PEM: &str = include_str!("../keys/rsa-issuer.public.pem");
-/// The issuer's key on P-256, in PKCS #8. [Example](self).
+/// The issuer's P-256 key, in PKCS #8. [Example](self).
 pub const P256_PRIVATE_PEM: &str = include_str!("../keys/p256-issuer.private.pem");
 /// The public half of [`P256_PRIVATE_PEM`], as `SubjectPublicKeyInfo`. [Example](self).
 pub const P256_PUBLIC_PEM: &str = include_str!("../keys/p256-issuer.public.pem");
-/// The issuer's key on P-384, in PKCS #8. [Example](self).
+/// The issuer's P-384 key, in PKCS #8. [Example](self).
 pub const P384_PRIVATE_PEM: &str = include_str!("../keys/p384-issuer.private.pem");
 /// The public half of [`P384_PRIVATE_PEM`], as `SubjectPublicKeyInfo`. [Example](self).
 pub const P384_PUBLIC_PEM: &str = include_str!("../keys/p384-issuer.public.pem");
-/// The issuer's key on P-521, in PKCS #8. [Example](self).
+/// The issuer's P-521 key, in PKCS #8. [Example](self).
 pub const P521_PRIVATE_PEM: &str = include_str!("../keys/p521-issuer.private.pem");
 /// The public half of [`P521_PRIVATE_PEM`], as `SubjectPublicKeyInfo`. [Example](self).
 pub const P521_PUBLIC_PEM: &str = include_str!("../keys/p521-issuer.public.pem");
@@ -63,12 +64,13 @@ pub const ED25519_PRIVATE_PEM: &str = include_str!("../keys/ed25519-issuer.priva
 /// The public half of [`ED25519_PRIVATE_PEM`], as `SubjectPublicKeyInfo`. [Example](self).
 pub const ED25519_PUBLIC_PEM: &str = include_str!("../keys/ed25519-issuer.public.pem");
 
-/// The secret that the issuer shares with its services, 64 bytes: HS256 and HS384 use its first 32 and 48. [Example](self).
+/// The secret that the issuer shares with its services, 64 bytes. HS256 and HS384 use its first 32
+/// and 48 bytes. [Example](self).
 pub const SECRET: &[u8; 64] = b"tollgate-testkit: a secret which everybody knows. Only in tests!";
 
 const STRANGERS_SECRET: &[u8; 64] = b"tollgate-testkit: another secret, which no service has been told";
 
-/// The issuer's private key for an algorithm, with its [`kid`].
+/// Returns the issuer's private key for an algorithm, with its [`kid`].
 ///
 /// ```
 /// use tollgate_core::Algorithm;
@@ -93,7 +95,7 @@ pub fn signing(algorithm: Algorithm) -> SigningKey {
     of(&KEYS, algorithm)
 }
 
-/// The key that verifies what [`signing`] signs, with the same [`kid`].
+/// Returns the key that verifies the signatures of [`signing`], with the same [`kid`].
 ///
 /// ```
 /// use tollgate_core::Algorithm;
@@ -105,7 +107,7 @@ pub fn verifying(algorithm: Algorithm) -> Key {
     signing(algorithm).verifying_key()
 }
 
-/// The private key of somebody whom no service trusts, under the [`kid`] of the issuer's.
+/// Returns the private key of an untrusted party, with the [`kid`] of the issuer's.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, Verifier};
@@ -138,10 +140,10 @@ pub fn stranger(algorithm: Algorithm) -> SigningKey {
     of(&KEYS, algorithm)
 }
 
-/// The key id of the keys for an algorithm: `test-` and its name in lower case.
+/// Returns the `kid` of the keys for an algorithm: `test-` and its name in lower case.
 ///
 /// # Panics
-/// For an algorithm that this version of the crate has no key for.
+/// If this version of the crate has no key for the algorithm.
 ///
 /// ```
 /// assert_eq!(tollgate_testkit::keys::kid(tollgate_core::Algorithm::HS256), "test-hs256");
@@ -166,10 +168,10 @@ pub fn kid(algorithm: Algorithm) -> &'static str {
     }
 }
 
-/// The octets of a PEM block: for tests that need the DER of one of these keys.
+/// Decodes a PEM block, for tests that need the DER of one of these keys.
 ///
 /// # Panics
-/// If the text holds no PEM block.
+/// If the text contains no PEM block.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, Key};

@@ -1,4 +1,4 @@
-//! Tokens, honest ones and others.
+//! Test tokens, valid or not.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -7,9 +7,9 @@ use tollgate_core::SigningKey;
 use crate::clock::FakeClock;
 use crate::segments::{Segments, base64url};
 
-/// Makes tokens by one key, at the time of a clock.
+/// A mint of tokens that are signed by one key at the time of a clock.
 ///
-/// A token has `iss`, `aud`, `sub`, `iat` of now and an `exp` fifteen minutes later, unless it is told otherwise.
+/// The defaults are `iss`, `aud`, `sub`, `iat` of now, and an `exp` fifteen minutes later.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, Verifier};
@@ -34,35 +34,35 @@ pub struct Mint {
 }
 
 impl Mint {
-    /// The `iss` of a token that is not told another.
+    /// The default `iss`.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::Mint::ISSUER, "https://id.example.com");
     /// ```
     pub const ISSUER: &'static str = "https://id.example.com";
 
-    /// The `aud` of a token that is not told another.
+    /// The default `aud`.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::Mint::AUDIENCE, "orders-api");
     /// ```
     pub const AUDIENCE: &'static str = "orders-api";
 
-    /// The `sub` of a token that is not told another.
+    /// The default `sub`.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::Mint::SUBJECT, "u-7");
     /// ```
     pub const SUBJECT: &'static str = "u-7";
 
-    /// For how many seconds a token is valid that is not told otherwise.
+    /// The default lifetime in seconds.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::Mint::LIFETIME, 900);
     /// ```
     pub const LIFETIME: u64 = 900;
 
-    /// A mint that signs with `key` and goes by `clock`.
+    /// Creates a mint that signs with `key` and uses `clock`.
     ///
     /// ```
     /// use tollgate_core::Algorithm;
@@ -78,7 +78,7 @@ impl Mint {
         }
     }
 
-    /// Starts a token.
+    /// Begins a token.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -117,13 +117,13 @@ impl Mint {
     }
 }
 
-/// A token in the making: see [`Mint::token`].
+/// A builder of a token. Created by [`Mint::token`].
 ///
 /// ```
 /// # use tollgate_core::Algorithm;
 /// # use tollgate_testkit::{FakeClock, Mint, keys};
 /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
-/// // An honest token, and one whose claims say two things.
+/// // A valid token, and one with a duplicate claim.
 /// let honest = mint.token().scope("orders:read").typ("at+jwt").build();
 /// let hostile = mint.token().payload(r#"{"sub":"u-7","sub":"admin"}"#).build();
 /// assert_ne!(honest, hostile);
@@ -136,7 +136,7 @@ pub struct TokenBuilder {
     claims: Part,
 }
 
-/// A header or a payload: as members, or as octets that somebody insists on.
+/// A header or a payload: as members, or as given bytes.
 #[derive(Clone, Debug)]
 enum Part {
     Members(Map<String, Value>),
@@ -144,7 +144,7 @@ enum Part {
 }
 
 impl Part {
-    /// The members, to be changed. Octets are given up for them.
+    /// Returns the members for changes. Given bytes are discarded.
     fn members(&mut self) -> &mut Map<String, Value> {
         if let Self::Octets(_) = self {
             *self = Self::Members(Map::new());
@@ -167,7 +167,7 @@ impl TokenBuilder {
     /// Sets a claim.
     ///
     /// # Panics
-    /// If the value cannot be JSON.
+    /// If the value cannot be serialised as JSON.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -183,7 +183,7 @@ impl TokenBuilder {
         self
     }
 
-    /// Leaves a claim out.
+    /// Removes a claim.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -211,7 +211,7 @@ impl TokenBuilder {
         self.claim("sub", subject)
     }
 
-    /// Sets `scope`, a list with spaces in between.
+    /// Sets `scope`, separated by spaces.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -224,7 +224,7 @@ impl TokenBuilder {
         self.claim("scope", scopes)
     }
 
-    /// Sets `exp` to so many seconds from now; a negative number is in the past.
+    /// Sets `exp` relative to now, in seconds. A negative number is in the past.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -238,7 +238,7 @@ impl TokenBuilder {
         self.claim("exp", at)
     }
 
-    /// Takes these octets for the payload, in place of all claims.
+    /// Replaces the payload by these bytes.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -255,7 +255,7 @@ impl TokenBuilder {
     /// Sets a member of the header.
     ///
     /// # Panics
-    /// If the value cannot be JSON.
+    /// If the value cannot be serialised as JSON.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -271,7 +271,7 @@ impl TokenBuilder {
         self
     }
 
-    /// Leaves a member of the header out.
+    /// Removes a member of the header.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -312,7 +312,7 @@ impl TokenBuilder {
         self.header("kid", kid)
     }
 
-    /// Takes this text for the header, in place of all its members.
+    /// Replaces the header by these bytes.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -327,7 +327,7 @@ impl TokenBuilder {
         self
     }
 
-    /// Signs with another key, and leaves the header as it is.
+    /// Signs with another key, without changing the header.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -342,7 +342,7 @@ impl TokenBuilder {
         self
     }
 
-    /// The token, signed and taken apart.
+    /// Signs the token and returns its segments.
     ///
     /// # Panics
     /// If the cryptographic library fails.
@@ -362,7 +362,7 @@ impl TokenBuilder {
         .signed_by(&self.key)
     }
 
-    /// The token in its compact form.
+    /// Signs the token and returns its compact form.
     ///
     /// # Panics
     /// If the cryptographic library fails.

@@ -14,9 +14,9 @@ use tollgate_oidc::{Fetch, FetchError, FetchErrorKind, FetchRequest, FetchRespon
 
 use crate::timer::FakeTimer;
 
-/// A [`Fetch`] that answers as a test says, and remembers what it was asked for. Its clones are the same provider.
+/// A scripted [`Fetch`] that records its requests. Clones share their state.
 ///
-/// A URL that it was told nothing of is answered by a 404. A request with the `ETag` of the answer is answered by a 304.
+/// A URL without a script returns 404. A request with the `ETag` of the response returns 304.
 ///
 /// ```
 /// use tollgate_core::Algorithm;
@@ -56,7 +56,7 @@ enum Reply {
     Hang,
 }
 
-/// A request that a [`FakeProvider`] got.
+/// A request to a [`FakeProvider`].
 ///
 /// ```
 /// # use tollgate_oidc::{Fetch, FetchRequest, Timer};
@@ -72,14 +72,14 @@ enum Reply {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ProviderRequest {
-    /// What was asked for.
+    /// The request.
     pub request: FetchRequest,
-    /// When, by the timer of the provider.
+    /// The time of the request, by the timer of the provider.
     pub at: Duration,
 }
 
 impl FakeProvider {
-    /// A provider that knows nothing, and goes by this timer.
+    /// Creates a provider without content that uses this timer.
     ///
     /// ```
     /// use tollgate_testkit::{FakeProvider, FakeTimer};
@@ -93,8 +93,8 @@ impl FakeProvider {
         }
     }
 
-    /// Publishes the public halves of these keys as the JWK Set at `url` (RFC 7517 section 5), without a word about how long
-    /// they are good for. Secrets are left out.
+    /// Publishes the public keys of these signing keys as the JWK Set at `url` (RFC 7517 section
+    /// 5), without caching headers. HMAC secrets are omitted.
     ///
     /// ```
     /// # use tollgate_core::Algorithm;
@@ -112,7 +112,7 @@ impl FakeProvider {
         self.answer(url, FetchResponse::new(200, Self::jwk_set(keys)));
     }
 
-    /// The JSON text of the set that [`publish`](Self::publish) publishes.
+    /// Returns the JSON of the set that [`publish`](Self::publish) publishes.
     ///
     /// ```
     /// # use tollgate_testkit::FakeProvider;
@@ -123,7 +123,8 @@ impl FakeProvider {
         json!({ "keys": keys }).to_string()
     }
 
-    /// Publishes the metadata of an issuer (`OpenID` Connect Discovery 1.0 section 4) whose set is at `jwks_uri`.
+    /// Publishes the metadata of an issuer (`OpenID` Connect Discovery 1.0 section 4) with its set
+    /// at `jwks_uri`.
     ///
     /// ```
     /// # use tollgate_oidc::{Fetch, FetchRequest};
@@ -145,7 +146,7 @@ impl FakeProvider {
         );
     }
 
-    /// Answers every request for `url` by `response` from now on, those that hang included.
+    /// Responds to every request for `url` with `response` from now on, including pending ones.
     ///
     /// ```
     /// # use tollgate_oidc::{Fetch, FetchRequest, FetchResponse};
@@ -164,7 +165,7 @@ impl FakeProvider {
         self.set(url, Reply::Answer(response));
     }
 
-    /// Lets every request for `url` fail from now on, those that hang included.
+    /// Fails every request for `url` from now on, including pending ones.
     ///
     /// ```
     /// # use tollgate_oidc::{Fetch, FetchErrorKind, FetchRequest};
@@ -181,7 +182,7 @@ impl FakeProvider {
         self.set(url, Reply::Failure(kind));
     }
 
-    /// Lets every request for `url` wait from now on, until the provider is told of an answer or a failure.
+    /// Keeps every request for `url` pending from now on, until a response or a failure is set.
     ///
     /// ```
     /// # use tollgate_oidc::{Fetch, FetchRequest, FetchResponse};
@@ -202,7 +203,7 @@ impl FakeProvider {
         self.set(url, Reply::Hang);
     }
 
-    /// The requests so far, in their order.
+    /// The requests so far, in order.
     ///
     /// ```
     /// # use tollgate_oidc::{Fetch, FetchRequest};
@@ -218,7 +219,7 @@ impl FakeProvider {
         self.lock().requests.clone()
     }
 
-    /// How many requests for `url` there were.
+    /// The number of requests for `url`.
     ///
     /// ```
     /// # use tollgate_testkit::{FakeProvider, FakeTimer};
@@ -230,7 +231,7 @@ impl FakeProvider {
         of.count()
     }
 
-    /// How many requests were given up before they were answered.
+    /// The number of requests that were dropped before the response.
     ///
     /// ```
     /// # use tollgate_oidc::{Fetch, FetchRequest};
@@ -313,7 +314,7 @@ impl Drop for Exchange {
     }
 }
 
-/// A 304 in place of what the client has already (RFC 9110 section 13.1.2).
+/// Returns 304 if the client has the response already (RFC 9110 section 13.1.2).
 fn conditional(request: &FetchRequest, response: &FetchResponse) -> FetchResponse {
     let has = request
         .headers

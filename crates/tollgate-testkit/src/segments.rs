@@ -1,13 +1,13 @@
-//! A token taken apart.
+//! The segments of a token.
 
 use std::fmt;
 
 use aws_lc_rs::hmac;
 use tollgate_core::{Algorithm, SigningKey};
 
-/// The three segments of a token in their encoded form, to be changed one by one and put together again.
+/// The three encoded segments of a token, which can be changed and reassembled.
 ///
-/// Nothing is checked: what comes out is what a client could send.
+/// Nothing is validated: the result is any text that a client can send.
 ///
 /// ```
 /// use tollgate_testkit::Segments;
@@ -27,7 +27,8 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// The segments of a token; those that it lacks are empty, and what is behind the second dot is one.
+    /// Splits a token. Missing segments are empty; everything after the second dot is the
+    /// signature.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::Segments::of("a.b.c.d").signature, "c.d");
@@ -42,7 +43,7 @@ impl Segments {
         }
     }
 
-    /// A token without a signature, of any header and any payload.
+    /// Creates a token without a signature from any header and payload.
     ///
     /// ```
     /// use tollgate_testkit::Segments;
@@ -57,7 +58,7 @@ impl Segments {
         }
     }
 
-    /// The octets of the header; empty if it is not base64url.
+    /// Returns the bytes of the header; empty if it is not base64url.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::Segments::of("e30.W10.").header_bytes(), b"{}");
@@ -66,7 +67,7 @@ impl Segments {
         decoded(&self.header)
     }
 
-    /// The octets of the payload; empty if it is not base64url.
+    /// Returns the bytes of the payload; empty if it is not base64url.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::Segments::of("e30.W10.").payload_bytes(), b"[]");
@@ -75,7 +76,7 @@ impl Segments {
         decoded(&self.payload)
     }
 
-    /// The octets of the signature; empty if it is not base64url.
+    /// Returns the bytes of the signature; empty if it is not base64url.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::Segments::of("e30.W10.Zg").signature_bytes(), b"f");
@@ -84,7 +85,7 @@ impl Segments {
         decoded(&self.signature)
     }
 
-    /// What a signature has to cover: header and payload with the dot between them (RFC 7515 section 5.1).
+    /// Returns the signing input: header and payload, separated by a dot (RFC 7515 section 5.1).
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::Segments::of("a.b.c").signing_input(), "a.b");
@@ -93,7 +94,7 @@ impl Segments {
         format!("{}.{}", self.header, self.payload)
     }
 
-    /// The same header and payload under these octets as their signature.
+    /// Replaces the signature.
     ///
     /// ```
     /// use tollgate_testkit::Segments;
@@ -106,7 +107,7 @@ impl Segments {
         self
     }
 
-    /// The same header and payload signed by `key`, whatever the header says.
+    /// Signs header and payload with `key`, whatever the header says.
     ///
     /// # Panics
     /// If the cryptographic library fails.
@@ -115,7 +116,8 @@ impl Segments {
     /// use tollgate_core::Algorithm;
     /// use tollgate_testkit::{Segments, keys};
     ///
-    /// let token = Segments::unsigned(r#"{"alg":"none"}"#, "{}").signed_by(&keys::signing(Algorithm::HS256));
+    /// let token = Segments::unsigned(r#"{"alg":"none"}"#, "{}")
+    ///     .signed_by(&keys::signing(Algorithm::HS256));
     /// assert_eq!(token.signature_bytes().len(), 32);
     /// ```
     #[must_use]
@@ -126,11 +128,10 @@ impl Segments {
         self.with_signature(signature)
     }
 
-    /// The same header and payload under an HMAC with any octets as its secret: what an attacker computes who takes
-    /// a public key for the secret.
+    /// Signs header and payload with an HMAC of any secret, for instance a public key.
     ///
     /// # Panics
-    /// If `algorithm` is not of HMAC.
+    /// If `algorithm` is not an HMAC algorithm.
     ///
     /// ```
     /// use tollgate_core::Algorithm;
@@ -156,14 +157,14 @@ impl Segments {
     }
 }
 
-/// The compact form (RFC 7515 section 7.1).
+/// Writes the compact form (RFC 7515 section 7.1).
 impl fmt::Display for Segments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.header, self.payload, self.signature)
     }
 }
 
-/// base64url without padding (RFC 7515 section 2).
+/// Encodes base64url without padding (RFC 7515 section 2).
 ///
 /// ```
 /// assert_eq!(tollgate_testkit::base64url([0xFB, 0xFF]), "-_8");

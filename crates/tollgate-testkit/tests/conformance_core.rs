@@ -8,7 +8,7 @@ fn the_core_answers_as_the_table_says() {
 }
 
 #[test]
-fn octets_that_no_field_can_have_are_refused_as_well() {
+fn invalid_field_bytes_are_refused() {
     let found = conformance::mismatches(&conformance::raw_cases(), &mut Core);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

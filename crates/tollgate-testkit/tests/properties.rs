@@ -1,4 +1,4 @@
-//! What holds of any request and any token, and not only of those in the table.
+//! Properties of arbitrary requests and tokens, beyond those in the table.
 
 use proptest::prelude::*;
 use tollgate_core::{Algorithm, Gate, Source, Verifier};
@@ -16,7 +16,7 @@ fn verifier(algorithm: Algorithm) -> Verifier {
         .expect("the verifier is complete")
 }
 
-/// A gate that looks everywhere.
+/// Creates a gate with every source.
 fn gate() -> Gate {
     Gate::builder(verifier(Algorithm::HS256))
         .source(Source::bearer())
@@ -33,7 +33,7 @@ fn token(algorithm: Algorithm) -> TokenBuilder {
     Mint::new(keys::signing(algorithm), &FakeClock::new()).token()
 }
 
-/// The status that the request would be answered with.
+/// Returns the status of the response to the request.
 fn status(gate: &Gate, request: &Request) -> u16 {
     match gate.decide(request) {
         Ok(_) => 200,
@@ -55,7 +55,7 @@ fn status(gate: &Gate, request: &Request) -> u16 {
 }
 
 fn algorithm() -> impl Strategy<Value = Algorithm> {
-    // RSA signs slowly without optimisation; its tokens are mutated in the table.
+    // RSA signing is slow without optimisation. The table covers its mutations.
     prop::sample::select(vec![
         Algorithm::HS256,
         Algorithm::HS384,
@@ -65,7 +65,7 @@ fn algorithm() -> impl Strategy<Value = Algorithm> {
     ])
 }
 
-/// Octets that begin like what they must be.
+/// Generates bytes that begin like a valid value.
 fn field() -> impl Strategy<Value = Vec<u8>> {
     let prefix = prop::sample::select(vec![
         "",
@@ -84,7 +84,7 @@ fn field() -> impl Strategy<Value = Vec<u8>> {
     (prefix, rest).prop_map(|(prefix, rest)| [prefix.as_bytes(), &rest].concat())
 }
 
-/// A JSON value of a claim that nobody here knows.
+/// Generates a JSON value of an unknown claim.
 fn json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
@@ -104,9 +104,9 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Nothing that a client invents is let in, breaks anything, or is our fault.
+    /// Invented input is neither accepted, nor a panic, nor a server error.
     #[test]
-    fn arbitrary_octets_in_every_place_are_the_clients_fault(
+    fn arbitrary_bytes_anywhere_are_a_client_error(
         names in prop::collection::vec(
             prop::sample::select(vec!["authorization", "cookie", "x-access-token", "sec-websocket-protocol", "origin",
                 "sec-fetch-site", "host", "upgrade", "x-other"]),
@@ -124,14 +124,14 @@ proptest! {
         prop_assert!(matches!(status, 400 | 401 | 403), "{status}");
     }
 
-    /// The same without any structure, in the place that matters most.
+    /// Unstructured bytes in the most important place.
     #[test]
-    fn arbitrary_octets_as_the_authorization_are_refused(value in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_in_authorization_are_refused(value in prop::collection::vec(any::<u8>(), 0..300)) {
         let request = Request::new("GET", "/resource").with("authorization", value);
         prop_assert!(matches!(status(&gate(), &request), 400 | 401));
     }
 
-    /// A good token is good, whatever else it says.
+    /// A valid token is accepted, whatever other claims it has.
     #[test]
     fn a_good_token_is_accepted(
         algorithm in algorithm(),
@@ -155,9 +155,9 @@ proptest! {
         }
     }
 
-    /// One change anywhere in a good token makes it a bad one.
+    /// One change anywhere in a valid token makes it invalid.
     #[test]
-    fn a_good_token_with_one_change_is_refused(
+    fn a_valid_token_with_one_change_is_refused(
         algorithm in algorithm(),
         at in any::<prop::sample::Index>(),
         other in any::<prop::sample::Index>(),
@@ -179,7 +179,7 @@ proptest! {
         let rejection = verifier(algorithm).verify(&bad);
         prop_assert!(rejection.is_err(), "{}", String::from_utf8_lossy(&bad));
         let value = [b"Bearer ".as_slice(), &bad].concat();
-        // White space at the ends is the field's, not the token's.
+        // White space at the ends belongs to the field, not to the token.
         if bad.trim_ascii() != good {
             let request = Request::new("GET", "/resource").with("authorization", value);
             let gate = Gate::from(verifier(algorithm));
@@ -187,9 +187,9 @@ proptest! {
         }
     }
 
-    /// What the operator is told holds neither the token nor its subject.
+    /// The message for the operator contains neither the token nor its subject.
     #[test]
-    fn a_refusal_says_nothing_of_token_or_subject(subject in "[a-z]{12,20}", expired in any::<bool>()) {
+    fn a_rejection_contains_neither_token_nor_subject(subject in "[a-z]{12,20}", expired in any::<bool>()) {
         let builder = token(Algorithm::HS256).subject(&subject);
         let token = if expired { builder.expires_in(-60) } else { builder.claim("aud", "elsewhere") }.build();
         let request = Request::new("GET", "/resource").with("authorization", format!("Bearer {token}"));

@@ -1,4 +1,4 @@
-//! What adapters do for their frameworks: optional authentication, preflights, extractors.
+//! The features of adapters: optional authentication, preflight requests, extractors.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which algorithm a token may be signed with (RFC 7518 section 3, RFC 8725 sections 3.1 and 3.2, RFC 9864).
+//! The accepted algorithms (RFC 7518 section 3, RFC 8725 sections 3.1 and 3.2, RFC 9864).
 
 use serde_json::json;
 use tollgate_core::{Algorithm, Gate, Key};

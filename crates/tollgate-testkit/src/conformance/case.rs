@@ -1,4 +1,4 @@
-//! One row of the table.
+//! The cases of the table.
 
 use std::fmt;
 
@@ -6,31 +6,33 @@ use tollgate_core::{Gate, Policy};
 
 use super::expect::Expect;
 
-/// A gate with the requests to send through it, and what must come of each.
+/// A gate, the requests to send through it, and the expected responses.
 ///
 /// ```
 /// use tollgate_testkit::conformance;
 ///
 /// let cases = conformance::cases();
-/// let case = cases.iter().find(|case| case.name == "adapters: the layer is missing").expect("it is in the table");
+/// let case = cases.iter()
+///     .find(|case| case.name == "adapters: the layer is missing").expect("it is in the table");
 /// assert!(case.gate.is_none());
 /// assert_eq!(case.expect[0].status, 500);
 /// ```
 #[derive(Clone)]
 pub struct Case {
-    /// What it is about; no two cases have one name.
+    /// The unique name of the case.
     pub name: String,
-    /// What stands before the handler; `None` where the authenticating layer was forgotten.
+    /// The gate in front of the handler; `None` if the authenticating layer was forgotten.
     pub gate: Option<Gate>,
-    /// What the route requires besides, by the adapter's `require`.
+    /// The additional policy of the route, applied by the adapter's `require`.
     pub policy: Option<Policy>,
-    /// What the handler asks for.
+    /// The extractor of the handler.
     pub handler: Handler,
-    /// How the handler answers who gets through to it.
+    /// The response of the handler.
     pub reply: Reply,
-    /// The requests, each of which must be answered as expected.
+    /// The requests, each of which must get an expected response.
     pub requests: Vec<Request>,
-    /// The answers that will do: one, save where a mutation may be caught by one of several checks.
+    /// The accepted responses. There is one, unless a mutation may be caught by one of several
+    /// checks.
     pub expect: Vec<Expect>,
 }
 
@@ -40,7 +42,7 @@ impl Case {
         self
     }
 
-    /// Whether its source of keys has another set after a wait, and for the next request the former one.
+    /// Whether the source of keys alternates between two sets: the second one after each wait.
     pub(super) fn waits(&self) -> bool {
         self.name.starts_with("waiting: ") || self.name.contains(": after a wait: ")
     }
@@ -69,7 +71,7 @@ impl fmt::Debug for Case {
     }
 }
 
-/// A case whose handler echoes whoever comes, known or not.
+/// Creates a case whose handler accepts anonymous requests.
 pub(super) fn case(
     name: &str,
     gate: impl Into<Option<Gate>>,
@@ -87,8 +89,8 @@ pub(super) fn case(
     }
 }
 
-/// What the handler of a [`Case`] asks for, and writes into its answer. It answers with `content-type: text/plain;
-/// charset=utf-8` and what its [`Reply`] says.
+/// The extractor of a [`Case`]'s handler, whose value it writes. The response has `content-type:
+/// text/plain; charset=utf-8` and the settings of its [`Reply`].
 ///
 /// ```
 /// use tollgate_testkit::conformance::{self, Handler};
@@ -100,19 +102,21 @@ pub(super) fn case(
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Handler {
-    /// A principal or nobody: the framework's optional extractor. Writes [`echo`](super::echo).
+    /// An optional principal. Writes [`echo`](super::echo).
     Optional,
     /// A principal. Writes [`echo`](super::echo) of it.
     Principal,
     /// The claims as a [`Shopper`](super::Shopper). Writes [`echo_claims`](super::echo_claims).
     Claims,
-    /// The claims as a [`Buyer`](super::Buyer), by the same extractor. Writes [`echo_guarded`](super::echo_guarded).
+    /// The claims as a [`Buyer`](super::Buyer), by the same extractor. Writes
+    /// [`echo_guarded`](super::echo_guarded).
     Guarded,
-    /// A principal that holds [`OrdersRead`](super::OrdersRead). Writes [`echo`](super::echo) of it.
+    /// A principal that holds [`OrdersRead`](super::OrdersRead). Writes [`echo`](super::echo) of
+    /// it.
     Scoped,
 }
 
-/// How a handler answers, beside what it writes: 200 and no further field, unless a case says otherwise.
+/// The response of a handler. Default: 200 without further fields.
 ///
 /// ```
 /// use tollgate_testkit::conformance::Reply;
@@ -124,9 +128,10 @@ pub enum Handler {
 pub struct Reply {
     /// The status code.
     pub status: u16,
-    /// Field lines beside the content type, names in lower case.
+    /// The fields besides the content type, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Whether the response is marked with [`SkipRenewal`](tollgate_core::SkipRenewal) in its extensions.
+    /// Whether the response is marked with [`SkipRenewal`](tollgate_core::SkipRenewal) in its
+    /// extensions.
     pub skip_renewal: bool,
 }
 
@@ -157,7 +162,7 @@ impl Reply {
     }
 }
 
-/// A request as the client sends it.
+/// A request of a client.
 ///
 /// ```
 /// use tollgate_testkit::conformance::Request;
@@ -169,14 +174,15 @@ impl Reply {
 pub struct Request {
     /// The method.
     pub method: String,
-    /// The target: path and query, or the absolute form (RFC 9112 section 3.2). Its path is `/resource`.
+    /// The target: path and query, or the absolute form (RFC 9112 section 3.2). Its path is
+    /// `/resource`.
     pub target: String,
-    /// The field lines in their order, names in any case.
+    /// The fields in order, names in any case.
     pub headers: Vec<(String, Vec<u8>)>,
 }
 
 impl Request {
-    /// A request without fields.
+    /// Creates a request without fields.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::conformance::Request::new("GET", "/resource").method, "GET");
@@ -189,7 +195,7 @@ impl Request {
         }
     }
 
-    /// The same request with one more field line.
+    /// Adds a field.
     ///
     /// ```
     /// use tollgate_testkit::conformance::Request;
@@ -210,22 +216,22 @@ impl From<Request> for Vec<Request> {
     }
 }
 
-/// `GET /resource`.
+/// Creates `GET /resource`.
 pub(super) fn get() -> Request {
     Request::new("GET", "/resource")
 }
 
-/// `POST /resource`.
+/// Creates `POST /resource`.
 pub(super) fn post() -> Request {
     Request::new("POST", "/resource")
 }
 
-/// `GET /resource` with the token where it belongs.
+/// Creates `GET /resource` with the token in the `Authorization` field.
 pub(super) fn bearer(token: impl AsRef<str>) -> Request {
     get().with("Authorization", format!("Bearer {}", token.as_ref()))
 }
 
-/// One request for each of the tokens.
+/// Creates one request for each token.
 pub(super) fn bearers<T: AsRef<str>>(tokens: impl IntoIterator<Item = T>) -> Vec<Request> {
     tokens.into_iter().map(bearer).collect()
 }

@@ -1,4 +1,4 @@
-//! The claims but for the times (RFC 7519 section 4.1).
+//! The claims other than the times (RFC 7519 section 4.1).
 
 use serde_json::json;
 use tollgate_core::VerifierBuilder;
@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Every JSON type but a string, in place of `name`.
+/// Returns every JSON type except a string as the value of `name`.
 fn not_strings(name: &str) -> Vec<String> {
     claiming_each(
         [
@@ -36,7 +36,7 @@ fn not_strings(name: &str) -> Vec<String> {
     )
 }
 
-/// Whoever holds the key is believed, for whatever service.
+/// Creates a verifier that accepts any issuer and audience.
 fn anybody() -> VerifierBuilder {
     Verifier::builder()
         .dangerous_any_issuer()

@@ -1,4 +1,4 @@
-//! A key of one kind taken for one of another (RFC 8725 sections 2.1 and 3.1).
+//! Keys of one type used as another (RFC 8725 sections 2.1 and 3.1).
 
 use super::algorithms::{PUBLIC, SECRET, accepting, by, only};
 use serde_json::json;
@@ -9,7 +9,8 @@ use super::expect::wrong_algorithm;
 use super::fixtures::{Fixed, plain, rules, token};
 use crate::keys;
 
-/// What an attacker takes for the HMAC secret who knows the public key (CVE-2015-9235 and its many successors).
+/// Returns the HMAC secrets that an attacker derives from the public key (CVE-2015-9235 and its
+/// successors).
 fn secrets_of(pem: &str, jwk: &serde_json::Value) -> Vec<Vec<u8>> {
     let block = &pem[pem.find("-----BEGIN").unwrap_or_default()..];
     let base64 = block

@@ -1,4 +1,5 @@
-//! Proof that a request with a cookie is of the site's own making (Fetch Metadata, RFC 6454, RFC 9110 section 9.2.1).
+//! Proof that a request with a cookie comes from the same site (Fetch Metadata, RFC 6454, RFC 9110
+//! section 9.2.1).
 
 use tollgate_core::{Gate, Source};
 

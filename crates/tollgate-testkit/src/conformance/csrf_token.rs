@@ -1,4 +1,4 @@
-//! The session-bound token that a page repeats in a header field, beside a cookie (double submit).
+//! The session-bound token that a page repeats in a header field, besides a cookie (double submit).
 
 use serde_json::{Value, json};
 use tollgate_core::Source;
@@ -6,9 +6,9 @@ use tollgate_core::Source;
 use super::case::{Case, Request, case, get, post};
 use super::expect::{bad_signature, cross_site, revoked};
 use super::fixtures::{Standings, gate};
-use super::waiting::Kept;
+use super::waiting::KeyOrigin;
 
-/// A request of the site's own with this token in its cookie.
+/// Creates a same-origin request with this token in its cookie.
 fn with(request: Request, token: &str) -> Request {
     request
         .with("Host", "api.example.com")
@@ -16,17 +16,17 @@ fn with(request: Request, token: &str) -> Request {
         .with("Sec-Fetch-Site", "same-origin")
 }
 
-pub(super) fn cases(kept: Kept) -> Vec<Case> {
+pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
     let cookies = || {
-        gate(kept.verifier(), |gate| {
+        gate(origin.verifier(), |gate| {
             gate.source(Source::bearer())
                 .source(Source::cookie("access"))
                 .require_csrf_token()
                 .revocation(Standings)
         })
     };
-    let from_cookie = || kept.seen().but("source", "cookie");
-    let claiming_csrf = |csrf: Value| kept.token().claim("csrf", csrf).build();
+    let from_cookie = || origin.seen().but("source", "cookie");
+    let claiming_csrf = |csrf: Value| origin.token().claim("csrf", csrf).build();
     let good = claiming_csrf(json!("c-1"));
     let posted = || with(post(), &good);
     let sending = |value: &str| posted().with("X-CSRF-Token", value);
@@ -73,9 +73,9 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
             "a token without the claim",
             cookies(),
             [
-                with(post(), &kept.token().build()),
-                with(post(), &kept.token().build()).with("X-CSRF-Token", ""),
-                with(post(), &kept.token().build()).with("X-CSRF-Token", "c-1"),
+                with(post(), &origin.token().build()),
+                with(post(), &origin.token().build()).with("X-CSRF-Token", ""),
+                with(post(), &origin.token().build()).with("X-CSRF-Token", "c-1"),
             ],
             cross_site(),
         ),
@@ -97,7 +97,7 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
         case(
             "a claim that is written with an escape",
             cookies(),
-            with(post(), &kept.claiming(r#""csrf":"c\u002d1""#)).with("X-CSRF-Token", "c-1"),
+            with(post(), &origin.claiming(r#""csrf":"c\u002d1""#)).with("X-CSRF-Token", "c-1"),
             from_cookie(),
         ),
         case(
@@ -133,7 +133,7 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
                 post().with("Authorization", format!("Bearer {good}")),
                 posted().with("Authorization", format!("Bearer {good}")),
             ],
-            kept.seen(),
+            origin.seen(),
         ),
         case(
             "a WebSocket handshake needs the proof of origin alone",
@@ -162,10 +162,10 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
             cookies(),
             with(
                 post(),
-                &kept
+                &origin
                     .token()
                     .claim("csrf", "c-1")
-                    .signed_by(&kept.stranger())
+                    .signed_by(&origin.stranger())
                     .build(),
             )
             .with("X-CSRF-Token", "c-1"),
@@ -176,7 +176,7 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
             cookies(),
             with(
                 post(),
-                &kept
+                &origin
                     .token()
                     .claim("csrf", "c-1")
                     .claim("sid", "asked: down")
@@ -189,7 +189,7 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
             cookies(),
             with(
                 post(),
-                &kept
+                &origin
                     .token()
                     .claim("csrf", "c-1")
                     .claim("sid", "asked: gone")

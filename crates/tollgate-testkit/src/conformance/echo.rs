@@ -1,4 +1,4 @@
-//! What the handlers of the table write.
+//! The content that the handlers of the table write.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use tollgate_core::{Claims, Policy, Principal, Scope, SourceKind};
 
-/// The claims that a [`Handler::Claims`](super::Handler::Claims) asks for.
+/// The claims of a [`Handler::Claims`](super::Handler::Claims).
 ///
 /// ```
 /// use tollgate_testkit::conformance::{Shopper, echo_claims};
@@ -17,16 +17,16 @@ use tollgate_core::{Claims, Policy, Principal, Scope, SourceKind};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Shopper {
-    /// Whom the token speaks for.
+    /// The subject of the token.
     pub sub: String,
-    /// A claim of the issuer's own, which may be absent.
+    /// An optional custom claim.
     pub tenant: Option<String>,
 }
 
 impl Claims for Shopper {}
 
-/// The claims that a [`Handler::Guarded`](super::Handler::Guarded) asks for: a type with a policy of its own, the scope
-/// `orders:write`.
+/// The claims of a [`Handler::Guarded`](super::Handler::Guarded): a type with its own policy, the
+/// scope `orders:write`.
 ///
 /// ```
 /// use tollgate_core::Claims;
@@ -36,7 +36,7 @@ impl Claims for Shopper {}
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Buyer {
-    /// Whom the token speaks for.
+    /// The subject of the token.
     pub sub: String,
 }
 
@@ -47,7 +47,7 @@ impl Claims for Buyer {
     }
 }
 
-/// The body in which a handler says which guarded claims it was given.
+/// Returns the content that shows guarded claims.
 ///
 /// ```
 /// use tollgate_testkit::conformance::{Buyer, echo_guarded};
@@ -58,7 +58,7 @@ pub fn echo_guarded(buyer: &Buyer) -> String {
     format!("buyer={}\n", buyer.sub)
 }
 
-/// The scope that a [`Handler::Scoped`](super::Handler::Scoped) asks for: `orders:read`.
+/// The scope of a [`Handler::Scoped`](super::Handler::Scoped): `orders:read`.
 ///
 /// ```
 /// use tollgate_core::Scope;
@@ -72,7 +72,7 @@ impl Scope for OrdersRead {
     const NAME: &'static str = "orders:read";
 }
 
-/// The body in which a handler says whom it was given: one line for each fact, `-` for what is not there.
+/// Returns the content that shows a principal: one line for each fact, `-` for a missing one.
 ///
 /// ```
 /// assert_eq!(tollgate_testkit::conformance::echo(None), "anonymous\n");
@@ -112,7 +112,7 @@ pub fn echo(principal: Option<&Principal>) -> String {
     body
 }
 
-/// The body in which a handler says which claims it was given.
+/// Returns the content that shows claims.
 ///
 /// ```
 /// use tollgate_testkit::conformance::{Shopper, echo_claims};

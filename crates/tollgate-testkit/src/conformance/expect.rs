@@ -1,6 +1,6 @@
-//! The answers of the table, written down from the standards.
+//! The expected responses, written down from the standards.
 //!
-//! Nothing here calls the code under test: a change of an answer shows as a difference.
+//! Nothing here calls the code under test, so every changed response shows as a difference.
 
 use std::fmt::Write as _; // into a `String`, which cannot fail
 
@@ -8,13 +8,14 @@ use tollgate_core::RejectionKind as Kind;
 
 use super::fixtures::START;
 
-/// An answer to the byte.
+/// A response, compared byte by byte.
 ///
 /// ```
 /// use tollgate_testkit::conformance;
 ///
 /// let cases = conformance::cases();
-/// let case = cases.iter().find(|case| case.name == "sources: no credential").expect("it is in the table");
+/// let case = cases.iter()
+///     .find(|case| case.name == "sources: no credential").expect("it is in the table");
 /// let [expect] = &case.expect[..] else { panic!("one answer will do") };
 /// assert_eq!(expect.status, 401);
 /// assert!(expect.headers.contains(&("www-authenticate".into(), b"Bearer realm=\"api\"".to_vec())));
@@ -23,7 +24,7 @@ use super::fixtures::START;
 pub struct Expect {
     /// The status code.
     pub status: u16,
-    /// Every field line, names in lower case, sorted; without `content-length` and `date`.
+    /// All fields, names in lower case, sorted; without `content-length` and `date`.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The content.
     pub body: Vec<u8>,
@@ -51,40 +52,40 @@ impl Expect {
         }
     }
 
-    /// With one more field line.
+    /// Adds a field.
     pub(super) fn with(mut self, (name, value): (&str, &str)) -> Self {
         self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
         self.headers.sort();
         self
     }
 
-    /// Without the lines of a field.
+    /// Removes a field.
     pub(super) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(got, _)| got != name);
         self
     }
 
-    /// What the handler of a case writes.
+    /// Expects the content of a handler.
     pub(super) fn written(body: &str) -> Self {
         Self::new(200, &[("content-type", "text/plain; charset=utf-8")], body, None)
     }
 }
 
-/// What an anonymous request gets from a handler that takes it.
+/// Expects the response to an anonymous request that the handler accepts.
 pub(super) fn anonymous() -> Vec<Expect> {
     vec![Expect::written("anonymous\n")]
 }
 
-/// What `Handler::Claims` writes.
+/// Expects the content of `Handler::Claims`.
 pub(super) fn shopper(sub: &str, tenant: &str) -> Vec<Expect> {
     vec![Expect::written(&format!("shopper={sub}\ntenant={tenant}\n"))]
 }
 
-/// The facts that a handler is shown: those of the mint's token in the `Authorization` field, unless said otherwise.
+/// The facts that a handler sees. Default: those of the mint's token in the `Authorization` field.
 #[derive(Clone)]
 pub(super) struct Seen([(&'static str, String); 15]);
 
-/// The facts of the mint's HS256 token.
+/// Returns the facts of the mint's HS256 token.
 pub(super) fn seen() -> Seen {
     let facts = [
         ("subject", "u-7"),
@@ -114,7 +115,7 @@ impl Seen {
         self
     }
 
-    /// Another algorithm, with the key id of its test key.
+    /// Sets another algorithm and the `kid` of its test key.
     pub(super) fn by(self, algorithm: &str) -> Self {
         let kid = format!("test-{}", algorithm.to_ascii_lowercase());
         self.but("algorithm", algorithm)
@@ -133,7 +134,7 @@ impl From<Seen> for Vec<Expect> {
     }
 }
 
-/// A refusal: RFC 6750 section 3, RFC 9457 section 3, and for gRPC a trailers-only answer.
+/// A rejection: RFC 6750 section 3, RFC 9457 section 3, and for gRPC a trailers-only response.
 #[derive(Clone)]
 pub(super) struct Refused {
     kind: Kind,
@@ -143,7 +144,7 @@ pub(super) struct Refused {
     detail: &'static str,
     scope: Option<&'static str>,
     max_age: Option<&'static str>,
-    /// As it stands between the quotes.
+    /// The escaped text between the quotes.
     realm: &'static str,
     retry_after: Option<&'static str>,
     grpc: Option<&'static str>,
@@ -173,13 +174,13 @@ fn refused(kind: Kind, status: u16, error: Option<&'static str>, detail: &'stati
 }
 
 impl Refused {
-    /// The realm with its escapes.
+    /// Sets the escaped realm.
     pub(super) const fn realm(mut self, escaped: &'static str) -> Self {
         self.realm = escaped;
         self
     }
 
-    /// Asked over gRPC: `status` is that of the call.
+    /// Expects a gRPC response with this `status`.
     pub(super) const fn grpc(mut self, status: &'static str) -> Self {
         self.grpc = Some(status);
         self
@@ -250,12 +251,13 @@ impl From<Refused> for Vec<Expect> {
     }
 }
 
-/// Whichever check comes first.
+/// Accepts any of the rejections, whichever check comes first.
 pub(super) fn any_of(refused: impl IntoIterator<Item = Refused>) -> Vec<Expect> {
     refused.into_iter().map(|refused| refused.expect()).collect()
 }
 
-/// RFC 6750 section 3.1: without a credential, "the resource server SHOULD NOT include an error code".
+/// RFC 6750 section 3.1: without a credential, "the resource server SHOULD NOT include an error
+/// code".
 pub(super) fn no_credential() -> Refused {
     refused(Kind::MissingCredential, 401, None, "Authentication is required")
 }
@@ -280,7 +282,7 @@ pub(super) fn malformed_credential() -> Refused {
     )
 }
 
-/// The request may be forged: not a matter of the token, hence no challenge.
+/// The request may be forged. The token is not at fault, so there is no challenge.
 pub(super) fn cross_site() -> Refused {
     refused(
         Kind::CrossSite,
@@ -294,7 +296,7 @@ fn invalid_token(kind: Kind, detail: &'static str) -> Refused {
     refused(kind, 401, Some("invalid_token"), detail)
 }
 
-/// The token is not to be believed, and why is not the client's business.
+/// The token is invalid. The response does not reveal why.
 pub(super) fn invalid(kind: Kind) -> Refused {
     invalid_token(kind, "The access token is invalid")
 }
@@ -360,7 +362,8 @@ pub(super) fn wrong_audience() -> Refused {
     invalid_token(Kind::WrongAudience, "The access token is for another audience")
 }
 
-/// RFC 6750 section 3.1: "The access token provided is expired, revoked, malformed, or invalid for other reasons."
+/// RFC 6750 section 3.1: "The access token provided is expired, revoked, malformed, or invalid for
+/// other reasons."
 pub(super) fn revoked() -> Refused {
     invalid_token(Kind::Revoked, "The access token was revoked")
 }
@@ -391,7 +394,7 @@ pub(super) fn insufficient(scope: Option<&'static str>) -> Refused {
     }
 }
 
-/// RFC 9110 section 15.6.4: our side is down, which says nothing about the client.
+/// RFC 9110 section 15.6.4: the service is unavailable, whatever the client sent.
 pub(super) fn unavailable(retry_after: &'static str) -> Refused {
     Refused {
         retry_after: Some(retry_after),
@@ -404,7 +407,7 @@ pub(super) fn unavailable(retry_after: &'static str) -> Refused {
     }
 }
 
-/// The service is put together wrongly.
+/// The service is misconfigured.
 pub(super) fn misconfigured() -> Refused {
     refused(
         Kind::Misconfigured,

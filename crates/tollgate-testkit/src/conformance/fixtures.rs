@@ -16,10 +16,10 @@ use crate::clock::FakeClock;
 use crate::keys;
 use crate::mint::{Mint, TokenBuilder};
 
-/// What time it is, in every case.
+/// The time in every case.
 pub(super) const START: u64 = FakeClock::START;
 
-/// One issuer, one audience, a clock that stands still, and no key yet.
+/// Creates a verifier with one issuer, one audience, a fixed clock, and no key.
 pub(super) fn rules() -> VerifierBuilder {
     Verifier::builder()
         .issuer(Mint::ISSUER)
@@ -27,7 +27,7 @@ pub(super) fn rules() -> VerifierBuilder {
         .clock(FakeClock::new())
 }
 
-/// [`rules`] with the HS256 key, for all that is not about algorithms.
+/// Creates [`rules`] with the HS256 key, for cases that do not depend on the algorithm.
 pub(super) fn usual() -> VerifierBuilder {
     rules().key(keys::verifying(Algorithm::HS256))
 }
@@ -36,7 +36,7 @@ thread_local! {
     static WITHOUT_TOKEN_CACHE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes gates whose verifiers verify each token anew.
+/// Creates gates whose verifiers have no cache.
 pub(super) fn without_token_cache<T>(make: impl FnOnce() -> T) -> T {
     let before = WITHOUT_TOKEN_CACHE.replace(true);
     let cases = make();
@@ -53,34 +53,34 @@ fn complete(verifier: VerifierBuilder) -> Verifier {
     verifier.build().expect("the verifier of a case is complete")
 }
 
-/// A gate with all defaults.
+/// Creates a gate with defaults.
 pub(super) fn plain(verifier: VerifierBuilder) -> Gate {
     Gate::from(complete(verifier))
 }
 
-/// A gate, configured.
+/// Creates a configured gate.
 pub(super) fn gate(verifier: VerifierBuilder, configure: impl FnOnce(GateBuilder) -> GateBuilder) -> Gate {
     configure(Gate::builder(complete(verifier)))
         .build()
         .expect("the gate of a case is complete")
 }
 
-/// The gate that accepts the mint's HS256 tokens.
+/// Creates the gate that accepts the mint's HS256 tokens.
 pub(super) fn usual_gate() -> Gate {
     plain(usual())
 }
 
-/// A token under way, by the issuer's key for this algorithm.
+/// Begins a token by the issuer's key for this algorithm.
 pub(super) fn token_by(algorithm: Algorithm) -> TokenBuilder {
     Mint::new(keys::signing(algorithm), &FakeClock::new()).token()
 }
 
-/// A token under way by the usual key.
+/// Begins a token by the usual key.
 pub(super) fn token() -> TokenBuilder {
     token_by(Algorithm::HS256)
 }
 
-/// The text of claims with one member more, or another value for one, in its exact spelling.
+/// Returns claims with one more or another member, in its exact spelling.
 pub(super) fn claims_with(members: &str) -> String {
     let mut all = String::from("{");
     for (name, value) in [
@@ -97,12 +97,12 @@ pub(super) fn claims_with(members: &str) -> String {
     all + members + "}"
 }
 
-/// A token by the usual key whose claims have these members in their exact spelling.
+/// Creates a token by the usual key whose claims have these members in their exact spelling.
 pub(super) fn claiming(members: &str) -> String {
     token().payload(claims_with(members)).build()
 }
 
-/// The same for each spelling.
+/// Creates such a token for each spelling.
 pub(super) fn claiming_each<M: AsRef<str>>(members: impl IntoIterator<Item = M>) -> Vec<String> {
     members
         .into_iter()
@@ -110,7 +110,7 @@ pub(super) fn claiming_each<M: AsRef<str>>(members: impl IntoIterator<Item = M>)
         .collect()
 }
 
-/// A source that always has the same keys, or none.
+/// A source that always returns the same keys, or none.
 pub(super) struct Fixed(Result<Arc<KeySet>, Unavailable>);
 
 impl Fixed {
@@ -129,7 +129,7 @@ impl KeySource for Fixed {
     }
 }
 
-/// A revocation check that goes by what `sid` says; what it is asked for comes at the second look.
+/// A revocation check that follows the token's `sid`. A query is ready at the second poll.
 pub(super) struct Standings;
 
 impl RevocationCheck for Standings {
@@ -149,11 +149,11 @@ impl RevocationCheck for Standings {
     }
 }
 
-/// What a renewal of [`Renewing`] adds to a response.
+/// The field that a renewal of [`Renewing`] adds to a response.
 pub(super) const RENEWED_COOKIE: (&str, &str) = ("set-cookie", "access=renewed; Path=/; HttpOnly");
 pub(super) const RENEWED_HEADER: (&str, &str) = ("x-access-token", "renewed");
 
-/// Renews tokens that say that they are `due`, on `/resource` and with any method but `DELETE`.
+/// A renewal of tokens with the claim `due`, on `/resource` and any method except `DELETE`.
 pub(super) struct Renewing;
 
 impl Renewal for Renewing {
@@ -174,7 +174,7 @@ impl Renewal for Renewing {
     }
 }
 
-/// Ready when it is looked at again.
+/// A future that is ready at the second poll.
 pub(super) struct Later(bool);
 
 impl Later {

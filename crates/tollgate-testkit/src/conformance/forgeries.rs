@@ -1,4 +1,4 @@
-//! Signatures that are not what the algorithm says (RFC 7518 section 3, RFC 8032 section 5.1.7, RFC 8017).
+//! Malformed signatures (RFC 7518 section 3, RFC 8032 section 5.1.7, RFC 8017).
 
 use tollgate_core::{Algorithm, Gate};
 
@@ -7,13 +7,14 @@ use super::expect::{Seen, bad_signature, seen};
 use super::fixtures::{plain, rules, token_by};
 use crate::keys;
 
-/// The base64url of `{"alg":"PS256"}`, of `{"alg":"RS256"}`, of `{"alg":"EdDSA"}` and of the mint's claims.
+/// The base64url of `{"alg":"PS256"}`, `{"alg":"RS256"}`, `{"alg":"EdDSA"}` and the mint's claims.
 const PS256: &str = "eyJhbGciOiJQUzI1NiJ9";
 const RS256: &str = "eyJhbGciOiJSUzI1NiJ9";
 const EDDSA: &str = "eyJhbGciOiJFZERTQSJ9";
 const CLAIMS: &str = "eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUuY29tIiwiYXVkIjoib3JkZXJzLWFwaSIsInN1YiI6InUtNyIsImlhdCI6MTcwMDAwMDAwMCwiZXhwIjoxNzAwMDAwOTAwfQ";
 
-// Made with Python's `cryptography` and the issuer's keys, since no honest signer makes most of them.
+// Created with Python's `cryptography` and the issuer's keys, as honest signers do not produce most
+// of them.
 const SALT_32: &str = "eGF6PTlHoUSI1hF1arvhO4WJpnlIeU5wuf662GGrinR_4gLQV60FuOKmuzhqrShuHoDYPfjDOm3SpQ2trF7rxaXTxNEIPTf1PGQ79VNW6Wazfei1GZWM5zkdYxUccThwyCPxIruPZNzO6NOYaNfH_JVkEXVz5SkPuX2DNuAO0dUoujtYd3eMVNJiABuL3LfqPiKhETsXlU5Y7Ld_8w0SnLM-eUqgOsJWPZ5G53ToGG6LJnY5w0YTEP_NKTYU87KdLd0ETRxQ_ook20lYGnUqQqop2IEAOstSbWADQJ-Or9ft2uYSCq7xB8wQboyCcqANp1X58cqavqWV8wDyHcWeEQ";
 const SALT_0: &str = "ohOIejcsi7Um9vP5zERW13tHtuUM1Wr2A_AYhHhUnkRBKGS3_ciHNyf17mozYwNJ-vCcKK175uOdiWLR2W2aYz1D772QEGKMe_GvVviignMZzQpkrRkpLLKPrv9x2RzpHPVWrat05MZ-7WkiNjv7AiegtkcvReHQGpU9-rUngCE-vSAsCrUbVEedQ9WpM5NXpnXTMWKFsyzaHaxdjVhWzffYflBTRkHpziL9N9rRoOnpan9SOmk1cf1vAzyvY5Fm3tdG_unaDXnlfMkBb5HIVhCK9ngkQHoUXKFrIOLrzEsogcXvKe4doYCcC6BO65rnzV2Isvpwq9gpier-l7pA5g";
 const SALT_20: &str = "uZteq1lRSZcxkM_7WNSR0wsPBvkz799RBuRoS7ayEpjp-mqu-UbD7rh0zwWxnNwOU69MX3mgPQ_aWv_PzBm8dL3M3iby68_wA1usLQgtPLe3ctrjuwI7dGV85RJUgaeUBdPTdq9WwcPnNvCxlNwCcQYy6dYYTEF5g5u-wwW9V0f0dpr-_dIN7zE5tt1410JnN09LUGoR8dq_B_s13LH2HEvJNw80xoDn7vHBGSYq1-wRPrLVFRjmkBhkKnrZQHaeE0-tgp9KJnFapUkPJyjSQbYGJhrlL8WFMGjIQ9pmPHISN6-DmPqx1t4D8Y7dq5GK0C3AdN_XlQbqm5d24O66xg";
@@ -33,7 +34,7 @@ fn only(algorithm: Algorithm) -> Gate {
     plain(rules().key(keys::verifying(algorithm)))
 }
 
-/// A token with nothing but `alg` in its header.
+/// Expects a token with only `alg` in its header.
 fn bare(algorithm: &str) -> Seen {
     seen().by(algorithm).but("key id", "-").but("type", "-")
 }
@@ -42,7 +43,7 @@ fn made(header: &str, signature: &str) -> String {
     format!("{header}.{CLAIMS}.{signature}")
 }
 
-/// `r` and `s` as the `SEQUENCE` of two `INTEGER`s that X.509 and most libraries use.
+/// Encodes `r` and `s` as the `SEQUENCE` of two `INTEGER`s that X.509 and most libraries use.
 fn der(signature: &[u8]) -> Vec<u8> {
     let integer = |number: &[u8]| {
         let first = number

@@ -1,4 +1,5 @@
-//! Scopes, roles, and the profile of access tokens (RFC 6749 section 3.3, RFC 8693 section 4.2, RFC 9068 section 2.2).
+//! Scopes, roles, and the profile of access tokens (RFC 6749 section 3.3, RFC 8693 section 4.2, RFC
+//! 9068 section 2.2).
 
 use serde_json::json;
 use tollgate_core::Gate;

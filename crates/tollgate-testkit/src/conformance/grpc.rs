@@ -1,4 +1,4 @@
-//! Refusals as trailers-only answers (gRPC over HTTP/2).
+//! Rejections as trailers-only responses (gRPC over HTTP/2).
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The members of the header (RFC 7515 section 4.1, RFC 7797, RFC 8725 sections 3.5, 3.10 and 3.11).
+//! The members of the header (RFC 7515 section 4.1, RFC 7797, RFC 8725 sections 3.5, 3.10 and
+//! 3.11).
 
 use serde_json::{Value, json};
 use tollgate_core::{Algorithm, Gate};

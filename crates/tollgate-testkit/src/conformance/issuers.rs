@@ -16,7 +16,8 @@ use crate::segments::Segments;
 const OTHER: &str = "https://other.example.com";
 const THIRD: &str = "https://third.example.com";
 
-/// The usual one with ES256, another with a key of the same type and name, and a third with a secret and strict rules.
+/// Creates a gate with three issuers: the usual one with ES256, one with a key of the same type and
+/// `kid`, and one with a secret and strict rules.
 fn three() -> Gate {
     plain(
         Verifier::builder()

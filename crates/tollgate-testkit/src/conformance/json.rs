@@ -1,11 +1,11 @@
-//! UTF-8 and JSON of header and claims (RFC 8259, RFC 7493).
+//! UTF-8 and JSON of the header and the claims (RFC 8259, RFC 7493).
 
 use super::case::{Case, bearer, bearers, case};
 use super::expect::{malformed, malformed_claims, malformed_header, seen};
 use super::fixtures::{claiming, claiming_each, claims_with, token, usual_gate};
 use tollgate_core::RejectionKind as Kind;
 
-/// The mint's claims, spelt so that only a JSON parser sees it.
+/// The mint's claims, with escapes that only a JSON parser resolves.
 const ESCAPED: &str = r#"{"\u0069ss":"https:\/\/id.example.com","aud":["orders\u002dapi"],"s\u0075b":"u-\u0037",
     "iat":1700000000,"exp":1700000900}"#;
 

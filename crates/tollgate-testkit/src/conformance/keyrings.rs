@@ -1,4 +1,4 @@
-//! Which key verifies a token (RFC 7515 section 4.1.4, RFC 7517 section 5).
+//! The key that verifies a token (RFC 7515 section 4.1.4, RFC 7517 section 5).
 
 use serde_json::{Value, json};
 use tollgate_core::{Algorithm, Key, KeySet};

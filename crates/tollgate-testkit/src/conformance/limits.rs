@@ -1,4 +1,4 @@
-//! Bounds that hold before anything is decoded, or while it is read.
+//! Limits that apply before or during decoding.
 
 use std::fmt::Write as _;
 
@@ -10,13 +10,13 @@ use super::expect::{bad_signature, malformed_claims, malformed_header, seen, too
 use super::fixtures::{claiming, gate, plain, rules, token, usual, usual_gate};
 use crate::keys;
 
-/// A good token of exactly that many bytes.
+/// Creates a valid token of exactly this length in bytes.
 fn of_length(length: usize) -> String {
     let padded = |header: usize, claims: usize| {
         let header = token().header("pad", "x".repeat(header));
         header.claim("pad", "x".repeat(claims)).build()
     };
-    // Three octets are four bytes of the token; the header makes up for the remainder.
+    // Three bytes are four characters of the token. The header makes up for the remainder.
     let about = (length - padded(0, 0).len()) / 4 * 3;
     (about - 9..about + 9)
         .flat_map(|claims| (0..4).map(move |header| padded(header, claims)))
@@ -24,7 +24,7 @@ fn of_length(length: usize) -> String {
         .expect("there is a token of every length")
 }
 
-/// `{"a":[[…]]}` that is `depth` levels deep.
+/// Returns `{"a":[[…]]}` with a nesting depth of `depth`.
 fn nested(depth: usize) -> String {
     format!("\"a\":{}{}", "[".repeat(depth - 1), "]".repeat(depth - 1))
 }
@@ -143,7 +143,7 @@ fn counts() -> Vec<Case> {
         .map(|index| format!("s{index}"))
         .collect::<Vec<_>>()
         .join(" ");
-    // Eight keys are tried for a token that names none; the ninth is not.
+    // Eight keys are tried for a token without `kid`, the ninth is not.
     let secrets: Vec<SigningKey> = (1..=9)
         .map(|index| SigningKey::hs256([index; 32]).expect("a secret of 32 bytes"))
         .collect();

@@ -1,4 +1,4 @@
-//! Text that is not a token: segments and base64url (RFC 7515 sections 2 and 7.1).
+//! Malformed tokens: segments and base64url (RFC 7515 sections 2 and 7.1).
 
 use super::case::{Case, bearer, bearers, case};
 use super::expect::{
@@ -7,7 +7,7 @@ use super::expect::{
 use super::fixtures::{token, usual_gate};
 use crate::segments::Segments;
 
-/// Base64url of the last sextet with its lowest bit set: another text for the same octets.
+/// Sets the lowest bit of the last base64url character: another text for the same bytes.
 fn with_trailing_bits(segment: &str) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = segment.as_bytes().to_vec();
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
     let good = token().segments();
     let text = good.to_string();
     let (header, payload, signature) = (&good.header, &good.payload, &good.signature);
-    // Claims whose base64url has bits to spare; an HMAC of 32 octets has them anyway.
+    // Claims whose base64url has unused bits. An HMAC of 32 bytes always has them.
     let spare = (0..3)
         .map(|pad| {
             token()

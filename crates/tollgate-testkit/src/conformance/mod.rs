@@ -1,7 +1,9 @@
-//! The conformance table: requests, and the answers that they must get under every framework, equal to the byte.
+//! The conformance table: requests and the responses that every framework must return, equal to the
+//! byte.
 //!
-//! An adapter implements [`Subject`] over its framework and calls [`run`]. The expected values are written down from the
-//! standards (RFC 6750, RFC 7515, RFC 7519, RFC 9068, RFC 9457, RFC 9470, RFC 6454) and not computed by the code under test.
+//! An adapter implements [`Subject`] for its framework and calls [`run`]. The expected values are
+//! written down from the standards (RFC 6750, RFC 7515, RFC 7519, RFC 9068, RFC 9457, RFC 9470, RFC
+//! 6454), not computed by the code under test.
 //!
 //! ```
 //! use tollgate_testkit::conformance::{self, Core};
@@ -47,9 +49,9 @@ pub use case::{Case, Handler, Reply, Request};
 pub use echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 pub use expect::Expect;
 pub use subject::{Core, Response, Subject, mismatches, mismatches_when_repeated, run};
-use waiting::Kept;
+use waiting::KeyOrigin;
 
-/// The fewest cases that the table may have: it is only ever added to, and [`run`] refuses a shorter one.
+/// The minimum number of cases. Cases are only added, and [`run`] refuses a shorter table.
 ///
 /// ```
 /// use tollgate_testkit::conformance;
@@ -58,7 +60,7 @@ use waiting::Kept;
 /// ```
 pub const LEAST: usize = 716;
 
-/// The table. Its clock stands still at [`FakeClock::START`](crate::FakeClock::START).
+/// Returns the table. Its clock stays at [`FakeClock::START`](crate::FakeClock::START).
 ///
 /// ```
 /// use tollgate_testkit::conformance;
@@ -71,8 +73,8 @@ pub fn cases() -> Vec<Case> {
     let groups: [(&str, Vec<Case>); 27] = [
         ("sources", sources::cases()),
         ("csrf", csrf::cases()),
-        ("csrf token", csrf_token::cases(Kept::AtHand)),
-        ("csrf token: after a wait", csrf_token::cases(Kept::Elsewhere)),
+        ("csrf token", csrf_token::cases(KeyOrigin::Verifier)),
+        ("csrf token: after a wait", csrf_token::cases(KeyOrigin::Source)),
         ("limits", limits::cases()),
         ("malformed", malformed::cases()),
         ("mutations", mutations::cases()),
@@ -90,11 +92,11 @@ pub fn cases() -> Vec<Case> {
         ("outcome", outcome::cases()),
         ("adapters", adapters::cases()),
         ("gRPC", grpc::cases()),
-        ("revocation", revocation::cases(Kept::AtHand)),
-        ("revocation: after a wait", revocation::cases(Kept::Elsewhere)),
+        ("revocation", revocation::cases(KeyOrigin::Verifier)),
+        ("revocation: after a wait", revocation::cases(KeyOrigin::Source)),
         ("step-up", step_up::cases()),
-        ("renewal", renewal::cases(Kept::AtHand)),
-        ("renewal: after a wait", renewal::cases(Kept::Elsewhere)),
+        ("renewal", renewal::cases(KeyOrigin::Verifier)),
+        ("renewal: after a wait", renewal::cases(KeyOrigin::Source)),
         ("waiting", waiting::cases()),
     ];
     let named = groups
@@ -103,8 +105,8 @@ pub fn cases() -> Vec<Case> {
     named.collect()
 }
 
-/// The same table for gates whose verifiers have no [cache of verified tokens](tollgate_core::TokenCache): the answers are the
-/// same.
+/// Returns the same table for gates whose verifiers have no [cache of verified
+/// tokens](tollgate_core::TokenCache). The responses are the same.
 ///
 /// ```
 /// use tollgate_testkit::conformance;
@@ -118,8 +120,8 @@ pub fn cases_without_token_cache() -> Vec<Case> {
     fixtures::without_token_cache(cases)
 }
 
-/// Cases whose requests no HTTP implementation hands on: control characters and line breaks in field values (RFC 9110
-/// section 5.5). Only a subject without one, such as [`Core`], can be asked.
+/// Returns cases that no HTTP implementation forwards: control characters and line breaks in field
+/// values (RFC 9110 section 5.5). They need a subject without one, such as [`Core`].
 ///
 /// ```
 /// use tollgate_testkit::conformance::{self, Core};

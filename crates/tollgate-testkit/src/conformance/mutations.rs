@@ -1,4 +1,4 @@
-//! A good token with one change, wherever it is.
+//! A valid token with one changed bit or character.
 
 use super::case::{Case, Request, bearer, case};
 use super::expect::{
@@ -9,7 +9,7 @@ use super::fixtures::{token, usual_gate};
 use crate::segments::{Segments, base64url};
 use tollgate_core::RejectionKind as Kind;
 
-/// What may become of a header, one of whose bits is another.
+/// The possible rejections of a header with one flipped bit.
 fn caught() -> Vec<super::expect::Expect> {
     any_of([
         malformed_header(),

@@ -1,4 +1,4 @@
-//! How a refusal is answered (RFC 6750 section 3, RFC 9110 section 11.6.1, RFC 9457).
+//! The responses to rejections (RFC 6750 section 3, RFC 9110 section 11.6.1, RFC 9457).
 
 use tollgate_core::policy::scope;
 use tollgate_core::{Algorithm, Answer, Rejection, RejectionKind};

@@ -1,4 +1,4 @@
-//! Cookies, fields of a service's own, WebSocket protocols and queries; and several credentials at once.
+//! Cookies, custom fields, WebSocket protocols, queries, and several credentials at once.
 
 use super::sources::{COOKIE, cookie, from, looking_at, strictly};
 use tollgate_core::{Gate, Source};

@@ -1,24 +1,24 @@
-//! Responses that carry a renewed token: which do, and which never.
+//! Responses with and without a renewed token.
 
 use tollgate_core::Source;
 
 use super::case::{Case, Handler, Reply, Request, bearer, case, get, post};
 use super::expect::{Expect, Seen, anonymous, bad_signature, cross_site, insufficient, revoked};
 use super::fixtures::{RENEWED_COOKIE, RENEWED_HEADER, Renewing, Standings, gate};
-use super::waiting::Kept;
+use super::waiting::KeyOrigin;
 
-/// What a handler is seen to answer with `reply`, and with the renewed token.
+/// Expects the handler's response with `reply` and the renewed token.
 fn renewed(seen: Seen, reply: &Reply) -> Vec<Expect> {
     as_replied(seen, reply)
         .into_iter()
         .map(|expect| {
-            let kept = expect.without(RENEWED_HEADER.0);
-            kept.with(RENEWED_COOKIE).with(RENEWED_HEADER)
+            let renewed = expect.without(RENEWED_HEADER.0);
+            renewed.with(RENEWED_COOKIE).with(RENEWED_HEADER)
         })
         .collect()
 }
 
-/// What a handler is seen to answer with `reply`, and nothing else.
+/// Expects the handler's response with `reply` and nothing else.
 fn as_replied(seen: Seen, reply: &Reply) -> Vec<Expect> {
     let written: Vec<Expect> = seen.into();
     written
@@ -32,9 +32,9 @@ fn as_replied(seen: Seen, reply: &Reply) -> Vec<Expect> {
         .collect()
 }
 
-pub(super) fn cases(kept: Kept) -> Vec<Case> {
+pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
     let renewing = || {
-        gate(kept.verifier(), |gate| {
+        gate(origin.verifier(), |gate| {
             gate.optional()
                 .source(Source::bearer())
                 .source(Source::cookie("access"))
@@ -42,16 +42,16 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
                 .renewal(Renewing)
         })
     };
-    let due = || kept.token().claim("due", true);
+    let due = || origin.token().claim("due", true);
     let plain = Reply::default();
-    let from_cookie = || kept.seen().but("source", "cookie");
+    let from_cookie = || origin.seen().but("source", "cookie");
     let cookie = |request: Request| request.with("Cookie", format!("access={}", due().build()));
     let asked = |sid: &str| bearer(due().claim("sid", sid).build());
     let replying = |name: &str, reply: Reply, renews: bool| {
         let expect = if renews {
-            renewed(kept.seen(), &reply)
+            renewed(origin.seen(), &reply)
         } else {
-            as_replied(kept.seen(), &reply)
+            as_replied(origin.seen(), &reply)
         };
         case(name, renewing(), bearer(due().build()), expect).reply(reply)
     };
@@ -62,7 +62,7 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
             "due",
             renewing(),
             bearer(due().build()),
-            renewed(kept.seen(), &plain),
+            renewed(origin.seen(), &plain),
         ),
         case(
             "due, from a cookie",
@@ -74,27 +74,32 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
             "due, after a store was asked",
             renewing(),
             asked("asked: good"),
-            renewed(kept.seen(), &plain),
+            renewed(origin.seen(), &plain),
         ),
-        case("not due", renewing(), bearer(kept.token().build()), kept.seen()),
+        case(
+            "not due",
+            renewing(),
+            bearer(origin.token().build()),
+            origin.seen(),
+        ),
         case("nobody", renewing(), get(), anonymous()),
         case(
             "the path is told from its query",
             renewing(),
             Request::new("GET", "/resource?keep").with("Authorization", format!("Bearer {}", due().build())),
-            renewed(kept.seen(), &plain),
+            renewed(origin.seen(), &plain),
         ),
         case(
             "a method on which nothing is renewed",
             renewing(),
             Request::new("DELETE", "/resource").with("Authorization", format!("Bearer {}", due().build())),
-            kept.seen(),
+            origin.seen(),
         ),
         case(
             "a gate that renews nothing",
-            gate(kept.verifier(), |gate| gate),
+            gate(origin.verifier(), |gate| gate),
             bearer(due().build()),
-            kept.seen(),
+            origin.seen(),
         ),
         case(
             "a revoked token",
@@ -105,7 +110,7 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
         case(
             "a forged token",
             renewing(),
-            bearer(due().signed_by(&kept.stranger()).build()),
+            bearer(due().signed_by(&origin.stranger()).build()),
             bad_signature(),
         ),
         case(
@@ -134,7 +139,7 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
             post()
                 .with("Content-Type", "application/grpc")
                 .with("Authorization", format!("Bearer {}", due().build())),
-            kept.seen(),
+            origin.seen(),
         ),
         replying(
             "a response that is marked",

@@ -1,4 +1,4 @@
-//! Tokens that were taken back since (RFC 6750 section 3.1, RFC 7009 section 2.1), and stores that have to be asked.
+//! Revoked tokens (RFC 6750 section 3.1, RFC 7009 section 2.1), and stores that must be queried.
 
 use tollgate_core::Source;
 use tollgate_core::policy::scope;
@@ -8,30 +8,30 @@ use super::expect::{
     anonymous, bad_signature, expired, insufficient, no_credential, revoked, shopper, unavailable,
 };
 use super::fixtures::{Standings, gate};
-use super::waiting::Kept;
+use super::waiting::KeyOrigin;
 
-pub(super) fn cases(kept: Kept) -> Vec<Case> {
-    let checked = || gate(kept.verifier(), |gate| gate.revocation(Standings));
-    let of = |session: &str| bearer(kept.token().claim("sid", session).build());
+pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
+    let checked = || gate(origin.verifier(), |gate| gate.revocation(Standings));
+    let of = |session: &str| bearer(origin.token().claim("sid", session).build());
     let cookie = || {
-        gate(kept.verifier(), |gate| {
+        gate(origin.verifier(), |gate| {
             gate.source(Source::cookie("access")).revocation(Standings)
         })
     };
-    let optional = || gate(kept.verifier(), |gate| gate.optional().revocation(Standings));
+    let optional = || gate(origin.verifier(), |gate| gate.optional().revocation(Standings));
     let strict = || {
-        gate(kept.verifier(), |gate| {
+        gate(origin.verifier(), |gate| {
             gate.require(scope("a")).revocation(Standings)
         })
     };
-    let scoped = |session: &str| kept.token().claim("sid", session).scope("a");
+    let scoped = |session: &str| origin.token().claim("sid", session).scope("a");
     let gone = ["gone", "asked: gone"];
     let mut cases = vec![
         case(
             "a good token",
             checked(),
             [of("good"), of("asked: good")],
-            kept.seen(),
+            origin.seen(),
         ),
         case("a revoked token", checked(), gone.map(of), revoked()),
         case(
@@ -56,9 +56,10 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
             "no store is asked about a token that does not verify",
             checked(),
             bearer(
-                kept.token()
+                origin
+                    .token()
                     .claim("sid", "asked: good")
-                    .signed_by(&kept.stranger())
+                    .signed_by(&origin.stranger())
                     .build(),
             ),
             bad_signature(),
@@ -66,14 +67,14 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
         case(
             "no store is asked about a token that has expired",
             checked(),
-            bearer(kept.token().claim("sid", "asked: down").expires_in(-60).build()),
+            bearer(origin.token().claim("sid", "asked: down").expires_in(-60).build()),
             expired(),
         ),
         case(
             "a cookie is no way around it",
             cookie(),
             gone.map(|session| {
-                let cookie = format!("access={}", kept.token().claim("sid", session).build());
+                let cookie = format!("access={}", origin.token().claim("sid", session).build());
                 get().with("Cookie", cookie)
             }),
             revoked(),
@@ -103,7 +104,7 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
                 bearer(scoped("good").build()),
                 bearer(scoped("asked: good").build()),
             ],
-            kept.seen().but("scopes", "a"),
+            origin.seen().but("scopes", "a"),
         ),
         case(
             "a gate's policy is asked after, and may refuse",
@@ -133,7 +134,7 @@ pub(super) fn cases(kept: Kept) -> Vec<Case> {
         .policy(scope("a")),
         case(
             "the realm of a refusal that was waited for",
-            gate(kept.verifier(), |gate| gate.realm("shop").revocation(Standings)),
+            gate(origin.verifier(), |gate| gate.realm("shop").revocation(Standings)),
             of("asked: gone"),
             revoked().realm("shop"),
         ),

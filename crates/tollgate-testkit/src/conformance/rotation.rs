@@ -1,4 +1,4 @@
-//! Sets of keys that change, the forms in which keys come, and sources that have none to offer (RFC 7517 section 5).
+//! Changing key sets, key formats, and sources without keys (RFC 7517 section 5).
 
 use super::keyrings::{jwk, set};
 use std::time::Duration;
@@ -150,7 +150,7 @@ fn encodings() -> Vec<Case> {
     let by = |algorithm: Algorithm| bearer(token_by(algorithm).build());
     let base64 = base64_simd::STANDARD.encode_to_string(&keys::SECRET[..32]);
     let pkcs1 = || {
-        // The BIT STRING of the SubjectPublicKeyInfo, without its header of 24 octets.
+        // The BIT STRING of the SubjectPublicKeyInfo, without its header of 24 bytes.
         Key::from_der(Algorithm::RS256, &keys::der(keys::RSA_PUBLIC_PEM)[24..])
     };
     vec![

@@ -1,4 +1,4 @@
-//! Where the credential sits (RFC 6750 section 2, RFC 9110 section 11, RFC 6265 section 4.2).
+//! The location of the credential (RFC 6750 section 2, RFC 9110 section 11, RFC 6265 section 4.2).
 
 use tollgate_core::{Gate, Source};
 
@@ -181,7 +181,7 @@ fn authorization() -> Vec<Case> {
     ]
 }
 
-/// Octets that a field value cannot have.
+/// Creates cases with bytes that are invalid in a field value.
 pub(super) fn raw_cases() -> Vec<Case> {
     let usual = looking_at([
         Source::bearer(),

@@ -1,4 +1,4 @@
-//! Routes that ask for a recent login (RFC 9470).
+//! Routes that require a recent login (RFC 9470).
 
 use std::time::Duration;
 

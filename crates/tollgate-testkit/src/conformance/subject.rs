@@ -13,9 +13,10 @@ use super::echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 use super::expect::Expect;
 use super::{LEAST, cases, cases_without_token_cache};
 
-/// An adapter that can be asked: it puts the parts of a case together as its users would, and sends one request.
+/// An adapter under test. It assembles a case as a user of the framework would, and sends one
+/// request.
 ///
-/// [`Core`] is the one to imitate.
+/// See [`Core`] for an example.
 ///
 /// ```
 /// use tollgate_testkit::conformance::{self, Case, Core, Request, Response, Subject};
@@ -39,7 +40,7 @@ pub trait Subject {
     fn send(&mut self, case: &Case, request: &Request) -> Response;
 }
 
-/// What came back.
+/// The response of a subject.
 ///
 /// ```
 /// use tollgate_testkit::conformance::Response;
@@ -51,17 +52,17 @@ pub trait Subject {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The field lines, names in lower case, sorted. `content-length` and `date`, which are the connection's and not the
-    /// handler's, may be among them or not.
+    /// The fields, names in lower case, sorted. `content-length` and `date` belong to the
+    /// connection and are optional.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The content.
     pub body: Vec<u8>,
-    /// The kind of the rejection that was left in the response's extensions.
+    /// The kind of the rejection in the response's extensions.
     pub rejection: Option<RejectionKind>,
 }
 
 impl Response {
-    /// A response with these parts, its fields brought into order, and no rejection in its extensions.
+    /// Creates a response without a rejection. Sorts the fields.
     ///
     /// ```
     /// # use tollgate_testkit::conformance::Response;
@@ -86,7 +87,7 @@ impl Response {
         }
     }
 
-    /// What a handler of the table answers with this body, unless its [`Reply`] says otherwise.
+    /// Creates the default response of a handler with this content.
     ///
     /// ```
     /// assert_eq!(tollgate_testkit::conformance::Response::of_handler("yes".into()).status, 200);
@@ -104,7 +105,7 @@ impl Response {
         self
     }
 
-    /// As an adapter does: each `set-cookie` beside the others, every other field in place of its former values.
+    /// Applies a renewal like an adapter: `set-cookie` is appended, every other field is replaced.
     fn renewed(mut self, authentication: &Authentication) -> Self {
         let cookies = self.headers.iter().filter(|(name, _)| name == "set-cookie");
         let cookies = cookies.map(|(_, value)| &value[..]);
@@ -123,7 +124,7 @@ impl Response {
     }
 }
 
-/// Looks at a future of the table until it is ready, which it is soon.
+/// Polls a future of the table until it is ready.
 fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -135,7 +136,7 @@ fn wait<F: Future>(future: F) -> F::Output {
     panic!("a future of the table waits for something outside of it");
 }
 
-/// The core without a framework: what a [`Subject`] has to do, in the fewest words.
+/// The core without a framework: the smallest [`Subject`].
 ///
 /// ```
 /// use tollgate_testkit::conformance::{self, Core, Subject};
@@ -199,7 +200,7 @@ fn answered(refusal: Refusal) -> Response {
     }
 }
 
-/// As an adapter does: what HTTP does not allow is not sent.
+/// Whether HTTP allows the field. Adapters do not send others.
 fn is_sendable(name: &str, value: &[u8]) -> bool {
     !name.is_empty()
         && name
@@ -241,11 +242,11 @@ impl RequestView for Request {
     }
 }
 
-/// Runs the whole table: for gates without a cache of verified tokens, and, with every request sent again and again, for gates
-/// with one (see [`mismatches_when_repeated`]).
+/// Runs the whole table twice: for gates without a cache of verified tokens, and, with repeated
+/// requests, for gates with one (see [`mismatches_when_repeated`]).
 ///
 /// # Panics
-/// With a list of all differences, if there is one; if the table has shrunk, or two cases have one name.
+/// With a list of all differences, if the table has shrunk, or if two cases have the same name.
 ///
 /// ```
 /// use tollgate_testkit::conformance::{self, Core};
@@ -279,7 +280,7 @@ pub fn run(subject: &mut impl Subject) {
     );
 }
 
-/// The differences between what the cases expect and what the subject answers, ready to be read.
+/// Returns the differences between the expected and the actual responses, as readable text.
 ///
 /// ```
 /// use tollgate_testkit::conformance::{self, Case, Request, Response, Subject};
@@ -326,16 +327,16 @@ pub fn mismatches(cases: &[Case], subject: &mut impl Subject) -> Vec<String> {
     found
 }
 
-/// The differences if all requests of a case are sent three times through its gate. By the third time the verifier's cache knows
-/// every token that has verified: it is a difference if the cache does not answer for just as many as were verified the first
-/// time.
+/// Returns the differences if each request is sent three times through its gate. The third time,
+/// the verifier's cache must answer for as many tokens as were verified the first time.
 ///
 /// ```
 /// use tollgate_testkit::conformance::{self, Core};
 ///
 /// let cases = conformance::cases();
 /// assert_eq!(conformance::mismatches_when_repeated(&cases[..20], &mut Core), Vec::<String>::new());
-/// let hits = cases[0].gate.as_ref().and_then(|gate| gate.verifier().token_cache_status()).map(|cache| cache.hits);
+/// let hits = cases[0].gate.as_ref()
+///     .and_then(|gate| gate.verifier().token_cache_status()).map(|cache| cache.hits);
 /// assert!(hits > Some(0));
 /// ```
 pub fn mismatches_when_repeated(cases: &[Case], subject: &mut impl Subject) -> Vec<String> {
@@ -353,7 +354,7 @@ pub fn mismatches_when_repeated(cases: &[Case], subject: &mut impl Subject) -> V
         };
         let [first, _, third] = [pass(), pass(), pass()];
         let verified = first.0 + first.1;
-        // Where the key is on its way for each request anew, nothing is known of what it has verified.
+        // If the key is fetched for each request, its tokens are not cached.
         let known = if case.waits() { third.0 } else { verified };
         if third != (known, verified - known) {
             found.push(format!(
@@ -365,7 +366,7 @@ pub fn mismatches_when_repeated(cases: &[Case], subject: &mut impl Subject) -> V
     found
 }
 
-/// Whether 24 octets of a field value that could be a token stand in the answer.
+/// Whether the response contains 24 bytes of a field value that may be a token.
 fn leaks(request: &Request, response: &Response) -> bool {
     let mut sent = response.body.clone();
     for (_, value) in &response.headers {
@@ -424,7 +425,7 @@ impl Expect {
     }
 }
 
-/// The fields without those of the connection.
+/// Returns the fields except those of the connection.
 fn own_fields(response: &Response) -> Vec<(String, Vec<u8>)> {
     response
         .headers

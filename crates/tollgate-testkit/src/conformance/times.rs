@@ -1,4 +1,5 @@
-//! `exp`, `nbf` and `iat` (RFC 7519 sections 2 and 4.1.4 to 4.1.6), to the second. It is 1 700 000 000.
+//! `exp`, `nbf` and `iat` (RFC 7519 sections 2 and 4.1.4 to 4.1.6), to the second. The time is 1
+//! 700 000 000.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A case for claims in their exact spelling.
+/// Creates an accepted case for claims in their exact spelling.
 fn accepted(name: &str, gate: Gate, members: &str, seen: Seen) -> Case {
     case(name, gate, bearer(claiming(members)), seen)
 }

@@ -1,4 +1,4 @@
-//! Keys that a source does not have and is asked for: what comes of the request that waits.
+//! Keys that a source must fetch first, and the requests that wait for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,27 +20,27 @@ use crate::clock::FakeClock;
 use crate::keys;
 use crate::mint::{Mint, TokenBuilder};
 
-/// Where the key of a group's tokens is when a request comes: what follows must be the same.
+/// The place of the key when a request arrives. It must not affect the response.
 #[derive(Clone, Copy)]
-pub(super) enum Kept {
-    /// In the verifier.
-    AtHand,
-    /// With a source that does not have it, and gets it for each request anew.
-    Elsewhere,
+pub(super) enum KeyOrigin {
+    /// The verifier has the key.
+    Verifier,
+    /// The source fetches the key for each request.
+    Source,
 }
 
-impl Kept {
+impl KeyOrigin {
     const fn algorithm(self) -> Algorithm {
         match self {
-            Self::AtHand => Algorithm::HS256,
-            Self::Elsewhere => Algorithm::ES256, // no secret is waited for
+            Self::Verifier => Algorithm::HS256,
+            Self::Source => Algorithm::ES256, // a source holds no secrets
         }
     }
 
     pub(super) fn verifier(self) -> VerifierBuilder {
         match self {
-            Self::AtHand => usual(),
-            Self::Elsewhere => rules().key_source(Rotating::bringing(keys::verifying(self.algorithm()))),
+            Self::Verifier => usual(),
+            Self::Source => rules().key_source(Rotating::bringing(keys::verifying(self.algorithm()))),
         }
     }
 
@@ -48,7 +48,7 @@ impl Kept {
         token_by(self.algorithm())
     }
 
-    /// A token whose claims have these members in their exact spelling.
+    /// Creates a token whose claims have these members in their exact spelling.
     pub(super) fn claiming(self, members: &str) -> String {
         self.token().payload(claims_with(members)).build()
     }
@@ -62,12 +62,12 @@ impl Kept {
     }
 }
 
-/// A source that has one set at the first look, and another at the one that follows a wait.
+/// A source that alternates between two sets: the second one follows each wait.
 struct Rotating {
     before: Result<Arc<KeySet>, Unavailable>,
     after: Result<Arc<KeySet>, Unavailable>,
     says: Says,
-    /// Whether the next look is the one after a wait.
+    /// Whether the next read follows a wait.
     waited: Arc<AtomicBool>,
 }
 
@@ -131,12 +131,12 @@ fn down(after: u64) -> Unavailable {
     Unavailable::new(Duration::from_millis(after))
 }
 
-/// The old key's set, and then both.
+/// Creates a verifier that gets the old key first, and both after a wait.
 fn brings() -> VerifierBuilder {
     rules().key_source(Rotating::new(old_keys(), both_keys(), Says::Later(Ok(()))))
 }
 
-/// The old key's set, now and later.
+/// Creates a verifier that gets only the old key.
 fn says(says: Says) -> VerifierBuilder {
     rules().key_source(Rotating::new(old_keys(), old_keys(), says))
 }
@@ -262,7 +262,7 @@ fn sources() -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "no secret is waited for",
+            "a source holds no secrets",
             plain(fails()),
             bearers([token().build(), token().kid("nobody's").build()]),
             wrong_algorithm(),
@@ -451,7 +451,7 @@ fn handlers() -> Vec<Case> {
 
 const TENANT: &str = "https://tenant.example.com";
 
-/// Knows one issuer, and cannot tell of another.
+/// A source that knows one issuer and is unavailable for others.
 struct Tenants(PreparedIssuer);
 
 impl IssuerSource for Tenants {

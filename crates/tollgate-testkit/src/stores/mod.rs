@@ -1,6 +1,6 @@
-//! What every store of sessions and revocations must do, as one suite that any implementation can run.
+//! The acceptance suite for stores of sessions and revocations, for any implementation.
 //!
-//! A store of your own passes two instances over the same data, as two servers would hold them:
+//! Pass two instances over the same data, as two servers would have them:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -15,8 +15,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! The suite needs a tokio runtime whose time runs, and nobody else who writes to the store meanwhile. What is there already
-//! is left alone. Each check panics with a sentence that says what the store did wrong.
+//! The suite needs a tokio runtime with real time, and no other writer may use the store meanwhile.
+//! Existing data is left alone. A failed check panics with a message that says what the store did
+//! wrong.
 
 mod odd;
 mod refreshes;
@@ -27,15 +28,15 @@ use std::sync::Arc;
 
 use tollgate_session::{RevocationStore, SessionStore, StoreError};
 
-/// A time that is neither early nor late, in seconds since the epoch.
+/// An ordinary time, in seconds since the epoch.
 const NOW: u64 = 1_700_000_000;
-/// An hour, in seconds: long enough that no store removes meanwhile what lives for it.
+/// One hour, in seconds: long enough that no store removes an entry during the suite.
 const HOUR: u64 = 3600;
 
 /// Runs the whole suite on two instances over the same data.
 ///
 /// # Panics
-/// If the store breaks its contract; the message says how.
+/// If the store breaks its contract. The message says how.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -47,7 +48,7 @@ const HOUR: u64 = 3600;
 ///
 /// let (one, other) = (MemoryStore::default(), MemoryStore::default());
 /// let strangers = runtime.spawn(stores::accept(Arc::new(one), Arc::new(other)));
-/// assert!(runtime.block_on(strangers).is_err(), "they do not share their data");
+/// assert!(runtime.block_on(strangers).is_err(), "the stores do not share their data");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub async fn accept<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S>) {
@@ -63,7 +64,7 @@ pub async fn accept<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S
 /// Runs the whole suite on one instance, for a store that cannot have two.
 ///
 /// # Panics
-/// If the store breaks its contract; the message says how.
+/// If the store breaks its contract. The message says how.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -73,17 +74,17 @@ pub async fn accept<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S
 /// runtime.block_on(stores::all(Arc::new(MemoryStore::default())));
 ///
 /// let tiny = runtime.spawn(stores::all(Arc::new(MemoryStore::new(1, 1))));
-/// assert!(runtime.block_on(tiny).is_err(), "it is full too soon");
+/// assert!(runtime.block_on(tiny).is_err(), "the store is full too soon");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub async fn all<S: SessionStore + RevocationStore>(store: Arc<S>) {
     accept(store.clone(), store).await;
 }
 
-/// Runs what concerns sessions on one instance.
+/// Runs the session part of the suite on one instance.
 ///
 /// # Panics
-/// If the store breaks its contract; the message says how.
+/// If the store breaks its contract. The message says how.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -93,7 +94,7 @@ pub async fn all<S: SessionStore + RevocationStore>(store: Arc<S>) {
 /// runtime.block_on(stores::sessions(Arc::new(MemoryStore::default())));
 ///
 /// let tiny = runtime.spawn(stores::sessions(Arc::new(MemoryStore::new(1, 1))));
-/// assert!(runtime.block_on(tiny).is_err(), "it is full too soon");
+/// assert!(runtime.block_on(tiny).is_err(), "the store is full too soon");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub async fn sessions<S: SessionStore>(store: Arc<S>) {
@@ -104,10 +105,10 @@ pub async fn sessions<S: SessionStore>(store: Arc<S>) {
     pair.run().await;
 }
 
-/// Runs what concerns revocations on one instance.
+/// Runs the revocation part of the suite on one instance.
 ///
 /// # Panics
-/// If the store breaks its contract; the message says how.
+/// If the store breaks its contract. The message says how.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -117,7 +118,7 @@ pub async fn sessions<S: SessionStore>(store: Arc<S>) {
 /// runtime.block_on(stores::revocations(Arc::new(MemoryStore::default())));
 ///
 /// let tiny = runtime.spawn(stores::revocations(Arc::new(MemoryStore::new(1, 1))));
-/// assert!(runtime.block_on(tiny).is_err(), "it is full too soon");
+/// assert!(runtime.block_on(tiny).is_err(), "the store is full too soon");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub async fn revocations<S: RevocationStore>(store: Arc<S>) {
@@ -128,7 +129,7 @@ pub async fn revocations<S: RevocationStore>(store: Arc<S>) {
     pair.run().await;
 }
 
-/// What the store answered, where it must not fail.
+/// Returns the value of an operation that must not fail.
 #[track_caller]
 fn answer<T>(result: Result<T, StoreError>) -> T {
     match result {

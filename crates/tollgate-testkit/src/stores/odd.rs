@@ -1,8 +1,8 @@
-//! Texts that a store may stumble over.
+//! Unusual texts that a store may mishandle.
 
 use tollgate_session::{SessionId, SystemRandom};
 
-/// Fresh text, 22 characters of it, so that runs of the suite do not meet in a store.
+/// Generates 22 random characters, so that runs of the suite do not collide in a store.
 pub(super) fn fresh() -> String {
     fresh_id().to_string()
 }
@@ -11,7 +11,8 @@ pub(super) fn fresh_id() -> SessionId {
     SessionId::generate(&SystemRandom).expect("a test machine has randomness")
 }
 
-/// Texts that are easily taken for one another, for patterns, or for syntax: all different, none to be changed.
+/// Returns texts that are easily confused with each other, or look like patterns or syntax. All are
+/// different, and a store must not change any.
 pub(super) fn texts() -> Vec<String> {
     let texts = [
         "",
@@ -61,7 +62,7 @@ pub(super) fn texts() -> Vec<String> {
     texts
 }
 
-/// So many characters with nothing in them that repeats, for a store that compresses what it indexes.
+/// Returns a text of this length without repetitions, for a store that compresses its index.
 pub(super) fn incompressible(length: usize) -> String {
     let blocks = length.div_ceil(22);
     let mut text: String = (0..blocks).map(|_| fresh()).collect();

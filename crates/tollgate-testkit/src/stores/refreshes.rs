@@ -1,4 +1,4 @@
-//! One refresh token that many clients come with at once, to two servers: the store's part in its rotation.
+//! One refresh token that many clients present at once to two servers.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use super::odd::fresh_id;
 use super::{NOW, answer};
 use crate::{FakeClock, keys};
 
-/// How many at once.
+/// The number of concurrent clients.
 const MANY: usize = 200;
-/// A store that cannot serve so many at once may say so; its clients come again, no more often than this.
+/// The number of attempts of a client, as a store may refuse so many at once.
 const TRIES: usize = 20;
 
 pub(super) async fn of_one_token<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S>) {
     let rotations = Arc::new(AtomicUsize::new(0));
     let servers = [one.clone(), other].map(|store| server(store, Arc::clone(&rotations)));
-    // A subject that nobody else has, whatever is in the store.
+    // A random subject, so that other content of the store does not matter.
     let login = Login::new(format!("refreshed at once {}", fresh_id()));
     let first = match servers[0].login(login).await {
         Ok(tokens) => tokens,
@@ -57,7 +57,7 @@ pub(super) async fn of_one_token<S: SessionStore + RevocationStore>(one: Arc<S>,
         kept.is_some_and(|session| session.revision == 2),
         "one rotation is one replacement"
     );
-    // And it is good for another, at either server.
+    // The successor can be refreshed in turn, at either server.
     let next = refreshed(&servers[1], &tokens[0].refresh_token).await;
     assert!(
         next.refresh_token != tokens[0].refresh_token,
@@ -76,7 +76,7 @@ async fn refreshed(server: &Sessions, token: &str) -> Tokens {
     panic!("a refresh found no answer in {TRIES} tries");
 }
 
-/// One of several over the same data, with the same keys.
+/// Creates one of several servers over the same data, with the same keys.
 fn server<S: SessionStore + RevocationStore>(store: Arc<S>, rotations: Arc<AtomicUsize>) -> Sessions {
     let issuer = Issuer::builder("https://id.example.com")
         .audience("tollgate-testkit")

@@ -1,4 +1,4 @@
-//! Single entries: found, widened, expired.
+//! Single entries: found, extended, expired.
 
 use tollgate_session::{Revocation, RevocationKey, RevocationKind};
 
@@ -7,7 +7,7 @@ use super::super::{HOUR, NOW, answer};
 use super::{Pair, entry};
 
 impl Pair {
-    pub(super) async fn what_is_revoked_is_found(&self) {
+    pub(super) async fn a_revoked_key_is_found(&self) {
         let entries = [entry(), entry(), entry()];
         for entry in &entries {
             assert!(
@@ -37,14 +37,14 @@ impl Pair {
         );
     }
 
-    pub(super) async fn any_key_is_told_from_any_other(&self) {
+    pub(super) async fn keys_are_distinguished(&self) {
         let kinds = [
             RevocationKind::Token,
             RevocationKind::Session,
             RevocationKind::Subject,
             RevocationKind::Key,
         ];
-        // A fresh issuer each time, so that what another run has left is not met.
+        // A random issuer, so that entries of another run do not collide.
         let issuer = fresh();
         let split = ["", "a", "ab", "abc", "abcd"];
         let split = split.map(|start| (format!("{issuer}{start}"), "abcd"[start.len()..].to_owned()));
@@ -77,7 +77,7 @@ impl Pair {
         }
     }
 
-    pub(super) async fn an_entry_widens_what_is_there(&self) {
+    pub(super) async fn a_repeated_revocation_extends_the_entry(&self) {
         let cases = [
             ((5, 100), (9, 200), (9, 200)),
             ((9, 200), (5, 100), (9, 200)),
@@ -124,7 +124,7 @@ impl Pair {
         );
     }
 
-    pub(super) async fn entries_end_by_the_time_of_the_caller(&self) {
+    pub(super) async fn entries_expire_by_the_callers_time(&self) {
         let first = entry();
         let end = first.expires_at;
         self.revoke(std::slice::from_ref(&first), NOW).await;
@@ -164,7 +164,7 @@ impl Pair {
         );
     }
 
-    pub(super) async fn times_may_be_tiny_or_huge(&self) {
+    pub(super) async fn extreme_times_are_accepted(&self) {
         let times = [
             (0, HOUR, 0),
             (1, u64::MAX, 1),

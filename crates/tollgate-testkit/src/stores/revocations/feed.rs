@@ -9,11 +9,11 @@ use super::super::odd::incompressible;
 use super::super::{NOW, answer};
 use super::{Pair, entry};
 
-/// An announcement that takes longer counts as lost.
+/// The time after which an announcement counts as lost.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Pair {
-    pub(super) async fn announcements_come_in_order_to_all(&self) {
+    pub(super) async fn announcements_reach_all_in_order(&self) {
         let mut feeds = self.feeds().await;
         let start = answer(self.one.position().await);
         let calls: Vec<Vec<Revocation>> = (1..=12)
@@ -36,7 +36,7 @@ impl Pair {
                 "the last announcement is of {last:?}, and the store stands at {end:?}"
             );
         }
-        // Who begins to listen later hears what comes later.
+        // A listener that subscribes later receives later announcements.
         let mut late = answer(self.one.feed().await);
         let call = [entry()];
         answer(self.other.revoke(&call, NOW).await);
@@ -46,11 +46,11 @@ impl Pair {
         }
     }
 
-    pub(super) async fn a_feed_that_nobody_waits_for_loses_nothing(&self) {
+    pub(super) async fn an_idle_feed_loses_nothing(&self) {
         let mut feed = answer(self.one.feed().await);
         let mut last = answer(self.one.position().await);
         for _ in 0..5 {
-            // Given up while it waits, as a task does that waits for several things.
+            // Dropped while pending, as in a task that waits for several events.
             let wait = tokio::time::timeout(Duration::from_millis(2), feed.next()).await;
             if let Ok(early) = wait {
                 let early = answer(early);
@@ -67,7 +67,7 @@ impl Pair {
         }
     }
 
-    pub(super) async fn what_is_too_much_is_announced_all_the_same(&self) {
+    pub(super) async fn a_large_call_is_announced(&self) {
         let mut feeds = self.feeds().await;
         let start = answer(self.one.position().await);
         let mut long = entry();
@@ -92,7 +92,7 @@ impl Pair {
         );
     }
 
-    pub(super) async fn announcements_of_many_callers_have_one_order(&self) {
+    pub(super) async fn concurrent_announcements_have_one_order(&self) {
         const CALLERS: usize = 40;
         let mut feeds = self.feeds().await;
         let start = answer(self.one.position().await);
@@ -124,7 +124,7 @@ impl Pair {
     }
 }
 
-/// The first announcement after `last`; what was still under way from before is passed over.
+/// Waits for the first announcement after `last`, and skips earlier ones.
 async fn following(feed: &mut dyn RevocationFeed, last: Position) -> Announcement {
     loop {
         let Ok(heard) = tokio::time::timeout(PATIENCE, feed.next()).await else {
@@ -143,9 +143,9 @@ async fn following(feed: &mut dyn RevocationFeed, last: Position) -> Announcemen
     }
 }
 
-/// Who applies what was announced must know all that was revoked.
+/// Asserts that a listener that applies the announcement knows every revoked entry.
 fn covers(heard: &Announcement, call: &[Revocation]) {
-    // `None` sends the listener for a snapshot.
+    // `None` requires a snapshot.
     let Some(entries) = &heard.entries else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What a place that keeps revocations, and tells of them, must do.
+//! The contract of a revocation store.
 
 mod entries;
 mod feed;
@@ -20,24 +20,24 @@ pub(in crate::stores) struct Pair {
 
 impl Pair {
     pub(in crate::stores) async fn run(&self) {
-        self.what_is_revoked_is_found().await;
-        self.any_key_is_told_from_any_other().await;
-        self.an_entry_widens_what_is_there().await;
-        self.entries_end_by_the_time_of_the_caller().await;
-        self.times_may_be_tiny_or_huge().await;
+        self.a_revoked_key_is_found().await;
+        self.keys_are_distinguished().await;
+        self.a_repeated_revocation_extends_the_entry().await;
+        self.entries_expire_by_the_callers_time().await;
+        self.extreme_times_are_accepted().await;
         self.a_snapshot_shows_its_position().await;
-        self.a_call_is_seen_whole().await;
-        self.announcements_come_in_order_to_all().await;
-        self.a_feed_that_nobody_waits_for_loses_nothing().await;
-        self.what_is_too_much_is_announced_all_the_same().await;
-        self.announcements_of_many_callers_have_one_order().await;
+        self.a_call_is_atomic().await;
+        self.announcements_reach_all_in_order().await;
+        self.an_idle_feed_loses_nothing().await;
+        self.a_large_call_is_announced().await;
+        self.concurrent_announcements_have_one_order().await;
     }
 
     async fn revoke(&self, entries: &[Revocation], now: u64) {
         answer(self.one.revoke(entries, now).await);
     }
 
-    /// The entry for a key, as both instances find it, alone and among others.
+    /// Finds the entry of a key by both instances, alone and among others.
     async fn find(&self, key: &RevocationKey, now: u64) -> Option<Revocation> {
         let stranger = RevocationKey::new(RevocationKind::Token, "nobody", fresh());
         let alone = answer(self.one.find(std::slice::from_ref(key), now).await);
@@ -63,7 +63,7 @@ impl Pair {
     }
 }
 
-/// Of a fresh key: all tokens, for an hour.
+/// Creates an entry of a random key: all tokens, for an hour.
 fn entry() -> Revocation {
     Revocation {
         key: RevocationKey::new(RevocationKind::Session, "https://id.example.com", fresh()),

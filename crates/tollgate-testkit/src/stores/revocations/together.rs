@@ -1,4 +1,4 @@
-//! Several entries, and where the store stands.
+//! Several entries, and the position of the store.
 
 use std::collections::HashSet;
 
@@ -55,7 +55,7 @@ impl Pair {
         }
     }
 
-    pub(super) async fn a_call_is_seen_whole(&self) {
+    pub(super) async fn a_call_is_atomic(&self) {
         const TOGETHER: usize = 10;
         let calls: Vec<Vec<Revocation>> = (0..20)
             .map(|_| (0..TOGETHER).map(|_| entry()).collect())

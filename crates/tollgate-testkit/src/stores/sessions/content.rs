@@ -1,4 +1,4 @@
-//! A store does not read what it keeps.
+//! Content that a store must not interpret.
 
 use tollgate_session::StoredSession;
 
@@ -32,11 +32,11 @@ impl Pair {
         }
     }
 
-    pub(super) async fn any_subject_is_told_from_any_other(&self) {
-        let before = self.listed_by_odd_subject().await;
+    pub(super) async fn subjects_are_distinguished(&self) {
+        let before = self.sessions_of_unusual_subjects().await;
         let mut sessions = Vec::new();
         for subject in texts() {
-            // An id of its own end: nothing of a subject may run into an id.
+            // Random IDs, so that no part of a subject runs into an ID.
             let session = StoredSession {
                 id: fresh_id(),
                 subject,
@@ -61,8 +61,8 @@ impl Pair {
         }
     }
 
-    /// What was there before: a suite may run on the same store again.
-    async fn listed_by_odd_subject(&self) -> Vec<tollgate_session::SessionId> {
+    /// Lists existing sessions, as the suite may run on the same store again.
+    async fn sessions_of_unusual_subjects(&self) -> Vec<tollgate_session::SessionId> {
         let mut ids = Vec::new();
         for subject in texts() {
             ids.extend(

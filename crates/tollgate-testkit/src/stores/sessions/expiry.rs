@@ -1,4 +1,4 @@
-//! When a session ends.
+//! The expiry of sessions.
 
 use tollgate_session::StoredSession;
 
@@ -6,7 +6,7 @@ use super::super::{HOUR, NOW, answer};
 use super::{Pair, session};
 
 impl Pair {
-    pub(super) async fn sessions_end_by_the_time_of_the_caller(&self) {
+    pub(super) async fn sessions_expire_by_the_callers_time(&self) {
         let session = self.inserted(session()).await;
         let end = session.expires_at;
         self.holds(&session, end - 1).await;
@@ -36,12 +36,12 @@ impl Pair {
             expires_at: NOW,
             ..self::session()
         };
-        // Whether it is kept for no time or not at all cannot be told apart.
+        // A session that expires at once cannot be distinguished from one that was never stored.
         answer(self.one.insert(&stillborn, NOW).await);
         self.is_gone(&stillborn, NOW).await;
     }
 
-    pub(super) async fn the_end_moves_with_a_replacement(&self) {
+    pub(super) async fn a_replacement_moves_the_expiry(&self) {
         let first = self.inserted(session()).await;
         let longer = StoredSession {
             revision: 2,
@@ -78,7 +78,7 @@ impl Pair {
         self.is_gone(&ended, NOW).await;
     }
 
-    pub(super) async fn times_may_be_tiny_or_huge(&self) {
+    pub(super) async fn extreme_times_are_accepted(&self) {
         let times = [
             (0, HOUR),
             (1, u64::MAX),

@@ -1,4 +1,4 @@
-//! What a place that keeps sessions must do.
+//! The contract of a session store.
 
 mod content;
 mod expiry;
@@ -21,21 +21,21 @@ pub(in crate::stores) struct Pair {
 
 impl Pair {
     pub(in crate::stores) async fn run(&self) {
-        self.what_is_inserted_is_there().await;
+        self.an_inserted_session_is_loaded().await;
         self.a_session_is_replaced_by_its_revision().await;
         self.any_bytes_come_back().await;
-        self.any_subject_is_told_from_any_other().await;
-        self.a_subject_has_its_sessions_and_no_others().await;
-        self.no_more_are_listed_than_asked_for().await;
-        self.sessions_end_by_the_time_of_the_caller().await;
-        self.the_end_moves_with_a_replacement().await;
-        self.times_may_be_tiny_or_huge().await;
+        self.subjects_are_distinguished().await;
+        self.a_subject_lists_only_its_sessions().await;
+        self.the_limit_of_a_list_is_respected().await;
+        self.sessions_expire_by_the_callers_time().await;
+        self.a_replacement_moves_the_expiry().await;
+        self.extreme_times_are_accepted().await;
         self.one_of_many_inserts().await;
-        self.one_of_many_replaces().await;
+        self.one_of_many_writers_replaces().await;
         self.no_update_is_lost().await;
     }
 
-    async fn what_is_inserted_is_there(&self) {
+    async fn an_inserted_session_is_loaded(&self) {
         let session = session();
         assert!(
             self.load(&session.id, NOW).await.is_none(),
@@ -113,7 +113,7 @@ impl Pair {
         );
     }
 
-    /// What both instances load, which must be the same.
+    /// Loads by both instances, which must return the same.
     async fn load(&self, id: &SessionId, now: u64) -> Option<StoredSession> {
         let one = answer(self.one.load(id, now).await);
         let other = answer(self.other.load(id, now).await);
@@ -167,7 +167,7 @@ impl Pair {
     }
 }
 
-/// A fresh one, of a fresh subject.
+/// Creates a session of a random subject.
 fn session() -> StoredSession {
     StoredSession {
         id: fresh_id(),

@@ -1,4 +1,4 @@
-//! Many at once.
+//! Concurrent writers.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::super::odd::fresh_id;
 use super::super::{NOW, answer};
 use super::{Pair, session};
 
-/// How many at once.
+/// The number of concurrent writers.
 const MANY: u32 = 64;
 
 impl Pair {
@@ -22,7 +22,7 @@ impl Pair {
         }
     }
 
-    pub(super) async fn one_of_many_replaces(&self) {
+    pub(super) async fn one_of_many_writers_replaces(&self) {
         let first = self.inserted(session()).await;
         for expected in 1..=4 {
             let next = |name| StoredSession {
@@ -46,7 +46,8 @@ impl Pair {
         }
     }
 
-    /// Everybody puts a session of their own at the same moment, over one or the other instance. Who was told that it worked?
+    /// Makes every writer store its own session at the same moment, through one or the other
+    /// instance. Returns the writers that succeeded.
     async fn race(&self, of: impl Fn(u32) -> StoredSession, expected: Option<u64>) -> Vec<StoredSession> {
         let start = Arc::new(Barrier::new(MANY as usize));
         let mut racers = JoinSet::new();
@@ -119,7 +120,7 @@ impl Pair {
     }
 }
 
-/// A session that says whose it is.
+/// Creates a session that contains the number of its writer.
 fn marked(name: u32) -> StoredSession {
     StoredSession {
         data: name.to_be_bytes().to_vec(),

@@ -7,7 +7,7 @@ use super::super::{HOUR, NOW, answer};
 use super::{Pair, session};
 
 impl Pair {
-    pub(super) async fn a_subject_has_its_sessions_and_no_others(&self) {
+    pub(super) async fn a_subject_lists_only_its_sessions(&self) {
         let (mine, theirs) = (fresh(), fresh());
         assert!(
             self.of_subject(&mine, NOW).await.is_empty(),
@@ -37,7 +37,7 @@ impl Pair {
         }
     }
 
-    pub(super) async fn no_more_are_listed_than_asked_for(&self) {
+    pub(super) async fn the_limit_of_a_list_is_respected(&self) {
         let subject = fresh();
         for _ in 0..4 {
             let short = StoredSession {
