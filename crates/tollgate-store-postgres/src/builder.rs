@@ -181,7 +181,8 @@ impl PostgresStoreBuilder {
     /// use tollgate_store_postgres::PostgresStore;
     ///
     /// let config = "postgres://app@localhost/app".parse()?;
-    /// assert!(PostgresStore::builder(config).statement_timeout(Duration::from_secs(3600)).build().is_err());
+    /// let builder = PostgresStore::builder(config);
+    /// assert!(builder.statement_timeout(Duration::from_secs(3600)).build().is_err());
     /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
@@ -197,7 +198,8 @@ impl PostgresStoreBuilder {
     /// use tollgate_store_postgres::PostgresStore;
     ///
     /// let config = "postgres://app@localhost/app".parse()?;
-    /// assert!(PostgresStore::builder(config).snapshot_timeout(Duration::from_secs(30)).build().is_ok());
+    /// let builder = PostgresStore::builder(config);
+    /// assert!(builder.snapshot_timeout(Duration::from_secs(30)).build().is_ok());
     /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
@@ -212,7 +214,8 @@ impl PostgresStoreBuilder {
     /// use tollgate_store_postgres::PostgresStore;
     ///
     /// let config = "postgres://app@localhost/app".parse()?;
-    /// assert!(PostgresStore::builder(config).schema("a\"; DROP TABLE users; --").build().is_err());
+    /// let store = PostgresStore::builder(config).schema("a\"; DROP TABLE users; --").build();
+    /// assert!(store.is_err());
     /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
@@ -227,7 +230,8 @@ impl PostgresStoreBuilder {
     /// use tollgate_store_postgres::PostgresStore;
     ///
     /// let config = "postgres://app@localhost/app".parse()?;
-    /// assert!(PostgresStore::builder(config).schema("public").table_prefix("auth_").build().is_ok());
+    /// let store = PostgresStore::builder(config).schema("public").table_prefix("auth_").build();
+    /// assert!(store.is_ok());
     /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]

@@ -58,7 +58,8 @@ impl PostgresStore {
     /// running.
     ///
     /// ```no_run
-    /// # async fn start(store: tollgate_store_postgres::PostgresStore) -> Result<(), tollgate_session::StoreError> {
+    /// # use tollgate_store_postgres::PostgresStore;
+    /// # async fn start(store: PostgresStore) -> Result<(), tollgate_session::StoreError> {
     /// store.migrate().await?;
     /// assert_eq!(store.migrate().await?, 0, "the tables are up to date");
     /// # Ok(())
@@ -76,7 +77,8 @@ impl PostgresStore {
     /// The errors of the server. Rows that were removed stay removed.
     ///
     /// ```no_run
-    /// # async fn night(store: tollgate_store_postgres::PostgresStore) -> Result<(), tollgate_session::StoreError> {
+    /// # use tollgate_store_postgres::PostgresStore;
+    /// # async fn purge(store: PostgresStore) -> Result<(), tollgate_session::StoreError> {
     /// let now = 1_700_000_000;
     /// store.purge(now).await?;
     /// assert_eq!(store.purge(now).await?, 0);

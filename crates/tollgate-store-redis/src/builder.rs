@@ -32,9 +32,11 @@ impl RedisStore {
     /// ```
     /// use tollgate_store_redis::RedisStore;
     ///
-    /// assert!(RedisStore::cluster(["redis://127.0.0.1:7000", "redis://127.0.0.1:7001"]).build().is_ok());
+    /// let nodes = ["redis://127.0.0.1:7000", "redis://127.0.0.1:7001"];
+    /// assert!(RedisStore::cluster(nodes).build().is_ok());
     /// assert!(RedisStore::cluster([""; 0]).build().is_err(), "at least one node is required");
-    /// assert!(RedisStore::cluster(["redis://127.0.0.1/1"]).build().is_err(), "a cluster has one database");
+    /// let store = RedisStore::cluster(["redis://127.0.0.1/1"]).build();
+    /// assert!(store.is_err(), "a cluster has one database");
     /// ```
     pub fn cluster(urls: impl IntoIterator<Item = impl AsRef<str>>) -> RedisStoreBuilder {
         RedisStoreBuilder::new(urls, true)
@@ -126,7 +128,8 @@ impl RedisStoreBuilder {
     /// # use std::time::Duration;
     /// # use tollgate_store_redis::RedisStore;
     /// let builder = || RedisStore::builder("redis://127.0.0.1");
-    /// assert!(builder().wait_replicas(0, Duration::from_secs(1)).build().is_err(), "at least one replica is required");
+    /// let store = builder().wait_replicas(0, Duration::from_secs(1)).build();
+    /// assert!(store.is_err(), "at least one replica is required");
     /// assert!(builder().wait_replicas(1, Duration::from_secs(1)).build().is_ok());
     /// ```
     pub fn wait_replicas(self, replicas: u32, timeout: Duration) -> Self {

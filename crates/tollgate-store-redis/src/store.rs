@@ -29,7 +29,10 @@ const LONGEST: u64 = 100 * 365 * 86_400;
 /// use tollgate_store_redis::RedisStore;
 ///
 /// let store = RedisStore::builder("redis://:s3cret@127.0.0.1:6379").namespace("shop").build()?;
-/// assert_eq!(format!("{store:?}"), r#"RedisStore { namespace: "shop", servers: ["127.0.0.1:6379"], .. }"#);
+/// assert_eq!(
+///     format!("{store:?}"),
+///     r#"RedisStore { namespace: "shop", servers: ["127.0.0.1:6379"], .. }"#,
+/// );
 /// # Ok::<(), tollgate_core::ConfigError>(())
 /// ```
 #[derive(Clone)]

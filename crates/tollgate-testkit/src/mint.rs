@@ -85,11 +85,13 @@ impl Mint {
     /// # use tollgate_testkit::{FakeClock, Mint, Segments, keys};
     /// let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// let token = mint.token().without_claim("aud").build();
-    /// let claims: serde_json::Value = serde_json::from_slice(&Segments::of(&token).payload_bytes()).unwrap();
+    /// let payload = Segments::of(&token).payload_bytes();
+    /// let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
     /// assert_eq!(
     ///     claims,
     ///     serde_json::json!({
-    ///         "iss": "https://id.example.com", "sub": "u-7", "iat": 1_700_000_000, "exp": 1_700_000_900,
+    ///         "iss": "https://id.example.com", "sub": "u-7",
+    ///         "iat": 1_700_000_000, "exp": 1_700_000_900,
     ///     })
     /// );
     /// ```
@@ -230,7 +232,10 @@ impl TokenBuilder {
     /// # use tollgate_core::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
-    /// assert_eq!(mint.token().expires_in(-1).build(), mint.token().claim("exp", 1_699_999_999).build());
+    /// assert_eq!(
+    ///     mint.token().expires_in(-1).build(),
+    ///     mint.token().claim("exp", 1_699_999_999).build(),
+    /// );
     /// ```
     #[must_use]
     pub fn expires_in(self, seconds: i64) -> Self {
@@ -292,7 +297,10 @@ impl TokenBuilder {
     /// # use tollgate_core::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
-    /// assert_eq!(mint.token().typ("at+jwt").build(), mint.token().header("typ", "at+jwt").build());
+    /// assert_eq!(
+    ///     mint.token().typ("at+jwt").build(),
+    ///     mint.token().header("typ", "at+jwt").build(),
+    /// );
     /// ```
     #[must_use]
     pub fn typ(self, typ: &str) -> Self {
@@ -305,7 +313,10 @@ impl TokenBuilder {
     /// # use tollgate_core::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
-    /// assert_eq!(mint.token().kid("../../x").build(), mint.token().header("kid", "../../x").build());
+    /// assert_eq!(
+    ///     mint.token().kid("../../x").build(),
+    ///     mint.token().header("kid", "../../x").build(),
+    /// );
     /// ```
     #[must_use]
     pub fn kid(self, kid: &str) -> Self {

@@ -103,7 +103,8 @@ impl FakeProvider {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let provider = FakeProvider::new(&FakeTimer::new());
-    /// provider.publish("https://a.example/jwks", &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
+    /// let key = keys::signing(Algorithm::ES256).with_kid("2031-01");
+    /// provider.publish("https://a.example/jwks", &[key]);
     /// let set = provider.get(FetchRequest::new("https://a.example/jwks")).await.unwrap();
     /// assert!(String::from_utf8_lossy(&set.content).contains("2031-01"));
     /// # }
@@ -154,7 +155,8 @@ impl FakeProvider {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let provider = FakeProvider::new(&FakeTimer::new());
-    /// provider.answer("https://a.example/", FetchResponse::new(500, "").with_header("etag", "\"1\""));
+    /// let response = FetchResponse::new(500, "").with_header("etag", "\"1\"");
+    /// provider.answer("https://a.example/", response);
     /// let mut request = FetchRequest::new("https://a.example/");
     /// assert_eq!(provider.get(request.clone()).await.unwrap().status, 500);
     /// request.headers.push(("if-none-match", "\"1\"".to_owned()));

@@ -95,8 +95,10 @@ pub(super) fn case(
 /// ```
 /// use tollgate_testkit::conformance::{self, Handler};
 ///
+/// use Handler::{Claims, Guarded, Optional, Principal, Scoped};
+///
 /// let cases = conformance::cases();
-/// for handler in [Handler::Optional, Handler::Principal, Handler::Claims, Handler::Guarded, Handler::Scoped] {
+/// for handler in [Optional, Principal, Claims, Guarded, Scoped] {
 ///     assert!(cases.iter().any(|case| case.handler == handler));
 /// }
 /// ```

@@ -18,7 +18,9 @@ use super::fixtures::START;
 ///     .find(|case| case.name == "sources: no credential").expect("it is in the table");
 /// let [expect] = &case.expect[..] else { panic!("one answer will do") };
 /// assert_eq!(expect.status, 401);
-/// assert!(expect.headers.contains(&("www-authenticate".into(), b"Bearer realm=\"api\"".to_vec())));
+/// assert!(
+///     expect.headers.contains(&("www-authenticate".into(), b"Bearer realm=\"api\"".to_vec())),
+/// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expect {

@@ -334,7 +334,10 @@ pub fn mismatches(cases: &[Case], subject: &mut impl Subject) -> Vec<String> {
 /// use tollgate_testkit::conformance::{self, Core};
 ///
 /// let cases = conformance::cases();
-/// assert_eq!(conformance::mismatches_when_repeated(&cases[..20], &mut Core), Vec::<String>::new());
+/// assert_eq!(
+///     conformance::mismatches_when_repeated(&cases[..20], &mut Core),
+///     Vec::<String>::new(),
+/// );
 /// let hits = cases[0].gate.as_ref()
 ///     .and_then(|gate| gate.verifier().token_cache_status()).map(|cache| cache.hits);
 /// assert!(hits > Some(0));
