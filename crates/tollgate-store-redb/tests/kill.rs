@@ -176,7 +176,7 @@ async fn a_killed_process_loses_no_acknowledged_write() {
         if round == 0 {
             let error = RedbStore::open(&path).unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-            assert!(error.to_string().contains("is open already"), "{error}");
+            assert!(error.to_string().contains("is already open"), "{error}");
         }
         let mut left = number(300);
         while left > 0 {
