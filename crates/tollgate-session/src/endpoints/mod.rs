@@ -4,10 +4,10 @@ mod answers;
 mod builder;
 mod content;
 mod device;
-mod ending;
-mod granting;
-mod listing;
+mod devices;
+mod grant;
 mod login;
+mod logout;
 
 use std::fmt;
 use std::sync::Arc;

@@ -4,8 +4,8 @@ mod builder;
 mod info;
 mod login;
 mod logout;
-mod refreshing;
-mod renewing;
+mod refresh;
+mod renewal;
 mod store_access;
 mod tokens;
 
@@ -24,7 +24,7 @@ use crate::store::SessionStore;
 pub use builder::SessionsBuilder;
 pub use info::SessionInfo;
 pub use login::Login;
-pub use refreshing::RefreshRequest;
+pub use refresh::RefreshRequest;
 pub use tokens::{Renewed, Tokens};
 
 /// A handle that begins, continues, lists and ends sessions in any store. Clones share their state.

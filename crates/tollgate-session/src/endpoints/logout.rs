@@ -5,7 +5,7 @@ use std::future::Future;
 use serde_json::json;
 use tollgate_core::{Answer, EndpointRequest, RejectionKind};
 
-use super::granting::RefreshBody;
+use super::grant::RefreshBody;
 use super::{SessionEndpoints, answer_of, answers, decide, session_of, subject_of};
 use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
