@@ -206,17 +206,6 @@ impl FakeProvider {
     }
 
     /// The requests so far, in order.
-    ///
-    /// ```
-    /// # use tollgate_oidc::{Fetch, FetchRequest};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let provider = FakeProvider::new(&FakeTimer::new());
-    /// let _ = provider.get(FetchRequest::new("https://a.example/")).await;
-    /// assert_eq!(provider.requests()[0].request.url, "https://a.example/");
-    /// # }
-    /// ```
     pub fn requests(&self) -> Vec<ProviderRequest> {
         self.lock().requests.clone()
     }
@@ -234,14 +223,6 @@ impl FakeProvider {
     }
 
     /// The number of requests that were dropped before the response.
-    ///
-    /// ```
-    /// # use tollgate_oidc::{Fetch, FetchRequest};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
-    /// let provider = FakeProvider::new(&FakeTimer::new());
-    /// drop(provider.get(FetchRequest::new("https://a.example/")));
-    /// assert_eq!(provider.given_up(), 1);
-    /// ```
     pub fn given_up(&self) -> usize {
         self.lock().given_up
     }

@@ -42,7 +42,8 @@ impl Case {
         self
     }
 
-    /// Whether the source of keys alternates between two sets: the second one after each wait.
+    /// Returns `true` if the source of keys alternates between two sets: the second one after each
+    /// wait.
     pub(super) fn waits(&self) -> bool {
         self.name.starts_with("waiting: ") || self.name.contains(": after a wait: ")
     }
@@ -132,7 +133,7 @@ pub struct Reply {
     pub status: u16,
     /// The fields besides the content type, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Whether the response is marked with [`SkipRenewal`](tollgate_core::SkipRenewal) in its
+    /// `true` if the response is marked with [`SkipRenewal`](tollgate_core::SkipRenewal) in its
     /// extensions.
     pub skip_renewal: bool,
 }

@@ -200,7 +200,7 @@ fn answered(refusal: Refusal) -> Response {
     }
 }
 
-/// Whether HTTP allows the field. Adapters do not send others.
+/// Returns `true` if HTTP allows the field. Adapters do not send others.
 fn is_sendable(name: &str, value: &[u8]) -> bool {
     !name.is_empty()
         && name
@@ -369,7 +369,7 @@ pub fn mismatches_when_repeated(cases: &[Case], subject: &mut impl Subject) -> V
     found
 }
 
-/// Whether the response contains 24 bytes of a field value that may be a token.
+/// Returns `true` if the response contains 24 bytes of a field value that may be a token.
 fn leaks(request: &Request, response: &Response) -> bool {
     let mut sent = response.body.clone();
     for (_, value) in &response.headers {

@@ -67,7 +67,7 @@ struct Rotating {
     before: Result<Arc<KeySet>, Unavailable>,
     after: Result<Arc<KeySet>, Unavailable>,
     says: Says,
-    /// Whether the next read follows a wait.
+    /// `true` if the next read follows a wait.
     waited: Arc<AtomicBool>,
 }
 

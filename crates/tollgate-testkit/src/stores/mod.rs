@@ -134,6 +134,6 @@ pub async fn revocations<S: RevocationStore>(store: Arc<S>) {
 fn answer<T>(result: Result<T, StoreError>) -> T {
     match result {
         Ok(answer) => answer,
-        Err(error) => panic!("the store failed where nothing is wrong: {error}"),
+        Err(error) => panic!("the store failed: {error}"),
     }
 }

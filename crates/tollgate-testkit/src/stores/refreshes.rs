@@ -28,7 +28,7 @@ pub(super) async fn of_one_token<S: SessionStore + RevocationStore>(one: Arc<S>,
     let login = Login::new(format!("refreshed at once {}", fresh_id()));
     let first = match servers[0].login(login).await {
         Ok(tokens) => tokens,
-        Err(error) => panic!("nobody can log in where nothing is wrong: {error}"),
+        Err(error) => panic!("login failed: {error}"),
     };
     let start = Arc::new(Barrier::new(MANY));
     let mut clients = JoinSet::new();
@@ -47,7 +47,7 @@ pub(super) async fn of_one_token<S: SessionStore + RevocationStore>(one: Arc<S>,
         .collect();
     assert!(
         held.len() == 1,
-        "{MANY} clients came with one refresh token and hold {} successors",
+        "{MANY} clients presented one refresh token and got {} different successors",
         held.len()
     );
     let rotations = rotations.load(Ordering::SeqCst);
@@ -55,7 +55,7 @@ pub(super) async fn of_one_token<S: SessionStore + RevocationStore>(one: Arc<S>,
     let kept = answer(one.load(&first.session, NOW).await);
     assert!(
         kept.is_some_and(|session| session.revision == 2),
-        "one rotation is one replacement"
+        "one rotation must be one replacement"
     );
     // The successor can be refreshed in turn, at either server.
     let next = refreshed(&servers[1], &tokens[0].refresh_token).await;
@@ -70,10 +70,10 @@ async fn refreshed(server: &Sessions, token: &str) -> Tokens {
         match server.refresh(token, RefreshRequest::default()).await {
             Ok(tokens) => return tokens,
             Err(error) if error.is_unavailable() => {}
-            Err(error) => panic!("a refresh token in its time of grace was refused: {error}"),
+            Err(error) => panic!("a refresh token was refused within its grace period: {error}"),
         }
     }
-    panic!("a refresh found no answer in {TRIES} tries");
+    panic!("a refresh failed {TRIES} times");
 }
 
 /// Creates one of several servers over the same data, with the same keys.

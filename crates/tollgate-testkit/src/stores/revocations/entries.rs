@@ -12,7 +12,7 @@ impl Pair {
         for entry in &entries {
             assert!(
                 self.find(&entry.key, NOW).await.is_none(),
-                "an entry is there that nobody made"
+                "an entry exists that was not revoked"
             );
         }
         self.revoke(&entries[..2], NOW).await;
@@ -22,7 +22,7 @@ impl Pair {
         }
         assert!(
             self.find(&entries[2].key, NOW).await.is_none(),
-            "a key was revoked that was not named"
+            "a key was revoked that was not in the call"
         );
         assert!(
             answer(self.one.find(&[], NOW).await).is_empty(),
@@ -33,7 +33,7 @@ impl Pair {
         let found = answer(self.other.find(&keys, NOW).await);
         assert!(
             found == entries[..1],
-            "of many keys, another than the one revoked was found"
+            "of many keys, another one than the revoked was found"
         );
     }
 
@@ -61,7 +61,7 @@ impl Pair {
             let before = answer(self.one.find(&keys, NOW).await);
             assert!(
                 before.is_empty(),
-                "a key is taken for another: {issuer:?} {value:?}"
+                "a key is confused with another: {issuer:?} {value:?}"
             );
             let revoked = Revocation {
                 key: RevocationKey::new(kind, issuer.clone(), value.clone()),
@@ -72,7 +72,7 @@ impl Pair {
             let found = answer(self.other.find(&keys, NOW).await);
             assert!(
                 found == [revoked],
-                "kinds or names are mixed up: {issuer:?} {value:?}"
+                "kinds or names are confused: {issuer:?} {value:?}"
             );
         }
     }
@@ -103,10 +103,7 @@ impl Pair {
                 "{first:?}, then {second:?}, became {found:?}"
             );
             let still = self.find(&key, both.expires_at - 1).await;
-            assert!(
-                still.is_some(),
-                "an entry that was made to live longer ended early"
-            );
+            assert!(still.is_some(), "an extended entry expired early");
         }
         let mut twice = [entry(), entry()];
         twice[1].key = twice[0].key.clone();
@@ -145,7 +142,7 @@ impl Pair {
         let found = self.find(&second.key, end).await;
         assert!(
             found.as_ref() == Some(&second),
-            "what has expired widened its successor to {found:?}"
+            "an expired entry extended its successor to {found:?}"
         );
 
         let over = Revocation {
@@ -156,11 +153,11 @@ impl Pair {
         self.revoke(&[over.clone(), live.clone()], NOW).await;
         assert!(
             self.find(&over.key, NOW).await.is_none(),
-            "an entry was kept that had expired"
+            "an expired entry was stored"
         );
         assert!(
             self.find(&live.key, NOW).await == Some(live),
-            "an entry was lost next to an expired one"
+            "an entry beside an expired one was lost"
         );
     }
 
@@ -181,7 +178,7 @@ impl Pair {
             let found = self.find(&entry.key, now).await;
             assert!(
                 found.as_ref() == Some(&entry),
-                "{entry:?}, made at {now}, is found as {found:?}"
+                "{entry:?}, created at {now}, is found as {found:?}"
             );
             let last = self.find(&entry.key, expires_at - 1).await;
             assert!(last.is_some(), "{entry:?} ended before its time");

@@ -33,7 +33,7 @@ impl Pair {
             }
             assert!(
                 last == end,
-                "the last announcement is of {last:?}, and the store stands at {end:?}"
+                "the last announcement has position {last:?}, but the store has {end:?}"
             );
         }
         // A listener that subscribes later receives later announcements.
@@ -56,7 +56,7 @@ impl Pair {
                 let early = answer(early);
                 assert!(
                     early.position.sequence <= last.sequence,
-                    "something was announced that nobody revoked"
+                    "an announcement without a revocation"
                 );
             }
             let call = [entry()];
@@ -86,7 +86,7 @@ impl Pair {
         let found = answer(self.other.find(&keys, NOW).await);
         assert!(
             found.len() == much.len(),
-            "of {} entries of one call, {} are kept",
+            "of {} entries of one call, {} were stored",
             much.len(),
             found.len()
         );
@@ -114,7 +114,7 @@ impl Pair {
             }
             assert!(
                 last == end,
-                "{CALLERS} calls ended at {last:?}, and the store stands at {end:?}"
+                "{CALLERS} calls ended at {last:?}, but the store has {end:?}"
             );
         }
     }
@@ -128,7 +128,7 @@ impl Pair {
 async fn following(feed: &mut dyn RevocationFeed, last: Position) -> Announcement {
     loop {
         let Ok(heard) = tokio::time::timeout(PATIENCE, feed.next()).await else {
-            panic!("what came after {last:?} was not announced within {PATIENCE:?}");
+            panic!("no announcement after {last:?} within {PATIENCE:?}");
         };
         let heard = answer(heard);
         if heard.position.epoch == last.epoch && heard.position.sequence <= last.sequence {
@@ -154,13 +154,13 @@ fn covers(heard: &Announcement, call: &[Revocation]) {
             entries.iter().any(|told| told.key == revoked.key
                 && told.before >= revoked.before
                 && told.expires_at >= revoked.expires_at),
-            "{revoked:?} is missing in its announcement"
+            "the announcement lacks {revoked:?}"
         );
     }
     assert!(
         entries
             .iter()
             .all(|told| call.iter().any(|revoked| revoked.key == told.key)),
-        "an announcement tells of what was not revoked"
+        "an announcement contains an entry that was not revoked"
     );
 }

@@ -46,12 +46,12 @@ impl Pair {
         assert!(alone.len() <= 1, "one key has several entries: {key:?}");
         assert!(
             alone.iter().all(|entry| entry.key == *key),
-            "an entry was found that was not asked for"
+            "an entry was found that was not queried"
         );
         let listed = self.listed(key, now).await;
         assert!(
             listed == alone,
-            "the snapshot shows for {key:?} another thing than is found: {listed:?} and {alone:?}"
+            "the snapshot and the query differ for {key:?}: {listed:?} and {alone:?}"
         );
         alone.into_iter().next()
     }

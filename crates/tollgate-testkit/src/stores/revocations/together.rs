@@ -15,7 +15,7 @@ impl Pair {
         let again = answer(self.other.position().await);
         assert!(
             start == again,
-            "two instances stand elsewhere, or asking moved the position"
+            "two instances have different positions, or a query moved it"
         );
         let entries: Vec<Revocation> = (0..CALLS).map(|_| entry()).collect();
         let (writer, written) = (self.one.clone(), entries.clone());
@@ -28,25 +28,22 @@ impl Pair {
             let over = writing.is_finished();
             let snapshot = answer(self.other.snapshot(NOW).await);
             let at = snapshot.position;
-            assert!(
-                at.epoch == start.epoch,
-                "the epoch changed while nothing was lost"
-            );
+            assert!(at.epoch == start.epoch, "the epoch changed without a loss");
             let calls = usize::try_from(at.sequence.wrapping_sub(start.sequence)).unwrap_or(usize::MAX);
             assert!(
                 calls <= CALLS,
-                "the position is {at:?}, which {CALLS} calls after {start:?} cannot be"
+                "the position is {at:?}, impossible {CALLS} calls after {start:?}"
             );
             let shown: HashSet<&RevocationKey> = snapshot.entries.iter().map(|entry| &entry.key).collect();
             for (index, entry) in entries.iter().enumerate() {
                 assert!(
                     shown.contains(&entry.key) == (index < calls),
-                    "a snapshot says that it was taken after {calls} calls, and call {} tells otherwise",
+                    "the snapshot has the position after {calls} calls, but not the content of call {}",
                     index + 1
                 );
             }
             if over {
-                assert!(calls == CALLS, "{CALLS} calls brought the position on by {calls}");
+                assert!(calls == CALLS, "{CALLS} calls moved the position by {calls}");
                 break;
             }
         }
@@ -78,7 +75,7 @@ impl Pair {
                 let seen = call.iter().filter(|entry| shown.contains(&entry.key)).count();
                 assert!(
                     seen == TOGETHER || (seen == 0 && !over),
-                    "{seen} of {TOGETHER} entries of one call are there"
+                    "{seen} of {TOGETHER} entries of one call are visible"
                 );
             }
             if over {

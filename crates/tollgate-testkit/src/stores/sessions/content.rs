@@ -26,7 +26,7 @@ impl Pair {
             reversed.revision = 2;
             assert!(
                 answer(self.other.replace(&reversed, 1, NOW).await),
-                "a replacement failed for its data"
+                "a replacement failed because of its data"
             );
             self.holds(&reversed, NOW).await;
         }

@@ -18,7 +18,7 @@ impl Pair {
         };
         assert!(
             !answer(self.one.replace(&next, 1, end).await),
-            "a session that has expired was replaced"
+            "an expired session was replaced"
         );
         self.is_gone(&session, end).await;
         let successor = StoredSession {
@@ -28,7 +28,7 @@ impl Pair {
         };
         assert!(
             answer(self.other.insert(&successor, end).await),
-            "a session that has expired is in the way of one with its id"
+            "an expired session prevents one with its ID"
         );
         self.holds(&successor, end).await;
 
@@ -60,7 +60,7 @@ impl Pair {
         };
         assert!(
             answer(self.other.replace(&shorter, 2, first.expires_at + HOUR).await),
-            "a replacement failed after the first end of a session that lives longer now"
+            "a replacement failed after the original expiry of an extended session"
         );
         self.holds(&shorter, shorter.expires_at - 1).await;
         self.is_gone(&shorter, shorter.expires_at).await;
@@ -73,7 +73,7 @@ impl Pair {
         };
         assert!(
             answer(self.one.replace(&ended, 1, NOW).await),
-            "a session could not be ended at once"
+            "a replacement that expires at once failed"
         );
         self.is_gone(&ended, NOW).await;
     }
@@ -92,7 +92,7 @@ impl Pair {
             };
             assert!(
                 answer(self.one.insert(&first, now).await),
-                "a session was not inserted at {now} that lives until {expires_at}"
+                "a session that lives until {expires_at} was not inserted at {now}"
             );
             self.holds(&first, now).await;
             let second = StoredSession {
@@ -101,7 +101,7 @@ impl Pair {
             };
             assert!(
                 answer(self.other.replace(&second, 1, now).await),
-                "a session was not replaced at {now} that lives until {expires_at}"
+                "a session that lives until {expires_at} was not replaced at {now}"
             );
             self.holds(&second, expires_at - 1).await;
             self.is_gone(&second, expires_at).await;

@@ -39,7 +39,7 @@ impl Pair {
         let session = session();
         assert!(
             self.load(&session.id, NOW).await.is_none(),
-            "a session is there that nobody inserted"
+            "a session exists that was not inserted"
         );
         assert!(
             answer(self.one.insert(&session, NOW).await),
@@ -53,7 +53,7 @@ impl Pair {
         for store in [&self.one, &self.other] {
             assert!(
                 !answer(store.insert(&second, NOW).await),
-                "a session was inserted over one of the same id"
+                "a session was inserted although its ID exists"
             );
         }
         self.holds(&session, NOW).await;
@@ -69,13 +69,13 @@ impl Pair {
         for wrong in [0, 2, 3, u64::MAX] {
             assert!(
                 !answer(self.one.replace(&second, wrong, NOW).await),
-                "a session of revision 1 was replaced by who expected {wrong}"
+                "a session of revision 1 was replaced with expected revision {wrong}"
             );
         }
         self.holds(&first, NOW).await;
         assert!(
             answer(self.other.replace(&second, 1, NOW).await),
-            "who expects the right revision replaces"
+            "a replacement with the correct revision failed"
         );
         self.holds(&second, NOW).await;
         let late = StoredSession {
@@ -104,12 +104,12 @@ impl Pair {
         for expected in [0, 1] {
             assert!(
                 !answer(self.one.replace(&unknown, expected, NOW).await),
-                "a session was replaced that is not there"
+                "a missing session was replaced"
             );
         }
         assert!(
             self.load(&unknown.id, NOW).await.is_none(),
-            "a replacement made a session"
+            "a replacement created a session"
         );
     }
 
@@ -133,24 +133,21 @@ impl Pair {
 
     async fn holds(&self, session: &StoredSession, now: u64) {
         let found = self.load(&session.id, now).await;
-        assert!(
-            found.is_some(),
-            "a session is not there that must be: {session:?} at {now}"
-        );
+        assert!(found.is_some(), "a live session is missing: {session:?} at {now}");
         assert!(
             found.as_ref() == Some(session),
-            "{session:?} came back as {found:?}, or with other data"
+            "{session:?} was loaded as {found:?}, or with other data"
         );
         let listed = self.of_subject(&session.subject, now).await;
         assert!(
             listed.contains(session),
-            "{session:?} is not among its subject's as it is now, at {now}"
+            "{session:?} is missing or outdated in its subject's list at {now}"
         );
     }
 
     async fn is_gone(&self, session: &StoredSession, now: u64) {
         let found = self.load(&session.id, now).await;
-        assert!(found.is_none(), "{session:?} is still there at {now}");
+        assert!(found.is_none(), "{session:?} still exists at {now}");
         let listed = self.of_subject(&session.subject, now).await;
         assert!(
             listed.iter().all(|listed| listed.id != session.id),

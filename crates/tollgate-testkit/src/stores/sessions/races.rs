@@ -36,12 +36,12 @@ impl Pair {
     }
 
     async fn won(&self, winners: &[StoredSession], what: &str) {
-        assert!(winners.len() == 1, "{} of {MANY} {what}", winners.len());
+        assert!(winners.len() == 1, "{} of {MANY} callers {what}", winners.len());
         for winner in winners {
             let found = self.load(&winner.id, NOW).await;
             assert!(
                 found.as_ref() == Some(winner),
-                "who {what} is not who was told so"
+                "the caller that got `true` is not the one that {what}"
             );
         }
     }
@@ -80,7 +80,7 @@ impl Pair {
                 for _ in 0..UPDATES {
                     loop {
                         let Some(mut session) = answer(store.load(&id, NOW).await) else {
-                            panic!("a session went while it was being updated");
+                            panic!("a session disappeared while it was updated");
                         };
                         let expected = session.revision;
                         session.revision += 1;
@@ -94,12 +94,12 @@ impl Pair {
         }
         writers.join_all().await;
         let Some(last) = self.load(&first.id, NOW).await else {
-            panic!("a session went while it was being updated");
+            panic!("a session disappeared while it was updated");
         };
         let updates = u64::from(WRITERS) * UPDATES;
         assert!(
             last.revision == 1 + updates,
-            "of {updates} updates, {} counted",
+            "of {updates} updates, {} took effect",
             last.revision - 1
         );
         for name in 0..WRITERS {

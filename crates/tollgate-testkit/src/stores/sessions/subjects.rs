@@ -11,7 +11,7 @@ impl Pair {
         let (mine, theirs) = (fresh(), fresh());
         assert!(
             self.of_subject(&mine, NOW).await.is_empty(),
-            "a subject has sessions that nobody inserted"
+            "a subject has sessions that were not inserted"
         );
         let mut sessions = Vec::new();
         for subject in [&mine, &theirs, &mine, &theirs, &mine] {
@@ -32,7 +32,7 @@ impl Pair {
             wanted.sort_by_key(|session| session.id);
             assert!(
                 self.of_subject(subject, NOW).await == wanted,
-                "a subject's sessions are not all of them, once each, as they are now"
+                "the list of a subject's sessions is incomplete, outdated or has duplicates"
             );
         }
     }
@@ -53,14 +53,14 @@ impl Pair {
             let listed = answer(self.other.of_subject(&subject, most, NOW).await);
             assert!(
                 listed.len() == wanted,
-                "of 7 sessions, {most} at the most, {} were listed",
+                "of 7 sessions with a limit of {most}, {} were listed",
                 listed.len()
             );
         }
         let listed = answer(self.one.of_subject(&subject, 3, NOW + 100).await);
         assert!(
             listed.len() == 3 && listed.iter().all(|session| session.expires_at == NOW + HOUR),
-            "sessions that have expired take the place of others in a list of bounded length"
+            "expired sessions displace others in a bounded list"
         );
     }
 }
