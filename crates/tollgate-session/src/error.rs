@@ -67,7 +67,7 @@ impl SessionError {
         self.kind
     }
 
-    /// Whether it is a temporary failure of the service: 503 and not 401.
+    /// Returns `true` if it is a temporary failure of the service: 503 and not 401.
     pub const fn is_unavailable(&self) -> bool {
         matches!(self.kind, SessionErrorKind::Unavailable)
     }
@@ -101,6 +101,6 @@ impl From<SignError> for SessionError {
 }
 
 /// The error for a stored session that cannot be read.
-pub(crate) fn rubbish(what: &'static str) -> SessionError {
+pub(crate) fn corrupt(what: &'static str) -> SessionError {
     StoreError::new(StoreErrorKind::Corrupt, what).into()
 }

@@ -9,9 +9,9 @@ use tollgate_session::{StoreError, StoreErrorKind};
 pub(crate) struct Failure {
     /// The error for the caller.
     pub(crate) error: StoreError,
-    /// Whether the connection can be used again.
+    /// `true` if the connection can be used again.
     pub(crate) keeps_connection: bool,
-    /// Whether a retry can help.
+    /// The rule for retries.
     pub(crate) retry: Retry,
 }
 

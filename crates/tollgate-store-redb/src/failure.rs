@@ -20,7 +20,7 @@ impl<E: Into<redb::Error>> From<E> for Failure {
 }
 
 impl Failure {
-    /// Whether the database must be opened again.
+    /// Returns `true` if the database must be opened again.
     pub(crate) const fn is_final(&self) -> bool {
         matches!(self, Self::Storage(_))
     }

@@ -50,7 +50,7 @@ enum Lane {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) value: Value,
-    /// Whether an earlier attempt may have been executed as well.
+    /// `true` if an earlier attempt may have been executed as well.
     pub(crate) repeated: bool,
 }
 

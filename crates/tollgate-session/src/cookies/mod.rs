@@ -223,7 +223,7 @@ impl CookieTransport {
         &self.0.refresh.path
     }
 
-    /// Whether unsafe requests must repeat the CSRF token.
+    /// Returns `true` if unsafe requests must repeat the CSRF token.
     pub fn requires_csrf_token(&self) -> bool {
         self.0.csrf_token
     }

@@ -63,7 +63,7 @@ impl SessionEndpoints {
         }
         let sessions = &self.0.sessions;
         let tokens = sessions.login(login).await.map_err(|error| error.answer())?;
-        let answer = self.hand_out(&tokens);
+        let answer = self.token_response(&tokens);
         if answer.is_err() {
             // The client cannot use the session. If ending it fails too, it expires.
             let _ = sessions.logout(&tokens.session).await;
@@ -103,10 +103,10 @@ impl SessionEndpoints {
         };
         // A failure does not delete the cookies: a concurrent request may have just set new ones.
         let refreshed = self.0.sessions.refresh(&token, wanted).await;
-        self.hand_out(&refreshed.map_err(|error| error.answer())?)
+        self.token_response(&refreshed.map_err(|error| error.answer())?)
     }
 
-    fn hand_out(&self, tokens: &Tokens) -> Result<Answer, Answer> {
+    fn token_response(&self, tokens: &Tokens) -> Result<Answer, Answer> {
         match self.cookies() {
             None => Ok(answers::of_json(&TokenBody::of(tokens))),
             Some(cookies) => {

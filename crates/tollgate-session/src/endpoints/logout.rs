@@ -11,8 +11,8 @@ use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
 
 impl SessionEndpoints {
-    /// Ends the session of the access token and that of the refresh token. One token suffices. A
-    /// client without a live session gets the response of a successful logout.
+    /// Ends the session of the access token and that of the refresh token. One token suffices.
+    /// With cookies, a client without a live session gets the response of a successful logout.
     pub(super) async fn log_out(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
         self.prove_origin(request)?;
         let mut body = RefreshBody::of(request)?;
@@ -49,7 +49,7 @@ impl SessionEndpoints {
             };
         }
         let sessions = self.0.sessions.clone();
-        to_its_end(async move {
+        run_to_completion(async move {
             if let Some(session) = session {
                 sessions.logout(&session).await?;
             }
@@ -71,7 +71,7 @@ impl SessionEndpoints {
         let user = self.user(request).await?;
         let subject = subject_of(&user)?.to_owned();
         let sessions = self.0.sessions.clone();
-        if !to_its_end(async move { sessions.logout_device(&subject, &id).await }).await? {
+        if !run_to_completion(async move { sessions.logout_device(&subject, &id).await }).await? {
             return Err(Answer::problem(404, "There is no such session"));
         }
         let done = answers::empty(204);
@@ -88,7 +88,7 @@ impl SessionEndpoints {
         // Without a `sid` the token does not say which session to keep.
         let keep = session_of(&user).ok_or_else(answers::malformed)?;
         let sessions = self.0.sessions.clone();
-        let ended = to_its_end(async move { sessions.logout_others(&subject, &keep).await }).await?;
+        let ended = run_to_completion(async move { sessions.logout_others(&subject, &keep).await }).await?;
         Ok(answers::of_json(&json!({ "ended": ended })))
     }
 
@@ -96,7 +96,7 @@ impl SessionEndpoints {
         let user = self.user(request).await?;
         let subject = subject_of(&user)?.to_owned();
         let sessions = self.0.sessions.clone();
-        let ended = to_its_end(async move { sessions.logout_all(&subject).await }).await?;
+        let ended = run_to_completion(async move { sessions.logout_all(&subject).await }).await?;
         Ok(self.cleared(answers::of_json(&json!({ "ended": ended }))))
     }
 
@@ -110,7 +110,7 @@ impl SessionEndpoints {
 }
 
 /// Runs the future to completion even if the client disconnects, as a logout is not cancel-safe.
-async fn to_its_end<T: Send + 'static>(
+async fn run_to_completion<T: Send + 'static>(
     ending: impl Future<Output = Result<T, SessionError>> + Send + 'static,
 ) -> Result<T, Answer> {
     let ended = match tokio::spawn(ending).await {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::key::RefreshKeys;
 use super::token::RefreshToken;
 use crate::device::Device;
-use crate::error::{SessionError, SessionErrorKind, rubbish};
+use crate::error::{SessionError, SessionErrorKind, corrupt};
 use crate::id::SessionId;
 use crate::store::StoredSession;
 
@@ -153,7 +153,7 @@ impl fmt::Debug for Body {
 impl Record {
     /// Reads the session that a store returned for `id`.
     pub(crate) fn read(stored: StoredSession, id: &SessionId) -> Result<Self, SessionError> {
-        let malformed = || rubbish("malformed session");
+        let malformed = || corrupt("malformed session");
         let body: Body = serde_json::from_slice(&stored.data).map_err(|_| malformed())?;
         if stored.id != *id || body.version != Body::VERSION {
             return Err(malformed());

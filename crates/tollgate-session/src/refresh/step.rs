@@ -95,7 +95,7 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
             scope,
             device,
             jti,
-        } => match recognise(record, token, *arrived_at, rules) {
+        } => match identify(record, token, *arrived_at, rules) {
             Ok(standing) => {
                 let Some(scope) = granted(&body.scope, *scope) else {
                     return Outcome::Refused(Refused::Scope);
@@ -135,7 +135,7 @@ enum Standing {
 }
 
 /// Determines which of the session's refresh tokens was presented.
-fn recognise(
+fn identify(
     record: &Record,
     token: &RefreshToken,
     arrived_at: u64,
@@ -161,8 +161,8 @@ fn recognise(
             Err(Outcome::Reuse)
         };
     }
-    // An older token can still be told from a forged one. A forged one must not end a session, as
-    // the session ID is no secret.
+    // An older token differs from a forged one. A forged one must not end a session, as the
+    // session ID is no secret.
     let derived = key.derive(&record.id, token.generation, &body.salt.0);
     match constant_time::verify_slices_are_equal(&*derived, &*token.secret) {
         Ok(()) if token.generation > 0 => Err(Outcome::Reuse),

@@ -35,7 +35,7 @@ pub(super) struct Replica {
 struct Known {
     /// The entries by kind and name.
     entries: [HashMap<Box<str>, Extent>; 4],
-    /// Whether an entry did not fit, so that the replica is incomplete.
+    /// `true` if an entry did not fit, so that the replica is incomplete.
     over_full: bool,
 }
 
@@ -119,7 +119,7 @@ impl Replica {
             }
             if !known.widen(entry) {
                 if known.len() >= self.most {
-                    self.forget_expired(&mut known, now);
+                    self.drop_expired(&mut known, now);
                 }
                 if known.len() >= self.most {
                     known.over_full = true;
@@ -135,10 +135,10 @@ impl Replica {
 
     /// Drops expired entries and their bits in the filter.
     pub(super) fn purge(&self, now: u64) {
-        self.forget_expired(&mut self.known(), now);
+        self.drop_expired(&mut self.known(), now);
     }
 
-    fn forget_expired(&self, known: &mut Known, now: u64) {
+    fn drop_expired(&self, known: &mut Known, now: u64) {
         let before = known.len();
         for entries in &mut known.entries {
             entries.retain(|_, extent| extent.expires_at > now);
@@ -159,10 +159,10 @@ impl Replica {
     }
 
     /// Clears the over-full state before all entries are read again.
-    pub(super) fn begin_anew(&self, now: u64) {
+    pub(super) fn restart(&self, now: u64) {
         let mut known = self.known();
         known.over_full = false;
-        self.forget_expired(&mut known, now);
+        self.drop_expired(&mut known, now);
     }
 
     /// Marks the replica as out of sync.
@@ -319,7 +319,7 @@ mod tests {
         assert!(!replica.is_in_sync());
         assert!(revokes(&replica, "a", 4) && revokes(&replica, "b", 4));
 
-        replica.begin_anew(5);
+        replica.restart(5);
         replica.learn(&[entry("a", 9), entry("c", 9)], 5).unwrap();
         replica.confirm(Instant::now());
         assert!(replica.is_in_sync() && revokes(&replica, "c", 5));

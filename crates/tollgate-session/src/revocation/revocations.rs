@@ -78,13 +78,13 @@ impl Drop for Shared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RevocationStatus {
-    /// Whether the replica is in sync, so that the store is not queried.
+    /// `true` if the replica is in sync, so that the store is not queried.
     pub in_sync: bool,
     /// The time since the replica was last complete; `None` if it never was.
     pub confirmed: Option<Duration>,
     /// The number of entries in the replica.
     pub entries: usize,
-    /// Whether there are more entries than fit. The gate then queries the store for every token.
+    /// `true` if there are more entries than fit. The gate then queries the store for every token.
     pub over_full: bool,
 }
 
@@ -300,7 +300,7 @@ impl Revocations {
         }
     }
 
-    /// Whether the replica is in sync, so that the store is not queried.
+    /// Returns `true` if the replica is in sync, so that the store is not queried.
     pub fn in_sync(&self) -> bool {
         self.shared.replica.is_in_sync()
     }

@@ -44,8 +44,8 @@ impl Position {
 ///
 /// let known = Position { epoch: 1, sequence: 6 };
 /// let position = Position { epoch: 1, sequence: 8 };
-/// let told = Announcement { position, entries: Some(Vec::new()) };
-/// assert!(!told.position.follows(known), "announcement 7 was lost: take a snapshot");
+/// let announcement = Announcement { position, entries: Some(Vec::new()) };
+/// assert!(!announcement.position.follows(known), "announcement 7 was lost: take a snapshot");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
@@ -146,9 +146,9 @@ impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
 /// let before = Revocation::ALL;
 /// let entry = Revocation { key: key.clone(), before, expires_at: now + 900 };
 /// store.revoke(&[entry], now).await?;
-/// let told = feed.next().await?;
-/// assert_eq!(told.position, store.position().await?);
-/// assert_eq!(told.entries.map(|entries| entries[0].key.clone()), Some(key));
+/// let announcement = feed.next().await?;
+/// assert_eq!(announcement.position, store.position().await?);
+/// assert_eq!(announcement.entries.map(|entries| entries[0].key.clone()), Some(key));
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -60,8 +60,8 @@ impl From<OverFull> for Lost {
 
 /// An event that the follower handles.
 enum Event {
-    Told(Result<Announcement, StoreError>),
-    Stands(Result<Position, StoreError>),
+    Announced(Result<Announcement, StoreError>),
+    Position(Result<Position, StoreError>),
     Beat,
 }
 
@@ -117,45 +117,49 @@ impl Follower {
         let mut awaited: Option<(Instant, Position)> = None;
         loop {
             match next_event(&mut *feed, question.as_mut(), &mut beats).await {
-                Event::Told(told) => {
-                    let told = told?;
-                    if told.position.epoch == at.epoch && told.position.sequence <= at.sequence {
+                Event::Announced(announcement) => {
+                    let announcement = announcement?;
+                    if announcement.position.epoch == at.epoch
+                        && announcement.position.sequence <= at.sequence
+                    {
                         continue; // the snapshot had it
                     }
-                    if !told.position.follows(at) {
+                    if !announcement.position.follows(at) {
                         return Err(Lost::Announcement);
                     }
-                    if let Some(entries) = &told.entries {
+                    if let Some(entries) = &announcement.entries {
                         self.replica.learn(entries, self.clock.now())?;
-                        at = told.position;
+                        at = announcement.position;
                     } else {
                         self.replica.lose_sync();
                         let taken = self.take_snapshot().await?;
-                        if taken.epoch != told.position.epoch || taken.sequence < told.position.sequence {
+                        if taken.epoch != announcement.position.epoch
+                            || taken.sequence < announcement.position.sequence
+                        {
                             return Err(Lost::Announcement);
                         }
                         at = taken;
                     }
-                    if let Some((asked, stands)) = awaited
-                        && at.sequence >= stands.sequence
+                    if let Some((asked, position)) = awaited
+                        && at.sequence >= position.sequence
                     {
                         self.replica.confirm(asked);
                         awaited = None;
                     }
                 }
-                Event::Stands(answer) => {
+                Event::Position(answer) => {
                     let Some(Question { asked, from, .. }) = question.take() else {
                         continue;
                     };
                     match answer {
-                        Ok(stands) if stands.epoch != at.epoch || stands.sequence < from.sequence => {
+                        Ok(position) if position.epoch != at.epoch || position.sequence < from.sequence => {
                             return Err(Lost::Announcement);
                         }
-                        Ok(stands) if stands.sequence <= at.sequence => {
+                        Ok(position) if position.sequence <= at.sequence => {
                             self.replica.confirm(asked);
                             *pause = FIRST_PAUSE;
                         }
-                        Ok(stands) => awaited = Some((asked, stands)),
+                        Ok(position) => awaited = Some((asked, position)),
                         // The next heartbeat queries again. Until then the confirmation ages.
                         Err(error) => {
                             tracing::debug!(target: "tollgate", %error, "query for the store position failed");
@@ -190,7 +194,7 @@ impl Follower {
         let now = self.clock.now();
         let patience = self.timeout.saturating_mul(SNAPSHOT_PATIENCE);
         let snapshot = bounded(patience, self.store.snapshot(now)).await?;
-        self.replica.begin_anew(now);
+        self.replica.restart(now);
         self.replica.learn(&snapshot.entries, now)?;
         self.replica.confirm(asked);
         Ok(snapshot.position)
@@ -203,15 +207,15 @@ async fn next_event(
     mut question: Option<&mut Question<'_>>,
     beats: &mut Interval,
 ) -> Event {
-    let mut told = feed.next();
+    let mut announcement = feed.next();
     poll_fn(|context| {
-        if let Poll::Ready(told) = told.as_mut().poll(context) {
-            return Poll::Ready(Event::Told(told));
+        if let Poll::Ready(announcement) = announcement.as_mut().poll(context) {
+            return Poll::Ready(Event::Announced(announcement));
         }
         if let Some(question) = &mut question
             && let Poll::Ready(answer) = Pin::new(&mut question.answer).poll(context)
         {
-            return Poll::Ready(Event::Stands(answer));
+            return Poll::Ready(Event::Position(answer));
         }
         beats.poll_tick(context).map(|_| Event::Beat)
     })

@@ -37,7 +37,7 @@ pub struct SessionInfo {
     pub address: Option<String>,
     /// The name of the [`Device`](crate::Device).
     pub name: Option<String>,
-    /// Whether it is the session of the caller.
+    /// `true` if it is the session of the caller.
     pub current: bool,
     /// The absolute timeout, in seconds since the epoch.
     pub expires_at: u64,

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::store_access::{TRIES, contended, is_taken_back};
+use super::store_access::{TRIES, contended, is_revoked};
 use super::{Sessions, Tokens};
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
@@ -208,12 +208,12 @@ impl Sessions {
             if !self.insert(&record, now).await? {
                 continue;
             }
-            self.make_room(&record, now).await?;
-            if is_taken_back(&record, &self.against(&record, None).await?) {
+            self.evict_excess(&record, now).await?;
+            if is_revoked(&record, &self.revocations_of(&record, None).await?) {
                 self.finish(&record.id).await?;
                 continue;
             }
-            self.tell(&SessionEvent::LoggedIn {
+            self.notify(&SessionEvent::LoggedIn {
                 session: record.id,
                 subject: record.subject,
             });
@@ -281,7 +281,7 @@ impl Sessions {
     }
 
     /// Ends the sessions beyond the maximum. Concurrent logins choose the same ones.
-    async fn make_room(&self, new: &Record, now: u64) -> Result<(), SessionError> {
+    async fn evict_excess(&self, new: &Record, now: u64) -> Result<(), SessionError> {
         let mut live = self.live(&new.subject, now).await?;
         let Some(excess) = live.len().checked_sub(self.0.most).filter(|excess| *excess > 0) else {
             return Ok(());
@@ -290,7 +290,7 @@ impl Sessions {
         live.sort_by_key(|record| Reverse((record.body.last_seen, record.id)));
         for record in live.into_iter().rev().take(excess) {
             if self.end(&record.id).await?.is_some() {
-                self.tell(&SessionEvent::Evicted {
+                self.notify(&SessionEvent::Evicted {
                     session: record.id,
                     subject: record.subject,
                 });

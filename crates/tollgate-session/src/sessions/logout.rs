@@ -143,7 +143,7 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn logout_others(&self, subject: &str, keep: &SessionId) -> Result<usize, SessionError> {
-        self.sweep(subject, Some(keep)).await
+        self.logout_many(subject, Some(keep)).await
     }
 
     /// Ends all sessions of `subject`, revokes all access tokens issued before now, and returns the
@@ -171,7 +171,7 @@ impl Sessions {
     pub async fn logout_all(&self, subject: &str) -> Result<usize, SessionError> {
         // Before the list is read: a login that is not listed yet sees the revocation.
         self.0.revocations.revoke_subject(subject, self.now()).await?;
-        self.sweep(subject, None).await
+        self.logout_many(subject, None).await
     }
 
     /// Returns the sessions of `subject` that have not expired or ended, the most recently used
@@ -210,12 +210,12 @@ impl Sessions {
 
     async fn log_out(&self, session: &SessionId) -> Result<bool, SessionError> {
         let ended = self.end(session).await?;
-        Ok(self.logged_out(ended))
+        Ok(self.notify_logout(ended))
     }
 
-    fn logged_out(&self, ended: Option<Record>) -> bool {
+    fn notify_logout(&self, ended: Option<Record>) -> bool {
         let Some(record) = ended else { return false };
-        self.tell(&SessionEvent::LoggedOut {
+        self.notify(&SessionEvent::LoggedOut {
             session: record.id,
             subject: record.subject,
         });
@@ -243,7 +243,7 @@ impl Sessions {
             let Outcome::Replace(body) = step(&record, &Event::End, now, &self.0.rules) else {
                 return Ok(None);
             };
-            self.cover(&record).await?;
+            self.extend_revocation(&record).await?;
             let next = record.with(*body);
             if self.replace(&next, now).await? {
                 return Ok(Some(next));
@@ -253,7 +253,7 @@ impl Sessions {
     }
 
     /// Extends the revocation if a token outlives it, which happens after a clock was set back.
-    async fn cover(&self, record: &Record) -> Result<(), SessionError> {
+    async fn extend_revocation(&self, record: &Record) -> Result<(), SessionError> {
         let mut entry = self.session_entry(&record.id, Revocation::ALL);
         let needed = record.body.access.expires_at.saturating_add(self.0.rules.leeway);
         if entry.expires_at < needed {
@@ -263,7 +263,7 @@ impl Sessions {
         Ok(())
     }
 
-    async fn sweep(&self, subject: &str, keep: Option<&SessionId>) -> Result<usize, SessionError> {
+    async fn logout_many(&self, subject: &str, keep: Option<&SessionId>) -> Result<usize, SessionError> {
         let mut count = 0;
         for _ in 0..TRIES {
             let mut found = self.not_ended(subject, self.now()).await?;
@@ -277,7 +277,7 @@ impl Sessions {
             for record in &found {
                 // A refresh may have been first, as in `end`.
                 let ended = self.finish(&record.id).await?;
-                count += usize::from(self.logged_out(ended.or_else(|| Some(record.clone()))));
+                count += usize::from(self.notify_logout(ended.or_else(|| Some(record.clone()))));
             }
         }
         Err(contended())

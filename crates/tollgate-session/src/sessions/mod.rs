@@ -149,7 +149,7 @@ impl Sessions {
         Gate::builder(self.0.verifier.clone()).revocation(self.0.revocations.clone())
     }
 
-    fn tell(&self, event: &SessionEvent) {
+    fn notify(&self, event: &SessionEvent) {
         if let Some(on_event) = &self.0.on_event {
             on_event(event);
         }

@@ -1,6 +1,6 @@
 //! The refresh grant (RFC 6749 section 6, RFC 9700 section 4.14.2).
 
-use super::store_access::{TRIES, contended, invalid, is_taken_back};
+use super::store_access::{TRIES, contended, invalid, is_revoked};
 use super::{Sessions, Tokens};
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
@@ -112,27 +112,27 @@ impl Sessions {
                 Outcome::Reuse => return self.reused(&record).await,
                 Outcome::Refused(why) => return Err(refused(why)),
             };
-            return self.hand_out(&record, rotated, now).await;
+            return self.issue(&record, rotated, now).await;
         }
         Err(contended())
     }
 
-    async fn hand_out(&self, record: &Record, rotated: bool, now: u64) -> Result<Tokens, SessionError> {
+    async fn issue(&self, record: &Record, rotated: bool, now: u64) -> Result<Tokens, SessionError> {
         let former = record
             .body
             .former
             .as_ref()
             .filter(|_| self.0.revoke_former_access);
         let former_key = former.map(|former| self.key(RevocationKind::Token, &*former.jti));
-        let against = self.against(record, former_key.clone()).await?;
-        if is_taken_back(record, &against) {
+        let revocations = self.revocations_of(record, former_key.clone()).await?;
+        if is_revoked(record, &revocations) {
             // For instance by subject: the session must stay ended after the entry expires. If a
             // logout revoked it, the logout does the same.
             self.finish(&record.id).await?;
             return Err(invalid("the session was revoked"));
         }
         if let (Some(former), Some(key)) = (former, former_key)
-            && !against.iter().any(|entry| entry.key == key)
+            && !revocations.iter().any(|entry| entry.key == key)
         {
             let issued_at = record.body.access.issued_at;
             let entries = [
@@ -148,7 +148,7 @@ impl Sessions {
         }
         let tokens = self.tokens(record, now)?;
         let (session, subject) = (record.id, record.subject.clone());
-        self.tell(&if rotated {
+        self.notify(&if rotated {
             SessionEvent::Refreshed { session, subject }
         } else {
             SessionEvent::Repeated { session, subject }
@@ -159,7 +159,7 @@ impl Sessions {
     async fn reused(&self, record: &Record) -> Result<Tokens, SessionError> {
         if self.end(&record.id).await?.is_some() {
             tracing::warn!(session = %record.id, "refresh token reuse detected; session ended");
-            self.tell(&SessionEvent::ReuseDetected {
+            self.notify(&SessionEvent::ReuseDetected {
                 session: record.id,
                 subject: record.subject.clone(),
             });

@@ -2,7 +2,7 @@
 
 use tollgate_core::Principal;
 
-use super::store_access::{TRIES, contended, invalid, is_taken_back};
+use super::store_access::{TRIES, contended, invalid, is_revoked};
 use super::{Renewed, Sessions};
 use crate::error::SessionError;
 use crate::event::SessionEvent;
@@ -12,7 +12,7 @@ use crate::revocation::{Revocation, RevocationKey, RevocationKind};
 
 /// The reason for a renewal.
 #[derive(Clone, Copy)]
-enum Wish {
+enum Reason {
     Slide,
     StepUp,
 }
@@ -39,7 +39,7 @@ impl Sessions {
         let Some((id, presented, names)) = self.presented(principal) else {
             return Ok(None);
         };
-        self.bounded(self.another(&id, &presented, &names, Wish::Slide))
+        self.bounded(self.reissue(&id, &presented, &names, Reason::Slide))
             .await
     }
 
@@ -64,7 +64,7 @@ impl Sessions {
         let over = || invalid("the session has expired or ended, or the token is not from these sessions");
         let (id, presented, names) = self.presented(principal).ok_or_else(over)?;
         let renewed = self
-            .bounded(self.another(&id, &presented, &names, Wish::StepUp))
+            .bounded(self.reissue(&id, &presented, &names, Reason::StepUp))
             .await?;
         renewed.ok_or_else(over)
     }
@@ -99,12 +99,12 @@ impl Sessions {
         Some((principal.session_id()?.parse().ok()?, presented, names))
     }
 
-    async fn another(
+    async fn reissue(
         &self,
         id: &SessionId,
         presented: &Presented,
         names: &[RevocationKey],
-        wish: Wish,
+        reason: Reason,
     ) -> Result<Option<Renewed>, SessionError> {
         let jti = &*self.fresh_jti()?;
         for _ in 0..TRIES {
@@ -113,9 +113,9 @@ impl Sessions {
             let Some(record) = self.load(id, now).await? else {
                 return Ok(None);
             };
-            let event = match wish {
-                Wish::Slide => Event::Slide { presented, jti },
-                Wish::StepUp => Event::Reauthenticate { presented, jti },
+            let event = match reason {
+                Reason::Slide => Event::Slide { presented, jti },
+                Reason::StepUp => Event::Reauthenticate { presented, jti },
             };
             let record = match step(&record, &event, now, &self.0.rules) {
                 Outcome::Replace(body) => {
@@ -128,15 +128,15 @@ impl Sessions {
                 Outcome::Repeat => record,
                 Outcome::Reuse | Outcome::Refused(_) => return Ok(None),
             };
-            let against = self.against(&record, names.iter().cloned()).await?;
-            if is_taken_back(&record, &against) || was_taken_back(presented, &against) {
+            let revocations = self.revocations_of(&record, names.iter().cloned()).await?;
+            if is_revoked(&record, &revocations) || was_revoked(presented, &revocations) {
                 return Ok(None);
             }
             let renewed = Renewed {
                 access_token: self.access_token(&record)?,
                 expires_in: self.access_end(&record).saturating_sub(now),
             };
-            self.tell(&SessionEvent::Renewed {
+            self.notify(&SessionEvent::Renewed {
                 session: record.id,
                 subject: record.subject,
             });
@@ -147,6 +147,6 @@ impl Sessions {
 }
 
 /// Returns whether the token itself was revoked after its verification, for instance by a refresh.
-fn was_taken_back(presented: &Presented, entries: &[Revocation]) -> bool {
+fn was_revoked(presented: &Presented, entries: &[Revocation]) -> bool {
     entries.iter().any(|entry| presented.issued_at < entry.before)
 }

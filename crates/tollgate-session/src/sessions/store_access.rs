@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::{Sessions, Tokens};
-use crate::error::{SessionError, SessionErrorKind, rubbish};
+use crate::error::{SessionError, SessionErrorKind, corrupt};
 use crate::id::SessionId;
 use crate::issuer::AccessToken;
 use crate::refresh::Record;
@@ -63,7 +63,7 @@ impl Sessions {
         let mut found = Vec::with_capacity(listed.len());
         for stored in listed {
             if stored.subject != subject {
-                return Err(rubbish("the list contains another user's session"));
+                return Err(corrupt("the list contains another user's session"));
             }
             let id = stored.id;
             let record = Record::read(stored, &id)?;
@@ -88,7 +88,7 @@ impl Sessions {
     /// Returns the revocations of a session and of `others` from the store itself. Called after the
     /// last write and before anything is issued: a logout that has returned is visible here, and a
     /// later one revokes the issued tokens.
-    pub(super) async fn against(
+    pub(super) async fn revocations_of(
         &self,
         record: &Record,
         others: impl IntoIterator<Item = RevocationKey>,
@@ -156,7 +156,7 @@ impl Sessions {
 
 /// Returns whether an entry ends the session. A session entry for tokens issued before some time,
 /// as a refresh may leave one, does not.
-pub(super) fn is_taken_back(record: &Record, entries: &[Revocation]) -> bool {
+pub(super) fn is_revoked(record: &Record, entries: &[Revocation]) -> bool {
     entries.iter().any(|entry| match entry.key.kind() {
         RevocationKind::Session => entry.before == Revocation::ALL,
         RevocationKind::Subject => record.body.created_at < entry.before,

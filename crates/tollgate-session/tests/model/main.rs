@@ -27,7 +27,7 @@ struct Scenario {
     /// The maximum number of seconds that pass.
     seconds: u64,
     grace: u64,
-    /// Whether events may occur between the execution of a store operation and the arrival of its
+    /// `true` if events may occur between the execution of a store operation and the arrival of its
     /// answer. In between the service only reads the clock, so this matters only if time passes.
     fine: bool,
     revoke_former_access: bool,

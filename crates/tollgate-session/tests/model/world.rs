@@ -90,8 +90,8 @@ impl World {
         }
     }
 
-    /// Whether the move is possible. An operation does not outlive the store's timeout of half a
-    /// second, so it sees at most one tick.
+    /// Returns `true` if the move is possible. An operation does not outlive the store's timeout of
+    /// half a second, so it sees at most one tick.
     pub(crate) fn allows(&self, driver: &Driver, next: Move, end: u64) -> bool {
         match next {
             Move::Tick => {
@@ -219,7 +219,7 @@ impl World {
         self.session.as_ref().filter(|session| session.expires_at > now)
     }
 
-    /// Whether the session that an operation saw had neither ended nor expired.
+    /// Returns `true` if the session that an operation saw had neither ended nor expired.
     fn saw_alive(&self, driver: &Driver, flight: &Flight) -> bool {
         let loaded = flight.answers.iter().rev().find_map(|(answer, _)| match answer {
             Answer::Loaded(loaded) => Some(loaded.as_ref()),
