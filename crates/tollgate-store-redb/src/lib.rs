@@ -42,7 +42,7 @@ use crate::writer::{Operation, Writer};
 /// let store = RedbStore::open(directory.join("sessions.redb"))?;
 /// let error = RedbStore::open(directory.join("sessions.redb")).unwrap_err();
 /// assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-/// assert!(error.to_string().contains("is open already"));
+/// assert!(error.to_string().contains("is already open"));
 /// # drop(store);
 /// # std::fs::remove_dir_all(directory)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
