@@ -51,6 +51,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod address;
 #[cfg(feature = "reqwest")]
 mod client;
 mod error;

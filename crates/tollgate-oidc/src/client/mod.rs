@@ -1,12 +1,8 @@
 //! The client that comes with the crate.
 
-#[cfg(test)]
-mod hostile;
 mod resolver;
 #[cfg(test)]
-mod server;
-#[cfg(test)]
-mod tls;
+mod tests;
 
 use std::error::Error;
 use std::fmt;
@@ -19,9 +15,10 @@ use reqwest::{Certificate, Client};
 use tollgate_core::BoxFuture;
 use url::Url;
 
+use crate::address::is_public;
 use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse};
-use crate::retrieval::{is_public, may_be_public};
+use crate::retrieval::may_be_public;
 
 use self::resolver::{CheckedResolver, NotPublic, Resolver, system_resolver};
 

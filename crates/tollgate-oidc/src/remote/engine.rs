@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Shared;
+use super::inline::{unless_it_panics, within};
 use super::schedule::Schedule;
 use super::snapshot::{Snapshot, Times};
-use super::within::{unless_it_panics, within};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::retrieval::{Fresh, Retrieved, Retriever};

@@ -6,6 +6,10 @@
 
 mod announce;
 mod engine;
+mod inline;
+mod negative_cache;
+mod schedule;
+mod snapshot;
 #[cfg(test)]
 #[allow(
     clippy::cast_possible_truncation,
@@ -13,11 +17,7 @@ mod engine;
     clippy::unchecked_time_subtraction,
     reason = "a failed test"
 )]
-mod laws;
-mod schedule;
-mod snapshot;
-mod unknown;
-mod within;
+mod tests;
 
 use std::fmt;
 use std::future::Future;
@@ -35,9 +35,9 @@ use tollgate_core::{
 };
 
 use self::engine::{Ended, Engine};
+use self::inline::within;
 use self::schedule::{Named, Schedule, Verdict};
 use self::snapshot::Snapshot;
-use self::within::within;
 use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::retrieval::Retriever;

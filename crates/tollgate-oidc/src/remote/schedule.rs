@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::unknown::UnknownKeys;
+use super::negative_cache::UnknownKeys;
 use crate::error::OidcError;
 use crate::settings::Settings;
 

@@ -8,7 +8,7 @@ use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::Addresses;
 use crate::settings::Settings;
 
-use super::address::is_public;
+use crate::address::is_public;
 
 /// Longer than any that is in use: an issuer chooses them.
 const MAX_URL: usize = 2048;

@@ -1,6 +1,5 @@
 //! One retrieval of the keys: metadata where that is needed, then the set.
 
-mod address;
 mod discovery;
 mod exchange;
 mod freshness;
@@ -22,8 +21,6 @@ use crate::settings::{Location, Settings};
 use self::exchange::{Exchange, Validator};
 use self::location::Place;
 
-#[cfg(feature = "reqwest")]
-pub(crate) use self::address::is_public;
 pub(crate) use self::location::{may_be_public, shown};
 
 /// Retrieves the keys of one location, over and over. It remembers what makes the next retrieval cheap (the metadata, the

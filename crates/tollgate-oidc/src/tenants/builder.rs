@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::admission::Admission;
-use super::roster::Roster;
+use super::registry::Roster;
 use super::{Complaints, Inner, Rule, SWEEP, Tenants};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::oidc::Oidc;

@@ -3,7 +3,7 @@
 mod admission;
 mod builder;
 mod name;
-mod roster;
+mod registry;
 mod status;
 
 use std::fmt;
@@ -30,7 +30,7 @@ use crate::settings::{Location, Settings};
 use crate::timer::Timer;
 
 use admission::Running;
-use roster::{Kept, NotKept, Roster, Usage};
+use registry::{Kept, NotKept, Roster, Usage};
 
 /// How often it is looked for tenants that need not be kept any longer.
 const SWEEP: Duration = Duration::from_secs(60);

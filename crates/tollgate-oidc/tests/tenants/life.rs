@@ -8,7 +8,7 @@ use tollgate_core::{RejectionKind, TrustedIssuer};
 use tollgate_oidc::{FetchErrorKind, Readiness};
 use tollgate_testkit::keys;
 
-use crate::house::{ALGORITHM, COOL_DOWN, House};
+use crate::fixture::{ALGORITHM, COOL_DOWN, House};
 
 #[tokio::test]
 async fn a_tenant_that_is_withdrawn_is_refused_with_the_next_token() {

@@ -1,12 +1,12 @@
 //! Issuers that tenants bring, honest ones and made-up ones, against a provider and a time that the test moves.
 #![allow(clippy::unwrap_used)]
 
-mod attacks;
-mod house;
+mod bounds;
+mod fixture;
 mod life;
 mod recognised;
 
-use house::House;
+use fixture::House;
 use tollgate_core::RejectionKind;
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_named_issuer_stands_beside_tenants() {
         .trust(
             TrustedIssuer::new("https://a.example")
                 .audience("orders-api")
-                .key(keys::verifying(house::ALGORITHM)),
+                .key(keys::verifying(fixture::ALGORITHM)),
         )
         .issuer_source(house.tenants.clone())
         .clock(house.clock.clone())

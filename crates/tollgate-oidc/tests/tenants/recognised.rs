@@ -7,7 +7,7 @@ use std::time::Duration;
 use tollgate_core::{Algorithm, Key, RejectionKind as Kind, SigningKey, TrustedIssuer};
 use tollgate_testkit::keys;
 
-use crate::house::{ALGORITHM, Book, COOL_DOWN, House};
+use crate::fixture::{ALGORITHM, Book, COOL_DOWN, House};
 
 const A: &str = "https://a.example";
 

@@ -9,7 +9,7 @@ use tollgate_core::{RejectionKind, TrustedIssuer, Verifier};
 use tollgate_oidc::{Addresses, Tenants, Timer};
 use tollgate_testkit::{FakeProvider, FakeTimer, keys};
 
-use crate::house::{ALGORITHM, COOL_DOWN, House};
+use crate::fixture::{ALGORITHM, COOL_DOWN, House};
 
 #[tokio::test]
 async fn what_the_rule_refuses_is_neither_fetched_nor_kept() {

@@ -1,5 +1,8 @@
 //! Whatever a server does on a real socket, a retrieval ends soon, small, and with the right error.
 
+mod server;
+mod tls;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use tollgate_core::BoxFuture;
 
+use self::server::{Behaviour, FLOOD, Server};
 use super::HttpClient;
 use super::resolver::{Resolver, system_resolver};
-use super::server::{Behaviour, FLOOD, Server};
+use crate::address::is_public;
 use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse};
-use crate::retrieval::{Retrieved, Retriever, is_public};
+use crate::retrieval::{Retrieved, Retriever};
 use crate::settings::{Location, Settings};
 use crate::timer::TokioTimer;
 
@@ -393,7 +397,7 @@ async fn a_set_is_kept_that_was_not_modified() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let head = String::from_utf8(super::server::read_head(&mut stream).await).unwrap();
+            let head = String::from_utf8(server::read_head(&mut stream).await).unwrap();
             let answer = if head.contains("\r\nif-none-match: \"2031\"\r\n") {
                 "HTTP/1.1 304 Not Modified\r\netag: \"2031\"\r\ncache-control: max-age=300\r\n\r\n".to_owned()
             } else {
@@ -426,7 +430,7 @@ async fn a_request_says_who_asks_and_no_more() {
     let seen = Arc::clone(&heads);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let head = super::server::read_head(&mut stream).await;
+            let head = server::read_head(&mut stream).await;
             seen.lock().unwrap().push(String::from_utf8(head).unwrap());
             let text = format!("HTTP/1.1 200 OK\r\nset-cookie: a=b\r\netag: \"1\"\r\n\r\n{SET}");
             let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, text.as_bytes()).await;

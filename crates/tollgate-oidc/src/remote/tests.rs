@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use tollgate_core::{BoxFuture, KeySource as _};
 
 use super::RemoteKeys;
+use super::negative_cache::UnknownKeys;
 use super::schedule::{Named, Schedule, Verdict};
-use super::unknown::UnknownKeys;
 use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
 use crate::settings::{Location, Settings};

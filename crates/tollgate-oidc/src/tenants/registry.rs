@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use super::admission::{Admission, Running};
 
 #[cfg(test)]
-mod laws;
+mod tests;
 
 /// The most issuers that are kept without having proved themselves.
 const MOST_UNPROVEN: usize = 64;

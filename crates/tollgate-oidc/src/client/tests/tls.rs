@@ -12,8 +12,9 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tollgate_core::BoxFuture;
 
-use super::resolver::Resolver;
-use super::{HttpClient, certificates, is_public};
+use crate::address::is_public;
+use crate::client::resolver::Resolver;
+use crate::client::{HttpClient, certificates};
 use crate::error::OidcErrorKind;
 use crate::fetch::{Addresses, Fetch, FetchErrorKind, FetchRequest};
 
