@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tollgate_core::BoxFuture;
 
-use crate::retrieval::shown;
+use crate::address::redacted;
 
 /// Fetches a document over HTTP: the seam for a client of your own. `HttpClient` is the one that comes with the crate.
 ///
@@ -89,7 +89,7 @@ impl FetchRequest {
 impl fmt::Debug for FetchRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FetchRequest")
-            .field("url", &shown(&self.url))
+            .field("url", &redacted(&self.url))
             .field("headers", &self.headers)
             .field("content_limit", &self.content_limit)
             .field("timeout", &self.timeout)

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tollgate_core::{Clock, SystemClock};
 
+use crate::address::redacted;
 use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::fetch::Fetch;
-use crate::retrieval::shown;
 use crate::timer::{Timer, TokioTimer};
 
 /// Where the keys are.
@@ -27,7 +27,7 @@ impl Location {
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Issuer(issuer) => issuer.clone(),
-            Self::Jwks(url) => shown(url),
+            Self::Jwks(url) => redacted(url),
         }
     }
 }
@@ -106,6 +106,17 @@ impl Settings {
         self.timeout.saturating_mul(3)
     }
 
+    /// Returns the configured client, or else a new one.
+    ///
+    /// # Errors
+    /// Returns an error where no client can be built.
+    pub(crate) fn fetch_or_default(&self) -> Result<Arc<dyn Fetch>, OidcError> {
+        match &self.fetch {
+            Some(fetch) => Ok(Arc::clone(fetch)),
+            None => default_fetch(),
+        }
+    }
+
     /// # Errors
     /// [`Misconfigured`](OidcErrorKind::Misconfigured), with the reason.
     pub(crate) fn check(&self) -> Result<(), OidcError> {
@@ -151,6 +162,19 @@ impl Settings {
     }
 }
 
+#[cfg(feature = "reqwest")]
+fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
+    Ok(Arc::new(crate::client::HttpClient::new()?))
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
+    Err(OidcError::new(
+        OidcErrorKind::Misconfigured,
+        "there is no client to fetch with: set one, or enable the feature `reqwest`",
+    ))
+}
+
 /// From 0 to below 1, by the standard library's randomly keyed hash: good enough to spread fetches, and for nothing else.
 fn random_fraction() -> f64 {
     use std::hash::{BuildHasher as _, RandomState};
@@ -164,8 +188,8 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Location::Issuer(location) | Location::Jwks(location)) = &self.location;
         f.debug_struct("Settings")
-            .field("location", &shown(location))
-            .field("metadata_url", &self.metadata_url.as_deref().map(shown))
+            .field("location", &redacted(location))
+            .field("metadata_url", &self.metadata_url.as_deref().map(redacted))
             .field("life", &self.life)
             .field("stale_if_error", &self.stale_if_error)
             .field("cool_down", &self.cool_down)

@@ -15,10 +15,9 @@ use reqwest::{Certificate, Client};
 use tollgate_core::BoxFuture;
 use url::Url;
 
-use crate::address::is_public;
+use crate::address::{is_public, may_be_public};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse};
-use crate::retrieval::may_be_public;
 
 use self::resolver::{CheckedResolver, NotPublic, Resolver, system_resolver};
 

@@ -1,14 +1,11 @@
 //! Which URLs may be fetched from.
 
-use std::net::IpAddr;
-
 use url::{Host, Url};
 
+use crate::address::{may_be_public, origin_and_path};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::Addresses;
 use crate::settings::Settings;
-
-use crate::address::is_public;
 
 /// Longer than any that is in use: an issuer chooses them.
 const MAX_URL: usize = 2048;
@@ -110,29 +107,6 @@ impl Place {
     }
 }
 
-/// A URL as it may be shown, one that was not looked at yet, too: without its query, which may have a secret in it, and without
-/// credentials.
-pub(crate) fn shown(text: &str) -> String {
-    if !text.contains(['?', '#', '@']) {
-        return text.to_owned();
-    }
-    match Url::parse(text) {
-        Ok(url) if url.has_host() => origin_and_path(&url),
-        _ => "what is not a URL".to_owned(),
-    }
-}
-
-/// Scheme, host, port and path, as far as a line of a log may be long.
-fn origin_and_path(url: &Url) -> String {
-    let mut text = format!("{}{}", url.origin().ascii_serialization(), url.path());
-    if text.len() > 200 {
-        // Of ASCII alone.
-        text.truncate(200);
-        text.push_str("...");
-    }
-    text
-}
-
 /// An absolute URL of HTTP. The parser of browsers forgives much, and each leniency is another reading of who is asked: what a
 /// URL must have is looked for in the text itself, too.
 fn parse(what: &str, text: &str) -> Result<Url, OidcError> {
@@ -201,26 +175,6 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether the host can be a public one, as far as that can be told without looking it up.
-pub(crate) fn may_be_public(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => {
-            // The names that stand for a host nearby by their definition (RFC 6761, RFC 6762, RFC 8375; `internal` is
-            // reserved by ICANN).
-            let name = name.trim_end_matches('.');
-            !["localhost", "local", "internal", "home.arpa"]
-                .iter()
-                .any(|suffix| {
-                    let rest = name.strip_suffix(suffix);
-                    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-                })
-        }
-        Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
-        None => false,
-    }
-}
-
 fn invalid(what: &str, problem: &str) -> OidcError {
     OidcError::new(OidcErrorKind::InvalidUrl, format!("{what} {problem}"))
 }
@@ -231,8 +185,11 @@ fn insecure(what: &str) -> OidcError {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use proptest::prelude::*;
 
+    use crate::address::is_public;
     use crate::settings::Location;
 
     use super::*;
@@ -282,35 +239,6 @@ mod tests {
             "\u{ff10}",
         ]);
         prop::collection::vec(pieces, 0..10).prop_map(|pieces| pieces.concat())
-    }
-
-    #[test]
-    fn neither_a_query_nor_credentials_are_shown() {
-        for (text, wanted) in [
-            ("https://id.example.com", "https://id.example.com"),
-            (
-                "https://ID.example.com:443/a/{b}",
-                "https://ID.example.com:443/a/{b}",
-            ),
-            ("accounts.example.com", "accounts.example.com"),
-            (
-                "https://id.example.com/jwks?key=secret",
-                "https://id.example.com/jwks",
-            ),
-            (
-                "https://id.example.com/jwks#secret",
-                "https://id.example.com/jwks",
-            ),
-            (
-                "https://id:secret@example.com:8443/@a",
-                "https://example.com:8443/@a",
-            ),
-            ("https://id:sec?ret@example.com/", "what is not a URL"),
-            ("id:secret@example.com", "what is not a URL"),
-            ("?secret", "what is not a URL"),
-        ] {
-            assert_eq!(shown(text), wanted);
-        }
     }
 
     proptest! {

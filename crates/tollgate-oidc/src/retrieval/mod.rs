@@ -21,8 +21,6 @@ use crate::settings::{Location, Settings};
 use self::exchange::{Exchange, Validator};
 use self::location::Place;
 
-pub(crate) use self::location::{may_be_public, shown};
-
 /// Retrieves the keys of one location, over and over. It remembers what makes the next retrieval cheap (the metadata, the
 /// validator of the last set); a retrieval that is dropped half-way changes nothing.
 pub(crate) struct Retriever {
@@ -92,10 +90,7 @@ impl Retriever {
         };
         Ok(Self {
             settings: settings.clone(),
-            fetch: match &settings.fetch {
-                Some(fetch) => Arc::clone(fetch),
-                None => default_fetch()?,
-            },
+            fetch: settings.fetch_or_default()?,
             named,
             metadata: None,
             last: None,
@@ -224,19 +219,4 @@ fn read_set(content: &[u8]) -> Result<KeySet, OidcError> {
         return Err(OidcError::new(OidcErrorKind::NoUsableKey, problem));
     }
     Ok(set)
-}
-
-/// The client of whoever brought none.
-#[cfg(feature = "reqwest")]
-pub(crate) fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
-    Ok(Arc::new(crate::client::HttpClient::new()?))
-}
-
-/// As there is none, the user's own has to be set.
-#[cfg(not(feature = "reqwest"))]
-pub(crate) fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
-    Err(OidcError::new(
-        OidcErrorKind::Misconfigured,
-        "there is no client to fetch with: set one, or enable the feature `reqwest`",
-    ))
 }

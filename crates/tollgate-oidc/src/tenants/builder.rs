@@ -11,7 +11,6 @@ use super::registry::Roster;
 use super::{Complaints, Inner, Rule, SWEEP, Tenants};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::oidc::Oidc;
-use crate::retrieval::default_fetch;
 
 /// Configuration of [`Tenants`]: see [`Tenants::builder`].
 ///
@@ -156,10 +155,7 @@ impl TenantsBuilder {
             )
         })?;
         // One client for all of them.
-        settings.fetch = Some(match settings.fetch {
-            Some(fetch) => fetch,
-            None => default_fetch()?,
-        });
+        settings.fetch = Some(settings.fetch_or_default()?);
         settings.issuer_supplied = true;
         settings.wait_for_first = true;
         let admission = Admission::new(self.first_fetches, settings.cool_down);

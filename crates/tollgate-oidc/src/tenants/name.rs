@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::retrieval::may_be_public;
+use crate::address::may_be_public;
 use crate::settings::Settings;
 
 /// The longest name of an issuer, in bytes.
