@@ -6,12 +6,12 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
-use tollgate_benches::remote::{Refreshing, fetched, sets, verifier};
+use tollgate_benches::remote::{connect, connect_refreshing, fetched, serve, sets, verifier};
 use tollgate_benches::tokens::Fixture;
 use tollgate_benches::{Candidate, Row, compare};
 use tollgate_core::{Algorithm, KeySet, KeySource as _, Verifier};
@@ -138,24 +138,28 @@ fn while_fetching(runtime: &Runtime) {
         KeySet::MAX_KEYS
     );
 
-    let refreshing = runtime.block_on(Refreshing::start(sets.clone()));
-    let verifier = verifier(refreshing.keys.clone());
-    let verify = |waits: &mut Vec<Duration>| verify_for_a_second(&verifier, &fixture.token, waits);
+    let address = serve(sets.clone()).unwrap();
+    let still = verifier(runtime.block_on(connect(address)));
     let mut waits: [Vec<Duration>; 4] = Default::default();
     let [nothing, one, many, other] = &mut waits;
-    let mut fetches = 0;
+    let fetches = Arc::new(AtomicU32::new(0));
     for _ in 0..ROUNDS {
-        verify(nothing);
+        verify_for_a_second(&still, &fixture.token, nothing);
 
-        refreshing.once();
-        verify(one);
-        refreshing.pause();
+        let refreshing = verifier(runtime.block_on(connect_refreshing(address)));
+        verify_for_a_second(&refreshing, &fixture.token, one);
+        drop(refreshing);
 
-        let before = refreshing.refreshes();
-        refreshing.resume();
-        verify(many);
-        refreshing.pause();
-        fetches += refreshing.refreshes() - before;
+        let counted = Arc::clone(&fetches);
+        let fetching = runtime.spawn(async move {
+            loop {
+                drop(connect(address).await);
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        verify_for_a_second(&still, &fixture.token, many);
+        fetching.abort();
+        let _ = runtime.block_on(fetching);
 
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -164,13 +168,13 @@ fn while_fetching(runtime: &Runtime) {
                     sets.iter().for_each(prepare);
                 }
             });
-            verify(other);
+            verify_for_a_second(&still, &fixture.token, other);
             stop.store(true, Ordering::Relaxed);
         });
     }
     println!(
         "verifying with ES256 on one thread; without a pause there were {:.0} fetches a second",
-        f64::from(u32::try_from(fetches).unwrap()) / f64::from(ROUNDS)
+        f64::from(fetches.load(Ordering::Relaxed)) / f64::from(ROUNDS)
     );
     println!(
         "{:<44} {:>8} {:>8} {:>8} {:>8} µs",
@@ -179,7 +183,7 @@ fn while_fetching(runtime: &Runtime) {
     let names = [
         "nothing is fetched",
         "a fetch a second, the most one can configure",
-        "fetching without a pause",
+        "other sources, fetched without a pause",
         "no fetch, a thread as busy as with that",
     ];
     for (name, waits) in names.into_iter().zip(&mut waits) {

@@ -1,16 +1,13 @@
-//! Keys that are fetched: from memory, and from a server of this process over HTTP, as often as it can be done.
+//! Keys that are fetched: from memory, and over HTTP from a server of this process.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::Notify;
 use tollgate_core::{Algorithm, BoxFuture, KeySet, KeySource, SigningKey, Verifier};
 use tollgate_oidc::{
-    Event, Fetch, FetchError, FetchRequest, FetchResponse, HttpClient, RemoteJwks, RemoteKeys, Timer,
+    Event, Fetch, FetchError, FetchRequest, FetchResponse, HttpClient, RemoteJwks, RemoteKeys,
 };
 
 use crate::tokens::{AUDIENCE, Fixture, ISSUER};
@@ -112,8 +109,11 @@ pub fn sets(fixture: &Fixture) -> [String; 2] {
     [first, set(&others)]
 }
 
-/// Serves the two sets in turn, so that there is something new each time, until the process ends.
-fn serve(sets: [String; 2]) -> io::Result<SocketAddr> {
+/// Serves the two sets in turn until the process ends: each fetch brings another one.
+///
+/// # Errors
+/// Returns an error where no port can be bound.
+pub fn serve(sets: [String; 2]) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     std::thread::spawn(move || {
@@ -139,129 +139,20 @@ fn answer(mut connection: TcpStream, set: &str) -> io::Result<()> {
     )
 }
 
-/// The system's clock, and whatever it was moved on by.
-#[derive(Clone)]
-struct Movable(Arc<Moved>);
-
-struct Moved {
-    start: Instant,
-    seconds: AtomicU64,
-    bell: Notify,
+/// Fetches the set at this address. To be called within a tokio runtime.
+pub async fn connect(address: SocketAddr) -> RemoteKeys {
+    source(address).connect().await.unwrap()
 }
 
-impl Movable {
-    fn pass(&self, time: Duration) {
-        self.0.seconds.fetch_add(time.as_secs(), Ordering::Relaxed);
-        self.0.bell.notify_waiters();
-    }
+/// Fetches the set at this address, and again each second: the shortest life that can be configured.
+pub async fn connect_refreshing(address: SocketAddr) -> RemoteKeys {
+    const LIFE: Duration = Duration::from_secs(1);
+    let source = source(address).life(LIFE..=LIFE).cool_down(LIFE);
+    source.connect().await.unwrap()
 }
 
-impl Timer for Movable {
-    fn now(&self) -> Duration {
-        self.0.start.elapsed() + Duration::from_secs(self.0.seconds.load(Ordering::Relaxed))
-    }
-
-    fn sleep_until(&self, at: Duration) -> BoxFuture<()> {
-        let timer = self.clone();
-        Box::pin(async move {
-            loop {
-                let moved = timer.0.bell.notified();
-                let left = at.saturating_sub(timer.now());
-                if left.is_zero() {
-                    return;
-                }
-                let _ = tokio::time::timeout(left, moved).await;
-            }
-        })
-    }
-}
-
-/// Keys that are fetched over HTTP without a pause, and other ones each time, while it is told to.
-pub struct Refreshing {
-    /// The keys.
-    pub keys: RemoteKeys,
-    state: Arc<State>,
-    timer: Movable,
-}
-
-struct State {
-    wanted: AtomicBool,
-    refreshes: AtomicUsize,
-    running: Mutex<bool>,
-    ended: Condvar,
-}
-
-impl Refreshing {
-    /// How much time passes for the keys at each turn: more than they are fresh for, less than they can be used for.
-    const TURN: Duration = Duration::from_secs(900);
-
-    /// Fetches the first of the two sets. To be called within a tokio runtime, which fetches the others as well.
-    pub async fn start(sets: [String; 2]) -> Self {
-        let address = serve(sets).unwrap();
-        let timer = Movable(Arc::new(Moved {
-            start: Instant::now(),
-            seconds: AtomicU64::new(0),
-            bell: Notify::new(),
-        }));
-        let state = Arc::new(State {
-            wanted: AtomicBool::new(false),
-            refreshes: AtomicUsize::new(0),
-            running: Mutex::new(false),
-            ended: Condvar::new(),
-        });
-        let next = Arc::new(Notify::new());
-        let (told, turn) = (Arc::clone(&state), Arc::clone(&next));
-        let keys = RemoteJwks::new(format!("http://{address}/jwks.json"))
-            .fetch(HttpClient::new().unwrap())
-            .timer(timer.clone())
-            .on_event(move |event| {
-                assert!(matches!(event, Event::Refreshed { .. }), "{event}");
-                told.refreshes.fetch_add(1, Ordering::Relaxed);
-                if told.wanted.load(Ordering::Relaxed) {
-                    turn.notify_one();
-                } else {
-                    *told.running.lock().unwrap() = false;
-                    told.ended.notify_all();
-                }
-            })
-            .connect()
-            .await
-            .unwrap();
-        let ticking = timer.clone();
-        tokio::spawn(async move {
-            loop {
-                next.notified().await;
-                ticking.pass(Self::TURN);
-            }
-        });
-        Self { keys, state, timer }
-    }
-
-    /// Fetches them once more.
-    pub fn once(&self) {
-        *self.state.running.lock().unwrap() = true;
-        self.timer.pass(Self::TURN);
-    }
-
-    /// Fetches them over and over from now on.
-    pub fn resume(&self) {
-        self.state.wanted.store(true, Ordering::Relaxed);
-        self.once();
-    }
-
-    /// Fetches no more; when it returns, the last fetch has ended.
-    pub fn pause(&self) {
-        self.state.wanted.store(false, Ordering::Relaxed);
-        let running = self.state.running.lock().unwrap();
-        let ended = self
-            .state
-            .ended
-            .wait_timeout_while(running, Duration::from_secs(30), |running| *running);
-        assert!(!ended.unwrap().1.timed_out(), "the fetch does not end");
-    }
-
-    /// How many fetches there were.
-    pub fn refreshes(&self) -> usize {
-        self.state.refreshes.load(Ordering::Relaxed)
-    }
+fn source(address: SocketAddr) -> RemoteJwks {
+    RemoteJwks::new(format!("http://{address}/jwks.json"))
+        .fetch(HttpClient::new().unwrap())
+        .on_event(|event| assert!(matches!(event, Event::Refreshed { .. }), "{event}"))
 }

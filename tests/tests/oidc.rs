@@ -1,6 +1,6 @@
 //! A service on axum and on actix-web, over sockets, that trusts a certified OpenID provider: its tokens, its rotations, and
-//! everything that can be wrong with it. The provider's time and the tokens' is real; that of the keys passes when a test
-//! says so.
+//! everything that can be wrong with it. The time of the provider and of the tokens is real; the
+//! test moves the time of the keys.
 
 #![allow(clippy::unwrap_used)] // a test
 
@@ -10,6 +10,8 @@ mod attacks;
 mod login;
 #[path = "oidc/outages.rs"]
 mod outages;
+#[path = "oidc/paused.rs"]
+mod paused;
 #[path = "oidc/rotation.rs"]
 mod rotation;
 #[path = "oidc/services.rs"]

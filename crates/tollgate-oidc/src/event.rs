@@ -1,4 +1,4 @@
-//! What happens to remote keys, for whoever watches.
+//! Events of key sources.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::error::OidcError;
 
-/// Something that happened to a source of keys. It is told to `on_event`, and to [`tracing`] under the target `tollgate`.
+/// An event of a key source. It goes to `on_event`, and to [`tracing`] with the target `tollgate`.
 ///
-/// What an issuer or a token wrote (`kid`s, the reasons why keys are skipped) is theirs: quote it where it is shown, as
+/// Issuers and tokens choose `kid`s and the reasons for skipped keys: quote them for display, as
 /// `Debug` and `Display` do.
 ///
-/// With the feature `metrics` they are numbers too, each with the label `source`, the issuer or the URL of the set. Issuers of
-/// [`Tenants`](crate::Tenants) are counted together, as `tenants`, and have the two counters alone.
+/// With the feature `metrics`, events are also metrics with the label `source`: the issuer or the
+/// URL of the set. Issuers of [`Tenants`](crate::Tenants) are counted together as `tenants`, and
+/// have only the two counters.
 ///
 /// | Metric | |
 /// |---|---|
@@ -26,19 +27,18 @@ use crate::error::OidcError;
 /// use std::sync::{Arc, Mutex};
 /// use tollgate_core::Algorithm;
 /// use tollgate_oidc::{Event, RemoteJwks};
-/// use tollgate_testkit::{FakeProvider, FakeTimer, keys};
+/// use tollgate_testkit::{FakeProvider, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
 /// # const JWKS: &str = "https://id.example.com/jwks.json";
-/// # let timer = FakeTimer::new();
-/// # let provider = FakeProvider::new(&timer);
+/// # let provider = FakeProvider::new();
 /// # provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
 /// let events = Arc::new(Mutex::new(Vec::new()));
 /// let log = Arc::clone(&events);
 /// let source = RemoteJwks::new(JWKS)
 ///     .on_event(move |event| log.lock().unwrap().push(event.clone()))
-/// #   .fetch(provider).timer(timer)
+/// #   .fetch(provider)
 ///     .connect()
 ///     .await?;
 ///
@@ -49,73 +49,73 @@ use crate::error::OidcError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// Other keys have come.
+    /// The fetch brought a different set.
     #[non_exhaustive]
     Refreshed {
         /// The issuer, or the URL of the set.
         source: Arc<str>,
-        /// How many there are.
+        /// The number of keys.
         keys: usize,
         /// The `kid`s that are new.
         added: Vec<String>,
-        /// The `kid`s that are no longer there: tokens by these keys are refused from now on.
+        /// The `kid`s that are gone: tokens by these keys are refused from now on.
         withdrawn: Vec<String>,
-        /// The members of the set that are not used, and why.
+        /// The members of the set that are not used, with the reason.
         skipped: Vec<String>,
-        /// How long the keys are fresh.
+        /// The life of the keys.
         life: Duration,
     },
-    /// The keys are still the same.
+    /// The keys have not changed.
     #[non_exhaustive]
     Unchanged {
         /// The issuer, or the URL of the set.
         source: Arc<str>,
-        /// How many there are.
+        /// The number of keys.
         keys: usize,
-        /// How long they are fresh from now on.
+        /// The life of the keys from now on.
         life: Duration,
     },
-    /// A fetch brought nothing that may replace what is there.
+    /// The fetch failed.
     #[non_exhaustive]
     Failed {
         /// The issuer, or the URL of the set.
         source: Arc<str>,
-        /// What was wrong.
+        /// The error.
         error: OidcError,
-        /// How many failed in a row, this one included.
+        /// The number of consecutive failures, including this one.
         consecutive: u32,
-        /// How long the keys of before are still used; zero if there are none.
+        /// The time for which the current keys are still used; zero without keys.
         usable_for: Duration,
     },
-    /// The keys were not renewed in time: requests get a 503 from now on.
+    /// The keys have expired: the response to tokens is 503 from now on.
     #[non_exhaustive]
     Expired {
         /// The issuer, or the URL of the set.
         source: Arc<str>,
     },
-    /// A fetch that was made for keys that tokens named did not bring them: forged tokens, or an issuer that signs with a key
-    /// which it does not publish. It is told once for a fetch.
+    /// A fetch did not bring the keys that tokens named: the tokens are forged, or the issuer signs
+    /// with a key that it does not publish. At most once per fetch.
     #[non_exhaustive]
     UnknownKey {
         /// The issuer, or the URL of the set.
         source: Arc<str>,
         /// One of the `kid`s, cut to 64 characters.
         kid: String,
-        /// How many were looked for in vain.
+        /// The number of keys that were not found.
         count: usize,
     },
 }
 
 impl Event {
-    /// The issuer that it is about, or the URL of the set where that is all that is known. A query of the URL is left out: there
-    /// may be a secret in it.
+    /// The issuer of the event; or the URL of the set, if the issuer is not known. The URL's query
+    /// is left out, because it may contain a secret.
     ///
     /// ```
     /// # use tollgate_oidc::{Oidc, RemoteJwks};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// # let provider = FakeProvider::new(&FakeTimer::new());
+    /// # let provider = FakeProvider::new();
     /// let source = RemoteJwks::new("https://id.example.com/jwks.json")
     ///     .on_event(|event| assert_eq!(event.source(), "https://id.example.com/jwks.json"))
     ///     .fetch(provider);

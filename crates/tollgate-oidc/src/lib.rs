@@ -1,15 +1,16 @@
-//! The keys of identity providers: remote JWK Sets, `OpenID` Connect discovery and many issuers, through rotation and outage.
+//! Keys of identity providers: remote JWK Sets, `OpenID` Connect discovery and tenants, through key
+//! rotation and outages.
 //!
 //! ```
 //! use tollgate_core::{RejectionKind, Verification, Verifier};
 //! use tollgate_oidc::Oidc;
 //! # use tollgate_core::Algorithm;
-//! # use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint, keys};
+//! # use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let clock = FakeClock::new();
-//! # let provider = FakeProvider::new(&FakeTimer::new());
+//! # let provider = FakeProvider::new();
 //! # provider.describe(Mint::ISSUER, "https://id.example.com/jwks.json");
 //! # let old = keys::signing(Algorithm::ES256).with_kid("2031-01");
 //! # let new = tollgate_core::SigningKey::generate(Algorithm::ES256)?.with_kid("2031-02");
@@ -39,14 +40,17 @@
 //! # Ok(()) }
 //! ```
 //!
-//! - [`Oidc`] and [`RemoteJwks`] say where keys are and how they are kept; [`RemoteKeys`] are the keys.
-//! - [`presets`] know the ways of Entra ID, Google, Cognito, Keycloak, Auth0 and Okta.
+//! - [`Oidc`] and [`RemoteJwks`] configure where the keys are and how they are kept; [`RemoteKeys`]
+//!   holds the keys.
+//! - [`presets`] configure Entra ID, Google, Cognito, Keycloak, Auth0 and Okta.
 //! - [`Tenants`] trusts issuers that are not known when the service starts.
-//! - [`Event`], [`Status`] and [`ReadinessEndpoint`] say how it goes.
-//! - [`Fetch`] takes a client of your own; [`HttpClient`] is the one that comes with the feature `reqwest`.
+//! - [`Event`], [`Status`] and [`ReadinessEndpoint`] report the state of the keys.
+//! - [`Fetch`] is the trait for a custom HTTP client; [`HttpClient`] is the client of the feature
+//!   `reqwest`.
 //!
-//! A service gets no slower by it: a token is checked against a snapshot in memory, without a lock, and who fetches is a task in the
-//! background. What a stranger can cause is bounded: one fetch a cool-down, so many that wait, so many names that are kept.
+//! A token is checked against a snapshot in memory, without a lock; a background task fetches. The
+//! cost of tokens with unknown keys is bounded: one fetch per cool-down, and a limited number of
+//! waiting requests and of remembered `kid`s.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -65,7 +69,6 @@ mod retrieval;
 mod settings;
 mod status;
 mod tenants;
-mod timer;
 
 #[cfg(feature = "reqwest")]
 pub use client::HttpClient;
@@ -77,4 +80,3 @@ pub use readiness::ReadinessEndpoint;
 pub use remote::RemoteKeys;
 pub use status::{KeyStatus, Readiness, Status};
 pub use tenants::{TenantStatus, Tenants, TenantsBuilder};
-pub use timer::{Timer, TokioTimer};

@@ -1,4 +1,4 @@
-//! Where keys are, and how they are to be kept: the two beginnings of [`RemoteKeys`].
+//! The builders of [`RemoteKeys`].
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use crate::event::Event;
 use crate::fetch::Fetch;
 use crate::remote::RemoteKeys;
 use crate::settings::{Location, Settings};
-use crate::timer::Timer;
 
-/// The keys of an issuer that publishes metadata about itself: `OpenID` Connect Discovery 1.0 section 4, RFC 8414.
+/// The keys of an issuer that publishes metadata: `OpenID` Connect Discovery 1.0 section 4, RFC
+/// 8414.
 ///
-/// As a key source of a verifier they never loosen its rules: issuer and audience are still to be named, and `build` refuses
-/// another issuer than this one.
+/// As a key source it never loosens a verifier's rules: issuer and audience are still required, and
+/// `build` refuses an issuer other than this one.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
 /// # use example::{provider};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-/// # let (provider, timer) = provider();
+/// # let provider = provider();
 /// use tollgate_core::Verifier;
 /// use tollgate_oidc::Oidc;
 ///
-/// let keys = Oidc::discover("https://id.example.com").fetch(provider).timer(timer).connect().await?;
+/// let keys = Oidc::discover("https://id.example.com").fetch(provider).connect().await?;
 /// let verifier = || Verifier::builder().audience("orders-api").key_source(keys.clone());
 /// assert!(verifier().issuer("https://id.example.com").build().is_ok());
 /// assert!(verifier().issuer("https://id.example.net").build().is_err());
@@ -37,18 +37,18 @@ use crate::timer::Timer;
 #[derive(Clone, Debug)]
 pub struct Oidc(pub(crate) Settings);
 
-/// The keys of a JWK Set (RFC 7517 section 5) at a URL that you know.
+/// The keys of a JWK Set (RFC 7517 section 5) at a known URL.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
 /// # use example::{provider};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-/// # let (provider, timer) = provider();
+/// # let provider = provider();
 /// use tollgate_core::Verifier;
 /// use tollgate_oidc::RemoteJwks;
 ///
-/// let keys = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).timer(timer).lazy()?;
+/// let keys = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
 /// let verifier = Verifier::builder().issuer("https://id.example.com").audience("orders-api").key_source(keys).build();
 /// assert!(verifier.is_ok());
 /// # Ok(()) }
@@ -57,17 +57,17 @@ pub struct Oidc(pub(crate) Settings);
 pub struct RemoteJwks(pub(crate) Settings);
 
 impl Oidc {
-    /// By the issuer's identifier, which must be `issuer` in its metadata, byte for byte.
+    /// Starts from the issuer's identifier. It must equal `issuer` in the metadata, byte for byte.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{provider};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-    /// # let (provider, timer) = provider();
+    /// # let provider = provider();
     /// use tollgate_oidc::{Oidc, OidcErrorKind};
     ///
-    /// let keys = |issuer| Oidc::discover(issuer).fetch(provider.clone()).timer(timer.clone());
+    /// let keys = |issuer| Oidc::discover(issuer).fetch(provider.clone());
     /// assert!(keys("https://id.example.com").connect().await.is_ok());
     /// // the same place, another name
     /// let error = keys("https://id.example.com/").connect().await.unwrap_err();
@@ -78,9 +78,9 @@ impl Oidc {
         Self(Settings::new(Location::Issuer(issuer.into())))
     }
 
-    /// Takes the issuer's metadata from this URL, for a provider that does not publish it where the issuer's name leads.
-    /// `issuer` in it must still be the issuer's identifier, byte for byte. The origin of this URL is then what counts as the
-    /// issuer's own.
+    /// Sets the URL of the issuer's metadata, for a provider that does not publish it at the
+    /// well-known location. `issuer` in it must still equal the issuer's identifier, byte for byte.
+    /// The origin of this URL then counts as the issuer's own.
     ///
     /// ```
     /// use tollgate_oidc::Oidc;
@@ -104,9 +104,9 @@ impl Oidc {
     /// # use tollgate_oidc::{Oidc, OidcErrorKind};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-    /// # let (provider, timer) = provider();
+    /// # let provider = provider();
     /// provider.describe("https://id.example.com", "https://keys.example.net/jwks.json");
-    /// let keys = Oidc::discover("https://id.example.com").fetch(provider).timer(timer).require_same_origin();
+    /// let keys = Oidc::discover("https://id.example.com").fetch(provider).require_same_origin();
     /// assert_eq!(keys.connect().await.unwrap_err().kind(), OidcErrorKind::ForeignOrigin);
     /// # Ok(()) }
     /// ```
@@ -116,7 +116,7 @@ impl Oidc {
         self
     }
 
-    /// Lets the issuer name a host whose address is not public, for a set on another origin than its own.
+    /// Allows the issuer to name a host with a private address, for a set on another origin.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -124,10 +124,10 @@ impl Oidc {
     /// # use tollgate_oidc::{Oidc, OidcErrorKind};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-    /// # let (provider, timer) = provider();
+    /// # let provider = provider();
     /// provider.describe("https://id.example.com", "https://10.0.0.7/jwks.json");
     /// # provider.answer("https://10.0.0.7/jwks.json", tollgate_oidc::FetchResponse::new(200, tollgate_testkit::FakeProvider::jwk_set(&[tollgate_testkit::keys::signing(tollgate_core::Algorithm::ES256)])));
-    /// let keys = || Oidc::discover("https://id.example.com").fetch(provider.clone()).timer(timer.clone());
+    /// let keys = || Oidc::discover("https://id.example.com").fetch(provider.clone());
     /// assert_eq!(keys().connect().await.unwrap_err().kind(), OidcErrorKind::PrivateAddress);
     /// assert!(keys().dangerous_allow_private_addresses().connect().await.is_ok());
     /// # Ok(()) }
@@ -140,17 +140,17 @@ impl Oidc {
 }
 
 impl RemoteJwks {
-    /// By its URL.
+    /// Starts from the URL of the set.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{provider};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-    /// # let (provider, timer) = provider();
+    /// # let provider = provider();
     /// use tollgate_oidc::{Readiness, RemoteJwks};
     ///
-    /// let keys = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).timer(timer).connect().await?;
+    /// let keys = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).connect().await?;
     /// assert_eq!(keys.readiness(), Readiness::Ready);
     /// # Ok(()) }
     /// ```
@@ -162,7 +162,8 @@ impl RemoteJwks {
 macro_rules! keeping_methods {
     ($type:ident) => {
         impl $type {
-            /// Allows `http` for other hosts than loopback ones: whoever is on the way can then replace the keys.
+            /// Allows `http` for hosts other than loopback. An attacker on the network path can
+            /// then replace the keys.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -170,8 +171,8 @@ macro_rules! keeping_methods {
             /// # use tollgate_oidc::{OidcErrorKind, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread")]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
-            /// let keys = || RemoteJwks::new("http://id.internal/jwks.json").fetch(provider.clone()).timer(timer.clone());
+            /// # let provider = provider();
+            /// let keys = || RemoteJwks::new("http://id.internal/jwks.json").fetch(provider.clone());
             /// assert_eq!(keys().lazy().unwrap_err().kind(), OidcErrorKind::InsecureUrl);
             /// assert!(keys().dangerous_allow_plain_http().lazy().is_ok());
             /// # Ok(()) }
@@ -182,22 +183,22 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// How long one exchange may take, and a request that waits for it: 5 s unless set.
-            /// From above zero to a minute.
+            /// Sets the timeout of one exchange, and of a request that waits for it. Default: 5 s.
+            /// From above zero to one minute.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate_oidc::{OidcErrorKind, RemoteJwks};
-            /// # #[tokio::main(flavor = "current_thread")]
+            /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
+            /// # let provider = provider();
             /// use std::time::Duration;
             ///
             /// provider.hang(JWKS);
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider).timer(timer.clone()).timeout(Duration::from_secs(2));
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider).timeout(Duration::from_secs(2));
             /// let start = tokio::spawn(keys.connect());
-            /// timer.pass(Duration::from_secs(2)).await;
+            /// tokio::time::sleep(Duration::from_secs(2)).await;
             /// assert_eq!(start.await.unwrap().unwrap_err().kind(), OidcErrorKind::TimedOut);
             /// # Ok(()) }
             /// ```
@@ -207,19 +208,19 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// How long keys are fresh where the answer does not say (RFC 9111 section 4.2): 10 minutes unless set.
-            /// It is held to the bounds of [`life`](Self::life).
+            /// Sets the life of keys whose response does not state one (RFC 9111 section 4.2).
+            /// Default: 10 minutes. The bounds of [`life`](Self::life) apply.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate_oidc::RemoteJwks;
-            /// # #[tokio::main(flavor = "current_thread")]
+            /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
+            /// # let provider = provider();
             /// use std::time::Duration;
             ///
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider).timer(timer).jitter(|| 0.0);
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider).jitter(|| 0.0);
             /// let keys = keys.default_life(Duration::from_secs(1000)).connect().await?;
             /// assert_eq!(keys.status().next_refresh, Some(Duration::from_secs(800)));
             /// # Ok(()) }
@@ -230,23 +231,23 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// How short and how long keys may be fresh, whatever the answer says: 1 minute to 1 hour unless set, 24 hours at
-            /// most. A key that was withdrawn stops working at the end of the longest life at the latest, as long as its issuer
-            /// can be reached.
+            /// Sets the bounds for the life of keys, whatever the response states. Default: 1
+            /// minute to 1 hour; maximum: 24 hours. While the issuer can be reached, a withdrawn
+            /// key stops working after the longest life at the latest.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate_oidc::{FetchResponse, RemoteJwks};
-            /// # #[tokio::main(flavor = "current_thread")]
+            /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
+            /// # let provider = provider();
             /// use std::time::Duration;
             ///
             /// # let set = tollgate_testkit::FakeProvider::jwk_set(&[tollgate_testkit::keys::signing(tollgate_core::Algorithm::ES256)]);
             /// let answer = FetchResponse::new(200, set).with_header("cache-control", "max-age=86400");
             /// provider.answer(JWKS, answer);
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider).timer(timer).jitter(|| 0.0);
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider).jitter(|| 0.0);
             /// let keys = keys.life(Duration::from_secs(60)..=Duration::from_secs(1000)).connect().await?;
             /// assert_eq!(keys.status().next_refresh, Some(Duration::from_secs(800)));
             /// # Ok(()) }
@@ -257,25 +258,25 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// How long after their life keys are still used, while no newer ones can be fetched: 1 hour unless set, 24 hours
-            /// at most. Then requests get a 503. Whoever keeps the issuer from being heard keeps a withdrawn key in use for so
-            /// long.
+            /// Sets the time after their life in which keys are still used while fetches fail.
+            /// Default: 1 hour; maximum: 24 hours. After that, the response is 503. An attacker who
+            /// blocks the fetches keeps a withdrawn key in use for this time.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate_oidc::{FetchErrorKind, Readiness, RemoteJwks};
-            /// # #[tokio::main(flavor = "current_thread")]
+            /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
+            /// # let provider = provider();
             /// use std::time::Duration;
             ///
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone()).timer(timer.clone());
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone());
             /// let keys = keys.stale_if_error(Duration::from_secs(300)).connect().await?;
             /// provider.fail(JWKS, FetchErrorKind::Unreachable);
-            /// timer.pass(Duration::from_secs(600 + 299)).await;
+            /// tokio::time::sleep(Duration::from_secs(600 + 299)).await;
             /// assert_eq!(keys.readiness(), Readiness::Stale);
-            /// timer.pass(Duration::from_secs(1)).await;
+            /// tokio::time::sleep(Duration::from_secs(1)).await;
             /// assert_eq!(keys.readiness(), Readiness::Unavailable);
             /// # Ok(()) }
             /// ```
@@ -285,25 +286,25 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// The least time from the beginning of a fetch that a request has caused, or that has failed, to the next: 10 s
-            /// unless set, a second at least. A token whose key has come since a request last caused a fetch is refused until
-            /// it is over.
+            /// Sets the minimum time between the start of a fetch that a request caused or that
+            /// failed, and the start of the next fetch. Default: 10 s; minimum: 1 s. Until it is
+            /// over, a token with a newer key is refused.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate_oidc::{FetchErrorKind, RemoteJwks};
-            /// # #[tokio::main(flavor = "current_thread")]
+            /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
+            /// # let provider = provider();
             /// use std::time::Duration;
             ///
             /// provider.fail(JWKS, FetchErrorKind::Unreachable);
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone()).timer(timer.clone()).cool_down(Duration::from_secs(30));
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone()).cool_down(Duration::from_secs(30));
             /// let keys = keys.lazy()?;
-            /// timer.pass(Duration::from_secs(29)).await;
+            /// tokio::time::sleep(Duration::from_secs(29)).await;
             /// assert_eq!(provider.count(JWKS), 1);
-            /// timer.pass(Duration::from_secs(4)).await; // the pause after a failure has some chance in it
+            /// tokio::time::sleep(Duration::from_secs(4)).await; // the pause after a failure has some chance in it
             /// assert_eq!(provider.count(JWKS), 2);
             /// assert_eq!(keys.status().consecutive_failures, 2);
             /// # Ok(()) }
@@ -314,27 +315,27 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// How long a `kid` that was looked for and not found is not looked for again: 1 minute unless set.
-            /// 24 hours at most; zero to look each time that the cool-down allows.
+            /// Sets the time for which a `kid` that was not found is not looked for again. Default:
+            /// 1 minute; maximum: 24 hours. With zero, every cool-down allows another fetch for it.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate_core::{Algorithm, KeySource, MissingKey, Refresh};
             /// # use tollgate_oidc::RemoteJwks;
-            /// # #[tokio::main(flavor = "current_thread")]
+            /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
+            /// # let provider = provider();
             /// use std::time::Duration;
             ///
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider).timer(timer.clone());
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider);
             /// let keys = keys.negative_life(Duration::from_secs(300)).connect().await?;
             /// let missing = MissingKey::new(Some("made up"), Algorithm::ES256);
-            /// timer.pass(Duration::from_secs(10)).await;
+            /// tokio::time::sleep(Duration::from_secs(10)).await;
             /// assert!(matches!(keys.refresh(&missing), Refresh::Pending(_)));
-            /// timer.pass(Duration::from_secs(299)).await;
+            /// tokio::time::sleep(Duration::from_secs(299)).await;
             /// assert!(matches!(keys.refresh(&missing), Refresh::Pointless));
-            /// timer.pass(Duration::from_secs(1)).await;
+            /// tokio::time::sleep(Duration::from_secs(1)).await;
             /// assert!(matches!(keys.refresh(&missing), Refresh::Pending(_)));
             /// # Ok(()) }
             /// ```
@@ -344,7 +345,7 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// Fetches with this client instead of `HttpClient`.
+            /// Sets the HTTP client. Default: `HttpClient`.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -352,8 +353,8 @@ macro_rules! keeping_methods {
             /// # use tollgate_oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread")]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone()).timer(timer).connect().await?;
+            /// # let provider = provider();
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone()).connect().await?;
             /// assert_eq!(provider.count(JWKS), 1);
             /// # Ok(()) }
             /// ```
@@ -363,7 +364,8 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// Goes by this timer instead of the operating system's.
+            /// Sets the wall clock: for [`Status`](crate::Status), and for responses that state an
+            /// expiry date.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -371,31 +373,8 @@ macro_rules! keeping_methods {
             /// # use tollgate_oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread")]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
-            /// use std::time::Duration;
-            ///
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider).timer(timer.clone()).connect().await?;
-            /// timer.pass(Duration::from_secs(60)).await;
-            /// assert_eq!(keys.status().age, Some(Duration::from_secs(60)));
-            /// # Ok(()) }
-            /// ```
-            #[must_use]
-            pub fn timer(mut self, timer: impl Timer) -> Self {
-                self.0.timer = Arc::new(timer);
-                self
-            }
-
-            /// Takes the wall-clock time from `clock`: for [`Status`](crate::Status), and for answers that say by it until when
-            /// they are fresh.
-            ///
-            /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
-            /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::RemoteJwks;
-            /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider).timer(timer).clock(|| 1_700_000_000).connect().await?;
+            /// # let provider = provider();
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider).clock(|| 1_700_000_000).connect().await?;
             /// assert_eq!(keys.status().last_success, Some(1_700_000_000));
             /// # Ok(()) }
             /// ```
@@ -405,19 +384,19 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// Takes chance, from 0 to below 1, from `jitter`: it spreads the fetches of many instances, each of which comes at
-            /// 72 % to 80 % of the keys' life.
+            /// Sets the source of jitter, a number from 0 to below 1. It spreads the fetches of
+            /// many instances over 72 % to 80 % of the keys' life.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate_oidc::RemoteJwks;
-            /// # #[tokio::main(flavor = "current_thread")]
+            /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
+            /// # let provider = provider();
             /// use std::time::Duration;
             ///
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider).timer(timer).jitter(|| 0.5).connect().await?;
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider).jitter(|| 0.5).connect().await?;
             /// assert_eq!(keys.status().next_refresh, Some(Duration::from_secs(456))); // 76 % of ten minutes
             /// # Ok(()) }
             /// ```
@@ -427,7 +406,7 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// Tells `hook` of everything that happens. It is called where it happens and must not block.
+            /// Sets a callback for events. It is called where they happen and must not block.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -435,13 +414,13 @@ macro_rules! keeping_methods {
             /// # use tollgate_oidc::{Event, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread")]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
+            /// # let provider = provider();
             /// use std::sync::Arc;
             /// use std::sync::atomic::{AtomicUsize, Ordering};
             ///
             /// let failures = Arc::new(AtomicUsize::new(0));
             /// let count = Arc::clone(&failures);
-            /// let keys = RemoteJwks::new("https://id.example.com/none").fetch(provider).timer(timer).on_event(move |event| {
+            /// let keys = RemoteJwks::new("https://id.example.com/none").fetch(provider).on_event(move |event| {
             ///     if let Event::Failed { .. } = event {
             ///         count.fetch_add(1, Ordering::Relaxed);
             ///     }
@@ -456,10 +435,12 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// Fetches the keys and keeps them fresh from then on: to fail fast.
+            /// Fetches the keys and keeps them fresh from then on. A failed first fetch is an
+            /// error.
             ///
             /// # Errors
-            /// An [`OidcError`] for a configuration that cannot be, where the first fetch fails, and outside of a tokio runtime.
+            /// Returns an [`OidcError`] for an invalid configuration, if the first fetch fails, and
+            /// outside of a tokio runtime.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -467,8 +448,8 @@ macro_rules! keeping_methods {
             /// # use tollgate_oidc::{OidcErrorKind, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread")]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
-            /// let keys = |url| RemoteJwks::new(url).fetch(provider.clone()).timer(timer.clone());
+            /// # let provider = provider();
+            /// let keys = |url| RemoteJwks::new(url).fetch(provider.clone());
             /// assert!(keys(JWKS).connect().await.is_ok());
             /// let error = keys("https://id.example.com/none").connect().await.unwrap_err();
             /// assert_eq!(error.kind(), OidcErrorKind::UnexpectedStatus);
@@ -478,21 +459,23 @@ macro_rules! keeping_methods {
                 RemoteKeys::connect(self.0).await
             }
 
-            /// Starts without keys, and fetches them in the background: until the first have come, requests get a 503.
+            /// Starts without keys and fetches them in the background. Until the first have
+            /// arrived, the response to tokens is 503.
             ///
             /// # Errors
-            /// An [`OidcError`] for a configuration that cannot be, and outside of a tokio runtime.
+            /// Returns an [`OidcError`] for an invalid configuration, and outside of a tokio
+            /// runtime.
             ///
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate_oidc::{Readiness, RemoteJwks};
-            /// # #[tokio::main(flavor = "current_thread")]
+            /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-            /// # let (provider, timer) = provider();
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider).timer(timer.clone()).lazy()?;
+            /// # let provider = provider();
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider).lazy()?;
             /// assert_eq!(keys.readiness(), Readiness::Unavailable);
-            /// timer.settled().await;
+            /// tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             /// assert_eq!(keys.readiness(), Readiness::Ready);
             /// # Ok(()) }
             /// ```

@@ -1,4 +1,4 @@
-//! The answer to a readiness probe.
+//! The readiness endpoint.
 
 use serde::Serialize;
 use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest, RequestView};
@@ -7,21 +7,21 @@ use crate::remote::RemoteKeys;
 use crate::status::{Readiness, Status};
 use crate::tenants::Tenants;
 
-/// Answers a readiness probe by how sources of keys stand: 200 while each of them can serve, and 503 else. It answers at
-/// whatever path it is mounted at, `GET` and `HEAD`, and never asks a provider.
+/// An endpoint for a readiness probe: 200 while every key source can serve, else 503. It answers
+/// `GET` and `HEAD` at any path and never contacts a provider.
 ///
-/// An endpoint that watches nothing answers 503, so that one that was left without a source is noticed where it is rolled out.
+/// An endpoint without a source answers 503, so that a missing source is noticed at rollout.
 ///
 /// ```
 /// use tollgate_core::{Endpoint, EndpointRequest};
 /// use tollgate_oidc::{ReadinessEndpoint, RemoteJwks};
 /// # use tollgate_core::Algorithm;
-/// # use tollgate_testkit::{FakeProvider, FakeTimer, keys};
+/// # use tollgate_testkit::{FakeProvider, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # const JWKS: &str = "https://id.example.com/jwks.json";
-/// # let provider = FakeProvider::new(&FakeTimer::new());
+/// # let provider = FakeProvider::new();
 /// # provider.publish(JWKS, &[keys::signing(Algorithm::ES256)]);
 /// let keys = RemoteJwks::new(JWKS).fetch(provider).connect().await?;
 /// let ready = ReadinessEndpoint::new().keys("id", keys.clone());
@@ -42,7 +42,7 @@ pub struct ReadinessEndpoint {
 }
 
 impl ReadinessEndpoint {
-    /// Which watches nothing yet.
+    /// Creates an endpoint without sources.
     ///
     /// ```
     /// # use tollgate_core::{Endpoint, EndpointRequest};
@@ -57,15 +57,15 @@ impl ReadinessEndpoint {
         Self::default()
     }
 
-    /// Watches these keys, under a name for the [details](Self::detailed).
+    /// Adds these keys, under a name for the [details](Self::detailed).
     ///
     /// ```
     /// # use tollgate_core::{Endpoint, EndpointRequest};
     /// # use tollgate_oidc::{ReadinessEndpoint, RemoteJwks};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let provider = FakeProvider::new(&FakeTimer::new());
+    /// # let provider = FakeProvider::new();
     /// let keys = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
     /// // The first keys have not come yet.
     /// let ready = ReadinessEndpoint::new().keys("id", keys);
@@ -78,16 +78,17 @@ impl ReadinessEndpoint {
         self
     }
 
-    /// Watches these tenants, under a name for the [details](Self::detailed), which count them. They are always ready: that
-    /// one tenant's provider is down is no reason to take the service from all the others.
+    /// Adds these tenants, under a name for the [details](Self::detailed), which count them. They
+    /// are always ready: an outage of one tenant's provider must not stop the service for the
+    /// others.
     ///
     /// ```
     /// # use tollgate_core::{Endpoint, EndpointRequest};
     /// # use tollgate_oidc::{ReadinessEndpoint, Tenants};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let provider = FakeProvider::new(&FakeTimer::new());
+    /// # let provider = FakeProvider::new();
     /// let tenants = Tenants::builder(|_| None).keys(|oidc| oidc.fetch(provider)).build()?;
     /// let ready = ReadinessEndpoint::new().tenants("customers", tenants);
     /// assert_eq!(ready.respond(EndpointRequest::new("GET", "/")).await.status, 200);
@@ -99,24 +100,23 @@ impl ReadinessEndpoint {
         self
     }
 
-    /// Answers 503 as soon as keys are [stale](Readiness::Stale), too. An outage of the provider then takes the service down
-    /// that could have gone on for [a while](crate::Oidc::stale_if_error).
+    /// Answers 503 also while keys are [stale](Readiness::Stale). An outage of the provider then
+    /// stops a service that could still run for [`stale_if_error`](crate::Oidc::stale_if_error).
     ///
     /// ```
     /// # use std::time::Duration;
     /// # use tollgate_core::{Algorithm, Endpoint, EndpointRequest};
     /// # use tollgate_oidc::{FetchErrorKind, ReadinessEndpoint, RemoteJwks};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer, keys};
-    /// # #[tokio::main(flavor = "current_thread")]
+    /// # use tollgate_testkit::{FakeProvider, keys};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # const JWKS: &str = "https://id.example.com/jwks.json";
-    /// # let timer = FakeTimer::new();
-    /// # let provider = FakeProvider::new(&timer);
+    /// # let provider = FakeProvider::new();
     /// # provider.publish(JWKS, &[keys::signing(Algorithm::ES256)]);
-    /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone()).timer(timer.clone()).connect().await?;
+    /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone()).connect().await?;
     /// let ready = ReadinessEndpoint::new().keys("id", keys);
     /// provider.fail(JWKS, FetchErrorKind::Unreachable);
-    /// timer.pass(Duration::from_secs(660)).await; // fresh for 10 minutes
+    /// tokio::time::sleep(Duration::from_secs(660)).await; // fresh for 10 minutes
     ///
     /// let get = || EndpointRequest::new("GET", "/");
     /// assert_eq!(ready.respond(get()).await.status, 200);
@@ -129,22 +129,21 @@ impl ReadinessEndpoint {
         self
     }
 
-    /// Adds to the answer how each source stands: its keys with `kid` and last use, ages, and what was wrong with the last
-    /// fetch. It holds no secret, and it is more than a stranger needs to know: not for a probe that is public.
+    /// Adds the status of each source to the response: its keys with `kid` and last use, ages, and
+    /// the last error. It contains no secret, but is not meant for a public probe.
     ///
-    /// Durations are in seconds, and times in seconds since the epoch.
+    /// Durations are in seconds, times in seconds since the epoch.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, Endpoint, EndpointRequest};
     /// # use tollgate_oidc::{ReadinessEndpoint, RemoteJwks};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer, keys};
-    /// # #[tokio::main(flavor = "current_thread")]
+    /// # use tollgate_testkit::{FakeProvider, keys};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # const JWKS: &str = "https://id.example.com/jwks.json";
-    /// # let timer = FakeTimer::new();
-    /// # let provider = FakeProvider::new(&timer);
+    /// # let provider = FakeProvider::new();
     /// # provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
-    /// # let keys = RemoteJwks::new(JWKS).fetch(provider).timer(timer).jitter(|| 0.0).connect().await?;
+    /// # let keys = RemoteJwks::new(JWKS).fetch(provider).jitter(|| 0.0).connect().await?;
     /// let ready = ReadinessEndpoint::new().keys("id", keys).detailed();
     /// let answer = ready.respond(EndpointRequest::new("GET", "/")).await;
     /// let body: serde_json::Value = serde_json::from_slice(&answer.body)?;
@@ -283,7 +282,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// How many tenants stand how. Which ones is not said: there may be a thousand.
+/// The number of tenants by readiness. The tenants are not listed: there may be a thousand.
 #[derive(Serialize)]
 struct Census<'a> {
     name: &'a str,

@@ -1,4 +1,4 @@
-//! What can be set of a fetch, and of how long its outcome is good for.
+//! The configuration of a key source.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -11,19 +11,18 @@ use crate::address::redacted;
 use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::fetch::Fetch;
-use crate::timer::{Timer, TokioTimer};
 
-/// Where the keys are.
+/// The location of the keys.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Location {
-    /// In the metadata of this issuer.
+    /// In the metadata of the issuer.
     Issuer(String),
-    /// At this URL.
+    /// At the URL.
     Jwks(String),
 }
 
 impl Location {
-    /// How the source is called wherever it is shown.
+    /// Returns the name of the source for display.
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Issuer(issuer) => issuer.clone(),
@@ -32,42 +31,42 @@ impl Location {
     }
 }
 
-/// Is told of everything that happens.
+/// A callback for events.
 pub(crate) type Hook = dyn Fn(&Event) + Send + Sync;
 
-/// Everything that was said of one source of keys.
+/// The settings of one key source.
 #[derive(Clone)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Settings {
     pub(crate) location: Location,
-    /// Where the issuer's metadata is, if it is not where the issuer's name leads.
+    /// The URL of the issuer's metadata, if it is not the well-known one.
     pub(crate) metadata_url: Option<String>,
-    /// Whether the set must be on the issuer's own origin.
+    /// Whether the set must be on the issuer's origin.
     pub(crate) same_origin: bool,
-    /// Whether `http` is allowed of other hosts than loopback ones.
+    /// Whether `http` is allowed for hosts other than loopback.
     pub(crate) plain_http: bool,
-    /// Whether an issuer may name a host of a private network.
+    /// Whether an issuer may name a host in a private network.
     pub(crate) private_addresses: bool,
-    /// Whether a token has named the location, and not the configuration of the service: tenants' locations.
+    /// Whether a token has named the location, as for tenants, and not the configuration.
     pub(crate) issuer_supplied: bool,
     pub(crate) timeout: Duration,
-    /// How long keys are fresh for that come without a word about it.
+    /// The life of keys whose response does not state one.
     pub(crate) default_life: Duration,
-    /// How short and how long keys may be fresh, whatever the issuer says.
+    /// The bounds for the life of keys.
     pub(crate) life: RangeInclusive<Duration>,
-    /// How long after their life keys are still used, while no newer ones can be fetched.
+    /// The time after their life in which keys are still used while fetches fail.
     pub(crate) stale_if_error: Duration,
-    /// The least time from the beginning of a fetch that a request has caused, or that has failed, to the next one.
+    /// The minimum time between the start of a fetch that a request caused or that failed, and the
+    /// start of the next one.
     pub(crate) cool_down: Duration,
-    /// How long a `kid` that was looked for and not found is not looked for again.
+    /// The time for which a `kid` that was not found is not looked for again.
     pub(crate) negative_life: Duration,
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
-    pub(crate) timer: Arc<dyn Timer>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Gives a number from 0 to below 1.
+    /// Returns a number from 0 to below 1.
     pub(crate) jitter: Arc<dyn Fn() -> f64 + Send + Sync>,
     pub(crate) on_event: Option<Arc<Hook>>,
-    /// Whether a request waits for the first keys, where the first fetch has begun. Tenants' do.
+    /// Whether a request waits for the first fetch. Tenants' requests do.
     pub(crate) wait_for_first: bool,
 }
 
@@ -87,7 +86,6 @@ impl Settings {
             cool_down: Duration::from_secs(10),
             negative_life: Duration::from_secs(60),
             fetch: None,
-            timer: Arc::new(TokioTimer::new()),
             clock: Arc::new(SystemClock),
             jitter: Arc::new(random_fraction),
             on_event: None,
@@ -95,13 +93,13 @@ impl Settings {
         }
     }
 
-    /// How long keys are fresh whose issuer says this of them.
+    /// Returns the life of keys whose issuer states this one.
     pub(crate) fn bounded_life(&self, said: Option<Duration>) -> Duration {
         let (least, most) = (*self.life.start(), *self.life.end());
         said.unwrap_or(self.default_life).clamp(least, most)
     }
 
-    /// How long a retrieval may take before it is given up. It ends by itself within twice the timeout.
+    /// The limit for a retrieval. By itself, it ends within twice the timeout.
     pub(crate) fn longest_retrieval(&self) -> Duration {
         self.timeout.saturating_mul(3)
     }
@@ -118,7 +116,7 @@ impl Settings {
     }
 
     /// # Errors
-    /// [`Misconfigured`](OidcErrorKind::Misconfigured), with the reason.
+    /// Returns [`Misconfigured`](OidcErrorKind::Misconfigured) with the reason.
     pub(crate) fn check(&self) -> Result<(), OidcError> {
         const DAY: Duration = Duration::from_secs(86_400);
         let (least, most) = (*self.life.start(), *self.life.end());
@@ -175,7 +173,8 @@ fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
     ))
 }
 
-/// From 0 to below 1, by the standard library's randomly keyed hash: good enough to spread fetches, and for nothing else.
+/// Returns a number from 0 to below 1, from the standard library's randomly keyed hash. Not for
+/// cryptographic use.
 fn random_fraction() -> f64 {
     use std::hash::{BuildHasher as _, RandomState};
     let bits = RandomState::new().hash_one(0_u8) >> 11;

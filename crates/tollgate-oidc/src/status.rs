@@ -1,4 +1,4 @@
-//! How a source of keys stands.
+//! The status of key sources.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,21 +7,20 @@ use tollgate_core::Algorithm;
 
 use crate::error::OidcError;
 
-/// How a source of keys stands: see [`RemoteKeys::status`](crate::RemoteKeys::status).
+/// The status of a key source: see [`RemoteKeys::status`](crate::RemoteKeys::status).
 ///
 /// ```
 /// use std::time::Duration;
 /// use tollgate_core::Algorithm;
 /// use tollgate_oidc::{Readiness, RemoteJwks};
-/// use tollgate_testkit::{FakeProvider, FakeTimer, keys};
+/// use tollgate_testkit::{FakeProvider, keys};
 ///
-/// # #[tokio::main(flavor = "current_thread")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
 /// const JWKS: &str = "https://id.example.com/jwks.json";
-/// let timer = FakeTimer::new();
-/// let provider = FakeProvider::new(&timer);
+/// let provider = FakeProvider::new();
 /// provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
-/// let source = RemoteJwks::new(JWKS).fetch(provider).timer(timer).jitter(|| 0.0).connect().await?;
+/// let source = RemoteJwks::new(JWKS).fetch(provider).jitter(|| 0.0).connect().await?;
 ///
 /// let status = source.status();
 /// assert_eq!(status.source, JWKS);
@@ -34,43 +33,44 @@ use crate::error::OidcError;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// The issuer, or the URL of the set, without its query, where that is all that is known.
+    /// The issuer; or the URL of the set, without its query, if the issuer is not known.
     pub source: String,
-    /// Whether it can serve.
+    /// Whether the source can serve.
     pub readiness: Readiness,
-    /// When keys were last fetched or found unchanged, in seconds since the epoch.
+    /// The last time at which keys were fetched or found unchanged, in seconds since the epoch.
     pub last_success: Option<u64>,
-    /// How long ago that was.
+    /// The time since then.
     pub age: Option<Duration>,
-    /// In how long the next fetch is due. `None` if there will be none: the runtime that fetched has ended.
+    /// The time until the next fetch. `None` if there will be none because the runtime has ended.
     pub next_refresh: Option<Duration>,
-    /// In how long the keys are of no more use, if nothing newer can be fetched until then. `None` if there are none to use.
+    /// The time until the keys expire, if every fetch fails. `None` without usable keys.
     pub expires_in: Option<Duration>,
-    /// How many fetches failed since the last that did not.
+    /// The number of failed fetches since the last success.
     pub consecutive_failures: u32,
-    /// What was wrong with the last fetch, if it failed.
+    /// The error of the last fetch, if it failed.
     pub last_error: Option<OidcError>,
-    /// The keys of the last set, in its order, expired ones too.
+    /// The keys of the last set, in its order, including expired ones.
     pub keys: Vec<KeyStatus>,
-    /// Which members of the last set are not used, and why.
+    /// The members of the last set that are not used, with the reason.
     pub skipped: Vec<String>,
-    /// How many fetches have begun so far. One of an issuer's keys is of its metadata and of its set.
+    /// The number of fetches so far. A fetch of an issuer's metadata and set counts once.
     pub fetches: u64,
 }
 
-/// How one key of a source stands: when its last use is longer ago than any token lives, it is safe to withdraw.
+/// The status of one key. If its last use is longer ago than the lifetime of any token, the issuer
+/// can withdraw the key.
 ///
 /// ```
 /// # use tollgate_core::{Algorithm, Verifier};
 /// # use tollgate_oidc::RemoteJwks;
-/// # use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # const JWKS: &str = "https://id.example.com/jwks.json";
-/// # let (timer, clock) = (FakeTimer::new(), FakeClock::new());
-/// # let provider = FakeProvider::new(&timer);
+/// # let clock = FakeClock::new();
+/// # let provider = FakeProvider::new();
 /// # provider.publish(JWKS, &[keys::signing(Algorithm::ES256)]);
-/// # let source = RemoteJwks::new(JWKS).fetch(provider).timer(timer).connect().await?;
+/// # let source = RemoteJwks::new(JWKS).fetch(provider).connect().await?;
 /// # let verifier = Verifier::builder().issuer(Mint::ISSUER).audience(Mint::AUDIENCE);
 /// # let verifier = verifier.key_source(source.clone()).clock(clock.clone()).build()?;
 /// # let token = Mint::new(keys::signing(Algorithm::ES256), &clock).token().build();
@@ -81,16 +81,17 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyStatus {
-    /// Its `kid`. It is whatever the set says: quote it where it is shown.
+    /// The `kid`. The issuer chooses it: quote it for display.
     pub kid: Option<String>,
-    /// The algorithms that it serves.
+    /// The algorithms of the key.
     pub algorithms: Vec<Algorithm>,
-    /// When it last verified a token, in seconds since the epoch, by the verifier's clock. It is told by `kid` and algorithms:
-    /// another key under the same name takes it over.
+    /// The last time the key verified a token, in seconds since the epoch, by the verifier's clock.
+    /// Keys are identified by `kid` and algorithms: a new key with the same ones takes over the
+    /// value.
     pub last_used: Option<u64>,
 }
 
-/// Whether a source of keys can serve.
+/// Whether a key source can serve.
 ///
 /// ```
 /// use tollgate_oidc::Readiness;
@@ -103,14 +104,14 @@ pub struct KeyStatus {
 pub enum Readiness {
     /// The keys are fresh.
     Ready,
-    /// The keys are past their life and still used, since no newer ones can be fetched.
+    /// The keys are past their life and still used, because fetches fail.
     Stale,
-    /// There are no keys to use: every token gets a 503.
+    /// There are no usable keys: the response to every token is 503.
     Unavailable,
 }
 
 impl Readiness {
-    /// Whether there are keys to use.
+    /// Returns whether there are usable keys.
     ///
     /// ```
     /// use tollgate_oidc::Readiness;
@@ -122,7 +123,7 @@ impl Readiness {
         matches!(self, Self::Ready | Self::Stale)
     }
 
-    /// Its name: `ready`, `stale` or `unavailable`.
+    /// The name: `ready`, `stale` or `unavailable`.
     ///
     /// ```
     /// assert_eq!(tollgate_oidc::Readiness::Ready.as_str(), "ready");

@@ -1,5 +1,5 @@
-//! What else is in the process does not matter to the client: its environment, and a provider of cryptography that another
-//! crate has installed. Each is a process of its own, this test in another role.
+//! The client ignores the environment, and a crypto provider that another crate has installed. Each
+//! case runs this test in a process of its own.
 #![cfg(feature = "reqwest")]
 #![allow(clippy::unwrap_used, reason = "a failed test")]
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tollgate_oidc::{Addresses, Fetch, FetchErrorKind, FetchRequest, HttpClient, OidcErrorKind};
 
-/// Where nobody listens.
+/// A closed port.
 const NOBODY: &str = "127.0.0.1:1";
 
 async fn fetch(url: String) -> Result<u16, FetchErrorKind> {
@@ -36,7 +36,7 @@ fn in_another_process(role: &str, variables: &[(&str, &str)]) {
 
 #[test]
 fn no_proxy_is_asked() {
-    // Whoever connects to it waits for ever.
+    // A connection to it waits forever.
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", proxy.local_addr().unwrap());
     in_another_process(
@@ -55,7 +55,7 @@ fn no_proxy_is_asked() {
     assert!(proxy.accept().is_err());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 #[ignore = "a role in a process of its own"]
 async fn role_with_a_proxy_in_the_environment() {
     assert!(std::env::var("http_proxy").is_ok());
@@ -72,7 +72,7 @@ fn a_provider_of_others_is_used() {
     in_another_process("role_with_a_provider", &[]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 #[ignore = "a role in a process of its own"]
 async fn role_with_a_provider() {
     aws_lc_rs::default_provider().install_default().unwrap();

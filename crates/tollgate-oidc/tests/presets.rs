@@ -1,4 +1,4 @@
-//! Each preset with tokens as its provider makes them, and with those that it must refuse.
+//! Each preset with genuine tokens of its provider, and with tokens that it must refuse.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use tollgate_core::{Algorithm, RejectionKind, SigningKey, TrustedIssuer, Verifier};
 use tollgate_oidc::FetchResponse;
 use tollgate_oidc::presets::{self, Preset};
-use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint, TokenBuilder, keys};
+use tollgate_testkit::{FakeClock, FakeProvider, Mint, TokenBuilder, keys};
 
-/// Where `FakeClock` begins.
+/// The start of `FakeClock`.
 const NOW: u64 = 1_700_000_000;
 const TENANT: &str = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
 const OTHER_TENANT: &str = "bbbb1111-cccc-2222-dddd-3333eeee4444";
 const LOGIN: &str = "https://login.microsoftonline.com";
 
-/// The issuer with the key of the test kit in the place of the provider's.
+/// Trusts the issuer with a key of the test kit instead of the provider's.
 fn trusting(issuer: TrustedIssuer) -> Verifier {
     let issuer = issuer.key(keys::verifying(Algorithm::RS256));
     let builder = Verifier::builder().trust(issuer).clock(FakeClock::new());
@@ -32,7 +32,7 @@ fn token(claims: &Value) -> TokenBuilder {
     mint.token().payload(claims.to_string())
 }
 
-/// The claims with some of them changed, or left out by `null`.
+/// Changes some claims; `null` removes one.
 fn but(claims: &Value, changes: &Value) -> Value {
     let mut claims = claims.as_object().unwrap().clone();
     for (name, value) in changes.as_object().unwrap() {
@@ -50,7 +50,7 @@ fn kind(verifier: &Verifier, claims: &Value) -> Option<RejectionKind> {
     outcome.err().map(|rejection| rejection.kind())
 }
 
-/// The honest token passes, and does not with any of these changes.
+/// The unchanged token passes, and none of the changed ones does.
 #[track_caller]
 fn refuses<const N: usize>(verifier: &Verifier, honest: &Value, attacks: [(Value, RejectionKind); N]) {
     assert_eq!(kind(verifier, honest), None, "the honest token");
@@ -576,7 +576,7 @@ fn okta_access_tokens() {
                 Kind::UntrustedIssuer,
             ),
             (json!({ "aud": "https://example.okta.com" }), Kind::WrongAudience),
-            // Its ID token, be the client called like the API.
+            // An ID token, even of a client with the API's name.
             (
                 json!({ "cid": null, "scp": null, "jti": "ID.4eAWJOCMB3SX8XewDfVR" }),
                 Kind::MissingClaim,
@@ -600,7 +600,7 @@ fn okta_access_tokens() {
     );
 }
 
-/// Each preset, its issuer, and where that publishes its metadata.
+/// Each preset, its issuer, and the URL of the issuer's metadata.
 fn locations() -> Vec<(Preset, String, String)> {
     let pool = "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_example";
     let realm = "https://id.example.com/realms/shop";
@@ -657,7 +657,7 @@ fn locations() -> Vec<(Preset, String, String)> {
     here.into_iter().chain(elsewhere).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn keys_are_where_the_providers_publish_them() {
     let jwks_uri = "https://keys.example.com/jwks";
     let describe = |issuer: &str| {
@@ -665,29 +665,27 @@ async fn keys_are_where_the_providers_publish_them() {
         FetchResponse::new(200, metadata.to_string())
     };
     for (preset, issuer, metadata) in locations() {
-        let timer = FakeTimer::new();
-        let provider = FakeProvider::new(&timer);
+        let provider = FakeProvider::new();
         provider.answer(&metadata, describe(&issuer));
         provider.publish(jwks_uri, &[keys::signing(Algorithm::RS256)]);
-        let oidc = || preset.discover().fetch(provider.clone()).timer(timer.clone());
+        let oidc = || preset.discover().fetch(provider.clone());
         let source = oidc().connect().await.unwrap();
         assert_eq!(provider.count(&metadata), 1, "{metadata}");
 
-        // The source is of the issuer that the rules name: `build` sees to that.
+        // `build` checks that the source is of the issuer in the rules.
         let verifier = Verifier::builder().trust(preset.clone().trust(source)).build();
         assert!(verifier.is_ok(), "{issuer}: {verifier:?}");
 
-        // Metadata of somebody else is none, wherever it is.
+        // Metadata of another issuer is refused.
         provider.answer(&metadata, describe("https://evil.example"));
         assert!(oidc().connect().await.is_err(), "{issuer}");
     }
 }
 
-/// The whole way, with keys that are bound to tenants: the one of a tenant signs a token of another tenant.
-#[tokio::test]
+/// Keys that are bound to tenants: one tenant's key signs a token of another tenant.
+#[tokio::test(start_paused = true)]
 async fn a_tenants_own_key_opens_no_other_tenant() {
-    let timer = FakeTimer::new();
-    let provider = FakeProvider::new(&timer);
+    let provider = FakeProvider::new();
     let key = |kid: &str| SigningKey::generate(Algorithm::ES256).unwrap().with_kid(kid);
     let (shared, own) = (key("shared"), key("own"));
     let jwk = |key: &SigningKey, tenant: &str| {
@@ -706,7 +704,7 @@ async fn a_tenants_own_key_opens_no_other_tenant() {
 
     let preset = presets::dangerous_entra_any_tenant(ENTRA_API);
     let oidc = preset.discover().require_same_origin();
-    let source = oidc.fetch(provider).timer(timer).connect().await.unwrap();
+    let source = oidc.fetch(provider).connect().await.unwrap();
     let builder = Verifier::builder().trust(preset.trust(source));
     let verifier = builder.clock(FakeClock::new()).build().unwrap();
     let verify = |key: &SigningKey, tenant| {

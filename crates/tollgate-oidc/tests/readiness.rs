@@ -1,33 +1,32 @@
-//! The answer to a readiness probe, while keys come, age, expire and come back.
+//! The readiness endpoint while keys arrive, age, expire and return.
 #![allow(clippy::unwrap_used)]
+
+mod time;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use time::{pass, settled};
 use tollgate_core::{Algorithm, Answer, Endpoint, EndpointRequest, TrustedIssuer, Verification, Verifier};
 use tollgate_oidc::{FetchErrorKind, FetchResponse, ReadinessEndpoint, RemoteJwks, RemoteKeys, Tenants};
-use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint, keys};
+use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 
 const JWKS: &str = "https://id.example.com/jwks.json";
 const OTHER: &str = "https://other.example.com/jwks.json";
 
 struct House {
     clock: FakeClock,
-    timer: FakeTimer,
     provider: FakeProvider,
 }
 
 impl House {
     fn open() -> Self {
-        let clock = FakeClock::new();
-        let timer = FakeTimer::moving(&clock);
-        let provider = FakeProvider::new(&timer);
+        let provider = FakeProvider::new();
         for url in [JWKS, OTHER] {
             provider.publish(url, &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
         }
         Self {
-            clock,
-            timer,
+            clock: FakeClock::ticking(),
             provider,
         }
     }
@@ -35,7 +34,6 @@ impl House {
     fn source(&self, url: &str) -> RemoteJwks {
         RemoteJwks::new(url)
             .fetch(self.provider.clone())
-            .timer(self.timer.clone())
             .clock(self.clock.clone())
             .jitter(|| 0.0)
     }
@@ -53,7 +51,7 @@ fn body(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_answer_follows_the_keys_through_an_outage() {
     let house = House::open();
     let keys = house.source(JWKS).lazy().unwrap();
@@ -62,25 +60,25 @@ async fn the_answer_follows_the_keys_through_an_outage() {
     let statuses = async || (get(&lenient).await.status, get(&strict).await.status);
 
     assert_eq!(statuses().await, (503, 503));
-    house.timer.settled().await;
+    settled().await;
     assert_eq!(statuses().await, (200, 200));
 
     house.provider.fail(JWKS, FetchErrorKind::Unreachable);
-    house.timer.pass(Duration::from_secs(599)).await;
+    pass(Duration::from_secs(599)).await;
     assert_eq!(statuses().await, (200, 200));
-    house.timer.pass(Duration::from_secs(2)).await;
+    pass(Duration::from_secs(2)).await;
     assert_eq!(statuses().await, (200, 503));
-    house.timer.pass(Duration::from_secs(3598)).await;
+    pass(Duration::from_secs(3598)).await;
     assert_eq!(statuses().await, (200, 503));
-    house.timer.pass(Duration::from_secs(2)).await;
+    pass(Duration::from_secs(2)).await;
     assert_eq!(statuses().await, (503, 503));
 
     house.provider.publish(JWKS, &[keys::signing(Algorithm::ES256)]);
-    house.timer.pass(Duration::from_secs(600)).await;
+    pass(Duration::from_secs(600)).await;
     assert_eq!(statuses().await, (200, 200));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_source_that_is_down_is_enough() {
     let house = House::open();
     house.provider.fail(OTHER, FetchErrorKind::TimedOut);
@@ -88,7 +86,7 @@ async fn one_source_that_is_down_is_enough() {
         .keys("id", house.keys(JWKS).await)
         .keys("other", house.source(OTHER).lazy().unwrap())
         .detailed();
-    house.timer.settled().await;
+    settled().await;
     let answer = get(&endpoint).await;
     assert_eq!(answer.status, 503);
     let body = body(&answer);
@@ -98,7 +96,7 @@ async fn one_source_that_is_down_is_enough() {
     assert!(body["sources"][1]["last_error"].is_string());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_details_say_what_an_operator_asks() {
     let house = House::open();
     let keys = house.keys(JWKS).await;
@@ -110,7 +108,7 @@ async fn the_details_say_what_an_operator_asks() {
         .build()
         .unwrap();
     let endpoint = ReadinessEndpoint::new().keys("id", keys).detailed();
-    house.timer.pass(Duration::from_millis(59_900)).await;
+    pass(Duration::from_millis(59_900)).await;
     let key = keys::signing(Algorithm::ES256).with_kid("2031-01");
     verifier
         .verify(Mint::new(key, &house.clock).token().build())
@@ -134,17 +132,17 @@ async fn the_details_say_what_an_operator_asks() {
     assert_eq!(body(&answer), wanted);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_is_said_of_the_keys_unless_it_was_asked_for() {
     let house = House::open();
     let endpoint = ReadinessEndpoint::new().keys("id", house.keys(JWKS).await);
     assert_eq!(get(&endpoint).await.body, br#"{"status":"ready"}"#);
     house.provider.fail(JWKS, FetchErrorKind::Unreachable);
-    house.timer.pass(Duration::from_secs(5000)).await;
+    pass(Duration::from_secs(5000)).await;
     assert_eq!(get(&endpoint).await.body, br#"{"status":"unavailable"}"#);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_name_that_the_provider_chose_breaks_out_of_nothing() {
     let house = House::open();
     for kid in [
@@ -170,7 +168,7 @@ async fn a_name_that_the_provider_chose_breaks_out_of_nothing() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn only_get_and_head_are_answered() {
     let house = House::open();
     let endpoint = ReadinessEndpoint::new()
@@ -191,28 +189,28 @@ async fn only_get_and_head_are_answered() {
     assert_eq!(endpoint.content_limit(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn probes_cause_no_fetch() {
     let house = House::open();
     let endpoint = ReadinessEndpoint::new()
         .keys("id", house.keys(JWKS).await)
         .detailed();
     house.provider.fail(JWKS, FetchErrorKind::Unreachable);
-    house.timer.pass(Duration::from_secs(5000)).await;
+    pass(Duration::from_secs(5000)).await;
     let before = house.provider.count(JWKS);
     for _ in 0..1000 {
         get(&endpoint).await;
     }
-    house.timer.settled().await;
+    settled().await;
     assert_eq!(house.provider.count(JWKS), before);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_tenant_does_not_take_the_service_from_the_others() {
     let house = House::open();
-    let (provider, timer) = (house.provider.clone(), house.timer.clone());
+    let provider = house.provider.clone();
     let tenants = Tenants::builder(|issuer| Some(TrustedIssuer::new(issuer).audience(Mint::AUDIENCE)))
-        .keys(|oidc| oidc.fetch(provider).timer(timer))
+        .keys(|oidc| oidc.fetch(provider))
         .build()
         .unwrap();
     let verifier = Verifier::builder()
@@ -243,7 +241,7 @@ async fn one_tenant_does_not_take_the_service_from_the_others() {
     assert!(!String::from_utf8_lossy(&answer.body).contains("down.example"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_provider_answers_is_quoted_and_bounded() {
     let house = House::open();
     house.provider.answer(
@@ -253,7 +251,7 @@ async fn what_a_provider_answers_is_quoted_and_bounded() {
     let endpoint = ReadinessEndpoint::new()
         .keys("id", house.source(JWKS).lazy().unwrap())
         .detailed();
-    house.timer.settled().await;
+    settled().await;
     let answer = get(&endpoint).await;
     assert!(body(&answer)["sources"][0]["last_error"].is_string());
     assert!(answer.body.len() < 4_096, "{}", answer.body.len());

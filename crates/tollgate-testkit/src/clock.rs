@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::time::Instant;
 use tollgate_core::Clock;
 
 /// A clock that only a test moves. Clones show the same time.
@@ -18,7 +19,10 @@ use tollgate_core::Clock;
 /// assert_eq!(shared.now(), FakeClock::START + 60);
 /// ```
 #[derive(Clone, Debug)]
-pub struct FakeClock(Arc<AtomicU64>);
+pub struct FakeClock {
+    seconds: Arc<AtomicU64>,
+    began: Option<Instant>,
+}
 
 impl FakeClock {
     /// The initial time: 2023-11-14T22:13:20Z.
@@ -39,12 +43,42 @@ impl FakeClock {
     /// assert_eq!(tollgate_testkit::FakeClock::at(5).seconds(), 5);
     /// ```
     pub fn at(seconds: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(seconds)))
+        Self {
+            seconds: Arc::new(AtomicU64::new(seconds)),
+            began: None,
+        }
+    }
+
+    /// Creates a clock at [`START`](Self::START) that moves on with tokio's clock, for tests with
+    /// paused time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tollgate_testkit::FakeClock;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let clock = FakeClock::ticking();
+    /// tokio::time::sleep(Duration::from_millis(2500)).await;
+    /// tokio::time::sleep(Duration::from_millis(2500)).await;
+    /// assert_eq!(clock.seconds(), FakeClock::START + 5);
+    /// # }
+    /// ```
+    pub fn ticking() -> Self {
+        Self {
+            began: Some(Instant::now()),
+            ..Self::new()
+        }
+    }
+
+    /// The seconds that have passed on tokio's clock.
+    fn ticked(&self) -> u64 {
+        self.began.map_or(0, |began| began.elapsed().as_secs())
     }
 
     /// The current time, in seconds since the epoch.
     pub fn seconds(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.seconds.load(Ordering::Relaxed).wrapping_add(self.ticked())
     }
 
     /// Sets the clock and its clones to `seconds` since the epoch, forwards or backwards.
@@ -55,7 +89,8 @@ impl FakeClock {
     /// assert_eq!(clock.seconds(), 1);
     /// ```
     pub fn set(&self, seconds: u64) {
-        self.0.store(seconds, Ordering::Relaxed);
+        let base = seconds.wrapping_sub(self.ticked());
+        self.seconds.store(base, Ordering::Relaxed);
     }
 
     /// Advances the clock and its clones by `seconds`.
@@ -66,7 +101,7 @@ impl FakeClock {
     /// assert_eq!(clock.seconds(), 3);
     /// ```
     pub fn advance(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::Relaxed);
+        self.seconds.fetch_add(seconds, Ordering::Relaxed);
     }
 }
 

@@ -2,15 +2,13 @@
 //!
 //! # The parts
 //!
-//! - [`FakeClock`]: a manual clock.
-//! - [`keys`]: a key of an issuer and one of a stranger for every algorithm.
-//! - [`Mint`]: tokens with sensible defaults, any part of which can be replaced.
-//! - [`Segments`]: the segments of a token, which can be reassembled in any way.
-//! - [`conformance`]: requests and the responses that every framework must return, equal to the
-//!   byte.
-//! - [`FakeTimer`]: manual time for background tasks.
-//! - [`FakeProvider`]: a scripted identity provider.
-//! - [`stores`]: the acceptance suite for stores of sessions and revocations.
+//! - [`FakeClock`]: the time, as the test says it is.
+//! - [`keys`]: a key of an honest issuer and one of a stranger for every algorithm.
+//! - [`Mint`]: tokens with sensible defaults, and with whatever an attacker would put in place of them.
+//! - [`Segments`]: a token taken apart, to be put together wrongly.
+//! - [`conformance`]: requests with the answers that they must get, equal to the byte under every framework.
+//! - [`FakeProvider`]: an identity provider that answers, fails and hangs as the test says.
+//! - [`stores`]: what every store of sessions and revocations must do.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -22,10 +20,8 @@ mod mint;
 mod provider;
 mod segments;
 pub mod stores;
-mod timer;
 
 pub use clock::FakeClock;
 pub use mint::{Mint, TokenBuilder};
 pub use provider::{FakeProvider, ProviderRequest};
 pub use segments::{Segments, base64url};
-pub use timer::FakeTimer;

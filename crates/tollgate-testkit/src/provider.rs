@@ -9,10 +9,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tollgate_core::{BoxFuture, SigningKey};
-use tollgate_oidc::{Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse, Timer};
-
-use crate::timer::FakeTimer;
+use tollgate_oidc::{Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse};
 
 /// A scripted [`Fetch`] that records its requests. Clones share their state.
 ///
@@ -21,12 +20,12 @@ use crate::timer::FakeTimer;
 /// ```
 /// use tollgate_core::Algorithm;
 /// use tollgate_oidc::{Fetch, FetchErrorKind, FetchRequest};
-/// use tollgate_testkit::{FakeProvider, FakeTimer, keys};
+/// use tollgate_testkit::{FakeProvider, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tollgate_oidc::FetchError> {
 /// const JWKS: &str = "https://id.example.com/jwks.json";
-/// let provider = FakeProvider::new(&FakeTimer::new());
+/// let provider = FakeProvider::new();
 /// provider.publish(JWKS, &[keys::signing(Algorithm::ES256)]);
 /// assert_eq!(provider.get(FetchRequest::new(JWKS)).await?.status, 200);
 ///
@@ -37,7 +36,7 @@ use crate::timer::FakeTimer;
 /// ```
 #[derive(Clone)]
 pub struct FakeProvider {
-    timer: FakeTimer,
+    began: Instant,
     state: Arc<Mutex<State>>,
 }
 
@@ -59,14 +58,15 @@ enum Reply {
 /// A request to a [`FakeProvider`].
 ///
 /// ```
-/// # use tollgate_oidc::{Fetch, FetchRequest, Timer};
-/// # use tollgate_testkit::{FakeProvider, FakeTimer};
-/// # #[tokio::main(flavor = "current_thread")]
+/// # use std::time::Duration;
+/// # use tollgate_oidc::{Fetch, FetchRequest};
+/// # use tollgate_testkit::FakeProvider;
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
-/// let timer = FakeTimer::new();
-/// let provider = FakeProvider::new(&timer);
+/// let provider = FakeProvider::new();
+/// tokio::time::sleep(Duration::from_secs(60)).await;
 /// let _ = provider.get(FetchRequest::new("https://id.example.com/")).await;
-/// assert_eq!(provider.requests()[0].at, timer.now());
+/// assert_eq!(provider.requests()[0].at, Duration::from_secs(60));
 /// # }
 /// ```
 #[derive(Clone, Debug)]
@@ -74,21 +74,21 @@ enum Reply {
 pub struct ProviderRequest {
     /// The request.
     pub request: FetchRequest,
-    /// The time of the request, by the timer of the provider.
+    /// The time since the provider was created, by tokio's clock.
     pub at: Duration,
 }
 
 impl FakeProvider {
-    /// Creates a provider without content that uses this timer.
+    /// Creates a provider that answers every request with 404.
     ///
     /// ```
-    /// use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// use tollgate_testkit::FakeProvider;
     ///
-    /// assert!(FakeProvider::new(&FakeTimer::new()).requests().is_empty());
+    /// assert!(FakeProvider::new().requests().is_empty());
     /// ```
-    pub fn new(timer: &FakeTimer) -> Self {
+    pub fn new() -> Self {
         Self {
-            timer: timer.clone(),
+            began: Instant::now(),
             state: Arc::default(),
         }
     }
@@ -99,12 +99,11 @@ impl FakeProvider {
     /// ```
     /// # use tollgate_core::Algorithm;
     /// # use tollgate_oidc::{Fetch, FetchRequest};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer, keys};
+    /// # use tollgate_testkit::{FakeProvider, keys};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let provider = FakeProvider::new(&FakeTimer::new());
-    /// let key = keys::signing(Algorithm::ES256).with_kid("2031-01");
-    /// provider.publish("https://a.example/jwks", &[key]);
+    /// let provider = FakeProvider::new();
+    /// provider.publish("https://a.example/jwks", &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
     /// let set = provider.get(FetchRequest::new("https://a.example/jwks")).await.unwrap();
     /// assert!(String::from_utf8_lossy(&set.content).contains("2031-01"));
     /// # }
@@ -129,10 +128,10 @@ impl FakeProvider {
     ///
     /// ```
     /// # use tollgate_oidc::{Fetch, FetchRequest};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let provider = FakeProvider::new(&FakeTimer::new());
+    /// let provider = FakeProvider::new();
     /// provider.describe("https://a.example", "https://a.example/jwks");
     /// let url = "https://a.example/.well-known/openid-configuration";
     /// assert_eq!(provider.get(FetchRequest::new(url)).await.unwrap().status, 200);
@@ -151,12 +150,11 @@ impl FakeProvider {
     ///
     /// ```
     /// # use tollgate_oidc::{Fetch, FetchRequest, FetchResponse};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let provider = FakeProvider::new(&FakeTimer::new());
-    /// let response = FetchResponse::new(500, "").with_header("etag", "\"1\"");
-    /// provider.answer("https://a.example/", response);
+    /// let provider = FakeProvider::new();
+    /// provider.answer("https://a.example/", FetchResponse::new(500, "").with_header("etag", "\"1\""));
     /// let mut request = FetchRequest::new("https://a.example/");
     /// assert_eq!(provider.get(request.clone()).await.unwrap().status, 500);
     /// request.headers.push(("if-none-match", "\"1\"".to_owned()));
@@ -171,10 +169,10 @@ impl FakeProvider {
     ///
     /// ```
     /// # use tollgate_oidc::{Fetch, FetchErrorKind, FetchRequest};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let provider = FakeProvider::new(&FakeTimer::new());
+    /// let provider = FakeProvider::new();
     /// provider.fail("https://a.example/", FetchErrorKind::TimedOut);
     /// let error = provider.get(FetchRequest::new("https://a.example/")).await.unwrap_err();
     /// assert_eq!(error.kind(), FetchErrorKind::TimedOut);
@@ -188,14 +186,13 @@ impl FakeProvider {
     ///
     /// ```
     /// # use tollgate_oidc::{Fetch, FetchRequest, FetchResponse};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let timer = FakeTimer::new();
-    /// let provider = FakeProvider::new(&timer);
+    /// let provider = FakeProvider::new();
     /// provider.hang("https://a.example/");
     /// let request = tokio::spawn(provider.get(FetchRequest::new("https://a.example/")));
-    /// timer.settled().await;
+    /// tokio::task::yield_now().await;
     /// assert!(!request.is_finished());
     /// provider.answer("https://a.example/", FetchResponse::new(200, "{}"));
     /// assert_eq!(request.await.unwrap().unwrap().status, 200);
@@ -205,7 +202,18 @@ impl FakeProvider {
         self.set(url, Reply::Hang);
     }
 
-    /// The requests so far, in order.
+    /// The requests so far, in their order.
+    ///
+    /// ```
+    /// # use tollgate_oidc::{Fetch, FetchRequest};
+    /// # use tollgate_testkit::FakeProvider;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let provider = FakeProvider::new();
+    /// let _ = provider.get(FetchRequest::new("https://a.example/")).await;
+    /// assert_eq!(provider.requests()[0].request.url, "https://a.example/");
+    /// # }
+    /// ```
     pub fn requests(&self) -> Vec<ProviderRequest> {
         self.lock().requests.clone()
     }
@@ -213,8 +221,8 @@ impl FakeProvider {
     /// The number of requests for `url`.
     ///
     /// ```
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
-    /// assert_eq!(FakeProvider::new(&FakeTimer::new()).count("https://a.example/"), 0);
+    /// # use tollgate_testkit::FakeProvider;
+    /// assert_eq!(FakeProvider::new().count("https://a.example/"), 0);
     /// ```
     pub fn count(&self, url: &str) -> usize {
         let state = self.lock();
@@ -222,7 +230,15 @@ impl FakeProvider {
         of.count()
     }
 
-    /// The number of requests that were dropped before the response.
+    /// How many requests were given up before they were answered.
+    ///
+    /// ```
+    /// # use tollgate_oidc::{Fetch, FetchRequest};
+    /// # use tollgate_testkit::FakeProvider;
+    /// let provider = FakeProvider::new();
+    /// drop(provider.get(FetchRequest::new("https://a.example/")));
+    /// assert_eq!(provider.given_up(), 1);
+    /// ```
     pub fn given_up(&self) -> usize {
         self.lock().given_up
     }
@@ -241,6 +257,12 @@ impl FakeProvider {
     }
 }
 
+impl Default for FakeProvider {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl fmt::Debug for FakeProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FakeProvider")
@@ -253,7 +275,7 @@ impl Fetch for FakeProvider {
     fn get(&self, request: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
         self.lock().requests.push(ProviderRequest {
             request: request.clone(),
-            at: self.timer.now(),
+            at: self.began.elapsed(),
         });
         Box::pin(Exchange {
             provider: self.clone(),

@@ -57,14 +57,14 @@ fn outage(outage: &Outage) {
     let mut world = World::connect(issuer);
     let token = world.issuer.token();
     let passes = world.services.expect(200, &token);
-    assert_eq!(world.keys.status().readiness, Readiness::Ready);
+    assert_eq!(world.status().readiness, Readiness::Ready);
     outage.begin(&mut world);
 
     // The keys' life ends, and so does half of the time that they are used for nevertheless.
     world.pass(LIFE + STALE / 2);
     assert!(world.watch.failures() > 1);
     assert_eq!(world.services.expect(200, &token), passes);
-    assert_eq!(world.keys.status().readiness, Readiness::Stale);
+    assert_eq!(world.status().readiness, Readiness::Stale);
     // The schedule alone has made these: at first one in a cool-down, then ever fewer.
     let schedule = usize::try_from(world.elapsed().as_secs() / LONGEST_PAUSE.as_secs()).unwrap() + 8;
     assert!(world.attempts() <= schedule, "{} of {schedule}", world.attempts());
@@ -86,7 +86,7 @@ fn outage(outage: &Outage) {
     for _ in 0..20 {
         world.services.expect(503, &token);
     }
-    assert_eq!(world.keys.status().readiness, Readiness::Unavailable);
+    assert_eq!(world.status().readiness, Readiness::Unavailable);
     // Whether or not an attempt is being made now, both say the same.
     world.settle();
     let refused = world.services.ask_at_rest(&token);
@@ -105,7 +105,7 @@ fn outage(outage: &Outage) {
     outage.end(&mut world);
     world.pass(LONGEST_PAUSE);
     assert_eq!(world.services.expect(200, &world.issuer.token()), passes);
-    assert_eq!(world.keys.status().readiness, Readiness::Ready);
+    assert_eq!(world.status().readiness, Readiness::Ready);
     world.assert_bounded();
 }
 
@@ -214,7 +214,7 @@ fn a_short_outage_is_not_noticed() {
         world.services.expect(200, &token);
         world.issuer.provider.restart();
         world.pass(LONGEST_PAUSE);
-        assert_eq!(world.keys.status().readiness, Readiness::Ready);
+        assert_eq!(world.status().readiness, Readiness::Ready);
         world.services.expect(200, &token);
     }
     world.assert_bounded();

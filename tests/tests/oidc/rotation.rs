@@ -7,7 +7,7 @@ use tollgate_oidc::KeyStatus;
 use crate::world::{COOL_DOWN, Issuer, LIFE, World};
 
 fn kids(world: &World) -> Vec<String> {
-    let keys: Vec<KeyStatus> = world.keys.status().keys;
+    let keys: Vec<KeyStatus> = world.status().keys;
     keys.into_iter().filter_map(|key| key.kid).collect()
 }
 
@@ -186,7 +186,7 @@ fn the_provider_says_how_long_its_keys_are_good_for_within_bounds() {
             return;
         };
         let world = World::connect(issuer);
-        let next = world.keys.status().next_refresh;
+        let next = world.status().next_refresh;
         assert_eq!(next, Some(Duration::from_secs(after)), "{said}");
         world.pass(Duration::from_secs(after - 1));
         assert_eq!(world.issuer.fetches(), 1, "{said}");
@@ -203,7 +203,7 @@ fn who_has_used_a_key_and_when_is_told() {
     };
     let world = World::connect(issuer);
     world.services.expect(200, &world.issuer.token());
-    let status = world.keys.status();
+    let status = world.status();
     let used: Vec<_> = status
         .keys
         .iter()

@@ -1,12 +1,11 @@
 //! How a service starts, and what it refuses to start with.
 
-use std::time::Duration;
-
 use tollgate_oidc::{Oidc, OidcErrorKind, Readiness, RemoteJwks};
 use tollgate_tests::servers::{Fault, Front, PATIENCE, eventually};
 
+use crate::paused::PausedRuntime;
 use crate::services::runtime;
-use crate::world::{COOL_DOWN, Issuer, JWKS, METADATA, Watch, World, kept};
+use crate::world::{COOL_DOWN, Issuer, JWKS, METADATA, TIMEOUT, Watch, World, kept};
 
 const KEYS: [(&str, &str); 1] = [("ES256", "1")];
 
@@ -64,11 +63,12 @@ fn a_start_does_not_wait_for_ever() {
     };
     for fault in [Fault::Hangs, Fault::Drips] {
         issuer.front.set(fault);
-        let (watch, runtime) = (Watch::default(), runtime());
-        let connecting = runtime.spawn(kept!(Oidc::discover(issuer.front.url()), watch).connect());
+        let (watch, runtime) = (Watch::default(), PausedRuntime::start());
+        let connecting = kept!(Oidc::discover(issuer.front.url()), watch).connect();
+        let connecting = runtime.handle().spawn(connecting);
         eventually("it waits for an answer", || issuer.front.waiting() > 0);
-        watch.timer.advance(Duration::from_secs(20));
-        let error = runtime.block_on(connecting).unwrap().unwrap_err();
+        runtime.advance(TIMEOUT);
+        let error = runtime.handle().block_on(connecting).unwrap().unwrap_err();
         assert_eq!(error.kind(), OidcErrorKind::TimedOut);
         eventually("the exchange has ended", || issuer.front.waiting() == 0);
     }
@@ -85,7 +85,7 @@ fn a_lazy_start_answers_503_until_the_provider_comes_up() {
         let _in = runtime.enter();
         kept!(Oidc::discover(issuer.front.url()), watch).lazy().unwrap()
     });
-    assert_eq!(world.keys.status().readiness, Readiness::Unavailable);
+    assert_eq!(world.status().readiness, Readiness::Unavailable);
     for _ in 0..10 {
         world.services.expect(503, &token);
         world.services.expect(503, &world.stranger("nobody's"));
@@ -99,7 +99,7 @@ fn a_lazy_start_answers_503_until_the_provider_comes_up() {
     world.pass(COOL_DOWN);
     eventually("it has come up", || world.services.ask_axum(&token).status == 200);
     world.services.expect(200, &token);
-    assert_eq!(world.keys.status().readiness, Readiness::Ready);
+    assert_eq!(world.status().readiness, Readiness::Ready);
     world.assert_bounded();
 }
 

@@ -1,5 +1,7 @@
 //! Each tenant with an identity provider of its own.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tollgate_core::{TrustedIssuer, Verifier};
@@ -7,7 +9,7 @@ use tollgate_oidc::Tenants;
 use tollgate_testkit::Segments;
 
 use crate::services::{Services, runtime};
-use crate::world::{AUDIENCE, Issuer, TIMEOUT, Watch};
+use crate::world::{AUDIENCE, Issuer, TIMEOUT};
 
 const KEYS: [(&str, &str); 1] = [("ES256", "1")];
 
@@ -22,13 +24,14 @@ struct House {
 impl House {
     fn of(issuers: [&Issuer; 2]) -> Self {
         let known = issuers.map(|issuer| issuer.front.url());
-        let (watch, runtime) = (Watch::default(), runtime());
+        let runtime = runtime();
         let tenants = Tenants::builder(move |issuer| {
             let is_known = known.iter().any(|known| known == issuer);
             is_known.then(|| TrustedIssuer::new(issuer).audience(AUDIENCE))
         });
         let tenants = tenants.keys(|oidc| {
-            oidc.timer(watch.timer)
+            // Longer than a test takes: no cool-down ends meanwhile.
+            oidc.cool_down(Duration::from_secs(60))
                 .timeout(TIMEOUT)
                 .dangerous_allow_plain_http()
                 .dangerous_allow_private_addresses()

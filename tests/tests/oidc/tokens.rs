@@ -120,7 +120,7 @@ fn keys_never_cross_issuers() {
         .build();
     assert!(verifier.is_err());
     let keys = Oidc::discover(theirs.front.url());
-    let keys = world.runtime.block_on(keys.connect()).unwrap();
+    let keys = world.runtime.handle().block_on(keys.connect()).unwrap();
     let verifier = Verifier::builder()
         .issuer(theirs.front.url())
         .audience(AUDIENCE)

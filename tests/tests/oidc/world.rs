@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
 use tollgate_core::Verifier;
-use tollgate_oidc::{Event, Oidc, RemoteKeys, Timer as _};
-use tollgate_testkit::{FakeTimer, Segments};
+use tollgate_oidc::{Event, Oidc, RemoteKeys, Status};
+use tollgate_testkit::Segments;
 use tollgate_tests::http::Answer;
 use tollgate_tests::servers::{Front, OidcProvider, eventually};
 
-use crate::services::{Services, runtime};
+use crate::paused::{PausedKeys, PausedRuntime};
+use crate::services::Services;
 
 pub(crate) const AUDIENCE: &str = "orders-api";
 pub(crate) const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
@@ -109,7 +111,6 @@ macro_rules! kept {
             .cool_down($crate::world::COOL_DOWN)
             .timeout($crate::world::TIMEOUT)
             .jitter(|| 0.0)
-            .timer($watch.timer.clone())
             .on_event($watch.hook())
     };
 }
@@ -123,11 +124,10 @@ pub(crate) fn stranger(issuer: &str, kid: &str) -> String {
     token.with_signature([7; 64]).to_string()
 }
 
-/// The time, and what has happened in it.
+/// Counts the attempts to get keys.
 #[derive(Clone, Default)]
 pub(crate) struct Watch {
-    pub(crate) timer: FakeTimer,
-    /// How many attempts to get keys have ended well, and how many otherwise.
+    /// How many have succeeded, and how many have failed.
     ended: Arc<[AtomicUsize; 2]>,
 }
 
@@ -162,8 +162,8 @@ pub(crate) struct World {
     pub(crate) watch: Watch,
     /// Whether an exchange with the provider ends only when time passes.
     hangs: AtomicBool,
-    began: Duration,
-    pub(crate) runtime: Runtime,
+    began: Instant,
+    pub(crate) runtime: PausedRuntime,
 }
 
 impl World {
@@ -175,21 +175,27 @@ impl World {
         })
     }
 
-    /// Keys that the services get as this says.
     /// A token of nobody's in the issuer's name, for a key that nobody has.
     pub(crate) fn stranger(&self, kid: &str) -> String {
         stranger(&self.issuer.front.url(), kid)
     }
 
-    pub(crate) fn with(issuer: Issuer, start: impl FnOnce(&Issuer, &Watch, &Runtime) -> RemoteKeys) -> Self {
-        let (watch, runtime) = (Watch::default(), runtime());
-        let began = watch.timer.now();
-        let keys = start(&issuer, &watch, &runtime);
+    /// Keys that `start` makes.
+    pub(crate) fn with(issuer: Issuer, start: impl FnOnce(&Issuer, &Watch, &Handle) -> RemoteKeys) -> Self {
+        let (watch, runtime) = (Watch::default(), PausedRuntime::start());
+        let keys = start(&issuer, &watch, runtime.handle());
+        let began = {
+            let _entered = runtime.handle().enter();
+            Instant::now()
+        };
         let verifier = Verifier::builder()
             .issuer(issuer.front.url())
             .audience(AUDIENCE)
             .access_token_profile()
-            .key_source(keys.clone())
+            .key_source(PausedKeys {
+                keys: keys.clone(),
+                handle: runtime.handle().clone(),
+            })
             .build()
             .unwrap();
         let world = Self {
@@ -211,9 +217,15 @@ impl World {
         self.verifier.token_cache_status().unwrap().hits
     }
 
+    /// The status of the keys, by their time.
+    pub(crate) fn status(&self) -> Status {
+        let _entered = self.runtime.handle().enter();
+        self.keys.status()
+    }
+
     /// How many attempts to get keys have begun.
     pub(crate) fn attempts(&self) -> usize {
-        usize::try_from(self.keys.status().fetches).unwrap()
+        usize::try_from(self.status().fetches).unwrap()
     }
 
     /// How many may have: the schedule's own while they succeed, and beyond these one in a cool-down, whatever happened.
@@ -223,7 +235,8 @@ impl World {
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
-        self.watch.timer.now().saturating_sub(self.began)
+        let _entered = self.runtime.handle().enter();
+        self.began.elapsed()
     }
 
     /// That they have been no more than they may, and the provider was not asked more often for anything.
@@ -236,25 +249,34 @@ impl World {
         }
     }
 
-    /// Lets time pass for the keys: everything that is due at a moment happens at it.
+    /// Lets time pass for the keys: each fetch begins when it is due.
     pub(crate) fn pass(&self, time: Duration) {
-        let timer = &self.watch.timer;
-        let end = timer.now() + time;
+        let mut left = time;
         self.settle();
-        while let Some(at) = timer.next_wake().filter(|at| *at <= end) {
-            timer.advance(at.saturating_sub(timer.now()));
+        while !left.is_zero() {
+            let step = if self.is_fetching() {
+                // It hangs, and ends by its timeout.
+                TIMEOUT
+            } else {
+                let next = self.status().next_refresh.unwrap_or(left);
+                // tokio's timers have a resolution of a millisecond.
+                Duration::from_millis(u64::try_from(next.as_micros().div_ceil(1000)).unwrap())
+            };
+            let step = step.min(left);
+            self.runtime.advance(step);
+            left -= step;
             self.settle();
         }
-        timer.advance(end.saturating_sub(timer.now()));
-        self.settle();
     }
 
-    /// Waits until whatever fetches the keys waits as well: for time to pass, and not for a provider that answers.
+    /// Waits until the keys wait: for time to pass, and not for a provider that answers.
     pub(crate) fn settle(&self) {
         eventually("the keys wait for time to pass", || {
-            let due = self.keys.status().next_refresh == Some(Duration::ZERO);
-            let waits = if self.is_fetching() { self.hangs() } else { !due };
-            waits && self.watch.timer.sleepers() > 0
+            if self.is_fetching() {
+                self.hangs()
+            } else {
+                self.status().next_refresh != Some(Duration::ZERO)
+            }
         });
     }
 
@@ -277,13 +299,8 @@ impl World {
         std::thread::scope(|scope| {
             let asked = scope.spawn(|| self.services.ask(token));
             eventually("there is an answer", || {
-                if self.hangs()
-                    && self.is_fetching()
-                    && let Some(at) = self.watch.timer.next_wake()
-                {
-                    self.watch
-                        .timer
-                        .advance(at.saturating_sub(self.watch.timer.now()));
+                if self.hangs() && self.is_fetching() {
+                    self.runtime.advance(TIMEOUT);
                 }
                 asked.is_finished()
             });

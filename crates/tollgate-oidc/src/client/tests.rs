@@ -1,4 +1,4 @@
-//! Whatever a server does on a real socket, a retrieval ends soon, small, and with the right error.
+//! For any behaviour of a server, a retrieval ends early, reads little and has the right error.
 
 mod server;
 mod tls;
@@ -18,13 +18,12 @@ use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse};
 use crate::retrieval::{Retrieved, Retriever};
 use crate::settings::{Location, Settings};
-use crate::timer::TokioTimer;
 
 const SET: &str =
     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
-/// For what must not end by the timeout.
+/// For tests that must not end by the timeout.
 const LONG: Duration = Duration::from_secs(60);
-/// For what must.
+/// For tests that must end by the timeout.
 const SHORT: Duration = Duration::from_millis(300);
 
 fn answer(head: &str, content: &str) -> Behaviour {
@@ -45,7 +44,6 @@ async fn retrieve(url: String, timeout: Duration) -> Result<Retrieved, OidcError
     let settings = Settings {
         timeout,
         fetch: Some(Arc::new(HttpClient::new().unwrap())),
-        timer: Arc::new(TokioTimer::new()),
         ..Settings::new(Location::Jwks(url))
     };
     Retriever::new(&settings).unwrap().retrieve().await
@@ -69,7 +67,7 @@ async fn a_good_answer_is_read() {
              {:x}\r\n{SET}\r\n0\r\n\r\n",
             SET.len()
         )),
-        // Of two the stricter counts, on the wire as well.
+        // The stricter of two lifetimes counts.
         answer(
             "200 OK\r\ncache-control: max-age=900\r\ncache-control: max-age=90",
             SET,
@@ -108,7 +106,7 @@ async fn bad_answers_have_their_errors() {
         (answer("200 OK", ""), Malformed),
         (answer("200 OK\r\ncontent-encoding: gzip", "\u{1f}"), Malformed),
         (answer("200 OK\r\ncontent-encoding: gzip", SET), Malformed),
-        // More was announced than came, and less.
+        // The declared length is larger or smaller than the content.
         (
             raw(&format!("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{SET}")),
             Unreachable,
@@ -147,7 +145,7 @@ async fn bad_answers_have_their_errors() {
     ] {
         assert_eq!(error(behaviour, LONG).await, kind);
     }
-    // Nobody there.
+    // The port is closed.
     let gone = retrieve("http://127.0.0.1:1/jwks".to_owned(), LONG)
         .await
         .unwrap_err();
@@ -180,7 +178,7 @@ async fn a_flood_is_not_read() {
             matches!(error, OidcErrorKind::TooLarge | OidcErrorKind::Unreachable),
             "{error:?}"
         );
-        // What the operating system holds for the two ends comes on top of the limit.
+        // The operating system's buffers add to the limit.
         assert!(server.sent() < FLOOD / 2, "{} bytes went out", server.sent());
     }
     // Header fields without an end.
@@ -233,7 +231,7 @@ async fn silence_ends() {
     ] {
         let before = Instant::now();
         assert_eq!(error(behaviour, SHORT).await, OidcErrorKind::TimedOut);
-        // By the timeout, and not by patience: far less than it would take to come to an end.
+        // The timeout ends it: far earlier than the response would.
         assert!(before.elapsed() < Duration::from_secs(10));
     }
 }
@@ -342,18 +340,18 @@ async fn every_address_of_a_name_must_be_public() {
         assert_eq!(asked.load(Ordering::SeqCst), 1);
     }
     assert_eq!(server.requests(), 0);
-    // What the configuration has named may be anywhere.
+    // The configuration may name any address.
     let (resolver, _) = answering(vec![vec![home]]);
     let client = HttpClient::build(&[], &resolver, is_public).unwrap();
     assert_eq!(get(&client, port, Addresses::Any).await.unwrap().status, 200);
-    // A name without an address is nobody's.
+    // A name without an address is unreachable.
     let (resolver, _) = answering(vec![Vec::new()]);
     let client = HttpClient::build(&[], &resolver, is_public).unwrap();
     let error = get(&client, port, Addresses::Public).await.unwrap_err();
     assert_eq!(error.kind(), FetchErrorKind::Unreachable);
 }
 
-/// The first address stands for a public one here, and the second for one of the service's network.
+/// The first address counts as public here, the second as private.
 #[tokio::test]
 async fn a_name_that_changes_its_mind_gains_nothing() {
     const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -364,10 +362,10 @@ async fn a_name_that_changes_its_mind_gains_nothing() {
 
     let (resolver, asked) = answering(vec![vec![PUBLIC], vec![PRIVATE]]);
     let client = HttpClient::build(&[], &resolver, |address| address == PUBLIC).unwrap();
-    // It is looked up once, and what was found is connected to.
+    // The name is resolved once, and the client connects to the result.
     assert_eq!(get(&client, port, Addresses::Public).await.unwrap().status, 200);
     assert_eq!((asked.load(Ordering::SeqCst), server.requests()), (1, 1));
-    // No connection is kept: it is looked up again, and looked at again.
+    // No connection is kept: the name is resolved and checked again.
     let error = get(&client, port, Addresses::Public).await.unwrap_err();
     assert_eq!(error.kind(), FetchErrorKind::PrivateAddress);
     assert_eq!((asked.load(Ordering::SeqCst), server.requests()), (2, 1));
@@ -385,7 +383,7 @@ async fn a_name_that_is_unknown_is_unreachable() {
     assert_eq!(error.kind(), FetchErrorKind::Unreachable);
     assert!(error.to_string().contains("no such host"), "{error}");
     assert!(!error.to_string().contains("keys.example.net"), "{error}");
-    // And the real one.
+    // The system's resolver.
     let found = system_resolver()("localhost".to_owned()).await.unwrap();
     assert!(found.iter().all(IpAddr::is_loopback));
 }
@@ -409,7 +407,6 @@ async fn a_set_is_kept_that_was_not_modified() {
     });
     let settings = Settings {
         fetch: Some(Arc::new(HttpClient::new().unwrap())),
-        timer: Arc::new(TokioTimer::new()),
         ..Settings::new(Location::Jwks(format!("http://{address}/jwks")))
     };
     let mut retriever = Retriever::new(&settings).unwrap();
@@ -438,7 +435,6 @@ async fn a_request_says_who_asks_and_no_more() {
     });
     let settings = Settings {
         fetch: Some(Arc::new(HttpClient::new().unwrap())),
-        timer: Arc::new(TokioTimer::new()),
         ..Settings::new(Location::Jwks(format!("http://{address}/jwks?a=b")))
     };
     let mut retriever = Retriever::new(&settings).unwrap();

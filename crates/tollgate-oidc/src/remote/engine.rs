@@ -1,24 +1,28 @@
-//! The one who fetches: a task of its own, so that no request drives a fetch and none can stop one.
+//! The task that fetches. No request drives a fetch, and none can stop one.
 
 use std::collections::HashSet;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{timeout, timeout_at};
 
 use super::Shared;
-use super::inline::{unless_it_panics, within};
 use super::schedule::Schedule;
 use super::snapshot::{Snapshot, Times};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::retrieval::{Fresh, Retrieved, Retriever};
 
-/// Whether the last fetch brought keys. It is told to everybody who waits; there is nobody to tell it when the engine is gone.
+/// Whether the last fetch brought keys, for waiting requests. The channel closes with the engine.
 pub(super) type Ended = bool;
 
-/// Fetches when it is time to, until it is dropped.
+/// Fetches when due, until dropped.
 pub(super) struct Engine {
     pub(super) shared: Arc<Shared>,
     pub(super) retriever: Retriever,
@@ -26,7 +30,7 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Fetches for ever.
+    /// Runs until dropped.
     pub(super) async fn run(mut self) {
         loop {
             if self.begin() {
@@ -37,7 +41,7 @@ impl Engine {
         }
     }
 
-    /// Whether a fetch begins now.
+    /// Returns whether a fetch begins now.
     pub(super) fn begin(&self) -> bool {
         let mut schedule = self.shared.schedule();
         let begins = schedule.begin(self.shared.now());
@@ -45,16 +49,14 @@ impl Engine {
         begins
     }
 
-    /// Makes the fetch that has begun, and tells everybody how it ended.
+    /// Makes the fetch that has begun, and publishes its outcome.
     pub(super) async fn fetch(&mut self) -> Result<(), OidcError> {
         let settings = &self.shared.settings;
-        let timer = &settings.timer;
-        let limit = timer.now().saturating_add(settings.longest_retrieval());
-        let retrieval = unless_it_panics(self.retriever.retrieve());
-        let outcome = match within(timer.sleep_until(limit), retrieval).await {
-            Some(Some(outcome)) => outcome,
-            Some(None) => Err(OidcError::new(OidcErrorKind::Unreachable, "the client panicked")),
-            None => Err(OidcError::new(
+        let retrieval = catch_panic(self.retriever.retrieve());
+        let outcome = match timeout(settings.longest_retrieval(), retrieval).await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => Err(OidcError::new(OidcErrorKind::Unreachable, "the client panicked")),
+            Err(_) => Err(OidcError::new(
                 OidcErrorKind::TimedOut,
                 "the client does not answer",
             )),
@@ -91,7 +93,7 @@ impl Engine {
         };
         let after = Arc::new(after);
         let brought: HashSet<_> = shared.names(&after.keys).collect();
-        // the keys first: who is told that they have come, finds them
+        // The keys first: a request that is woken must find them.
         shared.current.store(Some(Arc::clone(&after)));
         let in_vain = {
             let mut schedule = shared.schedule();
@@ -143,13 +145,13 @@ impl Engine {
         });
     }
 
-    /// Readers take no lock, and say when the next fetch may begin all the same.
+    /// Publishes the earliest next fetch to readers, which take no lock.
     fn tell_readers(&self, schedule: &Schedule) {
         let permitted = super::nanoseconds(schedule.permitted());
         self.shared.permitted.store(permitted, Ordering::Relaxed);
     }
 
-    /// Tells, once, that the keys are of no more use.
+    /// Reports once that the keys have expired.
     fn expire(&self) {
         let now = self.shared.now();
         if self.shared.schedule().has_expired(now) {
@@ -158,11 +160,10 @@ impl Engine {
         }
     }
 
-    /// Waits until there may be something to do.
+    /// Sleeps until the next action.
     async fn rest(&self) {
         let at = self.shared.schedule().next();
-        let limit = self.shared.settings.timer.sleep_until(at);
-        within(limit, self.shared.wish.notified()).await;
+        let _ = timeout_at(self.shared.epoch + at, self.shared.wish.notified()).await;
     }
 }
 
@@ -170,4 +171,17 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.shared.alive.store(false, Ordering::Relaxed);
     }
+}
+
+/// Returns the output of `future`, or `None` if it panics.
+async fn catch_panic<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(
+        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => Poll::Ready(None),
+        },
+    )
+    .await
 }

@@ -1,12 +1,11 @@
-//! Keys that are kept fresh.
+//! Keys that are kept fresh in the background.
 //!
-//! Three things, each of which knows as little of the others as it can: [`schedule`] says when to fetch and what to tell a
-//! token whose key is not there, and is nothing but arithmetic; [`engine`] is the task that fetches; [`snapshot`] is what
-//! readers see. A reader takes no lock: it loads the snapshot, looks at its expiry, and has the keys.
+//! [`schedule`] decides when to fetch and how to answer a token whose key is missing; it is pure
+//! arithmetic. [`engine`] is the task that fetches. [`snapshot`] is the state for readers: a reader
+//! takes no lock, loads the snapshot and checks its expiry.
 
 mod announce;
 mod engine;
-mod inline;
 mod negative_cache;
 mod schedule;
 mod snapshot;
@@ -20,7 +19,6 @@ mod snapshot;
 mod tests;
 
 use std::fmt;
-use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,12 +28,12 @@ use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
 use tollgate_core::{
     Algorithm, BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Refresh, Unavailable,
 };
 
 use self::engine::{Ended, Engine};
-use self::inline::within;
 use self::schedule::{Named, Schedule, Verdict};
 use self::snapshot::Snapshot;
 use crate::error::{OidcError, OidcErrorKind};
@@ -44,29 +42,34 @@ use crate::retrieval::Retriever;
 use crate::settings::{Location, Settings};
 use crate::status::{Readiness, Status};
 
-/// Keys that are kept fresh in the background: a [`KeySource`]. Clones share the keys; when the last one is dropped, the
-/// fetching ends.
+/// A [`KeySource`] whose keys are kept fresh in the background. Clones share the keys; dropping the
+/// last one stops the fetching.
 ///
-/// [`Oidc`](crate::Oidc) and [`RemoteJwks`](crate::RemoteJwks) make one. It fetches on the tokio runtime that it was made on,
-/// and must not outlive it: when the runtime has ended, the keys are used until they expire, and then tokens get a 503.
+/// Created by [`Oidc`](crate::Oidc) and [`RemoteJwks`](crate::RemoteJwks). It fetches on the tokio
+/// runtime on which it was created. When that runtime ends, the keys are used until they expire,
+/// and then the response to tokens is 503.
 ///
-/// Readers take no lock and never wait: [`keys`](KeySource::keys) loads a snapshot that is swapped as a whole. Only a token
-/// whose key is missing costs more, and what all such tokens together can cost is bounded: one fetch a cool-down, 1024 waiting
-/// requests, 1024 names.
+/// Ages and pauses follow tokio's clock, so that setting the wall clock does not change the age of
+/// keys. On most systems, including Linux, that clock stops while the machine is suspended: a key
+/// that was withdrawn meanwhile is trusted until the next fetch.
+///
+/// Readers take no lock and never wait: [`keys`](KeySource::keys) loads a snapshot that is swapped
+/// as a whole. Only a token whose key is missing costs more. The cost of all such tokens is
+/// bounded: one fetch per cool-down, 1024 waiting requests, 1024 remembered `kid`s.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, Verifier};
 /// use tollgate_oidc::{Oidc, Readiness};
-/// use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint, keys};
+/// use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let (timer, clock) = (FakeTimer::new(), FakeClock::new());
-/// # let provider = FakeProvider::new(&timer);
+/// # let clock = FakeClock::new();
+/// # let provider = FakeProvider::new();
 /// provider.describe(Mint::ISSUER, "https://id.example.com/jwks.json");
 /// provider.publish("https://id.example.com/jwks.json", &[keys::signing(Algorithm::ES256)]);
 ///
-/// let source = Oidc::discover(Mint::ISSUER).fetch(provider).timer(timer).connect().await?;
+/// let source = Oidc::discover(Mint::ISSUER).fetch(provider).connect().await?;
 /// assert_eq!(source.readiness(), Readiness::Ready);
 ///
 /// let verifier = Verifier::builder()
@@ -82,30 +85,32 @@ use crate::status::{Readiness, Status};
 #[derive(Clone)]
 pub struct RemoteKeys(Arc<Owner>);
 
-/// What all clones have in common: with it goes the task that fetches.
+/// The state of all clones. Dropping it stops the task that fetches.
 struct Owner {
     shared: Arc<Shared>,
     task: AbortHandle,
 }
 
-/// What readers, waiting requests and the task that fetches have in common.
+/// The state of readers, waiting requests and the task that fetches.
 struct Shared {
     settings: Settings,
     source: Arc<str>,
+    /// The origin of all times that are durations.
+    epoch: Instant,
     /// The last keys, expired or not.
     current: ArcSwapOption<Snapshot>,
     /// [`Schedule::permitted`] in nanoseconds, for readers.
     permitted: AtomicU64,
-    /// Taken by whoever misses a key and by the task, never by a reader that finds what it needs.
+    /// Locked for a missing key and by the task, never by a reader that finds its key.
     schedule: Mutex<Schedule>,
-    /// Tells the task that somebody wishes for a fetch.
+    /// Wakes the task for a requested fetch.
     wish: Notify,
-    /// Tells who waits that a fetch has ended.
+    /// Signals the end of a fetch to waiting requests.
     ended: watch::Receiver<Ended>,
     waiting: AtomicUsize,
-    /// Whether there is still somebody who fetches.
+    /// Whether the task that fetches is alive.
     alive: AtomicBool,
-    /// Under a key that nobody knows, so that names cannot be chosen to collide.
+    /// Randomly keyed, so that `kid`s cannot be chosen to collide.
     hasher: RandomState,
     runtime: Handle,
 }
@@ -123,7 +128,7 @@ impl RemoteKeys {
         Ok(Self::start(Self::engine(settings, None)?))
     }
 
-    /// Starts without keys, and fetches on `runtime`.
+    /// Starts without keys and fetches on `runtime`.
     pub(crate) fn spawn(settings: Settings, runtime: &Handle) -> Result<Self, OidcError> {
         Ok(Self::start(Self::engine(settings, Some(runtime.clone()))?))
     }
@@ -140,9 +145,10 @@ impl RemoteKeys {
         let (sender, ended) = watch::channel(false);
         let shared = Arc::new(Shared {
             source: settings.location.shown().into(),
+            epoch: Instant::now(),
             current: ArcSwapOption::empty(),
             permitted: AtomicU64::new(0),
-            schedule: Mutex::new(Schedule::new(&settings, settings.timer.now())),
+            schedule: Mutex::new(Schedule::new(&settings, Duration::ZERO)),
             wish: Notify::new(),
             ended,
             waiting: AtomicUsize::new(0),
@@ -164,17 +170,16 @@ impl RemoteKeys {
         Self(Arc::new(Owner { shared, task }))
     }
 
-    /// How the keys stand now.
+    /// The current status of the keys.
     ///
     /// ```
     /// # use tollgate_oidc::{OidcErrorKind, Readiness, RemoteJwks};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
-    /// # #[tokio::main(flavor = "current_thread")]
+    /// # use tollgate_testkit::FakeProvider;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-    /// # let timer = FakeTimer::new();
-    /// # let provider = FakeProvider::new(&timer);
-    /// # let source = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).timer(timer.clone()).lazy()?;
-    /// # timer.settled().await;
+    /// # let provider = FakeProvider::new();
+    /// # let source = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
+    /// # tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     /// // of a provider that answers 404
     /// let status = source.status();
     /// assert_eq!(status.readiness, Readiness::Unavailable);
@@ -204,14 +209,14 @@ impl RemoteKeys {
         }
     }
 
-    /// Whether there are keys to use: what a readiness probe asks. It takes no lock.
+    /// Whether there are usable keys, for a readiness probe. Takes no lock.
     ///
     /// ```
     /// # use tollgate_oidc::{Readiness, RemoteJwks};
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-    /// # let provider = FakeProvider::new(&FakeTimer::new());
+    /// # let provider = FakeProvider::new();
     /// let source = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
     /// assert_eq!(source.readiness(), Readiness::Unavailable); // nothing has come yet
     /// # Ok(()) }
@@ -224,14 +229,14 @@ impl RemoteKeys {
             .map_or(Readiness::Unavailable, |current| current.readiness(shared.now()))
     }
 
-    /// The issuer whose keys they are; `None` where only the URL of the set is known.
+    /// The issuer of the keys; `None` if only the URL of the set is known.
     ///
     /// ```
     /// # use tollgate_oidc::Oidc;
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-    /// # let provider = FakeProvider::new(&FakeTimer::new());
+    /// # let provider = FakeProvider::new();
     /// let source = Oidc::discover("https://id.example.com").fetch(provider).lazy()?;
     /// assert_eq!(source.issuer(), Some("https://id.example.com"));
     /// # Ok(()) }
@@ -243,15 +248,15 @@ impl RemoteKeys {
         }
     }
 
-    /// The issuer, or the URL of the set where that is all that is known: how the source is called in events and metrics. Of
-    /// the URL's query nothing is shown, for it may have a secret in it.
+    /// The name of the source in events and metrics: the issuer, or else the URL of the set. The
+    /// URL's query is left out, because it may contain a secret.
     ///
     /// ```
     /// # use tollgate_oidc::RemoteJwks;
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
-    /// # let provider = FakeProvider::new(&FakeTimer::new());
+    /// # let provider = FakeProvider::new();
     /// let source = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
     /// assert_eq!(source.source(), "https://id.example.com/jwks.json");
     /// # Ok(()) }
@@ -266,7 +271,7 @@ impl KeySource for RemoteKeys {
         self.0.shared.usable(|current| Arc::clone(&current.keys))
     }
 
-    /// Without touching the count of references to the set.
+    /// Does not touch the reference count of the set.
     fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
         self.0.shared.usable(|current| current.keys.epoch())
     }
@@ -281,13 +286,13 @@ impl KeySource for RemoteKeys {
             kid,
         });
         let mut schedule = shared.schedule();
-        // under the lock: keys are stored before the schedule is told that they have come
+        // Under the lock: keys are stored before the schedule learns of them.
         let current = shared.current.load();
         let now = shared.now();
         let usable = current.as_ref().filter(|current| current.is_usable(now));
         let has_keys = usable.is_some();
         if usable.is_some_and(|current| current.has(missing)) {
-            // it came since the reader looked
+            // The key arrived after the reader looked.
             return Refresh::Pending(Box::pin(std::future::ready(Ok(()))));
         }
         let waiting = shared.waiting.load(Ordering::Relaxed);
@@ -298,7 +303,7 @@ impl KeySource for RemoteKeys {
         match verdict {
             Verdict::Pointless => Refresh::Pointless,
             Verdict::Unavailable(after) => Refresh::Unavailable(Unavailable::new(after)),
-            // what has ended before counts as seen, since the schedule is still locked
+            // The schedule is still locked, so an earlier fetch does not count.
             Verdict::Wait => Refresh::Pending(Shared::wait(shared, shared.ended.clone())),
         }
     }
@@ -315,7 +320,7 @@ impl KeySource for RemoteKeys {
 }
 
 impl Shared {
-    /// Something of the snapshot that holds now.
+    /// Returns a part of the current snapshot.
     fn usable<T>(&self, of: impl FnOnce(&Snapshot) -> T) -> Result<T, Unavailable> {
         let now = self.now();
         match &*self.current.load() {
@@ -328,7 +333,7 @@ impl Shared {
     }
 
     fn now(&self) -> Duration {
-        self.settings.timer.now()
+        self.epoch.elapsed()
     }
 
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
@@ -343,12 +348,12 @@ impl Shared {
         announce::announce(&self.settings, event);
     }
 
-    /// What the schedule calls a key.
+    /// The hash of a key for the schedule.
     fn name(&self, kid: &str, algorithm: Algorithm) -> u64 {
         self.hasher.hash_one((kid, algorithm))
     }
 
-    /// What the schedule calls these keys: one may have several names, one for each algorithm.
+    /// The hashes of these keys for the schedule: one for each algorithm of a key.
     fn names(&self, keys: &KeySet) -> impl Iterator<Item = u64> {
         keys.keys().iter().flat_map(move |key| {
             let algorithms = key.algorithms().iter();
@@ -357,29 +362,26 @@ impl Shared {
         })
     }
 
-    /// Waits for the end of the fetch that is on its way. It takes its place at once, and leaves it when it is dropped.
+    /// Waits for the end of the running fetch. The place is taken at once and freed on drop.
     fn wait(shared: &Arc<Self>, mut ended: watch::Receiver<Ended>) -> BoxFuture<Result<(), Unavailable>> {
         ended.mark_unchanged();
         let place = Place::take(Arc::clone(shared));
         Box::pin(async move {
             let shared = &*place.0;
-            let until = shared.now().saturating_add(shared.settings.timeout);
-            let limit = shared.sleep_until(until);
-            match within(limit, ended.changed()).await {
-                Some(Ok(())) if *ended.borrow() => Ok(()),
+            let changed = {
+                // Outside of a tokio runtime, the timer of the fetching runtime is used.
+                let _entered = Handle::try_current().is_err().then(|| shared.runtime.enter());
+                timeout(shared.settings.timeout, ended.changed())
+            };
+            match changed.await {
+                Ok(Ok(())) if *ended.borrow() => Ok(()),
                 _ => Err(Unavailable::new(shared.schedule().retry_after(shared.now()))),
             }
         })
     }
-
-    /// Sleeps on the runtime of whoever waits; where that is none of tokio's, on the one that fetches.
-    fn sleep_until(&self, at: Duration) -> impl Future<Output = ()> + use<> {
-        let _entered = Handle::try_current().is_err().then(|| self.runtime.enter());
-        self.settings.timer.sleep_until(at)
-    }
 }
 
-/// A place among those who wait.
+/// The place of a waiting request.
 struct Place(Arc<Shared>);
 
 impl Place {
@@ -410,7 +412,7 @@ impl fmt::Debug for RemoteKeys {
     }
 }
 
-/// Enough for 584 years.
+/// Saturates after 584 years.
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

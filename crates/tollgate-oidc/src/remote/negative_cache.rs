@@ -1,19 +1,19 @@
-//! Names of keys that were looked for and are not there.
+//! The negative cache: keys that were looked for and not found.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-/// The names that need not be looked for again for a while. They are of an attacker's choosing: what is kept of one is a
-/// keyed hash, and how many are kept is bounded.
+/// The keys that are not looked for again for a while. Attackers choose their `kid`s: an entry is a
+/// keyed hash, and the number of entries is bounded.
 #[derive(Debug)]
-pub(super) struct UnknownKeys {
+pub(super) struct NegativeCache {
     life: Duration,
-    /// With the end of their time, the oldest first: all of them have the same life.
+    /// Entries with their expiry, oldest first: all have the same life.
     order: VecDeque<(Duration, u64)>,
     names: HashSet<u64>,
 }
 
-impl UnknownKeys {
+impl NegativeCache {
     pub(super) const MOST: usize = 1024;
 
     pub(super) fn new(life: Duration) -> Self {
@@ -34,7 +34,7 @@ impl UnknownKeys {
         self.names.contains(&name)
     }
 
-    /// Notes a name; where there are too many, the oldest is forgotten.
+    /// Adds an entry; a full cache drops the oldest.
     pub(super) fn insert(&mut self, now: Duration, name: u64) {
         if self.life.is_zero() || self.contains(now, name) {
             return;
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_name_is_forgotten_at_the_end_of_its_life() {
-        let mut unknown = UnknownKeys::new(LIFE);
+        let mut unknown = NegativeCache::new(LIFE);
         let start = Duration::from_secs(5);
         unknown.insert(start, 1);
         unknown.insert(start + LIFE / 2, 1); // does not prolong it
@@ -74,18 +74,18 @@ mod tests {
 
     #[test]
     fn the_oldest_makes_room() {
-        let mut unknown = UnknownKeys::new(LIFE);
+        let mut unknown = NegativeCache::new(LIFE);
         for name in 0..100_000 {
             unknown.insert(Duration::ZERO, name);
-            assert!(unknown.len() <= UnknownKeys::MOST);
+            assert!(unknown.len() <= NegativeCache::MOST);
         }
-        assert!(!unknown.contains(Duration::ZERO, 100_000 - UnknownKeys::MOST as u64 - 1));
-        assert!(unknown.contains(Duration::ZERO, 100_000 - UnknownKeys::MOST as u64));
+        assert!(!unknown.contains(Duration::ZERO, 100_000 - NegativeCache::MOST as u64 - 1));
+        assert!(unknown.contains(Duration::ZERO, 100_000 - NegativeCache::MOST as u64));
     }
 
     #[test]
     fn without_a_life_nothing_is_noted() {
-        let mut unknown = UnknownKeys::new(Duration::ZERO);
+        let mut unknown = NegativeCache::new(Duration::ZERO);
         unknown.insert(Duration::ZERO, 1);
         assert!(!unknown.contains(Duration::ZERO, 1));
     }

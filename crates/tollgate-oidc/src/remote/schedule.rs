@@ -1,83 +1,85 @@
-//! When keys are fetched, and what a token is told whose key is not there. Nothing here waits, and nothing here has a clock.
+//! The schedule of fetches, and the answer to a token whose key is missing. Nothing here waits or
+//! reads a clock.
 //!
-//! The one law: after a fetch that a request has wished for, and after any that has failed, none begins for a cool-down. So
-//! what strangers can cause is one fetch a cool-down, whatever they send, and an issuer in trouble is not asked more often
-//! either. A fetch of the schedule's own that has brought keys takes nothing from that: a key that changes right after it is
-//! found at once. The law holds because [`begin`](Schedule::begin) is the only place that lets one begin.
+//! Invariant: after the start of a fetch that a request caused, and of one that failed, none begins
+//! for a cool-down. So forged tokens cause at most one fetch per cool-down, and a failing issuer is
+//! not asked more often. A scheduled fetch that succeeds does not count: a key that changes right
+//! after it is found at once. Only [`begin`](Schedule::begin) starts a fetch.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::negative_cache::UnknownKeys;
+use super::negative_cache::NegativeCache;
 use crate::error::OidcError;
 use crate::settings::Settings;
 
-/// The longest pause that failures in a row add up to.
+/// The longest pause after consecutive failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// What a client is told to wait at least and at most.
+/// The bounds of `Retry-After`.
 const RETRY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
 
-/// When keys are fetched.
+/// The schedule of fetches.
 #[derive(Debug)]
 pub(super) struct Schedule {
     cool_down: Duration,
-    /// How long a request waits, and so how long a wish that nobody fulfils is believed in.
+    /// The timeout of a waiting request, and of a requested fetch that does not begin.
     patience: Duration,
     wait_for_first: bool,
 
-    /// Whether a fetch is on its way.
+    /// Whether a fetch is running.
     running: bool,
-    /// When the last one began.
+    /// The start of the last fetch.
     began: Option<Duration>,
-    /// When the last one began that a request had wished for, or that failed: a cool-down follows.
+    /// The start of the last fetch that a request caused or that failed: a cool-down follows.
     cooling: Option<Duration>,
-    /// How many failed since the last one that did not.
+    /// The number of failures since the last success.
     failures: u32,
-    /// When the next one is due, if nobody wishes for one before.
+    /// The time of the next fetch, unless a request causes one before.
     due: Duration,
-    /// Since when one is wished for that has not begun yet.
+    /// The time at which a fetch was requested that has not begun yet.
     wished: Option<Duration>,
-    /// Whether it is a request that wishes, and not the beginning of it all.
+    /// Whether a request caused it, and not the start.
     requested: bool,
-    /// The keys that were looked for before the running fetch began: if it does not bring them, they are not there.
+    /// The keys that were missing before the running fetch began. If the fetch does not bring them,
+    /// they do not exist.
     sought: Sought,
-    /// The same for the next one.
+    /// The same for the next fetch.
     seeking: Sought,
-    unknown: UnknownKeys,
-    /// When the keys are of no more use, until that was told.
+    unknown: NegativeCache,
+    /// The expiry of the keys, until it was reported.
     expiry: Option<Duration>,
     fetches: u64,
     last_error: Option<OidcError>,
 }
 
-/// Names of keys as hashes, and one to show.
+/// Hashes of missing keys, and one `kid` for display.
 #[derive(Debug, Default)]
 struct Sought {
     names: HashSet<u64>,
     example: Option<String>,
 }
 
-/// What a request is told that misses a key.
+/// The answer to a request whose key is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The keys are as new as they can be.
+    /// The keys are current: there is no such key.
     Pointless,
-    /// Whether there is such a key cannot be told now; after this time it may be.
+    /// Unknown for now; ask again after this time.
     Unavailable(Duration),
-    /// A fetch is on its way, or will begin now: its end is worth waiting for.
+    /// A fetch is running or will begin now: wait for it.
     Wait,
 }
 
-/// A key that a token names and that is not there.
+/// A missing key that a token names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Named<'t> {
-    /// A keyed hash of its `kid` and its algorithm.
+    /// A keyed hash of `kid` and algorithm.
     pub(super) hash: u64,
     pub(super) kid: &'t str,
 }
 
-/// Names that a fetch did not bring.
+/// The keys that a fetch did not bring.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InVain {
     pub(super) example: String,
@@ -85,7 +87,7 @@ pub(super) struct InVain {
 }
 
 impl Schedule {
-    /// The most requests that wait at a time, and the most names that are kept for one fetch.
+    /// The most waiting requests, and the most missing keys per fetch.
     pub(super) const MOST_WAITING: usize = 1024;
 
     /// The first fetch is due at once.
@@ -103,14 +105,15 @@ impl Schedule {
             requested: false,
             sought: Sought::default(),
             seeking: Sought::default(),
-            unknown: UnknownKeys::new(settings.negative_life),
+            unknown: NegativeCache::new(settings.negative_life),
             expiry: None,
             fetches: 0,
             last_error: None,
         }
     }
 
-    /// Whether a fetch begins now; it is then on its way until [`succeeded`](Self::succeeded) or [`failed`](Self::failed).
+    /// Starts a fetch if one is due and permitted; it runs until [`succeeded`](Self::succeeded) or
+    /// [`failed`](Self::failed).
     pub(super) fn begin(&mut self, now: Duration) -> bool {
         let wanted = self.wished.is_some() || now >= self.due;
         if self.running || !wanted || now < self.permitted() {
@@ -127,8 +130,8 @@ impl Schedule {
         true
     }
 
-    /// The fetch brought keys that are fresh for `life`. Gives the names that it was made for and did not bring. `jitter` is
-    /// from 0 to below 1.
+    /// Records a fetch whose keys have this life. Returns the keys that it did not bring. `jitter`
+    /// is from 0 to below 1.
     pub(super) fn succeeded(
         &mut self,
         now: Duration,
@@ -154,7 +157,7 @@ impl Schedule {
         })
     }
 
-    /// The fetch brought nothing: the pause doubles with each failure in a row.
+    /// Records a failed fetch: the pause doubles with each consecutive failure.
     pub(super) fn failed(&mut self, now: Duration, jitter: f64, error: OidcError) {
         self.running = false;
         self.cooling = self.began;
@@ -168,8 +171,8 @@ impl Schedule {
             .max(self.permitted());
     }
 
-    /// What a request is told that misses a key: `named`, or any key where its token names none. `waiting` is how many wait
-    /// already.
+    /// Returns the answer to a request whose key is missing: `named`, or any key if the token names
+    /// none. `waiting` is the number of waiting requests.
     pub(super) fn miss(
         &mut self,
         now: Duration,
@@ -194,7 +197,7 @@ impl Schedule {
             .wished
             .is_some_and(|since| now > since.saturating_add(self.patience))
         {
-            // nobody fetches: the runtime is there and does not run
+            // The fetch does not begin: the runtime exists but does not run.
             return Verdict::Unavailable(*RETRY.start());
         }
         if !self.running {
@@ -208,7 +211,7 @@ impl Schedule {
         Verdict::Wait
     }
 
-    /// When the next fetch is due.
+    /// The time of the next fetch.
     pub(super) fn due(&self) -> Duration {
         match self.wished {
             Some(since) => since.max(self.permitted()),
@@ -216,32 +219,32 @@ impl Schedule {
         }
     }
 
-    /// When there is something to do next: to fetch, or to tell that the keys have expired.
+    /// The time of the next action: a fetch, or the report of the expiry.
     pub(super) fn next(&self) -> Duration {
         self.expiry.map_or(self.due(), |expiry| expiry.min(self.due()))
     }
 
-    /// The keys are of use until then.
+    /// Sets the expiry of the keys.
     pub(super) fn expires(&mut self, expiry: Duration) {
         self.expiry = Some(expiry);
     }
 
-    /// Whether the keys are of no more use, which is to be told now.
+    /// Returns, once, whether the keys have expired.
     pub(super) fn has_expired(&mut self, now: Duration) -> bool {
         self.expiry.take_if(|expiry| *expiry <= now).is_some()
     }
 
-    /// The time before which none may begin.
+    /// The earliest time of the next fetch.
     pub(super) fn permitted(&self) -> Duration {
         self.cooled(self.cooling)
     }
 
-    /// When the cool-down is over that a beginning starts.
+    /// The end of the cool-down after that start.
     fn cooled(&self, began: Option<Duration>) -> Duration {
         began.map_or(Duration::ZERO, |began| began.saturating_add(self.cool_down))
     }
 
-    /// What a client is told that has to come again.
+    /// The `Retry-After` for a client.
     pub(super) fn retry_after(&self, now: Duration) -> Duration {
         if self.is_coming() {
             return *RETRY.start();
@@ -261,12 +264,12 @@ impl Schedule {
         self.last_error.as_ref()
     }
 
-    /// Whether a fetch is wished for that has not begun yet.
+    /// Whether a fetch is requested that has not begun yet.
     pub(super) const fn is_wished(&self) -> bool {
         self.wished.is_some()
     }
 
-    /// How many names are kept.
+    /// The number of hashes in memory.
     #[cfg(test)]
     pub(super) fn kept(&self) -> usize {
         self.sought.names.len() + self.seeking.names.len() + self.unknown.len()
@@ -289,12 +292,12 @@ impl Sought {
     }
 }
 
-/// What a client is told that has to come again once a fetch is permitted.
+/// The `Retry-After` until a fetch is permitted.
 pub(super) fn retry_after(now: Duration, permitted: Duration) -> Duration {
     permitted.saturating_sub(now).clamp(*RETRY.start(), *RETRY.end())
 }
 
-/// Chance as it was given, unless it is none.
+/// Returns the jitter, or 0 if it is out of range.
 fn fraction(jitter: f64) -> f64 {
     if (0.0..1.0).contains(&jitter) { jitter } else { 0.0 }
 }

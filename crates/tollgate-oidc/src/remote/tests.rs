@@ -1,4 +1,4 @@
-//! What holds of the schedule, whatever happens, and that readers have nothing to do with it.
+//! The schedule, by examples and under random steps; and a reader that takes no lock.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tollgate_core::{BoxFuture, KeySource as _};
 
 use super::RemoteKeys;
-use super::negative_cache::UnknownKeys;
+use super::negative_cache::NegativeCache;
 use super::schedule::{Named, Schedule, Verdict};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
@@ -111,7 +111,7 @@ fn a_key_that_changes_right_after_a_fetch_of_the_schedule_is_found_at_once() {
     fetched(&mut schedule, START, &[1]);
     assert_eq!(schedule.miss(START, Some(named(2)), true, 0), Verdict::Wait);
     assert_eq!(fetched(&mut schedule, START, &[2]), None);
-    // that one was a request's
+    // A request caused that fetch.
     assert_eq!(schedule.miss(START, Some(named(3)), true, 0), Verdict::Pointless);
     let due = schedule.due();
     fetched(&mut schedule, due, &[2]);
@@ -150,11 +150,11 @@ fn a_missing_key_is_fetched_once_a_cool_down() {
         .succeeded(now, seconds(600), 0.0, &HashSet::from([1]))
         .unwrap();
     assert_eq!((in_vain.count, &*in_vain.example), (1, "k"));
-    // 2 was there before the fetch began and is known not to exist; of 3 that cannot be said
+    // 2 was missing before the fetch began, so it does not exist; 3 is unknown.
     let now = now + COOL_DOWN;
     assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Pointless);
     assert_eq!(schedule.miss(now, Some(named(3)), true, 0), Verdict::Wait);
-    // and 2 only for a minute
+    // The entry of 2 expires after a minute.
     fetched(&mut schedule, now, &[1]);
     let now = START + COOL_DOWN + seconds(60);
     assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Wait);
@@ -334,7 +334,7 @@ proptest! {
         let mut schedule = Schedule::new(&settings, START);
         let (mut now, mut running, mut expiry) = (START, false, None::<Duration>);
         let mut begun: Vec<Duration> = Vec::new();
-        // when the last one began that must be kept apart from the next, and how many need not be
+        // The last start that requires a pause, and the number of starts that do not.
         let (mut cooling, mut own) = (None::<Duration>, 0_u128);
         let (mut requested, mut first) = (false, true);
         for step in steps {
@@ -355,7 +355,7 @@ proptest! {
                         Verdict::Unavailable(after) => {
                             prop_assert!((seconds(1)..=seconds(60)).contains(&after));
                         }
-                        // never while nobody can tell
+                        // Never while the answer is unknown.
                         Verdict::Pointless => {
                             prop_assert!(has_keys);
                             prop_assert!(name.is_some() || !failing);
@@ -399,7 +399,7 @@ proptest! {
                 Step::Succeed { .. } | Step::Fail { .. } => {}
             }
             prop_assert!(schedule.due() >= schedule.permitted());
-            prop_assert!(schedule.kept() <= 2 * Schedule::MOST_WAITING + UnknownKeys::MOST);
+            prop_assert!(schedule.kept() <= 2 * Schedule::MOST_WAITING + NegativeCache::MOST);
         }
         let elapsed = now - START;
         let strangers = begun.len() as u128 - own;
@@ -408,7 +408,7 @@ proptest! {
     }
 }
 
-/// Always the same set.
+/// Always returns the same set.
 struct Published;
 
 impl Fetch for Published {

@@ -1,53 +1,46 @@
-//! One document, fetched: redirects, time and the answer as a whole.
+//! One fetched document: redirects, deadline and response.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-use std::time::Duration;
-
-use tollgate_core::BoxFuture;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::error::{OidcError, OidcErrorKind};
-use crate::fetch::{Fetch, FetchError, FetchRequest, FetchResponse};
-use crate::timer::Timer;
+use crate::fetch::{Fetch, FetchRequest, FetchResponse};
 
 use super::location::Place;
 
-/// The most bytes that metadata or a set may have.
+/// The maximum size of metadata and of a set, in bytes.
 pub(super) const CONTENT_LIMIT: usize = 1 << 20;
 
-/// How many redirects are followed, one after the other.
+/// The maximum number of consecutive redirects.
 const MAX_REDIRECTS: usize = 3;
 
-/// Longer than any server's.
+/// Longer than any entity tag in use.
 const MAX_ETAG: usize = 512;
 
-/// Fetches documents until a moment.
+/// Fetches documents until a deadline.
 pub(super) struct Exchange<'a> {
     pub(super) fetch: &'a dyn Fetch,
-    pub(super) timer: &'a dyn Timer,
-    /// When the whole document must be there, by the timer: that a server sends one redirect after the other wins it no time.
-    pub(super) deadline: Duration,
+    /// The deadline for the whole document, redirects included.
+    pub(super) deadline: Instant,
 }
 
-/// Says of a document that is known which version it is: for the URL that it came from, and no other.
+/// The version of a known document, valid only for its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Validator {
     url: Url,
     etag: String,
 }
 
-/// The answer at the end of all redirects.
+/// The response after all redirects.
 pub(super) struct Answered {
     pub(super) response: FetchResponse,
     pub(super) place: Place,
-    /// Whether the answer is that the document is the one of the validator (RFC 9110 section 13.1.2).
+    /// Whether the document is the one of the validator (RFC 9110 section 13.1.2).
     pub(super) not_modified: bool,
 }
 
 impl Exchange<'_> {
-    /// Fetches what is at `place`, of one of the media types `accept`.
+    /// Fetches the document at `place`, in one of the media types `accept`.
     pub(super) async fn get(
         &self,
         place: &Place,
@@ -94,7 +87,7 @@ impl Exchange<'_> {
                 format!("{}: no whole answer in time", place.shown()),
             )
         };
-        let left = self.deadline.saturating_sub(self.timer.now());
+        let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(late());
         }
@@ -109,9 +102,12 @@ impl Exchange<'_> {
         request.content_limit = CONTENT_LIMIT;
         request.timeout = left;
         request.addresses = place.addresses;
-        let response = self.in_time(self.fetch.get(request)).await.ok_or_else(late)?;
-        let response = response.map_err(|error| OidcError::from(error).at(&place.shown()))?;
-        // Whatever the client made of the limit.
+        // A custom client may ignore the timeout of the request.
+        let response = timeout_at(self.deadline, self.fetch.get(request))
+            .await
+            .map_err(|_| late())?
+            .map_err(|error| OidcError::from(error).at(&place.shown()))?;
+        // A custom client may ignore the limit.
         if response.content.len() > CONTENT_LIMIT {
             return Err(OidcError::new(
                 OidcErrorKind::TooLarge,
@@ -120,23 +116,10 @@ impl Exchange<'_> {
         }
         Ok(response)
     }
-
-    /// The outcome, or nothing at the deadline: a client of the service's own may have no notion of time.
-    async fn in_time<T>(&self, outcome: BoxFuture<Result<T, FetchError>>) -> Option<Result<T, FetchError>> {
-        let mut outcome = pin!(outcome);
-        let mut deadline = pin!(self.timer.sleep_until(self.deadline));
-        poll_fn(|context| {
-            if let Poll::Ready(outcome) = outcome.as_mut().poll(context) {
-                return Poll::Ready(Some(outcome));
-            }
-            deadline.as_mut().poll(context).map(|()| None)
-        })
-        .await
-    }
 }
 
 impl Answered {
-    /// The content of a document that came whole and as it is (RFC 9110 section 15.3.1).
+    /// Returns the content of a complete, unencoded response (RFC 9110 section 15.3.1).
     pub(super) fn content(&self) -> Result<&[u8], OidcError> {
         let refused =
             |kind, problem: String| Err(OidcError::new(kind, format!("{}: {problem}", self.place.shown())));
@@ -146,7 +129,8 @@ impl Answered {
                 format!("the answer's status is {}", self.response.status),
             );
         }
-        // The limit is one of what is read, and a small text in a coding can be a very large one.
+        // The limit counts bytes as received, and a small compressed text can expand to a large
+        // one.
         let mut encodings = self.response.headers.iter();
         let encoded = encodings.any(|(name, value)| {
             name.eq_ignore_ascii_case("content-encoding")
@@ -161,12 +145,13 @@ impl Answered {
         Ok(&self.response.content)
     }
 
-    /// What to ask the next time with. A validator may be weak: `if-none-match` compares so (RFC 9110 section 13.1.2).
+    /// Returns the validator for the next request. It may be weak: `if-none-match` uses weak
+    /// comparison (RFC 9110 section 13.1.2).
     pub(super) fn validator(&self) -> Option<Validator> {
         let etag = only_line(&self.response, "etag")?;
         let opaque = etag.strip_prefix("W/").unwrap_or(etag);
         let inner = opaque.strip_prefix('"')?.strip_suffix('"')?;
-        // RFC 9110 section 8.8.3, without the bytes that are not ASCII.
+        // RFC 9110 section 8.8.3, without bytes outside of ASCII.
         let is_etagc = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
         (etag.len() <= MAX_ETAG && inner.bytes().all(is_etagc)).then(|| Validator {
             url: self.place.url.clone(),
@@ -189,7 +174,7 @@ fn redirected(from: &Place, response: &FetchResponse) -> Result<Place, OidcError
     from.redirected(location)
 }
 
-/// The value of a field that is there once, and is text.
+/// Returns the value of a field that occurs once and is text.
 fn only_line<'a>(response: &'a FetchResponse, name: &str) -> Option<&'a str> {
     let mut lines = response
         .headers

@@ -1,4 +1,4 @@
-//! One retrieval of the keys: metadata where that is needed, then the set.
+//! One retrieval of the keys: the metadata where needed, then the set.
 
 mod discovery;
 mod exchange;
@@ -12,6 +12,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tollgate_core::KeySet;
 
 use crate::error::{OidcError, OidcErrorKind};
@@ -21,8 +22,8 @@ use crate::settings::{Location, Settings};
 use self::exchange::{Exchange, Validator};
 use self::location::Place;
 
-/// Retrieves the keys of one location, over and over. It remembers what makes the next retrieval cheap (the metadata, the
-/// validator of the last set); a retrieval that is dropped half-way changes nothing.
+/// Retrieves the keys of one location repeatedly. It caches the metadata and the validator of the
+/// last set. Dropping a retrieval is cancel-safe.
 pub(crate) struct Retriever {
     settings: Settings,
     fetch: Arc<dyn Fetch>,
@@ -33,35 +34,34 @@ pub(crate) struct Retriever {
     fingerprints: [RandomState; 2],
 }
 
-/// What a retrieval found.
+/// The result of a retrieval.
 #[derive(Debug)]
 pub(crate) enum Retrieved {
-    /// Keys; at least one of them verifies something.
+    /// A set with at least one usable key.
     Changed(Fresh<KeySet>),
-    /// The set is, to the byte, the one of the last retrieval that did not fail.
+    /// The same bytes as in the last successful retrieval.
     Unchanged(Fresh<()>),
 }
 
-/// A finding, and how long it says that it is good for: from now, before any bound of the configuration.
+/// A result and its stated life from now on, before the configured bounds.
 #[derive(Debug)]
 pub(crate) struct Fresh<T> {
     pub(crate) found: T,
     pub(crate) life: Option<Duration>,
 }
 
-/// What is remembered of the metadata.
+/// The cached metadata.
 #[derive(Clone)]
 struct Metadata {
     jwks: Place,
-    /// By the timer.
-    fresh_until: Duration,
+    fresh_until: Instant,
 }
 
-/// Stands for a content, so that a thousand tenants do not cost a gigabyte: 128 bits under keys that nobody knows. To find
-/// another content with the same would win an issuer no more than that a change of its own keys is overlooked.
+/// A keyed 128-bit hash of a content, so that a thousand tenants do not cost a gigabyte. With a
+/// collision, an issuer could only hide a change of its own keys.
 type Fingerprint = [u64; 2];
 
-/// What is remembered of the last set.
+/// The cached facts about the last set.
 struct LastSet {
     jwks: Place,
     validator: Option<Validator>,
@@ -71,7 +71,7 @@ struct LastSet {
 
 impl Retriever {
     /// # Errors
-    /// For a location that cannot be, and where there is no client to fetch with.
+    /// Returns an error for an invalid location, and if there is no HTTP client.
     pub(crate) fn new(settings: &Settings) -> Result<Self, OidcError> {
         let named = match (&settings.location, &settings.metadata_url) {
             (Location::Jwks(url), _) => Place::named("the URL of the set", url, settings)?,
@@ -98,16 +98,16 @@ impl Retriever {
         })
     }
 
-    /// Fetches what there is now. Metadata and set may each take the timeout, with all their redirects: it ends within twice
-    /// that.
+    /// Fetches the current set. Metadata and set have a timeout each, redirects included: a
+    /// retrieval ends within twice the timeout.
     ///
     /// # Errors
-    /// Where nothing came that may replace what is there.
+    /// Returns an error if there is nothing that may replace the current keys.
     pub(crate) async fn retrieve(&mut self) -> Result<Retrieved, OidcError> {
         let metadata = match &self.settings.location {
             Location::Jwks(_) => None,
             Location::Issuer(issuer) => Some(match &self.metadata {
-                Some(known) if self.settings.timer.now() < known.fresh_until => known.clone(),
+                Some(known) if Instant::now() < known.fresh_until => known.clone(),
                 _ => self.fetch_metadata(issuer).await?,
             }),
         };
@@ -152,20 +152,20 @@ impl Retriever {
         let life = self.settings.bounded_life(said);
         Ok(Metadata {
             jwks: self.named.jwks_uri(&jwks_uri, &self.settings)?,
-            fresh_until: self.settings.timer.now().saturating_add(life),
+            fresh_until: Instant::now() + life,
         })
     }
 
-    /// The set, if it is another than the last one; and what to remember in any case.
+    /// Returns the set if it has changed, and the facts to cache in any case.
     async fn fetch_set(&self, jwks: &Place) -> Result<(Option<KeySet>, LastSet), OidcError> {
         const ACCEPT: &str = "application/jwk-set+json, application/json";
-        // A set that has moved has nothing to do with the version of the old one.
+        // A set at another URL has versions of its own.
         let last = self.last.as_ref().filter(|last| last.jwks == *jwks);
         let known = last.and_then(|last| last.validator.as_ref());
         let answered = self.exchange().get(jwks, ACCEPT, known).await?;
         let life = freshness::life(&answered.response, self.settings.clock.now());
         if let Some(last) = last.filter(|_| answered.not_modified) {
-            // RFC 9111 section 4.3.4: what the answer says anew replaces what was said.
+            // RFC 9111 section 4.3.4: the fields of the 304 replace the stored ones.
             return Ok((
                 None,
                 LastSet {
@@ -194,16 +194,14 @@ impl Retriever {
     }
 
     fn exchange(&self) -> Exchange<'_> {
-        let timer = &*self.settings.timer;
         Exchange {
             fetch: &*self.fetch,
-            timer,
-            deadline: timer.now().saturating_add(self.settings.timeout),
+            deadline: Instant::now() + self.settings.timeout,
         }
     }
 }
 
-/// A set with a key in it that verifies something.
+/// Reads a set with at least one usable key.
 fn read_set(content: &[u8]) -> Result<KeySet, OidcError> {
     let set = KeySet::public_from_json(content)
         .map_err(|error| OidcError::new(OidcErrorKind::Malformed, format!("not a JWK Set: {error}")))?;

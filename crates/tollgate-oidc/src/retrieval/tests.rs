@@ -8,7 +8,6 @@ use super::{Retrieved, Retriever};
 use crate::error::OidcErrorKind;
 use crate::fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse};
 use crate::settings::{Location, Settings};
-use crate::timer::TokioTimer;
 
 const ISSUER: &str = "https://id.example.com";
 const METADATA: &str = "https://id.example.com/.well-known/openid-configuration";
@@ -20,7 +19,7 @@ const ONE: &str =
 const TWO: &str =
     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}]}"#;
 
-/// Answers by the URL, and keeps what it was asked.
+/// Answers by URL, and records the requests.
 #[derive(Clone, Default)]
 struct Provider {
     answers: Arc<Mutex<HashMap<String, Option<FetchResponse>>>>,
@@ -71,7 +70,6 @@ impl Fetch for Provider {
 fn settings(location: Location, provider: &Provider) -> Settings {
     Settings {
         fetch: Some(Arc::new(provider.clone())),
-        timer: Arc::new(TokioTimer::new()),
         ..Settings::new(location)
     }
 }
@@ -135,7 +133,7 @@ async fn an_issuer_is_asked_for_its_metadata_and_then_for_its_set() {
     );
     assert_eq!(provider.asked(), [METADATA, JWKS]);
 
-    // The metadata is known for its life.
+    // The metadata is cached for its life.
     unchanged(&mut retriever).await;
     assert_eq!(provider.asked(), [JWKS]);
     tokio::time::advance(Duration::from_secs(600)).await;
@@ -208,7 +206,7 @@ async fn metadata_is_where_either_standard_says() {
         assert_eq!(kid(&mut retriever).await, "1");
         assert_eq!(provider.asked(), [openid, oauth, &jwks], "{issuer}");
     }
-    // Only what is not there is looked for elsewhere.
+    // Only a 404 leads to the other URL.
     for status in [204, 400, 401, 403, 410, 500, 503] {
         let provider = provider();
         provider.at(METADATA, FetchResponse::new(status, ""));
@@ -232,7 +230,7 @@ async fn metadata_that_is_elsewhere_is_looked_for_there_alone() {
     let mut retriever = Retriever::new(&settings).unwrap();
     assert_eq!(error(&mut retriever).await, OidcErrorKind::UnexpectedStatus);
     assert_eq!(provider.asked(), [ELSEWHERE]);
-    // Its origin is the issuer's own; the issuer is still the issuer.
+    // Its origin counts as the issuer's own; the issuer is still checked.
     provider
         .at(ELSEWHERE, metadata(KEYS))
         .at(KEYS, FetchResponse::new(200, ONE));
@@ -363,7 +361,7 @@ async fn what_is_not_a_set() {
         assert_eq!(kid(&mut retriever).await, "1");
         provider.at(JWKS, answer.clone());
         assert_eq!(error(&mut retriever).await, kind, "{answer:?}");
-        // And what is known stays known.
+        // The cached state stays.
         provider.at(JWKS, ok(ONE));
         unchanged(&mut retriever).await;
     }
@@ -408,7 +406,7 @@ async fn a_set_is_asked_for_by_its_validator() {
         keys(&mut retriever).await;
         assert_eq!(provider.last_etag(), None);
 
-        // What a 304 does not say is as it was (RFC 9111 section 4.3.4).
+        // Facts that a 304 does not state stay as they were (RFC 9111 section 4.3.4).
         provider.at(JWKS, FetchResponse::new(304, ""));
         assert_eq!(unchanged(&mut retriever).await, Some(Duration::from_secs(100)));
         assert_eq!(provider.last_etag().as_deref(), Some(etag));
@@ -421,7 +419,7 @@ async fn a_set_is_asked_for_by_its_validator() {
         assert_eq!(unchanged(&mut retriever).await, Some(Duration::from_secs(50)));
         assert_eq!(provider.last_etag().as_deref(), Some(etag));
 
-        // A failure is not a version, and forgets none.
+        // A failure has no version, and keeps the last one.
         provider.at(JWKS, FetchResponse::new(500, "").with_header("etag", "\"3\""));
         assert_eq!(error(&mut retriever).await, OidcErrorKind::UnexpectedStatus);
         assert_eq!(provider.last_etag().as_deref(), Some("\"2\""));
@@ -517,7 +515,7 @@ async fn nothing_waits_longer_than_the_timeout() {
         );
         provider.at(METADATA, metadata(JWKS));
     }
-    // A retrieval that is given up has changed nothing.
+    // A dropped retrieval has changed nothing.
     provider.at(JWKS, FetchResponse::new(200, ONE));
     keys(&mut retriever).await;
     provider.hang(JWKS);
@@ -545,7 +543,6 @@ async fn redirects_win_no_time() {
     }
     let settings = Settings {
         fetch: Some(Arc::new(Slow)),
-        timer: Arc::new(TokioTimer::new()),
         ..Settings::new(Location::Jwks(JWKS.to_owned()))
     };
     let before = tokio::time::Instant::now();
@@ -736,7 +733,7 @@ async fn dangers_are_allowed_by_their_names() {
         OidcErrorKind::InsecureUrl
     );
 
-    // And a rule that is stricter.
+    // A stricter rule.
     let same = Settings {
         same_origin: true,
         ..base

@@ -1,20 +1,20 @@
-//! Who may be fetched for the first time, and when.
+//! Admission to a first fetch.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The most first fetches that run at the same time, whatever else is allowed.
+/// The maximum number of concurrent first fetches.
 pub(super) const MOST_RUNNING: usize = 32;
 
-/// Bounds the first fetches of issuers that anybody may name: so many at once, so many in a time, and none of an issuer that
-/// was given up less than a cool-down ago.
+/// Bounds the first fetches of issuers that tokens name: the burst, the rate, and none of an issuer
+/// that was removed less than a cool-down ago.
 ///
-/// All times are a [`Timer`](crate::Timer)'s.
+/// All times are durations since one instant.
 pub(super) struct Admission {
     bucket: Bucket,
     resting: Resting,
-    /// Each first fetch that runs holds a clone.
+    /// Each running first fetch holds a clone.
     running: Arc<()>,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Admission {
 pub(super) struct Running(#[allow(dead_code, reason = "its drop is what it is for")] Arc<()>);
 
 impl Admission {
-    /// For `burst` first fetches at once, and so many in each further cool-down.
+    /// For `burst` first fetches at once, and as many per further cool-down.
     pub(super) fn new(burst: u32, cool_down: Duration) -> Self {
         Self {
             bucket: Bucket::new(burst, cool_down),
@@ -36,10 +36,10 @@ impl Admission {
         }
     }
 
-    /// Whether this issuer may be fetched for the first time.
+    /// Admits the issuer to its first fetch.
     ///
     /// # Errors
-    /// The time after which it may be, as far as is known now.
+    /// Returns the time to wait, as far as it is known now.
     pub(super) fn admit(&mut self, issuer: &str, now: Duration) -> Result<Running, Duration> {
         if let Some(rest) = self.resting.rest(issuer, now) {
             return Err(rest);
@@ -51,7 +51,7 @@ impl Admission {
         Ok(Running(Arc::clone(&self.running)))
     }
 
-    /// Notes that the keys of these issuers are kept no longer. To bring one back does not shorten its cool-down.
+    /// Records that these issuers were removed. Adding one back does not shorten its cool-down.
     pub(super) fn given_up(&mut self, issuers: impl IntoIterator<Item = Arc<str>>, now: Duration) {
         for issuer in issuers {
             self.resting.add(issuer, now);
@@ -65,11 +65,11 @@ impl Admission {
     }
 }
 
-/// A token bucket, by the one time at which it would be full again (the generic cell rate algorithm).
+/// A token bucket, stored as the time at which it is full (generic cell rate algorithm).
 struct Bucket {
-    /// The time for one token to come.
+    /// The time for one token.
     interval: Duration,
-    /// How far ahead of now `full_at` may be before a token is taken.
+    /// The maximum distance of `full_at` from now before a token is taken.
     ahead: Duration,
     full_at: Duration,
 }
@@ -84,7 +84,7 @@ impl Bucket {
         }
     }
 
-    /// Takes a token, or tells how long it is until there is one.
+    /// Takes a token, or returns the time until there is one.
     fn take(&mut self, now: Duration) -> Result<(), Duration> {
         let full_at = self.full_at.max(now);
         match full_at.saturating_sub(now).checked_sub(self.ahead) {
@@ -97,14 +97,13 @@ impl Bucket {
     }
 }
 
-/// The issuers that were given up less than a cool-down ago.
+/// The issuers that were removed less than a cool-down ago.
 ///
-/// It is bounded by what can be given up in a cool-down: all that were kept at its beginning, and those that were admitted
-/// since.
+/// Bounded by the issuers at the start of a cool-down and those admitted during it.
 struct Resting {
     cool_down: Duration,
     until: HashMap<Arc<str>, Duration>,
-    /// By the end of their rest, the first one first: all rests are of one length.
+    /// By the end of the rest: all rests are equally long.
     order: VecDeque<(Duration, Arc<str>)>,
 }
 
@@ -178,7 +177,7 @@ mod tests {
         admission.given_up(["a".into()], at(100));
         assert_eq!(admission.admit("a", at(103)).unwrap_err(), at(7));
         assert!(admission.admit("b", at(103)).is_ok());
-        // Given up once more in the meantime: the later rest counts.
+        // Removed again meanwhile: the later rest counts.
         admission.given_up(["a".into()], at(105));
         assert_eq!(admission.admit("a", at(110)).unwrap_err(), at(5));
         assert!(admission.admit("a", at(115)).is_ok());
@@ -194,7 +193,7 @@ mod tests {
     }
 
     proptest! {
-        /// In whatever way time passes, a time of n cool-downs sees no more than n + 1 bursts.
+        /// In any sequence of times, n cool-downs see at most n + 1 bursts.
         #[test]
         fn no_time_sees_more_than_its_share(burst in 1_u32..20, steps in prop::collection::vec(0_u64..3_000, 1..200)) {
             let mut bucket = Bucket::new(burst, COOL_DOWN);

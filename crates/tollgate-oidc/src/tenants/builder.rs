@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::admission::Admission;
-use super::registry::Roster;
+use super::registry::Registry;
 use super::{Complaints, Inner, Rule, SWEEP, Tenants};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::oidc::Oidc;
@@ -18,11 +18,11 @@ use crate::oidc::Oidc;
 /// use std::time::Duration;
 /// use tollgate_core::TrustedIssuer;
 /// use tollgate_oidc::Tenants;
-/// # use tollgate_testkit::{FakeProvider, FakeTimer};
+/// # use tollgate_testkit::FakeProvider;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// # let http_client = FakeProvider::new(&FakeTimer::new());
+/// # let http_client = FakeProvider::new();
 /// let tenants = Tenants::builder(|issuer| {
 ///     (issuer == "https://id.acme.example").then(|| TrustedIssuer::new(issuer).audience("orders-api"))
 /// })
@@ -52,12 +52,13 @@ impl TenantsBuilder {
         }
     }
 
-    /// Says how the keys of every tenant are fetched and kept: the methods of [`Oidc`]. Client, timer, clock and chance are
-    /// shared by all tenants. Whose keys they are is not for it to say.
+    /// Configures how the keys of every tenant are fetched and kept, with the methods of [`Oidc`].
+    /// All tenants share client, clock and jitter. The issuer of the template is ignored.
     ///
-    /// All URLs are held to what holds for an issuer's: `https`, and hosts with public addresses only. What weakens that is
-    /// [`Oidc::dangerous_allow_plain_http`] and [`Oidc::dangerous_allow_private_addresses`]; an identity provider on this
-    /// machine, in development, needs both. [`Oidc::metadata_url`] is refused at `build`.
+    /// All URLs follow the rules for URLs that an issuer names: `https`, and public hosts only.
+    /// [`Oidc::dangerous_allow_plain_http`] and [`Oidc::dangerous_allow_private_addresses`]
+    /// weaken that; a local identity provider in development needs both. `build` refuses
+    /// [`Oidc::metadata_url`].
     ///
     /// ```
     /// # use tollgate_oidc::{OidcErrorKind, Tenants};
@@ -73,7 +74,8 @@ impl TenantsBuilder {
         self
     }
 
-    /// How many tenants are kept at most: 1000 unless set, and at least 2. Each takes a task that sleeps, and its keys.
+    /// Sets the maximum number of tenants. Default: 1000; minimum: 2. Each takes a sleeping task
+    /// and its keys.
     ///
     /// ```
     /// # use tollgate_oidc::{OidcErrorKind, Tenants};
@@ -88,8 +90,8 @@ impl TenantsBuilder {
         self
     }
 
-    /// How many tenants may be fetched for the first time at once, and then in each further
-    /// [cool-down](Oidc::cool_down): 10 unless set.
+    /// Sets the number of first fetches at once, and per further [cool-down](Oidc::cool_down).
+    /// Default: 10.
     ///
     /// ```
     /// # use tollgate_oidc::{OidcErrorKind, Tenants};
@@ -104,8 +106,8 @@ impl TenantsBuilder {
         self
     }
 
-    /// After how long without a token that verifies a tenant is given up: a day unless set, and at least a minute. Its next
-    /// token waits for a fetch.
+    /// Sets the time without a verified token after which a tenant is removed. Default: 24 hours;
+    /// minimum: 1 minute. Its next token waits for a fetch.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -121,10 +123,10 @@ impl TenantsBuilder {
         self
     }
 
-    /// Checks the configuration. Nothing is fetched before there is a token.
+    /// Checks the configuration. Nothing is fetched before the first token.
     ///
     /// # Errors
-    /// An [`OidcError`] for a configuration that cannot be, and outside of a tokio runtime.
+    /// Returns an [`OidcError`] for an invalid configuration, and outside of a tokio runtime.
     ///
     /// ```
     /// use tollgate_oidc::{OidcErrorKind, Tenants};
@@ -154,16 +156,16 @@ impl TenantsBuilder {
                 "tenants are built outside of a tokio runtime",
             )
         })?;
-        // One client for all of them.
+        // All tenants share one client.
         settings.fetch = Some(settings.fetch_or_default()?);
         settings.issuer_supplied = true;
         settings.wait_for_first = true;
         let admission = Admission::new(self.first_fetches, settings.cool_down);
         Ok(Tenants(Arc::new_cyclic(|inner| {
-            let (inner, timer) = (inner.clone(), Arc::clone(&settings.timer));
+            let inner = inner.clone();
             let sweeper = runtime.spawn(async move {
                 loop {
-                    timer.sleep_until(timer.now() + SWEEP).await;
+                    tokio::time::sleep(SWEEP).await;
                     let Some(inner) = std::sync::Weak::<Inner>::upgrade(&inner) else {
                         return;
                     };
@@ -172,8 +174,9 @@ impl TenantsBuilder {
             });
             Inner {
                 rule: self.rule,
-                roster: Roster::new(self.capacity, admission),
+                registry: Registry::new(self.capacity, admission),
                 settings,
+                epoch: tokio::time::Instant::now(),
                 idle: self.idle,
                 runtime: runtime.clone(),
                 complaints: Complaints::default(),

@@ -1,4 +1,4 @@
-//! Issuers that tenants bring.
+//! Issuers of tenants.
 
 mod admission;
 mod builder;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tollgate_core::{
     IssuerSource, Key, KeyEpoch, KeySet, KeySource, MissingKey, PreparedIssuer, Refresh, TrustedIssuer,
     Unavailable,
@@ -27,33 +28,34 @@ use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::remote::RemoteKeys;
 use crate::settings::{Location, Settings};
-use crate::timer::Timer;
 
 use admission::Running;
-use registry::{Kept, NotKept, Roster, Usage};
+use registry::{Kept, NotKept, Registry, Usage};
 
-/// How often it is looked for tenants that need not be kept any longer.
+/// The interval at which unused tenants are removed.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// How long an issuer is kept that nobody has named and that never proved itself.
+/// The time after which an unused unproven issuer is removed.
 const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 
-/// Trusts the issuers that a rule of yours accepts, and keeps the keys of a bounded number of them: for a service whose tenants
-/// bring identity providers of their own. It is an [`IssuerSource`]; clones share everything.
+/// Trusts the issuers that a rule accepts, and keeps the keys of a bounded number of them: for a
+/// service whose tenants bring their own identity providers. It is an [`IssuerSource`]; clones
+/// share everything.
 ///
-/// The rule is given the `iss` that a token claims and says what tokens of that issuer must be, or `None`. The keys are then
-/// discovered ([`Oidc::discover`](crate::Oidc::discover)), and they are good for that issuer alone.
+/// The rule gets the `iss` of a token and returns the requirements for tokens of that issuer, or
+/// `None`. The keys are then discovered ([`Oidc::discover`](crate::Oidc::discover)) and are valid
+/// for that issuer only.
 ///
 /// ```
 /// use tollgate_core::{RejectionKind, TrustedIssuer, Verification, Verifier};
 /// use tollgate_oidc::Tenants;
 /// # use tollgate_core::Algorithm;
-/// # use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint, keys};
+/// # use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let (clock, timer) = (FakeClock::new(), FakeTimer::new());
-/// # let http_client = FakeProvider::new(&timer);
+/// # let clock = FakeClock::new();
+/// # let http_client = FakeProvider::new();
 /// # http_client.describe("https://id.acme.example", "https://id.acme.example/jwks");
 /// # http_client.publish("https://id.acme.example/jwks", &[keys::signing(Algorithm::ES256)]);
 /// # let mint = Mint::new(keys::signing(Algorithm::ES256), &clock);
@@ -82,34 +84,38 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 ///
 /// # The rule is asked for each token
 ///
-/// So a tenant that it accepts no longer is refused with the next token, and what it says of a tenant (the audience, say) is in
-/// force at once. As long as it says the same of a tenant, and says nothing of keys, tokens of that tenant that were verified a
-/// moment ago are [recognised](tollgate_core::TokenCache). It must be quick and must not block: look it up in memory. Fetching from a
-/// tenant that was withdrawn ends within a minute, too.
+/// A tenant that the rule no longer accepts is refused with the next token. A change of the
+/// requirements, such as another audience, applies at once. While the rule returns the same
+/// requirements, without keys of their own, verified tokens are
+/// [cached](tollgate_core::TokenCache). The rule must be fast and must not block: look tenants up
+/// in memory. Fetching for a tenant that the rule no longer accepts ends within a minute.
 ///
-/// The name is of an attacker's choosing. A list of your tenants is the best rule. One that accepts a pattern (every host below
-/// `example.com`, every path of a provider) lets everybody who can write such a name cause a fetch, within the bounds below, and
-/// makes a tenant of everybody who can publish keys under one. Names that can be read in more than one way never reach the rule: they must be `https` URLs of at most 512 bytes that are
-/// written as a URL is once it is read, without credentials, query or fragment, of a host that may be a public one.
+/// Attackers choose the `iss`. A list of tenants is the best rule. A pattern (every host below
+/// `example.com`, every path of a provider) lets an attacker cause fetches for any matching name,
+/// within the bounds below, and trusts everyone who can publish keys under such a name. An
+/// ambiguous name never reaches the rule: it must be an `https` URL of at most 512 bytes in normal
+/// form, without credentials, query or fragment, and its host may be public.
 ///
 /// # Bounds
 ///
-/// - At most [`capacity`](TenantsBuilder::capacity) tenants are kept: a quarter of them, and never more than 64, may be
-///   *unproven*, which is to say that no token of theirs has verified yet. Names that are made up push out each other, and
-///   never a tenant that has proved itself. Within each class the one that was used the longest ago goes first.
-/// - First fetches are bounded together: [`first_fetches`](TenantsBuilder::first_fetches) at once and so many in each further
-///   cool-down, and never more than 32 at the same time. Beyond that, a token of a tenant that is not kept gets a 503 with
-///   `Retry-After`; those that are kept do not notice.
-/// - After its first fetch, tokens cause at most one of an issuer in a cool-down. An issuer that was pushed out is not fetched again
-///   before a cool-down has passed since, so pushing it out and naming it again gains nothing.
-/// - All in all, whatever tokens say, a cool-down sees no more than twice `first_fetches` of those, and one more of each tenant that
-///   was kept in it.
-/// - A tenant that has not been used for a [while](TenantsBuilder::idle) is given up; an unproven one after ten minutes.
+/// - At most [`capacity`](TenantsBuilder::capacity) tenants are kept. A quarter of them, and at
+///   most 64, may be *unproven*: no token of theirs has verified yet. Invented names evict each
+///   other, and never a proven tenant. Within each class the least recently used one goes first.
+/// - First fetches are bounded together: [`first_fetches`](TenantsBuilder::first_fetches) at once
+///   and as many per further cool-down, and at most 32 concurrently. Beyond that, a token of a new
+///   tenant gets a 503 with `Retry-After`; known tenants are not affected.
+/// - After its first fetch, tokens cause at most one fetch of an issuer per cool-down. An evicted
+///   issuer is not fetched again before a cool-down has passed.
+/// - In total, tokens cause per cool-down at most twice `first_fetches` first fetches, and one more
+///   fetch for each known tenant.
+/// - A tenant that was not used for [`idle`](TenantsBuilder::idle) is removed; an unproven one
+///   after ten minutes.
 ///
 /// # What goes wrong
 ///
-/// A rule that answers with a configuration that [`prepare`](TrustedIssuer::prepare) refuses, or with one for another issuer than
-/// the one it was asked for, is our own mistake: an event of level `ERROR`, and a 503 for the client. Nothing is fetched for it.
+/// If the rule returns a configuration that [`prepare`](TrustedIssuer::prepare) refuses, or one for
+/// another issuer, the service is at fault: the log gets an event of level `ERROR`, and the
+/// response is 503. Nothing is fetched.
 #[derive(Clone)]
 pub struct Tenants(Arc<Inner>);
 
@@ -117,28 +123,30 @@ type Rule = Box<dyn Fn(&str) -> Option<TrustedIssuer> + Send + Sync>;
 
 struct Inner {
     rule: Rule,
-    roster: Roster<Tenant>,
-    /// Of each tenant, but for its location.
+    registry: Registry<Tenant>,
+    /// The settings of each tenant, without its location.
     settings: Settings,
+    /// The origin of all times that are durations.
+    epoch: Instant,
     idle: Duration,
     runtime: Handle,
     complaints: Complaints,
     sweeper: AbortHandle,
 }
 
-/// What is kept of a tenant: its keys, and what they were prepared with for its last token. The rule decides each time whether
-/// that will do.
+/// A tenant: its keys, and the prepared requirements of its last token. The rule decides for each
+/// token whether they still apply.
 struct Tenant {
     keys: RemoteKeys,
-    timer: Arc<dyn Timer>,
+    epoch: Instant,
     prepared: ArcSwapOption<PreparedIssuer>,
 }
 
-/// The keys of a tenant, as a verifier asks for them. It does not own what is kept of the tenant, which owns it.
+/// The keys of a tenant for a verifier. It does not own the tenant, which owns it.
 struct TenantKeys {
     issuer: Arc<str>,
     keys: RemoteKeys,
-    timer: Arc<dyn Timer>,
+    epoch: Instant,
     usage: Arc<Usage>,
 }
 
@@ -147,24 +155,24 @@ impl TenantKeys {
         Self {
             issuer: Arc::clone(&tenant.issuer),
             keys: tenant.value.keys.clone(),
-            timer: Arc::clone(&tenant.value.timer),
+            epoch: tenant.value.epoch,
             usage: Arc::clone(&tenant.usage),
         }
     }
 }
 
 impl Tenants {
-    /// Starts a configuration with the rule that says which issuers are trusted, and what tokens of theirs must be. It is given
-    /// the `iss` that a token claims, and answers with rules for just that issuer, without keys, or with `None`.
+    /// Starts a configuration with the rule. The rule gets the `iss` of a token and returns the
+    /// requirements for exactly that issuer, without keys, or `None`.
     ///
     /// ```
     /// use tollgate_core::TrustedIssuer;
     /// use tollgate_oidc::Tenants;
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let http_client = FakeProvider::new(&FakeTimer::new());
+    /// # let http_client = FakeProvider::new();
     /// let tenants = Tenants::builder(|issuer| {
     ///     let tenant = issuer.strip_prefix("https://id.example.com/realms/")?;
     ///     Some(TrustedIssuer::new(issuer).audience(format!("orders-{tenant}")))
@@ -178,21 +186,22 @@ impl Tenants {
         TenantsBuilder::new(Box::new(rule))
     }
 
-    /// How the tenants stand that are kept now, by their issuers: at most [`capacity`](TenantsBuilder::capacity).
+    /// The status of the tenants that are kept now, by issuer: at most
+    /// [`capacity`](TenantsBuilder::capacity).
     ///
     /// ```
     /// # use tollgate_oidc::Tenants;
-    /// # use tollgate_testkit::{FakeProvider, FakeTimer};
+    /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let http_client = FakeProvider::new(&FakeTimer::new());
+    /// # let http_client = FakeProvider::new();
     /// let tenants = Tenants::builder(|_| None).keys(|oidc| oidc.fetch(http_client)).build()?;
     /// let proven = tenants.status().into_iter().filter(|tenant| tenant.proven).count();
     /// assert_eq!(proven, 0);
     /// # Ok(()) }
     /// ```
     pub fn status(&self) -> Vec<TenantStatus> {
-        let kept = self.0.roster.all();
+        let kept = self.0.registry.all();
         let mut all: Vec<_> = kept
             .iter()
             .map(|tenant| TenantStatus {
@@ -209,14 +218,14 @@ impl Tenants {
 impl IssuerSource for Tenants {
     fn issuer(&self, issuer: &str) -> Result<Option<PreparedIssuer>, Unavailable> {
         let inner = &*self.0;
-        let known = inner.roster.get(issuer);
+        let known = inner.registry.get(issuer);
         if known.is_none() && !name::is_plausible(issuer, &inner.settings) {
             return Ok(None);
         }
         let Some(rules) = (inner.rule)(issuer) else {
             return Ok(None);
         };
-        let now = inner.settings.timer.now();
+        let now = inner.epoch.elapsed();
         let tenant = match known {
             Some(tenant) => tenant,
             None => match inner.admit(issuer, &rules, now)? {
@@ -238,19 +247,19 @@ impl IssuerSource for Tenants {
 }
 
 impl Inner {
-    /// Keeps an issuer that was not kept, and begins its first fetch.
+    /// Adds an issuer and starts its first fetch.
     fn admit(
         &self,
         issuer: &str,
         rules: &TrustedIssuer,
         now: Duration,
     ) -> Result<Option<Arc<Kept<Tenant>>>, Unavailable> {
-        // What cannot be used is not fetched for.
+        // An invalid configuration causes no fetch.
         self.prepare(rules.clone().key_source(NoKeys(issuer.to_owned())), issuer)?;
-        let admitted = self.roster.admit(issuer, now, |running| {
+        let admitted = self.registry.admit(issuer, now, |running| {
             Ok(Tenant {
                 keys: RemoteKeys::spawn(self.settings_of(issuer, running), &self.runtime)?,
-                timer: Arc::clone(&self.settings.timer),
+                epoch: self.epoch,
                 prepared: ArcSwapOption::empty(),
             })
         });
@@ -266,7 +275,8 @@ impl Inner {
         }
     }
 
-    /// A tenant that nothing can be fetched of: its name says so, or we are at fault.
+    /// Handles a tenant that cannot be fetched: because of its name, or because of our
+    /// configuration.
     fn failed<T>(&self, issuer: &str, error: &OidcError, now: Duration) -> Result<Option<T>, Unavailable> {
         use OidcErrorKind::{InsecureUrl, InvalidUrl, PrivateAddress};
         if matches!(error.kind(), InvalidUrl | InsecureUrl | PrivateAddress) {
@@ -281,7 +291,7 @@ impl Inner {
 
     fn prepare(&self, rules: TrustedIssuer, issuer: &str) -> Result<PreparedIssuer, Unavailable> {
         rules.prepare().map_err(|error| {
-            if self.complaints.are_due(self.settings.timer.now()) {
+            if self.complaints.are_due(self.epoch.elapsed()) {
                 tracing::error!(target: "tollgate", issuer, %error, "the rule for tenants answers with a configuration that is refused");
             }
             retry(Duration::from_secs(60))
@@ -307,10 +317,10 @@ impl Inner {
         settings
     }
 
-    /// Gives up who is not used, and who is not a tenant any more.
+    /// Removes tenants that are unused or no longer accepted.
     fn sweep(&self) {
-        let now = self.settings.timer.now();
-        let given_up = self.roster.retain(now, |tenant| {
+        let now = self.epoch.elapsed();
+        let given_up = self.registry.retain(now, |tenant| {
             let idle = if tenant.is_proven() {
                 self.idle
             } else {
@@ -324,7 +334,7 @@ impl Inner {
         }
     }
 
-    /// A rule that panics has not said that the tenant is none; the next token will tell.
+    /// A panic of the rule does not remove a tenant; the next token decides.
     fn is_accepted(&self, issuer: &str) -> bool {
         let answer = catch_unwind(AssertUnwindSafe(|| (self.rule)(issuer)));
         answer.map_or(true, |rules| rules.is_some())
@@ -355,12 +365,12 @@ impl KeySource for TenantKeys {
     }
 
     fn used(&self, key: &Key, now: u64) {
-        self.usage.verified(self.timer.now());
+        self.usage.verified(self.epoch.elapsed());
         self.keys.used(key, now);
     }
 }
 
-/// Stands for the keys of an issuer while its rules are looked at.
+/// Replaces the keys while the requirements are checked.
 struct NoKeys(String);
 
 impl KeySource for NoKeys {
@@ -373,13 +383,13 @@ impl KeySource for NoKeys {
     }
 }
 
-/// What is logged because of a token is logged at most once a minute: anybody can send tokens.
+/// Limits logging to once a minute: an attacker can send any number of tokens.
 #[derive(Default)]
 struct Complaints(AtomicU64);
 
 impl Complaints {
     fn are_due(&self, now: Duration) -> bool {
-        // Zero stands for never.
+        // Zero means never.
         let now = now.as_secs() + 1;
         let last = self.0.load(Ordering::Relaxed);
         let due = last == 0 || now >= last + 60;
@@ -390,7 +400,7 @@ impl Complaints {
     }
 }
 
-/// At least a second, and a minute at most.
+/// Returns a `Retry-After` from one second to one minute.
 fn retry(after: Duration) -> Unavailable {
     Unavailable::new(after.clamp(Duration::from_secs(1), Duration::from_secs(60)))
 }
@@ -398,7 +408,7 @@ fn retry(after: Duration) -> Unavailable {
 impl fmt::Debug for Tenants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tenants")
-            .field("kept", &self.0.roster.all().len())
+            .field("kept", &self.0.registry.all().len())
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The issuers whose keys are kept: a bounded number, in two classes.
+//! The registry of issuers: a bounded number, in two classes.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,15 +12,16 @@ use super::admission::{Admission, Running};
 #[cfg(test)]
 mod tests;
 
-/// The most issuers that are kept without having proved themselves.
+/// The maximum number of unproven issuers.
 const MOST_UNPROVEN: usize = 64;
 
-/// What is kept for each issuer. Readers take no lock and wait for nobody; writers take turns.
+/// The state of each issuer. Readers take no lock and never wait; writers are serialized.
 ///
-/// An issuer is *proven* once a token of it has verified. Each class has slots of its own, and within a class the one that was
-/// used the longest ago makes room: however many names are made up, they only ever push each other out.
-pub(super) struct Roster<V> {
-    /// Replaced as a whole by each write: writes are as rare as first fetches. The hash is keyed at random.
+/// An issuer is *proven* once a token of it has verified. Each class has its own slots, and the
+/// least recently used issuer of a class makes room: invented names evict only each other.
+pub(super) struct Registry<V> {
+    /// Replaced as a whole by each write: writes are as rare as first fetches. The hash is randomly
+    /// keyed.
     kept: ArcSwap<HashMap<Arc<str>, Arc<Kept<V>>>>,
     writing: Mutex<Writing>,
     shares: Shares,
@@ -31,7 +32,7 @@ struct Writing {
     admitted: u64,
 }
 
-/// How many of each class are kept.
+/// The capacity of each class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Shares {
     proven: usize,
@@ -53,21 +54,21 @@ impl Shares {
     }
 }
 
-/// An issuer that is kept.
+/// An issuer in the registry.
 #[derive(Debug)]
 pub(super) struct Kept<V> {
     pub(super) issuer: Arc<str>,
     pub(super) value: V,
-    /// Tells apart what was used in the same second: who came first goes first.
+    /// The order of admission, to break ties within a second.
     admitted: u64,
     pub(super) usage: Arc<Usage>,
 }
 
-/// What requests note of an issuer.
+/// The marks that requests set on an issuer.
 #[derive(Debug)]
 pub(super) struct Usage {
     proven: AtomicBool,
-    /// By the timer, in seconds.
+    /// In seconds, by the caller's time.
     last_used: AtomicU64,
 }
 
@@ -83,19 +84,20 @@ impl Usage {
         self.proven.load(Ordering::Relaxed)
     }
 
-    /// By the timer, in seconds.
+    /// In seconds, by the caller's time.
     pub(super) fn last_used(&self) -> u64 {
         self.last_used.load(Ordering::Relaxed)
     }
 
-    /// Notes that a token names the issuer. Of a proven one that says nothing: anybody can name it.
+    /// Records that a token names the issuer. Ignored for a proven issuer: anyone can send such a
+    /// token.
     pub(super) fn named(&self, now: Duration) {
         if !self.is_proven() {
             self.touch(now);
         }
     }
 
-    /// Notes that a token of the issuer has verified.
+    /// Records that a token of the issuer has verified.
     pub(super) fn verified(&self, now: Duration) {
         self.touch(now);
         if !self.is_proven() {
@@ -103,7 +105,7 @@ impl Usage {
         }
     }
 
-    /// Written at most once a second: the cache line stays shared between the readers.
+    /// Writes at most once a second, so that readers share the cache line.
     fn touch(&self, now: Duration) {
         if self.last_used() < now.as_secs() {
             self.last_used.store(now.as_secs(), Ordering::Relaxed);
@@ -120,22 +122,22 @@ impl<V> std::ops::Deref for Kept<V> {
 }
 
 impl<V> Kept<V> {
-    /// The less, the sooner it makes room.
+    /// The lowest standing makes room first.
     fn standing(&self) -> (u64, u64) {
         (self.last_used(), self.admitted)
     }
 }
 
-/// Why an issuer is not kept.
+/// The reason for which an issuer is not admitted.
 #[derive(Debug)]
 pub(super) enum NotKept<E> {
-    /// It may be in a while.
+    /// Retry after this time.
     Later(Duration),
-    /// It could not be made.
+    /// It could not be created.
     Failed(E),
 }
 
-impl<V> Roster<V> {
+impl<V> Registry<V> {
     pub(super) fn new(capacity: usize, admission: Admission) -> Self {
         Self {
             kept: ArcSwap::default(),
@@ -151,15 +153,15 @@ impl<V> Roster<V> {
         self.kept.load().get(issuer).cloned()
     }
 
-    /// All that are kept now.
+    /// Returns all issuers.
     pub(super) fn all(&self) -> Vec<Arc<Kept<V>>> {
         self.kept.load().values().cloned().collect()
     }
 
-    /// Keeps what `make` makes for an issuer that is not kept, if it may be fetched for the first time; else what is kept.
+    /// Returns the issuer. Adds it with the value of `make` if a first fetch is permitted.
     ///
     /// # Errors
-    /// Where it may not be fetched now, and where it cannot be made.
+    /// Returns an error if a first fetch is not permitted now, and if `make` fails.
     pub(super) fn admit<E>(
         &self,
         issuer: &str,
@@ -188,7 +190,7 @@ impl<V> Roster<V> {
         Ok(entry)
     }
 
-    /// Gives up those that `keep` does not want.
+    /// Removes the issuers for which `keep` returns false.
     pub(super) fn retain(&self, now: Duration, mut keep: impl FnMut(&Kept<V>) -> bool) -> usize {
         let unwanted: Vec<Arc<Kept<V>>> = self.all().into_iter().filter(|kept| !keep(kept)).collect();
         if unwanted.is_empty() {
@@ -206,9 +208,9 @@ impl<V> Roster<V> {
         count
     }
 
-    /// Until one more that is not proven fits in, and no class is above its share.
+    /// Evicts until one more unproven issuer fits and no class exceeds its share.
     fn make_room(&self, kept: &mut HashMap<Arc<str>, Arc<Kept<V>>>) -> Vec<Arc<str>> {
-        // Read once: the marks are written by readers meanwhile.
+        // Read once: requests write the marks concurrently.
         let mut classes = [Vec::new(), Vec::new()];
         for entry in kept.values() {
             classes[usize::from(entry.is_proven())].push((entry.standing(), Arc::clone(&entry.issuer)));
@@ -226,7 +228,7 @@ impl<V> Roster<V> {
         gone
     }
 
-    /// A writer that has panicked has left the map as it was.
+    /// After a panic of a writer the map is unchanged.
     fn writing(&self) -> MutexGuard<'_, Writing> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,16 +1,15 @@
-// What examples need and do not show, included by them: a provider in memory, and the time.
+// Hidden setup of the examples, which include this file: a provider in memory.
 
 use tollgate_core::Algorithm;
-use tollgate_testkit::{FakeProvider, FakeTimer, keys};
+use tollgate_testkit::{FakeProvider, keys};
 
 pub const ISSUER: &str = "https://id.example.com";
 pub const JWKS: &str = "https://id.example.com/jwks.json";
 
-/// A provider with one key, and the time that it goes by.
-pub fn provider() -> (FakeProvider, FakeTimer) {
-    let timer = FakeTimer::new();
-    let provider = FakeProvider::new(&timer);
+/// A provider with one key.
+pub fn provider() -> FakeProvider {
+    let provider = FakeProvider::new();
     provider.describe(ISSUER, JWKS);
     provider.publish(JWKS, &[keys::signing(Algorithm::ES256)]);
-    (provider, timer)
+    provider
 }

@@ -1,14 +1,15 @@
-//! What cannot be meant is refused before anything is fetched.
+//! Invalid configurations are refused before anything is fetched.
 
 use std::time::Duration;
 
 use tollgate_oidc::{OidcErrorKind, RemoteJwks};
 
 use crate::fixture::{World, seconds};
+use crate::time::pass;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn contradictions_are_refused_with_the_reason() {
     type Change = fn(RemoteJwks) -> RemoteJwks;
     #[allow(clippy::reversed_empty_ranges)]
@@ -40,7 +41,7 @@ async fn contradictions_are_refused_with_the_reason() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn bounds_may_be_reached() {
     let world = World::new();
     let jwks = world
@@ -62,7 +63,7 @@ async fn bounds_may_be_reached() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn without_stale_if_error_keys_end_with_their_life() {
     let world = World::new();
     world
@@ -75,8 +76,8 @@ async fn without_stale_if_error_keys_end_with_their_life() {
         .await
         .unwrap();
     world.provider.hang(crate::fixture::JWKS);
-    world.timer.pass(seconds(599)).await;
+    pass(seconds(599)).await;
     assert!(source.readiness().serves());
-    world.timer.pass(seconds(1)).await;
+    pass(seconds(1)).await;
     assert!(!source.readiness().serves());
 }

@@ -1,4 +1,4 @@
-//! What an operator hears and sees.
+//! Events, and what they display.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use tollgate_oidc::{Event, FetchErrorKind, FetchResponse, Oidc, OidcErrorKind, R
 use tollgate_testkit::FakeProvider;
 
 use crate::fixture::{Answer, JWKS, World, key, seconds};
+use crate::time::pass;
 
 fn names(world: &World) -> Vec<&'static str> {
     let mut events = world.events.lock().unwrap();
@@ -27,21 +28,21 @@ fn names(world: &World) -> Vec<&'static str> {
         .collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_turn_is_told() {
     let world = World::new();
     let service = world.service(&[key("1"), key("2")]).await;
     assert_eq!(names(&world), ["refreshed"]);
-    world.timer.pass(seconds(480)).await;
+    pass(seconds(480)).await;
     assert_eq!(names(&world), ["unchanged"]);
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     assert_eq!(service.request(&key("3")).await, Answer::Refused);
     assert_eq!(names(&world), ["unchanged", "unknown key"]);
 
     let set = FakeProvider::jwk_set(&[key("2"), key("4")]);
     let set = set.replacen("[{", r#"[{"kid": "odd\n", "kty": "AKP"}, {"#, 1);
     world.provider.answer(JWKS, FetchResponse::new(200, set));
-    world.timer.pass(seconds(480)).await;
+    pass(seconds(480)).await;
     {
         let events = world.events.lock().unwrap();
         let [
@@ -71,7 +72,7 @@ async fn every_turn_is_told() {
     names(&world);
 
     world.provider.fail(JWKS, FetchErrorKind::TimedOut);
-    world.timer.pass(seconds(480)).await;
+    pass(seconds(480)).await;
     {
         let events = world.events.lock().unwrap();
         let [
@@ -89,23 +90,23 @@ async fn every_turn_is_told() {
         assert_eq!(*usable_for, seconds(120 + 3600));
     }
     names(&world);
-    world.timer.pass(seconds(3719)).await;
+    pass(seconds(3719)).await;
     assert!(names(&world).iter().all(|name| *name == "failed"));
-    world.timer.pass(seconds(1)).await;
+    pass(seconds(1)).await;
     assert!(names(&world).contains(&"expired"));
-    world.timer.pass(seconds(3600)).await;
+    pass(seconds(3600)).await;
     assert!(
         names(&world).iter().all(|name| *name == "failed"),
         "it is told once"
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_status_tells_how_it_stands() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
     let start = world.clock.seconds();
-    world.timer.pass(seconds(100)).await;
+    pass(seconds(100)).await;
     let status = service.source.status();
     assert_eq!(status.source, JWKS);
     assert_eq!(status.readiness, Readiness::Ready);
@@ -117,14 +118,14 @@ async fn the_status_tells_how_it_stands() {
     assert_eq!(status.last_error, None);
 
     world.provider.fail(JWKS, FetchErrorKind::Unreachable);
-    world.timer.pass(seconds(600)).await;
+    pass(seconds(600)).await;
     let status = service.source.status();
     assert_eq!(status.readiness, Readiness::Stale);
     assert_eq!(status.last_success, Some(start));
     assert!(status.consecutive_failures > 1);
     assert_eq!(status.last_error.unwrap().kind(), OidcErrorKind::Unreachable);
 
-    world.timer.pass(seconds(3600)).await;
+    pass(seconds(3600)).await;
     let status = service.source.status();
     assert_eq!(
         (status.readiness, status.expires_in),
@@ -133,12 +134,12 @@ async fn the_status_tells_how_it_stands() {
     assert_eq!(status.keys.len(), 1, "which ones they were");
 
     world.provider.publish(JWKS, &[key("1")]);
-    world.timer.pass(seconds(400)).await;
+    pass(seconds(400)).await;
     let status = service.source.status();
     assert_eq!((status.consecutive_failures, status.last_error), (0, None));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn neither_keys_nor_tokens_are_shown() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
@@ -146,7 +147,7 @@ async fn neither_keys_nor_tokens_are_shown() {
     let set = FakeProvider::jwk_set(&[key("1")]);
     assert!(!shown.contains("\"x\"") && !shown.contains(&set));
     let long = "k".repeat(200);
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     service.request(&key(&long)).await;
     let events = world.events.lock().unwrap();
     let Some(Event::UnknownKey { kid, count: 1, .. }) = events.last() else {
@@ -155,8 +156,9 @@ async fn neither_keys_nor_tokens_are_shown() {
     assert_eq!(kid.len(), 64);
 }
 
-/// It may have a secret in it, as `?key=` or before an `@`; what is refused for that is not shown either.
-#[tokio::test]
+/// A URL may have a secret in it, as `?key=` or before an `@`. A refused URL is not displayed
+/// either.
+#[tokio::test(start_paused = true)]
 async fn what_a_url_may_hold_besides_the_place_is_not_shown() {
     const URL: &str = "https://id.example.com/jwks.json?key=sesame";
     let world = World::new();
@@ -164,7 +166,6 @@ async fn what_a_url_may_hold_besides_the_place_is_not_shown() {
     let events = Arc::clone(&world.events);
     let jwks = RemoteJwks::new(URL)
         .fetch(world.provider.clone())
-        .timer(world.timer.clone())
         .on_event(move |event| events.lock().unwrap().push(event.clone()));
     let builder = format!("{jwks:?}");
     let source = jwks.connect().await.unwrap();

@@ -1,11 +1,14 @@
-//! A service with remote keys, its provider, and the time.
+//! A service with remote keys, and its provider.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tollgate_core::{Algorithm, Decision, Gate, KeySource as _, RequestView, SigningKey, Verifier};
-use tollgate_oidc::{Event, RemoteJwks, RemoteKeys, Timer as _};
-use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint};
+use tollgate_oidc::{Event, RemoteJwks, RemoteKeys};
+use tollgate_testkit::{FakeClock, FakeProvider, Mint};
+
+use crate::time::settled;
 
 pub(crate) const JWKS: &str = "https://id.example.com/jwks.json";
 pub(crate) const COOL_DOWN: Duration = Duration::from_secs(10);
@@ -20,7 +23,7 @@ pub(crate) fn key(kid: &str) -> SigningKey {
 
 #[derive(Clone)]
 pub(crate) struct World {
-    pub(crate) timer: FakeTimer,
+    began: Instant,
     pub(crate) clock: FakeClock,
     pub(crate) provider: FakeProvider,
     pub(crate) events: Arc<Mutex<Vec<Event>>>,
@@ -28,22 +31,19 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let clock = FakeClock::new();
-        let timer = FakeTimer::moving(&clock);
         Self {
-            provider: FakeProvider::new(&timer),
-            timer,
-            clock,
+            provider: FakeProvider::new(),
+            began: Instant::now(),
+            clock: FakeClock::ticking(),
             events: Arc::default(),
         }
     }
 
-    /// Where the keys are: fresh for ten minutes, without chance.
+    /// The source of the keys: they are fresh for ten minutes, without jitter.
     pub(crate) fn jwks(&self) -> RemoteJwks {
         let events = Arc::clone(&self.events);
         RemoteJwks::new(JWKS)
             .fetch(self.provider.clone())
-            .timer(self.timer.clone())
             .clock(self.clock.clone())
             .jitter(|| 0.0)
             .on_event(move |event| events.lock().unwrap().push(event.clone()))
@@ -53,7 +53,7 @@ impl World {
     pub(crate) async fn service(&self, keys: &[SigningKey]) -> Service {
         self.provider.publish(JWKS, keys);
         let service = self.serve(self.jwks().connect().await.unwrap());
-        self.timer.asleep(1).await;
+        settled().await;
         service
     }
 
@@ -70,18 +70,22 @@ impl World {
         }
     }
 
-    /// That fetches have never begun less than a cool-down apart, and not more often than that, but for the very first: it was
-    /// no request's.
+    /// Asserts that fetches begin at least a cool-down apart, except for the very first.
     pub(crate) fn assert_paced(&self) {
         let at: Vec<_> = self.provider.requests().iter().map(|got| got.at).collect();
         for pair in at[1..].windows(2) {
             assert!(pair[1] - pair[0] >= COOL_DOWN, "{pair:?}");
         }
-        let elapsed = self.timer.now() - seconds(1000);
+        let elapsed = self.elapsed();
         assert!(
             at.len() as u64 <= 2 + elapsed.as_secs() / COOL_DOWN.as_secs(),
             "{at:?}"
         );
+    }
+
+    /// The time since the world was created.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
     }
 
     pub(crate) fn fetches(&self) -> usize {
@@ -96,7 +100,7 @@ pub(crate) struct Service {
     clock: FakeClock,
 }
 
-/// What a client gets: the status, and when it may come again.
+/// The answer to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Ok,
@@ -122,7 +126,7 @@ impl Service {
         }
     }
 
-    /// The answer if it is there at once.
+    /// Returns the answer if it does not wait.
     pub(crate) fn at_once(&self, key: &SigningKey) -> Option<Answer> {
         match self.gate.begin(&Request(format!("Bearer {}", self.token(key)))) {
             Decision::Ready(decided) => Some(answer(decided)),

@@ -1,15 +1,16 @@
-//! Tokens that name keys which never were.
+//! Tokens that name keys which do not exist.
 
 use tollgate_oidc::{Event, FetchErrorKind};
 
 use crate::fixture::{Answer, JWKS, World, key, seconds};
+use crate::time::pass;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn ten_thousand_made_up_names_cost_a_fetch_each_cool_down() {
     let world = World::new();
     let known = key("1");
     let service = world.service(std::slice::from_ref(&known)).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     let forger = key("");
     for number in 0..10_000 {
         let answer = service
@@ -17,7 +18,7 @@ async fn ten_thousand_made_up_names_cost_a_fetch_each_cool_down() {
             .await;
         assert_eq!(answer, Answer::Refused, "{number}");
         if number % 100 == 0 {
-            world.timer.pass(seconds(1)).await;
+            pass(seconds(1)).await;
             assert_eq!(service.request(&known).await, Answer::Ok);
         }
     }
@@ -30,11 +31,11 @@ async fn ten_thousand_made_up_names_cost_a_fetch_each_cool_down() {
     assert!(unknown.count() < world.fetches(), "at most one for a fetch");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn ten_thousand_made_up_names_during_an_outage_are_503s_and_cost_no_more() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     world.provider.fail(JWKS, FetchErrorKind::TimedOut);
     let forger = key("");
     for number in 0..10_000 {
@@ -46,30 +47,30 @@ async fn ten_thousand_made_up_names_during_an_outage_are_503s_and_cost_no_more()
             "{number}: {answer:?}"
         );
         if number % 100 == 0 {
-            world.timer.pass(seconds(1)).await;
+            pass(seconds(1)).await;
         }
     }
     assert!(world.fetches() <= 13, "{}", world.fetches());
     world.assert_paced();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_name_that_is_not_there_is_looked_for_once_a_minute() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     let missing = key("2");
     assert_eq!(service.request(&missing).await, Answer::Refused);
     assert_eq!(world.fetches(), 2);
-    world.timer.pass(seconds(59)).await;
+    pass(seconds(59)).await;
     assert_eq!(service.at_once(&missing), Some(Answer::Refused));
     assert_eq!(world.fetches(), 2);
-    world.timer.pass(seconds(1)).await;
+    pass(seconds(1)).await;
     assert_eq!(service.request(&missing).await, Answer::Refused);
     assert_eq!(world.fetches(), 3);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn tokens_without_a_name_cost_a_fetch_each_cool_down() {
     let world = World::new();
     let known = key("1");
@@ -81,7 +82,7 @@ async fn tokens_without_a_name_cost_a_fetch_each_cool_down() {
             service.send(mint.token().without_header("kid").build()).await,
             Answer::Refused
         );
-        world.timer.pass(seconds(1)).await;
+        pass(seconds(1)).await;
     }
     assert!(world.fetches() <= 12);
     world.assert_paced();

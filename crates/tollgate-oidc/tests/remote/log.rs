@@ -1,4 +1,4 @@
-//! The same in lines of the log, and what must not stand there.
+//! Events in the log, and the secrets that must not appear there.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -7,6 +7,7 @@ use tollgate_oidc::{FetchErrorKind, FetchResponse, RemoteJwks};
 use tollgate_testkit::FakeProvider;
 
 use crate::fixture::{World, key, seconds};
+use crate::time::{pass, settled};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -22,7 +23,7 @@ impl Write for Log {
 }
 
 impl Log {
-    /// What has been written since the last time.
+    /// Returns the lines since the last call.
     fn lines(&self) -> Vec<String> {
         let written = std::mem::take(&mut *self.0.lock().unwrap());
         let text = String::from_utf8(written).unwrap();
@@ -37,7 +38,7 @@ impl Log {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_turn_is_in_the_log_without_the_query() {
     const URL: &str = "https://id.example.com/jwks.json?key=secret";
     const NAME: &str = "\"https://id.example.com/jwks.json\"";
@@ -55,7 +56,6 @@ async fn every_turn_is_in_the_log_without_the_query() {
     world.provider.publish(URL, &[key("1")]);
     let keys = RemoteJwks::new(URL)
         .fetch(world.provider.clone())
-        .timer(world.timer.clone())
         .clock(world.clock.clone())
         .jitter(|| 0.0);
     let keys = keys.connect().await.unwrap();
@@ -64,9 +64,9 @@ async fn every_turn_is_in_the_log_without_the_query() {
         &format!("{NAME} has 1 keys for 600 s: added [\"1\"]"),
     );
     let service = world.serve(keys);
-    world.timer.asleep(1).await;
+    settled().await;
 
-    world.timer.pass(seconds(480)).await;
+    pass(seconds(480)).await;
     log.assert_one("DEBUG tollgate: ", &format!("{NAME} has the same 1 keys"));
     service.request(&key("made\nup")).await;
     let lines = log.lines();
@@ -76,21 +76,21 @@ async fn every_turn_is_in_the_log_without_the_query() {
     let set = FakeProvider::jwk_set(&[key("2")]);
     let set = set.replacen("[{", r#"[{"kid": "odd", "kty": "AKP"}, {"#, 1);
     world.provider.answer(URL, FetchResponse::new(200, set));
-    world.timer.pass(seconds(480)).await;
+    pass(seconds(480)).await;
     log.assert_one("WARN tollgate: ", "key 0 (\\\"odd\\\")");
 
     world.provider.fail(URL, FetchErrorKind::Unreachable);
-    world.timer.pass(seconds(480)).await;
+    pass(seconds(480)).await;
     log.assert_one(
         "WARN tollgate: ",
         &format!("{NAME} cannot be fetched (1 in a row)"),
     );
-    world.timer.pass(seconds(3600 + 120)).await;
+    pass(seconds(3600 + 120)).await;
     let lines = log.lines();
     let expired = lines.iter().filter(|line| line.starts_with("ERROR tollgate: "));
     assert_eq!(expired.count(), 1, "{lines:?}");
 
-    // Whoever fetches needs it, and may log what is asked for.
+    // The client needs the full URL, and may log it.
     let asked = world.provider.requests();
     assert!(asked.iter().all(|got| got.request.url == URL));
     assert!(!format!("{asked:?}").contains("secret"), "{asked:?}");

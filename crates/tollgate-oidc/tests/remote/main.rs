@@ -1,4 +1,4 @@
-//! Remote keys as a service uses them, and as it and its provider are attacked.
+//! Remote keys in a service, through rotations, outages and attacks.
 
 #![allow(
     clippy::unchecked_time_subtraction,
@@ -23,4 +23,6 @@ mod outage;
 mod recognised;
 mod rotation;
 mod runtimes;
+#[path = "../time/mod.rs"]
+mod time;
 mod waiting;

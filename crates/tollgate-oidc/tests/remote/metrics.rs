@@ -1,4 +1,4 @@
-//! The same in numbers.
+//! Events as metrics.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,6 +9,7 @@ use metrics::{
 use tollgate_oidc::FetchErrorKind;
 
 use crate::fixture::{JWKS, World, key, seconds};
+use crate::time::pass;
 
 #[derive(Clone, Default)]
 struct Numbers(Arc<Mutex<BTreeMap<String, f64>>>);
@@ -80,18 +81,22 @@ impl Recorder for Numbers {
 #[test]
 fn fetches_and_keys_are_counted() {
     let numbers = Numbers::default();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
     let world = World::new();
     metrics::with_local_recorder(&numbers, || {
         runtime.block_on(async {
             let service = world.service(&[key("1"), key("2")]).await;
-            world.timer.pass(seconds(480)).await;
+            pass(seconds(480)).await;
             let success = world.clock.seconds();
-            world.timer.pass(seconds(60)).await;
+            pass(seconds(60)).await;
             service.request(&key("3")).await;
             let success = success + 60;
             world.provider.fail(JWKS, FetchErrorKind::Unreachable);
-            world.timer.pass(seconds(480 + 10)).await;
+            pass(seconds(480 + 10)).await;
             let of = |name: &str| numbers.get(&format!("{name}{{source={JWKS}}}"));
             let fetches = |outcome: &str| {
                 numbers.get(&format!(
@@ -106,7 +111,7 @@ fn fetches_and_keys_are_counted() {
             assert_eq!(of("tollgate_jwks_unknown_keys_total"), 1.0);
             assert_eq!(of("tollgate_jwks_consecutive_failures"), 2.0);
             assert_eq!(of("tollgate_jwks_last_success_timestamp_seconds"), success as f64);
-            world.timer.pass(seconds(5000)).await;
+            pass(seconds(5000)).await;
             assert_eq!(of("tollgate_jwks_keys"), 0.0);
         });
     });

@@ -1,58 +1,59 @@
-//! The provider is down, or worse.
+//! Outages of the provider.
 
 use tollgate_core::{BoxFuture, KeySource as _};
 use tollgate_oidc::{
-    Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse, OidcErrorKind, Readiness, Timer as _,
+    Fetch, FetchError, FetchErrorKind, FetchRequest, FetchResponse, OidcErrorKind, Readiness,
 };
 
 use crate::fixture::{Answer, COOL_DOWN, JWKS, World, key, seconds};
+use crate::time::{jump, pass, settled, tasks};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn keys_are_used_until_they_expire_and_then_a_503_says_when_to_come_again() {
     let world = World::new();
     let known = key("1");
     let service = world.service(std::slice::from_ref(&known)).await;
     world.provider.fail(JWKS, FetchErrorKind::Unreachable);
-    // ten minutes of life, an hour beyond
+    // Ten minutes of life, and an hour more.
     for (at, readiness) in [
         (599, Readiness::Ready),
         (600, Readiness::Stale),
         (4199, Readiness::Stale),
     ] {
-        let now = world.timer.now() - seconds(1000);
-        world.timer.pass(seconds(at) - now).await;
+        let now = world.elapsed();
+        pass(seconds(at) - now).await;
         assert_eq!(service.source.readiness(), readiness, "{at}");
         assert_eq!(service.request(&known).await, Answer::Ok, "{at}");
     }
-    world.timer.pass(seconds(1)).await;
+    pass(seconds(1)).await;
     assert_eq!(service.source.readiness(), Readiness::Unavailable);
     for _ in 0..200 {
         let Answer::Unavailable(after) = service.request(&known).await else {
             panic!("never a 401, never let through")
         };
         assert!((1..=60).contains(&after));
-        world.timer.pass(seconds(1)).await;
+        pass(seconds(1)).await;
     }
     world.assert_paced();
 
-    // it is back: the first request after the cool-down has it fetched, the next one passes
+    // After the outage, the first request after the cool-down causes a fetch; the next one passes.
     world.provider.publish(JWKS, std::slice::from_ref(&known));
-    world.timer.pass(COOL_DOWN).await;
+    pass(COOL_DOWN).await;
     service.request(&known).await;
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(service.request(&known).await, Answer::Ok);
     assert_eq!(service.source.readiness(), Readiness::Ready);
     world.assert_paced();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_503_says_is_true() {
     let world = World::new();
     let known = key("1");
     world.provider.fail(JWKS, FetchErrorKind::Unreachable);
     let service = world.serve(world.jwks().lazy().unwrap());
-    world.timer.settled().await;
-    world.timer.pass(seconds(3)).await;
+    settled().await;
+    pass(seconds(3)).await;
     assert_eq!(service.request(&known).await, Answer::Unavailable(7));
     let token = service.token(&tollgate_testkit::keys::signing(tollgate_core::Algorithm::HS256));
     assert_eq!(
@@ -61,41 +62,41 @@ async fn what_503_says_is_true() {
         "a secret is never asked for"
     );
     world.provider.publish(JWKS, std::slice::from_ref(&known));
-    world.timer.pass(seconds(7)).await;
+    pass(seconds(7)).await;
     service.request(&known).await;
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(service.request(&known).await, Answer::Ok);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn during_an_outage_an_unknown_key_is_a_503() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     world.provider.fail(JWKS, FetchErrorKind::Unreachable);
     assert_eq!(service.request(&key("2")).await, Answer::Unavailable(10));
-    world.timer.pass(seconds(4)).await;
+    pass(seconds(4)).await;
     assert_eq!(service.at_once(&key("3")), Some(Answer::Unavailable(6)));
-    world.timer.pass(seconds(6)).await;
+    pass(seconds(6)).await;
     assert_eq!(service.request(&key("2")).await, Answer::Unavailable(10));
     world.assert_paced();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_hangs_costs_a_request_its_timeout() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     world.provider.hang(JWKS);
     let request = tokio::spawn({
         let service = service.clone();
         async move { service.request(&key("2")).await }
     });
-    world.timer.pass(seconds(4)).await;
+    pass(seconds(4)).await;
     assert!(!request.is_finished());
-    world.timer.pass(seconds(1)).await;
+    pass(seconds(1)).await;
     assert!(matches!(request.await.unwrap(), Answer::Unavailable(1..=5)));
-    world.timer.pass(seconds(3600)).await;
+    pass(seconds(3600)).await;
     world.assert_paced();
     assert_eq!(
         world.provider.given_up(),
@@ -104,7 +105,7 @@ async fn a_provider_that_hangs_costs_a_request_its_timeout() {
     );
 }
 
-/// Ignores its timeout, and everything else.
+/// Ignores its timeout.
 struct Deaf;
 
 impl Fetch for Deaf {
@@ -121,27 +122,27 @@ impl Fetch for Panics {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_that_never_answers_does_not_stop_the_fetching() {
     let world = World::new();
     let source = world.jwks().fetch(Deaf).lazy().unwrap();
-    world.timer.pass(seconds(3600)).await;
+    pass(seconds(3600)).await;
     let status = source.status();
     assert!(status.consecutive_failures > 10, "{status:?}");
     assert_eq!(status.last_error.unwrap().kind(), OidcErrorKind::TimedOut);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_that_panics_does_not_stop_the_fetching() {
     let world = World::new();
     let source = world.jwks().fetch(Panics).lazy().unwrap();
-    world.timer.pass(seconds(3600)).await;
+    pass(seconds(3600)).await;
     let status = source.status();
     assert!(status.consecutive_failures > 10, "{status:?}");
     assert!(status.next_refresh.is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_hook_that_panics_does_not_stop_the_fetching() {
     let world = World::new();
     let source = world
@@ -149,13 +150,13 @@ async fn a_hook_that_panics_does_not_stop_the_fetching() {
         .on_event(|_| panic!("a bug of the service's"))
         .lazy()
         .unwrap();
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     world.provider.publish(JWKS, &[key("1")]);
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     assert_eq!(source.readiness(), Readiness::Ready);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_none_replaces_nothing() {
     let world = World::new();
     let known = key("1");
@@ -183,7 +184,7 @@ async fn an_answer_that_is_none_replaces_nothing() {
         world.provider.answer(JWKS, FetchResponse::new(status, content));
         let fetches = world.fetches();
         while world.fetches() == fetches {
-            world.timer.pass(seconds(10)).await;
+            pass(seconds(10)).await;
         }
         assert!(
             service.source.status().consecutive_failures > 0,
@@ -195,52 +196,48 @@ async fn an_answer_that_is_none_replaces_nothing() {
     world.assert_paced();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_lazy_start_answers_503_until_keys_have_come() {
     let world = World::new();
     let known = key("1");
     world.provider.hang(JWKS);
     let service = world.serve(world.jwks().lazy().unwrap());
     assert_eq!(service.at_once(&known), Some(Answer::Unavailable(1)));
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(service.at_once(&known), Some(Answer::Unavailable(1)));
     world.provider.publish(JWKS, std::slice::from_ref(&known));
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(service.request(&known).await, Answer::Ok);
     assert_eq!(world.fetches(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_start_that_must_not_be_lazy_fails_after_one_fetch() {
     let world = World::new();
     world.provider.fail(JWKS, FetchErrorKind::Unreachable);
     let error = world.jwks().connect().await.unwrap_err();
     assert_eq!(error.kind(), OidcErrorKind::Unreachable);
-    world.timer.pass(seconds(3600)).await;
-    assert_eq!(
-        (world.fetches(), world.timer.sleepers()),
-        (1, 0),
-        "nothing goes on"
-    );
+    pass(seconds(3600)).await;
+    assert_eq!((world.fetches(), tasks()), (1, 0), "nothing goes on");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_start_that_hangs_ends() {
     let world = World::new();
     world.provider.hang(JWKS);
     let start = tokio::spawn(world.jwks().connect());
-    world.timer.pass(seconds(15)).await;
+    pass(seconds(15)).await;
     assert_eq!(start.await.unwrap().unwrap_err().kind(), OidcErrorKind::TimedOut);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_machine_that_slept_does_not_use_old_keys() {
     let world = World::new();
     let known = key("1");
     let service = world.service(std::slice::from_ref(&known)).await;
-    world.timer.advance(seconds(100_000));
+    jump(seconds(100_000));
     assert!(!service.has_keys());
     assert!(matches!(service.at_once(&known), Some(Answer::Unavailable(1))));
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(service.request(&known).await, Answer::Ok);
 }

@@ -1,18 +1,19 @@
-//! Tokens that were verified a moment ago, while the keys they were verified by come and go.
+//! Cached tokens while the keys change.
 
 use tollgate_core::SigningKey;
 use tollgate_oidc::FetchResponse;
 use tollgate_testkit::FakeProvider;
 
 use crate::fixture::{Answer, COOL_DOWN, JWKS, Service, World, key, seconds};
+use crate::time::{pass, settled};
 
 impl Service {
-    /// How often the cache of verified tokens has answered.
+    /// The number of cache hits.
     fn hits(&self) -> u64 {
         self.gate.verifier().token_cache_status().unwrap().hits
     }
 
-    /// A token that the cache knows.
+    /// Returns a token that is in the cache.
     async fn known(&self, key: &SigningKey) -> String {
         let token = self.token(key);
         assert_eq!(self.send(token.clone()).await, Answer::Ok);
@@ -29,52 +30,53 @@ impl Service {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_withdrawn_key_takes_its_tokens_along() {
     let world = World::new();
     let (stays, goes) = (key("stays"), key("goes"));
     let service = world.service(&[stays.clone(), goes.clone()]).await;
-    world.timer.pass(seconds(400)).await;
+    pass(seconds(400)).await;
     let (by_stays, by_goes) = (service.known(&stays).await, service.known(&goes).await);
     world.provider.publish(JWKS, std::slice::from_ref(&stays));
-    world.timer.pass(seconds(79)).await;
+    pass(seconds(79)).await;
     service.hit(&by_goes).await;
-    world.timer.pass(seconds(1)).await;
+    pass(seconds(1)).await;
     assert_eq!(world.fetches(), 2);
     assert_eq!(service.send(by_goes).await, Answer::Refused);
     assert_eq!(service.send(by_stays.clone()).await, Answer::Ok);
     service.hit(&by_stays).await;
 }
 
-/// A key that was stolen is withdrawn; the first token of the new one brings the set, and the stolen one's are dead.
-#[tokio::test]
+/// A stolen key is withdrawn. The first token of the new key brings the set, and tokens of the
+/// stolen key are refused.
+#[tokio::test(start_paused = true)]
 async fn the_fetch_that_one_token_causes_is_seen_by_all_others() {
     let world = World::new();
     let (stolen, new) = (key("stolen"), key("new"));
     let service = world.service(std::slice::from_ref(&stolen)).await;
-    world.timer.pass(COOL_DOWN).await;
+    pass(COOL_DOWN).await;
     let by_stolen = service.known(&stolen).await;
     world.provider.publish(JWKS, std::slice::from_ref(&new));
     assert_eq!(service.at_once(&new), None);
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(service.send(by_stolen).await, Answer::Refused);
     service.known(&new).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_key_that_is_replaced_under_its_name_takes_its_tokens_along() {
     let world = World::new();
     let (old, new) = (key("1"), key("1"));
     let service = world.service(std::slice::from_ref(&old)).await;
-    world.timer.pass(seconds(400)).await;
+    pass(seconds(400)).await;
     let by_old = service.known(&old).await;
     world.provider.publish(JWKS, std::slice::from_ref(&new));
-    world.timer.pass(seconds(80)).await;
+    pass(seconds(80)).await;
     assert_eq!(service.send(by_old).await, Answer::Refused);
     service.known(&new).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_fetched_again_unchanged_changes_nothing() {
     for etag in [false, true] {
         let world = World::new();
@@ -85,17 +87,17 @@ async fn what_is_fetched_again_unchanged_changes_nothing() {
         }
         world.provider.answer(JWKS, response);
         let service = world.serve(world.jwks().connect().await.unwrap());
-        world.timer.asleep(1).await;
-        world.timer.pass(seconds(400)).await;
+        settled().await;
+        pass(seconds(400)).await;
         let token = service.known(&key).await;
-        world.timer.pass(seconds(100)).await;
+        pass(seconds(100)).await;
         assert_eq!(world.fetches(), 2);
         service.hit(&token).await;
     }
 }
 
-/// While nothing can be fetched the keys grow old, and with the last second in which they are vouched for the cache is silent.
-#[tokio::test]
+/// The keys age without fetches. When they expire, the cache answers no more.
+#[tokio::test(start_paused = true)]
 async fn keys_that_expire_take_all_tokens_along() {
     let world = World::new();
     let key = key("1");
@@ -104,7 +106,7 @@ async fn keys_that_expire_take_all_tokens_along() {
     let (mut answered, mut silent) = (0, 0);
     let mut token = service.known(&key).await;
     for second in 0_u64..5_000 {
-        world.timer.pass(seconds(1)).await;
+        pass(seconds(1)).await;
         if second % 200 == 0 && service.has_keys() {
             token = service.known(&key).await;
         }
@@ -121,17 +123,17 @@ async fn keys_that_expire_take_all_tokens_along() {
     assert!(answered > 500 && silent > 200, "{answered} {silent}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn clones_of_a_source_are_one_source() {
     let world = World::new();
     let (old, new) = (key("old"), key("new"));
     let service = world.service(std::slice::from_ref(&old)).await;
     let other = world.serve(service.source.clone());
-    world.timer.pass(seconds(400)).await;
+    pass(seconds(400)).await;
     let token = service.known(&old).await;
     other.hit_after_one(&token).await;
     world.provider.publish(JWKS, &[new]);
-    world.timer.pass(seconds(80)).await;
+    pass(seconds(80)).await;
     assert_eq!(service.send(token.clone()).await, Answer::Refused);
     assert_eq!(other.send(token).await, Answer::Refused);
 }

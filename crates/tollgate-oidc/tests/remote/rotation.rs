@@ -1,4 +1,4 @@
-//! Keys come and go.
+//! Key rotation.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,25 +8,26 @@ use tollgate_oidc::{Event, FetchResponse};
 use tollgate_testkit::{FakeProvider, Mint};
 
 use crate::fixture::{Answer, COOL_DOWN, JWKS, World, key, seconds};
+use crate::time::{jump, pass, settled};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_next_request_after_a_rotation_passes() {
     let world = World::new();
     let (old, new) = (key("2031-01"), key("2031-02"));
     let service = world.service(std::slice::from_ref(&old)).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     world.provider.publish(JWKS, &[old.clone(), new.clone()]);
     assert_eq!(
         service.at_once(&new),
         None,
         "it waits for the fetch that it has caused"
     );
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(service.request(&new).await, Answer::Ok);
     assert_eq!(service.request(&old).await, Answer::Ok);
     assert_eq!(world.fetches(), 2);
     world.assert_paced();
-    // what was looked for has come, and is not remembered as missing
+    // The new key is not in the negative cache.
     let events = world.events.lock().unwrap();
     assert!(
         !events
@@ -35,12 +36,12 @@ async fn the_next_request_after_a_rotation_passes() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_hundred_requests_after_a_rotation_cause_one_fetch() {
     let world = World::new();
     let new = key("2031-02");
     let service = world.service(&[key("2031-01")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     world.provider.hang(JWKS);
     let requests: Vec<_> = (0..200)
         .map(|_| {
@@ -48,7 +49,7 @@ async fn two_hundred_requests_after_a_rotation_cause_one_fetch() {
             tokio::spawn(async move { service.request(&new).await })
         })
         .collect();
-    world.timer.settled().await;
+    settled().await;
     assert!(requests.iter().all(|request| !request.is_finished()));
     world.provider.publish(JWKS, std::slice::from_ref(&new));
     for request in requests {
@@ -57,45 +58,45 @@ async fn two_hundred_requests_after_a_rotation_cause_one_fetch() {
     assert_eq!(world.fetches(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_withdrawn_key_stops_at_the_next_refresh() {
     let world = World::new();
     let (stays, goes) = (key("stays"), key("goes"));
     let service = world.service(&[stays.clone(), goes.clone()]).await;
     world.provider.publish(JWKS, std::slice::from_ref(&stays));
-    world.timer.pass(seconds(479)).await;
+    pass(seconds(479)).await;
     assert_eq!(service.request(&goes).await, Answer::Ok);
-    world.timer.pass(seconds(1)).await;
+    pass(seconds(1)).await;
     assert_eq!(world.fetches(), 2, "in the background, at 80 % of ten minutes");
     assert_eq!(service.request(&stays).await, Answer::Ok);
     assert_eq!(service.request(&goes).await, Answer::Refused);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn jitter_brings_the_refresh_forward_and_never_puts_it_off() {
     for (jitter, at) in [(0.0, 480), (0.999, 433)] {
         let world = World::new();
         world.provider.publish(JWKS, &[key("1")]);
         let _source = world.jwks().jitter(move || jitter).connect().await.unwrap();
-        world.timer.pass(seconds(at - 2)).await;
+        pass(seconds(at - 2)).await;
         assert_eq!(world.fetches(), 1, "{jitter}");
-        world.timer.pass(seconds(2)).await;
+        pass(seconds(2)).await;
         assert_eq!(world.fetches(), 2, "{jitter}");
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_set_of_the_same_bytes_is_the_same_set() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
     let before = service.source.keys().unwrap();
-    world.timer.pass(seconds(480)).await;
+    pass(seconds(480)).await;
     assert_eq!(world.fetches(), 2);
     assert!(Arc::ptr_eq(&before, &service.source.keys().unwrap()));
     assert_eq!(service.source.status().age, Some(seconds(0)));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_set_that_was_not_modified_is_the_same_set() {
     let world = World::new();
     let set = FakeProvider::jwk_set(&[key("1")]);
@@ -106,7 +107,7 @@ async fn a_set_that_was_not_modified_is_the_same_set() {
     };
     let before = source.keys().unwrap();
     for _ in 0..20 {
-        world.timer.pass(seconds(480)).await;
+        pass(seconds(480)).await;
     }
     assert!(Arc::ptr_eq(&before, &source.keys().unwrap()));
     let requests = world.provider.requests();
@@ -120,7 +121,7 @@ async fn a_set_that_was_not_modified_is_the_same_set() {
     assert!(!asks(0) && (1..21).all(asks));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_answer_says_of_its_life_counts_within_bounds() {
     for (cache_control, due) in [
         ("max-age=300", 240),
@@ -143,7 +144,7 @@ async fn what_the_answer_says_of_its_life_counts_within_bounds() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_key_that_changes_right_after_the_start_is_found_at_once() {
     let world = World::new();
     let new = key("2031-02");
@@ -153,42 +154,42 @@ async fn a_key_that_changes_right_after_the_start_is_found_at_once() {
     assert_eq!(world.fetches(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_key_that_comes_within_the_cool_down_has_to_wait_for_its_end() {
     let world = World::new();
     let new = key("2031-02");
     let service = world.service(&[key("2031-01")]).await;
     assert_eq!(service.request(&key("a stranger's")).await, Answer::Refused);
     world.provider.publish(JWKS, std::slice::from_ref(&new));
-    world.timer.pass(COOL_DOWN - seconds(1)).await;
+    pass(COOL_DOWN - seconds(1)).await;
     assert_eq!(service.request(&new).await, Answer::Refused);
-    world.timer.pass(seconds(1)).await;
+    pass(seconds(1)).await;
     assert_eq!(service.request(&new).await, Answer::Ok);
     world.assert_paced();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_forged_signature_under_a_known_name_causes_no_fetch() {
     let world = World::new();
     let service = world.service(&[key("2031-01")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     for _ in 0..100 {
         assert_eq!(service.at_once(&key("2031-01")), Some(Answer::Refused));
     }
     assert_eq!(world.fetches(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_of_hmac_causes_no_fetch() {
     let world = World::new();
     let service = world.service(&[key("2031-01")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     let hmac = tollgate_testkit::keys::signing(Algorithm::HS256);
     assert_eq!(service.at_once(&hmac), Some(Answer::Refused));
     assert_eq!(world.fetches(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn it_is_known_when_a_key_was_last_used() {
     let world = World::new();
     let (old, new) = (key("old"), key("new"));
@@ -202,18 +203,18 @@ async fn it_is_known_when_a_key_was_last_used() {
     assert_eq!(used(), [("old".to_owned(), None), ("new".to_owned(), None)]);
     assert_eq!(service.request(&old).await, Answer::Ok);
     let first = world.clock.seconds();
-    world.timer.pass(seconds(100)).await;
+    pass(seconds(100)).await;
     assert_eq!(service.request(&new).await, Answer::Ok);
     let second = world.clock.seconds();
     assert_eq!(
         used(),
         [("old".to_owned(), Some(first)), ("new".to_owned(), Some(second))]
     );
-    // other keys around them, and another order
+    // The same keys among others, in another order.
     world
         .provider
         .publish(JWKS, &[key("newest"), new.clone(), old.clone()]);
-    world.timer.pass(seconds(480)).await;
+    pass(seconds(480)).await;
     assert_eq!(
         used(),
         [
@@ -222,7 +223,7 @@ async fn it_is_known_when_a_key_was_last_used() {
             ("old".to_owned(), Some(first))
         ]
     );
-    // what is refused for its claims has not used the key, good as its signature is
+    // A token with a good signature and refused claims does not count as use.
     let expired = Mint::new(old.clone(), &world.clock)
         .token()
         .expires_in(-600)
@@ -231,7 +232,7 @@ async fn it_is_known_when_a_key_was_last_used() {
     assert_eq!(used()[2].1, Some(first));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn readers_see_one_whole_set_while_it_is_swapped() {
     let world = World::new();
     let both = [key("stays"), key("comes")];
@@ -254,13 +255,12 @@ async fn readers_see_one_whole_set_while_it_is_swapped() {
     for round in 0..50_usize {
         world.provider.publish(JWKS, &both[..=(round + 1) % 2]);
         let before = world.fetches();
-        // the token lives for fifteen minutes
-        world.timer.advance(seconds(480));
-        world.clock.set(tollgate_testkit::FakeClock::START);
+        // Time stands still for the readers, which run outside of the runtime.
+        jump(seconds(480));
         while world.fetches() == before || service.source.status().age != Some(seconds(0)) {
             tokio::task::yield_now().await;
         }
-        world.timer.asleep(1).await;
+        settled().await;
         let seen = reads.load(Ordering::Relaxed);
         while reads.load(Ordering::Relaxed) == seen {
             tokio::task::yield_now().await;

@@ -1,34 +1,40 @@
-//! The task that fetches, and the runtime that it is on.
+//! The task that fetches, and its runtime.
 
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
 use tollgate_core::{Algorithm, KeySource as _, MissingKey, Refresh};
 use tollgate_oidc::{OidcErrorKind, Readiness, RemoteJwks};
 use tollgate_testkit::FakeProvider;
 
 use crate::fixture::{Answer, JWKS, World, key, seconds};
+use crate::time::{pass, settled, tasks};
 
 fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
+    Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn with_the_last_handle_the_fetching_ends() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
     let clone = service.source.clone();
     drop(service);
-    world.timer.pass(seconds(480)).await;
+    pass(seconds(480)).await;
     assert_eq!(world.fetches(), 2, "a clone is enough");
     world.provider.hang(JWKS);
-    world.timer.pass(seconds(480)).await;
+    pass(seconds(480)).await;
     assert_eq!((world.fetches(), world.provider.given_up()), (3, 0));
     drop(clone);
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(world.provider.given_up(), 1);
-    assert_eq!(world.timer.sleepers(), 0);
-    world.timer.pass(seconds(10_000)).await;
+    assert_eq!(tasks(), 0);
+    pass(seconds(10_000)).await;
     assert_eq!(world.fetches(), 3);
 }
 
@@ -43,9 +49,9 @@ fn when_the_runtime_has_ended_keys_are_used_until_they_expire() {
         assert_eq!(service.request(&known).await, Answer::Ok);
         assert_eq!(service.source.status().next_refresh, None);
         assert!(matches!(service.request(&key("2")).await, Answer::Unavailable(_)));
-        world.timer.pass(seconds(4199)).await;
+        pass(seconds(4190)).await;
         assert_eq!(service.request(&known).await, Answer::Ok);
-        world.timer.pass(seconds(1)).await;
+        pass(seconds(10)).await;
         assert!(matches!(service.request(&known).await, Answer::Unavailable(_)));
         assert_eq!(service.source.readiness(), Readiness::Unavailable);
         assert_eq!(world.fetches(), 1);
@@ -58,18 +64,23 @@ fn who_waits_when_the_runtime_ends_is_told() {
     let first = runtime();
     let service = first.block_on(world.service(&[key("1")]));
     let second = runtime();
-    world.timer.advance(seconds(60));
+    first.block_on(pass(seconds(60)));
+    second.block_on(pass(seconds(60)));
     world.provider.hang(JWKS);
     let request = second.spawn({
         let service = service.clone();
-        async move { service.request(&key("2")).await }
+        async move {
+            let before = Instant::now();
+            (service.request(&key("2")).await, before.elapsed())
+        }
     });
-    second.block_on(world.timer.settled());
-    first.block_on(world.timer.settled());
+    second.block_on(settled());
+    first.block_on(settled());
     assert_eq!(world.fetches(), 2);
     drop(first);
-    let answer = second.block_on(request).unwrap();
+    let (answer, waited) = second.block_on(request).unwrap();
     assert!(matches!(answer, Answer::Unavailable(_)));
+    assert!(waited < seconds(5), "told, and not timed out: {waited:?}");
 }
 
 #[test]
@@ -77,22 +88,22 @@ fn a_runtime_that_does_not_run_keeps_nobody_waiting_for_ever() {
     let world = World::new();
     let idle = runtime();
     let service = idle.block_on(world.service(&[key("1")]));
-    world.timer.advance(seconds(60));
     runtime().block_on(async {
+        pass(seconds(60)).await;
         let request = tokio::spawn({
             let service = service.clone();
             async move { service.request(&key("2")).await }
         });
-        world.timer.pass(seconds(5)).await;
+        pass(seconds(5)).await;
         assert!(matches!(request.await.unwrap(), Answer::Unavailable(_)));
-        world.timer.pass(seconds(1)).await;
+        pass(seconds(1)).await;
         assert_eq!(service.at_once(&key("2")), Some(Answer::Unavailable(1)));
     });
 }
 
 #[test]
 fn who_waits_outside_of_a_runtime_does_not_panic() {
-    // by the real timer, which needs a runtime
+    // With real time, which needs a runtime.
     let fetching = Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -1,36 +1,37 @@
 //! Requests that wait for a fetch.
 
 use crate::fixture::{Answer, JWKS, World, key, seconds};
+use crate::time::{pass, settled, tasks};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_that_goes_away_stops_no_fetch() {
     let world = World::new();
     let new = key("2");
     let service = world.service(&[key("1")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     world.provider.hang(JWKS);
     let request = tokio::spawn({
         let (service, new) = (service.clone(), new.clone());
         async move { service.request(&new).await }
     });
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(world.fetches(), 2);
     request.abort();
     assert!(request.await.unwrap_err().is_cancelled());
     assert_eq!(world.provider.given_up(), 0);
     world.provider.publish(JWKS, std::slice::from_ref(&new));
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(service.at_once(&new), Some(Answer::Ok));
     assert_eq!(world.fetches(), 2);
-    assert_eq!(world.timer.sleepers(), 1, "nobody but who fetches");
+    assert_eq!(tasks(), 1, "nobody but who fetches");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn so_many_wait_and_the_others_are_told_to_come_again() {
     let world = World::new();
     let new = key("2");
     let service = world.service(&[key("1")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     world.provider.hang(JWKS);
     let spawn = |count: usize| -> Vec<_> {
         (0..count)
@@ -41,18 +42,18 @@ async fn so_many_wait_and_the_others_are_told_to_come_again() {
             .collect()
     };
     let waiting = spawn(1024);
-    world.timer.settled().await;
+    settled().await;
     for request in spawn(50) {
         assert_eq!(request.await.unwrap(), Answer::Unavailable(1));
     }
-    // who goes away makes room
+    // A request that is dropped makes room.
     waiting.iter().take(10).for_each(tokio::task::JoinHandle::abort);
-    world.timer.settled().await;
+    settled().await;
     let late = spawn(20);
-    world.timer.settled().await;
+    settled().await;
     assert_eq!(late.iter().filter(|request| request.is_finished()).count(), 10);
     world.provider.publish(JWKS, std::slice::from_ref(&new));
-    world.timer.settled().await;
+    settled().await;
     let mut passed = 0;
     for request in waiting.into_iter().chain(late) {
         passed += usize::from(request.await.ok() == Some(Answer::Ok));
@@ -61,27 +62,27 @@ async fn so_many_wait_and_the_others_are_told_to_come_again() {
     assert_eq!(world.fetches(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_place_of_a_decision_that_is_never_polled_is_given_back() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     world.provider.hang(JWKS);
     for number in 0..5000 {
         assert_eq!(service.at_once(&key("2")), None, "{number}");
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_cannot_wait_still_causes_the_fetch() {
     let world = World::new();
     let new = key("2");
     let service = world.service(&[key("1")]).await;
-    world.timer.pass(seconds(60)).await;
+    pass(seconds(60)).await;
     world.provider.publish(JWKS, std::slice::from_ref(&new));
     let token = service.token(&new);
     let rejection = service.gate.verifier().verify(&token).unwrap_err();
     assert_eq!(rejection.kind(), tollgate_core::RejectionKind::Unavailable);
-    world.timer.settled().await;
+    settled().await;
     assert!(service.gate.verifier().verify(&token).is_ok());
 }

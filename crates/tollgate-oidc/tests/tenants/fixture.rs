@@ -1,4 +1,4 @@
-//! A service with tenants, and their providers.
+//! A service with tenants and their providers.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,16 +10,16 @@ use tollgate_core::{
     Verifier,
 };
 use tollgate_oidc::{Tenants, TenantsBuilder};
-use tollgate_testkit::{FakeClock, FakeProvider, FakeTimer, Mint, keys};
+use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 
 pub(crate) const ALGORITHM: Algorithm = Algorithm::ES256;
 
 pub(crate) const COOL_DOWN: Duration = Duration::from_secs(10);
 
-/// What the rule for tenants says: it is changed while the service runs.
+/// The state behind the rule for tenants, which tests change.
 #[derive(Default)]
 pub(crate) struct Book {
-    /// The audience of those that want another one than `orders-api`.
+    /// The audiences other than `orders-api`.
     pub(crate) audiences: HashMap<String, String>,
     pub(crate) withdrawn: HashSet<String>,
 }
@@ -27,17 +27,16 @@ pub(crate) struct Book {
 #[derive(Clone)]
 pub(crate) struct House {
     pub(crate) clock: FakeClock,
-    pub(crate) timer: FakeTimer,
     pub(crate) provider: FakeProvider,
     pub(crate) tenants: Tenants,
     pub(crate) verifier: Verifier,
     pub(crate) book: Arc<Mutex<Book>>,
-    /// How often the rule was asked.
+    /// The number of calls of the rule.
     pub(crate) asked: Arc<AtomicUsize>,
 }
 
 impl House {
-    /// Whose rule accepts every issuer below `example`.
+    /// With a rule that accepts every issuer below `example`.
     pub(crate) fn open() -> Self {
         Self::with(|tenants| tenants)
     }
@@ -65,23 +64,16 @@ impl House {
         book: Arc<Mutex<Book>>,
         more: impl FnOnce(TenantsBuilder) -> TenantsBuilder,
     ) -> Self {
-        let clock = FakeClock::new();
-        let timer = FakeTimer::moving(&clock);
-        let provider = FakeProvider::new(&timer);
+        let clock = FakeClock::ticking();
+        let provider = FakeProvider::new();
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
         let builder = Tenants::builder(move |issuer| {
             count.fetch_add(1, Ordering::Relaxed);
             rule(issuer)
         });
-        let (fetch, time, wall) = (provider.clone(), timer.clone(), clock.clone());
-        let builder = builder.keys(|oidc| {
-            oidc.fetch(fetch)
-                .timer(time)
-                .clock(wall)
-                .jitter(|| 0.0)
-                .cool_down(COOL_DOWN)
-        });
+        let (fetch, wall) = (provider.clone(), clock.clone());
+        let builder = builder.keys(|oidc| oidc.fetch(fetch).clock(wall).jitter(|| 0.0).cool_down(COOL_DOWN));
         let tenants = more(builder).build().unwrap();
         let verifier = Verifier::builder()
             .issuer_source(tenants.clone())
@@ -90,7 +82,6 @@ impl House {
             .unwrap();
         Self {
             clock,
-            timer,
             provider,
             tenants,
             verifier,
@@ -99,7 +90,7 @@ impl House {
         }
     }
 
-    /// Lets a provider publish the honest key.
+    /// Publishes the genuine key.
     pub(crate) fn publish(&self, issuer: &str) {
         self.publish_keys(issuer, &[keys::signing(ALGORITHM)]);
     }
@@ -114,7 +105,7 @@ impl House {
         self.token_by(keys::signing(ALGORITHM), issuer)
     }
 
-    /// By another key, under the honest one's name.
+    /// A token by another key with the genuine key's `kid`.
     pub(crate) fn forged(&self, issuer: &str) -> String {
         self.token_by(Self::strangers_key(), issuer)
     }
@@ -134,7 +125,7 @@ impl House {
         }
     }
 
-    /// As the verifier asks when a token names this issuer: whether it is trusted.
+    /// Asks as the verifier does when a token names this issuer: returns whether it is trusted.
     pub(crate) fn named(&self, issuer: &str) -> Result<bool, Unavailable> {
         self.tenants.issuer(issuer).map(|found| found.is_some())
     }
@@ -158,7 +149,7 @@ impl House {
         requests.into_iter().map(|got| got.request.url).collect()
     }
 
-    /// For each issuer when its retrievals began, by the requests for its metadata.
+    /// The starts of retrievals for each issuer, by the requests for its metadata.
     pub(crate) fn beginnings(&self) -> HashMap<String, Vec<Duration>> {
         let mut beginnings: HashMap<String, Vec<Duration>> = HashMap::new();
         for got in self.provider.requests() {

@@ -1,4 +1,4 @@
-//! Tenants that come, go, rotate and fail.
+//! The lifecycle of tenants.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,9 @@ use tollgate_oidc::{FetchErrorKind, Readiness};
 use tollgate_testkit::keys;
 
 use crate::fixture::{ALGORITHM, COOL_DOWN, House};
+use crate::time::{pass, settled, tasks};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_withdrawn_is_refused_with_the_next_token() {
     let house = House::open();
     house.publish("https://a.example");
@@ -24,11 +25,11 @@ async fn a_tenant_that_is_withdrawn_is_refused_with_the_next_token() {
     assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
     house.verifier.verify(house.token("https://b.example")).unwrap();
 
-    // Within a minute nothing is fetched from it any more either.
-    house.timer.pass(Duration::from_secs(60)).await;
+    // Fetching for it ends within a minute.
+    pass(Duration::from_secs(60)).await;
     assert_eq!(house.tenants.status().len(), 1);
     let before = house.provider.count("https://a.example/jwks");
-    house.timer.pass(Duration::from_secs(3 * 3600)).await;
+    pass(Duration::from_secs(3 * 3600)).await;
     assert_eq!(house.provider.count("https://a.example/jwks"), before);
     assert!(house.provider.count("https://b.example/jwks") > 1);
 
@@ -37,7 +38,7 @@ async fn a_tenant_that_is_withdrawn_is_refused_with_the_next_token() {
     house.assert_cool_downs();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_withdrawn_while_its_first_token_waits_is_refused() {
     let house = House::open();
     house.publish("https://a.example");
@@ -46,7 +47,7 @@ async fn a_tenant_that_is_withdrawn_while_its_first_token_waits_is_refused() {
         let (house, token) = (house.clone(), house.token("https://a.example"));
         tokio::spawn(async move { house.present(&token).await.map(|_| ()) })
     };
-    house.timer.settled().await;
+    settled().await;
     assert!(!waiting.is_finished());
     house.withdraw("https://a.example");
     house
@@ -56,8 +57,8 @@ async fn a_tenant_that_is_withdrawn_while_its_first_token_waits_is_refused() {
     assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
 }
 
-/// Whoever lets tenants rotate has to know which of their keys are still in use.
-#[tokio::test]
+/// A service that lets tenants rotate must know which of their keys are still in use.
+#[tokio::test(start_paused = true)]
 async fn it_is_known_when_a_tenants_key_was_last_used() {
     let house = House::open();
     let other = tollgate_core::SigningKey::generate(ALGORITHM).unwrap();
@@ -80,15 +81,15 @@ async fn it_is_known_when_a_tenants_key_was_last_used() {
         .unwrap_err();
     assert_eq!(used(), [vec![Some(first), None], vec![None]]);
 
-    house.timer.pass(Duration::from_secs(30)).await;
+    pass(Duration::from_secs(30)).await;
     house.verifier.verify(house.token("https://a.example")).unwrap();
     assert_eq!(used(), [vec![Some(first + 30), None], vec![None]]);
     house.present(&house.token("https://b.example")).await.unwrap();
     assert_eq!(used(), [vec![Some(first + 30), None], vec![Some(first + 30)]]);
 }
 
-/// The sweep goes on, and takes nobody's keys.
-#[tokio::test]
+/// The sweep continues and removes no keys.
+#[tokio::test(start_paused = true)]
 async fn a_rule_that_panics_in_the_background_harms_nobody() {
     let panics = Arc::new(AtomicBool::new(false));
     let read = Arc::clone(&panics);
@@ -103,34 +104,34 @@ async fn a_rule_that_panics_in_the_background_harms_nobody() {
     house.publish("https://a.example");
     house.present(&house.token("https://a.example")).await.unwrap();
     panics.store(true, Ordering::Relaxed);
-    house.timer.pass(Duration::from_secs(300)).await;
+    pass(Duration::from_secs(300)).await;
     assert_eq!(house.tenants.status().len(), 1);
     panics.store(false, Ordering::Relaxed);
     house.verifier.verify(house.token("https://a.example")).unwrap();
-    house.timer.pass(Duration::from_secs(700)).await;
+    pass(Duration::from_secs(700)).await;
     assert!(house.tenants.status().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_not_used_is_given_up() {
     let house = House::with(|tenants| tenants.idle(Duration::from_secs(3600)));
     for issuer in ["https://a.example", "https://b.example", "https://c.example"] {
         house.publish(issuer);
         house.named(issuer).unwrap();
     }
-    house.timer.settled().await;
+    settled().await;
     for issuer in ["https://a.example", "https://b.example"] {
         house.verifier.verify(house.token(issuer)).unwrap();
     }
-    // The one that never proved itself goes first, the one that is not used next.
-    house.timer.pass(Duration::from_secs(660)).await;
+    // The unproven one goes first, the unused one next.
+    pass(Duration::from_secs(660)).await;
     let kept = |house: &House| -> Vec<String> {
         let status = house.tenants.status().into_iter();
         status.map(|tenant| tenant.issuer).collect()
     };
     assert_eq!(kept(&house), ["https://a.example", "https://b.example"]);
     for _ in 0..6 {
-        house.timer.pass(Duration::from_secs(600)).await;
+        pass(Duration::from_secs(600)).await;
         house.verifier.verify(house.token("https://a.example")).unwrap();
     }
     assert_eq!(kept(&house), ["https://a.example"]);
@@ -138,12 +139,12 @@ async fn a_tenant_that_is_not_used_is_given_up() {
     assert_eq!(kept(&house), ["https://a.example", "https://b.example"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_tenant_rotates_its_key_and_its_next_token_works() {
     let house = House::open();
     house.publish("https://a.example");
     house.present(&house.token("https://a.example")).await.unwrap();
-    house.timer.pass(COOL_DOWN).await;
+    pass(COOL_DOWN).await;
 
     let next = keys::signing(ALGORITHM).with_kid("next");
     house.publish_keys("https://a.example", std::slice::from_ref(&next));
@@ -154,7 +155,7 @@ async fn a_tenant_rotates_its_key_and_its_next_token_works() {
     house.assert_cool_downs();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_tenant_whose_provider_is_down_harms_no_other() {
     let house = House::open();
     house.publish("https://a.example");
@@ -182,12 +183,12 @@ async fn a_tenant_whose_provider_is_down_harms_no_other() {
     house
         .provider
         .publish("https://down.example/jwks", &[keys::signing(ALGORITHM)]);
-    house.timer.pass(Duration::from_secs(60)).await;
+    pass(Duration::from_secs(60)).await;
     house.present(&house.token("https://down.example")).await.unwrap();
     house.assert_cool_downs();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn with_the_last_handle_all_fetching_ends() {
     let house = House::open();
     for n in 0..5 {
@@ -195,19 +196,18 @@ async fn with_the_last_handle_all_fetching_ends() {
         house.publish(&issuer);
         house.present(&house.token(&issuer)).await.unwrap();
     }
-    house.timer.settled().await;
-    assert!(house.timer.sleepers() >= 6);
+    settled().await;
+    assert!(tasks() >= 6);
     let House {
-        timer,
         provider,
         tenants,
         verifier,
         ..
     } = house;
     drop((tenants, verifier));
-    timer.settled().await;
-    assert_eq!(timer.sleepers(), 0);
+    settled().await;
+    assert_eq!(tasks(), 0);
     let before = provider.requests().len();
-    timer.pass(Duration::from_secs(7200)).await;
+    pass(Duration::from_secs(7200)).await;
     assert_eq!(provider.requests().len(), before);
 }

@@ -1,15 +1,17 @@
-//! Issuers that tenants bring, honest ones and made-up ones, against a provider and a time that the test moves.
+//! Issuers of tenants, genuine and invented, with paused time.
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
 mod fixture;
 mod life;
 mod recognised;
+#[path = "../time/mod.rs"]
+mod time;
 
 use fixture::House;
 use tollgate_core::RejectionKind;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_first_token_of_a_tenant_waits_for_its_keys_and_passes() {
     let house = House::open();
     house.publish("https://a.example");
@@ -30,7 +32,7 @@ async fn the_first_token_of_a_tenant_waits_for_its_keys_and_passes() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn many_first_tokens_share_one_fetch() {
     let house = House::open();
     house.publish("https://a.example");
@@ -46,7 +48,7 @@ async fn many_first_tokens_share_one_fetch() {
     assert_eq!(house.fetched().len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_token_that_does_not_verify_proves_nothing() {
     let house = House::open();
     house.publish("https://a.example");
@@ -59,7 +61,7 @@ async fn a_token_that_does_not_verify_proves_nothing() {
     assert!(house.tenants.status()[0].proven);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_tenant_is_held_to_the_rules_that_are_its_own() {
     let house = House::open();
     house.publish("https://a.example");
@@ -70,7 +72,7 @@ async fn a_tenant_is_held_to_the_rules_that_are_its_own() {
         .unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
 
-    // What the rule says now is what counts.
+    // The current answer of the rule counts.
     house.audience("https://a.example", "orders-api");
     house.verifier.verify(house.token("https://a.example")).unwrap();
     house.audience("https://a.example", "a-api");
@@ -81,7 +83,7 @@ async fn a_tenant_is_held_to_the_rules_that_are_its_own() {
     assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_named_issuer_stands_beside_tenants() {
     use tollgate_core::{TrustedIssuer, Verifier};
     use tollgate_testkit::keys;
@@ -98,12 +100,12 @@ async fn a_named_issuer_stands_beside_tenants() {
         .clock(house.clock.clone())
         .build()
         .unwrap();
-    // The one that is named is asked for nothing.
+    // The named issuer causes no fetch.
     verifier.verify(house.token("https://a.example")).unwrap();
     assert!(house.fetched().is_empty() && house.tenants.status().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_no_tenants_could_be_kept_by_is_refused_when_it_is_built() {
     use std::time::Duration;
     use tollgate_oidc::{OidcErrorKind, Tenants, TenantsBuilder};
@@ -123,11 +125,11 @@ async fn what_no_tenants_could_be_kept_by_is_refused_when_it_is_built() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn whose_keys_they_are_is_not_for_the_template_to_say() {
     let house = House::with(|tenants| {
         tenants.keys(|oidc| {
-            let fetch = tollgate_testkit::FakeProvider::new(&tollgate_testkit::FakeTimer::new());
+            let fetch = tollgate_testkit::FakeProvider::new();
             drop(oidc);
             tollgate_oidc::Oidc::discover("https://evil.test").fetch(fetch)
         })

@@ -1,4 +1,4 @@
-//! Tokens of tenants that were verified a moment ago: the rule, the keys and the tenant are looked at all the same.
+//! Cached tokens of tenants: rule, keys and tenant are checked all the same.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -8,11 +8,12 @@ use tollgate_core::{Algorithm, Key, RejectionKind as Kind, SigningKey, TrustedIs
 use tollgate_testkit::keys;
 
 use crate::fixture::{ALGORITHM, Book, COOL_DOWN, House};
+use crate::time::pass;
 
 const A: &str = "https://a.example";
 
 impl House {
-    /// How often the cache of verified tokens has answered.
+    /// The number of cache hits.
     fn hits(&self) -> u64 {
         self.verifier.token_cache_status().unwrap().hits
     }
@@ -32,19 +33,19 @@ impl House {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn while_the_rule_says_the_same_tokens_are_recognised() {
     let house = House::open();
     house.publish(A);
     let token = house.token(A);
     house.keep(&token).await;
-    // The rule was asked each time.
+    // The rule was called each time.
     let asked = house.asked.load(Ordering::Relaxed);
     house.verifier.verify(&token).unwrap();
     assert_eq!(house.asked.load(Ordering::Relaxed), asked + 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_rule_says_now_holds_for_what_is_recognised() {
     let house = House::open();
     house.publish(A);
@@ -61,7 +62,7 @@ async fn what_the_rule_says_now_holds_for_what_is_recognised() {
     house.verifier.verify(&token).unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_key_that_a_tenant_withdraws_is_out_with_the_refresh() {
     let house = House::open();
     let (stays, goes) = (
@@ -73,7 +74,7 @@ async fn a_key_that_a_tenant_withdraws_is_out_with_the_refresh() {
     house.keep(&by_stays).await;
     house.keep(&by_goes).await;
     house.publish_keys(A, std::slice::from_ref(&stays));
-    house.timer.pass(Duration::from_secs(480)).await;
+    pass(Duration::from_secs(480)).await;
     let rejection = house.present(&by_goes).await.unwrap_err();
     assert_eq!(rejection.kind(), Kind::UnknownKey);
     house.verifier.verify(&by_stays).unwrap();
@@ -83,31 +84,32 @@ async fn a_key_that_a_tenant_withdraws_is_out_with_the_refresh() {
     house.assert_cool_downs();
 }
 
-/// A token that is kept and never comes again does not keep its tenant: nothing is fetched from it after it is withdrawn.
-#[tokio::test]
+/// A cached token that is not sent again does not keep its tenant: fetching ends after it is
+/// withdrawn.
+#[tokio::test(start_paused = true)]
 async fn what_is_recognised_does_not_keep_a_tenant() {
     let house = House::open();
     house.publish(A);
     house.keep(&house.token(A)).await;
     house.withdraw(A);
-    house.timer.pass(Duration::from_secs(60)).await;
+    pass(Duration::from_secs(60)).await;
     assert!(house.tenants.status().is_empty());
     let before = house.fetched().len();
-    house.timer.pass(Duration::from_secs(3 * 3600)).await;
+    pass(Duration::from_secs(3 * 3600)).await;
     assert_eq!(house.fetched().len(), before);
 }
 
-/// The tenant is given up and comes back: its keys are fetched anew, and what rested on the former ones is verified anew.
-#[tokio::test]
+/// A removed tenant returns: its keys are fetched anew, and its tokens are verified anew.
+#[tokio::test(start_paused = true)]
 async fn a_tenant_that_comes_back_starts_with_nothing() {
     let house = House::open();
     house.publish(A);
     let token = house.token_by(keys::signing(ALGORITHM), A);
     house.keep(&token).await;
     house.withdraw(A);
-    house.timer.pass(Duration::from_secs(61)).await;
+    pass(Duration::from_secs(61)).await;
     house.accept_again(A);
-    house.timer.pass(COOL_DOWN).await;
+    pass(COOL_DOWN).await;
     house.publish_keys(A, &[House::strangers_key()]);
     let rejection = house.present(&token).await.unwrap_err();
     assert_eq!(rejection.kind(), Kind::BadSignature);
@@ -115,8 +117,8 @@ async fn a_tenant_that_comes_back_starts_with_nothing() {
     house.refuses(&token, Kind::BadSignature);
 }
 
-/// The keys grow old while nothing can be fetched: with the second in which they are no longer vouched for the cache is silent.
-#[tokio::test]
+/// The keys age without fetches. When they expire, the cache answers no more.
+#[tokio::test(start_paused = true)]
 async fn keys_that_expire_take_all_tokens_along() {
     let house = House::open();
     house.publish(A);
@@ -127,7 +129,7 @@ async fn keys_that_expire_take_all_tokens_along() {
         .hang(&format!("{A}/.well-known/openid-configuration"));
     let (mut token, mut answered, mut silent) = (String::new(), 0, 0);
     for second in 0..2 * 3600 {
-        house.timer.pass(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
         if second % 300 == 0 && silent == 0 {
             token = house.token(A);
         }
@@ -151,8 +153,8 @@ async fn keys_that_expire_take_all_tokens_along() {
     );
 }
 
-/// What a rule says, one answer after the other, to a token that was recognised before.
-#[tokio::test]
+/// The rule returns one answer after the other to a cached token.
+#[tokio::test(start_paused = true)]
 async fn whatever_changes_in_the_rules_is_seen() {
     type Change = fn(TrustedIssuer) -> TrustedIssuer;
     let changes: [(Change, Option<Kind>); 12] = [
@@ -173,7 +175,7 @@ async fn whatever_changes_in_the_rules_is_seen() {
             |rules| rules.max_lifetime(Duration::from_secs(60)),
             Some(Kind::LifetimeTooLong),
         ),
-        // What cannot be prepared is our mistake.
+        // An invalid configuration is the service's fault.
         (TrustedIssuer::dangerous_any_audience, Some(Kind::Unavailable)),
     ];
     let change: Arc<Mutex<Option<Change>>> = Arc::default();
@@ -201,8 +203,9 @@ async fn whatever_changes_in_the_rules_is_seen() {
     }
 }
 
-/// A rule that has keys in it, which it should not, is prepared for each token; and when it has them no longer, they are gone.
-#[tokio::test]
+/// A rule that returns keys, which it should not, is prepared for each token; keys that it no
+/// longer returns are gone.
+#[tokio::test(start_paused = true)]
 async fn rules_with_keys_are_never_taken_for_the_same() {
     let own = SigningKey::generate(ALGORITHM).unwrap().with_kid("own");
     let key: Arc<Mutex<Option<Key>>> = Arc::new(Mutex::new(Some(own.verifying_key())));

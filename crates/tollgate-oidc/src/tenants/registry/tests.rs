@@ -1,4 +1,4 @@
-//! The roster against a model of it, and under several threads.
+//! The registry against a model, and under several threads.
 
 use std::convert::Infallible;
 use std::sync::atomic::AtomicUsize;
@@ -9,20 +9,24 @@ use super::*;
 
 const COOL_DOWN: Duration = Duration::from_secs(10);
 
-fn roster(capacity: usize, burst: u32) -> Roster<()> {
-    Roster::new(capacity, Admission::new(burst, COOL_DOWN))
+fn registry(capacity: usize, burst: u32) -> Registry<()> {
+    Registry::new(capacity, Admission::new(burst, COOL_DOWN))
 }
 
-fn admit(roster: &Roster<()>, issuer: &str, now: Duration) -> Result<(), Duration> {
-    match roster.admit(issuer, now, |_| Ok::<_, Infallible>(())) {
+fn admit(registry: &Registry<()>, issuer: &str, now: Duration) -> Result<(), Duration> {
+    match registry.admit(issuer, now, |_| Ok::<_, Infallible>(())) {
         Ok(_) => Ok(()),
         Err(NotKept::Later(wait)) => Err(wait),
         Err(NotKept::Failed(never)) => match never {},
     }
 }
 
-fn names(roster: &Roster<()>) -> Vec<String> {
-    let mut names: Vec<_> = roster.all().iter().map(|kept| kept.issuer.to_string()).collect();
+fn names(registry: &Registry<()>) -> Vec<String> {
+    let mut names: Vec<_> = registry
+        .all()
+        .iter()
+        .map(|kept| kept.issuer.to_string())
+        .collect();
     names.sort();
     names
 }
@@ -50,77 +54,77 @@ fn the_shares_add_up_to_the_capacity() {
 
 #[test]
 fn who_was_used_the_longest_ago_makes_room() {
-    let roster = roster(8, 1_000); // 6 and 2
-    admit(&roster, "a", at(100)).unwrap();
-    admit(&roster, "b", at(101)).unwrap();
-    roster.get("a").unwrap().named(at(102));
-    admit(&roster, "c", at(103)).unwrap();
-    assert_eq!(names(&roster), ["a", "c"]);
+    let registry = registry(8, 1_000); // 6 and 2
+    admit(&registry, "a", at(100)).unwrap();
+    admit(&registry, "b", at(101)).unwrap();
+    registry.get("a").unwrap().named(at(102));
+    admit(&registry, "c", at(103)).unwrap();
+    assert_eq!(names(&registry), ["a", "c"]);
 }
 
 #[test]
 fn of_those_used_in_one_second_the_first_makes_room() {
-    let roster = roster(8, 1_000);
+    let registry = registry(8, 1_000);
     for name in ["a", "b", "c"] {
-        admit(&roster, name, at(100)).unwrap();
+        admit(&registry, name, at(100)).unwrap();
     }
-    assert_eq!(names(&roster), ["b", "c"]);
+    assert_eq!(names(&registry), ["b", "c"]);
 }
 
 #[test]
 fn names_that_are_made_up_only_push_each_other_out() {
-    let roster = roster(100, 1_000_000);
+    let registry = registry(100, 1_000_000);
     for n in 0..75 {
         let name = format!("proven {n:02}");
-        admit(&roster, &name, at(100)).unwrap();
-        roster.get(&name).unwrap().verified(at(100));
+        admit(&registry, &name, at(100)).unwrap();
+        registry.get(&name).unwrap().verified(at(100));
     }
     for n in 0..10_000 {
-        admit(&roster, &format!("made up {n}"), at(101 + n)).unwrap();
-        assert!(roster.all().len() <= 100);
+        admit(&registry, &format!("made up {n}"), at(101 + n)).unwrap();
+        assert!(registry.all().len() <= 100);
     }
-    let (proven, made_up): (Vec<_>, Vec<_>) = roster.all().into_iter().partition(|kept| kept.is_proven());
+    let (proven, made_up): (Vec<_>, Vec<_>) = registry.all().into_iter().partition(|kept| kept.is_proven());
     assert_eq!((proven.len(), made_up.len()), (75, 25));
 }
 
 #[test]
 fn to_name_a_proven_issuer_does_not_keep_it() {
-    let roster = roster(2, 1_000); // 1 and 1
-    admit(&roster, "old", at(100)).unwrap();
-    roster.get("old").unwrap().verified(at(100));
-    admit(&roster, "new", at(101)).unwrap();
-    roster.get("new").unwrap().verified(at(101));
-    roster.get("old").unwrap().named(at(150));
-    admit(&roster, "newest", at(151)).unwrap();
-    assert_eq!(names(&roster), ["new", "newest"]);
+    let registry = registry(2, 1_000); // 1 and 1
+    admit(&registry, "old", at(100)).unwrap();
+    registry.get("old").unwrap().verified(at(100));
+    admit(&registry, "new", at(101)).unwrap();
+    registry.get("new").unwrap().verified(at(101));
+    registry.get("old").unwrap().named(at(150));
+    admit(&registry, "newest", at(151)).unwrap();
+    assert_eq!(names(&registry), ["new", "newest"]);
 }
 
 #[test]
 fn going_out_and_coming_back_does_not_shorten_the_cool_down() {
-    let roster = roster(4, 1_000); // 3 and 1
-    admit(&roster, "victim", at(100)).unwrap();
-    admit(&roster, "other", at(101)).unwrap();
-    assert_eq!(admit(&roster, "victim", at(102)), Err(at(9)));
-    assert_eq!(names(&roster), ["other"]);
-    admit(&roster, "victim", at(111)).unwrap();
-    assert_eq!(roster.retain(at(112), |kept| &*kept.issuer != "victim"), 1);
-    assert_eq!(admit(&roster, "victim", at(113)), Err(at(9)));
+    let registry = registry(4, 1_000); // 3 and 1
+    admit(&registry, "victim", at(100)).unwrap();
+    admit(&registry, "other", at(101)).unwrap();
+    assert_eq!(admit(&registry, "victim", at(102)), Err(at(9)));
+    assert_eq!(names(&registry), ["other"]);
+    admit(&registry, "victim", at(111)).unwrap();
+    assert_eq!(registry.retain(at(112), |kept| &*kept.issuer != "victim"), 1);
+    assert_eq!(admit(&registry, "victim", at(113)), Err(at(9)));
 }
 
 #[test]
 fn what_cannot_be_made_is_not_kept() {
-    let roster = roster(4, 1_000);
-    admit(&roster, "a", at(100)).unwrap();
-    let failed = roster.admit("b", at(100), |_| Err("no"));
+    let registry = registry(4, 1_000);
+    admit(&registry, "a", at(100)).unwrap();
+    let failed = registry.admit("b", at(100), |_| Err("no"));
     assert!(matches!(failed, Err(NotKept::Failed("no"))));
-    assert_eq!(names(&roster), ["a"]);
+    assert_eq!(names(&registry), ["a"]);
 }
 
 #[test]
 fn a_time_that_goes_back_takes_no_use_back() {
-    let roster = roster(4, 1_000);
-    admit(&roster, "a", at(100)).unwrap();
-    let a = roster.get("a").unwrap();
+    let registry = registry(4, 1_000);
+    admit(&registry, "a", at(100)).unwrap();
+    let a = registry.get("a").unwrap();
     a.verified(at(50));
     assert_eq!(a.last_used(), 100);
 }
@@ -144,12 +148,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the roster does, written down as plainly as can be.
+/// The registry as a plain list.
 #[derive(Default)]
 struct Model {
-    /// Name, whether it is proven, when it was used last: in the order in which they were admitted.
+    /// Name, whether it is proven, and last use, in order of admission.
     kept: Vec<(u8, bool, u64)>,
-    /// Name, and when it was given up.
+    /// Name and time of removal.
     given_up: Vec<(u8, u64)>,
 }
 
@@ -175,7 +179,7 @@ proptest! {
     #[test]
     fn it_does_as_its_model(capacity in 2_usize..20, steps in prop::collection::vec(step(), 1..300)) {
         let shares = Shares::of(capacity);
-        let roster = roster(capacity, u32::MAX);
+        let registry = registry(capacity, u32::MAX);
         let (mut model, mut now) = (Model::default(), 100);
         for step in steps {
             match step {
@@ -188,13 +192,13 @@ proptest! {
                         model.evict(true, shares.proven, now);
                         model.kept.push((name, false, now));
                     }
-                    prop_assert_eq!(admit(&roster, &name.to_string(), at(now)).is_ok(), kept || !rests);
+                    prop_assert_eq!(admit(&registry, &name.to_string(), at(now)).is_ok(), kept || !rests);
                 }
                 Step::Named(name) => {
                     if let Some(kept) = model.kept.iter_mut().find(|kept| kept.0 == name && !kept.1) {
                         kept.2 = now;
                     }
-                    if let Some(kept) = roster.get(&name.to_string()) {
+                    if let Some(kept) = registry.get(&name.to_string()) {
                         kept.named(at(now));
                     }
                 }
@@ -202,46 +206,46 @@ proptest! {
                     if let Some(kept) = model.kept.iter_mut().find(|kept| kept.0 == name) {
                         (kept.1, kept.2) = (true, now);
                     }
-                    if let Some(kept) = roster.get(&name.to_string()) {
+                    if let Some(kept) = registry.get(&name.to_string()) {
                         kept.verified(at(now));
                     }
                 }
                 Step::GiveUp(name) => {
                     model.give_up(name, now);
-                    roster.retain(at(now), |kept| *kept.issuer != *name.to_string());
+                    registry.retain(at(now), |kept| *kept.issuer != *name.to_string());
                 }
             }
             let mut wanted: Vec<_> = model.kept.iter().map(|kept| (kept.0.to_string(), kept.1, kept.2)).collect();
             wanted.sort();
-            let all = roster.all();
+            let all = registry.all();
             let mut got: Vec<_> = all.iter().map(|kept| (kept.issuer.to_string(), kept.is_proven(), kept.last_used())).collect();
             got.sort();
             prop_assert_eq!(got, wanted);
             prop_assert!(all.len() <= capacity);
             let resting = model.given_up.iter().filter(|(_, when)| now - when < 10).count();
-            prop_assert_eq!(roster.resting(at(now)), resting);
+            prop_assert_eq!(registry.resting(at(now)), resting);
         }
     }
 }
 
-/// Eight readers use what is there while two writers admit and give up. No reader ever misses the one that is proven.
+/// Eight readers run while two writers admit and remove. No reader ever misses the proven issuer.
 #[test]
 fn readers_and_writers_do_not_disturb_each_other() {
-    let roster = roster(16, u32::MAX);
-    admit(&roster, "proven", at(100)).unwrap();
-    roster.get("proven").unwrap().verified(at(100));
+    let registry = registry(16, u32::MAX);
+    admit(&registry, "proven", at(100)).unwrap();
+    registry.get("proven").unwrap().verified(at(100));
     let (readers, done) = (AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         for reader in 0..8_u64 {
-            let (roster, readers, done) = (&roster, &readers, &done);
+            let (registry, readers, done) = (&registry, &readers, &done);
             scope.spawn(move || {
                 let mut round = reader;
                 loop {
-                    roster
+                    registry
                         .get("proven")
                         .expect("it is never pushed out")
                         .verified(at(100));
-                    if let Some(kept) = roster.get(&format!("{}", round % 200)) {
+                    if let Some(kept) = registry.get(&format!("{}", round % 200)) {
                         kept.named(at(100 + round % 7));
                     }
                     round += 1;
@@ -256,17 +260,17 @@ fn readers_and_writers_do_not_disturb_each_other() {
         }
         let writers: Vec<_> = (0..2_u64)
             .map(|writer| {
-                let roster = &roster;
+                let registry = &registry;
                 scope.spawn(move || {
                     for round in 0..2_000_u64 {
                         let _ = admit(
-                            roster,
+                            registry,
                             &format!("{}", (round * 2 + writer) % 200),
                             at(100 + round * 20),
                         );
-                        assert!(roster.all().len() <= 16);
+                        assert!(registry.all().len() <= 16);
                         if round % 50 == 0 {
-                            roster.retain(at(100 + round * 20), |kept| kept.is_proven());
+                            registry.retain(at(100 + round * 20), |kept| kept.is_proven());
                         }
                     }
                 })
@@ -278,5 +282,5 @@ fn readers_and_writers_do_not_disturb_each_other() {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(readers.load(Ordering::Relaxed), 8);
-    assert!(roster.get("proven").unwrap().is_proven());
+    assert!(registry.get("proven").unwrap().is_proven());
 }
