@@ -1,14 +1,14 @@
-//! Why there are no keys.
+//! Errors of key sources.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::fetch::{FetchError, FetchErrorKind};
 
-/// The most characters of what a client says of a failure: it is kept, and logged again and again.
+/// The most characters of a client's message: it is stored and logged repeatedly.
 const MOST_SAID: usize = 500;
 
-/// Which kind of failure an [`OidcError`] is.
+/// The kind of an [`OidcError`].
 ///
 /// ```
 /// use tollgate_oidc::{Oidc, OidcErrorKind};
@@ -22,39 +22,40 @@ const MOST_SAID: usize = 500;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OidcErrorKind {
-    /// What was configured contradicts itself, or is out of range. Found before anything is fetched.
+    /// The configuration contradicts itself or is out of range. Found before anything is fetched.
     Misconfigured,
-    /// A URL is none, has a fragment or credentials in it, or is not of HTTP.
+    /// A URL is invalid, has a fragment or credentials, or its scheme is neither `http` nor
+    /// `https`.
     InvalidUrl,
-    /// A URL is not of `https`, and nobody said that it may be.
+    /// A URL is not `https`, and plain `http` was not allowed.
     InsecureUrl,
-    /// An issuer names an address of the service's own network.
+    /// An issuer names an address in the service's own network.
     PrivateAddress,
-    /// An issuer names a host that is not its own, and was held to its own.
+    /// An issuer names a foreign host, and only its own origin is allowed.
     ForeignOrigin,
-    /// No connection, or it broke.
+    /// The connection failed or broke.
     Unreachable,
-    /// No whole answer in time.
+    /// The complete response did not arrive in time.
     TimedOut,
-    /// The answer is too large.
+    /// The response is too large.
     TooLarge,
-    /// The answer is a redirect to another origin, or one too many.
+    /// The response redirects to another origin, or there were too many redirects.
     Redirected,
-    /// The answer's status is not 200.
+    /// The response's status is not 200.
     UnexpectedStatus,
-    /// The answer is not what it should be: not JSON, no metadata, no JWK Set.
+    /// The response is not JSON, no metadata or no JWK Set.
     Malformed,
-    /// The metadata is of another issuer than the one asked for (RFC 8414 section 3.3, `OpenID` Connect Discovery 1.0
-    /// section 4.3).
+    /// The metadata names another issuer than the configured one (RFC 8414 section 3.3, `OpenID`
+    /// Connect Discovery 1.0 section 4.3).
     IssuerMismatch,
-    /// The set has no key that verifies anything.
+    /// The set has no key that can verify a signature.
     NoUsableKey,
-    /// There is no tokio runtime to fetch on, or it has ended.
+    /// There is no tokio runtime, or it has ended.
     NoRuntime,
 }
 
-/// Keys could not be fetched, or may not be. Its text is for the operator; it quotes what an issuer sent, and never a
-/// secret.
+/// An error of a key source. The message is for the operator: it may quote the issuer's response,
+/// and never contains a secret.
 ///
 /// ```
 /// use tollgate_oidc::{RemoteJwks, OidcErrorKind};
@@ -76,12 +77,12 @@ impl OidcError {
         }
     }
 
-    /// The same error, which says where it was.
+    /// Returns the error with the place in front of the message.
     pub(crate) fn at(self, place: &str) -> Self {
         Self::new(self.kind, format!("{place}: {}", self.detail))
     }
 
-    /// Which kind it is.
+    /// The kind.
     ///
     /// ```
     /// # use tollgate_oidc::{RemoteJwks, OidcErrorKind};
@@ -100,7 +101,7 @@ impl From<FetchError> for OidcError {
             FetchErrorKind::TooLarge => OidcErrorKind::TooLarge,
             FetchErrorKind::PrivateAddress => OidcErrorKind::PrivateAddress,
         };
-        // A client may have put into it what the other side sent, as the names in its certificate.
+        // A client's message may quote the peer, such as the names in its certificate.
         let said = error.to_string();
         let said = said.chars().take(MOST_SAID);
         let line = said.map(|char| if char.is_control() { ' ' } else { char });

@@ -1,4 +1,4 @@
-//! The one thing that this crate needs of an HTTP client.
+//! The HTTP client interface.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use tollgate_core::BoxFuture;
 
 use crate::address::redacted;
 
-/// Fetches a document over HTTP: the seam for a client of your own. `HttpClient` is the one that comes with the crate.
+/// Fetches a document over HTTP: the trait for a custom client. `HttpClient` is the default client.
 ///
-/// An implementation makes one `GET` and hands back what came. It follows no redirect, and keeps no cookie; which redirect
-/// may be followed, how long an answer is good for and what is in it is decided by the caller.
+/// An implementation makes one `GET` and returns the response. It follows no redirect and keeps no
+/// cookies. The caller decides about redirects, freshness and content.
 ///
 /// ```
 /// use tollgate_core::BoxFuture;
@@ -30,10 +30,11 @@ use crate::address::redacted;
 /// # }
 /// ```
 pub trait Fetch: Send + Sync + 'static {
-    /// Makes the request. The future may be dropped at any time, which ends the request.
+    /// Makes the request. Dropping the future cancels the request.
     ///
     /// # Errors
-    /// A [`FetchError`] where no whole response came: whatever its status, a response is not an error.
+    /// Returns a [`FetchError`] if no complete response arrived. A response of any status is not an
+    /// error.
     fn get(&self, request: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>>;
 }
 
@@ -43,7 +44,7 @@ impl<F: Fetch + ?Sized> Fetch for Arc<F> {
     }
 }
 
-/// A `GET` to be made by a [`Fetch`].
+/// A `GET` request for a [`Fetch`].
 ///
 /// ```
 /// use tollgate_oidc::{Addresses, FetchRequest};
@@ -54,21 +55,21 @@ impl<F: Fetch + ?Sized> Fetch for Arc<F> {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct FetchRequest {
-    /// The absolute URL: `https`, or `http` where that was allowed.
+    /// The absolute URL: `https`, or `http` where it was allowed.
     pub url: String,
-    /// Header fields to send besides the client's own, in lower case.
+    /// Header fields to send in addition to the client's own. Names are in lower case.
     pub headers: Vec<(&'static str, String)>,
-    /// The most bytes of content to read: at one more, the client stops reading and answers
-    /// [`TooLarge`](FetchErrorKind::TooLarge). 1 MiB unless set.
+    /// The maximum size of the content in bytes. Beyond it, the client stops reading and returns
+    /// [`TooLarge`](FetchErrorKind::TooLarge). Default: 1 MiB.
     pub content_limit: usize,
-    /// How long the whole exchange may take. 5 s unless set.
+    /// The timeout of the whole exchange. Default: 5 s.
     pub timeout: Duration,
-    /// Which addresses the host's name may stand for.
+    /// The addresses that the host may resolve to.
     pub addresses: Addresses,
 }
 
 impl FetchRequest {
-    /// A request with the default bounds, to public addresses only.
+    /// Creates a request with the default bounds, to public addresses only.
     ///
     /// ```
     /// # use tollgate_oidc::FetchRequest;
@@ -85,7 +86,7 @@ impl FetchRequest {
     }
 }
 
-/// Without the query of its URL, which may have a secret in it.
+/// Leaves out the query of the URL, which may contain a secret.
 impl fmt::Debug for FetchRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FetchRequest")
@@ -98,7 +99,7 @@ impl fmt::Debug for FetchRequest {
     }
 }
 
-/// Which addresses a fetch may connect to.
+/// The addresses that a fetch may connect to.
 ///
 /// ```
 /// use tollgate_oidc::Addresses;
@@ -108,14 +109,14 @@ impl fmt::Debug for FetchRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Addresses {
-    /// Public ones only: an issuer has named the host, and must not reach into the service's network. The address that was
-    /// looked at is the one to connect to (a second look-up may tell another).
+    /// Public addresses only: an issuer has named the host and must not reach into the service's
+    /// network. The client connects to the address that it checked, without a second lookup.
     Public,
-    /// Any: the service's own configuration has named the host.
+    /// Any address: the service's own configuration has named the host.
     Any,
 }
 
-/// What came back from a [`Fetch`].
+/// The response of a [`Fetch`].
 ///
 /// ```
 /// use tollgate_oidc::FetchResponse;
@@ -128,14 +129,14 @@ pub enum Addresses {
 pub struct FetchResponse {
     /// The status.
     pub status: u16,
-    /// The header fields: names in lower case.
+    /// The header fields. Names are in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The content.
     pub content: Vec<u8>,
 }
 
 impl FetchResponse {
-    /// A response without header fields.
+    /// Creates a response without header fields.
     ///
     /// ```
     /// # use tollgate_oidc::FetchResponse;
@@ -163,7 +164,7 @@ impl FetchResponse {
         self
     }
 
-    /// The first field line of that name, if it is text. `name` is in lower case.
+    /// Returns the first field line of that name, if it is text. `name` is in lower case.
     ///
     /// ```
     /// # use tollgate_oidc::FetchResponse;
@@ -173,7 +174,7 @@ impl FetchResponse {
         self.header_lines(name).next()
     }
 
-    /// The field lines of that name that are text, in their order. `name` is in lower case.
+    /// Returns the field lines of that name that are text, in order. `name` is in lower case.
     ///
     /// ```
     /// # use tollgate_oidc::FetchResponse;
@@ -195,7 +196,7 @@ impl fmt::Debug for FetchResponse {
     }
 }
 
-/// Which kind of failure a [`FetchError`] is.
+/// The kind of a [`FetchError`].
 ///
 /// ```
 /// use tollgate_oidc::{FetchError, FetchErrorKind};
@@ -206,17 +207,19 @@ impl fmt::Debug for FetchResponse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FetchErrorKind {
-    /// No connection: the name is unknown, nobody listens, the certificate is not good, the connection broke.
+    /// No connection: the name does not resolve, the port is closed, the certificate is not valid,
+    /// or the connection broke.
     Unreachable,
-    /// No whole response in time.
+    /// The complete response did not arrive in time.
     TimedOut,
-    /// There was more content than asked for.
+    /// The content exceeds the limit.
     TooLarge,
-    /// The host's name stands for an address that is not public, and [`Addresses::Public`] was asked for.
+    /// The host resolves to an address that is not public, and the request has
+    /// [`Addresses::Public`].
     PrivateAddress,
 }
 
-/// A [`Fetch`] brought no whole response. Its text is for the operator.
+/// The error of a [`Fetch`] without a complete response. The message is for the operator.
 ///
 /// ```
 /// use tollgate_oidc::{FetchError, FetchErrorKind};
@@ -231,7 +234,7 @@ pub struct FetchError {
 }
 
 impl FetchError {
-    /// An error of that kind.
+    /// Creates an error of that kind.
     ///
     /// ```
     /// # use tollgate_oidc::{FetchError, FetchErrorKind};
@@ -244,7 +247,7 @@ impl FetchError {
         }
     }
 
-    /// Which kind it is.
+    /// The kind.
     ///
     /// ```
     /// # use tollgate_oidc::{FetchError, FetchErrorKind};

@@ -1,11 +1,13 @@
-//! Which addresses are of the public internet.
+//! Public and special-purpose IP addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is of a host that anybody can reach: by the registries of IANA for special-purpose addresses (RFC 6890)
-/// it is neither private, shared, loopback, link-local, documentation, benchmarking, multicast nor reserved.
+/// Returns whether an address is globally reachable: by the IANA registries of special-purpose
+/// addresses (RFC 6890), it is neither private, shared, loopback, link-local, documentation,
+/// benchmarking, multicast nor reserved.
 ///
-/// It decides whether an issuer may send the service there. So it says no where the registries leave a choice.
+/// An issuer may send the service only to public addresses. So the answer is no where the
+/// registries leave a choice.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -22,9 +24,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     let special = match address.octets() {
         // "This network", private, loopback (RFC 1122, RFC 1918).
         [0 | 10 | 127, ..]
-        // Shared by the customers of a carrier (RFC 6598); some clouds have their metadata here.
+        // Carrier-grade NAT (RFC 6598); some clouds have their metadata service here.
         | [100, 64..=127, ..]
-        // Link-local (RFC 3927), and the metadata of most clouds.
+        // Link-local (RFC 3927), and the metadata service of most clouds.
         | [169, 254, ..]
         | [172, 16..=31, ..]
         // Protocol assignments (RFC 6890), documentation (RFC 5737), the relays of 6to4 (RFC 7526).
@@ -37,7 +39,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         | [203, 0, 113, _]
         // Multicast, reserved, broadcast.
         | [224..=255, ..] => true,
-        // Public by number, but Azure answers it inside of each virtual network: DNS, DHCP, the agent's secrets.
+        // Public by number, but reachable inside every Azure virtual network: DNS, DHCP, the
+        // agent's secrets.
         [168, 63, 129, 16] => true,
         _ => false,
     };
@@ -47,19 +50,19 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 #[allow(clippy::match_same_arms, reason = "each block has its own")]
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
-        // IPv4-mapped (RFC 4291 section 2.5.5.2): the connection is made over IPv4. NAT64 (RFC 6052): a host without IPv4
-        // gets this for every host without IPv6.
+        // IPv4-mapped (RFC 4291 section 2.5.5.2): the connection uses IPv4. NAT64 (RFC 6052): how
+        // an IPv6-only host reaches IPv4.
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             is_public_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
         }
         // Protocol assignments (RFC 2928), Teredo among them, and documentation (RFC 3849).
         [0x2001, 0..=0x1ff | 0xdb8, ..] => false,
-        // 6to4 (RFC 3056): an IPv4 address in disguise, and out of use.
+        // 6to4 (RFC 3056): an embedded IPv4 address, deprecated.
         [0x2002, ..] => false,
         // Documentation (RFC 9637).
         [0x3fff, 0..=0xfff, ..] => false,
-        // All global unicast addresses that were ever assigned (RFC 4291 section 2.4): not the unique local, link-local and
-        // multicast ones.
+        // All global unicast addresses assigned so far (RFC 4291 section 2.4), without the unique
+        // local, link-local and multicast ones.
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }

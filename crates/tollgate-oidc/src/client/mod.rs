@@ -1,4 +1,4 @@
-//! The client that comes with the crate.
+//! The default HTTP client.
 
 mod resolver;
 #[cfg(test)]
@@ -21,19 +21,21 @@ use crate::fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, F
 
 use self::resolver::{CheckedResolver, NotPublic, Resolver, system_resolver};
 
-/// How long a connection, TLS included, may take of the time of a fetch.
+/// The timeout of a connection, TLS included, within the timeout of a fetch.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Fetches by `reqwest` over rustls, with aws-lc-rs and the certificates that the operating system trusts.
+/// An HTTP client of `reqwest` over rustls, with aws-lc-rs and the root certificates of the
+/// operating system.
 ///
-/// It follows no redirect, keeps no cookie and no connection, repeats nothing, and asks no proxy, whatever the environment says:
-/// behind a proxy it could not tell which address it talks to. Where there is no way but through one, bring a
-/// [`Fetch`] of your own.
+/// It follows no redirect, keeps no cookies and no connections, and does not retry. It uses no
+/// proxy, even if the environment names one: behind a proxy it cannot check the address. If the
+/// network requires a proxy, implement [`Fetch`].
 ///
-/// Where [`Addresses::Public`] is asked for, it looks the host's name up once, refuses it if any of its addresses is not
-/// public, and connects to none but those.
+/// For [`Addresses::Public`], it resolves the host once, refuses it if any address is not public,
+/// and connects only to these addresses.
 ///
-/// A process-wide `CryptoProvider` of rustls is used if there is one; none has to be installed.
+/// The client uses a process-wide `CryptoProvider` of rustls if there is one; none has to be
+/// installed.
 ///
 /// ```
 /// use tollgate_oidc::{HttpClient, Oidc};
@@ -52,10 +54,11 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client that trusts the certificates that the operating system trusts.
+    /// Creates a client that trusts the root certificates of the operating system.
     ///
     /// # Errors
-    /// [`Misconfigured`](OidcErrorKind::Misconfigured) where there are none, as in an empty container image.
+    /// Returns [`Misconfigured`](OidcErrorKind::Misconfigured) if there are none, as in an empty
+    /// container image.
     ///
     /// ```
     /// # fn main() -> Result<(), tollgate_oidc::OidcError> {
@@ -67,10 +70,12 @@ impl HttpClient {
         Self::build(&[], &system_resolver(), is_public)
     }
 
-    /// A client that trusts the root certificates in `pem`, too: those of an authority of your own.
+    /// Creates a client that also trusts the root certificates in `pem`, such as those of a private
+    /// CA.
     ///
     /// # Errors
-    /// [`Misconfigured`](OidcErrorKind::Misconfigured) if there is no certificate in `pem`, or one that cannot be read.
+    /// Returns [`Misconfigured`](OidcErrorKind::Misconfigured) if `pem` has no certificate or an
+    /// invalid one.
     ///
     /// ```
     /// use tollgate_oidc::{HttpClient, OidcErrorKind};
@@ -95,7 +100,7 @@ impl HttpClient {
                 .retry(reqwest::retry::never())
                 .no_proxy()
                 .connect_timeout(CONNECT_TIMEOUT)
-                // A fetch comes minutes after the last one; a connection kept is one to the address of yesterday.
+                // Fetches are minutes apart; a kept connection would be to an outdated address.
                 .pool_max_idle_per_host(0)
                 .tls_certs_merge(roots.iter().cloned())
                 .dns_resolver(CheckedResolver {
@@ -144,7 +149,7 @@ impl Fetch for HttpClient {
 }
 
 async fn get(client: Client, request: FetchRequest) -> Result<FetchResponse, FetchError> {
-    // A number for a host is not looked up.
+    // A host that is an IP address is not resolved.
     if request.addresses == Addresses::Public
         && !Url::parse(&request.url).is_ok_and(|url| may_be_public(&url))
     {
@@ -164,7 +169,7 @@ async fn get(client: Client, request: FetchRequest) -> Result<FetchResponse, Fet
             format!("the answer has more than {} bytes", request.content_limit),
         )
     };
-    // What says that it is too large is not read at all.
+    // A response that declares too much content is not read at all.
     let declared = response.content_length().unwrap_or(0);
     if declared > u64::try_from(request.content_limit).unwrap_or(u64::MAX) {
         return Err(too_large());
@@ -185,7 +190,7 @@ async fn get(client: Client, request: FetchRequest) -> Result<FetchResponse, Fet
 }
 
 fn fetch_error(error: reqwest::Error) -> FetchError {
-    // The URL may have a secret in its query; who asked knows it.
+    // The URL may have a secret in its query, and the caller knows it.
     let error = error.without_url();
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(this) = cause {
@@ -202,7 +207,7 @@ fn fetch_error(error: reqwest::Error) -> FetchError {
     FetchError::new(kind, chain(&error))
 }
 
-/// An error with its causes, each of which tells a part: "error sending request" alone helps nobody.
+/// Formats an error with its causes: "error sending request" alone does not help.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

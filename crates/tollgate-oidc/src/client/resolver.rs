@@ -1,4 +1,4 @@
-//! Looking up hosts, with a look at what was found.
+//! Host resolution with a check of the addresses.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tollgate_core::BoxFuture;
 
-/// Looks a host's name up.
+/// Resolves a host name.
 pub(super) type Resolver = Arc<dyn Fn(String) -> BoxFuture<io::Result<Vec<IpAddr>>> + Send + Sync>;
 
 pub(super) fn system_resolver() -> Resolver {
@@ -21,7 +21,8 @@ pub(super) fn system_resolver() -> Resolver {
     })
 }
 
-/// What it lets through is what is connected to: a name that stands for another address a moment later gains nothing.
+/// The client connects to the checked addresses: a name that resolves differently a moment later
+/// gains nothing.
 pub(super) struct CheckedResolver {
     pub(super) resolver: Resolver,
     pub(super) permitted: fn(IpAddr) -> bool,
@@ -33,7 +34,7 @@ impl Resolve for CheckedResolver {
         let permitted = self.permitted;
         Box::pin(async move {
             let found = found.await?;
-            // One of them is enough: which one is connected to is a matter of luck.
+            // One private address is enough: any of them may be connected to.
             if let Some(private) = found.iter().find(|address| !permitted(**address)) {
                 return Err(NotPublic(*private).into());
             }
@@ -43,7 +44,7 @@ impl Resolve for CheckedResolver {
     }
 }
 
-/// A host's name stands for an address that is not public.
+/// A host resolves to an address that is not public.
 #[derive(Debug)]
 pub(super) struct NotPublic(IpAddr);
 

@@ -5,20 +5,23 @@ use tollgate_core::TrustedIssuer;
 use super::Preset;
 use crate::oidc::Oidc;
 
-/// Access tokens of an API that is registered with Auth0. `domain` is the tenant's, as `example.eu.auth0.com`, or your custom one;
-/// the audience is the API's *identifier*, often a URL, which is a name and is never called.
+/// Access tokens of an API that is registered with Auth0. `domain` is the tenant's domain, such as
+/// `example.eu.auth0.com`, or a custom one. The audience is the API's *identifier*: often a URL,
+/// but only a name that is never called.
 ///
-/// Checked: `iss` is `https://DOMAIN/`, whose slash at the end belongs to it; `aud` names the API, beside which `/userinfo` may
-/// stand; `sub` and `iat` are there. That tells an access token from an ID token, whose `aud` is a client's id. Both profiles of
-/// an API's tokens are accepted: Auth0's own (`typ` is `JWT`, the client is in `azp`) and that of RFC 9068 (`at+jwt`,
-/// `client_id`); where an API has the latter, say [`access_token_profile`](TrustedIssuer::access_token_profile) and nothing
-/// else passes. ID tokens are for [`id_token`](super::id_token) with the issuer `https://DOMAIN/`.
+/// Checks that `iss` is `https://DOMAIN/`, including the trailing slash, that `aud` names the API
+/// (and optionally `/userinfo`), and that `sub` and `iat` are present. An ID token fails, because
+/// its `aud` is a client ID. Both profiles of access tokens are accepted: Auth0's own (`typ` is
+/// `JWT`, the client is in `azp`) and RFC 9068 (`at+jwt`, `client_id`). For an API with the latter,
+/// add [`access_token_profile`](TrustedIssuer::access_token_profile), and nothing else passes. For
+/// ID tokens use [`id_token`](super::id_token) with the issuer `https://DOMAIN/`.
 ///
-/// Scopes are those of `scope`, and the `permissions` that an API with role-based access control adds. Mind the difference: a
-/// `scope` is what the user let the *client* do; `permissions` are all that the *user* may do, whatever the client asked for.
-/// Where a policy must keep a client to less than its user may do, leave "Add Permissions in the Access Token" off.
+/// Scopes come from `scope`, and from the `permissions` that an API with role-based access control
+/// adds. They differ: `scope` is what the user allowed the *client* to do; `permissions` are
+/// everything that the *user* may do. If a policy must limit a client to less than its user may do,
+/// leave "Add Permissions in the Access Token" off.
 ///
-/// Not possible: tokens that were asked for without an audience, which are opaque or encrypted.
+/// Not supported: tokens that were requested without an audience, which are opaque or encrypted.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};

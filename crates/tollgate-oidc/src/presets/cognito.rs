@@ -7,16 +7,18 @@ use crate::oidc::Oidc;
 
 /// Access tokens of an Amazon Cognito user pool for these app clients.
 ///
-/// Such a token has no `aud`, unless it is bound to a resource; it says in `client_id` which app client it was given to, and it
-/// is for whatever trusts that client. So the client ids are the audience here, named as
-/// [`audience`](TrustedIssuer::audience) and looked for in [`client_id`](TrustedIssuer::audience_claim). Where tokens are
-/// bound to a resource, name that by [`audience`](TrustedIssuer::audience) too: an `aud` that is there must be one of them.
+/// Such a token has no `aud`, unless it is bound to a resource. Its `client_id` is the app client,
+/// and it is valid for every service that trusts that client. So the client IDs are the
+/// [`audience`](TrustedIssuer::audience) here, checked in
+/// [`client_id`](TrustedIssuer::audience_claim). If tokens are bound to a resource, add it as an
+/// [`audience`](TrustedIssuer::audience) too: an `aud` that is present must be one of them.
 ///
-/// Checked besides: `token_use` is `access`, for both kinds of token have the same issuer and keys; `sub` is there. Scopes are those
-/// of `scope`, which are the same for all services of the pool: prefix them with a resource server's identifier. Roles are
-/// the user's groups.
+/// Also checks that `token_use` is `access`, because both kinds of token share issuer and keys, and
+/// that `sub` is present. Scopes come from `scope` and are the same for all services of the pool:
+/// prefix them with the identifier of a resource server. Roles are the user's groups.
 ///
-/// Not possible: refresh tokens, which are encrypted, and tokens of identity pools, which have another issuer.
+/// Not supported: refresh tokens, which are encrypted, and tokens of identity pools, which have
+/// another issuer.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};
@@ -62,8 +64,8 @@ pub fn cognito_access(
     Preset::new(rules, Oidc::discover(issuer))
 }
 
-/// ID tokens of an Amazon Cognito user pool for the app client `client_id`: as [`id_token`], and `token_use` is `id`. Roles are the
-/// user's groups.
+/// ID tokens of an Amazon Cognito user pool for the app client `client_id`: like [`id_token`], with
+/// `token_use` equal to `id`. Roles are the user's groups.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};

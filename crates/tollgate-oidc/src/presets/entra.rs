@@ -8,19 +8,22 @@ use crate::oidc::Oidc;
 const LOGIN: &str = "https://login.microsoftonline.com";
 const TEMPLATE: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
 
-/// Access tokens of version 2.0 of one tenant of Microsoft Entra ID. The tenant is its id, a GUID in lower case, and not a name
-/// or `common`; the audience is the application (client) id of your API.
+/// Access tokens of version 2.0 of one tenant of Microsoft Entra ID. The tenant is its ID, a GUID
+/// in lower case, and not a name or `common`. The audience is the application (client) ID of your
+/// API.
 ///
-/// Which version an API gets is up to its registration: `requestedAccessTokenVersion` is 2 for this preset, and else the tokens
-/// are those of [`entra_v1`].
+/// The registration of the API decides the version: with `requestedAccessTokenVersion` 2 use this
+/// preset, otherwise [`entra_v1`].
 ///
-/// Checked: `iss` and `tid` are of the tenant, `aud` is the API, `ver` is `2.0`, and `azp`, the client's id, is there, which ID
-/// tokens do not have. Whose client it may be, say by [`authorized_party`](TrustedIssuer::authorized_party). Scopes are those
-/// of `scp`, which only tokens of users have; roles are the app roles of `roles`, which users and applications have. Require
-/// one of the two: any application of the tenant may ask for a token without either.
+/// Checks that `iss` and `tid` are the tenant, that `aud` is the API, that `ver` is `2.0`, and that
+/// `azp`, the client ID, is present, which ID tokens do not have. Restrict the clients with
+/// [`authorized_party`](TrustedIssuer::authorized_party). Scopes come from `scp`, which only tokens
+/// of users have; roles are the app roles in `roles`, which users and applications have. Require
+/// one of the two: any application of the tenant can request a token without either.
 ///
-/// Not possible: tokens for Microsoft's own APIs (Graph), which are not meant to be read; tokens of the national clouds and of
-/// External ID, whose issuers have other names: say the same rules of those.
+/// Not supported: tokens for Microsoft's own APIs (Graph), which are not meant to be read, and
+/// tokens of the national clouds and of External ID, which have other issuers: configure the same
+/// rules for these.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};
@@ -55,10 +58,11 @@ pub fn entra(tenant: impl AsRef<str>, audience: impl Into<String>) -> Preset {
     Preset::new(rules, Oidc::discover(issuer))
 }
 
-/// As [`entra`], of several tenants, each by its id, whose keys are published together.
+/// Like [`entra`], for several tenants by ID, whose keys are published together.
 ///
-/// Besides, `iss` must be of the tenant that `tid` names. A key that Entra has marked as one tenant's own (the member `issuer` of
-/// its JWK) verifies nothing of another tenant: see [`tenants`](TrustedIssuer::tenants).
+/// Also checks that `iss` is the tenant in `tid`. A key that Entra has assigned to one tenant (the
+/// member `issuer` of its JWK) verifies no token of another: see
+/// [`tenants`](TrustedIssuer::tenants).
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};
@@ -88,8 +92,9 @@ pub fn entra_tenants(
     Preset::new(version_2(TEMPLATE, audience).tenants(tenants), common())
 }
 
-/// As [`entra_tenants`], of **every** tenant there is, that of personal accounts included: anybody can open one. It proves who
-/// somebody is in a tenant of their own; which tenants are customers of yours, decide by the claim `tid`.
+/// Like [`entra_tenants`], for **every** tenant, including personal accounts: anyone can open one.
+/// It only proves an identity within a tenant; decide by the claim `tid` which tenants are your
+/// customers.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, Verifier};
@@ -112,12 +117,12 @@ pub fn dangerous_entra_any_tenant(audience: impl Into<String>) -> Preset {
     Preset::new(version_2(TEMPLATE, audience).dangerous_any_tenant(), common())
 }
 
-/// Access tokens of version 1.0 of one tenant of Microsoft Entra ID, by its id: what an API gets whose registration does not say
-/// otherwise. The audience is the App ID URI or the client id of your API, whichever the client has asked for; name both by
-/// [`audience`](TrustedIssuer::audience) if both occur.
+/// Access tokens of version 1.0 of one tenant of Microsoft Entra ID, by ID: the default for the
+/// registration of an API. The audience is the App ID URI or the client ID of your API, as the
+/// client requested; if both occur, add both with [`audience`](TrustedIssuer::audience).
 ///
-/// As [`entra`], but `iss` is `https://sts.windows.net/TENANT/`, `ver` is `1.0`, and the client's id is in `appid`: whose it may
-/// be, say by [`require_value`](TrustedIssuer::require_value).
+/// Like [`entra`], but `iss` is `https://sts.windows.net/TENANT/`, `ver` is `1.0`, and the client
+/// ID is in `appid`: restrict it with [`require_value`](TrustedIssuer::require_value).
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};
@@ -155,12 +160,14 @@ pub fn entra_v1(tenant: impl AsRef<str>, audience: impl Into<String>) -> Preset 
     Preset::new(rules, Oidc::discover(issuer).metadata_url(metadata))
 }
 
-/// ID tokens of version 2.0 of one tenant of Microsoft Entra ID, by its id, for the client `client_id`: as [`id_token`], and `tid`
-/// and `ver` are checked as by [`entra`]. A user is known by `tid` and `oid`; `sub` is another one for each client, and
-/// `email` and `preferred_username` are not to be decided by.
+/// ID tokens of version 2.0 of one tenant of Microsoft Entra ID, by ID, for the client `client_id`:
+/// like [`id_token`], and `tid` and `ver` are checked as by [`entra`]. A user is identified by
+/// `tid` and `oid`. `sub` differs for each client, and `email` and `preferred_username` must not be
+/// used for decisions.
 ///
-/// Where a client and its API are one registration, the API's access tokens differ from ID tokens by little: those with an `azp` of
-/// another client are refused, and the client's own have no `nonce`, which [`has_nonce`](super::has_nonce) sees.
+/// If a client and its API share one registration, the API's access tokens differ little from ID
+/// tokens. Those with an `azp` of another client are refused, and the client's own have no `nonce`,
+/// which [`has_nonce`](super::has_nonce) checks.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};
@@ -203,7 +210,7 @@ fn version_2(issuer: &str, audience: impl Into<String>) -> TrustedIssuer {
         .role_claim("roles")
 }
 
-/// What is published for all tenants together; `issuer` in it is the template.
+/// The metadata of all tenants together; its `issuer` is the template.
 fn common() -> Oidc {
     Oidc::discover(TEMPLATE).metadata_url(format!("{LOGIN}/common/v2.0/.well-known/openid-configuration"))
 }

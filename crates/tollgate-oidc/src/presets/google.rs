@@ -2,16 +2,20 @@
 
 use super::{Preset, id_token};
 
-/// ID tokens of Google ("Sign in with Google") for the client `client_id`: as [`id_token`], and the issuer may be written
-/// `https://accounts.google.com` or `accounts.google.com`, as Google does.
+/// ID tokens of Google ("Sign in with Google") for the client `client_id`: like [`id_token`]. The
+/// issuer may be `https://accounts.google.com` or `accounts.google.com`, because Google uses both.
 ///
-/// Whoever has a Google account can log in. To admit those of one organisation, require its `hd`, which Google sets for accounts
-/// that the organisation administers; the domain of an `email` proves nothing. A user is known by `sub`.
+/// Any Google account can log in. To admit one organisation only, require its `hd`, which Google
+/// sets for accounts that the organisation manages; the domain of an `email` proves nothing. A user
+/// is identified by `sub`.
 ///
-/// An ID token that an Android app got for your server has the server's id in `aud` and the app's in `azp`: name the app too, by
-/// [`authorized_party`](tollgate_core::TrustedIssuer::authorized_party). The same holds for ID tokens of service accounts.
+/// An ID token that an Android app requested for your server has the server's ID in `aud` and the
+/// app's in `azp`: add the app with
+/// [`authorized_party`](tollgate_core::TrustedIssuer::authorized_party). The same applies to ID
+/// tokens of service accounts.
 ///
-/// Not possible: Google's access tokens, which are opaque; tokens of Identity Platform (Firebase), which has other issuers.
+/// Not supported: Google's access tokens, which are opaque, and tokens of Identity Platform
+/// (Firebase), which has other issuers.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};

@@ -1,4 +1,4 @@
-//! ID tokens as such.
+//! ID tokens of any provider.
 
 use tollgate_core::{Principal, TrustedIssuer};
 
@@ -7,18 +7,20 @@ use crate::oidc::Oidc;
 
 /// ID tokens of `issuer` for the client `client_id`: OpenID Connect Core 1.0 section 3.1.3.7.
 ///
-/// Checked, besides what always is:
+/// Checks, in addition to the defaults:
 ///
-/// - `iss` is the issuer, to the byte (point 2).
-/// - `aud` names the client (point 3) and nobody else. Whom else you trust to be named beside you, say by
+/// - `iss` is the issuer, byte for byte (point 2).
+/// - `aud` is the client and nothing else (point 3). Allow other audiences beside the client with
 ///   [`further_audiences`](TrustedIssuer::further_audiences).
-/// - `azp`, where it is there, is the client, and it is there where `aud` has several values (points 4 and 5). Further clients
-///   of yours, as with an app and a server of one project, say by [`authorized_party`](TrustedIssuer::authorized_party).
-/// - `exp`, `iat` and `sub` are there (section 2).
-/// - The header's `typ` is `JWT` or absent: an access token by RFC 9068, `at+jwt`, is none.
+/// - `azp`, if present, is the client; it is present if `aud` has several values (points 4 and 5).
+///   Allow other clients, such as an app and a server of one project, with
+///   [`authorized_party`](TrustedIssuer::authorized_party).
+/// - `exp`, `iat` and `sub` are present (section 2).
+/// - The header's `typ` is `JWT` or absent: an RFC 9068 access token, `at+jwt`, is refused.
 ///
-/// Not checked, for only the login knows of it: `nonce` (point 11), which you compare by [`has_nonce`]; `acr` and `auth_time`
-/// (points 12 and 13), where you asked for them; `at_hash` and `c_hash`, of use where tokens come through the browser.
+/// Not checked, because only the login knows them: `nonce` (point 11), to be compared with
+/// [`has_nonce`]; `acr` and `auth_time` (points 12 and 13), if you requested them; `at_hash` and
+/// `c_hash`, for tokens that arrive through the browser.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};
@@ -53,9 +55,10 @@ pub fn id_token(issuer: impl Into<String>, client_id: impl Into<String>) -> Pres
     Preset::new(rules, Oidc::discover(issuer))
 }
 
-/// Whether an ID token has the `nonce` of the login that it ends (OpenID Connect Core 1.0 section 3.1.3.7, point 11): the value
-/// that you made for this login, sent with its request, and kept in the browser's session. Without it somebody else's ID token
-/// could be slipped in. An empty value is nobody's. The time that it takes tells nothing of where the two differ.
+/// Returns whether an ID token has the `nonce` of the login that it ends (OpenID Connect Core 1.0
+/// section 3.1.3.7, point 11). The expected value is the one that was created for this login, sent
+/// with its request and kept in the browser's session. Without this check an attacker could inject
+/// an ID token of another user. An empty value never matches. The comparison takes constant time.
 ///
 /// ```
 /// # use tollgate_core::{Key, SigningKey, Verifier};

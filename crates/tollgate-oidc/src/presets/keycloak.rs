@@ -5,21 +5,25 @@ use tollgate_core::TrustedIssuer;
 use super::{Preset, id_token};
 use crate::oidc::Oidc;
 
-/// Access tokens of a realm of Keycloak. `base` is where the server is, as `https://id.example.com`; servers before version 17,
-/// and those configured so, have `/auth` at its end. A slash at the end of `base` does not matter.
+/// Access tokens of a Keycloak realm. `base` is the URL of the server, such as
+/// `https://id.example.com`; servers before version 17, and those configured so, have `/auth` at
+/// the end. A trailing slash does not matter.
 ///
-/// Keycloak does not name your service in `aud` by itself: give the client, or a client scope, a mapper of the type *Audience*. A
-/// token without it, whose `aud` is at most `account`, is refused; do not take [`dangerous_any_audience`](TrustedIssuer::dangerous_any_audience)
-/// for a remedy, for each client of the realm could then send its users' tokens here.
+/// By default, Keycloak does not name your service in `aud`: add a mapper of the type *Audience* to
+/// the client or to a client scope. A token without it, whose `aud` is at most `account`, is
+/// refused. Do not use [`dangerous_any_audience`](TrustedIssuer::dangerous_any_audience) instead: every client of the
+/// realm could then send its users' tokens here.
 ///
-/// Checked besides: the claim `typ` is `Bearer`, since ID tokens (`ID`) and what else a realm signs differ from access tokens
-/// by nothing else; `sub` and `azp`, the client's id, are there. Which clients' tokens are welcome, say by
-/// [`authorized_party`](TrustedIssuer::authorized_party). Scopes are those of `scope`. Roles are the realm's, of
-/// `realm_access.roles`. A client's own roles are in `resource_access`, apart from them, since one name may mean two
-/// things; to take those of a client `orders` too, say `.role_claim("resource_access.orders.roles")`. That cannot be said
-/// of a client with a dot in its id, for which a mapper can give the claim another name.
+/// Also checks that the claim `typ` is `Bearer`, because ID tokens (`ID`) and other tokens of a
+/// realm differ from access tokens by nothing else, and that `sub` and `azp`, the client ID, are
+/// present. Restrict the clients with [`authorized_party`](TrustedIssuer::authorized_party). Scopes
+/// come from `scope`. Roles are the realm's, from `realm_access.roles`. A client's own roles are in
+/// `resource_access`, kept apart because one name may mean two things; to add those of a client
+/// `orders`, use `.role_claim("resource_access.orders.roles")`. That does not work for a client ID
+/// with a dot, for which a mapper can rename the claim.
 ///
-/// Not possible: tokens bound to a key of the client (`typ` is `DPoP`), and lightweight access tokens without these claims.
+/// Not supported: tokens bound to a key of the client (`typ` is `DPoP`), and lightweight access
+/// tokens without these claims.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};
@@ -57,8 +61,9 @@ pub fn keycloak(base: &str, realm: &str, audience: impl Into<String>) -> Preset 
     Preset::new(rules, Oidc::discover(issuer))
 }
 
-/// ID tokens of a realm of Keycloak for the client `client_id`: as [`id_token`], and the claim `typ` is `ID`. `base` is as for
-/// [`keycloak`]. An ID token has no roles, unless a mapper puts them there.
+/// ID tokens of a Keycloak realm for the client `client_id`: like [`id_token`], with the claim
+/// `typ` equal to `ID`. `base` is the same as for [`keycloak`]. An ID token has no roles, unless a
+/// mapper adds them.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};

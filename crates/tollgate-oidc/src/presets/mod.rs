@@ -1,7 +1,7 @@
-//! Well-known providers, as data over the ordinary rules.
+//! Well-known providers, as data for the ordinary rules.
 //!
-//! A [`Preset`] says of one kind of token of one provider whose it is, what must be in it, and where its keys are. It can do
-//! nothing that the rules of a [`TrustedIssuer`] cannot do, and those can be said on: a preset begins a configuration.
+//! A [`Preset`] has the rules for one kind of token of one provider, and the location of its keys.
+//! It does only what the rules of a [`TrustedIssuer`] can do, and further rules can be added.
 //!
 //! ```no_run
 //! use tollgate_core::Verifier;
@@ -17,7 +17,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What each of them is about:
+//! The presets:
 //!
 //! | preset | tokens | `iss` | who they are for | scopes | roles | told from other kinds by |
 //! |---|---|---|---|---|---|---|
@@ -34,8 +34,9 @@
 //! | [`auth0`] | access tokens of an API | `https://DOMAIN/` | `aud`, the API's identifier | `scope`, `permissions` | - | `aud` |
 //! | [`okta`] | access tokens of a custom authorization server | `https://DOMAIN/oauth2/SERVER` | `aud` | `scp` | - | `cid` |
 //!
-//! An access token is for a service to decide by; an ID token tells a client who has logged in, once, and is no credential for
-//! requests. So none of the presets accepts both. Times, signature and the kind of key are checked as everywhere.
+//! An access token is for a service to authorise by. An ID token tells a client about a login,
+//! once, and is no credential for requests. So no preset accepts both. Times, signature and the
+//! kind of key are always checked.
 
 mod auth0;
 mod cognito;
@@ -57,7 +58,7 @@ pub use self::okta::okta;
 
 use crate::oidc::Oidc;
 
-/// One kind of token of one provider: its rules, and where its keys are.
+/// One kind of token of one provider: its rules and the location of its keys.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, Verifier};
@@ -87,7 +88,7 @@ impl Preset {
         Self { rules, location }
     }
 
-    /// The same preset with rules said on.
+    /// Returns the preset with further rules.
     fn with(self, say: impl FnOnce(TrustedIssuer) -> TrustedIssuer) -> Self {
         Self {
             rules: say(self.rules),
@@ -95,7 +96,7 @@ impl Preset {
         }
     }
 
-    /// Where the provider publishes the keys.
+    /// Returns the location of the provider's keys.
     ///
     /// ```
     /// use tollgate_oidc::presets;
@@ -107,7 +108,7 @@ impl Preset {
         self.location.clone()
     }
 
-    /// The issuer with these keys, to be trusted as it is or with more rules.
+    /// Returns the issuer with these keys. Further rules can be added.
     ///
     /// ```no_run
     /// use tollgate_core::Verifier;
@@ -124,7 +125,8 @@ impl Preset {
         self.rules.key_source(keys)
     }
 
-    /// The issuer without keys, for fixed ones, and for the predicate of [`Tenants`](crate::Tenants).
+    /// Returns the issuer without keys: for fixed keys, and for the rule of
+    /// [`Tenants`](crate::Tenants).
     ///
     /// ```
     /// use tollgate_core::{ConfigErrorKind, Verifier};

@@ -5,18 +5,21 @@ use tollgate_core::TrustedIssuer;
 use super::Preset;
 use crate::oidc::Oidc;
 
-/// Access tokens of a custom authorization server of Okta. `domain` is your organisation's, as `example.okta.com`, or your custom
-/// one; `server` is the id of the authorization server, as `default`; the audience is what that server is configured with,
-/// as `api://default`.
+/// Access tokens of a custom authorization server of Okta. `domain` is your organisation's domain,
+/// such as `example.okta.com`, or a custom one. `server` is the ID of the authorization server,
+/// such as `default`. The audience is the configured one of that server, such as `api://default`.
 ///
-/// Checked: `iss`, `aud`, and that `sub`, `iat` and `cid`, the client's id, are there, the last of which ID tokens do not have. Which
-/// clients' tokens are welcome, say by `.require_value("cid", [..])`. Scopes are those of `scp`, an array. There are no roles
-/// unless you add a claim for groups: then say `.role_claim("groups")`.
+/// Checks `iss` and `aud`, and that `sub`, `iat` and `cid`, the client ID, are present; ID tokens
+/// have no `cid`. Restrict the clients with `.require_value("cid", [..])`. Scopes come from `scp`,
+/// an array. There are no roles unless you add a claim for groups: then use
+/// `.role_claim("groups")`.
 ///
-/// All APIs of one authorization server share its audience: tell them apart by scopes, or give each a server of its own.
+/// All APIs of one authorization server share its audience: separate them by scopes, or give each
+/// API its own server.
 ///
-/// Not possible: access tokens of the organisation's own server (`iss` is `https://DOMAIN`). They are for Okta's own APIs, and
-/// Okta asks everybody else to treat them as opaque. Its ID tokens are for [`id_token`](super::id_token) with that issuer.
+/// Not supported: access tokens of the organisation's own server (`iss` is `https://DOMAIN`). They
+/// are for Okta's own APIs, and Okta asks other services to treat them as opaque. For its ID
+/// tokens, use [`id_token`](super::id_token) with that issuer.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, RejectionKind, Verifier};

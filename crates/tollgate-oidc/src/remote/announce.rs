@@ -1,11 +1,12 @@
-//! Events, on their way to whoever watches.
+//! Delivery of events.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::event::Event;
 use crate::settings::Settings;
 
-/// Tells the log, the metrics and the hook. A hook that panics does not end the fetching.
+/// Sends an event to the log, the metrics and the callback. A panic of the callback does not stop
+/// the fetching.
 pub(super) fn announce(settings: &Settings, event: &Event) {
     log(event);
     #[cfg(feature = "metrics")]
@@ -29,8 +30,8 @@ fn log(event: &Event) {
 
 #[cfg(feature = "metrics")]
 fn record(event: &Event, settings: &Settings) {
-    // A label has as many values as there are sources, and anybody can make up the name of a tenant: tenants are counted
-    // together, and what stands for one source alone is not said of them.
+    // Every source is a label value, and attackers can invent tenants. So tenants are counted
+    // together, without the metrics of a single source.
     let together = settings.issuer_supplied;
     let source = if together { "tenants" } else { event.source() }.to_owned();
     let outcome = match event {
@@ -68,7 +69,7 @@ fn record(event: &Event, settings: &Settings) {
     metrics::gauge!("tollgate_jwks_consecutive_failures", "source" => source.clone())
         .set(f64::from(failures));
     if let Event::Refreshed { keys, .. } | Event::Unchanged { keys, .. } = event {
-        // a set has 128 at most
+        // A set has at most 128 keys.
         let keys = u32::try_from(*keys).unwrap_or(u32::MAX);
         metrics::gauge!("tollgate_jwks_keys", "source" => source).set(f64::from(keys));
     }

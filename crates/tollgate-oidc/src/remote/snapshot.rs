@@ -1,4 +1,4 @@
-//! The keys as they were fetched last.
+//! The last fetched keys.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,21 +9,21 @@ use tollgate_core::{Key, KeySet, MissingKey};
 
 use crate::status::{KeyStatus, Readiness};
 
-/// What every reader sees, all of it or nothing. It is never changed but for the times of use.
+/// The state for readers, swapped as a whole. Only the times of use change.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) keys: Arc<KeySet>,
-    /// For each key when it was last used, in seconds since the epoch; zero if never.
+    /// The last use of each key, in seconds since the epoch; zero if never.
     used: Arc<[AtomicU64]>,
     pub(super) fetched_at: Duration,
     /// The same by the wall clock.
     pub(super) fetched: u64,
     pub(super) life_end: Duration,
-    /// From then on nobody may use the keys: each reader looks at it, so that it holds even when nobody fetches any more.
+    /// The end of use. Every reader checks it, so that it holds even if the engine is gone.
     pub(super) expiry: Duration,
 }
 
-/// When keys were fetched, and how long they may be used.
+/// The time of a fetch, and the times for which its keys are used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     pub(super) now: Duration,
@@ -33,7 +33,7 @@ pub(super) struct Times {
 }
 
 impl Snapshot {
-    /// Other keys than before; they take over the times of use of the keys that stay.
+    /// A new set; keys that stay keep their times of use.
     pub(super) fn changed(keys: KeySet, before: Option<&Self>, times: Times) -> Self {
         let used = keys
             .keys()
@@ -43,7 +43,7 @@ impl Snapshot {
         Self::new(Arc::new(keys), used, times)
     }
 
-    /// The very same keys.
+    /// The same keys with new times.
     pub(super) fn unchanged(&self, times: Times) -> Self {
         Self::new(Arc::clone(&self.keys), Arc::clone(&self.used), times)
     }
@@ -60,7 +60,7 @@ impl Snapshot {
         }
     }
 
-    /// Whether there is a key of just that name.
+    /// Returns whether there is a key with exactly this `kid` and algorithm.
     pub(super) fn has(&self, missing: &MissingKey<'_>) -> bool {
         let mut keys = self.keys.keys().iter();
         missing.kid().is_some_and(|kid| {
@@ -82,10 +82,10 @@ impl Snapshot {
         }
     }
 
-    /// Notes that `key` was used. Seldom is anything written: once a second and key.
+    /// Records the use of `key`. Writes at most once a second for each key.
     pub(super) fn note_use(&self, key: &Key, clock: u64) {
         let keys = self.keys.keys();
-        // most often it is a clone of a key of this very set, found without a look at what it is called
+        // Usually a clone of a key of this set, found by address.
         let here = keys.iter().position(|here| is_clone(here, key));
         let here = here.or_else(|| keys.iter().position(|here| same_name(here, key)));
         if let Some(used) = here.and_then(|index| self.used.get(index))
@@ -132,7 +132,7 @@ impl Snapshot {
     }
 }
 
-/// Whether the two share what they are made of.
+/// Returns whether the two share their data.
 fn is_clone(one: &Key, other: &Key) -> bool {
     one.kid().map(str::as_ptr) == other.kid().map(str::as_ptr)
         && std::ptr::eq(one.algorithms(), other.algorithms())
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(used(&second), [None, Some(7)]);
         assert_eq!(second.names_not_in(Some(&first)), ["c"]);
         assert_eq!(first.names_not_in(Some(&second)), ["a"]);
-        // a token that was verified by the set of before
+        // A token that was verified with the previous set.
         second.note_use(&first.keys.keys()[1], 9);
         second.note_use(&first.keys.keys()[0], 9);
         assert_eq!(used(&second), [None, Some(9)]);

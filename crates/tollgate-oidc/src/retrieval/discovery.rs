@@ -1,4 +1,4 @@
-//! What an issuer publishes about itself: `OpenID` Connect Discovery 1.0 section 4, RFC 8414.
+//! The metadata of an issuer: `OpenID` Connect Discovery 1.0 section 4, RFC 8414.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,11 +8,11 @@ use url::Url;
 
 use crate::error::{OidcError, OidcErrorKind};
 
-/// Where the metadata of an issuer is: by `OpenID` Connect Discovery 1.0 section 4.1, and by RFC 8414 section 3.1. The
-/// issuer has neither a query nor a fragment.
+/// Returns the metadata URLs of an issuer: by `OpenID` Connect Discovery 1.0 section 4.1, and by
+/// RFC 8414 section 3.1. The issuer has neither a query nor a fragment.
 pub(super) fn well_known(issuer: &Url) -> [Url; 2] {
     let path = issuer.path();
-    // Both standards: a slash at the end goes.
+    // Both standards remove a trailing slash.
     let path = path.strip_suffix('/').unwrap_or(path);
     [
         format!("{path}/.well-known/openid-configuration"),
@@ -25,7 +25,7 @@ pub(super) fn well_known(issuer: &Url) -> [Url; 2] {
     })
 }
 
-/// The `jwks_uri` in the metadata of `issuer`.
+/// Returns the `jwks_uri` in the metadata of `issuer`.
 pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, OidcError> {
     let malformed = |problem: &str| {
         OidcError::new(
@@ -33,10 +33,10 @@ pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, OidcErro
             format!("the issuer's metadata {problem}"),
         )
     };
-    // What is not read is not looked at by the parser, either.
+    // The parser does not validate the strings that it skips.
     let text = std::str::from_utf8(metadata).map_err(|_| malformed("is not UTF-8"))?;
     let metadata: Metadata = serde_json::from_str(text).map_err(|error| {
-        // Its text may quote what is in there: the place says enough.
+        // The parser's message may quote the content.
         let (line, column) = (error.line(), error.column());
         malformed(&format!(
             "is not a JSON object of the kind: line {line}, column {column}"
@@ -57,7 +57,7 @@ pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, OidcErro
     metadata.jwks_uri.ok_or_else(|| malformed("has no `jwks_uri`"))
 }
 
-/// What somebody else has written, as far as a line of a log may be long.
+/// A foreign text, quoted and cut to the length of a log line.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -68,7 +68,8 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Of all the members these two matter. Each name may be there once: of two issuers each reader would believe another one.
+/// The two members that matter. No member may occur twice: readers could then see different
+/// issuers.
 #[derive(Default)]
 struct Metadata {
     issuer: Option<String>,

@@ -1,17 +1,18 @@
-//! How long an answer is good for, by what it says itself: RFC 9111 section 4.2.
+//! The life of a response, by its own header fields: RFC 9111 section 4.2.
 //!
-//! Where a directive is there twice or cannot be read, RFC 9111 section 4.2.1 leaves it open whether to go by the first or to
-//! take the answer for stale. Here the strictest counts and what cannot be read is stale: that costs a fetch, and the other
-//! way costs trust in a key that was withdrawn.
+//! For repeated or malformed directives, RFC 9111 section 4.2.1 allows to use the first or to treat
+//! the response as stale. Here the strictest directive counts, and a malformed one makes the
+//! response stale. That costs a fetch at most, and never trusts a withdrawn key for longer.
 
 use std::time::{Duration, SystemTime};
 
 use crate::fetch::FetchResponse;
 
-/// How long an answer that came now, `now` seconds after 1970, is fresh for: `None` if it does not say.
+/// Returns the life of a response that arrived at `now`, in seconds since the epoch. `None` if the
+/// response does not state one.
 ///
-/// This is a private cache: `s-maxage` is not for it. `must-revalidate` and `stale-if-error` do not count, for how long keys
-/// outlive their life is a matter of the service's configuration.
+/// This is a private cache: `s-maxage` does not apply. `must-revalidate` and `stale-if-error` are
+/// ignored, because the service configures how long stale keys are used.
 pub(super) fn life(response: &FetchResponse, now: u64) -> Option<Duration> {
     let said = match max_age(response) {
         CacheControl::Silent => expires(response, now)?,
@@ -22,7 +23,7 @@ pub(super) fn life(response: &FetchResponse, now: u64) -> Option<Duration> {
     Some(Duration::from_secs(life))
 }
 
-/// What `cache-control` says about time.
+/// The lifetime by `cache-control`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CacheControl {
     Silent,
@@ -71,8 +72,8 @@ fn meaning(name: &str, value: Option<&str>) -> CacheControl {
         .map_or(CacheControl::Stale, CacheControl::MaxAge)
 }
 
-/// Takes the next directive from a list (RFC 9110 section 5.6.1, RFC 9111 section 5.2): `Some(None)` where there is none that
-/// can be read.
+/// Takes the next directive from a list (RFC 9110 section 5.6.1, RFC 9111 section 5.2):
+/// `Some(None)` if it is malformed.
 #[allow(
     clippy::option_option,
     reason = "the end of the list, and what is no directive"
@@ -118,7 +119,7 @@ fn token<'a>(rest: &mut &'a str) -> Option<&'a str> {
     (!token.is_empty()).then_some(token)
 }
 
-/// The rest of a quoted string, and what comes after it (RFC 9110 section 5.6.4).
+/// Returns a quoted string and the text after it (RFC 9110 section 5.6.4).
 fn unquoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();
@@ -132,7 +133,7 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// RFC 9111 section 1.2.2: a number too large is a very large number.
+/// RFC 9111 section 1.2.2: an overflow counts as a very large number.
 fn delta_seconds(text: &str) -> Option<u64> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -140,7 +141,7 @@ fn delta_seconds(text: &str) -> Option<u64> {
     Some(text.parse().unwrap_or(u64::MAX))
 }
 
-/// How old the answer was when it came (RFC 9111 section 5.1): `None` if that cannot be read.
+/// Returns the age of the response on arrival (RFC 9111 section 5.1): `None` if malformed.
 fn age(response: &FetchResponse) -> Option<u64> {
     let mut oldest = 0;
     for line in lines(response, "age") {
@@ -150,20 +151,20 @@ fn age(response: &FetchResponse) -> Option<u64> {
     Some(oldest)
 }
 
-/// `expires` less `date`, or less `now` where there is no `date` (RFC 9111 section 4.2.1, RFC 9110 section 6.6.1): `None`
-/// without `expires`.
+/// Returns `expires` minus `date`, or minus `now` without `date` (RFC 9111 section 4.2.1, RFC 9110
+/// section 6.6.1). `None` without `expires`.
 fn expires(response: &FetchResponse, now: u64) -> Option<u64> {
-    // One that is not a date, `0` above all, is in the past (RFC 9111 section 5.3).
+    // An invalid date, above all `0`, is in the past (RFC 9111 section 5.3).
     let expires = lines(response, "expires")
         .map(|line| http_date(line).unwrap_or(0))
         .min()?;
     let dates = lines(response, "date");
-    // One that is not a date is as if the answer came from the end of time: it is stale.
+    // An invalid date makes the response stale.
     let date = dates.map(|line| http_date(line).unwrap_or(u64::MAX)).max();
     Some(expires.saturating_sub(date.unwrap_or(now)))
 }
 
-/// Seconds after 1970 (RFC 9110 section 5.6.7).
+/// Parses a date into seconds since the epoch (RFC 9110 section 5.6.7).
 fn http_date(line: &[u8]) -> Option<u64> {
     let line = std::str::from_utf8(line).ok()?;
     let date = httpdate::parse_http_date(line.trim_matches([' ', '\t'])).ok()?;
@@ -171,7 +172,7 @@ fn http_date(line: &[u8]) -> Option<u64> {
     Some(since.as_secs())
 }
 
-/// The field lines of that name, those that are not text included.
+/// Returns the field lines of that name, including those that are not text.
 fn lines<'a>(response: &'a FetchResponse, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
     let lines = response.headers.iter();
     lines.filter_map(move |(got, value)| got.eq_ignore_ascii_case(name).then_some(value.as_slice()))

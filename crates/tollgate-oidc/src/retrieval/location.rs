@@ -1,4 +1,4 @@
-//! Which URLs may be fetched from.
+//! Rules for URLs to fetch from.
 
 use url::{Host, Url};
 
@@ -7,10 +7,10 @@ use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::Addresses;
 use crate::settings::Settings;
 
-/// Longer than any that is in use: an issuer chooses them.
+/// Longer than any URL in use: an issuer chooses them.
 const MAX_URL: usize = 2048;
 
-/// A URL that may be fetched from, and which addresses its host may stand for.
+/// A URL to fetch from, and the addresses that its host may resolve to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) url: Url,
@@ -18,8 +18,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// What the service's own configuration has named; or, for a tenant, a token whose issuer the service has allowed. `what`
-    /// names it in errors, which do not quote it: a URL that is refused may have a password in it.
+    /// Checks a URL of the service's configuration, or a tenant's issuer that a token has named.
+    /// `what` names it in errors, which do not quote it: a refused URL may contain a password.
     pub(super) fn named(what: &str, text: &str, settings: &Settings) -> Result<Self, OidcError> {
         let url = parse(what, text)?;
         if settings.issuer_supplied {
@@ -34,7 +34,7 @@ impl Place {
         })
     }
 
-    /// The `jwks_uri` of the metadata that this is the issuer of.
+    /// Checks the `jwks_uri` in the metadata of this issuer.
     pub(super) fn jwks_uri(&self, text: &str, settings: &Settings) -> Result<Self, OidcError> {
         const WHAT: &str = "`jwks_uri`";
         let url = parse(WHAT, text)?;
@@ -53,7 +53,7 @@ impl Place {
         Self::supplied(WHAT, url, settings)
     }
 
-    /// Where a redirect from here leads: only to the same origin.
+    /// Returns the target of a redirect, which must be on the same origin.
     pub(super) fn redirected(&self, location: &str) -> Result<Self, OidcError> {
         const WHAT: &str = "`location`";
         check_text(WHAT, location)?;
@@ -75,7 +75,7 @@ impl Place {
         Ok(Self { url, ..self.clone() })
     }
 
-    /// A URL that an issuer has named, and not the service's configuration.
+    /// Checks a URL that an issuer has named.
     fn supplied(what: &str, url: Url, settings: &Settings) -> Result<Self, OidcError> {
         if url.scheme() != "https" && !settings.plain_http {
             return Err(insecure(what));
@@ -101,14 +101,14 @@ impl Place {
         })
     }
 
-    /// The place in an error: without the query, which may have a secret in it.
+    /// Returns the place for errors: without the query, which may contain a secret.
     pub(super) fn shown(&self) -> String {
         origin_and_path(&self.url)
     }
 }
 
-/// An absolute URL of HTTP. The parser of browsers forgives much, and each leniency is another reading of who is asked: what a
-/// URL must have is looked for in the text itself, too.
+/// Parses an absolute HTTP URL. The parser is lenient like a browser, and other readers of the URL
+/// may not be. So the text itself is checked as well.
 fn parse(what: &str, text: &str) -> Result<Url, OidcError> {
     check_text(what, text)?;
     let rest = match text.split_once("://") {
@@ -123,12 +123,12 @@ fn parse(what: &str, text: &str) -> Result<Url, OidcError> {
     Ok(url)
 }
 
-/// What a URL, absolute or not, must not have in it.
+/// Refuses text that no valid URL, absolute or relative, contains.
 fn check_text(what: &str, text: &str) -> Result<(), OidcError> {
     if text.len() > MAX_URL {
         return Err(invalid(what, "has more than 2048 bytes"));
     }
-    // RFC 3986 section 2. A parser of browsers drops blanks, and reads `\` as `/`.
+    // RFC 3986 section 2. The parser drops blanks, and reads `\` as `/`.
     if let Some(odd) = text
         .bytes()
         .find(|byte| !byte.is_ascii_graphic() || *byte == b'\\')
@@ -141,7 +141,7 @@ fn check_text(what: &str, text: &str) -> Result<(), OidcError> {
     Ok(())
 }
 
-/// What a URL must not say, once that it is known what it says.
+/// Refuses schemes, credentials and fragments in a parsed URL.
 fn check_url(what: &str, text: &str, url: &Url) -> Result<(), OidcError> {
     if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
         return Err(invalid(what, "is not a URL of `https` or `http`"));
@@ -155,7 +155,8 @@ fn check_url(what: &str, text: &str, url: &Url) -> Result<(), OidcError> {
     Ok(())
 }
 
-/// The authority as it is written (RFC 3986 section 3.2): of `//@host` the parser drops that there are credentials, empty ones.
+/// Returns the authority as written (RFC 3986 section 3.2): the parser drops the empty credentials
+/// of `//@host`.
 fn authority(text: &str) -> &str {
     let after_scheme = match text.split_once(':') {
         Some((scheme, rest)) if !scheme.contains(['/', '?', '#']) => rest,
@@ -165,7 +166,7 @@ fn authority(text: &str) -> &str {
     authority.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
-/// Whether the host is this machine by its very name (RFC 8252 section 7.3).
+/// Returns whether the host names this machine (RFC 8252 section 7.3).
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -1,19 +1,20 @@
-//! Which names an issuer may have that somebody else has named.
+//! Rules for issuers that tokens name.
 
 use url::Url;
 
 use crate::address::may_be_public;
 use crate::settings::Settings;
 
-/// The longest name of an issuer, in bytes.
+/// The longest issuer, in bytes.
 pub(super) const MOST_BYTES: usize = 512;
 
-/// Whether an issuer of this name may be thought of at all: an `https` URL (`http` too, where that was allowed) that is
-/// written as a URL is once it is read, without credentials, query and fragment (`OpenID` Connect Discovery 1.0 section 3,
-/// RFC 8414 section 2), of a host that may be a public one.
+/// Returns whether the rule may see this issuer: an `https` URL (or `http`, if allowed) in normal
+/// form, without credentials, query and fragment (`OpenID` Connect Discovery 1.0 section 3, RFC
+/// 8414 section 2), whose host may be public.
 ///
-/// What is written otherwise (`https://ID.example`, `https://id.example:443`, `https://id.example/a/../b`, a line break, a
-/// backslash) may mean one thing to a rule that compares text and another to the client that connects.
+/// Another spelling (`https://ID.example`, `https://id.example:443`, `https://id.example/a/../b`, a
+/// line break, a backslash) could mean one thing to a rule that compares text and another to the
+/// client that connects.
 pub(super) fn is_plausible(issuer: &str, settings: &Settings) -> bool {
     if issuer.len() > MOST_BYTES || !issuer.bytes().all(|byte| byte.is_ascii_graphic()) {
         return false;
@@ -30,7 +31,7 @@ pub(super) fn is_plausible(issuer: &str, settings: &Settings) -> bool {
     scheme && bare && url.has_host() && public && is_written(&url, issuer)
 }
 
-/// The one slash after a host is left out by most issuers.
+/// Most issuers leave out the single slash after the host.
 fn is_written(url: &Url, issuer: &str) -> bool {
     let written = url.as_str();
     written == issuer || (url.path() == "/" && written.strip_suffix('/') == Some(issuer))

@@ -1,8 +1,8 @@
-//! How a tenant stands.
+//! The status of tenants.
 
 use crate::status::Status;
 
-/// How a tenant stands that is kept: see [`Tenants::status`](crate::Tenants::status).
+/// The status of a tenant: see [`Tenants::status`](crate::Tenants::status).
 ///
 /// ```
 /// use tollgate_oidc::{Readiness, TenantStatus};
@@ -19,8 +19,8 @@ use crate::status::Status;
 pub struct TenantStatus {
     /// The tenant's issuer.
     pub issuer: String,
-    /// Whether a token of it has verified since it is kept.
+    /// Whether a token of it has verified since it was added.
     pub proven: bool,
-    /// How its keys stand.
+    /// The status of its keys.
     pub keys: Status,
 }

@@ -1,4 +1,4 @@
-//! Servers that do what a test says, byte by byte.
+//! Servers with scripted behaviour.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What a server does with each connection, once it has read the head of a request.
+/// The behaviour of a server after it has read the head of a request.
 #[derive(Clone)]
 pub(super) enum Behaviour {
-    /// Answers with these bytes, and ends.
+    /// Sends these bytes and closes.
     Bytes(Vec<u8>),
-    /// Answers with the first, and then with the second over and over until nobody takes it any more, or 50 MB are sent.
+    /// Sends the first, and then the second repeatedly until the client closes or 50 MB are sent.
     Flood(Vec<u8>, Vec<u8>),
-    /// Answers with these bytes, and is silent from then on.
+    /// Sends these bytes and then nothing.
     Hang(Vec<u8>),
-    /// Answers with these bytes, and then with one more every 20 ms.
+    /// Sends these bytes, and then one more every 20 ms.
     Drip(Vec<u8>),
-    /// Breaks the connection.
+    /// Resets the connection.
     Reset,
 }
 
@@ -56,12 +56,12 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// How many connections were made so far.
+    /// The number of connections so far.
     pub(super) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 
-    /// How many bytes of a flood the operating system took.
+    /// The number of bytes of a flood that the operating system took.
     pub(super) fn sent(&self) -> usize {
         self.sent.load(Ordering::SeqCst)
     }
@@ -69,12 +69,12 @@ impl Server {
 
 async fn respond(mut stream: TcpStream, behaviour: Behaviour, sent: Arc<AtomicUsize>) {
     if let Behaviour::Reset = behaviour {
-        // With bytes that were not read, a close is a reset.
+        // A close with unread bytes is a reset.
         let _ = stream.readable().await;
         return;
     }
     read_head(&mut stream).await;
-    // That the other side goes away is what many tests are about.
+    // In many tests the client closes the connection.
     let _ = match behaviour {
         Behaviour::Bytes(bytes) => stream.write_all(&bytes).await,
         Behaviour::Flood(first, again) => flood(&mut stream, &first, &again, &sent).await,
@@ -88,7 +88,7 @@ async fn respond(mut stream: TcpStream, behaviour: Behaviour, sent: Arc<AtomicUs
     let _ = stream.shutdown().await;
 }
 
-/// Reads the head of a `GET`; of what is something else, no more than the first byte.
+/// Reads the head of a `GET`; of anything else, only the first byte.
 pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") && head.first().is_none_or(|first| *first == b'G') {

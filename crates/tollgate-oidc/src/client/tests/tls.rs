@@ -45,7 +45,7 @@ async fn start() -> (String, SocketAddr) {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                // A client that does not trust the certificate goes away.
+                // A client that does not trust the certificate closes the connection.
                 let Ok(mut stream) = acceptor.accept(stream).await else {
                     return;
                 };
@@ -73,7 +73,7 @@ async fn get(client: &HttpClient, url: String) -> Result<u16, (FetchErrorKind, S
 async fn a_certificate_is_checked() {
     let (authority, address) = start().await;
     let port = address.port();
-    // No provider of the whole process is needed, nor installed.
+    // A process-wide provider is neither needed nor installed.
     assert!(CryptoProvider::get_default().is_none());
 
     let trusting = HttpClient::trusting(&authority).unwrap();
@@ -91,7 +91,7 @@ async fn a_certificate_is_checked() {
         .unwrap_err();
     assert_eq!(kind, FetchErrorKind::Unreachable);
     assert!(text.contains("UnknownIssuer"), "{text}");
-    // Of another authority of the same name.
+    // Another CA with the same name.
     let (other, _) = start().await;
     let other = HttpClient::trusting(other).unwrap();
     let (kind, _) = get(&other, format!("https://localhost:{port}/"))
@@ -99,7 +99,7 @@ async fn a_certificate_is_checked() {
         .unwrap_err();
     assert_eq!(kind, FetchErrorKind::Unreachable);
 
-    // The certificate is of another host.
+    // The certificate is for another host.
     let resolver: Resolver = Arc::new(|_| {
         let found: BoxFuture<_> = Box::pin(async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]) });
         found
@@ -113,7 +113,7 @@ async fn a_certificate_is_checked() {
     assert_eq!(kind, FetchErrorKind::Unreachable);
     assert!(text.contains("not valid for name"), "{text}");
 
-    // And TLS is what `https` means, on both sides.
+    // `https` requires TLS on both sides.
     let plain = super::server::Server::start(super::server::Behaviour::Bytes(
         b"HTTP/1.1 200 OK\r\n\r\n".to_vec(),
     ))
