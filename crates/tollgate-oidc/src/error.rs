@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_client_says_is_one_line_of_a_bounded_length() {
+    fn the_message_of_a_client_is_one_bounded_line() {
         let said = format!("no:\r\n{}", "\u{e9}".repeat(100_000));
         let error = OidcError::from(FetchError::new(FetchErrorKind::Unreachable, said));
         assert_eq!(error.to_string(), format!("no:  {}", "\u{e9}".repeat(495)));

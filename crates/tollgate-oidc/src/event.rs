@@ -18,10 +18,10 @@ use crate::error::OidcError;
 /// | Metric | |
 /// |---|---|
 /// | `tollgate_jwks_fetches_total` | counts fetches; label `outcome`: `refreshed`, `unchanged` or `failed` |
-/// | `tollgate_jwks_unknown_keys_total` | counts the keys that were looked for in vain |
-/// | `tollgate_jwks_keys` | how many keys are used: zero once they have expired |
-/// | `tollgate_jwks_consecutive_failures` | how many fetches failed since the last that did not |
-/// | `tollgate_jwks_last_success_timestamp_seconds` | when keys were last fetched; the age of the keys is the time since |
+/// | `tollgate_jwks_unknown_keys_total` | counts the keys that were not found |
+/// | `tollgate_jwks_keys` | the number of usable keys: zero after expiry |
+/// | `tollgate_jwks_consecutive_failures` | the failed fetches since the last success |
+/// | `tollgate_jwks_last_success_timestamp_seconds` | the time of the last successful fetch |
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -42,7 +42,9 @@ use crate::error::OidcError;
 ///     .connect()
 ///     .await?;
 ///
-/// let Event::Refreshed { added, .. } = &events.lock().unwrap()[0] else { panic!("keys have come") };
+/// let Event::Refreshed { added, .. } = &events.lock().unwrap()[0] else {
+///     panic!("not refreshed")
+/// };
 /// assert_eq!(added, &["2031-01"]);
 /// # Ok(()) }
 /// ```

@@ -178,7 +178,8 @@ impl FetchResponse {
     ///
     /// ```
     /// # use tollgate_oidc::FetchResponse;
-    /// let response = FetchResponse::new(200, "{}").with_header("age", "1").with_header("age", "2");
+    /// let response = FetchResponse::new(200, "{}");
+    /// let response = response.with_header("age", "1").with_header("age", "2");
     /// assert_eq!(response.header_lines("age").collect::<Vec<_>>(), ["1", "2"]);
     /// ```
     pub fn header_lines(&self, name: &str) -> impl Iterator<Item = &str> {
@@ -238,7 +239,8 @@ impl FetchError {
     ///
     /// ```
     /// # use tollgate_oidc::{FetchError, FetchErrorKind};
-    /// assert_eq!(FetchError::new(FetchErrorKind::TimedOut, "5 s").kind(), FetchErrorKind::TimedOut);
+    /// let error = FetchError::new(FetchErrorKind::TimedOut, "5 s");
+    /// assert_eq!(error.kind(), FetchErrorKind::TimedOut);
     /// ```
     pub fn new(kind: FetchErrorKind, detail: impl Into<String>) -> Self {
         Self {
@@ -251,7 +253,8 @@ impl FetchError {
     ///
     /// ```
     /// # use tollgate_oidc::{FetchError, FetchErrorKind};
-    /// assert_eq!(FetchError::new(FetchErrorKind::TimedOut, "5 s").kind(), FetchErrorKind::TimedOut);
+    /// let error = FetchError::new(FetchErrorKind::TimedOut, "5 s");
+    /// assert_eq!(error.kind(), FetchErrorKind::TimedOut);
     /// ```
     pub const fn kind(&self) -> FetchErrorKind {
         self.kind

@@ -30,11 +30,11 @@
 //! # let (before, after) = (token(old), token(new.clone()));
 //! assert!(verifier.verify(&before)?.subject().is_some());
 //!
-//! // The provider changes its key: the first token of the new one waits for it, and passes.
+//! // The provider rotates its key: the first token of the new key waits for a fetch.
 //! # provider.publish("https://id.example.com/jwks.json", &[new]);
 //! let Verification::Pending(verification) = verifier.begin(&after) else { panic!() };
 //! assert!(verification.await.is_ok());
-//! // What was withdrawn has ended.
+//! // The withdrawn key is gone.
 //! let rejection = verifier.verify(&before).unwrap_err();
 //! assert_eq!(rejection.kind(), RejectionKind::UnknownKey);
 //! # Ok(()) }

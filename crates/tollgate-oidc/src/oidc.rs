@@ -85,7 +85,7 @@ impl Oidc {
     /// ```
     /// use tollgate_oidc::Oidc;
     ///
-    /// // What Microsoft Entra says of all its tenants together: the issuer's identifier is a template there.
+    /// // The common metadata of Microsoft Entra: the issuer in it is a template.
     /// let common = Oidc::discover("https://login.microsoftonline.com/{tenantid}/v2.0")
     ///     .metadata_url("https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration");
     /// assert!(format!("{common:?}").contains("/common/v2.0/"));
@@ -244,11 +244,15 @@ macro_rules! keeping_methods {
             /// # let provider = provider();
             /// use std::time::Duration;
             ///
-            /// # let set = tollgate_testkit::FakeProvider::jwk_set(&[tollgate_testkit::keys::signing(tollgate_core::Algorithm::ES256)]);
-            /// let answer = FetchResponse::new(200, set).with_header("cache-control", "max-age=86400");
+            /// # use tollgate_testkit::{FakeProvider, keys};
+            /// # let key = keys::signing(tollgate_core::Algorithm::ES256);
+            /// # let set = FakeProvider::jwk_set(&[key]);
+            /// let answer = FetchResponse::new(200, set);
+            /// let answer = answer.with_header("cache-control", "max-age=86400");
             /// provider.answer(JWKS, answer);
             /// let keys = RemoteJwks::new(JWKS).fetch(provider).jitter(|| 0.0);
-            /// let keys = keys.life(Duration::from_secs(60)..=Duration::from_secs(1000)).connect().await?;
+            /// let keys = keys.life(Duration::from_secs(60)..=Duration::from_secs(1000));
+            /// let keys = keys.connect().await?;
             /// assert_eq!(keys.status().next_refresh, Some(Duration::from_secs(800)));
             /// # Ok(()) }
             /// ```
@@ -300,11 +304,11 @@ macro_rules! keeping_methods {
             /// use std::time::Duration;
             ///
             /// provider.fail(JWKS, FetchErrorKind::Unreachable);
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone()).cool_down(Duration::from_secs(30));
-            /// let keys = keys.lazy()?;
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone());
+            /// let keys = keys.cool_down(Duration::from_secs(30)).lazy()?;
             /// tokio::time::sleep(Duration::from_secs(29)).await;
             /// assert_eq!(provider.count(JWKS), 1);
-            /// tokio::time::sleep(Duration::from_secs(4)).await; // the pause after a failure has some chance in it
+            /// tokio::time::sleep(Duration::from_secs(4)).await; // with jitter
             /// assert_eq!(provider.count(JWKS), 2);
             /// assert_eq!(keys.status().consecutive_failures, 2);
             /// # Ok(()) }
@@ -374,7 +378,8 @@ macro_rules! keeping_methods {
             /// # #[tokio::main(flavor = "current_thread")]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
             /// # let provider = provider();
-            /// let keys = RemoteJwks::new(JWKS).fetch(provider).clock(|| 1_700_000_000).connect().await?;
+            /// let keys = RemoteJwks::new(JWKS).fetch(provider).clock(|| 1_700_000_000);
+            /// let keys = keys.connect().await?;
             /// assert_eq!(keys.status().last_success, Some(1_700_000_000));
             /// # Ok(()) }
             /// ```
@@ -397,7 +402,8 @@ macro_rules! keeping_methods {
             /// use std::time::Duration;
             ///
             /// let keys = RemoteJwks::new(JWKS).fetch(provider).jitter(|| 0.5).connect().await?;
-            /// assert_eq!(keys.status().next_refresh, Some(Duration::from_secs(456))); // 76 % of ten minutes
+            /// // 76 % of ten minutes
+            /// assert_eq!(keys.status().next_refresh, Some(Duration::from_secs(456)));
             /// # Ok(()) }
             /// ```
             #[must_use]

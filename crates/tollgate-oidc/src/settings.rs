@@ -123,34 +123,32 @@ impl Settings {
         let mistakes = [
             (
                 self.timeout.is_zero(),
-                "`timeout` is zero: no answer could be in time",
+                "`timeout` is zero: set it to at most 60 s",
             ),
             (
                 self.timeout > Duration::from_secs(60),
-                "`timeout` is longer than a minute: requests would wait for it",
+                "`timeout` is longer than 60 s: requests would wait that long",
             ),
             (
                 self.cool_down < Duration::from_secs(1),
-                "`cool_down` is shorter than a second: tokens with made-up names of keys would make the service hammer its \
-                 issuer",
+                "`cool_down` is shorter than 1 s: forged tokens could flood the issuer with fetches",
             ),
-            (least > most, "`life` ends before it begins"),
+            (least > most, "`life` ends before it begins: swap its bounds"),
             (
                 most > DAY,
-                "`life` goes beyond 24 hours: a key that was withdrawn would be trusted for so long",
+                "`life` goes beyond 24 hours: a withdrawn key would be trusted that long",
             ),
             (
                 self.cool_down > least,
-                "`cool_down` is longer than the least `life`: keys would expire before they may be fetched anew",
+                "`cool_down` is longer than the minimum `life`: keys would expire before the next fetch",
             ),
             (
                 self.stale_if_error > DAY,
-                "`stale_if_error` is longer than 24 hours: who keeps the issuer from being heard would keep a withdrawn key \
-                 in use for so long",
+                "`stale_if_error` is longer than 24 hours: a withdrawn key would be trusted that long",
             ),
             (
                 self.negative_life > DAY,
-                "`negative_life` is longer than 24 hours: a new key would not be looked for until then",
+                "`negative_life` is longer than 24 hours: a new key would not be found before",
             ),
         ];
         match mistakes.into_iter().find(|(mistaken, _)| *mistaken) {
@@ -169,7 +167,7 @@ fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
 fn default_fetch() -> Result<Arc<dyn Fetch>, OidcError> {
     Err(OidcError::new(
         OidcErrorKind::Misconfigured,
-        "there is no client to fetch with: set one, or enable the feature `reqwest`",
+        "there is no HTTP client: set one with `fetch`, or enable the feature `reqwest`",
     ))
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn redacted(text: &str) -> String {
     }
     match Url::parse(text) {
         Ok(url) if url.has_host() => origin_and_path(&url),
-        _ => "what is not a URL".to_owned(),
+        _ => "an invalid URL".to_owned(),
     }
 }
 
@@ -79,9 +79,9 @@ mod tests {
                 "https://id:secret@example.com:8443/@a",
                 "https://example.com:8443/@a",
             ),
-            ("https://id:sec?ret@example.com/", "what is not a URL"),
-            ("id:secret@example.com", "what is not a URL"),
-            ("?secret", "what is not a URL"),
+            ("https://id:sec?ret@example.com/", "an invalid URL"),
+            ("id:secret@example.com", "an invalid URL"),
+            ("?secret", "an invalid URL"),
         ] {
             assert_eq!(redacted(text), wanted);
         }

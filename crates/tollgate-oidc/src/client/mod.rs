@@ -111,7 +111,7 @@ impl HttpClient {
                 .map_err(|error| {
                     OidcError::new(
                         OidcErrorKind::Misconfigured,
-                        format!("no client for HTTPS: {}", chain(&error)),
+                        format!("the HTTPS client cannot be built: {}", chain(&error)),
                     )
                 })
         };
@@ -130,10 +130,10 @@ impl fmt::Debug for HttpClient {
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, OidcError> {
     let misconfigured = |problem| OidcError::new(OidcErrorKind::Misconfigured, problem);
-    let certificates = Certificate::from_pem_bundle(pem)
-        .map_err(|_| misconfigured("a root certificate that cannot be read"))?;
+    let certificates =
+        Certificate::from_pem_bundle(pem).map_err(|_| misconfigured("a root certificate is invalid"))?;
     if certificates.is_empty() {
-        return Err(misconfigured("there is no root certificate in the PEM text"));
+        return Err(misconfigured("the PEM text contains no root certificate"));
     }
     Ok(certificates)
 }

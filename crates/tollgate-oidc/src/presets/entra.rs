@@ -33,7 +33,8 @@ const TEMPLATE: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
-/// let (tenant, api) = ("6babcaad-604b-40ac-a9d7-9fd97c0b779f", "11112222-bbbb-3333-cccc-4444dddd5555");
+/// let tenant = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
+/// let api = "11112222-bbbb-3333-cccc-4444dddd5555";
 /// let trusted = presets::entra(tenant, api).rules().key(keys::verifying(Algorithm::RS256));
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
@@ -72,13 +73,18 @@ pub fn entra(tenant: impl AsRef<str>, audience: impl Into<String>) -> Preset {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
-/// let customers = ["6babcaad-604b-40ac-a9d7-9fd97c0b779f", "bbbb1111-cccc-2222-dddd-3333eeee4444"];
-/// let trusted = presets::entra_tenants(customers, "api").rules().key(keys::verifying(Algorithm::RS256));
+/// let customers = [
+///     "6babcaad-604b-40ac-a9d7-9fd97c0b779f",
+///     "bbbb1111-cccc-2222-dddd-3333eeee4444",
+/// ];
+/// let rules = presets::entra_tenants(customers, "api").rules();
+/// let trusted = rules.key(keys::verifying(Algorithm::RS256));
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
 /// let token = |tenant: &str| {
 ///     let token = mint.token().claim("iss", format!("https://login.microsoftonline.com/{tenant}/v2.0"));
-///     token.claim("tid", tenant).claim("aud", "api").claim("ver", "2.0").claim("azp", "client").build()
+///     let token = token.claim("tid", tenant).claim("aud", "api");
+///     token.claim("ver", "2.0").claim("azp", "client").build()
 /// };
 /// assert!(verifier.verify(token(customers[1])).is_ok());
 /// let rejection = verifier.verify(token("99999999-cccc-2222-dddd-3333eeee4444")).unwrap_err();
@@ -108,9 +114,11 @@ pub fn entra_tenants(
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
 /// let iss = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0";
-/// let token = mint.token().claim("iss", iss).claim("aud", "api").claim("ver", "2.0").claim("azp", "client");
-/// assert!(verifier.verify(token.clone().claim("tid", "9188040d-6c67-4c5b-b112-36a304b66dad").build()).is_ok());
-/// assert!(verifier.verify(token.claim("tid", "6babcaad-604b-40ac-a9d7-9fd97c0b779f").build()).is_err());
+/// let token = mint.token().claim("iss", iss).claim("aud", "api");
+/// let token = token.claim("ver", "2.0").claim("azp", "client");
+/// let of = |tenant: &str| token.clone().claim("tid", tenant).build();
+/// assert!(verifier.verify(of("9188040d-6c67-4c5b-b112-36a304b66dad")).is_ok());
+/// assert!(verifier.verify(of("6babcaad-604b-40ac-a9d7-9fd97c0b779f")).is_err());
 /// # Ok(()) }
 /// ```
 pub fn dangerous_entra_any_tenant(audience: impl Into<String>) -> Preset {
@@ -133,7 +141,8 @@ pub fn dangerous_entra_any_tenant(audience: impl Into<String>) -> Preset {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let preset = presets::entra_v1("6babcaad-604b-40ac-a9d7-9fd97c0b779f", "api://orders");
-/// let trusted = preset.rules().require_value("appid", ["shop"]).key(keys::verifying(Algorithm::RS256));
+/// let trusted = preset.rules().require_value("appid", ["shop"]);
+/// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
 /// let token = mint

@@ -26,7 +26,8 @@ use super::{Preset, id_token};
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let preset = presets::google("1234987819200.apps.googleusercontent.com");
-/// let trusted = preset.rules().require_value("hd", ["example.com"]).key(keys::verifying(Algorithm::RS256));
+/// let trusted = preset.rules().require_value("hd", ["example.com"]);
+/// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
 /// let token = mint

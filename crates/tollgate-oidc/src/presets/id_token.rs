@@ -65,7 +65,8 @@ pub fn id_token(issuer: impl Into<String>, client_id: impl Into<String>) -> Pres
 /// use tollgate_oidc::presets::has_nonce;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience();
+/// # let verifier = verifier.key(Key::hs256([7; 32])?).build()?;
 /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "nonce": "n-0S6_WzA2Mj"});
 /// # let principal = verifier.verify(SigningKey::hs256([7; 32])?.encode(&claims)?)?;
 /// assert!(has_nonce(&principal, "n-0S6_WzA2Mj"));

@@ -74,7 +74,8 @@ pub fn keycloak(base: &str, realm: &str, audience: impl Into<String>) -> Preset 
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let trusted = presets::keycloak_id("https://id.example.com", "shop", "web").rules();
-/// let verifier = Verifier::builder().trust(trusted.key(keys::verifying(Algorithm::RS256))).clock(clock).build()?;
+/// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
+/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
 /// let token = mint.token().claim("iss", "https://id.example.com/realms/shop").claim("aud", "web").claim("azp", "web");
 /// assert!(verifier.verify(token.clone().claim("typ", "ID").build()).is_ok());

@@ -69,7 +69,8 @@ use crate::oidc::Oidc;
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::ES256), &clock);
 /// let preset = presets::id_token("https://id.example.com", "web");
-/// // In a test the key is at hand; a service says `preset.trust(keys)` with the keys of `preset.discover()`.
+/// // A test has the key. A service uses `preset.trust(keys)` with the keys of
+/// // `preset.discover()`.
 /// let trusted = preset.rules().key(keys::verifying(Algorithm::ES256));
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 /// assert!(verifier.verify(mint.token().claim("aud", "web").build()).is_ok());

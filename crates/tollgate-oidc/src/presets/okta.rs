@@ -30,7 +30,8 @@ use crate::oidc::Oidc;
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
 /// let trusted = presets::okta("example.okta.com", "default", "api://default").rules();
-/// let verifier = Verifier::builder().trust(trusted.key(keys::verifying(Algorithm::RS256))).clock(clock).build()?;
+/// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
+/// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
 /// let token = mint
 ///     .token()

@@ -55,10 +55,13 @@ impl Engine {
         let retrieval = catch_panic(self.retriever.retrieve());
         let outcome = match timeout(settings.longest_retrieval(), retrieval).await {
             Ok(Some(outcome)) => outcome,
-            Ok(None) => Err(OidcError::new(OidcErrorKind::Unreachable, "the client panicked")),
+            Ok(None) => Err(OidcError::new(
+                OidcErrorKind::Unreachable,
+                "the HTTP client panicked",
+            )),
             Err(_) => Err(OidcError::new(
                 OidcErrorKind::TimedOut,
-                "the client does not answer",
+                "the HTTP client did not respond",
             )),
         };
         let outcome = outcome.and_then(|retrieved| self.accept(retrieved));
@@ -87,7 +90,7 @@ impl Engine {
             (Retrieved::Changed(fresh), before) => Snapshot::changed(fresh.found, before, times),
             (Retrieved::Unchanged(_), Some(before)) => before.unchanged(times),
             (Retrieved::Unchanged(_), None) => {
-                let detail = "the set is said to be unchanged, and there is none";
+                let detail = "the set is reported as unchanged, but there is none";
                 return Err(OidcError::new(OidcErrorKind::Malformed, detail));
             }
         };

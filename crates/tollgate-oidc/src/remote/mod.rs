@@ -139,7 +139,10 @@ impl RemoteKeys {
         let runtime = match runtime {
             Some(runtime) => runtime,
             None => Handle::try_current().map_err(|_| {
-                OidcError::new(OidcErrorKind::NoRuntime, "there is no tokio runtime to fetch on")
+                OidcError::new(
+                    OidcErrorKind::NoRuntime,
+                    "there is no tokio runtime: create the source within one",
+                )
             })?,
         };
         let (sender, ended) = watch::channel(false);
@@ -184,7 +187,8 @@ impl RemoteKeys {
     /// let status = source.status();
     /// assert_eq!(status.readiness, Readiness::Unavailable);
     /// assert_eq!(status.consecutive_failures, 1);
-    /// assert_eq!(status.last_error.map(|error| error.kind()), Some(OidcErrorKind::UnexpectedStatus));
+    /// let error = status.last_error.map(|error| error.kind());
+    /// assert_eq!(error, Some(OidcErrorKind::UnexpectedStatus));
     /// # Ok(()) }
     /// ```
     pub fn status(&self) -> Status {

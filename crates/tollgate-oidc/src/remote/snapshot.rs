@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_keys_of_one_name_the_used_one_is_noted() {
+    fn the_used_one_of_two_keys_with_one_kid_is_recorded() {
         let set = KeySet::from_iter([key(1, "a"), key(2, "a")]);
         let snapshot = Snapshot::changed(set, None, TIMES);
         snapshot.note_use(&snapshot.keys.keys()[1], 7);

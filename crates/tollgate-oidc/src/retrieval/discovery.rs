@@ -39,11 +39,11 @@ pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, OidcErro
         // The parser's message may quote the content.
         let (line, column) = (error.line(), error.column());
         malformed(&format!(
-            "is not a JSON object of the kind: line {line}, column {column}"
+            "is not the expected JSON object: line {line}, column {column}"
         ))
     })?;
     if metadata.duplicate {
-        return Err(malformed("has a name twice"));
+        return Err(malformed("has a duplicate member"));
     }
     let Some(of) = metadata.issuer else {
         return Err(malformed("has no `issuer`"));
@@ -51,7 +51,7 @@ pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, OidcErro
     if of != issuer {
         return Err(OidcError::new(
             OidcErrorKind::IssuerMismatch,
-            format!("the metadata is of the issuer {}", Quoted(&of)),
+            format!("the metadata names another issuer, {}", Quoted(&of)),
         ));
     }
     metadata.jwks_uri.ok_or_else(|| malformed("has no `jwks_uri`"))

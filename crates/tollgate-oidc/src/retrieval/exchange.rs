@@ -71,7 +71,7 @@ impl Exchange<'_> {
         }
         Err(OidcError::new(
             OidcErrorKind::Redirected,
-            format!("{} is one redirect too many", place.shown()),
+            format!("{}: too many redirects", place.shown()),
         ))
     }
 
@@ -84,7 +84,7 @@ impl Exchange<'_> {
         let late = || {
             OidcError::new(
                 OidcErrorKind::TimedOut,
-                format!("{}: no whole answer in time", place.shown()),
+                format!("{}: no complete response in time", place.shown()),
             )
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -111,7 +111,7 @@ impl Exchange<'_> {
         if response.content.len() > CONTENT_LIMIT {
             return Err(OidcError::new(
                 OidcErrorKind::TooLarge,
-                format!("{}: the answer has more than 1 MiB", place.shown()),
+                format!("{}: the response has more than 1 MiB", place.shown()),
             ));
         }
         Ok(response)
@@ -126,7 +126,7 @@ impl Answered {
         if self.response.status != 200 {
             return refused(
                 OidcErrorKind::UnexpectedStatus,
-                format!("the answer's status is {}", self.response.status),
+                format!("unexpected status {}", self.response.status),
             );
         }
         // The limit counts bytes as received, and a small compressed text can expand to a large
@@ -139,7 +139,7 @@ impl Answered {
         if encoded {
             return refused(
                 OidcErrorKind::Malformed,
-                "the answer is in a content coding, and none was asked for".to_owned(),
+                "the response has a content coding that was not requested".to_owned(),
             );
         }
         Ok(&self.response.content)
@@ -165,7 +165,7 @@ fn redirected(from: &Place, response: &FetchResponse) -> Result<Place, OidcError
         return Err(OidcError::new(
             OidcErrorKind::UnexpectedStatus,
             format!(
-                "{}: the answer's status is {}, and there is not one `location`",
+                "{}: status {} without exactly one `location`",
                 from.shown(),
                 response.status
             ),

@@ -113,7 +113,7 @@ fn parse(what: &str, text: &str) -> Result<Url, OidcError> {
     check_text(what, text)?;
     let rest = match text.split_once("://") {
         Some((scheme, rest)) if ["https", "http"].iter().any(|of| scheme.eq_ignore_ascii_case(of)) => rest,
-        _ => return Err(invalid(what, "is not an absolute URL of `https` or `http`")),
+        _ => return Err(invalid(what, "is not an absolute `https` or `http` URL")),
     };
     if rest.starts_with(['/', '?', '#']) {
         return Err(invalid(what, "has no host"));
@@ -133,10 +133,7 @@ fn check_text(what: &str, text: &str) -> Result<(), OidcError> {
         .bytes()
         .find(|byte| !byte.is_ascii_graphic() || *byte == b'\\')
     {
-        return Err(invalid(
-            what,
-            &format!("has a byte in it that no URL has, 0x{odd:02x}"),
-        ));
+        return Err(invalid(what, &format!("contains the invalid byte 0x{odd:02x}")));
     }
     Ok(())
 }
@@ -144,10 +141,10 @@ fn check_text(what: &str, text: &str) -> Result<(), OidcError> {
 /// Refuses schemes, credentials and fragments in a parsed URL.
 fn check_url(what: &str, text: &str, url: &Url) -> Result<(), OidcError> {
     if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
-        return Err(invalid(what, "is not a URL of `https` or `http`"));
+        return Err(invalid(what, "is not an `https` or `http` URL"));
     }
     if authority(text).contains('@') || !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid(what, "has credentials in it"));
+        return Err(invalid(what, "contains credentials"));
     }
     if url.fragment().is_some() {
         return Err(invalid(what, "has a fragment"));
@@ -181,7 +178,10 @@ fn invalid(what: &str, problem: &str) -> OidcError {
 }
 
 fn insecure(what: &str) -> OidcError {
-    OidcError::new(OidcErrorKind::InsecureUrl, format!("{what} is not of `https`"))
+    OidcError::new(
+        OidcErrorKind::InsecureUrl,
+        format!("{what} is not an `https` URL"),
+    )
 }
 
 #[cfg(test)]

@@ -208,11 +208,8 @@ fn read_set(content: &[u8]) -> Result<KeySet, OidcError> {
     if set.is_empty() {
         let problem = match set.skipped() {
             [] => "the set is empty".to_owned(),
-            [skipped] => format!("the set has no key that can be used: {skipped}"),
-            [first, rest @ ..] => format!(
-                "the set has no key that can be used: {first}; and {} more",
-                rest.len()
-            ),
+            [skipped] => format!("the set has no usable key: {skipped}"),
+            [first, rest @ ..] => format!("the set has no usable key: {first}; and {} more", rest.len()),
         };
         return Err(OidcError::new(OidcErrorKind::NoUsableKey, problem));
     }

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_is_bounded_however_full_the_bucket_is() {
+    fn concurrent_fetches_are_bounded_with_a_full_bucket() {
         let mut admission = Admission::new(1_000, COOL_DOWN);
         let mut running: Vec<_> = (0..MOST_RUNNING)
             .map(|n| admission.admit(&n.to_string(), at(1)).unwrap())

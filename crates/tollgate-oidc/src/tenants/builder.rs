@@ -137,23 +137,23 @@ impl TenantsBuilder {
     pub fn build(self) -> Result<Tenants, OidcError> {
         let refuse = |why: &'static str| Err(OidcError::new(OidcErrorKind::Misconfigured, why));
         if self.capacity < 2 {
-            return refuse("the capacity for tenants is below 2");
+            return refuse("`capacity` is below 2");
         }
         if self.first_fetches == 0 {
-            return refuse("no tenant may ever be fetched: `first_fetches` is 0");
+            return refuse("`first_fetches` is 0: no tenant could be fetched");
         }
         if self.idle < SWEEP {
-            return refuse("tenants would be given up while they are used: `idle` is below one minute");
+            return refuse("`idle` is below 1 minute: tenants in use would be removed");
         }
         let mut settings = self.template.0;
         if settings.metadata_url.is_some() {
-            return refuse("`metadata_url` is one for all tenants: their metadata is where their names lead");
+            return refuse("`metadata_url` would apply to all tenants: remove it from the template");
         }
         settings.check()?;
         let runtime = Handle::try_current().map_err(|_| {
             OidcError::new(
                 OidcErrorKind::NoRuntime,
-                "tenants are built outside of a tokio runtime",
+                "there is no tokio runtime: build tenants within one",
             )
         })?;
         // All tenants share one client.

@@ -72,10 +72,10 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// .build()?;
 /// let verifier = Verifier::builder().issuer_source(tenants.clone()).clock(clock).build()?;
 ///
-/// // The first token of a tenant waits until its keys have come.
+/// // The first token of a tenant waits for its keys.
 /// let Verification::Pending(first) = verifier.begin(acmes) else { panic!() };
 /// assert_eq!(first.await?.issuer(), Some("https://id.acme.example"));
-/// // What the rule refuses is never looked at any further.
+/// // An issuer that the rule refuses is not fetched.
 /// let rejection = verifier.verify(evils).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
 /// assert_eq!(tenants.status().len(), 1);
@@ -267,7 +267,7 @@ impl Inner {
             Ok(tenant) => Ok(Some(tenant)),
             Err(NotKept::Later(wait)) => {
                 if self.complaints.are_due(now) {
-                    tracing::warn!(target: "tollgate", issuer, ?wait, "a tenant has to wait for its first fetch: there are too many");
+                    tracing::warn!(target: "tollgate", issuer, ?wait, "first fetch of a tenant delayed");
                 }
                 Err(retry(wait))
             }
@@ -280,11 +280,11 @@ impl Inner {
     fn failed<T>(&self, issuer: &str, error: &OidcError, now: Duration) -> Result<Option<T>, Unavailable> {
         use OidcErrorKind::{InsecureUrl, InvalidUrl, PrivateAddress};
         if matches!(error.kind(), InvalidUrl | InsecureUrl | PrivateAddress) {
-            tracing::debug!(target: "tollgate", issuer, %error, "an issuer that the rule for tenants accepts is not fetched from");
+            tracing::debug!(target: "tollgate", issuer, %error, "issuer of a tenant refused");
             return Ok(None);
         }
         if self.complaints.are_due(now) {
-            tracing::error!(target: "tollgate", issuer, %error, "the keys of a tenant cannot be fetched");
+            tracing::error!(target: "tollgate", issuer, %error, "keys of a tenant not fetchable");
         }
         Err(retry(Duration::from_secs(1)))
     }
@@ -292,7 +292,7 @@ impl Inner {
     fn prepare(&self, rules: TrustedIssuer, issuer: &str) -> Result<PreparedIssuer, Unavailable> {
         rules.prepare().map_err(|error| {
             if self.complaints.are_due(self.epoch.elapsed()) {
-                tracing::error!(target: "tollgate", issuer, %error, "the rule for tenants answers with a configuration that is refused");
+                tracing::error!(target: "tollgate", issuer, %error, "invalid configuration from the rule for tenants");
             }
             retry(Duration::from_secs(60))
         })
@@ -330,7 +330,7 @@ impl Inner {
                 && self.is_accepted(&tenant.issuer)
         });
         if given_up > 0 {
-            tracing::debug!(target: "tollgate", given_up, "tenants are not kept any longer");
+            tracing::debug!(target: "tollgate", given_up, "tenants removed");
         }
     }
 
@@ -418,7 +418,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_complains_at_most_once_a_minute() {
+    fn it_logs_at_most_once_a_minute() {
         let complaints = Complaints::default();
         let due = |seconds| complaints.are_due(Duration::from_secs(seconds));
         assert!(due(0));
