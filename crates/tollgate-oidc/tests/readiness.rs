@@ -242,7 +242,7 @@ async fn one_tenant_does_not_take_the_service_from_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_provider_answers_is_quoted_and_bounded() {
+async fn text_of_a_provider_is_quoted_and_bounded() {
     let house = House::open();
     house.provider.answer(
         JWKS,

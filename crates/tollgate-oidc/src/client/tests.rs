@@ -219,7 +219,7 @@ async fn the_limit_is_exact() {
 }
 
 #[tokio::test]
-async fn silence_ends() {
+async fn a_silent_server_times_out() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n".to_vec();
     for behaviour in [
         Behaviour::Hang(Vec::new()),
@@ -353,7 +353,7 @@ async fn every_address_of_a_name_must_be_public() {
 
 /// The first address counts as public here, the second as private.
 #[tokio::test]
-async fn a_name_that_changes_its_mind_gains_nothing() {
+async fn dns_rebinding_gains_nothing() {
     const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     let server = Server::start(answer("200 OK", SET)).await;
@@ -420,7 +420,7 @@ async fn a_set_is_kept_that_was_not_modified() {
 }
 
 #[tokio::test]
-async fn a_request_says_who_asks_and_no_more() {
+async fn a_request_has_only_the_expected_fields() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let heads = Arc::new(Mutex::new(Vec::new()));

@@ -247,7 +247,7 @@ fn where_tenants_come_and_go_the_first_request_waits() {
 }
 
 #[test]
-fn so_many_wait_and_no_more() {
+fn the_number_of_waiting_requests_is_bounded() {
     let mut schedule = schedule();
     fetched(&mut schedule, START, &[]);
     let now = START + COOL_DOWN;
@@ -271,7 +271,7 @@ fn a_wish_that_nobody_fulfils_is_not_believed_in_for_ever() {
 }
 
 #[test]
-fn nobody_is_told_to_wait_for_more_than_a_minute() {
+fn retry_after_is_at_most_a_minute() {
     let mut settings = settings();
     settings.cool_down = seconds(3600);
     let mut schedule = Schedule::new(&settings, START);
@@ -287,7 +287,7 @@ fn nobody_is_told_to_wait_for_more_than_a_minute() {
 }
 
 #[test]
-fn that_keys_have_expired_is_told_once() {
+fn expiry_is_reported_once() {
     let mut schedule = schedule();
     fetched(&mut schedule, START, &[]);
     schedule.expires(START + seconds(100));
@@ -328,7 +328,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn whatever_happens_fetches_stay_apart(steps in steps(), wait_for_first: bool) {
+    fn fetches_stay_a_cool_down_apart(steps in steps(), wait_for_first: bool) {
         let mut settings = settings();
         settings.wait_for_first = wait_for_first;
         let mut schedule = Schedule::new(&settings, START);

@@ -278,7 +278,7 @@ async fn metadata_is_of_the_issuer_to_the_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_metadata() {
+async fn malformed_metadata_is_refused() {
     let good = metadata(JWKS).content;
     let mut marked = b"\xef\xbb\xbf".to_vec();
     marked.extend_from_slice(&good);
@@ -316,7 +316,7 @@ async fn what_is_not_metadata() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_a_set() {
+async fn malformed_sets_are_refused() {
     use OidcErrorKind::{Malformed, NoUsableKey, TooLarge, UnexpectedStatus};
     let many = format!(r#"{{"keys":[{}]}}"#, vec!["{}"; 129].join(","));
     let unusable = format!(r#"{{"keys":[{}]}}"#, vec!["{}"; 128].join(","));
@@ -436,7 +436,7 @@ async fn a_set_is_asked_for_by_its_validator() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_validator_is_not_sent() {
+async fn an_invalid_validator_is_not_sent() {
     for etag in [
         "",
         "1",
@@ -751,7 +751,7 @@ async fn dangers_are_allowed_by_their_names() {
 }
 
 #[test]
-fn what_the_configuration_names() {
+fn urls_of_the_configuration_are_checked() {
     use OidcErrorKind::{InsecureUrl, InvalidUrl, PrivateAddress};
     let provider = Provider::default();
     let try_both = |text: &str, change: &dyn Fn(&mut Settings)| {
@@ -824,7 +824,7 @@ async fn errors_say_where_and_keep_the_query() {
     let url = "https://id.example.com/jwks?key=secret".to_owned();
     let mut retriever = Retriever::new(&settings(Location::Jwks(url), &provider)).unwrap();
     let error = retriever.retrieve().await.unwrap_err().to_string();
-    assert_eq!(error, "https://id.example.com/jwks: the answer's status is 404");
+    assert_eq!(error, "https://id.example.com/jwks: unexpected status 404");
     assert_eq!(provider.asked(), ["https://id.example.com/jwks?key=secret"]);
 
     let settings = Settings {

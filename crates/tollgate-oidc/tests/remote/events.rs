@@ -159,7 +159,7 @@ async fn neither_keys_nor_tokens_are_shown() {
 /// A URL may have a secret in it, as `?key=` or before an `@`. A refused URL is not displayed
 /// either.
 #[tokio::test(start_paused = true)]
-async fn what_a_url_may_hold_besides_the_place_is_not_shown() {
+async fn secrets_in_a_url_are_not_displayed() {
     const URL: &str = "https://id.example.com/jwks.json?key=sesame";
     let world = World::new();
     world.provider.publish(URL, &[key("1")]);

@@ -47,7 +47,7 @@ async fn keys_are_used_until_they_expire_and_then_a_503_says_when_to_come_again(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_503_says_is_true() {
+async fn the_retry_after_of_a_503_is_true() {
     let world = World::new();
     let known = key("1");
     world.provider.fail(JWKS, FetchErrorKind::Unreachable);

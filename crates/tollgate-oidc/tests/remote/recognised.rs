@@ -77,7 +77,7 @@ async fn a_key_that_is_replaced_under_its_name_takes_its_tokens_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_fetched_again_unchanged_changes_nothing() {
+async fn an_unchanged_set_keeps_cached_tokens() {
     for etag in [false, true] {
         let world = World::new();
         let key = key("1");

@@ -122,7 +122,7 @@ async fn a_set_that_was_not_modified_is_the_same_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_answer_says_of_its_life_counts_within_bounds() {
+async fn the_stated_life_counts_within_bounds() {
     for (cache_control, due) in [
         ("max-age=300", 240),
         ("max-age=1", 48),
@@ -190,7 +190,7 @@ async fn a_token_of_hmac_causes_no_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_known_when_a_key_was_last_used() {
+async fn the_last_use_of_a_key_is_recorded() {
     let world = World::new();
     let (old, new) = (key("old"), key("new"));
     let service = world.service(&[old.clone(), new.clone()]).await;

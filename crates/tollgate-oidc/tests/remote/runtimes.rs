@@ -59,7 +59,7 @@ fn when_the_runtime_has_ended_keys_are_used_until_they_expire() {
 }
 
 #[test]
-fn who_waits_when_the_runtime_ends_is_told() {
+fn a_waiting_request_ends_with_the_runtime() {
     let world = World::new();
     let first = runtime();
     let service = first.block_on(world.service(&[key("1")]));
@@ -102,7 +102,7 @@ fn a_runtime_that_does_not_run_keeps_nobody_waiting_for_ever() {
 }
 
 #[test]
-fn who_waits_outside_of_a_runtime_does_not_panic() {
+fn waiting_outside_of_a_runtime_does_not_panic() {
     // With real time, which needs a runtime.
     let fetching = Builder::new_multi_thread()
         .worker_threads(1)

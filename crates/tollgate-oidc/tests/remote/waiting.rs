@@ -27,7 +27,7 @@ async fn a_request_that_goes_away_stops_no_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_many_wait_and_the_others_are_told_to_come_again() {
+async fn waiting_requests_are_bounded_and_others_get_a_503() {
     let world = World::new();
     let new = key("2");
     let service = world.service(&[key("1")]).await;
@@ -74,7 +74,7 @@ async fn the_place_of_a_decision_that_is_never_polled_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_cannot_wait_still_causes_the_fetch() {
+async fn a_caller_that_cannot_wait_still_causes_the_fetch() {
     let world = World::new();
     let new = key("2");
     let service = world.service(&[key("1")]).await;

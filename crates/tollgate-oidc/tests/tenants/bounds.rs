@@ -14,7 +14,7 @@ use crate::fixture::{ALGORITHM, COOL_DOWN, House};
 use crate::time::{pass, settled};
 
 #[tokio::test(start_paused = true)]
-async fn what_the_rule_refuses_is_neither_fetched_nor_kept() {
+async fn a_refused_issuer_is_neither_fetched_nor_kept() {
     let house = House::open();
     for n in 0..10_000 {
         assert_eq!(house.named(&format!("https://{n}.evil.test")), Ok(false));
@@ -259,7 +259,7 @@ async fn providers_that_hang_take_no_more_than_their_share() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_push_an_issuer_out_and_name_it_again_does_not_hammer_it() {
+async fn evicting_and_naming_an_issuer_does_not_flood_it() {
     let house = House::with(|tenants| tenants.capacity(2).first_fetches(1_000));
     for round in 0..200 {
         let _ = house.named("https://victim.example");

@@ -59,7 +59,7 @@ async fn a_tenant_that_is_withdrawn_while_its_first_token_waits_is_refused() {
 
 /// A service that lets tenants rotate must know which of their keys are still in use.
 #[tokio::test(start_paused = true)]
-async fn it_is_known_when_a_tenants_key_was_last_used() {
+async fn the_last_use_of_a_tenants_key_is_recorded() {
     let house = House::open();
     let other = tollgate_core::SigningKey::generate(ALGORITHM).unwrap();
     house.publish_keys(

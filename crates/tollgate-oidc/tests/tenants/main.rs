@@ -106,7 +106,7 @@ async fn a_named_issuer_stands_beside_tenants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_tenants_could_be_kept_by_is_refused_when_it_is_built() {
+async fn invalid_settings_are_refused_at_build() {
     use std::time::Duration;
     use tollgate_oidc::{OidcErrorKind, Tenants, TenantsBuilder};
 
@@ -126,7 +126,7 @@ async fn what_no_tenants_could_be_kept_by_is_refused_when_it_is_built() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whose_keys_they_are_is_not_for_the_template_to_say() {
+async fn the_issuer_of_the_template_is_ignored() {
     let house = House::with(|tenants| {
         tenants.keys(|oidc| {
             let fetch = tollgate_testkit::FakeProvider::new();

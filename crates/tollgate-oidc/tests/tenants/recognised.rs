@@ -46,7 +46,7 @@ async fn while_the_rule_says_the_same_tokens_are_recognised() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_rule_says_now_holds_for_what_is_recognised() {
+async fn the_current_rule_applies_to_cached_tokens() {
     let house = House::open();
     house.publish(A);
     let token = house.token(A);
@@ -87,7 +87,7 @@ async fn a_key_that_a_tenant_withdraws_is_out_with_the_refresh() {
 /// A cached token that is not sent again does not keep its tenant: fetching ends after it is
 /// withdrawn.
 #[tokio::test(start_paused = true)]
-async fn what_is_recognised_does_not_keep_a_tenant() {
+async fn cached_tokens_do_not_keep_a_tenant() {
     let house = House::open();
     house.publish(A);
     house.keep(&house.token(A)).await;
@@ -155,7 +155,7 @@ async fn keys_that_expire_take_all_tokens_along() {
 
 /// The rule returns one answer after the other to a cached token.
 #[tokio::test(start_paused = true)]
-async fn whatever_changes_in_the_rules_is_seen() {
+async fn every_change_of_the_rule_is_seen() {
     type Change = fn(TrustedIssuer) -> TrustedIssuer;
     let changes: [(Change, Option<Kind>); 12] = [
         (|rules| rules.leeway(Duration::from_secs(11)), None),

@@ -17,7 +17,7 @@ fn response(headers: &[(&str, &str)]) -> FetchResponse {
 }
 
 #[test]
-fn what_cache_control_says() {
+fn cache_control_sets_the_life() {
     for (said, life) in [
         ("", None),
         ("public", None),
@@ -95,7 +95,7 @@ fn the_time_in_other_caches_counts() {
 }
 
 #[test]
-fn what_expires_says() {
+fn expires_sets_the_life() {
     const DATE: &str = "Thu, 20 Nov 2031 00:00:00 GMT";
     const LATER: &str = "Thu, 20 Nov 2031 00:01:00 GMT";
     for (expires, life) in [

@@ -58,7 +58,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
-    fn what_is_let_through_is_what_the_rules_say(text in url_like()) {
+    fn accepted_urls_follow_the_rules(text in url_like()) {
         let settings = settings();
         if let Ok(place) = Place::named("it", &text, &settings) {
             let url = &place.url;

@@ -32,7 +32,7 @@ fn issuers_as_providers_write_them_are_plausible() {
 }
 
 #[test]
-fn whatever_could_be_read_in_two_ways_is_not() {
+fn ambiguous_issuers_are_not_plausible() {
     let long = format!("https://id.example.com/{}", "a".repeat(8 * 1024));
     for issuer in [
         "",

@@ -53,7 +53,7 @@ fn the_shares_add_up_to_the_capacity() {
 }
 
 #[test]
-fn who_was_used_the_longest_ago_makes_room() {
+fn the_least_recently_used_makes_room() {
     let registry = registry(8, 1_000); // 6 and 2
     admit(&registry, "a", at(100)).unwrap();
     admit(&registry, "b", at(101)).unwrap();
@@ -63,7 +63,7 @@ fn who_was_used_the_longest_ago_makes_room() {
 }
 
 #[test]
-fn of_those_used_in_one_second_the_first_makes_room() {
+fn within_a_second_the_first_admitted_makes_room() {
     let registry = registry(8, 1_000);
     for name in ["a", "b", "c"] {
         admit(&registry, name, at(100)).unwrap();
@@ -88,7 +88,7 @@ fn names_that_are_made_up_only_push_each_other_out() {
 }
 
 #[test]
-fn to_name_a_proven_issuer_does_not_keep_it() {
+fn naming_a_proven_issuer_does_not_keep_it() {
     let registry = registry(2, 1_000); // 1 and 1
     admit(&registry, "old", at(100)).unwrap();
     registry.get("old").unwrap().verified(at(100));
@@ -112,7 +112,7 @@ fn going_out_and_coming_back_does_not_shorten_the_cool_down() {
 }
 
 #[test]
-fn what_cannot_be_made_is_not_kept() {
+fn a_failed_make_adds_nothing() {
     let registry = registry(4, 1_000);
     admit(&registry, "a", at(100)).unwrap();
     let failed = registry.admit("b", at(100), |_| Err("no"));
@@ -177,7 +177,7 @@ impl Model {
 
 proptest! {
     #[test]
-    fn it_does_as_its_model(capacity in 2_usize..20, steps in prop::collection::vec(step(), 1..300)) {
+    fn it_behaves_like_the_model(capacity in 2_usize..20, steps in prop::collection::vec(step(), 1..300)) {
         let shares = Shares::of(capacity);
         let registry = registry(capacity, u32::MAX);
         let (mut model, mut now) = (Model::default(), 100);
