@@ -71,6 +71,7 @@ mod tests {
         let features = features.iter().map(|&name| name.to_owned()).collect();
         let package = Package {
             name: "p".to_owned(),
+            directory: "p".into(),
             published: true,
             rust_version: None,
             features,

@@ -30,6 +30,10 @@ pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
         Ok(Outcome::Passed)
     });
     report.step("links", || crate::links::check(&tools.workspace.root));
+    report.step("import circles", || crate::circles::check(tools.workspace));
+    report.step("examples name tollgate alone", || {
+        crate::examples::check(tools.workspace)
+    });
     report.step("rustdoc", || {
         let scope = ["doc", "--workspace", "--all-features", "--no-deps"];
         tools

@@ -5,12 +5,15 @@
 //!
 //! Away from CI a missing program is a skip that the summary lists; with `CI=true` it is a failure.
 
+mod circles;
 mod command;
 mod consumers;
+mod examples;
 mod features;
 mod fuzz;
 mod links;
 mod lint;
+mod modules;
 mod package;
 mod peers;
 mod policy;
@@ -33,7 +36,8 @@ usage: cargo xtask <command>
                        everything below but `fuzz` and `instructions`, which the two options add, and
                        whether the compiler is the workspace's `rust-version`
   tools                only install what the checks need, into target/tools
-  lint                 formatting, clippy and rustdoc, each without a warning, and the links between the pages
+  lint                 formatting, clippy and rustdoc, each without a warning, and the links between the pages;
+                       import circles; examples that name another crate than `tollgate`
   suite                unit, integration and documentation tests; the environment variable TOLLGATE_VECTORS names
                        the folder of test vectors, absolutely, and without it those tests are skipped
   features             every published crate with each of its features alone, with none and with all

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::command::Program;
 
-/// Where things are and which packages there are.
+/// The root, the target directory and the packages of the workspace.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
@@ -18,26 +18,27 @@ pub(crate) struct Workspace {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Package {
     pub(crate) name: String,
-    /// Whether its manifest lets it go to a registry.
+    pub(crate) directory: PathBuf,
+    /// Whether its manifest allows it to be published.
     pub(crate) published: bool,
-    /// The oldest compiler that its manifest promises to be enough.
+    /// The minimum supported Rust version of its manifest.
     pub(crate) rust_version: Option<String>,
-    /// Its features in alphabetical order, those that optional dependencies imply among them.
+    /// Its features in alphabetical order.
     pub(crate) features: Vec<String>,
     pub(crate) benches: Vec<String>,
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Runs `cargo metadata`.
     ///
     /// # Errors
-    /// If cargo refuses the workspace, or describes it in a form that is not known here.
+    /// If it fails, or its output lacks a member that is read here.
     pub(crate) fn load() -> Result<Self, String> {
         let manifest =
             std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
         let here = Path::new(&manifest)
             .parent()
-            .ok_or("xtask stands outside a workspace")?;
+            .ok_or("xtask is outside of a workspace")?;
         let output = Program::cargo()
             .args(["metadata", "--format-version", "1", "--no-deps"])
             .dir(here)
@@ -46,24 +47,24 @@ impl Workspace {
     }
 
     fn read(metadata: &str) -> Result<Self, String> {
-        let unknown = |what: &str| format!("`cargo metadata` does not tell {what}");
+        let missing = |what: &str| format!("the output of `cargo metadata` lacks {what}");
         let metadata: Value = serde_json::from_str(metadata)
             .map_err(|problem| format!("`cargo metadata` is not JSON: {problem}"))?;
         let path = |member: &str| {
             metadata[member]
                 .as_str()
                 .map(PathBuf::from)
-                .ok_or_else(|| unknown(member))
+                .ok_or_else(|| missing(member))
         };
         let packages = metadata["packages"]
             .as_array()
-            .ok_or_else(|| unknown("the packages"))?;
+            .ok_or_else(|| missing("packages"))?;
         Ok(Self {
             root: path("workspace_root")?,
             target: path("target_directory")?,
             packages: packages
                 .iter()
-                .map(|package| Package::read(package).ok_or_else(|| unknown("what a package is")))
+                .map(|package| Package::read(package).ok_or_else(|| missing("a member of a package")))
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -87,7 +88,8 @@ impl Package {
         let targets = package["targets"].as_array()?;
         Some(Self {
             name: package["name"].as_str()?.to_owned(),
-            // `null` is no restriction, a list names registries, and `publish = false` is the empty list.
+            directory: Path::new(package["manifest_path"].as_str()?).parent()?.to_owned(),
+            // `null` allows every registry, a list names some, and `publish = false` is an empty list.
             published: package["publish"]
                 .as_array()
                 .is_none_or(|registries| !registries.is_empty()),
@@ -104,23 +106,25 @@ impl Package {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::{Package, Workspace};
 
     const METADATA: &str = r#"{"workspace_root": "/w", "target_directory": "/w/target", "packages": [
-        {"name": "open", "publish": null, "rust_version": "1.95", "features": {"default": ["b"], "b": []},
-            "targets": []},
-        {"name": "closed", "publish": [], "features": {}, "targets": [
+        {"name": "open", "manifest_path": "/w/open/Cargo.toml", "publish": null, "rust_version": "1.95",
+            "features": {}, "targets": []},
+        {"name": "closed", "manifest_path": "/w/closed/Cargo.toml", "publish": [], "features": {}, "targets": [
             {"kind": ["bench"], "name": "instructions"}, {"kind": ["lib"], "name": "closed"}]}]}"#;
 
     #[test]
     fn packages_are_read() {
         let workspace = Workspace::read(METADATA).unwrap();
-        let features = vec!["b".to_owned(), "default".to_owned()];
         let open = Package {
             name: "open".to_owned(),
+            directory: PathBuf::from("/w/open"),
             published: true,
             rust_version: Some("1.95".to_owned()),
-            features,
+            features: Vec::new(),
             benches: Vec::new(),
         };
         assert_eq!(workspace.published().collect::<Vec<_>>(), [&open]);
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_that_is_not_known_is_an_error() {
+    fn a_missing_member_is_an_error() {
         for text in [
             "",
             "{}",

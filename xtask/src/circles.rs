@@ -1,0 +1,119 @@
+//! Import circles between the top-level modules of a crate.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::modules::{self, Module};
+use crate::report::{Outcome, StepResult};
+use crate::workspace::Workspace;
+
+/// Crates that still have a circle. A crate leaves the list together with its last circle.
+const EXEMPT: &[&str] = &[
+    "tollgate-core",
+    "tollgate-oidc",
+    "tollgate-session",
+    "tollgate-store-postgres",
+    "tollgate-store-redis",
+];
+
+/// For each module the modules that it imports, each with a file that does.
+type Imports = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Fails if a module imports another one that imports it, directly or through others.
+///
+/// A module here is a top-level one with everything below it. Test modules do not count.
+pub(crate) fn check(workspace: &Workspace) -> StepResult {
+    let mut problems = Vec::new();
+    for package in workspace.published() {
+        let found = circles(&imports(&package.directory.join("src"))?);
+        let exempt = EXEMPT.contains(&&*package.name);
+        problems.extend(verdict(&package.name, exempt, &found));
+    }
+    if problems.is_empty() {
+        Ok(Outcome::Passed)
+    } else {
+        Err(problems.join("\n    "))
+    }
+}
+
+fn verdict(package: &str, exempt: bool, circles: &[String]) -> Option<String> {
+    match (exempt, circles.is_empty()) {
+        (true, true) => Some(format!(
+            "{package} has no import circle: remove it from `EXEMPT` in xtask/src/circles.rs"
+        )),
+        (false, false) => Some(format!("{package}:\n      {}", circles.join("\n      "))),
+        (true, false) | (false, true) => None,
+    }
+}
+
+/// Reads what the top-level modules of the crate in `source` import from one another.
+fn imports(source: &Path) -> Result<Imports, String> {
+    let modules = modules::read(source)?;
+    let top: BTreeSet<&str> = modules.iter().filter_map(Module::top).collect();
+    // A name that the root re-exports stands for the module that it comes from.
+    let root = modules.iter().filter(|module| module.top().is_none());
+    let reexported: BTreeMap<&str, &str> = root
+        .flat_map(|root| &root.uses)
+        .filter_map(|import| {
+            let module = top.get(import.absolute.first()?.as_str())?;
+            Some((import.name.as_str(), *module))
+        })
+        .collect();
+
+    let mut imports = Imports::new();
+    for module in &modules {
+        let Some(from) = module.top() else { continue };
+        for first in module.paths.iter().filter_map(|path| path.first()) {
+            let to = top.get(first.as_str()).or_else(|| reexported.get(first.as_str()));
+            if let Some(to) = to.filter(|to| **to != from) {
+                imports
+                    .entry(from.to_owned())
+                    .or_default()
+                    .entry((*to).to_owned())
+                    .or_insert_with(|| module.file.clone());
+            }
+        }
+    }
+    Ok(imports)
+}
+
+/// The imports that are part of a circle, one line each.
+fn circles(imports: &Imports) -> Vec<String> {
+    let mut found = Vec::new();
+    for (importer, imported) in imports {
+        for (module, file) in imported {
+            if let Some(way) = way(imports, module, importer) {
+                found.push(format!(
+                    "`{importer}` imports `{module}` (in {file}), which imports it: {}",
+                    way.join(" -> ")
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// The shortest chain of imports that leads from one module to another.
+fn way<'a>(imports: &'a Imports, from: &'a str, to: &'a str) -> Option<Vec<&'a str>> {
+    let mut ways = vec![vec![from]];
+    let mut seen = BTreeSet::from([from]);
+    while !ways.is_empty() {
+        let mut longer = Vec::new();
+        for way in ways {
+            let last = *way.last()?;
+            if last == to {
+                return Some(way);
+            }
+            for next in imports.get(last).into_iter().flat_map(BTreeMap::keys) {
+                if seen.insert(next) {
+                    longer.push([&way[..], &[next]].concat());
+                }
+            }
+        }
+        ways = longer;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

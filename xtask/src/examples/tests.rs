@@ -1,0 +1,47 @@
+use super::{SHOWN, named, verdict};
+
+const RUST: &str = "\
+//! Not `tollgate_core` in prose.
+//! ```
+//! # use tollgate_core::Hidden;
+//! use tollgate::{Gate, tollgate_core_like};
+//! ~~~
+//! let gate = tollgate_tower::Gate;
+//! ```
+//! tollgate_core
+use tollgate_core::Outside;
+/// ```text
+fn ended_with_its_comment() {}
+/// tollgate_core
+    /// ```toml
+    /// tollgate-core = \"0.1\"
+    /// tollgate = \"0.1\"
+    /// ```
+";
+
+fn crates() -> Vec<String> {
+    vec!["tollgate_core".to_owned(), "tollgate_tower".to_owned()]
+}
+
+#[test]
+fn names_in_code_blocks_of_comments_are_found() {
+    let expected = [(3, "tollgate_core"), (6, "tollgate_tower"), (14, "tollgate_core")];
+    assert_eq!(named(RUST, false, &crates()), expected);
+}
+
+#[test]
+fn names_in_code_blocks_of_pages_are_found() {
+    let page = "tollgate_core\n```rust\nuse tollgate_core::Key;\nuse tollgate::Key;\n```\n`tollgate_core`\n";
+    assert_eq!(named(page, true, &crates()), [(3, "tollgate_core")]);
+}
+
+#[test]
+fn an_exempt_place_without_a_finding_fails() {
+    let found = || vec!["src/lib.rs:1".to_owned()];
+    assert!(verdict("p", false, Vec::new()).is_empty());
+    assert!(verdict("p", true, found()).is_empty());
+    assert_eq!(verdict("p", false, found()), found());
+    let many = verdict("p", false, vec![String::new(); SHOWN + 2]);
+    assert_eq!(many.last().unwrap(), "and 2 more in p");
+    assert!(verdict("p", true, Vec::new())[0].contains("remove p from `EXEMPT`"));
+}
