@@ -1,10 +1,10 @@
-//! Programs run as children: their environment, and failures in words.
+//! Child processes.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A child process that names itself when it fails.
+/// A child process whose errors hold its command line.
 #[derive(Debug)]
 pub(crate) struct Program {
     command: Command,
@@ -17,7 +17,7 @@ impl Program {
         let program = program.as_ref();
         let name = Path::new(program).file_name().unwrap_or(program);
         let mut command = Command::new(program);
-        // What `cargo run` says about xtask itself would otherwise be read as about the packages built here.
+        // `cargo run` sets these for xtask; the packages that are built must not read them.
         for (variable, _) in std::env::vars_os() {
             let about_xtask = variable.to_str().is_some_and(|name| {
                 name.starts_with("CARGO_PKG_")
@@ -68,10 +68,10 @@ impl Program {
         self
     }
 
-    /// Runs it with its output shown.
+    /// Runs it and shows its output.
     ///
     /// # Errors
-    /// If it cannot be started or does not end with success; the text holds the command line.
+    /// If it cannot be started or fails. The text holds the command line.
     pub(crate) fn run(mut self) -> Result<(), String> {
         let status = self
             .command
@@ -85,10 +85,10 @@ impl Program {
         }
     }
 
-    /// Runs it and returns what it wrote to its standard output, then its standard error.
+    /// Runs it and returns its output.
     ///
     /// # Errors
-    /// As [`run`](Self::run), with the end of what it wrote to its standard error.
+    /// Like [`run`](Self::run), with the last lines of its standard error.
     pub(crate) fn output(mut self) -> Result<Output, String> {
         let output = self
             .command
@@ -110,7 +110,7 @@ impl Program {
         ))
     }
 
-    /// Whether it starts and ends with success; nothing is shown.
+    /// Returns whether it starts and succeeds. Shows no output.
     pub(crate) fn succeeds(mut self) -> bool {
         self.command
             .stdin(Stdio::null())
@@ -121,7 +121,7 @@ impl Program {
     }
 }
 
-/// What a successful child wrote.
+/// The output of a child that succeeded.
 #[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) text: String,

@@ -1,28 +1,22 @@
-//! Packages that use the crates as a stranger does, each beside another choice of `jsonwebtoken` backend.
+//! Projects that depend on the facade, each with another backend of `jsonwebtoken`.
 
 use crate::report::{Outcome, Report};
 use crate::tools::Tools;
 
-/// The members of `tests/consumers`, run one by one: cargo unites the features of packages that are built
-/// together, and the whole point is that these have different ones.
+/// The members of `tests/consumers`. Each is tested alone, because cargo unites the features of
+/// packages that it builds together, and these differ in their features only.
 const CONSUMERS: &[&str] = &["none", "aws-lc-rs", "rust-crypto", "both"];
 
 pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
-    let manifest = tools.workspace.root.join("tests/consumers/Cargo.toml");
-    let target = tools.workspace.target.join("consumers");
     for consumer in CONSUMERS {
         report.step(&format!("consumer: jsonwebtoken with backend {consumer}"), || {
             tools
                 .cargo()
-                .args([
-                    "test",
-                    "--package",
-                    &format!("consumer-{consumer}"),
-                    "--manifest-path",
-                ])
-                .arg(&manifest)
-                .arg("--target-dir")
-                .arg(&target)
+                .args(["test", "--locked", "--manifest-path"])
+                .arg(tools.workspace.root.join("tests/consumers/Cargo.toml"))
+                .args(["--package", &format!("consumer-{consumer}"), "--target-dir"])
+                // Dependencies that the workspace has compiled are not compiled again.
+                .arg(&tools.workspace.target)
                 .run()?;
             Ok(Outcome::Passed)
         });

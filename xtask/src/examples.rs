@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::report::{Outcome, StepResult};
 use crate::workspace::Workspace;
 
-/// Crates and places whose examples still name other crates. Each leaves the list with its last one.
+/// Crates and places whose examples still name other crates. Each leaves the list with its last
+/// one.
 const EXEMPT: &[&str] = &[
     "tollgate-actix",
     "tollgate-axum",
@@ -20,7 +21,7 @@ const EXEMPT: &[&str] = &[
     "tollgate-tower",
 ];
 
-/// How many findings of a place are printed.
+/// The number of findings that are printed for a place.
 const SHOWN: usize = 20;
 
 /// The facade, from which an example takes everything.

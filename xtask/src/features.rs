@@ -1,101 +1,51 @@
-//! Every published crate compiles whatever its user chooses of its features.
+//! Every published crate compiles with any choice of its features.
 
 use crate::report::{Outcome, Report};
-use crate::tools::Tools;
-use crate::workspace::Package;
+use crate::tools::{HACK, Tools};
 
-/// The facade's adapters; an application has one of them.
-const ADAPTERS: &[&str] = &["actix", "axum", "tower"];
+/// The features of the facade that stand for a framework. An application enables one of them.
+const ADAPTERS: &str = "actix,axum,tower";
 
-pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
-    for package in tools.workspace.published() {
-        report.step(&format!("features of {}", package.name), || {
-            for choice in each_feature(package) {
-                check(tools, &package.name, &choice)?;
-            }
-            Ok(Outcome::Passed)
-        });
-    }
-    let Some(facade) = tools.workspace.package("tollgate") else {
-        return;
+/// Checks the published crates, or those that are named, without features, with each alone and with
+/// all.
+///
+/// By clippy, which checks what the compiler checks and can deny warnings without compiling the
+/// dependencies again, so that code which is dead without a feature is found too.
+pub(crate) fn run(tools: &Tools<'_>, named: &[String], report: &mut Report) {
+    let published = tools.workspace.published().map(|package| package.name.clone());
+    let packages = if named.is_empty() {
+        published.collect()
+    } else {
+        named.to_vec()
     };
-    for adapter in ADAPTERS
-        .iter()
-        .filter(|adapter| facade.features.iter().any(|known| known == *adapter))
-    {
-        report.step(&format!("tollgate with {adapter} alone"), || {
-            check(
-                tools,
+    report.step("tool: cargo-hack", || tools.install(HACK));
+    report.step("features", || {
+        let packages = packages.iter().flat_map(|name| ["--package", name]);
+        hack(tools, packages)
+    });
+    if packages.iter().any(|name| name == "tollgate") {
+        report.step("features: one framework of the facade", || {
+            let each_with_macros = [
+                "--package",
                 "tollgate",
-                &[
-                    "--no-default-features".into(),
-                    format!("--features={adapter},macros"),
-                ],
-            )?;
-            Ok(Outcome::Passed)
+                "--include-features",
+                ADAPTERS,
+                "--features",
+                "macros",
+                "--exclude-no-default-features",
+                "--exclude-all-features",
+            ];
+            hack(tools, each_with_macros)
         });
     }
 }
 
-/// The choices that `cargo hack --each-feature` makes: none, each alone, all.
-fn each_feature(package: &Package) -> Vec<Vec<String>> {
-    let none = vec!["--no-default-features".to_owned()];
-    if package.features.is_empty() {
-        return vec![none];
-    }
-    let alone = |feature: &String| vec![none[0].clone(), format!("--features={feature}")];
-    let mut choices = vec![none.clone()];
-    choices.extend(package.features.iter().map(alone));
-    choices.push(vec!["--all-features".to_owned()]);
-    choices
-}
-
-/// By clippy, which checks what the compiler checks and can refuse warnings without another build of the
-/// dependencies: code that is dead under one choice of features is found too.
-fn check(tools: &Tools<'_>, package: &str, choice: &[String]) -> Result<(), String> {
-    println!("    {package} {}", choice.join(" "));
+fn hack<'a>(tools: &Tools<'_>, arguments: impl IntoIterator<Item = &'a str>) -> Result<Outcome, String> {
     tools
         .cargo()
-        .args(["clippy", "--quiet", "--package", package])
-        .args(choice)
+        .args(["hack", "clippy", "--each-feature", "--quiet"])
+        .args(arguments)
         .args(["--", "-D", "warnings"])
-        .run()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::each_feature;
-    use crate::workspace::Package;
-
-    fn choices(features: &[&str]) -> Vec<String> {
-        let features = features.iter().map(|&name| name.to_owned()).collect();
-        let package = Package {
-            name: "p".to_owned(),
-            directory: "p".into(),
-            published: true,
-            rust_version: None,
-            features,
-            benches: Vec::new(),
-        };
-        each_feature(&package)
-            .iter()
-            .map(|choice| choice.join(" "))
-            .collect()
-    }
-
-    #[test]
-    fn none_each_and_all() {
-        let expected = [
-            "--no-default-features",
-            "--no-default-features --features=a",
-            "--no-default-features --features=default",
-            "--all-features",
-        ];
-        assert_eq!(choices(&["a", "default"]), expected);
-    }
-
-    #[test]
-    fn a_package_without_features_is_checked_once() {
-        assert_eq!(choices(&[]), ["--no-default-features"]);
-    }
+        .run()?;
+    Ok(Outcome::Passed)
 }

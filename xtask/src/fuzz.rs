@@ -8,7 +8,7 @@ use crate::command::Program;
 use crate::report::{Outcome, Report};
 use crate::tools::{FUZZ, Tools};
 
-/// Fuzzes the named targets, or all, each for that many seconds, as many at once as there are cores.
+/// Runs the named targets, or all, each for that many seconds, one target a core at a time.
 pub(crate) fn run(tools: &Tools<'_>, seconds: u32, named: &[String], report: &mut Report) {
     let mut binaries = Err("they were not built".to_owned());
     report.step("tool: cargo-fuzz", || tools.install(FUZZ));
@@ -43,7 +43,7 @@ pub(crate) fn run(tools: &Tools<'_>, seconds: u32, named: &[String], report: &mu
         if problems.is_empty() {
             Ok(Outcome::Passed)
         } else {
-            Err(format!("found by {}", problems.join(", ")))
+            Err(format!("failures of {}", problems.join(", ")))
         }
     });
 }
@@ -61,7 +61,7 @@ fn build(tools: &Tools<'_>, named: &[String]) -> Result<Vec<PathBuf>, String> {
     let target = tools.workspace.target.join("fuzz");
     tools
         .cargo()
-        // No sanitizer: the project has no unsafe code to find faults in, and without one there are about
+        // The project has no unsafe code for a sanitizer to check, and without one there are about
         // twice as many executions a second.
         .args([
             "fuzz",
@@ -110,20 +110,20 @@ fn host() -> Result<String, String> {
         .ok_or_else(|| "`rustc -vV` names no host".to_owned())
 }
 
-/// Runs one target. What it learns stays in `target/fuzz/corpus`; `fuzz/seeds` is only read.
+/// Runs one target. New inputs go to `target/fuzz/corpus`; `fuzz/seeds` is only read.
 fn fuzz(tools: &Tools<'_>, binary: &Path, seconds: u32) -> Result<(), String> {
     let name = name(binary);
     let corpus = tools.workspace.target.join("fuzz/corpus").join(&name);
     let artifacts = tools.workspace.target.join("fuzz/artifacts").join(&name);
     for folder in [&corpus, &artifacts] {
         std::fs::create_dir_all(folder)
-            .map_err(|problem| format!("cannot make {}: {problem}", folder.display()))?;
+            .map_err(|problem| format!("cannot create {}: {problem}", folder.display()))?;
     }
     let seeds = Some(tools.workspace.root.join("fuzz/seeds").join(&name)).filter(|folder| folder.is_dir());
     let dictionary = Some(tools.workspace.root.join("fuzz/jwt.dict")).filter(|file| file.is_file());
     let output = Program::new(binary)
         .arg(format!("-max_total_time={seconds}"))
-        // Above the default limit of a token, so that the limit itself is fuzzed; and a hang is a finding.
+        // Longer than the default limit of a token, so that the limit itself is fuzzed.
         .args(["-max_len=10240", "-timeout=5", "-print_final_stats=1"])
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .args(dictionary.map(|file| format!("-dict={}", file.display())))
@@ -139,7 +139,7 @@ fn fuzz(tools: &Tools<'_>, binary: &Path, seconds: u32) -> Result<(), String> {
             println!("    {name}: {count} executions, nothing found");
             Ok(())
         }
-        _ => Err(format!("{name} does not say that it executed anything")),
+        _ => Err(format!("{name} printed no number of executions")),
     }
 }
 

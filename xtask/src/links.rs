@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::report::{Outcome, StepResult};
 
-/// Every relative link of the pages leads to something; anchors and other sites are not followed.
+/// Fails if a relative link leads to no file. Anchors and links to other sites are not checked.
 pub(crate) fn check(root: &Path) -> StepResult {
     let pages = pages(root)?;
     let (mut count, mut broken) = (0, Vec::new());
@@ -15,7 +15,10 @@ pub(crate) fn check(root: &Path) -> StepResult {
             count += 1;
             if !folder.join(target).exists() {
                 let page = page.strip_prefix(root).unwrap_or(page);
-                broken.push(format!("{}:{line} leads to {target}", page.display()));
+                broken.push(format!(
+                    "{}:{line} links to {target}, which does not exist",
+                    page.display()
+                ));
             }
         }
     }
@@ -27,7 +30,7 @@ pub(crate) fn check(root: &Path) -> StepResult {
     }
 }
 
-/// What a reader comes across: the top, `docs` with all below it, and the front page of each crate and example.
+/// The pages at the top, all pages below `docs`, and the README of each crate and example.
 fn pages(root: &Path) -> Result<Vec<PathBuf>, String> {
     let mut pages = vec![root.join("README.md"), root.join("CHANGELOG.md")];
     let mut folders = vec![root.join("docs")];
@@ -62,7 +65,7 @@ fn unreadable(path: &Path, problem: &std::io::Error) -> String {
     format!("cannot read {}: {problem}", path.display())
 }
 
-/// The files that a page links to, each with the number of its line: `[..](here)` and `[..]: here`, outside of code.
+/// The targets of `[..](target)` and `[..]: target` outside of code, each with the number of its line.
 fn targets(text: &str) -> Vec<(usize, &str)> {
     let (mut found, mut fence) = (Vec::new(), None);
     for (index, line) in text.lines().enumerate() {
@@ -93,11 +96,11 @@ fn targets(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// The path of a link's target without title and anchor, if it is one within the repository.
+/// The path of a link's target without title and anchor, if the link is relative.
 fn relative(target: &str) -> Option<&str> {
     let path = target.trim().trim_start_matches('<');
     let path = path.split([' ', '>', '#']).next().unwrap_or_default();
-    // `crate::Item` is for rustdoc, which checks it.
+    // rustdoc checks `crate::Item`.
     let elsewhere = path.contains("::") || path.contains("://") || path.starts_with("mailto:");
     (!path.is_empty() && !elsewhere).then_some(path)
 }

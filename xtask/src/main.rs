@@ -1,9 +1,10 @@
-//! The project's own commands, run as `cargo xtask <command>`.
+//! The project's checks, run as `cargo xtask <command>`.
 //!
-//! `cargo xtask test` is all that a change must pass: it installs what a registry can give into
-//! `target/tools`, names what it cannot install, and then runs every check. Its parts are commands too.
+//! `cargo xtask test` is for contributors: formatting, structure, tests and clippy, in that order,
+//! and nothing is compiled before the first tests that they do not need. `cargo xtask ci` adds the
+//! checks that take long or need more tools. Each part is a command too.
 //!
-//! Away from CI a missing program is a skip that the summary lists; with `CI=true` it is a failure.
+//! A missing program is a skip, which the summary lists; with `CI=true` it is a failure.
 
 mod circles;
 mod command;
@@ -32,23 +33,28 @@ use crate::workspace::Workspace;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test [--fuzz SECONDS] [--instructions]
-                       everything below but `fuzz` and `instructions`, which the two options add, and
-                       whether the compiler is the workspace's `rust-version`
-  tools                only install what the checks need, into target/tools
-  lint                 formatting, clippy and rustdoc, each without a warning, and the links between the pages;
-                       import circles; examples that name another crate than `tollgate`
-  suite                unit, integration and documentation tests; the environment variable TOLLGATE_VECTORS names
-                       the folder of test vectors, absolutely, and without it those tests are skipped
-  features             every published crate with each of its features alone, with none and with all
-  consumers            the packages under tests/consumers, each with its own choice of `jsonwebtoken` backend
-  peers                benches/peers, where tollgate is measured beside other crates, still compiles
-  package              what would be uploaded for each published crate, built from its archive
+  test                 formatting, links, structure, tests and clippy: what every change must pass
+  ci [--fuzz SECONDS]  `test`, then every command below; each fuzz target for 40 seconds by default
+
+  lint                 formatting; links between the pages; import circles; examples that name
+                       another crate than `tollgate`; clippy
+  suite                unit, integration and documentation tests. TOLLGATE_VECTORS is the absolute
+                       path of the test vectors; without it their tests are skipped
+  toolchain            the compiler is the minimum supported Rust version
+  rustdoc              the documentation of every package, without a warning
   policy               licences, sources and duplicates of the dependencies, by deny.toml
+  consumers            tests/consumers: projects with different backends of `jsonwebtoken`
+  peers                benches/peers: the comparison with other crates compiles
+  features [PACKAGE...]
+                       the published crates, or those named, with no feature, each and all
+  package [PACKAGE...] the archives of the published crates, or of those named, built as published
+  instructions         the instruction budgets, counted by valgrind
   fuzz [SECONDS] [TARGET...]
-                       each fuzz target, or those named, for 60 seconds or as many as given
-  instructions         the instruction-count benchmarks, under valgrind
+                       the fuzz targets, or those named, for 60 seconds each by default
 ";
+
+/// The seconds that `ci` runs each fuzz target by default.
+const CI_FUZZ_SECONDS: u32 = 40;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -71,85 +77,86 @@ fn main() -> ExitCode {
 fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
     let tools = Tools::new(workspace);
     match request {
-        Request::Test {
-            fuzz_seconds,
-            instructions,
-        } => {
+        Request::Test => test(&tools, report),
+        Request::Ci { fuzz_seconds } => {
             toolchain::run(&tools, report);
-            tools.install_all(report);
-            lint::run(&tools, report);
-            suite::run(&tools, report);
+            tools.install_nextest(report);
+            test(&tools, report);
+            lint::rustdoc(&tools, report);
+            policy::run(&tools, report);
             consumers::run(&tools, report);
             peers::run(&tools, report);
-            features::run(&tools, report);
-            package::run(&tools, report);
-            policy::run(&tools, report);
-            if *instructions {
-                suite::instructions(&tools, report);
-            }
-            if let Some(seconds) = fuzz_seconds {
-                fuzz::run(&tools, *seconds, &[], report);
-            }
+            features::run(&tools, &[], report);
+            package::run(&tools, &[], report);
+            suite::instructions(&tools, report);
+            fuzz::run(&tools, *fuzz_seconds, &[], report);
         }
-        Request::Tools => tools.install_all(report),
-        Request::Lint => lint::run(&tools, report),
+        Request::Lint => {
+            lint::quick(&tools, report);
+            lint::clippy(&tools, report);
+        }
         Request::Suite => {
-            tools.install_for_suite(report);
-            suite::run(&tools, report);
+            tools.install_peers(report);
+            suite::all(&tools, report);
         }
-        Request::Features => features::run(&tools, report),
+        Request::Toolchain => toolchain::run(&tools, report),
+        Request::Rustdoc => lint::rustdoc(&tools, report),
+        Request::Policy => policy::run(&tools, report),
         Request::Consumers => consumers::run(&tools, report),
         Request::Peers => peers::run(&tools, report),
-        Request::Package => package::run(&tools, report),
-        Request::Policy => policy::run(&tools, report),
-        Request::Fuzz { seconds, targets } => fuzz::run(&tools, *seconds, targets, report),
+        Request::Features { packages } => features::run(&tools, packages, report),
+        Request::Package { packages } => package::run(&tools, packages, report),
         Request::Instructions => suite::instructions(&tools, report),
+        Request::Fuzz { seconds, targets } => fuzz::run(&tools, *seconds, targets, report),
     }
 }
 
-/// What the command line asks for.
+/// The quick checks first, then the tests, the smallest part of them first. Clippy is last, because
+/// it compiles everything once more.
+fn test(tools: &Tools<'_>, report: &mut Report) {
+    lint::quick(tools, report);
+    suite::engine(tools, report);
+    tools.install_peers(report);
+    suite::all(tools, report);
+    lint::clippy(tools, report);
+}
+
+/// A command line.
 #[derive(Debug, PartialEq, Eq)]
 enum Request {
-    Test {
-        fuzz_seconds: Option<u32>,
-        instructions: bool,
-    },
-    Tools,
+    Test,
+    Ci { fuzz_seconds: u32 },
     Lint,
     Suite,
-    Features,
+    Toolchain,
+    Rustdoc,
+    Policy,
     Consumers,
     Peers,
-    Package,
-    Policy,
-    Fuzz {
-        seconds: u32,
-        targets: Vec<String>,
-    },
+    Features { packages: Vec<String> },
+    Package { packages: Vec<String> },
     Instructions,
+    Fuzz { seconds: u32, targets: Vec<String> },
 }
 
 impl Request {
-    /// `None` for anything but a command of the usage text: a misspelt option must not pass for a run without it.
+    /// Returns `None` for anything that the usage text does not name, so that a misspelt option is
+    /// an error.
     fn parse(arguments: &[String]) -> Option<Self> {
         let mut rest = arguments.iter().map(String::as_str);
         let request = match rest.next()? {
-            "test" => {
-                let (mut fuzz_seconds, mut instructions) = (None, false);
+            "ci" => {
+                let mut fuzz_seconds = CI_FUZZ_SECONDS;
                 while let Some(option) = rest.next() {
                     match option {
-                        "--fuzz" => fuzz_seconds = Some(rest.next()?.parse().ok()?),
-                        "--instructions" => instructions = true,
+                        "--fuzz" => fuzz_seconds = rest.next()?.parse().ok()?,
                         _ => return None,
                     }
                 }
-                Self::Test {
-                    fuzz_seconds,
-                    instructions,
-                }
+                Self::Ci { fuzz_seconds }
             }
             "fuzz" => {
-                let mut named: Vec<String> = rest.by_ref().map(str::to_owned).collect();
+                let mut named = names(rest.by_ref());
                 let seconds = match named.first().map(|first| first.parse()) {
                     Some(Ok(seconds)) => {
                         named.remove(0);
@@ -162,19 +169,29 @@ impl Request {
                     targets: named,
                 }
             }
-            "tools" => Self::Tools,
+            "features" => Self::Features {
+                packages: names(rest.by_ref()),
+            },
+            "package" => Self::Package {
+                packages: names(rest.by_ref()),
+            },
+            "test" => Self::Test,
             "lint" => Self::Lint,
             "suite" => Self::Suite,
-            "features" => Self::Features,
+            "toolchain" => Self::Toolchain,
+            "rustdoc" => Self::Rustdoc,
+            "policy" => Self::Policy,
             "consumers" => Self::Consumers,
             "peers" => Self::Peers,
-            "package" => Self::Package,
-            "policy" => Self::Policy,
             "instructions" => Self::Instructions,
             _ => return None,
         };
         rest.next().is_none().then_some(request)
     }
+}
+
+fn names<'a>(arguments: impl Iterator<Item = &'a str>) -> Vec<String> {
+    arguments.map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -186,19 +203,19 @@ mod tests {
     }
 
     #[test]
-    fn options_of_test_are_read_in_any_order() {
-        let both = Some(Request::Test {
-            fuzz_seconds: Some(60),
-            instructions: true,
-        });
-        assert_eq!(parse("test --fuzz 60 --instructions"), both);
-        assert_eq!(parse("test --instructions --fuzz 60"), both);
+    fn ci_takes_the_seconds_of_fuzzing() {
+        assert_eq!(parse("ci"), Some(Request::Ci { fuzz_seconds: 40 }));
+        assert_eq!(parse("ci --fuzz 5"), Some(Request::Ci { fuzz_seconds: 5 }));
+        assert_eq!(parse("test"), Some(Request::Test));
+    }
+
+    #[test]
+    fn features_and_package_take_packages() {
+        assert_eq!(parse("package"), Some(Request::Package { packages: Vec::new() }));
+        let packages = vec!["tollgate".to_owned(), "tollgate-core".to_owned()];
         assert_eq!(
-            parse("test"),
-            Some(Request::Test {
-                fuzz_seconds: None,
-                instructions: false
-            })
+            parse("features tollgate tollgate-core"),
+            Some(Request::Features { packages })
         );
     }
 
@@ -233,10 +250,11 @@ mod tests {
         for line in [
             "",
             "tset",
-            "test --fuz 60",
-            "test --fuzz",
-            "test --fuzz soon",
-            "test --fuzz -1",
+            "test --fuzz 60",
+            "ci --fuz 60",
+            "ci --fuzz",
+            "ci --fuzz soon",
+            "ci --fuzz -1",
             "lint now",
         ] {
             assert_eq!(parse(line), None, "{line:?}");

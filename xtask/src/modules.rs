@@ -29,7 +29,8 @@ pub(crate) struct Use {
 }
 
 impl Module {
-    /// The top-level module that this one is in; `None` for the root and for modules written in its file.
+    /// The top-level module that this one is in; `None` for the root and for modules written in its
+    /// file.
     pub(crate) fn top(&self) -> Option<&str> {
         let first = self.path.first().map(String::as_str);
         first.filter(|_| self.file != ROOT)
@@ -266,7 +267,7 @@ fn separator(tokens: &[TokenTree]) -> bool {
     matches!(tokens, [first, second, ..] if is_punct(first, ':') && is_punct(second, ':'))
 }
 
-/// What follows an item for tests only, if the tokens begin with one.
+/// Returns the tokens after an item for tests, if the first tokens are one.
 fn skip_test_item(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
     let [mark, TokenTree::Group(attribute), rest @ ..] = tokens else {
         return None;

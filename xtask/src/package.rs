@@ -1,4 +1,4 @@
-//! The archives that publishing would upload.
+//! The archives that publishing uploads.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -6,27 +6,43 @@ use std::{env, fs};
 use crate::report::{Outcome, Report};
 use crate::tools::Tools;
 
-/// Packs every published crate and builds each from its archive, the others standing in for the registry:
-/// a file that the archive lacks, or a dependency without a version, is found before publishing.
-pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
+/// The workspace's profile, which a packaged manifest lacks: with it, dependencies that the
+/// workspace has compiled are not compiled again.
+const PROFILE: &[&str] = &[
+    "--config",
+    r#"profile.dev.debug="line-tables-only""#,
+    "--config",
+    r#"profile.dev.package."*".opt-level=1"#,
+];
+
+/// Packs the published crates, or those that are named, and builds each from its archive.
+///
+/// The other archives stand for the registry. This finds a file that an archive lacks, and a
+/// dependency without a version.
+pub(crate) fn run(tools: &Tools<'_>, named: &[String], report: &mut Report) {
     report.step("package", || {
-        forget_unpacked(tools)?;
-        let crates = tools
-            .workspace
-            .published()
-            .flat_map(|package| ["--package", &package.name]);
+        remove_unpacked(tools)?;
+        let published = tools.workspace.published().map(|package| package.name.clone());
+        let packages = if named.is_empty() {
+            published.collect()
+        } else {
+            named.to_vec()
+        };
         tools
             .cargo()
             .args(["package", "--quiet", "--allow-dirty"])
-            .args(crates)
+            .args(PROFILE)
+            .args(packages.iter().flat_map(|name| ["--package", name]))
             .run()?;
         Ok(Outcome::Passed)
     });
 }
 
-/// Removes what cargo has unpacked of earlier archives of ours. It knows them by name, version and the path of the stand-in for the
-/// registry, all of which are the same when their content is another.
-fn forget_unpacked(tools: &Tools<'_>) -> Result<(), String> {
+/// Removes what cargo has unpacked of earlier archives.
+///
+/// Cargo knows an unpacked archive by name, version and the path of its registry, which stay the
+/// same when the content changes.
+fn remove_unpacked(tools: &Tools<'_>) -> Result<(), String> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let Some(home) = home.or_else(|| Some(env::home_dir()?.join(".cargo"))) else {
         return Ok(());
@@ -34,11 +50,12 @@ fn forget_unpacked(tools: &Tools<'_>) -> Result<(), String> {
     let Ok(registries) = fs::read_dir(home.join("registry/src")) else {
         return Ok(());
     };
-    // The name of a registry begins with its host, and a directory has none.
-    let stand_ins = registries
+    // The directory of a registry begins with its host. A registry in a local directory has no
+    // host.
+    let local = registries
         .flatten()
         .filter(|registry| registry.file_name().to_string_lossy().starts_with('-'));
-    for crates in stand_ins.filter_map(|registry| fs::read_dir(registry.path()).ok()) {
+    for crates in local.filter_map(|registry| fs::read_dir(registry.path()).ok()) {
         for unpacked in crates.flatten() {
             let name = unpacked.file_name();
             let ours = tools.workspace.published().any(|package| {

@@ -1,17 +1,19 @@
-//! The other crates that tollgate is measured beside: `benches/peers`, a workspace of its own.
+//! The crates that tollgate is compared with: `benches/peers`, a workspace of its own.
 
 use crate::report::{Outcome, Report};
 use crate::tools::Tools;
 
-/// By clippy, which checks what the compiler checks: that the comparison still compiles, with the versions that it was last
-/// run with. What it shares with the workspace is not built again. It is measured by hand, since times on a shared machine decide nothing.
+/// Checks that the comparison still compiles, with the versions of its last run.
+///
+/// It is run by hand: times on a shared machine vary too much to decide anything.
 pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
-    report.step("peers: what the comparison is measured with", || {
+    report.step("peers: the comparison compiles", || {
         tools
             .cargo()
             .args(["clippy", "--locked", "--all-targets", "--manifest-path"])
             .arg(tools.workspace.root.join("benches/peers/Cargo.toml"))
             .arg("--target-dir")
+            // Dependencies that the workspace has compiled are not compiled again.
             .arg(&tools.workspace.target)
             .args(["--", "-D", "warnings"])
             .run()?;

@@ -1,12 +1,12 @@
-//! What may be depended on.
+//! The policy for dependencies.
 
 use crate::report::{Outcome, Report};
 use crate::tools::{DENY, Tools};
 
-/// Checks `deny.toml`. Its `advisories` need a database from the network, so they are left to whoever has one.
+/// Checks `deny.toml` without its `advisories`, which need a database from the network.
 pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
+    report.step("tool: cargo-deny", || tools.install(DENY));
     report.step("dependency policy", || {
-        tools.install(DENY)?;
         tools
             .cargo()
             .args(["deny", "--all-features", "check", "licenses", "bans", "sources"])

@@ -1,20 +1,20 @@
-//! What ran, how it ended and how long it took.
+//! The steps of a run, with their results and durations.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// How a step that did not fail ended.
+/// The result of a step that did not fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Passed,
-    /// It could not run; the text says what is missing and how to get it. A failure under CI.
+    /// The step could not run. The text says what is missing and how to get it. A failure under CI.
     Skipped(String),
 }
 
-/// Ends a step with what went wrong, in words for whoever reads the summary.
+/// The result of a step; the error is the text for the summary.
 pub(crate) type StepResult = Result<Outcome, String>;
 
-/// Collects the steps of one run. A failed step does not stop the ones after it: one run tells everything.
+/// Collects the steps of one run. A failed step does not stop the steps after it.
 #[derive(Debug)]
 pub(crate) struct Report {
     ci: bool,
@@ -30,7 +30,7 @@ struct Step {
 }
 
 impl Report {
-    /// A report that is strict about skips if the `CI` variable says so.
+    /// A report in which a skip is a failure if the variable `CI` is set.
     pub(crate) fn new() -> Self {
         Self::with_ci(in_ci())
     }
@@ -43,12 +43,14 @@ impl Report {
         }
     }
 
-    /// Runs `work` as the step `name`, with a headline before it and its duration after it.
+    /// Runs `work` as the step `name`, and prints its name before it and its result after it.
     pub(crate) fn step(&mut self, name: &str, work: impl FnOnce() -> StepResult) {
         println!("\n==> {name}");
         let started = Instant::now();
         let result = match work() {
-            Ok(Outcome::Skipped(why)) if self.ci => Err(format!("{why} (nothing may be missing under CI)")),
+            Ok(Outcome::Skipped(why)) if self.ci => {
+                Err(format!("{why} (nothing may be missing with CI=true)"))
+            }
             other => other,
         };
         let took = started.elapsed();
@@ -64,7 +66,7 @@ impl Report {
         });
     }
 
-    /// Prints the summary; a failure if any step failed or none passed.
+    /// Prints the summary. Returns a failure if a step failed or none passed.
     pub(crate) fn close(self) -> ExitCode {
         let total = seconds(self.started.elapsed());
         println!("\nSummary ({total} in all)");
@@ -96,8 +98,8 @@ impl Report {
     }
 }
 
-/// Whether this is a CI run, where nothing may be skipped.
-pub(crate) fn in_ci() -> bool {
+/// Whether this is a CI run.
+fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
 }
 

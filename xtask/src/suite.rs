@@ -1,4 +1,4 @@
-//! The tests and the benchmarks of the workspace.
+//! The tests and the instruction budgets of the workspace.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -7,57 +7,71 @@ use crate::command::Program;
 use crate::report::{Outcome, Report, StepResult};
 use crate::tools::{NEXTEST, Tools};
 
-/// Names the folder of test vectors for the tests, which inherit it.
+/// The absolute path of the directory of test vectors, for the tests.
 const VECTORS: &str = "TOLLGATE_VECTORS";
 
-pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
-    let scope = ["--workspace", "--all-features"];
+/// Runs the unit tests of the engine, so that there is a result before the rest has been compiled.
+pub(crate) fn engine(tools: &Tools<'_>, report: &mut Report) {
+    report.step("unit tests of the engine", || {
+        tests(tools, &["--package", "tollgate-core", "--lib"])
+    });
+}
+
+/// Runs every test of the workspace, then the documentation tests.
+pub(crate) fn all(tools: &Tools<'_>, report: &mut Report) {
     report.step("test vectors", || vectors(std::env::var_os(VECTORS).as_deref()));
     report.step("tests", || {
-        let runner: &[&str] = if tools.has(NEXTEST) {
-            &["nextest", "run", "--no-fail-fast"]
-        } else {
-            &["test", "--no-fail-fast", "--lib", "--bins", "--tests"]
-        };
-        tools.with_peers(tools.cargo().args(runner).args(scope)).run()?;
-        Ok(Outcome::Passed)
+        // Without documentation tests, which nextest does not run.
+        tests(tools, &["--workspace", "--lib", "--bins", "--tests"])
     });
-    // `nextest` runs no documentation tests.
     report.step("documentation tests", || {
         tools
             .cargo()
-            .args(["test", "--doc", "--no-fail-fast"])
-            .args(scope)
+            .args(["test", "--doc", "--no-fail-fast", "--workspace", "--all-features"])
             .run()?;
         Ok(Outcome::Passed)
     });
 }
 
-/// The tests pass over the vectors that they do not find, which must not look like having read them.
-fn vectors(folder: Option<&OsStr>) -> StepResult {
-    let Some(folder) = folder.map(Path::new) else {
+/// By nextest if it is installed, else by `cargo test`, which does not end a test that hangs.
+fn tests(tools: &Tools<'_>, scope: &[&str]) -> StepResult {
+    let runner: &[&str] = if tools.has(NEXTEST) {
+        &["nextest", "run"]
+    } else {
+        &["test"]
+    };
+    tools
+        .with_peers(tools.cargo().args(runner).args(scope))
+        .args(["--all-features", "--no-fail-fast"])
+        .run()?;
+    Ok(Outcome::Passed)
+}
+
+/// Without the vectors their tests pass without a check, so that their absence is reported here.
+fn vectors(directory: Option<&OsStr>) -> StepResult {
+    let Some(directory) = directory.map(Path::new) else {
         return Ok(Outcome::Skipped(format!("{VECTORS} is not set")));
     };
-    // Each test runs in the folder of its crate, where a relative path would lead elsewhere.
-    if folder.is_absolute() && folder.is_dir() {
+    // A test runs in the directory of its package, where a relative path would be another one.
+    if directory.is_absolute() && directory.is_dir() {
         Ok(Outcome::Passed)
     } else {
         Err(format!(
-            "{VECTORS} is {}, which is not the absolute path of a folder",
-            folder.display()
+            "{VECTORS} is {}: set it to the absolute path of a directory",
+            directory.display()
         ))
     }
 }
 
-/// Counts instructions, which unlike seconds are the same on a busy machine.
+/// Counts instructions, which are the same on a busy machine.
 pub(crate) fn instructions(tools: &Tools<'_>, report: &mut Report) {
-    report.step("instruction counts", || {
-        let there = tools
+    report.step("instruction budgets", || {
+        let exists = tools
             .workspace
             .package("tollgate-benches")
             .is_some_and(|package| package.benches.iter().any(|bench| bench == "instructions"));
-        if !there {
-            return Err("there is no benchmark `instructions` in tollgate-benches".into());
+        if !exists {
+            return Err("tollgate-benches has no benchmark `instructions`".into());
         }
         if !Program::new("valgrind").arg("--version").succeeds() {
             return Ok(Outcome::Skipped(
@@ -73,7 +87,7 @@ pub(crate) fn instructions(tools: &Tools<'_>, report: &mut Report) {
 }
 
 impl Tools<'_> {
-    /// Tells the tests where the peers are; what the caller has set stays.
+    /// Passes the paths of the peers to the tests. A variable that is set already stays as it is.
     fn with_peers(&self, program: Program) -> Program {
         let found = [
             ("TOLLGATE_PYTHON", self.python()),
@@ -94,7 +108,7 @@ mod tests {
     use crate::report::Outcome;
 
     #[test]
-    fn vectors_are_there_or_missed_aloud() {
+    fn absent_vectors_are_skipped_and_a_wrong_path_fails() {
         assert!(matches!(vectors(None), Ok(Outcome::Skipped(_))));
         let here = env!("CARGO_MANIFEST_DIR");
         assert_eq!(vectors(Some(here.as_ref())), Ok(Outcome::Passed));

@@ -1,4 +1,4 @@
-//! The compiler that the checks run with.
+//! The compiler.
 
 use std::cmp::Ordering;
 
@@ -6,7 +6,8 @@ use crate::command::Program;
 use crate::report::{Outcome, Report, StepResult};
 use crate::tools::Tools;
 
-/// What was checked with a newer compiler says nothing of the oldest one that the manifests promise to be enough.
+/// Compares the compiler with the minimum supported version: a run with a newer one does not prove
+/// the minimum.
 pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
     report.step("minimum Rust version", || {
         let minimum = tools
@@ -27,18 +28,18 @@ fn compare(minimum: &str, version: &str) -> StepResult {
         .split_whitespace()
         .nth(1)
         .and_then(minor)
-        .ok_or_else(|| format!("`rustc --version` tells no version: {version}"))?;
+        .ok_or_else(|| format!("`rustc --version` prints no version: {version}"))?;
     let wanted = minor(minimum).ok_or_else(|| format!("`rust-version` is no version: {minimum}"))?;
     match number.cmp(&wanted) {
         Ordering::Less => Err(format!("the minimum is {minimum}, this is {version}")),
         Ordering::Equal => Ok(Outcome::Passed),
         Ordering::Greater => Ok(Outcome::Skipped(format!(
-            "passed, but the minimum {minimum} was not what ran: this is {version}"
+            "passed, but the minimum {minimum} was not used: this is {version}"
         ))),
     }
 }
 
-/// `1.95.0` and `1.95` as a pair; whatever follows may differ.
+/// Major and minor version of `1.95.0` or `1.95`.
 fn minor(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))

@@ -1,22 +1,23 @@
-//! The programs that the checks need and Rust does not bring: found, else installed into `target/tools`.
+//! Programs that the checks need beside Rust: found, or else installed into `target/tools`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::command::Program;
-use crate::report::{Outcome, Report, StepResult, in_ci};
+use crate::report::{Outcome, Report, StepResult};
 use crate::workspace::Workspace;
 
-/// A cargo subcommand, in the version that the project was last tried with.
+/// A cargo subcommand.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subcommand {
     name: &'static str,
+    /// The version to compile; the prebuilt one is in `PREBUILT`.
     version: &'static str,
 }
 
 pub(crate) const NEXTEST: Subcommand = Subcommand {
     name: "cargo-nextest",
-    version: "0.9.151",
+    version: "0.9.148",
 };
 pub(crate) const DENY: Subcommand = Subcommand {
     name: "cargo-deny",
@@ -26,55 +27,62 @@ pub(crate) const FUZZ: Subcommand = Subcommand {
     name: "cargo-fuzz",
     version: "0.13.2",
 };
+pub(crate) const HACK: Subcommand = Subcommand {
+    name: "cargo-hack",
+    version: "0.6.45",
+};
+
+/// The subcommands as Python wheels, which hold the binaries: pinned versions with their checksums.
+const PREBUILT: &str = "xtask/tools.txt";
 
 const GET_PYTHON: &str = "Python 3.10 or later with its venv module is missing: \
     on Debian and Ubuntu `apt-get install python3-venv`, elsewhere python3";
 const GET_NODE: &str = "Node.js 20 or later with npm is missing: \
     on Debian and Ubuntu `apt-get install nodejs npm`, elsewhere node";
 
-/// Programs that the tests start, which no registry of this project's languages has.
+/// Programs that the tests start and that only the system's package manager has.
 const PROGRAMS: [Installable; 4] = [
     Installable {
         names: &["redis-server", "redis-cli"],
-        folders: &[],
+        directories: &[],
         hint: "on Debian and Ubuntu `apt-get install redis-server`",
     },
     Installable {
         names: &["postgres", "initdb"],
-        folders: &["/usr/lib/postgresql"],
+        directories: &["/usr/lib/postgresql"],
         hint: "on Debian and Ubuntu `apt-get install postgresql`",
     },
     Installable {
         names: &["chromium"],
-        folders: &[],
+        directories: &[],
         hint: "on Debian `apt-get install chromium`",
     },
     Installable {
         names: &["chromedriver"],
-        folders: &[],
+        directories: &[],
         hint: "on Debian `apt-get install chromium-driver`",
     },
 ];
 
 struct Installable {
     names: &'static [&'static str],
-    /// Where each version has a folder with its `bin`, beside the search path.
-    folders: &'static [&'static str],
+    /// Directories in which each version has a directory with its `bin`.
+    directories: &'static [&'static str],
     hint: &'static str,
 }
 
 impl Installable {
     fn look(&self) -> Outcome {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut places: Vec<_> = std::env::split_paths(&path).collect();
-        for folder in self.folders {
-            let versions = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            places.extend(versions.map(|version| version.path().join("bin")));
+        let mut directories: Vec<_> = std::env::split_paths(&path).collect();
+        for directory in self.directories {
+            let versions = std::fs::read_dir(directory).into_iter().flatten().flatten();
+            directories.extend(versions.map(|version| version.path().join("bin")));
         }
         match self
             .names
             .iter()
-            .find(|name| !places.iter().any(|place| place.join(name).is_file()))
+            .find(|name| !directories.iter().any(|directory| directory.join(name).is_file()))
         {
             Some(missing) => Outcome::Skipped(format!("{missing} is missing: {}", self.hint)),
             None => Outcome::Passed,
@@ -82,7 +90,7 @@ impl Installable {
     }
 }
 
-/// What is there, for the steps that use it.
+/// The programs that are installed.
 #[derive(Debug)]
 pub(crate) struct Tools<'w> {
     pub(crate) workspace: &'w Workspace,
@@ -97,18 +105,8 @@ impl<'w> Tools<'w> {
         }
     }
 
-    /// Installs what every command of `cargo xtask test` needs.
-    pub(crate) fn install_all(&self, report: &mut Report) {
-        self.install_for_suite(report);
-        report.step("tool: cargo-deny", || self.install(DENY));
-    }
-
-    /// Installs the test runner, and the two JWT worlds and the identity provider that the tests exchange tokens with.
-    pub(crate) fn install_for_suite(&self, report: &mut Report) {
-        report.step("tool: cargo-nextest", || match self.install(NEXTEST) {
-            Err(problem) if !in_ci() => Ok(Outcome::Skipped(format!("`cargo test` does instead: {problem}"))),
-            other => other,
-        });
+    /// Installs what the tests exchange tokens with: two JWT libraries and an identity provider.
+    pub(crate) fn install_peers(&self, report: &mut Report) {
         report.step("tool: Python peers", || self.install_python());
         report.step("tool: Node.js peers", || self.install_node());
         for program in &PROGRAMS {
@@ -116,13 +114,25 @@ impl<'w> Tools<'w> {
         }
     }
 
+    /// Installs the test runner if that takes no compiling; without it `cargo test` runs the tests.
+    pub(crate) fn install_nextest(&self, report: &mut Report) {
+        report.step("tool: cargo-nextest", || {
+            if !self.has(NEXTEST)
+                && let Err(problem) = self.install_prebuilt()
+            {
+                println!("    `cargo test` instead of nextest: {problem}");
+            }
+            Ok(Outcome::Passed)
+        });
+    }
+
     /// `cargo` with the installed subcommands on its search path, in the workspace's root.
     pub(crate) fn cargo(&self) -> Program {
-        let mut paths = vec![self.directory.join("bin")];
+        let mut paths = vec![self.directory.join("bin"), self.prebuilt().join("bin")];
         paths.extend(std::env::split_paths(
             &std::env::var_os("PATH").unwrap_or_default(),
         ));
-        // Joining fails only for a path with a separator in it, which splitting cannot have produced.
+        // Fails only for a path that contains the separator, which no result of `split_paths` does.
         let paths = std::env::join_paths(paths).unwrap_or_else(|_| OsString::from("/usr/bin"));
         Program::cargo().env("PATH", paths).dir(&self.workspace.root)
     }
@@ -131,38 +141,64 @@ impl<'w> Tools<'w> {
         self.cargo().args([subcommand.verb(), "--version"]).succeeds()
     }
 
-    /// Makes the subcommand available: whatever version is found, else the pinned one, compiled.
+    /// Makes the subcommand available: any version that is found, else the pinned one, prebuilt or
+    /// compiled.
     pub(crate) fn install(&self, subcommand: Subcommand) -> StepResult {
         let Subcommand { name, version } = subcommand;
         if self.has(subcommand) {
             return Ok(Outcome::Passed);
         }
+        let problem = self.install_prebuilt().err().unwrap_or_default();
+        if self.has(subcommand) {
+            return Ok(Outcome::Passed);
+        }
         println!(
-            "    compiling {name} {version} into {}, once",
+            "    compiling {name} {version} into {}; no prebuilt one: {problem}",
             self.directory.display()
         );
         self.cargo()
-            .args([
-                "install",
-                "--quiet",
-                "--locked",
-                name,
-                "--version",
-                version,
-                "--root",
-            ])
+            // Without optimisation: compiling takes longer than the few seconds that the program
+            // runs.
+            .args(["install", "--quiet", "--locked", "--debug", name])
+            .args(["--version", version, "--root"])
             .arg(&self.directory)
-            // Else its objects would be mixed with the project's.
+            // Otherwise its objects would be among those of the workspace.
             .env_remove("CARGO_TARGET_DIR")
             .run()?;
         Ok(Outcome::Passed)
+    }
+
+    fn prebuilt(&self) -> PathBuf {
+        self.directory.join("prebuilt")
+    }
+
+    /// Installs every subcommand as a wheel.
+    fn install_prebuilt(&self) -> Result<(), String> {
+        if let Outcome::Skipped(missing) = self.install_python()? {
+            return Err(missing);
+        }
+        let requirements = self.workspace.root.join(PREBUILT);
+        self.pip_install(&requirements)
+            .args(["--require-hashes", "--no-deps", "--only-binary", ":all:"])
+            .args(["--upgrade", "--target"])
+            .arg(self.prebuilt())
+            .output()
+            .map(drop)
+    }
+
+    /// `pip install` of a file of requirements, in the environment of the peers.
+    fn pip_install(&self, requirements: &Path) -> Program {
+        Program::new(self.directory.join("python/bin/python3"))
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .arg("--requirement")
+            .arg(requirements)
     }
 
     fn peers(&self) -> PathBuf {
         self.workspace.root.join("tests/peers")
     }
 
-    /// The interpreter that has PyJWT and authlib, if it has been made.
+    /// The interpreter that has PyJWT and authlib, if it is installed.
     pub(crate) fn python(&self) -> Option<PathBuf> {
         let venv = self.directory.join("python");
         let python = venv.join("bin/python3");
@@ -173,7 +209,7 @@ impl<'w> Tools<'w> {
         .then_some(python)
     }
 
-    /// The folder that `jose`, `jsonwebtoken` and `oidc-provider` stand in, if it has been made.
+    /// The directory with `jose`, `jsonwebtoken` and `oidc-provider`, if they are installed.
     pub(crate) fn node_modules(&self) -> Option<PathBuf> {
         let directory = self.directory.join("node");
         let current = Stamp::new(&directory, &self.peers(), &["package.json", "package-lock.json"])
@@ -202,17 +238,7 @@ impl<'w> Tools<'w> {
             .args(["-m", "venv", "--clear"])
             .arg(&venv)
             .run()?;
-        Program::new(venv.join("bin/python3"))
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--requirement",
-            ])
-            .arg(requirements)
-            .run()?;
+        self.pip_install(&requirements).run()?;
         stamp.write()?;
         Ok(Outcome::Passed)
     }
@@ -230,7 +256,7 @@ impl<'w> Tools<'w> {
         let directory = self.directory.join("node");
         let stamp = Stamp::new(&directory, &self.peers(), &["package.json", "package-lock.json"])?;
         std::fs::create_dir_all(&directory)
-            .map_err(|problem| format!("cannot make {}: {problem}", directory.display()))?;
+            .map_err(|problem| format!("cannot create {}: {problem}", directory.display()))?;
         for file in ["package.json", "package-lock.json"] {
             std::fs::copy(self.peers().join(file), directory.join(file))
                 .map_err(|problem| format!("cannot copy {file} to {}: {problem}", directory.display()))?;
@@ -251,13 +277,13 @@ impl<'w> Tools<'w> {
 }
 
 impl Subcommand {
-    /// As it stands after `cargo`.
+    /// The word after `cargo`.
     fn verb(self) -> &'static str {
         self.name.trim_start_matches("cargo-")
     }
 }
 
-/// Remembers from which manifests a folder was installed, so that a changed one installs anew.
+/// Remembers the manifests that a directory was installed from, so that a change installs it again.
 struct Stamp {
     file: PathBuf,
     content: String,

@@ -23,8 +23,6 @@ pub(crate) struct Package {
     pub(crate) published: bool,
     /// The minimum supported Rust version of its manifest.
     pub(crate) rust_version: Option<String>,
-    /// Its features in alphabetical order.
-    pub(crate) features: Vec<String>,
     pub(crate) benches: Vec<String>,
 }
 
@@ -89,12 +87,12 @@ impl Package {
         Some(Self {
             name: package["name"].as_str()?.to_owned(),
             directory: Path::new(package["manifest_path"].as_str()?).parent()?.to_owned(),
-            // `null` allows every registry, a list names some, and `publish = false` is an empty list.
+            // `null` allows every registry, a list names some, and `publish = false` is an empty
+            // list.
             published: package["publish"]
                 .as_array()
                 .is_none_or(|registries| !registries.is_empty()),
             rust_version: package["rust_version"].as_str().map(str::to_owned),
-            features: package["features"].as_object()?.keys().cloned().collect(),
             benches: targets
                 .iter()
                 .filter(is_bench)
@@ -112,8 +110,8 @@ mod tests {
 
     const METADATA: &str = r#"{"workspace_root": "/w", "target_directory": "/w/target", "packages": [
         {"name": "open", "manifest_path": "/w/open/Cargo.toml", "publish": null, "rust_version": "1.95",
-            "features": {}, "targets": []},
-        {"name": "closed", "manifest_path": "/w/closed/Cargo.toml", "publish": [], "features": {}, "targets": [
+            "targets": []},
+        {"name": "closed", "manifest_path": "/w/closed/Cargo.toml", "publish": [], "targets": [
             {"kind": ["bench"], "name": "instructions"}, {"kind": ["lib"], "name": "closed"}]}]}"#;
 
     #[test]
@@ -124,7 +122,6 @@ mod tests {
             directory: PathBuf::from("/w/open"),
             published: true,
             rust_version: Some("1.95".to_owned()),
-            features: Vec::new(),
             benches: Vec::new(),
         };
         assert_eq!(workspace.published().collect::<Vec<_>>(), [&open]);
