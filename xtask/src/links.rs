@@ -32,7 +32,9 @@ pub(crate) fn check(root: &Path) -> StepResult {
 
 /// The pages at the top, all pages below `docs`, and the README of each crate and example.
 fn pages(root: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut pages = vec![root.join("README.md"), root.join("CHANGELOG.md")];
+    let mut pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+        .map(|page| root.join(page))
+        .to_vec();
     let mut folders = vec![root.join("docs")];
     while let Some(folder) = folders.pop() {
         for path in entries(&folder)? {
@@ -65,7 +67,8 @@ fn unreadable(path: &Path, problem: &std::io::Error) -> String {
     format!("cannot read {}: {problem}", path.display())
 }
 
-/// The targets of `[..](target)` and `[..]: target` outside of code, each with the number of its line.
+/// The targets of `[..](target)` and `[..]: target` outside of code, each with the number of its
+/// line.
 fn targets(text: &str) -> Vec<(usize, &str)> {
     let (mut found, mut fence) = (Vec::new(), None);
     for (index, line) in text.lines().enumerate() {
