@@ -8,6 +8,8 @@ mod document;
 mod number;
 mod object;
 mod scanner;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use document::{Document, MISFIT};
 pub(crate) use number::NumericDate;
