@@ -5,11 +5,14 @@
 //! a bound. Values are read from the index later, each at most once for each reader.
 
 mod document;
+mod names;
 mod number;
 mod object;
 mod scanner;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod work;
 
 pub(crate) use document::{Document, MISFIT};
 pub(crate) use number::NumericDate;

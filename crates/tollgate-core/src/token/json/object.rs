@@ -83,13 +83,25 @@ pub(crate) const fn tag(name: &[u8]) -> u64 {
 }
 
 impl Name {
-    pub(super) fn new(text: &str, span: Span, escaped: bool) -> Self {
-        let tag = if escaped {
-            tag(unescape(span.of(text)).as_bytes())
-        } else {
-            tag(span.of(text).as_bytes())
+    /// The name at `span`, without escapes.
+    #[inline]
+    pub(super) fn verbatim(text: &str, span: Span) -> Self {
+        Self {
+            tag: tag(span.of(text).as_bytes()),
+            span,
+            escaped: false,
+        }
+    }
+
+    /// The name at `span`, with its escapes resolved.
+    pub(super) fn escaped(text: &str, span: Span) -> (Self, String) {
+        let unescaped = unescape(span.of(text));
+        let name = Self {
+            tag: tag(unescaped.as_bytes()),
+            span,
+            escaped: true,
         };
-        Self { tag, span, escaped }
+        (name, unescaped)
     }
 
     /// Whether it begins with a dollar sign.
@@ -107,10 +119,6 @@ impl Name {
             span: Span::new(start, start + length),
             escaped: false,
         }
-    }
-
-    pub(super) fn read<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        read_string(self.span.of(text), self.escaped)
     }
 }
 
@@ -141,6 +149,11 @@ impl Member {
 
     pub(crate) fn name<'t>(&self, text: &'t str) -> Cow<'t, str> {
         read_string(self.name.of(text), self.escaped)
+    }
+
+    /// The name if it is written without escapes.
+    pub(super) fn verbatim_name<'t>(&self, text: &'t str) -> Option<&'t str> {
+        (!self.escaped).then(|| self.name.of(text))
     }
 
     /// The [`tag`] of the name, to match on.
@@ -340,6 +353,8 @@ fn read_string(inner: &str, escaped: bool) -> Cow<'_, str> {
 
 /// Resolves the escapes of a string that the scanner has accepted.
 fn unescape(inner: &str) -> String {
+    #[cfg(test)]
+    super::work::add(inner.len());
     let mut out = String::with_capacity(inner.len());
     let mut rest = inner;
     while let Some(at) = rest.find('\\') {

@@ -1,5 +1,8 @@
 //! The pass over the text: grammar, depth, duplicates.
 
+use std::borrow::Cow;
+
+use super::names::{NameSet, ObjectNames};
 use super::object::{Kind, Member, Members, Name, Span};
 use super::{Bounds, Flaw};
 
@@ -10,6 +13,9 @@ pub(super) struct Scanner<'t, 'm> {
     bounds: Bounds,
     /// The members of the objects that are open, the innermost's last; in the end those of the outermost.
     members: &'m mut Members,
+    names: NameSet<'t>,
+    /// Whether an object had a name twice. The scan goes on, since the first of them can be read.
+    duplicate: bool,
 }
 
 impl<'t, 'm> Scanner<'t, 'm> {
@@ -19,6 +25,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
             bytes: text.as_bytes(),
             bounds,
             members,
+            names: NameSet::default(),
+            duplicate: false,
         }
     }
 
@@ -35,11 +43,13 @@ impl<'t, 'm> Scanner<'t, 'm> {
             return Err(flaw);
         }
         let end = self.object(at + 1, self.bounds.depth)?;
-        if self.token(end).0 == self.bytes.len() {
-            Ok(())
-        } else {
-            Err(Flaw::Syntax)
+        if self.token(end).0 != self.bytes.len() {
+            return Err(Flaw::Syntax);
         }
+        if self.duplicate {
+            return Err(Flaw::Duplicate);
+        }
+        Ok(())
     }
 
     /// Behind the end that is a NUL, which the grammar allows nowhere.
@@ -78,15 +88,15 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
         let first = self.members.len();
         let mut left = self.bounds.members;
-        let mut seen = Seen::default();
+        let mut names = ObjectNames::new(at);
         loop {
             if byte != b'"' {
                 return Err(Flaw::Syntax);
             }
             left = left.checked_sub(1).ok_or(Flaw::Members)?;
-            let end = match self.plain_member(at + 1, &mut seen) {
+            let end = match self.plain_member(at + 1, &mut names) {
                 Some(end) => end,
-                None => self.member(at + 1, depth, first, &mut seen)?,
+                None => self.member(at + 1, depth, first, &mut names)?,
             };
             (at, byte) = self.token(end);
             match byte {
@@ -101,7 +111,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
     /// an escape or a number of digits alone. From behind the opening quote to behind the value; of all others
     /// [`member`](Self::member) decides.
     #[inline]
-    fn plain_member(&mut self, at: usize, seen: &mut Seen) -> Option<usize> {
+    fn plain_member(&mut self, at: usize, names: &mut ObjectNames) -> Option<usize> {
         let word = u64::from_le_bytes(*self.bytes.get(at..)?.first_chunk()?);
         let stop = stops(word);
         if stop == 0 {
@@ -130,7 +140,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
             _ => return None,
         };
         let name = Name::short(word, at, colon - 1 - at);
-        if name.is_dollar() || !seen.is_first(name.tag) {
+        if name.is_dollar() || !names.is_first(name.tag) {
             return None;
         }
         self.members.push(Member::new(name, Span::new(start, end), kind));
@@ -139,12 +149,24 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     /// A member of the object whose members start at `first`, from behind its opening quote to behind its value.
     #[inline(never)]
-    fn member(&mut self, at: usize, depth: usize, first: usize, seen: &mut Seen) -> Result<usize, Flaw> {
+    fn member(
+        &mut self,
+        at: usize,
+        depth: usize,
+        first: usize,
+        names: &mut ObjectNames,
+    ) -> Result<usize, Flaw> {
         let (end, escaped) = self.string(at)?;
-        let name = Name::new(self.text, Span::new(at, end), escaped);
-        if name.is_dollar() || !seen.is_first(name.tag) {
-            self.check_name(first, &name)?;
-        }
+        let span = Span::new(at, end);
+        let name = if escaped {
+            self.escaped_name(first, span, names)?
+        } else {
+            let name = Name::verbatim(self.text, span);
+            if name.is_dollar() || !names.is_first(name.tag) {
+                self.check_name(first, name, names)?;
+            }
+            name
+        };
         let (at, byte) = self.token(end + 1);
         if byte != b':' {
             return Err(Flaw::Syntax);
@@ -157,23 +179,45 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     fn nested_object(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
         let open = self.members.len();
-        let end = self.object(at, depth)?;
-        self.members.truncate(open);
-        Ok(end)
+        let end = self.object(at, depth);
+        self.members.truncate(open); // of a flawed text, too: its outermost members are still read
+        end
     }
 
-    /// Whether the object whose members start at `first` may have this name too. Quadratic in a bounded number.
     #[inline(never)]
-    fn check_name(&self, first: usize, name: &Name) -> Result<(), Flaw> {
-        // `serde_json` gives such names a meaning of its own: another value would be read than the one that stands here.
-        if name.is_dollar() && name.read(self.text).starts_with("$serde_json::private::") {
+    fn check_name(&mut self, first: usize, name: Name, names: &mut ObjectNames) -> Result<(), Flaw> {
+        if !name.is_dollar() && names.is_new_by_tag(&self.members[first..], name.tag) {
+            return Ok(());
+        }
+        let verbatim = Cow::Borrowed(name.span.of(self.text));
+        self.check_against_earlier(first, name, verbatim, names)
+    }
+
+    #[cold]
+    fn escaped_name(&mut self, first: usize, span: Span, names: &mut ObjectNames) -> Result<Name, Flaw> {
+        let (name, unescaped) = Name::escaped(self.text, span);
+        if name.is_dollar() || !names.is_first(name.tag) {
+            self.check_against_earlier(first, name, Cow::Owned(unescaped), names)?;
+        }
+        Ok(name)
+    }
+
+    /// Notes a duplicate, and refuses a name that `serde_json` gives a meaning of its own: it would
+    /// read another value than the one that stands there.
+    #[cold]
+    fn check_against_earlier(
+        &mut self,
+        first: usize,
+        name: Name,
+        unescaped: Cow<'t, str>,
+        names: &mut ObjectNames,
+    ) -> Result<(), Flaw> {
+        if unescaped.starts_with("$serde_json::private::") {
             return Err(Flaw::Reserved);
         }
-        for earlier in &self.members[first..] {
-            if earlier.tag() == name.tag && earlier.name(self.text) == name.read(self.text) {
-                return Err(Flaw::Duplicate);
-            }
-        }
+        let earlier = &self.members[first..];
+        let new = self.names.is_new(names, self.text, earlier, name, unescaped);
+        self.duplicate |= !new;
         Ok(())
     }
 
@@ -294,21 +338,6 @@ impl<'t, 'm> Scanner<'t, 'm> {
     }
 }
 
-/// Which names an object had so far: a bit for many names, so that what it has not seen is new for certain.
-#[derive(Default)]
-struct Seen(u64);
-
-impl Seen {
-    /// Whether no name of this tag can have been there, now that there is one.
-    #[inline]
-    fn is_first(&mut self, tag: u64) -> bool {
-        let bit = 1 << (tag.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58);
-        let first = self.0 & bit == 0;
-        self.0 |= bit;
-        first
-    }
-}
-
 /// The first position from `at` on of what is no digit, or the end: eight bytes at a time.
 #[inline]
 fn digits_end(bytes: &[u8], at: usize) -> usize {
@@ -416,9 +445,9 @@ mod tests {
         ) {
             let bounds = Bounds { depth: 3, members: 3 };
             let (mut plain, mut full) = (Members::new(), Members::new());
-            let end = Scanner::new(&text, bounds, &mut plain).plain_member(0, &mut Seen::default());
+            let end = Scanner::new(&text, bounds, &mut plain).plain_member(0, &mut ObjectNames::new(0));
             if let Some(end) = end {
-                let read = Scanner::new(&text, bounds, &mut full).member(0, 3, 0, &mut Seen::default());
+                let read = Scanner::new(&text, bounds, &mut full).member(0, 3, 0, &mut ObjectNames::new(0));
                 prop_assert_eq!(read, Ok(end));
                 prop_assert_eq!(format!("{plain:?}"), format!("{full:?}"));
             } else {

@@ -1,2 +1,4 @@
 mod document;
+mod names;
 mod object;
+mod proptests;
