@@ -71,6 +71,12 @@ pub use verifier::{
 };
 
 /// For code that the macros generate; not part of the interface.
+/// The strict JSON reader, for the other crates of tollgate.
+#[doc(hidden)]
+pub mod json {
+    pub use crate::token::json::{JsonError, from_slice};
+}
+
 #[doc(hidden)]
 pub mod __private {
     pub use serde::de::DeserializeOwned;

@@ -8,6 +8,7 @@ mod document;
 mod names;
 mod number;
 mod object;
+mod read;
 mod scanner;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ mod work;
 pub(crate) use document::{Document, MISFIT};
 pub(crate) use number::NumericDate;
 pub(crate) use object::{Kind, Member, Object, Span, StringItems, Text, tag};
+pub use read::{JsonError, from_slice};
 pub(crate) use scanner::plain_end;
 
 /// Why a text is not acceptable JSON; for the operator, not for the client.
@@ -50,4 +52,12 @@ pub(crate) struct Bounds {
     pub(crate) depth: usize,
     /// How many members one object may have.
     pub(crate) members: usize,
+}
+
+impl Bounds {
+    /// The bounds of a document whose size is bounded already: as deep as `serde_json` reads.
+    pub(crate) const DOCUMENT: Self = Self {
+        depth: 127,
+        members: usize::MAX,
+    };
 }

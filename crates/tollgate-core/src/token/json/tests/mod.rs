@@ -2,3 +2,4 @@ mod document;
 mod names;
 mod object;
 mod proptests;
+mod read;

@@ -1,0 +1,58 @@
+//! Whole values from JSON that others wrote, for documents that are not on the hot path.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+
+use super::document::{Document, MISFIT};
+use super::object::Object;
+use super::{Bounds, Flaw};
+
+/// Reads a `T` from one JSON object, strictly.
+///
+/// No object has a member twice, at any depth and in any spelling (RFC 8259 section 4, RFC 7493
+/// section 2.3); nesting is at most 127 levels deep; the text is UTF-8 and ends with the object.
+/// Takes time in proportion to the text, whose size the caller bounds.
+///
+/// # Errors
+/// [`JsonError`], which holds no value of the text.
+pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
+    let text = std::str::from_utf8(json).map_err(|_| JsonError(Problem::NotUtf8))?;
+    let mut object = Object::default();
+    object
+        .parse(text, Bounds::DOCUMENT)
+        .map_err(|flaw| JsonError(Problem::Flaw(flaw)))?;
+    T::deserialize(Document::new(text, &object)).map_err(|error| {
+        // Other messages of serde may quote a value.
+        let error = error.to_string();
+        let named = error.starts_with(MISFIT) || error.starts_with("missing field ");
+        JsonError(Problem::Misfit(named.then_some(error)))
+    })
+}
+
+/// The reason why [`from_slice`] refused a text.
+///
+/// The message continues a sentence about the text ("the metadata …"). It is for the operator's log.
+#[derive(Debug, PartialEq, Eq)]
+pub struct JsonError(Problem);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Problem {
+    NotUtf8,
+    Flaw(Flaw),
+    /// Another type is wanted; the text names the member, where that is known.
+    Misfit(Option<String>),
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Problem::NotUtf8 => f.write_str("is not UTF-8"),
+            Problem::Flaw(flaw) => f.write_str(flaw.as_str()),
+            Problem::Misfit(None) => f.write_str("has another shape than expected"),
+            Problem::Misfit(Some(what)) => write!(f, "has another shape than expected: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for JsonError {}
