@@ -1,9 +1,9 @@
 //! The metadata of an issuer: `OpenID` Connect Discovery 1.0 section 4, RFC 8414.
 
-use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::Deserialize;
+use tollgate_core::json;
 use url::Url;
 
 use crate::error::{OidcError, OidcErrorKind};
@@ -33,18 +33,7 @@ pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, OidcErro
             format!("the issuer's metadata {problem}"),
         )
     };
-    // The parser does not validate the strings that it skips.
-    let text = std::str::from_utf8(metadata).map_err(|_| malformed("is not UTF-8"))?;
-    let metadata: Metadata = serde_json::from_str(text).map_err(|error| {
-        // The parser's message may quote the content.
-        let (line, column) = (error.line(), error.column());
-        malformed(&format!(
-            "is not the expected JSON object: line {line}, column {column}"
-        ))
-    })?;
-    if metadata.duplicate {
-        return Err(malformed("has a duplicate member"));
-    }
+    let metadata: Metadata = json::from_slice(metadata).map_err(|error| malformed(&error.to_string()))?;
     let Some(of) = metadata.issuer else {
         return Err(malformed("has no `issuer`"));
     };
@@ -68,43 +57,9 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// The two members that matter. No member may occur twice: readers could then see different
-/// issuers.
-#[derive(Default)]
+/// The members that matter of the metadata.
+#[derive(Deserialize)]
 struct Metadata {
     issuer: Option<String>,
     jwks_uri: Option<String>,
-    duplicate: bool,
-}
-
-impl<'de> Deserialize<'de> for Metadata {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Metadata;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
-                let mut metadata = Metadata::default();
-                let mut names = HashSet::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    match name.as_str() {
-                        "issuer" => metadata.issuer = Some(map.next_value()?),
-                        "jwks_uri" => metadata.jwks_uri = Some(map.next_value()?),
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                    metadata.duplicate |= !names.insert(name);
-                }
-                Ok(metadata)
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
 }

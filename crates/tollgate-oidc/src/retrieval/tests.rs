@@ -296,6 +296,8 @@ async fn malformed_metadata_is_refused() {
         br#"{"issuer": "https://id.example.com", "jwks_uri": null}"#,
         br#"{"issuer": "https://id.example.com", "jwks_uri": 7}"#,
         br#"{"issuer": "https://id.example.com", "issuer": "https://id.example.com", "jwks_uri": "https://id.example.com/jwks"}"#,
+        br#"{"issuer": "https://id.example.com", "iss\u0075er": "https://id.example.org", "jwks_uri": "https://id.example.com/jwks"}"#,
+        br#"{"issuer": "https://id.example.com", "jwks_uri": "https://id.example.com/jwks", "x": [{"y": 1, "y": 1}]}"#,
         br#"{"issuer": "https://id.example.com", "jwks_uri": "https://a.example/", "jwks_\u0075ri": "https://id.example.com/jwks"}"#,
         br#"{"a": 1, "a": 1, "issuer": "https://id.example.com", "jwks_uri": "https://id.example.com/jwks"}"#,
         b"{\"a\": \"\xff\", \"issuer\": \"https://id.example.com\", \"jwks_uri\": \"https://id.example.com/jwks\"}",
