@@ -1,10 +1,8 @@
 //! Strict parsing of request content: JSON or a form.
 
-use std::fmt;
-
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use tollgate_core::{EndpointRequest, RequestView};
+use tollgate_core::{EndpointRequest, RequestView, json};
 
 /// The type of a request's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,21 +51,11 @@ impl ContentType {
 
     /// Deserialises the content as one object. The values of a form are strings.
     pub(super) fn read<T: DeserializeOwned>(self, content: &[u8]) -> Result<T, Unreadable> {
-        let object = match self {
-            Self::Json => json(content),
-            Self::Form => form(content),
+        let read = match self {
+            Self::Json => json::from_slice(content).ok(),
+            Self::Form => form(content).and_then(|form| serde_json::from_value(Value::Object(form)).ok()),
         };
-        let object = object.ok_or(Unreadable::Malformed)?;
-        serde_json::from_value(Value::Object(object)).map_err(|_| Unreadable::Malformed)
-    }
-}
-
-/// Parses a JSON object. Duplicate names are refused at any depth, as parsers disagree about them
-/// (RFC 8259 section 4).
-fn json(content: &[u8]) -> Option<Map<String, Value>> {
-    match serde_json::from_slice(content) {
-        Ok(Unambiguous(Value::Object(object))) => Some(object),
-        _ => None,
+        read.ok_or(Unreadable::Malformed)
     }
 }
 
@@ -112,71 +100,6 @@ fn decoded(text: &[u8]) -> Option<String> {
         });
     }
     String::from_utf8(bytes).ok()
-}
-
-/// A JSON value without duplicate names.
-struct Unambiguous(Value);
-
-impl<'de> Deserialize<'de> for Unambiguous {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any).map(Self)
-    }
-}
-
-struct Any;
-
-impl<'de> Visitor<'de> for Any {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let mut array = Vec::new();
-        while let Some(Unambiguous(element)) = elements.next_element()? {
-            array.push(element);
-        }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some((name, Unambiguous(value))) = members.next_entry::<String, _>()? {
-            if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("duplicate name"));
-            }
-        }
-        Ok(Value::Object(object))
-    }
 }
 
 #[cfg(test)]
