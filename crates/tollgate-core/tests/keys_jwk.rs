@@ -138,6 +138,8 @@ fn the_text_is_one_json_object() {
     );
     let long = with(&ed(), json!({"pad": " ".repeat(1 << 20)}));
     assert_eq!(error(&long), TooLarge);
+    let deep = format!("{{\"kty\":\"oct\",\"x\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    assert_eq!(Key::from_jwk(&deep).unwrap_err().kind(), Malformed);
     let many: Value = (0..65)
         .map(|i| (i.to_string(), json!(0)))
         .collect::<serde_json::Map<_, _>>()
@@ -153,6 +155,7 @@ fn names_stand_once() {
         "\"x\":\"AAAA\"",
         "\"foo\":1,\"foo\":1",
         "\"kt\\u0079\":\"OKP\"",
+        "\"ext\":[{\"a\":{\"b\":1,\"b\":1}}]",
     ] {
         let text = format!("{{{twice},{}", &ed[1..]);
         assert_eq!(

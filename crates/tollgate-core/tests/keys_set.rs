@@ -155,6 +155,15 @@ fn names_of_the_set_stand_once() {
     assert_eq!(error("{\"a\":1,\"keys\":[],\"a\":2}"), DuplicateMember);
     let set = KeySet::from_json(format!("{{\"a\":[{{}}],\"keys\":[{ED}],\"b\":1e999}}")).unwrap();
     assert_eq!(set.len(), 1);
+    // Of what is no key only the grammar counts.
+    let deep = "[".repeat(5000) + &"]".repeat(5000);
+    let other = format!("\"a\":{{\"b\":1,\"b\":1}},\"c\":{deep}");
+    let set = KeySet::from_json(format!("{{{other},\"keys\":[{ED}]}}")).unwrap();
+    assert_eq!(set.len(), 1);
+    let broken = format!("{{\"a\":[{{\"b\":}}],\"keys\":[{ED}]}}");
+    assert_eq!(error(broken), Malformed);
+    assert_eq!(error(format!("{{\"keys\":[{ED},{{\"kty\":}}]}}")), Malformed);
+    assert_eq!(error(format!("{{\"keys\":[{ED},]}}")), Malformed);
 }
 
 #[test]
@@ -172,6 +181,7 @@ fn a_bad_member_does_not_harm_the_others() {
         "{\"kty\":null,\"kid\":[]}",
         "{\"kty\":1e999}",
         "{\"kty\":\"OKP\",\"crv\":{\"a\":{}},\"x\":[[]]}",
+        "{\"kty\":\"oct\",\"ext\":{\"a\":1,\"a\":1}}",
         &format!("{{\"kty\":{deep}}}"),
         &format!("{{\"unknown\":{deep}}}"),
         "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"\\ud800\"}",

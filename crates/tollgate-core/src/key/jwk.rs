@@ -1,16 +1,27 @@
 //! A key as JSON: RFC 7517, with the types of RFC 7518 section 6 and RFC 8037 section 2.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use zeroize::Zeroizing;
+
 use super::base64::{self, Bytes};
 use super::document;
 use super::error::{KeyError, KeyErrorKind};
-use super::members::Members;
 use super::prepared::Material;
 use super::public::{Curve, KeyType, PublicKey};
 use super::secret;
 use super::{Key, both_names};
 use crate::algorithm::Algorithm;
+use crate::token::json::{Bounds, Flaw, Kind, Object, StringItems};
 
 const MAX_BYTES: usize = 1 << 20;
+
+const BOUNDS: Bounds = Bounds {
+    // More than any registered key type has.
+    members: 64,
+    ..Bounds::DOCUMENT
+};
 
 /// The registered values of `key_ops` that are not of signatures.
 const NOT_SIG: [&str; 6] = [
@@ -38,18 +49,38 @@ pub(super) enum Kty {
     Oct,
 }
 
-/// A JWK of which is known so far that it is a JSON object.
-pub(super) struct Jwk {
-    members: Members,
+/// A JSON object that ought to be a JWK.
+pub(super) struct Jwk<'t> {
+    text: &'t str,
+    object: Object,
+    /// A flaw that is reported by [`kty`](Self::kty), so that the `kid` can be told before.
+    flaw: Option<KeyError>,
 }
 
-impl Jwk {
-    pub(super) fn read(json: &str) -> Result<Self, KeyError> {
-        Members::read(json).map(|members| Self { members })
+impl<'t> Jwk<'t> {
+    pub(super) fn read(text: &'t str) -> Result<Self, KeyError> {
+        let mut object = Object::default();
+        let flaw = match object.parse(text, BOUNDS) {
+            Ok(()) => None,
+            Err(Flaw::Syntax | Flaw::NotAnObject) => {
+                return Err(KeyError::malformed("it is not a JSON object"));
+            }
+            Err(Flaw::Duplicate) => Some(KeyError::new(
+                KeyErrorKind::DuplicateMember,
+                "an object has two members of the same name",
+            )),
+            Err(Flaw::Members) => Some(KeyError::new(
+                KeyErrorKind::TooLarge,
+                "an object has more than 64 members",
+            )),
+            Err(Flaw::Depth) => Some(KeyError::malformed("it is nested too deeply")),
+            Err(Flaw::Reserved) => Some(KeyError::malformed("it has a member name that is reserved")),
+        };
+        Ok(Self { text, object, flaw })
     }
 
     /// Reads bytes that ought to be a JWK; a byte order mark is not.
-    pub(super) fn from_bytes(json: &[u8]) -> Result<Self, KeyError> {
+    pub(super) fn from_bytes(json: &'t [u8]) -> Result<Self, KeyError> {
         if json.len() > MAX_BYTES {
             return Err(KeyError::new(
                 KeyErrorKind::TooLarge,
@@ -60,21 +91,20 @@ impl Jwk {
     }
 
     /// The `kid`, even of a key that cannot be used.
-    pub(super) fn kid(&self) -> Option<&str> {
-        self.members.text("kid").ok().flatten()
+    pub(super) fn kid(&self) -> Option<Cow<'t, str>> {
+        self.text("kid").ok().flatten()
     }
 
     /// Whether it says of itself that it is not a shared secret.
     pub(super) fn is_not_secret(&self) -> bool {
-        self.members
-            .text("kty")
+        self.text("kty")
             .is_ok_and(|kty| kty.is_some_and(|kty| kty != "oct"))
     }
 
     /// Refuses a key that has much text to be kept with it.
     pub(super) fn check_texts(&self, most: usize) -> Result<(), KeyError> {
         for name in ["kid", "issuer"] {
-            if self.members.text(name)?.is_some_and(|text| text.len() > most) {
+            if self.text(name)?.is_some_and(|text| text.len() > most) {
                 return Err(KeyError::new(KeyErrorKind::TooLarge, "the text is too long").at(name));
             }
         }
@@ -96,8 +126,9 @@ impl Jwk {
                 .map_err(|error| error.at("alg"))?;
             (Material::Public(key), algorithm)
         };
-        let key = Key::new(material, both_names(algorithm))?.bound_to(self.members.text("issuer")?);
-        Ok(match self.members.text("kid")? {
+        let issuer = self.text("issuer")?;
+        let key = Key::new(material, both_names(algorithm))?.bound_to(issuer.as_deref());
+        Ok(match self.text("kid")? {
             Some(kid) => key.with_kid(kid),
             None => key,
         })
@@ -105,8 +136,10 @@ impl Jwk {
 
     /// The checks that come before any number is read: names, type, privacy and use.
     pub(super) fn kty(&self, purpose: Purpose) -> Result<Kty, KeyError> {
-        self.members.check()?;
-        let kty = match self.members.required_text("kty")? {
+        if let Some(flaw) = self.flaw {
+            return Err(flaw);
+        }
+        let kty = match &*self.required_text("kty")? {
             "RSA" => Kty::Rsa,
             "EC" => Kty::Ec,
             "OKP" => Kty::Okp,
@@ -120,7 +153,7 @@ impl Jwk {
         let private = kty != Kty::Oct
             && ["d", "p", "q", "dp", "dq", "qi", "oth"]
                 .iter()
-                .any(|name| self.members.has(name));
+                .any(|name| self.has(name));
         match purpose {
             Purpose::Verify if private => {
                 return Err(KeyError::new(
@@ -128,7 +161,7 @@ impl Jwk {
                     "the JWK holds a private key",
                 ));
             }
-            Purpose::Sign if kty != Kty::Oct && !self.members.has("d") => {
+            Purpose::Sign if kty != Kty::Oct && !self.has("d") => {
                 return Err(KeyError::new(
                     KeyErrorKind::PublicKey,
                     "the JWK holds no private key",
@@ -142,24 +175,19 @@ impl Jwk {
 
     /// RFC 7517 sections 4.2 and 4.3.
     fn check_use(&self, purpose: Purpose) -> Result<(), KeyError> {
-        let usage = self.members.text("use")?;
-        if usage.is_some_and(|usage| usage != "sig") {
+        let usage = self.text("use")?;
+        if usage.as_ref().is_some_and(|usage| usage != "sig") {
             return Err(KeyError::new(KeyErrorKind::WrongUse, "not `sig`").at("use"));
         }
-        let Some(operations) = self.members.texts("key_ops")? else {
+        let Some(operations) = self.texts("key_ops")? else {
             return Ok(());
         };
-        for (i, operation) in operations.iter().enumerate() {
-            if operations[..i].contains(operation) {
-                return Err(KeyError::malformed("an operation stands twice").at("key_ops"));
-            }
+        let mut distinct = HashSet::new();
+        if !operations.iter().all(|operation| distinct.insert(operation)) {
+            return Err(KeyError::malformed("an operation is there twice").at("key_ops"));
         }
         // Both members must say the same.
-        if usage.is_some()
-            && operations
-                .iter()
-                .any(|operation| NOT_SIG.contains(&operation.as_str()))
-        {
+        if usage.is_some() && operations.iter().any(|operation| NOT_SIG.contains(&&**operation)) {
             return Err(KeyError::new(KeyErrorKind::WrongUse, "it contradicts `use`").at("key_ops"));
         }
         let (needed, detail) = match purpose {
@@ -174,10 +202,10 @@ impl Jwk {
 
     /// The `alg` that the key is pinned to.
     pub(super) fn algorithm(&self) -> Result<Option<Algorithm>, KeyError> {
-        let Some(name) = self.members.text("alg")? else {
+        let Some(name) = self.text("alg")? else {
             return Ok(None);
         };
-        Algorithm::from_name(name).map(Some).ok_or(
+        Algorithm::from_name(&name).map(Some).ok_or(
             KeyError::new(
                 KeyErrorKind::UnsupportedAlgorithm,
                 "not the name of a signature algorithm that is known",
@@ -189,7 +217,7 @@ impl Jwk {
     /// RFC 7518 section 6.4.
     pub(super) fn secret(&self, algorithm: Option<Algorithm>) -> Result<(Bytes, Algorithm), KeyError> {
         let algorithm = algorithm.unwrap_or(Algorithm::HS256);
-        let secret = self.members.bytes("k")?;
+        let secret = self.bytes("k")?;
         secret::check(algorithm, &secret).map_err(|error| {
             error.at(if error.kind() == KeyErrorKind::AlgorithmMismatch {
                 "alg"
@@ -206,24 +234,24 @@ impl Jwk {
         let given = match kty {
             Kty::Rsa => ["n", "e"]
                 .iter()
-                .any(|name| self.members.has(name))
+                .any(|name| self.has(name))
                 .then(|| self.rsa())
                 .transpose()?,
             Kty::Ec => {
-                let curve = self.members.text("crv")?.map(ec_curve).transpose()?;
+                let curve = self.text("crv")?.map(|name| ec_curve(&name)).transpose()?;
                 ["x", "y"]
                     .iter()
-                    .any(|name| self.members.has(name))
+                    .any(|name| self.has(name))
                     .then(|| self.ec(curve))
                     .transpose()?
             }
             Kty::Okp => {
-                if self.members.text("crv")?.is_some_and(|curve| curve != "Ed25519") {
+                if self.text("crv")?.is_some_and(|curve| curve != "Ed25519") {
                     return Err(
                         KeyError::new(KeyErrorKind::UnsupportedCurve, "of OKP only Ed25519").at("crv"),
                     );
                 }
-                self.members.has("x").then(|| self.ed()).transpose()?
+                self.has("x").then(|| self.ed()).transpose()?
             }
             Kty::Oct => None,
         };
@@ -239,7 +267,7 @@ impl Jwk {
 
     /// RFC 7518 section 6.3.1.
     fn rsa(&self) -> Result<PublicKey, KeyError> {
-        let (n, e) = (self.members.bytes("n")?, self.members.bytes("e")?);
+        let (n, e) = (self.bytes("n")?, self.bytes("e")?);
         // The byte of sign that section 6.3.1.1 warns of: some providers publish it, and it changes nothing.
         let n = match n.as_slice() {
             [0, n @ ..] if n.first().is_some_and(|first| *first >= 0x80) => n,
@@ -255,7 +283,7 @@ impl Jwk {
         };
         let mut point = vec![4];
         for name in ["x", "y"] {
-            let coordinate = self.members.bytes(name)?;
+            let coordinate = self.bytes(name)?;
             if coordinate.len() != curve.field_len() {
                 return Err(KeyError::new(
                     KeyErrorKind::InvalidPoint,
@@ -270,13 +298,13 @@ impl Jwk {
 
     /// RFC 8037 section 2.
     fn ed(&self) -> Result<PublicKey, KeyError> {
-        self.members.required_text("crv")?;
-        PublicKey::ed(&self.members.bytes("x")?).map_err(|error| error.at("x"))
+        self.required_text("crv")?;
+        PublicKey::ed(&self.bytes("x")?).map_err(|error| error.at("x"))
     }
 
     /// The key of the first certificate (RFC 7517 section 4.7). A chain that is there must be readable.
     fn certified(&self) -> Result<Option<PublicKey>, KeyError> {
-        let Some(chain) = self.members.texts("x5c")? else {
+        let Some(chain) = self.texts("x5c")? else {
             return Ok(None);
         };
         let Some(first) = chain.first() else {
@@ -291,7 +319,7 @@ impl Jwk {
 
     /// A key from a certificate alone must be of the type, and of the curve, that the JWK says.
     fn as_declared(&self, kty: Kty, key: PublicKey) -> Result<PublicKey, KeyError> {
-        let curve = self.members.text("crv")?;
+        let curve = self.text("crv")?;
         let fits = match (kty, key.key_type()) {
             (Kty::Rsa, KeyType::Rsa) | (Kty::Okp, KeyType::Ed) => true,
             (Kty::Ec, KeyType::Ec(of)) => curve.is_none_or(|curve| curve == of.name()),
@@ -308,8 +336,47 @@ impl Jwk {
         }
     }
 
-    pub(super) const fn members(&self) -> &Members {
-        &self.members
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.object.get(self.text, name).is_some()
+    }
+
+    /// A string, if the member is there.
+    pub(super) fn text(&self, name: &'static str) -> Result<Option<Cow<'t, str>>, KeyError> {
+        let Some(member) = self.object.get(self.text, name) else {
+            return Ok(None);
+        };
+        let text = member.string(self.text);
+        text.map(Some).ok_or(KeyError::malformed("not a string").at(name))
+    }
+
+    /// A string that must be there.
+    fn required_text(&self, name: &'static str) -> Result<Cow<'t, str>, KeyError> {
+        self.text(name)?
+            .ok_or(KeyError::new(KeyErrorKind::MissingMember, "it is required").at(name))
+    }
+
+    /// Bytes in base64url that must be there.
+    pub(super) fn bytes(&self, name: &'static str) -> Result<Bytes, KeyError> {
+        let bytes = match self.required_text(name)? {
+            Cow::Borrowed(text) => base64::decode_url(text),
+            Cow::Owned(text) => base64::decode_url(&Zeroizing::new(text)), // it may be secret
+        };
+        bytes.ok_or(KeyError::malformed("not base64url without padding").at(name))
+    }
+
+    /// An array of strings, if the member is there.
+    fn texts(&self, name: &'static str) -> Result<Option<Vec<Cow<'t, str>>>, KeyError> {
+        let Some(member) = self.object.get(self.text, name) else {
+            return Ok(None);
+        };
+        let items = match member.kind {
+            Kind::Array => StringItems::new(member.raw(self.text), member.kind),
+            _ => None,
+        };
+        items
+            .and_then(|items| items.collect::<Result<_, ()>>().ok())
+            .map(Some)
+            .ok_or(KeyError::malformed("not an array of strings").at(name))
     }
 }
 

@@ -22,7 +22,6 @@ mod error;
 mod jsonwebtoken;
 mod jwk;
 pub(crate) mod keyring;
-mod members;
 mod pem;
 mod prepared;
 mod public;

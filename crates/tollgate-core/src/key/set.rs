@@ -1,12 +1,10 @@
 //! JWK Sets: RFC 7517 section 5.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
 use crate::rejection::Shown;
+use crate::token::json::{Flaw, Kind, Object, elements};
 
 use super::Key;
 use super::epoch::KeyEpoch;
@@ -140,30 +138,31 @@ impl KeySet {
             ));
         }
         let json = std::str::from_utf8(json).map_err(|_| KeyError::malformed("the set is not UTF-8"))?;
-        let object: SetObject<'_> =
-            serde_json::from_str(json).map_err(|_| KeyError::malformed("the set is not a JSON object"))?;
-        if object.duplicate {
-            return Err(KeyError::new(
+        let mut object = Object::default();
+        object.outline(json).map_err(|flaw| match flaw {
+            Flaw::Duplicate => KeyError::new(
                 KeyErrorKind::DuplicateMember,
-                "a name stands twice in the set",
-            ));
-        }
-        let Some(keys) = object.keys else {
+                "the set has two members of the same name",
+            ),
+            _ => KeyError::malformed("the set is not a JSON object"),
+        })?;
+        let Some(keys) = object.get(json, "keys") else {
             return Err(KeyError::new(KeyErrorKind::MissingMember, "it is required").at("keys"));
         };
-        let members: Elements<'_> =
-            serde_json::from_str(keys.get()).map_err(|_| KeyError::malformed("not an array").at("keys"))?;
-        if members.count > Self::MAX_KEYS {
+        if keys.kind != Kind::Array {
+            return Err(KeyError::malformed("not an array").at("keys"));
+        }
+        let Some(members) = elements(keys.raw(json), Self::MAX_KEYS) else {
             return Err(KeyError::new(
                 KeyErrorKind::TooLarge,
                 "the set has more than 128 keys",
             ));
-        }
-        Ok(Self::from_members(&members.first, published))
+        };
+        Ok(Self::from_members(&members, published))
     }
 
-    fn from_members(members: &[&RawValue], published: bool) -> Self {
-        let jwks: Vec<_> = members.iter().map(|member| Jwk::read(member.get())).collect();
+    fn from_members(members: &[&str], published: bool) -> Self {
+        let jwks: Vec<_> = members.iter().map(|member| Jwk::read(member)).collect();
         let public = jwks.iter().flatten().any(Jwk::is_not_secret);
         let refuse_secret = if published {
             Some(KeyError::new(
@@ -178,7 +177,7 @@ impl KeySet {
         for (index, jwk) in jwks.into_iter().enumerate() {
             let kid = jwk.as_ref().ok().and_then(Jwk::kid);
             let kid = kid.filter(|kid| !published || kid.len() <= MOST_PUBLISHED_TEXT);
-            let kid = kid.map(str::to_owned);
+            let kid = kid.map(Cow::into_owned);
             let key = jwk.and_then(|jwk| {
                 if published {
                     jwk.check_texts(MOST_PUBLISHED_TEXT)?;
@@ -271,80 +270,5 @@ impl FromIterator<Key> for KeySet {
 impl Default for KeySet {
     fn default() -> Self {
         Self::from_iter([])
-    }
-}
-
-/// The outer object: of all members but `keys` only the names matter (RFC 7517 section 5).
-struct SetObject<'a> {
-    keys: Option<&'a RawValue>,
-    duplicate: bool,
-}
-
-impl<'de> Deserialize<'de> for SetObject<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = SetObject<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JWK Set")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut object = SetObject {
-                    keys: None,
-                    duplicate: false,
-                };
-                let mut names = BTreeSet::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    if name == "keys" {
-                        object.keys = Some(map.next_value()?);
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                    object.duplicate |= !names.insert(name);
-                }
-                Ok(object)
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
-/// The elements of `keys`, as far as they are allowed, and how many there are.
-struct Elements<'a> {
-    first: Vec<&'a RawValue>,
-    count: usize,
-}
-
-impl<'de> Deserialize<'de> for Elements<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Array;
-
-        impl<'de> Visitor<'de> for Array {
-            type Value = Elements<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array of JWKs")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut elements = Elements {
-                    first: Vec::new(),
-                    count: 0,
-                };
-                while let Some(element) = seq.next_element()? {
-                    elements.count += 1;
-                    if elements.count <= KeySet::MAX_KEYS {
-                        elements.first.push(element);
-                    }
-                }
-                Ok(elements)
-            }
-        }
-
-        deserializer.deserialize_seq(Array)
     }
 }

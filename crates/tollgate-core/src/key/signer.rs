@@ -96,7 +96,7 @@ impl Signer {
     }
 
     /// Reads a private JWK (RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2).
-    pub(super) fn jwk(jwk: &Jwk) -> Result<(Algorithm, Self, Material), KeyError> {
+    pub(super) fn jwk(jwk: &Jwk<'_>) -> Result<(Algorithm, Self, Material), KeyError> {
         let kty = jwk.kty(Purpose::Sign)?;
         let algorithm = jwk.algorithm()?;
         if kty == Kty::Oct {
@@ -109,7 +109,7 @@ impl Signer {
         let algorithm = algorithm.unwrap_or(key_type.default_algorithm());
         key_type.require(algorithm).map_err(|error| error.at("alg"))?;
         public.prepare(algorithm)?; // whether the point is on its curve
-        let d = jwk.members().bytes("d")?;
+        let d = jwk.bytes("d")?;
         let signer = match &public {
             PublicKey::Rsa { n, e } => {
                 Self::rsa_jwk(jwk, RsaPublicKeyComponents { n: n.as_slice(), e }, &d, algorithm)?
@@ -132,17 +132,16 @@ impl Signer {
     }
 
     fn rsa_jwk(
-        jwk: &Jwk,
+        jwk: &Jwk<'_>,
         public_key: RsaPublicKeyComponents<&[u8]>,
         d: &[u8],
         algorithm: Algorithm,
     ) -> Result<Self, KeyError> {
-        let members = jwk.members();
-        if members.has("oth") {
+        if jwk.has("oth") {
             return Err(KeyError::new(KeyErrorKind::UnsupportedKeyType, "more than two primes").at("oth"));
         }
-        let (p, q) = (members.bytes("p")?, members.bytes("q")?);
-        let (dp, dq, qi) = (members.bytes("dp")?, members.bytes("dq")?, members.bytes("qi")?);
+        let (p, q) = (jwk.bytes("p")?, jwk.bytes("q")?);
+        let (dp, dq, qi) = (jwk.bytes("dp")?, jwk.bytes("dq")?, jwk.bytes("qi")?);
         if [d, &p, &q, &dp, &dq, &qi]
             .iter()
             .any(|number| number.first().is_none_or(|first| *first == 0))

@@ -169,7 +169,7 @@ impl SigningKey {
         let jwk = Jwk::from_bytes(json.as_ref())?;
         let (algorithm, signer, material) = Signer::jwk(&jwk)?;
         let key = Self::new(algorithm, signer, material)?;
-        Ok(match jwk.members().text("kid")? {
+        Ok(match jwk.text("kid")? {
             Some(kid) => key.with_kid(kid),
             None => key,
         })

@@ -85,10 +85,7 @@ impl ClaimSetText {
 
     /// The text at the claim `name`; `None` where it is absent or no string.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
-        let member = self.object.get(&self.text, name)?;
-        let string = matches!(member.kind, Kind::String { .. });
-        let items = string.then(|| StringItems::new(member.raw(&self.text), member.kind))?;
-        items?.next()?.ok()
+        self.object.get(&self.text, name)?.string(&self.text)
     }
 
     pub(crate) fn audiences(&self) -> impl Iterator<Item = Cow<'_, str>> {

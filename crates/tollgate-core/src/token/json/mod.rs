@@ -17,7 +17,7 @@ mod work;
 
 pub(crate) use document::{Document, MISFIT};
 pub(crate) use number::NumericDate;
-pub(crate) use object::{Kind, Member, Object, Span, StringItems, Text, tag};
+pub(crate) use object::{Kind, Member, Object, Span, StringItems, Text, elements, tag};
 pub use read::{JsonError, from_slice};
 pub(crate) use scanner::plain_end;
 

@@ -178,9 +178,31 @@ impl Member {
         })
     }
 
+    /// The value if it is a string.
+    pub(crate) fn string<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        let Kind::String { escaped } = self.kind else {
+            return None;
+        };
+        Some(read_string(self.value.inner().of(text), escaped))
+    }
+
     pub(crate) fn raw<'t>(&self, text: &'t str) -> &'t str {
         self.value.of(text)
     }
+}
+
+/// The elements of an array in a text that was outlined, as JSON; `None` if there are more than `most`.
+pub(crate) fn elements(array: &str, most: usize) -> Option<Vec<&str>> {
+    let mut elements = Vec::new();
+    let each = |element: Span| {
+        if elements.len() == most {
+            return Err(Flaw::Members);
+        }
+        elements.push(element.of(array));
+        Ok(())
+    };
+    let end = Scanner::outline(array, &mut Members::new()).elements(1, 1, each);
+    end.ok().map(|_| elements)
 }
 
 /// A string value: where it stands, or what it says if it is written with escapes.
@@ -215,6 +237,16 @@ impl Object {
         }
         self.members.clear();
         Scanner::new(text, bounds, &mut self.members).whole_object()
+    }
+
+    /// As [`parse`](Self::parse), but of nested values checks the grammar alone, however deep they
+    /// nest: each of them can be parsed on its own, and be refused on its own.
+    pub(crate) fn outline(&mut self, text: &str) -> Result<(), Flaw> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(Flaw::Syntax);
+        }
+        self.members.clear();
+        Scanner::outline(text, &mut self.members).whole_object()
     }
 
     pub(crate) fn members(&self) -> &[Member] {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 use super::names::{NameSet, ObjectNames};
 use super::object::{Kind, Member, Members, Name, Span};
 use super::{Bounds, Flaw};
@@ -16,6 +18,8 @@ pub(super) struct Scanner<'t, 'm> {
     names: NameSet<'t>,
     /// Whether an object had a name twice. The scan goes on, since the first of them can be read.
     duplicate: bool,
+    /// Whether a value past the depth is passed over instead of refused; only its grammar is checked.
+    outline: bool,
 }
 
 impl<'t, 'm> Scanner<'t, 'm> {
@@ -27,6 +31,19 @@ impl<'t, 'm> Scanner<'t, 'm> {
             members,
             names: NameSet::default(),
             duplicate: false,
+            outline: false,
+        }
+    }
+
+    /// A scanner that passes over what objects and arrays hold in the outermost one.
+    pub(super) fn outline(text: &'t str, members: &'m mut Members) -> Self {
+        let bounds = Bounds {
+            depth: 1,
+            members: usize::MAX,
+        };
+        Self {
+            outline: true,
+            ..Self::new(text, bounds, members)
         }
     }
 
@@ -80,7 +97,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
     /// From behind the brace. Leaves the members on the stack; who asked for less takes them off.
     fn object(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
         let Some(depth) = depth.checked_sub(1) else {
-            return Err(Flaw::Depth);
+            return self.past_depth(at - 1);
         };
         let (mut at, mut byte) = self.token(at);
         if byte == b'}' {
@@ -223,8 +240,18 @@ impl<'t, 'm> Scanner<'t, 'm> {
 
     /// From behind the bracket.
     fn array(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
+        self.elements(at, depth, |_| Ok(()))
+    }
+
+    /// As [`array`](Self::array), with a call for each element.
+    pub(super) fn elements(
+        &mut self,
+        at: usize,
+        depth: usize,
+        mut each: impl FnMut(Span) -> Result<(), Flaw>,
+    ) -> Result<usize, Flaw> {
         let Some(depth) = depth.checked_sub(1) else {
-            return Err(Flaw::Depth);
+            return self.past_depth(at - 1);
         };
         let (mut at, mut byte) = self.token(at);
         if byte == b']' {
@@ -232,12 +259,27 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
         loop {
             let (end, _) = self.value(at, byte, depth)?;
+            each(Span::new(at, end))?;
             (at, byte) = self.token(end);
             match byte {
                 b',' => (at, byte) = self.token(at + 1),
                 b']' => return Ok(at + 1),
                 _ => return Err(Flaw::Syntax),
             }
+        }
+    }
+
+    /// The object or array at `at`, which is nested deeper than the bound.
+    #[cold]
+    fn past_depth(&self, at: usize) -> Result<usize, Flaw> {
+        if !self.outline {
+            return Err(Flaw::Depth);
+        }
+        // Unlike this scanner it needs no stack for what is nested.
+        let mut values = serde_json::Deserializer::from_str(&self.text[at..]).into_iter::<&RawValue>();
+        match values.next() {
+            Some(Ok(value)) => Ok(at + value.get().len()),
+            _ => Err(Flaw::Syntax),
         }
     }
 
