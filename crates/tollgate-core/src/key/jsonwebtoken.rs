@@ -7,7 +7,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};
 use zeroize::Zeroizing;
 
-use super::document::Document;
+use super::der::Document;
 use super::error::{KeyError, KeyErrorKind};
 use super::public::{Curve, PublicKey};
 use super::{Key, KeySet, SigningKey};

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use zeroize::Zeroizing;
 
 use super::base64::{self, Bytes};
-use super::document;
+use super::der;
 use super::error::{KeyError, KeyErrorKind};
 use super::prepared::Material;
 use super::public::{Curve, KeyType, PublicKey};
@@ -310,9 +310,9 @@ impl<'t> Jwk<'t> {
         let Some(first) = chain.first() else {
             return Err(KeyError::malformed("the chain is empty").at("x5c"));
         };
-        let der = base64::decode_standard(first.as_bytes())
+        let certificate = base64::decode_standard(first.as_bytes())
             .ok_or(KeyError::malformed("not base64 with padding").at("x5c"))?;
-        document::certificate(&der)
+        der::certificate(&certificate)
             .map(Some)
             .map_err(|error| error.at("x5c"))
     }

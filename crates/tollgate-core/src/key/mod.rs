@@ -13,21 +13,18 @@
 
 mod base64;
 mod der;
-mod document;
 mod edwards;
-mod encode;
 mod epoch;
 mod error;
 #[cfg(feature = "jsonwebtoken")]
 mod jsonwebtoken;
 mod jwk;
+mod jwks;
 pub(crate) mod keyring;
 mod pem;
 mod prepared;
 mod public;
 mod secret;
-mod set;
-mod signer;
 mod signing;
 pub(crate) mod source;
 #[cfg(test)]
@@ -43,9 +40,9 @@ use std::sync::Arc;
 pub use self::epoch::KeyEpoch;
 pub use self::error::{KeyError, KeyErrorKind, SignError, SignErrorKind};
 use self::jwk::Jwk;
+pub use self::jwks::{KeySet, SkippedKey};
 use self::prepared::{Material, Prepared};
 use self::public::PublicKey;
-pub use self::set::{KeySet, SkippedKey};
 pub use self::signing::SigningKey;
 use crate::algorithm::{Algorithm, Family};
 
@@ -178,10 +175,7 @@ impl Key {
     pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         not_hmac(algorithm)?;
         let der = der.as_ref();
-        Self::public(
-            algorithm,
-            document::public_key(document::Document::of(der)?, der)?,
-        )
+        Self::public(algorithm, der::public_key(der::Document::of(der)?, der)?)
     }
 
     /// One JWK (RFC 7517), with its `kid`. Its `alg` says what it serves. Without one that is RS256 for RSA, the algorithm of

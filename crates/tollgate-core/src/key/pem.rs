@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::base64::{self, Bytes};
-use super::document::{self, Document};
+use super::der::{self, Document};
 use super::error::{KeyError, KeyErrorKind};
 use super::public::PublicKey;
 
@@ -34,13 +34,13 @@ pub(super) fn public_key(pem: &[u8]) -> Result<PublicKey, KeyError> {
     if !(more.is_empty() || blocks.iter().all(|block| block.label == b"CERTIFICATE")) {
         return Err(SEVERAL);
     }
-    let Contents::Der(der) = &first.contents else {
+    let Contents::Der(contents) = &first.contents else {
         return Err(KeyError::malformed(
             "the PEM has headers, which no public key has",
         ));
     };
-    let document = labelled(first.label, der)?;
-    document::public_key(document, der)
+    let document = labelled(first.label, contents)?;
+    der::public_key(document, contents)
 }
 
 /// The one private key of the text, next to which certificates and `EC PARAMETERS` may stand.

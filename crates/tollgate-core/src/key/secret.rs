@@ -1,7 +1,7 @@
 //! What may be an HMAC secret: long enough, and nothing that others are given to read.
 
 use super::base64;
-use super::document::Document;
+use super::der::Document;
 use super::error::{KeyError, KeyErrorKind};
 use super::public::{Curve, PublicKey};
 use crate::algorithm::{Algorithm, Family};

@@ -1,19 +1,22 @@
 //! Keys that sign.
 
+mod encode;
+mod signer;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use self::signer::Signer;
 use super::base64;
-use super::document::Document;
+use super::der::Document;
 use super::error::{KeyError, SignError};
 use super::jwk::Jwk;
 use super::pem;
 use super::prepared::{Material, Prepared};
 use super::public::PublicKey;
 use super::secret;
-use super::signer::Signer;
 use super::{Key, both_names, not_hmac};
 use crate::algorithm::Algorithm;
 

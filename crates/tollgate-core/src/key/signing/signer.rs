@@ -11,14 +11,14 @@ use aws_lc_rs::signature::{
 use aws_lc_rs::{hmac, rand, rsa};
 use zeroize::Zeroizing;
 
-use super::base64::Bytes;
-use super::document::{self, Document};
-use super::error::{KeyError, KeyErrorKind, SignError, SignProblem};
-use super::jwk::{Jwk, Kty, Purpose};
-use super::prepared::{Material, Prepared, hmac_algorithm, hmac_key};
-use super::public::{Curve, KeyType, PublicKey};
-use super::secret;
 use crate::algorithm::Algorithm;
+use crate::key::base64::Bytes;
+use crate::key::der::{self, Document};
+use crate::key::error::{KeyError, KeyErrorKind, SignError, SignProblem};
+use crate::key::jwk::{Jwk, Kty, Purpose};
+use crate::key::prepared::{Material, Prepared, hmac_algorithm, hmac_key};
+use crate::key::public::{Curve, KeyType, PublicKey};
+use crate::key::secret;
 
 /// A private or secret key, ready for one algorithm.
 pub(super) enum Signer {
@@ -74,14 +74,14 @@ impl Signer {
         der: &[u8],
     ) -> Result<(Self, Material), KeyError> {
         // An ECPrivateKey without its curve is taken to be on that of the algorithm.
-        let key_type = document::private_key_type(document, der)?;
+        let key_type = der::private_key_type(document, der)?;
         if let Some(key_type) = key_type {
             key_type.require(algorithm)?;
         }
         let signer = match key_type {
             Some(KeyType::Rsa) => {
-                let pkcs1 = document::rsa_private_key(document, der)?;
-                document::rsa_public_half(pkcs1)?; // its limits, before the library refuses it with less to say
+                let pkcs1 = der::rsa_private_key(document, der)?;
+                der::rsa_public_half(pkcs1)?; // its limits, before the library refuses it with less to say
                 Self::Rsa(
                     RsaKeyPair::from_der(pkcs1).map_err(|_| REFUSED)?,
                     rsa_encoding(algorithm)?,
@@ -166,7 +166,7 @@ impl Signer {
     fn with_public_half(self) -> Result<(Self, Material), KeyError> {
         let public = match &self {
             Self::Hmac(_) => return Err(REFUSED),
-            Self::Rsa(pair, _) => document::pkcs1(pair.public_key().as_ref())?,
+            Self::Rsa(pair, _) => der::pkcs1(pair.public_key().as_ref())?,
             Self::Ec(pair) => {
                 let point = pair.public_key().as_ref();
                 let curve = Curve::ALL

@@ -2,7 +2,9 @@
 //!
 //! A certificate is only the wrapping of a key here: its dates, issuer, extensions and signature are not looked at.
 
-use super::der::{self, Reader};
+mod reader;
+
+use self::reader::Reader;
 use super::error::{KeyError, KeyErrorKind};
 use super::public::{Curve, KeyType, PublicKey};
 
@@ -37,13 +39,13 @@ impl Document {
             *tag = reader.element()?.0;
         }
         match tags {
-            [der::SEQUENCE, der::BIT_STRING, 0, ..] => Ok(Self::Spki),
-            [der::SEQUENCE, der::SEQUENCE, der::BIT_STRING, 0, ..] => Ok(Self::Certificate),
-            [der::SEQUENCE, der::OCTET_STRING, 0, ..] => Ok(Self::EncryptedPkcs8),
-            [der::INTEGER, der::INTEGER, 0, ..] => Ok(Self::Pkcs1Public),
-            [der::INTEGER, der::SEQUENCE, der::OCTET_STRING, ..] => Ok(Self::Pkcs8),
-            [der::INTEGER, der::OCTET_STRING, ..] => Ok(Self::Sec1),
-            _ if tags == [der::INTEGER; 9] => Ok(Self::Pkcs1Private),
+            [reader::SEQUENCE, reader::BIT_STRING, 0, ..] => Ok(Self::Spki),
+            [reader::SEQUENCE, reader::SEQUENCE, reader::BIT_STRING, 0, ..] => Ok(Self::Certificate),
+            [reader::SEQUENCE, reader::OCTET_STRING, 0, ..] => Ok(Self::EncryptedPkcs8),
+            [reader::INTEGER, reader::INTEGER, 0, ..] => Ok(Self::Pkcs1Public),
+            [reader::INTEGER, reader::SEQUENCE, reader::OCTET_STRING, ..] => Ok(Self::Pkcs8),
+            [reader::INTEGER, reader::OCTET_STRING, ..] => Ok(Self::Sec1),
+            _ if tags == [reader::INTEGER; 9] => Ok(Self::Pkcs1Private),
             _ => Err(KeyError::malformed("the DER is not a key or certificate")),
         }
     }
@@ -70,7 +72,7 @@ pub(super) fn public_key(document: Document, der: &[u8]) -> Result<PublicKey, Ke
 
 fn spki(der: &[u8]) -> Result<PublicKey, KeyError> {
     let mut reader = Reader::whole_sequence(der)?;
-    let key_type = algorithm_identifier(reader.expect(der::SEQUENCE)?)?;
+    let key_type = algorithm_identifier(reader.expect(reader::SEQUENCE)?)?;
     let key = reader.bit_string()?;
     reader.end()?;
     match key_type {
@@ -91,20 +93,20 @@ pub(super) fn pkcs1(der: &[u8]) -> Result<PublicKey, KeyError> {
 /// The key that a certificate is for.
 pub(super) fn certificate(der: &[u8]) -> Result<PublicKey, KeyError> {
     let mut reader = Reader::whole_sequence(der)?;
-    let mut tbs = Reader::new(reader.expect(der::SEQUENCE)?);
-    reader.expect(der::SEQUENCE)?;
+    let mut tbs = Reader::new(reader.expect(reader::SEQUENCE)?);
+    reader.expect(reader::SEQUENCE)?;
     reader.bit_string()?;
     reader.end()?;
-    if tbs.peek() == Some(der::CONTEXT_0) {
+    if tbs.peek() == Some(reader::CONTEXT_0) {
         tbs.element()?; // version
     }
-    tbs.expect(der::INTEGER)?; // serial number
+    tbs.expect(reader::INTEGER)?; // serial number
     for _signature_issuer_validity_subject in 0..4 {
-        tbs.expect(der::SEQUENCE)?;
+        tbs.expect(reader::SEQUENCE)?;
     }
     // The reader gives contents; the key's own outer sequence has to be found again around them.
     let before = tbs;
-    tbs.expect(der::SEQUENCE)?;
+    tbs.expect(reader::SEQUENCE)?;
     spki(before.up_to(&tbs))
 }
 
@@ -118,16 +120,16 @@ fn algorithm_identifier(contents: &[u8]) -> Result<KeyType, KeyError> {
     const OTHER_EDWARDS: [&[u8]; 3] = [&[0x2b, 0x65, 0x6e], &[0x2b, 0x65, 0x6f], &[0x2b, 0x65, 0x71]];
 
     let mut reader = Reader::new(contents);
-    let oid = reader.expect(der::OID)?;
+    let oid = reader.expect(reader::OID)?;
     let key_type = match oid {
         RSA => {
-            if !reader.expect(der::NULL)?.is_empty() {
+            if !reader.expect(reader::NULL)?.is_empty() {
                 return Err(KeyError::malformed("the DER has a NULL with contents"));
             }
             KeyType::Rsa
         }
         EC => match reader.element()? {
-            (der::OID, oid) => KeyType::Ec(curve(oid)?),
+            (reader::OID, oid) => KeyType::Ec(curve(oid)?),
             _ => return Err(UNNAMED),
         },
         ED25519 => KeyType::Ed,
@@ -175,7 +177,7 @@ pub(super) fn private_key_type(document: Document, der: &[u8]) -> Result<Option<
     match document {
         Document::Pkcs8 => {
             reader.unsigned()?; // version
-            algorithm_identifier(reader.expect(der::SEQUENCE)?).map(Some)
+            algorithm_identifier(reader.expect(reader::SEQUENCE)?).map(Some)
         }
         Document::Pkcs1Private => {
             // Version 1 has more than two primes.
@@ -189,12 +191,12 @@ pub(super) fn private_key_type(document: Document, der: &[u8]) -> Result<Option<
         }
         Document::Sec1 => {
             reader.unsigned()?; // version
-            reader.expect(der::OCTET_STRING)?;
-            if reader.peek() != Some(der::CONTEXT_0) {
+            reader.expect(reader::OCTET_STRING)?;
+            if reader.peek() != Some(reader::CONTEXT_0) {
                 return Ok(None);
             }
             let mut parameters = Reader::new(reader.element()?.1);
-            let (der::OID, oid) = parameters.element()? else {
+            let (reader::OID, oid) = parameters.element()? else {
                 return Err(UNNAMED);
             };
             parameters.end()?;
@@ -218,8 +220,8 @@ pub(super) fn rsa_private_key(document: Document, der: &[u8]) -> Result<&[u8], K
     }
     let mut reader = Reader::whole_sequence(der)?;
     reader.unsigned()?; // version
-    reader.expect(der::SEQUENCE)?;
-    let inner = reader.expect(der::OCTET_STRING)?;
+    reader.expect(reader::SEQUENCE)?;
+    let inner = reader.expect(reader::OCTET_STRING)?;
     if Document::of(inner)? == Document::Pkcs1Private {
         private_key_type(Document::Pkcs1Private, inner)?;
         Ok(inner)

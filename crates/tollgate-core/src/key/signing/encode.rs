@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::SigningKey;
-use super::base64;
-use super::error::{SignError, SignProblem};
+use crate::key::base64;
+use crate::key::error::{SignError, SignProblem};
 
 impl SigningKey {
     /// A token (RFC 7519) of these claims, with the header members `alg`, `typ` (`JWT`) and, if the key has one, `kid`.

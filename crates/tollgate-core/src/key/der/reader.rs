@@ -1,6 +1,6 @@
 //! The little of DER (X.690) that the encodings of keys need: strict, definite, minimal lengths only.
 
-use super::error::KeyError;
+use crate::key::error::KeyError;
 
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const BIT_STRING: u8 = 0x03;
