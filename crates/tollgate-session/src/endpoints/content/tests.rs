@@ -88,13 +88,13 @@ fn a_name_stands_once() {
 
 proptest! {
     #[test]
-    fn parsing_any_content_never_panics(content: Vec<u8>) {
+    fn any_content_is_read_without_a_panic(content: Vec<u8>) {
         let _ = ContentType::Json.read::<Value>(&content);
         let _ = ContentType::Form.read::<Value>(&content);
     }
 
     #[test]
-    fn content_round_trips(number: i64, text: String, list: Vec<bool>) {
+    fn what_was_written_as_json_is_read_as_it_was(number: i64, text: String, list: Vec<bool>) {
         let value = json!({"n": number, "t": text, "l": list});
         prop_assert_eq!(ContentType::Json.read::<Value>(value.to_string().as_bytes()), Ok(value));
     }

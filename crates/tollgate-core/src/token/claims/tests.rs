@@ -1,0 +1,150 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::policy::is_scope_octet;
+
+fn read(json: &str) -> Result<ClaimSetText, RejectionKind> {
+    let limits = Limits::default().with_audiences(3).with_scopes(3);
+    let mut claims = ClaimSetText::default();
+    claims
+        .read(json.as_bytes(), "", &limits)
+        .map_err(|rejection| rejection.kind())?;
+    Ok(claims)
+}
+
+fn scopes(json: &str) -> Vec<String> {
+    read(json).unwrap().scopes().map(Cow::into_owned).collect()
+}
+
+#[test]
+fn scopes_come_from_both_claims_in_every_shape() {
+    assert_eq!(scopes(r#"{"scope":"a b"}"#), ["a", "b"]);
+    assert_eq!(scopes(r#"{"scp":"a b"}"#), ["a", "b"]);
+    assert_eq!(scopes(r#"{"scp":["a","\u0062"]}"#), ["a", "b"]);
+    assert_eq!(scopes(r#"{"scope":"a","scp":["b c"]}"#), ["a", "b", "c"]);
+    assert_eq!(scopes(r#"{"scope":""}"#), [""; 0]);
+    assert_eq!(scopes("{}"), [""; 0]);
+}
+
+#[test]
+fn claims_of_another_type_are_refused() {
+    for json in [
+        r#"{"iss":1}"#,
+        r#"{"iss":null}"#,
+        r#"{"iss":["a"]}"#,
+        r#"{"sub":1}"#,
+        r#"{"sub":{"a":1}}"#,
+        r#"{"jti":7}"#,
+        r#"{"sid":7}"#,
+        r#"{"sid":null}"#,
+        r#"{"client_id":[]}"#,
+        r#"{"exp":"1"}"#,
+        r#"{"exp":null}"#,
+        r#"{"exp":-1}"#,
+        r#"{"exp":1e400}"#,
+        r#"{"nbf":true}"#,
+        r#"{"iat":9223372036854775808}"#,
+        r#"{"aud":123}"#,
+        r#"{"aud":["a",1]}"#,
+        r#"{"aud":[null]}"#,
+        r#"{"aud":{}}"#,
+        r#"{"aud":[["a"]]}"#,
+        r#"{"scope":["a"]}"#,
+        r#"{"scope":"a  b"}"#,
+        r#"{"scope":" a"}"#,
+        r#"{"scope":"a\nb"}"#,
+        r#"{"scope":"ä"}"#,
+        r#"{"scp":1}"#,
+        r#"{"scp":["a",2]}"#,
+        r#"{"scp":["a\"b"]}"#,
+        r#"{"exp":1,"exp":2}"#,
+        r#"{"exp":1,"\u0065xp":2}"#,
+        "[]",
+        "x",
+        "",
+    ] {
+        assert_eq!(read(json).unwrap_err(), RejectionKind::MalformedClaims, "{json}");
+    }
+    assert!(
+        ClaimSetText::default()
+            .read(b"{\"x\":\"\xff\"}", "", &Limits::default())
+            .is_err()
+    );
+}
+
+#[test]
+fn an_escaped_name_is_the_same_claim() {
+    assert_eq!(
+        read(r#"{"\u0061ud":123}"#).unwrap_err(),
+        RejectionKind::MalformedClaims
+    );
+    let claims = read(r#"{"i\u0073s":"https:\/\/a"}"#).unwrap();
+    assert_eq!(
+        claims.string(claims.registered.issuer.as_ref()),
+        Some("https://a")
+    );
+}
+
+#[test]
+fn lists_are_bounded() {
+    assert!(read(r#"{"aud":["a","b","c"],"scope":"a b c"}"#).is_ok());
+    for json in [
+        r#"{"aud":["a","b","c","d"]}"#,
+        r#"{"scope":"a b c d"}"#,
+        r#"{"scp":["a","b","c","d"]}"#,
+    ] {
+        assert_eq!(read(json).unwrap_err(), RejectionKind::TooLarge, "{json}");
+    }
+}
+
+proptest! {
+    /// The grammar as RFC 6749 section 3.3 writes it, token by token.
+    #[test]
+    fn a_list_of_scopes_is_tokens_and_single_spaces(scope in r"[a! ]{0,40}|[a~ ]{1,9}[\x00-\x7f\u{e9}][a! ]{0,40}", most in 0_usize..20) {
+        let tokens: Vec<_> = scope.split(' ').collect();
+        let token = |token: &&str| !token.is_empty() && token.bytes().all(is_scope_octet);
+        let wanted = if scope.is_empty() {
+            Ok(())
+        } else if !tokens.iter().all(token) {
+            Err(RejectionKind::MalformedClaims)
+        } else if tokens.len() > most {
+            Err(RejectionKind::TooLarge)
+        } else {
+            Ok(())
+        };
+        let got = check_scope("`scope`", &scope, most).map_err(|rejection| rejection.kind());
+        prop_assert_eq!(got, wanted, "{:?}", scope);
+    }
+}
+
+#[test]
+fn roles_are_found_by_path_and_checked() {
+    let claims =
+        read(r#"{"realm_access":{"roles":["admin"]},"role":"x","bad":[1],"https://a.b/r":["y"]}"#).unwrap();
+    let roles = |path| claims.strings_at(path).map(Cow::into_owned).collect::<Vec<_>>();
+    assert_eq!(roles("realm_access.roles"), ["admin"]);
+    assert_eq!(roles("role"), ["x"]);
+    assert_eq!(roles("https://a.b/r"), ["y"]);
+    assert_eq!(roles("none"), [""; 0]);
+    assert!(claims.check_strings_at("realm_access.roles", 9).is_ok());
+    assert!(claims.check_strings_at("realm_access", 9).is_err());
+    assert!(claims.check_strings_at("bad", 9).is_err());
+    for json in [
+        r#"{"a":["admin"]}"#,
+        r#"{"a":null}"#,
+        r#"{"a":{"b":null}}"#,
+        r#"{"a":{"b":7}}"#,
+        r#"{"a.b.roles":[],"a":{"b":{"roles":["suspended"]}}}"#,
+    ] {
+        assert!(
+            read(json).unwrap().check_strings_at("a.b.roles", 9).is_err(),
+            "{json}"
+        );
+    }
+    for json in ["{}", r#"{"a":{}}"#, r#"{"a":{"b":{}}}"#, r#"{"a.b.roles":["x"]}"#] {
+        assert!(
+            read(json).unwrap().check_strings_at("a.b.roles", 9).is_ok(),
+            "{json}"
+        );
+    }
+}
