@@ -1,4 +1,4 @@
-//! Base64 with one accepted spelling for each value.
+//! Base64 with exactly one accepted encoding of each value.
 
 use zeroize::Zeroizing;
 
@@ -18,7 +18,7 @@ pub(super) fn decode_standard(text: &[u8]) -> Option<Bytes> {
     base64_simd::STANDARD.decode_to_vec(text).ok().map(Zeroizing::new)
 }
 
-/// Either alphabet, not mixed, padded or not.
+/// Either alphabet, with padding or without. The two alphabets cannot be mixed.
 pub(super) fn decode_either(text: &str) -> Option<Bytes> {
     let standard = text.contains(['+', '/']);
     let codec = match (standard, text.ends_with('=')) {
@@ -35,7 +35,7 @@ pub(super) fn encode_url(bytes: impl AsRef<[u8]>) -> String {
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
-/// The same onto the end of a text.
+/// Appends base64url without padding to a text.
 pub(super) fn append_url(bytes: &[u8], text: &mut String) {
     base64_simd::URL_SAFE_NO_PAD.encode_append(bytes, text);
 }

@@ -1,10 +1,10 @@
-//! What is wrong with a key, and why a token could not be signed.
+//! Errors of loading a key and of signing a token.
 
 use std::fmt;
 
-/// Why a key or a set of keys was refused.
+/// A key or a set of keys was refused.
 ///
-/// It says which rule was broken and, where it helps, at which member; it never holds a byte of the key.
+/// The message names the broken rule and, where it helps, the member. It never has a byte of the key.
 ///
 /// ```
 /// use tollgate_core::{Key, KeyErrorKind};
@@ -16,7 +16,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct KeyError {
     kind: KeyErrorKind,
-    /// The member of the JWK in question.
+    /// The member of the JWK with the error.
     member: Option<&'static str>,
     detail: &'static str,
 }
@@ -30,7 +30,7 @@ impl KeyError {
         }
     }
 
-    /// The same error, told of this member of a JWK.
+    /// The same error at this member of a JWK.
     pub(super) const fn at(mut self, member: &'static str) -> Self {
         self.member = Some(member);
         self
@@ -40,7 +40,7 @@ impl KeyError {
         Self::new(KeyErrorKind::Malformed, detail)
     }
 
-    /// Which rule was broken.
+    /// The rule that was broken.
     ///
     /// ```
     /// use tollgate_core::{Key, KeyErrorKind};
@@ -87,27 +87,27 @@ impl std::error::Error for KeyError {}
 pub enum KeyErrorKind {
     /// The JSON, base64, PEM or DER of the key does not follow its grammar.
     Malformed,
-    /// A member of a JWK or of a JWK Set is there twice (RFC 7517 section 4).
+    /// An object in a JWK, or a JWK Set itself, has a member twice (RFC 7517 section 4).
     DuplicateMember,
-    /// A member of the JWK that its key type requires is not there.
+    /// A member that the key type requires is absent.
     MissingMember,
-    /// More bytes, keys or members than are ever read.
+    /// More bytes, keys or members than the limit.
     TooLarge,
     /// A `kty`, or an algorithm identifier in DER, that is not RSA, EC, Ed25519 or a secret.
     UnsupportedKeyType,
     /// A curve other than P-256, P-384, P-521 and Ed25519.
     UnsupportedCurve,
-    /// An `alg` that is not the name of a signature algorithm in [`Algorithm`](crate::Algorithm).
+    /// An `alg` that is not an [`Algorithm`](crate::Algorithm).
     UnsupportedAlgorithm,
-    /// The algorithm is known, but not one that this key can serve.
+    /// The algorithm does not fit the type or curve of the key.
     AlgorithmMismatch,
-    /// `use` or `key_ops` keeps the key from this purpose (RFC 7517 sections 4.2 and 4.3).
+    /// `use` or `key_ops` does not allow the purpose (RFC 7517 sections 4.2 and 4.3).
     WrongUse,
-    /// A private key where only a public one belongs.
+    /// A private key where a public key is expected.
     PrivateKey,
-    /// A public key or certificate where a secret or a private key belongs.
+    /// A public key or certificate where a secret or a private key is expected.
     PublicKey,
-    /// The private key is encrypted under a password.
+    /// The private key is encrypted with a password.
     Encrypted,
     /// An HMAC secret shorter than the output of its hash (RFC 7518 section 3.2).
     SecretTooShort,
@@ -117,13 +117,14 @@ pub enum KeyErrorKind {
     RsaExponent,
     /// A public key that is not a usable point of its curve.
     InvalidPoint,
-    /// Parts of the key contradict each other, as a public half that is of another private half.
+    /// Parts of the key contradict each other, for example the public and the private half.
     Inconsistent,
-    /// A shared secret in a set that holds keys of other types too.
+    /// A shared secret in a set that also has keys of other types.
     MixedSet,
-    /// A shared secret in a set that others can read: see [`KeySet::public_from_json`](crate::KeySet::public_from_json).
+    /// A shared secret in a published set: see
+    /// [`KeySet::public_from_json`](crate::KeySet::public_from_json).
     PublishedSecret,
-    /// The cryptographic library failed, as for want of randomness.
+    /// The cryptographic library failed, for example to get randomness.
     Backend,
 }
 
@@ -154,7 +155,7 @@ impl KeyErrorKind {
     }
 }
 
-/// Why a token could not be made: see [`SigningKey::sign`](crate::SigningKey::sign) and
+/// A token could not be signed: see [`SigningKey::sign`](crate::SigningKey::sign) and
 /// [`SigningKey::encode`](crate::SigningKey::encode).
 ///
 /// ```
@@ -168,7 +169,7 @@ impl KeyErrorKind {
 #[derive(Debug)]
 pub struct SignError(SignProblem);
 
-/// Which part of making a token failed: see [`SignError::kind`].
+/// The part of a [`SignError`]: see [`SignError::kind`].
 ///
 /// ```
 /// use tollgate_core::{Algorithm, SignErrorKind, SigningKey};
@@ -182,18 +183,19 @@ pub struct SignError(SignProblem);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SignErrorKind {
-    /// The header does not serialize, or not to a JSON object with one `alg` (RFC 7515 section 4.1.1).
+    /// The header does not serialize to a JSON object with one `alg` (RFC 7515 section 4.1.1).
     Header,
     /// The `alg` of the header is not the algorithm of the key.
     AlgorithmMismatch,
-    /// The claims do not serialize, or not to a JSON object (RFC 7519 section 7.1).
+    /// The claims do not serialize to a JSON object (RFC 7519 section 7.1).
     Claims,
-    /// The cryptographic library failed, as for want of randomness.
+    /// The cryptographic library failed, for example to get randomness.
     Backend,
 }
 
 impl SignError {
-    /// Which part failed. The [source](std::error::Error::source) has what the serializer said, if it was the serializer.
+    /// The part that failed. The [source](std::error::Error::source) is the serializer's error, if
+    /// there is one.
     ///
     /// ```
     /// # use tollgate_core::{Algorithm, SignErrorKind, SigningKey};

@@ -1,4 +1,4 @@
-//! A key as JSON: RFC 7517, with the types of RFC 7518 section 6 and RFC 8037 section 2.
+//! JSON Web Keys: RFC 7517, with the types of RFC 7518 section 6 and RFC 8037 section 2.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -33,7 +33,7 @@ const NOT_SIG: [&str; 6] = [
     "deriveBits",
 ];
 
-/// What a key is loaded for.
+/// The purpose of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Verify,
@@ -49,11 +49,11 @@ pub(super) enum Kty {
     Oct,
 }
 
-/// A JSON object that ought to be a JWK.
+/// A JSON object that should be a JWK.
 pub(super) struct Jwk<'t> {
     text: &'t str,
     object: Object,
-    /// A flaw that is reported by [`kty`](Self::kty), so that the `kid` can be told before.
+    /// A flaw that [`kty`](Self::kty) returns, so that the `kid` can be reported with it.
     flaw: Option<KeyError>,
 }
 
@@ -79,7 +79,7 @@ impl<'t> Jwk<'t> {
         Ok(Self { text, object, flaw })
     }
 
-    /// Reads bytes that ought to be a JWK; a byte order mark is not.
+    /// Reads a JWK from bytes. A byte order mark is refused.
     pub(super) fn from_bytes(json: &'t [u8]) -> Result<Self, KeyError> {
         if json.len() > MAX_BYTES {
             return Err(KeyError::new(
@@ -90,18 +90,18 @@ impl<'t> Jwk<'t> {
         Self::read(std::str::from_utf8(json).map_err(|_| KeyError::malformed("the JWK is not UTF-8"))?)
     }
 
-    /// The `kid`, even of a key that cannot be used.
+    /// The `kid`, even if the key cannot be used.
     pub(super) fn kid(&self) -> Option<Cow<'t, str>> {
         self.text("kid").ok().flatten()
     }
 
-    /// Whether it says of itself that it is not a shared secret.
+    /// Whether it declares another type than a shared secret.
     pub(super) fn is_not_secret(&self) -> bool {
         self.text("kty")
             .is_ok_and(|kty| kty.is_some_and(|kty| kty != "oct"))
     }
 
-    /// Refuses a key that has much text to be kept with it.
+    /// Refuses a key whose `kid` or `issuer` is long, since both are kept.
     pub(super) fn check_texts(&self, most: usize) -> Result<(), KeyError> {
         for name in ["kid", "issuer"] {
             if self.text(name)?.is_some_and(|text| text.len() > most) {
@@ -134,7 +134,7 @@ impl<'t> Jwk<'t> {
         })
     }
 
-    /// The checks that come before any number is read: names, type, privacy and use.
+    /// Checks everything but the key material: names, type, privacy and use.
     pub(super) fn kty(&self, purpose: Purpose) -> Result<Kty, KeyError> {
         if let Some(flaw) = self.flaw {
             return Err(flaw);
@@ -186,7 +186,7 @@ impl<'t> Jwk<'t> {
         if !operations.iter().all(|operation| distinct.insert(operation)) {
             return Err(KeyError::malformed("an operation is there twice").at("key_ops"));
         }
-        // Both members must say the same.
+        // The two members must agree.
         if usage.is_some() && operations.iter().any(|operation| NOT_SIG.contains(&&**operation)) {
             return Err(KeyError::new(KeyErrorKind::WrongUse, "it contradicts `use`").at("key_ops"));
         }
@@ -200,7 +200,7 @@ impl<'t> Jwk<'t> {
         Ok(())
     }
 
-    /// The `alg` that the key is pinned to.
+    /// The `alg` of the key.
     pub(super) fn algorithm(&self) -> Result<Option<Algorithm>, KeyError> {
         let Some(name) = self.text("alg")? else {
             return Ok(None);
@@ -208,7 +208,7 @@ impl<'t> Jwk<'t> {
         Algorithm::from_name(&name).map(Some).ok_or(
             KeyError::new(
                 KeyErrorKind::UnsupportedAlgorithm,
-                "not the name of a signature algorithm that is known",
+                "not a supported signature algorithm",
             )
             .at("alg"),
         )
@@ -228,7 +228,7 @@ impl<'t> Jwk<'t> {
         Ok((secret, algorithm))
     }
 
-    /// The public key, or public half; from the first certificate if no member gives it.
+    /// The public key or public half, from the first certificate if no other member has it.
     pub(super) fn public(&self, kty: Kty) -> Result<PublicKey, KeyError> {
         let certified = self.certified()?;
         let given = match kty {
@@ -268,7 +268,7 @@ impl<'t> Jwk<'t> {
     /// RFC 7518 section 6.3.1.
     fn rsa(&self) -> Result<PublicKey, KeyError> {
         let (n, e) = (self.bytes("n")?, self.bytes("e")?);
-        // The byte of sign that section 6.3.1.1 warns of: some providers publish it, and it changes nothing.
+        // Some providers publish the sign byte that section 6.3.1.1 warns of. It changes nothing.
         let n = match n.as_slice() {
             [0, n @ ..] if n.first().is_some_and(|first| *first >= 0x80) => n,
             n => n,
@@ -302,7 +302,7 @@ impl<'t> Jwk<'t> {
         PublicKey::ed(&self.bytes("x")?).map_err(|error| error.at("x"))
     }
 
-    /// The key of the first certificate (RFC 7517 section 4.7). A chain that is there must be readable.
+    /// The key of the first certificate (RFC 7517 section 4.7), if there is an `x5c`.
     fn certified(&self) -> Result<Option<PublicKey>, KeyError> {
         let Some(chain) = self.texts("x5c")? else {
             return Ok(None);
@@ -317,7 +317,7 @@ impl<'t> Jwk<'t> {
             .map_err(|error| error.at("x5c"))
     }
 
-    /// A key from a certificate alone must be of the type, and of the curve, that the JWK says.
+    /// A key that comes from the certificate alone must have the type and curve of the JWK.
     fn as_declared(&self, kty: Kty, key: PublicKey) -> Result<PublicKey, KeyError> {
         let curve = self.text("crv")?;
         let fits = match (kty, key.key_type()) {
@@ -340,7 +340,7 @@ impl<'t> Jwk<'t> {
         self.object.get(self.text, name).is_some()
     }
 
-    /// A string, if the member is there.
+    /// A string member; `None` if it is absent.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<Cow<'t, str>>, KeyError> {
         let Some(member) = self.object.get(self.text, name) else {
             return Ok(None);
@@ -349,13 +349,13 @@ impl<'t> Jwk<'t> {
         text.map(Some).ok_or(KeyError::malformed("not a string").at(name))
     }
 
-    /// A string that must be there.
+    /// A required string member.
     fn required_text(&self, name: &'static str) -> Result<Cow<'t, str>, KeyError> {
         self.text(name)?
             .ok_or(KeyError::new(KeyErrorKind::MissingMember, "it is required").at(name))
     }
 
-    /// Bytes in base64url that must be there.
+    /// A required member with bytes in base64url.
     pub(super) fn bytes(&self, name: &'static str) -> Result<Bytes, KeyError> {
         let bytes = match self.required_text(name)? {
             Cow::Borrowed(text) => base64::decode_url(text),
@@ -364,7 +364,7 @@ impl<'t> Jwk<'t> {
         bytes.ok_or(KeyError::malformed("not base64url without padding").at(name))
     }
 
-    /// An array of strings, if the member is there.
+    /// A member with an array of strings; `None` if it is absent.
     fn texts(&self, name: &'static str) -> Result<Option<Vec<Cow<'t, str>>>, KeyError> {
         let Some(member) = self.object.get(self.text, name) else {
             return Ok(None);

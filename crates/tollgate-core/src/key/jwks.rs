@@ -11,14 +11,14 @@ use super::epoch::KeyEpoch;
 use super::error::{KeyError, KeyErrorKind};
 use super::jwk::Jwk;
 
-/// The most bytes of a `kid` or an `issuer` in a set that others have written: longer than any that is in use.
+/// The most bytes of a `kid` or `issuer` in a fetched set. Longer than any in use.
 const MOST_PUBLISHED_TEXT: usize = 512;
 
 /// The keys of an issuer.
 ///
-/// [`from_json`](Self::from_json) keeps the members it can use, each checked as strictly as by [`Key::from_jwk`], and reports the
-/// others: an issuer that adds a key for encryption or of a new type must not lock everybody out. A set in code is
-/// collected from [`Key`]s.
+/// [`from_json`](Self::from_json) keeps the usable keys, each checked as strictly as by
+/// [`Key::from_jwk`], and reports the others. An issuer can therefore add an encryption key or a
+/// key of a new type without an outage. In code, a set is collected from [`Key`]s.
 ///
 /// ```
 /// use tollgate_core::{KeyErrorKind, KeySet};
@@ -42,7 +42,7 @@ pub struct KeySet {
     epoch: KeyEpoch,
 }
 
-/// A member of a JWK Set that cannot be used: see [`KeySet::skipped`].
+/// A key of a JWK Set that cannot be used: see [`KeySet::skipped`].
 ///
 /// ```
 /// use tollgate_core::KeySet;
@@ -55,15 +55,15 @@ pub struct KeySet {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SkippedKey {
-    /// Its place in `keys`, from zero.
+    /// The index in `keys`, from zero.
     pub index: usize,
-    /// Its `kid`, if it has one that can be read. It is whatever the set says: quote it where it is shown.
+    /// The `kid`, if it can be read. It is untrusted text: quote it where it is shown.
     pub kid: Option<String>,
-    /// What is wrong with it.
+    /// The reason.
     pub error: KeyError,
 }
 
-/// The place in the set, the quoted `kid`, and what is wrong: `key 0 ("old"): missing member …`.
+/// The index, the quoted `kid` and the reason: `key 0 ("old"): missing member …`.
 impl fmt::Display for SkippedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "key {}", self.index)?;
@@ -75,7 +75,7 @@ impl fmt::Display for SkippedKey {
 }
 
 impl KeySet {
-    /// The most members that a set may have, those included that would be skipped: 128.
+    /// The most keys of a set, including keys that are skipped: 128.
     ///
     /// ```
     /// assert_eq!(tollgate_core::KeySet::MAX_KEYS, 128);
@@ -89,14 +89,17 @@ impl KeySet {
     /// ```
     pub const MAX_BYTES: usize = 1 << 20;
 
-    /// Reads a JWK Set. Members that are unusable, or are not keys at all, are [skipped](Self::skipped) (RFC 7517 section 5).
-    /// So are shared secrets next to keys of other types: a set is either public or secret.
+    /// Reads a JWK Set. Unusable keys are [skipped](Self::skipped) (RFC 7517 section 5). So are shared
+    /// secrets beside keys of other types: a set is either public or secret.
     ///
     /// # Errors
-    /// [`Malformed`](KeyErrorKind::Malformed) if the text is not a JSON object with an array `keys`, begins with a byte order
-    /// mark, or is not UTF-8; [`DuplicateMember`](KeyErrorKind::DuplicateMember);
-    /// [`MissingMember`](KeyErrorKind::MissingMember) without `keys`; [`TooLarge`](KeyErrorKind::TooLarge) over
-    /// [`MAX_KEYS`](Self::MAX_KEYS) or [`MAX_BYTES`](Self::MAX_BYTES).
+    /// - [`Malformed`](KeyErrorKind::Malformed) if the text is not a JSON object with an array `keys`,
+    ///   begins with a byte order mark, or is not UTF-8.
+    /// - [`DuplicateMember`](KeyErrorKind::DuplicateMember) if the set has a member twice. A key that
+    ///   has one is skipped.
+    /// - [`MissingMember`](KeyErrorKind::MissingMember) without `keys`.
+    /// - [`TooLarge`](KeyErrorKind::TooLarge) over [`MAX_KEYS`](Self::MAX_KEYS) or
+    ///   [`MAX_BYTES`](Self::MAX_BYTES).
     ///
     /// ```
     /// use tollgate_core::KeySet;
@@ -109,12 +112,14 @@ impl KeySet {
         Self::read(json.as_ref(), false)
     }
 
-    /// Reads a JWK Set that others can read too, as one that is fetched from a URL. Shared secrets are
-    /// [skipped](Self::skipped) even where the set holds nothing else: what is published is no secret, and whoever can read
-    /// it could sign tokens with it. So are keys whose `kid` or `issuer` has over 512 bytes, since those are kept and shown.
+    /// Reads a published JWK Set, such as one that is fetched from a URL.
+    ///
+    /// Shared secrets are [skipped](Self::skipped) even if the set has nothing else: every reader of
+    /// the set could sign tokens with them. Keys whose `kid` or `issuer` has more than 512 bytes are
+    /// skipped, too, since both are kept and shown.
     ///
     /// # Errors
-    /// As of [`from_json`](Self::from_json).
+    /// See [`from_json`](Self::from_json).
     ///
     /// ```
     /// use tollgate_core::{KeyErrorKind, KeySet};
@@ -209,7 +214,7 @@ impl KeySet {
         &self.keys
     }
 
-    /// The members of the JSON text that were left out, and why. Worth a line in the log.
+    /// The keys of the JSON text that were skipped, and why. Log them.
     ///
     /// ```
     /// use tollgate_core::{KeyErrorKind, KeySet};
@@ -222,7 +227,7 @@ impl KeySet {
         &self.skipped
     }
 
-    /// How many keys there are, without the skipped ones.
+    /// The number of keys, without the skipped ones.
     ///
     /// ```
     /// assert_eq!(tollgate_core::KeySet::default().len(), 0);
@@ -231,7 +236,7 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Which set it is. A source that hands out the same set again shows by its epoch that nothing has changed.
+    /// The identity of the set. An equal epoch means that nothing changed.
     ///
     /// ```
     /// use tollgate_core::KeySet;
@@ -246,7 +251,7 @@ impl KeySet {
         self.epoch
     }
 
-    /// Whether there is no key to use.
+    /// Whether the set has no usable key.
     ///
     /// ```
     /// assert!(tollgate_core::KeySet::default().is_empty());
@@ -266,7 +271,7 @@ impl FromIterator<Key> for KeySet {
     }
 }
 
-/// Without keys.
+/// An empty set.
 impl Default for KeySet {
     fn default() -> Self {
         Self::from_iter([])

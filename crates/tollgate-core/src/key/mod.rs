@@ -1,15 +1,17 @@
 //! Keys: loaded once, checked while they are loaded, and prepared so that a token costs no parsing.
 //!
-//! A [`Key`] verifies and a [`SigningKey`] signs. Whatever they are made from (secret bytes, PEM, DER, a JWK, a JWK
-//! Set), everything that can be wrong with a key is found then, not at a token:
+//! A [`Key`] verifies and a [`SigningKey`] signs. Both are loaded from secret bytes, PEM, DER, a JWK
+//! or a JWK Set. All checks happen when a key is loaded, not when a token is verified:
 //!
-//! - An HMAC secret is as long as the output of its hash at least (RFC 7518 section 3.2), and is not the encoding of
-//!   an asymmetric key.
-//! - An RSA modulus has 2048 to 8192 bits; its public exponent is odd and 65537 or more. That is stricter than RFC
-//!   7518, which allows an exponent of 3: such keys are rare, old, and turn a small slip in padding into a forgery.
-//! - A point is on its curve: P-256, P-384, P-521, and for Ed25519 canonical and not of small order.
-//! - What a JWK says of its use (`alg`, `use`, `key_ops`) holds.
-//! - A private key is no verification key: the verifying side must not have it.
+//! - An HMAC secret is at least as long as the output of its hash (RFC 7518 section 3.2), and is not
+//!   the encoding of an asymmetric key.
+//! - An RSA modulus has 2048 to 8192 bits. Its public exponent is odd and at least 65537. That is
+//!   stricter than RFC 7518, which allows an exponent of 3: such keys are rare and old, and with them
+//!   a small mistake in the padding check allows forgery.
+//! - A point is on its curve: P-256, P-384, P-521, and Ed25519. For Ed25519 its encoding is also
+//!   canonical and its order not small.
+//! - The members `alg`, `use` and `key_ops` of a JWK allow the purpose.
+//! - A private key is refused as a verification key: the verifying side must not have it.
 
 mod base64;
 mod der;
@@ -46,10 +48,11 @@ use self::public::PublicKey;
 pub use self::signing::SigningKey;
 use crate::algorithm::{Algorithm, Family};
 
-/// A key that verifies signatures: a shared secret or a public key, prepared for each algorithm it serves.
+/// A key that verifies signatures: a shared secret or a public key, prepared for its algorithms.
 ///
-/// One key serves one algorithm, unless [`serving`](Self::serving) says otherwise; only Ed25519 has two names for one
-/// algorithm, and serves both. Cloning is cheap. `Debug` shows the key id and the algorithms, never the key.
+/// A key serves one algorithm, unless [`serving`](Self::serving) sets several. An Ed25519 key serves
+/// both names of its algorithm. Cloning is cheap. `Debug` shows the key ID and the algorithms, never
+/// the key.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
@@ -73,9 +76,9 @@ impl Key {
     /// A secret for HMAC with SHA-256: 32 bytes or more (RFC 7518 section 3.2).
     ///
     /// # Errors
-    /// [`SecretTooShort`](KeyErrorKind::SecretTooShort); [`PublicKey`](KeyErrorKind::PublicKey) or
-    /// [`PrivateKey`](KeyErrorKind::PrivateKey) if the bytes are an asymmetric key or a certificate, in PEM, DER, base64,
-    /// hexadecimal digits, OpenSSH's format or as a JWK.
+    /// [`SecretTooShort`](KeyErrorKind::SecretTooShort). [`PublicKey`](KeyErrorKind::PublicKey) or
+    /// [`PrivateKey`](KeyErrorKind::PrivateKey) if the bytes are an asymmetric key or a certificate,
+    /// in PEM, DER, base64, hexadecimal digits, OpenSSH's format or as a JWK.
     ///
     /// ```
     /// use tollgate_core::Key;
@@ -90,7 +93,7 @@ impl Key {
     /// A secret for HMAC with SHA-384: 48 bytes or more (RFC 7518 section 3.2).
     ///
     /// # Errors
-    /// As for [`hs256`](Self::hs256).
+    /// See [`hs256`](Self::hs256).
     ///
     /// ```
     /// use tollgate_core::Key;
@@ -105,7 +108,7 @@ impl Key {
     /// A secret for HMAC with SHA-512: 64 bytes or more (RFC 7518 section 3.2).
     ///
     /// # Errors
-    /// As for [`hs256`](Self::hs256).
+    /// See [`hs256`](Self::hs256).
     ///
     /// ```
     /// use tollgate_core::Key;
@@ -117,12 +120,12 @@ impl Key {
         Self::secret(Algorithm::HS512, secret.as_ref())
     }
 
-    /// A secret written in base64, of the standard or of the URL-safe alphabet, with padding or without.
+    /// A secret in base64, in the standard or the URL-safe alphabet, with padding or without.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the algorithm is not of HMAC;
-    /// [`Malformed`](KeyErrorKind::Malformed) for anything but base64, line breaks and non-zero trailing bits included;
-    /// else as for [`hs256`](Self::hs256).
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the algorithm is not of HMAC.
+    /// [`Malformed`](KeyErrorKind::Malformed) if the text is not base64, for example because of line
+    /// breaks or non-zero trailing bits. Otherwise the errors of [`hs256`](Self::hs256).
     ///
     /// ```
     /// use tollgate_core::{Algorithm, Key};
@@ -135,14 +138,17 @@ impl Key {
         Self::secret(algorithm, &secret::decode_base64(algorithm, secret)?)
     }
 
-    /// A public key or certificate in PEM (RFC 7468): `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE`.
+    /// A public key or certificate in PEM (RFC 7468): `PUBLIC KEY`, `RSA PUBLIC KEY` or
+    /// `CERTIFICATE`.
     ///
-    /// A certificate is only the wrapping of its key: neither its dates nor its issuer are checked. Of several certificates
-    /// the first is used, since in a chain that is the owner's. Text around the blocks is ignored.
+    /// Only the key of a certificate is used: neither its dates nor its issuer are checked. Of several
+    /// certificates the first is used, which in a chain is the owner's. Text around the blocks is
+    /// ignored.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the key is not for this algorithm, as with any of HMAC;
-    /// [`PrivateKey`](KeyErrorKind::PrivateKey) for a private key; or what is wrong with the text or the key.
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the key does not fit the algorithm, and
+    /// for every HMAC algorithm. [`PrivateKey`](KeyErrorKind::PrivateKey) for a private key. Other kinds
+    /// if the text or the key is invalid.
     ///
     /// ```
     /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
@@ -162,10 +168,10 @@ impl Key {
     }
 
     /// A public key or certificate in DER: `SubjectPublicKeyInfo`, `RSAPublicKey` (PKCS #1) or an X.509
-    /// certificate, of which only the key is used.
+    /// certificate. Only the key of a certificate is used.
     ///
     /// # Errors
-    /// As for [`pem`](Self::pem).
+    /// See [`from_pem`](Self::from_pem).
     ///
     /// ```
     /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
@@ -178,15 +184,21 @@ impl Key {
         Self::public(algorithm, der::public_key(der::Document::of(der)?, der)?)
     }
 
-    /// One JWK (RFC 7517), with its `kid`. Its `alg` says what it serves. Without one that is RS256 for RSA, the algorithm of
-    /// the curve for EC, `EdDSA` and `Ed25519` for Ed25519, HS256 for a secret; [`serving`](Self::serving) changes it.
+    /// A JWK (RFC 7517), with its `kid`.
     ///
-    /// An `x5c` is read: its first certificate must be of the same key, and may stand in for the numbers of a public key.
+    /// The key serves its `alg`. Without `alg` an RSA key serves RS256, an EC key the algorithm of its
+    /// curve, an Ed25519 key `EdDSA` and `Ed25519`, a secret HS256. [`serving`](Self::serving) sets
+    /// others.
+    ///
+    /// If there is an `x5c`, its first certificate must be of the same key, and can replace the other
+    /// members of a public key.
     ///
     /// # Errors
-    /// [`PrivateKey`](KeyErrorKind::PrivateKey) for a private JWK: strip it to its public members;
-    /// [`WrongUse`](KeyErrorKind::WrongUse) if `use` is not `sig`, or `key_ops` lacks `verify`;
-    /// [`DuplicateMember`](KeyErrorKind::DuplicateMember); or what else is wrong with a member.
+    /// - [`PrivateKey`](KeyErrorKind::PrivateKey) for a private JWK: remove its private members.
+    /// - [`WrongUse`](KeyErrorKind::WrongUse) if `use` is not `sig`, or `key_ops` lacks `verify`.
+    /// - [`DuplicateMember`](KeyErrorKind::DuplicateMember) if an object has a member twice, at any
+    ///   depth.
+    /// - Other kinds if a member is invalid.
     ///
     /// ```
     /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
@@ -206,7 +218,7 @@ impl Key {
         Jwk::from_bytes(json.as_ref())?.key()
     }
 
-    /// The same key under this key id (`kid`, RFC 7517 section 4.5), in place of the one it may have had.
+    /// The same key with this key ID (`kid`, RFC 7517 section 4.5).
     ///
     /// ```
     /// use tollgate_core::Key;
@@ -222,14 +234,14 @@ impl Key {
         self
     }
 
-    /// The same key, serving exactly these algorithms instead.
+    /// The same key for exactly these algorithms.
     ///
-    /// Prefer one key for one algorithm. This is for issuers that sign with one RSA key under several, or that leave `alg`
-    /// out of their JWK and do not mean RS256.
+    /// Prefer one key for one algorithm. This is for issuers that sign with one RSA key under several
+    /// algorithms, or that omit `alg` from their JWK and do not use RS256.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the type or curve of the key does not fit one of them, or if
-    /// there is none; [`SecretTooShort`](KeyErrorKind::SecretTooShort).
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the type or curve of the key does not
+    /// fit one of them, or if there is none. [`SecretTooShort`](KeyErrorKind::SecretTooShort).
     ///
     /// ```
     /// use tollgate_core::{Algorithm, Key};
@@ -249,7 +261,7 @@ impl Key {
         })
     }
 
-    /// The key id, by which a token names its key.
+    /// The key ID, by which a token names its key.
     ///
     /// ```
     /// let key = tollgate_core::Key::hs256([7; 32])?.with_kid("k1");
@@ -260,8 +272,9 @@ impl Key {
         self.kid.as_deref()
     }
 
-    /// Whose tokens the key says it verifies: the member `issuer` of its JWK, which Microsoft Entra sets. It holds where one
-    /// set has the keys of many tenants: see [`VerifierBuilder::tenants`](crate::VerifierBuilder::tenants).
+    /// The member `issuer` of the JWK, which Microsoft Entra sets. The key verifies only tokens of
+    /// this issuer, where one set has the keys of many tenants: see
+    /// [`VerifierBuilder::tenants`](crate::VerifierBuilder::tenants).
     ///
     /// ```
     /// use tollgate_core::Key;
@@ -278,7 +291,8 @@ impl Key {
         self.prepared.issuer.as_deref()
     }
 
-    /// The algorithms that it serves: one, unless it is of Ed25519 or [`serving`](Self::serving) was called.
+    /// The algorithms of the key: one, unless the key is Ed25519 or [`serving`](Self::serving) set
+    /// several.
     ///
     /// ```
     /// use tollgate_core::{Algorithm, Key};
@@ -307,12 +321,12 @@ impl Key {
         self.prepared.serves(algorithm)
     }
 
-    /// Whether `signature` is of `message`, by this key and algorithm. Nothing is parsed for it.
+    /// Whether `signature` is valid for `message` by this key and algorithm. Parses nothing.
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.prepared.verify(algorithm, message, signature)
     }
 
-    /// The same key, just made, for the tokens of this issuer alone.
+    /// The same new key, only for tokens of this issuer.
     fn bound_to(mut self, issuer: Option<&str>) -> Self {
         if let Some(prepared) = Arc::get_mut(&mut self.prepared) {
             prepared.issuer = issuer.map(Into::into);
@@ -347,7 +361,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The algorithm under each of its names (RFC 9864 section 2.2): a token may carry either.
+/// The algorithm under each of its names (RFC 9864 section 2.2).
 fn both_names(algorithm: Algorithm) -> impl Iterator<Item = Algorithm> {
     let other = match algorithm {
         Algorithm::EdDSA => Some(Algorithm::Ed25519),

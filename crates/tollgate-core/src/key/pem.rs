@@ -1,4 +1,7 @@
 //! Keys in PEM, the textual encoding of RFC 7468.
+//!
+//! The crates that read PEM refuse or accept other texts than this reader (indented lines, headers,
+//! labels that they do not know), and none clears the text of a private key from memory.
 
 use zeroize::Zeroizing;
 
@@ -7,7 +10,7 @@ use super::der::{self, Document};
 use super::error::{KeyError, KeyErrorKind};
 use super::public::PublicKey;
 
-/// What stands between one `BEGIN` line and its `END`.
+/// The content between one `BEGIN` line and its `END` line.
 struct Block<'a> {
     label: &'a [u8],
     contents: Contents,
@@ -15,11 +18,11 @@ struct Block<'a> {
 
 enum Contents {
     Der(Bytes),
-    /// It begins with the headers of RFC 1421, which only encrypted keys have.
+    /// The block begins with headers of RFC 1421, which only encrypted keys have.
     Encrypted,
 }
 
-/// The one public key of the text. Of several certificates the first counts: that is the order of a chain.
+/// The one public key of the text. Of several certificates it is the first, as in a chain.
 pub(super) fn public_key(pem: &[u8]) -> Result<PublicKey, KeyError> {
     let blocks = blocks(pem)?;
     if blocks.iter().any(|block| block.label.ends_with(b"PRIVATE KEY")) {
@@ -36,14 +39,14 @@ pub(super) fn public_key(pem: &[u8]) -> Result<PublicKey, KeyError> {
     }
     let Contents::Der(contents) = &first.contents else {
         return Err(KeyError::malformed(
-            "the PEM has headers, which no public key has",
+            "the PEM has headers, which belong to encrypted private keys",
         ));
     };
     let document = labelled(first.label, contents)?;
     der::public_key(document, contents)
 }
 
-/// The one private key of the text, next to which certificates and `EC PARAMETERS` may stand.
+/// The one private key of the text, beside certificates and `EC PARAMETERS`.
 pub(super) fn private_key(pem: &[u8]) -> Result<(Document, Bytes), KeyError> {
     let mut private = None;
     let mut public = false;
@@ -67,15 +70,15 @@ pub(super) fn private_key(pem: &[u8]) -> Result<(Document, Bytes), KeyError> {
         Contents::Der(der) => Ok((labelled(label, &der)?, der)),
         Contents::Encrypted => Err(KeyError::new(
             KeyErrorKind::Encrypted,
-            "decrypt it before it is loaded",
+            "decrypt the key before loading it",
         )),
     }
 }
 
-const NO_BLOCK: KeyError = KeyError::malformed("there is no PEM block in the text");
-const SEVERAL: KeyError = KeyError::malformed("the PEM holds several keys");
+const NO_BLOCK: KeyError = KeyError::malformed("the text has no PEM block");
+const SEVERAL: KeyError = KeyError::malformed("the PEM has several keys");
 
-/// What the label says, which the contents must be.
+/// The document that the label names. The contents must be that document.
 fn labelled(label: &[u8], der: &[u8]) -> Result<Document, KeyError> {
     let says = match label {
         b"PUBLIC KEY" => Document::Spki,
@@ -88,7 +91,7 @@ fn labelled(label: &[u8], der: &[u8]) -> Result<Document, KeyError> {
         _ => {
             return Err(KeyError::new(
                 KeyErrorKind::UnsupportedKeyType,
-                "the label of the PEM is not of a key or certificate that is known",
+                "the PEM label is not one of a supported key or certificate",
             ));
         }
     };
@@ -96,12 +99,12 @@ fn labelled(label: &[u8], der: &[u8]) -> Result<Document, KeyError> {
         Ok(says)
     } else {
         Err(KeyError::malformed(
-            "the PEM holds something else than its label says",
+            "the contents of the PEM do not match its label",
         ))
     }
 }
 
-/// All blocks; text outside of them is explanation (RFC 7468 section 2).
+/// All blocks of the text. Text between them is ignored (RFC 7468 section 2).
 fn blocks(pem: &[u8]) -> Result<Vec<Block<'_>>, KeyError> {
     const MAX_BYTES: usize = 1 << 20;
     if pem.len() > MAX_BYTES {
@@ -111,6 +114,8 @@ fn blocks(pem: &[u8]) -> Result<Vec<Block<'_>>, KeyError> {
         ));
     }
     let mut blocks = Vec::new();
+    // It never grows, so that no copy of a private key stays behind in memory.
+    let mut body = Zeroizing::new(Vec::with_capacity(pem.len()));
     let mut lines = pem
         .split(|byte| matches!(byte, b'\n' | b'\r'))
         .map(<[u8]>::trim_ascii);
@@ -118,7 +123,7 @@ fn blocks(pem: &[u8]) -> Result<Vec<Block<'_>>, KeyError> {
         let Some(label) = between(line, b"-----BEGIN ") else {
             continue;
         };
-        let mut body = Zeroizing::new(Vec::with_capacity(pem.len()));
+        body.clear();
         let mut encrypted = false;
         loop {
             let Some(line) = lines.next() else {

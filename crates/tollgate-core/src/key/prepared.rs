@@ -30,7 +30,7 @@ impl Material {
 /// One verifier for each algorithm; the work that a token shall not cost is done when it is made.
 pub(super) struct Prepared {
     material: Material,
-    /// Whose tokens the key verifies, where it says so.
+    /// The issuer of the tokens that the key verifies, if it declares one.
     pub(super) issuer: Option<Box<str>>,
     algorithms: Vec<Algorithm>,
     /// At the same places as their algorithms.

@@ -65,7 +65,7 @@ impl Curve {
     }
 }
 
-/// What kind of key it is, without the key.
+/// The type of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyType {
     Rsa,
@@ -83,7 +83,7 @@ impl KeyType {
         }
     }
 
-    /// As [`fits`](Self::fits), with the error of a key that does not.
+    /// Like [`fits`](Self::fits), with an error if it does not.
     pub(super) fn require(self, algorithm: Algorithm) -> Result<(), KeyError> {
         if self.fits(algorithm) {
             return Ok(());
@@ -100,7 +100,7 @@ impl KeyType {
         ))
     }
 
-    /// What a key serves for which nobody has said it.
+    /// The algorithm of a key that does not declare one.
     pub(super) const fn default_algorithm(self) -> Algorithm {
         match self {
             Self::Rsa => Algorithm::RS256,

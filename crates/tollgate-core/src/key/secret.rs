@@ -1,4 +1,4 @@
-//! What may be an HMAC secret: long enough, and nothing that others are given to read.
+//! Checks of HMAC secrets: long enough, and not a key of another type.
 
 use super::base64;
 use super::der::Document;
@@ -6,14 +6,14 @@ use super::error::{KeyError, KeyErrorKind};
 use super::public::{Curve, PublicKey};
 use crate::algorithm::{Algorithm, Family};
 
-/// Refuses a secret shorter than the hash output (RFC 7518 section 3.2), and the encoding of any asymmetric key: a
-/// public key taken for the secret lets everybody sign (algorithm confusion).
+/// Refuses a secret shorter than the hash output (RFC 7518 section 3.2), and the encoding of any
+/// asymmetric key: with a public key as the secret, anyone can sign (algorithm confusion).
 pub(super) fn check(algorithm: Algorithm, secret: &[u8]) -> Result<(), KeyError> {
     check_length(algorithm, secret)?;
     check_not_a_key(secret)
 }
 
-/// Decodes a secret in base64; of what is a key in another encoding it says so.
+/// Decodes a secret in base64. Refuses keys in other encodings with their own error.
 pub(super) fn decode_base64(algorithm: Algorithm, text: &str) -> Result<base64::Bytes, KeyError> {
     if algorithm.family() != Family::Hmac {
         return Err(KeyError::new(
@@ -47,12 +47,9 @@ pub(super) fn check_length(algorithm: Algorithm, secret: &[u8]) -> Result<(), Ke
 pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
     const PUBLIC: KeyError = KeyError::new(
         KeyErrorKind::PublicKey,
-        "what was given as the HMAC secret is a key of another type",
+        "the HMAC secret is a key of another type",
     );
-    const PRIVATE: KeyError = KeyError::new(
-        KeyErrorKind::PrivateKey,
-        "what was given as the HMAC secret is a private key",
-    );
+    const PRIVATE: KeyError = KeyError::new(KeyErrorKind::PrivateKey, "the HMAC secret is a private key");
 
     if contains(secret, b"-----BEGIN") {
         return Err(if contains(secret, b"PRIVATE KEY-----") {

@@ -13,7 +13,7 @@ use crate::rejection::Rejection;
 use crate::token::compact::{Compact, Segment};
 use crate::token::header::Header;
 
-/// A file of the folder; `None`, with a line that says so, on a machine without it.
+/// A file of the folder; prints a line and returns `None` without the folder.
 fn vectors(file: &str) -> Option<Value> {
     let Some(folder) = std::env::var_os("TOLLGATE_VECTORS") else {
         assert!(std::env::var_os("CI").is_none(), "CI must set TOLLGATE_VECTORS");

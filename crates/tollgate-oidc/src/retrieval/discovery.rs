@@ -8,11 +8,11 @@ use url::Url;
 
 use crate::error::{OidcError, OidcErrorKind};
 
-/// Returns the metadata URLs of an issuer: by `OpenID` Connect Discovery 1.0 section 4.1, and by
-/// RFC 8414 section 3.1. The issuer has neither a query nor a fragment.
+/// The two URLs of an issuer's metadata: `OpenID` Connect Discovery 1.0 section 4.1, and RFC 8414
+/// section 3.1. The issuer has neither a query nor a fragment.
 pub(super) fn well_known(issuer: &Url) -> [Url; 2] {
     let path = issuer.path();
-    // Both standards remove a trailing slash.
+    // Both standards remove a slash at the end.
     let path = path.strip_suffix('/').unwrap_or(path);
     [
         format!("{path}/.well-known/openid-configuration"),
@@ -46,7 +46,7 @@ pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, OidcErro
     metadata.jwks_uri.ok_or_else(|| malformed("has no `jwks_uri`"))
 }
 
-/// A foreign text, quoted and cut to the length of a log line.
+/// Text from another server, quoted and cut for the log.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {

@@ -1,6 +1,6 @@
-//! The DER documents that hold keys: told apart by their shape, then read.
+//! The DER documents of keys: recognised by their shape, then read.
 //!
-//! A certificate is only the wrapping of a key here: its dates, issuer, extensions and signature are not looked at.
+//! Only the key of a certificate is read: its dates, issuer, extensions and signature are ignored.
 
 mod reader;
 
@@ -8,7 +8,7 @@ use self::reader::Reader;
 use super::error::{KeyError, KeyErrorKind};
 use super::public::{Curve, KeyType, PublicKey};
 
-/// Which document a DER text is.
+/// The type of a DER document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Document {
     /// `SubjectPublicKeyInfo` (RFC 5280 section 4.1).
@@ -28,7 +28,7 @@ pub(super) enum Document {
 }
 
 impl Document {
-    /// Tells the documents apart by the tags of the elements of their outer sequence.
+    /// Recognises a document by the tags of the elements in its outer sequence.
     pub(super) fn of(der: &[u8]) -> Result<Self, KeyError> {
         let mut reader = Reader::whole_sequence(der)?;
         let mut tags = [0; 9];
@@ -58,7 +58,7 @@ impl Document {
     }
 }
 
-/// The public key in a document that is not a private one.
+/// The public key in a document. Refuses private documents.
 pub(super) fn public_key(document: Document, der: &[u8]) -> Result<PublicKey, KeyError> {
     match document {
         Document::Spki => spki(der),
@@ -90,7 +90,7 @@ pub(super) fn pkcs1(der: &[u8]) -> Result<PublicKey, KeyError> {
     PublicKey::rsa(n, e)
 }
 
-/// The key that a certificate is for.
+/// The key of a certificate.
 pub(super) fn certificate(der: &[u8]) -> Result<PublicKey, KeyError> {
     let mut reader = Reader::whole_sequence(der)?;
     let mut tbs = Reader::new(reader.expect(reader::SEQUENCE)?);
@@ -104,13 +104,13 @@ pub(super) fn certificate(der: &[u8]) -> Result<PublicKey, KeyError> {
     for _signature_issuer_validity_subject in 0..4 {
         tbs.expect(reader::SEQUENCE)?;
     }
-    // The reader gives contents; the key's own outer sequence has to be found again around them.
+    // The reader returns contents; `spki` needs the sequence around them.
     let before = tbs;
     tbs.expect(reader::SEQUENCE)?;
     spki(before.up_to(&tbs))
 }
 
-/// `AlgorithmIdentifier`: of the keys known here (RFC 3279 section 2.3.1, RFC 5480 section 2.1, RFC 8410 section 3).
+/// `AlgorithmIdentifier` (RFC 3279 section 2.3.1, RFC 5480 section 2.1, RFC 8410 section 3).
 fn algorithm_identifier(contents: &[u8]) -> Result<KeyType, KeyError> {
     const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
     const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
@@ -171,7 +171,7 @@ fn curve(oid: &[u8]) -> Result<Curve, KeyError> {
         ))
 }
 
-/// Which type of private key a private document holds; `None` for an `ECPrivateKey` that leaves its curve out.
+/// The type of the key in a private document; `None` for an `ECPrivateKey` without its curve.
 pub(super) fn private_key_type(document: Document, der: &[u8]) -> Result<Option<KeyType>, KeyError> {
     let mut reader = Reader::whole_sequence(der)?;
     match document {
@@ -204,7 +204,7 @@ pub(super) fn private_key_type(document: Document, der: &[u8]) -> Result<Option<
         }
         Document::EncryptedPkcs8 => Err(KeyError::new(
             KeyErrorKind::Encrypted,
-            "decrypt it before it is loaded",
+            "decrypt the key before loading it",
         )),
         Document::Spki | Document::Pkcs1Public | Document::Certificate => Err(KeyError::new(
             KeyErrorKind::PublicKey,

@@ -1,4 +1,4 @@
-//! The little of DER (X.690) that the encodings of keys need: strict, definite, minimal lengths only.
+//! The subset of DER (X.690) that encodings of keys use. Only definite, minimal lengths are read.
 
 use crate::key::error::KeyError;
 
@@ -11,7 +11,7 @@ pub(super) const SEQUENCE: u8 = 0x30;
 /// `[0]`, constructed.
 pub(super) const CONTEXT_0: u8 = 0xa0;
 
-/// Reads one element after the other.
+/// Reads elements one by one.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
         let [tag, first, after @ ..] = self.rest else {
             return Err(CUT);
         };
-        // Tags above 30 take several bytes; nothing here uses one.
+        // Tags above 30 take several bytes. No key uses one.
         if tag & 0x1f == 0x1f {
             return Err(KeyError::malformed("the DER has a tag that no key uses"));
         }
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         Ok((*tag, contents))
     }
 
-    /// The contents of the next element, which must have this tag.
+    /// The contents of the next element, which must have `tag`.
     pub(super) fn expect(&mut self, tag: u8) -> Result<&'a [u8], KeyError> {
         match self.element()? {
             (found, contents) if found == tag => Ok(contents),
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A non-negative `INTEGER` in its minimal form, without the byte that only carries the sign.
+    /// A non-negative `INTEGER` in its minimal form, without the sign byte.
     pub(super) fn unsigned(&mut self) -> Result<&'a [u8], KeyError> {
         const BAD: KeyError = KeyError::malformed("the DER has an integer that is negative or not minimal");
         match self.expect(INTEGER)? {
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The bytes from here up to where `later`, a later state of the same reader, stands.
+    /// The bytes up to the position of `later`, a later state of the same reader.
     pub(super) fn up_to(&self, later: &Self) -> &'a [u8] {
         let length = self.rest.len().saturating_sub(later.rest.len());
         self.rest.get(..length).unwrap_or_default()

@@ -1,7 +1,7 @@
-//! From and to the vocabulary of the `jsonwebtoken` crate: its types only, none of its cryptography.
+//! Conversions from and to the types of the `jsonwebtoken` crate. None of its cryptography is used.
 //!
-//! Its types hold less than a JWK does (no ES512, no `Ed25519`, no private members), and are checked here as if they
-//! had been JSON. Where there is a choice, load the JSON, PEM or DER itself.
+//! These types have less than a JWK (no ES512, no `Ed25519`, no private members), and are checked
+//! like JSON. Prefer to load the JSON, PEM or DER itself.
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};
@@ -90,7 +90,7 @@ impl TryFrom<&Jwk> for Key {
 }
 
 impl KeySet {
-    /// As [`from_json`](Self::from_json), from the set of `jsonwebtoken` (feature `jsonwebtoken`).
+    /// Like [`from_json`](Self::from_json), from a set of `jsonwebtoken` (feature `jsonwebtoken`).
     ///
     /// # Errors
     /// [`TooLarge`](KeyErrorKind::TooLarge).

@@ -7,10 +7,11 @@ use crate::key::base64;
 use crate::key::error::{SignError, SignProblem};
 
 impl SigningKey {
-    /// A token (RFC 7519) of these claims, with the header members `alg`, `typ` (`JWT`) and, if the key has one, `kid`.
+    /// Signs a token (RFC 7519) with these claims. The header has `alg`, `typ` (`JWT`) and, if the
+    /// key has one, `kid`.
     ///
     /// # Errors
-    /// If the claims do not serialize to a JSON object, or as for [`sign`](Self::sign).
+    /// If the claims do not serialize to a JSON object, and the errors of [`sign`](Self::sign).
     ///
     /// ```
     /// use tollgate_core::SigningKey;
@@ -23,7 +24,7 @@ impl SigningKey {
         self.encode_with("JWT", claims)
     }
 
-    /// As [`encode`](Self::encode) with another `typ`: `at+jwt` for an access token of RFC 9068.
+    /// Like [`encode`](Self::encode), with another `typ`: `at+jwt` for an access token of RFC 9068.
     ///
     /// # Errors
     /// As for [`encode`](Self::encode).
@@ -54,7 +55,8 @@ impl SigningKey {
         self.encode_parts(&header, claims)
     }
 
-    /// As [`encode`](Self::encode) with a header of the caller's own. Nothing is added to it, and only its `alg` is looked at.
+    /// Like [`encode`](Self::encode), with a custom header. Nothing is added to it, and only its `alg`
+    /// is checked.
     ///
     /// # Errors
     /// If the header is not a JSON object whose `alg` is the [algorithm](Self::algorithm) of the key; as for

@@ -22,8 +22,8 @@ use crate::algorithm::Algorithm;
 
 /// A key that signs tokens under one algorithm: a shared secret or a private key.
 ///
-/// Cloning is cheap. `Debug` shows the key id and the algorithm, never the key. When it is loaded, it signs once and the
-/// signature is verified, so that a damaged key fails there.
+/// Cloning is cheap. `Debug` shows the key ID and the algorithm, never the key. A damaged key fails
+/// when it is loaded, because a test signature is made and verified then.
 ///
 /// ```
 /// use tollgate_core::{Algorithm, SigningKey};
@@ -92,7 +92,7 @@ impl SigningKey {
         Self::secret(Algorithm::HS512, secret.as_ref())
     }
 
-    /// A secret written in base64: see [`Key::from_base64_secret`].
+    /// A secret in base64: see [`Key::from_base64_secret`].
     ///
     /// # Errors
     /// As for [`Key::from_base64_secret`].
@@ -108,8 +108,8 @@ impl SigningKey {
         Self::secret(algorithm, &secret::decode_base64(algorithm, secret)?)
     }
 
-    /// A private key in PEM (RFC 7468), not encrypted: `PRIVATE KEY` (PKCS #8), `RSA PRIVATE KEY` (PKCS #1) or
-    /// `EC PRIVATE KEY` (SEC 1). Certificates and `EC PARAMETERS` next to it are ignored.
+    /// An unencrypted private key in PEM (RFC 7468): `PRIVATE KEY` (PKCS #8), `RSA PRIVATE KEY`
+    /// (PKCS #1) or `EC PRIVATE KEY` (SEC 1). Certificates and `EC PARAMETERS` beside it are ignored.
     ///
     /// # Errors
     /// [`AlgorithmMismatch`](super::KeyErrorKind::AlgorithmMismatch) if the key is not for this algorithm;
@@ -132,7 +132,7 @@ impl SigningKey {
         Self::new(algorithm, signer, material)
     }
 
-    /// A private key in DER, not encrypted: PKCS #8, PKCS #1 or SEC 1.
+    /// An unencrypted private key in DER: PKCS #8, PKCS #1 or SEC 1.
     ///
     /// # Errors
     /// As for [`pem`](Self::pem).
@@ -150,12 +150,14 @@ impl SigningKey {
         Self::new(algorithm, signer, material)
     }
 
-    /// A private or secret key as a JWK (RFC 7517), with its `kid`. An RSA key needs all of `n`, `e`, `d`, `p`, `q`, `dp`, `dq`
-    /// and `qi`. Without `alg` it signs as [`Key::from_jwk`] would verify.
+    /// A private or secret JWK (RFC 7517), with its `kid`. An RSA key needs all of `n`, `e`, `d`, `p`,
+    /// `q`, `dp`, `dq` and `qi`. Without `alg` it signs with the algorithm that [`Key::from_jwk`]
+    /// would use.
     ///
     /// # Errors
-    /// As for [`Key::from_jwk`], save that `key_ops` must have `sign`; [`PublicKey`](super::KeyErrorKind::PublicKey) for a public
-    /// key; [`Inconsistent`](super::KeyErrorKind::Inconsistent) if the halves do not belong together.
+    /// The errors of [`Key::from_jwk`], with `sign` in `key_ops` instead of `verify`.
+    /// [`PublicKey`](super::KeyErrorKind::PublicKey) for a public key.
+    /// [`Inconsistent`](super::KeyErrorKind::Inconsistent) if the halves do not match.
     ///
     /// ```
     /// use tollgate_core::{Algorithm, SigningKey};
@@ -178,10 +180,11 @@ impl SigningKey {
         })
     }
 
-    /// A fresh key: a secret as long as the hash, RSA with 2048 bits, or a point of the algorithm's curve. It has no key id.
+    /// Generates a key without a key ID: a secret as long as the hash, RSA with 2048 bits, or a key on
+    /// the algorithm's curve.
     ///
     /// # Errors
-    /// [`Backend`](super::KeyErrorKind::Backend) if the system gives no randomness.
+    /// [`Backend`](super::KeyErrorKind::Backend) if the system has no randomness.
     ///
     /// ```
     /// use tollgate_core::{Algorithm, SigningKey};
@@ -195,7 +198,7 @@ impl SigningKey {
         Self::new(algorithm, signer, material)
     }
 
-    /// The same key under this key id, which goes into the header of every token that [`encode`](Self::encode) makes.
+    /// The same key with this key ID, which [`encode`](Self::encode) writes into the header.
     ///
     /// ```
     /// use tollgate_core::{Algorithm, SigningKey};
@@ -222,7 +225,7 @@ impl SigningKey {
         self.kid.as_deref()
     }
 
-    /// The algorithm it signs under, by the name that goes into the header.
+    /// The algorithm, by the name in the header.
     ///
     /// ```
     /// use tollgate_core::{Algorithm, SigningKey};
@@ -234,10 +237,10 @@ impl SigningKey {
         self.pair.algorithm
     }
 
-    /// The bare signature of `message`; ECDSA as `r` and `s` at full length (RFC 7518 section 3.4).
+    /// Signs `message`. An ECDSA signature is `r` and `s` at full length (RFC 7518 section 3.4).
     ///
     /// # Errors
-    /// Only if the cryptographic library fails, as for want of randomness.
+    /// Only if the cryptographic library fails, for example to get randomness.
     ///
     /// ```
     /// use tollgate_core::{Algorithm, SigningKey};
@@ -249,7 +252,8 @@ impl SigningKey {
         self.pair.signer.sign(message)
     }
 
-    /// The key that verifies what this one signs, under the same key id. For HMAC it holds the same secret.
+    /// The key that verifies signatures of this key, with the same key ID. For HMAC it has the same
+    /// secret.
     ///
     /// ```
     /// use tollgate_core::{Algorithm, SigningKey};

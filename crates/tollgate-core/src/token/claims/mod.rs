@@ -7,8 +7,8 @@ use crate::rejection::{Rejection, RejectionKind};
 use crate::token::compact::Decoded;
 use crate::token::json::{Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag};
 
-/// A claims set whose members have the types that the standards give them. That they are signed is for the verifier to see
-/// to, which reads an unsigned one only to learn whose keys to ask.
+/// A claims set whose registered members have their standard types. The verifier checks the
+/// signature; before that it reads only the issuer, to choose the keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClaimSetText {
     /// The claims, then the header.
@@ -19,7 +19,7 @@ pub(crate) struct ClaimSetText {
     pub(crate) registered: Registered,
 }
 
-/// What the engine itself looks at.
+/// The claims that the engine reads itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registered {
     pub(crate) issuer: Option<Text>,
@@ -36,8 +36,8 @@ pub(crate) struct Registered {
 }
 
 impl ClaimSetText {
-    /// Reads the claims, and keeps the header's text with them. In place: the text and the index are too large to be moved
-    /// about.
+    /// Reads the claims and keeps the header's text with them. In place, because the text and the
+    /// index are large to move.
     pub(crate) fn read(&mut self, claims: &[u8], header: &str, limits: &Limits) -> Result<(), Rejection> {
         let text = std::str::from_utf8(claims).map_err(|_| malformed("the claims are not UTF-8"))?;
         self.object
@@ -49,7 +49,7 @@ impl ClaimSetText {
         Ok(())
     }
 
-    /// How long the text is, the header included, and its index where that is a long one, in bytes.
+    /// The bytes of the text, header included, and of the part of the index on the heap.
     pub(crate) fn bytes(&self) -> usize {
         self.text.len() + self.object.heap_bytes()
     }
@@ -58,7 +58,7 @@ impl ClaimSetText {
         Document::new(&self.text[..self.end], &self.object)
     }
 
-    /// The string of the header that stands there.
+    /// A string of the header.
     pub(crate) fn header_string<'s>(&'s self, member: Option<&'s Text>) -> Option<&'s str> {
         member.map(|text| text.read(&self.text[self.end..]))
     }
@@ -67,7 +67,7 @@ impl ClaimSetText {
         self.object.find(&self.text, path)
     }
 
-    /// Whether there is a claim at `path` that is not `null`.
+    /// Whether `path` has a claim that is not `null`.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.find(path).is_some_and(|(_, kind)| kind != Kind::Null)
     }
@@ -76,14 +76,14 @@ impl ClaimSetText {
         claim.map(|text| text.read(&self.text))
     }
 
-    /// The date at the claim `name`; `None` where it is absent or no `NumericDate`.
+    /// The date in the claim `name`; `None` if it is absent or not a `NumericDate`.
     pub(crate) fn date(&self, name: &str) -> Option<NumericDate> {
         let member = self.object.get(&self.text, name)?;
         let number = member.kind == Kind::Number;
         number.then(|| NumericDate::parse(member.value.bytes_of(&self.text)))?
     }
 
-    /// The text at the claim `name`; `None` where it is absent or no string.
+    /// The string in the claim `name`; `None` if it is absent or not a string.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         self.object.get(&self.text, name)?.string(&self.text)
     }
@@ -92,7 +92,7 @@ impl ClaimSetText {
         self.items(self.registered.audience)
     }
 
-    /// Whether there is an `aud`, be it without a value.
+    /// Whether there is an `aud`, even an empty array.
     pub(crate) const fn has_audience(&self) -> bool {
         self.registered.audience.is_some()
     }
@@ -109,7 +109,7 @@ impl ClaimSetText {
         items.unwrap_or_else(StringItems::empty).flatten()
     }
 
-    /// The strings at the claim `path`; none where it is absent.
+    /// The strings in the claim at `path`; none if it is absent.
     pub(crate) fn strings_at(&self, path: &str) -> impl Iterator<Item = Cow<'_, str>> {
         let items = self
             .find(path)
@@ -117,13 +117,13 @@ impl ClaimSetText {
         items.unwrap_or_else(StringItems::empty).flatten()
     }
 
-    /// The scopes at the claim `path`; none where it is absent.
+    /// The scopes in the claim at `path`; none if it is absent.
     pub(crate) fn scopes_at(&self, path: &str) -> impl Iterator<Item = Cow<'_, str>> {
         self.strings_at(path).flat_map(split_item)
     }
 
-    /// The one string at the claim `path`, `None` where it is absent. What is no string is refused, and so is what
-    /// [`check_strings_at`](Self::check_strings_at) refuses of the way to it.
+    /// The string in the claim at `path`, `None` if it is absent. Refuses another type, and the
+    /// paths that [`check_strings_at`](Self::check_strings_at) refuses.
     pub(crate) fn string_at(&self, path: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
         self.check_way(path)?;
         let Some((raw, kind)) = self.find(path) else {
@@ -137,8 +137,8 @@ impl ClaimSetText {
         }
     }
 
-    /// Refuses a claim that is neither a string nor an array of strings, one whose way is blocked by something that is
-    /// no object, and one that stands there twice, by its whole name and by its way.
+    /// Refuses a claim that is neither a string nor an array of strings, a path through a value that
+    /// is not an object, and a claim that is there both by its whole name and by its path.
     pub(crate) fn check_strings_at(&self, path: &str, most: usize) -> Result<(), Rejection> {
         self.check_way(path)?;
         match self.find(path) {
@@ -147,7 +147,7 @@ impl ClaimSetText {
         }
     }
 
-    /// As [`check_strings_at`](Self::check_strings_at), of lists of scopes.
+    /// Like [`check_strings_at`](Self::check_strings_at), for lists of scopes.
     pub(crate) fn check_scopes_at(&self, path: &str, limits: &Limits) -> Result<(), Rejection> {
         self.check_strings_at(path, limits.scopes())?;
         self.strings_at(path)
@@ -173,7 +173,7 @@ impl ClaimSetText {
     }
 }
 
-// Names of at most seven bytes, which their tags tell apart, and a longer one, which is then compared.
+// Tags identify names of up to seven bytes; the longer `client_id` is compared, too.
 const ISS: u64 = tag(b"iss");
 const SUB: u64 = tag(b"sub");
 const JTI: u64 = tag(b"jti");
@@ -261,7 +261,8 @@ fn split_item(item: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
     split(borrowed).map(Cow::Borrowed).chain(owned)
 }
 
-/// RFC 6749 section 3.3: scope-tokens with one space between two. The empty string, which some issuers send, is none.
+/// RFC 6749 section 3.3: scope-tokens separated by single spaces. The empty string, which some
+/// issuers send, has no scope.
 fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     let bytes = scope.as_bytes();
     if bytes.is_empty() {
@@ -270,7 +271,7 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     if !is_scope_list(bytes) {
         return Err(malformed(format!("{what} is not a list of scope-tokens")));
     }
-    // So short a list cannot hold more.
+    // A list this short cannot have more.
     if bytes.len() / 2 < most {
         return Ok(());
     }
@@ -284,7 +285,8 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Whether these are one or more scope-tokens with one space between two: eight bytes at a time, without a way out.
+/// Whether the bytes are one or more scope-tokens separated by single spaces. Eight bytes at a
+/// time, without an early return.
 fn is_scope_list(bytes: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const LOWS: u64 = ONES * 0x7F;
@@ -292,7 +294,7 @@ fn is_scope_list(bytes: &[u8]) -> bool {
     const fn are(bytes: u64, wanted: u64) -> u64 {
         !((bytes ^ (ONES * wanted)) + LOWS)
     }
-    // As if a space stood before the first.
+    // As if a space preceded the first byte.
     let (mut wrong, mut spaces) = (0, 0x80 << 56);
     let mut look = |eight: [u8; 8]| {
         let word = u64::from_le_bytes(eight);

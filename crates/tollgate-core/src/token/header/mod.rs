@@ -5,8 +5,8 @@ use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::token::json::{Kind, Object, Span, StringItems, Text, plain_end, tag};
 
-/// The members of a header that decide something. `jku`, `x5u`, `x5c` and `jwk` are not among them: a key never comes
-/// from the token that it is to verify (RFC 8725 section 3.5).
+/// The members of a header that are used. `jku`, `x5u`, `x5c` and `jwk` are ignored: a key never
+/// comes from the token that it verifies (RFC 8725 section 3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) algorithm: Algorithm,
@@ -14,7 +14,7 @@ pub(crate) struct Header {
     pub(crate) typ: Option<Text>,
 }
 
-// Names of at most seven bytes, which their tags tell apart.
+// Tags identify names of up to seven bytes.
 const ALG: u64 = tag(b"alg");
 const KID: u64 = tag(b"kid");
 const TYP: u64 = tag(b"typ");
@@ -24,7 +24,7 @@ const ZIP: u64 = tag(b"zip");
 const ENC: u64 = tag(b"enc");
 
 impl Header {
-    /// The header, and the text that it belongs to.
+    /// Reads the header. Returns it with its text.
     pub(crate) fn read<'j>(json: &'j [u8], limits: &Limits) -> Result<(Self, &'j str), Rejection> {
         let text = std::str::from_utf8(json).map_err(|_| malformed("the header is not UTF-8"))?;
         let header = match Self::plain(text, limits) {
@@ -34,8 +34,9 @@ impl Header {
         Ok((header, text))
     }
 
-    /// A header as nearly all are written: `alg`, `typ` and `kid` as strings without an escape, each once at the most, in
-    /// any order and without white space. It is as [`parse`](Self::parse) reads it; of all others that one decides.
+    /// The fast path for most headers: `alg`, `typ` and `kid` as strings without escapes, each at
+    /// most once, in any order, without white space. `None` for all others, which
+    /// [`parse`](Self::parse) reads.
     fn plain(text: &str, limits: &Limits) -> Option<Self> {
         if limits.json().depth < 1 || limits.json().members < 3 || u32::try_from(text.len()).is_err() {
             return None;
@@ -97,7 +98,7 @@ impl Header {
                     Kind::Bool(false) => return Err(unsupported("`b64` is false")),
                     _ => return Err(malformed("`b64` is not a boolean")),
                 },
-                // A nested token is not a claims set, and what is compressed or encrypted is not a signed one.
+                // Encrypted and compressed tokens are not supported here.
                 ZIP | ENC => return Err(unsupported("`zip` and `enc` belong to encrypted tokens")),
                 _ => {}
             }
@@ -114,8 +115,9 @@ impl Header {
     }
 }
 
-/// RFC 7515 section 4.1.11: "If any of the listed extension Header Parameters are not understood and supported by the
-/// recipient, then the JWS is invalid." None is supported; a list that is empty or not of strings is malformed.
+/// RFC 7515 section 4.1.11: "If any of the listed extension Header Parameters are not understood
+/// and supported by the recipient, then the JWS is invalid." None is supported. A list that is empty
+/// or has other types than strings is malformed.
 fn critical(raw: &str, kind: Kind) -> Rejection {
     let items = match kind {
         Kind::Array => StringItems::new(raw, kind),

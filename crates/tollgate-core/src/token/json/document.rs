@@ -1,4 +1,4 @@
-//! Feeds a user's type from the index, so that the text is not tokenized again.
+//! Deserializes types from an index, so that the text is not tokenized again.
 
 use std::borrow::Cow;
 
@@ -10,8 +10,8 @@ use serde_json::Error;
 use super::object::{Kind, Member, Object};
 use crate::rejection::Shown;
 
-/// An indexed object as a serde data source. Values are handed to `serde_json` one by one, and only those that the
-/// type asks for.
+/// An indexed object as a serde data source. Only the values that the type asks for are passed to
+/// `serde_json`.
 #[derive(Clone, Copy)]
 pub(crate) struct Document<'de> {
     text: &'de str,
@@ -48,7 +48,7 @@ impl<'de> Deserializer<'de> for Document<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        // `serde_json`'s raw value asks under a name of its own, which only its own source knows.
+        // `RawValue` uses a private name that only the deserializer of `serde_json` knows.
         if name.starts_with('$') {
             return self.whole().deserialize_newtype_struct(name, visitor);
         }
@@ -70,7 +70,7 @@ impl<'de> Deserializer<'de> for Document<'de> {
     }
 }
 
-/// How the error begins that names the claim whose type is another.
+/// The start of the error that names a member of another type.
 pub(crate) const MISFIT: &str = "another type is in ";
 
 struct Members<'de> {
@@ -98,12 +98,12 @@ impl<'de> MapAccess<'de> for Members<'de> {
         let member = self
             .value
             .take()
-            .ok_or_else(|| serde::de::Error::custom("a value was asked for before its name"))?;
+            .ok_or_else(|| serde::de::Error::custom("`next_value` called before `next_key`"))?;
         let value = Value {
             raw: member.raw(self.text),
             kind: member.kind,
         };
-        // What serde says of the mistake may quote the value, which is the caller's: the name is enough.
+        // The message of serde may quote the value; the name is enough.
         seed.deserialize(value).map_err(|_| {
             let name = member.name(self.text);
             serde::de::Error::custom(format_args!("{MISFIT}{}", Shown(&name)))
@@ -169,7 +169,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_unit() // checked when it was indexed
+        visitor.visit_unit() // checked by the scanner
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(

@@ -1,8 +1,9 @@
-//! The strict reading of JSON that headers and claims go through (RFC 8259, RFC 7493).
+//! The strict JSON reader (RFC 8259, RFC 7493): headers, claims, JWKs, JWK Sets, and, through
+//! [`from_slice`], issuer metadata and the content of requests.
 //!
-//! One pass checks the whole text and indexes the members of the outermost object. What a lenient parser lets by is
-//! refused: duplicate members at any level, lone surrogates, control characters, text after the end, nesting past
-//! a bound. Values are read from the index later, each at most once for each reader.
+//! One pass checks the whole text and indexes the members of the outermost object. It refuses
+//! duplicate members at any level, lone surrogates, control characters, text after the end and
+//! nesting past a bound, all of which lenient parsers accept. Values are read from the index.
 
 mod document;
 mod names;
@@ -21,7 +22,7 @@ pub(crate) use object::{Kind, Member, Object, Span, StringItems, Text, elements,
 pub use read::{JsonError, from_slice};
 pub(crate) use scanner::plain_end;
 
-/// Why a text is not acceptable JSON; for the operator, not for the client.
+/// The reason why a text is refused. For the operator, not for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     Syntax,
@@ -45,12 +46,12 @@ impl Flaw {
     }
 }
 
-/// The bounds that hold while a text is scanned.
+/// The bounds of one scan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// How deep objects and arrays may nest, the outermost object included.
+    /// The deepest nesting of objects and arrays, the outermost object included.
     pub(crate) depth: usize,
-    /// How many members one object may have.
+    /// The most members of one object.
     pub(crate) members: usize,
 }
 

@@ -11,13 +11,17 @@ const PAIRWISE: usize = 32;
 /// The names of the objects that outgrew the comparison one by one, each with its object. The
 /// hasher is keyed at random, so that a token cannot choose names that collide.
 #[derive(Default)]
-pub(super) struct NameSet<'t>(Option<Box<HashSet<(usize, Cow<'t, str>)>>>);
+pub(super) struct NameSet<'t> {
+    names: Option<Box<Names<'t>>>,
+}
+
+type Names<'t> = HashSet<(usize, Cow<'t, str>)>;
 
 impl<'t> NameSet<'t> {
     fn insert(&mut self, object: usize, name: Cow<'t, str>) -> bool {
         #[cfg(test)]
         super::work::add(name.len());
-        self.0.get_or_insert_default().insert((object, name))
+        self.names.get_or_insert_default().insert((object, name))
     }
 
     /// Whether `name`, which reads `unescaped`, is new in `object`, of which `earlier` are the
@@ -98,6 +102,7 @@ impl ObjectNames {
     pub(super) fn is_new_by_tag(&self, earlier: &[Member], tag: u64) -> bool {
         #[cfg(test)]
         super::work::add(earlier.len().min(PAIRWISE));
-        !self.in_set && earlier.len() <= PAIRWISE && earlier.iter().all(|member| member.tag() != tag)
+        let few = !self.in_set && earlier.len() <= PAIRWISE;
+        few && earlier.iter().all(|member| member.tag() != tag)
     }
 }

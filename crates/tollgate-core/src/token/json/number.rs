@@ -1,6 +1,6 @@
 //! `NumericDate` (RFC 7519 section 2).
 
-/// Seconds since 1970-01-01T00:00:00Z, leap seconds ignored; a fraction is kept as the fact that there is one.
+/// Seconds since 1970-01-01T00:00:00Z without leap seconds, and whether there is a fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NumericDate {
     seconds: u64,
@@ -8,10 +8,11 @@ pub(crate) struct NumericDate {
 }
 
 impl NumericDate {
-    /// Reads a JSON number that the scanner has accepted. `None` for what is negative or does not fit 63 bits.
+    /// Reads a JSON number that the scanner accepted. `None` if it is negative or does not fit in 63
+    /// bits.
     #[inline]
     pub(crate) fn parse(raw: &[u8]) -> Option<Self> {
-        // Eighteen digits fit whatever they are.
+        // Any eighteen digits fit.
         if raw.len() <= 18
             && let Some(seconds) = digits(raw)
         {
@@ -48,18 +49,19 @@ impl NumericDate {
         })
     }
 
-    /// The last whole second not after the date: how `exp` is read, so that a fraction never prolongs.
+    /// The date rounded down: for `exp`, so that a fraction never prolongs a token.
     pub(crate) const fn floor(self) -> u64 {
         self.seconds
     }
 
-    /// The first whole second not before the date: how `nbf` and `iat` are read.
+    /// The date rounded up: for `nbf` and `iat`.
     pub(crate) const fn ceil(self) -> u64 {
         self.seconds + self.fraction as u64
     }
 }
 
-/// The number that digits alone write, which are not too many.
+/// The number of at most 18 digits; `None` if there is another character. Eight digits at a time:
+/// a loop over single digits takes 50 instructions more for each date.
 #[inline]
 fn digits(digits: &[u8]) -> Option<u64> {
     let mut number = 0;
@@ -78,7 +80,7 @@ fn digits(digits: &[u8]) -> Option<u64> {
     Some(number)
 }
 
-/// Joins neighbours twice as long at each step: digits to pairs, pairs to fours, fours to the number.
+/// Joins digits to pairs, pairs to groups of four, and these to the number.
 #[inline]
 const fn eight_digits(digits: [u8; 8]) -> Option<u64> {
     let values = u64::from_le_bytes(digits) ^ 0x3030_3030_3030_3030;

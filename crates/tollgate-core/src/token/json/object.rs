@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::scanner::Scanner;
 use super::{Bounds, Flaw};
 
-/// A range of bytes of the text that an index belongs to.
+/// A range of bytes in the indexed text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     start: u32,
@@ -23,13 +23,13 @@ impl Span {
         }
     }
 
-    /// The piece of `text` that the span covers; empty where the text is not the one it was made on.
+    /// The part of `text` that the span covers; empty if the span belongs to another text.
     pub(crate) fn of(self, text: &str) -> &str {
         text.get(self.start as usize..self.end as usize)
             .unwrap_or_default()
     }
 
-    /// As [`of`](Self::of), in bytes, which need no look at where a character begins.
+    /// Like [`of`](Self::of), in bytes: no check for character boundaries.
     #[inline]
     pub(crate) fn bytes_of(self, text: &str) -> &[u8] {
         text.as_bytes()
@@ -37,7 +37,7 @@ impl Span {
             .unwrap_or_default()
     }
 
-    /// The span without its first and its last byte: a string without its quotes.
+    /// The span without its first and last byte: a string without its quotes.
     pub(crate) const fn inner(self) -> Self {
         Self {
             start: self.start + 1,
@@ -46,7 +46,7 @@ impl Span {
     }
 }
 
-/// What type a value has.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     String { escaped: bool },
@@ -57,7 +57,7 @@ pub(crate) enum Kind {
     Array,
 }
 
-/// A member's name: where it stands, and a tag that tells most names apart and the short ones all.
+/// The name of a member: its place in the text, and a [`tag`] for comparison.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name {
     pub(super) tag: u64,
@@ -65,7 +65,8 @@ pub(crate) struct Name {
     pub(super) escaped: bool,
 }
 
-/// The first seven bytes of a name and its length. For names of up to seven bytes, equal tags mean equal names.
+/// The first seven bytes of a name and its length. Names of up to seven bytes are equal if their
+/// tags are.
 pub(crate) const fn tag(name: &[u8]) -> u64 {
     #[allow(clippy::cast_possible_truncation)] // capped
     let length = if name.len() < 255 { name.len() as u8 } else { 255 };
@@ -110,7 +111,8 @@ impl Name {
         self.tag.to_le_bytes()[0] == b'$'
     }
 
-    /// A name of up to seven bytes without an escape, which `word` begins with: its [`tag`] is in the word already.
+    /// A name of up to seven bytes without escapes. `word` begins with the name, so the [`tag`] is
+    /// masked out of it.
     #[inline]
     pub(super) const fn short(word: u64, start: usize, length: usize) -> Self {
         let name = word & ((1 << (8 * length)) - 1);
@@ -122,7 +124,8 @@ impl Name {
     }
 }
 
-/// A name and its value. The parts of the name stand apart, so that a member is half a cache line.
+/// A name and its value. The fields of the name are separate, so that a member is half a cache
+/// line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member {
     tag: u64,
@@ -165,7 +168,7 @@ impl Member {
         self.tag == tag && (name.len() <= 7 || self.name(text) == name)
     }
 
-    /// The value if it is a string, to be kept.
+    /// The value if it is a string, independent of the text's lifetime.
     pub(crate) fn text(&self, text: &str) -> Option<Text> {
         let Kind::String { escaped } = self.kind else {
             return None;
@@ -205,7 +208,7 @@ pub(crate) fn elements(array: &str, most: usize) -> Option<Vec<&str>> {
     end.ok().map(|_| elements)
 }
 
-/// A string value: where it stands, or what it says if it is written with escapes.
+/// A string value: its place in the text, or the unescaped string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Text {
     Verbatim(Span),
@@ -223,7 +226,7 @@ impl Text {
 
 pub(super) type Members = SmallVec<[Member; 12]>;
 
-/// The members of the object that a text is, in their order, names unique.
+/// The members of a JSON object, in the order of the text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object {
     members: Members,
@@ -253,7 +256,7 @@ impl Object {
         &self.members
     }
 
-    /// What the index takes beside the object itself.
+    /// The bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         if self.members.spilled() {
             self.members.capacity() * size_of::<Member>()
@@ -267,7 +270,8 @@ impl Object {
         self.members.iter().find(|member| member.is(text, name, tag))
     }
 
-    /// The raw JSON at `path`: a member of exactly that name, else the way through nested objects, split at dots.
+    /// The raw JSON at `path`: a member of exactly that name, else a path through nested objects,
+    /// split at dots.
     pub(crate) fn find<'t>(&self, text: &'t str, path: &str) -> Option<(&'t str, Kind)> {
         if let Some(member) = self.get(text, path) {
             return Some((member.raw(text), member.kind));
@@ -282,7 +286,7 @@ fn find_nested<'t>(raw: &'t str, kind: Kind, path: &str) -> Option<(&'t str, Kin
     if kind != Kind::Object {
         return None;
     }
-    // The text was checked with its bounds when the outermost object was indexed.
+    // The bounds were checked when the outermost object was indexed.
     let mut object = Object::default();
     object
         .parse(
@@ -302,16 +306,17 @@ fn find_nested<'t>(raw: &'t str, kind: Kind, path: &str) -> Option<(&'t str, Kin
     }
 }
 
-/// The strings of an array, or the one string: `aud`, `scp` and roles come in both shapes.
+/// The strings of an array, or a single string: `aud`, `scp` and roles come in both shapes.
 #[derive(Clone, Debug)]
 pub(crate) struct StringItems<'t> {
     rest: &'t str,
-    /// Of one string, whether it is written with escapes.
+    /// For a single string, whether it has escapes.
     single: Option<bool>,
 }
 
 impl<'t> StringItems<'t> {
-    /// Over `raw`, which must be a checked JSON string or array; whether each element is a string shows while iterating.
+    /// Iterates over `raw`, a checked JSON string or array. The types of the elements are checked
+    /// while iterating.
     pub(crate) fn new(raw: &'t str, kind: Kind) -> Option<Self> {
         match kind {
             Kind::String { escaped } => Some(Self {
@@ -334,7 +339,7 @@ impl<'t> StringItems<'t> {
     }
 }
 
-/// `Err` where an element is no string.
+/// `Err` for an element that is not a string.
 impl<'t> Iterator for StringItems<'t> {
     type Item = Result<Cow<'t, str>, ()>;
 
@@ -383,7 +388,7 @@ fn read_string(inner: &str, escaped: bool) -> Cow<'_, str> {
     }
 }
 
-/// Resolves the escapes of a string that the scanner has accepted.
+/// Resolves the escapes of a string that the scanner accepted.
 fn unescape(inner: &str) -> String {
     #[cfg(test)]
     super::work::add(inner.len());
@@ -412,7 +417,7 @@ fn unescape(inner: &str) -> String {
     out
 }
 
-/// The character that the four digits after `\u` name, a surrogate pair joined, and how many bytes that took.
+/// The character of the four digits after `\u`, or of a surrogate pair, and the bytes it took.
 fn unicode_escape(digits: &str) -> (char, usize) {
     let code = |at: usize| {
         digits

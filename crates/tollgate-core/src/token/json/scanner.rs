@@ -1,4 +1,4 @@
-//! The pass over the text: grammar, depth, duplicates.
+//! The pass over the text: grammar, bounds, duplicate names.
 
 use std::borrow::Cow;
 
@@ -8,17 +8,18 @@ use super::names::{NameSet, ObjectNames};
 use super::object::{Kind, Member, Members, Name, Span};
 use super::{Bounds, Flaw};
 
-/// Walks `text` once. Each method takes the byte offset to start at and gives the one behind what it has read.
+/// Walks `text` once. Each method takes the byte offset of its start and returns the offset after
+/// what it read.
 pub(super) struct Scanner<'t, 'm> {
     text: &'t str,
     bytes: &'t [u8],
     bounds: Bounds,
-    /// The members of the objects that are open, the innermost's last; in the end those of the outermost.
+    /// The members of the open objects, the innermost last; at the end those of the outermost.
     members: &'m mut Members,
     names: NameSet<'t>,
-    /// Whether an object had a name twice. The scan goes on, since the first of them can be read.
+    /// Whether an object has a name twice. The scan continues, so that a syntax error comes first.
     duplicate: bool,
-    /// Whether a value past the depth is passed over instead of refused; only its grammar is checked.
+    /// Whether values past the depth are skipped, with a check of their grammar, not refused.
     outline: bool,
 }
 
@@ -35,7 +36,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// A scanner that passes over what objects and arrays hold in the outermost one.
+    /// A scanner that skips the values nested in the outermost object or array.
     pub(super) fn outline(text: &'t str, members: &'m mut Members) -> Self {
         let bounds = Bounds {
             depth: 1,
@@ -47,11 +48,11 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// The whole text must be one object and white space around it.
+    /// The whole text must be one object, with optional white space around it.
     pub(super) fn whole_object(&mut self) -> Result<(), Flaw> {
         let (at, first) = self.token(0);
         if first != b'{' {
-            // Well-formed JSON of another type and garbage are told apart for the operator's sake only.
+            // The operator learns whether it is JSON of another type or garbage.
             let flaw = if self.value(at, first, self.bounds.depth).is_ok() {
                 Flaw::NotAnObject
             } else {
@@ -69,13 +70,13 @@ impl<'t, 'm> Scanner<'t, 'm> {
         Ok(())
     }
 
-    /// Behind the end that is a NUL, which the grammar allows nowhere.
+    /// The byte at `at`; NUL past the end, which the grammar allows nowhere.
     #[inline]
     fn byte(&self, at: usize) -> u8 {
         self.bytes.get(at).copied().unwrap_or_default()
     }
 
-    /// Where the next token begins, white space passed over, and its first byte.
+    /// The start of the next token after white space, and its first byte.
     #[inline]
     fn token(&self, at: usize) -> (usize, u8) {
         match self.byte(at) {
@@ -94,7 +95,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// From behind the brace. Leaves the members on the stack; who asked for less takes them off.
+    /// From after the brace. Leaves the members on the stack, for the caller to remove.
     fn object(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
         let Some(depth) = depth.checked_sub(1) else {
             return self.past_depth(at - 1);
@@ -124,9 +125,9 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// A member as nearly all are, without white space: a name of up to seven bytes, new for certain, and a string without
-    /// an escape or a number of digits alone. From behind the opening quote to behind the value; of all others
-    /// [`member`](Self::member) decides.
+    /// The fast path for most members: no white space, a name of up to seven bytes that is certainly
+    /// new, and a string without escapes or a number of digits only. From after the opening quote to
+    /// after the value. `None` for all others, which [`member`](Self::member) reads.
     #[inline]
     fn plain_member(&mut self, at: usize, names: &mut ObjectNames) -> Option<usize> {
         let word = u64::from_le_bytes(*self.bytes.get(at..)?.first_chunk()?);
@@ -164,7 +165,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
         Some(end)
     }
 
-    /// A member of the object whose members start at `first`, from behind its opening quote to behind its value.
+    /// A member of the object whose members start at `first`, from after its opening quote to after
+    /// its value.
     #[inline(never)]
     fn member(
         &mut self,
@@ -219,8 +221,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
         Ok(name)
     }
 
-    /// Notes a duplicate, and refuses a name that `serde_json` gives a meaning of its own: it would
-    /// read another value than the one that stands there.
+    /// Records a duplicate, and refuses the private names of `serde_json`, for which it would read
+    /// another value than the text has.
     #[cold]
     fn check_against_earlier(
         &mut self,
@@ -238,12 +240,12 @@ impl<'t, 'm> Scanner<'t, 'm> {
         Ok(())
     }
 
-    /// From behind the bracket.
+    /// From after the bracket.
     fn array(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
         self.elements(at, depth, |_| Ok(()))
     }
 
-    /// As [`array`](Self::array), with a call for each element.
+    /// Like [`array`](Self::array), with a call for each element.
     pub(super) fn elements(
         &mut self,
         at: usize,
@@ -275,7 +277,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         if !self.outline {
             return Err(Flaw::Depth);
         }
-        // Unlike this scanner it needs no stack for what is nested.
+        // Unlike this scanner, it does not recurse.
         let mut values = serde_json::Deserializer::from_str(&self.text[at..]).into_iter::<&RawValue>();
         match values.next() {
             Some(Ok(value)) => Ok(at + value.get().len()),
@@ -308,7 +310,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// From behind the opening quote to the closing one, and whether an escape stands between.
+    /// From after the opening quote to the closing one, and whether there are escapes.
     #[inline]
     fn string(&self, at: usize) -> Result<(usize, bool), Flaw> {
         let end = plain_end(self.bytes, at);
@@ -330,12 +332,12 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// From behind the backslash.
+    /// From after the backslash.
     fn escape(&self, at: usize) -> Result<usize, Flaw> {
         match self.byte(at) {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
             b'u' => match self.hex4(at + 1)? {
-                // A high surrogate is only half a character: the low half must follow.
+                // The low surrogate must follow a high one.
                 0xD800..=0xDBFF => {
                     let low = self.bytes[at + 5..].starts_with(b"\\u")
                         && matches!(self.hex4(at + 7)?, 0xDC00..=0xDFFF);
@@ -380,12 +382,12 @@ impl<'t, 'm> Scanner<'t, 'm> {
     }
 }
 
-/// The first position from `at` on of what is no digit, or the end: eight bytes at a time.
+/// The first position from `at` that is not a digit, or the end. Reads eight bytes at a time.
 #[inline]
 fn digits_end(bytes: &[u8], at: usize) -> usize {
     let mut rest = bytes.get(at..).unwrap_or_default();
     while let Some((chunk, after)) = rest.split_first_chunk() {
-        // A digit becomes 0 to 9; all else gets the high bit or has it.
+        // A digit becomes 0 to 9. All other bytes get, or have, the high bit.
         let word = u64::from_le_bytes(*chunk) ^ 0x3030_3030_3030_3030;
         let stop = (((word & 0x7F7F_7F7F_7F7F_7F7F) + 0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080;
         if stop != 0 {
@@ -396,7 +398,8 @@ fn digits_end(bytes: &[u8], at: usize) -> usize {
     bytes.len() - rest.len() + leading(rest, |byte| byte.is_ascii_digit())
 }
 
-/// The first position from `at` on of a quote, a backslash or a control character, or the end: eight bytes at a time.
+/// The first position from `at` of a quote, a backslash or a control character, or the end. Reads
+/// eight bytes at a time.
 #[inline]
 pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
     let mut rest = bytes.get(at..).unwrap_or_default();
@@ -410,13 +413,14 @@ pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
     bytes.len() - rest.len() + leading(rest, |byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F))
 }
 
-/// How many of the first bytes are such.
+/// The number of leading bytes that match.
 #[inline(never)]
-fn leading(bytes: &[u8], are_such: impl Fn(u8) -> bool) -> usize {
-    bytes.iter().take_while(|byte| are_such(**byte)).count()
+fn leading(bytes: &[u8], matches: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().take_while(|byte| matches(**byte)).count()
 }
 
-/// The high bit of each byte of `word` that is a quote, a backslash or a control character, at least up to the first such.
+/// The high bit of each byte of `word` that is a quote, a backslash or a control character. Exact
+/// up to the first of them.
 #[inline]
 const fn stops(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -480,9 +484,9 @@ mod tests {
     }
 
     proptest! {
-        /// What is taken for a plain member is what the full grammar makes of it.
+        /// The fast path reads a member as the full grammar does.
         #[test]
-        fn a_plain_member_is_read_as_any_other(
+        fn a_plain_member_reads_like_any_other(
             text in r#"[a-c$\\\n\u{e9}]{0,9}"{0,2} ?:{0,2} ?("[a-c\\/\n\u{e9}]{0,20}"?|-?[0-9]{0,20}[.eE]?[0-9]?|true|\{\}) ?[,}]?\PC{0,9}"#
         ) {
             let bounds = Bounds { depth: 3, members: 3 };

@@ -4,27 +4,26 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tollgate_core::{EndpointRequest, RequestView, json};
 
-/// The type of a request's content.
+/// The media type of a request's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ContentType {
     Json,
     Form,
 }
 
-/// The error for content that was not read.
+/// The reason why content was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// Another type: 415.
+    /// The type is not supported: 415.
     Type,
-    /// Content that does not match its type or the expected shape: 400.
+    /// The content does not follow its type, or has another shape than expected: 400.
     Malformed,
 }
 
 impl ContentType {
-    /// Determines the type of a request (RFC 9110 section 8.3); `None` if there is neither content
-    /// nor a type.
+    /// The type of a request's content (RFC 9110 section 8.3); `None` if there is neither.
     ///
-    /// Only the parameter `charset=utf-8` is accepted.
+    /// A type with another parameter than `charset=utf-8` is not supported.
     pub(super) fn of(request: &EndpointRequest) -> Result<Option<Self>, Unreadable> {
         let mut lines = request.header("content-type");
         let line = match (lines.next(), lines.next()) {
@@ -49,7 +48,7 @@ impl ContentType {
         }
     }
 
-    /// Deserialises the content as one object. The values of a form are strings.
+    /// Reads the content as one object. The values of a form are strings.
     pub(super) fn read<T: DeserializeOwned>(self, content: &[u8]) -> Result<T, Unreadable> {
         let read = match self {
             Self::Json => json::from_slice(content).ok(),
@@ -59,7 +58,7 @@ impl ContentType {
     }
 }
 
-/// Parses a form (URL standard section 5.1). Duplicate names are refused (RFC 6749 section 3.2).
+/// A form (URL standard section 5.1) without duplicate names (RFC 6749 section 3.2).
 fn form(content: &[u8]) -> Option<Map<String, Value>> {
     let mut object = Map::new();
     for pair in content
@@ -78,7 +77,7 @@ fn form(content: &[u8]) -> Option<Map<String, Value>> {
     Some(object)
 }
 
-/// Decodes percent-encoding; `None` if it is malformed or the result is not UTF-8.
+/// Decodes percent-encoding; `None` if it is broken or not UTF-8.
 fn decoded(text: &[u8]) -> Option<String> {
     let digit = |byte: &u8| {
         char::from(*byte)

@@ -55,17 +55,19 @@ impl<'de> Deserialize<'de> for Unambiguous {
 /// A character of a name, in one of the spellings that JSON has for it.
 fn character() -> impl Strategy<Value = String> {
     let chars = prop_oneof![Just('a'), Just('b'), Just('$'), Just('\u{e4}'), Just('\u{1f600}')];
-    (chars, 0..3_u8).prop_map(|(char, spelling)| match spelling {
-        0 => char.to_string(),
-        _ => {
-            let mut units = [0; 2];
-            let units = char.encode_utf16(&mut units).iter();
-            units
-                .map(|unit| match spelling {
-                    1 => format!("\\u{unit:04x}"),
-                    _ => format!("\\u{unit:04X}"),
-                })
-                .collect()
+    (chars, 0..3_u8).prop_map(|(char, spelling)| {
+        let mut units = [0; 2];
+        let units = char.encode_utf16(&mut units).iter();
+        match spelling {
+            0 => char.to_string(),
+            1 => units
+                .map(|unit| format!("\\u{unit:04x}"))
+                .collect::<Vec<_>>()
+                .concat(),
+            _ => units
+                .map(|unit| format!("\\u{unit:04X}"))
+                .collect::<Vec<_>>()
+                .concat(),
         }
     })
 }
