@@ -70,13 +70,13 @@ pub use verifier::{
     VerifierBuilder, VerifierSettings,
 };
 
-/// For code that the macros generate; not part of the interface.
 /// The strict JSON reader, for the other crates of tollgate.
 #[doc(hidden)]
 pub mod json {
     pub use crate::token::json::{JsonError, from_slice};
 }
 
+/// For code that the macros generate; not part of the interface.
 #[doc(hidden)]
 pub mod __private {
     pub use serde::de::DeserializeOwned;
