@@ -23,12 +23,12 @@ impl Fixture {
     ///
     /// ```
     /// use tollgate_benches::revocation::Fixture;
-    /// use tollgate_core::{RevocationCheck, Standing};
+    /// use tollgate_core::{RevocationCheck, Standing, Step};
     ///
     /// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     /// runtime.block_on(async {
     ///     let fixture = Fixture::with_entries(10).await;
-    ///     assert!(matches!(fixture.revocations.check(&fixture.revoked()), Standing::Revoked));
+    ///     assert!(matches!(fixture.revocations.check(&fixture.revoked()), Step::Ready(Ok(Standing::Revoked))));
     /// });
     /// # Ok::<(), std::io::Error>(())
     /// ```

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use tollgate_benches::revocation::Fixture;
 use tollgate_benches::{Candidate, compare};
-use tollgate_core::{RevocationCheck, Standing};
+use tollgate_core::{RevocationCheck, Standing, Step};
 
 tollgate_benches::count_allocations!();
 
@@ -28,11 +28,11 @@ fn what_is_in_memory_is_told_without_an_allocation() {
                     Candidate::new("good", || {
                         turn = (turn + 1) % fixture.principals.len();
                         let standing = fixture.revocations.check(black_box(&fixture.principals[turn]));
-                        asked += u32::from(!matches!(standing, Standing::Good));
+                        asked += u32::from(!matches!(standing, Step::Ready(Ok(Standing::Good))));
                     }),
                     Candidate::new("revoked", || {
                         let standing = fixture.revocations.check(black_box(&revoked));
-                        assert!(matches!(standing, Standing::Revoked));
+                        assert!(matches!(standing, Step::Ready(Ok(Standing::Revoked))));
                     }),
                 ],
                 std::time::Duration::from_millis(1),

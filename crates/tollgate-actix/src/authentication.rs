@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use actix_web::dev::ServiceRequest;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
-use tollgate_core::{Authentication, Decision, Gate, Principal, Refusal, Verifier};
+use tollgate_core::{Authentication, Gate, Principal, Refusal, Step, Verifier};
 
 use crate::view::View;
 
@@ -121,14 +121,14 @@ impl AuthenticationExt for ServiceRequest {
 
 /// What a layer or another extractor found out, or else what a gate among the app's data decides now. Whoever asks must
 /// [`keep`] the outcome.
-pub(crate) fn begin(request: &HttpRequest) -> Decision {
+pub(crate) fn begin(request: &HttpRequest) -> Step<Result<Authentication, Refusal>> {
     // A clone, for what comes after runs code of the user's, which must not find the extensions borrowed.
     if let Some(known) = request.authentication() {
-        return Decision::Ready(check_single(request, &known).map(|()| known));
+        return Step::Ready(check_single(request, &known).map(|()| known));
     }
     match gate(request) {
         Ok(gate) => gate.begin(&View(request.head())),
-        Err(refusal) => Decision::Ready(Err(refusal)),
+        Err(refusal) => Step::Ready(Err(refusal)),
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::HttpMessage;
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use pin_project_lite::pin_project;
-use tollgate_core::{Authentication, BoxFuture, Decision, HeaderEdits, PendingDecision, Policy, Refusal};
+use tollgate_core::{Authentication, BoxFuture, HeaderEdits, Policy, Refusal, Step};
 
 use crate::rejected::Rejected;
 use crate::{authentication, renewal};
@@ -69,7 +69,7 @@ pin_project! {
 
 /// A request whose decision is waited for: a store or a source of keys is being asked.
 struct Waiting<S> {
-    decision: PendingDecision,
+    decision: BoxFuture<Result<Authentication, Refusal>>,
     service: Rc<S>,
     duty: Duty,
     request: ServiceRequest,
@@ -94,10 +94,15 @@ impl<S> ResponseFuture<S>
 where
     S: Service<ServiceRequest>,
 {
-    pub(crate) fn of(service: &Rc<S>, duty: &Duty, request: ServiceRequest, decision: Decision) -> Self {
+    pub(crate) fn of(
+        service: &Rc<S>,
+        duty: &Duty,
+        request: ServiceRequest,
+        decision: Step<Result<Authentication, Refusal>>,
+    ) -> Self {
         let state = match decision {
-            Decision::Ready(decided) => go_on(&**service, duty, request, decided),
-            Decision::Pending(decision) => State::Waiting {
+            Step::Ready(decided) => go_on(&**service, duty, request, decided),
+            Step::Pending(decision) => State::Waiting {
                 waiting: Some(Box::new(Waiting {
                     decision,
                     service: Rc::clone(service),
@@ -155,7 +160,7 @@ where
             let next = match state.as_mut().project() {
                 StateProjection::Waiting { waiting } => {
                     let asked = waiting.as_mut().expect(SPENT);
-                    let decided = ready!(Pin::new(&mut asked.decision).poll(cx));
+                    let decided = ready!(asked.decision.as_mut().poll(cx));
                     let Waiting {
                         service,
                         duty,

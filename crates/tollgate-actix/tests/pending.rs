@@ -18,7 +18,7 @@ use serde_json::json;
 use support::{bearer, gate, token};
 use tollgate_actix::{AuthenticationExt, Jwt, JwtAuth, Optional, Principal, Scoped, require};
 use tollgate_core::policy::Policy;
-use tollgate_core::{Gate, RejectionKind, RevocationCheck, Scope, Standing};
+use tollgate_core::{Gate, RejectionKind, RevocationCheck, Scope, Standing, Step, Unavailable};
 
 /// What the test and the futures under test share.
 #[derive(Clone, Default)]
@@ -69,16 +69,16 @@ impl Drop for Question {
 }
 
 impl RevocationCheck for Store {
-    fn check(&self, _: &tollgate_core::Principal) -> Standing {
+    fn check(&self, _: &tollgate_core::Principal) -> Step<Result<Standing, Unavailable>> {
         self.open.fetch_add(1, Ordering::SeqCst);
         let question = Question(self.clone());
-        Standing::Ask(Box::pin(async move {
+        Step::pending(async move {
             Ok(if question.await {
                 Standing::Good
             } else {
                 Standing::Revoked
             })
-        }))
+        })
     }
 }
 

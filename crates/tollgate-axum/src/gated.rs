@@ -2,7 +2,7 @@
 
 use axum_core::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
-use tollgate_core::{Authentication, Decision, FromAuthentication, Gate};
+use tollgate_core::{Authentication, FromAuthentication, Gate, Step};
 use tollgate_tower::{AuthenticationExt, RequestHead};
 
 use crate::rejected::Rejected;
@@ -84,8 +84,8 @@ where
             return Ok(Self(E::from_authentication(known)?));
         }
         let authentication = match gate.begin_owned(&RequestHead::from(&*parts)) {
-            Decision::Ready(decided) => decided?,
-            Decision::Pending(decision) => {
+            Step::Ready(decided) => decided?,
+            Step::Pending(decision) => {
                 let decided = decision.await?;
                 parts.extensions.insert(Waited(decided.clone()));
                 decided

@@ -1,13 +1,18 @@
 //! The engine of [tollgate](https://docs.rs/tollgate): it reads a JSON Web Token from a request, decides, and describes
 //! the answer, for any framework.
 //!
-//! Services use the `tollgate` crate, which re-exports this one together with the adapters. The way of a request:
+//! Services use the `tollgate` crate, which re-exports this one together with the adapters. The stages of a
+//! request:
 //!
-//! 1. A [`Gate`] looks through its [`Source`]s for a credential; one that a browser attached by itself needs proof of
-//!    origin on unsafe methods.
-//! 2. A [`Verifier`] checks [`Limits`], header, [`Key`], signature and claims, and makes a [`Principal`].
-//! 3. A [`RevocationCheck`] tells whether it was taken back since, and a [`Policy`] decides whether the principal may.
-//! 4. The outcome is an [`Authentication`] for the handler or a [`Refusal`] with the [`Answer`] for the client.
+//! 1. A [`Gate`] looks through its [`Source`]s for a credential. A cookie on an unsafe method needs
+//!    proof of origin.
+//! 2. A [`Verifier`] checks [`Limits`], header, [`Key`], signature and claims, and makes a
+//!    [`Principal`].
+//! 3. A [`RevocationCheck`] tells whether the token was revoked, and a [`Policy`] decides.
+//! 4. The outcome is an [`Authentication`] for the handler or a [`Refusal`] with the [`Answer`] for
+//!    the client.
+//!
+//! A stage that may wait returns a [`Step`]: an outcome, or a future of it.
 //!
 //! ```
 //! use tollgate_core::{Key, SigningKey, Verifier};
@@ -42,20 +47,21 @@ mod of_thread;
 mod per_thread;
 pub mod policy;
 mod rejection;
+mod step;
 mod token;
 mod verifier;
 
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
 pub use clock::{Clock, SystemClock};
 pub use config::{ConfigError, ConfigErrorKind};
-pub use gate::decision::{BoxFuture, Decision, PendingDecision};
 pub use gate::endpoint::{Endpoint, EndpointRequest};
-pub use gate::renewal::{HeaderEdits, Renewal, SkipRenewal};
+pub use gate::renewal::{Renewal, SkipRenewal};
 pub use gate::revocation::{RevocationCheck, Standing};
-pub use gate::source::{Source, SourceKind};
+pub use gate::source::Source;
 pub use gate::{Authentication, Claims, FromAuthentication, Gate, GateBuilder, Refusal};
 pub use http::request::RequestView;
-pub use key::source::{KeySource, MissingKey, Refresh, Unavailable};
+pub use http::{HeaderEdits, SourceKind};
+pub use key::source::{KeySource, MissingKey, Unavailable};
 pub use key::{
     Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey, SkippedKey,
 };
@@ -63,11 +69,11 @@ pub use limits::Limits;
 pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, ScopeName, ScopeSet};
 pub use rejection::answer::Answer;
 pub use rejection::{Rejection, RejectionKind};
+pub use step::{BoxFuture, Step, StepFuture};
 pub use verifier::cache::{TokenCache, TokenCacheStatus};
 pub use verifier::principal::Principal;
 pub use verifier::{
-    IssuerRules, IssuerSource, PendingVerification, PreparedIssuer, TrustedIssuer, Verification, Verifier,
-    VerifierBuilder, VerifierSettings,
+    IssuerRules, IssuerSource, PreparedIssuer, TrustedIssuer, Verifier, VerifierBuilder, VerifierSettings,
 };
 
 /// The strict JSON reader, for the other crates of tollgate.

@@ -1,7 +1,5 @@
 //! Bounds on what a client may send, checked before the work that they bound.
 
-use crate::token::json::Bounds;
-
 /// Bounds on a token and its parts. A token past one of them is refused as an invalid token, never cut.
 ///
 /// ```
@@ -82,12 +80,5 @@ impl Limits {
         kid_bytes, with_kid_bytes;
         /// How many keys are tried at the most for one token, where several fit; 8 unless set.
         candidate_keys, with_candidate_keys;
-    }
-
-    pub(crate) const fn json(&self) -> Bounds {
-        Bounds {
-            depth: self.json_depth,
-            members: self.members,
-        }
     }
 }

@@ -2,7 +2,7 @@
 //! rotation and outages.
 //!
 //! ```
-//! use tollgate_core::{RejectionKind, Verification, Verifier};
+//! use tollgate_core::{RejectionKind, Step, Verifier};
 //! use tollgate_oidc::Oidc;
 //! # use tollgate_core::Algorithm;
 //! # use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
@@ -32,7 +32,7 @@
 //!
 //! // The provider rotates its key: the first token of the new key waits for a fetch.
 //! # provider.publish("https://id.example.com/jwks.json", &[new]);
-//! let Verification::Pending(verification) = verifier.begin(&after) else { panic!() };
+//! let Step::Pending(verification) = verifier.begin(&after) else { panic!() };
 //! assert!(verification.await.is_ok());
 //! // The withdrawn key is gone.
 //! let rejection = verifier.verify(&before).unwrap_err();

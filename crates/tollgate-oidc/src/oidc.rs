@@ -325,7 +325,7 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_core::{Algorithm, KeySource, MissingKey, Refresh};
+            /// # use tollgate_core::{Algorithm, KeySource, MissingKey, Step};
             /// # use tollgate_oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
             /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
@@ -336,11 +336,11 @@ macro_rules! keeping_methods {
             /// let keys = keys.negative_life(Duration::from_secs(300)).connect().await?;
             /// let missing = MissingKey::new(Some("made up"), Algorithm::ES256);
             /// tokio::time::sleep(Duration::from_secs(10)).await;
-            /// assert!(matches!(keys.refresh(&missing), Refresh::Pending(_)));
+            /// assert!(matches!(keys.refresh(&missing), Step::Pending(_)));
             /// tokio::time::sleep(Duration::from_secs(299)).await;
-            /// assert!(matches!(keys.refresh(&missing), Refresh::Pointless));
+            /// assert!(matches!(keys.refresh(&missing), Step::Ready(Ok(()))));
             /// tokio::time::sleep(Duration::from_secs(1)).await;
-            /// assert!(matches!(keys.refresh(&missing), Refresh::Pending(_)));
+            /// assert!(matches!(keys.refresh(&missing), Step::Pending(_)));
             /// # Ok(()) }
             /// ```
             #[must_use]

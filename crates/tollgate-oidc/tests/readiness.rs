@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use time::{pass, settled};
-use tollgate_core::{Algorithm, Answer, Endpoint, EndpointRequest, TrustedIssuer, Verification, Verifier};
+use tollgate_core::{Algorithm, Answer, Endpoint, EndpointRequest, Step, TrustedIssuer, Verifier};
 use tollgate_oidc::{FetchErrorKind, FetchResponse, ReadinessEndpoint, RemoteJwks, RemoteKeys, Tenants};
 use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 
@@ -227,7 +227,7 @@ async fn one_tenant_does_not_take_the_service_from_the_others() {
         .publish("https://a.example/jwks", &[keys::signing(Algorithm::ES256)]);
     for (issuer, good) in [("https://a.example", true), ("https://down.example", false)] {
         let token = mint.token().claim("iss", issuer).build();
-        let Verification::Pending(pending) = verifier.begin(token) else {
+        let Step::Pending(pending) = verifier.begin(token) else {
             panic!("{issuer}")
         };
         assert_eq!(pending.await.is_ok(), good, "{issuer}");

@@ -55,8 +55,8 @@ pub enum RenewalTransport {
 /// let credential = format!("Bearer {}", tokens.access_token);
 /// request.headers.push(("authorization".to_owned(), credential.into_bytes()));
 /// let decided = match gate.begin(&request) {
-///     Decision::Ready(decided) => decided,
-///     Decision::Pending(pending) => pending.await,
+///     Step::Ready(decided) => decided,
+///     Step::Pending(pending) => pending.await,
 /// };
 /// assert!(!decided.unwrap().renewal_due(), "it was just issued");
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;

@@ -4,9 +4,7 @@
 
 use std::time::Duration;
 
-use tollgate_core::{
-    Algorithm, Decision, EndpointRequest, Gate, RejectionKind as Kind, SigningKey, Verifier,
-};
+use tollgate_core::{Algorithm, EndpointRequest, Gate, RejectionKind as Kind, SigningKey, Step, Verifier};
 use tollgate_session::{
     AccessToken, Issuer, IssuerBuilder, Login, MemoryStore, RefreshKey, RefreshRequest, Sessions,
 };
@@ -131,8 +129,8 @@ impl Known {
         let field = format!("Bearer {token}").into_bytes();
         request.headers.push(("authorization".to_owned(), field));
         let decided = match self.gate.begin(&request) {
-            Decision::Ready(decided) => decided,
-            Decision::Pending(pending) => pending.await,
+            Step::Ready(decided) => decided,
+            Step::Pending(pending) => pending.await,
         };
         decided.map(|_| ()).map_err(|refusal| refusal.rejection().kind())
     }

@@ -222,14 +222,13 @@ pub use tollgate_core::policy::{
 };
 #[doc(inline)]
 pub use tollgate_core::{
-    Algorithm, Answer, Authentication, BoxFuture, Claims, Clock, ConfigError, ConfigErrorKind, Decision,
-    Endpoint, EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, HeaderEdits,
+    Algorithm, Answer, Authentication, BoxFuture, Claims, Clock, ConfigError, ConfigErrorKind, Endpoint,
+    EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, HeaderEdits,
     Hierarchy, InvalidScope, IssuerSource, Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, KeySource, Limits,
-    MissingKey, PendingDecision, PendingVerification, Policy, PreparedIssuer, Principal, Refresh, Refusal,
-    Rejection, RejectionKind, Renewal, RequestView, RevocationCheck, Scope, ScopeName, ScopeSet, SignError,
-    SignErrorKind, SigningKey, SkipRenewal, SkippedKey, Source, SourceKind, Standing, SystemClock,
-    TokenCache, TokenCacheStatus, TrustedIssuer, Unavailable, UnknownAlgorithm, Verification, Verifier,
-    VerifierBuilder,
+    MissingKey, Policy, PreparedIssuer, Principal, Refusal, Rejection, RejectionKind, Renewal, RequestView,
+    RevocationCheck, Scope, ScopeName, ScopeSet, SignError, SignErrorKind, SigningKey, SkipRenewal,
+    SkippedKey, Source, SourceKind, Standing, Step, StepFuture, SystemClock, TokenCache, TokenCacheStatus,
+    TrustedIssuer, Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]

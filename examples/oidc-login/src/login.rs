@@ -18,8 +18,7 @@ use serde::{Deserialize, Serialize};
 use tollgate::oidc::presets::has_nonce;
 use tollgate::session::{CookieTransport, Login, Sessions};
 use tollgate::{
-    Algorithm, Claims, Clock as _, ConfigError, Gate, Key, SigningKey, Source, SystemClock, Verification,
-    Verifier,
+    Algorithm, Claims, Clock as _, ConfigError, Gate, Key, SigningKey, Source, Step, SystemClock, Verifier,
 };
 
 use crate::options::PROGRAM;
@@ -246,8 +245,8 @@ impl SignIn {
     /// one is not there is left to the caller, the bound on it included. tollgate's keys follow the provider's.
     async fn verify(&self, id_token: &str, nonce: &str) -> Result<User, Failure> {
         let verified = match self.id_tokens.begin(id_token) {
-            Verification::Ready(verified) => verified,
-            Verification::Pending(verification) => verification.await,
+            Step::Ready(verified) => verified,
+            Step::Pending(verification) => verification.await,
         };
         let id_token = verified.map_err(Failure::untrusted)?;
         if !has_nonce(&id_token, nonce) {

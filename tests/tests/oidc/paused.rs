@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
-use tollgate_core::{BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Refresh, Unavailable};
+use tollgate_core::{BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Step, Unavailable};
 use tollgate_oidc::RemoteKeys;
 
 /// A runtime on a thread of its own. Its time passes only by [`advance`](Self::advance), also while
@@ -87,14 +87,14 @@ impl KeySource for PausedKeys {
         self.keys.epoch()
     }
 
-    fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+    fn refresh(&self, missing: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {
         let _entered = self.handle.enter();
         match self.keys.refresh(missing) {
-            Refresh::Pending(refreshed) => Refresh::Pending(Box::pin(Entered {
+            Step::Pending(refreshed) => Step::pending(Entered {
                 handle: self.handle.clone(),
                 future: refreshed,
-            })),
-            refresh => refresh,
+            }),
+            ready => ready,
         }
     }
 

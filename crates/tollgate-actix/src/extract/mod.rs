@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use actix_web::HttpRequest;
-use tollgate_core::{Authentication, Decision, FromAuthentication, PendingDecision, Refusal};
+use tollgate_core::{Authentication, BoxFuture, FromAuthentication, Refusal, Step};
 
 pub use claims::Jwt;
 pub use optional::Optional;
@@ -25,8 +25,8 @@ use crate::rejected::Rejected;
 #[doc(hidden)]
 pub fn extract<T: FromAuthentication>(request: &HttpRequest) -> Extraction<T> {
     Extraction(match authentication::begin(request) {
-        Decision::Ready(decided) => State::Decided(Some(draw(request, decided))),
-        Decision::Pending(decision) => State::Waiting(decision, request.clone()),
+        Step::Ready(decided) => State::Decided(Some(draw(request, decided))),
+        Step::Pending(decision) => State::Waiting(decision, request.clone()),
     })
 }
 
@@ -58,7 +58,7 @@ pub struct Extraction<T>(State<T>);
 enum State<T> {
     /// `None` once it has been handed out.
     Decided(Option<Result<T, Rejected>>),
-    Waiting(PendingDecision, HttpRequest),
+    Waiting(BoxFuture<Result<Authentication, Refusal>>, HttpRequest),
 }
 
 /// Nothing in it is pinned.
@@ -71,7 +71,7 @@ impl<T: FromAuthentication> Future for Extraction<T> {
         let drawn = match &mut self.0 {
             State::Decided(drawn) => drawn.take().expect("polled after it was ready"),
             State::Waiting(decision, request) => {
-                let decided = ready!(Pin::new(decision).poll(cx));
+                let decided = ready!(decision.as_mut().poll(cx));
                 draw(request, decided)
             }
         };

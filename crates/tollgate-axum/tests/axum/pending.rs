@@ -10,7 +10,8 @@ use axum::routing::get;
 use serde_json::json;
 use tollgate_axum::{EndpointService, Gated, Jwt, JwtAuth, Principal, Scoped};
 use tollgate_core::{
-    Answer, BoxFuture, Endpoint, EndpointRequest, Gate, RejectionKind, RevocationCheck, Standing, Unavailable,
+    Answer, BoxFuture, Endpoint, EndpointRequest, Gate, RejectionKind, RevocationCheck, Standing, Step,
+    Unavailable,
 };
 
 use crate::fixture::{OrdersRead, bearer, refused, send, verifier};
@@ -20,16 +21,16 @@ use crate::fixture::{OrdersRead, bearer, refused, send, verifier};
 struct Store(Result<bool, ()>);
 
 impl RevocationCheck for Store {
-    fn check(&self, _: &tollgate_core::Principal) -> Standing {
+    fn check(&self, _: &tollgate_core::Principal) -> Step<Result<Standing, Unavailable>> {
         let Self(told) = *self;
-        Standing::Ask(Box::pin(async move {
+        Step::pending(async move {
             tokio::task::yield_now().await;
             match told {
                 Ok(true) => Ok(Standing::Good),
                 Ok(false) => Ok(Standing::Revoked),
                 Err(()) => Err(Unavailable::new(std::time::Duration::from_secs(2))),
             }
-        }))
+        })
     }
 }
 
@@ -116,9 +117,9 @@ impl Counts {
 }
 
 impl RevocationCheck for Counts {
-    fn check(&self, _: &tollgate_core::Principal) -> Standing {
+    fn check(&self, _: &tollgate_core::Principal) -> Step<Result<Standing, Unavailable>> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        Standing::Ask(Box::pin(async { Ok(Standing::Good) }))
+        Step::pending(async { Ok(Standing::Good) })
     }
 }
 

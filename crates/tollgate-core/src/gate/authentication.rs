@@ -3,12 +3,13 @@
 use std::fmt;
 
 use super::claims::Claims;
-use super::{Gate, Refusal, missing_credential};
-use crate::gate::decision::BoxFuture;
-use crate::gate::renewal::HeaderEdits;
+use super::{Gate, Refusal};
+use crate::gate::authenticate::{Admitted, missing_credential};
+use crate::http::HeaderEdits;
 use crate::http::request::Protocol;
 use crate::policy::{self, Facts, Policy};
 use crate::rejection::Rejection;
+use crate::step::BoxFuture;
 use crate::verifier::principal::Principal;
 
 /// The outcome of a [`Gate`] for a request that goes on: a principal, or the fact that there is none.
@@ -39,34 +40,15 @@ use crate::verifier::principal::Principal;
 pub struct Authentication {
     gate: Gate,
     protocol: Protocol,
-    preflight: bool,
-    renewal_due: bool,
-    principal: Option<Principal>,
+    admitted: Admitted,
 }
 
 impl Authentication {
-    pub(super) const fn new(
-        gate: Gate,
-        protocol: Protocol,
-        renewal_due: bool,
-        principal: Option<Principal>,
-    ) -> Self {
+    pub(super) const fn new(gate: Gate, protocol: Protocol, admitted: Admitted) -> Self {
         Self {
             gate,
             protocol,
-            preflight: false,
-            renewal_due,
-            principal,
-        }
-    }
-
-    pub(super) const fn preflight(gate: Gate) -> Self {
-        Self {
-            gate,
-            protocol: Protocol::Http,
-            preflight: true,
-            renewal_due: false,
-            principal: None,
+            admitted,
         }
     }
 
@@ -108,7 +90,7 @@ impl Authentication {
     /// # Ok(()) }
     /// ```
     pub const fn principal(&self) -> Option<&Principal> {
-        self.principal.as_ref()
+        self.admitted.principal.as_ref()
     }
 
     /// The principal, or the refusal that a request without a credential gets.
@@ -129,9 +111,7 @@ impl Authentication {
     /// # Ok(()) }
     /// ```
     pub fn authenticated(&self) -> Result<&Principal, Refusal> {
-        self.principal
-            .as_ref()
-            .ok_or_else(|| self.refuse(missing_credential()))
+        self.principal().ok_or_else(|| self.refuse(missing_credential()))
     }
 
     /// The principal if it satisfies the policy.
@@ -178,7 +158,7 @@ impl Authentication {
     /// # Ok(()) }
     /// ```
     pub fn permit(&self, policy: &Policy) -> Result<(), Refusal> {
-        if self.preflight {
+        if self.admitted.preflight {
             Ok(())
         } else {
             self.require(policy).map(|_| ())
@@ -230,7 +210,7 @@ impl Authentication {
     /// # Ok(()) }
     /// ```
     pub const fn renewal_due(&self) -> bool {
-        self.renewal_due
+        self.admitted.renewal_due
     }
 
     /// What a response of this status, with these values of `set-cookie`, is to carry besides; `None` where no renewal is
@@ -262,10 +242,11 @@ impl Authentication {
         mut set_cookies: impl Iterator<Item = &'c [u8]>,
     ) -> Option<BoxFuture<HeaderEdits>> {
         let successful = matches!(status, 200..=399);
-        if !self.renewal_due || !successful || set_cookies.any(|cookie| self.gate.has_cookie(cookie)) {
+        if !self.admitted.renewal_due || !successful || set_cookies.any(|cookie| self.gate.has_cookie(cookie))
+        {
             return None;
         }
-        self.gate.renew(self.principal.as_ref()?)
+        self.gate.renew(self.principal()?)
     }
 
     /// Refuses the request for a reason of the caller's own, in the gate's manner.
@@ -316,7 +297,9 @@ pub(super) fn authorise(policy: &Policy, principal: &impl Facts) -> Result<(), R
 
 impl fmt::Debug for Authentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Authentication").field(&self.principal).finish()
+        f.debug_tuple("Authentication")
+            .field(&self.admitted.principal)
+            .finish()
     }
 }
 
@@ -380,7 +363,7 @@ impl FromAuthentication for Principal {
     }
 
     fn from_owned(mut authentication: Authentication) -> Result<Self, Refusal> {
-        let principal = authentication.principal.take();
+        let principal = authentication.admitted.principal.take();
         principal.ok_or_else(|| authentication.refuse(missing_credential()))
     }
 }

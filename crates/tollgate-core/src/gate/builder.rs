@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Gate, Inner};
+use crate::config::{ConfigError, ConfigErrorKind};
 use crate::gate::renewal::Renewal;
 use crate::gate::revocation::RevocationCheck;
 use crate::gate::source::Source;
@@ -11,7 +12,7 @@ use crate::per_thread::Shared;
 use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::rejection::answer::{self, Answer};
-use crate::verifier::{ConfigError, ConfigErrorKind, Verifier};
+use crate::verifier::Verifier;
 
 /// Configuration of a [`Gate`], made by [`Gate::builder`].
 ///

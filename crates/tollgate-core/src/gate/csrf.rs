@@ -1,30 +1,45 @@
-//! Proof that a request with a cookie is of the site's own making (Fetch Metadata, RFC 6454, RFC 9110 section 9.2.1).
+//! Proof that a cookie request comes from the site itself: Fetch Metadata, the `Origin` field
+//! (RFC 6454, RFC 9110 section 9.2.1) and the CSRF token.
+
+use std::borrow::Cow;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
-use crate::gate::source::{Credential, SourceKind};
-use crate::http::field;
+use crate::gate::source::Credential;
 use crate::http::request::RequestView;
+use crate::http::{SourceKind, field};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::verifier::principal::Principal;
 
-/// Refuses a credential that the browser attached by itself to a request that may change something, unless the browser
-/// says that the request comes from this origin, or from one that is trusted.
-///
-/// `Sec-Fetch-Site` and `Origin` are set by browsers and out of a page's reach. Where neither is there, there is no
-/// proof, and the request is refused.
-pub(crate) fn check(
-    credential: &Credential<'_>,
-    request: &impl RequestView,
-    trusted_origins: &[String],
-) -> Result<(), Rejection> {
-    if !credential.source.is_ambient() || (is_safe(request.method()) && !is_websocket(request)) {
-        return Ok(());
+/// A credential that no other site can have made a browser send.
+pub(super) struct OriginProven<'r>(Credential<'r>);
+
+impl<'r> OriginProven<'r> {
+    pub(super) const fn token(&self) -> &'r [u8] {
+        self.0.token
     }
-    prove_origin(request, trusted_origins)
+
+    pub(super) const fn source(&self) -> SourceKind {
+        self.0.source
+    }
 }
 
-/// The proof itself, for whatever request it is asked of.
+/// Refuses a credential that a browser attached by itself to an unsafe request of another site.
+///
+/// Browsers set `Sec-Fetch-Site` and `Origin`, and a page cannot forge them. A request without both
+/// has no proof and is refused.
+pub(super) fn check_origin<'r>(
+    credential: Credential<'r>,
+    request: &impl RequestView,
+    trusted_origins: &[String],
+) -> Result<OriginProven<'r>, Rejection> {
+    if credential.source.is_ambient() && (!is_safe(request.method()) || is_websocket(request)) {
+        prove_origin(request, trusted_origins)?;
+    }
+    Ok(OriginProven(credential))
+}
+
+/// The proof of origin, for any request.
 pub(crate) fn prove_origin(request: &impl RequestView, trusted_origins: &[String]) -> Result<(), Rejection> {
     let origin = single(request, "origin");
     if let Some(origin) = origin
@@ -45,34 +60,62 @@ pub(crate) fn prove_origin(request: &impl RequestView, trusted_origins: &[String
     }
 }
 
-/// The header fields that [`check_token`] reads.
-pub(crate) const TOKEN_FIELDS: [&str; 4] = [
-    "x-csrf-token",
-    "upgrade",
-    "sec-websocket-key",
-    "sec-websocket-version",
-];
+/// The CSRF token of a request.
+#[derive(Clone)]
+pub(super) enum CsrfToken<'r> {
+    /// The request needs none.
+    NotNeeded,
+    /// The value of `X-CSRF-Token`.
+    Needed(Option<Cow<'r, [u8]>>),
+}
 
-/// Refuses a credential that the browser attached by itself to a request that may change something, unless the request
-/// repeats the token's `csrf` claim in `X-CSRF-Token`, which only a page that was given the value can do.
-///
-/// A WebSocket handshake, for which a page can set no field, is left to the proof of its origin.
-pub(crate) fn check_token(principal: &Principal, request: &impl RequestView) -> Result<(), Rejection> {
-    let ambient = principal.source().is_some_and(SourceKind::is_ambient);
-    // The handshake of HTTP/2 is a `CONNECT` (RFC 8441); with any other unsafe method its fields are no handshake's.
-    let handshake = request.method() == "CONNECT" && is_websocket(request);
-    if !ambient || is_safe(request.method()) || handshake {
-        return Ok(());
+impl<'r> CsrfToken<'r> {
+    /// Reads the token if a browser attached the credential by itself to an unsafe request.
+    ///
+    /// A page can set no field of a WebSocket handshake, so the proof of origin has to do there.
+    pub(super) fn read(credential: &OriginProven<'_>, request: &'r impl RequestView) -> Self {
+        // The handshake of HTTP/2 is a `CONNECT` (RFC 8441). Other unsafe methods have no handshake.
+        let handshake = request.method() == "CONNECT" && is_websocket(request);
+        if !credential.source().is_ambient() || is_safe(request.method()) || handshake {
+            return Self::NotNeeded;
+        }
+        Self::Needed(single(request, "x-csrf-token").map(Cow::Borrowed))
     }
+
+    pub(super) fn to_owned(&self) -> CsrfToken<'static> {
+        match self {
+            Self::NotNeeded => CsrfToken::NotNeeded,
+            Self::Needed(sent) => CsrfToken::Needed(sent.as_ref().map(|sent| Cow::Owned(sent.to_vec()))),
+        }
+    }
+}
+
+/// A principal whose request carries the CSRF token that it needs.
+pub(super) struct TokenProven(Principal);
+
+impl TokenProven {
+    pub(super) fn into_principal(self) -> Principal {
+        self.0
+    }
+}
+
+/// Refuses a request that needs a CSRF token and does not repeat the token's `csrf` claim. Only a
+/// page that was given the value can do that.
+pub(super) fn check_token(principal: Principal, token: &CsrfToken<'_>) -> Result<TokenProven, Rejection> {
+    let CsrfToken::Needed(sent) = token else {
+        return Ok(TokenProven(principal));
+    };
     let claim = principal.csrf_token().filter(|claim| !claim.is_empty());
     let Some(claim) = claim else {
         return Err(refused("the token of a cookie has no `csrf` claim"));
     };
-    match single(request, "x-csrf-token") {
-        Some(sent) if verify_slices_are_equal(sent, claim.as_bytes()).is_ok() => Ok(()),
-        Some(_) => Err(refused("`X-CSRF-Token` is not the token's `csrf` claim")),
-        None => Err(refused("there is no `X-CSRF-Token`")),
+    match sent {
+        Some(sent) if verify_slices_are_equal(sent, claim.as_bytes()).is_ok() => {}
+        Some(_) => return Err(refused("`X-CSRF-Token` is not the token's `csrf` claim")),
+        None => return Err(refused("there is no `X-CSRF-Token`")),
     }
+    drop(claim);
+    Ok(TokenProven(principal))
 }
 
 fn is_safe(method: &str) -> bool {
@@ -131,7 +174,7 @@ mod tests {
             token: b"a.b.c",
             source,
         };
-        check(&credential, request, &["https://app.example.com".to_owned()]).is_ok()
+        check_origin(credential, request, &["https://app.example.com".to_owned()]).is_ok()
     }
 
     fn post() -> TestRequest {

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::gate::decision::BoxFuture;
 use crate::http::request::RequestView;
 use crate::rejection::answer::Answer;
+use crate::step::BoxFuture;
 
 /// Answers requests by itself: a JWK Set, a refresh, a logout. An adapter mounts it under a path.
 ///

@@ -1,9 +1,7 @@
 //! What a response carries beside the handler's own: a token renewed by activity.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use crate::gate::decision::BoxFuture;
+use crate::http::HeaderEdits;
+use crate::step::BoxFuture;
 use crate::verifier::principal::Principal;
 
 /// Renews a token by activity: when a request with a valid one has succeeded, the response may carry its successor.
@@ -60,89 +58,3 @@ impl<R: Renewal + ?Sized> Renewal for std::sync::Arc<R> {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SkipRenewal;
-
-/// Header fields for a response, as plain data. An adapter appends each `set-cookie` to those that are there, and sets
-/// every other field in place of its former values.
-///
-/// ```
-/// use tollgate_core::HeaderEdits;
-///
-/// let mut edits = HeaderEdits::default();
-/// edits.push("set-cookie", "a=1");
-/// assert_eq!(edits.iter().next(), Some(("set-cookie", &b"a=1"[..])));
-/// ```
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct HeaderEdits(Vec<(Cow<'static, str>, Vec<u8>)>);
-
-impl HeaderEdits {
-    /// Adds a field; `name` in lower case.
-    ///
-    /// ```
-    /// let mut edits = tollgate_core::HeaderEdits::default();
-    /// edits.push("cache-control", "no-store");
-    /// assert!(!edits.is_empty());
-    /// ```
-    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) {
-        self.0.push((name.into(), value.into()));
-    }
-
-    /// The fields in their order.
-    ///
-    /// ```
-    /// assert_eq!(tollgate_core::HeaderEdits::default().iter().count(), 0);
-    /// ```
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(name, value)| (&**name, &value[..]))
-    }
-
-    /// Whether there is nothing to change.
-    ///
-    /// ```
-    /// assert!(tollgate_core::HeaderEdits::default().is_empty());
-    /// ```
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// The names of the fields alone: a value may be a token.
-impl fmt::Debug for HeaderEdits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HeaderEdits").field(&Names(&self.0)).finish()
-    }
-}
-
-/// The fields of a response, without their values.
-pub(crate) struct Names<'a, V>(pub(crate) &'a [(Cow<'static, str>, V)]);
-
-impl<V> fmt::Debug for Names<'_, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rejection::answer::Answer;
-
-    #[test]
-    fn debug_shows_no_value() {
-        let mut edits = HeaderEdits::default();
-        edits.push("set-cookie", "__Host-access=s3cret");
-        edits.push("x-access-token", "s3cret");
-        let mut answer = Answer::new(200);
-        answer.append("set-cookie", "__Secure-refresh=s3cret");
-        answer.body = b"{\"refresh_token\":\"s3cret\"}".to_vec();
-        let bytes = format!("{:?}", b"s3cret");
-        for shown in [format!("{edits:?}"), format!("{answer:?}")] {
-            assert!(shown.contains("set-cookie"), "{shown}");
-            assert!(
-                !shown.contains("s3cret") && !shown.contains(bytes.trim_matches(['[', ']'])),
-                "{shown}"
-            );
-        }
-    }
-}

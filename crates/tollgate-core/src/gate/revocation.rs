@@ -1,66 +1,111 @@
-//! Whether a token that verifies has been taken back since.
+//! Revocation of verified tokens.
 
-use crate::gate::decision::BoxFuture;
+use std::ops::Deref;
+
+use crate::gate::csrf::TokenProven;
 use crate::key::source::Unavailable;
+use crate::rejection::{Rejection, RejectionKind};
+use crate::step::Step;
 use crate::verifier::principal::Principal;
 
-/// Tells whether a verified token was revoked: the stage between the signature and the policy.
+/// Tells whether a verified token was revoked. This stage comes before the policy.
 ///
-/// It is asked for every token that verifies. What it knows in memory it says at once; where only a store can tell, it
-/// returns a future, and only then does a request wait.
+/// The gate calls it for every token that verifies. An answer from memory is ready at once. A
+/// request waits only if the check returns a future, for example of a query to a store.
 ///
 /// ```
-/// use tollgate_core::{Principal, RevocationCheck, Standing};
+/// use tollgate_core::{Principal, RevocationCheck, Standing, Step, Unavailable};
 ///
 /// struct Banned(&'static str);
 ///
 /// impl RevocationCheck for Banned {
-///     fn check(&self, principal: &Principal) -> Standing {
-///         if principal.subject() == Some(self.0) { Standing::Revoked } else { Standing::Good }
+///     fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>> {
+///         let banned = principal.subject() == Some(self.0);
+///         Step::Ready(Ok(if banned { Standing::Revoked } else { Standing::Good }))
 ///     }
 /// }
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let principal = example::verifier().verify(example::token(""))?;
-/// assert!(matches!(Banned("u-7").check(&principal), Standing::Revoked));
-/// assert!(matches!(Banned("u-8").check(&principal), Standing::Good));
+/// assert_eq!(Banned("u-7").check(&principal).ready(), Some(Ok(Standing::Revoked)));
+/// assert_eq!(Banned("u-8").check(&principal).ready(), Some(Ok(Standing::Good)));
 /// # Ok(()) }
 /// ```
 pub trait RevocationCheck: Send + Sync {
-    /// How the token stands that this principal was made from.
-    fn check(&self, principal: &Principal) -> Standing;
+    /// The standing of the principal's token.
+    ///
+    /// The implementation bounds the time of a pending step. The client gets a 503 for
+    /// [`Unavailable`].
+    fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>>;
 }
 
 impl<C: RevocationCheck + ?Sized> RevocationCheck for std::sync::Arc<C> {
-    fn check(&self, principal: &Principal) -> Standing {
+    fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>> {
         (**self).check(principal)
     }
 }
 
-/// How a verified token stands.
+/// The standing of a verified token.
 ///
 /// ```
-/// use tollgate_core::Standing;
+/// use tollgate_core::{Standing, Step};
 ///
-/// let later = Standing::Ask(Box::pin(async { Ok(Standing::Revoked) }));
-/// assert!(matches!(later, Standing::Ask(_)));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let later = Step::pending(async { Standing::Revoked });
+/// assert_eq!(later.await, Standing::Revoked);
+/// # }
 /// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It was not revoked.
+    /// The token was not revoked.
     Good,
-    /// It was revoked: 401, `invalid_token` (RFC 6750 section 3.1).
+    /// The token was revoked. The response is 401 `invalid_token` (RFC 6750 section 3.1).
     Revoked,
-    /// A store must be asked. The future is bounded in time by whoever makes it; an [`Unavailable`] becomes a 503. What it
-    /// yields is final: another `Ask` counts as unavailable.
-    Ask(BoxFuture<Result<Standing, Unavailable>>),
 }
 
-impl std::fmt::Debug for Standing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Good => "Good",
-            Self::Revoked => "Revoked",
-            Self::Ask(_) => "Ask",
-        })
+/// A principal whose token is not revoked.
+pub(super) struct Current(Principal);
+
+impl Current {
+    pub(super) fn into_principal(self) -> Principal {
+        self.0
+    }
+}
+
+impl Deref for Current {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.0
+    }
+}
+
+/// Refuses a revoked token, and any token whose standing the check cannot tell.
+pub(super) fn check(
+    check: Option<&dyn RevocationCheck>,
+    principal: TokenProven,
+) -> Step<Result<Current, Rejection>> {
+    let principal = principal.into_principal();
+    let Some(check) = check else {
+        return Step::Ready(Ok(Current(principal)));
+    };
+    match check.check(&principal) {
+        Step::Ready(standing) => Step::Ready(current(principal, standing)),
+        Step::Pending(standing) => Step::pending(async move { current(principal, standing.await) }),
+    }
+}
+
+fn current(principal: Principal, standing: Result<Standing, Unavailable>) -> Result<Current, Rejection> {
+    match standing {
+        Ok(Standing::Good) => Ok(Current(principal)),
+        Ok(Standing::Revoked) => {
+            let detail = "the token verifies and was revoked";
+            Err(Rejection::new(RejectionKind::Revoked, detail))
+        }
+        Err(down) => {
+            let detail = "the revocation check has no answer";
+            Err(Rejection::unavailable(down.retry_after(), detail))
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! Where in a request the credential sits (RFC 6750 section 2).
 
-use std::fmt;
-
+use crate::config::{ConfigError, ConfigErrorKind};
 use crate::http::request::RequestView;
-use crate::http::{base64url, cookie, field};
+use crate::http::{SourceKind, cookie, field};
 use crate::rejection::{Rejection, RejectionKind};
-use crate::verifier::{ConfigError, ConfigErrorKind};
+use crate::token::compact;
 
 /// A place to look for the token. A gate has an ordered list of them; the first that holds one wins.
 ///
@@ -24,54 +23,6 @@ enum Place {
     WebSocketProtocol(String),
     Header(String),
     Query(String),
-}
-
-/// What kind of place a token was found in.
-///
-/// ```
-/// use tollgate_core::SourceKind;
-///
-/// assert!(SourceKind::Cookie.is_ambient());
-/// assert!(!SourceKind::Bearer.is_ambient());
-/// assert_eq!(SourceKind::Cookie.to_string(), "cookie");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SourceKind {
-    /// `Authorization: Bearer`.
-    Bearer,
-    /// A cookie.
-    Cookie,
-    /// An element of `Sec-WebSocket-Protocol`.
-    WebSocketProtocol,
-    /// A header field of the service's own.
-    Header,
-    /// A query parameter.
-    Query,
-}
-
-impl SourceKind {
-    /// Whether a browser attaches the credential by itself, so that its presence proves nothing of who made the request.
-    ///
-    /// ```
-    /// assert!(!tollgate_core::SourceKind::Header.is_ambient());
-    /// ```
-    pub const fn is_ambient(self) -> bool {
-        matches!(self, Self::Cookie)
-    }
-}
-
-/// The name as a log would have it: `bearer`, `cookie`, `websocket_protocol`, `header`, `query`.
-impl fmt::Display for SourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Bearer => "bearer",
-            Self::Cookie => "cookie",
-            Self::WebSocketProtocol => "websocket_protocol",
-            Self::Header => "header",
-            Self::Query => "query",
-        })
-    }
 }
 
 impl Source {
@@ -197,21 +148,10 @@ impl Source {
     }
 }
 
-/// A credential, and where it stood. What it says is not known yet.
+/// The credential of a request and the kind of its source. Nothing of it is verified.
 pub(crate) struct Credential<'r> {
     pub(crate) token: &'r [u8],
     pub(crate) source: SourceKind,
-}
-
-impl Credential<'_> {
-    /// That it is of the right alphabet.
-    pub(crate) fn check(&self) -> Result<(), Rejection> {
-        if is_b64token(self.token) {
-            return Ok(());
-        }
-        let detail = format!("{:?} holds no token", self.source);
-        Err(Rejection::new(RejectionKind::MalformedCredential, detail))
-    }
 }
 
 /// Looks through the sources in their order.
@@ -220,7 +160,8 @@ impl Credential<'_> {
 /// sources that a client fills on purpose are refused together, wherever they stand in the list. A cookie comes by
 /// itself; beside another source it is refused only if `strict`, and else not looked at if the other one comes first.
 ///
-/// The one that is found has yet to pass [`Credential::check`]; where there are several sources, or a cookie, it has.
+/// The alphabet of a credential is checked here where there are several sources or a cookie, since
+/// it decides which refusal comes first. The verifier checks it when it splits the token.
 pub(crate) fn find<'r>(
     sources: &[Source],
     strict: bool,
@@ -242,8 +183,8 @@ pub(crate) fn find<'r>(
         let Some(token) = source.find(request)? else {
             continue;
         };
+        compact::check_alphabet(token, kind)?;
         let credential = Credential { token, source: kind };
-        credential.check()?;
         // Which earlier source this one must not stand beside.
         let other = match &found {
             Some(first) if strict || first.source.is_ambient() == kind.is_ambient() => Some(first.source),
@@ -338,52 +279,6 @@ fn parameters<'r>(query: Option<&'r str>, name: &str) -> impl Iterator<Item = &'
     })
 }
 
-/// RFC 6750 section 2.1: `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-fn is_b64token(token: &[u8]) -> bool {
-    !token.is_empty() && (is_base64url_and_dots(token) || is_by_grammar(token))
-}
-
-/// As nearly every token is, and garbage: three times as fast to see.
-fn is_base64url_and_dots(token: &[u8]) -> bool {
-    let mut start = 0;
-    for dot in memchr::memchr_iter(b'.', token) {
-        if !base64url::is_alphabet(&token[start..dot]) {
-            return false;
-        }
-        start = dot + 1;
-    }
-    base64url::is_alphabet(&token[start..])
-}
-
-fn is_by_grammar(token: &[u8]) -> bool {
-    let end = token
-        .iter()
-        .rposition(|byte| *byte != b'=')
-        .map_or(0, |last| last + 1);
-    // In blocks that are looked at to their ends, of which the compiler makes vector instructions.
-    let mut blocks = token[..end].chunks_exact(64);
-    end > 0
-        && blocks.by_ref().all(are_b64token_bytes)
-        && blocks.remainder().chunks(16).all(are_b64token_bytes)
-}
-
-#[inline]
-fn are_b64token_bytes(block: &[u8]) -> bool {
-    block
-        .iter()
-        .fold(true, |sound, byte| sound & is_b64token_byte(*byte))
-}
-
-/// The letters, `-./0123456789`, which lie side by side, and three by themselves.
-#[allow(clippy::needless_bitwise_bool)] // no branch for each byte
-const fn is_b64token_byte(byte: u8) -> bool {
-    ((byte | 0x20).wrapping_sub(b'a') < 26)
-        | (byte.wrapping_sub(b'-') <= b'9' - b'-')
-        | (byte == b'+')
-        | (byte == b'_')
-        | (byte == b'~')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -398,7 +293,7 @@ mod tests {
         let Some(credential) = credential else {
             return Ok(None);
         };
-        credential.check().map_err(|rejection| rejection.kind())?;
+        compact::check_alphabet(credential.token, credential.source).map_err(|rejection| rejection.kind())?;
         let token = String::from_utf8(credential.token.to_vec()).unwrap();
         Ok(Some((token, credential.source)))
     }
@@ -432,23 +327,6 @@ mod tests {
             "Bearer ä",
         ] {
             assert_eq!(bearer(value), Err(RejectionKind::MalformedCredential), "{value}");
-        }
-    }
-
-    #[test]
-    fn every_byte_at_every_place_is_held_to_the_alphabet() {
-        let allowed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
-        for byte in 0..=u8::MAX {
-            let member = allowed.contains(&byte);
-            assert_eq!(is_b64token(&[byte]), member, "{byte:#x}");
-            for length in [2, 15, 16, 17, 63, 64, 65, 200] {
-                for place in [0, length / 2, length - 1] {
-                    let mut token = vec![b'a'; length];
-                    token[place] = byte;
-                    let padding = byte == b'=' && place == length - 1;
-                    assert_eq!(is_b64token(&token), member || padding, "{byte:#x} at {place}");
-                }
-            }
         }
     }
 

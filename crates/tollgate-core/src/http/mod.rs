@@ -1,6 +1,12 @@
-//! The request as the engine sees it, and the grammar of its fields.
+//! The request and the response as the engine sees them, and the grammar of their fields.
 
 pub(crate) mod base64url;
 pub(crate) mod cookie;
 pub(crate) mod field;
+mod header_edits;
 pub(crate) mod request;
+mod source_kind;
+
+pub use header_edits::HeaderEdits;
+pub(crate) use header_edits::Names;
+pub use source_kind::SourceKind;

@@ -1,7 +1,5 @@
 //! How the engine sees a request: a small borrowed view, so that no version of an `http` crate is in its signatures.
 
-use crate::gate::endpoint::EndpointRequest;
-
 /// The parts of an HTTP request that decide. An adapter implements it over its framework's request.
 ///
 /// ```
@@ -94,18 +92,6 @@ pub trait RequestView {
     fn authority(&self) -> Option<&str> {
         None
     }
-}
-
-/// The parts of a request that outlive it: method and path, and the header fields of these names.
-pub(crate) fn kept(request: &impl RequestView, fields: &[&str]) -> EndpointRequest {
-    let mut kept = EndpointRequest::new(request.method(), request.path());
-    for name in fields {
-        let lines = request
-            .header(name)
-            .map(|line| ((*name).to_owned(), line.to_vec()));
-        kept.headers.extend(lines);
-    }
-    kept
 }
 
 /// Which shape an answer must have for the client to understand it.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
-use crate::gate::decision::BoxFuture;
 use crate::key::{Key, KeyEpoch, KeySet};
+use crate::step::Step;
 
 /// A place that keys come from while the service runs: a remote JWK Set, a rotating issuer of the same process.
 ///
@@ -87,37 +87,42 @@ pub trait KeySource: Send + Sync {
         self.keys().map(|keys| keys.epoch())
     }
 
-    /// Told that none of the keys fits a token: asks whether a newer set could have one.
+    /// Asked when no key fits a token: fetches a newer set, if there may be one.
     ///
-    /// It is asked at most once for each token, and never about a secret, nor where a key of the token's `kid` was tried.
-    /// `missing` is of the attacker's choosing all the same, and so is how often this is called: it is for the source to
-    /// bound what it does. Unless said otherwise there is no newer set.
+    /// A ready step is final. `Ok` means that the keys are as new as they can be, and the token is
+    /// refused. [`Unavailable`] means that this cannot be found out now, and the client gets a 503,
+    /// never a 401. A pending step waits for newer keys; then the token is checked once more.
+    /// Dropping the future stops the wait, not the fetch.
+    ///
+    /// The verifier asks at most once per token. It never asks for a secret, nor if a key of the
+    /// token's `kid` was tried. An attacker chooses `missing` and the number of calls, so the source
+    /// has to bound its work. By default there is no newer set.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicBool, Ordering};
     /// use std::sync::Arc;
     /// use tollgate_core::{
-    ///     Algorithm, Key, KeySet, KeySource, MissingKey, Refresh, SigningKey, Unavailable, Verification, Verifier,
+    ///     Algorithm, Key, KeySet, KeySource, MissingKey, SigningKey, Step, Unavailable, Verifier,
     /// };
     ///
-    /// /// Has its one key as soon as somebody asks for it.
-    /// struct Shy(Key, Arc<AtomicBool>);
+    /// /// Has its one key after the first request for it.
+    /// struct Lazy(Key, Arc<AtomicBool>);
     ///
-    /// impl KeySource for Shy {
+    /// impl KeySource for Lazy {
     ///     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
     ///         let asked = self.1.load(Ordering::Relaxed);
     ///         Ok(Arc::new(asked.then(|| self.0.clone()).into_iter().collect()))
     ///     }
     ///
-    ///     fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+    ///     fn refresh(&self, missing: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {
     ///         if missing.kid() != self.0.kid() {
-    ///             return Refresh::Pointless;
+    ///             return Step::Ready(Ok(()));
     ///         }
     ///         let asked = Arc::clone(&self.1);
-    ///         Refresh::Pending(Box::pin(async move {
+    ///         Step::pending(async move {
     ///             asked.store(true, Ordering::Relaxed);
     ///             Ok(())
-    ///         }))
+    ///         })
     ///     }
     /// }
     ///
@@ -127,18 +132,18 @@ pub trait KeySource: Send + Sync {
     /// let verifier = Verifier::builder()
     ///     .dangerous_any_issuer()
     ///     .dangerous_any_audience()
-    ///     .key_source(Shy(key.verifying_key(), Arc::default()))
+    ///     .key_source(Lazy(key.verifying_key(), Arc::default()))
     ///     .build()?;
     /// let token = key.encode(&serde_json::json!({"sub": "u-7", "exp": 4_000_000_000_u64}))?;
     ///
-    /// let Verification::Pending(verification) = verifier.begin(&token) else { panic!("it has to ask") };
-    /// assert_eq!(verification.await?.subject(), Some("u-7"));
+    /// let Step::Pending(outcome) = verifier.begin(&token) else { panic!("it has to ask") };
+    /// assert_eq!(outcome.await?.subject(), Some("u-7"));
     /// assert!(verifier.verify(token).is_ok()); // now the key is there
     /// # Ok(()) }
     /// ```
-    fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+    fn refresh(&self, missing: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {
         let _ = missing;
-        Refresh::Pointless
+        Step::Ready(Ok(()))
     }
 
     /// Whose keys they are, where the source knows: `build` then refuses rules for another issuer. Unless said otherwise it
@@ -207,7 +212,7 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
         (**self).epoch()
     }
 
-    fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+    fn refresh(&self, missing: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {
         (**self).refresh(missing)
     }
 
@@ -263,35 +268,6 @@ impl<'t> MissingKey<'t> {
     /// ```
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
-    }
-}
-
-/// What a [`KeySource`] says of a key that it does not have.
-///
-/// ```
-/// use tollgate_core::Refresh;
-///
-/// let fetched = Refresh::Pending(Box::pin(async { Ok(()) }));
-/// assert!(matches!(fetched, Refresh::Pending(_)));
-/// ```
-#[non_exhaustive]
-pub enum Refresh {
-    /// The keys are as new as they can be: the token is refused.
-    Pointless,
-    /// Whether there is such a key cannot be found out now: the client gets a 503, never a 401.
-    Unavailable(Unavailable),
-    /// Newer keys are on their way. When they have come, the token is looked at once more; where they have not, the client
-    /// gets a 503. To drop the future is to stop waiting, not to stop the fetch.
-    Pending(BoxFuture<Result<(), Unavailable>>),
-}
-
-impl std::fmt::Debug for Refresh {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Pointless => f.write_str("Pointless"),
-            Self::Unavailable(down) => f.debug_tuple("Unavailable").field(down).finish(),
-            Self::Pending(_) => f.write_str("Pending"),
-        }
     }
 }
 

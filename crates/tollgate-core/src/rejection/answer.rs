@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::gate::renewal::Names;
+use crate::http::Names;
 use crate::http::request::Protocol;
 use crate::rejection::wording;
 use crate::rejection::{Rejection, RejectionKind};
@@ -258,6 +258,20 @@ mod tests {
         answer
             .header(name)
             .map(|value| String::from_utf8(value.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let mut answer = Answer::new(200);
+        answer.append("set-cookie", "__Secure-refresh=s3cret");
+        answer.body = b"{\"refresh_token\":\"s3cret\"}".to_vec();
+        let bytes = format!("{:?}", b"s3cret");
+        let shown = format!("{answer:?}");
+        assert!(shown.contains("set-cookie"), "{shown}");
+        assert!(
+            !shown.contains("s3cret") && !shown.contains(bytes.trim_matches(['[', ']'])),
+            "{shown}"
+        );
     }
 
     #[test]

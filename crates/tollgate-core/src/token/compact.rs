@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use arrayvec::ArrayString;
 
-use crate::http::base64url;
+use crate::http::{SourceKind, base64url};
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind};
 
@@ -87,7 +87,32 @@ pub(crate) struct Compact<'t> {
     payload_end: usize,
 }
 
+/// Refuses a credential that is not a `b64token`, whatever else is wrong with it.
+pub(crate) fn check_alphabet(token: &[u8], source: SourceKind) -> Result<(), Rejection> {
+    if is_b64token(token) {
+        return Ok(());
+    }
+    Err(not_a_token(source))
+}
+
+#[cold]
+fn not_a_token(source: SourceKind) -> Rejection {
+    let detail = format!("{source:?} holds no token");
+    Rejection::new(RejectionKind::MalformedCredential, detail)
+}
+
 impl<'t> Compact<'t> {
+    /// Splits the credential of a request. A text that is no token is refused before its length
+    /// is looked at.
+    pub(crate) fn split_credential(
+        token: &'t [u8],
+        source: SourceKind,
+        limits: &Limits,
+    ) -> Result<Self, Rejection> {
+        check_alphabet(token, source)?;
+        Self::split(token, limits)
+    }
+
     pub(crate) fn split(token: &'t [u8], limits: &Limits) -> Result<Self, Rejection> {
         if token.len() > limits.token_bytes() {
             return Err(Rejection::too_large(
@@ -120,7 +145,11 @@ impl<'t> Compact<'t> {
         })
     }
 
-    /// What the signature covers: header and payload as they stand, the dot between them included.
+    pub(crate) const fn token(&self) -> &'t [u8] {
+        self.token
+    }
+
+    /// The text that the signature covers: header and payload, with the dot between them.
     pub(crate) fn signing_input(&self) -> &'t [u8] {
         &self.token[..self.payload_end]
     }
@@ -144,6 +173,53 @@ impl<'t> Compact<'t> {
         let signature = segment.decode(&self.token[self.payload_end + 1..]);
         signature.ok_or_else(|| malformed("the signature is not canonical base64url"))
     }
+}
+
+/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+/// (RFC 6750 section 2.1).
+fn is_b64token(token: &[u8]) -> bool {
+    !token.is_empty() && (is_base64url_and_dots(token) || is_by_grammar(token))
+}
+
+/// The alphabet of nearly every token, checked with vector instructions.
+fn is_base64url_and_dots(token: &[u8]) -> bool {
+    let mut start = 0;
+    for dot in memchr::memchr_iter(b'.', token) {
+        if !base64url::is_alphabet(&token[start..dot]) {
+            return false;
+        }
+        start = dot + 1;
+    }
+    base64url::is_alphabet(&token[start..])
+}
+
+fn is_by_grammar(token: &[u8]) -> bool {
+    let end = token
+        .iter()
+        .rposition(|byte| *byte != b'=')
+        .map_or(0, |last| last + 1);
+    // Whole blocks without an early exit, so that the compiler vectorises the loop.
+    let mut blocks = token[..end].chunks_exact(64);
+    end > 0
+        && blocks.by_ref().all(are_b64token_bytes)
+        && blocks.remainder().chunks(16).all(are_b64token_bytes)
+}
+
+#[inline]
+fn are_b64token_bytes(block: &[u8]) -> bool {
+    block
+        .iter()
+        .fold(true, |sound, byte| sound & is_b64token_byte(*byte))
+}
+
+/// Letters, the range from `-` to `9`, and three single characters.
+#[allow(clippy::needless_bitwise_bool)] // no branch per byte
+const fn is_b64token_byte(byte: u8) -> bool {
+    ((byte | 0x20).wrapping_sub(b'a') < 26)
+        | (byte.wrapping_sub(b'-') <= b'9' - b'-')
+        | (byte == b'+')
+        | (byte == b'_')
+        | (byte == b'~')
 }
 
 #[cold]
@@ -218,6 +294,23 @@ mod tests {
                 decoded.set(&text[..at], &text[at..]);
                 assert_eq!(&*decoded, text);
                 assert_eq!(matches!(decoded, Decoded::Heap(_)), length > INLINE);
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_at_every_place_is_held_to_the_alphabet() {
+        let allowed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+        for byte in 0..=u8::MAX {
+            let member = allowed.contains(&byte);
+            assert_eq!(is_b64token(&[byte]), member, "{byte:#x}");
+            for length in [2, 15, 16, 17, 63, 64, 65, 200] {
+                for place in [0, length / 2, length - 1] {
+                    let mut token = vec![b'a'; length];
+                    token[place] = byte;
+                    let padding = byte == b'=' && place == length - 1;
+                    assert_eq!(is_b64token(&token), member || padding, "{byte:#x} at {place}");
+                }
             }
         }
     }

@@ -6,3 +6,14 @@ pub(crate) mod header;
 pub(crate) mod header_cache;
 pub(crate) mod json;
 pub(crate) mod typed;
+
+use crate::limits::Limits;
+use json::Bounds;
+
+/// The bounds on the JSON of a header or of claims.
+pub(crate) const fn bounds(limits: &Limits) -> Bounds {
+    Bounds {
+        depth: limits.json_depth(),
+        members: limits.members(),
+    }
+}

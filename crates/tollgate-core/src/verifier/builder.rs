@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::issuer_config::IssuerConfig;
 use super::issuer_rules::{IssuerRules, TrustedIssuer};
-use super::{ConfigError, ConfigErrorKind, Inner, IssuerSource, Verifier};
+use super::{Inner, IssuerSource, Verifier};
 use crate::clock::{Clock, SystemClock};
+use crate::config::{ConfigError, ConfigErrorKind};
 use crate::limits::Limits;
 use crate::verifier::cache::{TokenCache, VerifiedTokens};
 

@@ -1,92 +1,115 @@
-//! What the outcome of a verification rests on, besides the token and the configuration.
+//! What a verified token rests on: the rules of its issuer, the key, and the state of the key sources.
 
+use std::fmt;
 use std::sync::{Arc, Weak};
 
-use super::{Chosen, Issuer, PreparedIssuer, Verifier};
+use super::{Chosen, Issuer, PreparedIssuer};
 use crate::key::Key;
-use crate::key::keyring::Epochs;
-use crate::verifier::principal::Verified;
+use crate::key::keyring::{Epochs, Keyring, VerifyingKey};
+use crate::per_thread::Shared;
+use crate::verifier::rules::Rules;
 
-/// What has to hold still for a token that was verified before to be believed again. What is not here cannot change in
-/// the life of a verifier (its rules, its fixed keys), or is looked at each time (the time).
-pub(crate) struct Grounds {
-    issuer: Trusted,
-    rested: Rested,
+/// The rules of an issuer, and its fixed keys if it lives as long as the verifier.
+///
+/// Both are in one place, so that a verified token holds them with one reference count. Key sources
+/// are not part of it: a token that is kept must not keep them running.
+#[derive(Debug)]
+pub(crate) struct IssuerTerms {
+    pub(crate) rules: Rules,
+    pub(crate) keys: Vec<Key>,
 }
 
-enum Trusted {
-    /// The one at this place of the verifier's list, which stays what it is.
-    Listed(usize),
-    /// One that a source gave. The source is asked again for each token, and nothing of the issuer is kept alive meanwhile:
-    /// with the source of its keys would go on what that does, though the issuer may not be trusted any more.
-    Found(Weak<Issuer>),
+/// The rules that a token has met, and the key that verified it.
+#[derive(Clone)]
+pub(crate) struct MetRules {
+    issuer: Shared<IssuerTerms>,
+    key: VerifyingKey,
 }
 
-/// Whose key it was.
-pub(super) struct Rested {
+impl MetRules {
+    /// A fixed key that `issuer` does not hold is cloned from the keyring.
+    pub(super) fn new(issuer: Shared<IssuerTerms>, key: VerifyingKey, keyring: &Keyring) -> Self {
+        let key = match key {
+            VerifyingKey::Fixed(place) if place >= issuer.keys.len() => {
+                VerifyingKey::Sourced(keyring.keys[place].clone())
+            }
+            key => key,
+        };
+        Self { issuer, key }
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.issuer.rules
+    }
+
+    pub(crate) fn key(&self) -> &Key {
+        match &self.key {
+            VerifyingKey::Fixed(place) => &self.issuer.keys[*place],
+            VerifyingKey::Sourced(key) => key,
+        }
+    }
+}
+
+impl fmt::Debug for MetRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetRules")
+            .field("key", self.key())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The conditions under which a cached token is still valid.
+///
+/// Everything else is fixed for the life of a verifier (its rules, its fixed keys) or checked for
+/// each request (the time).
+pub(crate) struct Evidence {
+    pub(super) issuer: Trusted,
+    /// The index of the key's source; `None` for a fixed key.
     pub(super) source: Option<usize>,
     pub(super) epochs: Epochs,
 }
 
-impl Rested {
-    pub(super) fn on(self, issuer: Chosen<'_>) -> Grounds {
+/// The issuer of a cached token.
+pub(super) enum Trusted {
+    /// The issuer at this index of the verifier's list, which never changes.
+    Listed(usize),
+    /// An issuer from an issuer source, which is asked again for each token. A strong reference
+    /// would keep the key source of an issuer running that is no longer trusted.
+    Found(Weak<Issuer>),
+}
+
+impl Evidence {
+    pub(super) fn new(issuer: Chosen<'_>, source: Option<usize>, epochs: Epochs) -> Self {
         let issuer = match issuer {
             Chosen::Listed(place, _) => Trusted::Listed(place),
             Chosen::Found(PreparedIssuer(issuer)) => Trusted::Found(Arc::downgrade(&issuer)),
         };
-        Grounds { issuer, rested: self }
+        Self {
+            issuer,
+            source,
+            epochs,
+        }
     }
-}
 
-impl Grounds {
-    /// How much memory is only kept because of them, in bytes, by estimate: the rules of an issuer that a source may make anew
-    /// for each token.
-    pub(crate) const fn bytes(&self) -> usize {
-        const OF_ITS_OWN: usize = 2048;
+    /// The memory that is kept only because of the evidence, in bytes, by estimate: an issuer source
+    /// may make the rules anew for each token.
+    pub(super) const fn bytes(&self) -> usize {
+        const RULES: usize = 2048;
         match self.issuer {
             Trusted::Listed(_) => 0,
-            Trusted::Found(_) => OF_ITS_OWN,
+            Trusted::Found(_) => RULES,
         }
     }
 }
 
 #[cfg(test)]
-impl Grounds {
-    /// Those of an issuer whose keys are fixed.
+impl Evidence {
+    /// The evidence of an issuer whose keys are fixed.
     pub(crate) fn none() -> Self {
-        let (source, epochs) = (None, Epochs::new());
         Self {
             issuer: Trusted::Listed(0),
-            rested: Rested { source, epochs },
+            source: None,
+            epochs: Epochs::new(),
         }
-    }
-}
-
-impl Verifier {
-    /// Whether all that a verification rested on still stands: the issuer is still trusted by the same rules, and each source
-    /// of its keys still has the set that it had.
-    pub(super) fn stand(&self, grounds: &Grounds, verified: &Verified) -> bool {
-        let Grounds { issuer, rested } = grounds;
-        match issuer {
-            Trusted::Listed(place) => {
-                let issuer = self.0.issuers.get(*place);
-                issuer.is_some_and(|issuer| issuer.keyring.is_in(&rested.epochs))
-            }
-            Trusted::Found(found) => {
-                let named = verified.issuer().map(|name| self.issuer_named(name));
-                // As long as it is pointed to, no other can be in its place.
-                matches!(named, Some(Ok(Chosen::Found(now))) if Arc::as_ptr(&now.0) == found.as_ptr()
-                    && now.0.keyring.is_in(&rested.epochs))
-            }
-        }
-    }
-
-    /// Tells the source of the key that a token has passed by it once more.
-    pub(super) fn note_use(&self, grounds: &Grounds, key: &Key, now: u64) {
-        let note = |issuer: &Issuer| issuer.keyring.note_use(grounds.rested.source, key, now);
-        match &grounds.issuer {
-            Trusted::Listed(place) => self.0.issuers.get(*place).map(note),
-            Trusted::Found(found) => found.upgrade().map(|found| note(&found)),
-        };
     }
 }

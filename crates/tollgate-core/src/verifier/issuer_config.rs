@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{ConfigError, ConfigErrorKind, Issuer};
+use super::Issuer;
 use crate::algorithm::{Algorithm, Family};
+use crate::config::{ConfigError, ConfigErrorKind};
 use crate::key::Key;
 use crate::key::keyring::Keyring;
 use crate::per_thread::Shared;
+use crate::verifier::evidence::IssuerTerms;
 use crate::verifier::rules::{Rules, TENANT, Tenants, is_template, is_tenant};
-use crate::verifier::terms::Terms;
 
 /// The longest leeway, in seconds.
 const MOST_LEEWAY: Duration = Duration::from_secs(300);
@@ -242,7 +243,7 @@ impl IssuerConfig {
 
     fn into_issuer(self, keys: Vec<Key>) -> Issuer {
         Issuer {
-            terms: Shared::new(Terms {
+            terms: Shared::new(IssuerTerms {
                 rules: self.rules,
                 keys,
             }),

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::issuer_config::IssuerConfig;
-use super::{ConfigError, ConfigErrorKind, Issuer, TrustedIssuer};
+use super::{Issuer, TrustedIssuer};
+use crate::config::{ConfigError, ConfigErrorKind};
 use crate::key::source::Unavailable;
 
 /// Says of an issuer that a token names whether it is trusted: for services whose tenants bring issuers of their own.

@@ -1,4 +1,4 @@
-//! From the text of a token to a [`Principal`].
+//! The verifier: from the text of a token to a [`Principal`].
 
 mod builder;
 pub(crate) mod cache;
@@ -9,37 +9,36 @@ mod issuer_source;
 pub(crate) mod principal;
 mod provider_rules;
 pub(crate) mod rules;
-pub(crate) mod terms;
-mod verification;
 
 use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use crate::config::{ConfigError, ConfigErrorKind};
 pub use builder::{VerifierBuilder, VerifierSettings};
-pub(crate) use evidence::Grounds;
-use evidence::Rested;
 pub use issuer_rules::{IssuerRules, TrustedIssuer};
 pub use issuer_source::{IssuerSource, PreparedIssuer};
-pub use verification::{PendingVerification, Verification};
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
-use crate::key::keyring::{Ask, Asked, Keyring, Miss, Verifying};
+use crate::config::ConfigError;
+use crate::http::SourceKind;
+use crate::key::Key;
+use crate::key::keyring::{Epochs, Keyring, Search, Verifying};
+use crate::key::source::{MissingKey, Unavailable};
 use crate::limits::Limits;
 use crate::per_thread::Shared;
 use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::step::{BoxFuture, Step};
 use crate::token::claims::ClaimSetText;
 use crate::token::compact::{Compact, Segment};
 use crate::token::header_cache::ReadHeader;
-use crate::verifier::cache::{TokenCacheStatus, VerifiedTokens};
-use crate::verifier::principal::Principal;
-use crate::verifier::terms::{Met, Terms};
+use crate::verifier::cache::{Held, TokenCacheStatus, VerifiedTokens};
+use crate::verifier::evidence::{Evidence, IssuerTerms, MetRules, Trusted};
+use crate::verifier::principal::{Principal, Verified};
 
-/// Decides whether a token is to be believed: one or several issuers, each with its keys and rules.
+/// Verifies tokens of one or several issuers, each with its keys and rules.
 ///
-/// Built once, cloned freely, shared by all threads. Whatever is wrong with its configuration shows at
-/// [`build`](VerifierBuilder::build).
+/// Build a verifier once, clone it freely and share it between threads. A configuration error shows
+/// at [`build`](VerifierBuilder::build).
 ///
 /// ```
 /// use tollgate_core::{Key, RejectionKind, SigningKey, Verifier};
@@ -68,17 +67,17 @@ pub struct Verifier(Arc<Inner>);
 
 struct Inner {
     issuers: Vec<Issuer>,
-    /// Asked for the issuers that are not in the list.
+    /// Asked for issuers that are not in the list.
     issuer_sources: Vec<Box<dyn IssuerSource>>,
     limits: Limits,
     clock: Box<dyn Clock>,
-    cache: Option<VerifiedTokens>,
+    cache: Option<VerifiedTokens<Verified>>,
 }
 
 /// A trusted issuer, ready for use.
 struct Issuer {
-    /// If it has fixed keys, they are those of the keyring, at the same places.
-    terms: Shared<Terms>,
+    /// Its fixed keys, if any, are those of the keyring, in the same order.
+    terms: Shared<IssuerTerms>,
     keyring: Keyring,
 }
 
@@ -117,10 +116,7 @@ impl Verifier {
         Self::builder().trust(issuer).build()
     }
 
-    /// Verifies a token in compact form (RFC 7519 section 7.2), every check of the configuration applied.
-    ///
-    /// A thread may do that to its very end, in the destructors of its thread-local values. Only where it has never done so before,
-    /// and other code in it has used the crate `thread_local`, is that a panic, which ends the process there.
+    /// Verifies a token in compact form (RFC 7519 section 7.2) with every check of the configuration.
     ///
     /// # Errors
     /// A [`Rejection`] with the first check that failed.
@@ -135,40 +131,56 @@ impl Verifier {
     /// # Ok(()) }
     /// ```
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Principal, Rejection> {
-        Ok(self.attempt(token.as_ref(), Ask::Sources, || Ok(()))?)
+        match self.attempt(token.as_ref(), None, None) {
+            Ok(principal) => Ok(principal),
+            Err(Step::Ready(outcome)) => outcome,
+            Err(Step::Pending(_)) => {
+                let second = std::time::Duration::from_secs(1);
+                let detail =
+                    "a key source is being asked for the token's key, and this call cannot wait for it";
+                Err(Rejection::unavailable(second, detail))
+            }
+        }
     }
 
-    /// As [`verify`](Self::verify), for whoever can wait: where a [`KeySource`](crate::KeySource) is being asked for a key
-    /// that it did not have, the outcome is a future, and to drop it is to leave nothing behind.
+    /// Like [`verify`](Self::verify), but may return a future: if no key fits the token and a
+    /// [`KeySource`](crate::KeySource) fetches a newer set.
+    ///
+    /// Dropping the future is cancel-safe. It owns a copy of the token, which is zeroized on drop.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{token, verifier};
-    /// # use tollgate_core::Verification;
+    /// # use tollgate_core::Step;
     /// # fn main() {
-    /// assert!(matches!(verifier().begin(token("orders:read")), Verification::Ready(Ok(_))));
+    /// assert!(matches!(verifier().begin(token("orders:read")), Step::Ready(Ok(_))));
+    /// assert!(matches!(verifier().begin("a.b"), Step::Ready(Err(_))));
     /// # }
     /// ```
-    pub fn begin(&self, token: impl AsRef<[u8]>) -> Verification {
-        self.begin_checked(token.as_ref(), || Ok(()))
-    }
-
-    /// As [`begin`](Self::begin), with a check of the token's text whose refusal precedes all others. It is made only where the
-    /// token is refused, or its key asked for, before its claims are read: what a token that has come further consists of passes it.
-    pub(crate) fn begin_checked(
-        &self,
-        token: &[u8],
-        check: impl FnOnce() -> Result<(), Rejection>,
-    ) -> Verification {
-        match self.attempt(token, Ask::Sources, check) {
-            Ok(principal) => Verification::Ready(Ok(principal)),
-            Err(Miss::Refused(rejection)) => Verification::Ready(Err(rejection)),
-            Err(Miss::Asked(asked)) => Verification::Pending(self.resume(token, asked)),
+    pub fn begin(&self, token: impl AsRef<[u8]>) -> Step<Result<Principal, Rejection>> {
+        match self.attempt(token.as_ref(), None, None) {
+            Ok(principal) => Step::Ready(Ok(principal)),
+            Err(step) => step,
         }
     }
 
-    /// Has every token verified anew that is in the cache of this verifier and its clones, at once and whatever is in it. There
-    /// is no need to call it when keys change or a token is revoked: both are looked at for each request.
+    /// Like [`begin`](Self::begin), for a credential of a request: a text that is not a `b64token`
+    /// is a malformed credential, whatever else is wrong with it.
+    pub(crate) fn begin_credential(
+        &self,
+        token: &[u8],
+        source: SourceKind,
+    ) -> Step<Result<Principal, Rejection>> {
+        match self.attempt(token, Some(source), None) {
+            Ok(principal) => Step::Ready(Ok(principal)),
+            Err(step) => step,
+        }
+    }
+
+    /// Empties the cache of verified tokens of this verifier and its clones, at once.
+    ///
+    /// There is no need to call it when keys change or a token is revoked: both are checked for each
+    /// request.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -192,8 +204,8 @@ impl Verifier {
         }
     }
 
-    /// How the cache of verified tokens stands; `None` where there is none. It goes through the counters of all threads: it is
-    /// for metrics, not for each request.
+    /// The status of the cache of verified tokens; `None` without a cache. It reads the counters of
+    /// all threads: use it for metrics, not on the request path.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -204,79 +216,140 @@ impl Verifier {
     ///     verifier.verify(&token)?;
     /// }
     /// let status = verifier.token_cache_status().expect("there is a cache");
-    /// assert_eq!((status.tokens, status.hits, status.misses), (1, 1, 2)); // an HMAC is kept when it comes again
+    /// assert_eq!((status.tokens, status.hits, status.misses), (1, 1, 2)); // a token with an HMAC is cached at its second use
     /// # Ok(()) }
     /// ```
     pub fn token_cache_status(&self) -> Option<TokenCacheStatus> {
         self.0.cache.as_ref().map(VerifiedTokens::status)
     }
 
-    /// Waits for what the sources answer and takes a second look, which asks nobody.
-    #[cold]
-    fn resume(&self, token: &[u8], asked: Asked) -> PendingVerification {
-        let (verifier, token) = (self.clone(), Zeroizing::new(token.to_vec()));
-        PendingVerification::new(async move {
-            let answer = asked.answer().await;
-            Ok(verifier.attempt(&token, Ask::Nobody(answer), || Ok(()))?)
-        })
-    }
-
-    /// The way of a token: recognised, if it was verified a moment ago and all that this rested on still holds, or else
-    /// verified from the start.
+    /// Recognises a token from the cache, or verifies it from the start.
+    ///
+    /// An error is the outcome: a rejection, or a wait for a newer set of keys. `refreshed` is the
+    /// answer of the key sources after such a wait; without it they may be asked.
     fn attempt(
         &self,
         token: &[u8],
-        ask: Ask,
-        check: impl FnOnce() -> Result<(), Rejection>,
-    ) -> Result<Principal, Miss> {
+        source: Option<SourceKind>,
+        refreshed: Option<Result<(), Unavailable>>,
+    ) -> Result<Principal, Step<Result<Principal, Rejection>>> {
         let Inner {
             limits, clock, cache, ..
         } = &*self.0;
         let now = clock.now();
         let sought = cache.as_ref().and_then(|cache| cache.seek(token));
         if let Some(sought) = &sought
-            && let Some(known) = sought.find(now, |entry| self.stand(&entry.grounds, &entry.verified))
+            && let Some(known) = sought.find(now, |verified, evidence| self.holds(verified, evidence))
         {
-            known
-                .held
-                .verified()
-                .check_times(now)
-                .inspect_err(|_| sought.forget())?;
-            if let Some(entry) = known.due {
-                self.note_use(&entry.grounds, known.held.verified().key(), now);
+            let verified = known.held.value();
+            verified.check_times(now).inspect_err(|_| sought.forget())?;
+            if let Some(evidence) = known.due() {
+                self.note_use(evidence, verified.key(), now);
             }
-            return Ok(Principal::known(known.held, now));
+            return Ok(Principal::new(known.held, source, now));
         }
+        let compact = match source {
+            Some(source) => Compact::split_credential(token, source, limits)?,
+            None => Compact::split(token, limits)?,
+        };
         let mut segments = [Segment::new(), Segment::new()];
         let [header, payload] = &mut segments;
-        let (issuer, signed, payload) = self
-            .signed(token, ask, header, payload)
-            .map_err(|miss| check().map_or_else(Miss::from, |()| miss))?;
-        let (principal, rested) = signed.principal(payload, &issuer, now, limits)?;
-        if let Some(sought) = sought {
-            sought.keep(now, principal.verified(), rested.on(issuer));
-        }
-        Ok(principal)
-    }
-
-    /// A token whose signature has verified, with its issuer and the bytes of its claims.
-    fn signed<'s>(
-        &self,
-        token: &[u8],
-        ask: Ask,
-        header: &'s mut Segment,
-        payload: &'s mut Segment,
-    ) -> Result<(Chosen<'_>, Signed<'s>, &'s [u8]), Miss> {
-        let limits = &self.0.limits;
-        let compact = Compact::split(token, limits)?;
         let token = Unverified::read(compact, header, limits)?;
         let issuer = self.issuer_of(&token)?;
-        let signed = issuer.signed(token, limits, ask)?;
-        Ok((issuer, signed, compact.payload(payload)?))
+        let signed = match issuer.signed(token, limits)? {
+            Ok(signed) => signed,
+            Err(unsigned) => return Err(self.missing_key(&unsigned, &issuer, source, refreshed)),
+        };
+        let payload = compact.payload(payload)?;
+        let (verified, key_source, epochs) = signed.verified(payload, &issuer, now, limits)?;
+        issuer.keyring.note_use(key_source, verified.key(), now);
+        let verified = Arc::new(verified);
+        if let Some(sought) = sought {
+            sought.keep(now, &verified, Evidence::new(issuer, key_source, epochs));
+        }
+        Ok(Principal::new(Held::Together(verified), source, now))
     }
 
-    /// The issuer whose keys and rules the token must meet. Where there is only one, nothing is read before the
-    /// signature; where there are several, the unverified `iss` chooses, and the chosen one's keys must own the token.
+    /// The outcome of a token that no key has verified: a question to the key sources, or the
+    /// refusal. A token that names another issuer would be refused with any key.
+    #[cold]
+    fn missing_key(
+        &self,
+        unsigned: &Unsigned<'_, '_>,
+        issuer: &Issuer,
+        source: Option<SourceKind>,
+        refreshed: Option<Result<(), Unavailable>>,
+    ) -> Step<Result<Principal, Rejection>> {
+        let Unsigned {
+            compact,
+            header,
+            search,
+        } = unsigned;
+        let (header, text) = header.parts();
+        let kid = header.kid.as_ref().map(|kid| kid.read(text));
+        let missing = MissingKey::new(kid, header.algorithm);
+        let refreshed = match refreshed {
+            _ if !issuer.keyring.may_be_missing(search, missing) => Ok(()),
+            Some(answer) => answer,
+            None => {
+                if let Err(rejection) = issuer.check_name(compact, &self.0.limits) {
+                    return rejection.into();
+                }
+                match issuer.keyring.refresh(missing) {
+                    Step::Ready(answer) => answer,
+                    Step::Pending(answer) => return self.wait(compact.token(), source, answer),
+                }
+            }
+        };
+        search.rejection(missing, refreshed).into()
+    }
+
+    /// Waits for newer keys and makes a second attempt, which asks no source.
+    fn wait(
+        &self,
+        token: &[u8],
+        source: Option<SourceKind>,
+        newer_keys: BoxFuture<Result<(), Unavailable>>,
+    ) -> Step<Result<Principal, Rejection>> {
+        let (verifier, token) = (self.clone(), Zeroizing::new(token.to_vec()));
+        Step::pending(async move {
+            let refreshed = newer_keys.await;
+            match verifier.attempt(&token, source, Some(refreshed)) {
+                Ok(principal) => Ok(principal),
+                Err(outcome) => outcome.await,
+            }
+        })
+    }
+
+    /// Whether the evidence of a cached token still holds: the issuer is still trusted by the same
+    /// rules, and each source of its keys still has the same set.
+    fn holds(&self, verified: &Verified, evidence: &Evidence) -> bool {
+        match &evidence.issuer {
+            Trusted::Listed(place) => {
+                let issuer = self.0.issuers.get(*place);
+                issuer.is_some_and(|issuer| issuer.keyring.is_in(&evidence.epochs))
+            }
+            Trusted::Found(found) => {
+                let named = verified.issuer().map(|name| self.issuer_named(name));
+                // No other issuer can have this address while the weak reference lives.
+                matches!(named, Some(Ok(Chosen::Found(now))) if Arc::as_ptr(&now.0) == found.as_ptr()
+                    && now.0.keyring.is_in(&evidence.epochs))
+            }
+        }
+    }
+
+    /// Tells the source of the key that it has verified another token.
+    fn note_use(&self, evidence: &Evidence, key: &Key, now: u64) {
+        let note = |issuer: &Issuer| issuer.keyring.note_use(evidence.source, key, now);
+        match &evidence.issuer {
+            Trusted::Listed(place) => self.0.issuers.get(*place).map(note),
+            Trusted::Found(found) => found.upgrade().map(|found| note(&found)),
+        };
+    }
+
+    /// The issuer whose keys and rules the token must meet. A single issuer is chosen without a look
+    /// at the claims. Among several the unverified `iss` chooses, and a key of the chosen issuer has
+    /// to verify the token.
     fn issuer_of(&self, token: &Unverified<'_, '_>) -> Result<Chosen<'_>, Rejection> {
         let Inner {
             issuers,
@@ -290,7 +363,7 @@ impl Verifier {
         self.issuer_named(&claimed_issuer(&token.compact, limits)?)
     }
 
-    /// The issuer of that name, in the list or from a source.
+    /// The issuer of this name, from the list or from an issuer source.
     fn issuer_named(&self, claimed: &str) -> Result<Chosen<'_>, Rejection> {
         let mut listed = self.0.issuers.iter().enumerate();
         if let Some((place, listed)) = listed.find(|(_, issuer)| issuer.terms.rules.names(claimed)) {
@@ -311,9 +384,9 @@ impl Verifier {
     }
 }
 
-/// The issuer that a token is held to.
+/// The issuer whose rules apply to a token.
 enum Chosen<'v> {
-    /// In the list, at this place.
+    /// At this index of the list.
     Listed(usize, &'v Issuer),
     Found(PreparedIssuer),
 }
@@ -339,7 +412,7 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// A token within its limits whose header was read. Nothing in it is trusted.
+/// A token within the limits whose header is read. Nothing of it is verified.
 struct Unverified<'t, 'h> {
     compact: Compact<'t>,
     header: ReadHeader<'h>,
@@ -352,7 +425,7 @@ impl<'t, 'h> Unverified<'t, 'h> {
     }
 }
 
-/// Whose token it says that it is. That is not verified.
+/// The `iss` of a token that is not verified yet.
 fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Rejection> {
     let mut claims = ClaimSetText::default();
     claims.read(token.payload(&mut Segment::new())?, "", limits)?;
@@ -363,7 +436,12 @@ fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Reje
 }
 
 impl Issuer {
-    fn signed<'h>(&self, token: Unverified<'_, 'h>, limits: &Limits, ask: Ask) -> Result<Signed<'h>, Miss> {
+    /// Verifies the signature with a key of the issuer, or returns the search for one.
+    fn signed<'t, 'h>(
+        &self,
+        token: Unverified<'t, 'h>,
+        limits: &Limits,
+    ) -> Result<Result<Signed<'h>, Unsigned<'t, 'h>>, Rejection> {
         let Unverified {
             compact,
             header: read,
@@ -376,51 +454,72 @@ impl Issuer {
             && !allowed.contains(&algorithm)
         {
             let detail = format!("`alg` is {algorithm}; wanted one of {allowed:?}");
-            return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail).into());
+            return Err(Rejection::new(RejectionKind::WrongAlgorithm, detail));
         }
         let kid = header.kid.as_ref().map(|kid| kid.read(text));
-        let verifying =
-            self.keyring
-                .verify(&compact, algorithm, kid, limits.candidate_keys(), ask, || {
-                    if rules.issuer.is_none() {
-                        return Ok(());
-                    }
-                    rules.check_name(Some(&*claimed_issuer(&compact, limits)?))
-                })?;
-        read.keep(&compact, limits);
-        Ok(Signed {
-            header: read,
-            verifying,
-        })
+        let missing = MissingKey::new(kid, algorithm);
+        let mut segment = Segment::new();
+        let signature = compact.signature(&mut segment)?;
+        let most = limits.candidate_keys();
+        match self
+            .keyring
+            .verify(compact.signing_input(), signature, missing, most)
+        {
+            Ok(verifying) => {
+                read.keep(&compact, limits);
+                Ok(Ok(Signed {
+                    header: read,
+                    verifying,
+                }))
+            }
+            Err(search) => Ok(Err(Unsigned {
+                compact,
+                header: read,
+                search,
+            })),
+        }
+    }
+
+    /// Checks the unverified `iss` before a key source is asked for the token's key.
+    fn check_name(&self, token: &Compact<'_>, limits: &Limits) -> Result<(), Rejection> {
+        let rules = &self.terms.rules;
+        if rules.issuer.is_none() {
+            return Ok(());
+        }
+        rules.check_name(Some(&*claimed_issuer(token, limits)?))
     }
 }
 
-/// A token whose signature one of the issuer's keys has verified. Its claims are not checked yet.
+/// A token whose signature no key has verified.
+struct Unsigned<'t, 'h> {
+    compact: Compact<'t>,
+    header: ReadHeader<'h>,
+    search: Search,
+}
+
+/// A token whose signature a key of the issuer has verified. Its claims are not checked yet.
 struct Signed<'h> {
     header: ReadHeader<'h>,
     verifying: Verifying,
 }
 
 impl Signed<'_> {
-    /// Reads the claims and holds them to the issuer's rules: the last step, and the only way to a principal.
-    fn principal(
+    /// Reads the claims and checks them against the issuer's rules, the last check of a token. The
+    /// source of the key and the epochs of the sources are for the cache.
+    fn verified(
         self,
         payload: &[u8],
         issuer: &Issuer,
         now: u64,
         limits: &Limits,
-    ) -> Result<(Principal, Rested), Rejection> {
-        let Self {
-            header,
-            verifying: Verifying { key, source, epochs },
-        } = self;
-        let met = Met::new(issuer.terms.clone(), key, &issuer.keyring);
-        let (header, text) = header.parts();
-        let principal = Principal::new(header.clone(), met, now, |claims, key, rules| {
-            claims.read(payload, text, limits)?;
-            rules.check_claims(claims, key.issuer(), now, limits)
-        })?;
-        issuer.keyring.note_use(source, principal.key(), now);
-        Ok((principal, Rested { source, epochs }))
+    ) -> Result<(Verified, Option<usize>, Epochs), Rejection> {
+        let Verifying { key, source, epochs } = self.verifying;
+        let met = MetRules::new(issuer.terms.clone(), key, &issuer.keyring);
+        let (header, text) = self.header.parts();
+        let mut claims = ClaimSetText::default();
+        claims.read(payload, text, limits)?;
+        met.rules()
+            .check_claims(&claims, met.key().issuer(), now, limits)?;
+        Ok((Verified::new(header.clone(), claims, met), source, epochs))
     }
 }

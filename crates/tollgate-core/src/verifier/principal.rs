@@ -1,13 +1,12 @@
-//! Who a verified token speaks for.
+//! The principal: the sender of a request, by its verified token.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Deserialize;
 
 use crate::algorithm::Algorithm;
-use crate::gate::source::SourceKind;
+use crate::http::SourceKind;
 use crate::key::Key;
 use crate::policy::Facts;
 use crate::rejection::{Rejection, RejectionKind};
@@ -15,12 +14,13 @@ use crate::token::claims::ClaimSetText;
 use crate::token::header::Header;
 use crate::token::json::{MISFIT, NumericDate};
 use crate::token::typed::TypedClaims;
-use crate::verifier::rules::Rules;
-use crate::verifier::terms::Met;
+use crate::verifier::cache::{Cached, Held};
+use crate::verifier::evidence::{Evidence, MetRules};
 
-/// A verified token: its claims, its header's facts, which key verified it and where in the request it stood.
+/// A verified token: its claims, its header, the key that verified it and its place in the request.
 ///
-/// Only a verifier makes one. Cloning is cheap. `Debug` shows issuer, key and algorithm, never the subject or a claim.
+/// Only a verifier makes one. Cloning is cheap. `Debug` shows issuer, key and algorithm, never the
+/// subject or a claim.
 ///
 /// ```
 /// use tollgate_core::{Clock, Key, SigningKey, Verifier};
@@ -47,131 +47,74 @@ use crate::verifier::terms::Met;
 /// ```
 #[derive(Clone)]
 pub struct Principal {
-    held: Held,
+    held: Held<Verified>,
     source: Option<SourceKind>,
-    /// When it was verified, by the verifier's clock.
+    /// The time of the verification, by the verifier's clock.
     now: u64,
 }
 
-/// What was found out of a token that does not change with the time.
+/// The outcome of a verification, apart from the time.
 pub(crate) struct Verified {
     header: Header,
     claims: ClaimSetText,
-    met: Met,
+    met: MetRules,
     typed: TypedClaims,
-}
-
-/// How a principal has what was verified.
-#[derive(Clone)]
-pub(crate) enum Held {
-    /// With all who have it, and counted where they count.
-    Together(Arc<Verified>),
-    /// By a handle of one thread.
-    ByThread(Arc<Handle>),
-}
-
-/// A thread's own way to a token that all threads share. What all of them would write to is here, once for each: the count
-/// of those who have it, and that of the claims that were read as a type. The token itself is only read.
-pub(crate) struct Handle {
-    verified: Arc<Verified>,
-    typed: TypedClaims,
-}
-
-impl Handle {
-    pub(crate) fn new(verified: &Arc<Verified>) -> Arc<Self> {
-        Arc::new(Self {
-            verified: Arc::clone(verified),
-            typed: TypedClaims::default(),
-        })
-    }
-
-    /// How much memory a handle to it takes, in bytes, with an estimate of what is made of the claims along with it.
-    pub(crate) fn bytes(verified: &Verified) -> usize {
-        const COUNTS_AND_PLACE: usize = 64;
-        size_of::<Self>() + COUNTS_AND_PLACE + 2 * verified.claims.bytes()
-    }
-}
-
-impl Held {
-    #[inline]
-    pub(crate) fn verified(&self) -> &Arc<Verified> {
-        match self {
-            Self::Together(verified) => verified,
-            Self::ByThread(handle) => &handle.verified,
-        }
-    }
 }
 
 impl Verified {
-    /// How much memory it takes, in bytes, with an estimate of what is made of the claims along with it.
-    pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + 3 * self.claims.bytes()
+    pub(super) fn new(header: Header, claims: ClaimSetText, met: MetRules) -> Self {
+        Self {
+            header,
+            claims,
+            met,
+            typed: TypedClaims::default(),
+        }
     }
 
-    /// The checks whose outcome is another one at another time.
-    pub(crate) fn check_times(&self, now: u64) -> Result<(), Rejection> {
+    /// The checks whose outcome depends on the time.
+    pub(super) fn check_times(&self, now: u64) -> Result<(), Rejection> {
         self.met.rules().check_times(&self.claims, now)
     }
 
     /// `iss`.
-    pub(crate) fn issuer(&self) -> Option<&str> {
+    pub(super) fn issuer(&self) -> Option<&str> {
         self.claims.string(self.claims.registered.issuer.as_ref())
     }
 
-    pub(crate) fn key(&self) -> &Key {
+    pub(super) fn key(&self) -> &Key {
         self.met.key()
     }
+}
 
-    pub(crate) const fn algorithm(&self) -> Algorithm {
-        self.header.algorithm
+impl Cached for Verified {
+    type Evidence = Evidence;
+
+    /// With an estimate of the types that the claims are read as.
+    fn bytes(&self, evidence: &Evidence) -> usize {
+        size_of::<Self>() + 3 * self.claims.bytes() + evidence.bytes()
+    }
+
+    fn handle_bytes(&self) -> usize {
+        2 * self.claims.bytes()
+    }
+
+    fn is_cheap(&self) -> bool {
+        self.header.algorithm.family().is_symmetric()
     }
 }
 
 impl Principal {
-    /// With the claims that `fill` reads and checks, in the place where they stay.
-    pub(crate) fn new(
-        header: Header,
-        met: Met,
-        now: u64,
-        fill: impl FnOnce(&mut ClaimSetText, &Key, &Rules) -> Result<(), Rejection>,
-    ) -> Result<Self, Rejection> {
-        let mut verified = Arc::new(Verified {
-            header,
-            claims: ClaimSetText::default(),
-            met,
-            typed: TypedClaims::default(),
-        });
-        // Nobody else has it yet. A token whose claims could not be checked would be none.
-        let Some(Verified { claims, met, .. }) = Arc::get_mut(&mut verified) else {
-            let second = std::time::Duration::from_secs(1);
-            return Err(Rejection::unavailable(second, "the claims cannot be filled in"));
-        };
-        fill(claims, met.key(), met.rules())?;
-        Ok(Self {
-            held: Held::Together(verified),
-            source: None,
-            now,
-        })
+    pub(crate) const fn new(held: Held<Verified>, source: Option<SourceKind>, now: u64) -> Self {
+        Self { held, source, now }
     }
 
-    /// Of a token that was verified before and is held to the time by whoever asks.
-    pub(crate) const fn known(held: Held, now: u64) -> Self {
-        Self {
-            held,
-            source: None,
-            now,
-        }
+    #[cfg(test)]
+    pub(crate) const fn held(&self) -> &Held<Verified> {
+        &self.held
     }
 
-    pub(crate) fn verified(&self) -> &Arc<Verified> {
-        self.held.verified()
-    }
-
-    pub(crate) fn with_source(self, source: SourceKind) -> Self {
-        Self {
-            source: Some(source),
-            ..self
-        }
+    pub(crate) fn verified(&self) -> &Verified {
+        self.held.value()
     }
 
     /// The claims as the user's type, which may borrow from the principal. Nothing is parsed twice: the text was
@@ -209,11 +152,11 @@ impl Principal {
         })
     }
 
-    /// The claims as a type that is kept with them once it has been read.
+    /// The types that the claims were read as, kept with them.
     pub(crate) fn typed(&self) -> &TypedClaims {
         match &self.held {
             Held::Together(verified) => &verified.typed,
-            Held::ByThread(handle) => &handle.typed,
+            Held::ByThread(handle) => handle.typed(),
         }
     }
 
@@ -396,7 +339,7 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn scopes(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let Verified { claims, met, .. } = &**self.verified();
+        let Verified { claims, met, .. } = self.verified();
         let further = met
             .rules()
             .scope_claims

@@ -9,7 +9,7 @@ use serde_json::json;
 use tollgate_core::policy::max_authentication_age;
 use tollgate_core::{
     Gate, IssuerSource, KeySet, PreparedIssuer, Principal, RequestView, RevocationCheck, SigningKey,
-    Standing, TokenCache, TrustedIssuer, Unavailable, Verifier,
+    Standing, Step, TokenCache, TrustedIssuer, Unavailable, Verifier,
 };
 
 use super::spelling::facts;
@@ -57,7 +57,7 @@ static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 #[derive(Clone, Debug)]
-enum Step {
+enum Act {
     Advance(u64),
     PutBack(u64),
     Rotate(usize),
@@ -68,18 +68,18 @@ enum Step {
     Verify(usize),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = Act> {
     prop_oneof![
-        2 => (0_u64..4).prop_map(Step::Advance),
-        1 => (0_u64..4).prop_map(Step::PutBack),
-        1 => (0..SETS.len()).prop_map(Step::Rotate),
-        1 => Just(Step::Down),
-        1 => (0_usize..5).prop_map(Step::TenantIs),
-        1 => any::<bool>().prop_map(Step::Revoke),
-        1 => Just(Step::Forget),
+        2 => (0_u64..4).prop_map(Act::Advance),
+        1 => (0_u64..4).prop_map(Act::PutBack),
+        1 => (0..SETS.len()).prop_map(Act::Rotate),
+        1 => Just(Act::Down),
+        1 => (0_usize..5).prop_map(Act::TenantIs),
+        1 => any::<bool>().prop_map(Act::Revoke),
+        1 => Just(Act::Forget),
         // Few of them, again and again.
-        10 => (0..TOKENS.len()).prop_map(Step::Verify),
-        14 => (0_usize..7).prop_map(Step::Verify),
+        10 => (0..TOKENS.len()).prop_map(Act::Verify),
+        14 => (0_usize..7).prop_map(Act::Verify),
     ]
 }
 
@@ -87,11 +87,11 @@ fn step() -> impl Strategy<Value = Step> {
 struct Revocations(Arc<AtomicBool>);
 
 impl RevocationCheck for Revocations {
-    fn check(&self, principal: &Principal) -> Standing {
+    fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>> {
         if self.0.load(Ordering::SeqCst) && principal.session_id() == Some("gone") {
-            Standing::Revoked
+            Step::Ready(Ok(Standing::Revoked))
         } else {
-            Standing::Good
+            Step::Ready(Ok(Standing::Good))
         }
     }
 }
@@ -179,16 +179,16 @@ impl World {
         }
     }
 
-    fn take(&mut self, step: &Step) {
+    fn take(&mut self, step: &Act) {
         match step {
-            Step::Advance(seconds) => self.now += seconds,
-            Step::PutBack(seconds) => self.now -= seconds,
-            Step::Rotate(set) => self.source.have(&SETS[*set]),
-            Step::Down => self.source.go_down(),
-            Step::TenantIs(answer) => self.tenants.0.lock().unwrap().clone_from(&self.answers[*answer]),
-            Step::Revoke(revoked) => self.revoked.store(*revoked, Ordering::SeqCst),
-            Step::Forget => self.gates[0].verifier().forget_verified_tokens(),
-            Step::Verify(token) => {
+            Act::Advance(seconds) => self.now += seconds,
+            Act::PutBack(seconds) => self.now -= seconds,
+            Act::Rotate(set) => self.source.have(&SETS[*set]),
+            Act::Down => self.source.go_down(),
+            Act::TenantIs(answer) => self.tenants.0.lock().unwrap().clone_from(&self.answers[*answer]),
+            Act::Revoke(revoked) => self.revoked.store(*revoked, Ordering::SeqCst),
+            Act::Forget => self.gates[0].verifier().forget_verified_tokens(),
+            Act::Verify(token) => {
                 let request = Bearer(format!("Bearer {}", TOKENS[*token]));
                 let [cached, cold] = self.gates.each_ref().map(|gate| outcome(gate, &request));
                 assert_eq!(cached, cold);
@@ -233,9 +233,9 @@ fn such_sequences_hit() {
     let mut world = World::new();
     for round in 0..3 {
         for token in 0..7 {
-            world.take(&Step::Verify(token));
+            world.take(&Act::Verify(token));
         }
-        world.take(&Step::Rotate(round % 2));
+        world.take(&Act::Rotate(round % 2));
     }
     let status = status(world.gates[0].verifier());
     assert!(status.hits > 5, "{status:?}");

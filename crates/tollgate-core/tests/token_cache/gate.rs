@@ -8,6 +8,7 @@ use serde_json::json;
 use tollgate_core::policy::{Policy, max_authentication_age, scope};
 use tollgate_core::{
     Gate, GateBuilder, Principal, RejectionKind as Kind, RequestView, RevocationCheck, Source, Standing,
+    Step, Unavailable,
 };
 
 use super::{Hand, NOW, signer, status, token, token_with, usual};
@@ -63,13 +64,13 @@ fn hits(gate: &Gate) -> u64 {
 struct Revocations(Arc<AtomicBool>, Arc<AtomicUsize>);
 
 impl RevocationCheck for Revocations {
-    fn check(&self, principal: &Principal) -> Standing {
+    fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>> {
         assert_eq!(principal.subject(), Some("u-7"));
         self.1.fetch_add(1, Ordering::SeqCst);
         if self.0.load(Ordering::SeqCst) {
-            Standing::Revoked
+            Step::Ready(Ok(Standing::Revoked))
         } else {
-            Standing::Good
+            Step::Ready(Ok(Standing::Good))
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use tollgate_core::policy::scope;
 use tollgate_core::{
-    Authentication, BoxFuture, Decision, EndpointRequest, Gate, GateBuilder, HeaderEdits, Principal, Refusal,
-    RejectionKind as Kind, Renewal, RevocationCheck, SigningKey, Source, Standing, Unavailable,
+    Authentication, BoxFuture, EndpointRequest, Gate, GateBuilder, HeaderEdits, Principal, Refusal,
+    RejectionKind as Kind, Renewal, RevocationCheck, SigningKey, Source, Standing, Step, Unavailable,
 };
 
 use super::source::{Script, Scripted, set};
@@ -39,10 +39,10 @@ impl Gates {
     /// The decision, which is the same with a wait and without.
     fn decide(self, request: &EndpointRequest) -> Result<Authentication, Refusal> {
         let at_once = match self.ready.begin(request) {
-            Decision::Ready(decided) => decided,
-            Decision::Pending(decision) => wait(decision),
+            Step::Ready(decided) => decided,
+            Step::Pending(decision) => wait(decision),
         };
-        let Decision::Pending(decision) = self.waiting.0.begin(request) else {
+        let Step::Pending(decision) = self.waiting.0.begin(request) else {
             panic!("the key is not there")
         };
         let decided = wait(decision);
@@ -102,7 +102,7 @@ fn a_decision_that_nobody_waits_for_is_given_up() {
     let request = bearer(&token(&gates.key));
     let (gate, source) = gates.waiting;
     let decision = gate.begin(&request);
-    assert!(matches!(decision, Decision::Pending(_)));
+    assert!(matches!(decision, Step::Pending(_)));
     drop((gate, request)); // the decision owns all that it needs
     assert_eq!(source.waits(), 1);
     drop(decision);
@@ -131,7 +131,7 @@ fn no_source_is_asked_for_the_key_of_a_request_that_is_refused_anyhow() {
         request("GET", &[("cookie", &cookie), ("cookie", &cookie)]),
     ] {
         assert!(
-            matches!(gate.begin(&request), Decision::Ready(Err(_))),
+            matches!(gate.begin(&request), Step::Ready(Err(_))),
             "{:?}",
             request.headers
         );
@@ -172,9 +172,9 @@ fn a_cookie_needs_its_csrf_token_after_a_wait_too() {
 struct Asked(fn() -> Result<Standing, Unavailable>);
 
 impl RevocationCheck for Asked {
-    fn check(&self, _: &Principal) -> Standing {
+    fn check(&self, _: &Principal) -> Step<Result<Standing, Unavailable>> {
         let answer = self.0();
-        Standing::Ask(Box::pin(async { answer }))
+        Step::pending(async move { answer })
     }
 }
 
@@ -252,7 +252,7 @@ fn a_call_of_grpc_is_answered_in_its_own_way() {
 
     let failing = Scripted::new(Ok(set(&[])), Script::Pending(Ok(set(&[])), Err(down(9))));
     let gate = Gate::from(anyone().key_source(failing).build().unwrap());
-    let Decision::Pending(decision) = gate.begin(&request) else {
+    let Step::Pending(decision) = gate.begin(&request) else {
         panic!("the key is not there")
     };
     let refusal = wait(decision).unwrap_err();
@@ -273,7 +273,7 @@ fn the_hook_hears_of_a_refusal_once() {
         })
         .build()
         .unwrap();
-    let Decision::Pending(decision) = gate.begin(&bearer(&token(&es256("nobody's")))) else {
+    let Step::Pending(decision) = gate.begin(&bearer(&token(&es256("nobody's")))) else {
         panic!("the key is not there")
     };
     assert_eq!(heard.load(Ordering::SeqCst), 0);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tollgate_core::{
     ConfigErrorKind, IssuerSource, KeySet, KeySource, PreparedIssuer, RejectionKind as Kind, SigningKey,
-    TrustedIssuer, Unavailable, Verification, Verifier, VerifierBuilder,
+    Step, TrustedIssuer, Unavailable, Verifier, VerifierBuilder,
 };
 
 use super::source::{Script, Scripted, set};
@@ -227,7 +227,7 @@ fn a_found_issuers_keys_can_be_waited_for() {
     let verifier = asking(&[&Always::new(Ok(Some(issuer.prepare().unwrap())))])
         .build()
         .unwrap();
-    let Verification::Pending(verification) = verifier.begin(token(ACME, &key)) else {
+    let Step::Pending(verification) = verifier.begin(token(ACME, &key)) else {
         panic!("the key is not there")
     };
     assert_eq!(wait(verification).unwrap().issuer(), Some(ACME));
@@ -251,7 +251,7 @@ fn an_issuer_that_is_withdrawn_during_a_wait_is_refused() {
     let issuer = TrustedIssuer::new(ACME).audience("api").key_source(keys);
     let once = Once(Mutex::new(Some(issuer.prepare().unwrap())));
     let verifier = builder().issuer_source(once).build().unwrap();
-    let Verification::Pending(verification) = verifier.begin(token(ACME, &key)) else {
+    let Step::Pending(verification) = verifier.begin(token(ACME, &key)) else {
         panic!("the key is not there")
     };
     assert_eq!(wait(verification).unwrap_err().kind(), Kind::UntrustedIssuer);

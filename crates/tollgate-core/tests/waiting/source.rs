@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use tollgate_core::{Algorithm, Key, KeySet, KeySource, MissingKey, Refresh, SigningKey, Unavailable};
+use tollgate_core::{Algorithm, Key, KeySet, KeySource, MissingKey, SigningKey, Step, Unavailable};
 
 #[derive(Clone)]
 pub(crate) struct Scripted(Arc<Mutex<State>>);
@@ -70,18 +70,18 @@ impl KeySource for Scripted {
         self.0.lock().unwrap().keys.clone()
     }
 
-    fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+    fn refresh(&self, missing: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {
         let mut state = self.0.lock().unwrap();
         let kid = missing.kid().map(str::to_owned);
         state.asked.push((kid, missing.algorithm()));
         match state.script.clone() {
-            Script::Pointless => Refresh::Pointless,
-            Script::Unavailable(down) => Refresh::Unavailable(down),
+            Script::Pointless => Step::Ready(Ok(())),
+            Script::Unavailable(down) => Step::Ready(Err(down)),
             Script::Pending(keys, says) => {
                 state.waits += 1;
                 let waiting = Waiting(self.clone());
                 let mut looks = 0;
-                Refresh::Pending(Box::pin(async move {
+                Step::pending(async move {
                     poll_fn(|_| {
                         looks += 1;
                         if looks < 3 { Poll::Pending } else { Poll::Ready(()) }
@@ -89,7 +89,7 @@ impl KeySource for Scripted {
                     .await;
                     waiting.0.0.lock().unwrap().keys = keys;
                     says
-                }))
+                })
             }
         }
     }

@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_core::{
-    Algorithm, Principal, Rejection, RejectionKind as Kind, SigningKey, Verification, Verifier,
-};
+use tollgate_core::{Algorithm, Principal, Rejection, RejectionKind as Kind, SigningKey, Step, Verifier};
 
 use super::source::{Script, Scripted, set};
 use super::{NOW, anyone, claims, down, es256, token, wait, within};
@@ -23,16 +21,16 @@ fn by(sources: &[&Scripted]) -> Verifier {
 /// What comes of a token that has to be waited for.
 fn waited(verifier: &Verifier, token: &str) -> Outcome {
     match verifier.begin(token) {
-        Verification::Pending(verification) => wait(verification),
-        Verification::Ready(outcome) => panic!("decided at once: {outcome:?}"),
+        Step::Pending(verification) => wait(verification),
+        Step::Ready(outcome) => panic!("decided at once: {outcome:?}"),
     }
 }
 
 /// What comes of a token that is decided at once.
 fn at_once(verifier: &Verifier, token: &str) -> Outcome {
     match verifier.begin(token) {
-        Verification::Ready(outcome) => outcome,
-        Verification::Pending(_) => panic!("it waits"),
+        Step::Ready(outcome) => outcome,
+        Step::Pending(_) => panic!("it waits"),
     }
 }
 
@@ -320,7 +318,7 @@ fn a_token_that_expires_while_it_waits_is_refused() {
         .clock(move || clock.load(Ordering::SeqCst))
         .build()
         .unwrap();
-    let Verification::Pending(verification) = verifier.begin(token(&new)) else {
+    let Step::Pending(verification) = verifier.begin(token(&new)) else {
         panic!("the key is not there")
     };
     time.store(NOW + 60, Ordering::SeqCst);
@@ -357,7 +355,7 @@ fn two_sources_are_asked_side_by_side() {
         } else {
             [&bringing, &failing]
         };
-        let Verification::Pending(verification) = by(&sources).begin(token(&new)) else {
+        let Step::Pending(verification) = by(&sources).begin(token(&new)) else {
             panic!("the key is not there")
         };
         assert_eq!((failing.waits(), bringing.waits()), (1, 1));
@@ -395,7 +393,7 @@ fn a_wait_that_is_given_up_leaves_nothing_behind() {
     let source = Scripted::rotating(&[], &[&new]);
     let verifier = by(&[&source]);
     let verification = verifier.begin(token(&new));
-    assert!(matches!(verification, Verification::Pending(_)));
+    assert!(matches!(verification, Step::Pending(_)));
     assert_eq!(source.waits(), 1);
     drop(verifier); // the verification owns all that it needs
     drop(verification);
@@ -410,7 +408,7 @@ fn what_waits_shows_no_token() {
     let verification = by(&[&source]).begin(&token);
     let shown = format!("{verification:?}");
     assert!(token.split('.').all(|part| !shown.contains(part)), "{shown}");
-    let Verification::Pending(verification) = verification else {
+    let Step::Pending(verification) = verification else {
         panic!("the key is not there")
     };
     let rejection = wait(verification).unwrap_err();
@@ -464,9 +462,7 @@ fn a_second_look_may_find_that_another_request_has_verified_the_token() {
     let source = Scripted::rotating(&[], &[&new]);
     let verifier = by(&[&source]);
     let token = token(&new);
-    let (Verification::Pending(one), Verification::Pending(other)) =
-        (verifier.begin(&token), verifier.begin(&token))
-    else {
+    let (Step::Pending(one), Step::Pending(other)) = (verifier.begin(&token), verifier.begin(&token)) else {
         panic!("the key is not there yet");
     };
     assert_eq!((source.asked(), source.waits()), (2, 2));

@@ -29,9 +29,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
-use tollgate_core::{
-    Algorithm, BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Refresh, Unavailable,
-};
+use tollgate_core::{Algorithm, BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Step, Unavailable};
 
 use self::engine::{Ended, Engine};
 use self::schedule::{Named, Schedule, Verdict};
@@ -280,10 +278,10 @@ impl KeySource for RemoteKeys {
         self.0.shared.usable(|current| current.keys.epoch())
     }
 
-    fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+    fn refresh(&self, missing: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {
         let shared = &self.0.shared;
         if !shared.is_alive() {
-            return Refresh::Unavailable(Unavailable::new(Duration::from_secs(60)));
+            return Step::Ready(Err(Unavailable::new(Duration::from_secs(60))));
         }
         let named = missing.kid().map(|kid| Named {
             hash: shared.name(kid, missing.algorithm()),
@@ -297,7 +295,7 @@ impl KeySource for RemoteKeys {
         let has_keys = usable.is_some();
         if usable.is_some_and(|current| current.has(missing)) {
             // The key arrived after the reader looked.
-            return Refresh::Pending(Box::pin(std::future::ready(Ok(()))));
+            return Step::pending(std::future::ready(Ok(())));
         }
         let waiting = shared.waiting.load(Ordering::Relaxed);
         let verdict = schedule.miss(now, named, has_keys, waiting);
@@ -305,10 +303,10 @@ impl KeySource for RemoteKeys {
             shared.wish.notify_one();
         }
         match verdict {
-            Verdict::Pointless => Refresh::Pointless,
-            Verdict::Unavailable(after) => Refresh::Unavailable(Unavailable::new(after)),
+            Verdict::Pointless => Step::Ready(Ok(())),
+            Verdict::Unavailable(after) => Step::Ready(Err(Unavailable::new(after))),
             // The schedule is still locked, so an earlier fetch does not count.
-            Verdict::Wait => Refresh::Pending(Shared::wait(shared, shared.ended.clone())),
+            Verdict::Wait => Step::Pending(Shared::wait(shared, shared.ended.clone())),
         }
     }
 

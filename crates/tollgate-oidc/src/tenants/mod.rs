@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tollgate_core::{
-    IssuerSource, Key, KeyEpoch, KeySet, KeySource, MissingKey, PreparedIssuer, Refresh, TrustedIssuer,
+    IssuerSource, Key, KeyEpoch, KeySet, KeySource, MissingKey, PreparedIssuer, Step, TrustedIssuer,
     Unavailable,
 };
 
@@ -47,7 +47,7 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// for that issuer only.
 ///
 /// ```
-/// use tollgate_core::{RejectionKind, TrustedIssuer, Verification, Verifier};
+/// use tollgate_core::{RejectionKind, Step, TrustedIssuer, Verifier};
 /// use tollgate_oidc::Tenants;
 /// # use tollgate_core::Algorithm;
 /// # use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
@@ -73,7 +73,7 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// let verifier = Verifier::builder().issuer_source(tenants.clone()).clock(clock).build()?;
 ///
 /// // The first token of a tenant waits for its keys.
-/// let Verification::Pending(first) = verifier.begin(acmes) else { panic!() };
+/// let Step::Pending(first) = verifier.begin(acmes) else { panic!() };
 /// assert_eq!(first.await?.issuer(), Some("https://id.acme.example"));
 /// // An issuer that the rule refuses is not fetched.
 /// let rejection = verifier.verify(evils).unwrap_err();
@@ -356,7 +356,7 @@ impl KeySource for TenantKeys {
         self.keys.epoch()
     }
 
-    fn refresh(&self, missing: &MissingKey<'_>) -> Refresh {
+    fn refresh(&self, missing: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {
         self.keys.refresh(missing)
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tollgate_core::{Algorithm, Decision, Gate, KeySource as _, RequestView, SigningKey, Verifier};
+use tollgate_core::{Algorithm, Gate, KeySource as _, RequestView, SigningKey, Step, Verifier};
 use tollgate_oidc::{Event, RemoteJwks, RemoteKeys};
 use tollgate_testkit::{FakeClock, FakeProvider, Mint};
 
@@ -121,16 +121,16 @@ impl Service {
 
     pub(crate) async fn send(&self, token: String) -> Answer {
         match self.gate.begin(&Request(format!("Bearer {token}"))) {
-            Decision::Ready(decided) => answer(decided),
-            Decision::Pending(decision) => answer(decision.await),
+            Step::Ready(decided) => answer(decided),
+            Step::Pending(decision) => answer(decision.await),
         }
     }
 
     /// Returns the answer if it does not wait.
     pub(crate) fn at_once(&self, key: &SigningKey) -> Option<Answer> {
         match self.gate.begin(&Request(format!("Bearer {}", self.token(key)))) {
-            Decision::Ready(decided) => Some(answer(decided)),
-            Decision::Pending(_) => None,
+            Step::Ready(decided) => Some(answer(decided)),
+            Step::Pending(_) => None,
         }
     }
 

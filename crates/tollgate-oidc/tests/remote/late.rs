@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tollgate_core::{Algorithm, KeySource, MissingKey, Refresh};
+use tollgate_core::{Algorithm, KeySource, MissingKey, Step, Unavailable};
 use tollgate_oidc::RemoteJwks;
 use tollgate_testkit::{FakeProvider, keys};
 
@@ -15,9 +15,9 @@ fn source(provider: &FakeProvider) -> RemoteJwks {
     RemoteJwks::new(JWKS).fetch(provider.clone()).jitter(|| 0.0)
 }
 
-async fn looks_again(refresh: Refresh) -> bool {
+async fn looks_again(refresh: Step<Result<(), Unavailable>>) -> bool {
     match refresh {
-        Refresh::Pending(answer) => answer.await.is_ok(),
+        Step::Pending(answer) => answer.await.is_ok(),
         _ => false,
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
-use tollgate_core::{Algorithm, KeySource as _, MissingKey, Refresh};
+use tollgate_core::{Algorithm, KeySource as _, MissingKey, Step};
 use tollgate_oidc::{OidcErrorKind, Readiness, RemoteJwks};
 use tollgate_testkit::FakeProvider;
 
@@ -119,7 +119,7 @@ fn waiting_outside_of_a_runtime_does_not_panic() {
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     let waits = loop {
         match source.refresh(&MissingKey::new(Some("2"), Algorithm::ES256)) {
-            Refresh::Pending(waits) => break waits,
+            Step::Pending(waits) => break waits,
             _ => assert!(std::time::Instant::now() < deadline),
         }
         std::thread::yield_now();

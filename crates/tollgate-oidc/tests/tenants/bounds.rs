@@ -315,8 +315,8 @@ async fn those_who_are_proven_do_not_notice_that_others_come_and_go() {
         .claim("iss", "https://a.example")
         .build();
     match verifier.begin(&token) {
-        tollgate_core::Verification::Ready(outcome) => outcome,
-        tollgate_core::Verification::Pending(pending) => pending.await,
+        tollgate_core::Step::Ready(outcome) => outcome,
+        tollgate_core::Step::Pending(pending) => pending.await,
     }
     .unwrap();
 

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tollgate_core::{
-    Algorithm, IssuerSource, Principal, Rejection, SigningKey, TrustedIssuer, Unavailable, Verification,
-    Verifier,
+    Algorithm, IssuerSource, Principal, Rejection, SigningKey, Step, TrustedIssuer, Unavailable, Verifier,
 };
 use tollgate_oidc::{Tenants, TenantsBuilder};
 use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
@@ -120,8 +119,8 @@ impl House {
 
     pub(crate) async fn present(&self, token: &str) -> Result<Principal, Rejection> {
         match self.verifier.begin(token) {
-            Verification::Ready(outcome) => outcome,
-            Verification::Pending(pending) => pending.await,
+            Step::Ready(outcome) => outcome,
+            Step::Pending(pending) => pending.await,
         }
     }
 

@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tollgate_core::{
-    Answer, Authentication, BoxFuture, Decision, Endpoint, EndpointRequest, Gate, Principal, Refusal,
+    Answer, Authentication, BoxFuture, Endpoint, EndpointRequest, Gate, Principal, Refusal, Step,
 };
 
 pub use self::builder::SessionEndpointsBuilder;
@@ -242,8 +242,8 @@ impl fmt::Debug for SessionEndpoints {
 
 async fn decide(gate: &Gate, request: &EndpointRequest) -> Result<Authentication, Refusal> {
     match gate.begin(request) {
-        Decision::Ready(decided) => decided,
-        Decision::Pending(pending) => pending.await,
+        Step::Ready(decided) => decided,
+        Step::Pending(pending) => pending.await,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tollgate_core::{Principal, RevocationCheck, Standing, Unavailable};
+use tollgate_core::{Principal, RevocationCheck, Standing, Step, Unavailable};
 
 use super::entry::{RevocationKey, RevocationKind};
 use super::replica::{Extent, Names, keys};
@@ -57,7 +57,7 @@ pub enum Reading {
 /// # });
 /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
 /// revocations.revoke_token("1", 4_000_000_000).await?;
-/// assert!(matches!(check.check(&principal), Standing::Revoked));
+/// assert_eq!(check.check(&principal).ready(), Some(Ok(Standing::Revoked)));
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -68,22 +68,26 @@ pub struct RevocationReading {
 }
 
 impl RevocationCheck for RevocationReading {
-    fn check(&self, principal: &Principal) -> Standing {
+    fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>> {
         check(&self.shared, self.reading, principal)
     }
 }
 
 impl RevocationCheck for Revocations {
     /// Checks the token with [`Reading::FailClosed`].
-    fn check(&self, principal: &Principal) -> Standing {
+    fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>> {
         check(&self.shared, Reading::FailClosed, principal)
     }
 }
 
-fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Standing {
+fn check(
+    shared: &Arc<Shared>,
+    reading: Reading,
+    principal: &Principal,
+) -> Step<Result<Standing, Unavailable>> {
     let replica = &*shared.replica;
     if principal.issuer() != Some(replica.issuer()) {
-        return Standing::Good; // revocations of another issuer are not here
+        return Step::Ready(Ok(Standing::Good)); // revocations of another issuer are not here
     }
     let names = Names {
         names: names(principal),
@@ -92,21 +96,17 @@ fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Stand
     // The order matters: entries that the replica learns between the two reads are seen.
     let in_sync = replica.is_in_sync();
     if replica.revokes(&names, || shared.clock.now()) {
-        return Standing::Revoked;
+        return Step::Ready(Ok(Standing::Revoked));
     }
     if in_sync {
-        return Standing::Good;
+        return Step::Ready(Ok(Standing::Good));
     }
     if !shared.breaker.may_ask(shared.timeout) {
-        // There is nothing to wait for.
-        return match without_an_answer(shared, reading) {
-            Ok(standing) => standing,
-            Err(unavailable) => Standing::Ask(Box::pin(std::future::ready(Err(unavailable)))),
-        };
+        return Step::Ready(without_an_answer(shared, reading));
     }
     let (keys, issued_at) = (keys(replica.issuer(), &names), names.issued_at);
     let shared = Arc::clone(shared);
-    Standing::Ask(Box::pin(async move {
+    Step::pending(async move {
         match ask(&shared, &keys, issued_at).await {
             Ok(standing) => Ok(standing),
             Err(error) => {
@@ -114,7 +114,7 @@ fn check(shared: &Arc<Shared>, reading: Reading, principal: &Principal) -> Stand
                 without_an_answer(&shared, reading)
             }
         }
-    }))
+    })
 }
 
 /// Returns the names that the token can be revoked by. The `kid` of the key that verified it counts

@@ -37,8 +37,10 @@ use crate::store::{StoreError, bounded};
 /// #     "iss": "https://id.example.com", "exp": 4_000_000_000_u64, "jti": jti,
 /// # })).unwrap();
 /// revocations.revoke_token("1", 4_000_000_000).await?;
-/// assert!(matches!(revocations.check(&verifier.verify(&token("1"))?), Standing::Revoked));
-/// assert!(!matches!(revocations.check(&verifier.verify(&token("2"))?), Standing::Revoked));
+/// let standing = revocations.check(&verifier.verify(&token("1"))?).await;
+/// assert_eq!(standing, Ok(Standing::Revoked));
+/// let standing = revocations.check(&verifier.verify(&token("2"))?).await;
+/// assert_ne!(standing, Ok(Standing::Revoked));
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

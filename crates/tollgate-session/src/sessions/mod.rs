@@ -135,10 +135,7 @@ impl Sessions {
     /// let mut request = EndpointRequest::new("GET", "/orders");
     /// let credential = format!("Bearer {}", tokens.access_token);
     /// request.headers.push(("authorization".to_owned(), credential.into_bytes()));
-    /// let admits = async || match gate.begin(&request) {
-    ///     Decision::Ready(decided) => decided.is_ok(),
-    ///     Decision::Pending(pending) => pending.await.is_ok(),
-    /// };
+    /// let admits = async || gate.begin(&request).await.is_ok();
     /// assert!(admits().await);
     /// sessions.logout(&tokens.session).await?;
     /// assert!(!admits().await);

@@ -1,6 +1,6 @@
 //! Renewal by activity.
 
-use tollgate_core::{Decision, EndpointRequest, Renewal, Source};
+use tollgate_core::{EndpointRequest, Renewal, Source, Step};
 use tollgate_session::{CookieTransport, Login, RenewalTransport, SlidingRenewal};
 
 use crate::fixture::{Fault, Service};
@@ -162,8 +162,8 @@ async fn a_token_is_renewed_only_by_its_own_transport() {
             let mut request = EndpointRequest::new("GET", "/orders");
             request.headers.push((name.to_owned(), value.into_bytes()));
             let decided = match gate.begin(&request) {
-                Decision::Ready(decided) => decided,
-                Decision::Pending(decision) => decision.await,
+                Step::Ready(decided) => decided,
+                Step::Pending(decision) => decision.await,
             };
             assert_eq!(decided.unwrap().renewal_due(), due, "{name}");
         }

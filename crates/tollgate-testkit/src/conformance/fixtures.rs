@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tollgate_core::{
     Algorithm, BoxFuture, Gate, GateBuilder, HeaderEdits, KeySet, KeySource, Principal, Renewal,
-    RevocationCheck, Standing, Unavailable, Verifier, VerifierBuilder,
+    RevocationCheck, Standing, Step, Unavailable, Verifier, VerifierBuilder,
 };
 
 use crate::clock::FakeClock;
@@ -133,19 +133,18 @@ impl KeySource for Fixed {
 pub(super) struct Standings;
 
 impl RevocationCheck for Standings {
-    fn check(&self, principal: &Principal) -> Standing {
+    fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>> {
         let answer = match principal.session_id() {
-            Some("gone") => return Standing::Revoked,
+            Some("gone") => return Step::Ready(Ok(Standing::Revoked)),
             Some("asked: good") => Ok(Standing::Good),
             Some("asked: gone") => Ok(Standing::Revoked),
-            Some("asked: again") => Ok(Standing::Ask(Box::pin(async { Ok(Standing::Good) }))),
             Some("asked: down") => Err(Unavailable::new(Duration::from_millis(6500))),
-            _ => return Standing::Good,
+            _ => return Step::Ready(Ok(Standing::Good)),
         };
-        Standing::Ask(Box::pin(async {
+        Step::pending(async move {
             Later::new().await;
             answer
-        }))
+        })
     }
 }
 

@@ -41,12 +41,6 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             unavailable("7"),
         ),
         case(
-            "a store that would be asked for ever",
-            checked(),
-            of("asked: again"),
-            unavailable("1"),
-        ),
-        case(
             "nobody is asked about for no token",
             checked(),
             get(),

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use tollgate_core::policy::ScopeSet as _;
-use tollgate_core::{Answer, Authentication, Decision, Gate, Principal, Refusal, RejectionKind, RequestView};
+use tollgate_core::{Answer, Authentication, Gate, Principal, Refusal, RejectionKind, RequestView, Step};
 
 use super::case::{Case, Handler, Reply, Request};
 use super::echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
@@ -150,8 +150,8 @@ pub struct Core;
 impl Subject for Core {
     fn send(&mut self, case: &Case, request: &Request) -> Response {
         let decide = |gate: &Gate| match gate.begin(request) {
-            Decision::Ready(decided) => decided,
-            Decision::Pending(decision) => wait(decision),
+            Step::Ready(decided) => decided,
+            Step::Pending(decision) => wait(decision),
         };
         let decided = match case.gate.as_ref().map(decide) {
             Some(Ok(authentication)) => authentication,

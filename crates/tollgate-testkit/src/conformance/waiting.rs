@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tollgate_core::policy::scope;
 use tollgate_core::{
-    Algorithm, Gate, GateBuilder, IssuerSource, KeySet, KeySource, MissingKey, PreparedIssuer, Refresh,
-    SigningKey, Source, TrustedIssuer, Unavailable, Verifier, VerifierBuilder,
+    Algorithm, Gate, GateBuilder, IssuerSource, KeySet, KeySource, MissingKey, PreparedIssuer, SigningKey,
+    Source, Step, TrustedIssuer, Unavailable, Verifier, VerifierBuilder,
 };
 
 use super::case::{Case, Handler, Request, bearer, bearers, case, get, post};
@@ -101,16 +101,16 @@ impl KeySource for Rotating {
         }
     }
 
-    fn refresh(&self, _: &MissingKey<'_>) -> Refresh {
+    fn refresh(&self, _: &MissingKey<'_>) -> Step<Result<(), Unavailable>> {
         match self.says {
-            Says::AtOnce(down) => Refresh::Unavailable(down),
+            Says::AtOnce(down) => Step::Ready(Err(down)),
             Says::Later(answer) => {
                 let waited = Arc::clone(&self.waited);
-                Refresh::Pending(Box::pin(async move {
+                Step::pending(async move {
                     Later::new().await;
                     waited.store(true, Ordering::SeqCst);
                     answer
-                }))
+                })
             }
         }
     }

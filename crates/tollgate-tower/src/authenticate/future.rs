@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use tollgate_core::{Authentication, BoxFuture, HeaderEdits, PendingDecision, Refusal};
+use tollgate_core::{Authentication, BoxFuture, HeaderEdits, Refusal};
 use tower_service::Service;
 
 use crate::body_mode::{BodyMode, WrappedBody};
@@ -67,7 +67,7 @@ pin_project! {
 
 /// A request whose decision is waited for, and the service that was made ready for it.
 struct Waiting<S, Q> {
-    decision: PendingDecision,
+    decision: BoxFuture<Result<Authentication, Refusal>>,
     service: S,
     request: Q,
 }
@@ -90,7 +90,11 @@ where
     }
 
     /// `service` is ready.
-    pub(super) fn waiting(decision: PendingDecision, service: S, request: Request<B>) -> Self {
+    pub(super) fn waiting(
+        decision: BoxFuture<Result<Authentication, Refusal>>,
+        service: S,
+        request: Request<B>,
+    ) -> Self {
         let waiting = Box::new(Waiting {
             decision,
             service,
@@ -145,7 +149,7 @@ where
             let next = match state.as_mut().project() {
                 StateProjection::Waiting { waiting } => {
                     let asked = waiting.as_mut().expect(SPENT);
-                    let decided = ready!(Pin::new(&mut asked.decision).poll(context));
+                    let decided = ready!(asked.decision.as_mut().poll(context));
                     let Waiting {
                         mut service, request, ..
                     } = *waiting.take().expect(SPENT);

@@ -3,7 +3,7 @@ use std::mem;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use tollgate_core::{Decision, Gate};
+use tollgate_core::{Gate, Step};
 use tower_service::Service;
 
 use super::JwtAuthFuture;
@@ -123,11 +123,11 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.gate.begin(&RequestHead::from(&request)) {
-            Decision::Ready(Ok(authentication)) => {
+            Step::Ready(Ok(authentication)) => {
                 JwtAuthFuture::serving(&mut self.inner, request, authentication)
             }
-            Decision::Ready(Err(refusal)) => JwtAuthFuture::refused(refusal),
-            Decision::Pending(decision) => {
+            Step::Ready(Err(refusal)) => JwtAuthFuture::refused(refusal),
+            Step::Pending(decision) => {
                 // Readiness is the instance's: the one that has it is called later, and its clone gets its own.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);

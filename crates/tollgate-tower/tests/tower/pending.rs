@@ -12,7 +12,8 @@ use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::json;
 use tollgate_core::{
-    BoxFuture, Gate, HeaderEdits, Principal, RejectionKind, Renewal, RevocationCheck, Standing,
+    BoxFuture, Gate, HeaderEdits, Principal, RejectionKind, Renewal, RevocationCheck, Standing, Step,
+    Unavailable,
 };
 use tollgate_tower::JwtAuth;
 use tower::{Layer, Service};
@@ -74,14 +75,14 @@ impl Drop for Question {
 }
 
 impl RevocationCheck for Store {
-    fn check(&self, _: &Principal) -> Standing {
+    fn check(&self, _: &Principal) -> Step<Result<Standing, Unavailable>> {
         let question = self.wait();
-        Standing::Ask(Box::pin(async move {
+        Step::pending(async move {
             Ok(match question.await {
                 Answer::Good => Standing::Good,
                 Answer::Revoked => Standing::Revoked,
             })
-        }))
+        })
     }
 }
 

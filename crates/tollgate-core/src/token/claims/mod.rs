@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind};
+use crate::token::bounds;
 use crate::token::compact::Decoded;
 use crate::token::json::{Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag};
 
@@ -41,7 +42,7 @@ impl ClaimSetText {
     pub(crate) fn read(&mut self, claims: &[u8], header: &str, limits: &Limits) -> Result<(), Rejection> {
         let text = std::str::from_utf8(claims).map_err(|_| malformed("the claims are not UTF-8"))?;
         self.object
-            .parse(text, limits.json())
+            .parse(text, bounds(limits))
             .map_err(|flaw| malformed(format!("the claims text {}", flaw.as_str())))?;
         self.registered.read(text, &self.object, limits)?;
         self.text.set(text, header);

@@ -3,6 +3,7 @@
 use crate::algorithm::Algorithm;
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
+use crate::token::bounds;
 use crate::token::json::{Kind, Object, Span, StringItems, Text, plain_end, tag};
 
 /// The members of a header that are used. `jku`, `x5u`, `x5c` and `jwk` are ignored: a key never
@@ -38,7 +39,7 @@ impl Header {
     /// most once, in any order, without white space. `None` for all others, which
     /// [`parse`](Self::parse) reads.
     fn plain(text: &str, limits: &Limits) -> Option<Self> {
-        if limits.json().depth < 1 || limits.json().members < 3 || u32::try_from(text.len()).is_err() {
+        if bounds(limits).depth < 1 || bounds(limits).members < 3 || u32::try_from(text.len()).is_err() {
             return None;
         }
         let bytes = text.as_bytes();
@@ -76,7 +77,7 @@ impl Header {
     fn parse(text: &str, limits: &Limits) -> Result<Self, Rejection> {
         let mut object = Object::default();
         object
-            .parse(text, limits.json())
+            .parse(text, bounds(limits))
             .map_err(|flaw| malformed(format!("the header {}", flaw.as_str())))?;
         let (mut algorithm, mut kid, mut typ) = (None, None, None);
         for member in object.members() {

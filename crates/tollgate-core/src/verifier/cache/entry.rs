@@ -1,4 +1,4 @@
-//! What is kept of a token.
+//! The entries of the cache.
 
 use std::hash::{Hash, Hasher};
 use std::mem::size_of;
@@ -8,32 +8,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 use zeroize::Zeroizing;
 
-use crate::verifier::Grounds;
-use crate::verifier::principal::Verified;
+use super::held::Cached;
 
-/// A token that was verified, and all that the outcome rested on.
-pub(crate) struct Entry {
+/// A verified token, and the evidence that it is still valid.
+pub(crate) struct Entry<V: Cached> {
     pub(super) hash: u64,
     pub(super) token: Zeroizing<Box<[u8]>>,
-    pub(crate) verified: Arc<Verified>,
-    pub(crate) grounds: Grounds,
-    /// How often everything had been forgotten when the verification began.
+    pub(super) value: Arc<V>,
+    pub(super) evidence: V::Evidence,
+    /// The generation of the cache when the verification began.
     pub(super) generation: u64,
-    /// When it was verified, in seconds since the epoch.
+    /// The time of the verification, in seconds since the epoch.
     pub(super) since: u64,
-    /// When its use was last told to others by a thread that does not have it itself, in seconds since the epoch.
+    /// The time of the last report of its use by a thread without a handle, in seconds since the
+    /// epoch.
     pub(super) noted: AtomicU64,
     pub(super) bytes: usize,
 }
 
-impl Entry {
-    /// What it takes in a cache: itself, the verified token, and the places in the tables.
-    pub(super) fn measure(token: &[u8], verified: &Verified) -> usize {
+impl<V: Cached> Entry<V> {
+    /// The memory of an entry, in bytes: itself, the value, and the places in the tables.
+    pub(super) fn measure(token: &[u8], value: &V, evidence: &V::Evidence) -> usize {
         const PLACES: usize = 128;
-        size_of::<Self>() + token.len() + verified.bytes() + PLACES
+        size_of::<Self>() + token.len() + value.bytes(evidence) + PLACES
     }
 
-    /// Whether it is the first time in this second; threads that ask at once may all be told so.
+    /// Whether its use is not yet reported in this second. Threads that ask at once may all get
+    /// `true`.
     pub(super) fn is_due(&self, now: u64) -> bool {
         let due = self.noted.load(Ordering::Relaxed) != now;
         if due {
@@ -44,10 +45,15 @@ impl Entry {
 }
 
 /// An entry under its token.
-#[derive(Clone)]
-pub(super) struct ByToken(pub(super) Arc<Entry>);
+pub(super) struct ByToken<V: Cached>(pub(super) Arc<Entry<V>>);
 
-/// A token that is looked for, with its hash, which is the secret of one cache.
+impl<V: Cached> Clone for ByToken<V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// A token to look up, with its hash, which is the secret of one cache.
 #[derive(Clone, Copy)]
 pub(super) struct Hashed<'t> {
     pub(super) hash: u64,
@@ -55,14 +61,14 @@ pub(super) struct Hashed<'t> {
 }
 
 impl Hashed<'_> {
-    /// The hash comes first: only who has met all of its 64 bits, which are keyed, gets to the bytes, so that the time that
-    /// comparing takes tells nobody anything.
-    pub(super) fn is(&self, entry: &Entry) -> bool {
+    /// Compares the keyed hash first. The bytes are compared only if all of its 64 bits are equal, so
+    /// the time of that comparison reveals nothing.
+    pub(super) fn is<V: Cached>(&self, entry: &Entry<V>) -> bool {
         self.hash == entry.hash && *self.token == **entry.token
     }
 }
 
-impl Hash for ByToken {
+impl<V: Cached> Hash for ByToken<V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.0.hash);
     }
@@ -74,17 +80,17 @@ impl Hash for Hashed<'_> {
     }
 }
 
-impl PartialEq for ByToken {
+impl<V: Cached> PartialEq for ByToken<V> {
     fn eq(&self, other: &Self) -> bool {
         let Entry { hash, token, .. } = &*self.0;
         Hashed { hash: *hash, token }.is(&other.0)
     }
 }
 
-impl Eq for ByToken {}
+impl<V: Cached> Eq for ByToken<V> {}
 
-impl Equivalent<ByToken> for Hashed<'_> {
-    fn equivalent(&self, key: &ByToken) -> bool {
+impl<V: Cached> Equivalent<ByToken<V>> for Hashed<'_> {
+    fn equivalent(&self, key: &ByToken<V>) -> bool {
         self.is(&key.0)
     }
 }
@@ -92,26 +98,26 @@ impl Equivalent<ByToken> for Hashed<'_> {
 #[derive(Clone, Copy)]
 pub(super) struct Bytes;
 
-impl Weighter<ByToken, Arc<Entry>> for Bytes {
-    fn weight(&self, _: &ByToken, entry: &Arc<Entry>) -> u64 {
+impl<V: Cached> Weighter<ByToken<V>, Arc<Entry<V>>> for Bytes {
+    fn weight(&self, _: &ByToken<V>, entry: &Arc<Entry<V>>) -> u64 {
         entry.bytes as u64
     }
 }
 
-/// Takes what makes room for others, so that it is dropped after the lock: there may be things of the user's in it, which do
-/// what they like when they are dropped.
+/// Collects evicted entries, so that they are dropped without the lock: an entry may hold values of
+/// a user's type, whose destructors may use the cache.
 #[derive(Clone, Copy)]
 pub(super) struct PushedOut;
 
-impl Lifecycle<ByToken, Arc<Entry>> for PushedOut {
-    type RequestState = Vec<(ByToken, Arc<Entry>)>;
+impl<V: Cached> Lifecycle<ByToken<V>, Arc<Entry<V>>> for PushedOut {
+    type RequestState = Vec<(ByToken<V>, Arc<Entry<V>>)>;
 
-    fn on_evict(&self, pushed_out: &mut Self::RequestState, token: ByToken, entry: Arc<Entry>) {
+    fn on_evict(&self, pushed_out: &mut Self::RequestState, token: ByToken<V>, entry: Arc<Entry<V>>) {
         pushed_out.push((token, entry));
     }
 }
 
-/// Takes what it is given for the hash: it is one.
+/// Passes a hash through.
 #[derive(Default)]
 pub(super) struct AsItIs(u64);
 

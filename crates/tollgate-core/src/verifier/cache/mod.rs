@@ -8,6 +8,7 @@
 //! one at once.
 
 mod entry;
+mod held;
 mod near;
 mod settings;
 mod sighted;
@@ -27,14 +28,12 @@ use quick_cache::sync::Cache;
 use thread_local::ThreadLocal;
 use zeroize::Zeroizing;
 
-pub(crate) use self::entry::Entry;
-use self::entry::{AsItIs, ByToken, Bytes, Hashed, PushedOut};
+use self::entry::{AsItIs, ByToken, Bytes, Entry, Hashed, PushedOut};
+pub(crate) use self::held::{Cached, Held};
 use self::near::{Counters, Near};
 pub use self::settings::{TokenCache, TokenCacheStatus};
 use self::sighted::Sighted;
 use crate::of_thread::of_thread;
-use crate::verifier::Grounds;
-use crate::verifier::principal::{Held, Verified};
 
 /// What a token takes, with what is kept of it.
 const USUAL_BYTES: usize = 2048;
@@ -42,38 +41,45 @@ const USUAL_BYTES: usize = 2048;
 /// What the table of each thread may take of what all may take together.
 const NEAR_SHARE: usize = 8;
 
-type Far = Cache<ByToken, Arc<Entry>, Bytes, BuildHasherDefault<AsItIs>, PushedOut>;
+type Far<V> = Cache<ByToken<V>, Arc<Entry<V>>, Bytes, BuildHasherDefault<AsItIs>, PushedOut>;
 
 /// The verified tokens of one verifier. No other verifier can see them.
-pub(crate) struct VerifiedTokens {
+pub(crate) struct VerifiedTokens<V: Cached> {
     settings: TokenCache,
     /// Keyed, so that nobody outside knows which tokens share a place.
     hashing: SeedableRandomState,
     /// How often everything was forgotten.
     generation: AtomicU64,
     /// Made when there is something to keep.
-    far: OnceLock<Far>,
+    far: OnceLock<Far<V>>,
     sighted: OnceLock<Sighted>,
-    near: ThreadLocal<RefCell<Near>>,
+    near: ThreadLocal<RefCell<Near<V>>>,
     counters: Mutex<Vec<Arc<Counters>>>,
 }
 
 /// A token that is looked for, and kept if it verifies.
-pub(crate) struct Sought<'c, 't> {
-    cache: &'c VerifiedTokens,
+pub(crate) struct Sought<'c, 't, V: Cached> {
+    cache: &'c VerifiedTokens<V>,
     hashed: Hashed<'t>,
     generation: u64,
 }
 
 /// A token that was found, whose grounds still stand. The time has to be looked at.
-pub(crate) struct Known {
-    pub(crate) held: Held,
+pub(crate) struct Known<V: Cached> {
+    pub(crate) held: Held<V>,
     /// Once a second for each thread that has the token, and for all that have not: the use has to be told to where the key
     /// came from.
-    pub(crate) due: Option<Arc<Entry>>,
+    due: Option<Arc<Entry<V>>>,
 }
 
-impl VerifiedTokens {
+impl<V: Cached> Known<V> {
+    /// The evidence of the token if its use has to be reported to the source of its key.
+    pub(crate) fn due(&self) -> Option<&V::Evidence> {
+        self.due.as_deref().map(|entry| &entry.evidence)
+    }
+}
+
+impl<V: Cached> VerifiedTokens<V> {
     pub(crate) fn new(settings: TokenCache) -> Self {
         // Randomness of the operating system, which this is a way to.
         let seed = RandomState::new().hash_one(());
@@ -89,7 +95,7 @@ impl VerifiedTokens {
     }
 
     /// `None` where the token is too long to be kept.
-    pub(crate) fn seek<'c, 't>(&'c self, token: &'t [u8]) -> Option<Sought<'c, 't>> {
+    pub(crate) fn seek<'c, 't>(&'c self, token: &'t [u8]) -> Option<Sought<'c, 't, V>> {
         if token.len() > self.settings.max_token_bytes {
             return None;
         }
@@ -117,15 +123,15 @@ impl VerifiedTokens {
             counts.fold(0, u64::wrapping_add)
         };
         TokenCacheStatus {
-            tokens: self.far.get().map_or(0, Far::len),
-            bytes: self.far.get().map_or(0, Far::weight),
+            tokens: self.far.get().map_or(0, Far::<V>::len),
+            bytes: self.far.get().map_or(0, Far::<V>::weight),
             hits: sum(|counters| &counters.hits),
             misses: sum(|counters| &counters.misses),
         }
     }
 
     /// `None` in a thread that is ending.
-    fn near(&self) -> Option<&RefCell<Near>> {
+    fn near(&self) -> Option<&RefCell<Near<V>>> {
         of_thread(&self.near, || {
             let counters = Arc::<Counters>::default();
             let mut all = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,7 +146,7 @@ impl VerifiedTokens {
         self.sighted.get_or_init(|| Sighted::new(places)).sight(hash)
     }
 
-    fn far(&self) -> &Far {
+    fn far(&self) -> &Far<V> {
         self.far.get_or_init(|| {
             let most = self.settings.max_bytes;
             // A shard must have room for several of the longest tokens.
@@ -157,7 +163,7 @@ impl VerifiedTokens {
         })
     }
 
-    fn stands(&self, entry: &Entry, now: u64) -> bool {
+    fn stands(&self, entry: &Entry<V>, now: u64) -> bool {
         // A clock that was put back says nothing of how long ago it was.
         let age = now.checked_sub(entry.since);
         age.is_some_and(|age| age < self.settings.lifetime.as_secs())
@@ -165,18 +171,18 @@ impl VerifiedTokens {
     }
 }
 
-impl Sought<'_, '_> {
+impl<V: Cached> Sought<'_, '_, V> {
     /// The token, if it was verified within the lifetime and `hold` says of all that it rested on that it still does.
     ///
     /// `hold` may call code of others, which may verify tokens in turn: nothing is locked, and a table that is being read is
     /// not changed.
-    pub(crate) fn find(&self, now: u64, hold: impl Fn(&Entry) -> bool) -> Option<Known> {
-        if let Some(known) = self.find_near(now, &hold) {
+    pub(crate) fn find(&self, now: u64, holds: impl Fn(&V, &V::Evidence) -> bool) -> Option<Known<V>> {
+        if let Some(known) = self.find_near(now, &holds) {
             return Some(known);
         }
         let far = self.cache.far.get()?;
         let entry = far.get(&self.hashed)?;
-        if !self.cache.stands(&entry, now) || !hold(&entry) {
+        if !self.cache.stands(&entry, now) || !holds(&entry.value, &entry.evidence) {
             // Another thread may have verified the token since, and kept that.
             far.remove_if(&self.hashed, |now| Arc::ptr_eq(now, &entry));
             return None;
@@ -186,7 +192,7 @@ impl Sought<'_, '_> {
             Counters::count(&table.counters.hits);
             table.has_room_for(&entry, now).then(|| table.keep(&entry, now))?
         });
-        let together = || Held::Together(Arc::clone(&entry.verified));
+        let together = || Held::Together(Arc::clone(&entry.value));
         Some(Known {
             held: handle.map_or_else(together, Held::ByThread),
             due: entry.is_due(now).then_some(entry),
@@ -194,11 +200,11 @@ impl Sought<'_, '_> {
     }
 
     /// What this thread has; if it does not stand any longer, another thread may have something newer.
-    fn find_near(&self, now: u64, hold: impl Fn(&Entry) -> bool) -> Option<Known> {
+    fn find_near(&self, now: u64, holds: impl Fn(&V, &V::Evidence) -> bool) -> Option<Known<V>> {
         let near = self.cache.near()?;
         let table = near.try_borrow().ok()?;
         let slot = table.find(&self.hashed)?;
-        if self.cache.stands(&slot.entry, now) && hold(&slot.entry) {
+        if self.cache.stands(&slot.entry, now) && holds(&slot.entry.value, &slot.entry.evidence) {
             Counters::count(&table.counters.hits);
             let due = slot.is_due(now).then(|| Arc::clone(&slot.entry));
             if let Some(entry) = &due {
@@ -217,25 +223,25 @@ impl Sought<'_, '_> {
     }
 
     /// Keeps the token, which was not found and has been verified since; if it was cheap to verify, only when it was so before.
-    pub(crate) fn keep(self, now: u64, verified: &Arc<Verified>, grounds: Grounds) {
+    pub(crate) fn keep(self, now: u64, value: &Arc<V>, evidence: V::Evidence) {
         let Hashed { hash, token } = self.hashed;
         if let Some(Ok(near)) = self.cache.near().map(RefCell::try_borrow) {
             Counters::count(&near.counters.misses);
         }
-        let cheap = verified.algorithm().family().is_symmetric();
+        let cheap = value.is_cheap();
         if cheap && !self.cache.comes_again(hash) {
             return;
         }
-        let grounds_bytes = grounds.bytes();
+        let bytes = Entry::measure(token, &**value, &evidence);
         let entry = Arc::new(Entry {
             hash,
             token: Zeroizing::new(token.into()),
-            verified: Arc::clone(verified),
-            grounds,
+            value: Arc::clone(value),
+            evidence,
             generation: self.generation,
             since: now,
             noted: AtomicU64::new(now),
-            bytes: Entry::measure(token, verified) + grounds_bytes,
+            bytes,
         });
         self.cache.far().insert(ByToken(Arc::clone(&entry)), entry);
     }
@@ -251,7 +257,7 @@ impl Sought<'_, '_> {
     }
 
     /// The far level only sees what the near ones do not have: it is told now and then what is in use.
-    fn keep_far(&self, entry: &Arc<Entry>) {
+    fn keep_far(&self, entry: &Arc<Entry<V>>) {
         let far = self.cache.far();
         if far.get(&self.hashed).is_none() {
             far.insert(ByToken(Arc::clone(entry)), Arc::clone(entry));
@@ -259,7 +265,7 @@ impl Sought<'_, '_> {
     }
 }
 
-impl fmt::Debug for VerifiedTokens {
+impl<V: Cached> fmt::Debug for VerifiedTokens<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.settings.fmt(f)
     }

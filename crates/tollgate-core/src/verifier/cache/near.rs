@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::USUAL_BYTES;
 use super::entry::{Entry, Hashed};
-use crate::verifier::principal::{Handle, Held};
+use super::held::{Cached, Handle, Held};
 
 /// How many places a token has.
 const WAYS: usize = 4;
@@ -26,8 +26,8 @@ const LET_IN: u8 = 16;
 ///
 /// On cache lines of its own, and so are the counters: what lies beside belongs to another thread.
 #[repr(align(128))]
-pub(super) struct Near {
-    sets: Box<[Set]>,
+pub(super) struct Near<V: Cached> {
+    sets: Box<[Set<V>]>,
     bytes: usize,
     most_bytes: usize,
     /// Where the search for something to give up goes on.
@@ -37,17 +37,25 @@ pub(super) struct Near {
 }
 
 /// The places of tokens that have a part of their hash in common. Their hashes are side by side: those are what is looked at.
-#[derive(Default)]
 #[repr(align(128))]
-struct Set {
+struct Set<V: Cached> {
     /// Also of what is not there any more.
     hashes: [u64; WAYS],
-    slots: [Option<Slot>; WAYS],
+    slots: [Option<Slot<V>>; WAYS],
 }
 
-pub(super) struct Slot {
-    pub(super) entry: Arc<Entry>,
-    handle: Arc<Handle>,
+impl<V: Cached> Default for Set<V> {
+    fn default() -> Self {
+        Self {
+            hashes: [0; WAYS],
+            slots: [const { None }; WAYS],
+        }
+    }
+}
+
+pub(super) struct Slot<V: Cached> {
+    pub(super) entry: Arc<Entry<V>>,
+    handle: Arc<Handle<V>>,
     /// When its use was last told to others, in seconds since the epoch.
     noted: Cell<u64>,
 }
@@ -69,7 +77,7 @@ impl Counters {
 /// The number of a set, and of a place in it.
 type Place = (usize, usize);
 
-impl Near {
+impl<V: Cached> Near<V> {
     /// With twice as many places as there is room for tokens of the usual size, so that few sets are ever full.
     pub(super) fn new(most_bytes: usize, counters: Arc<Counters>) -> Self {
         let places = (2 * most_bytes / USUAL_BYTES).next_power_of_two();
@@ -77,7 +85,7 @@ impl Near {
         Self {
             sets: std::iter::repeat_with(Set::default).take(sets).collect(),
             bytes: 0,
-            most_bytes: most_bytes.saturating_sub(sets * size_of::<Set>()),
+            most_bytes: most_bytes.saturating_sub(sets * size_of::<Set<V>>()),
             hand: (0, 0),
             turned_away: 0,
             counters,
@@ -89,7 +97,7 @@ impl Near {
         hash as usize & (self.sets.len() - 1)
     }
 
-    pub(super) fn find(&self, sought: &Hashed<'_>) -> Option<&Slot> {
+    pub(super) fn find(&self, sought: &Hashed<'_>) -> Option<&Slot<V>> {
         let (_, slot) = self.sets[self.set_of(sought.hash)].find(sought)?;
         Some(slot)
     }
@@ -104,7 +112,7 @@ impl Near {
 
     /// Whether the token is worth a place: where one is free, or has a token that is not in use. A thread that sees more tokens
     /// than it has room for keeps some of them, and does not give up each before it comes again.
-    pub(super) fn has_room_for(&mut self, entry: &Entry, now: u64) -> bool {
+    pub(super) fn has_room_for(&mut self, entry: &Entry<V>, now: u64) -> bool {
         let place = self.place_for(entry);
         let freed = self.slot(place).map_or(0, |slot| Slot::bytes(&slot.entry));
         let fits = self.bytes + Slot::bytes(entry) <= self.most_bytes + freed;
@@ -136,13 +144,13 @@ impl Near {
     }
 
     /// Keeps a handle, if need be instead of others, and gives it. What alone is too large is not kept.
-    pub(super) fn keep(&mut self, entry: &Arc<Entry>, now: u64) -> Option<Arc<Handle>> {
+    pub(super) fn keep(&mut self, entry: &Arc<Entry<V>>, now: u64) -> Option<Arc<Handle<V>>> {
         if Slot::bytes(entry) > self.most_bytes {
             return None;
         }
         let place = self.place_for(entry);
         self.clear(place);
-        let handle = Handle::new(&entry.verified);
+        let handle = Handle::new(&entry.value);
         self.bytes += Slot::bytes(entry);
         let (number, way) = place;
         let Set { hashes, slots } = &mut self.sets[number];
@@ -162,7 +170,7 @@ impl Near {
     }
 
     /// The place of the same token, or else one that is empty, or else of the one that was used the longest time ago.
-    fn place_for(&self, entry: &Entry) -> Place {
+    fn place_for(&self, entry: &Entry<V>) -> Place {
         let number = self.set_of(entry.hash);
         let noted = |way: &usize| {
             let slot = self.slot((number, *way))?;
@@ -174,7 +182,7 @@ impl Near {
         (number, way.unwrap_or(0))
     }
 
-    const fn slot(&self, (number, way): Place) -> Option<&Slot> {
+    const fn slot(&self, (number, way): Place) -> Option<&Slot<V>> {
         self.sets[number].slots[way].as_ref()
     }
 
@@ -201,9 +209,9 @@ impl Near {
     }
 }
 
-impl Set {
+impl<V: Cached> Set<V> {
     #[inline]
-    fn find(&self, sought: &Hashed<'_>) -> Option<(usize, &Slot)> {
+    fn find(&self, sought: &Hashed<'_>) -> Option<(usize, &Slot<V>)> {
         let mut ways = self.hashes.iter().zip(&self.slots).enumerate();
         ways.find_map(|(way, (hash, slot))| {
             let slot = (*hash == sought.hash).then_some(slot.as_ref())??;
@@ -212,13 +220,13 @@ impl Set {
     }
 }
 
-impl Slot {
+impl<V: Cached> Slot<V> {
     /// What the thread answers for: its handle, and the entry, which may be nowhere else by now.
-    fn bytes(entry: &Entry) -> usize {
-        entry.bytes + Handle::bytes(&entry.verified)
+    fn bytes(entry: &Entry<V>) -> usize {
+        entry.bytes + Handle::bytes(&*entry.value)
     }
 
-    pub(super) fn held(&self) -> Held {
+    pub(super) fn held(&self) -> Held<V> {
         Held::ByThread(Arc::clone(&self.handle))
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::verifier::{ConfigError, ConfigErrorKind};
+use crate::config::{ConfigError, ConfigErrorKind};
 
 const LEAST_BYTES: usize = 64 * 1024;
 const MOST_BYTES: usize = 1 << 36;

@@ -6,6 +6,8 @@ use super::near::{Counters, Near};
 use super::*;
 use crate::key::{Key, SigningKey};
 use crate::verifier::Verifier;
+use crate::verifier::evidence::Evidence;
+use crate::verifier::principal::Verified;
 
 const NOW: u64 = 1_700_000_000;
 
@@ -17,37 +19,40 @@ fn verified(subject: &str, padding: usize) -> Arc<Verified> {
     let verifier = verifier.key(Key::hs256([7; 32]).unwrap()).build().unwrap();
     let claims = serde_json::json!({ "sub": subject, "exp": 4_000_000_000_u64, "x": "x".repeat(padding) });
     let token = SigningKey::hs256([7; 32]).unwrap().encode(&claims).unwrap();
-    Arc::clone(verifier.verify(token).unwrap().verified())
+    let Held::Together(verified) = verifier.verify(token).unwrap().held().clone() else {
+        panic!("the token is not cached")
+    };
+    verified
 }
 
-fn subject(known: &Arc<Verified>) -> String {
-    let principal = crate::Principal::known(Held::Together(Arc::clone(known)), NOW);
+fn subject(known: Held<Verified>) -> String {
+    let principal = crate::Principal::new(known, None, NOW);
     principal.subject().unwrap().to_owned()
 }
 
 /// A search by a hash of the test's choosing.
-fn seek<'c, 't>(cache: &'c VerifiedTokens, hash: u64, token: &'t [u8]) -> Sought<'c, 't> {
+fn seek<'c, 't>(cache: &'c VerifiedTokens<Verified>, hash: u64, token: &'t [u8]) -> Sought<'c, 't, Verified> {
     Sought {
         hashed: Hashed { hash, token },
         ..cache.seek(token).unwrap()
     }
 }
 
-fn find(cache: &VerifiedTokens, hash: u64, token: &[u8]) -> Option<String> {
-    let known = seek(cache, hash, token).find(NOW, |_| true)?;
-    Some(subject(known.held.verified()))
+fn find(cache: &VerifiedTokens<Verified>, hash: u64, token: &[u8]) -> Option<String> {
+    let known = seek(cache, hash, token).find(NOW, |_, _| true)?;
+    Some(subject(known.held))
 }
 
 /// Keeps it for good, which takes two times for an HMAC.
-fn keep(cache: &VerifiedTokens, hash: u64, token: &[u8], verified: &Arc<Verified>) {
+fn keep(cache: &VerifiedTokens<Verified>, hash: u64, token: &[u8], verified: &Arc<Verified>) {
     for _ in 0..2 {
-        seek(cache, hash, token).keep(NOW, verified, Grounds::none());
+        seek(cache, hash, token).keep(NOW, verified, Evidence::none());
     }
 }
 
 #[test]
 fn a_token_of_the_same_hash_is_another_token() {
-    let cache = VerifiedTokens::new(TokenCache::default());
+    let cache = VerifiedTokens::<Verified>::new(TokenCache::default());
     let (one, two) = (verified("one", 0), verified("two", 0));
     for hash in [0, 1, 7, u64::MAX, 1 << 63] {
         keep(&cache, hash, b"one", &one);
@@ -73,7 +78,7 @@ fn a_token_of_the_same_hash_is_another_token() {
 
 #[test]
 fn the_same_token_under_another_hash_is_not_found() {
-    let cache = VerifiedTokens::new(TokenCache::default());
+    let cache = VerifiedTokens::<Verified>::new(TokenCache::default());
     keep(&cache, 7, b"one", &verified("one", 0));
     for hash in [6, 8, 7 << 32, 7 | 1 << 63] {
         assert_eq!(find(&cache, hash, b"one"), None);
@@ -84,7 +89,7 @@ fn the_same_token_under_another_hash_is_not_found() {
 #[test]
 fn a_cache_whose_tokens_all_meet_in_one_place_is_still_right() {
     let settings = TokenCache::default().max_bytes(64 * 1024).max_token_bytes(1000);
-    let cache = VerifiedTokens::new(settings);
+    let cache = VerifiedTokens::<Verified>::new(settings);
     let mut found = 0;
     for n in 0..300 {
         let (name, verified) = (format!("u-{n}"), verified(&format!("u-{n}"), 0));
@@ -103,10 +108,10 @@ fn a_cache_whose_tokens_all_meet_in_one_place_is_still_right() {
 /// Two caches do not put the same token under the same hash: nobody who has measured one knows the other.
 #[test]
 fn each_cache_hashes_in_its_own_way() {
-    let hash = |cache: &VerifiedTokens, token: &[u8]| cache.seek(token).unwrap().hashed.hash;
+    let hash = |cache: &VerifiedTokens<Verified>, token: &[u8]| cache.seek(token).unwrap().hashed.hash;
     let (one, two) = (
-        VerifiedTokens::new(TokenCache::default()),
-        VerifiedTokens::new(TokenCache::default()),
+        VerifiedTokens::<Verified>::new(TokenCache::default()),
+        VerifiedTokens::<Verified>::new(TokenCache::default()),
     );
     for token in [&b""[..], b"a", b"a.b.c", &[b'x'; 900]] {
         assert_eq!(hash(&one, token), hash(&one, token));
@@ -117,7 +122,7 @@ fn each_cache_hashes_in_its_own_way() {
 /// Single bits, lengths and places anywhere in a token make another hash.
 #[test]
 fn the_hash_is_of_the_whole_token() {
-    let cache = VerifiedTokens::new(TokenCache::default());
+    let cache = VerifiedTokens::<Verified>::new(TokenCache::default());
     let hash = |token: &[u8]| cache.seek(token).unwrap().hashed.hash;
     let token = [b'x'; 1000];
     let mut seen = std::collections::HashSet::from([hash(&token)]);
@@ -129,15 +134,15 @@ fn the_hash_is_of_the_whole_token() {
     }
 }
 
-fn entry(hash: u64, verified: &Arc<Verified>) -> Arc<Entry> {
+fn entry(hash: u64, verified: &Arc<Verified>) -> Arc<Entry<Verified>> {
     let token = hash.to_string().into_bytes();
     Arc::new(Entry {
         hash,
         noted: AtomicU64::new(0),
-        bytes: Entry::measure(&token, verified),
+        bytes: Entry::measure(&token, &**verified, &Evidence::none()),
         token: Zeroizing::new(token.into()),
-        verified: Arc::clone(verified),
-        grounds: Grounds::none(),
+        value: Arc::clone(verified),
+        evidence: Evidence::none(),
         generation: 0,
         since: NOW,
     })
@@ -146,7 +151,7 @@ fn entry(hash: u64, verified: &Arc<Verified>) -> Arc<Entry> {
 #[test]
 fn the_table_of_a_thread_is_bounded() {
     const MOST: usize = 24 * 1024;
-    let mut near = Near::new(MOST, Arc::<Counters>::default());
+    let mut near = Near::<Verified>::new(MOST, Arc::<Counters>::default());
     let kinds = [0, 100, 1_000, 2_500, 4_500, 5_500].map(|padding| verified("u-7", padding));
     let mut kept = 0;
     let kinds = kinds.iter().cycle();
@@ -175,7 +180,7 @@ fn the_table_of_a_thread_is_bounded() {
 #[test]
 fn what_is_near_is_counted_by_its_thread() {
     let verified = verified("u-7", 0);
-    let mut near = Near::new(64 * 1024, Arc::<Counters>::default());
+    let mut near = Near::<Verified>::new(64 * 1024, Arc::<Counters>::default());
     let entry = entry(7, &verified);
     near.keep(&entry, NOW).unwrap();
     let counts = || (Arc::strong_count(&verified), Arc::strong_count(&entry));
@@ -186,7 +191,7 @@ fn what_is_near_is_counted_by_its_thread() {
     };
     let held = [(); 3].map(|()| near.find(&sought).unwrap().held());
     assert_eq!(counts(), before);
-    assert!(held.iter().all(|held| subject(held.verified()) == "u-7"));
+    assert!(held.into_iter().all(|held| subject(held) == "u-7"));
 }
 
 /// More tokens in turn than there is room for: some of them stay, whatever the others are.
@@ -196,7 +201,7 @@ fn a_thread_that_sees_more_than_it_has_room_for_keeps_some() {
     let entries: Vec<_> = (0..200_u64)
         .map(|n| entry(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), &verified))
         .collect();
-    let mut near = Near::new(128 * 1024, Arc::<Counters>::default());
+    let mut near = Near::<Verified>::new(128 * 1024, Arc::<Counters>::default());
     let mut found = 0;
     for round in 0..100 {
         for entry in &entries {
@@ -221,7 +226,7 @@ fn a_flood_leaves_what_a_thread_uses() {
     let entries: Vec<_> = (0..30_u64)
         .map(|n| entry(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), &verified))
         .collect();
-    let mut near = Near::new(128 * 1024, Arc::<Counters>::default());
+    let mut near = Near::<Verified>::new(128 * 1024, Arc::<Counters>::default());
     for entry in &entries {
         near.keep(entry, NOW).unwrap();
     }
@@ -248,13 +253,13 @@ fn a_flood_leaves_what_a_thread_uses() {
 #[test]
 fn what_a_thread_does_not_use_any_more_makes_room() {
     let verified = verified("u-7", 0);
-    let mut near = Near::new(128 * 1024, Arc::<Counters>::default());
+    let mut near = Near::<Verified>::new(128 * 1024, Arc::<Counters>::default());
     for n in 0..200_u64 {
         near.keep(&entry(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), &verified), NOW);
     }
     let full = near.bytes();
     let new = entry(u64::MAX / 3, &verified);
-    let tries = |near: &mut Near, now| (0..64).filter(|_| near.has_room_for(&new, now)).count();
+    let tries = |near: &mut Near<Verified>, now| (0..64).filter(|_| near.has_room_for(&new, now)).count();
     assert_eq!(tries(&mut near, NOW), 64 / 16); // so that nothing is shut out for good
     assert_eq!(tries(&mut near, NOW + 1), 64 / 16);
     for later in [NOW + 2, NOW + 500, NOW - 1] {

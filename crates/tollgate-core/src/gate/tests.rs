@@ -1,0 +1,147 @@
+//! The stages of a gate, with a revocation check that waits.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::gate::revocation::Standing;
+use crate::http::request::TestRequest;
+use crate::key::source::Unavailable;
+use crate::key::{Key, SigningKey};
+use crate::rejection::RejectionKind;
+
+/// Always waits; counts the questions that were answered and those that were dropped.
+#[derive(Clone, Default)]
+struct Asked {
+    answered: Arc<AtomicUsize>,
+    dropped: Arc<AtomicUsize>,
+}
+
+struct CountsDrop(Arc<AtomicUsize>);
+
+impl Drop for CountsDrop {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl RevocationCheck for Asked {
+    fn check(&self, _: &Principal) -> Step<Result<Standing, Unavailable>> {
+        let answered = Arc::clone(&self.answered);
+        let dropped = CountsDrop(Arc::clone(&self.dropped));
+        Step::pending(async move {
+            let _dropped = dropped;
+            answered.fetch_add(1, Ordering::SeqCst);
+            Ok(Standing::Good)
+        })
+    }
+}
+
+fn gate(check: Asked) -> Gate {
+    let verifier = Verifier::builder()
+        .dangerous_any_issuer()
+        .dangerous_any_audience();
+    let verifier = verifier.key(Key::hs256([7; 32]).unwrap()).build().unwrap();
+    Gate::builder(verifier).revocation(check).build().unwrap()
+}
+
+fn good() -> TestRequest {
+    let claims = serde_json::json!({"exp": 4_000_000_000_u64});
+    let token = SigningKey::hs256([7; 32]).unwrap().encode(&claims).unwrap();
+    TestRequest::new("GET").with("authorization", format!("Bearer {token}"))
+}
+
+#[test]
+fn who_cannot_wait_is_refused_rather_than_let_through() {
+    let check = Asked::default();
+    let refusal = gate(check.clone()).decide(&good()).unwrap_err();
+    assert_eq!(refusal.rejection().kind(), RejectionKind::Unavailable);
+    assert_eq!(refusal.answer().status, 503);
+    assert_eq!(refusal.answer().header("retry-after"), Some(&b"1"[..]));
+    assert_eq!(check.answered.load(Ordering::SeqCst), 0);
+    assert_eq!(check.dropped.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_question_that_nobody_waits_for_is_given_up() {
+    let check = Asked::default();
+    let gate = gate(check.clone());
+    let Step::Pending(decision) = gate.begin(&good()) else {
+        panic!("the store has to be asked")
+    };
+    drop(gate); // the decision owns all that it needs
+    drop(decision);
+    assert_eq!(check.answered.load(Ordering::SeqCst), 0);
+    assert_eq!(check.dropped.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_question_that_is_answered_lets_the_request_through() {
+    let check = Asked::default();
+    let Step::Pending(mut decision) = gate(check.clone()).begin(&good()) else {
+        panic!("the store has to be asked")
+    };
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(decided) = Pin::new(&mut decision).poll(&mut context) else {
+        panic!("the store answers at once")
+    };
+    assert!(decided.unwrap().principal().is_some());
+    assert_eq!(check.answered.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn what_is_refused_anyhow_is_not_asked_about() {
+    let check = Asked::default();
+    let gate = gate(check.clone());
+    for request in [
+        TestRequest::new("GET"),
+        TestRequest::new("GET").with("authorization", "Bearer a.b.c"),
+    ] {
+        assert!(matches!(gate.begin(&request), Step::Ready(Err(_))));
+    }
+    assert_eq!(check.dropped.load(Ordering::SeqCst), 0);
+}
+
+/// A foreign byte at any place decides the refusal, whatever else is wrong with the token.
+#[test]
+fn what_no_token_may_hold_makes_the_credential_malformed() {
+    let signing = SigningKey::hs256([7; 32]).unwrap();
+    let claims = serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"});
+    let good = signing.encode(&claims).unwrap();
+    let unknown = signing.with_kid("other").encode(&claims).unwrap();
+    let key = Key::hs256([7; 32]).unwrap().with_kid("this");
+    let verifier = Verifier::builder()
+        .dangerous_any_issuer()
+        .dangerous_any_audience()
+        .key(key);
+    let gate = Gate::from(verifier.build().unwrap());
+    let kind = |token: &[u8]| {
+        let request = TestRequest::new("GET").with("authorization", [b"Bearer ", token].concat());
+        gate.decide(&request)
+            .err()
+            .map(|refusal| refusal.rejection().kind())
+    };
+    for token in [&good, &unknown] {
+        for place in 0..token.len() {
+            let with = |byte| {
+                let mut bytes = token.clone().into_bytes();
+                bytes[place] = byte;
+                kind(&bytes)
+            };
+            for foreign in *b"\"%,:\\\x7f\x80" {
+                assert_eq!(with(foreign), Some(RejectionKind::MalformedCredential), "{place}");
+            }
+            // In the alphabet of credentials, and in no token.
+            let other = with(b'~');
+            assert!(
+                !matches!(other, None | Some(RejectionKind::MalformedCredential)),
+                "{place}"
+            );
+        }
+    }
+    assert_eq!((kind(good.as_bytes()), kind(good.as_bytes())), (None, None));
+    assert_eq!(kind(unknown.as_bytes()), Some(RejectionKind::UnknownKey));
+}

@@ -1,0 +1,51 @@
+//! The places of a request that may hold a credential (RFC 6750 section 2).
+
+use std::fmt;
+
+/// The kind of place that a token was found in.
+///
+/// ```
+/// use tollgate_core::SourceKind;
+///
+/// assert!(SourceKind::Cookie.is_ambient());
+/// assert!(!SourceKind::Bearer.is_ambient());
+/// assert_eq!(SourceKind::Cookie.to_string(), "cookie");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SourceKind {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// A cookie.
+    Cookie,
+    /// An element of `Sec-WebSocket-Protocol`.
+    WebSocketProtocol,
+    /// A header field of the service's own.
+    Header,
+    /// A query parameter.
+    Query,
+}
+
+impl SourceKind {
+    /// Whether a browser attaches the credential by itself, so that its presence proves nothing of who made the request.
+    ///
+    /// ```
+    /// assert!(!tollgate_core::SourceKind::Header.is_ambient());
+    /// ```
+    pub const fn is_ambient(self) -> bool {
+        matches!(self, Self::Cookie)
+    }
+}
+
+/// The name as a log would have it: `bearer`, `cookie`, `websocket_protocol`, `header`, `query`.
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bearer => "bearer",
+            Self::Cookie => "cookie",
+            Self::WebSocketProtocol => "websocket_protocol",
+            Self::Header => "header",
+            Self::Query => "query",
+        })
+    }
+}
