@@ -6,72 +6,44 @@ use std::sync::{Arc, OnceLock};
 
 use crate::rejection::Rejection;
 
-/// How many types are kept for one token. A service has one or two; what comes after these is read each time.
+/// The number of types that are kept for one token. A service has one or two; claims are read anew
+/// for any further type.
 const MOST: usize = 4;
 
-/// The types that a token's claims have been read as. What is there is found without a lock, and nothing is taken out.
+/// The types that a token's claims have been read as. They are found without a lock and stay.
 #[derive(Default)]
-pub(crate) struct TypedClaims {
-    first: OnceLock<Kept>,
-}
-
-struct Kept {
-    value: Arc<dyn Any + Send + Sync>,
-    next: OnceLock<Box<Self>>,
-}
+pub(crate) struct TypedClaims([OnceLock<Arc<dyn Any + Send + Sync>>; MOST]);
 
 impl TypedClaims {
-    /// The claims as a `T`, which `read` makes of them the first time. A failure is not kept.
+    /// The claims as a `T`. `read` is called the first time; a failure is not kept.
     pub(crate) fn get<T: Any + Send + Sync>(
         &self,
         read: impl FnOnce() -> Result<T, Rejection>,
     ) -> Result<Arc<T>, Rejection> {
-        if let Some(kept) = self.kept().find_map(Kept::value) {
+        if let Some(kept) = self.kept().find_map(as_type) {
             return Ok(kept);
         }
-        // With no slot held meanwhile: `read` is the user's code, and may come here for another type.
-        read().map(|value| self.keep(Arc::new(value)))
-    }
-
-    /// The value, or that of another thread that was quicker.
-    fn keep<T: Any + Send + Sync>(&self, value: Arc<T>) -> Arc<T> {
-        let kept = Kept {
-            value: Arc::clone(&value) as _,
-            next: OnceLock::new(),
-        };
-        let Err(kept) = self.first.set(kept) else {
-            return value;
-        };
-        let (mut kept, mut last) = (Box::new(kept), self.first.get());
-        for place in 1..=MOST {
-            let Some(before) = last else { break };
-            if let Some(earlier) = before.value() {
-                return earlier;
+        // Outside of a slot: `read` is the user's code and may come here for another type.
+        let value = Arc::new(read()?);
+        for slot in &self.0 {
+            // Another thread may have been faster, with this type or another one.
+            let kept = slot.get_or_init(|| Arc::clone(&value) as _);
+            if let Some(kept) = as_type(kept) {
+                return Ok(kept);
             }
-            if place == MOST {
-                break;
-            }
-            match before.next.set(kept) {
-                Ok(()) => return value,
-                Err(taken) => kept = taken,
-            }
-            // Only now: whoever was first has just been seen to be there.
-            last = before.next.get().map(Box::as_ref);
         }
-        value
+        Ok(value)
     }
 
-    fn kept(&self) -> impl Iterator<Item = &Kept> {
-        std::iter::successors(self.first.get(), |kept| kept.next.get().map(Box::as_ref))
+    fn kept(&self) -> impl Iterator<Item = &Arc<dyn Any + Send + Sync>> {
+        self.0.iter().map_while(OnceLock::get)
     }
 }
 
-impl Kept {
-    fn value<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
-        // Asked before the clone, so that only the count of what is handed out is touched.
-        let is_it = (*self.value).is::<T>();
-        is_it.then(|| Arc::clone(&self.value).downcast().ok())?
-    }
+fn as_type<T: Any + Send + Sync>(kept: &Arc<dyn Any + Send + Sync>) -> Option<Arc<T>> {
+    // Checked before the clone, so that no other count is written.
+    let is_it = (**kept).is::<T>();
+    is_it.then(|| Arc::clone(kept).downcast().ok())?
 }
 
 impl fmt::Debug for TypedClaims {
