@@ -43,7 +43,6 @@ mod gate;
 mod http;
 mod key;
 mod limits;
-mod of_thread;
 mod per_thread;
 pub mod policy;
 mod rejection;

@@ -1,48 +1,84 @@
-//! A value that all threads share and none of them writes to, not even to count who holds it.
+//! Values that threads read and count without writing to memory that another thread uses.
 
+use std::cell::Cell;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use thread_local::ThreadLocal;
+/// The number of slots. Further threads share a slot with another thread, which is correct and
+/// merely slower.
+const SLOTS: usize = 64;
 
-use crate::of_thread::of_thread;
+static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// As an [`Arc`], but each thread counts its own clones: a count that all threads write, twice for each request, is what
-/// keeps two of them from being twice as fast.
+thread_local! {
+    /// The number of the thread, once it has asked for it. Without a destructor, so that it can be
+    /// read until the very end of the thread.
+    static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// A value for each slot, made when a thread of the slot first asks for it.
+pub(crate) struct Slots<T>([OnceLock<T>; SLOTS]);
+
+impl<T> Slots<T> {
+    pub(crate) const fn new() -> Self {
+        Self([const { OnceLock::new() }; SLOTS])
+    }
+
+    /// The slot of the current thread.
+    #[inline]
+    pub(crate) fn own(&self) -> &OnceLock<T> {
+        let number = NUMBER.try_with(|number| number.get().unwrap_or_else(|| count(number)));
+        &self.0[number.unwrap_or(0) % SLOTS]
+    }
+
+    /// The values of all slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().filter_map(OnceLock::get)
+    }
+}
+
+#[cold]
+fn count(number: &Cell<Option<usize>>) -> usize {
+    let next = THREADS.fetch_add(1, Ordering::Relaxed);
+    number.set(Some(next));
+    next
+}
+
+/// Like an [`Arc`], but each thread counts its own clones. Two threads that write one count twice
+/// per request are hardly faster than one.
 ///
-/// Every thread that clones has a handle, and what it clones is that handle. The handles are kept by the first one, that
-/// of the thread which made the value; so they live as long as a clone of that thread's. Where there is none any more, a
-/// clone counts with the one that it is made from, which is correct and merely slower.
+/// A clone is a reference to the handle of the thread's slot. The first handle, that of the thread
+/// which made the value, keeps the others. Without it, a clone counts with its original.
 ///
-/// Nothing points in a circle: the first handle owns the others, all of them own the value, and the value knows them
-/// weakly.
+/// There is no reference cycle: the first handle owns the others, all own the value, and the value
+/// refers to them weakly.
 pub(crate) struct Shared<T: Send + Sync>(Arc<Handle<T>>);
 
-/// On cache lines of its own, for the counts before it are what a thread writes.
+/// Aligned to cache lines of its own, because a thread writes to the counts before it.
 #[repr(align(128))]
 struct Handle<T: Send + Sync> {
     inner: Arc<Inner<T>>,
-    /// The handles of the other threads; only the first handle has any. There are as many as there were threads at one
-    /// time, for a new thread takes the place of one that has ended.
-    kept: Mutex<Vec<Arc<Handle<T>>>>,
+    /// The handles of the other slots. Only the first handle keeps any.
+    kept: Mutex<Vec<Arc<Self>>>,
 }
 
 struct Inner<T: Send + Sync> {
     value: T,
     first: Weak<Handle<T>>,
-    of_threads: ThreadLocal<Weak<Handle<T>>>,
+    handles: Slots<Weak<Handle<T>>>,
 }
 
 impl<T: Send + Sync> Shared<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(Arc::new_cyclic(|first| {
-            let of_threads = ThreadLocal::new();
-            of_thread(&of_threads, || first.clone());
+            let handles = Slots::new();
+            handles.own().get_or_init(|| first.clone());
             let inner = Inner {
                 value,
                 first: first.clone(),
-                of_threads,
+                handles,
             };
             Handle::new(Arc::new(inner))
         }))
@@ -52,25 +88,21 @@ impl<T: Send + Sync> Shared<T> {
         Arc::ptr_eq(&self.0.inner, &other.0.inner)
     }
 
-    /// The handle of a thread that has cloned nothing yet.
+    /// The handle of a slot that has none yet.
     #[cold]
-    fn of_new_thread(&self) -> Arc<Handle<T>> {
+    fn new_handle(&self) -> Arc<Handle<T>> {
         let inner = &self.0.inner;
         let Some(first) = inner.first.upgrade() else {
             return Arc::clone(&self.0);
         };
-        let handle = of_thread(&inner.of_threads, || {
+        let handle = inner.handles.own().get_or_init(|| {
             let new = Arc::new(Handle::new(Arc::clone(inner)));
             let weak = Arc::downgrade(&new);
-            first
-                .kept
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(new);
+            let mut kept = first.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.push(new);
             weak
         });
-        let handle = handle.and_then(Weak::upgrade);
-        handle.unwrap_or_else(|| Arc::clone(&self.0))
+        handle.upgrade().unwrap_or_else(|| Arc::clone(&self.0))
     }
 }
 
@@ -86,8 +118,8 @@ impl<T: Send + Sync> Handle<T> {
 impl<T: Send + Sync> Clone for Shared<T> {
     #[inline]
     fn clone(&self) -> Self {
-        let own = self.0.inner.of_threads.get().and_then(Weak::upgrade);
-        Self(own.unwrap_or_else(|| self.of_new_thread()))
+        let own = self.0.inner.handles.own().get().and_then(Weak::upgrade);
+        Self(own.unwrap_or_else(|| self.new_handle()))
     }
 }
 

@@ -77,7 +77,7 @@ impl Keyring {
         }
         let sourced = sets.iter().map(|(place, set)| (Some(*place), set.keys()));
         let lists = || std::iter::once((None, &self.keys[..])).chain(sourced.clone());
-        // A secret next to public keys is never used: everybody can fetch the set. The keys of a
+        // A secret next to public keys is never used: the public can fetch the set. The keys of a
         // source that is down are unknown, so they may be public.
         let public = |(_, keys): (_, &[Key])| keys.iter().any(|key| !key.family().is_symmetric());
         let barred =

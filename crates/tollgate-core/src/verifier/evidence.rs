@@ -1,4 +1,5 @@
-//! What a verified token rests on: the rules of its issuer, the key, and the state of the key sources.
+//! The evidence for a verified token: the rules of its issuer, the key, and the state of the key
+//! sources.
 
 use std::fmt;
 use std::sync::{Arc, Weak};

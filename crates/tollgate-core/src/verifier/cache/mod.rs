@@ -1,11 +1,11 @@
-//! Tokens that were verified a moment ago.
+//! The cache of verified tokens.
 //!
-//! There are two levels. The far one is shared by all threads, bounded in bytes, and chooses what to keep so that tokens that
-//! come once do not push out those that come again. The near one is each thread's own and takes no lock: what the far one
-//! answers a second time gets a place there.
+//! It has two levels. All threads share the far one, which is bounded in bytes and resists floods of
+//! tokens that come once. Each thread has a near level of its own, whose lock no other thread takes.
+//! A token that the far level answers gets a place in the near one.
 //!
-//! To keep a token costs about as much as to verify an HMAC. Such a token is kept when it comes for the second time, any other
-//! one at once.
+//! Keeping a token costs about as much as verifying an HMAC. A token with an HMAC is kept when it
+//! comes for the second time, any other token at once.
 
 mod entry;
 mod held;
@@ -15,17 +15,15 @@ mod sighted;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
 use std::fmt;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use quick_cache::OptionsBuilder;
 use quick_cache::sync::Cache;
-use thread_local::ThreadLocal;
 use zeroize::Zeroizing;
 
 use self::entry::{AsItIs, ByToken, Bytes, Entry, Hashed, PushedOut};
@@ -33,12 +31,12 @@ pub(crate) use self::held::{Cached, Held};
 use self::near::{Counters, Near};
 pub use self::settings::{TokenCache, TokenCacheStatus};
 use self::sighted::Sighted;
-use crate::of_thread::of_thread;
+use crate::per_thread::Slots;
 
-/// What a token takes, with what is kept of it.
+/// The usual memory of an entry, in bytes.
 const USUAL_BYTES: usize = 2048;
 
-/// What the table of each thread may take of what all may take together.
+/// The divisor of the memory bound that gives the bound of one near level.
 const NEAR_SHARE: usize = 8;
 
 type Far<V> = Cache<ByToken<V>, Arc<Entry<V>>, Bytes, BuildHasherDefault<AsItIs>, PushedOut>;
@@ -46,18 +44,36 @@ type Far<V> = Cache<ByToken<V>, Arc<Entry<V>>, Bytes, BuildHasherDefault<AsItIs>
 /// The verified tokens of one verifier. No other verifier can see them.
 pub(crate) struct VerifiedTokens<V: Cached> {
     settings: TokenCache,
-    /// Keyed, so that nobody outside knows which tokens share a place.
+    /// Keyed, so that an attacker cannot choose tokens that share a place.
     hashing: SeedableRandomState,
-    /// How often everything was forgotten.
+    /// Counts the calls of [`forget`](Self::forget). Older entries do not stand.
     generation: AtomicU64,
     /// Made when there is something to keep.
     far: OnceLock<Far<V>>,
     sighted: OnceLock<Sighted>,
-    near: ThreadLocal<RefCell<Near<V>>>,
-    counters: Mutex<Vec<Arc<Counters>>>,
+    near: Slots<Box<Table<V>>>,
 }
 
-/// A token that is looked for, and kept if it verifies.
+/// The near level of one thread, and its counters.
+struct Table<V: Cached> {
+    near: Mutex<Near<V>>,
+    counters: Counters,
+}
+
+impl<V: Cached> Table<V> {
+    /// `None` if the table is in use: by this thread itself, when a value's destructor or a key
+    /// source verifies tokens in turn, or by a thread that shares the slot.
+    #[inline]
+    fn lock(&self) -> Option<MutexGuard<'_, Near<V>>> {
+        match self.near.try_lock() {
+            Ok(table) => Some(table),
+            Err(TryLockError::Poisoned(table)) => Some(table.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+/// A token to look up, and to keep if it verifies.
 pub(crate) struct Sought<'c, 't, V: Cached> {
     cache: &'c VerifiedTokens<V>,
     hashed: Hashed<'t>,
@@ -89,8 +105,7 @@ impl<V: Cached> VerifiedTokens<V> {
             generation: AtomicU64::new(0),
             far: OnceLock::new(),
             sighted: OnceLock::new(),
-            near: ThreadLocal::new(),
-            counters: Mutex::default(),
+            near: Slots::new(),
         }
     }
 
@@ -115,11 +130,11 @@ impl<V: Cached> VerifiedTokens<V> {
     }
 
     pub(crate) fn status(&self) -> TokenCacheStatus {
-        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let sum = |of: fn(&Counters) -> &AtomicU64| {
-            let counts = counters
+            let counts = self
+                .near
                 .iter()
-                .map(|counters| of(counters).load(Ordering::Relaxed));
+                .map(|near| of(&near.counters).load(Ordering::Relaxed));
             counts.fold(0, u64::wrapping_add)
         };
         TokenCacheStatus {
@@ -130,13 +145,14 @@ impl<V: Cached> VerifiedTokens<V> {
         }
     }
 
-    /// `None` in a thread that is ending.
-    fn near(&self) -> Option<&RefCell<Near<V>>> {
-        of_thread(&self.near, || {
-            let counters = Arc::<Counters>::default();
-            let mut all = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-            all.push(Arc::clone(&counters));
-            RefCell::new(Near::new(self.settings.max_bytes / NEAR_SHARE, counters))
+    /// The near level of this thread.
+    #[inline]
+    fn near(&self) -> &Table<V> {
+        self.near.own().get_or_init(|| {
+            Box::new(Table {
+                near: Mutex::new(Near::new(self.settings.max_bytes / NEAR_SHARE)),
+                counters: Counters::default(),
+            })
         })
     }
 
@@ -172,10 +188,9 @@ impl<V: Cached> VerifiedTokens<V> {
 }
 
 impl<V: Cached> Sought<'_, '_, V> {
-    /// The token, if it was verified within the lifetime and `hold` says of all that it rested on that it still does.
+    /// The token, if it was verified within the lifetime and its evidence still holds.
     ///
-    /// `hold` may call code of others, which may verify tokens in turn: nothing is locked, and a table that is being read is
-    /// not changed.
+    /// `holds` may call code of the user, which may verify tokens in turn. No lock is waited for.
     pub(crate) fn find(&self, now: u64, holds: impl Fn(&V, &V::Evidence) -> bool) -> Option<Known<V>> {
         if let Some(known) = self.find_near(now, &holds) {
             return Some(known);
@@ -187,11 +202,11 @@ impl<V: Cached> Sought<'_, '_, V> {
             far.remove_if(&self.hashed, |now| Arc::ptr_eq(now, &entry));
             return None;
         }
-        let near = self.cache.near().and_then(|near| near.try_borrow_mut().ok());
-        let handle = near.and_then(|mut table| {
-            Counters::count(&table.counters.hits);
-            table.has_room_for(&entry, now).then(|| table.keep(&entry, now))?
-        });
+        let near = self.cache.near();
+        Counters::count(&near.counters.hits);
+        let handle = near
+            .lock()
+            .and_then(|mut table| table.has_room_for(&entry, now).then(|| table.keep(&entry, now))?);
         let together = || Held::Together(Arc::clone(&entry.value));
         Some(Known {
             held: handle.map_or_else(together, Held::ByThread),
@@ -199,13 +214,13 @@ impl<V: Cached> Sought<'_, '_, V> {
         })
     }
 
-    /// What this thread has; if it does not stand any longer, another thread may have something newer.
+    /// The handle of this thread. If it does not stand, another thread may have a newer entry.
     fn find_near(&self, now: u64, holds: impl Fn(&V, &V::Evidence) -> bool) -> Option<Known<V>> {
-        let near = self.cache.near()?;
-        let table = near.try_borrow().ok()?;
+        let near = self.cache.near();
+        let mut table = near.lock()?;
         let slot = table.find(&self.hashed)?;
         if self.cache.stands(&slot.entry, now) && holds(&slot.entry.value, &slot.entry.evidence) {
-            Counters::count(&table.counters.hits);
+            Counters::count(&near.counters.hits);
             let due = slot.is_due(now).then(|| Arc::clone(&slot.entry));
             if let Some(entry) = &due {
                 self.keep_far(entry);
@@ -215,19 +230,14 @@ impl<V: Cached> Sought<'_, '_, V> {
                 due,
             });
         }
-        drop(table);
-        if let Ok(mut table) = near.try_borrow_mut() {
-            table.remove(&self.hashed);
-        }
+        table.remove(&self.hashed);
         None
     }
 
     /// Keeps the token, which was not found and has been verified since; if it was cheap to verify, only when it was so before.
     pub(crate) fn keep(self, now: u64, value: &Arc<V>, evidence: V::Evidence) {
         let Hashed { hash, token } = self.hashed;
-        if let Some(Ok(near)) = self.cache.near().map(RefCell::try_borrow) {
-            Counters::count(&near.counters.misses);
-        }
+        Counters::count(&self.cache.near().counters.misses);
         let cheap = value.is_cheap();
         if cheap && !self.cache.comes_again(hash) {
             return;
@@ -248,15 +258,15 @@ impl<V: Cached> Sought<'_, '_, V> {
 
     /// The token has to be verified again.
     pub(crate) fn forget(&self) {
-        if let Some(Ok(mut near)) = self.cache.near().map(RefCell::try_borrow_mut) {
-            near.remove(&self.hashed);
+        if let Some(mut table) = self.cache.near().lock() {
+            table.remove(&self.hashed);
         }
         if let Some(far) = self.cache.far.get() {
             far.remove(&self.hashed);
         }
     }
 
-    /// The far level only sees what the near ones do not have: it is told now and then what is in use.
+    /// Touches an entry in the far level, which sees no hits of the near levels.
     fn keep_far(&self, entry: &Arc<Entry<V>>) {
         let far = self.cache.far();
         if far.get(&self.hashed).is_none() {

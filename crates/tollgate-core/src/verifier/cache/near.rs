@@ -1,4 +1,4 @@
-//! What one thread keeps for itself.
+//! The near level: the table of one thread.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -8,38 +8,40 @@ use super::USUAL_BYTES;
 use super::entry::{Entry, Hashed};
 use super::held::{Cached, Handle, Held};
 
-/// How many places a token has.
+/// The number of places in a set.
 const WAYS: usize = 4;
 
-/// At most so many tokens, which is 256 KiB for the table.
+/// The most places of a table, which then takes 256 KiB.
 const MOST_TOKENS: usize = 8192;
 
-/// How many places are looked at for a token that is not in use, before another one is turned away.
+/// The number of places that are searched for an unused token before a new one is turned away.
 const LOOKS: usize = 8;
 
-/// Of those that would be turned away, one in so many is let in. What is in use now is not better than what comes now just
-/// for having been here first.
+/// One in this many tokens that would be turned away gets a place all the same, so that a new
+/// working set can replace an old one.
 const LET_IN: u8 = 16;
 
-/// A table of the tokens that a thread sees again and again. It has handles of its own to them, so that a look at it writes to
-/// no memory that another thread writes to: a count of references that all threads change costs as much as the look-up.
+/// A table of the tokens that a thread sees again and again.
 ///
-/// On cache lines of its own, and so are the counters: what lies beside belongs to another thread.
+/// It has its own handles to them, so that a hit writes to no memory of other threads. A reference
+/// count that all threads change costs as much as the look-up.
+///
+/// Aligned to cache lines of its own: its neighbours belong to another thread.
 #[repr(align(128))]
 pub(super) struct Near<V: Cached> {
     sets: Box<[Set<V>]>,
     bytes: usize,
     most_bytes: usize,
-    /// Where the search for something to give up goes on.
+    /// The place at which the search for an unused token continues.
     hand: Place,
     turned_away: u8,
-    pub(super) counters: Arc<Counters>,
 }
 
-/// The places of tokens that have a part of their hash in common. Their hashes are side by side: those are what is looked at.
+/// The places of tokens whose hashes have their low bits in common. The hashes lie side by side,
+/// because a look-up compares them first.
 #[repr(align(128))]
 struct Set<V: Cached> {
-    /// Also of what is not there any more.
+    /// May be stale where the slot is empty.
     hashes: [u64; WAYS],
     slots: [Option<Slot<V>>; WAYS],
 }
@@ -56,11 +58,11 @@ impl<V: Cached> Default for Set<V> {
 pub(super) struct Slot<V: Cached> {
     pub(super) entry: Arc<Entry<V>>,
     handle: Arc<Handle<V>>,
-    /// When its use was last told to others, in seconds since the epoch.
+    /// The time of the last report of its use, in seconds since the epoch.
     noted: Cell<u64>,
 }
 
-/// Of one thread, which alone writes them.
+/// The counters of one thread, on cache lines of their own.
 #[derive(Default)]
 #[repr(align(128))]
 pub(super) struct Counters {
@@ -70,7 +72,7 @@ pub(super) struct Counters {
 
 impl Counters {
     pub(super) fn count(counter: &AtomicU64) {
-        counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -78,8 +80,8 @@ impl Counters {
 type Place = (usize, usize);
 
 impl<V: Cached> Near<V> {
-    /// With twice as many places as there is room for tokens of the usual size, so that few sets are ever full.
-    pub(super) fn new(most_bytes: usize, counters: Arc<Counters>) -> Self {
+    /// A table with twice as many places as tokens of the usual size fit, so that few sets are full.
+    pub(super) fn new(most_bytes: usize) -> Self {
         let places = (2 * most_bytes / USUAL_BYTES).next_power_of_two();
         let sets = places.clamp(WAYS, MOST_TOKENS) / WAYS;
         Self {
@@ -88,7 +90,6 @@ impl<V: Cached> Near<V> {
             most_bytes: most_bytes.saturating_sub(sets * size_of::<Set<V>>()),
             hand: (0, 0),
             turned_away: 0,
-            counters,
         }
     }
 
@@ -110,8 +111,9 @@ impl<V: Cached> Near<V> {
         }
     }
 
-    /// Whether the token is worth a place: where one is free, or has a token that is not in use. A thread that sees more tokens
-    /// than it has room for keeps some of them, and does not give up each before it comes again.
+    /// Whether the token gets a place: one that is free, or that of a token that is not in use. A
+    /// thread that sees more tokens than fit keeps some of them, instead of replacing each before it
+    /// comes again.
     pub(super) fn has_room_for(&mut self, entry: &Entry<V>, now: u64) -> bool {
         let place = self.place_for(entry);
         let freed = self.slot(place).map_or(0, |slot| Slot::bytes(&slot.entry));
@@ -123,7 +125,7 @@ impl<V: Cached> Near<V> {
         self.turned_away == 0
     }
 
-    /// Leaves the hand where there is a token that is not in use, if it comes by one.
+    /// Moves the hand to a token that is not in use, if it finds one.
     fn find_idle(&mut self, now: u64) -> bool {
         for _ in 0..LOOKS {
             if self.slot(self.hand).is_some() && !self.is_in_use(self.hand, now) {
@@ -143,7 +145,8 @@ impl<V: Cached> Near<V> {
         };
     }
 
-    /// Keeps a handle, if need be instead of others, and gives it. What alone is too large is not kept.
+    /// Keeps a handle and returns it. Others may have to go. An entry that is too large on its own is
+    /// not kept.
     pub(super) fn keep(&mut self, entry: &Arc<Entry<V>>, now: u64) -> Option<Arc<Handle<V>>> {
         if Slot::bytes(entry) > self.most_bytes {
             return None;
@@ -169,7 +172,7 @@ impl<V: Cached> Near<V> {
         Some(handle)
     }
 
-    /// The place of the same token, or else one that is empty, or else of the one that was used the longest time ago.
+    /// The place of the same token, or else an empty one, or else the least recently used one.
     fn place_for(&self, entry: &Entry<V>) -> Place {
         let number = self.set_of(entry.hash);
         let noted = |way: &usize| {
@@ -195,7 +198,7 @@ impl<V: Cached> Near<V> {
         self.bytes
     }
 
-    /// What is there, counted anew.
+    /// The memory of all slots, counted anew.
     #[cfg(test)]
     pub(super) fn measured(&self) -> usize {
         let slots = self.sets.iter().flat_map(|set| set.slots.iter().flatten());
@@ -221,7 +224,7 @@ impl<V: Cached> Set<V> {
 }
 
 impl<V: Cached> Slot<V> {
-    /// What the thread answers for: its handle, and the entry, which may be nowhere else by now.
+    /// The memory of the handle and of the entry, which may be in no other place by now.
     fn bytes(entry: &Entry<V>) -> usize {
         entry.bytes + Handle::bytes(&*entry.value)
     }
@@ -230,12 +233,12 @@ impl<V: Cached> Slot<V> {
         Held::ByThread(Arc::clone(&self.handle))
     }
 
-    /// Whether it is the first time in this second.
+    /// Whether its use is not yet reported in this second.
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.noted.replace(now) != now
     }
 
-    /// Whether it was used in this second or the one before.
+    /// Whether its use was reported in this second or the one before.
     fn is_in_use(&self, now: u64) -> bool {
         let since = now.checked_sub(self.noted.get());
         since.is_some_and(|since| since <= 1)

@@ -1,4 +1,4 @@
-//! How much is kept, and for how long.
+//! The settings and the status of the cache.
 
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ const MOST_LIFETIME: Duration = Duration::from_secs(86_400);
 
 /// Settings of the cache of verified tokens: a token that was verified a moment ago is recognised and not verified again.
 ///
-/// Every [`Verifier`](crate::Verifier) has a cache of its own and uses it unless
-/// [`without_token_cache`](crate::VerifierBuilder::without_token_cache) is said. What it saves is the work whose outcome
-/// cannot change: the signature, and the reading of header and claims. All that can change is looked at for each request:
+/// Every [`Verifier`](crate::Verifier) has a cache of its own, unless
+/// [`without_token_cache`](crate::VerifierBuilder::without_token_cache) switches it off. The cache
+/// saves work whose outcome cannot change: the signature, and reading header and claims. Everything
+/// that can change is checked for each request:
 ///
 /// - the keys: a token is verified again as soon as the [epoch](crate::KeySource::epoch) of its issuer's keys is another, or
 ///   an [issuer source](crate::IssuerSource) answers anew;
@@ -65,10 +66,11 @@ impl Default for TokenCache {
 
 impl TokenCache {
     /// How many bytes the tokens may take that all threads share, with what is kept of each; 16 MiB unless set, which is
-    /// about 6000 tokens of the usual size. On top comes for each thread that verifies (of those that have ended as well, until
-    /// others take their places) what it alone still has, an eighth of it at most, and what
-    /// [shared claims](crate::Principal::shared_claims) take beyond twice their text. A token that does not count any more is given up when room is needed. Less than 64 KiB and more than 64 GiB
-    /// are refused at [`build`](crate::VerifierBuilder::build).
+    /// about 6000 tokens of the usual size. Each of up to 64 threads
+    /// that verify may keep another eighth of it, plus the memory of
+    /// [shared claims](crate::Principal::shared_claims) beyond twice their text. A token that is no
+    /// longer valid is dropped when room is needed. [`build`](crate::VerifierBuilder::build) refuses
+    /// less than 64 KiB and more than 64 GiB.
     ///
     /// ```
     /// # use tollgate_core::{ConfigErrorKind, Key, TokenCache, Verifier};

@@ -1,12 +1,12 @@
-//! Which tokens have come before.
+//! A record of tokens that have come before.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The hashes of tokens that have verified lately, the newer in place of the older. Whoever finds a place taken loses nothing
-/// but time, and so does whoever meets another token's hash.
+/// The hashes of tokens that have verified lately. Newer ones replace older ones. A hash that is
+/// replaced, or equal to that of another token, costs nothing but time.
 pub(super) struct Sighted(Box<[Places]>);
 
-/// Tokens that share these do not take turns in pushing each other out.
+/// Several places, so that tokens with the same low bits do not replace each other in turn.
 type Places = [AtomicU64; TOGETHER];
 
 const TOGETHER: usize = 4;
@@ -17,7 +17,7 @@ impl Sighted {
         Self(std::iter::repeat_with(Places::default).take(places).collect())
     }
 
-    /// Whether it was here before; from now on it was.
+    /// Whether the hash is recorded. Records it.
     #[allow(clippy::cast_possible_truncation)] // the low bits are what is wanted
     pub(super) fn sight(&self, hash: u64) -> bool {
         let places = &self.0[hash as usize & (self.0.len() - 1)];

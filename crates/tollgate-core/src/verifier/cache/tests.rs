@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::near::{Counters, Near};
+use super::near::Near;
 use super::*;
 use crate::key::{Key, SigningKey};
 use crate::verifier::Verifier;
@@ -151,7 +151,7 @@ fn entry(hash: u64, verified: &Arc<Verified>) -> Arc<Entry<Verified>> {
 #[test]
 fn the_table_of_a_thread_is_bounded() {
     const MOST: usize = 24 * 1024;
-    let mut near = Near::<Verified>::new(MOST, Arc::<Counters>::default());
+    let mut near = Near::<Verified>::new(MOST);
     let kinds = [0, 100, 1_000, 2_500, 4_500, 5_500].map(|padding| verified("u-7", padding));
     let mut kept = 0;
     let kinds = kinds.iter().cycle();
@@ -180,7 +180,7 @@ fn the_table_of_a_thread_is_bounded() {
 #[test]
 fn what_is_near_is_counted_by_its_thread() {
     let verified = verified("u-7", 0);
-    let mut near = Near::<Verified>::new(64 * 1024, Arc::<Counters>::default());
+    let mut near = Near::<Verified>::new(64 * 1024);
     let entry = entry(7, &verified);
     near.keep(&entry, NOW).unwrap();
     let counts = || (Arc::strong_count(&verified), Arc::strong_count(&entry));
@@ -201,7 +201,7 @@ fn a_thread_that_sees_more_than_it_has_room_for_keeps_some() {
     let entries: Vec<_> = (0..200_u64)
         .map(|n| entry(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), &verified))
         .collect();
-    let mut near = Near::<Verified>::new(128 * 1024, Arc::<Counters>::default());
+    let mut near = Near::<Verified>::new(128 * 1024);
     let mut found = 0;
     for round in 0..100 {
         for entry in &entries {
@@ -226,7 +226,7 @@ fn a_flood_leaves_what_a_thread_uses() {
     let entries: Vec<_> = (0..30_u64)
         .map(|n| entry(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), &verified))
         .collect();
-    let mut near = Near::<Verified>::new(128 * 1024, Arc::<Counters>::default());
+    let mut near = Near::<Verified>::new(128 * 1024);
     for entry in &entries {
         near.keep(entry, NOW).unwrap();
     }
@@ -253,7 +253,7 @@ fn a_flood_leaves_what_a_thread_uses() {
 #[test]
 fn what_a_thread_does_not_use_any_more_makes_room() {
     let verified = verified("u-7", 0);
-    let mut near = Near::<Verified>::new(128 * 1024, Arc::<Counters>::default());
+    let mut near = Near::<Verified>::new(128 * 1024);
     for n in 0..200_u64 {
         near.keep(&entry(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), &verified), NOW);
     }
