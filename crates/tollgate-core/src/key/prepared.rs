@@ -9,7 +9,7 @@ use super::public::PublicKey;
 use super::secret;
 use crate::algorithm::{Algorithm, Family};
 
-/// What a key consists of, kept so that it can be prepared for further algorithms.
+/// The key material, kept to prepare the key for further algorithms.
 #[derive(Clone)]
 pub(super) enum Material {
     Secret(Bytes),

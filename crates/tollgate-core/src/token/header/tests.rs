@@ -113,7 +113,7 @@ fn common_headers_need_no_parser() {
 }
 
 proptest! {
-    /// What is read without the parser is read as the parser reads it.
+    /// The fast path reads a header as the parser does.
     #[test]
     fn plain_agrees_with_the_parser(
         members in proptest::collection::vec(

@@ -183,7 +183,7 @@ fn string_items_read_both_shapes() {
 }
 
 proptest! {
-    /// What serde_json writes is accepted, and reads back the same through the index.
+    /// The index accepts the output of serde_json and reads the same values.
     #[test]
     fn accepts_what_a_serializer_writes(map in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..20)) {
         let text = serde_json::to_string(&map).unwrap();
