@@ -6,8 +6,8 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, HttpMessage, Route, web};
-use tollgate_actix::{Jwt, JwtAuth, Optional, Principal};
-use tollgate_core::{Gate, Verifier};
+use tollgate_actix::JwtAuth;
+use tollgate_core::{Gate, Jwt, Optional, Principal, Verifier};
 
 use super::{Ask, Endpoint, Ring, at_once, hello};
 use crate::tokens::{Derived, User};
@@ -78,7 +78,7 @@ fn route(endpoint: Endpoint) -> Route {
         }
         Endpoint::Optional => web::get().to(async |Optional(user): Optional<Jwt<User>>| hello(user.unwrap())),
         Endpoint::Principal | Endpoint::PrincipalAlone => {
-            web::get().to(async |Principal(caller): Principal| hello(caller))
+            web::get().to(async |caller: Principal| hello(caller))
         }
         Endpoint::Derived => web::get().to(async |user: Derived| hello(user)),
     }

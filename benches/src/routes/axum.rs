@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
 use axum::routing::{MethodRouter, get};
 use axum::{Extension, Router};
-use tollgate_axum::{Gated, Jwt, JwtAuth, Principal};
-use tollgate_core::{Gate, Verifier};
+use tollgate_axum::JwtAuth;
+use tollgate_core::{Gate, Gated, Jwt, Principal, Verifier};
 use tower::{Layer, Service};
 
 use super::{Ask, Endpoint, Ring, at_once, hello};
@@ -85,7 +85,7 @@ fn route(endpoint: Endpoint, verifier: &Verifier) -> Router {
         Endpoint::Claims => at_root(get(async |Jwt(user): Jwt<User>| hello(user))),
         Endpoint::Shared => at_root(get(async |Jwt(user): Jwt<Arc<User>>| hello(user))),
         Endpoint::Optional => at_root(get(async |user: Option<Jwt<User>>| hello(user.unwrap()))),
-        Endpoint::Principal => at_root(get(async |Principal(caller): Principal| hello(caller))),
+        Endpoint::Principal => at_root(get(async |caller: Principal| hello(caller))),
         Endpoint::Derived => at_root(get(async |user: Derived| hello(user))),
         Endpoint::ClaimsAlone => {
             let handler = get(async |Gated(Jwt(user)): Gated<Jwt<User>>| hello(user));
@@ -96,7 +96,7 @@ fn route(endpoint: Endpoint, verifier: &Verifier) -> Router {
             at_root(handler).with_state(Gate::from(verifier.clone()))
         }
         Endpoint::PrincipalAlone => {
-            let handler = get(async |Gated(Principal(caller)): Gated<Principal>| hello(caller));
+            let handler = get(async |Gated(caller): Gated<Principal>| hello(caller));
             at_root(handler).with_state(Gate::from(verifier.clone()))
         }
     }

@@ -1,24 +1,28 @@
-//! An endpoint of tollgate's own, mounted in an app.
+//! An endpoint as a service of an app.
 
 use std::fmt;
 use std::sync::Arc;
 
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::{HttpRequest, HttpResponse, web};
+use tollgate_core::__private::actix::{View, of_answer};
 use tollgate_core::{Answer, Endpoint, EndpointRequest, RequestView};
 
 use crate::answer;
-use crate::view::View;
 
-/// Mounts an [`Endpoint`] under a path, for [`service`](actix_web::App::service) of an app or a scope. It answers every
-/// request below that path, whatever its method.
+/// Serves an [`Endpoint`] in a scope, whose path is where it is mounted. It answers every request
+/// below that path, whatever its method.
 ///
-/// The whole content is read before the endpoint is asked, up to its own limit: more is answered with 413. The peer's
-/// address is that of the connection.
+/// The content is read before the endpoint is called, up to the endpoint's own limit; larger content
+/// is answered with 413. The address of the peer is that of the connection.
+///
+/// Cheap to clone: create one before [`HttpServer::new`](actix_web::HttpServer::new) and clone it in
+/// the closure.
 ///
 /// ```
-/// use actix_web::{App, test};
-/// use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+/// use actix_web::{App, test, web};
+/// use tollgate::actix::EndpointService;
+/// use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
 ///
 /// struct Ping;
 ///
@@ -33,7 +37,9 @@ use crate::view::View;
 ///
 /// # #[actix_web::main]
 /// # async fn main() {
-/// let app = test::init_service(App::new().service(tollgate_actix::endpoint("/auth", Ping))).await;
+/// let ping = EndpointService::new(Ping);
+/// let app = App::new().service(web::scope("/auth").service(ping.clone()));
+/// let app = test::init_service(app).await;
 /// let status = async |path: &str, content: &'static str| {
 ///     let request = test::TestRequest::post().uri(path).set_payload(content).to_request();
 ///     test::call_service(&app, request).await.status().as_u16()
@@ -43,48 +49,31 @@ use crate::view::View;
 /// assert_eq!(status("/auth/ping", "12345").await, 413);
 /// # }
 /// ```
-pub fn endpoint(path: impl Into<String>, endpoint: impl Endpoint) -> MountedEndpoint {
-    MountedEndpoint {
-        path: path.into(),
-        endpoint: Arc::new(endpoint),
-    }
-}
-
-/// What [`endpoint`] makes. Cheap to clone: make one before [`HttpServer::new`](actix_web::HttpServer::new) and clone it
-/// in its closure.
-///
-/// ```
-/// # use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
-/// # struct Ping;
-/// # impl Endpoint for Ping {
-/// #     fn respond(&self, _: EndpointRequest) -> BoxFuture<Answer> { Box::pin(async { Answer::new(204) }) }
-/// # }
-/// let mounted = tollgate_actix::endpoint("/auth", Ping);
-/// let app = move || actix_web::App::new().service(mounted.clone());
-/// # fn shared<F: Fn() -> A + Send + Clone + 'static, A>(_: &F) {}
-/// shared(&app); // as `HttpServer::new` asks
-/// ```
 #[derive(Clone)]
-pub struct MountedEndpoint {
-    path: String,
+pub struct EndpointService {
     endpoint: Arc<dyn Endpoint>,
 }
 
-impl HttpServiceFactory for MountedEndpoint {
-    fn register(self, config: &mut AppService) {
-        let Self { path, endpoint } = self;
-        let respond = move |request: HttpRequest, content| respond(Arc::clone(&endpoint), request, content);
-        web::scope(path.trim_end_matches('/'))
-            .default_service(web::to(respond))
-            .register(config);
+impl EndpointService {
+    /// Serves the endpoint.
+    pub fn new(endpoint: impl Endpoint) -> Self {
+        Self {
+            endpoint: Arc::new(endpoint),
+        }
     }
 }
 
-impl fmt::Debug for MountedEndpoint {
+impl HttpServiceFactory for EndpointService {
+    fn register(self, config: &mut AppService) {
+        let respond =
+            move |request: HttpRequest, content| respond(Arc::clone(&self.endpoint), request, content);
+        web::scope("").default_service(web::to(respond)).register(config);
+    }
+}
+
+impl fmt::Debug for EndpointService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MountedEndpoint")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("EndpointService").finish_non_exhaustive()
     }
 }
 
@@ -102,7 +91,7 @@ async fn respond(endpoint: Arc<dyn Endpoint>, request: HttpRequest, content: web
     if head_only {
         answer::of_head(&answer)
     } else {
-        answer::of(&answer)
+        of_answer(&answer)
     }
 }
 

@@ -9,19 +9,20 @@ use actix_web::HttpMessage;
 use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use pin_project_lite::pin_project;
+use tollgate_core::__private::actix::keep;
 use tollgate_core::{Authentication, BoxFuture, HeaderEdits, Policy, Refusal, Step};
 
-use crate::rejected::Rejected;
-use crate::{authentication, renewal};
+use crate::renewal;
 
 const SPENT: &str = "polled after it was ready";
 
 pin_project! {
-    /// The response of the wrapped service, perhaps with a renewed token, or the refusal: what
-    /// [`JwtAuthService`](crate::JwtAuthService) and [`RequireService`](crate::RequireService) return. Nothing is boxed
-    /// unless a store or a source of keys has to be asked, or a token is renewed; and a refusal is ready at once.
+    /// The future of [`JwtAuthService`](crate::JwtAuthService) and
+    /// [`RequireService`](crate::RequireService): the response of the wrapped service, with the
+    /// renewed token if there is one, or the refusal. It allocates only to wait for a store or a key
+    /// source, and to renew a token.
     ///
-    /// The body is an [`EitherBody`]: on the left that of the wrapped service, as it is; on the right the answer.
+    /// The body is an [`EitherBody`]: on the left that of the wrapped service, on the right the answer.
     ///
     /// ```
     /// use actix_web::body::MessageBody;
@@ -81,12 +82,12 @@ struct Renewing<R> {
     response: R,
 }
 
-/// What a middleware does with a decision that lets a request through.
+/// The task of a middleware after a decision that accepts a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Duty {
-    /// It keeps it for all that stand behind, and renews the token.
+    /// Store the decision for the service behind, and renew the token.
     Authenticate,
-    /// It asks for more. Another middleware renews, or an extractor has asked the gate and nobody does.
+    /// Check the policy. Renewal is the task of `JwtAuth`.
     Authorise(Policy),
 }
 
@@ -126,7 +127,9 @@ where
 {
     let permitted = decided.and_then(|authentication| match duty {
         Duty::Authenticate => Ok(authentication),
-        Duty::Authorise(policy) => authentication.permit(policy).map(|()| authentication),
+        Duty::Authorise(policy) => authentication
+            .require_unless_preflight(policy)
+            .map(|()| authentication),
     });
     match permitted {
         Ok(authentication) => {
@@ -134,7 +137,7 @@ where
             let renewal = renews.then(|| Box::new(authentication.clone()));
             match duty {
                 Duty::Authenticate => drop(request.extensions_mut().insert(authentication)),
-                Duty::Authorise(_) => authentication::keep(request.request(), &authentication),
+                Duty::Authorise(_) => keep(request.request(), &authentication),
             }
             State::Accepted {
                 response: service.call(request),
@@ -143,7 +146,7 @@ where
         }
         // Unlike `into_response`, this keeps the error beside the response, for outer layers.
         Err(refusal) => State::Refused {
-            response: Some(request.error_response(Rejected::from(refusal))),
+            response: Some(request.error_response(refusal)),
         },
     }
 }

@@ -1,14 +1,16 @@
-//! JWT authentication for [actix-web](actix_web) 4. Services use the [`tollgate`](https://docs.rs/tollgate) crate, which
-//! re-exports this one.
+//! Middleware and extractors for [actix-web](actix_web) 4.
 //!
-//! [`JwtAuth`] stands before an app, a scope or a resource and lets a request through only with a good token;
-//! [`require`] asks for more on some of them; extractors hand the caller to the handler.
+//! [`JwtAuth`] authenticates each request before an app, a scope or a resource. The extractors give
+//! the outcome to handlers: [`Principal`](tollgate_core::Principal), [`Jwt<T>`](tollgate_core::Jwt),
+//! [`Scoped<S>`](tollgate_core::Scoped), types that derive `Claims`, and
+//! [`Authenticated<E>`](tollgate_core::Authenticated) for your own `FromAuthentication` types.
+//! [`require`] asks for more before some routes.
 //!
 //! ```
 //! use actix_web::{App, test, web};
-//! use tollgate_actix::{Jwt, JwtAuth, require};
+//! use tollgate_actix::{JwtAuth, require};
 //! use tollgate_core::policy::scope;
-//! use tollgate_core::{Claims, Key, SigningKey, Verifier};
+//! use tollgate_core::{Claims, Jwt, Key, SigningKey, Verifier};
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Shopper {
@@ -59,57 +61,68 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What a refusal looks like
+//! # Refusals
 //!
-//! A middleware here never returns `Err`: a refused request gets a *response*, so that the middleware around it (a
-//! logger, CORS) sees it as it sees any other. Status, header fields and content are those of the engine's
-//! [`Answer`](tollgate_core::Answer), to the byte. For outer layers the [`Rejection`](tollgate_core::Rejection) is in the
-//! response's extensions, and [`HttpResponse::error`](actix_web::HttpResponse::error) is the [`Rejected`].
+//! A middleware here never returns `Err`. A refused request gets a *response*, which outer middleware
+//! (a logger, CORS) handles like every other. Status, header fields and content are those of the
+//! [`Answer`](tollgate_core::Answer). For outer middleware the
+//! [`Rejection`](tollgate_core::Rejection) is in the response's extensions, and
+//! [`HttpResponse::error`](actix_web::HttpResponse::error) is the
+//! [`Refusal`](tollgate_core::Refusal).
+//!
+//! The error of every extractor is a `Refusal`. A handler can return one for reasons of its own:
+//!
+//! ```
+//! use tollgate_core::policy::role;
+//! use tollgate_core::{Authentication, Refusal};
+//!
+//! async fn purge(caller: Authentication) -> Result<&'static str, Refusal> {
+//!     caller.require(&role("admin"))?;
+//!     Ok("purged")
+//! }
+//! # let _ = actix_web::web::get().to(purge);
+//!
+//! let response = actix_web::ResponseError::error_response(&Refusal::missing_layer());
+//! assert_eq!(response.status(), 500);
+//! ```
 //!
 //! # `Option<Jwt<T>>` is not optional authentication
 //!
-//! actix-web's own `Option<E>` turns *every* error of `E` into `None`. Behind a [`JwtAuth`] that is harmless, for a bad
-//! token never reaches the handler; but claims that do not fit `T`, a scope that is missing, and a forgotten `JwtAuth`
-//! all look anonymous. Use [`Optional`], which is `None` for an anonymous caller only.
+//! `Option<E>` of actix-web turns *every* error of `E` into `None`. Invalid claims, a missing scope
+//! and a missing `JwtAuth` then look anonymous. Use [`Optional`](tollgate_core::Optional), which is
+//! `None` for an anonymous caller only.
 //!
 //! # Without the middleware
 //!
-//! An extractor that finds no [`JwtAuth`] before it looks for a [`Gate`](tollgate_core::Gate) or
-//! [`Verifier`](tollgate_core::Verifier) in the app's data, plain or in [`web::Data`](actix_web::web::Data), and
-//! authenticates the request itself. If there is none, or more than one, nobody can tell who the caller is: the answer is
-//! a 500, and the log says why. A token is not renewed then, for an extractor has no hold on the response.
+//! An extractor without a [`JwtAuth`] before it uses the [`Gate`](tollgate_core::Gate) or
+//! [`Verifier`](tollgate_core::Verifier) in the app's data, plain or in
+//! [`web::Data`](actix_web::web::Data), and authenticates the request itself. If there is none or
+//! more than one, the response is 500 and the log says why. The token is not renewed, because an
+//! extractor cannot change the response.
+//!
+//! With a `JwtAuth` before it, a gate in the app's data must be the gate of the layer, and a verifier
+//! must be the verifier of the layer; clones are the same. Otherwise the response is 500: actix-web
+//! does not tell which one is nearer to the handler, and the stricter one could be skipped.
 //!
 //! # `http` 0.2
 //!
-//! actix-web speaks version 0.2 of the `http` crate. Only its types are in this interface, and only through actix-web;
-//! nothing of `http` 1.x is.
+//! actix-web uses version 0.2 of the `http` crate. This interface has only the types that actix-web
+//! re-exports, and none of `http` 1.x.
 
 #![forbid(unsafe_code)]
 
 mod answer;
 mod authentication;
 mod endpoint;
-mod extract;
 mod future;
 mod jwt_auth;
-mod rejected;
 mod renewal;
 mod require;
-mod view;
 
 pub use authentication::AuthenticationExt;
-pub use endpoint::{MountedEndpoint, endpoint};
-pub use extract::{Extraction, Jwt, Optional, Principal, Scoped};
+pub use endpoint::EndpointService;
 pub use future::ResponseFuture;
 pub use jwt_auth::{JwtAuth, JwtAuthService};
-pub use rejected::Rejected;
 pub use require::{Require, RequireService, require};
-
-/// For code that the macros generate; not part of the interface.
-#[doc(hidden)]
-pub mod __private {
-    pub use actix_web::dev::Payload;
-    pub use actix_web::{FromRequest, HttpRequest};
-
-    pub use crate::extract::extract;
-}
+#[doc(inline)]
+pub use tollgate_core::__private::actix::Extraction;

@@ -4,7 +4,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use tollgate_core::{Authentication, BoxFuture, HeaderEdits, SkipRenewal};
 
-/// What the response is to carry besides, if the gate renews on such a response.
+/// The fields that renew the token, if the gate renews it on this response.
 pub(crate) fn of<B>(
     authentication: &Authentication,
     response: &ServiceResponse<B>,

@@ -5,7 +5,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
-use actix_web::{App, HttpServer, rt};
+use actix_web::{App, HttpServer, rt, web};
+use tollgate_actix::EndpointService;
 use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
 
 /// Seven bytes, which are announced to `HEAD` and known already to whoever has an `If-None-Match`.
@@ -35,10 +36,11 @@ fn ask(address: SocketAddr, method: &str, field: &str) -> String {
 
 #[actix_web::test]
 async fn head_announces_what_get_brings() {
-    let server = HttpServer::new(|| App::new().service(tollgate_actix::endpoint("/keys", Seven)))
-        .workers(1)
-        .bind(("127.0.0.1", 0))
-        .unwrap();
+    let server =
+        HttpServer::new(|| App::new().service(web::scope("/keys").service(EndpointService::new(Seven))))
+            .workers(1)
+            .bind(("127.0.0.1", 0))
+            .unwrap();
     let address = server.addrs()[0];
     let server = server.disable_signals().run();
     let handle = server.handle();

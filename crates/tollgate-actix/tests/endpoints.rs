@@ -4,8 +4,8 @@
 use actix_web::body::to_bytes;
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, call_service, init_service};
-use actix_web::{App, web};
-use tollgate_actix::endpoint;
+use actix_web::{App, Scope, web};
+use tollgate_actix::EndpointService;
 use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
 
 /// Answers with what it was asked.
@@ -37,6 +37,10 @@ impl Endpoint for Mirror {
     }
 }
 
+fn endpoint(path: &str, mirror: Mirror) -> Scope {
+    web::scope(path).service(EndpointService::new(mirror))
+}
+
 #[actix_web::test]
 async fn the_endpoint_sees_the_whole_request() {
     let app = init_service(App::new().service(endpoint("/auth", Mirror))).await;
@@ -61,9 +65,9 @@ async fn the_endpoint_sees_the_whole_request() {
 async fn the_path_is_what_follows_the_place() {
     let app = init_service(
         App::new()
-            .service(web::scope("/v%201/{tenant}").service(endpoint("/auth/", Mirror)))
+            .service(web::scope("/v%201/{tenant}").service(endpoint("/auth", Mirror)))
             .service(endpoint("/auth", Mirror))
-            .service(endpoint("/", Mirror)),
+            .service(EndpointService::new(Mirror)),
     )
     .await;
     for (sent, seen) in [

@@ -11,10 +11,11 @@ use actix_web::{App, FromRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 use support::{bearer, gate, get, header, optional, token, verifier, with_scope};
-use tollgate_actix::{AuthenticationExt, Jwt, JwtAuth, Optional, Principal, Rejected, Scoped, require};
+use tollgate_actix::{AuthenticationExt, JwtAuth, require};
 use tollgate_core::policy::role;
 use tollgate_core::{
-    Authentication, Claims, FromAuthentication, Policy, Refusal, Rejection, RejectionKind, Scope,
+    Authenticated, Authentication, Claims, FromAuthentication, Gate, Gated, Jwt, Key, Optional, Policy,
+    Principal, Refusal, Rejection, RejectionKind, Scope, Scoped, Verifier,
 };
 
 #[derive(Debug, Deserialize)]
@@ -73,7 +74,7 @@ async fn option(shopper: Option<Jwt<Shopper>>) -> String {
     shopper.map_or("anonymous".into(), |Jwt(shopper)| shopper.sub)
 }
 
-async fn result(shopper: Result<Jwt<Shopper>, Rejected>) -> String {
+async fn result(shopper: Result<Jwt<Shopper>, Refusal>) -> String {
     match shopper {
         Ok(Jwt(shopper)) => shopper.sub,
         Err(rejected) => format!("{:?}", rejected.rejection().kind()),
@@ -299,7 +300,7 @@ impl<T: Claims> FromAuthentication for Tenant<T> {
     }
 }
 
-tollgate_actix::__impl_extractor! { [T,] [Tenant<T>] [T: Claims,] }
+tollgate_core::__impl_extractors! { [T,] [Tenant<T>] [T: Claims,] }
 
 #[actix_web::test]
 async fn the_macro_makes_an_extractor_of_a_users_type() {
@@ -339,6 +340,44 @@ async fn a_layer_and_another_gate_in_the_data_are_a_mistake_of_the_service() {
     let app = app!(.app_data(strict.clone()).wrap(JwtAuth::new(strict)));
     let response = call_service(&app, bearer("/claims", &token(&json!({}))).to_request()).await;
     assert_eq!(response.status(), 403);
+}
+
+/// The account that the caller acts for.
+struct Account(String);
+
+impl FromAuthentication for Account {
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+        let subject = authentication.authenticated()?.subject().unwrap_or_default();
+        Ok(Self(format!("account of {subject}")))
+    }
+}
+
+#[actix_web::test]
+async fn a_type_of_the_user_is_extracted_behind_the_layer() {
+    let own = async |Authenticated(account): Authenticated<Account>| account.0;
+    let perhaps = async |Authenticated(account): Authenticated<Option<Account>>| {
+        account.map_or("anonymous".into(), |account| account.0)
+    };
+    let gated = async |Gated((account, user)): Gated<(Account, Principal)>| {
+        format!("{}, {}", account.0, user.subject().unwrap())
+    };
+    let routes = |config: &mut web::ServiceConfig| {
+        config
+            .route("/own", web::get().to(own))
+            .route("/own/perhaps", web::get().to(perhaps))
+            .route("/own/gated", web::get().to(gated));
+    };
+    let app = init_service(App::new().configure(routes).wrap(JwtAuth::new(optional()))).await;
+    let token = token(&json!({}));
+    assert_eq!(body!(app, bearer("/own", &token)), "account of u-7");
+    assert_eq!(body!(app, bearer("/own/perhaps", &token)), "account of u-7");
+    assert_eq!(body!(app, bearer("/own/gated", &token)), "account of u-7, u-7");
+    assert_eq!(body!(app, get("/own/perhaps")), "anonymous");
+    assert_eq!(status!(app, get("/own")), 401);
+    let bare = init_service(App::new().configure(routes)).await;
+    for path in ["/own", "/own/perhaps", "/own/gated"] {
+        assert_eq!(status!(bare, bearer(path, &token)), 500, "{path}");
+    }
 }
 
 mod shared {

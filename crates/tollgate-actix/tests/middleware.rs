@@ -14,9 +14,9 @@ use actix_web::test::{TestRequest, call_and_read_body, call_service, init_servic
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use serde_json::json;
 use support::{bearer, expired, gate, get, header, optional, token, verifier, with_scope};
-use tollgate_actix::{AuthenticationExt, JwtAuth, Rejected, require};
+use tollgate_actix::{AuthenticationExt, JwtAuth, require};
 use tollgate_core::policy::{role, scope};
-use tollgate_core::{Rejection, RejectionKind, Source, SourceKind};
+use tollgate_core::{Refusal, Rejection, RejectionKind, Source, SourceKind};
 
 async fn subject(request: HttpRequest) -> String {
     let principal = request.principal();
@@ -171,7 +171,7 @@ async fn outer_middleware_sees_a_response_and_no_error() {
                 async move {
                     let response = response.await?;
                     let error = response.response().error().unwrap();
-                    assert!(error.as_error::<Rejected>().is_some());
+                    assert!(error.as_error::<Refusal>().is_some());
                     seen.set(kind(&response));
                     Ok(response)
                 }

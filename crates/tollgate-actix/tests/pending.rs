@@ -16,9 +16,12 @@ use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, web};
 use serde_json::json;
 use support::{bearer, gate, token};
-use tollgate_actix::{AuthenticationExt, Jwt, JwtAuth, Optional, Principal, Scoped, require};
+use tollgate_actix::{AuthenticationExt, JwtAuth, require};
 use tollgate_core::policy::Policy;
-use tollgate_core::{Gate, RejectionKind, RevocationCheck, Scope, Standing, Step, Unavailable};
+use tollgate_core::{
+    Gate, Jwt, Optional, Principal, RejectionKind, RevocationCheck, Scope, Scoped, Standing, Step,
+    Unavailable,
+};
 
 /// What the test and the futures under test share.
 #[derive(Clone, Default)]
@@ -138,7 +141,7 @@ async fn an_extractor_that_is_dropped_leaves_nothing_behind() {
 
 #[actix_web::test]
 async fn no_extractor_lets_a_revoked_token_by() {
-    async fn refused<E: FromRequest<Error = tollgate_actix::Rejected>>(request: &HttpRequest) {
+    async fn refused<E: FromRequest<Error = tollgate_core::Refusal>>(request: &HttpRequest) {
         let rejected = E::extract(request).await.err().unwrap();
         assert_eq!(rejected.rejection().kind(), RejectionKind::Revoked);
         assert!(request.authentication().is_none());

@@ -89,24 +89,24 @@ pub type JwtAuthFuture<S, B> = tollgate_tower::JwtAuthFuture<S, B, AxumBody>;
 /// assert_eq!(status, 403); // the token has no scope
 /// # Ok(()) }
 /// ```
-pub const fn require(policy: Policy) -> RequireLayer {
-    RequireLayer::new(policy)
+pub const fn require(policy: Policy) -> Require {
+    Require::new(policy)
 }
 
 /// The layer that [`require`] makes.
 ///
 /// ```
-/// use tollgate_axum::{RequireLayer, require};
+/// use tollgate_axum::{Require, require};
 /// use tollgate_core::policy::scope;
 ///
-/// fn clerks() -> RequireLayer {
+/// fn clerks() -> Require {
 ///     require(scope("orders:write"))
 /// }
 /// assert!(format!("{:?}", clerks()).contains("orders:write"));
 /// ```
-pub type RequireLayer = tollgate_tower::RequireLayer<AxumBody>;
+pub type Require = tollgate_tower::RequireLayer<AxumBody>;
 
-/// The service that a [`RequireLayer`] makes.
+/// The service that a [`Require`] layer creates.
 ///
 /// ```
 /// use tollgate_axum::{RequireService, require};

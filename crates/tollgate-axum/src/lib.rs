@@ -1,22 +1,23 @@
-//! [tollgate](https://docs.rs/tollgate) for [axum](https://docs.rs/axum) 0.8.
+//! Layers and extractors for [axum](https://docs.rs/axum) 0.8.
 //!
-//! [`JwtAuth`] stands before the router and authenticates each request; the extractors hand its outcome to handlers;
-//! [`require`] guards a route by its `route_layer`.
+//! [`JwtAuth`] authenticates each request before the router. The extractors give the outcome to
+//! handlers. [`require`] guards a route by its `route_layer`.
 //!
-//! | extractor | the handler gets | a request gets through if |
+//! | extractor | the handler gets | the request needs |
 //! |---|---|---|
-//! | [`Principal`] | all that is known of the caller | it has a token that the gate accepts |
-//! | [`Jwt<T>`](Jwt) | the claims as a type of yours | the type's own policy holds and the claims fit it as well |
-//! | [`Scoped<S>`](Scoped) | the principal | the token holds every scope of `S` as well |
-//! | a type that derives `Claims` | the claims as that type | its own scopes and roles are held as well |
-//! | `Option` of each | `None` for an anonymous caller | it has no token, or one for which the extractor succeeds |
-//! | [`Gated`] of each | the same, without a layer | the gate in the router's state and the extractor accept it |
+//! | [`Principal`](tollgate_core::Principal) | the caller | a token that the gate accepts |
+//! | [`Jwt<T>`](tollgate_core::Jwt) | the claims as a type of yours | also: the policy of `T` holds, the claims fit `T` |
+//! | [`Scoped<S>`](tollgate_core::Scoped) | the principal | also: every scope of `S` |
+//! | a type that derives `Claims` | the claims as that type | also: its scopes and roles |
+//! | [`Authenticated<E>`](tollgate_core::Authenticated) | your own `FromAuthentication` type | also: `E` accepts it |
+//! | `Option` of each | `None` for an anonymous caller | no token, or one for which the extractor succeeds |
+//! | [`Gated`](tollgate_core::Gated) of each | the same, without a layer | the gate in the router's state and the extractor accept it |
 //!
 //! ```
 //! use axum::{Router, routing::{delete, get}};
-//! use tollgate_axum::{Jwt, JwtAuth, require};
+//! use tollgate_axum::{JwtAuth, require};
 //! use tollgate_core::policy::{role, scope};
-//! use tollgate_core::{Key, SigningKey, Verifier};
+//! use tollgate_core::{Claims, Jwt, Key, SigningKey, Verifier};
 //! # use axum::{body::Body, extract::Request};
 //! # use tower::ServiceExt;
 //!
@@ -26,7 +27,7 @@
 //! struct Shopper {
 //!     sub: String,
 //! }
-//! impl tollgate_core::Claims for Shopper {} // no guard of its own; `#[derive(tollgate::Claims)]` gives one
+//! impl Claims for Shopper {} // no policy; `#[derive(Claims)]` gives one
 //!
 //! let verifier = Verifier::builder()
 //!     .issuer("https://id.example.com")
@@ -52,48 +53,46 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # A layer that was forgotten
+//! # Without a layer
 //!
-//! Without a [`JwtAuth`] before it, every extractor here but [`Gated`], those in an `Option` included, answers with 500
-//! and leaves an error in the log: a mistake of the server's own never lets anybody in, not as an anonymous caller either.
+//! Without a [`JwtAuth`] before it, every extractor except `Gated` answers with 500 and logs an error,
+//! also in an `Option`. A missing layer never makes a caller anonymous.
 //!
-//! # Where to put the layers
+//! # Order of layers
 //!
-//! By `Router::layer` a layer stands before the routes that were added before it, and their fallbacks. `CorsLayer` of
-//! tower-http belongs outside of [`JwtAuth`] (added after it), so that preflights are answered and refusals are readable
-//! to a page of another origin.
+//! `Router::layer` puts a layer before the routes that were added before it, and their fallbacks.
+//! Add `CorsLayer` of tower-http after [`JwtAuth`], so that it is outside: it then answers preflights,
+//! and pages of another origin can read refusals.
 //!
-//! # A handler's own reasons
+//! # Decisions of a handler
 //!
-//! What depends on more than the token is decided in the handler, by [`AuthenticationExt`] and
-//! [`Authentication::refuse`](tollgate_core::Authentication::refuse), and answered alike through [`Rejected`].
+//! A handler that decides by more than the token extracts the
+//! [`Authentication`](tollgate_core::Authentication) and returns its [`Refusal`], which axum answers
+//! with like the layer does:
+//!
+//! ```
+//! use axum::extract::Path;
+//! use tollgate_core::{Authentication, Refusal, policy::claim};
+//!
+//! /// Only for members of the tenant in the path.
+//! async fn orders(Path(tenant): Path<String>, caller: Authentication) -> Result<String, Refusal> {
+//!     let member = caller.require(&claim("tenant", tenant))?;
+//!     Ok(format!("orders of {:?}", member.subject()))
+//! }
+//! # axum::Router::<()>::new().route("/{tenant}/orders", axum::routing::get(orders));
+//!
+//! use axum::response::IntoResponse;
+//!
+//! assert_eq!(Refusal::missing_layer().into_response().status(), 500);
+//! ```
+//!
+//! [`Refusal`]: tollgate_core::Refusal
 
 #![forbid(unsafe_code)]
 
 mod body;
-mod claims;
-mod extractor;
-mod gated;
 mod layers;
-mod principal;
-mod rejected;
-mod scoped;
 
 pub use body::AxumBody;
-pub use claims::Jwt;
-pub use gated::Gated;
-pub use layers::{
-    JwtAuth, JwtAuthFuture, JwtAuthService, RequireLayer, RequireService, ResponseFuture, require,
-};
-pub use principal::Principal;
-pub use rejected::Rejected;
-pub use scoped::Scoped;
+pub use layers::{JwtAuth, JwtAuthFuture, JwtAuthService, Require, RequireService, ResponseFuture, require};
 pub use tollgate_tower::{AuthenticationExt, EndpointFuture, EndpointService, RequestHead, ResponseBody};
-
-/// For code that the macros generate; not part of the interface.
-#[doc(hidden)]
-pub mod __private {
-    pub use crate::extractor::{extract, extract_optional};
-    pub use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
-    pub use http::request::Parts;
-}

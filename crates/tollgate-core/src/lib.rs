@@ -37,6 +37,7 @@
 mod algorithm;
 mod clock;
 mod config;
+mod extract;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod gate;
@@ -50,16 +51,17 @@ mod step;
 mod token;
 mod verifier;
 
+pub use crate::http::request::RequestView;
+pub use crate::http::{HeaderEdits, SourceKind};
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
 pub use clock::{Clock, SystemClock};
 pub use config::{ConfigError, ConfigErrorKind};
+pub use extract::{Authenticated, Gated, Jwt, Optional, Scoped};
 pub use gate::endpoint::{Endpoint, EndpointRequest};
 pub use gate::renewal::{Renewal, SkipRenewal};
 pub use gate::revocation::{RevocationCheck, Standing};
 pub use gate::source::Source;
 pub use gate::{Authentication, Claims, FromAuthentication, Gate, GateBuilder, Refusal};
-pub use http::request::RequestView;
-pub use http::{HeaderEdits, SourceKind};
 pub use key::source::{KeySource, MissingKey, Unavailable};
 pub use key::{
     Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey, SkippedKey,
@@ -81,8 +83,15 @@ pub mod json {
     pub use crate::token::json::{JsonError, from_slice};
 }
 
-/// For code that the macros generate; not part of the interface.
+/// For the adapters and for code that the macros generate; not part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "actix")]
+    pub use crate::extract::actix;
+    #[cfg(feature = "axum")]
+    pub use crate::extract::axum;
+    pub use crate::gate::{Authentication, FromAuthentication, Refusal};
+    #[cfg(feature = "http")]
+    pub use crate::http::{head, response};
     pub use serde::de::DeserializeOwned;
 }

@@ -134,10 +134,10 @@ impl<'a> Extraction<'a> {
         let predicates = where_clause.into_iter().flat_map(|clause| &clause.predicates);
         quote! {
             #[automatically_derived]
-            impl #impl_generics #krate::FromAuthentication for #ident #type_generics #where_clause {
+            impl #impl_generics #krate::__private::FromAuthentication for #ident #type_generics #where_clause {
                 fn from_authentication(
-                    authentication: &#krate::Authentication,
-                ) -> ::core::result::Result<Self, #krate::Refusal> {
+                    authentication: &#krate::__private::Authentication,
+                ) -> ::core::result::Result<Self, #krate::__private::Refusal> {
                     #body
                 }
             }

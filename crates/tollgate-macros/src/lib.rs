@@ -7,7 +7,6 @@
 //! use tollgate_macros::scopes;
 //!
 //! scopes! {
-//!     crate = tollgate_core; // a user of `tollgate` leaves this line out
 //!     OrdersRead = "orders:read",
 //!     OrdersWrite = "orders:write",
 //! }
@@ -36,14 +35,10 @@ use syn::{DeriveInput, parse_macro_input};
 /// framework that is enabled.
 ///
 /// ```
-/// # extern crate tollgate_core as tollgate;
-/// # mod tollgate_stub { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tollgate_stub/mod.rs")); }
 /// # use tollgate_macros::{Claims, scopes};
-/// # use tollgate::Claims;
-/// # scopes! { crate = tollgate; OrdersRead = "orders:read" }
+/// # scopes! { OrdersRead = "orders:read" }
 /// #[derive(Debug, Clone, serde::Deserialize, Claims)]
 /// #[claims(scope = OrdersRead, any_role("clerk", "admin"))]
-/// # #[claims(crate = crate::tollgate_stub)]
 /// struct Shopper {
 ///     sub: String,
 ///     #[serde(default)]
@@ -100,8 +95,6 @@ pub fn derive_claims(input: TokenStream) -> TokenStream {
 /// use tollgate_macros::scopes;
 ///
 /// scopes! {
-///     crate = tollgate_core; // not needed where the crate is `tollgate`
-///
 ///     /// To see orders.
 ///     pub OrdersRead = "orders:read",
 ///     pub OrdersWrite = "orders:write",
@@ -114,11 +107,11 @@ pub fn derive_claims(input: TokenStream) -> TokenStream {
 /// A value that is no scope-token (RFC 6749 section 3.3) does not compile, nor does one that is given to two names:
 ///
 /// ```compile_fail
-/// tollgate_macros::scopes! { crate = tollgate_core; Orders = "orders read" }
+/// tollgate::scopes! { Orders = "orders read" }
 /// ```
 ///
 /// ```compile_fail
-/// tollgate_macros::scopes! { crate = tollgate_core; Read = "orders", Write = "orders" }
+/// tollgate::scopes! { Read = "orders", Write = "orders" }
 /// ```
 #[proc_macro]
 pub fn scopes(input: TokenStream) -> TokenStream {

@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 
 use http::Response;
 use pin_project_lite::pin_project;
+use tollgate_core::__private::response::of_refusal;
 use tollgate_core::Refusal;
 
 use crate::body_mode::{BodyMode, WrappedBody};
-use crate::response::of_refusal;
 
 pin_project! {
     /// The response to come: of the service, or a refusal.

@@ -1,5 +1,5 @@
-//! [tollgate](https://docs.rs/tollgate) as [tower](https://docs.rs/tower-service) middleware, for axum, tonic, hyper
-//! and every other service over `http` 1.x.
+//! Layers for [tower](https://docs.rs/tower-service): axum, tonic, hyper and every other service over
+//! `http` 1.x.
 //!
 //! [`JwtAuth`] stands before the whole service: it authenticates each request, and what it knows of the sender, an
 //! [`Authentication`](tollgate_core::Authentication), goes with the request in its extensions, where
@@ -62,10 +62,8 @@ mod body_mode;
 mod endpoint;
 mod extension;
 mod future;
-mod head;
 mod renewal;
 mod require;
-mod response;
 
 pub use authenticate::{JwtAuth, JwtAuthFuture, JwtAuthLayer, JwtAuthService};
 pub use body::ResponseBody;
@@ -73,6 +71,8 @@ pub use body_mode::{BodyMode, WrappedBody};
 pub use endpoint::{EndpointFuture, EndpointService};
 pub use extension::AuthenticationExt;
 pub use future::ResponseFuture;
-pub use head::RequestHead;
-pub use require::{RequireLayer, RequireService, require};
-pub use response::into_response;
+pub use require::{Require, RequireLayer, RequireService, require};
+#[doc(inline)]
+pub use tollgate_core::__private::head::RequestHead;
+#[doc(inline)]
+pub use tollgate_core::__private::response::into_response;

@@ -125,11 +125,11 @@
 #![cfg_attr(all(feature = "axum", feature = "session"), doc = "```")]
 #![cfg_attr(not(all(feature = "axum", feature = "session")), doc = "```ignore")]
 //! use axum::{Router, routing::get};
-//! use tollgate::axum::{EndpointService, JwtAuth, Principal};
+//! use tollgate::axum::{EndpointService, JwtAuth};
 //! use tollgate::session::{
 //!     Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport,
 //! };
-//! use tollgate::{Algorithm, SigningKey};
+//! use tollgate::{Algorithm, Principal, SigningKey};
 //! # use axum::{body::{Body, to_bytes}, extract::Request};
 //! # use serde_json::{Value, json};
 //! # use tower::ServiceExt;
@@ -222,13 +222,14 @@ pub use tollgate_core::policy::{
 };
 #[doc(inline)]
 pub use tollgate_core::{
-    Algorithm, Answer, Authentication, BoxFuture, Claims, Clock, ConfigError, ConfigErrorKind, Endpoint,
-    EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, HeaderEdits,
-    Hierarchy, InvalidScope, IssuerSource, Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, KeySource, Limits,
-    MissingKey, Policy, PreparedIssuer, Principal, Refusal, Rejection, RejectionKind, Renewal, RequestView,
-    RevocationCheck, Scope, ScopeName, ScopeSet, SignError, SignErrorKind, SigningKey, SkipRenewal,
-    SkippedKey, Source, SourceKind, Standing, Step, StepFuture, SystemClock, TokenCache, TokenCacheStatus,
-    TrustedIssuer, Unavailable, UnknownAlgorithm, Verifier, VerifierBuilder,
+    Algorithm, Answer, Authenticated, Authentication, BoxFuture, Claims, Clock, ConfigError, ConfigErrorKind,
+    Endpoint, EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, Gated,
+    HeaderEdits, Hierarchy, InvalidScope, IssuerRules, IssuerSource, Jwt, Key, KeyEpoch, KeyError,
+    KeyErrorKind, KeySet, KeySource, Limits, MissingKey, Optional, Policy, PreparedIssuer, Principal,
+    Refusal, Rejection, RejectionKind, Renewal, RequestView, RevocationCheck, Scope, ScopeName, ScopeSet,
+    Scoped, SignError, SignErrorKind, SigningKey, SkipRenewal, SkippedKey, Source, SourceKind, Standing,
+    Step, StepFuture, SystemClock, TokenCache, TokenCacheStatus, TrustedIssuer, Unavailable,
+    UnknownAlgorithm, Verifier, VerifierBuilder, VerifierSettings,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
@@ -259,13 +260,13 @@ pub mod stores {
     pub use tollgate_store_redis as redis;
 }
 
-mod adapters;
-
 /// For code that the macros generate; not part of the interface.
 #[doc(hidden)]
 pub mod __private {
     pub use tollgate_core::__private::*;
 }
+#[doc(hidden)]
+pub use tollgate_core::__impl_extractors;
 
 /// The pages of the repository, whose examples are tests here.
 #[cfg(all(

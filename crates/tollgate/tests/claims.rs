@@ -102,15 +102,12 @@ fn axum_app() -> axum::Router {
         )
         .route("/crowded", get(async |user: crowded::Caller| user.sub))
         .route("/renamed", get(async |user: renamed::Admin| user.sub))
-        .route(
-            "/wrapped",
-            get(async |user: tollgate::axum::Jwt<Shopper>| user.0.sub),
-        )
+        .route("/wrapped", get(async |user: tollgate::Jwt<Shopper>| user.0.sub))
         .layer(tollgate::axum::JwtAuth::new(gate()))
 }
 
 fn actix_routes(config: &mut web::ServiceConfig) {
-    use tollgate::actix::Optional;
+    use tollgate::Optional;
     config
         .route(
             "/",
@@ -128,7 +125,7 @@ fn actix_routes(config: &mut web::ServiceConfig) {
         .route("/renamed", web::get().to(async |user: renamed::Admin| user.sub))
         .route(
             "/wrapped",
-            web::get().to(async |user: tollgate::actix::Jwt<Shopper>| user.0.sub),
+            web::get().to(async |user: tollgate::Jwt<Shopper>| user.0.sub),
         );
 }
 

@@ -18,7 +18,8 @@ use actix_web::web::{self, Data, Json, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tollgate::actix::{JwtAuth, Principal, endpoint};
+use tollgate::Principal;
+use tollgate::actix::{EndpointService, JwtAuth};
 use tollgate::session::{
     Device, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, SessionEndpoints, Sessions,
     Transport,
@@ -57,7 +58,7 @@ impl Service {
     fn routes(&self, config: &mut ServiceConfig) {
         config
             .app_data(Data::new(self.sessions.clone()))
-            .service(endpoint("/auth", self.endpoints.clone()))
+            .service(web::scope("/auth").service(EndpointService::new(self.endpoints.clone())))
             .service(web::resource("/me").wrap(JwtAuth::new(self.gate.clone())).get(me))
             .service(
                 web::resource("/reauthenticate")

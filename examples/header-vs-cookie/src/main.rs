@@ -22,8 +22,8 @@ use lexopt::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tollgate::axum::{JwtAuth, Principal};
-use tollgate::{Algorithm, Clock, Gate, SignError, SigningKey, Source, SystemClock, Verifier};
+use tollgate::axum::JwtAuth;
+use tollgate::{Algorithm, Clock, Gate, Principal, SignError, SigningKey, Source, SystemClock, Verifier};
 
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "notes-api";

@@ -23,8 +23,8 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use tokio::net::TcpListener;
-use tollgate::axum::{Jwt, JwtAuth, require};
-use tollgate::{Algorithm, Claims, TokenCache, Verifier, scope, scopes};
+use tollgate::axum::{JwtAuth, require};
+use tollgate::{Algorithm, Claims, Jwt, TokenCache, Verifier, scope, scopes};
 
 use crate::demo::Demo;
 use crate::keys::Keys;

@@ -16,8 +16,8 @@ use actix_web::web::{self, Data, Json, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tollgate::actix::{Jwt, JwtAuth, require};
-use tollgate::{Claims, KeySet, Verifier, role, scope, scopes};
+use tollgate::actix::{JwtAuth, require};
+use tollgate::{Claims, Jwt, KeySet, Verifier, role, scope, scopes};
 
 use crate::login::{Credentials, Login};
 use crate::options::{Options, Request};

@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
-use tollgate::axum::{Jwt, JwtAuth, require};
-use tollgate::{Claims, KeySet, Verifier, role, scope, scopes};
+use tollgate::axum::{JwtAuth, require};
+use tollgate::{Claims, Jwt, KeySet, Verifier, role, scope, scopes};
 
 use crate::login::{Credentials, Login};
 use crate::options::{Options, Request};

@@ -14,7 +14,8 @@ use actix_web::web::{self, Json};
 use actix_web::{App, HttpServer};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tollgate::actix::{JwtAuth, Principal, endpoint};
+use tollgate::Principal;
+use tollgate::actix::{EndpointService, JwtAuth};
 use tollgate::session::{Issuer, Login, LoginFailure, LoginRequest, SessionEndpoints, Sessions, Transport};
 use tollgate::stores::redis::RedisStore;
 
@@ -61,17 +62,17 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Json)
         .login(login)
         .build()?;
-    // Made once, for all workers: a clone is the same.
-    let auth = endpoint("/auth", endpoints);
-    let keys = endpoint("/.well-known/jwks.json", sessions.issuer().jwks());
+    // Created once for all workers: clones share their state.
+    let auth = EndpointService::new(endpoints);
+    let keys = EndpointService::new(sessions.issuer().jwks());
     let gate = sessions.gate().build()?;
     let app = move || {
         let orders = web::resource("/orders")
             .wrap(JwtAuth::new(gate.clone()))
             .get(orders);
         App::new()
-            .service(auth.clone())
-            .service(keys.clone())
+            .service(web::scope("/auth").service(auth.clone()))
+            .service(web::scope("/.well-known/jwks.json").service(keys.clone()))
             .service(orders)
     };
 

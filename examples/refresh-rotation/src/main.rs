@@ -16,10 +16,10 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tollgate::axum::{EndpointService, JwtAuth, Principal, require};
+use tollgate::axum::{EndpointService, JwtAuth, require};
 use tollgate::session::{Issuer, Login, LoginFailure, LoginRequest, SessionEndpoints, Sessions, Transport};
 use tollgate::stores::redb::RedbStore;
-use tollgate::{scope, scopes};
+use tollgate::{Principal, scope, scopes};
 
 use crate::options::{Options, Request};
 

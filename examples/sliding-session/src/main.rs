@@ -20,7 +20,8 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tollgate::axum::{EndpointService, JwtAuth, Principal};
+use tollgate::Principal;
+use tollgate::axum::{EndpointService, JwtAuth};
 use tollgate::session::{
     CookieTransport, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, RenewalTransport,
     SessionEndpoints, Sessions, SlidingRenewal, Transport,

@@ -8,8 +8,8 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::rt::{System, SystemRunner};
 use actix_web::{App, Error, HttpResponse, Route, test, web};
-use tollgate_actix::{Jwt, JwtAuth, Optional, Principal, Scoped, require};
-use tollgate_core::{Rejection, SkipRenewal};
+use tollgate_actix::{JwtAuth, require};
+use tollgate_core::{Jwt, Optional, Principal, Rejection, Scoped, SkipRenewal};
 use tollgate_testkit::conformance::{
     Buyer, Case, Handler, OrdersRead, Reply, Request, Response, Shopper, Subject, echo, echo_claims,
     echo_guarded,
@@ -72,7 +72,7 @@ fn route(case: &Case) -> Route {
         }};
     }
     match case.handler {
-        Handler::Optional => handler!(|Optional(caller) in Optional<Principal>| echo(caller.as_deref())),
+        Handler::Optional => handler!(|Optional(caller) in Optional<Principal>| echo(caller.as_ref())),
         Handler::Principal => handler!(|caller in Principal| echo(Some(&caller))),
         Handler::Claims => handler!(|Jwt(shopper) in Jwt<Shopper>| echo_claims(&shopper)),
         Handler::Guarded => handler!(|Jwt(buyer) in Jwt<Buyer>| echo_guarded(&buyer)),

@@ -4,8 +4,8 @@ use ::axum::Router;
 use ::axum::body::Body;
 use ::axum::routing::{MethodRouter, any};
 use tokio::runtime::Runtime;
-use tollgate_axum::{Gated, Jwt, JwtAuth, Principal, Scoped, require};
-use tollgate_core::Gate;
+use tollgate_axum::{JwtAuth, require};
+use tollgate_core::{Gate, Gated, Jwt, Principal, Scoped};
 use tollgate_testkit::conformance::{
     Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims, echo_guarded,
 };
@@ -26,7 +26,7 @@ impl Subject for Axum {
         let reply = case.reply.clone();
         let route = match case.handler {
             Handler::Optional => {
-                any(async move |caller: Option<Principal>| replied(&reply, echo(caller.as_deref())))
+                any(async move |caller: Option<Principal>| replied(&reply, echo(caller.as_ref())))
             }
             Handler::Principal => any(async move |caller: Principal| replied(&reply, echo(Some(&caller)))),
             Handler::Claims => {
@@ -63,7 +63,7 @@ impl Ungated {
 impl Subject for Ungated {
     fn send(&mut self, case: &Case, request: &Request) -> Response {
         let route: MethodRouter<Gate> = match case.handler {
-            Handler::Optional => any(async |Gated(caller): Gated<Option<Principal>>| echo(caller.as_deref())),
+            Handler::Optional => any(async |Gated(caller): Gated<Option<Principal>>| echo(caller.as_ref())),
             Handler::Principal => any(async |Gated(caller): Gated<Principal>| echo(Some(&caller))),
             Handler::Claims => any(async |Gated(Jwt(shopper)): Gated<Jwt<Shopper>>| echo_claims(&shopper)),
             Handler::Guarded => any(async |Gated(Jwt(buyer)): Gated<Jwt<Buyer>>| echo_guarded(&buyer)),

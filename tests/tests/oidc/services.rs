@@ -43,7 +43,7 @@ impl Services {
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).unwrap();
         let axum = listener.local_addr().unwrap().port();
         let app = Router::new()
-            .route("/", get(async |user: tollgate_axum::Principal| greeting(&user)))
+            .route("/", get(async |user: tollgate_core::Principal| greeting(&user)))
             .layer(tollgate_axum::JwtAuth::new(verifier.clone()));
         runtime.spawn(async { axum::serve(listener, app).await });
 
@@ -51,7 +51,7 @@ impl Services {
         let verifier = verifier.clone();
         let thread = std::thread::spawn(move || {
             System::new().block_on(async {
-                let greet = async |user: tollgate_actix::Principal| greeting(&user);
+                let greet = async |user: tollgate_core::Principal| greeting(&user);
                 let app = move || {
                     App::new()
                         .wrap(tollgate_actix::JwtAuth::new(verifier.clone()))

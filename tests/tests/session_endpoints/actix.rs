@@ -5,7 +5,8 @@ use actix_web::http::Method;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpResponse};
-use tollgate_actix::{JwtAuth, Principal, endpoint};
+use tollgate_actix::{EndpointService, JwtAuth};
+use tollgate_core::Principal;
 
 use crate::service::{Service, greeting};
 use crate::{Ask, Got};
@@ -21,8 +22,10 @@ async fn broken(user: Principal) -> HttpResponse {
 }
 
 pub(crate) fn routes(service: &Service, app: &mut ServiceConfig) {
-    app.service(endpoint("/auth", service.endpoints.clone()))
-        .service(endpoint("/keys", service.sessions.issuer().jwks()))
+    let auth = EndpointService::new(service.endpoints.clone());
+    let keys = EndpointService::new(service.sessions.issuer().jwks());
+    app.service(web::scope("/auth").service(auth))
+        .service(web::scope("/keys").service(keys))
         .service(
             web::scope("/orders")
                 .wrap(JwtAuth::new(service.sliding()))

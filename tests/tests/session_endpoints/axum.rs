@@ -8,7 +8,8 @@ use ::axum::extract::ConnectInfo;
 use ::axum::routing::any;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use tollgate_axum::{EndpointService, JwtAuth, Principal};
+use tollgate_axum::{EndpointService, JwtAuth};
+use tollgate_core::Principal;
 use tower::ServiceExt as _;
 
 use crate::service::{Service, greeting};

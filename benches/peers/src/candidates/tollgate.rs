@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use tollgate_axum::{Jwt, Gated, JwtAuth};
-use tollgate_core::{Claims, Gate, Key, Verifier, VerifierBuilder};
+use tollgate_axum::JwtAuth;
+use tollgate_core::{Claims, Gate, Gated, Jwt, Key, Verifier, VerifierBuilder};
 
 use super::{User, answer};
 use crate::Fixture;

@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
+use tollgate_core::__private::actix::View;
 use tollgate_core::Gate;
 
 use crate::future::{Duty, ResponseFuture};
-use crate::view::View;
 
 /// A service behind a [`JwtAuth`](crate::JwtAuth).
 ///

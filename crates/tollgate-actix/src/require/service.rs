@@ -5,8 +5,8 @@ use std::rc::Rc;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 
-use crate::authentication;
 use crate::future::{Duty, ResponseFuture};
+use tollgate_core::__private::actix::begin;
 
 /// A service behind a [`require`](crate::require).
 ///
@@ -49,7 +49,7 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let decision = authentication::begin(request.request());
+        let decision = begin(request.request());
         ResponseFuture::of(&self.service, &self.duty, request, decision)
     }
 }

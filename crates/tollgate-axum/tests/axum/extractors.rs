@@ -6,8 +6,11 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::get;
 use serde_json::json;
-use tollgate_axum::{Jwt, JwtAuth, Principal, Scoped};
-use tollgate_core::{Authentication, Claims, FromAuthentication, Gate, Policy, Refusal, RejectionKind};
+use tollgate_axum::JwtAuth;
+use tollgate_core::{
+    Authenticated, Authentication, Claims, FromAuthentication, Gate, Jwt, Optional, Policy, Principal,
+    Refusal, RejectionKind, Scoped,
+};
 
 use crate::fixture::{OrdersRead, OrdersWrite, Seen, bearer, refused, send, verifier};
 
@@ -41,7 +44,59 @@ impl<T: From<String>> FromAuthentication for Caller<T> {
     }
 }
 
-tollgate_axum::__impl_extractor! { [T,] [Caller<T>] [T: From<String>,] }
+tollgate_core::__impl_extractors! { [T,] [Caller<T>] [T: From<String>,] }
+
+/// A type of the user, which is no extractor by itself.
+struct Account(String);
+
+impl FromAuthentication for Account {
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+        let subject = authentication.authenticated()?.subject().unwrap_or_default();
+        Ok(Self(format!("account of {subject}")))
+    }
+}
+
+#[tokio::test]
+async fn a_type_of_the_user_is_extracted_behind_the_layer() {
+    let routes = Router::new()
+        .route(
+            "/",
+            get(async |Authenticated(account): Authenticated<Account>| account.0),
+        )
+        .route(
+            "/perhaps",
+            get(async |account: Option<Authenticated<Account>>| {
+                account.map_or("anonymous".into(), |account| account.0.0)
+            }),
+        )
+        .route(
+            "/optional",
+            get(async |Optional(account): Optional<Account>| {
+                account.map_or("anonymous".into(), |account| account.0)
+            }),
+        );
+    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let app = routes.clone().layer(JwtAuth::new(gate));
+    for path in ["/", "/perhaps", "/optional"] {
+        let request = bearer(json!({})).uri(path);
+        assert_eq!(send(&app, request).await, Seen::ok("account of u-7"), "{path}");
+        let anonymous = || Request::get(path);
+        let seen = send(&app, anonymous()).await;
+        if path == "/" {
+            assert_eq!(
+                (seen.status.as_u16(), seen.kind),
+                (401, Some(RejectionKind::MissingCredential))
+            );
+        } else {
+            assert_eq!(seen, Seen::ok("anonymous"), "{path}");
+        }
+        let seen = send(&routes, anonymous()).await;
+        assert_eq!(
+            (seen.status.as_u16(), seen.kind),
+            (500, Some(RejectionKind::Misconfigured))
+        );
+    }
+}
 
 fn app() -> Router {
     Router::new()

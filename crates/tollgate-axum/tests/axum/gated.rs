@@ -4,8 +4,8 @@ use axum::Router;
 use axum::extract::{FromRef, Request};
 use axum::routing::get;
 use serde_json::json;
-use tollgate_axum::{Gated, Jwt, JwtAuth, Principal, Scoped};
-use tollgate_core::{Gate, RejectionKind, Source};
+use tollgate_axum::JwtAuth;
+use tollgate_core::{Gate, Gated, Jwt, Principal, RejectionKind, Scoped, Source};
 
 use crate::fixture::{OrdersRead, Seen, bearer, refused, send, token, verifier};
 

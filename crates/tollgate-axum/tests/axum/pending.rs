@@ -8,10 +8,10 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::routing::get;
 use serde_json::json;
-use tollgate_axum::{EndpointService, Gated, Jwt, JwtAuth, Principal, Scoped};
+use tollgate_axum::{EndpointService, JwtAuth};
 use tollgate_core::{
-    Answer, BoxFuture, Endpoint, EndpointRequest, Gate, RejectionKind, RevocationCheck, Standing, Step,
-    Unavailable,
+    Answer, BoxFuture, Endpoint, EndpointRequest, Gate, Gated, Jwt, Principal, RejectionKind,
+    RevocationCheck, Scoped, Standing, Step, Unavailable,
 };
 
 use crate::fixture::{OrdersRead, bearer, refused, send, verifier};

@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::Error;
-use tollgate_axum::{JwtAuth, Principal};
-use tollgate_core::{Gate, Source};
+use tollgate_axum::JwtAuth;
+use tollgate_core::{Gate, Principal, Source};
 
 use crate::fixture::{token, verifier};
 

@@ -1,68 +1,105 @@
-//! Extractors from what an authentication can be turned into.
+//! Extraction from a request of axum.
 
-use http::request::Parts;
-use tollgate_core::{Authentication, FromAuthentication, Refusal};
-use tollgate_tower::{AuthenticationExt, RequestHead};
+use axum_core::body::Body;
+use axum_core::extract::FromRef;
+pub use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+pub use http::request::Parts;
 
-use crate::rejected::Rejected;
+use super::Gated;
+use crate::gate::{Authentication, FromAuthentication, Gate, Refusal};
+use crate::http::head::RequestHead;
+use crate::http::response;
+use crate::step::Step;
 
-/// Draws a value for which there must be a caller.
+/// Draws a value from the decision in the extensions.
+///
+/// For `Option<T>`, an anonymous request has none; a missing layer is still refused.
 ///
 /// # Errors
-/// [`Rejected`] for an anonymous caller, for one who is not fit, and without a layer.
-pub fn extract<T: FromAuthentication>(parts: &Parts) -> Result<T, Rejected> {
-    Ok(T::from_authentication(authentication(parts)?)?)
+/// A [`Refusal`] without a layer, and where `T` refuses.
+pub fn extract<T: FromAuthentication>(parts: &Parts) -> Result<T, Refusal> {
+    let known = parts.extensions.get::<Authentication>();
+    T::from_authentication(
+        known.ok_or_else(|| Refusal::missing_layer().for_request(&RequestHead::from(parts)))?,
+    )
 }
 
-/// Draws a value if there is a caller. An anonymous request has none; a layer that is missing, or a caller who is not
-/// fit, is no such request.
-///
-/// # Errors
-/// [`Rejected`] for a caller who is not fit, and without a layer.
-pub fn extract_optional<T: FromAuthentication>(parts: &Parts) -> Result<Option<T>, Rejected> {
-    extract(parts)
+/// The answer of the gate, with the [`Rejection`](crate::Rejection) in the response's extensions.
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        response::of_refusal(self, Body::from)
+    }
 }
 
-fn authentication(parts: &Parts) -> Result<&Authentication, Refusal> {
-    parts
-        .authentication()
-        .ok_or_else(|| Refusal::missing_layer().for_request(&RequestHead::from(parts)))
+/// A decision that had to wait, for the extractors after the first.
+#[derive(Clone)]
+struct Waited(Authentication);
+
+impl<E, S> FromRequestParts<S> for Gated<E>
+where
+    E: FromAuthentication,
+    Gate: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let gate = Gate::from_ref(state);
+        if let Some(known) = known(parts, &gate) {
+            return Ok(Self(E::from_authentication(known)?));
+        }
+        let authentication = match gate.begin_owned(&RequestHead::from(&*parts)) {
+            Step::Ready(decided) => decided?,
+            Step::Pending(decision) => {
+                let decided = decision.await?;
+                parts.extensions.insert(Waited(decided.clone()));
+                decided
+            }
+        };
+        Ok(Self(E::from_owned(authentication)?))
+    }
 }
 
-/// Makes a type that implements `FromAuthentication` an extractor, and an `Option` of it as well.
-///
-/// `[generics,] [type] [predicates,]`: each parameter and each predicate with a comma behind it.
+/// The decision of this gate on the request, if it has decided already.
+fn known<'p>(parts: &'p Parts, gate: &Gate) -> Option<&'p Authentication> {
+    let waited = parts.extensions.get::<Waited>().map(|Waited(known)| known);
+    let mut decisions = parts.extensions.get::<Authentication>().into_iter().chain(waited);
+    decisions.find(|known| known.is_by(gate))
+}
+
+/// Implements both extractor traits of axum; the second is for `Option` of the type.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __impl_extractor {
+macro_rules! __impl_axum_extractor {
     ([$($generics:tt)*] [$type:ty] [$($predicates:tt)*]) => {
-        impl<$($generics)* __State> $crate::__private::FromRequestParts<__State> for $type
+        impl<$($generics)* __State> $crate::__private::axum::FromRequestParts<__State> for $type
         where
             $($predicates)*
             __State: ::core::marker::Send + ::core::marker::Sync,
         {
-            type Rejection = $crate::Rejected;
+            type Rejection = $crate::Refusal;
 
             async fn from_request_parts(
-                parts: &mut $crate::__private::Parts,
+                parts: &mut $crate::__private::axum::Parts,
                 _: &__State,
-            ) -> ::core::result::Result<Self, $crate::Rejected> {
-                $crate::__private::extract(parts)
+            ) -> ::core::result::Result<Self, $crate::Refusal> {
+                $crate::__private::axum::extract(parts)
             }
         }
 
-        impl<$($generics)* __State> $crate::__private::OptionalFromRequestParts<__State> for $type
+        impl<$($generics)* __State> $crate::__private::axum::OptionalFromRequestParts<__State> for $type
         where
             $($predicates)*
             __State: ::core::marker::Send + ::core::marker::Sync,
         {
-            type Rejection = $crate::Rejected;
+            type Rejection = $crate::Refusal;
 
             async fn from_request_parts(
-                parts: &mut $crate::__private::Parts,
+                parts: &mut $crate::__private::axum::Parts,
                 _: &__State,
-            ) -> ::core::result::Result<::core::option::Option<Self>, $crate::Rejected> {
-                $crate::__private::extract_optional(parts)
+            ) -> ::core::result::Result<::core::option::Option<Self>, $crate::Refusal> {
+                $crate::__private::axum::extract(parts)
             }
         }
     };

@@ -1,22 +1,23 @@
-//! The claims as a type of the user's.
+//! The claims as a type of the user.
 
 use std::ops::{Deref, DerefMut};
 
-use tollgate_core::{Authentication, Claims, FromAuthentication, Refusal};
+use crate::Claims;
+use crate::gate::{Authentication, FromAuthentication, Refusal};
 
 /// Extracts the claims of the caller's token as a type that serde can read.
 ///
-/// The type's own policy is asked first. A type that derives `Claims` has one, and is an extractor by itself; any other
-/// says `impl Claims for T {}` to be read without a guard. Claims that do not fit the type make a token that is not
-/// for this service: 401, `invalid_token`.
+/// The policy of the type is checked first. A type that derives `Claims` has one, and is an extractor
+/// by itself. Any other type implements the trait in one line, `impl Claims for T {}`, without a
+/// policy. If the claims do not fit the type, the response is 401 with `invalid_token`.
 ///
-/// `Jwt<Arc<T>>` is guarded as `Jwt<T>` is, and reads the claims once for each token that the verifier keeps: after
-/// that a handler gets a clone of the [`Arc`](std::sync::Arc).
+/// `Jwt<Arc<T>>` has the same policy as `Jwt<T>`. The claims are read once for each token that the
+/// verifier caches; later requests get a clone of the [`Arc`](std::sync::Arc).
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::get};
-/// use tollgate_axum::{Jwt, JwtAuth};
-/// # use tollgate_core::{Key, SigningKey, Verifier};
+/// use tollgate::axum::JwtAuth;
+/// use tollgate::{Claims, Jwt, Key, SigningKey, Verifier};
 /// # use tower::ServiceExt;
 ///
 /// #[derive(serde::Deserialize)]
@@ -24,11 +25,12 @@ use tollgate_core::{Authentication, Claims, FromAuthentication, Refusal};
 ///     tenant: String,
 /// }
 ///
-/// impl tollgate_core::Claims for Member {}
+/// impl Claims for Member {} // or `#[derive(Claims)]`
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let app: Router = Router::new()
 ///     .route("/", get(async |Jwt(member): Jwt<Member>| member.tenant))
 ///     .layer(JwtAuth::new(verifier));
@@ -51,8 +53,6 @@ impl<T: Claims> FromAuthentication for Jwt<T> {
         authentication.claims().map(Self)
     }
 }
-
-crate::__impl_extractor! { [T,] [Jwt<T>] [T: Claims,] }
 
 impl<T> Deref for Jwt<T> {
     type Target = T;

@@ -1,19 +1,19 @@
-//! What an anonymous caller need not have.
+//! The extractor for handlers that also serve anonymous callers.
 
-use tollgate_core::{Authentication, FromAuthentication, Refusal};
+use crate::gate::{Authentication, FromAuthentication, Refusal};
 
-/// `None` for an anonymous caller, and an `E` for everybody else: whatever is wrong with their request is refused.
+/// Extracts `None` for an anonymous caller, and `Some` for every other caller that `E` accepts.
 ///
-/// It is of use behind a gate that is [`optional`](tollgate_core::GateBuilder::optional); every other gate refuses the
-/// anonymous by itself.
+/// Use it behind an [`optional`](crate::GateBuilder::optional) gate; every other gate refuses
+/// anonymous callers. Everything that `E` refuses is refused: invalid claims, a missing scope, a
+/// missing `JwtAuth` layer.
 ///
-/// **Not the same as actix-web's `Option<E>`**, which turns every error into `None`: with it, a token whose claims do not
-/// fit, a scope that is missing, and a [`JwtAuth`](crate::JwtAuth) that was forgotten all make an anonymous caller.
+/// On axum `Option<E>` does the same. **On actix-web it does not**: actix-web turns every error of
+/// an extractor in an `Option` into `None`, so a refused caller looks like an anonymous one.
 ///
 /// ```
 /// use actix_web::{FromRequest, test::TestRequest};
-/// use tollgate_actix::{Optional, Principal};
-/// use tollgate_core::{Gate, Key, Verifier};
+/// use tollgate::{Gate, Key, Optional, Principal, Verifier};
 ///
 /// async fn greet(Optional(user): Optional<Principal>) -> String {
 ///     format!("hello {}", user.as_ref().and_then(|user| user.subject()).unwrap_or("stranger"))
@@ -21,16 +21,17 @@ use tollgate_core::{Authentication, FromAuthentication, Refusal};
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let gate = Gate::builder(verifier).optional().build()?;
-/// let request = || TestRequest::default().app_data(gate.clone()); // or a `JwtAuth` around the handler
+/// let request = || TestRequest::default().app_data(gate.clone()); // or a `JwtAuth` layer
 ///
 /// let anonymous = request().to_http_request();
 /// assert_eq!(greet(Optional::extract(&anonymous).await?).await, "hello stranger");
 ///
 /// let bad = request().insert_header(("authorization", "Bearer forged")).to_http_request();
 /// assert!(Optional::<Principal>::extract(&bad).await.is_err());
-/// assert!(Option::<Principal>::extract(&bad).await?.is_none()); // actix-web's
+/// assert!(Option::<Principal>::extract(&bad).await?.is_none()); // of actix-web
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,5 +42,3 @@ impl<E: FromAuthentication> FromAuthentication for Optional<E> {
         Option::from_authentication(authentication).map(Self)
     }
 }
-
-crate::__impl_extractor! { [E] [Optional<E>] [E: FromAuthentication] }

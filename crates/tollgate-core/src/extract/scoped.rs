@@ -1,29 +1,30 @@
-//! The caller, who holds scopes that the handler's signature names.
+//! The principal of a caller that holds scopes which the type names.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use tollgate_core::{Authentication, FromAuthentication, Principal, Refusal, ScopeSet};
+use crate::gate::{Authentication, FromAuthentication, Refusal};
+use crate::policy::ScopeSet;
+use crate::verifier::principal::Principal;
 
-/// Extracts the [`Principal`] of a caller who holds every scope of `S`: one type, or a tuple of up to eight.
+/// Extracts the [`Principal`] of a caller that holds every scope of `S`.
 ///
-/// The handler's signature is then its own guard; anyone else is answered with 403 and `insufficient_scope`.
+/// `S` is one scope type or a tuple of up to eight. If the token lacks a scope, the response is 403
+/// with `insufficient_scope` and the scopes that would be enough.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::post};
-/// use tollgate_axum::{JwtAuth, Scoped};
-/// # use tollgate_core::{Key, Scope, SigningKey, Verifier};
+/// use tollgate::axum::JwtAuth;
+/// use tollgate::{Key, Scoped, SigningKey, Verifier, scopes};
 /// # use tower::ServiceExt;
 ///
-/// struct OrdersWrite; // `tollgate::scopes! { OrdersWrite = "orders:write" }` says it shorter
-/// impl Scope for OrdersWrite {
-///     const NAME: &'static str = "orders:write";
-/// }
+/// scopes! { OrdersWrite = "orders:write" }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let app: Router = Router::new()
 ///     .route("/", post(async |caller: Scoped<OrdersWrite>| format!("by {:?}", caller.subject())))
 ///     .layer(JwtAuth::new(verifier));
@@ -43,23 +44,7 @@ pub struct Scoped<S: ScopeSet> {
 }
 
 impl<S: ScopeSet> Scoped<S> {
-    /// The caller, by value.
-    ///
-    /// ```
-    /// # use tollgate_axum::Scoped;
-    /// # use tollgate_core::{FromAuthentication, Gate, Key, Scope, SigningKey, Verifier};
-    /// # struct OrdersRead;
-    /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7", "scope": "orders:read"});
-    /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
-    /// # let request = axum::http::Request::builder().header("authorization", bearer).body(())?;
-    /// # let authentication = Gate::from(verifier).decide(&tollgate_tower::RequestHead::from(&request))?;
-    /// let scoped = Scoped::<OrdersRead>::from_authentication(&authentication)?;
-    /// assert_eq!(scoped.into_principal().subject(), Some("u-7"));
-    /// # Ok(()) }
-    /// ```
+    /// The principal, by value.
     pub fn into_principal(self) -> Principal {
         self.principal
     }
@@ -69,7 +54,7 @@ impl<S: ScopeSet> FromAuthentication for Scoped<S> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         let principal = authentication.authenticated()?;
         if !S::held_by(principal) {
-            // The policy, which has to be built, is for the refusal: it names the scopes.
+            // Only the refusal needs the policy, which allocates: it names the scopes.
             authentication.require(&S::policy())?;
         }
         Ok(Self {
@@ -78,8 +63,6 @@ impl<S: ScopeSet> FromAuthentication for Scoped<S> {
         })
     }
 }
-
-crate::__impl_extractor! { [S,] [Scoped<S>] [S: ScopeSet,] }
 
 impl<S: ScopeSet> Deref for Scoped<S> {
     type Target = Principal;

@@ -116,6 +116,9 @@ impl Authentication {
 
     /// The principal if it satisfies the policy.
     ///
+    /// The layer `require()` of the adapters does the same for a route, and lets CORS preflights pass
+    /// that the gate has let pass. [`Policy::permits`] answers for any facts, without a refusal.
+    ///
     /// # Errors
     /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the policy does not hold,
     /// `AuthenticationTooOld` where it would after a new login.
@@ -138,26 +141,13 @@ impl Authentication {
         Ok(principal)
     }
 
-    /// Whether the request may go on under the policy: what a policy layer asks. A CORS preflight that the gate has let
-    /// through may, for it acts for nobody; everything else must satisfy [`require`](Self::require).
+    /// For the layers of `require()`: like [`require`](Self::require), but lets a CORS preflight
+    /// pass that the gate has let pass, because it acts for no caller.
     ///
     /// # Errors
     /// As [`require`](Self::require).
-    ///
-    /// ```
-    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
-    /// # use example::{Request, verifier};
-    /// # use tollgate_core::{Gate, policy::scope};
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let gate = Gate::builder(verifier()).pass_preflight().build()?;
-    /// # let preflight = Request::new("OPTIONS").with("origin", "https://a.example");
-    /// # let preflight = preflight.with("access-control-request-method", "PUT");
-    /// let preflight = gate.decide(&preflight)?;
-    /// assert!(preflight.permit(&scope("admin")).is_ok());
-    /// assert!(preflight.require(&scope("admin")).is_err());
-    /// # Ok(()) }
-    /// ```
-    pub fn permit(&self, policy: &Policy) -> Result<(), Refusal> {
+    #[doc(hidden)]
+    pub fn require_unless_preflight(&self, policy: &Policy) -> Result<(), Refusal> {
         if self.admitted.preflight {
             Ok(())
         } else {
@@ -327,6 +317,13 @@ impl fmt::Debug for Authentication {
 /// assert_eq!(Account::from_authentication(&authentication)?.0, "account of u-7");
 /// # Ok(()) }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be extracted from an authenticated request",
+    label = "does not implement `FromAuthentication`",
+    note = "to extract claims, derive `Claims` for it, or write `impl Claims for {Self} {{}}` and \
+            extract `Jwt<{Self}>`",
+    note = "to extract anything else, implement `FromAuthentication` for it"
+)]
 pub trait FromAuthentication: Sized {
     /// Draws the value.
     ///

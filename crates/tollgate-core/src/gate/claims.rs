@@ -55,9 +55,10 @@ use crate::verifier::principal::Principal;
 /// # Ok(()) }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say what guards it",
-    label = "not a claim set",
-    note = "derive `Claims` for it, or write `impl Claims for {Self} {{}}` if any valid token will do"
+    message = "`{Self}` does not implement `Claims`",
+    label = "not a type of claims",
+    note = "add `#[derive(Claims)]` to `{Self}`",
+    note = "or write `impl Claims for {Self} {{}}` if every valid token will do"
 )]
 pub trait Claims: DeserializeOwned {
     /// What a token must satisfy for the type to be drawn from it; `None`, unless said otherwise: any valid token will do.

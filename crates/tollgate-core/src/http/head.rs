@@ -1,19 +1,21 @@
-//! The engine's view of a request over the types of `http` 1.x.
+//! A request of the `http` crate 1.x, as the gate reads it.
 
 use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderName,
     ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, request::Parts};
-use tollgate_core::RequestView;
 
-/// The head of a request, all that a [`Gate`](tollgate_core::Gate) needs to decide: to call one by hand, as
-/// [`JwtAuth`](crate::JwtAuth) does.
+use super::request::RequestView;
+
+/// The head of a request, from which a [`Gate`](crate::Gate) decides.
+///
+/// `JwtAuth` makes one for each request. Make one to call a gate by hand.
 ///
 /// ```
 /// use http::Request;
-/// use tollgate_core::RequestView;
-/// use tollgate_tower::RequestHead;
+/// use tollgate::extend::RequestView;
+/// use tollgate::tower::RequestHead;
 ///
 /// let request = Request::put("https://api.example.com/orders?page=2").header("x-a", "1").body(())?;
 /// let head = RequestHead::from(&request);
@@ -50,10 +52,10 @@ impl<'a> From<&'a Parts> for RequestHead<'a> {
     }
 }
 
-/// A name that the engine asks for, or answers with, without parsing it: where it is a constant there, so it is here.
+/// The constant for a name that the engine asks for or answers with, which saves parsing it.
 #[inline(always)]
-#[allow(clippy::inline_always)] // inlined or not, it is the same; but the comparison goes away only in place
-pub(crate) fn known(name: &str) -> Option<&'static HeaderName> {
+#[allow(clippy::inline_always)] // the comparison is evaluated at compile time only when inlined
+pub(super) fn known(name: &str) -> Option<&'static HeaderName> {
     Some(match name {
         "access-control-request-method" => &ACCESS_CONTROL_REQUEST_METHOD,
         "authorization" => &AUTHORIZATION,
@@ -93,8 +95,8 @@ impl RequestView for RequestHead<'_> {
         self.target.path()
     }
 
-    /// What HTTP/2 sends as `:authority`, and HTTP/1.1 in the absolute form of the target (RFC 9112 section 3.2.2).
+    /// `:authority` of HTTP/2, or the host of an absolute target of HTTP/1.1 (RFC 9112 section 3.2.2).
     fn authority(&self) -> Option<&str> {
-        self.target.authority().map(http::uri::Authority::as_str)
+        self.target.authority().map(::http::uri::Authority::as_str)
     }
 }

@@ -3,8 +3,12 @@
 pub(crate) mod base64url;
 pub(crate) mod cookie;
 pub(crate) mod field;
+#[cfg(feature = "http")]
+pub mod head;
 mod header_edits;
 pub(crate) mod request;
+#[cfg(feature = "http")]
+pub mod response;
 mod source_kind;
 
 pub use header_edits::HeaderEdits;

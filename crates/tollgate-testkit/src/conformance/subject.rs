@@ -168,7 +168,7 @@ impl Subject for Core {
 
 fn handle(case: &Case, authentication: &Authentication) -> Result<String, Refusal> {
     if let Some(policy) = &case.policy {
-        authentication.permit(policy)?;
+        authentication.require_unless_preflight(policy)?;
     }
     let principal = |found: &Principal| echo(Some(found));
     match case.handler {

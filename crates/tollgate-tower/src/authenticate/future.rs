@@ -6,12 +6,12 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
+use tollgate_core::__private::response::of_refusal;
 use tollgate_core::{Authentication, BoxFuture, HeaderEdits, Refusal};
 use tower_service::Service;
 
 use crate::body_mode::{BodyMode, WrappedBody};
 use crate::renewal;
-use crate::response::of_refusal;
 
 const SPENT: &str = "polled after it was ready";
 

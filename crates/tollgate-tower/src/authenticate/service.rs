@@ -3,12 +3,12 @@ use std::mem;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use tollgate_core::__private::head::RequestHead;
 use tollgate_core::{Gate, Step};
 use tower_service::Service;
 
 use super::JwtAuthFuture;
 use crate::body_mode::{BodyMode, WrappedBody};
-use crate::head::RequestHead;
 
 /// Authenticates every request before a service: the service that [`JwtAuth`](super::JwtAuth) makes.
 ///

@@ -9,10 +9,10 @@ use bytes::{Buf, BufMut};
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tollgate_core::__private::response::of_answer;
 use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
 
 use crate::body::ResponseBody;
-use crate::response::of_answer;
 
 pin_project! {
     /// The answer of an endpoint to come: the future of [`EndpointService`](super::EndpointService).

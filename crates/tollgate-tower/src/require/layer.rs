@@ -39,9 +39,12 @@ use crate::body_mode::WrappedBody;
 /// assert!(refused.headers()["www-authenticate"].to_str()?.ends_with("scope=\"admin\""));
 /// # Ok(()) }
 /// ```
-pub const fn require(policy: Policy) -> RequireLayer {
-    RequireLayer::new(policy)
+pub const fn require(policy: Policy) -> Require {
+    Require::new(policy)
 }
+
+/// The layer that [`require`] creates.
+pub type Require = RequireLayer<WrappedBody>;
 
 /// Asks for scopes, roles or claims before a service: the layer, made by [`require`]. `M` is the
 /// [`BodyMode`](crate::BodyMode) of its responses.

@@ -13,5 +13,5 @@
 mod layer;
 mod service;
 
-pub use layer::{RequireLayer, require};
+pub use layer::{Require, RequireLayer, require};
 pub use service::RequireService;

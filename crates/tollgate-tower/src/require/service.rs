@@ -2,13 +2,13 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use tollgate_core::__private::head::RequestHead;
 use tollgate_core::{Policy, Refusal};
 use tower_service::Service;
 
 use crate::body_mode::{BodyMode, WrappedBody};
 use crate::extension::AuthenticationExt;
 use crate::future::ResponseFuture;
-use crate::head::RequestHead;
 
 /// Asks for scopes, roles or claims before a service: the service that [`require`](super::require) makes.
 ///
@@ -111,7 +111,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let decision = match request.authentication() {
-            Some(authentication) => authentication.permit(&self.policy),
+            Some(authentication) => authentication.require_unless_preflight(&self.policy),
             None => Err(Refusal::missing_layer().for_request(&RequestHead::from(&request))),
         };
         match decision {

@@ -1,4 +1,4 @@
-use tollgate::axum::Scoped;
+use tollgate::Scoped;
 
 struct OrdersRead; // not declared by `scopes!`
 

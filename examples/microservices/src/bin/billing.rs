@@ -8,9 +8,9 @@ use actix_web::{App, HttpServer};
 use microservices::options::ServiceOptions;
 use microservices::{BILLING, welcome};
 use serde_json::{Value, json};
-use tollgate::actix::{JwtAuth, Principal, endpoint, require};
+use tollgate::actix::{EndpointService, JwtAuth, require};
 use tollgate::oidc::ReadinessEndpoint;
-use tollgate::{Oidc, Verifier, scope, scopes};
+use tollgate::{Oidc, Principal, Verifier, scope, scopes};
 
 scopes! { InvoicesRead = "invoices:read" }
 
@@ -31,11 +31,11 @@ async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
         .access_token_profile()
         .key_source(keys.clone())
         .build()?;
-    // All of it is made once, for all workers: a clone is the same.
+    // Created once for all workers: clones share their state.
     let ready = ReadinessEndpoint::new().keys("issuer", keys);
-    // Each key and when it was last used: for operators, where nobody else gets to.
-    let status = endpoint("/status", ready.clone().detailed());
-    let ready = endpoint("/ready", ready);
+    // Lists each key and when it was last used: for operators, not for the public.
+    let status = EndpointService::new(ready.clone().detailed());
+    let ready = EndpointService::new(ready);
     let app = move || {
         let invoices = web::resource("/invoices")
             .wrap(require(scope(InvoicesRead)))
@@ -43,8 +43,8 @@ async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
             .get(invoices);
         App::new()
             .service(invoices)
-            .service(ready.clone())
-            .service(status.clone())
+            .service(web::scope("/ready").service(ready.clone()))
+            .service(web::scope("/status").service(status.clone()))
     };
     let server = HttpServer::new(app)
         .bind(options.listen)

@@ -9,9 +9,9 @@ use microservices::options::ServiceOptions;
 use microservices::{ORDERS, welcome};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tollgate::axum::{EndpointService, JwtAuth, Principal, require};
+use tollgate::axum::{EndpointService, JwtAuth, require};
 use tollgate::oidc::ReadinessEndpoint;
-use tollgate::{Oidc, Verifier, scope, scopes};
+use tollgate::{Oidc, Principal, Verifier, scope, scopes};
 
 scopes! { OrdersRead = "orders:read" }
 

@@ -1,129 +1,24 @@
-//! What is known of a request's sender, and where it is kept.
+//! The decision on a request of actix-web.
 
 use std::borrow::Cow;
 
-use actix_web::dev::ServiceRequest;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
-use tollgate_core::{Authentication, Gate, Principal, Refusal, Step, Verifier};
 
-use crate::view::View;
+use super::view::View;
+use crate::gate::{Authentication, Gate, Refusal};
+use crate::step::Step;
+use crate::verifier::Verifier;
 
-/// Reads what a [`JwtAuth`](crate::JwtAuth) found out about a request, in middleware and in handlers that take the
-/// request whole.
-///
-/// ```
-/// use actix_web::dev::Service;
-/// use actix_web::{App, HttpRequest, HttpResponse, test, web};
-/// use tollgate_actix::{AuthenticationExt, JwtAuth};
-/// # use tollgate_core::{Key, SigningKey, Verifier};
-///
-/// async fn greet(request: HttpRequest) -> String {
-///     let principal = request.principal();
-///     format!("hello {}", principal.as_ref().and_then(|user| user.subject()).unwrap_or("stranger"))
-/// }
-///
-/// # #[actix_web::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder()
-/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
-/// # let token = SigningKey::hs256([7; 32])?
-/// #     .encode(&serde_json::json!({ "sub": "u-7", "exp": 1_700_000_900 }))?;
-/// let app = test::init_service(
-///     App::new()
-///         .route("/", web::get().to(greet))
-///         .wrap_fn(|request, next| {
-///             assert!(request.authentication().is_some()); // `JwtAuth` has run
-///             next.call(request)
-///         })
-///         .wrap(JwtAuth::new(verifier)),
-/// )
-/// .await;
-/// let request = test::TestRequest::default()
-///     .insert_header(("authorization", format!("Bearer {token}")))
-///     .to_request();
-/// assert_eq!(test::call_and_read_body(&app, request).await, "hello u-7");
-/// # Ok(()) }
-/// ```
-pub trait AuthenticationExt: sealed::Sealed {
-    /// What was found out; `None` where neither a [`JwtAuth`](crate::JwtAuth) nor an extractor has authenticated the
-    /// request.
-    ///
-    /// ```
-    /// use actix_web::{FromRequest, test::TestRequest};
-    /// use tollgate_actix::{AuthenticationExt, Principal};
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
-    ///
-    /// # #[actix_web::main]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
-    /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
-    /// # let request = TestRequest::default().app_data(verifier).insert_header(("authorization", bearer));
-    /// # let request = request.to_http_request();
-    /// assert!(request.authentication().is_none()); // nobody has asked yet
-    /// Principal::extract(&request).await?;
-    /// assert!(request.authentication().is_some());
-    /// # Ok(()) }
-    /// ```
-    fn authentication(&self) -> Option<Authentication>;
-
-    /// Who sent the request; `None` for an anonymous caller, and where nobody has authenticated the request.
-    ///
-    /// ```
-    /// use actix_web::{FromRequest, test::TestRequest};
-    /// use tollgate_actix::{AuthenticationExt, Principal};
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
-    ///
-    /// # #[actix_web::main]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
-    /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
-    /// # let request = TestRequest::default().app_data(verifier).insert_header(("authorization", bearer));
-    /// # let request = request.to_http_request();
-    /// assert!(request.principal().is_none()); // nobody has asked yet
-    /// Principal::extract(&request).await?;
-    /// assert!(request.principal().is_some());
-    /// # Ok(()) }
-    /// ```
-    fn principal(&self) -> Option<Principal>;
+/// A clone, because the caller runs code of the user, which must not find the extensions borrowed.
+fn known(request: &HttpRequest) -> Option<Authentication> {
+    request.extensions().get().cloned()
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::HttpRequest {}
-    impl Sealed for super::ServiceRequest {}
-}
-
-impl AuthenticationExt for HttpRequest {
-    fn authentication(&self) -> Option<Authentication> {
-        self.extensions().get().cloned()
-    }
-
-    fn principal(&self) -> Option<Principal> {
-        self.extensions()
-            .get::<Authentication>()
-            .and_then(Authentication::principal)
-            .cloned()
-    }
-}
-
-impl AuthenticationExt for ServiceRequest {
-    fn authentication(&self) -> Option<Authentication> {
-        self.request().authentication()
-    }
-
-    fn principal(&self) -> Option<Principal> {
-        self.request().principal()
-    }
-}
-
-/// What a layer or another extractor found out, or else what a gate among the app's data decides now. Whoever asks must
-/// [`keep`] the outcome.
-pub(crate) fn begin(request: &HttpRequest) -> Step<Result<Authentication, Refusal>> {
-    // A clone, for what comes after runs code of the user's, which must not find the extensions borrowed.
-    if let Some(known) = request.authentication() {
+/// The decision of a layer or of another extractor, or else the decision of a gate in the app's data.
+/// The caller must [`keep`] the outcome.
+pub fn begin(request: &HttpRequest) -> Step<Result<Authentication, Refusal>> {
+    if let Some(known) = known(request) {
         return Step::Ready(check_single(request, &known).map(|()| known));
     }
     match gate(request) {
@@ -132,31 +27,32 @@ pub(crate) fn begin(request: &HttpRequest) -> Step<Result<Authentication, Refusa
     }
 }
 
-/// Leaves for those who come after what has been found out, if nobody has yet.
-pub(crate) fn keep(request: &HttpRequest, authentication: &Authentication) {
+/// Stores the decision for later extractors, unless there is one.
+pub fn keep(request: &HttpRequest, authentication: &Authentication) {
     let mut extensions = request.extensions_mut();
     if !extensions.contains::<Authentication>() {
         extensions.insert(authentication.clone());
     }
 }
 
-/// A gate among the app's data must be the one that decided. actix-web does not tell whether it or the layer stands
-/// nearer to the handler, and to skip the stricter of the two would open a door.
+/// Refuses a request that a layer has let through by another gate or verifier than that of the app's
+/// data. actix-web does not tell which of the two is nearer to the handler, so the stricter one
+/// could be skipped.
 fn check_single(request: &HttpRequest, known: &Authentication) -> Result<(), Refusal> {
     let plain = request.app_data::<Gate>();
     let shared = request.app_data::<Data<Gate>>().map(|gate| &***gate);
-    if plain.into_iter().chain(shared).all(|gate| known.is_by(gate)) {
-        return Ok(());
+    if !plain.into_iter().chain(shared).all(|gate| known.is_by(gate)) {
+        return Err(Refusal::misconfigured(
+            "a layer decided by one gate and the app's data hold another: it is undecided which one counts",
+        ));
     }
-    Err(Refusal::misconfigured(
-        "a layer decided by one gate and the app's data hold another: it is undecided which one counts",
-    ))
+    Ok(())
 }
 
-/// The one gate among the app's data.
+/// The one gate in the app's data.
 ///
-/// actix-web does not tell which of two data of different types is the nearer one, so two are as bad as none: the wrong
-/// one of them might be the laxer one.
+/// actix-web does not tell which of two data of different types is the nearer one, so two of them
+/// are refused: the wrong one could be the laxer one.
 fn gate(request: &HttpRequest) -> Result<Cow<'_, Gate>, Refusal> {
     enum Form<'r> {
         Gate(&'r Gate),

@@ -1,30 +1,36 @@
-//! Extractors: what a handler asks for is what it gets, or the request is refused.
+//! Extraction from a request of actix-web.
 
-mod claims;
-mod optional;
-mod principal;
-mod scoped;
+mod decide;
+mod response;
+mod view;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use actix_web::HttpRequest;
-use tollgate_core::{Authentication, BoxFuture, FromAuthentication, Refusal, Step};
+pub use actix_web::dev::Payload;
+pub use actix_web::{FromRequest, HttpRequest};
 
-pub use claims::Jwt;
-pub use optional::Optional;
-pub use principal::Principal;
-pub use scoped::Scoped;
+pub use self::decide::{begin, keep};
+pub use self::response::of_answer;
+pub use self::view::View;
+use super::Gated;
+use crate::gate::{Authentication, FromAuthentication, Refusal};
+use crate::step::{BoxFuture, Step};
 
-use crate::authentication;
-use crate::rejected::Rejected;
+impl<E: FromAuthentication> FromAuthentication for Gated<E> {
+    fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
+        E::from_authentication(authentication).map(Self)
+    }
+}
 
-/// The body of every extractor.
+crate::__impl_actix_extractor! { [E,] [Gated<E>] [E: FromAuthentication,] }
+
+/// Draws a value from the decision on the request.
 #[doc(hidden)]
 pub fn extract<T: FromAuthentication>(request: &HttpRequest) -> Extraction<T> {
-    Extraction(match authentication::begin(request) {
+    Extraction(match decide::begin(request) {
         Step::Ready(decided) => State::Decided(Some(draw(request, decided))),
         Step::Pending(decision) => State::Waiting(decision, request.clone()),
     })
@@ -33,23 +39,24 @@ pub fn extract<T: FromAuthentication>(request: &HttpRequest) -> Extraction<T> {
 fn draw<T: FromAuthentication>(
     request: &HttpRequest,
     decided: Result<Authentication, Refusal>,
-) -> Result<T, Rejected> {
+) -> Result<T, Refusal> {
     let decided = decided?;
-    authentication::keep(request, &decided);
-    T::from_authentication(&decided).map_err(Rejected::from)
+    decide::keep(request, &decided);
+    T::from_authentication(&decided)
 }
 
-/// The future of every extractor: ready at once, unless a store or a source of keys has to be asked.
+/// The future of every extractor: ready at once, unless the gate waits for a store or a key source.
 ///
 /// ```
 /// use actix_web::{FromRequest, dev::Payload, test::TestRequest};
-/// use tollgate_actix::{Extraction, Principal};
+/// use tollgate::Principal;
+/// use tollgate::actix::Extraction;
 ///
 /// # #[actix_web::main]
 /// # async fn main() {
 /// let request = TestRequest::default().to_http_request();
 /// let future: Extraction<Principal> = Principal::from_request(&request, &mut Payload::None);
-/// assert_eq!(future.await.unwrap_err().rejection().status(), 500); // nobody has authenticated the request
+/// assert_eq!(future.await.unwrap_err().rejection().status(), 500); // no layer, no gate
 /// # }
 /// ```
 #[must_use = "futures do nothing unless polled"]
@@ -57,15 +64,15 @@ pub struct Extraction<T>(State<T>);
 
 enum State<T> {
     /// `None` once it has been handed out.
-    Decided(Option<Result<T, Rejected>>),
+    Decided(Option<Result<T, Refusal>>),
     Waiting(BoxFuture<Result<Authentication, Refusal>>, HttpRequest),
 }
 
-/// Nothing in it is pinned.
+/// No field is pinned.
 impl<T> Unpin for Extraction<T> {}
 
 impl<T: FromAuthentication> Future for Extraction<T> {
-    type Output = Result<T, Rejected>;
+    type Output = Result<T, Refusal>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let drawn = match &mut self.0 {
@@ -86,24 +93,23 @@ impl<T> fmt::Debug for Extraction<T> {
     }
 }
 
-/// Makes an extractor of a type that implements `FromAuthentication`: its generics, the type, and the
-/// predicates of its where clause.
+/// Implements the extractor trait of actix-web.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __impl_extractor {
-    ([$($generics:tt)*] [$($type:tt)*] [$($predicates:tt)*]) => {
-        impl<$($generics)*> $crate::__private::FromRequest for $($type)*
+macro_rules! __impl_actix_extractor {
+    ([$($generics:tt)*] [$type:ty] [$($predicates:tt)*]) => {
+        impl<$($generics)*> $crate::__private::actix::FromRequest for $type
         where
             $($predicates)*
         {
-            type Error = $crate::Rejected;
-            type Future = $crate::Extraction<Self>;
+            type Error = $crate::Refusal;
+            type Future = $crate::__private::actix::Extraction<Self>;
 
             fn from_request(
-                request: &$crate::__private::HttpRequest,
-                _: &mut $crate::__private::Payload,
+                request: &$crate::__private::actix::HttpRequest,
+                _: &mut $crate::__private::actix::Payload,
             ) -> Self::Future {
-                $crate::__private::extract::<Self>(request)
+                $crate::__private::actix::extract::<Self>(request)
             }
         }
     };

@@ -1,4 +1,4 @@
-//! actix-web's request as the engine sees it.
+//! A request of actix-web, as the gate reads it.
 
 use actix_web::dev::RequestHead;
 use actix_web::http::header::{
@@ -7,14 +7,17 @@ use actix_web::http::header::{
     WWW_AUTHENTICATE,
 };
 use actix_web::http::uri::Authority;
-use tollgate_core::RequestView;
 
-pub(crate) struct View<'r>(pub(crate) &'r RequestHead);
+use crate::http::request::RequestView;
 
-/// A name that the engine asks for, or answers with, without parsing it: where it is a constant there, so it is here.
+/// The head of a request.
+#[derive(Debug)]
+pub struct View<'r>(pub &'r RequestHead);
+
+/// The constant for a name that the engine asks for or answers with, which saves parsing it.
 #[inline(always)]
-#[allow(clippy::inline_always)] // inlined or not, it is the same; but the comparison goes away only in place
-pub(crate) fn known(name: &str) -> Option<&'static HeaderName> {
+#[allow(clippy::inline_always)] // the comparison is evaluated at compile time only when inlined
+pub(super) fn known(name: &str) -> Option<&'static HeaderName> {
     Some(match name {
         "access-control-request-method" => &ACCESS_CONTROL_REQUEST_METHOD,
         "authorization" => &AUTHORIZATION,
