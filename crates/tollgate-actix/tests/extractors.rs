@@ -342,6 +342,72 @@ async fn a_layer_and_another_gate_in_the_data_are_a_mistake_of_the_service() {
     assert_eq!(response.status(), 403);
 }
 
+/// A verifier for another audience than that of `verifier()`.
+fn other_audience() -> Verifier {
+    let verifier = Verifier::builder().dangerous_any_issuer().audience("billing");
+    let verifier = verifier.key(Key::hs256([7; 32]).unwrap());
+    verifier.clock(|| 1_700_000_000).build().unwrap()
+}
+
+#[actix_web::test]
+async fn a_verifier_in_the_data_that_is_not_the_layers_is_refused() {
+    let other = other_audience();
+    let apps = [
+        app!(.app_data(other.clone()).wrap(JwtAuth::new(verifier()))),
+        app!(.app_data(web::Data::new(other.clone())).wrap(JwtAuth::new(verifier()))),
+        // An equal verifier is not the same one.
+        app!(.app_data(verifier()).wrap(JwtAuth::new(verifier()))),
+    ];
+    let token = with_scope("orders:write orders:read");
+    for app in apps {
+        for path in ["/claims", "/principal", "/scoped", "/perhaps"] {
+            assert_eq!(status!(app, bearer(path, &token)), 500, "{path}");
+            assert_eq!(status!(app, get(path)), 401, "{path}");
+        }
+        assert_eq!(body!(app, bearer("/result", &token)), "Misconfigured");
+    }
+}
+
+#[actix_web::test]
+async fn a_verifier_in_the_data_of_a_scope_or_resource_that_is_not_the_layers_is_refused() {
+    let inner = web::scope("/inner").app_data(other_audience()).configure(routes);
+    let nested = web::scope("/outer").app_data(verifier()).service(inner);
+    let resource = web::resource("/resource")
+        .app_data(other_audience())
+        .get(principal);
+    let guarded = web::resource("/guarded")
+        .app_data(other_audience())
+        .wrap(require(role("staff")))
+        .get(HttpResponse::Ok);
+    let app = App::new().service(nested).service(resource).service(guarded);
+    let app = init_service(app.wrap(JwtAuth::new(verifier()))).await;
+    let token = token(&json!({"roles": ["staff"]}));
+    for path in [
+        "/outer/inner/claims",
+        "/outer/inner/perhaps",
+        "/resource",
+        "/guarded",
+    ] {
+        assert_eq!(status!(app, bearer(path, &token)), 500, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn the_layers_own_verifier_in_the_data_is_no_contradiction() {
+    let verifier = verifier();
+    let optional = Gate::builder(verifier.clone()).optional().build().unwrap();
+    let good = with_scope("orders:write orders:read");
+    for app in [
+        app!(.app_data(verifier.clone()).wrap(JwtAuth::new(verifier.clone()))),
+        app!(.app_data(web::Data::new(verifier.clone())).wrap(JwtAuth::new(optional.clone()))),
+        app!(.app_data(optional.clone()).wrap(JwtAuth::new(optional.clone()))),
+    ] {
+        for path in ["/claims", "/principal", "/scoped", "/perhaps"] {
+            assert_eq!(status!(app, bearer(path, &good)), 200, "{path}");
+        }
+    }
+}
+
 /// The account that the caller acts for.
 struct Account(String);
 

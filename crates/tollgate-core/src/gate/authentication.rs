@@ -75,6 +75,12 @@ impl Authentication {
         self.gate.is(gate)
     }
 
+    /// Whether a gate around this verifier, or around a clone of it, decided.
+    #[cfg(feature = "actix")]
+    pub(crate) fn is_by_verifier(&self, verifier: &crate::Verifier) -> bool {
+        self.gate.verifier().is(verifier)
+    }
+
     /// Who the request's token speaks for; `None` for an anonymous request, which only an optional gate lets through,
     /// and for a CORS preflight.
     ///

@@ -82,6 +82,12 @@ struct Issuer {
 }
 
 impl Verifier {
+    /// Whether both are clones of one verifier.
+    #[cfg(feature = "actix")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Starts a configuration.
     ///
     /// ```

@@ -46,6 +46,17 @@ fn check_single(request: &HttpRequest, known: &Authentication) -> Result<(), Ref
             "a layer decided by one gate and the app's data hold another: it is undecided which one counts",
         ));
     }
+    let plain = request.app_data::<Verifier>();
+    let shared = request.app_data::<Data<Verifier>>().map(|verifier| &***verifier);
+    if !plain
+        .into_iter()
+        .chain(shared)
+        .all(|verifier| known.is_by_verifier(verifier))
+    {
+        return Err(Refusal::misconfigured(
+            "a layer decided by one verifier and the app's data hold another: it is undecided which one counts",
+        ));
+    }
     Ok(())
 }
 
