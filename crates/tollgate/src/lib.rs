@@ -1,13 +1,15 @@
 //! JSON Web Token authentication and authorisation for axum, actix-web and tower.
 //!
-//! A layer reads the token from the request, checks it, and hands the handler a typed principal. Whoever is refused gets
-//! the right status, the right challenge (RFC 6750) and a problem document (RFC 9457), the same on every framework. What
-//! you did not say is checked strictly; what weakens a check says so in its name; a contradiction fails when the service
-//! starts, not when a request comes.
+//! A layer reads the token from the request, verifies it, and gives the handler a typed principal. A
+//! refused request gets the status, the challenge (RFC 6750) and the problem document (RFC 9457) that
+//! the standards ask for, the same on every framework. Defaults are strict. Every option that weakens
+//! a check has `dangerous` in its name, and `build()` refuses contradictions.
+//!
+//! The [guide](crate::guide) explains each task, from transports to stores.
 //!
 //! # axum
 //!
-//! With the feature `axum`; see the module `tollgate::axum`.
+//! Requires the feature `axum`; see the module `tollgate::axum`.
 #![cfg_attr(all(feature = "axum", feature = "macros"), doc = "```")]
 #![cfg_attr(not(all(feature = "axum", feature = "macros")), doc = "```ignore")]
 //! use axum::Router;
@@ -20,7 +22,7 @@
 //! scopes! { OrdersRead = "orders:read", OrdersWrite = "orders:write" }
 //!
 //! #[derive(Debug, Clone, serde::Deserialize, Claims)]
-//! #[claims(scope = OrdersRead)] // this extractor is its own guard
+//! #[claims(scope = OrdersRead)] // checked before the handler runs
 //! struct Shopper {
 //!     sub: String,
 //!     tenant: Option<String>,
@@ -34,11 +36,11 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let secret = [7; 32];
 //! let verifier = Verifier::builder()
-//!     .issuer("https://id.example.com") // required, or waived aloud: `.dangerous_any_issuer()`
-//!     .audience("orders-api") // likewise
+//!     .issuer("https://id.example.com") // required, or waived by `.dangerous_any_issuer()`
+//!     .audience("orders-api") // required, or waived by `.dangerous_any_audience()`
 //!     .key(Key::hs256(secret)?) // or Key::from_pem(..), Key::from_jwk(..), .key_set(KeySet::from_json(..)?)
 //! #   .clock(|| 1_700_000_000)
-//!     .build()?; // a bad configuration fails here
+//!     .build()?; // an invalid configuration fails here
 //!
 //! let app: Router = Router::new()
 //!     .route("/orders", get(orders))
@@ -64,7 +66,8 @@
 //!
 //! # actix-web
 //!
-//! With the feature `actix`; see the module `tollgate::actix`. Verifier, policies and claims are the same.
+//! Requires the feature `actix`; see the module `tollgate::actix`. Verifier, policies, claims and
+//! extractors are the same.
 #![cfg_attr(all(feature = "actix", feature = "macros"), doc = "```")]
 #![cfg_attr(not(all(feature = "actix", feature = "macros")), doc = "```ignore")]
 //! use actix_web::{App, test, web};
@@ -120,16 +123,17 @@
 //!
 //! # Sessions
 //!
-//! With the feature `session`; see the module `tollgate::session`. Login, refresh with rotation, logout and the list of
-//! devices are one endpoint, which any framework mounts:
+//! Requires the feature `session`; see the module `tollgate::session`. Login, refresh with rotation,
+//! logout and the list of devices are one endpoint, which every framework mounts:
 #![cfg_attr(all(feature = "axum", feature = "session"), doc = "```")]
 #![cfg_attr(not(all(feature = "axum", feature = "session")), doc = "```ignore")]
 //! use axum::{Router, routing::get};
 //! use tollgate::axum::{EndpointService, JwtAuth};
+//! use tollgate::Principal;
 //! use tollgate::session::{
 //!     Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport,
 //! };
-//! use tollgate::{Algorithm, Principal, SigningKey};
+//! use tollgate::{Algorithm, SigningKey};
 //! # use axum::{body::{Body, to_bytes}, extract::Request};
 //! # use serde_json::{Value, json};
 //! # use tower::ServiceExt;
@@ -182,22 +186,27 @@
 //!
 //! # The parts
 //!
-//! - A [`Verifier`] checks tokens: [`Key`]s, issuers, audiences, times. It is made once, and cheap to clone.
-//! - A [`Gate`] puts it before requests: [`Source`]s of the token, whether it is optional, the realm of the challenge, hooks.
-//!   A verifier alone becomes a gate with the defaults.
-//! - A [`Policy`] says what a caller must hold, made of [`scope`], [`role`], [`claim`], [`any`], [`all`] and [`not`].
-//! - `JwtAuth`, `require` and the extractors `Claims`, `Principal` and `Scoped` are in the module of your framework, under
-//!   the same names in each.
-//! - A [`SigningKey`] makes tokens, for services that issue their own and for tests.
-//! - `Sessions`, in the module `tollgate::session`, begins, continues and ends logins; `Revocations` takes tokens back.
+//! - A [`Verifier`] checks tokens: [`Key`]s, issuers, audiences, times. Create one; clones are cheap.
+//! - A [`Gate`] adds what belongs to a request: the [`Source`]s of the token, whether it is optional,
+//!   the realm of the challenge, hooks. A verifier alone becomes a gate with the defaults.
+//! - A [`Policy`] says what a caller must hold. It is made of [`scope`], [`role`], [`claim`], [`any`],
+//!   [`all`] and [`not`].
+//! - `JwtAuth` and `require` are in the module of your framework, under the same names in each.
+//! - The extractors are the same types on every framework: [`Principal`], [`Jwt`], [`Scoped`],
+//!   [`Optional`], [`Gated`], [`Authenticated`] for types of your own, and every type that derives
+//!   `Claims`. The error of each is a [`Refusal`].
+//! - A [`SigningKey`] signs tokens, for services that issue their own and for tests.
+//! - `Sessions`, in the module `tollgate::session`, begins, continues and ends logins; `Revocations`
+//!   revokes tokens.
+//! - The module [`extend`] has the traits for your own stores, key sources, renewals and endpoints.
 //!
 //! # Features
 //!
-//! Each adds and none takes away. Without any this crate is the engine.
+//! Features are additive. Without any, this crate is the engine alone.
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `macros` (default) | `#[derive(Claims)]`, which makes a struct an extractor on every framework that is enabled, and `scopes!` |
+//! | `macros` (default) | `#[derive(Claims)]`, which makes a struct an extractor of every enabled framework, and `scopes!` |
 //! | `axum` | the module `tollgate::axum`: layers and extractors for axum 0.8 |
 //! | `actix` | the module `tollgate::actix`: middleware and extractors for actix-web 4 |
 //! | `tower` | the module `tollgate::tower`: the layers alone, for tonic, hyper and other services over `http` 1.x |
@@ -222,14 +231,10 @@ pub use tollgate_core::policy::{
 };
 #[doc(inline)]
 pub use tollgate_core::{
-    Algorithm, Answer, Authenticated, Authentication, BoxFuture, Claims, Clock, ConfigError, ConfigErrorKind,
-    Endpoint, EndpointRequest, Evaluation, Facts, Family, FromAuthentication, Gate, GateBuilder, Gated,
-    HeaderEdits, Hierarchy, InvalidScope, IssuerRules, IssuerSource, Jwt, Key, KeyEpoch, KeyError,
-    KeyErrorKind, KeySet, KeySource, Limits, MissingKey, Optional, Policy, PreparedIssuer, Principal,
-    Refusal, Rejection, RejectionKind, Renewal, RequestView, RevocationCheck, Scope, ScopeName, ScopeSet,
-    Scoped, SignError, SignErrorKind, SigningKey, SkipRenewal, SkippedKey, Source, SourceKind, Standing,
-    Step, StepFuture, SystemClock, TokenCache, TokenCacheStatus, TrustedIssuer, Unavailable,
-    UnknownAlgorithm, Verifier, VerifierBuilder, VerifierSettings,
+    Algorithm, Authenticated, Authentication, Claims, ConfigError, ConfigErrorKind, Gate, GateBuilder, Gated,
+    IssuerRules, Jwt, Key, KeyError, KeyErrorKind, KeySet, Limits, Optional, Policy, Principal, Refusal,
+    Rejection, RejectionKind, Scope, Scoped, SignError, SigningKey, SkipRenewal, Source, TokenCache,
+    TrustedIssuer, Verifier, VerifierBuilder,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
@@ -246,7 +251,20 @@ pub use tollgate_session as session;
 #[doc(inline)]
 pub use tollgate_tower as tower;
 
-/// Where sessions are kept when one process, or one life of it, is not enough.
+/// Traits and types for your own stores, key sources, renewals and endpoints.
+///
+/// A service that uses the parts of this crate as they are needs none of them.
+pub mod extend {
+    #[doc(inline)]
+    pub use tollgate_core::{
+        Answer, BoxFuture, Clock, Endpoint, EndpointRequest, Family, FromAuthentication, HeaderEdits,
+        IssuerSource, KeyEpoch, KeySource, MissingKey, PreparedIssuer, Renewal, RequestView, RevocationCheck,
+        SignErrorKind, SkippedKey, SourceKind, Standing, Step, StepFuture, SystemClock, TokenCacheStatus,
+        Unavailable, UnknownAlgorithm, VerifierSettings,
+    };
+}
+
+/// Stores for sessions that outlive a process or are shared by several.
 #[cfg(any(feature = "postgres", feature = "redb", feature = "redis"))]
 pub mod stores {
     #[cfg(feature = "postgres")]
@@ -268,7 +286,10 @@ pub mod __private {
 #[doc(hidden)]
 pub use tollgate_core::__impl_extractors;
 
-/// The pages of the repository, whose examples are tests here.
+#[cfg(any(doc, doctest))]
+pub mod guide;
+
+/// The pages of the repository, as tests of their examples.
 #[cfg(all(
     doctest,
     feature = "actix",
@@ -282,25 +303,8 @@ pub use tollgate_core::__impl_extractors;
     feature = "tower"
 ))]
 mod pages {
-    macro_rules! pages {
-        ($($name:ident: $path:literal,)*) => {$(
-            #[doc = include_str!(concat!("../../../", $path))]
-            struct $name;
-        )*};
-    }
-    pages! {
-        Readme: "README.md",
-        Answers: "docs/guide/answers.md",
-        Cookies: "docs/guide/cookies.md",
-        IdentityProviders: "docs/guide/identity-providers.md",
-        Keys: "docs/guide/keys.md",
-        Policies: "docs/guide/policies.md",
-        Revocation: "docs/guide/revocation.md",
-        Security: "docs/SECURITY.md",
-        Sessions: "docs/guide/sessions.md",
-        Stores: "docs/guide/stores.md",
-        Testing: "docs/guide/testing.md",
-        TokenCache: "docs/guide/token-cache.md",
-        Transports: "docs/guide/transports.md",
-    }
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/SECURITY.md")]
+    struct Security;
 }

@@ -219,7 +219,7 @@ async fn only_the_optional_accepts_the_anonymous() {
 #[test]
 fn scopes_are_types_and_policies() {
     assert_eq!(OrdersRead::NAME, "orders:read");
-    let both = <(OrdersRead, OrdersWrite) as tollgate::ScopeSet>::policy();
+    let both = <(OrdersRead, OrdersWrite) as tollgate::policy::ScopeSet>::policy();
     assert!(!both.permits(&policy::Held::new().scope("orders:read")));
     let free = tollgate::all([
         tollgate::scope("orders:read"),

@@ -23,7 +23,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tollgate::axum::JwtAuth;
-use tollgate::{Algorithm, Clock, Gate, Principal, SignError, SigningKey, Source, SystemClock, Verifier};
+use tollgate::extend::{Clock, SystemClock};
+use tollgate::{Algorithm, Gate, Principal, SignError, SigningKey, Source, Verifier};
 
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "notes-api";

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use serde_json::json;
-use tollgate::{Algorithm, Clock as _, SigningKey, SystemClock};
+use tollgate::extend::{Clock as _, SystemClock};
+use tollgate::{Algorithm, SigningKey};
 
 use crate::keys::Keys;
 

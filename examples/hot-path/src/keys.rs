@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tollgate::{Key, KeyEpoch, KeySet, KeySource, Unavailable};
+use tollgate::extend::{KeyEpoch, KeySource, Unavailable};
+use tollgate::{Key, KeySet};
 
 use crate::demo::ISSUER;
 

@@ -15,11 +15,10 @@ use openidconnect::{
     PostLogoutRedirectUrl, RequestTokenError, Scope, TokenResponse as _,
 };
 use serde::{Deserialize, Serialize};
+use tollgate::extend::{Clock as _, Step, SystemClock};
 use tollgate::oidc::presets::has_nonce;
 use tollgate::session::{CookieTransport, Login, Sessions};
-use tollgate::{
-    Algorithm, Claims, Clock as _, ConfigError, Gate, Key, SigningKey, Source, Step, SystemClock, Verifier,
-};
+use tollgate::{Algorithm, Claims, ConfigError, Gate, Key, SigningKey, Source, Verifier};
 
 use crate::options::PROGRAM;
 use crate::page::Failure;

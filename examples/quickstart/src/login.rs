@@ -6,7 +6,8 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tollgate::{Algorithm, Clock, Key, SignError, SigningKey, SystemClock};
+use tollgate::extend::{Clock, SystemClock};
+use tollgate::{Algorithm, Key, SignError, SigningKey};
 
 const LIFETIME: u64 = 900; // seconds
 

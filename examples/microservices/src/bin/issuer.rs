@@ -18,8 +18,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tollgate::axum::{EndpointService, JwtAuth, require};
+use tollgate::extend::{Clock as _, SystemClock};
 use tollgate::session::{AccessToken, Issuer};
-use tollgate::{Algorithm, Clock as _, ConfigError, SigningKey, SystemClock, scope, scopes};
+use tollgate::{Algorithm, ConfigError, SigningKey, scope, scopes};
 
 scopes! { KeysWrite = "keys:write" }
 

@@ -1,0 +1,81 @@
+//! The guide: one page for each task.
+//!
+//! | page | task |
+//! |---|---|
+//! | [`transports`] | where the token comes from |
+//! | [`keys`] | keys, issuers and audiences |
+//! | [`identity_providers`] | keys of a remote issuer, and their rotation |
+//! | [`policies`] | scopes, roles and claims that a caller must hold |
+//! | [`answers`] | what a refused client and the operator see |
+//! | [`sessions`] | login, refresh, sliding sessions, step-up, devices, logout |
+//! | [`cookies`] | sessions for browsers, and CSRF |
+//! | [`revocation`] | revoked tokens, and outages of the store |
+//! | [`stores`] | where sessions are stored, and the guarantees of each store |
+//! | [`token_cache`] | the cache of verified tokens |
+//! | [`testing`] | tokens, clocks and stores for tests |
+//!
+//! The pages are those of `docs/guide` in the repository. This module exists in the documentation
+//! only.
+
+/// The pages. The targets of their links in rustdoc come first, because the first definition of a
+/// link counts.
+macro_rules! pages {
+    ($($name:ident: $file:literal,)*) => {$(
+        #[doc = "[../../examples/hot-path]: https://github.com/tollgate-rs/tollgate/tree/main/examples/hot-path"]
+        #[doc = "[../../examples/oidc-login]: https://github.com/tollgate-rs/tollgate/tree/main/examples/oidc-login"]
+        #[doc = "[../PERFORMANCE.md]: https://github.com/tollgate-rs/tollgate/blob/main/docs/PERFORMANCE.md"]
+        #[doc = "[cookies.md]: crate::guide::cookies"]
+        #[doc = "[identity-providers.md]: crate::guide::identity_providers"]
+        #[doc = "[revocation.md]: crate::guide::revocation"]
+        #[doc = "[sessions.md]: crate::guide::sessions"]
+        #[doc = "[sessions.md#step-up]: crate::guide::sessions#step-up"]
+        #[doc = "[stores.md]: crate::guide::stores"]
+        #[doc = "[testing.md]: crate::guide::testing"]
+        #[doc = "[token-cache.md]: crate::guide::token_cache"]
+        #[doc = "[transports.md]: crate::guide::transports"]
+        #[doc = ""]
+        #[cfg_attr(
+            all(
+                feature = "actix",
+                feature = "axum",
+                feature = "jsonwebtoken",
+                feature = "macros",
+                feature = "postgres",
+                feature = "redb",
+                feature = "redis",
+                feature = "session",
+                feature = "tower"
+            ),
+            doc = include_str!(concat!("../guide/", $file))
+        )]
+        #[cfg_attr(
+            not(all(
+                feature = "actix",
+                feature = "axum",
+                feature = "jsonwebtoken",
+                feature = "macros",
+                feature = "postgres",
+                feature = "redb",
+                feature = "redis",
+                feature = "session",
+                feature = "tower"
+            )),
+            doc = "Rendered with all features."
+        )]
+        pub mod $name {}
+    )*};
+}
+
+pages! {
+    answers: "answers.md",
+    cookies: "cookies.md",
+    identity_providers: "identity-providers.md",
+    keys: "keys.md",
+    policies: "policies.md",
+    revocation: "revocation.md",
+    sessions: "sessions.md",
+    stores: "stores.md",
+    testing: "testing.md",
+    token_cache: "token-cache.md",
+    transports: "transports.md",
+}
