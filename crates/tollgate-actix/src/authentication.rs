@@ -10,8 +10,8 @@ use tollgate_core::{Authentication, Principal};
 /// ```
 /// use actix_web::dev::Service;
 /// use actix_web::{App, HttpRequest, HttpResponse, test, web};
-/// use tollgate_actix::{AuthenticationExt, JwtAuth};
-/// # use tollgate_core::{Key, SigningKey, Verifier};
+/// use tollgate::actix::{AuthenticationExt, JwtAuth};
+/// # use tollgate::{Key, SigningKey, Verifier};
 ///
 /// async fn greet(request: HttpRequest) -> String {
 ///     let principal = request.principal();
@@ -46,9 +46,9 @@ pub trait AuthenticationExt: sealed::Sealed {
     ///
     /// ```
     /// use actix_web::{FromRequest, test::TestRequest};
-    /// use tollgate_actix::AuthenticationExt;
-    /// use tollgate_core::Principal;
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// use tollgate::actix::AuthenticationExt;
+    /// use tollgate::Principal;
+    /// # use tollgate::{Key, SigningKey, Verifier};
     ///
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -68,9 +68,9 @@ pub trait AuthenticationExt: sealed::Sealed {
     ///
     /// ```
     /// use actix_web::{FromRequest, test::TestRequest};
-    /// use tollgate_actix::AuthenticationExt;
-    /// use tollgate_core::Principal;
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// use tollgate::actix::AuthenticationExt;
+    /// use tollgate::Principal;
+    /// # use tollgate::{Key, SigningKey, Verifier};
     ///
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

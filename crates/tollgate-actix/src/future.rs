@@ -28,7 +28,7 @@ pin_project! {
     /// use actix_web::body::MessageBody;
     /// use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
     /// use actix_web::test::{TestRequest, ok_service};
-    /// use tollgate_actix::{JwtAuthService, ResponseFuture};
+    /// use tollgate::actix::{JwtAuthService, ResponseFuture};
     ///
     /// fn named<S, B>(service: &JwtAuthService<S>, request: ServiceRequest) -> ResponseFuture<S>
     /// where
@@ -40,9 +40,9 @@ pin_project! {
     /// # use actix_web::dev::Transform;
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let key = tollgate_core::Key::hs256([7; 32])?;
-    /// # let verifier = tollgate_core::Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key).build()?;
-    /// # let service = tollgate_actix::JwtAuth::new(verifier).new_transform(ok_service()).await.unwrap();
+    /// # let key = tollgate::Key::hs256([7; 32])?;
+    /// # let verifier = tollgate::Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key).build()?;
+    /// # let service = tollgate::actix::JwtAuth::new(verifier).new_transform(ok_service()).await.unwrap();
     /// let response = named(&service, TestRequest::default().to_srv_request()).await?;
     /// assert_eq!(response.status(), 401);
     /// # Ok(()) }

@@ -8,9 +8,9 @@
 //!
 //! ```
 //! use actix_web::{App, test, web};
-//! use tollgate_actix::{JwtAuth, require};
-//! use tollgate_core::policy::scope;
-//! use tollgate_core::{Claims, Jwt, Key, SigningKey, Verifier};
+//! use tollgate::actix::{JwtAuth, require};
+//! use tollgate::policy::scope;
+//! use tollgate::{Claims, Jwt, Key, SigningKey, Verifier};
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Shopper {
@@ -73,8 +73,8 @@
 //! The error of every extractor is a `Refusal`. A handler can return one for reasons of its own:
 //!
 //! ```
-//! use tollgate_core::policy::role;
-//! use tollgate_core::{Authentication, Refusal};
+//! use tollgate::policy::role;
+//! use tollgate::{Authentication, Refusal};
 //!
 //! async fn purge(caller: Authentication) -> Result<&'static str, Refusal> {
 //!     caller.require(&role("admin"))?;

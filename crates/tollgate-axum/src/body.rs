@@ -10,8 +10,8 @@ use tollgate_tower::BodyMode;
 ///
 /// ```
 /// use axum::body::{Body, HttpBody};
-/// use tollgate_axum::AxumBody;
-/// use tollgate_tower::BodyMode;
+/// use tollgate::axum::AxumBody;
+/// use tollgate::tower::BodyMode;
 ///
 /// let body = AxumBody::of_service(Body::from("hello"));
 /// assert_eq!(body.size_hint().exact(), Some(5));

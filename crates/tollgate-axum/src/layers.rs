@@ -14,8 +14,8 @@ use crate::body::AxumBody;
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::get};
-/// use tollgate_axum::JwtAuth;
-/// # use tollgate_core::{Key, SigningKey, Verifier};
+/// use tollgate::axum::JwtAuth;
+/// # use tollgate::{Key, SigningKey, Verifier};
 /// # use tower::{Layer, ServiceExt};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -39,8 +39,8 @@ pub type JwtAuth = JwtAuthLayer<AxumBody>;
 /// The service that [`JwtAuth`] makes.
 ///
 /// ```
-/// use tollgate_axum::{JwtAuth, JwtAuthService};
-/// # use tollgate_core::{Key, Verifier};
+/// use tollgate::axum::{JwtAuth, JwtAuthService};
+/// # use tollgate::{Key, Verifier};
 /// use tower::Layer;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,7 +55,7 @@ pub type JwtAuthService<S> = tollgate_tower::JwtAuthService<S, AxumBody>;
 ///
 /// ```
 /// use axum::{Router, extract::Request};
-/// use tollgate_axum::{JwtAuthFuture, JwtAuthService};
+/// use tollgate::axum::{JwtAuthFuture, JwtAuthService};
 /// use tower::Service;
 ///
 /// fn named(guarded: &mut JwtAuthService<Router>, request: Request) -> JwtAuthFuture<Router, axum::body::Body> {
@@ -72,9 +72,9 @@ pub type JwtAuthFuture<S, B> = tollgate_tower::JwtAuthFuture<S, B, AxumBody>;
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::post};
-/// use tollgate_axum::{JwtAuth, require};
-/// use tollgate_core::policy::{role, scope};
-/// # use tollgate_core::{Key, SigningKey, Verifier};
+/// use tollgate::axum::{JwtAuth, require};
+/// use tollgate::policy::{role, scope};
+/// # use tollgate::{Key, SigningKey, Verifier};
 /// # use tower::ServiceExt;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -96,8 +96,8 @@ pub const fn require(policy: Policy) -> Require {
 /// The layer that [`require`] makes.
 ///
 /// ```
-/// use tollgate_axum::{Require, require};
-/// use tollgate_core::policy::scope;
+/// use tollgate::axum::{Require, require};
+/// use tollgate::policy::scope;
 ///
 /// fn clerks() -> Require {
 ///     require(scope("orders:write"))
@@ -109,8 +109,8 @@ pub type Require = tollgate_tower::RequireLayer<AxumBody>;
 /// The service that a [`Require`] layer creates.
 ///
 /// ```
-/// use tollgate_axum::{RequireService, require};
-/// use tollgate_core::policy::scope;
+/// use tollgate::axum::{RequireService, require};
+/// use tollgate::policy::scope;
 /// use tower::Layer;
 ///
 /// let guarded: RequireService<axum::Router> = require(scope("admin")).layer(axum::Router::new());
@@ -122,7 +122,7 @@ pub type RequireService<S> = tollgate_tower::RequireService<S, AxumBody>;
 ///
 /// ```
 /// use axum::{Router, extract::Request};
-/// use tollgate_axum::{RequireService, ResponseFuture};
+/// use tollgate::axum::{RequireService, ResponseFuture};
 /// use tower::Service;
 ///
 /// type OfRouter = <Router as Service<Request>>::Future;

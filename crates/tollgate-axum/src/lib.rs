@@ -15,9 +15,9 @@
 //!
 //! ```
 //! use axum::{Router, routing::{delete, get}};
-//! use tollgate_axum::{JwtAuth, require};
-//! use tollgate_core::policy::{role, scope};
-//! use tollgate_core::{Claims, Jwt, Key, SigningKey, Verifier};
+//! use tollgate::axum::{JwtAuth, require};
+//! use tollgate::policy::{role, scope};
+//! use tollgate::{Claims, Jwt, Key, SigningKey, Verifier};
 //! # use axum::{body::Body, extract::Request};
 //! # use tower::ServiceExt;
 //!
@@ -72,7 +72,7 @@
 //!
 //! ```
 //! use axum::extract::Path;
-//! use tollgate_core::{Authentication, Refusal, policy::claim};
+//! use tollgate::{Authentication, Refusal, policy::claim};
 //!
 //! /// Only for members of the tenant in the path.
 //! async fn orders(Path(tenant): Path<String>, caller: Authentication) -> Result<String, Refusal> {

@@ -8,7 +8,8 @@ use std::str::FromStr;
 /// `none` is not among them and cannot be expressed.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, Family};
+/// use tollgate::extend::Family;
+/// use tollgate::Algorithm;
 ///
 /// assert_eq!("ES256".parse(), Ok(Algorithm::ES256));
 /// assert_eq!(Algorithm::ES256.family(), Family::Ec);
@@ -52,7 +53,7 @@ impl Algorithm {
     /// Every algorithm, in the order of their declaration.
     ///
     /// ```
-    /// use tollgate_core::Algorithm;
+    /// use tollgate::Algorithm;
     ///
     /// assert!(Algorithm::ALL.iter().all(|alg| Algorithm::from_name(alg.as_str()) == Some(*alg)));
     /// ```
@@ -76,7 +77,7 @@ impl Algorithm {
     /// The registered name, as it stands in `alg`.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::Algorithm::EdDSA.as_str(), "EdDSA");
+    /// assert_eq!(tollgate::Algorithm::EdDSA.as_str(), "EdDSA");
     /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -100,7 +101,7 @@ impl Algorithm {
     /// The algorithm of exactly that name; `None` for every other text, other case included.
     ///
     /// ```
-    /// use tollgate_core::Algorithm;
+    /// use tollgate::Algorithm;
     ///
     /// assert_eq!(Algorithm::from_name("PS384"), Some(Algorithm::PS384));
     /// assert_eq!(Algorithm::from_name("nOnE"), None);
@@ -128,7 +129,8 @@ impl Algorithm {
     /// The kind of key that the algorithm needs.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, Family};
+    /// use tollgate::extend::Family;
+    /// use tollgate::Algorithm;
     ///
     /// assert_eq!(Algorithm::PS256.family(), Family::Rsa);
     /// ```
@@ -159,7 +161,7 @@ impl FromStr for Algorithm {
 /// The kind of key that an [`Algorithm`] needs.
 ///
 /// ```
-/// use tollgate_core::Family;
+/// use tollgate::extend::Family;
 ///
 /// assert!(Family::Hmac.is_symmetric());
 /// assert!(!Family::Ec.is_symmetric());
@@ -181,7 +183,7 @@ impl Family {
     /// Whether whoever can verify can also sign.
     ///
     /// ```
-    /// assert!(!tollgate_core::Family::Rsa.is_symmetric());
+    /// assert!(!tollgate::extend::Family::Rsa.is_symmetric());
     /// ```
     pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::Hmac)
@@ -191,7 +193,7 @@ impl Family {
 /// A text is not the name of an [`Algorithm`].
 ///
 /// ```
-/// use tollgate_core::Algorithm;
+/// use tollgate::Algorithm;
 ///
 /// let unknown = "RS1".parse::<Algorithm>().unwrap_err();
 /// assert_eq!(unknown.to_string(), "not a signature algorithm that tollgate knows");

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// A function or closure that returns seconds is a clock:
 ///
 /// ```
-/// use tollgate_core::Clock;
+/// use tollgate::extend::Clock;
 ///
 /// let stopped = || 1_700_000_000;
 /// assert_eq!(stopped.now(), 1_700_000_000);
@@ -16,7 +16,7 @@ pub trait Clock: Send + Sync {
     /// Whole seconds since 1970-01-01T00:00:00Z (RFC 7519 section 2, `NumericDate`).
     ///
     /// ```
-    /// # use tollgate_core::Clock;
+    /// # use tollgate::extend::Clock;
     /// struct Stopped;
     ///
     /// impl Clock for Stopped {
@@ -38,7 +38,7 @@ impl<F: Fn() -> u64 + Send + Sync> Clock for F {
 /// The operating system's clock. A verifier uses it unless it is given another one.
 ///
 /// ```
-/// use tollgate_core::{Clock, SystemClock};
+/// use tollgate::extend::{Clock, SystemClock};
 ///
 /// assert!(SystemClock.now() > 1_700_000_000);
 /// ```

@@ -5,7 +5,7 @@ use std::fmt;
 /// The kind of a [`ConfigError`].
 ///
 /// ```
-/// use tollgate_core::{ConfigErrorKind, Verifier};
+/// use tollgate::{ConfigErrorKind, Verifier};
 ///
 /// let error = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().build().unwrap_err();
 /// assert_eq!(error.kind(), ConfigErrorKind::MissingKey);
@@ -36,7 +36,7 @@ pub enum ConfigErrorKind {
 /// A refused configuration. Nothing was built.
 ///
 /// ```
-/// use tollgate_core::Verifier;
+/// use tollgate::Verifier;
 ///
 /// let error = Verifier::builder().dangerous_any_audience().build().unwrap_err();
 /// assert_eq!(error.to_string(), "no issuer: set `issuer`, or waive the check by `dangerous_any_issuer`");
@@ -52,7 +52,7 @@ impl ConfigError {
     /// wrong and what to write instead. It must hold no secret.
     ///
     /// ```
-    /// use tollgate_core::{ConfigError, ConfigErrorKind};
+    /// use tollgate::{ConfigError, ConfigErrorKind};
     ///
     /// let error = ConfigError::new(ConfigErrorKind::OutOfRange, "the grace is longer than the idle timeout");
     /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
@@ -67,7 +67,7 @@ impl ConfigError {
     /// Which mistake it is.
     ///
     /// ```
-    /// # use tollgate_core::{ConfigErrorKind, Verifier};
+    /// # use tollgate::{ConfigErrorKind, Verifier};
     /// assert_eq!(Verifier::builder().build().unwrap_err().kind(), ConfigErrorKind::MissingIssuer);
     /// ```
     pub const fn kind(&self) -> ConfigErrorKind {

@@ -15,7 +15,7 @@
 //! A stage that may wait returns a [`Step`]: an outcome, or a future of it.
 //!
 //! ```
-//! use tollgate_core::{Key, SigningKey, Verifier};
+//! use tollgate::{Key, SigningKey, Verifier};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let verifier = Verifier::builder()

@@ -3,7 +3,7 @@
 /// Bounds on a token and its parts. A token past one of them is refused as an invalid token, never cut.
 ///
 /// ```
-/// use tollgate_core::Limits;
+/// use tollgate::Limits;
 ///
 /// let limits = Limits::default().with_token_bytes(4096);
 /// assert_eq!(limits.token_bytes(), 4096);
@@ -41,7 +41,7 @@ macro_rules! limits {
         $(#[$doc])*
         ///
         /// ```
-        #[doc = concat!("let limits = tollgate_core::Limits::default().", stringify!($with), "(5);")]
+        #[doc = concat!("let limits = tollgate::Limits::default().", stringify!($with), "(5);")]
         #[doc = concat!("assert_eq!(limits.", stringify!($name), "(), 5);")]
         /// ```
         pub const fn $name(&self) -> usize {
@@ -51,7 +51,7 @@ macro_rules! limits {
         #[doc = concat!("The same bounds with another [`", stringify!($name), "`](Self::", stringify!($name), ").")]
         ///
         /// ```
-        #[doc = concat!("let limits = tollgate_core::Limits::default().", stringify!($with), "(7);")]
+        #[doc = concat!("let limits = tollgate::Limits::default().", stringify!($with), "(7);")]
         #[doc = concat!("assert_eq!(limits.", stringify!($name), "(), 7);")]
         /// ```
         #[must_use]

@@ -16,7 +16,7 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
 /// # use example::{token, verifier};
-/// use tollgate_core::Step;
+/// use tollgate::extend::Step;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -40,7 +40,7 @@ impl<T> Step<T> {
     /// A step that waits for a future.
     ///
     /// ```
-    /// use tollgate_core::Step;
+    /// use tollgate::extend::Step;
     ///
     /// assert!(matches!(Step::pending(async { 7 }), Step::Pending(_)));
     /// ```
@@ -51,7 +51,7 @@ impl<T> Step<T> {
     /// The outcome if it is known. A pending step is dropped.
     ///
     /// ```
-    /// use tollgate_core::Step;
+    /// use tollgate::extend::Step;
     ///
     /// assert_eq!(Step::Ready(7).ready(), Some(7));
     /// assert_eq!(Step::pending(async { 7 }).ready(), None);
@@ -87,7 +87,7 @@ impl<T> IntoFuture for Step<T> {
 ///
 /// ```
 /// use std::future::IntoFuture as _;
-/// use tollgate_core::{Step, StepFuture};
+/// use tollgate::extend::{Step, StepFuture};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {

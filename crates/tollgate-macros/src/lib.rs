@@ -3,8 +3,9 @@
 //! What they generate names the crate `::tollgate`; `crate = path` in either names another, for a crate that re-exports it.
 //!
 //! ```
-//! use tollgate_core::{Scope, ScopeSet, policy::Held};
-//! use tollgate_macros::scopes;
+//! use tollgate::policy::ScopeSet;
+//! use tollgate::{Scope, policy::Held};
+//! use tollgate::scopes;
 //!
 //! scopes! {
 //!     OrdersRead = "orders:read",
@@ -35,7 +36,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// framework that is enabled.
 ///
 /// ```
-/// # use tollgate_macros::{Claims, scopes};
+/// # use tollgate::{Claims, scopes};
 /// # scopes! { OrdersRead = "orders:read" }
 /// #[derive(Debug, Clone, serde::Deserialize, Claims)]
 /// #[claims(scope = OrdersRead, any_role("clerk", "admin"))]
@@ -73,7 +74,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// parameters are supported; lifetimes are not, since the claims outlive the token that they are read from.
 ///
 /// ```compile_fail
-/// #[derive(serde::Deserialize, tollgate_macros::Claims)]
+/// #[derive(serde::Deserialize, tollgate::Claims)]
 /// #[claims(scope = "orders read")] // two scopes, not one
 /// struct Shopper {
 ///     sub: String,
@@ -91,8 +92,8 @@ pub fn derive_claims(input: TokenStream) -> TokenStream {
 /// its name. It derives `Clone`, `Copy`, `Debug`, `Default`, `PartialEq`, `Eq` and `Hash`.
 ///
 /// ```
-/// use tollgate_core::Scope;
-/// use tollgate_macros::scopes;
+/// use tollgate::Scope;
+/// use tollgate::scopes;
 ///
 /// scopes! {
 ///     /// To see orders.

@@ -11,7 +11,7 @@ const MOST_SAID: usize = 500;
 /// The kind of an [`OidcError`].
 ///
 /// ```
-/// use tollgate_oidc::{Oidc, OidcErrorKind};
+/// use tollgate::oidc::{Oidc, OidcErrorKind};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -58,7 +58,7 @@ pub enum OidcErrorKind {
 /// and never contains a secret.
 ///
 /// ```
-/// use tollgate_oidc::{RemoteJwks, OidcErrorKind};
+/// use tollgate::oidc::{OidcErrorKind, RemoteJwks};
 ///
 /// let error = RemoteJwks::new("id.example.com/jwks.json").lazy().unwrap_err();
 /// assert_eq!(error.kind(), OidcErrorKind::InvalidUrl);
@@ -85,7 +85,7 @@ impl OidcError {
     /// The kind.
     ///
     /// ```
-    /// # use tollgate_oidc::{RemoteJwks, OidcErrorKind};
+    /// # use tollgate::oidc::{OidcErrorKind, RemoteJwks};
     /// assert_eq!(RemoteJwks::new("").lazy().unwrap_err().kind(), OidcErrorKind::InvalidUrl);
     /// ```
     pub const fn kind(&self) -> OidcErrorKind {

@@ -25,12 +25,12 @@ use crate::error::OidcError;
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
-/// use tollgate_core::Algorithm;
-/// use tollgate_oidc::{Event, RemoteJwks};
+/// use tollgate::Algorithm;
+/// use tollgate::oidc::{Event, RemoteJwks};
 /// use tollgate_testkit::{FakeProvider, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+/// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
 /// # const JWKS: &str = "https://id.example.com/jwks.json";
 /// # let provider = FakeProvider::new();
 /// # provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
@@ -113,7 +113,7 @@ impl Event {
     /// is left out, because it may contain a secret.
     ///
     /// ```
-    /// # use tollgate_oidc::{Oidc, RemoteJwks};
+    /// # use tollgate::oidc::{Oidc, RemoteJwks};
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {

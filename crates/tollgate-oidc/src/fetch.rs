@@ -14,8 +14,8 @@ use crate::address::redacted;
 /// cookies. The caller decides about redirects, freshness and content.
 ///
 /// ```
-/// use tollgate_core::BoxFuture;
-/// use tollgate_oidc::{Fetch, FetchError, FetchRequest, FetchResponse};
+/// use tollgate::extend::BoxFuture;
+/// use tollgate::oidc::{Fetch, FetchError, FetchRequest, FetchResponse};
 ///
 /// /// A set that is part of the program.
 /// struct BuiltIn;
@@ -47,7 +47,7 @@ impl<F: Fetch + ?Sized> Fetch for Arc<F> {
 /// A `GET` request for a [`Fetch`].
 ///
 /// ```
-/// use tollgate_oidc::{Addresses, FetchRequest};
+/// use tollgate::oidc::{Addresses, FetchRequest};
 ///
 /// let request = FetchRequest::new("https://id.example.com/jwks.json");
 /// assert_eq!(request.addresses, Addresses::Public);
@@ -72,7 +72,7 @@ impl FetchRequest {
     /// Creates a request with the default bounds, to public addresses only.
     ///
     /// ```
-    /// # use tollgate_oidc::FetchRequest;
+    /// # use tollgate::oidc::FetchRequest;
     /// assert_eq!(FetchRequest::new("https://id.example.com/").content_limit, 1 << 20);
     /// ```
     pub fn new(url: impl Into<String>) -> Self {
@@ -102,7 +102,7 @@ impl fmt::Debug for FetchRequest {
 /// The addresses that a fetch may connect to.
 ///
 /// ```
-/// use tollgate_oidc::Addresses;
+/// use tollgate::oidc::Addresses;
 ///
 /// assert_ne!(Addresses::Public, Addresses::Any);
 /// ```
@@ -119,7 +119,7 @@ pub enum Addresses {
 /// The response of a [`Fetch`].
 ///
 /// ```
-/// use tollgate_oidc::FetchResponse;
+/// use tollgate::oidc::FetchResponse;
 ///
 /// let response = FetchResponse::new(200, "{}").with_header("ETag", "\"1\"");
 /// assert_eq!(response.header("etag"), Some("\"1\""));
@@ -139,7 +139,7 @@ impl FetchResponse {
     /// Creates a response without header fields.
     ///
     /// ```
-    /// # use tollgate_oidc::FetchResponse;
+    /// # use tollgate::oidc::FetchResponse;
     /// assert_eq!(FetchResponse::new(404, "").status, 404);
     /// ```
     pub fn new(status: u16, content: impl Into<Vec<u8>>) -> Self {
@@ -153,7 +153,7 @@ impl FetchResponse {
     /// Adds a header field.
     ///
     /// ```
-    /// # use tollgate_oidc::FetchResponse;
+    /// # use tollgate::oidc::FetchResponse;
     /// let response = FetchResponse::new(200, "{}").with_header("cache-control", "max-age=60");
     /// assert_eq!(response.headers.len(), 1);
     /// ```
@@ -167,7 +167,7 @@ impl FetchResponse {
     /// Returns the first field line of that name, if it is text. `name` is in lower case.
     ///
     /// ```
-    /// # use tollgate_oidc::FetchResponse;
+    /// # use tollgate::oidc::FetchResponse;
     /// assert_eq!(FetchResponse::new(200, "{}").header("etag"), None);
     /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -177,7 +177,7 @@ impl FetchResponse {
     /// Returns the field lines of that name that are text, in order. `name` is in lower case.
     ///
     /// ```
-    /// # use tollgate_oidc::FetchResponse;
+    /// # use tollgate::oidc::FetchResponse;
     /// let response = FetchResponse::new(200, "{}");
     /// let response = response.with_header("age", "1").with_header("age", "2");
     /// assert_eq!(response.header_lines("age").collect::<Vec<_>>(), ["1", "2"]);
@@ -200,7 +200,7 @@ impl fmt::Debug for FetchResponse {
 /// The kind of a [`FetchError`].
 ///
 /// ```
-/// use tollgate_oidc::{FetchError, FetchErrorKind};
+/// use tollgate::oidc::{FetchError, FetchErrorKind};
 ///
 /// let error = FetchError::new(FetchErrorKind::TooLarge, "more than 1 MiB");
 /// assert_eq!(error.kind(), FetchErrorKind::TooLarge);
@@ -223,7 +223,7 @@ pub enum FetchErrorKind {
 /// The error of a [`Fetch`] without a complete response. The message is for the operator.
 ///
 /// ```
-/// use tollgate_oidc::{FetchError, FetchErrorKind};
+/// use tollgate::oidc::{FetchError, FetchErrorKind};
 ///
 /// let error = FetchError::new(FetchErrorKind::Unreachable, "connection refused");
 /// assert_eq!(error.to_string(), "connection refused");
@@ -238,7 +238,7 @@ impl FetchError {
     /// Creates an error of that kind.
     ///
     /// ```
-    /// # use tollgate_oidc::{FetchError, FetchErrorKind};
+    /// # use tollgate::oidc::{FetchError, FetchErrorKind};
     /// let error = FetchError::new(FetchErrorKind::TimedOut, "5 s");
     /// assert_eq!(error.kind(), FetchErrorKind::TimedOut);
     /// ```
@@ -252,7 +252,7 @@ impl FetchError {
     /// The kind.
     ///
     /// ```
-    /// # use tollgate_oidc::{FetchError, FetchErrorKind};
+    /// # use tollgate::oidc::{FetchError, FetchErrorKind};
     /// let error = FetchError::new(FetchErrorKind::TimedOut, "5 s");
     /// assert_eq!(error.kind(), FetchErrorKind::TimedOut);
     /// ```

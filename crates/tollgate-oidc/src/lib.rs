@@ -2,9 +2,10 @@
 //! rotation and outages.
 //!
 //! ```
-//! use tollgate_core::{RejectionKind, Step, Verifier};
-//! use tollgate_oidc::Oidc;
-//! # use tollgate_core::Algorithm;
+//! use tollgate::extend::Step;
+//! use tollgate::{RejectionKind, Verifier};
+//! use tollgate::oidc::Oidc;
+//! # use tollgate::Algorithm;
 //! # use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -13,7 +14,7 @@
 //! # let provider = FakeProvider::new();
 //! # provider.describe(Mint::ISSUER, "https://id.example.com/jwks.json");
 //! # let old = keys::signing(Algorithm::ES256).with_kid("2031-01");
-//! # let new = tollgate_core::SigningKey::generate(Algorithm::ES256)?.with_kid("2031-02");
+//! # let new = tollgate::SigningKey::generate(Algorithm::ES256)?.with_kid("2031-02");
 //! # provider.publish("https://id.example.com/jwks.json", &[old.clone()]);
 //! # let token = |key| Mint::new(key, &clock).token().build();
 //! let issuer = "https://id.example.com";

@@ -22,10 +22,10 @@ use crate::settings::{Location, Settings};
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
 /// # use example::{provider};
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+/// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
 /// # let provider = provider();
-/// use tollgate_core::Verifier;
-/// use tollgate_oidc::Oidc;
+/// use tollgate::Verifier;
+/// use tollgate::oidc::Oidc;
 ///
 /// let keys = Oidc::discover("https://id.example.com").fetch(provider).connect().await?;
 /// let verifier = || Verifier::builder().audience("orders-api").key_source(keys.clone());
@@ -43,10 +43,10 @@ pub struct Oidc(pub(crate) Settings);
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
 /// # use example::{provider};
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+/// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
 /// # let provider = provider();
-/// use tollgate_core::Verifier;
-/// use tollgate_oidc::RemoteJwks;
+/// use tollgate::Verifier;
+/// use tollgate::oidc::RemoteJwks;
 ///
 /// let keys = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
 /// let verifier = Verifier::builder().issuer("https://id.example.com").audience("orders-api").key_source(keys).build();
@@ -63,9 +63,9 @@ impl Oidc {
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{provider};
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
     /// # let provider = provider();
-    /// use tollgate_oidc::{Oidc, OidcErrorKind};
+    /// use tollgate::oidc::{Oidc, OidcErrorKind};
     ///
     /// let keys = |issuer| Oidc::discover(issuer).fetch(provider.clone());
     /// assert!(keys("https://id.example.com").connect().await.is_ok());
@@ -83,7 +83,7 @@ impl Oidc {
     /// The origin of this URL then counts as the issuer's own.
     ///
     /// ```
-    /// use tollgate_oidc::Oidc;
+    /// use tollgate::oidc::Oidc;
     ///
     /// // The common metadata of Microsoft Entra: the issuer in it is a template.
     /// let common = Oidc::discover("https://login.microsoftonline.com/{tenantid}/v2.0")
@@ -101,9 +101,9 @@ impl Oidc {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{provider};
-    /// # use tollgate_oidc::{Oidc, OidcErrorKind};
+    /// # use tollgate::oidc::{Oidc, OidcErrorKind};
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
     /// # let provider = provider();
     /// provider.describe("https://id.example.com", "https://keys.example.net/jwks.json");
     /// let keys = Oidc::discover("https://id.example.com").fetch(provider).require_same_origin();
@@ -121,12 +121,12 @@ impl Oidc {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{provider};
-    /// # use tollgate_oidc::{Oidc, OidcErrorKind};
+    /// # use tollgate::oidc::{Oidc, OidcErrorKind};
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
     /// # let provider = provider();
     /// provider.describe("https://id.example.com", "https://10.0.0.7/jwks.json");
-    /// # provider.answer("https://10.0.0.7/jwks.json", tollgate_oidc::FetchResponse::new(200, tollgate_testkit::FakeProvider::jwk_set(&[tollgate_testkit::keys::signing(tollgate_core::Algorithm::ES256)])));
+    /// # provider.answer("https://10.0.0.7/jwks.json", tollgate::oidc::FetchResponse::new(200, tollgate_testkit::FakeProvider::jwk_set(&[tollgate_testkit::keys::signing(tollgate::Algorithm::ES256)])));
     /// let keys = || Oidc::discover("https://id.example.com").fetch(provider.clone());
     /// assert_eq!(keys().connect().await.unwrap_err().kind(), OidcErrorKind::PrivateAddress);
     /// assert!(keys().dangerous_allow_private_addresses().connect().await.is_ok());
@@ -146,9 +146,9 @@ impl RemoteJwks {
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{provider};
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
     /// # let provider = provider();
-    /// use tollgate_oidc::{Readiness, RemoteJwks};
+    /// use tollgate::oidc::{Readiness, RemoteJwks};
     ///
     /// let keys = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).connect().await?;
     /// assert_eq!(keys.readiness(), Readiness::Ready);
@@ -168,9 +168,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{provider};
-            /// # use tollgate_oidc::{OidcErrorKind, RemoteJwks};
+            /// # use tollgate::oidc::{OidcErrorKind, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// let keys = || RemoteJwks::new("http://id.internal/jwks.json").fetch(provider.clone());
             /// assert_eq!(keys().lazy().unwrap_err().kind(), OidcErrorKind::InsecureUrl);
@@ -189,9 +189,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::{OidcErrorKind, RemoteJwks};
+            /// # use tollgate::oidc::{OidcErrorKind, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// use std::time::Duration;
             ///
@@ -214,9 +214,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::RemoteJwks;
+            /// # use tollgate::oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// use std::time::Duration;
             ///
@@ -238,14 +238,14 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::{FetchResponse, RemoteJwks};
+            /// # use tollgate::oidc::{FetchResponse, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// use std::time::Duration;
             ///
             /// # use tollgate_testkit::{FakeProvider, keys};
-            /// # let key = keys::signing(tollgate_core::Algorithm::ES256);
+            /// # let key = keys::signing(tollgate::Algorithm::ES256);
             /// # let set = FakeProvider::jwk_set(&[key]);
             /// let answer = FetchResponse::new(200, set);
             /// let answer = answer.with_header("cache-control", "max-age=86400");
@@ -269,9 +269,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::{FetchErrorKind, Readiness, RemoteJwks};
+            /// # use tollgate::oidc::{FetchErrorKind, Readiness, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// use std::time::Duration;
             ///
@@ -297,9 +297,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::{FetchErrorKind, RemoteJwks};
+            /// # use tollgate::oidc::{FetchErrorKind, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// use std::time::Duration;
             ///
@@ -325,10 +325,11 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_core::{Algorithm, KeySource, MissingKey, Step};
-            /// # use tollgate_oidc::RemoteJwks;
+            /// # use tollgate::extend::{KeySource, MissingKey, Step};
+            /// # use tollgate::Algorithm;
+            /// # use tollgate::oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// use std::time::Duration;
             ///
@@ -354,9 +355,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::RemoteJwks;
+            /// # use tollgate::oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// let keys = RemoteJwks::new(JWKS).fetch(provider.clone()).connect().await?;
             /// assert_eq!(provider.count(JWKS), 1);
@@ -374,9 +375,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::RemoteJwks;
+            /// # use tollgate::oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// let keys = RemoteJwks::new(JWKS).fetch(provider).clock(|| 1_700_000_000);
             /// let keys = keys.connect().await?;
@@ -395,9 +396,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::RemoteJwks;
+            /// # use tollgate::oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// use std::time::Duration;
             ///
@@ -417,9 +418,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{provider};
-            /// # use tollgate_oidc::{Event, RemoteJwks};
+            /// # use tollgate::oidc::{Event, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// use std::sync::Arc;
             /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -451,9 +452,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::{OidcErrorKind, RemoteJwks};
+            /// # use tollgate::oidc::{OidcErrorKind, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// let keys = |url| RemoteJwks::new(url).fetch(provider.clone());
             /// assert!(keys(JWKS).connect().await.is_ok());
@@ -475,9 +476,9 @@ macro_rules! keeping_methods {
             /// ```
             /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
-            /// # use tollgate_oidc::{Readiness, RemoteJwks};
+            /// # use tollgate::oidc::{Readiness, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-            /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+            /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
             /// let keys = RemoteJwks::new(JWKS).fetch(provider).lazy()?;
             /// assert_eq!(keys.readiness(), Readiness::Unavailable);

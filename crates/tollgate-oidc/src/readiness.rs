@@ -13,9 +13,9 @@ use crate::tenants::Tenants;
 /// An endpoint without a source answers 503, so that a missing source is noticed at rollout.
 ///
 /// ```
-/// use tollgate_core::{Endpoint, EndpointRequest};
-/// use tollgate_oidc::{ReadinessEndpoint, RemoteJwks};
-/// # use tollgate_core::Algorithm;
+/// use tollgate::extend::{Endpoint, EndpointRequest};
+/// use tollgate::oidc::{ReadinessEndpoint, RemoteJwks};
+/// # use tollgate::Algorithm;
 /// # use tollgate_testkit::{FakeProvider, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -45,8 +45,8 @@ impl ReadinessEndpoint {
     /// Creates an endpoint without sources.
     ///
     /// ```
-    /// # use tollgate_core::{Endpoint, EndpointRequest};
-    /// # use tollgate_oidc::ReadinessEndpoint;
+    /// # use tollgate::extend::{Endpoint, EndpointRequest};
+    /// # use tollgate::oidc::ReadinessEndpoint;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let answer = ReadinessEndpoint::new().respond(EndpointRequest::new("GET", "/")).await;
@@ -60,8 +60,8 @@ impl ReadinessEndpoint {
     /// Adds these keys, under a name for the [details](Self::detailed).
     ///
     /// ```
-    /// # use tollgate_core::{Endpoint, EndpointRequest};
-    /// # use tollgate_oidc::{ReadinessEndpoint, RemoteJwks};
+    /// # use tollgate::extend::{Endpoint, EndpointRequest};
+    /// # use tollgate::oidc::{ReadinessEndpoint, RemoteJwks};
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -83,8 +83,8 @@ impl ReadinessEndpoint {
     /// others.
     ///
     /// ```
-    /// # use tollgate_core::{Endpoint, EndpointRequest};
-    /// # use tollgate_oidc::{ReadinessEndpoint, Tenants};
+    /// # use tollgate::extend::{Endpoint, EndpointRequest};
+    /// # use tollgate::oidc::{ReadinessEndpoint, Tenants};
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -105,8 +105,9 @@ impl ReadinessEndpoint {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_core::{Algorithm, Endpoint, EndpointRequest};
-    /// # use tollgate_oidc::{FetchErrorKind, ReadinessEndpoint, RemoteJwks};
+    /// # use tollgate::extend::{Endpoint, EndpointRequest};
+    /// # use tollgate::Algorithm;
+    /// # use tollgate::oidc::{FetchErrorKind, ReadinessEndpoint, RemoteJwks};
     /// # use tollgate_testkit::{FakeProvider, keys};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -135,8 +136,9 @@ impl ReadinessEndpoint {
     /// Durations are in seconds, times in seconds since the epoch.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, Endpoint, EndpointRequest};
-    /// # use tollgate_oidc::{ReadinessEndpoint, RemoteJwks};
+    /// # use tollgate::extend::{Endpoint, EndpointRequest};
+    /// # use tollgate::Algorithm;
+    /// # use tollgate::oidc::{ReadinessEndpoint, RemoteJwks};
     /// # use tollgate_testkit::{FakeProvider, keys};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -11,12 +11,12 @@ use crate::error::OidcError;
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_core::Algorithm;
-/// use tollgate_oidc::{Readiness, RemoteJwks};
+/// use tollgate::Algorithm;
+/// use tollgate::oidc::{Readiness, RemoteJwks};
 /// use tollgate_testkit::{FakeProvider, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+/// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
 /// const JWKS: &str = "https://id.example.com/jwks.json";
 /// let provider = FakeProvider::new();
 /// provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
@@ -61,8 +61,8 @@ pub struct Status {
 /// can withdraw the key.
 ///
 /// ```
-/// # use tollgate_core::{Algorithm, Verifier};
-/// # use tollgate_oidc::RemoteJwks;
+/// # use tollgate::{Algorithm, Verifier};
+/// # use tollgate::oidc::RemoteJwks;
 /// # use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -94,7 +94,7 @@ pub struct KeyStatus {
 /// Whether a key source can serve.
 ///
 /// ```
-/// use tollgate_oidc::Readiness;
+/// use tollgate::oidc::Readiness;
 ///
 /// assert!(Readiness::Stale.serves());
 /// assert_eq!(Readiness::Stale.to_string(), "stale");
@@ -114,7 +114,7 @@ impl Readiness {
     /// Returns whether there are usable keys.
     ///
     /// ```
-    /// use tollgate_oidc::Readiness;
+    /// use tollgate::oidc::Readiness;
     ///
     /// assert!(Readiness::Ready.serves());
     /// assert!(!Readiness::Unavailable.serves());
@@ -126,7 +126,7 @@ impl Readiness {
     /// The name: `ready`, `stale` or `unavailable`.
     ///
     /// ```
-    /// assert_eq!(tollgate_oidc::Readiness::Ready.as_str(), "ready");
+    /// assert_eq!(tollgate::oidc::Readiness::Ready.as_str(), "ready");
     /// ```
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Each text is truncated to 256 bytes.
 ///
 /// ```
-/// use tollgate_session::Device;
+/// use tollgate::session::Device;
 ///
 /// let device = Device {
 ///     user_agent: Some("Mozilla/5.0 (X11; Linux x86_64)".to_owned()),

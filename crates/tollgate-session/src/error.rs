@@ -11,7 +11,7 @@ use crate::store::{StoreError, StoreErrorKind};
 /// The kind of a [`SessionError`].
 ///
 /// ```
-/// use tollgate_session::{SessionError, SessionErrorKind, StoreError, StoreErrorKind};
+/// use tollgate::session::{SessionError, SessionErrorKind, StoreError, StoreErrorKind};
 ///
 /// let error = SessionError::from(StoreError::new(StoreErrorKind::Full, "64 MiB"));
 /// assert_eq!(error.kind(), SessionErrorKind::Unavailable);
@@ -41,7 +41,7 @@ pub enum SessionErrorKind {
 /// contains no token and no secret.
 ///
 /// ```
-/// use tollgate_session::{SessionError, StoreError, StoreErrorKind};
+/// use tollgate::session::{SessionError, StoreError, StoreErrorKind};
 ///
 /// let error = StoreError::new(StoreErrorKind::Timeout, "no answer within 1 s");
 /// let error = SessionError::from(error);

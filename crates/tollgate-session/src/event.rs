@@ -9,7 +9,7 @@ use crate::id::SessionId;
 /// `Debug` shows the session ID and not the subject.
 ///
 /// ```
-/// use tollgate_session::{SessionEvent, SessionId};
+/// use tollgate::session::{SessionEvent, SessionId};
 ///
 /// let session = SessionId::new([7; 16]);
 /// let event = SessionEvent::ReuseDetected { session, subject: "u-7".to_owned() };

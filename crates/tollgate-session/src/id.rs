@@ -10,13 +10,13 @@ use crate::random::{NoRandomness, Random};
 /// secret.
 ///
 /// ```
-/// use tollgate_session::SessionId;
+/// use tollgate::session::SessionId;
 ///
 /// let id: SessionId = "AAECAwQFBgcICQoLDA0ODw".parse()?;
 /// assert_eq!(id.as_bytes()[15], 15);
 /// assert_eq!(id.to_string(), "AAECAwQFBgcICQoLDA0ODw");
 /// assert!("AAECAwQFBgcICQoLDA0ODx".parse::<SessionId>().is_err(), "unused bits must be zero");
-/// # Ok::<(), tollgate_session::InvalidSessionId>(())
+/// # Ok::<(), tollgate::session::InvalidSessionId>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId([u8; 16]);
@@ -36,10 +36,10 @@ impl SessionId {
     /// [`NoRandomness`] if `random` has none.
     ///
     /// ```
-    /// use tollgate_session::{SessionId, SystemRandom};
+    /// use tollgate::session::{SessionId, SystemRandom};
     ///
     /// assert_ne!(SessionId::generate(&SystemRandom)?, SessionId::generate(&SystemRandom)?);
-    /// # Ok::<(), tollgate_session::NoRandomness>(())
+    /// # Ok::<(), tollgate::session::NoRandomness>(())
     /// ```
     pub fn generate(random: &(impl Random + ?Sized)) -> Result<Self, NoRandomness> {
         let mut bytes = [0; Self::BYTES];
@@ -91,7 +91,7 @@ impl FromStr for SessionId {
 /// The error for a text that is not a session ID.
 ///
 /// ```
-/// assert!("x".parse::<tollgate_session::SessionId>().is_err());
+/// assert!("x".parse::<tollgate::session::SessionId>().is_err());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidSessionId;

@@ -25,7 +25,7 @@ const BACKLOG: usize = 256;
 /// [`Full`](StoreErrorKind::Full) and never drops a live entry.
 ///
 /// ```
-/// use tollgate_session::{MemoryStore, SessionId, SessionStore, StoredSession};
+/// use tollgate::session::{MemoryStore, SessionId, SessionStore, StoredSession};
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// let store = MemoryStore::default();
@@ -39,7 +39,7 @@ const BACKLOG: usize = 256;
 /// assert!(store.insert(&session, 1_700_000_000).await?);
 /// assert_eq!(store.clone().load(&session.id, 1_700_000_000).await?, Some(session.clone()));
 /// assert_eq!(store.load(&session.id, 1_700_000_900).await?, None, "it has expired");
-/// # Ok::<(), tollgate_session::StoreError>(()) })?;
+/// # Ok::<(), tollgate::session::StoreError>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -72,7 +72,9 @@ impl MemoryStore {
     /// Creates an empty store with a maximum number of sessions and of revocations.
     ///
     /// ```
-    /// use tollgate_session::{MemoryStore, SessionId, SessionStore, StoreErrorKind, StoredSession};
+    /// use tollgate::session::{
+    ///     MemoryStore, SessionId, SessionStore, StoreErrorKind, StoredSession,
+    /// };
     ///
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
     /// let store = MemoryStore::new(1, 1);
@@ -86,7 +88,7 @@ impl MemoryStore {
     /// store.insert(&session(1), 5).await?;
     /// assert_eq!(store.insert(&session(2), 5).await.unwrap_err().kind(), StoreErrorKind::Full);
     /// assert!(store.insert(&session(2), 10).await?, "the first has expired");
-    /// # Ok::<(), tollgate_session::StoreError>(()) })?;
+    /// # Ok::<(), tollgate::session::StoreError>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(max_sessions: usize, max_revocations: usize) -> Self {

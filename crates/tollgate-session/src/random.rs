@@ -5,13 +5,13 @@ use std::fmt;
 /// A source of random bytes. This crate uses no other source.
 ///
 /// ```
-/// use tollgate_session::{Random, SystemRandom};
+/// use tollgate::session::{Random, SystemRandom};
 ///
 /// let (mut one, mut other) = ([0; 32], [0; 32]);
 /// SystemRandom.fill(&mut one)?;
 /// SystemRandom.fill(&mut other)?;
 /// assert_ne!(one, other);
-/// # Ok::<(), tollgate_session::NoRandomness>(())
+/// # Ok::<(), tollgate::session::NoRandomness>(())
 /// ```
 pub trait Random: Send + Sync {
     /// Fills `bytes` with unpredictable values, even to an observer of all earlier output.
@@ -24,7 +24,7 @@ pub trait Random: Send + Sync {
 /// The generator of the cryptographic library, seeded by the operating system.
 ///
 /// ```
-/// use tollgate_session::{Random, SystemRandom};
+/// use tollgate::session::{Random, SystemRandom};
 ///
 /// assert!(SystemRandom.fill(&mut [0; 16]).is_ok());
 /// ```
@@ -40,7 +40,7 @@ impl Random for SystemRandom {
 /// The error of a failed random source.
 ///
 /// ```
-/// assert_eq!(tollgate_session::NoRandomness.to_string(), "no randomness available");
+/// assert_eq!(tollgate::session::NoRandomness.to_string(), "no randomness available");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoRandomness;

@@ -17,11 +17,11 @@ const EXPIRES_IN: &str = "x-access-token-expires-in";
 /// The transport of a renewed access token to the client.
 ///
 /// ```
-/// use tollgate_session::{CookieTransport, RenewalTransport};
+/// use tollgate::session::{CookieTransport, RenewalTransport};
 ///
 /// let by_cookie = RenewalTransport::Cookie(CookieTransport::builder().build()?);
 /// assert!(!matches!(by_cookie, RenewalTransport::Header));
-/// # Ok::<(), tollgate_core::ConfigError>(())
+/// # Ok::<(), tollgate::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -79,7 +79,7 @@ impl SlidingRenewal {
     ///
     /// ```
     #[doc = include_str!("../doc/sessions.md")]
-    /// use tollgate_core::Renewal;
+    /// use tollgate::extend::Renewal;
     ///
     /// let renewal = SlidingRenewal::new(sessions.clone(), RenewalTransport::Header);
     /// let tokens = sessions.login(Login::new("u-7")).await?;
@@ -103,7 +103,7 @@ impl SlidingRenewal {
     ///
     /// ```
     #[doc = include_str!("../doc/sessions.md")]
-    /// use tollgate_core::Renewal;
+    /// use tollgate::extend::Renewal;
     ///
     /// let renewal = SlidingRenewal::new(sessions.clone(), RenewalTransport::Header).after(0.0);
     /// let tokens = sessions.login(Login::new("u-7")).await?;
@@ -126,7 +126,7 @@ impl SlidingRenewal {
     ///
     /// ```
     #[doc = include_str!("../doc/sessions.md")]
-    /// use tollgate_core::Renewal;
+    /// use tollgate::extend::Renewal;
     ///
     /// let renewal = SlidingRenewal::new(sessions.clone(), RenewalTransport::Header)
     ///     .after(0.0).methods(["POST"]);
@@ -146,7 +146,7 @@ impl SlidingRenewal {
     ///
     /// ```
     #[doc = include_str!("../doc/sessions.md")]
-    /// use tollgate_core::Renewal;
+    /// use tollgate::extend::Renewal;
     ///
     /// let renewal = SlidingRenewal::new(sessions.clone(), RenewalTransport::Header)
     ///     .after(0.0)

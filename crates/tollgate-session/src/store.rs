@@ -12,7 +12,7 @@ use crate::id::SessionId;
 /// The future of a store operation.
 ///
 /// ```
-/// use tollgate_session::{StoreError, StoreErrorKind, StoreFuture};
+/// use tollgate::session::{StoreError, StoreErrorKind, StoreFuture};
 ///
 /// fn down() -> StoreFuture<'static, bool> {
 ///     Box::pin(async { Err(StoreError::new(StoreErrorKind::Unavailable, "connection refused")) })
@@ -31,7 +31,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// its revision. `data` contains no secret that could be presented, but personal data of the user.
 ///
 /// ```
-/// use tollgate_session::{SessionId, StoredSession};
+/// use tollgate::session::{SessionId, StoredSession};
 ///
 /// let session = StoredSession {
 ///     id: SessionId::new([7; 16]),
@@ -79,7 +79,7 @@ impl fmt::Debug for StoredSession {
 /// rules.
 ///
 /// ```
-/// use tollgate_session::{MemoryStore, SessionId, SessionStore, StoredSession};
+/// use tollgate::session::{MemoryStore, SessionId, SessionStore, StoredSession};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let (store, now) = (MemoryStore::default(), 1_700_000_000);
@@ -151,7 +151,7 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 /// The kind of a [`StoreError`].
 ///
 /// ```
-/// use tollgate_session::{StoreError, StoreErrorKind};
+/// use tollgate::session::{StoreError, StoreErrorKind};
 ///
 /// assert_eq!(StoreError::new(StoreErrorKind::Full, "64 MiB").kind(), StoreErrorKind::Full);
 /// ```
@@ -172,7 +172,7 @@ pub enum StoreErrorKind {
 /// password.
 ///
 /// ```
-/// use tollgate_session::{StoreError, StoreErrorKind};
+/// use tollgate::session::{StoreError, StoreErrorKind};
 ///
 /// let error = StoreError::new(StoreErrorKind::Timeout, "no answer within 1 s");
 /// assert_eq!(error.to_string(), "the store timed out: no answer within 1 s");
@@ -187,7 +187,7 @@ impl StoreError {
     /// Creates an error of this kind with a detail for the operator.
     ///
     /// ```
-    /// # use tollgate_session::{StoreError, StoreErrorKind};
+    /// # use tollgate::session::{StoreError, StoreErrorKind};
     /// assert_eq!(StoreError::new(StoreErrorKind::Corrupt, "").kind(), StoreErrorKind::Corrupt);
     /// ```
     pub fn new(kind: StoreErrorKind, detail: impl Into<Cow<'static, str>>) -> Self {

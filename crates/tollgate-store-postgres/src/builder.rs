@@ -20,7 +20,7 @@ impl PostgresStore {
     /// Creates a builder. `config` is a parsed URL or list of pairs with the server and the role.
     ///
     /// ```
-    /// use tollgate_store_postgres::PostgresStore;
+    /// use tollgate::stores::postgres::PostgresStore;
     ///
     /// let config = "host=localhost user=app password=hunter2 dbname=app".parse()?;
     /// let store = PostgresStore::builder(config).schema("auth").build()?;
@@ -36,7 +36,7 @@ impl PostgresStore {
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_store_postgres::PostgresStore;
+/// use tollgate::stores::postgres::PostgresStore;
 ///
 /// let store = PostgresStore::builder("postgres://app@localhost/app".parse()?)
 ///     .schema("public")
@@ -80,13 +80,13 @@ impl PostgresStoreBuilder {
     /// server without TLS is refused, even with `sslmode=prefer`.
     ///
     /// ```
-    /// use tollgate_store_postgres::{PostgresStore, tokio_postgres::NoTls};
+    /// use tollgate::stores::postgres::{PostgresStore, tokio_postgres::NoTls};
     ///
     /// // Use a TLS connector here. `NoTls` fails at every connection.
     /// let store = PostgresStore::builder("postgres://app@db.example.com/app".parse()?)
     ///     .tls(NoTls).build();
     /// assert!(store.is_ok());
-    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// # Ok::<(), tollgate::stores::postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
     pub fn tls<T>(mut self, connector: T) -> Self
@@ -104,14 +104,14 @@ impl PostgresStoreBuilder {
     /// change all data. Use it only on a private network, or with encryption by other means.
     ///
     /// ```
-    /// use tollgate_store_postgres::PostgresStore;
+    /// use tollgate::stores::postgres::PostgresStore;
     ///
-    /// let builder = || Ok::<_, tollgate_store_postgres::tokio_postgres::Error>(
+    /// let builder = || Ok::<_, tollgate::stores::postgres::tokio_postgres::Error>(
     ///     PostgresStore::builder("postgres://app@db.internal/app".parse()?)
     /// );
     /// assert!(builder()?.build().is_err());
     /// assert!(builder()?.dangerous_plain_tcp().build().is_ok());
-    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// # Ok::<(), tollgate::stores::postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
     pub const fn dangerous_plain_tcp(mut self) -> Self {
@@ -127,8 +127,8 @@ impl PostgresStoreBuilder {
     /// shares a session among transactions.
     ///
     /// ```
-    /// use tollgate_store_postgres::deadpool_postgres::{Manager, Pool};
-    /// use tollgate_store_postgres::{PostgresStore, tokio_postgres::{Config, NoTls}};
+    /// use tollgate::stores::postgres::deadpool_postgres::{Manager, Pool};
+    /// use tollgate::stores::postgres::{PostgresStore, tokio_postgres::{Config, NoTls}};
     ///
     /// let config: Config = "postgres://app@localhost/app".parse()?;
     /// let pool = Pool::builder(Manager::new(config.clone(), NoTls)).build()?;
@@ -145,11 +145,11 @@ impl PostgresStoreBuilder {
     /// uses one more.
     ///
     /// ```
-    /// use tollgate_store_postgres::PostgresStore;
+    /// use tollgate::stores::postgres::PostgresStore;
     ///
     /// let config = "postgres://app@localhost/app".parse()?;
     /// assert!(PostgresStore::builder(config).max_connections(0).build().is_err());
-    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// # Ok::<(), tollgate::stores::postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
     pub const fn max_connections(mut self, most: usize) -> Self {
@@ -161,11 +161,11 @@ impl PostgresStoreBuilder {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tollgate_store_postgres::PostgresStore;
+    /// use tollgate::stores::postgres::PostgresStore;
     ///
     /// let config = "postgres://app@localhost/app".parse()?;
     /// assert!(PostgresStore::builder(config).connect_timeout(Duration::ZERO).build().is_err());
-    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// # Ok::<(), tollgate::stores::postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
     pub const fn connect_timeout(mut self, bound: Duration) -> Self {
@@ -178,12 +178,12 @@ impl PostgresStoreBuilder {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tollgate_store_postgres::PostgresStore;
+    /// use tollgate::stores::postgres::PostgresStore;
     ///
     /// let config = "postgres://app@localhost/app".parse()?;
     /// let builder = PostgresStore::builder(config);
     /// assert!(builder.statement_timeout(Duration::from_secs(3600)).build().is_err());
-    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// # Ok::<(), tollgate::stores::postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
     pub const fn statement_timeout(mut self, bound: Duration) -> Self {
@@ -195,12 +195,12 @@ impl PostgresStoreBuilder {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tollgate_store_postgres::PostgresStore;
+    /// use tollgate::stores::postgres::PostgresStore;
     ///
     /// let config = "postgres://app@localhost/app".parse()?;
     /// let builder = PostgresStore::builder(config);
     /// assert!(builder.snapshot_timeout(Duration::from_secs(30)).build().is_ok());
-    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// # Ok::<(), tollgate::stores::postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
     pub const fn snapshot_timeout(mut self, bound: Duration) -> Self {
@@ -211,12 +211,12 @@ impl PostgresStoreBuilder {
     /// Sets the schema of the tables: lower-case letters, digits and `_`. Default: `tollgate`.
     ///
     /// ```
-    /// use tollgate_store_postgres::PostgresStore;
+    /// use tollgate::stores::postgres::PostgresStore;
     ///
     /// let config = "postgres://app@localhost/app".parse()?;
     /// let store = PostgresStore::builder(config).schema("a\"; DROP TABLE users; --").build();
     /// assert!(store.is_err());
-    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// # Ok::<(), tollgate::stores::postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
@@ -227,12 +227,12 @@ impl PostgresStoreBuilder {
     /// Sets the prefix of the table names: lower-case letters, digits and `_`. Default: empty.
     ///
     /// ```
-    /// use tollgate_store_postgres::PostgresStore;
+    /// use tollgate::stores::postgres::PostgresStore;
     ///
     /// let config = "postgres://app@localhost/app".parse()?;
     /// let store = PostgresStore::builder(config).schema("public").table_prefix("auth_").build();
     /// assert!(store.is_ok());
-    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// # Ok::<(), tollgate::stores::postgres::tokio_postgres::Error>(())
     /// ```
     #[must_use]
     pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
@@ -251,12 +251,12 @@ impl PostgresStoreBuilder {
     /// - a server on another machine would be used without TLS.
     ///
     /// ```
-    /// use tollgate_store_postgres::PostgresStore;
+    /// use tollgate::stores::postgres::PostgresStore;
     ///
     /// let error = PostgresStore::builder("postgres://app@db.example.com/app".parse()?)
     ///     .build().unwrap_err();
     /// assert!(error.to_string().contains("`tls`"));
-    /// # Ok::<(), tollgate_store_postgres::tokio_postgres::Error>(())
+    /// # Ok::<(), tollgate::stores::postgres::tokio_postgres::Error>(())
     /// ```
     pub fn build(mut self) -> Result<PostgresStore, ConfigError> {
         self.check()?;

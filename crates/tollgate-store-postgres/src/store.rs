@@ -20,7 +20,7 @@ use crate::{migration, purge};
 /// their own timeouts. A broken connection is replaced when it is next needed.
 ///
 /// ```no_run
-/// use tollgate_store_postgres::PostgresStore;
+/// use tollgate::stores::postgres::PostgresStore;
 ///
 /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = PostgresStore::builder("postgres://app@localhost/app".parse()?).build()?;
@@ -58,8 +58,8 @@ impl PostgresStore {
     /// running.
     ///
     /// ```no_run
-    /// # use tollgate_store_postgres::PostgresStore;
-    /// # async fn start(store: PostgresStore) -> Result<(), tollgate_session::StoreError> {
+    /// # use tollgate::stores::postgres::PostgresStore;
+    /// # async fn start(store: PostgresStore) -> Result<(), tollgate::session::StoreError> {
     /// store.migrate().await?;
     /// assert_eq!(store.migrate().await?, 0, "the tables are up to date");
     /// # Ok(())
@@ -77,8 +77,8 @@ impl PostgresStore {
     /// The errors of the server. Rows that were removed stay removed.
     ///
     /// ```no_run
-    /// # use tollgate_store_postgres::PostgresStore;
-    /// # async fn purge(store: PostgresStore) -> Result<(), tollgate_session::StoreError> {
+    /// # use tollgate::stores::postgres::PostgresStore;
+    /// # async fn purge(store: PostgresStore) -> Result<(), tollgate::session::StoreError> {
     /// let now = 1_700_000_000;
     /// store.purge(now).await?;
     /// assert_eq!(store.purge(now).await?, 0);

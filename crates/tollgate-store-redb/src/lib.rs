@@ -33,8 +33,8 @@ use crate::writer::{Operation, Writer};
 /// itself when the disk does.
 ///
 /// ```
-/// use tollgate_session::StoreErrorKind;
-/// use tollgate_store_redb::RedbStore;
+/// use tollgate::session::StoreErrorKind;
+/// use tollgate::stores::redb::RedbStore;
 ///
 /// # let directory = std::env::temp_dir()
 /// #     .join(format!("tollgate-redb-type-{}", std::process::id()));
@@ -65,8 +65,8 @@ impl RedbStore {
     /// written. `Corrupt` if it is not a database of this crate.
     ///
     /// ```
-    /// use tollgate_session::StoreErrorKind;
-    /// use tollgate_store_redb::RedbStore;
+    /// use tollgate::session::StoreErrorKind;
+    /// use tollgate::stores::redb::RedbStore;
     ///
     /// # let directory = std::env::temp_dir()
     /// #     .join(format!("tollgate-redb-open-{}", std::process::id()));

@@ -17,7 +17,7 @@ impl RedisStore {
     /// `unix:///path`.
     ///
     /// ```
-    /// use tollgate_store_redis::RedisStore;
+    /// use tollgate::stores::redis::RedisStore;
     ///
     /// assert!(RedisStore::builder("redis://127.0.0.1").build().is_ok());
     /// assert!(RedisStore::builder("127.0.0.1").build().is_err());
@@ -30,7 +30,7 @@ impl RedisStore {
     /// discovered. All nodes use the user and the password of the first.
     ///
     /// ```
-    /// use tollgate_store_redis::RedisStore;
+    /// use tollgate::stores::redis::RedisStore;
     ///
     /// let nodes = ["redis://127.0.0.1:7000", "redis://127.0.0.1:7001"];
     /// assert!(RedisStore::cluster(nodes).build().is_ok());
@@ -47,14 +47,14 @@ impl RedisStore {
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_store_redis::RedisStore;
+/// use tollgate::stores::redis::RedisStore;
 ///
 /// let store = RedisStore::builder("redis://tollgate:s3cret@127.0.0.1")
 ///     .namespace("shop")
 ///     .timeout(Duration::from_millis(500))
 ///     .wait_replicas(1, Duration::from_millis(200))
 ///     .build()?;
-/// # Ok::<(), tollgate_core::ConfigError>(())
+/// # Ok::<(), tollgate::ConfigError>(())
 /// ```
 #[must_use]
 pub struct RedisStoreBuilder {
@@ -94,7 +94,7 @@ impl RedisStoreBuilder {
     /// Stores with different namespaces share no data.
     ///
     /// ```
-    /// # use tollgate_store_redis::RedisStore;
+    /// # use tollgate::stores::redis::RedisStore;
     /// assert!(RedisStore::builder("redis://127.0.0.1").namespace("a:b").build().is_err());
     /// ```
     pub fn namespace(self, namespace: impl Into<String>) -> Self {
@@ -109,7 +109,7 @@ impl RedisStoreBuilder {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_store_redis::RedisStore;
+    /// # use tollgate::stores::redis::RedisStore;
     /// assert!(RedisStore::builder("redis://127.0.0.1").timeout(Duration::ZERO).build().is_err());
     /// ```
     pub fn timeout(self, timeout: Duration) -> Self {
@@ -126,7 +126,7 @@ impl RedisStoreBuilder {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_store_redis::RedisStore;
+    /// # use tollgate::stores::redis::RedisStore;
     /// let builder = || RedisStore::builder("redis://127.0.0.1");
     /// let store = builder().wait_replicas(0, Duration::from_secs(1)).build();
     /// assert!(store.is_err(), "at least one replica is required");
@@ -144,7 +144,7 @@ impl RedisStoreBuilder {
     /// by other means.
     ///
     /// ```
-    /// # use tollgate_store_redis::RedisStore;
+    /// # use tollgate::stores::redis::RedisStore;
     /// let builder = || RedisStore::builder("redis://redis.internal");
     /// assert!(builder().build().is_err());
     /// assert!(builder().dangerous_plain_tcp().build().is_ok());
@@ -168,7 +168,7 @@ impl RedisStoreBuilder {
     /// - a value is out of range.
     ///
     /// ```
-    /// # use tollgate_store_redis::RedisStore;
+    /// # use tollgate::stores::redis::RedisStore;
     /// let error = RedisStore::builder("rediss://127.0.0.1").build().unwrap_err();
     /// assert!(error.to_string().contains("TLS"));
     /// ```

@@ -26,14 +26,14 @@ const LONGEST: u64 = 100 * 365 * 86_400;
 /// Clones share the connections. The store connects at the first operation.
 ///
 /// ```
-/// use tollgate_store_redis::RedisStore;
+/// use tollgate::stores::redis::RedisStore;
 ///
 /// let store = RedisStore::builder("redis://:s3cret@127.0.0.1:6379").namespace("shop").build()?;
 /// assert_eq!(
 ///     format!("{store:?}"),
 ///     r#"RedisStore { namespace: "shop", servers: ["127.0.0.1:6379"], .. }"#,
 /// );
-/// # Ok::<(), tollgate_core::ConfigError>(())
+/// # Ok::<(), tollgate::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct RedisStore {

@@ -9,7 +9,7 @@ use tollgate_core::Clock;
 /// A clock that only a test moves. Clones show the same time.
 ///
 /// ```
-/// use tollgate_core::Clock;
+/// use tollgate::extend::Clock;
 /// use tollgate_testkit::FakeClock;
 ///
 /// let clock = FakeClock::new();

@@ -5,7 +5,7 @@
 //! stranger's with the same type and `kid`, which must be refused in its place.
 //!
 //! ```
-//! use tollgate_core::Algorithm;
+//! use tollgate::Algorithm;
 //! use tollgate_testkit::keys;
 //!
 //! for algorithm in Algorithm::ALL {
@@ -19,7 +19,7 @@
 //! signatures of its `.._PRIVATE_PEM`:
 //!
 //! ```
-//! use tollgate_core::{Algorithm, Key, SigningKey};
+//! use tollgate::{Algorithm, Key, SigningKey};
 //! use tollgate_testkit::keys::{self, *};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -73,7 +73,7 @@ const STRANGERS_SECRET: &[u8; 64] = b"tollgate-testkit: another secret, which no
 /// Returns the issuer's private key for an algorithm, with its [`kid`].
 ///
 /// ```
-/// use tollgate_core::Algorithm;
+/// use tollgate::Algorithm;
 /// use tollgate_testkit::keys;
 ///
 /// let token = keys::signing(Algorithm::RS256).encode(&serde_json::json!({"sub": "u-7"}));
@@ -98,7 +98,7 @@ pub fn signing(algorithm: Algorithm) -> SigningKey {
 /// Returns the key that verifies the signatures of [`signing`], with the same [`kid`].
 ///
 /// ```
-/// use tollgate_core::Algorithm;
+/// use tollgate::Algorithm;
 /// use tollgate_testkit::keys;
 ///
 /// assert_eq!(keys::verifying(Algorithm::ES384).kid(), Some("test-es384"));
@@ -110,10 +110,10 @@ pub fn verifying(algorithm: Algorithm) -> Key {
 /// Returns the private key of an untrusted party, with the [`kid`] of the issuer's.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, Verifier};
+/// use tollgate::{Algorithm, Verifier};
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
-/// # fn main() -> Result<(), tollgate_core::ConfigError> {
+/// # fn main() -> Result<(), tollgate::ConfigError> {
 /// let verifier = Verifier::builder()
 ///     .issuer(Mint::ISSUER)
 ///     .audience(Mint::AUDIENCE)
@@ -146,7 +146,7 @@ pub fn stranger(algorithm: Algorithm) -> SigningKey {
 /// If this version of the crate has no key for the algorithm.
 ///
 /// ```
-/// assert_eq!(tollgate_testkit::keys::kid(tollgate_core::Algorithm::HS256), "test-hs256");
+/// assert_eq!(tollgate_testkit::keys::kid(tollgate::Algorithm::HS256), "test-hs256");
 /// ```
 pub fn kid(algorithm: Algorithm) -> &'static str {
     match algorithm {
@@ -174,7 +174,7 @@ pub fn kid(algorithm: Algorithm) -> &'static str {
 /// If the text contains no PEM block.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, Key};
+/// use tollgate::{Algorithm, Key};
 /// use tollgate_testkit::keys;
 ///
 /// assert!(Key::from_der(Algorithm::RS256, keys::der(keys::RSA_PUBLIC_PEM)).is_ok());

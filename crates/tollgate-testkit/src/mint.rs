@@ -12,7 +12,7 @@ use crate::segments::{Segments, base64url};
 /// The defaults are `iss`, `aud`, `sub`, `iat` of now, and an `exp` fifteen minutes later.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, Verifier};
+/// use tollgate::{Algorithm, Verifier};
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -49,7 +49,7 @@ impl Mint {
     /// Creates a mint that signs with `key` and uses `clock`.
     ///
     /// ```
-    /// use tollgate_core::Algorithm;
+    /// use tollgate::Algorithm;
     /// use tollgate_testkit::{FakeClock, Mint, keys};
     ///
     /// let token = Mint::new(keys::signing(Algorithm::ES256), &FakeClock::new()).token().build();
@@ -65,7 +65,7 @@ impl Mint {
     /// Begins a token.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, Segments, keys};
     /// let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// let token = mint.token().without_claim("aud").build();
@@ -106,7 +106,7 @@ impl Mint {
 /// A builder of a token. Created by [`Mint::token`].
 ///
 /// ```
-/// # use tollgate_core::Algorithm;
+/// # use tollgate::Algorithm;
 /// # use tollgate_testkit::{FakeClock, Mint, keys};
 /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
 /// // A valid token, and one with a duplicate claim.
@@ -156,7 +156,7 @@ impl TokenBuilder {
     /// If the value cannot be serialised as JSON.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, Segments, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// let token = mint.token().claim("tenant", "acme").segments();
@@ -172,7 +172,7 @@ impl TokenBuilder {
     /// Removes a claim.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, Segments, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// let token = mint.token().without_claim("sub").segments();
@@ -187,7 +187,7 @@ impl TokenBuilder {
     /// Sets `sub`.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// assert_eq!(mint.token().subject("a").build(), mint.token().claim("sub", "a").build());
@@ -200,7 +200,7 @@ impl TokenBuilder {
     /// Sets `scope`, separated by spaces.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// assert_eq!(mint.token().scope("a b").build(), mint.token().claim("scope", "a b").build());
@@ -213,7 +213,7 @@ impl TokenBuilder {
     /// Sets `exp` relative to now, in seconds. A negative number is in the past.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// assert_eq!(
@@ -230,7 +230,7 @@ impl TokenBuilder {
     /// Replaces the payload by these bytes.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// assert_eq!(mint.token().payload(b"\xff").segments().payload_bytes(), b"\xff");
@@ -247,7 +247,7 @@ impl TokenBuilder {
     /// If the value cannot be serialised as JSON.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// let token = mint.token().header("crit", ["exp"]).segments();
@@ -263,7 +263,7 @@ impl TokenBuilder {
     /// Removes a member of the header.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// let token = mint.token().without_header("typ").without_header("kid").segments();
@@ -278,7 +278,7 @@ impl TokenBuilder {
     /// Sets `typ`.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// assert_eq!(
@@ -294,7 +294,7 @@ impl TokenBuilder {
     /// Sets `kid`.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// assert_eq!(
@@ -310,7 +310,7 @@ impl TokenBuilder {
     /// Replaces the header by these bytes.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// let token = mint.token().header_text(r#"{"alg":"HS256","alg":"none"}"#).segments();
@@ -325,7 +325,7 @@ impl TokenBuilder {
     /// Signs with another key, without changing the header.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// let forged = mint.token().signed_by(&keys::stranger(Algorithm::HS256)).segments();
@@ -343,7 +343,7 @@ impl TokenBuilder {
     /// If the cryptographic library fails.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// assert_eq!(mint.token().segments().to_string(), mint.token().build());
@@ -363,7 +363,7 @@ impl TokenBuilder {
     /// If the cryptographic library fails.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
+    /// # use tollgate::Algorithm;
     /// # use tollgate_testkit::{FakeClock, Mint, keys};
     /// # let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
     /// assert!(mint.token().build().starts_with("eyJ"));

@@ -18,12 +18,12 @@ use tollgate_oidc::{Fetch, FetchError, FetchErrorKind, FetchRequest, FetchRespon
 /// A URL without a script returns 404. A request with the `ETag` of the response returns 304.
 ///
 /// ```
-/// use tollgate_core::Algorithm;
-/// use tollgate_oidc::{Fetch, FetchErrorKind, FetchRequest};
+/// use tollgate::Algorithm;
+/// use tollgate::oidc::{Fetch, FetchErrorKind, FetchRequest};
 /// use tollgate_testkit::{FakeProvider, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), tollgate_oidc::FetchError> {
+/// # async fn main() -> Result<(), tollgate::oidc::FetchError> {
 /// const JWKS: &str = "https://id.example.com/jwks.json";
 /// let provider = FakeProvider::new();
 /// provider.publish(JWKS, &[keys::signing(Algorithm::ES256)]);
@@ -59,7 +59,7 @@ enum Reply {
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use tollgate_oidc::{Fetch, FetchRequest};
+/// # use tollgate::oidc::{Fetch, FetchRequest};
 /// # use tollgate_testkit::FakeProvider;
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
@@ -97,8 +97,8 @@ impl FakeProvider {
     /// 5), without caching headers. HMAC secrets are omitted.
     ///
     /// ```
-    /// # use tollgate_core::Algorithm;
-    /// # use tollgate_oidc::{Fetch, FetchRequest};
+    /// # use tollgate::Algorithm;
+    /// # use tollgate::oidc::{Fetch, FetchRequest};
     /// # use tollgate_testkit::{FakeProvider, keys};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -127,7 +127,7 @@ impl FakeProvider {
     /// at `jwks_uri`.
     ///
     /// ```
-    /// # use tollgate_oidc::{Fetch, FetchRequest};
+    /// # use tollgate::oidc::{Fetch, FetchRequest};
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -149,7 +149,7 @@ impl FakeProvider {
     /// Responds to every request for `url` with `response` from now on, including pending ones.
     ///
     /// ```
-    /// # use tollgate_oidc::{Fetch, FetchRequest, FetchResponse};
+    /// # use tollgate::oidc::{Fetch, FetchRequest, FetchResponse};
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -168,7 +168,7 @@ impl FakeProvider {
     /// Fails every request for `url` from now on, including pending ones.
     ///
     /// ```
-    /// # use tollgate_oidc::{Fetch, FetchErrorKind, FetchRequest};
+    /// # use tollgate::oidc::{Fetch, FetchErrorKind, FetchRequest};
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -185,7 +185,7 @@ impl FakeProvider {
     /// Keeps every request for `url` pending from now on, until a response or a failure is set.
     ///
     /// ```
-    /// # use tollgate_oidc::{Fetch, FetchRequest, FetchResponse};
+    /// # use tollgate::oidc::{Fetch, FetchRequest, FetchResponse};
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -205,7 +205,7 @@ impl FakeProvider {
     /// The requests so far, in their order.
     ///
     /// ```
-    /// # use tollgate_oidc::{Fetch, FetchRequest};
+    /// # use tollgate::oidc::{Fetch, FetchRequest};
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -233,7 +233,7 @@ impl FakeProvider {
     /// How many requests were given up before they were answered.
     ///
     /// ```
-    /// # use tollgate_oidc::{Fetch, FetchRequest};
+    /// # use tollgate::oidc::{Fetch, FetchRequest};
     /// # use tollgate_testkit::FakeProvider;
     /// let provider = FakeProvider::new();
     /// drop(provider.get(FetchRequest::new("https://a.example/")));

@@ -101,7 +101,7 @@ impl Segments {
     /// If the cryptographic library fails.
     ///
     /// ```
-    /// use tollgate_core::Algorithm;
+    /// use tollgate::Algorithm;
     /// use tollgate_testkit::{Segments, keys};
     ///
     /// let token = Segments::unsigned(r#"{"alg":"none"}"#, "{}")
@@ -122,7 +122,7 @@ impl Segments {
     /// If `algorithm` is not an HMAC algorithm.
     ///
     /// ```
-    /// use tollgate_core::Algorithm;
+    /// use tollgate::Algorithm;
     /// use tollgate_testkit::{Segments, keys};
     ///
     /// let token = Segments::unsigned(r#"{"alg":"HS256"}"#, "{}");

@@ -18,7 +18,7 @@ pin_project! {
     /// ```
     /// use http_body::Body;
     /// use http_body_util::Full;
-    /// use tollgate_tower::ResponseBody;
+    /// use tollgate::tower::ResponseBody;
     ///
     /// # use bytes::Bytes;
     /// let refusal = ResponseBody::<Full<Bytes>>::from(b"{}".to_vec());
@@ -49,7 +49,7 @@ impl<B> ResponseBody<B> {
     ///
     /// ```
     /// # use http_body_util::Empty;
-    /// # use tollgate_tower::ResponseBody;
+    /// # use tollgate::tower::ResponseBody;
     /// use http_body::Body;
     ///
     /// let body = ResponseBody::of_service(Empty::<bytes::Bytes>::new());

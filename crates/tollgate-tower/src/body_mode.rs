@@ -12,8 +12,8 @@ use crate::body::ResponseBody;
 /// use bytes::Bytes;
 /// use http::{Request, Response};
 /// use http_body_util::Full;
-/// use tollgate_core::{Gate, Key, Verifier};
-/// use tollgate_tower::{BodyMode, JwtAuthLayer};
+/// use tollgate::{Gate, Key, Verifier};
+/// use tollgate::tower::{BodyMode, JwtAuthLayer};
 /// use tower::{ServiceBuilder, ServiceExt};
 ///
 /// /// For services whose body can be made of bytes.
@@ -48,7 +48,7 @@ pub trait BodyMode<B> {
     /// The body of the service, to be passed on.
     ///
     /// ```
-    /// use tollgate_tower::{BodyMode, ResponseBody, WrappedBody};
+    /// use tollgate::tower::{BodyMode, ResponseBody, WrappedBody};
     ///
     /// let body: ResponseBody<String> = WrappedBody::of_service("hello".to_owned());
     /// assert!(format!("{body:?}").contains("hello"));
@@ -59,7 +59,7 @@ pub trait BodyMode<B> {
     ///
     /// ```
     /// use http_body::Body;
-    /// use tollgate_tower::{BodyMode, WrappedBody};
+    /// use tollgate::tower::{BodyMode, WrappedBody};
     ///
     /// let body = <WrappedBody as BodyMode<String>>::of_refusal(b"{}".to_vec());
     /// assert_eq!(body.size_hint().exact(), Some(2));
@@ -70,7 +70,7 @@ pub trait BodyMode<B> {
 /// The mode in which a response has a [`ResponseBody`], whatever the body of the service is.
 ///
 /// ```
-/// use tollgate_tower::{JwtAuth, JwtAuthLayer, WrappedBody};
+/// use tollgate::tower::{JwtAuth, JwtAuthLayer, WrappedBody};
 ///
 /// fn same(layer: JwtAuth) -> JwtAuthLayer<WrappedBody> {
 ///     layer

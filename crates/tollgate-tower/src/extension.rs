@@ -7,8 +7,8 @@ use tollgate_core::{Authentication, Principal};
 ///
 /// ```
 /// use http::Request;
-/// use tollgate_core::{Gate, Key, Verifier};
-/// use tollgate_tower::{AuthenticationExt, RequestHead};
+/// use tollgate::{Gate, Key, Verifier};
+/// use tollgate::tower::{AuthenticationExt, RequestHead};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
@@ -26,8 +26,8 @@ pub trait AuthenticationExt: sealed::Sealed {
     /// What the innermost layer has decided; `None` if no layer stands before the caller of this method.
     ///
     /// ```
-    /// # use tollgate_core::{Gate, Key, SigningKey, Verifier};
-    /// # use tollgate_tower::{AuthenticationExt, RequestHead};
+    /// # use tollgate::{Gate, Key, SigningKey, Verifier};
+    /// # use tollgate::tower::{AuthenticationExt, RequestHead};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
@@ -45,8 +45,8 @@ pub trait AuthenticationExt: sealed::Sealed {
     /// from the other, look at [`authentication`](Self::authentication).
     ///
     /// ```
-    /// # use tollgate_core::{Gate, Key, SigningKey, Verifier};
-    /// # use tollgate_tower::{AuthenticationExt, RequestHead};
+    /// # use tollgate::{Gate, Key, SigningKey, Verifier};
+    /// # use tollgate::tower::{AuthenticationExt, RequestHead};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });

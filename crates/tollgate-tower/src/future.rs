@@ -20,7 +20,7 @@ pin_project! {
     ///
     /// ```
     /// use std::future::Ready;
-    /// use tollgate_tower::ResponseFuture;
+    /// use tollgate::tower::ResponseFuture;
     ///
     /// type OfService = Ready<[u64; 64]>;
     /// assert!(size_of::<ResponseFuture<OfService>>() >= size_of::<OfService>());

@@ -10,9 +10,9 @@
 //! ```
 //! use http::{Request, Response};
 //! use http_body_util::Full;
-//! use tollgate_core::policy::scope;
-//! use tollgate_core::{Key, RejectionKind, Rejection, SigningKey, Verifier};
-//! use tollgate_tower::{AuthenticationExt, JwtAuth, require};
+//! use tollgate::policy::scope;
+//! use tollgate::{Key, Rejection, RejectionKind, SigningKey, Verifier};
+//! use tollgate::tower::{AuthenticationExt, JwtAuth, require};
 //! use tower::{ServiceBuilder, ServiceExt};
 //! # use bytes::Bytes;
 //!

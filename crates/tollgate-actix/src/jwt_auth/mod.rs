@@ -24,8 +24,8 @@ pub use service::JwtAuthService;
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
-/// use tollgate_actix::JwtAuth;
-/// use tollgate_core::{Gate, Key, Rejection, RejectionKind, Source, Verifier};
+/// use tollgate::actix::JwtAuth;
+/// use tollgate::{Gate, Key, Rejection, RejectionKind, Source, Verifier};
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,8 +58,8 @@ impl JwtAuth {
     /// make one before [`HttpServer::new`](actix_web::HttpServer::new) and clone it in its closure.
     ///
     /// ```
-    /// use tollgate_actix::JwtAuth;
-    /// use tollgate_core::{Key, Verifier};
+    /// use tollgate::actix::JwtAuth;
+    /// use tollgate::{Key, Verifier};
     ///
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -14,8 +14,8 @@ use crate::future::{Duty, ResponseFuture};
 /// ```
 /// use actix_web::dev::{Service, Transform};
 /// use actix_web::test::{TestRequest, ok_service};
-/// use tollgate_actix::JwtAuth;
-/// use tollgate_core::{Gate, Key, Verifier};
+/// use tollgate::actix::JwtAuth;
+/// use tollgate::{Gate, Key, Verifier};
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -23,9 +23,9 @@ use crate::future::Duty;
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
-/// use tollgate_actix::{JwtAuth, require};
-/// use tollgate_core::policy::{role, scope};
-/// # use tollgate_core::{Key, SigningKey, Verifier};
+/// use tollgate::actix::{JwtAuth, require};
+/// use tollgate::policy::{role, scope};
+/// # use tollgate::{Key, SigningKey, Verifier};
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -60,11 +60,11 @@ pub const fn require(policy: Policy) -> Require {
 /// What [`require`] makes.
 ///
 /// ```
-/// use tollgate_actix::Require;
-/// use tollgate_core::policy::scope;
+/// use tollgate::actix::Require;
+/// use tollgate::policy::scope;
 ///
 /// fn clerks() -> Require {
-///     tollgate_actix::require(scope("orders:write"))
+///     tollgate::actix::require(scope("orders:write"))
 /// }
 /// assert!(format!("{:?}", clerks()).contains("orders:write"));
 /// ```

@@ -13,11 +13,11 @@ use tollgate_core::__private::actix::begin;
 /// ```
 /// use actix_web::dev::{Service, Transform};
 /// use actix_web::test::{TestRequest, ok_service};
-/// use tollgate_core::Policy;
+/// use tollgate::Policy;
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let service = tollgate_actix::require(Policy::allow()).new_transform(ok_service()).await.unwrap();
+/// let service = tollgate::actix::require(Policy::allow()).new_transform(ok_service()).await.unwrap();
 /// let unauthenticated = TestRequest::default().to_srv_request();
 /// assert_eq!(service.call(unauthenticated).await?.status(), 500); // no `JwtAuth` before it
 /// # Ok(()) }

@@ -18,8 +18,9 @@ use crate::verifier::principal::Principal;
 /// answered as the gate would answer it.
 ///
 /// ```
-/// use tollgate_core::policy::Policy;
-/// use tollgate_core::{Gate, Key, RejectionKind, RequestView, Verifier};
+/// use tollgate::policy::Policy;
+/// use tollgate::extend::RequestView;
+/// use tollgate::{Gate, Key, RejectionKind, Verifier};
 /// # struct Get;
 /// # impl RequestView for Get {
 /// #     fn method(&self) -> &str { "GET" }
@@ -56,7 +57,8 @@ impl Authentication {
     /// rules.
     ///
     /// ```
-    /// # use tollgate_core::{Gate, Key, RequestView, Verifier};
+    /// # use tollgate::extend::RequestView;
+    /// # use tollgate::{Gate, Key, Verifier};
     /// # struct Get;
     /// # impl RequestView for Get {
     /// #     fn method(&self) -> &str { "GET" }
@@ -87,7 +89,7 @@ impl Authentication {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate};
+    /// # use tollgate::Gate;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let gate = Gate::builder(verifier()).optional().build()?;
     /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
@@ -107,7 +109,7 @@ impl Authentication {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate, RejectionKind};
+    /// # use tollgate::{Gate, RejectionKind};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let gate = Gate::builder(verifier()).optional().build()?;
     /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
@@ -132,7 +134,7 @@ impl Authentication {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate, policy::scope};
+    /// # use tollgate::{Gate, policy::scope};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let gate = Gate::builder(verifier()).optional().build()?;
     /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
@@ -170,7 +172,7 @@ impl Authentication {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Claims, Gate};
+    /// # use tollgate::{Claims, Gate};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let gate = Gate::builder(verifier()).optional().build()?;
     /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
@@ -199,7 +201,7 @@ impl Authentication {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::Gate;
+    /// # use tollgate::Gate;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
     /// assert!(!Gate::from(verifier()).decide(&request)?.renewal_due()); // the gate renews nothing
@@ -218,7 +220,8 @@ impl Authentication {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// use tollgate_core::{BoxFuture, Gate, HeaderEdits, Principal, Renewal, Source};
+    /// use tollgate::extend::{BoxFuture, HeaderEdits, Renewal};
+    /// use tollgate::{Gate, Principal, Source};
     /// # struct Always;
     /// # impl Renewal for Always {
     /// #     fn is_due(&self, _: &Principal, _: &str, _: &str) -> bool { true }
@@ -248,7 +251,8 @@ impl Authentication {
     /// Refuses the request for a reason of the caller's own, in the gate's manner.
     ///
     /// ```
-    /// # use tollgate_core::{Gate, Key, Rejection, RequestView, Verifier};
+    /// # use tollgate::extend::RequestView;
+    /// # use tollgate::{Gate, Key, Rejection, Verifier};
     /// # struct Get;
     /// # impl RequestView for Get {
     /// #     fn method(&self) -> &str { "GET" }
@@ -304,7 +308,8 @@ impl fmt::Debug for Authentication {
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
 /// # use example::{Request, token, verifier};
-/// use tollgate_core::{Authentication, FromAuthentication, Gate, Refusal};
+/// use tollgate::extend::FromAuthentication;
+/// use tollgate::{Authentication, Gate, Refusal};
 ///
 /// /// The account that the caller acts for.
 /// struct Account(String);
@@ -346,7 +351,8 @@ pub trait FromAuthentication: Sized {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// use tollgate_core::{FromAuthentication, Gate, Principal};
+    /// use tollgate::extend::FromAuthentication;
+    /// use tollgate::{Gate, Principal};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let gate = Gate::from(verifier());

@@ -17,8 +17,8 @@ use crate::verifier::Verifier;
 /// Configuration of a [`Gate`], made by [`Gate::builder`].
 ///
 /// ```
-/// use tollgate_core::policy::Policy;
-/// use tollgate_core::{Gate, Key, Source, Verifier};
+/// use tollgate::policy::Policy;
+/// use tollgate::{Gate, Key, Source, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
@@ -60,7 +60,7 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate, Source};
+    /// # use tollgate::{Gate, Source};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).build()?;
     /// assert!(gate.decide(&Request::new("GET").with("cookie", format!("access={}", token("")))).is_ok());
@@ -78,7 +78,7 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate, Source};
+    /// # use tollgate::{Gate, Source};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = || Gate::builder(verifier()).source(Source::bearer()).source(Source::cookie("access"));
     /// let both = Request::new("GET")
@@ -100,7 +100,7 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, verifier};
-    /// # use tollgate_core::{Gate};
+    /// # use tollgate::Gate;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).optional().build()?;
     /// assert!(gate.decide(&Request::new("GET"))?.principal().is_none());
@@ -122,7 +122,7 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, verifier};
-    /// # use tollgate_core::{Gate};
+    /// # use tollgate::Gate;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).pass_preflight().build()?;
     /// let preflight = Request::new("OPTIONS")
@@ -143,7 +143,7 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, verifier};
-    /// # use tollgate_core::{Gate};
+    /// # use tollgate::Gate;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).realm("orders").build()?;
     /// let refusal = gate.decide(&Request::new("GET")).unwrap_err();
@@ -162,7 +162,7 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate, Source};
+    /// # use tollgate::{Gate, Source};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = || Gate::builder(verifier()).source(Source::cookie("access"));
     /// let post = Request::new("POST")
@@ -185,7 +185,7 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate, RejectionKind, policy::scope};
+    /// # use tollgate::{Gate, RejectionKind, policy::scope};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).require(scope("orders:read")).build()?;
     /// let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
@@ -213,7 +213,7 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{ConfigErrorKind, Gate, RejectionKind, Source};
+    /// # use tollgate::{ConfigErrorKind, Gate, RejectionKind, Source};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).require_csrf_token().build()?;
     /// let post = Request::new("POST")
@@ -240,7 +240,8 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// use tollgate_core::{Gate, Principal, RejectionKind, RevocationCheck, Standing};
+    /// use tollgate::extend::{RevocationCheck, Standing};
+    /// use tollgate::{Gate, Principal, RejectionKind};
     ///
     /// struct Everybody;
     ///
@@ -273,7 +274,8 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// use tollgate_core::{BoxFuture, Gate, HeaderEdits, Principal, Renewal};
+    /// use tollgate::extend::{BoxFuture, HeaderEdits, Renewal};
+    /// use tollgate::{Gate, Principal};
     ///
     /// struct Always;
     ///
@@ -307,7 +309,7 @@ impl GateBuilder {
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
     /// # use std::time::Duration;
-    /// # use tollgate_core::{Gate, RejectionKind};
+    /// # use tollgate::{Gate, RejectionKind};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).max_authentication_age(Duration::from_secs(300)).build()?;
     /// let no_auth_time = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
@@ -329,7 +331,7 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, verifier};
-    /// # use tollgate_core::{Gate};
+    /// # use tollgate::Gate;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier())
     ///     .on_rejection(|rejection, answer| answer.set("x-reason", format!("{:?}", rejection.kind())))
@@ -353,7 +355,7 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{verifier};
-    /// # use tollgate_core::{ConfigErrorKind, Gate, Source};
+    /// # use tollgate::{ConfigErrorKind, Gate, Source};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let twice = Gate::builder(verifier()).source(Source::bearer()).source(Source::bearer());
     /// assert_eq!(twice.build().unwrap_err().kind(), ConfigErrorKind::Duplicate);

@@ -13,8 +13,8 @@ use crate::verifier::principal::Principal;
 ///
 /// ```
 /// use std::sync::LazyLock;
-/// use tollgate_core::Claims;
-/// use tollgate_core::policy::Policy;
+/// use tollgate::Claims;
+/// use tollgate::policy::Policy;
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Shopper { sub: String }
@@ -40,7 +40,7 @@ use crate::verifier::principal::Principal;
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
 /// # use example::{Request, token, verifier};
 /// use std::sync::Arc;
-/// # use tollgate_core::{Claims, Gate};
+/// # use tollgate::{Claims, Gate};
 ///
 /// # #[derive(serde::Deserialize)]
 /// # struct Shopper { sub: String }
@@ -76,7 +76,7 @@ pub trait Claims: DeserializeOwned {
     /// [`MalformedClaims`](crate::RejectionKind::MalformedClaims) where the claims do not fit the type.
     ///
     /// ```
-    /// # use tollgate_core::{Claims, Key, Principal, Rejection, RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{Claims, Key, Principal, Rejection, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let with = |claims: serde_json::Value| SigningKey::hs256([7; 32]).unwrap().encode(&claims);
@@ -123,7 +123,7 @@ impl Principal {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use tollgate_core::{Claims, Key, SigningKey, Verifier};
+    /// # use tollgate::{Claims, Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?;

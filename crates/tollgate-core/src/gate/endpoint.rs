@@ -9,7 +9,7 @@ use crate::step::BoxFuture;
 /// Answers requests by itself: a JWK Set, a refresh, a logout. An adapter mounts it under a path.
 ///
 /// ```
-/// use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+/// use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
 ///
 /// struct Ping;
 ///
@@ -46,7 +46,7 @@ impl<E: Endpoint + ?Sized> Endpoint for std::sync::Arc<E> {
 /// A whole request to an [`Endpoint`].
 ///
 /// ```
-/// use tollgate_core::{EndpointRequest, RequestView};
+/// use tollgate::extend::{EndpointRequest, RequestView};
 ///
 /// let mut request = EndpointRequest::new("POST", "/refresh");
 /// request.headers.push(("origin".to_owned(), b"https://app.example.com".to_vec()));
@@ -75,7 +75,7 @@ impl EndpointRequest {
     /// A request without header fields and content.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::EndpointRequest::new("GET", "/jwks.json").path, "/jwks.json");
+    /// assert_eq!(tollgate::extend::EndpointRequest::new("GET", "/jwks.json").path, "/jwks.json");
     /// ```
     pub fn new(method: impl Into<String>, path: impl Into<String>) -> Self {
         Self {

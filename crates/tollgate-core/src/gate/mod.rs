@@ -41,7 +41,8 @@ use crate::verifier::principal::Principal;
 /// request needs one, and the realm is `api`.
 ///
 /// ```
-/// use tollgate_core::{Gate, Key, RejectionKind, RequestView, SigningKey, Source, Verifier};
+/// use tollgate::extend::RequestView;
+/// use tollgate::{Gate, Key, RejectionKind, SigningKey, Source, Verifier};
 /// # struct Get(Option<String>);
 /// # impl RequestView for Get {
 /// #     fn method(&self) -> &str { "GET" }
@@ -98,7 +99,7 @@ impl Gate {
     /// Starts a configuration around a verifier.
     ///
     /// ```
-    /// use tollgate_core::{ConfigErrorKind, Gate, Key, Source, Verifier};
+    /// use tollgate::{ConfigErrorKind, Gate, Key, Source, Verifier};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
@@ -121,7 +122,7 @@ impl Gate {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate, RejectionKind};
+    /// # use tollgate::{Gate, RejectionKind};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::from(verifier());
     /// let good = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
@@ -146,7 +147,8 @@ impl Gate {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate, Step};
+    /// # use tollgate::extend::Step;
+    /// # use tollgate::Gate;
     /// # fn main() {
     /// let good = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
     /// assert!(matches!(Gate::from(verifier()).begin(&good), Step::Ready(Ok(_))));
@@ -162,7 +164,8 @@ impl Gate {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate, Step};
+    /// # use tollgate::extend::Step;
+    /// # use tollgate::Gate;
     /// # fn main() {
     /// let good = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
     /// assert!(matches!(Gate::from(verifier()).begin_owned(&good), Step::Ready(Ok(_))));
@@ -207,7 +210,7 @@ impl Gate {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, verifier};
-    /// # use tollgate_core::Gate;
+    /// # use tollgate::Gate;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).trusted_origin("https://app.example.com").build()?;
     /// let login = |site| Request::new("POST").with("sec-fetch-site", site);
@@ -225,7 +228,7 @@ impl Gate {
     /// The verifier behind the gate.
     ///
     /// ```
-    /// # use tollgate_core::{Gate, Key, Verifier};
+    /// # use tollgate::{Gate, Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let gate = Gate::from(verifier);

@@ -11,7 +11,7 @@ use crate::rejection::{Rejection, RejectionKind};
 /// An adapter sends the answer and leaves the rejection in the response's extensions for outer layers.
 ///
 /// ```
-/// use tollgate_core::{Refusal, RejectionKind};
+/// use tollgate::{Refusal, RejectionKind};
 ///
 /// let refusal = Refusal::missing_layer();
 /// assert_eq!(refusal.rejection().kind(), RejectionKind::Misconfigured);
@@ -35,7 +35,7 @@ impl Refusal {
     /// For an extractor or a policy that finds that no authenticating layer ran: a server error, never an open door.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::Refusal::missing_layer().answer().header("www-authenticate"), None);
+    /// assert_eq!(tollgate::Refusal::missing_layer().answer().header("www-authenticate"), None);
     /// ```
     pub fn missing_layer() -> Self {
         Self::misconfigured(
@@ -46,7 +46,7 @@ impl Refusal {
     /// For an adapter that finds that the service is put together wrongly: a server error, with the reason in the log.
     ///
     /// ```
-    /// let refusal = tollgate_core::Refusal::misconfigured("two gates are in sight");
+    /// let refusal = tollgate::Refusal::misconfigured("two gates are in sight");
     /// assert_eq!(refusal.answer().status, 500);
     /// ```
     pub fn misconfigured(detail: &'static str) -> Self {
@@ -59,7 +59,8 @@ impl Refusal {
     /// wrong on our side. Refusals that a gate makes have it already.
     ///
     /// ```
-    /// use tollgate_core::{Refusal, RequestView};
+    /// use tollgate::extend::RequestView;
+    /// use tollgate::Refusal;
     ///
     /// struct Call;
     ///
@@ -89,7 +90,7 @@ impl Refusal {
     /// Why the request is refused.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::Refusal::missing_layer().rejection().status(), 500);
+    /// assert_eq!(tollgate::Refusal::missing_layer().rejection().status(), 500);
     /// ```
     pub fn rejection(&self) -> &Rejection {
         &self.0.0
@@ -98,7 +99,7 @@ impl Refusal {
     /// What the client is to be sent.
     ///
     /// ```
-    /// assert!(!tollgate_core::Refusal::missing_layer().answer().body.is_empty());
+    /// assert!(!tollgate::Refusal::missing_layer().answer().body.is_empty());
     /// ```
     pub fn answer(&self) -> &Answer {
         &self.0.1
@@ -107,7 +108,7 @@ impl Refusal {
     /// Both parts, to build a response from.
     ///
     /// ```
-    /// let (rejection, answer) = tollgate_core::Refusal::missing_layer().into_parts();
+    /// let (rejection, answer) = tollgate::Refusal::missing_layer().into_parts();
     /// assert_eq!(rejection.status(), answer.status);
     /// ```
     pub fn into_parts(self) -> (Rejection, Answer) {

@@ -11,7 +11,8 @@ use crate::verifier::principal::Principal;
 /// implementation's to check in `renew`, which runs after the handler.
 ///
 /// ```
-/// use tollgate_core::{BoxFuture, HeaderEdits, Principal, Renewal};
+/// use tollgate::extend::{BoxFuture, HeaderEdits, Renewal};
+/// use tollgate::Principal;
 ///
 /// struct Never;
 ///
@@ -53,7 +54,7 @@ impl<R: Renewal + ?Sized> Renewal for std::sync::Arc<R> {
 /// or of a route whose answers are not to change anything.
 ///
 /// ```
-/// let marker = tollgate_core::SkipRenewal; // `Extension(SkipRenewal)` beside an axum handler's answer
+/// let marker = tollgate::SkipRenewal; // `Extension(SkipRenewal)` beside an axum handler's answer
 /// assert_eq!(format!("{marker:?}"), "SkipRenewal");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,7 +14,8 @@ use crate::verifier::principal::Principal;
 /// request waits only if the check returns a future, for example of a query to a store.
 ///
 /// ```
-/// use tollgate_core::{Principal, RevocationCheck, Standing, Step, Unavailable};
+/// use tollgate::extend::{RevocationCheck, Standing, Step, Unavailable};
+/// use tollgate::Principal;
 ///
 /// struct Banned(&'static str);
 ///
@@ -48,7 +49,7 @@ impl<C: RevocationCheck + ?Sized> RevocationCheck for std::sync::Arc<C> {
 /// The standing of a verified token.
 ///
 /// ```
-/// use tollgate_core::{Standing, Step};
+/// use tollgate::extend::{Standing, Step};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {

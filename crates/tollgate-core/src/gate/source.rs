@@ -9,7 +9,8 @@ use crate::token::compact;
 /// A place to look for the token. A gate has an ordered list of them; the first that holds one wins.
 ///
 /// ```
-/// use tollgate_core::{Source, SourceKind};
+/// use tollgate::extend::SourceKind;
+/// use tollgate::Source;
 ///
 /// assert_eq!(Source::cookie("__Host-access").kind(), SourceKind::Cookie);
 /// ```
@@ -32,7 +33,7 @@ impl Source {
     /// one `b64token`, are refused.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::Source::bearer().kind(), tollgate_core::SourceKind::Bearer);
+    /// assert_eq!(tollgate::Source::bearer().kind(), tollgate::extend::SourceKind::Bearer);
     /// ```
     pub const fn bearer() -> Self {
         Self(Place::Bearer)
@@ -44,7 +45,8 @@ impl Source {
     /// the gate therefore asks for proof of origin as well.
     ///
     /// ```
-    /// # use tollgate_core::{Source, SourceKind};
+    /// # use tollgate::extend::SourceKind;
+    /// # use tollgate::Source;
     /// assert_eq!(Source::cookie("__Host-access").kind(), SourceKind::Cookie);
     /// ```
     pub fn cookie(name: impl Into<String>) -> Self {
@@ -57,7 +59,8 @@ impl Source {
     /// The handler should select a protocol other than the token in its answer.
     ///
     /// ```
-    /// # use tollgate_core::{Source, SourceKind};
+    /// # use tollgate::extend::SourceKind;
+    /// # use tollgate::Source;
     /// assert_eq!(Source::websocket_protocol("bearer").kind(), SourceKind::WebSocketProtocol);
     /// ```
     pub fn websocket_protocol(marker: impl Into<String>) -> Self {
@@ -70,7 +73,8 @@ impl Source {
     /// another matter: behind such a proxy, requests of other sites carry it too, and the service has to refuse them.
     ///
     /// ```
-    /// # use tollgate_core::{Source, SourceKind};
+    /// # use tollgate::extend::SourceKind;
+    /// # use tollgate::Source;
     /// assert_eq!(Source::header("X-Access-Token").kind(), SourceKind::Header);
     /// ```
     pub fn header(name: impl Into<String>) -> Self {
@@ -81,7 +85,8 @@ impl Source {
     /// there leaks, which is why RFC 9700 section 4.3.2 forbids it.
     ///
     /// ```
-    /// # use tollgate_core::{Source, SourceKind};
+    /// # use tollgate::extend::SourceKind;
+    /// # use tollgate::Source;
     /// assert_eq!(Source::dangerous_query_parameter("access_token").kind(), SourceKind::Query);
     /// ```
     pub fn dangerous_query_parameter(name: impl Into<String>) -> Self {
@@ -91,7 +96,8 @@ impl Source {
     /// What kind of place it is.
     ///
     /// ```
-    /// # use tollgate_core::{Source, SourceKind};
+    /// # use tollgate::extend::SourceKind;
+    /// # use tollgate::Source;
     /// assert_eq!(Source::bearer().kind(), SourceKind::Bearer);
     /// ```
     pub const fn kind(&self) -> SourceKind {

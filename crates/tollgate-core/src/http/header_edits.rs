@@ -7,7 +7,7 @@ use std::fmt;
 /// every other field in place of its former values.
 ///
 /// ```
-/// use tollgate_core::HeaderEdits;
+/// use tollgate::extend::HeaderEdits;
 ///
 /// let mut edits = HeaderEdits::default();
 /// edits.push("set-cookie", "a=1");
@@ -20,7 +20,7 @@ impl HeaderEdits {
     /// Adds a field; `name` in lower case.
     ///
     /// ```
-    /// let mut edits = tollgate_core::HeaderEdits::default();
+    /// let mut edits = tollgate::extend::HeaderEdits::default();
     /// edits.push("cache-control", "no-store");
     /// assert!(!edits.is_empty());
     /// ```
@@ -31,7 +31,7 @@ impl HeaderEdits {
     /// The fields in their order.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::HeaderEdits::default().iter().count(), 0);
+    /// assert_eq!(tollgate::extend::HeaderEdits::default().iter().count(), 0);
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.iter().map(|(name, value)| (&**name, &value[..]))
@@ -40,7 +40,7 @@ impl HeaderEdits {
     /// Whether there is nothing to change.
     ///
     /// ```
-    /// assert!(tollgate_core::HeaderEdits::default().is_empty());
+    /// assert!(tollgate::extend::HeaderEdits::default().is_empty());
     /// ```
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -3,7 +3,7 @@
 /// The parts of an HTTP request that decide. An adapter implements it over its framework's request.
 ///
 /// ```
-/// use tollgate_core::RequestView;
+/// use tollgate::extend::RequestView;
 ///
 /// struct Get<'a>(&'a [(&'a str, &'a str)]);
 ///
@@ -28,7 +28,7 @@ pub trait RequestView {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::Request;
-    /// # use tollgate_core::RequestView;
+    /// # use tollgate::extend::RequestView;
     /// # fn main() {
     /// assert_eq!(Request::new("GET").method(), "GET");
     /// # }
@@ -40,7 +40,7 @@ pub trait RequestView {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::Request;
-    /// # use tollgate_core::RequestView;
+    /// # use tollgate::extend::RequestView;
     /// # fn main() {
     /// let request = Request::new("GET").with("cookie", "a=1").with("cookie", "b=2");
     /// assert_eq!(request.header("cookie").collect::<Vec<_>>(), [b"a=1", b"b=2"]);
@@ -53,7 +53,7 @@ pub trait RequestView {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::Request;
-    /// # use tollgate_core::RequestView;
+    /// # use tollgate::extend::RequestView;
     /// # fn main() {
     /// assert_eq!(Request::new("GET").query(), None); // as for `/orders`; `/orders?page=2` has `page=2`
     /// # }
@@ -66,7 +66,7 @@ pub trait RequestView {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::Request;
-    /// # use tollgate_core::{EndpointRequest, RequestView};
+    /// # use tollgate::extend::{EndpointRequest, RequestView};
     /// # fn main() {
     /// assert_eq!(EndpointRequest::new("GET", "/orders").path(), "/orders");
     /// assert_eq!(Request::new("GET").path(), "");
@@ -83,7 +83,7 @@ pub trait RequestView {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::Request;
-    /// # use tollgate_core::RequestView;
+    /// # use tollgate::extend::RequestView;
     /// # fn main() {
     /// let request = Request::new("GET").with("host", "api.example.com");
     /// assert_eq!(request.authority(), None); // the `Host` field counts

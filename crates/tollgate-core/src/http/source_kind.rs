@@ -5,7 +5,7 @@ use std::fmt;
 /// The kind of place that a token was found in.
 ///
 /// ```
-/// use tollgate_core::SourceKind;
+/// use tollgate::extend::SourceKind;
 ///
 /// assert!(SourceKind::Cookie.is_ambient());
 /// assert!(!SourceKind::Bearer.is_ambient());
@@ -30,7 +30,7 @@ impl SourceKind {
     /// Whether a browser attaches the credential by itself, so that its presence proves nothing of who made the request.
     ///
     /// ```
-    /// assert!(!tollgate_core::SourceKind::Header.is_ambient());
+    /// assert!(!tollgate::extend::SourceKind::Header.is_ambient());
     /// ```
     pub const fn is_ambient(self) -> bool {
         matches!(self, Self::Cookie)

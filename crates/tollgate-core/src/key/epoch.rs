@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// hands out, all of that is over at once. The cache of verified tokens goes by it.
 ///
 /// ```
-/// use tollgate_core::{Key, KeySet};
+/// use tollgate::{Key, KeySet};
 ///
 /// let set = KeySet::from_iter([Key::hs256([7; 32])?]);
 /// assert_eq!(set.epoch(), set.clone().epoch());
 /// assert_ne!(set.epoch(), KeySet::from_iter(set.keys().iter().cloned()).epoch());
-/// # Ok::<(), tollgate_core::KeyError>(())
+/// # Ok::<(), tollgate::KeyError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyEpoch(u64);

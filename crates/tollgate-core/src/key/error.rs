@@ -7,7 +7,7 @@ use std::fmt;
 /// The message names the broken rule and, where it helps, the member. It never has a byte of the key.
 ///
 /// ```
-/// use tollgate_core::{Key, KeyErrorKind};
+/// use tollgate::{Key, KeyErrorKind};
 ///
 /// let error = Key::hs256("too short").unwrap_err();
 /// assert_eq!(error.kind(), KeyErrorKind::SecretTooShort);
@@ -43,7 +43,7 @@ impl KeyError {
     /// The rule that was broken.
     ///
     /// ```
-    /// use tollgate_core::{Key, KeyErrorKind};
+    /// use tollgate::{Key, KeyErrorKind};
     ///
     /// assert_eq!(Key::from_jwk("[]").unwrap_err().kind(), KeyErrorKind::Malformed);
     /// ```
@@ -77,7 +77,7 @@ impl std::error::Error for KeyError {}
 /// The rule that a refused key broke: see [`KeyError::kind`].
 ///
 /// ```
-/// use tollgate_core::{Key, KeyErrorKind};
+/// use tollgate::{Key, KeyErrorKind};
 ///
 /// let jwk = r#"{"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}"#;
 /// assert_eq!(Key::from_jwk(jwk).unwrap_err().kind(), KeyErrorKind::UnsupportedCurve);
@@ -159,12 +159,12 @@ impl KeyErrorKind {
 /// [`SigningKey::encode`](crate::SigningKey::encode).
 ///
 /// ```
-/// use tollgate_core::{Algorithm, SigningKey};
+/// use tollgate::{Algorithm, SigningKey};
 ///
 /// let key = SigningKey::generate(Algorithm::HS256)?;
 /// let error = key.encode(&["not", "an", "object"]).unwrap_err();
 /// assert_eq!(error.to_string(), "the claims are not a JSON object");
-/// # Ok::<(), tollgate_core::KeyError>(())
+/// # Ok::<(), tollgate::KeyError>(())
 /// ```
 #[derive(Debug)]
 pub struct SignError(SignProblem);
@@ -172,13 +172,14 @@ pub struct SignError(SignProblem);
 /// The part of a [`SignError`]: see [`SignError::kind`].
 ///
 /// ```
-/// use tollgate_core::{Algorithm, SignErrorKind, SigningKey};
+/// use tollgate::extend::SignErrorKind;
+/// use tollgate::{Algorithm, SigningKey};
 ///
 /// let key = SigningKey::generate(Algorithm::HS256)?;
 /// let header = serde_json::json!({"alg": "none"});
 /// let error = key.encode_header(&header, &serde_json::json!({})).unwrap_err();
 /// assert_eq!(error.kind(), SignErrorKind::AlgorithmMismatch);
-/// # Ok::<(), tollgate_core::KeyError>(())
+/// # Ok::<(), tollgate::KeyError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -198,10 +199,11 @@ impl SignError {
     /// there is one.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SignErrorKind, SigningKey};
+    /// # use tollgate::extend::SignErrorKind;
+    /// # use tollgate::{Algorithm, SigningKey};
     /// let error = SigningKey::generate(Algorithm::HS256)?.encode("no object").unwrap_err();
     /// assert_eq!(error.kind(), SignErrorKind::Claims);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub const fn kind(&self) -> SignErrorKind {
         match self.0 {

@@ -21,7 +21,7 @@ const MOST_PUBLISHED_TEXT: usize = 512;
 /// key of a new type without an outage. In code, a set is collected from [`Key`]s.
 ///
 /// ```
-/// use tollgate_core::{KeyErrorKind, KeySet};
+/// use tollgate::{KeyErrorKind, KeySet};
 ///
 /// let set = KeySet::from_json(
 ///     r#"{"keys": [
@@ -33,7 +33,7 @@ const MOST_PUBLISHED_TEXT: usize = 512;
 /// assert_eq!(set.keys()[0].kid(), Some("1"));
 /// assert_eq!(set.skipped()[0].kid.as_deref(), Some("2"));
 /// assert_eq!(set.skipped()[0].error.kind(), KeyErrorKind::UnsupportedKeyType);
-/// # Ok::<(), tollgate_core::KeyError>(())
+/// # Ok::<(), tollgate::KeyError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct KeySet {
@@ -45,12 +45,12 @@ pub struct KeySet {
 /// A key of a JWK Set that cannot be used: see [`KeySet::skipped`].
 ///
 /// ```
-/// use tollgate_core::KeySet;
+/// use tollgate::KeySet;
 ///
 /// let set = KeySet::from_json(r#"{"keys": [{"kid": "old"}]}"#)?;
 /// assert_eq!(set.skipped()[0].index, 0);
 /// assert_eq!(set.skipped()[0].to_string(), "key 0 (\"old\"): missing member: `kty`: it is required");
-/// # Ok::<(), tollgate_core::KeyError>(())
+/// # Ok::<(), tollgate::KeyError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -78,14 +78,14 @@ impl KeySet {
     /// The most keys of a set, including keys that are skipped: 128.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::KeySet::MAX_KEYS, 128);
+    /// assert_eq!(tollgate::KeySet::MAX_KEYS, 128);
     /// ```
     pub const MAX_KEYS: usize = 128;
 
     /// The longest JSON text of a set, in bytes: 1 MiB.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::KeySet::MAX_BYTES, 1_048_576);
+    /// assert_eq!(tollgate::KeySet::MAX_BYTES, 1_048_576);
     /// ```
     pub const MAX_BYTES: usize = 1 << 20;
 
@@ -102,11 +102,11 @@ impl KeySet {
     ///   [`MAX_BYTES`](Self::MAX_BYTES).
     ///
     /// ```
-    /// use tollgate_core::KeySet;
+    /// use tollgate::KeySet;
     ///
     /// assert!(KeySet::from_json(r#"{"keys": []}"#)?.is_empty());
     /// assert!(KeySet::from_json(r#"{"keys": {}}"#).is_err());
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::read(json.as_ref(), false)
@@ -122,14 +122,14 @@ impl KeySet {
     /// See [`from_json`](Self::from_json).
     ///
     /// ```
-    /// use tollgate_core::{KeyErrorKind, KeySet};
+    /// use tollgate::{KeyErrorKind, KeySet};
     ///
     /// let json = r#"{"keys": [{"kty": "oct", "k": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"}]}"#;
     /// assert_eq!(KeySet::from_json(json)?.len(), 1);
     /// let public = KeySet::public_from_json(json)?;
     /// assert!(public.is_empty());
     /// assert_eq!(public.skipped()[0].error.kind(), KeyErrorKind::PublishedSecret);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn public_from_json(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::read(json.as_ref(), true)
@@ -204,11 +204,11 @@ impl KeySet {
     /// The keys, in the order of the set. Several may have the same `kid`, or none.
     ///
     /// ```
-    /// use tollgate_core::{Key, KeySet};
+    /// use tollgate::{Key, KeySet};
     ///
     /// let set: KeySet = [Key::hs256([1; 32])?, Key::hs256([2; 32])?].into_iter().collect();
     /// assert_eq!(set.keys().len(), 2);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn keys(&self) -> &[Key] {
         &self.keys
@@ -217,11 +217,11 @@ impl KeySet {
     /// The keys of the JSON text that were skipped, and why. Log them.
     ///
     /// ```
-    /// use tollgate_core::{KeyErrorKind, KeySet};
+    /// use tollgate::{KeyErrorKind, KeySet};
     ///
     /// let set = KeySet::from_json(r#"{"keys": [{"kty": "oct", "k": "AAAA", "use": "enc"}]}"#)?;
     /// assert_eq!(set.skipped()[0].error.kind(), KeyErrorKind::WrongUse);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
@@ -230,7 +230,7 @@ impl KeySet {
     /// The number of keys, without the skipped ones.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::KeySet::default().len(), 0);
+    /// assert_eq!(tollgate::KeySet::default().len(), 0);
     /// ```
     pub fn len(&self) -> usize {
         self.keys.len()
@@ -239,13 +239,13 @@ impl KeySet {
     /// The identity of the set. An equal epoch means that nothing changed.
     ///
     /// ```
-    /// use tollgate_core::KeySet;
+    /// use tollgate::KeySet;
     ///
     /// let one = KeySet::from_json(r#"{"keys": []}"#)?;
     /// let same_text = KeySet::from_json(r#"{"keys": []}"#)?;
     /// assert_eq!(one.epoch(), one.clone().epoch());
     /// assert_ne!(one.epoch(), same_text.epoch());
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub const fn epoch(&self) -> KeyEpoch {
         self.epoch
@@ -254,7 +254,7 @@ impl KeySet {
     /// Whether the set has no usable key.
     ///
     /// ```
-    /// assert!(tollgate_core::KeySet::default().is_empty());
+    /// assert!(tollgate::KeySet::default().is_empty());
     /// ```
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()

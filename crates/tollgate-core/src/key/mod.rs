@@ -55,7 +55,7 @@ use crate::algorithm::{Algorithm, Family};
 /// the key.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, Key, KeyErrorKind};
+/// use tollgate::{Algorithm, Key, KeyErrorKind};
 ///
 /// let key = Key::hs256("a secret of thirty-two bytes....")?.with_kid("2031-01");
 /// assert_eq!(key.algorithms(), [Algorithm::HS256]);
@@ -64,7 +64,7 @@ use crate::algorithm::{Algorithm, Family};
 /// // a public key never becomes a secret
 /// let pem = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE...";
 /// assert_eq!(Key::hs256(pem).unwrap_err().kind(), KeyErrorKind::PublicKey);
-/// # Ok::<(), tollgate_core::KeyError>(())
+/// # Ok::<(), tollgate::KeyError>(())
 /// ```
 #[derive(Clone)]
 pub struct Key {
@@ -81,7 +81,7 @@ impl Key {
     /// in PEM, DER, base64, hexadecimal digits, OpenSSH's format or as a JWK.
     ///
     /// ```
-    /// use tollgate_core::Key;
+    /// use tollgate::Key;
     ///
     /// assert!(Key::hs256([7; 32]).is_ok());
     /// assert!(Key::hs256([7; 31]).is_err());
@@ -96,7 +96,7 @@ impl Key {
     /// See [`hs256`](Self::hs256).
     ///
     /// ```
-    /// use tollgate_core::Key;
+    /// use tollgate::Key;
     ///
     /// assert!(Key::hs384([7; 48]).is_ok());
     /// assert!(Key::hs384([7; 47]).is_err());
@@ -111,7 +111,7 @@ impl Key {
     /// See [`hs256`](Self::hs256).
     ///
     /// ```
-    /// use tollgate_core::Key;
+    /// use tollgate::Key;
     ///
     /// assert!(Key::hs512([7; 64]).is_ok());
     /// assert!(Key::hs512([7; 63]).is_err());
@@ -128,11 +128,11 @@ impl Key {
     /// breaks or non-zero trailing bits. Otherwise the errors of [`hs256`](Self::hs256).
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, Key};
+    /// use tollgate::{Algorithm, Key};
     ///
     /// let key = Key::from_base64_secret(Algorithm::HS256, "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
     /// assert_eq!(key.algorithms(), [Algorithm::HS256]);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_base64_secret(algorithm: Algorithm, secret: &str) -> Result<Self, KeyError> {
         Self::secret(algorithm, &secret::decode_base64(algorithm, secret)?)
@@ -151,7 +151,7 @@ impl Key {
     /// if the text or the key is invalid.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
+    /// use tollgate::{Algorithm, Key, KeyErrorKind};
     ///
     /// let pem = "-----BEGIN PUBLIC KEY-----
     /// MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
@@ -160,7 +160,7 @@ impl Key {
     /// assert_eq!(key.algorithms(), [Algorithm::EdDSA, Algorithm::Ed25519]);
     ///
     /// assert_eq!(Key::from_pem(Algorithm::HS256, pem).unwrap_err().kind(), KeyErrorKind::AlgorithmMismatch);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         not_hmac(algorithm)?;
@@ -174,7 +174,7 @@ impl Key {
     /// See [`from_pem`](Self::from_pem).
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
+    /// use tollgate::{Algorithm, Key, KeyErrorKind};
     ///
     /// assert_eq!(Key::from_der(Algorithm::RS256, [0x30, 0x00]).unwrap_err().kind(), KeyErrorKind::Malformed);
     /// ```
@@ -201,7 +201,7 @@ impl Key {
     /// - Other kinds if a member is invalid.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, Key, KeyErrorKind};
+    /// use tollgate::{Algorithm, Key, KeyErrorKind};
     ///
     /// let key = Key::from_jwk(
     ///     r#"{"kty": "EC", "crv": "P-256", "kid": "1", "use": "sig",
@@ -212,7 +212,7 @@ impl Key {
     ///
     /// let error = Key::from_jwk(r#"{"kty": "OKP", "crv": "X25519", "x": "AAAA"}"#).unwrap_err();
     /// assert_eq!(error.kind(), KeyErrorKind::UnsupportedCurve);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Jwk::from_bytes(json.as_ref())?.key()
@@ -221,12 +221,12 @@ impl Key {
     /// The same key with this key ID (`kid`, RFC 7517 section 4.5).
     ///
     /// ```
-    /// use tollgate_core::Key;
+    /// use tollgate::Key;
     ///
     /// let key = Key::hs256([7; 32])?;
     /// assert_eq!(key.kid(), None);
     /// assert_eq!(key.with_kid("a").with_kid("b").kid(), Some("b"));
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     #[must_use]
     pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
@@ -244,13 +244,13 @@ impl Key {
     /// fit one of them, or if there is none. [`SecretTooShort`](KeyErrorKind::SecretTooShort).
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, Key};
+    /// use tollgate::{Algorithm, Key};
     ///
     /// let key = Key::hs256([7; 48])?;
     /// assert!(key.clone().serving([Algorithm::HS256, Algorithm::HS384]).is_ok());
     /// assert!(key.clone().serving([Algorithm::HS512]).is_err()); // too short for it
     /// assert!(key.serving([Algorithm::RS256]).is_err());
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn serving(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, KeyError> {
         let mut prepared = Prepared::new(self.prepared.material().clone(), algorithms)?;
@@ -264,9 +264,9 @@ impl Key {
     /// The key ID, by which a token names its key.
     ///
     /// ```
-    /// let key = tollgate_core::Key::hs256([7; 32])?.with_kid("k1");
+    /// let key = tollgate::Key::hs256([7; 32])?.with_kid("k1");
     /// assert_eq!(key.kid(), Some("k1"));
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
@@ -277,7 +277,7 @@ impl Key {
     /// [`VerifierBuilder::tenants`](crate::VerifierBuilder::tenants).
     ///
     /// ```
-    /// use tollgate_core::Key;
+    /// use tollgate::Key;
     ///
     /// let key = Key::from_jwk(
     ///     r#"{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
@@ -285,7 +285,7 @@ impl Key {
     /// )?;
     /// assert_eq!(key.issuer(), Some("https://login.microsoftonline.com/{tenantid}/v2.0"));
     /// assert_eq!(Key::hs256([7; 32])?.issuer(), None);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn issuer(&self) -> Option<&str> {
         self.prepared.issuer.as_deref()
@@ -295,10 +295,10 @@ impl Key {
     /// several.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, Key};
+    /// use tollgate::{Algorithm, Key};
     ///
     /// assert_eq!(Key::hs384([7; 48])?.algorithms(), [Algorithm::HS384]);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn algorithms(&self) -> &[Algorithm] {
         self.prepared.algorithms()
@@ -307,10 +307,11 @@ impl Key {
     /// The kind of key.
     ///
     /// ```
-    /// use tollgate_core::{Family, Key};
+    /// use tollgate::extend::Family;
+    /// use tollgate::Key;
     ///
     /// assert_eq!(Key::hs256([7; 32])?.family(), Family::Hmac);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn family(&self) -> Family {
         self.prepared.material().family()

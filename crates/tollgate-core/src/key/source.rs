@@ -14,7 +14,8 @@ use crate::step::Step;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use tollgate_core::{Key, KeySet, KeySource, Unavailable, Verifier};
+/// use tollgate::extend::{KeySource, Unavailable};
+/// use tollgate::{Key, KeySet, Verifier};
 ///
 /// struct Fixed(Arc<KeySet>);
 ///
@@ -42,7 +43,8 @@ pub trait KeySource: Send + Sync {
     ///
     /// ```
     /// use std::{sync::Arc, time::Duration};
-    /// use tollgate_core::{KeySet, KeySource, Unavailable};
+    /// use tollgate::extend::{KeySource, Unavailable};
+    /// use tollgate::KeySet;
     ///
     /// struct Down;
     ///
@@ -66,7 +68,8 @@ pub trait KeySource: Send + Sync {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use tollgate_core::{KeyEpoch, KeySet, KeySource, Unavailable};
+    /// use tollgate::extend::{KeyEpoch, KeySource, Unavailable};
+    /// use tollgate::KeySet;
     ///
     /// struct Fixed(Arc<KeySet>);
     ///
@@ -101,9 +104,8 @@ pub trait KeySource: Send + Sync {
     /// ```
     /// use std::sync::atomic::{AtomicBool, Ordering};
     /// use std::sync::Arc;
-    /// use tollgate_core::{
-    ///     Algorithm, Key, KeySet, KeySource, MissingKey, SigningKey, Step, Unavailable, Verifier,
-    /// };
+    /// use tollgate::extend::{KeySource, MissingKey, Step, Unavailable};
+    /// use tollgate::{Algorithm, Key, KeySet, SigningKey, Verifier};
     ///
     /// /// Has its one key after the first request for it.
     /// struct Lazy(Key, Arc<AtomicBool>);
@@ -151,8 +153,10 @@ pub trait KeySource: Send + Sync {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use tollgate_core::{KeySet, Unavailable};
-    /// use tollgate_core::{ConfigErrorKind, KeySource, Verifier};
+    /// # use tollgate::extend::Unavailable;
+    /// # use tollgate::KeySet;
+    /// use tollgate::extend::KeySource;
+    /// use tollgate::{ConfigErrorKind, Verifier};
     ///
     /// struct Theirs;
     ///
@@ -178,7 +182,8 @@ pub trait KeySource: Send + Sync {
     /// ```
     /// # use std::sync::Arc;
     /// # use std::sync::atomic::{AtomicU64, Ordering};
-    /// # use tollgate_core::{Key, KeySet, KeySource, SigningKey, Unavailable, Verifier};
+    /// # use tollgate::extend::{KeySource, Unavailable};
+    /// # use tollgate::{Key, KeySet, SigningKey, Verifier};
     /// struct Noting(Arc<KeySet>, Arc<AtomicU64>);
     ///
     /// impl KeySource for Noting {
@@ -228,7 +233,8 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
 /// What a token's header says of the key that a [`KeySource`] does not have. It is not verified.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, MissingKey};
+/// use tollgate::extend::MissingKey;
+/// use tollgate::Algorithm;
 ///
 /// let missing = MissingKey::new(Some("2031-01"), Algorithm::ES256);
 /// assert_eq!(missing.kid(), Some("2031-01"));
@@ -243,7 +249,8 @@ impl<'t> MissingKey<'t> {
     /// By the header's `kid` and `alg`.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, MissingKey};
+    /// # use tollgate::extend::MissingKey;
+    /// # use tollgate::Algorithm;
     /// assert_eq!(MissingKey::new(None, Algorithm::ES256).kid(), None);
     /// ```
     pub const fn new(kid: Option<&'t str>, algorithm: Algorithm) -> Self {
@@ -253,7 +260,8 @@ impl<'t> MissingKey<'t> {
     /// The token's `kid` (RFC 7515 section 4.1.4), if it has one.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, MissingKey};
+    /// # use tollgate::extend::MissingKey;
+    /// # use tollgate::Algorithm;
     /// assert_eq!(MissingKey::new(Some("1"), Algorithm::ES256).kid(), Some("1"));
     /// ```
     pub const fn kid(&self) -> Option<&'t str> {
@@ -263,7 +271,8 @@ impl<'t> MissingKey<'t> {
     /// The token's `alg`.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, MissingKey};
+    /// # use tollgate::extend::MissingKey;
+    /// # use tollgate::Algorithm;
     /// assert_eq!(MissingKey::new(Some("1"), Algorithm::ES256).algorithm(), Algorithm::ES256);
     /// ```
     pub const fn algorithm(&self) -> Algorithm {
@@ -275,7 +284,7 @@ impl<'t> MissingKey<'t> {
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_core::Unavailable;
+/// use tollgate::extend::Unavailable;
 ///
 /// let down = Unavailable::new(Duration::from_secs(5));
 /// assert_eq!(down.retry_after(), Duration::from_secs(5));
@@ -289,7 +298,7 @@ impl Unavailable {
     /// With the time after which the client may try again.
     ///
     /// ```
-    /// # use tollgate_core::Unavailable;
+    /// # use tollgate::extend::Unavailable;
     /// assert_eq!(Unavailable::new(std::time::Duration::ZERO).retry_after().as_secs(), 0);
     /// ```
     pub const fn new(retry_after: Duration) -> Self {
@@ -299,7 +308,7 @@ impl Unavailable {
     /// The time after which the client may try again.
     ///
     /// ```
-    /// # use tollgate_core::Unavailable;
+    /// # use tollgate::extend::Unavailable;
     /// assert_eq!(Unavailable::new(std::time::Duration::from_secs(1)).retry_after().as_secs(), 1);
     /// ```
     pub const fn retry_after(&self) -> Duration {

@@ -9,7 +9,7 @@ impl Policy {
     /// they are asked for a claim).
     ///
     /// ```
-    /// use tollgate_core::policy::{role, scope, Held};
+    /// use tollgate::policy::{Held, role, scope};
     ///
     /// let policy = scope("orders:read") & !role("suspended");
     /// assert!(policy.permits(&Held::new().scope("orders:read")));
@@ -31,7 +31,7 @@ impl Policy {
     /// The decision with its reasons: every clause is asked, also where the answer is known already.
     ///
     /// ```
-    /// use tollgate_core::policy::{role, scope, Held};
+    /// use tollgate::policy::{Held, role, scope};
     ///
     /// let policy = scope("orders:read") & (role("clerk") | role("admin"));
     /// let evaluation = policy.evaluate(&Held::new().scope("orders:read"));
@@ -63,7 +63,7 @@ impl Policy {
 /// Its `Display` is for operators, one line a clause. It tells what the policy asks, which a client need not learn.
 ///
 /// ```
-/// use tollgate_core::policy::{role, scope, Held};
+/// use tollgate::policy::{Held, role, scope};
 ///
 /// let policy = scope("orders:read") & (role("clerk") | !role("guest"));
 /// let evaluation = policy.evaluate(&Held::new().scope("orders:read").role("guest"));
@@ -88,7 +88,7 @@ impl<'p> Evaluation<'p> {
     /// Whether this clause holds; for the whole, the same answer as [`Policy::permits`].
     ///
     /// ```
-    /// use tollgate_core::policy::{scope, Held};
+    /// use tollgate::policy::{Held, scope};
     ///
     /// assert!(scope("a").evaluate(&Held::new().scope("a")).satisfied());
     /// ```
@@ -99,7 +99,7 @@ impl<'p> Evaluation<'p> {
     /// The clause that was asked. Its `Display` is its text.
     ///
     /// ```
-    /// use tollgate_core::policy::{scope, Held};
+    /// use tollgate::policy::{Held, scope};
     ///
     /// let policy = scope("a") | scope("b");
     /// assert_eq!(policy.evaluate(&Held::new()).clause().to_string(), r#"scope("a") | scope("b")"#);
@@ -111,7 +111,7 @@ impl<'p> Evaluation<'p> {
     /// The answers of the parts, in the order of the policy; none for a scope, role or claim.
     ///
     /// ```
-    /// use tollgate_core::policy::{scope, Held};
+    /// use tollgate::policy::{Held, scope};
     ///
     /// let policy = scope("a") & scope("b");
     /// let evaluation = policy.evaluate(&Held::new().scope("b"));
@@ -127,7 +127,7 @@ impl<'p> Evaluation<'p> {
     /// A `not` that failed is one of them as a whole, since what is inside of it holds.
     ///
     /// ```
-    /// use tollgate_core::policy::{role, scope, Held};
+    /// use tollgate::policy::{Held, role, scope};
     ///
     /// let policy = scope("a") & scope("b") & !role("guest");
     /// let evaluation = policy.evaluate(&Held::new().scope("a").role("guest"));
@@ -161,7 +161,7 @@ impl<'p> Evaluation<'p> {
     /// where `not(scope(..))` rules out all sets that were kept. A set that is returned always suffices.
     ///
     /// ```
-    /// use tollgate_core::policy::{role, scope, Held};
+    /// use tollgate::policy::{Held, role, scope};
     ///
     /// let policy = scope("read") & (scope("write") | role("clerk"));
     /// assert_eq!(policy.evaluate(&Held::new().scope("read")).sufficient_scopes(), Some(vec!["read", "write"]));

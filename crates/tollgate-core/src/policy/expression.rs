@@ -50,7 +50,7 @@ impl Not for Policy {
 /// [`Policy::scope`], for use in expressions: of a text, or of a type that `scopes!` has made.
 ///
 /// ```
-/// use tollgate_core::policy::{scope, Held};
+/// use tollgate::policy::{Held, scope};
 ///
 /// assert!(scope("orders:read").permits(&Held::new().scope("orders:read")));
 /// ```
@@ -67,7 +67,7 @@ pub fn scope(name: impl ScopeName) -> Policy {
 /// [`Policy::role`], for use in expressions.
 ///
 /// ```
-/// use tollgate_core::policy::{role, Held};
+/// use tollgate::policy::{Held, role};
 ///
 /// assert!(role("admin").permits(&Held::new().role("admin")));
 /// ```
@@ -84,7 +84,7 @@ pub fn role(name: &str) -> Policy {
 ///
 /// ```
 /// use serde_json::json;
-/// use tollgate_core::policy::{claim, Held};
+/// use tollgate::policy::{Held, claim};
 ///
 /// let caller = Held::new().claims(json!({"email_verified": true}));
 /// assert!(claim("email_verified", true).permits(&caller));
@@ -102,7 +102,7 @@ pub fn claim(path: &str, value: impl Into<Value>) -> Policy {
 /// [`Policy::claim_present`], for use in expressions.
 ///
 /// ```
-/// use tollgate_core::policy::{claim_present, Held};
+/// use tollgate::policy::{Held, claim_present};
 ///
 /// assert!(!claim_present("tenant").permits(&Held::new()));
 /// ```
@@ -118,7 +118,7 @@ pub fn claim_present(path: &str) -> Policy {
 /// [`Policy::any`], for use in expressions.
 ///
 /// ```
-/// use tollgate_core::policy::{any, scope, Held};
+/// use tollgate::policy::{Held, any, scope};
 ///
 /// assert!(any([scope("a"), scope("b")]).permits(&Held::new().scope("b")));
 /// ```
@@ -134,7 +134,7 @@ pub fn any(policies: impl IntoIterator<Item = Policy>) -> Policy {
 /// [`Policy::all`], for use in expressions.
 ///
 /// ```
-/// use tollgate_core::policy::{all, scope, Held};
+/// use tollgate::policy::{Held, all, scope};
 ///
 /// assert!(!all([scope("a"), scope("b")]).permits(&Held::new().scope("b")));
 /// ```
@@ -153,7 +153,7 @@ pub fn all(policies: impl IntoIterator<Item = Policy>) -> Policy {
 /// often easy to get: do not rely on `not(scope(..))` to keep anybody out.
 ///
 /// ```
-/// use tollgate_core::policy::{not, role, scope, Held};
+/// use tollgate::policy::{Held, not, role, scope};
 ///
 /// let policy = scope("orders:write") & not(role("suspended"));
 /// assert!(policy.permits(&Held::new().scope("orders:write")));

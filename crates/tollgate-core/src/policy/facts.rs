@@ -10,7 +10,7 @@ use serde_json::Value;
 ///
 /// ```
 /// use serde_json::Value;
-/// use tollgate_core::policy::{scope, Facts};
+/// use tollgate::policy::{Facts, scope};
 ///
 /// struct ServiceAccount;
 ///
@@ -32,7 +32,7 @@ pub trait Facts {
     /// Whether `scope` was granted. Exact: no case folding, no prefixes.
     ///
     /// ```
-    /// # use tollgate_core::policy::{Facts, Held};
+    /// # use tollgate::policy::{Facts, Held};
     /// let caller = Held::new().scope("orders:read");
     /// assert!(caller.has_scope("orders:read") && !caller.has_scope("orders"));
     /// ```
@@ -41,7 +41,7 @@ pub trait Facts {
     /// Whether the caller has `role`. Exact, as for scopes.
     ///
     /// ```
-    /// # use tollgate_core::policy::{Facts, Held};
+    /// # use tollgate::policy::{Facts, Held};
     /// let caller = Held::new().role("admin");
     /// assert!(caller.has_role("admin") && !caller.has_role("Admin"));
     /// ```
@@ -50,7 +50,7 @@ pub trait Facts {
     /// The claim at `path`, found as [`claim_at`] finds it.
     ///
     /// ```
-    /// # use tollgate_core::policy::{Facts, Held};
+    /// # use tollgate::policy::{Facts, Held};
     /// let caller = Held::new().claims(serde_json::json!({"tenant": "acme"}));
     /// assert_eq!(caller.claim("tenant"), Some("acme".into()));
     /// ```
@@ -61,7 +61,7 @@ pub trait Facts {
     /// For implementations that know without building a [`Value`].
     ///
     /// ```
-    /// # use tollgate_core::policy::{Facts, Held};
+    /// # use tollgate::policy::{Facts, Held};
     /// let caller = Held::new().claims(serde_json::json!({"tenant": null}));
     /// assert!(!caller.has_claim("tenant"));
     /// ```
@@ -74,7 +74,7 @@ pub trait Facts {
     /// For implementations that know without building a [`Value`].
     ///
     /// ```
-    /// # use tollgate_core::policy::{Facts, Held};
+    /// # use tollgate::policy::{Facts, Held};
     /// let caller = Held::new().claims(serde_json::json!({"amr": ["pwd", "otp"]}));
     /// assert!(caller.claim_is("amr", &"otp".into()));
     /// ```
@@ -87,7 +87,7 @@ pub trait Facts {
     /// otherwise: what does not know of a login has seen none.
     ///
     /// ```
-    /// # use tollgate_core::policy::{Facts, Held};
+    /// # use tollgate::policy::{Facts, Held};
     /// let caller = Held::new().authenticated_ago(60);
     /// assert!(caller.authenticated_within(60) && !caller.authenticated_within(59));
     /// assert!(!Held::new().authenticated_within(u64::MAX));
@@ -131,7 +131,7 @@ impl<F: Facts + ?Sized> Facts for &F {
 ///
 /// ```
 /// use serde_json::json;
-/// use tollgate_core::policy::claim_at;
+/// use tollgate::policy::claim_at;
 ///
 /// let claims = json!({"realm_access": {"roles": ["admin"]}, "https://example.com/org": "blue"});
 /// assert_eq!(claim_at(&claims, "realm_access.roles"), Some(&json!(["admin"])));
@@ -154,7 +154,7 @@ pub fn claim_at<'a>(claims: &'a Value, path: &str) -> Option<&'a Value> {
 ///
 /// ```
 /// use serde_json::json;
-/// use tollgate_core::policy::claim_matches;
+/// use tollgate::policy::claim_matches;
 ///
 /// assert!(claim_matches(&json!(["pwd", "otp"]), &json!("otp")));
 /// assert!(claim_matches(&json!("otp"), &json!("otp")));
@@ -172,7 +172,7 @@ pub fn claim_matches(claim: &Value, expected: &Value) -> bool {
 ///
 /// ```
 /// use serde_json::json;
-/// use tollgate_core::policy::{claim, role, scope, Held};
+/// use tollgate::policy::{Held, claim, role, scope};
 ///
 /// let caller = Held::new().scope("orders:read").role("clerk").claims(json!({"tenant": "blue"}));
 /// assert!((scope("orders:read") & role("clerk") & claim("tenant", "blue")).permits(&caller));
@@ -189,7 +189,7 @@ impl Held {
     /// Nothing.
     ///
     /// ```
-    /// use tollgate_core::policy::{scope, Held};
+    /// use tollgate::policy::{Held, scope};
     ///
     /// assert!(!scope("orders:read").permits(&Held::new()));
     /// ```
@@ -200,7 +200,7 @@ impl Held {
     /// The scope `name`, besides what is held already. No text is refused; one that is no scope-token is never asked for.
     ///
     /// ```
-    /// use tollgate_core::policy::{Facts, Held};
+    /// use tollgate::policy::{Facts, Held};
     ///
     /// assert!(Held::new().scope("orders:read").has_scope("orders:read"));
     /// ```
@@ -213,7 +213,7 @@ impl Held {
     /// The role `name`, besides what is held already.
     ///
     /// ```
-    /// use tollgate_core::policy::{Facts, Held};
+    /// use tollgate::policy::{Facts, Held};
     ///
     /// assert!(Held::new().role("admin").has_role("admin"));
     /// ```
@@ -227,7 +227,7 @@ impl Held {
     ///
     /// ```
     /// use serde_json::json;
-    /// use tollgate_core::policy::{Facts, Held};
+    /// use tollgate::policy::{Facts, Held};
     ///
     /// let caller = Held::new().claims(json!({"org": {"tier": "gold"}}));
     /// assert_eq!(caller.claim("org.tier"), Some(json!("gold")));
@@ -241,7 +241,7 @@ impl Held {
     /// A login that many seconds ago, instead of one given before.
     ///
     /// ```
-    /// use tollgate_core::policy::{Facts, Held};
+    /// use tollgate::policy::{Facts, Held};
     ///
     /// assert!(Held::new().authenticated_ago(5).authenticated_within(10));
     /// ```

@@ -14,7 +14,7 @@ use super::{Clause, Name, Node, Policy};
 /// pays only for the names that matter to it.
 ///
 /// ```
-/// use tollgate_core::policy::Hierarchy;
+/// use tollgate::policy::Hierarchy;
 ///
 /// let hierarchy = Hierarchy::new().implies("admin", "write").implies("write", "read");
 /// assert_eq!(hierarchy.implying("read"), ["admin", "write"]);
@@ -30,7 +30,7 @@ impl Hierarchy {
     /// No implications.
     ///
     /// ```
-    /// use tollgate_core::policy::Hierarchy;
+    /// use tollgate::policy::Hierarchy;
     ///
     /// assert!(Hierarchy::new().implying("read").is_empty());
     /// ```
@@ -41,7 +41,7 @@ impl Hierarchy {
     /// Adds that whoever holds `higher` counts as holding `lower`.
     ///
     /// ```
-    /// use tollgate_core::policy::Hierarchy;
+    /// use tollgate::policy::Hierarchy;
     ///
     /// let hierarchy = Hierarchy::new().implies("orders:write", "orders:read");
     /// assert_eq!(hierarchy.implying("orders:read"), ["orders:write"]);
@@ -55,7 +55,7 @@ impl Hierarchy {
     /// Every other name that implies `name`, directly or through others, in order.
     ///
     /// ```
-    /// use tollgate_core::policy::Hierarchy;
+    /// use tollgate::policy::Hierarchy;
     ///
     /// let circle = Hierarchy::new().implies("a", "b").implies("b", "a");
     /// assert_eq!(circle.implying("a"), ["b"]);
@@ -80,7 +80,7 @@ impl Policy {
     /// It applies to the clauses that `self` has now: combine first, then call this, or call it on a part only.
     ///
     /// ```
-    /// use tollgate_core::policy::{scope, Held, Hierarchy};
+    /// use tollgate::policy::{Held, Hierarchy, scope};
     ///
     /// let hierarchy = Hierarchy::new().implies("orders:write", "orders:read");
     /// let policy = scope("orders:read").with_scope_hierarchy(&hierarchy);
@@ -100,7 +100,7 @@ impl Policy {
     /// It applies to the clauses that `self` has now: combine first, then call this, or call it on a part only.
     ///
     /// ```
-    /// use tollgate_core::policy::{role, Held, Hierarchy};
+    /// use tollgate::policy::{Held, Hierarchy, role};
     ///
     /// let ranks = Hierarchy::new().implies("owner", "editor").implies("editor", "viewer");
     /// let policy = role("viewer").with_role_hierarchy(&ranks);

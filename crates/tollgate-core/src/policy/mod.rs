@@ -3,7 +3,7 @@
 //! A [`Policy`] is built once, where the routes are, and asked of every request after the token has been verified:
 //!
 //! ```
-//! use tollgate_core::policy::{claim, role, scope, Held};
+//! use tollgate::policy::{Held, claim, role, scope};
 //!
 //! let policy = scope("orders:write") & (role("clerk") | claim("org.tier", "gold"));
 //!
@@ -57,7 +57,7 @@ pub use scope::{InvalidScope, Scope, ScopeName, ScopeSet, is_scope_token, parse_
 /// Cheap to clone. See the [module](self) for the rules of matching.
 ///
 /// ```
-/// use tollgate_core::policy::{Held, Policy};
+/// use tollgate::policy::{Held, Policy};
 ///
 /// let policy = Policy::scope("orders:read") | Policy::role("admin");
 /// assert!(policy.permits(&Held::new().role("admin")));
@@ -118,7 +118,7 @@ impl Policy {
     /// The most clauses that a policy may have, those of its parts included.
     ///
     /// ```should_panic
-    /// use tollgate_core::Policy;
+    /// use tollgate::Policy;
     ///
     /// let scopes = (0..Policy::MAX_CLAUSES).map(|n| Policy::scope(&format!("s{n}")));
     /// Policy::any(scopes); // with `any` itself, one too many
@@ -128,7 +128,7 @@ impl Policy {
     /// The most levels that a policy may have. Chains of one operator (`a | b | c`) count as one level.
     ///
     /// ```
-    /// use tollgate_core::Policy;
+    /// use tollgate::Policy;
     ///
     /// assert!(Policy::MAX_DEPTH >= 64);
     /// ```
@@ -137,7 +137,7 @@ impl Policy {
     /// Holds when the token was granted the scope `name`.
     ///
     /// ```
-    /// use tollgate_core::policy::{Held, Policy};
+    /// use tollgate::policy::{Held, Policy};
     ///
     /// let policy = Policy::scope("orders:read");
     /// assert!(policy.permits(&Held::new().scope("orders:read")));
@@ -159,7 +159,7 @@ impl Policy {
     /// Holds when the token was granted the scope `name`, which may come from a configuration.
     ///
     /// ```
-    /// use tollgate_core::Policy;
+    /// use tollgate::Policy;
     ///
     /// assert!(Policy::try_scope("orders:read").is_ok());
     /// assert!(Policy::try_scope("orders read").is_err()); // two scopes, not one
@@ -176,7 +176,7 @@ impl Policy {
     /// Holds when the caller has the role `name`. Which claims carry roles is the verifier's configuration.
     ///
     /// ```
-    /// use tollgate_core::policy::{Held, Policy};
+    /// use tollgate::policy::{Held, Policy};
     ///
     /// assert!(Policy::role("admin").permits(&Held::new().role("admin")));
     /// assert!(!Policy::role("admin").permits(&Held::new().scope("admin")));
@@ -199,7 +199,7 @@ impl Policy {
     ///
     /// ```
     /// use serde_json::json;
-    /// use tollgate_core::policy::{Held, Policy};
+    /// use tollgate::policy::{Held, Policy};
     ///
     /// let caller = Held::new().claims(json!({"org": {"tier": "gold"}, "amr": ["pwd", "otp"]}));
     /// assert!(Policy::claim("org.tier", "gold").permits(&caller));
@@ -226,7 +226,7 @@ impl Policy {
     ///
     /// ```
     /// use serde_json::json;
-    /// use tollgate_core::policy::{Held, Policy};
+    /// use tollgate::policy::{Held, Policy};
     ///
     /// let caller = Held::new().claims(json!({"tenant": "blue", "org": null}));
     /// assert!(Policy::claim_present("tenant").permits(&caller));
@@ -248,7 +248,7 @@ impl Policy {
     /// Holds when at least one of `policies` does; of none, never.
     ///
     /// ```
-    /// use tollgate_core::policy::{Held, Policy};
+    /// use tollgate::policy::{Held, Policy};
     ///
     /// let policy = Policy::any([Policy::role("clerk"), Policy::role("admin")]);
     /// assert!(policy.permits(&Held::new().role("clerk")));
@@ -266,7 +266,7 @@ impl Policy {
     /// Holds when each of `policies` does; of none, always.
     ///
     /// ```
-    /// use tollgate_core::policy::{Held, Policy};
+    /// use tollgate::policy::{Held, Policy};
     ///
     /// let policy = Policy::all([Policy::scope("read"), Policy::scope("write")]);
     /// assert!(policy.permits(&Held::new().scope("read").scope("write")));
@@ -284,7 +284,7 @@ impl Policy {
     /// Always holds: any caller whose token was accepted.
     ///
     /// ```
-    /// use tollgate_core::policy::{Held, Policy};
+    /// use tollgate::policy::{Held, Policy};
     ///
     /// assert!(Policy::allow().permits(&Held::new()));
     /// ```
@@ -295,7 +295,7 @@ impl Policy {
     /// Never holds.
     ///
     /// ```
-    /// use tollgate_core::policy::{Held, Policy};
+    /// use tollgate::policy::{Held, Policy};
     ///
     /// assert!(!Policy::deny().permits(&Held::new().role("root")));
     /// ```

@@ -16,7 +16,7 @@ impl Policy {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tollgate_core::policy::{Held, Policy};
+    /// use tollgate::policy::{Held, Policy};
     ///
     /// let policy = Policy::max_authentication_age(Duration::from_secs(300));
     /// assert!(policy.permits(&Held::new().authenticated_ago(300)));
@@ -48,7 +48,7 @@ impl Policy {
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_core::policy::{Held, max_authentication_age, scope};
+/// use tollgate::policy::{Held, max_authentication_age, scope};
 ///
 /// let policy = scope("payments:write") & max_authentication_age(Duration::from_secs(300));
 /// assert!(!policy.permits(&Held::new().scope("payments:write").authenticated_ago(3600)));

@@ -8,7 +8,7 @@ use super::{Facts, Policy};
 /// A scope as a type, so that a misspelt one does not compile. The macro `scopes!` declares them.
 ///
 /// ```
-/// use tollgate_core::policy::{Held, Scope, ScopeSet};
+/// use tollgate::policy::{Held, Scope, ScopeSet};
 ///
 /// struct OrdersRead;
 ///
@@ -22,7 +22,7 @@ use super::{Facts, Policy};
 /// A name that is no scope-token is found when the type is used as a [`ScopeSet`]:
 ///
 /// ```compile_fail,E0080
-/// use tollgate_core::policy::{Scope, ScopeSet};
+/// use tollgate::policy::{Scope, ScopeSet};
 ///
 /// struct Orders;
 ///
@@ -43,7 +43,7 @@ pub trait Scope {
     /// The scope-token (RFC 6749 section 3.3), as it stands in a token's `scope` claim.
     ///
     /// ```
-    /// # use tollgate_core::policy::{Held, Scope, ScopeName, ScopeSet};
+    /// # use tollgate::policy::{Held, Scope, ScopeName, ScopeSet};
     /// # #[derive(Clone, Copy)]
     /// # struct OrdersRead;
     /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
@@ -55,7 +55,7 @@ pub trait Scope {
 /// One [`Scope`], or a tuple of up to eight sets, of which all must be held.
 ///
 /// ```
-/// use tollgate_core::policy::{Held, Scope, ScopeSet};
+/// use tollgate::policy::{Held, Scope, ScopeSet};
 ///
 /// struct Read;
 /// struct Write;
@@ -78,7 +78,7 @@ pub trait ScopeSet {
     /// The policy that holds when every scope of the set is held. Built anew at each call: keep it.
     ///
     /// ```
-    /// # use tollgate_core::policy::{Held, Scope, ScopeName, ScopeSet};
+    /// # use tollgate::policy::{Held, Scope, ScopeName, ScopeSet};
     /// # #[derive(Clone, Copy)]
     /// # struct OrdersRead;
     /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
@@ -89,7 +89,7 @@ pub trait ScopeSet {
     /// Whether `facts` hold every scope of the set, found without building a policy.
     ///
     /// ```
-    /// # use tollgate_core::policy::{Held, Scope, ScopeName, ScopeSet};
+    /// # use tollgate::policy::{Held, Scope, ScopeName, ScopeSet};
     /// # #[derive(Clone, Copy)]
     /// # struct OrdersRead;
     /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
@@ -149,7 +149,7 @@ scope_set_of_tuple!(A B C D E F G H);
 /// What names a scope where a policy is written: its text, or a type that [`Scope`] marks, so that it cannot be misspelt.
 ///
 /// ```
-/// use tollgate_core::policy::{Scope, scope};
+/// use tollgate::policy::{Scope, scope};
 ///
 /// #[derive(Clone, Copy)]
 /// struct OrdersRead;
@@ -168,7 +168,7 @@ pub trait ScopeName {
     /// The scope-token.
     ///
     /// ```
-    /// # use tollgate_core::policy::{Held, Scope, ScopeName, ScopeSet};
+    /// # use tollgate::policy::{Held, Scope, ScopeName, ScopeSet};
     /// # #[derive(Clone, Copy)]
     /// # struct OrdersRead;
     /// # impl Scope for OrdersRead { const NAME: &'static str = "orders:read"; }
@@ -206,7 +206,7 @@ impl<S: Scope> ScopeName for S {
 /// are excluded.
 ///
 /// ```
-/// use tollgate_core::policy::is_scope_token;
+/// use tollgate::policy::is_scope_token;
 ///
 /// assert!(is_scope_token("https://www.example.com/auth/orders.read"));
 /// assert!(!is_scope_token(""));
@@ -237,7 +237,7 @@ pub(crate) const fn is_scope_octet(octet: u8) -> bool {
 /// repeat.
 ///
 /// ```
-/// use tollgate_core::policy::parse_scopes;
+/// use tollgate::policy::parse_scopes;
 ///
 /// let scopes: Vec<_> = parse_scopes("orders:read profile").unwrap().collect();
 /// assert_eq!(scopes, ["orders:read", "profile"]);
@@ -278,7 +278,7 @@ pub(super) fn check(token: &str) -> Result<(), InvalidScope> {
 /// A text is not a scope, or not a list of scopes, by RFC 6749 section 3.3.
 ///
 /// ```
-/// use tollgate_core::Policy;
+/// use tollgate::Policy;
 ///
 /// let invalid = Policy::try_scope("orders read").unwrap_err();
 /// assert_eq!(invalid.to_string(), "' ' at offset 6 is not allowed in a scope");

@@ -24,7 +24,7 @@ const fn constant(name: &'static str, value: &'static [u8]) -> Field {
 /// What a client is sent when it is refused, and by an [`Endpoint`](crate::Endpoint). An adapter turns it into its framework's response, unchanged.
 ///
 /// ```
-/// use tollgate_core::Answer;
+/// use tollgate::extend::Answer;
 ///
 /// let mut answer = Answer::new(401);
 /// answer.set("X-Reason", "no token");
@@ -45,7 +45,7 @@ impl Answer {
     /// An answer without fields and content.
     ///
     /// ```
-    /// assert!(tollgate_core::Answer::new(403).body.is_empty());
+    /// assert!(tollgate::extend::Answer::new(403).body.is_empty());
     /// ```
     pub const fn new(status: u16) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl Answer {
     /// The first value of a field; `name` in any case.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::Answer::new(403).header("content-type"), None);
+    /// assert_eq!(tollgate::extend::Answer::new(403).header("content-type"), None);
     /// ```
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers
@@ -71,7 +71,7 @@ impl Answer {
     /// section 5.5), a line break among them, is dropped by the adapter.
     ///
     /// ```
-    /// let mut answer = tollgate_core::Answer::new(403);
+    /// let mut answer = tollgate::extend::Answer::new(403);
     /// answer.set("content-type", "text/plain");
     /// answer.set("Content-Type", "text/html");
     /// assert_eq!(answer.headers.len(), 1);
@@ -86,7 +86,7 @@ impl Answer {
     /// (RFC 9457) that must not be cached. `detail` is sent to the client.
     ///
     /// ```
-    /// let answer = tollgate_core::Answer::problem(413, "The content is too large");
+    /// let answer = tollgate::extend::Answer::problem(413, "The content is too large");
     /// assert_eq!(answer.header("content-type"), Some(&b"application/problem+json"[..]));
     /// assert_eq!(answer.header("cache-control"), Some(&b"no-store"[..]));
     /// ```
@@ -98,7 +98,7 @@ impl Answer {
     /// section 5.2).
     ///
     /// ```
-    /// let answer = tollgate_core::Answer::oauth_error(400, "invalid_grant", "The session has ended");
+    /// let answer = tollgate::extend::Answer::oauth_error(400, "invalid_grant", "The session has ended");
     /// assert!(answer.body.ends_with(br#""detail":"The session has ended","error":"invalid_grant"}"#));
     /// ```
     pub fn oauth_error(status: u16, error: &str, detail: &str) -> Self {
@@ -118,7 +118,7 @@ impl Answer {
     /// Adds a field beside those of the same name, as `set-cookie` needs. `name` in lower case.
     ///
     /// ```
-    /// let mut answer = tollgate_core::Answer::new(200);
+    /// let mut answer = tollgate::extend::Answer::new(200);
     /// answer.append("set-cookie", "a=1");
     /// answer.append("set-cookie", "b=2");
     /// assert_eq!(answer.headers.len(), 2);

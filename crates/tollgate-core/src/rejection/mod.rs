@@ -11,7 +11,7 @@ use std::time::Duration;
 /// What kind of refusal a [`Rejection`] is.
 ///
 /// ```
-/// use tollgate_core::RejectionKind;
+/// use tollgate::RejectionKind;
 ///
 /// assert_eq!(RejectionKind::Expired.status(), 401);
 /// assert_eq!(RejectionKind::Expired.error_code(), Some("invalid_token"));
@@ -78,7 +78,7 @@ impl RejectionKind {
     /// The HTTP status code of the answer (RFC 6750 section 3.1; 503 and 500 where it is not the client's doing).
     ///
     /// ```
-    /// assert_eq!(tollgate_core::RejectionKind::InsufficientScope.status(), 403);
+    /// assert_eq!(tollgate::RejectionKind::InsufficientScope.status(), 403);
     /// ```
     pub const fn status(self) -> u16 {
         wording::of(self).status
@@ -87,7 +87,7 @@ impl RejectionKind {
     /// The `error` attribute of the challenge (RFC 6750 section 3.1, RFC 9470 section 3); `None` where there is none.
     ///
     /// ```
-    /// assert_eq!(tollgate_core::RejectionKind::MultipleCredentials.error_code(), Some("invalid_request"));
+    /// assert_eq!(tollgate::RejectionKind::MultipleCredentials.error_code(), Some("invalid_request"));
     /// ```
     pub const fn error_code(self) -> Option<&'static str> {
         wording::of(self).error
@@ -100,7 +100,7 @@ impl RejectionKind {
 /// key, a subject or a token identifier. The client sees only what [`RejectionKind`] implies.
 ///
 /// ```
-/// use tollgate_core::{Key, RejectionKind, Verifier};
+/// use tollgate::{Key, RejectionKind, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = Verifier::builder()
@@ -173,7 +173,7 @@ impl Rejection {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tollgate_core::{Rejection, RejectionKind};
+    /// use tollgate::{Rejection, RejectionKind};
     ///
     /// let rejection = Rejection::unavailable(Duration::from_secs(3), "the key store timed out");
     /// assert_eq!(rejection.kind(), RejectionKind::Unavailable);
@@ -211,7 +211,7 @@ impl Rejection {
     /// What kind of refusal it is.
     ///
     /// ```
-    /// # use tollgate_core::{Rejection, RejectionKind};
+    /// # use tollgate::{Rejection, RejectionKind};
     /// let rejection = Rejection::unavailable(std::time::Duration::from_secs(1), "");
     /// assert_eq!(rejection.kind(), RejectionKind::Unavailable);
     /// ```
@@ -222,7 +222,7 @@ impl Rejection {
     /// The HTTP status code of the answer.
     ///
     /// ```
-    /// # use tollgate_core::Rejection;
+    /// # use tollgate::Rejection;
     /// assert_eq!(Rejection::unavailable(std::time::Duration::from_secs(1), "").status(), 503);
     /// ```
     pub const fn status(&self) -> u16 {
@@ -232,7 +232,7 @@ impl Rejection {
     /// The `error` attribute of the challenge (RFC 6750 section 3.1).
     ///
     /// ```
-    /// # use tollgate_core::Rejection;
+    /// # use tollgate::Rejection;
     /// assert_eq!(Rejection::unavailable(std::time::Duration::from_secs(1), "").error_code(), None);
     /// ```
     pub const fn error_code(&self) -> Option<&'static str> {
@@ -242,7 +242,7 @@ impl Rejection {
     /// The scopes that would have been enough, space-separated (RFC 6750 section 3, `scope`), where scopes could be.
     ///
     /// ```
-    /// # use tollgate_core::Rejection;
+    /// # use tollgate::Rejection;
     /// assert_eq!(Rejection::unavailable(std::time::Duration::from_secs(1), "").scope(), None);
     /// ```
     pub fn scope(&self) -> Option<&str> {
@@ -252,7 +252,7 @@ impl Rejection {
     /// After what time a retry makes sense, where our own side is at fault (RFC 9110 section 10.2.3).
     ///
     /// ```
-    /// # use tollgate_core::Rejection;
+    /// # use tollgate::Rejection;
     /// let rejection = Rejection::unavailable(std::time::Duration::from_secs(2), "");
     /// assert_eq!(rejection.retry_after().unwrap().as_secs(), 2);
     /// ```
@@ -267,7 +267,7 @@ impl Rejection {
     /// `max_age`).
     ///
     /// ```
-    /// # use tollgate_core::Rejection;
+    /// # use tollgate::Rejection;
     /// assert_eq!(Rejection::unavailable(std::time::Duration::from_secs(1), "").max_age(), None);
     /// ```
     pub const fn max_age(&self) -> Option<Duration> {

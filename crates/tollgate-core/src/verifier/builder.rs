@@ -26,7 +26,7 @@ const MOST_MEMBERS: usize = 4096;
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_core::{Algorithm, Key, Verifier};
+/// use tollgate::{Algorithm, Key, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = Verifier::builder()
@@ -73,7 +73,7 @@ impl VerifierBuilder {
     /// refuses a second name.
     ///
     /// ```
-    /// # use tollgate_core::{ConfigErrorKind, RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{ConfigErrorKind, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = || Verifier::builder().issuer("https://a.example").dangerous_any_audience().key(key.verifying_key());
@@ -99,7 +99,7 @@ impl VerifierBuilder {
     /// refuses it together with a named issuer.
     ///
     /// ```
-    /// # use tollgate_core::{SigningKey, Verifier};
+    /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key()).build()?;
@@ -118,7 +118,7 @@ impl VerifierBuilder {
     /// refuses an issuer that is named twice.
     ///
     /// ```
-    /// # use tollgate_core::{SigningKey, TrustedIssuer, Verifier};
+    /// # use tollgate::{SigningKey, TrustedIssuer, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (a, b) = (SigningKey::hs256([1; 32])?, SigningKey::hs256([2; 32])?);
     /// let verifier = Verifier::builder()
@@ -141,7 +141,8 @@ impl VerifierBuilder {
     /// [`dangerous_any_issuer`](Self::dangerous_any_issuer).
     ///
     /// ```
-    /// # use tollgate_core::{IssuerSource, PreparedIssuer, RejectionKind, SigningKey, Unavailable, Verifier};
+    /// # use tollgate::extend::{IssuerSource, PreparedIssuer, Unavailable};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// struct Nobody;
     ///
     /// impl IssuerSource for Nobody {
@@ -166,7 +167,7 @@ impl VerifierBuilder {
     /// Takes the time from `clock`, in seconds since the epoch. The default is the system clock.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
@@ -187,7 +188,7 @@ impl VerifierBuilder {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_core::{Key, TokenCache, Verifier};
+    /// # use tollgate::{Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let verifier = builder.token_cache(TokenCache::default().lifetime(Duration::from_secs(30))).build()?;
@@ -203,7 +204,7 @@ impl VerifierBuilder {
     /// Turns the cache of verified tokens off, for a service that sees no token twice.
     ///
     /// ```
-    /// # use tollgate_core::{ConfigErrorKind, Key, TokenCache, Verifier};
+    /// # use tollgate::{ConfigErrorKind, Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = || -> Result<_, Box<dyn std::error::Error>> {
     ///     Ok(Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).without_token_cache())
@@ -224,7 +225,7 @@ impl VerifierBuilder {
     /// above 128 and more than 4096 members.
     ///
     /// ```
-    /// # use tollgate_core::{ConfigErrorKind, Key, Limits, Verifier};
+    /// # use tollgate::{ConfigErrorKind, Key, Limits, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let error = builder.limits(Limits::default().with_token_bytes(0)).build().unwrap_err();
@@ -243,7 +244,7 @@ impl VerifierBuilder {
     /// A [`ConfigError`] for the first contradiction or omission; [`ConfigErrorKind`] lists them.
     ///
     /// ```
-    /// # use tollgate_core::{ConfigErrorKind, Key, Verifier};
+    /// # use tollgate::{ConfigErrorKind, Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = || Verifier::builder().dangerous_any_issuer().key(Key::hs256([7; 32]).expect("long enough"));
     /// assert!(builder().dangerous_any_audience().build().is_ok());

@@ -25,7 +25,7 @@ pub struct IssuerRules<Of> {
 /// see [`VerifierBuilder::trust`](crate::VerifierBuilder::trust).
 ///
 /// ```
-/// use tollgate_core::{Key, TrustedIssuer, Verifier};
+/// use tollgate::{Key, TrustedIssuer, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = Verifier::builder()
@@ -41,7 +41,7 @@ impl TrustedIssuer {
     /// Creates the rules of an issuer, named by the exact value of its `iss` (RFC 7519 section 4.1.1).
     ///
     /// ```
-    /// use tollgate_core::{ConfigErrorKind, Key, TrustedIssuer, Verifier};
+    /// use tollgate::{ConfigErrorKind, Key, TrustedIssuer, Verifier};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let forgotten = TrustedIssuer::new("https://a.example").key(Key::hs256([1; 32])?);
@@ -74,7 +74,7 @@ impl<Of> IssuerRules<Of> {
     /// name.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
@@ -94,7 +94,7 @@ impl<Of> IssuerRules<Of> {
     /// RFC 8725 section 3.9. `build` refuses it together with an audience.
     ///
     /// ```
-    /// # use tollgate_core::{SigningKey, Verifier};
+    /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key()).build()?;
@@ -112,9 +112,9 @@ impl<Of> IssuerRules<Of> {
     /// cannot be used as the other (RFC 8725 section 3.1).
     ///
     /// ```
-    /// # use tollgate_core::{ConfigErrorKind, Key, SigningKey, Verifier};
+    /// # use tollgate::{ConfigErrorKind, Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let public = SigningKey::generate(tollgate_core::Algorithm::Ed25519)?.verifying_key();
+    /// let public = SigningKey::generate(tollgate::Algorithm::Ed25519)?.verifying_key();
     /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// assert_eq!(verifier.key(public).build().unwrap_err().kind(), ConfigErrorKind::MixedKeys);
     /// # Ok(()) }
@@ -129,7 +129,7 @@ impl<Of> IssuerRules<Of> {
     /// source of keys.
     ///
     /// ```
-    /// # use tollgate_core::{ConfigErrorKind, Key, KeySet, Verifier};
+    /// # use tollgate::{ConfigErrorKind, Key, KeySet, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience();
     /// let set = KeySet::from_iter([Key::hs256([7; 32])?, Key::hs256([8; 32])?]);
@@ -150,7 +150,8 @@ impl<Of> IssuerRules<Of> {
     /// ```
     /// # use std::sync::Arc;
     /// # use std::time::Duration;
-    /// # use tollgate_core::{KeySet, KeySource, RejectionKind, Unavailable, Verifier};
+    /// # use tollgate::extend::{KeySource, Unavailable};
+    /// # use tollgate::{KeySet, RejectionKind, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// struct Down;
     ///
@@ -161,7 +162,7 @@ impl<Of> IssuerRules<Of> {
     /// }
     ///
     /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key_source(Down).build()?;
-    /// # let key = tollgate_core::SigningKey::hs256([7; 32])?;
+    /// # let key = tollgate::SigningKey::hs256([7; 32])?;
     /// # let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
     /// assert_eq!(verifier.verify(token).unwrap_err().kind(), RejectionKind::Unavailable);
     /// # Ok(()) }
@@ -176,7 +177,7 @@ impl<Of> IssuerRules<Of> {
     /// serves. The last call counts. `build` refuses a list that no key serves.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{Algorithm, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let key = SigningKey::generate(Algorithm::EdDSA)?;
     /// let verifier = Verifier::builder()
@@ -199,7 +200,7 @@ impl<Of> IssuerRules<Of> {
     /// "application/" (RFC 7515 section 4.1.9). By default `typ` is absent, `JWT` or `at+jwt`.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
@@ -223,7 +224,7 @@ impl<Of> IssuerRules<Of> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let verifier = Verifier::builder()
@@ -249,7 +250,7 @@ impl<Of> IssuerRules<Of> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let verifier = Verifier::builder()
@@ -275,7 +276,7 @@ impl<Of> IssuerRules<Of> {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let verifier = Verifier::builder()
@@ -299,7 +300,7 @@ impl<Of> IssuerRules<Of> {
     /// Refuses tokens without `sub` (RFC 7519 section 4.1.2).
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
@@ -318,7 +319,7 @@ impl<Of> IssuerRules<Of> {
     /// dotted path. `build` refuses an empty name.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
@@ -341,7 +342,7 @@ impl<Of> IssuerRules<Of> {
     /// without issuer and audience, and together with `typ`.
     ///
     /// ```
-    /// # use tollgate_core::{SigningKey, Verifier};
+    /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let verifier = Verifier::builder()
@@ -368,7 +369,7 @@ impl<Of> IssuerRules<Of> {
     /// else a dotted path such as `realm_access.roles`. `build` refuses an empty name.
     ///
     /// ```
-    /// # use tollgate_core::{SigningKey, Verifier};
+    /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
@@ -388,7 +389,7 @@ impl<Of> IssuerRules<Of> {
     /// [`max_lifetime`](Self::max_lifetime) or the [profile](Self::access_token_profile).
     ///
     /// ```
-    /// # use tollgate_core::{SigningKey, Verifier};
+    /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());

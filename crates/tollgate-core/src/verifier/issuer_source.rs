@@ -15,7 +15,8 @@ use crate::key::source::Unavailable;
 ///
 /// ```
 /// use std::collections::HashMap;
-/// use tollgate_core::{IssuerSource, PreparedIssuer, RejectionKind, SigningKey, TrustedIssuer, Unavailable, Verifier};
+/// use tollgate::extend::{IssuerSource, PreparedIssuer, Unavailable};
+/// use tollgate::{RejectionKind, SigningKey, TrustedIssuer, Verifier};
 ///
 /// struct Tenants(HashMap<String, PreparedIssuer>);
 ///
@@ -46,7 +47,8 @@ pub trait IssuerSource: Send + Sync {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_core::{IssuerSource, PreparedIssuer, SigningKey, Unavailable, Verifier};
+    /// # use tollgate::extend::{IssuerSource, PreparedIssuer, Unavailable};
+    /// # use tollgate::{SigningKey, Verifier};
     /// struct Restarting;
     ///
     /// impl IssuerSource for Restarting {
@@ -74,7 +76,8 @@ impl<S: IssuerSource + ?Sized> IssuerSource for Arc<S> {
 /// A [`TrustedIssuer`] whose rules were checked, ready for use: what [`TrustedIssuer::prepare`] makes. Cloning is cheap.
 ///
 /// ```
-/// use tollgate_core::{Key, PreparedIssuer, TrustedIssuer};
+/// use tollgate::extend::PreparedIssuer;
+/// use tollgate::{Key, TrustedIssuer};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = TrustedIssuer::new("https://acme.example").audience("orders").key(Key::hs256([7; 32])?);
@@ -92,7 +95,7 @@ impl TrustedIssuer {
     /// A [`ConfigError`] for the first contradiction or omission.
     ///
     /// ```
-    /// use tollgate_core::{ConfigErrorKind, Key, TrustedIssuer};
+    /// use tollgate::{ConfigErrorKind, Key, TrustedIssuer};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let issuer = || TrustedIssuer::new("https://a.example").key(Key::hs256([1; 32]).expect("long enough"));
@@ -122,7 +125,8 @@ impl PreparedIssuer {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// use tollgate_core::{Key, KeySet, KeySource, TrustedIssuer, Unavailable};
+    /// use tollgate::extend::{KeySource, Unavailable};
+    /// use tollgate::{Key, KeySet, TrustedIssuer};
     ///
     /// # #[derive(Clone)]
     /// struct Fetched(Arc<KeySet>);

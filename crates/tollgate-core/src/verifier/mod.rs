@@ -41,7 +41,7 @@ use crate::verifier::principal::{Principal, Verified};
 /// at [`build`](VerifierBuilder::build).
 ///
 /// ```
-/// use tollgate_core::{Key, RejectionKind, SigningKey, Verifier};
+/// use tollgate::{Key, RejectionKind, SigningKey, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = Verifier::builder()
@@ -91,7 +91,7 @@ impl Verifier {
     /// Starts a configuration.
     ///
     /// ```
-    /// use tollgate_core::{ConfigErrorKind, Key, Verifier};
+    /// use tollgate::{ConfigErrorKind, Key, Verifier};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let forgotten = Verifier::builder().issuer("https://id.example.com").key(Key::hs256([7; 32])?).build();
@@ -108,7 +108,7 @@ impl Verifier {
     /// A [`ConfigError`], as [`VerifierBuilder::build`] returns it.
     ///
     /// ```
-    /// use tollgate_core::{Key, TrustedIssuer, Verifier};
+    /// use tollgate::{Key, TrustedIssuer, Verifier};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let issuer = TrustedIssuer::new("https://id.example.com")
@@ -130,7 +130,7 @@ impl Verifier {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{token, verifier};
-    /// # use tollgate_core::RejectionKind;
+    /// # use tollgate::RejectionKind;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// assert_eq!(verifier().verify(token("orders:read"))?.subject(), Some("u-7"));
     /// assert_eq!(verifier().verify("a.b").unwrap_err().kind(), RejectionKind::MalformedToken);
@@ -157,7 +157,7 @@ impl Verifier {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{token, verifier};
-    /// # use tollgate_core::Step;
+    /// # use tollgate::extend::Step;
     /// # fn main() {
     /// assert!(matches!(verifier().begin(token("orders:read")), Step::Ready(Ok(_))));
     /// assert!(matches!(verifier().begin("a.b"), Step::Ready(Err(_))));

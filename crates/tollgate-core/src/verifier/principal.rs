@@ -23,7 +23,8 @@ use crate::verifier::evidence::{Evidence, MetRules};
 /// subject or a claim.
 ///
 /// ```
-/// use tollgate_core::{Clock, Key, SigningKey, Verifier};
+/// use tollgate::extend::Clock;
+/// use tollgate::{Key, SigningKey, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = Verifier::builder()
@@ -125,7 +126,7 @@ impl Principal {
     /// service.
     ///
     /// ```
-    /// # use tollgate_core::{Key, RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{Key, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?;
@@ -163,7 +164,7 @@ impl Principal {
     /// One claim as JSON: a member of exactly that name, else the way through nested objects, split at dots.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "org": {"id": 7}});
@@ -184,7 +185,7 @@ macro_rules! string_claims {
             $(#[$doc])*
             ///
             /// ```
-            /// # use tollgate_core::{Key, SigningKey, Verifier};
+            /// # use tollgate::{Key, SigningKey, Verifier};
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
             /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
             #[doc = concat!("let claims = serde_json::json!({\"exp\": 4_000_000_000_u64, \"", $name, "\": \"x\"});")]
@@ -217,7 +218,7 @@ impl Principal {
     /// `exp` in whole seconds since the epoch, a fraction cut off (RFC 7519 section 4.1.4).
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000.5, "nbf": 6.5, "iat": 5});
@@ -238,7 +239,7 @@ impl Principal {
     /// `nbf` in whole seconds since the epoch, a fraction rounded up (RFC 7519 section 4.1.5).
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "nbf": 6.5});
@@ -257,7 +258,7 @@ impl Principal {
     /// `iat` in whole seconds since the epoch, a fraction cut off (RFC 7519 section 4.1.6).
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "iat": 5.5});
@@ -277,7 +278,7 @@ impl Principal {
     /// section 2.2.1). `None` where the claim is absent or no `NumericDate`.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "auth_time": 5.5});
@@ -292,7 +293,7 @@ impl Principal {
     /// The time at which the token was verified, by the verifier's clock: what `exp` and the like were held against.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let verifier = builder.clock(|| 1_700_000_000).build()?;
@@ -313,7 +314,7 @@ impl Principal {
     /// The values of `aud`, whether it is a string or an array.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "aud": ["a", "b"]});
@@ -329,7 +330,7 @@ impl Principal {
     /// [claims](crate::VerifierBuilder::scope_claim) that the verifier is configured with.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "scope": "a b", "scp": ["c"]});
@@ -351,7 +352,7 @@ impl Principal {
     /// Whether the token carries exactly that scope.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "scope": "orders:read profile"});
@@ -367,7 +368,7 @@ impl Principal {
     /// The values of the role claims that the verifier is configured with; without configuration there are none.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let verifier = Verifier::builder()
     ///     .dangerous_any_issuer()
@@ -393,7 +394,7 @@ impl Principal {
     /// Whether one of the role claims holds exactly that role.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let verifier = builder.role_claim("roles").build()?;
@@ -410,7 +411,7 @@ impl Principal {
     /// The `alg` of the header.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, Key, SigningKey, Verifier};
+    /// # use tollgate::{Algorithm, Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
     /// #     .key(Key::hs256([7; 32])?.with_kid("k1")).build()?;
@@ -429,7 +430,7 @@ impl Principal {
     /// The `kid` of the header (RFC 7515 section 4.1.4); the verifying key may have been found without one.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
@@ -446,7 +447,7 @@ impl Principal {
     /// The `typ` of the header, as written (RFC 7515 section 4.1.9).
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
@@ -463,7 +464,7 @@ impl Principal {
     /// The key that verified the signature.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, Verifier};
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
@@ -480,7 +481,8 @@ impl Principal {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate_core::{Gate, SourceKind};
+    /// # use tollgate::extend::SourceKind;
+    /// # use tollgate::Gate;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let request = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
     /// let authentication = Gate::from(verifier()).decide(&request)?;

@@ -9,7 +9,7 @@ impl<Of> IssuerRules<Of> {
     /// issuer with the same keys and rules. `build` refuses a spelling that is already present.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let verifier = Verifier::builder()
@@ -38,7 +38,7 @@ impl<Of> IssuerRules<Of> {
     /// form, tenants that are set twice, and a name without `{tenantid}` as one whole segment of its path.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let contoso = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
@@ -69,7 +69,7 @@ impl<Of> IssuerRules<Of> {
     /// a tenant, so the service must separate the tenants' data by `tid`.
     ///
     /// ```
-    /// # use tollgate_core::{SigningKey, Verifier};
+    /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let verifier = Verifier::builder()
@@ -98,7 +98,7 @@ impl<Of> IssuerRules<Of> {
     /// [`dangerous_any_audience`](Self::dangerous_any_audience) or the [profile](Self::access_token_profile) it is refused at `build`.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
@@ -118,7 +118,7 @@ impl<Of> IssuerRules<Of> {
     /// 3.1.3.7, point 3), which may stand beside it and not in its place. With none, nobody else. The last call counts.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
@@ -140,7 +140,7 @@ impl<Of> IssuerRules<Of> {
     /// Called again, any of the clients will do.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
@@ -160,7 +160,7 @@ impl<Of> IssuerRules<Of> {
     /// section 3.1.3.7, points 4 and 5). Without an [`authorized_party`](Self::authorized_party) it is refused at `build`.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().audience("web").key(key.verifying_key());
@@ -181,7 +181,7 @@ impl<Of> IssuerRules<Of> {
     /// tokens are, and must not be of another kind. The last call of the two counts.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
@@ -206,7 +206,7 @@ impl<Of> IssuerRules<Of> {
     /// refused at `build`.
     ///
     /// ```
-    /// # use tollgate_core::{RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
@@ -232,7 +232,7 @@ impl<Of> IssuerRules<Of> {
     /// scopes of all count.
     ///
     /// ```
-    /// # use tollgate_core::{SigningKey, Verifier};
+    /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());

@@ -1,6 +1,7 @@
 // What examples need and do not show, included by them: a request in memory, a verifier, and tokens for it.
 
-use tollgate_core::{Key, RequestView, SigningKey, Verifier};
+use tollgate::extend::RequestView;
+use tollgate::{Key, SigningKey, Verifier};
 
 pub struct Request(&'static str, Vec<(&'static str, String)>);
 

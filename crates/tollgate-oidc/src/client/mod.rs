@@ -38,9 +38,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// installed.
 ///
 /// ```
-/// use tollgate_oidc::{HttpClient, Oidc};
+/// use tollgate::oidc::{HttpClient, Oidc};
 ///
-/// # fn main() -> Result<(), tollgate_oidc::OidcError> {
+/// # fn main() -> Result<(), tollgate::oidc::OidcError> {
 /// let client = HttpClient::new()?;
 /// // One for all sources of keys.
 /// let _customers = Oidc::discover("https://id.example.com").fetch(client.clone());
@@ -61,8 +61,8 @@ impl HttpClient {
     /// container image.
     ///
     /// ```
-    /// # fn main() -> Result<(), tollgate_oidc::OidcError> {
-    /// let client = tollgate_oidc::HttpClient::new()?;
+    /// # fn main() -> Result<(), tollgate::oidc::OidcError> {
+    /// let client = tollgate::oidc::HttpClient::new()?;
     /// assert_eq!(format!("{client:?}"), "HttpClient { .. }");
     /// # Ok(()) }
     /// ```
@@ -78,7 +78,7 @@ impl HttpClient {
     /// invalid one.
     ///
     /// ```
-    /// use tollgate_oidc::{HttpClient, OidcErrorKind};
+    /// use tollgate::oidc::{HttpClient, OidcErrorKind};
     ///
     /// let error = HttpClient::trusting("not a certificate").unwrap_err();
     /// assert_eq!(error.kind(), OidcErrorKind::Misconfigured);

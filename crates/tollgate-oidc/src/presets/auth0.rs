@@ -24,8 +24,8 @@ use crate::oidc::Oidc;
 /// Not supported: tokens that were requested without an audience, which are opaque or encrypted.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -26,8 +26,8 @@ const TEMPLATE: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
 /// rules for these.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -66,8 +66,8 @@ pub fn entra(tenant: impl AsRef<str>, audience: impl Into<String>) -> Preset {
 /// [`tenants`](TrustedIssuer::tenants).
 ///
 /// ```
-/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -103,8 +103,8 @@ pub fn entra_tenants(
 /// customers.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -133,8 +133,8 @@ pub fn dangerous_entra_any_tenant(audience: impl Into<String>) -> Preset {
 /// ID is in `appid`: restrict it with [`require_value`](TrustedIssuer::require_value).
 ///
 /// ```
-/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -179,8 +179,8 @@ pub fn entra_v1(tenant: impl AsRef<str>, audience: impl Into<String>) -> Preset 
 /// which [`has_nonce`](super::has_nonce) checks.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

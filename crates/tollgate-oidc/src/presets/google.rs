@@ -18,8 +18,8 @@ use super::{Preset, id_token};
 /// (Firebase), which has other issuers.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -23,8 +23,8 @@ use crate::oidc::Oidc;
 /// `c_hash`, for tokens that arrive through the browser.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -61,8 +61,8 @@ pub fn id_token(issuer: impl Into<String>, client_id: impl Into<String>) -> Pres
 /// an ID token of another user. An empty value never matches. The comparison takes constant time.
 ///
 /// ```
-/// # use tollgate_core::{Key, SigningKey, Verifier};
-/// use tollgate_oidc::presets::has_nonce;
+/// # use tollgate::{Key, SigningKey, Verifier};
+/// use tollgate::oidc::presets::has_nonce;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience();

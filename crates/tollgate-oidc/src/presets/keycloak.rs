@@ -26,8 +26,8 @@ use crate::oidc::Oidc;
 /// tokens without these claims.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -66,8 +66,8 @@ pub fn keycloak(base: &str, realm: &str, audience: impl Into<String>) -> Preset 
 /// mapper adds them.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, RejectionKind, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, RejectionKind, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -4,8 +4,8 @@
 //! It does only what the rules of a [`TrustedIssuer`] can do, and further rules can be added.
 //!
 //! ```no_run
-//! use tollgate_core::Verifier;
-//! use tollgate_oidc::presets;
+//! use tollgate::Verifier;
+//! use tollgate::oidc::presets;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -61,8 +61,8 @@ use crate::oidc::Oidc;
 /// One kind of token of one provider: its rules and the location of its keys.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, Verifier};
-/// use tollgate_oidc::presets;
+/// use tollgate::{Algorithm, Verifier};
+/// use tollgate::oidc::presets;
 /// use tollgate_testkit::{FakeClock, Mint, keys};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -100,7 +100,7 @@ impl Preset {
     /// Returns the location of the provider's keys.
     ///
     /// ```
-    /// use tollgate_oidc::presets;
+    /// use tollgate::oidc::presets;
     ///
     /// let oidc = presets::google("web").discover();
     /// assert!(format!("{oidc:?}").contains("https://accounts.google.com"));
@@ -112,8 +112,8 @@ impl Preset {
     /// Returns the issuer with these keys. Further rules can be added.
     ///
     /// ```no_run
-    /// use tollgate_core::Verifier;
-    /// use tollgate_oidc::presets;
+    /// use tollgate::Verifier;
+    /// use tollgate::oidc::presets;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let preset = presets::google("web");
@@ -130,8 +130,8 @@ impl Preset {
     /// [`Tenants`](crate::Tenants).
     ///
     /// ```
-    /// use tollgate_core::{ConfigErrorKind, Verifier};
-    /// use tollgate_oidc::presets;
+    /// use tollgate::{ConfigErrorKind, Verifier};
+    /// use tollgate::oidc::presets;
     ///
     /// let error = Verifier::builder().trust(presets::google("web").rules()).build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::MissingKey);

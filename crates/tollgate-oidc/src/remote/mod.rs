@@ -56,8 +56,8 @@ use crate::status::{Readiness, Status};
 /// bounded: one fetch per cool-down, 1024 waiting requests, 1024 remembered `kid`s.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, Verifier};
-/// use tollgate_oidc::{Oidc, Readiness};
+/// use tollgate::{Algorithm, Verifier};
+/// use tollgate::oidc::{Oidc, Readiness};
 /// use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -174,10 +174,10 @@ impl RemoteKeys {
     /// The current status of the keys.
     ///
     /// ```
-    /// # use tollgate_oidc::{OidcErrorKind, Readiness, RemoteJwks};
+    /// # use tollgate::oidc::{OidcErrorKind, Readiness, RemoteJwks};
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
     /// # let provider = FakeProvider::new();
     /// # let source = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
     /// # tokio::time::sleep(std::time::Duration::from_millis(1)).await;
@@ -214,10 +214,10 @@ impl RemoteKeys {
     /// Whether there are usable keys, for a readiness probe. Takes no lock.
     ///
     /// ```
-    /// # use tollgate_oidc::{Readiness, RemoteJwks};
+    /// # use tollgate::oidc::{Readiness, RemoteJwks};
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
     /// # let provider = FakeProvider::new();
     /// let source = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
     /// assert_eq!(source.readiness(), Readiness::Unavailable); // nothing has come yet
@@ -234,10 +234,10 @@ impl RemoteKeys {
     /// The issuer of the keys; `None` if only the URL of the set is known.
     ///
     /// ```
-    /// # use tollgate_oidc::Oidc;
+    /// # use tollgate::oidc::Oidc;
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
     /// # let provider = FakeProvider::new();
     /// let source = Oidc::discover("https://id.example.com").fetch(provider).lazy()?;
     /// assert_eq!(source.issuer(), Some("https://id.example.com"));
@@ -254,10 +254,10 @@ impl RemoteKeys {
     /// URL's query is left out, because it may contain a secret.
     ///
     /// ```
-    /// # use tollgate_oidc::RemoteJwks;
+    /// # use tollgate::oidc::RemoteJwks;
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), tollgate_oidc::OidcError> {
+    /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
     /// # let provider = FakeProvider::new();
     /// let source = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
     /// assert_eq!(source.source(), "https://id.example.com/jwks.json");

@@ -16,8 +16,8 @@ use crate::oidc::Oidc;
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_core::TrustedIssuer;
-/// use tollgate_oidc::Tenants;
+/// use tollgate::TrustedIssuer;
+/// use tollgate::oidc::Tenants;
 /// # use tollgate_testkit::FakeProvider;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -61,7 +61,7 @@ impl TenantsBuilder {
     /// [`Oidc::metadata_url`].
     ///
     /// ```
-    /// # use tollgate_oidc::{OidcErrorKind, Tenants};
+    /// # use tollgate::oidc::{OidcErrorKind, Tenants};
     /// # use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -78,7 +78,7 @@ impl TenantsBuilder {
     /// and its keys.
     ///
     /// ```
-    /// # use tollgate_oidc::{OidcErrorKind, Tenants};
+    /// # use tollgate::oidc::{OidcErrorKind, Tenants};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let error = Tenants::builder(|_| None).capacity(1).build().unwrap_err();
@@ -94,7 +94,7 @@ impl TenantsBuilder {
     /// Default: 10.
     ///
     /// ```
-    /// # use tollgate_oidc::{OidcErrorKind, Tenants};
+    /// # use tollgate::oidc::{OidcErrorKind, Tenants};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let error = Tenants::builder(|_| None).first_fetches(0).build().unwrap_err();
@@ -111,7 +111,7 @@ impl TenantsBuilder {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_oidc::{OidcErrorKind, Tenants};
+    /// # use tollgate::oidc::{OidcErrorKind, Tenants};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let error = Tenants::builder(|_| None).idle(Duration::from_secs(59)).build().unwrap_err();
@@ -129,7 +129,7 @@ impl TenantsBuilder {
     /// Returns an [`OidcError`] for an invalid configuration, and outside of a tokio runtime.
     ///
     /// ```
-    /// use tollgate_oidc::{OidcErrorKind, Tenants};
+    /// use tollgate::oidc::{OidcErrorKind, Tenants};
     ///
     /// let error = Tenants::builder(|_| None).build().unwrap_err();
     /// assert_eq!(error.kind(), OidcErrorKind::NoRuntime);

@@ -47,9 +47,10 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// for that issuer only.
 ///
 /// ```
-/// use tollgate_core::{RejectionKind, Step, TrustedIssuer, Verifier};
-/// use tollgate_oidc::Tenants;
-/// # use tollgate_core::Algorithm;
+/// use tollgate::extend::Step;
+/// use tollgate::{RejectionKind, TrustedIssuer, Verifier};
+/// use tollgate::oidc::Tenants;
+/// # use tollgate::Algorithm;
 /// # use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -166,8 +167,8 @@ impl Tenants {
     /// requirements for exactly that issuer, without keys, or `None`.
     ///
     /// ```
-    /// use tollgate_core::TrustedIssuer;
-    /// use tollgate_oidc::Tenants;
+    /// use tollgate::TrustedIssuer;
+    /// use tollgate::oidc::Tenants;
     /// # use tollgate_testkit::FakeProvider;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -190,7 +191,7 @@ impl Tenants {
     /// [`capacity`](TenantsBuilder::capacity).
     ///
     /// ```
-    /// # use tollgate_oidc::Tenants;
+    /// # use tollgate::oidc::Tenants;
     /// # use tollgate_testkit::FakeProvider;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

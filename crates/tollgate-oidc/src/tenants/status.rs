@@ -5,7 +5,7 @@ use crate::status::Status;
 /// The status of a tenant: see [`Tenants::status`](crate::Tenants::status).
 ///
 /// ```
-/// use tollgate_oidc::{Readiness, TenantStatus};
+/// use tollgate::oidc::{Readiness, TenantStatus};
 ///
 /// /// The tenants that would get a 503 now.
 /// fn down(tenants: &[TenantStatus]) -> Vec<&str> {

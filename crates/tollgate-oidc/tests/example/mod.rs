@@ -1,6 +1,6 @@
 // Hidden setup of the examples, which include this file: a provider in memory.
 
-use tollgate_core::Algorithm;
+use tollgate::Algorithm;
 use tollgate_testkit::{FakeProvider, keys};
 
 pub const ISSUER: &str = "https://id.example.com";

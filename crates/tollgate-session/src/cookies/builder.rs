@@ -14,12 +14,12 @@ const LONGEST: usize = 128;
 /// A builder of a [`CookieTransport`]. Created by [`CookieTransport::builder`].
 ///
 /// ```
-/// use tollgate_session::{CookieTransport, SameSite};
+/// use tollgate::session::{CookieTransport, SameSite};
 ///
 /// let transport = CookieTransport::builder()
 ///     .path("/account").same_site(SameSite::Strict).build()?;
 /// assert_eq!(transport.path(), "/account");
-/// # Ok::<(), tollgate_core::ConfigError>(())
+/// # Ok::<(), tollgate::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
@@ -50,7 +50,7 @@ impl CookieTransportBuilder {
     /// cookie is sent only there. Default: `/auth`. Must not be `/` or end with a slash.
     ///
     /// ```
-    /// # use tollgate_session::CookieTransport;
+    /// # use tollgate::session::CookieTransport;
     /// assert!(CookieTransport::builder().path("/account/session").build().is_ok());
     /// assert!(CookieTransport::builder().path("/").build().is_err());
     /// ```
@@ -62,11 +62,11 @@ impl CookieTransportBuilder {
     /// Sets the name of the access cookie after its prefix. Default: `access`.
     ///
     /// ```
-    /// # use tollgate_session::CookieTransport;
+    /// # use tollgate::session::CookieTransport;
     /// let transport = CookieTransport::builder().access_name("id").build()?;
     /// assert_eq!(transport.access_name(), "__Host-id");
     /// assert!(CookieTransport::builder().access_name("__Host-id").build().is_err());
-    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub fn access_name(mut self, name: impl Into<String>) -> Self {
         self.access_name = name.into();
@@ -76,10 +76,10 @@ impl CookieTransportBuilder {
     /// Sets the name of the refresh cookie after its prefix. Default: `refresh`.
     ///
     /// ```
-    /// # use tollgate_session::CookieTransport;
+    /// # use tollgate::session::CookieTransport;
     /// let transport = CookieTransport::builder().refresh_name("again").build()?;
     /// assert_eq!(transport.refresh_name(), "__Secure-again");
-    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub fn refresh_name(mut self, name: impl Into<String>) -> Self {
         self.refresh_name = name.into();
@@ -91,10 +91,10 @@ impl CookieTransportBuilder {
     /// as `__Host-`.
     ///
     /// ```
-    /// # use tollgate_session::CookieTransport;
+    /// # use tollgate::session::CookieTransport;
     /// let transport = CookieTransport::builder().host_http_prefix().build()?;
     /// assert_eq!(transport.access_name(), "__Host-Http-access");
-    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub const fn host_http_prefix(mut self) -> Self {
         self.access_prefix = "__Host-Http-";
@@ -104,7 +104,7 @@ impl CookieTransportBuilder {
     /// Sets the `SameSite` attribute of both cookies. Default: `Lax`.
     ///
     /// ```
-    /// # use tollgate_session::{CookieTransport, SameSite};
+    /// # use tollgate::session::{CookieTransport, SameSite};
     /// let cross_site = || CookieTransport::builder().same_site(SameSite::None);
     /// assert!(cross_site().build().is_ok());
     /// assert!(cross_site().dangerous_without_csrf_token().build().is_err());
@@ -119,9 +119,9 @@ impl CookieTransportBuilder {
     /// [disabled](Self::dangerous_without_csrf_token).
     ///
     /// ```
-    /// # use tollgate_session::CookieTransport;
+    /// # use tollgate::session::CookieTransport;
     /// assert!(CookieTransport::builder().csrf_token().build()?.requires_csrf_token());
-    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub const fn csrf_token(mut self) -> Self {
         self.csrf_token = true;
@@ -132,9 +132,9 @@ impl CookieTransportBuilder {
     /// protect against cross-site requests then.
     ///
     /// ```
-    /// # use tollgate_session::CookieTransport;
+    /// # use tollgate::session::CookieTransport;
     /// assert!(!CookieTransport::builder().dangerous_without_csrf_token().build()?.requires_csrf_token());
-    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub const fn dangerous_without_csrf_token(mut self) -> Self {
         self.csrf_token = false;
@@ -146,10 +146,10 @@ impl CookieTransportBuilder {
     /// warning.
     ///
     /// ```
-    /// # use tollgate_session::CookieTransport;
+    /// # use tollgate::session::CookieTransport;
     /// let transport = CookieTransport::builder().dangerous_plain_http_for_development().build()?;
     /// assert_eq!(transport.access_name(), "access");
-    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub const fn dangerous_plain_http_for_development(mut self) -> Self {
         self.plain_http = true;
@@ -167,8 +167,8 @@ impl CookieTransportBuilder {
     /// - `SameSite=None` is set without a CSRF token or without `Secure`.
     ///
     /// ```
-    /// # use tollgate_core::ConfigErrorKind;
-    /// # use tollgate_session::CookieTransport;
+    /// # use tollgate::ConfigErrorKind;
+    /// # use tollgate::session::CookieTransport;
     /// let error = CookieTransport::builder().access_name("a; Domain=x").build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::InvalidText);
     /// ```

@@ -16,7 +16,7 @@ use crate::sessions::{Renewed, Tokens};
 /// The cross-site requests that a browser attaches a cookie to (RFC 6265bis section 4.1.2.7).
 ///
 /// ```
-/// assert_eq!(tollgate_session::SameSite::default(), tollgate_session::SameSite::Lax);
+/// assert_eq!(tollgate::session::SameSite::default(), tollgate::session::SameSite::Lax);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SameSite {
@@ -47,7 +47,7 @@ impl SameSite {
 /// Neither has a `Domain`, because every host of a domain can read and plant a cookie for it.
 ///
 /// ```
-/// use tollgate_session::CookieTransport;
+/// use tollgate::session::CookieTransport;
 ///
 /// let transport = CookieTransport::builder().path("/auth").build()?;
 /// let cleared: Vec<_> = transport.clear()
@@ -56,7 +56,7 @@ impl SameSite {
 ///     "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
 ///     "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
 /// ]);
-/// # Ok::<(), tollgate_core::ConfigError>(())
+/// # Ok::<(), tollgate::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct CookieTransport(Arc<Cookies>);
@@ -72,9 +72,9 @@ impl CookieTransport {
     /// Creates a builder.
     ///
     /// ```
-    /// let transport = tollgate_session::CookieTransport::builder().build()?;
+    /// let transport = tollgate::session::CookieTransport::builder().build()?;
     /// assert_eq!(transport.access_name(), "__Host-access");
-    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub fn builder() -> CookieTransportBuilder {
         CookieTransportBuilder::new()
@@ -90,8 +90,10 @@ impl CookieTransport {
     /// it silently. Reduce the custom claims. No cookie is set then.
     ///
     /// ```
-    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions, CookieTransport};
-    /// # use tollgate_core::SigningKey;
+    /// # use tollgate::session::{
+    /// #     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, Sessions,
+    /// # };
+    /// # use tollgate::SigningKey;
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
@@ -122,8 +124,10 @@ impl CookieTransport {
     /// The errors of [`set`](Self::set).
     ///
     /// ```
-    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions, CookieTransport};
-    /// # use tollgate_core::SigningKey;
+    /// # use tollgate::session::{
+    /// #     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, Sessions,
+    /// # };
+    /// # use tollgate::SigningKey;
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
@@ -150,9 +154,9 @@ impl CookieTransport {
     /// have lost a race, and deleting would remove the winner's cookies.
     ///
     /// ```
-    /// let transport = tollgate_session::CookieTransport::builder().build()?;
+    /// let transport = tollgate::session::CookieTransport::builder().build()?;
     /// assert!(transport.clear().iter().all(|(name, _)| name == "set-cookie"));
-    /// # Ok::<(), tollgate_core::ConfigError>(())
+    /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub fn clear(&self) -> HeaderEdits {
         let mut edits = HeaderEdits::default();
@@ -167,9 +171,9 @@ impl CookieTransport {
     /// `Invalid` if the cookie is present twice, as one may be planted, or is not text.
     ///
     /// ```
-    /// use tollgate_core::EndpointRequest;
+    /// use tollgate::extend::EndpointRequest;
     ///
-    /// let transport = tollgate_session::CookieTransport::builder().build()?;
+    /// let transport = tollgate::session::CookieTransport::builder().build()?;
     /// let mut request = EndpointRequest::new("POST", "/refresh");
     /// assert_eq!(transport.refresh_token(&request)?, None);
     /// request.headers.push(("cookie".to_owned(), b"__Secure-refresh=abc".to_vec()));
@@ -189,11 +193,12 @@ impl CookieTransport {
     /// unless that was [disabled](CookieTransportBuilder::dangerous_without_csrf_token).
     ///
     /// ```
-    /// # use tollgate_core::{EndpointRequest, Gate, Key, Verifier};
+    /// # use tollgate::extend::EndpointRequest;
+    /// # use tollgate::{Gate, Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder()
     /// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// let transport = tollgate_session::CookieTransport::builder().build()?;
+    /// let transport = tollgate::session::CookieTransport::builder().build()?;
     /// let gate = transport.apply(Gate::builder(verifier)).build()?;
     /// assert!(gate.decide(&EndpointRequest::new("GET", "/orders")).is_err());
     /// # Ok(()) }

@@ -60,7 +60,7 @@ impl SessionError {
     /// `Retry-After`, or 500. Failures of the service are logged.
     ///
     /// ```
-    /// use tollgate_session::{SessionError, StoreError, StoreErrorKind};
+    /// use tollgate::session::{SessionError, StoreError, StoreErrorKind};
     ///
     /// let error = StoreError::new(StoreErrorKind::Timeout, "no answer within 1 s");
     /// let error = SessionError::from(error);

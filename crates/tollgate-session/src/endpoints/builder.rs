@@ -18,9 +18,9 @@ type GateHook = Box<dyn Fn(GateBuilder) -> GateBuilder>;
 /// A builder of [`SessionEndpoints`]. Created by [`SessionEndpoints::builder`].
 ///
 /// ```
-/// # use tollgate_core::SigningKey;
-/// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
-/// use tollgate_session::{CookieTransport, Login, LoginFailure, SessionEndpoints, Transport};
+/// # use tollgate::SigningKey;
+/// # use tollgate::session::{Issuer, MemoryStore, RefreshKey, Sessions};
+/// use tollgate::session::{CookieTransport, Login, LoginFailure, SessionEndpoints, Transport};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
@@ -64,9 +64,9 @@ impl SessionEndpointsBuilder {
     /// Its duration must not reveal whether a user exists. Count failed attempts here.
     ///
     /// ```
-    /// # use tollgate_core::SigningKey;
-    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
-    /// use tollgate_session::{Login, LoginFailure, LoginRequest, SessionEndpoints, Transport};
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{Issuer, MemoryStore, RefreshKey, Sessions};
+    /// use tollgate::session::{Login, LoginFailure, LoginRequest, SessionEndpoints, Transport};
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
@@ -97,9 +97,9 @@ impl SessionEndpointsBuilder {
     /// rejection hook.
     ///
     /// ```
-    /// # use tollgate_core::SigningKey;
-    /// # use tollgate_session::{CookieTransport, Issuer, LoginFailure, MemoryStore};
-    /// # use tollgate_session::{RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{CookieTransport, Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate::session::{RefreshKey, SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
@@ -122,9 +122,9 @@ impl SessionEndpointsBuilder {
     /// that is shown in the list of devices. `build` logs a warning.
     ///
     /// ```
-    /// # use tollgate_core::SigningKey;
-    /// # use tollgate_session::{Issuer, LoginFailure, MemoryStore};
-    /// # use tollgate_session::{RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate::session::{RefreshKey, SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
@@ -144,9 +144,10 @@ impl SessionEndpointsBuilder {
     /// Sets the maximum size of a request's content. Default: 16 KiB. Maximum: 1 MiB.
     ///
     /// ```
-    /// # use tollgate_core::{Endpoint, SigningKey};
-    /// # use tollgate_session::{Issuer, LoginFailure, MemoryStore};
-    /// # use tollgate_session::{RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # use tollgate::extend::Endpoint;
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate::session::{RefreshKey, SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
@@ -170,9 +171,9 @@ impl SessionEndpointsBuilder {
     /// limit is zero or above 1 MiB. Also the errors of [`GateBuilder::build`].
     ///
     /// ```
-    /// # use tollgate_core::{ConfigErrorKind, SigningKey};
-    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey};
-    /// # use tollgate_session::{SessionEndpoints, Sessions, Transport};
+    /// # use tollgate::{ConfigErrorKind, SigningKey};
+    /// # use tollgate::session::{Issuer, MemoryStore, RefreshKey};
+    /// # use tollgate::session::{SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;

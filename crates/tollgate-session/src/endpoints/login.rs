@@ -15,10 +15,10 @@ use crate::device::Device;
 /// `Debug` shows neither fields nor content, because they hold credentials.
 ///
 /// ```
-/// use tollgate_core::{Endpoint, EndpointRequest};
-/// use tollgate_session::{Login, LoginFailure, LoginRequest, SessionEndpoints, Transport};
-/// # use tollgate_core::SigningKey;
-/// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
+/// use tollgate::extend::{Endpoint, EndpointRequest};
+/// use tollgate::session::{Login, LoginFailure, LoginRequest, SessionEndpoints, Transport};
+/// # use tollgate::SigningKey;
+/// # use tollgate::session::{Issuer, MemoryStore, RefreshKey, Sessions};
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Credentials { user: String, password: String }
@@ -60,7 +60,7 @@ impl LoginRequest {
     /// Return it unchanged.
     ///
     /// ```
-    /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
+    /// # use tollgate::session::{Login, LoginFailure, LoginRequest};
     /// #[derive(serde::Deserialize)]
     /// struct Code { code: String }
     ///
@@ -84,7 +84,7 @@ impl LoginRequest {
     /// The errors of [`read`](Self::read), and 415 for a form.
     ///
     /// ```
-    /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
+    /// # use tollgate::session::{Login, LoginFailure, LoginRequest};
     /// async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     ///     let content: serde_json::Value = request.json()?;
     ///     content["user"].as_str().map(Login::new).ok_or_else(LoginFailure::malformed)
@@ -102,7 +102,7 @@ impl LoginRequest {
     /// The errors of [`read`](Self::read), and 415 for JSON.
     ///
     /// ```
-    /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
+    /// # use tollgate::session::{Login, LoginFailure, LoginRequest};
     /// async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     ///     let form: std::collections::BTreeMap<String, String> = request.form()?;
     ///     form.get("user").map(Login::new).ok_or_else(LoginFailure::malformed)
@@ -117,8 +117,8 @@ impl LoginRequest {
     /// The whole request, including header fields such as `authorization`.
     ///
     /// ```
-    /// # use tollgate_core::RequestView;
-    /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
+    /// # use tollgate::extend::RequestView;
+    /// # use tollgate::session::{Login, LoginFailure, LoginRequest};
     /// async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     ///     match request.request().header("authorization").next() {
     ///         Some(b"Basic YWxpY2U6c2VjcmV0") => Ok(Login::new("u-7")),
@@ -136,7 +136,7 @@ impl LoginRequest {
     /// [`Login`](crate::Login) sets take precedence.
     ///
     /// ```
-    /// # use tollgate_session::{Login, LoginFailure, LoginRequest};
+    /// # use tollgate::session::{Login, LoginFailure, LoginRequest};
     /// async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     ///     match request.device().address.as_deref() {
     ///         Some("203.0.113.7") => Err(LoginFailure::refused()),
@@ -144,7 +144,7 @@ impl LoginRequest {
     ///     }
     /// }
     /// # let _ = login;
-    /// assert_eq!(tollgate_session::Device::default().address, None);
+    /// assert_eq!(tollgate::session::Device::default().address, None);
     /// ```
     pub const fn device(&self) -> &Device {
         &self.device
@@ -169,7 +169,7 @@ impl fmt::Debug for LoginRequest {
 /// A failed login, as the response to the client.
 ///
 /// ```
-/// use tollgate_session::LoginFailure;
+/// use tollgate::session::LoginFailure;
 ///
 /// assert_eq!(LoginFailure::refused().answer().status, 401);
 /// ```
@@ -181,7 +181,7 @@ impl LoginFailure {
     /// user exists.
     ///
     /// ```
-    /// assert_eq!(tollgate_session::LoginFailure::refused().answer().status, 401);
+    /// assert_eq!(tollgate::session::LoginFailure::refused().answer().status, 401);
     /// ```
     pub fn refused() -> Self {
         let mut answer = Answer::oauth_error(401, "access_denied", "The credentials are wrong");
@@ -193,7 +193,7 @@ impl LoginFailure {
     /// The request is malformed: 400.
     ///
     /// ```
-    /// assert_eq!(tollgate_session::LoginFailure::malformed().answer().status, 400);
+    /// assert_eq!(tollgate::session::LoginFailure::malformed().answer().status, 400);
     /// ```
     pub fn malformed() -> Self {
         Self(answers::malformed())
@@ -204,7 +204,7 @@ impl LoginFailure {
     /// ```
     /// use std::time::Duration;
     ///
-    /// let failure = tollgate_session::LoginFailure::too_many_attempts(Duration::from_secs(30));
+    /// let failure = tollgate::session::LoginFailure::too_many_attempts(Duration::from_secs(30));
     /// assert_eq!(failure.answer().header("retry-after"), Some(&b"30"[..]));
     /// ```
     pub fn too_many_attempts(retry_after: Duration) -> Self {
@@ -219,7 +219,7 @@ impl LoginFailure {
     /// ```
     /// use std::time::Duration;
     ///
-    /// let failure = tollgate_session::LoginFailure::unavailable(Duration::from_secs(5));
+    /// let failure = tollgate::session::LoginFailure::unavailable(Duration::from_secs(5));
     /// assert_eq!(failure.answer().status, 503);
     /// ```
     pub fn unavailable(retry_after: Duration) -> Self {

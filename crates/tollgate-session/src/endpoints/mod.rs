@@ -25,11 +25,11 @@ use crate::sessions::{Login, Sessions};
 /// The transport of a session's tokens.
 ///
 /// ```
-/// use tollgate_session::{CookieTransport, Transport};
+/// use tollgate::session::{CookieTransport, Transport};
 ///
 /// let browser = Transport::Cookie(CookieTransport::builder().path("/auth").build()?);
 /// assert!(!matches!(browser, Transport::Json));
-/// # Ok::<(), tollgate_core::ConfigError>(())
+/// # Ok::<(), tollgate::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -66,8 +66,9 @@ type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailur
 /// cached. A failed refresh never deletes a cookie.
 ///
 /// ```
-/// use tollgate_core::{Endpoint, EndpointRequest, SigningKey};
-/// use tollgate_session::{
+/// use tollgate::extend::{Endpoint, EndpointRequest};
+/// use tollgate::SigningKey;
+/// use tollgate::session::{
 ///     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, SessionEndpoints, Sessions,
 ///     Transport,
 /// };
@@ -149,9 +150,9 @@ impl SessionEndpoints {
     /// Creates a builder.
     ///
     /// ```
-    /// # use tollgate_core::SigningKey;
-    /// # use tollgate_session::{Issuer, LoginFailure, MemoryStore};
-    /// # use tollgate_session::{RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate::session::{RefreshKey, SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;

@@ -28,8 +28,8 @@ const REGISTERED: [&str; 13] = [
 /// The content of an access token to issue (RFC 9068 section 2.2). The issuer adds `iss` and `aud`.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, SigningKey};
-/// use tollgate_session::{AccessToken, Issuer};
+/// use tollgate::{Algorithm, SigningKey};
+/// use tollgate::session::{AccessToken, Issuer};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = Issuer::builder("https://id.example.com")
@@ -78,7 +78,7 @@ impl AccessToken {
     /// Creates the content of a token about `subject`, without optional claims.
     ///
     /// ```
-    /// assert_eq!(tollgate_session::AccessToken::new("u-7").expires_at, None);
+    /// assert_eq!(tollgate::session::AccessToken::new("u-7").expires_at, None);
     /// ```
     pub fn new(subject: impl Into<String>) -> Self {
         Self {
@@ -99,7 +99,7 @@ impl AccessToken {
     /// [`claims`](Self::claims).
     ///
     /// ```
-    /// use tollgate_session::AccessToken;
+    /// use tollgate::session::AccessToken;
     ///
     /// assert!(AccessToken::is_registered_claim("sid"));
     /// assert!(!AccessToken::is_registered_claim("tenant"));

@@ -21,8 +21,8 @@ const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_core::{Algorithm, SigningKey};
-/// use tollgate_session::Issuer;
+/// use tollgate::{Algorithm, SigningKey};
+/// use tollgate::session::Issuer;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = Issuer::builder("https://id.example.com")
@@ -65,8 +65,8 @@ impl IssuerBuilder {
     /// Required, exactly once.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, ConfigErrorKind, SigningKey};
-    /// # use tollgate_session::Issuer;
+    /// # use tollgate::{Algorithm, ConfigErrorKind, SigningKey};
+    /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let key = SigningKey::generate(Algorithm::EdDSA)?.with_kid("1");
     /// let error = Issuer::builder("https://id.example.com").signing_key(key).build().unwrap_err();
@@ -82,8 +82,8 @@ impl IssuerBuilder {
     /// secrets too. Required, exactly once.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, ConfigErrorKind, SigningKey};
-    /// # use tollgate_session::Issuer;
+    /// # use tollgate::{Algorithm, ConfigErrorKind, SigningKey};
+    /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let nameless = SigningKey::generate(Algorithm::EdDSA)?;
     /// let builder = Issuer::builder("https://id.example.com").audience("orders-api");
@@ -101,8 +101,8 @@ impl IssuerBuilder {
     /// service that restarts: the previous key then counts as superseded at that time.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, KeyPhase};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, KeyPhase};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let issuer = Issuer::builder("https://id.example.com")
     ///     .audience("orders-api")
@@ -124,8 +124,8 @@ impl IssuerBuilder {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_core::{Algorithm, ConfigErrorKind, SigningKey};
-    /// # use tollgate_session::Issuer;
+    /// # use tollgate::{Algorithm, ConfigErrorKind, SigningKey};
+    /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Issuer::builder("https://id.example.com")
     ///     .audience("orders-api")
@@ -145,8 +145,8 @@ impl IssuerBuilder {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::Issuer;
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Issuer::builder("https://id.example.com")
     ///     .audience("orders-api")
@@ -163,8 +163,8 @@ impl IssuerBuilder {
     /// it). Default: the audience.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{AccessToken, Issuer};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{AccessToken, Issuer};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let issuer = Issuer::builder("https://id.example.com")
     ///     .audience("orders-api")
@@ -183,8 +183,8 @@ impl IssuerBuilder {
     /// Sets the clock. Default: the system clock.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::Issuer;
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let issuer = Issuer::builder("https://id.example.com")
     ///     .audience("orders-api")
@@ -202,8 +202,8 @@ impl IssuerBuilder {
     /// Sets the source of randomness. Default: the cryptographic library.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, SystemRandom};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, SystemRandom};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Issuer::builder("https://id.example.com")
     ///     .audience("orders-api")
@@ -228,8 +228,8 @@ impl IssuerBuilder {
     /// - the lifetime or the leeway is out of range.
     ///
     /// ```
-    /// # use tollgate_core::ConfigErrorKind;
-    /// # use tollgate_session::Issuer;
+    /// # use tollgate::ConfigErrorKind;
+    /// # use tollgate::session::Issuer;
     /// let error = Issuer::builder("https://id.example.com")
     ///     .audience("orders-api").build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::MissingKey);

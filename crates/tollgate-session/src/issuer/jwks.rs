@@ -13,8 +13,9 @@ use super::Issuer;
 /// entity-tag is strong, and a conditional request gets 304 (RFC 9110 section 13.1.2).
 ///
 /// ```
-/// use tollgate_core::{Algorithm, Endpoint, EndpointRequest, SigningKey};
-/// use tollgate_session::Issuer;
+/// use tollgate::extend::{Endpoint, EndpointRequest};
+/// use tollgate::{Algorithm, SigningKey};
+/// use tollgate::session::Issuer;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,8 +48,9 @@ impl JwksEndpoint {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_core::{Algorithm, Endpoint, EndpointRequest, SigningKey};
-    /// # use tollgate_session::Issuer;
+    /// # use tollgate::extend::{Endpoint, EndpointRequest};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::Issuer;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")

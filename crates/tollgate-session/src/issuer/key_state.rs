@@ -6,8 +6,8 @@ use tollgate_core::Algorithm;
 /// listed.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, SigningKey};
-/// use tollgate_session::{Issuer, KeyPhase};
+/// use tollgate::{Algorithm, SigningKey};
+/// use tollgate::session::{Issuer, KeyPhase};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = Issuer::builder("https://id.example.com")
@@ -34,8 +34,8 @@ pub enum KeyPhase {
 /// The state of one key of an [`Issuer`](super::Issuer). Contains no secret.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, SigningKey};
-/// use tollgate_session::Issuer;
+/// use tollgate::{Algorithm, SigningKey};
+/// use tollgate::session::Issuer;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = Issuer::builder("https://id.example.com")

@@ -37,8 +37,8 @@ use crate::random::Random;
 /// a rotation at once. Clones share their state. `Debug` shows `kid`s, never a key.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, SigningKey};
-/// use tollgate_session::{AccessToken, Issuer};
+/// use tollgate::{Algorithm, SigningKey};
+/// use tollgate::session::{AccessToken, Issuer};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = Issuer::builder("https://id.example.com")
@@ -75,8 +75,8 @@ impl Issuer {
     /// Creates a builder. `name` is the value of `iss`: an https URL (RFC 8414 section 2).
     ///
     /// ```
-    /// # use tollgate_core::ConfigErrorKind;
-    /// let error = tollgate_session::Issuer::builder("")
+    /// # use tollgate::ConfigErrorKind;
+    /// let error = tollgate::session::Issuer::builder("")
     ///     .audience("orders-api").build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::InvalidText);
     /// ```
@@ -95,8 +95,8 @@ impl Issuer {
     /// The schedule is unchanged then.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, ConfigErrorKind, SigningKey};
-    /// # use tollgate_session::Issuer;
+    /// # use tollgate::{Algorithm, ConfigErrorKind, SigningKey};
+    /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -122,8 +122,8 @@ impl Issuer {
     /// issued until a key is [rotated](Self::rotate) in.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{AccessToken, Issuer, SessionErrorKind};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{AccessToken, Issuer, SessionErrorKind};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -141,8 +141,8 @@ impl Issuer {
     /// The current state of the keys, in the order in which they become active.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, KeyPhase};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, KeyPhase};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -166,8 +166,8 @@ impl Issuer {
     /// - no key is active, or there is no randomness.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{AccessToken, Issuer};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{AccessToken, Issuer};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -211,8 +211,8 @@ impl Issuer {
     /// the profile of RFC 9068, the rotating keys, the clock and the leeway are set.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{AccessToken, Issuer};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{AccessToken, Issuer};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -234,8 +234,9 @@ impl Issuer {
     /// Creates the endpoint that publishes the public keys.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, Endpoint, SigningKey};
-    /// # use tollgate_session::Issuer;
+    /// # use tollgate::extend::Endpoint;
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;

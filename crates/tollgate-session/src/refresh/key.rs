@@ -23,7 +23,7 @@ const PURPOSE: &[u8] = b"tollgate refresh v1";
 /// where sessions are renewed without a refresh. A token of a missing key is refused.
 ///
 /// ```
-/// use tollgate_session::RefreshKey;
+/// use tollgate::session::RefreshKey;
 ///
 /// let key = RefreshKey::new(1, [7; 32]);
 /// assert_eq!(format!("{key:?}"), "RefreshKey { id: 1, .. }");
@@ -38,7 +38,7 @@ impl RefreshKey {
     /// Creates a key from 256 random bits.
     ///
     /// ```
-    /// assert_eq!(tollgate_session::RefreshKey::new(3, [7; 32]).id(), 3);
+    /// assert_eq!(tollgate::session::RefreshKey::new(3, [7; 32]).id(), 3);
     /// ```
     pub fn new(id: u32, secret: [u8; 32]) -> Self {
         let secret = Zeroizing::new(secret);
@@ -55,8 +55,8 @@ impl RefreshKey {
     /// [`NoRandomness`] if the system has none.
     ///
     /// ```
-    /// assert_eq!(tollgate_session::RefreshKey::generate(1)?.id(), 1);
-    /// # Ok::<(), tollgate_session::NoRandomness>(())
+    /// assert_eq!(tollgate::session::RefreshKey::generate(1)?.id(), 1);
+    /// # Ok::<(), tollgate::session::NoRandomness>(())
     /// ```
     pub fn generate(id: u32) -> Result<Self, NoRandomness> {
         let mut secret = Zeroizing::new([0; 32]);

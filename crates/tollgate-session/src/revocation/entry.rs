@@ -7,7 +7,7 @@ use crate::store::{StoreError, StoreErrorKind};
 /// The claim or header parameter that a revocation matches.
 ///
 /// ```
-/// use tollgate_session::{RevocationKey, RevocationKind};
+/// use tollgate::session::{RevocationKey, RevocationKind};
 ///
 /// let session = RevocationKey::new(RevocationKind::Session, "https://id.example.com", "a");
 /// let token = RevocationKey::new(RevocationKind::Token, "https://id.example.com", "a");
@@ -57,11 +57,11 @@ impl RevocationKind {
 /// A key of a [`Revocation`]: an issuer, and the value of a claim or of `kid`.
 ///
 /// ```
-/// use tollgate_session::{RevocationKey, RevocationKind};
+/// use tollgate::session::{RevocationKey, RevocationKind};
 ///
 /// let key = RevocationKey::new(RevocationKind::Session, "https://id.example.com", "AAECAwQFBgcI");
 /// assert_eq!(RevocationKey::from_bytes(&key.to_bytes())?, key);
-/// # Ok::<(), tollgate_session::StoreError>(())
+/// # Ok::<(), tollgate::session::StoreError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RevocationKey {
@@ -74,7 +74,7 @@ impl RevocationKey {
     /// Creates a key that matches tokens of `issuer` whose claim (or `kid`) is `value`.
     ///
     /// ```
-    /// # use tollgate_session::{RevocationKey, RevocationKind};
+    /// # use tollgate::session::{RevocationKey, RevocationKind};
     /// let one = RevocationKey::new(RevocationKind::Token, "a", "bc");
     /// let other = RevocationKey::new(RevocationKind::Token, "ab", "c");
     /// assert_ne!(one.to_bytes(), other.to_bytes());
@@ -106,7 +106,7 @@ impl RevocationKey {
     /// key.
     ///
     /// ```
-    /// # use tollgate_session::{RevocationKey, RevocationKind};
+    /// # use tollgate::session::{RevocationKey, RevocationKind};
     /// let key = RevocationKey::new(RevocationKind::Token, "a", "b");
     /// assert_eq!(key.to_bytes(), b"t\0\0\0\x01ab");
     /// ```
@@ -125,7 +125,7 @@ impl RevocationKey {
     /// `Corrupt` if the bytes are malformed.
     ///
     /// ```
-    /// # use tollgate_session::RevocationKey;
+    /// # use tollgate::session::RevocationKey;
     /// assert!(RevocationKey::from_bytes(b"rubbish").is_err());
     /// ```
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
@@ -158,12 +158,12 @@ impl fmt::Debug for RevocationKey {
 /// A revocation: the tokens of a [`RevocationKey`] issued before some time are refused.
 ///
 /// ```
-/// use tollgate_session::{Revocation, RevocationKey, RevocationKind};
+/// use tollgate::session::{Revocation, RevocationKey, RevocationKind};
 ///
 /// let key = RevocationKey::new(RevocationKind::Subject, "https://id.example.com", "u-7");
 /// let all = Revocation { key, before: 1_700_000_000, expires_at: 1_700_000_960 };
 /// assert_eq!(Revocation::decode(&Revocation::encode([&all]))?, [all]);
-/// # Ok::<(), tollgate_session::StoreError>(())
+/// # Ok::<(), tollgate::session::StoreError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
@@ -183,7 +183,7 @@ impl Revocation {
     /// Encodes several entries as one message.
     ///
     /// ```
-    /// # use tollgate_session::Revocation;
+    /// # use tollgate::session::Revocation;
     /// assert!(Revocation::encode([]).is_empty());
     /// ```
     pub fn encode<'a>(entries: impl IntoIterator<Item = &'a Self>) -> Vec<u8> {
@@ -204,7 +204,7 @@ impl Revocation {
     /// `Corrupt` if the bytes are malformed.
     ///
     /// ```
-    /// # use tollgate_session::Revocation;
+    /// # use tollgate::session::Revocation;
     /// assert!(Revocation::decode(b"rubbish").is_err());
     /// ```
     pub fn decode(mut bytes: &[u8]) -> Result<Vec<Self>, StoreError> {

@@ -22,7 +22,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_session::Reading;
+/// use tollgate::session::Reading;
 ///
 /// assert_eq!(Reading::default(), Reading::FailClosed);
 /// assert_ne!(Reading::StaleUpTo(Duration::from_secs(60)), Reading::DangerousFailOpen);
@@ -43,8 +43,9 @@ pub enum Reading {
 /// A [`RevocationCheck`] that queries [`Revocations`] and applies a [`Reading`].
 ///
 /// ```
-/// use tollgate_core::{Key, Standing, RevocationCheck, SigningKey, Verifier};
-/// use tollgate_session::{MemoryStore, Reading, Revocations};
+/// use tollgate::extend::{RevocationCheck, Standing};
+/// use tollgate::{Key, SigningKey, Verifier};
+/// use tollgate::session::{MemoryStore, Reading, Revocations};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")

@@ -25,8 +25,9 @@ use crate::store::{StoreError, bounded};
 /// answer, the [`Reading`] decides. Clones share the replica; the task ends with the last of them.
 ///
 /// ```
-/// use tollgate_core::{Key, RevocationCheck, SigningKey, Standing, Verifier};
-/// use tollgate_session::{MemoryStore, Revocations};
+/// use tollgate::extend::{RevocationCheck, Standing};
+/// use tollgate::{Key, SigningKey, Verifier};
+/// use tollgate::session::{MemoryStore, Revocations};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
@@ -69,12 +70,12 @@ impl Drop for Shared {
 /// The state of [`Revocations`].
 ///
 /// ```
-/// # use tollgate_session::{MemoryStore, Revocations};
+/// # use tollgate::session::{MemoryStore, Revocations};
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
 ///     .build()?;
 /// assert_eq!(revocations.status().confirmed, None, "the store has not been read yet");
-/// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+/// # Ok::<(), tollgate::ConfigError>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +96,7 @@ impl Revocations {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tollgate_session::{MemoryStore, Revocations};
+    /// use tollgate::session::{MemoryStore, Revocations};
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
@@ -103,7 +104,7 @@ impl Revocations {
     ///     .timeout(Duration::from_millis(300))
     ///     .build()?;
     /// assert_eq!(revocations.status().entries, 0);
-    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+    /// # Ok::<(), tollgate::ConfigError>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn builder(store: impl RevocationStore, issuer: impl Into<String>) -> RevocationsBuilder {
@@ -124,7 +125,7 @@ impl Revocations {
     /// The errors of the store. The revocation may or may not be stored then.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # use tollgate::session::{MemoryStore, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
     /// #     .build()?;
@@ -148,7 +149,7 @@ impl Revocations {
     /// The errors of the store. The revocation may or may not be stored then.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Revocations, SessionId};
+    /// # use tollgate::session::{MemoryStore, Revocations, SessionId};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
     /// #     .build()?;
@@ -171,7 +172,7 @@ impl Revocations {
     /// The errors of the store. The revocation may or may not be stored then.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # use tollgate::session::{MemoryStore, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
     /// #     .build()?;
@@ -192,7 +193,7 @@ impl Revocations {
     /// The errors of the store. The revocation may or may not be stored then.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # use tollgate::session::{MemoryStore, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
     /// #     .build()?;
@@ -209,7 +210,7 @@ impl Revocations {
     /// Creates an entry for tokens of this issuer. It lives as long as a token that is issued now.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, RevocationKind, Revocations};
+    /// # use tollgate::session::{MemoryStore, RevocationKind, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
     ///     .access_lifetime(std::time::Duration::from_secs(900))
@@ -217,7 +218,7 @@ impl Revocations {
     ///     .build()?;
     /// let entry = revocations.entry(RevocationKind::Subject, "u-7", 1_700_000_000);
     /// assert_eq!(entry.expires_at, 1_700_000_000 + 900 + 60, "includes the leeway");
-    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+    /// # Ok::<(), tollgate::ConfigError>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn entry(&self, kind: RevocationKind, name: &str, before: u64) -> Revocation {
@@ -237,7 +238,7 @@ impl Revocations {
     /// not be stored then.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Revocation, RevocationKind, Revocations};
+    /// # use tollgate::session::{MemoryStore, Revocation, RevocationKind, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
     /// #     .build()?;
@@ -267,7 +268,7 @@ impl Revocations {
     /// The errors of the store, or `Timeout` if it does not answer in time.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Revocation, RevocationKind, Revocations};
+    /// # use tollgate::session::{MemoryStore, Revocation, RevocationKind, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
     /// #     .build()?;
@@ -286,13 +287,13 @@ impl Revocations {
     /// Returns the check for a gate with this [`Reading`].
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Reading, Revocations};
+    /// # use tollgate::session::{MemoryStore, Reading, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
     /// #     .build()?;
     /// let check = revocations.reading(Reading::StaleUpTo(std::time::Duration::from_secs(60)));
     /// assert!(format!("{check:?}").contains("StaleUpTo(60s)"));
-    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+    /// # Ok::<(), tollgate::ConfigError>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reading(&self, reading: Reading) -> RevocationReading {
@@ -337,7 +338,7 @@ impl fmt::Debug for Shared {
 /// A builder of [`Revocations`].
 ///
 /// ```
-/// # use tollgate_session::{MemoryStore, Revocations};
+/// # use tollgate::session::{MemoryStore, Revocations};
 /// let builder = Revocations::builder(MemoryStore::default(), "https://id.example.com");
 /// assert!(builder.build().is_err(), "there is no tokio runtime");
 /// ```
@@ -355,7 +356,7 @@ impl RevocationsBuilder {
     /// Sets the timeout for an answer of the store. Default: 1 second.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # use tollgate::session::{MemoryStore, Revocations};
     /// let builder = Revocations::builder(MemoryStore::default(), "i")
     ///     .timeout(std::time::Duration::from_millis(300));
     /// assert!(format!("{builder:?}").contains("300ms"));
@@ -370,7 +371,7 @@ impl RevocationsBuilder {
     /// the store for every token.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # use tollgate::session::{MemoryStore, Revocations};
     /// let builder = Revocations::builder(MemoryStore::default(), "i").max_entries(1_000_000);
     /// assert!(format!("{builder:?}").contains("1000000"));
     /// ```
@@ -384,7 +385,7 @@ impl RevocationsBuilder {
     /// live this long plus the leeway. Default: 24 hours, more than most services need.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # use tollgate::session::{MemoryStore, Revocations};
     /// let builder = Revocations::builder(MemoryStore::default(), "i")
     ///     .access_lifetime(std::time::Duration::from_secs(900));
     /// assert!(format!("{builder:?}").contains("900s"));
@@ -398,7 +399,7 @@ impl RevocationsBuilder {
     /// Sets the largest leeway of the verifiers that check these tokens. Default: 60 seconds.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # use tollgate::session::{MemoryStore, Revocations};
     /// let builder = Revocations::builder(MemoryStore::default(), "i")
     ///     .leeway(std::time::Duration::from_secs(5));
     /// assert!(format!("{builder:?}").contains("5s"));
@@ -412,13 +413,13 @@ impl RevocationsBuilder {
     /// Sets the clock. Default: the system clock.
     ///
     /// ```
-    /// # use tollgate_session::{MemoryStore, RevocationKind, Revocations};
+    /// # use tollgate::session::{MemoryStore, RevocationKind, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// let revocations = Revocations::builder(MemoryStore::default(), "i")
     ///     .clock(|| 5).leeway(std::time::Duration::ZERO);
     /// let entry = revocations.build()?.entry(RevocationKind::Key, "k", 0);
     /// assert_eq!(entry.expires_at, 5 + 24 * 3600);
-    /// # Ok::<(), tollgate_core::ConfigError>(()) })?;
+    /// # Ok::<(), tollgate::ConfigError>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -434,8 +435,8 @@ impl RevocationsBuilder {
     /// tokio runtime.
     ///
     /// ```
-    /// # use tollgate_core::ConfigErrorKind;
-    /// # use tollgate_session::{MemoryStore, Revocations};
+    /// # use tollgate::ConfigErrorKind;
+    /// # use tollgate::session::{MemoryStore, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// let error = Revocations::builder(MemoryStore::default(), "i")
     ///     .max_entries(0).build().unwrap_err();

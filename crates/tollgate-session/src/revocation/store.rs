@@ -8,7 +8,7 @@ use crate::store::StoreFuture;
 /// A position of a store in the sequence of its revocations.
 ///
 /// ```
-/// use tollgate_session::Position;
+/// use tollgate::session::Position;
 ///
 /// let before = Position { epoch: 1, sequence: 41 };
 /// let after = Position { epoch: 1, sequence: 42 };
@@ -28,7 +28,7 @@ impl Position {
     /// Returns whether this position directly follows `earlier`.
     ///
     /// ```
-    /// # use tollgate_session::Position;
+    /// # use tollgate::session::Position;
     /// let at = |sequence| Position { epoch: 1, sequence };
     /// assert!(!at(3).follows(at(1)));
     /// ```
@@ -40,7 +40,7 @@ impl Position {
 /// One call of [`RevocationStore::revoke`], as announced to every instance.
 ///
 /// ```
-/// use tollgate_session::{Announcement, Position};
+/// use tollgate::session::{Announcement, Position};
 ///
 /// let known = Position { epoch: 1, sequence: 6 };
 /// let position = Position { epoch: 1, sequence: 8 };
@@ -59,7 +59,7 @@ pub struct Announcement {
 /// A snapshot of all revocations.
 ///
 /// ```
-/// use tollgate_session::{MemoryStore, RevocationStore};
+/// use tollgate::session::{MemoryStore, RevocationStore};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let store = MemoryStore::default();
@@ -81,7 +81,9 @@ pub struct RevocationSnapshot {
 /// [`SessionStore`](crate::SessionStore).
 ///
 /// ```
-/// use tollgate_session::{MemoryStore, Revocation, RevocationKey, RevocationKind, RevocationStore};
+/// use tollgate::session::{
+///     MemoryStore, Revocation, RevocationKey, RevocationKind, RevocationStore,
+/// };
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let (store, now) = (MemoryStore::default(), 1_700_000_000);
@@ -137,7 +139,9 @@ impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
 /// A subscription to the announcements of a [`RevocationStore`].
 ///
 /// ```
-/// use tollgate_session::{MemoryStore, Revocation, RevocationKey, RevocationKind, RevocationStore};
+/// use tollgate::session::{
+///     MemoryStore, Revocation, RevocationKey, RevocationKind, RevocationStore,
+/// };
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let (store, now) = (MemoryStore::default(), 1_700_000_000);

@@ -23,8 +23,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_core::{Algorithm, SigningKey};
-/// use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
+/// use tollgate::{Algorithm, SigningKey};
+/// use tollgate::session::{Issuer, MemoryStore, RefreshKey, Sessions};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let issuer = Issuer::builder("https://id.example.com")

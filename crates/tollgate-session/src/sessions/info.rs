@@ -6,8 +6,8 @@ use crate::refresh::Record;
 /// A session in the list of a user's devices.
 ///
 /// ```
-/// # use tollgate_core::{Algorithm, SigningKey};
-/// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
+/// # use tollgate::{Algorithm, SigningKey};
+/// # use tollgate::session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
 /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01"))

@@ -16,7 +16,7 @@ use crate::refresh::{Access, Body, Bytes, Record, Sealed};
 /// A login: the user and the content of the tokens. The service must have authenticated the user.
 ///
 /// ```
-/// use tollgate_session::{Device, Login};
+/// use tollgate::session::{Device, Login};
 ///
 /// let login = Login::new("u-7")
 ///     .scope("orders:read")

@@ -21,8 +21,8 @@ impl Sessions {
     /// `Unavailable` if a store failed or timed out. Try again.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -47,8 +47,8 @@ impl Sessions {
     /// The errors of [`logout`](Self::logout).
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -97,8 +97,8 @@ impl Sessions {
     /// The errors of [`logout`](Self::logout).
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -127,8 +127,8 @@ impl Sessions {
     /// The errors of [`logout`](Self::logout). Some sessions may be ended then.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -153,8 +153,8 @@ impl Sessions {
     /// The errors of [`logout`](Self::logout). Some sessions may be ended then.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -181,8 +181,8 @@ impl Sessions {
     /// `Unavailable` if a store failed or timed out.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Device, Issuer, Login, MemoryStore, RefreshKey, Sessions};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Device, Issuer, Login, MemoryStore, RefreshKey, Sessions};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;

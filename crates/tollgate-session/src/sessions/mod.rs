@@ -32,9 +32,9 @@ pub use tokens::{Renewed, Tokens};
 /// See [`guarantees`](crate::guarantees) for the tested guarantees.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, SigningKey};
-/// use tollgate_session::{Issuer, Login, MemoryStore};
-/// use tollgate_session::{RefreshKey, RefreshRequest, SessionErrorKind, Sessions};
+/// use tollgate::{Algorithm, SigningKey};
+/// use tollgate::session::{Issuer, Login, MemoryStore};
+/// use tollgate::session::{RefreshKey, RefreshRequest, SessionErrorKind, Sessions};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let issuer = Issuer::builder("https://id.example.com")
@@ -82,8 +82,8 @@ impl Sessions {
     /// revocations.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, MemoryStore, RefreshKey, Sessions};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;
@@ -107,8 +107,8 @@ impl Sessions {
     /// use [`logout`](Self::logout).
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, MemoryStore, RefreshKey, Sessions};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, MemoryStore, RefreshKey, Sessions};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;

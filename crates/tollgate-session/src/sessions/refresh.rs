@@ -11,7 +11,7 @@ use crate::revocation::{Revocation, RevocationKind};
 /// The optional parameters of a refresh.
 ///
 /// ```
-/// use tollgate_session::RefreshRequest;
+/// use tollgate::session::RefreshRequest;
 ///
 /// let scope = Some("orders:read".to_owned());
 /// let request = RefreshRequest { scope, ..RefreshRequest::default() };
@@ -44,9 +44,9 @@ impl Sessions {
     /// - `Unavailable`: a store failed or timed out. The client may retry with the same token.
     ///
     /// ```
-    /// # use tollgate_core::{Algorithm, SigningKey};
-    /// # use tollgate_session::{Issuer, Login, MemoryStore};
-    /// # use tollgate_session::{RefreshKey, RefreshRequest, SessionErrorKind, Sessions};
+    /// # use tollgate::{Algorithm, SigningKey};
+    /// # use tollgate::session::{Issuer, Login, MemoryStore};
+    /// # use tollgate::session::{RefreshKey, RefreshRequest, SessionErrorKind, Sessions};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
     /// #     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01")).build()?;

@@ -9,8 +9,8 @@ use crate::id::SessionId;
 /// `Debug` shows neither token.
 ///
 /// ```
-/// use tollgate_core::SigningKey;
-/// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
+/// use tollgate::SigningKey;
+/// # use tollgate::session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let issuer = Issuer::builder("https://id.example.com")
@@ -66,8 +66,8 @@ impl fmt::Debug for Tokens {
 /// `Debug` does not show it.
 ///
 /// ```
-/// # use tollgate_core::SigningKey;
-/// # use tollgate_session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
+/// # use tollgate::SigningKey;
+/// # use tollgate::session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
 /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;

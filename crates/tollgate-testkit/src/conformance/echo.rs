@@ -29,7 +29,7 @@ impl Claims for Shopper {}
 /// scope `orders:write`.
 ///
 /// ```
-/// use tollgate_core::Claims;
+/// use tollgate::Claims;
 /// use tollgate_testkit::conformance::Buyer;
 ///
 /// assert!(Buyer::policy().is_some());
@@ -61,7 +61,7 @@ pub fn echo_guarded(buyer: &Buyer) -> String {
 /// The scope of a [`Handler::Scoped`](super::Handler::Scoped): `orders:read`.
 ///
 /// ```
-/// use tollgate_core::Scope;
+/// use tollgate::Scope;
 ///
 /// assert_eq!(tollgate_testkit::conformance::OrdersRead::NAME, "orders:read");
 /// ```

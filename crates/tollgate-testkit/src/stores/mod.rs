@@ -5,7 +5,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use tollgate_session::MemoryStore;
+//! use tollgate::session::MemoryStore;
 //! use tollgate_testkit::stores;
 //!
 //! # tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
@@ -40,7 +40,7 @@ const HOUR: u64 = 3600;
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use tollgate_session::MemoryStore;
+/// # use tollgate::session::MemoryStore;
 /// # use tollgate_testkit::stores;
 /// # let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
 /// let store = MemoryStore::default();
@@ -68,7 +68,7 @@ pub async fn accept<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use tollgate_session::MemoryStore;
+/// # use tollgate::session::MemoryStore;
 /// # use tollgate_testkit::stores;
 /// # let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
 /// runtime.block_on(stores::all(Arc::new(MemoryStore::default())));
@@ -88,7 +88,7 @@ pub async fn all<S: SessionStore + RevocationStore>(store: Arc<S>) {
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use tollgate_session::MemoryStore;
+/// # use tollgate::session::MemoryStore;
 /// # use tollgate_testkit::stores;
 /// # let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
 /// runtime.block_on(stores::sessions(Arc::new(MemoryStore::default())));
@@ -112,7 +112,7 @@ pub async fn sessions<S: SessionStore>(store: Arc<S>) {
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use tollgate_session::MemoryStore;
+/// # use tollgate::session::MemoryStore;
 /// # use tollgate_testkit::stores;
 /// # let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
 /// runtime.block_on(stores::revocations(Arc::new(MemoryStore::default())));

@@ -24,9 +24,9 @@ pin_project! {
     ///
     /// ```
     /// use http::{Request, Response};
-    /// use tollgate_tower::{JwtAuthFuture, JwtAuthService};
+    /// use tollgate::tower::{JwtAuthFuture, JwtAuthService};
     /// # use std::convert::Infallible;
-    /// # use tollgate_core::{Key, Verifier};
+    /// # use tollgate::{Key, Verifier};
     /// use tower::{Service, service_fn};
     ///
     /// # #[tokio::main(flavor = "current_thread")]

@@ -16,8 +16,8 @@ use crate::body_mode::WrappedBody;
 ///
 /// ```
 /// use http::{Request, Response};
-/// use tollgate_core::{Gate, Key, Verifier};
-/// use tollgate_tower::{AuthenticationExt, JwtAuth};
+/// use tollgate::{Gate, Key, Verifier};
+/// use tollgate::tower::{AuthenticationExt, JwtAuth};
 /// use tower::{ServiceBuilder, ServiceExt};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -49,8 +49,8 @@ pub type JwtAuth = JwtAuthLayer<WrappedBody>;
 /// [`JwtAuth`], whatever body the responses have: `M` is the [`BodyMode`](crate::BodyMode).
 ///
 /// ```
-/// use tollgate_core::{Key, Verifier};
-/// use tollgate_tower::{JwtAuth, JwtAuthLayer, WrappedBody};
+/// use tollgate::{Key, Verifier};
+/// use tollgate::tower::{JwtAuth, JwtAuthLayer, WrappedBody};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
@@ -67,8 +67,8 @@ impl<M> JwtAuthLayer<M> {
     /// The layer for a gate, or for a verifier with the defaults of a gate.
     ///
     /// ```
-    /// # use tollgate_core::{Gate, Key, Source, Verifier};
-    /// # use tollgate_tower::JwtAuth;
+    /// # use tollgate::{Gate, Key, Source, Verifier};
+    /// # use tollgate::tower::JwtAuth;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
     /// let by_header = JwtAuth::new(verifier.clone());

@@ -14,8 +14,8 @@ use crate::body_mode::{BodyMode, WrappedBody};
 ///
 /// ```
 /// use http::{Request, Response};
-/// use tollgate_core::{Key, Verifier};
-/// use tollgate_tower::JwtAuthService;
+/// use tollgate::{Key, Verifier};
+/// use tollgate::tower::JwtAuthService;
 /// use tower::{ServiceExt, service_fn};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -37,10 +37,10 @@ impl<S> JwtAuthService<S> {
     /// Puts a gate before `inner`.
     ///
     /// ```
-    /// # use tollgate_core::{Key, Verifier};
+    /// # use tollgate::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// let guarded = tollgate_tower::JwtAuthService::new("a service", verifier);
+    /// let guarded = tollgate::tower::JwtAuthService::new("a service", verifier);
     /// assert_eq!(*guarded.get_ref(), "a service");
     /// # Ok(()) }
     /// ```
@@ -61,10 +61,10 @@ impl<S, M> JwtAuthService<S, M> {
     /// The service behind the gate.
     ///
     /// ```
-    /// # use tollgate_core::{Key, Verifier};
+    /// # use tollgate::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// # let guarded = tollgate_tower::JwtAuthService::new(7, verifier);
+    /// # let guarded = tollgate::tower::JwtAuthService::new(7, verifier);
     /// assert_eq!(*guarded.get_ref(), 7);
     /// # Ok(()) }
     /// ```
@@ -75,10 +75,10 @@ impl<S, M> JwtAuthService<S, M> {
     /// The service behind the gate.
     ///
     /// ```
-    /// # use tollgate_core::{Key, Verifier};
+    /// # use tollgate::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// # let mut guarded = tollgate_tower::JwtAuthService::new(7, verifier);
+    /// # let mut guarded = tollgate::tower::JwtAuthService::new(7, verifier);
     /// *guarded.get_mut() += 1;
     /// assert_eq!(guarded.into_inner(), 8);
     /// # Ok(()) }
@@ -90,10 +90,10 @@ impl<S, M> JwtAuthService<S, M> {
     /// The service behind the gate, without the gate.
     ///
     /// ```
-    /// # use tollgate_core::{Key, Verifier};
+    /// # use tollgate::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// # let guarded = tollgate_tower::JwtAuthService::new(7, verifier);
+    /// # let guarded = tollgate::tower::JwtAuthService::new(7, verifier);
     /// assert_eq!(guarded.into_inner(), 7);
     /// # Ok(()) }
     /// ```

@@ -18,12 +18,12 @@ pin_project! {
     /// The answer of an endpoint to come: the future of [`EndpointService`](super::EndpointService).
     ///
     /// ```
-    /// # use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+    /// # use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
     /// # struct Ping;
     /// # impl Endpoint for Ping {
     /// #     fn respond(&self, _: EndpointRequest) -> BoxFuture<Answer> { Box::pin(async { Answer::new(204) }) }
     /// # }
-    /// use tollgate_tower::{EndpointFuture, EndpointService};
+    /// use tollgate::tower::{EndpointFuture, EndpointService};
     /// use tower::Service;
     ///
     /// let mut service = EndpointService::new(Ping);

@@ -18,8 +18,8 @@ type RemoteAddress = dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync;
 ///
 /// ```
 /// use http::Request;
-/// use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
-/// use tollgate_tower::EndpointService;
+/// use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
+/// use tollgate::tower::EndpointService;
 /// use tower::ServiceExt;
 ///
 /// struct Ping;
@@ -52,12 +52,12 @@ impl EndpointService {
     /// The service of an endpoint, which will know no peer's address.
     ///
     /// ```
-    /// # use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+    /// # use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
     /// # struct Ping;
     /// # impl Endpoint for Ping {
     /// #     fn respond(&self, _: EndpointRequest) -> BoxFuture<Answer> { Box::pin(async { Answer::new(204) }) }
     /// # }
-    /// let service = tollgate_tower::EndpointService::new(Ping);
+    /// let service = tollgate::tower::EndpointService::new(Ping);
     /// assert_eq!(format!("{service:?}"), "EndpointService { .. }");
     /// ```
     pub fn new(endpoint: impl Endpoint) -> Self {
@@ -72,7 +72,7 @@ impl EndpointService {
     ///
     /// ```
     /// use std::net::IpAddr;
-    /// use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
+    /// use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
     /// # use http::Request;
     /// # use tower::ServiceExt;
     ///
@@ -86,7 +86,7 @@ impl EndpointService {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let service = tollgate_tower::EndpointService::new(WhereFrom)
+    /// let service = tollgate::tower::EndpointService::new(WhereFrom)
     ///     .remote_address(|extensions| extensions.get::<IpAddr>().copied());
     /// let request = Request::get("/").extension(IpAddr::from([192, 0, 2, 7])).body(String::new())?;
     /// assert_eq!(service.oneshot(request).await?.status(), 200);

@@ -14,9 +14,9 @@ use crate::body_mode::WrappedBody;
 ///
 /// ```
 /// use http::{Request, Response};
-/// use tollgate_core::policy::{role, scope};
-/// use tollgate_core::{Key, SigningKey, Verifier};
-/// use tollgate_tower::{JwtAuth, require};
+/// use tollgate::policy::{role, scope};
+/// use tollgate::{Key, SigningKey, Verifier};
+/// use tollgate::tower::{JwtAuth, require};
 /// use tower::{ServiceBuilder, ServiceExt};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -50,10 +50,10 @@ pub type Require = RequireLayer<WrappedBody>;
 /// [`BodyMode`](crate::BodyMode) of its responses.
 ///
 /// ```
-/// use tollgate_core::policy::scope;
+/// use tollgate::policy::scope;
 /// use tower_layer::Layer;
 ///
-/// let guarded = tollgate_tower::require(scope("admin")).layer("a service");
+/// let guarded = tollgate::tower::require(scope("admin")).layer("a service");
 /// assert_eq!(*guarded.get_ref(), "a service");
 /// ```
 pub struct RequireLayer<M = WrappedBody> {
@@ -65,8 +65,8 @@ impl<M> RequireLayer<M> {
     /// The layer for a policy, of the body mode that the context asks for.
     ///
     /// ```
-    /// use tollgate_core::policy::scope;
-    /// use tollgate_tower::{RequireLayer, WrappedBody};
+    /// use tollgate::policy::scope;
+    /// use tollgate::tower::{RequireLayer, WrappedBody};
     ///
     /// let layer = RequireLayer::<WrappedBody>::new(scope("admin")); // as `require` does
     /// assert!(format!("{layer:?}").contains("admin"));

@@ -14,8 +14,8 @@ use crate::future::ResponseFuture;
 ///
 /// ```
 /// use http::{Request, Response};
-/// use tollgate_core::policy::scope;
-/// use tollgate_tower::RequireService;
+/// use tollgate::policy::scope;
+/// use tollgate::tower::RequireService;
 /// use tower::{ServiceExt, service_fn};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -37,8 +37,8 @@ impl<S> RequireService<S> {
     /// Puts a policy before `inner`.
     ///
     /// ```
-    /// # use tollgate_core::policy::scope;
-    /// let guarded = tollgate_tower::RequireService::new("a service", scope("admin"));
+    /// # use tollgate::policy::scope;
+    /// let guarded = tollgate::tower::RequireService::new("a service", scope("admin"));
     /// assert_eq!(*guarded.get_ref(), "a service");
     /// ```
     pub const fn new(inner: S, policy: Policy) -> Self {
@@ -58,8 +58,8 @@ impl<S, M> RequireService<S, M> {
     /// The service behind the policy.
     ///
     /// ```
-    /// # use tollgate_core::policy::scope;
-    /// # let guarded = tollgate_tower::RequireService::new(7, scope("admin"));
+    /// # use tollgate::policy::scope;
+    /// # let guarded = tollgate::tower::RequireService::new(7, scope("admin"));
     /// assert_eq!(*guarded.get_ref(), 7);
     /// ```
     pub const fn get_ref(&self) -> &S {
@@ -69,8 +69,8 @@ impl<S, M> RequireService<S, M> {
     /// The service behind the policy.
     ///
     /// ```
-    /// # use tollgate_core::policy::scope;
-    /// # let mut guarded = tollgate_tower::RequireService::new(7, scope("admin"));
+    /// # use tollgate::policy::scope;
+    /// # let mut guarded = tollgate::tower::RequireService::new(7, scope("admin"));
     /// *guarded.get_mut() += 1;
     /// assert_eq!(guarded.into_inner(), 8);
     /// ```
@@ -81,8 +81,8 @@ impl<S, M> RequireService<S, M> {
     /// The service behind the policy, without the policy.
     ///
     /// ```
-    /// # use tollgate_core::policy::scope;
-    /// # let guarded = tollgate_tower::RequireService::new(7, scope("admin"));
+    /// # use tollgate::policy::scope;
+    /// # let guarded = tollgate::tower::RequireService::new(7, scope("admin"));
     /// assert_eq!(guarded.into_inner(), 7);
     /// ```
     pub fn into_inner(self) -> S {

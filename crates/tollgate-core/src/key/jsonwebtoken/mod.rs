@@ -14,10 +14,10 @@ use crate::key::public::{Curve, PublicKey};
 use crate::key::{Key, KeySet, SigningKey};
 
 /// ```
-/// use tollgate_core::Algorithm;
+/// use tollgate::Algorithm;
 ///
 /// assert_eq!(Algorithm::try_from(jsonwebtoken::Algorithm::PS256)?, Algorithm::PS256);
-/// # Ok::<(), tollgate_core::KeyError>(())
+/// # Ok::<(), tollgate::KeyError>(())
 /// ```
 impl TryFrom<jsonwebtoken::Algorithm> for Algorithm {
     type Error = KeyError;
@@ -50,11 +50,11 @@ impl TryFrom<jsonwebtoken::Algorithm> for Algorithm {
 /// Fails for [`Algorithm::ES512`] and [`Algorithm::Ed25519`], which `jsonwebtoken` does not have.
 ///
 /// ```
-/// use tollgate_core::Algorithm;
+/// use tollgate::Algorithm;
 ///
 /// assert_eq!(jsonwebtoken::Algorithm::try_from(Algorithm::ES384)?, jsonwebtoken::Algorithm::ES384);
 /// assert!(jsonwebtoken::Algorithm::try_from(Algorithm::ES512).is_err());
-/// # Ok::<(), tollgate_core::KeyError>(())
+/// # Ok::<(), tollgate::KeyError>(())
 /// ```
 impl TryFrom<Algorithm> for jsonwebtoken::Algorithm {
     type Error = KeyError;
@@ -72,7 +72,7 @@ impl TryFrom<Algorithm> for jsonwebtoken::Algorithm {
 /// As [`Key::from_jwk`], with all its checks.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, Key};
+/// use tollgate::{Algorithm, Key};
 ///
 /// let jwk: jsonwebtoken::jwk::Jwk = serde_json::from_str(
 ///     r#"{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "1",
@@ -96,11 +96,11 @@ impl KeySet {
     /// [`TooLarge`](KeyErrorKind::TooLarge).
     ///
     /// ```
-    /// use tollgate_core::KeySet;
+    /// use tollgate::KeySet;
     ///
     /// let set = jsonwebtoken::jwk::JwkSet { keys: vec![] };
     /// assert!(KeySet::from_jsonwebtoken(&set)?.is_empty());
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_jsonwebtoken(set: &JwkSet) -> Result<Self, KeyError> {
         Self::from_json(json(set)?)
@@ -115,7 +115,7 @@ impl Key {
     /// [`Key::hs256`] and [`Key::from_der`].
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, Key};
+    /// use tollgate::{Algorithm, Key};
     ///
     /// let theirs = jsonwebtoken::DecodingKey::from_secret(&[7; 32]);
     /// assert!(Key::from_decoding_key(Algorithm::HS256, &theirs).is_ok());
@@ -156,7 +156,7 @@ impl SigningKey {
     /// [`SigningKey::hs256`] and [`SigningKey::from_der`].
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// let theirs = jsonwebtoken::EncodingKey::from_secret(&[7; 32]);
     /// assert!(SigningKey::from_encoding_key(Algorithm::HS256, &theirs).is_ok());

@@ -14,7 +14,7 @@ impl SigningKey {
     /// If the claims do not serialize to a JSON object, and the errors of [`sign`](Self::sign).
     ///
     /// ```
-    /// use tollgate_core::SigningKey;
+    /// use tollgate::SigningKey;
     ///
     /// let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"sub": "alice"}))?;
     /// assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbGljZSJ9."));
@@ -30,7 +30,7 @@ impl SigningKey {
     /// As for [`encode`](Self::encode).
     ///
     /// ```
-    /// use tollgate_core::SigningKey;
+    /// use tollgate::SigningKey;
     ///
     /// let key = SigningKey::hs256([7; 32])?;
     /// let token = key.encode_with("at+jwt", &serde_json::json!({"sub": "alice"}))?;
@@ -64,12 +64,12 @@ impl SigningKey {
     ///
     /// ```
     /// use serde_json::json;
-    /// use tollgate_core::SigningKey;
+    /// use tollgate::SigningKey;
     ///
     /// let key = SigningKey::hs256([7; 32])?;
     /// assert!(key.encode_header(&json!({"alg": "HS256", "kid": "elsewhere"}), &json!({})).is_ok());
     /// assert!(key.encode_header(&json!({"alg": "none"}), &json!({})).is_err());
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn encode_header<H, C>(&self, header: &H, claims: &C) -> Result<String, SignError>
     where

@@ -26,7 +26,7 @@ use crate::algorithm::Algorithm;
 /// when it is loaded, because a test signature is made and verified then.
 ///
 /// ```
-/// use tollgate_core::{Algorithm, SigningKey};
+/// use tollgate::{Algorithm, SigningKey};
 ///
 /// let key = SigningKey::generate(Algorithm::ES256)?.with_kid("2031-01");
 /// let token = key.encode(&serde_json::json!({"sub": "alice", "exp": 1_924_992_000}))?;
@@ -53,10 +53,10 @@ impl SigningKey {
     /// As for [`Key::hs256`].
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// assert_eq!(SigningKey::hs256([7; 32])?.algorithm(), Algorithm::HS256);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::secret(Algorithm::HS256, secret.as_ref())
@@ -68,10 +68,10 @@ impl SigningKey {
     /// As for [`Key::hs256`].
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// assert_eq!(SigningKey::hs384([7; 48])?.algorithm(), Algorithm::HS384);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn hs384(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::secret(Algorithm::HS384, secret.as_ref())
@@ -83,10 +83,10 @@ impl SigningKey {
     /// As for [`Key::hs256`].
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// assert_eq!(SigningKey::hs512([7; 64])?.algorithm(), Algorithm::HS512);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn hs512(secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         Self::secret(Algorithm::HS512, secret.as_ref())
@@ -98,11 +98,11 @@ impl SigningKey {
     /// As for [`Key::from_base64_secret`].
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// let key = SigningKey::from_base64_secret(Algorithm::HS256, "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
     /// assert_eq!(key.algorithm(), Algorithm::HS256);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_base64_secret(algorithm: Algorithm, secret: &str) -> Result<Self, KeyError> {
         Self::secret(algorithm, &secret::decode_base64(algorithm, secret)?)
@@ -117,7 +117,7 @@ impl SigningKey {
     /// what is wrong with the text or the key.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// let pem = "-----BEGIN PRIVATE KEY-----
     /// MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
@@ -138,7 +138,7 @@ impl SigningKey {
     /// As for [`pem`](Self::pem).
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, KeyErrorKind, SigningKey};
+    /// use tollgate::{Algorithm, KeyErrorKind, SigningKey};
     ///
     /// let error = SigningKey::from_der(Algorithm::ES256, [0x30, 0x00]).unwrap_err();
     /// assert_eq!(error.kind(), KeyErrorKind::Malformed);
@@ -160,7 +160,7 @@ impl SigningKey {
     /// [`Inconsistent`](super::KeyErrorKind::Inconsistent) if the halves do not match.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// let key = SigningKey::from_jwk(
     ///     r#"{"kty": "OKP", "crv": "Ed25519", "kid": "1",
@@ -168,7 +168,7 @@ impl SigningKey {
     ///         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
     /// )?;
     /// assert_eq!((key.algorithm(), key.kid()), (Algorithm::EdDSA, Some("1")));
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let jwk = Jwk::from_bytes(json.as_ref())?;
@@ -187,11 +187,11 @@ impl SigningKey {
     /// [`Backend`](super::KeyErrorKind::Backend) if the system has no randomness.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// let key = SigningKey::generate(Algorithm::ES384)?;
     /// assert_eq!(key.verifying_key().algorithms(), [Algorithm::ES384]);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
         let (signer, material) = Signer::generate(algorithm)?;
@@ -201,11 +201,11 @@ impl SigningKey {
     /// The same key with this key ID, which [`encode`](Self::encode) writes into the header.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// let key = SigningKey::generate(Algorithm::EdDSA)?.with_kid("k1");
     /// assert_eq!(key.kid(), Some("k1"));
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     #[must_use]
     pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
@@ -216,10 +216,10 @@ impl SigningKey {
     /// The key id.
     ///
     /// ```
-    /// use tollgate_core::SigningKey;
+    /// use tollgate::SigningKey;
     ///
     /// assert_eq!(SigningKey::hs256([7; 32])?.kid(), None);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
@@ -228,10 +228,10 @@ impl SigningKey {
     /// The algorithm, by the name in the header.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// assert_eq!(SigningKey::generate(Algorithm::Ed25519)?.algorithm(), Algorithm::Ed25519);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn algorithm(&self) -> Algorithm {
         self.pair.algorithm
@@ -243,7 +243,7 @@ impl SigningKey {
     /// Only if the cryptographic library fails, for example to get randomness.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// assert_eq!(SigningKey::generate(Algorithm::ES512)?.sign(b"message")?.len(), 132);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -256,12 +256,12 @@ impl SigningKey {
     /// secret.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, SigningKey};
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// let key = SigningKey::generate(Algorithm::Ed25519)?.with_kid("k1").verifying_key();
     /// assert_eq!(key.kid(), Some("k1"));
     /// assert_eq!(key.algorithms(), [Algorithm::Ed25519, Algorithm::EdDSA]);
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn verifying_key(&self) -> Key {
         Key {
@@ -274,14 +274,14 @@ impl SigningKey {
     /// public half.
     ///
     /// ```
-    /// use tollgate_core::{Algorithm, KeySet, SigningKey};
+    /// use tollgate::{Algorithm, KeySet, SigningKey};
     ///
     /// let key = SigningKey::generate(Algorithm::ES256)?.with_kid("k1");
     /// let set = serde_json::json!({"keys": [key.public_jwk()]});
     /// assert_eq!(KeySet::from_json(set.to_string())?.keys()[0].kid(), Some("k1"));
     ///
     /// assert!(SigningKey::hs256([7; 32])?.public_jwk().is_none());
-    /// # Ok::<(), tollgate_core::KeyError>(())
+    /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn public_jwk(&self) -> Option<Value> {
         let Material::Public(public) = self.pair.verifier.material() else {

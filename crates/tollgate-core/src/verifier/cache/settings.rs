@@ -26,7 +26,7 @@ const MOST_LIFETIME: Duration = Duration::from_secs(86_400);
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate_core::{Key, SigningKey, TokenCache, Verifier};
+/// use tollgate::{Key, SigningKey, TokenCache, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = Verifier::builder()
@@ -73,7 +73,7 @@ impl TokenCache {
     /// less than 64 KiB and more than 64 GiB.
     ///
     /// ```
-    /// # use tollgate_core::{ConfigErrorKind, Key, TokenCache, Verifier};
+    /// # use tollgate::{ConfigErrorKind, Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let error = builder.token_cache(TokenCache::default().max_bytes(1000)).build().unwrap_err();
@@ -89,7 +89,7 @@ impl TokenCache {
     /// The longest token that is kept, in bytes of its compact form; 4096 unless set. A longer one is verified each time.
     ///
     /// ```
-    /// # use tollgate_core::{Key, SigningKey, TokenCache, Verifier};
+    /// # use tollgate::{Key, SigningKey, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let verifier = builder.token_cache(TokenCache::default().max_token_bytes(100)).build()?;
@@ -110,7 +110,7 @@ impl TokenCache {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate_core::{ConfigErrorKind, Key, TokenCache, Verifier};
+    /// # use tollgate::{ConfigErrorKind, Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
     /// let error = builder.token_cache(TokenCache::default().lifetime(Duration::ZERO)).build().unwrap_err();
@@ -141,7 +141,7 @@ impl TokenCache {
 /// How the cache of a verifier stands: see [`Verifier::token_cache_status`](crate::Verifier::token_cache_status).
 ///
 /// ```
-/// # use tollgate_core::{Key, Verifier};
+/// # use tollgate::{Key, Verifier};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
 /// let status = verifier.token_cache_status().expect("it is on unless switched off");
