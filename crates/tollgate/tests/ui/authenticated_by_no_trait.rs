@@ -1,9 +1,0 @@
-use tollgate::Authenticated;
-
-struct Account;
-
-fn extracts<T: tollgate::extend::FromAuthentication>() {}
-
-fn main() {
-    extracts::<Authenticated<Account>>();
-}
