@@ -1,12 +1,14 @@
-//! Asking a policy: quickly, or for the tree that explains the answer.
+//! Evaluation of a policy: a boolean, or a tree that explains the result.
 
 use std::fmt;
 
 use super::{Clause, Facts, Join, Policy, sufficiency};
 
 impl Policy {
-    /// Whether `facts` satisfy the policy. Stops where the answer is known and allocates nothing (the [`Facts`] may, when
-    /// they are asked for a claim).
+    /// Returns whether `facts` satisfy the policy.
+    ///
+    /// Stops as soon as the result is known and does not allocate. An implementation of [`Facts`]
+    /// may allocate when it looks up a claim.
     ///
     /// ```
     /// use tollgate::policy::{Held, role, scope};
@@ -28,7 +30,9 @@ impl Policy {
         }
     }
 
-    /// The decision with its reasons: every clause is asked, also where the answer is known already.
+    /// Evaluates every clause and returns the result of each, for diagnostics.
+    ///
+    /// Unlike [`permits`](Self::permits), it does not stop early.
     ///
     /// ```
     /// use tollgate::policy::{Held, role, scope};
@@ -58,9 +62,10 @@ impl Policy {
     }
 }
 
-/// The answer of a [`Policy`], clause by clause.
+/// The result of a [`Policy`], with the result of each clause.
 ///
-/// Its `Display` is for operators, one line a clause. It tells what the policy asks, which a client need not learn.
+/// Its `Display` output is for operators, one clause a line. It reveals the policy: do not send it
+/// to clients.
 ///
 /// ```
 /// use tollgate::policy::{Held, role, scope};
@@ -85,7 +90,7 @@ pub struct Evaluation<'p> {
 }
 
 impl<'p> Evaluation<'p> {
-    /// Whether this clause holds; for the whole, the same answer as [`Policy::permits`].
+    /// Returns whether this clause is satisfied. For the root, this equals [`Policy::permits`].
     ///
     /// ```
     /// use tollgate::policy::{Held, scope};
@@ -96,7 +101,7 @@ impl<'p> Evaluation<'p> {
         self.satisfied
     }
 
-    /// The clause that was asked. Its `Display` is its text.
+    /// The clause that was evaluated. Its `Display` output is the clause as text.
     ///
     /// ```
     /// use tollgate::policy::{Held, scope};
@@ -108,7 +113,7 @@ impl<'p> Evaluation<'p> {
         self.policy
     }
 
-    /// The answers of the parts, in the order of the policy; none for a scope, role or claim.
+    /// The results of the parts, in the order of the policy. Empty for a scope, role or claim.
     ///
     /// ```
     /// use tollgate::policy::{Held, scope};
@@ -122,9 +127,10 @@ impl<'p> Evaluation<'p> {
         &self.children
     }
 
-    /// The innermost clauses that made it fail, in the order of the policy; none when it is satisfied.
+    /// The innermost clauses that caused the failure, in the order of the policy. Empty when the
+    /// policy is satisfied.
     ///
-    /// A `not` that failed is one of them as a whole, since what is inside of it holds.
+    /// A failed `not` is reported as a whole, because the clause inside it is satisfied.
     ///
     /// ```
     /// use tollgate::policy::{Held, role, scope};
@@ -148,17 +154,22 @@ impl<'p> Evaluation<'p> {
         })
     }
 
-    /// The smallest complete set of scopes with which the same caller would have been let in, in the order of the policy;
-    /// `None` when no further scope would help, because a role or claim is lacking or a held scope is in the way.
+    /// The smallest complete set of scopes that would satisfy the policy for the same caller, in
+    /// the order of the policy.
     ///
-    /// Complete means that scopes which are held already and still needed are included: it is the set that a client should
-    /// ask for, the `scope` of a challenge (RFC 6750 section 3). Of several sets of one size, the one with the fewest that
-    /// are not held yet; then the first in the policy. A scope that is held through a [`Hierarchy`](super::Hierarchy) is
-    /// named as the policy names it, which is the lesser right.
+    /// `None` when no further scope helps, because a role or claim is missing or a held scope is
+    /// forbidden.
     ///
-    /// To find the very smallest set is a set-cover problem. What is kept while searching is bounded (16 sets a clause), so
-    /// for a policy with dozens of alternatives that share scopes, the answer may be larger than needed, or be missing
-    /// where `not(scope(..))` rules out all sets that were kept. A set that is returned always suffices.
+    /// The set includes the scopes that the caller already holds and still needs. It is the set
+    /// that a client should request, the `scope` of a challenge (RFC 6750 section 3). Of several
+    /// sets of the same size, it is the one with the fewest missing scopes, then the first in the
+    /// policy. A scope held through a [`Hierarchy`](super::Hierarchy) has the name that the policy
+    /// uses, which is the lesser right.
+    ///
+    /// Finding the smallest set is a set-cover problem, so the search keeps at most 16 sets for
+    /// each clause. For a policy with dozens of alternatives that share scopes, the result may be
+    /// larger than needed. It may be `None` when `not(scope(..))` excludes all the sets that were
+    /// kept. A returned set is always sufficient.
     ///
     /// ```
     /// use tollgate::policy::{Held, role, scope};
@@ -208,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_made_it_fail_is_named() {
+    fn only_clauses_that_caused_the_failure_are_reported() {
         let policy = scope("a") & (scope("b") | role("r")) & any([]);
         let caller = Held::new().scope("a");
         assert_eq!(
@@ -219,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_not_that_failed_is_named_as_a_whole() {
+    fn a_failed_not_is_reported_as_a_whole() {
         let policy = not(scope("a") | role("r"));
         assert_eq!(
             failed(&policy, &Held::new().scope("a")),
@@ -228,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn every_clause_is_answered() {
+    fn every_clause_is_evaluated() {
         let policy = scope("a") | (scope("b") & scope("c"));
         let evaluation = policy.evaluate(&Held::new().scope("a").scope("c"));
         assert_eq!(
@@ -238,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_forge_a_line() {
+    fn a_name_cannot_inject_a_line() {
         let text = role("x\nheld: role(\"admin\")")
             .evaluate(&Held::new())
             .to_string();

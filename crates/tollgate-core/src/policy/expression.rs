@@ -1,4 +1,4 @@
-//! Policies as expressions: operators, and constructors without a prefix.
+//! Operators and free functions that build policies.
 
 use std::ops::{BitAnd, BitOr, Not};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::scope::ScopeName;
 use super::{Clause, Node, Policy, check_bounds};
 
-/// Both must hold. See [`Policy::all`].
+/// Requires both policies. See [`Policy::all`].
 impl BitAnd for Policy {
     type Output = Self;
 
@@ -18,7 +18,7 @@ impl BitAnd for Policy {
     }
 }
 
-/// One of them must hold. See [`Policy::any`].
+/// Requires at least one of the policies. See [`Policy::any`].
 impl BitOr for Policy {
     type Output = Self;
 
@@ -28,7 +28,7 @@ impl BitOr for Policy {
     }
 }
 
-/// It must not hold. See [`not`].
+/// Negates the policy. See [`not`].
 impl Not for Policy {
     type Output = Self;
 
@@ -47,7 +47,7 @@ impl Not for Policy {
     }
 }
 
-/// [`Policy::scope`], for use in expressions: of a text, or of a type that `scopes!` has made.
+/// Creates a [`Policy::scope`] from a string or from a type declared by `scopes!`.
 ///
 /// ```
 /// use tollgate::policy::{Held, scope};
@@ -59,12 +59,12 @@ impl Not for Policy {
 ///
 /// When `name` is not a scope-token of RFC 6749 section 3.3.
 #[track_caller]
-#[allow(clippy::needless_pass_by_value)] // `scope(OrdersRead)` and `scope("orders:read")` read as they should
+#[allow(clippy::needless_pass_by_value)] // callers pass `OrdersRead` or `"orders:read"` by value
 pub fn scope(name: impl ScopeName) -> Policy {
     Policy::scope(name.scope_name())
 }
 
-/// [`Policy::role`], for use in expressions.
+/// Creates a [`Policy::role`].
 ///
 /// ```
 /// use tollgate::policy::{Held, role};
@@ -80,7 +80,7 @@ pub fn role(name: &str) -> Policy {
     Policy::role(name)
 }
 
-/// [`Policy::claim`], for use in expressions.
+/// Creates a [`Policy::claim`].
 ///
 /// ```
 /// use serde_json::json;
@@ -99,7 +99,7 @@ pub fn claim(path: &str, value: impl Into<Value>) -> Policy {
     Policy::claim(path, value)
 }
 
-/// [`Policy::claim_present`], for use in expressions.
+/// Creates a [`Policy::claim_present`].
 ///
 /// ```
 /// use tollgate::policy::{Held, claim_present};
@@ -115,7 +115,7 @@ pub fn claim_present(path: &str) -> Policy {
     Policy::claim_present(path)
 }
 
-/// [`Policy::any`], for use in expressions.
+/// Creates a [`Policy::any`].
 ///
 /// ```
 /// use tollgate::policy::{Held, any, scope};
@@ -125,13 +125,13 @@ pub fn claim_present(path: &str) -> Policy {
 ///
 /// # Panics
 ///
-/// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
+/// When the result exceeds [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
 #[track_caller]
 pub fn any(policies: impl IntoIterator<Item = Policy>) -> Policy {
     Policy::any(policies)
 }
 
-/// [`Policy::all`], for use in expressions.
+/// Creates a [`Policy::all`].
 ///
 /// ```
 /// use tollgate::policy::{Held, all, scope};
@@ -141,16 +141,17 @@ pub fn any(policies: impl IntoIterator<Item = Policy>) -> Policy {
 ///
 /// # Panics
 ///
-/// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
+/// When the result exceeds [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
 #[track_caller]
 pub fn all(policies: impl IntoIterator<Item = Policy>) -> Policy {
     Policy::all(policies)
 }
 
-/// Holds when `policy` does not; `!policy` is the same.
+/// Negates `policy`, like `!policy`.
 ///
-/// It holds for a caller who lacks everything, so combine it with what the caller must have. A token with fewer scopes is
-/// often easy to get: do not rely on `not(scope(..))` to keep anybody out.
+/// A caller without any scopes, roles or claims satisfies it, so combine it with a positive
+/// requirement. A client can often obtain a token with fewer scopes: do not use `not(scope(..))` to
+/// deny access.
 ///
 /// ```
 /// use tollgate::policy::{Held, not, role, scope};
@@ -162,7 +163,7 @@ pub fn all(policies: impl IntoIterator<Item = Policy>) -> Policy {
 ///
 /// # Panics
 ///
-/// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
+/// When the result exceeds [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
 #[track_caller]
 pub fn not(policy: Policy) -> Policy {
     !policy

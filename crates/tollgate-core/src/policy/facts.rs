@@ -1,12 +1,13 @@
-//! What a policy is asked about: the scopes, roles and claims that a caller holds.
+//! The input of a policy: the scopes, roles and claims of a caller.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// What a caller holds, as a [`Policy`](super::Policy) asks for it.
+/// The scopes, roles, claims and login time of a caller, the input of a [`Policy`](super::Policy).
 ///
-/// The verified principal implements it. [`Held`] does for tests and for decisions about other things than a token.
+/// The verified principal implements it. [`Held`] implements it for tests and for decisions without
+/// a token.
 ///
 /// ```
 /// use serde_json::Value;
@@ -29,7 +30,7 @@ use serde_json::Value;
 /// assert!(scope("metrics").permits(&ServiceAccount));
 /// ```
 pub trait Facts {
-    /// Whether `scope` was granted. Exact: no case folding, no prefixes.
+    /// Returns whether `scope` was granted. The comparison is exact: no case folding, no prefixes.
     ///
     /// ```
     /// # use tollgate::policy::{Facts, Held};
@@ -38,7 +39,7 @@ pub trait Facts {
     /// ```
     fn has_scope(&self, scope: &str) -> bool;
 
-    /// Whether the caller has `role`. Exact, as for scopes.
+    /// Returns whether the caller has `role`. The comparison is exact, as for scopes.
     ///
     /// ```
     /// # use tollgate::policy::{Facts, Held};
@@ -47,7 +48,7 @@ pub trait Facts {
     /// ```
     fn has_role(&self, role: &str) -> bool;
 
-    /// The claim at `path`, found as [`claim_at`] finds it.
+    /// The claim at `path`, looked up like [`claim_at`].
     ///
     /// ```
     /// # use tollgate::policy::{Facts, Held};
@@ -56,9 +57,9 @@ pub trait Facts {
     /// ```
     fn claim(&self, path: &str) -> Option<Value>;
 
-    /// Whether there is a claim at `path` that is not `null`.
+    /// Returns whether there is a claim at `path` that is not `null`.
     ///
-    /// For implementations that know without building a [`Value`].
+    /// Override it when the implementation can answer without building a [`Value`].
     ///
     /// ```
     /// # use tollgate::policy::{Facts, Held};
@@ -69,9 +70,9 @@ pub trait Facts {
         self.claim(path).is_some_and(|claim| !claim.is_null())
     }
 
-    /// Whether the claim at `path` matches `expected`, as [`claim_matches`] decides.
+    /// Returns whether the claim at `path` matches `expected`, compared like [`claim_matches`].
     ///
-    /// For implementations that know without building a [`Value`].
+    /// Override it when the implementation can answer without building a [`Value`].
     ///
     /// ```
     /// # use tollgate::policy::{Facts, Held};
@@ -83,8 +84,7 @@ pub trait Facts {
             .is_some_and(|claim| claim_matches(&claim, expected))
     }
 
-    /// Whether the caller proved who they are at most this many seconds ago. `false` unless an implementation says
-    /// otherwise: what does not know of a login has seen none.
+    /// Returns whether the caller authenticated at most `seconds` seconds ago. Default: `false`.
     ///
     /// ```
     /// # use tollgate::policy::{Facts, Held};
@@ -124,10 +124,11 @@ impl<F: Facts + ?Sized> Facts for &F {
     }
 }
 
-/// The member of `claims` at `path`: the one of exactly that name, else the one reached by descending at each dot.
+/// The member of `claims` at `path`: the member with exactly that name, else the member reached by
+/// descending at each dot.
 ///
-/// So `https://example.com/org` finds the claim of that name, and `realm_access.roles` the member `roles` of the object
-/// `realm_access`. Arrays are not descended into.
+/// The path `https://example.com/org` finds the claim with that name. The path `realm_access.roles`
+/// finds the member `roles` of the object `realm_access`. Array elements have no path.
 ///
 /// ```
 /// use serde_json::json;
@@ -147,10 +148,11 @@ pub fn claim_at<'a>(claims: &'a Value, path: &str) -> Option<&'a Value> {
     })
 }
 
-/// Whether `claim` is `expected`, or an array with `expected` among its elements.
+/// Returns whether `claim` equals `expected`, or is an array that contains `expected`.
 ///
-/// Exact in type and writing: text by octets, and `1` is neither `"1"` nor `1.0`. An expected array matches an equal
-/// array, order included, or one that has it as an element. Only a `null` matches `null`.
+/// The comparison is exact in type and notation: strings are compared by octet, and `1` is neither
+/// `"1"` nor `1.0`. An expected array matches an equal array, order included, or an array that
+/// contains it as an element. Only `null` matches `null`.
 ///
 /// ```
 /// use serde_json::json;
@@ -168,7 +170,7 @@ pub fn claim_matches(claim: &Value, expected: &Value) -> bool {
             .is_some_and(|elements| elements.contains(expected))
 }
 
-/// Scopes, roles and claims given one by one: for tests of policies, and for decisions without a token.
+/// A set of scopes, roles and claims, for tests of policies and for decisions without a token.
 ///
 /// ```
 /// use serde_json::json;
@@ -186,7 +188,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Nothing.
+    /// Creates an empty set.
     ///
     /// ```
     /// use tollgate::policy::{Held, scope};
@@ -197,7 +199,7 @@ impl Held {
         Self::default()
     }
 
-    /// The scope `name`, besides what is held already. No text is refused; one that is no scope-token is never asked for.
+    /// Adds the scope `name`. Any string is accepted; one that is not a scope-token never matches.
     ///
     /// ```
     /// use tollgate::policy::{Facts, Held};
@@ -210,7 +212,7 @@ impl Held {
         self
     }
 
-    /// The role `name`, besides what is held already.
+    /// Adds the role `name`.
     ///
     /// ```
     /// use tollgate::policy::{Facts, Held};
@@ -223,7 +225,7 @@ impl Held {
         self
     }
 
-    /// The claims, instead of those given before. A value that is no object has no claims.
+    /// Sets the claims and replaces those set before. A value that is not an object has no claims.
     ///
     /// ```
     /// use serde_json::json;
@@ -238,7 +240,7 @@ impl Held {
         self
     }
 
-    /// A login that many seconds ago, instead of one given before.
+    /// Sets the time since the last login, in seconds, and replaces the one set before.
     ///
     /// ```
     /// use tollgate::policy::{Facts, Held};
@@ -293,7 +295,7 @@ mod tests {
     use crate::policy::{claim, claim_present, not, role, scope};
 
     #[test]
-    fn a_scope_is_matched_by_itself_only() {
+    fn a_scope_matches_only_itself() {
         let lookalikes = [
             "",
             " ",
@@ -321,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_is_no_role_and_no_claim() {
+    fn a_scope_is_not_a_role_or_a_claim() {
         let caller = Held::new()
             .scope("admin")
             .claims(json!({"scope": "root", "roles": ["root"]}));
@@ -339,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_match_by_type_and_writing() {
+    fn claims_match_by_type_and_notation() {
         let matches = [
             (json!("a"), json!("a")),
             (json!(["a", "b"]), json!("b")),
@@ -388,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_is_absent_matches_nothing() {
+    fn an_absent_claim_matches_nothing() {
         for expected in [json!(null), json!(""), json!(false), json!([]), json!({})] {
             assert!(!claim("x", expected).permits(&Held::new().claims(json!({"y": 1}))));
         }
@@ -396,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn presence_is_not_truth() {
+    fn a_present_claim_need_not_be_true() {
         let claims =
             json!({"null": null, "false": false, "empty": "", "none": [], "o": {"null": null, "in": 0}});
         let caller = Held::new().claims(claims);
@@ -411,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_with_dots_comes_before_the_way_through_objects() {
+    fn a_name_with_dots_takes_precedence_over_a_path() {
         let claims = json!({"a.b": 1, "a": {"b": 2, "c.d": 3}, "": {"": 4}});
         assert_eq!(claim_at(&claims, "a.b"), Some(&json!(1)));
         assert_eq!(
@@ -425,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_answers_as_what_it_refers_to() {
+    fn a_reference_answers_like_its_referent() {
         struct Odd;
         impl Facts for Odd {
             fn has_scope(&self, scope: &str) -> bool {

@@ -1,17 +1,18 @@
-//! Which scope or role implies which.
+//! Implication between scopes and between roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Clause, Name, Node, Policy};
 
-/// Which names imply which others, for scopes or for roles.
+/// An implication relation between scopes, or between roles.
 ///
-/// Implication is transitive, and a circle makes its members equal. What a hierarchy does not say, it does not imply:
-/// names are compared exactly and their spelling (`orders:*`, `orders.read`) means nothing. Apply it with
-/// [`Policy::with_scope_hierarchy`](super::Policy::with_scope_hierarchy) or
-/// [`Policy::with_role_hierarchy`](super::Policy::with_role_hierarchy), which look everything up once, so that a request
-/// pays only for the names that matter to it.
+/// Implication is transitive, and the members of a cycle are equal. Only declared implications
+/// count: names are compared exactly, and patterns (`orders:*`, `orders.read`) have no meaning.
+///
+/// Apply it with [`Policy::with_scope_hierarchy`](super::Policy::with_scope_hierarchy) or
+/// [`Policy::with_role_hierarchy`](super::Policy::with_role_hierarchy). Both resolve all
+/// implications once, so a request pays only for the names in the policy.
 ///
 /// ```
 /// use tollgate::policy::Hierarchy;
@@ -22,12 +23,12 @@ use super::{Clause, Name, Node, Policy};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Hierarchy {
-    /// From a name to those that imply it directly.
+    /// Maps a name to the names that imply it directly.
     above: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
 }
 
 impl Hierarchy {
-    /// No implications.
+    /// Creates a hierarchy without implications.
     ///
     /// ```
     /// use tollgate::policy::Hierarchy;
@@ -38,7 +39,7 @@ impl Hierarchy {
         Self::default()
     }
 
-    /// Adds that whoever holds `higher` counts as holding `lower`.
+    /// Adds the rule that a caller with `higher` also has `lower`.
     ///
     /// ```
     /// use tollgate::policy::Hierarchy;
@@ -52,7 +53,7 @@ impl Hierarchy {
         self
     }
 
-    /// Every other name that implies `name`, directly or through others, in order.
+    /// Returns the other names that imply `name`, directly or transitively, sorted.
     ///
     /// ```
     /// use tollgate::policy::Hierarchy;
@@ -75,9 +76,10 @@ impl Hierarchy {
 }
 
 impl Policy {
-    /// The same policy, in which each scope also counts as held when one is held that implies it.
+    /// Returns the same policy, where a scope is also satisfied by any scope that implies it.
     ///
-    /// It applies to the clauses that `self` has now: combine first, then call this, or call it on a part only.
+    /// The hierarchy applies to the current clauses of `self`. To cover a whole policy, combine its
+    /// parts before the call.
     ///
     /// ```
     /// use tollgate::policy::{Held, Hierarchy, scope};
@@ -95,9 +97,10 @@ impl Policy {
         })
     }
 
-    /// The same policy, in which each role also counts as held when one is held that implies it.
+    /// Returns the same policy, where a role is also satisfied by any role that implies it.
     ///
-    /// It applies to the clauses that `self` has now: combine first, then call this, or call it on a part only.
+    /// The hierarchy applies to the current clauses of `self`. To cover a whole policy, combine its
+    /// parts before the call.
     ///
     /// ```
     /// use tollgate::policy::{Held, Hierarchy, role};
@@ -149,7 +152,7 @@ mod tests {
     use crate::policy::{Held, not, role, scope};
 
     #[test]
-    fn nothing_is_implied_by_spelling_or_backwards() {
+    fn names_do_not_imply_by_pattern_or_in_reverse() {
         let hierarchy = Hierarchy::new()
             .implies("orders", "orders:read")
             .implies("Admin", "orders");
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn circles_end() {
+    fn cycles_terminate() {
         let circle = Hierarchy::new()
             .implies("a", "b")
             .implies("b", "c")
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn it_applies_to_what_it_was_given() {
+    fn it_applies_to_the_current_clauses_only() {
         let hierarchy = Hierarchy::new().implies("write", "read");
         let policy = scope("read").with_scope_hierarchy(&hierarchy) & scope("read");
         assert!(!policy.permits(&Held::new().scope("write")));
@@ -207,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn it_reaches_into_not() {
+    fn it_applies_inside_not() {
         let hierarchy = Hierarchy::new().implies("blocked:all", "blocked");
         let policy = not(role("blocked")).with_role_hierarchy(&hierarchy);
         assert!(!policy.permits(&Held::new().role("blocked:all")));
     }
 
     #[test]
-    fn several_hierarchies_add_up() {
+    fn several_hierarchies_accumulate() {
         let policy = role("viewer")
             .with_role_hierarchy(&Hierarchy::new().implies("editor", "viewer"))
             .with_role_hierarchy(&Hierarchy::new().implies("owner", "editor"));
@@ -223,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lesser_right_is_what_a_client_is_told() {
+    fn the_challenge_names_the_lesser_scope() {
         let hierarchy = Hierarchy::new().implies("admin", "read");
         let policy = (scope("read") & scope("write")).with_scope_hierarchy(&hierarchy);
         let evaluation = policy.evaluate(&Held::new().scope("admin"));

@@ -1,6 +1,7 @@
-//! What a caller must hold: scopes, roles, claims and a recent login, combined with *and*, *or* and *not*.
+//! Access policies: scopes, roles, claims and a recent login, combined with *and*, *or* and *not*.
 //!
-//! A [`Policy`] is built once, where the routes are, and asked of every request after the token has been verified:
+//! A [`Policy`] is built once, beside the routes, and evaluated for every request after token
+//! verification:
 //!
 //! ```
 //! use tollgate::policy::{Held, claim, role, scope};
@@ -15,17 +16,20 @@
 //! assert_eq!(policy.evaluate(&reader).sufficient_scopes(), Some(vec!["orders:write"]));
 //! ```
 //!
-//! # The rules
+//! # Rules
 //!
-//! - Every comparison is exact: octet by octet, case-sensitive, no prefixes, no wildcards (RFC 6749 section 3.3).
-//!   `orders:read` is not held by a token that holds `orders:readx` or `Orders:read`.
-//! - One scope implies another only where a [`Hierarchy`] says so.
-//! - [`any`] of nothing never holds, [`all`] of nothing always does: [`Policy::deny`] and [`Policy::allow`] say which.
-//! - [`not`] holds when its inside does not, so an absent claim satisfies `not(claim("plan", "free"))`. A token that
-//!   holds *more* can fail it; use it to shut out, never as the only guard of a route.
-//! - [`Policy::permits`] allocates nothing. [`Policy::evaluate`] builds the tree that explains a refusal.
-//! - A policy has at most [`Policy::MAX_CLAUSES`] clauses and [`Policy::MAX_DEPTH`] levels, so the work for a request is
-//!   bounded however the policy was put together.
+//! - Every comparison is exact: octet by octet, case-sensitive, no prefixes, no wildcards (RFC 6749
+//!   section 3.3). A token with `orders:readx` or `Orders:read` does not hold `orders:read`.
+//! - One scope implies another only through a [`Hierarchy`].
+//! - An empty [`any`] is never satisfied, an empty [`all`] always is. [`Policy::deny`] and
+//!   [`Policy::allow`] are explicit.
+//! - [`not`] is satisfied when its operand is not, so an absent claim satisfies `not(claim("plan",
+//!   "free"))`. A token with *more* scopes can fail it. Use it to exclude callers, never as the
+//!   only guard of a route.
+//! - [`Policy::permits`] does not allocate. [`Policy::evaluate`] builds the tree that explains a
+//!   refusal.
+//! - A policy has at most [`Policy::MAX_CLAUSES`] clauses and [`Policy::MAX_DEPTH`] levels, so the
+//!   work for a request is bounded.
 
 mod evaluation;
 mod expression;
@@ -54,7 +58,7 @@ pub use scope::{InvalidScope, Scope, ScopeName, ScopeSet, is_scope_token, parse_
 
 /// A condition on the scopes, roles and claims of a caller.
 ///
-/// Cheap to clone. See the [module](self) for the rules of matching.
+/// Cheap to clone. See the [module](self) for the matching rules.
 ///
 /// ```
 /// use tollgate::policy::{Held, Policy};
@@ -67,11 +71,12 @@ pub use scope::{InvalidScope, Scope, ScopeName, ScopeSet, is_scope_token, parse_
 #[derive(Clone)]
 pub struct Policy(Arc<Node>);
 
-/// A clause with what is needed to keep policies bounded.
+/// A clause with its size and depth, to keep policies bounded.
 #[derive(Clone)]
 struct Node {
     clause: Clause,
-    /// Clauses in the tree below and including this one, counted each time that a shared part occurs.
+    /// Number of clauses in this subtree, this one included. A shared part counts at each
+    /// occurrence.
     clauses: usize,
     depth: usize,
 }
@@ -93,7 +98,7 @@ enum Join {
     All,
 }
 
-/// A scope or role, and the ones that imply it.
+/// A scope or role, and the names that imply it.
 #[derive(Clone)]
 struct Name {
     name: Box<str>,
@@ -108,24 +113,25 @@ impl Name {
         }
     }
 
-    /// The name itself, then those that imply it.
+    /// The name itself, then the names that imply it.
     fn spellings(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&*self.name).chain(self.implied_by.iter().map(|name| &**name))
     }
 }
 
 impl Policy {
-    /// The most clauses that a policy may have, those of its parts included.
+    /// The maximum number of clauses in a policy, nested clauses included.
     ///
     /// ```should_panic
     /// use tollgate::Policy;
     ///
     /// let scopes = (0..Policy::MAX_CLAUSES).map(|n| Policy::scope(&format!("s{n}")));
-    /// Policy::any(scopes); // with `any` itself, one too many
+    /// Policy::any(scopes); // together with `any` itself, one too many
     /// ```
     pub const MAX_CLAUSES: usize = 1024;
 
-    /// The most levels that a policy may have. Chains of one operator (`a | b | c`) count as one level.
+    /// The maximum nesting depth of a policy. Chains of one operator (`a | b | c`) count as one
+    /// level.
     ///
     /// ```
     /// use tollgate::Policy;
@@ -134,7 +140,7 @@ impl Policy {
     /// ```
     pub const MAX_DEPTH: usize = 64;
 
-    /// Holds when the token was granted the scope `name`.
+    /// Requires the scope `name`.
     ///
     /// ```
     /// use tollgate::policy::{Held, Policy};
@@ -146,8 +152,8 @@ impl Policy {
     ///
     /// # Panics
     ///
-    /// When `name` is not a scope-token of RFC 6749 section 3.3. For names that are not written in the program, use
-    /// [`Policy::try_scope`].
+    /// When `name` is not a scope-token of RFC 6749 section 3.3. For names that are not literals,
+    /// use [`Policy::try_scope`].
     #[track_caller]
     pub fn scope(name: &str) -> Self {
         match Self::try_scope(name) {
@@ -156,7 +162,7 @@ impl Policy {
         }
     }
 
-    /// Holds when the token was granted the scope `name`, which may come from a configuration.
+    /// Requires the scope `name`, for names from configuration.
     ///
     /// ```
     /// use tollgate::Policy;
@@ -173,7 +179,7 @@ impl Policy {
         Ok(Self::leaf(Clause::Scope(Name::new(name))))
     }
 
-    /// Holds when the caller has the role `name`. Which claims carry roles is the verifier's configuration.
+    /// Requires the role `name`. The verifier's configuration selects the claims that carry roles.
     ///
     /// ```
     /// use tollgate::policy::{Held, Policy};
@@ -191,11 +197,11 @@ impl Policy {
         Self::leaf(Clause::Role(Name::new(name)))
     }
 
-    /// Holds when the claim at `path` is `value`, or is an array with `value` among its elements.
+    /// Requires the claim at `path` to equal `value`, or to be an array that contains `value`.
     ///
-    /// A dot in `path` descends into an object, unless the token has a claim of exactly that name (`https://example.com/org`
-    /// is a common kind): see [`claim_at`]. Types must agree and numbers must be written alike: `1` is neither `"1"` nor
-    /// `1.0`. See [`claim_matches`].
+    /// A dot in `path` descends into an object, unless the token has a claim with exactly that name
+    /// (for example `https://example.com/org`): see [`claim_at`]. Types must agree and numbers must
+    /// have the same notation: `1` is neither `"1"` nor `1.0`. See [`claim_matches`].
     ///
     /// ```
     /// use serde_json::json;
@@ -222,7 +228,7 @@ impl Policy {
         })
     }
 
-    /// Holds when there is a claim at `path` and it is not `null`.
+    /// Requires a claim at `path` that is not `null`.
     ///
     /// ```
     /// use serde_json::json;
@@ -245,7 +251,7 @@ impl Policy {
         Self::leaf(Clause::ClaimPresent { path: path.into() })
     }
 
-    /// Holds when at least one of `policies` does; of none, never.
+    /// Requires at least one of `policies`. Without any, it is never satisfied.
     ///
     /// ```
     /// use tollgate::policy::{Held, Policy};
@@ -257,13 +263,13 @@ impl Policy {
     ///
     /// # Panics
     ///
-    /// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
+    /// When the result exceeds [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
     #[track_caller]
     pub fn any(policies: impl IntoIterator<Item = Self>) -> Self {
         Self::joined(Join::Any, policies)
     }
 
-    /// Holds when each of `policies` does; of none, always.
+    /// Requires all of `policies`. Without any, it is always satisfied.
     ///
     /// ```
     /// use tollgate::policy::{Held, Policy};
@@ -275,13 +281,13 @@ impl Policy {
     ///
     /// # Panics
     ///
-    /// When the whole would pass [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
+    /// When the result exceeds [`Policy::MAX_CLAUSES`] or [`Policy::MAX_DEPTH`].
     #[track_caller]
     pub fn all(policies: impl IntoIterator<Item = Self>) -> Self {
         Self::joined(Join::All, policies)
     }
 
-    /// Always holds: any caller whose token was accepted.
+    /// A policy that every caller with a valid token satisfies.
     ///
     /// ```
     /// use tollgate::policy::{Held, Policy};
@@ -292,7 +298,7 @@ impl Policy {
         Self::leaf(Clause::Group(Join::All, Vec::new()))
     }
 
-    /// Never holds.
+    /// A policy that no caller satisfies.
     ///
     /// ```
     /// use tollgate::policy::{Held, Policy};
@@ -311,14 +317,15 @@ impl Policy {
         }))
     }
 
-    /// One group of `policies`; a part that is a group of the same kind is merged into it, and a group of one is its part.
+    /// Joins `policies` into one group. Nested groups of the same kind are merged, and a group of
+    /// one is replaced by its part.
     #[track_caller]
     fn joined(join: Join, policies: impl IntoIterator<Item = Self>) -> Self {
         let mut parts = Vec::new();
         let (mut clauses, mut depth) = (1, 1);
         for policy in policies {
             let merges = matches!(&policy.0.clause, Clause::Group(inner, _) if *inner == join);
-            // What is merged loses its own node: one clause and one level less.
+            // A merged group loses its own node: one clause and one level less.
             clauses += policy.0.clauses - usize::from(merges);
             depth = depth.max(policy.0.depth + usize::from(!merges));
             check_bounds(clauses, depth);
@@ -326,7 +333,7 @@ impl Policy {
                 parts.push(policy);
             } else if let Clause::Group(_, inner) = Arc::unwrap_or_clone(policy.0).clause {
                 if parts.is_empty() {
-                    parts = inner; // the left side of `a | b | c`: keep its allocation
+                    parts = inner; // reuse the allocation of the left operand in `a | b | c`
                 } else {
                     parts.extend(inner);
                 }
@@ -343,7 +350,7 @@ impl Policy {
     }
 }
 
-/// Checked where a policy is put together, so that nothing that walks one need count.
+/// Checks the bounds at construction, so that evaluation need not count.
 #[track_caller]
 fn check_bounds(clauses: usize, depth: usize) {
     assert!(
@@ -365,7 +372,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_and_everything() {
+    fn empty_groups_are_constant() {
         let root = Held::new().scope("a").role("root");
         assert!(!any([]).permits(&root) && !Policy::deny().permits(&root) && !(!all([])).permits(&root));
         assert!(all([]).permits(&Held::new()) && (!any([])).permits(&Held::new()));
@@ -381,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_none_are_refused() {
+    fn invalid_names_are_refused() {
         for name in ["", " ", "a b", "a\"b", "a\\b", "a\n", "\u{e9}"] {
             assert!(Policy::try_scope(name).is_err(), "{name:?}");
             assert!(catch_unwind(|| scope(name)).is_err(), "{name:?}");
@@ -392,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn chains_are_one_level() {
+    fn a_chain_of_one_operator_is_one_level() {
         let chain = (0..500)
             .map(|n| scope(format!("s{n}")))
             .reduce(|chain, next| chain | next)
@@ -424,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn sharing_parts_does_not_hide_their_number() {
+    fn shared_parts_count_at_each_occurrence() {
         let doubled = || {
             (0..64).fold(scope("a"), |policy, n| {
                 if n % 2 == 0 {
@@ -438,12 +445,12 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_never_ends_is_cut_off() {
+    fn an_endless_iterator_is_refused() {
         assert!(catch_unwind(|| any(std::iter::repeat_with(|| scope("a")))).is_err());
     }
 
     #[test]
-    fn text_is_as_it_would_be_written() {
+    fn the_text_is_valid_source_notation() {
         let policy = (scope("a") | !(role("b") & claim("x.y", "z"))) & !claim_present("w") & !Policy::allow();
         assert_eq!(
             policy.to_string(),

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{Clause, Join, Name, Policy};
 
-/// As it would be written in a program, on one line; quotes and control characters in names are escaped.
+/// Formats the policy as Rust source on one line. Quotes and control characters in names are
+/// escaped.
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.clause {
@@ -29,7 +30,7 @@ impl fmt::Display for Policy {
     }
 }
 
-/// A part of a larger policy: in parentheses when it has an operator of its own.
+/// An operand of a larger policy, in parentheses when it has an operator itself.
 struct Operand<'a>(&'a Policy);
 
 impl fmt::Display for Operand<'_> {

@@ -1,4 +1,4 @@
-//! Laws that hold for every policy and every caller.
+//! Properties that hold for every policy and every caller.
 
 use std::collections::BTreeSet;
 
@@ -85,7 +85,7 @@ fn built(implications: &[(&str, &str)]) -> Hierarchy {
         })
 }
 
-/// Everything held once each implication has been followed, found by following them until nothing is new.
+/// Computes the transitive closure of the held names by fixed-point iteration.
 fn closure<'a>(
     held: impl IntoIterator<Item = &'a str>,
     implications: &[(&'a str, &'a str)],
@@ -116,7 +116,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn the_quick_answer_is_that_of_the_tree(policy in policy(), caller in caller()) {
+    fn permits_agrees_with_evaluate(policy in policy(), caller in caller()) {
         let evaluation = policy.evaluate(&caller);
         prop_assert_eq!(policy.permits(&caller), evaluation.satisfied());
         prop_assert_eq!(evaluation.failed().count() == 0, evaluation.satisfied());
@@ -145,7 +145,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_sufficient_suffices(
+    fn the_sufficient_scopes_satisfy_the_policy(
         policy in policy(), implications in hierarchy(), mixed in proptest::bool::ANY, caller in caller(),
     ) {
         let plain = policy.clone();
@@ -163,16 +163,16 @@ proptest! {
         }
     }
 
-    /// With so few scopes nothing is cut off in the search, so the answer is exact.
+    /// With so few scopes the search drops nothing, so the result is exact.
     #[test]
-    fn nothing_is_sufficient_only_where_nothing_suffices(policy in policy(), caller in caller()) {
+    fn sufficient_scopes_are_none_only_if_no_set_suffices(policy in policy(), caller in caller()) {
         let found = policy.evaluate(&caller).sufficient_scopes();
         let suffices = |scopes: Vec<&str>| policy.permits(&with_scopes(caller.clone(), scopes));
         prop_assert_eq!(found.is_some(), subsets().any(suffices));
     }
 
     #[test]
-    fn what_is_sufficient_is_smallest(policy in policy_of(leaf(), false), caller in caller()) {
+    fn the_sufficient_scopes_are_the_smallest_set(policy in policy_of(leaf(), false), caller in caller()) {
         let found = policy.evaluate(&caller).sufficient_scopes();
         let stripped = without_scopes(&caller);
         let smallest = subsets()
@@ -183,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn a_hierarchy_adds_its_closure(policy in policy(), implications in hierarchy(), caller in caller()) {
+    fn a_hierarchy_equals_its_transitive_closure(policy in policy(), implications in hierarchy(), caller in caller()) {
         let held = SCOPES.into_iter().filter(|scope| caller.has_scope(scope));
         let expanded = with_scopes(caller.clone(), closure(held, &implications));
         let hierarchy = built(&implications);
@@ -198,12 +198,12 @@ proptest! {
     }
 
     #[test]
-    fn scopes_and_roles_are_apart(policy in policy(), implications in hierarchy(), caller in caller()) {
+    fn scopes_and_roles_are_independent(policy in policy(), implications in hierarchy(), caller in caller()) {
         prop_assert_eq!(policy.with_role_hierarchy(&built(&implications)).permits(&caller), policy.permits(&caller));
     }
 
     #[test]
-    fn counts_are_kept(policy in policy()) {
+    fn counts_stay_within_bounds(policy in policy()) {
         fn counted(policy: &Policy) -> (usize, usize) {
             let parts = match &policy.0.clause {
                 Clause::Group(_, parts) => &parts[..],
@@ -216,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_scope_or_refused(text in "\\PC{0,6}|[ -~]{0,6}|(a| ){0,5}|\\p{any}{0,4}") {
+    fn any_text_is_a_valid_scope_or_refused(text in "\\PC{0,6}|[ -~]{0,6}|(a| ){0,5}|\\p{any}{0,4}") {
         let grammar = |token: &str| {
             !token.is_empty() && token.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'"' && octet != b'\\')
         };
@@ -233,7 +233,7 @@ proptest! {
     }
 
     #[test]
-    fn any_path_may_be_asked_for(path in "[a.]{0,8}|\\PC{0,6}", depth in 0..4_usize, array in proptest::bool::ANY) {
+    fn any_path_is_safe_to_look_up(path in "[a.]{0,8}|\\PC{0,6}", depth in 0..4_usize, array in proptest::bool::ANY) {
         let inner = if array { json!(["a"]) } else { json!("a") };
         let claims = (0..depth).fold(inner, |value, _| json!({"a": value}));
         let found = claim_at(&claims, &path);

@@ -1,4 +1,4 @@
-//! How long ago the caller may have logged in: step-up authentication (RFC 9470).
+//! The maximum time since the last login: step-up authentication (RFC 9470).
 
 use std::time::Duration;
 
@@ -7,12 +7,15 @@ use serde_json::Value;
 use super::{Clause, Facts, Policy};
 
 impl Policy {
-    /// Holds when the caller proved who they are at most `age` ago, in whole seconds, a fraction cut off: for routes that
-    /// a stolen or forgotten session must not reach.
+    /// Requires a login at most `age` ago, in whole seconds; a fraction is truncated. Use it on
+    /// routes that need protection from a stolen or forgotten session.
     ///
-    /// A verified token tells by its `auth_time` (RFC 9068 section 2.2.1), held against the verifier's clock; its leeway
-    /// prolongs nothing. A token without one, or with one that is malformed or in the future, does not hold. Who fails for
-    /// nothing but this is asked to log in again: 401, `insufficient_user_authentication` and `max_age` (RFC 9470 section 3).
+    /// For a verified token, the time of the login is its `auth_time` (RFC 9068 section 2.2.1),
+    /// compared with the verifier's clock without leeway. A token with an absent, malformed or
+    /// future `auth_time` does not satisfy the policy.
+    ///
+    /// If nothing else is missing, the response is 401 with `insufficient_user_authentication` and
+    /// `max_age` (RFC 9470 section 3).
     ///
     /// ```
     /// use std::time::Duration;
@@ -26,7 +29,7 @@ impl Policy {
     ///
     /// # Panics
     ///
-    /// When `age` is less than a second: nobody is ever that fresh.
+    /// When `age` is less than one second.
     #[track_caller]
     pub fn max_authentication_age(age: Duration) -> Self {
         let seconds = age.as_secs();
@@ -44,7 +47,7 @@ impl Policy {
     }
 }
 
-/// [`Policy::max_authentication_age`], for use in expressions.
+/// Creates a [`Policy::max_authentication_age`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,8 +65,8 @@ pub fn max_authentication_age(age: Duration) -> Policy {
     Policy::max_authentication_age(age)
 }
 
-/// The oldest login with which the same caller, who was not let in, would have been; `None` where a new login alone does
-/// not help.
+/// The maximum login age in seconds that would satisfy the policy for the same caller. `None` when
+/// a new login alone does not help.
 pub(crate) fn sufficient_age<F: Facts + ?Sized>(policy: &Policy, facts: &F) -> Option<Duration> {
     let mut ages = Vec::new();
     policy.collect_ages(&mut ages);
@@ -73,7 +76,7 @@ pub(crate) fn sufficient_age<F: Facts + ?Sized>(policy: &Policy, facts: &F) -> O
     ages.into_iter().rev().find(sufficient).map(Duration::from_secs)
 }
 
-/// The same caller, had they logged in that many seconds ago.
+/// The same caller with a login the given number of seconds ago.
 struct LoggedIn<'f, F: ?Sized> {
     facts: &'f F,
     ago: u64,
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_login_is_asked_for_where_nothing_else_is_lacking() {
+    fn a_new_login_is_requested_only_if_nothing_else_is_missing() {
         let old = Held::new().scope("a").authenticated_ago(1000);
         assert_eq!(sufficient(&age(60), &old), Some(60));
         assert_eq!(sufficient(&(scope("a") & age(60)), &old), Some(60));
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_ages_the_oldest_that_suffices_is_asked_for() {
+    fn the_largest_sufficient_age_is_requested() {
         let old = Held::new().scope("a").authenticated_ago(1000);
         assert_eq!(sufficient(&(age(60) & age(300)), &old), Some(60));
         assert_eq!(sufficient(&(age(60) | age(300)), &old), Some(300));
@@ -140,12 +143,12 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a second old at least")]
-    fn an_age_of_nothing_is_a_mistake() {
+    fn an_age_below_one_second_is_refused() {
         let _ = max_authentication_age(Duration::from_millis(999));
     }
 
     #[test]
-    fn it_is_written_with_its_unit() {
+    fn the_text_includes_the_unit() {
         assert_eq!(
             (scope("a") & age(60)).to_string(),
             r#"scope("a") & max_authentication_age(60s)"#

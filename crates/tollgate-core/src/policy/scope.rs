@@ -1,11 +1,12 @@
-//! The grammar of scopes (RFC 6749 section 3.3), and scopes as types.
+//! The scope grammar (RFC 6749 section 3.3), and scopes as types.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use super::{Facts, Policy};
 
-/// A scope as a type, so that a misspelt one does not compile. The macro `scopes!` declares them.
+/// A scope as a type, so that a misspelt scope does not compile. The macro `scopes!` declares such
+/// types.
 ///
 /// ```
 /// use tollgate::policy::{Held, Scope, ScopeSet};
@@ -19,7 +20,7 @@ use super::{Facts, Policy};
 /// assert!(OrdersRead::policy().permits(&Held::new().scope("orders:read")));
 /// ```
 ///
-/// A name that is no scope-token is found when the type is used as a [`ScopeSet`]:
+/// A name that is not a scope-token is a compile error when the type is used as a [`ScopeSet`]:
 ///
 /// ```compile_fail,E0080
 /// use tollgate::policy::{Scope, ScopeSet};
@@ -40,7 +41,7 @@ use super::{Facts, Policy};
     note = "declare scopes with `scopes! {{ OrdersRead = \"orders:read\" }}`"
 )]
 pub trait Scope {
-    /// The scope-token (RFC 6749 section 3.3), as it stands in a token's `scope` claim.
+    /// The scope-token (RFC 6749 section 3.3), as in the `scope` claim of a token.
     ///
     /// ```
     /// # use tollgate::policy::{Held, Scope, ScopeName, ScopeSet};
@@ -52,7 +53,7 @@ pub trait Scope {
     const NAME: &'static str;
 }
 
-/// One [`Scope`], or a tuple of up to eight sets, of which all must be held.
+/// One [`Scope`], or a tuple of up to eight sets. All scopes of the set are required.
 ///
 /// ```
 /// use tollgate::policy::{Held, Scope, ScopeSet};
@@ -75,7 +76,8 @@ pub trait Scope {
     note = "declare scopes with `scopes! {{ OrdersRead = \"orders:read\" }}`"
 )]
 pub trait ScopeSet {
-    /// The policy that holds when every scope of the set is held. Built anew at each call: keep it.
+    /// Creates the policy that requires every scope of the set. Each call builds a new one: keep
+    /// the result.
     ///
     /// ```
     /// # use tollgate::policy::{Held, Scope, ScopeName, ScopeSet};
@@ -86,7 +88,7 @@ pub trait ScopeSet {
     /// ```
     fn policy() -> Policy;
 
-    /// Whether `facts` hold every scope of the set, found without building a policy.
+    /// Returns whether `facts` hold every scope of the set, without building a policy.
     ///
     /// ```
     /// # use tollgate::policy::{Held, Scope, ScopeName, ScopeSet};
@@ -110,7 +112,7 @@ impl<S: Scope> ScopeSet for S {
     }
 }
 
-/// The name of a scope, which does not compile when it is no scope-token.
+/// The name of a scope. A name that is not a scope-token does not compile.
 struct Checked<S>(PhantomData<S>);
 
 impl<S: Scope> Checked<S> {
@@ -146,7 +148,7 @@ scope_set_of_tuple!(A B C D E F);
 scope_set_of_tuple!(A B C D E F G);
 scope_set_of_tuple!(A B C D E F G H);
 
-/// What names a scope where a policy is written: its text, or a type that [`Scope`] marks, so that it cannot be misspelt.
+/// A scope in a policy: its name as a string, or a type that implements [`Scope`].
 ///
 /// ```
 /// use tollgate::policy::{Scope, scope};
@@ -202,8 +204,8 @@ impl<S: Scope> ScopeName for S {
     }
 }
 
-/// Whether `text` is one scope-token of RFC 6749 section 3.3: one or more visible ASCII characters, of which `"` and `\`
-/// are excluded.
+/// Returns whether `text` is one scope-token of RFC 6749 section 3.3: one or more visible ASCII
+/// characters except `"` and `\`.
 ///
 /// ```
 /// use tollgate::policy::is_scope_token;
@@ -215,7 +217,7 @@ impl<S: Scope> ScopeName for S {
 /// ```
 pub const fn is_scope_token(text: &str) -> bool {
     let bytes = text.as_bytes();
-    // Loops and not iterators: this is evaluated at compile time too.
+    // Iterators are not `const`, and this also runs at compile time.
     let mut index = 0;
     while index < bytes.len() {
         if !is_scope_octet(bytes[index]) {
@@ -231,10 +233,11 @@ pub(crate) const fn is_scope_octet(octet: u8) -> bool {
     matches!(octet, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
 
-/// The scopes of a space-separated list (`scope` in RFC 6749 section 3.3 and RFC 9068 section 2.2.3), in their order.
+/// Parses a space-separated list of scopes (`scope` in RFC 6749 section 3.3 and RFC 9068 section
+/// 2.2.3), in order.
 ///
-/// The empty text is the empty list, which the grammar lacks but servers send for a token without scopes. Tokens may
-/// repeat.
+/// The empty string is an empty list: the grammar excludes it, but servers send it for a token
+/// without scopes. Duplicate tokens are allowed.
 ///
 /// ```
 /// use tollgate::policy::parse_scopes;
@@ -247,7 +250,8 @@ pub(crate) const fn is_scope_octet(octet: u8) -> bool {
 ///
 /// # Errors
 ///
-/// When anything but one space stands between two scope-tokens, before the first or after the last.
+/// When two scope-tokens are separated by anything but one space, or the list has leading or
+/// trailing characters that are not part of a scope-token.
 pub fn parse_scopes(list: &str) -> Result<impl Iterator<Item = &str> + Clone, InvalidScope> {
     let tokens = || list.split(' ').filter(|_| !list.is_empty());
     let mut start = 0;
@@ -275,7 +279,7 @@ pub(super) fn check(token: &str) -> Result<(), InvalidScope> {
     }
 }
 
-/// A text is not a scope, or not a list of scopes, by RFC 6749 section 3.3.
+/// An error for a string that is not a scope, or not a list of scopes, by RFC 6749 section 3.3.
 ///
 /// ```
 /// use tollgate::Policy;
@@ -286,7 +290,7 @@ pub(super) fn check(token: &str) -> Result<(), InvalidScope> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidScope {
     at: usize,
-    /// The character; none where a scope is missing.
+    /// The invalid character. `None` where a scope is missing.
     found: Option<char>,
 }
 
@@ -307,7 +311,7 @@ mod tests {
     use crate::policy::Held;
 
     #[test]
-    fn the_grammar_octet_by_octet() {
+    fn the_grammar_is_exact_for_every_octet() {
         for octet in 0..=0x7f_u8 {
             let text = char::from(octet).to_string();
             let allowed = octet.is_ascii_graphic() && octet != b'"' && octet != b'\\';
@@ -338,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_where() {
+    fn an_error_has_its_position() {
         let text = |list| parse_scopes(list).map(Iterator::count).unwrap_err().to_string();
         assert_eq!(text("read wri\"te"), "'\"' at offset 8 is not allowed in a scope");
         assert_eq!(text("read  write"), "a scope at offset 5 is empty");
@@ -359,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tuple_needs_all_of_its_members() {
+    fn a_tuple_requires_all_of_its_members() {
         type Eight = (A, A, A, A, A, A, A, (B,));
         for (scopes, held) in [
             (vec![], false),

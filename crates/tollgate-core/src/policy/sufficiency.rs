@@ -1,4 +1,4 @@
-//! Which scopes would have been enough (RFC 6750 section 3).
+//! The scopes that would satisfy a policy (RFC 6750 section 3).
 
 use std::collections::HashMap;
 
@@ -6,8 +6,9 @@ use smallvec::SmallVec;
 
 use super::{Clause, Evaluation, Join, Name};
 
-/// How many ways to satisfy a clause are kept. With the bound on clauses, it bounds the work: a product of two lists has
-/// at most the square of it, and each clause takes part in one product.
+/// The maximum number of branches kept for a clause. Together with the bound on clauses it bounds
+/// the work: a product of two lists has at most `KEPT` squared entries, and each clause is in one
+/// product.
 const KEPT: usize = 16;
 
 pub(super) fn sufficient_scopes<'p>(evaluation: &Evaluation<'p>) -> Option<Vec<&'p str>> {
@@ -28,7 +29,8 @@ pub(super) fn sufficient_scopes<'p>(evaluation: &Evaluation<'p>) -> Option<Vec<&
     )
 }
 
-/// One way to satisfy a clause: the scopes to hold, and the scopes not to hold. The two have nothing in common.
+/// One way to satisfy a clause: the scopes to hold and the scopes not to hold. The two sets are
+/// disjoint.
 #[derive(Clone, Default)]
 struct Branch {
     needs: Set,
@@ -44,13 +46,13 @@ impl Branch {
         both.needs.is_disjoint(&both.forbids).then_some(both)
     }
 
-    /// Whether whatever satisfies `other` satisfies this too.
+    /// Returns whether every set that satisfies `other` also satisfies this branch.
     fn covers(&self, other: &Self) -> bool {
         self.needs.is_subset(&other.needs) && self.forbids.is_subset(&other.forbids)
     }
 }
 
-/// The scopes that the policy asks for, each once, in the order of the policy.
+/// The scopes in the policy without duplicates, in the order of the policy.
 #[derive(Default)]
 struct Asked<'p> {
     names: Vec<&'p str>,
@@ -75,8 +77,9 @@ impl<'p> Asked<'p> {
         }
     }
 
-    /// Ways to make the clause hold (or fail, if not `wanted`) by adding scopes to those held, the best first. Scopes that
-    /// are `given`, since what stands around the clause needs them in any case, cost nothing.
+    /// Returns the ways to satisfy the clause (or to fail it, if not `wanted`) by adding scopes,
+    /// the best first. Scopes in `given` cost nothing, because the surrounding clauses need them
+    /// anyway.
     fn branches(&self, evaluation: &Evaluation<'p>, wanted: bool, given: &Set) -> Vec<Branch> {
         match &evaluation.clause().0.clause {
             Clause::Scope(name) if wanted => {
@@ -85,15 +88,16 @@ impl<'p> Asked<'p> {
                     forbids: Set::default(),
                 }]
             }
-            // A scope that is held cannot be taken away by granting another.
+            // Granting another scope cannot remove a held one.
             Clause::Scope(_) if evaluation.satisfied() => Vec::new(),
-            // Names that no clause asks for are never granted, so only the others need be kept out.
+            // Names outside the policy are never granted, so only the names in it need to be
+            // excluded.
             Clause::Scope(name) => vec![Branch {
                 needs: Set::default(),
                 forbids: self.among(name.spellings()),
             }],
             Clause::Not(_) => self.alternatives(evaluation, !wanted, given),
-            // To make `any` fail, make all of its parts fail, and the reverse.
+            // To fail `any`, fail all of its parts. To fail `all`, fail one.
             Clause::Group(join, _) if (*join == Join::Any) == wanted => {
                 self.alternatives(evaluation, wanted, given)
             }
@@ -134,7 +138,7 @@ impl<'p> Asked<'p> {
         })
     }
 
-    /// The first [`KEPT`] branches by size, without those that another makes needless.
+    /// Returns the first [`KEPT`] branches by size, without those covered by another.
     fn best(&self, mut branches: Vec<Branch>, given: &Set) -> Vec<Branch> {
         let at_hand = given.union(&self.held);
         branches.sort_by_key(|Branch { needs, forbids }| {
@@ -167,7 +171,8 @@ impl<'p> Asked<'p> {
     }
 }
 
-/// The one scope without which the clause cannot hold (or fail, if not `wanted`), where it is as simple as that.
+/// The single scope without which the clause cannot hold (or fail, if not `wanted`), for simple
+/// clauses only.
 fn needed<'p>(evaluation: &Evaluation<'p>, wanted: bool) -> Option<&'p str> {
     match &evaluation.clause().0.clause {
         Clause::Scope(Name { name, .. }) if wanted => Some(name),
@@ -176,7 +181,7 @@ fn needed<'p>(evaluation: &Evaluation<'p>, wanted: bool) -> Option<&'p str> {
     }
 }
 
-/// A set of indices into [`Asked::names`], one bit each. Words that are missing at the end are zero.
+/// A set of indices into [`Asked::names`], one bit each. Missing words at the end are zero.
 #[derive(Clone, Default)]
 struct Set(SmallVec<[u64; 2]>);
 
@@ -230,7 +235,7 @@ impl Set {
         self.len_without(other) == 0
     }
 
-    /// The words, and then zeros without end.
+    /// The words, followed by an infinite sequence of zeros.
     fn words(&self) -> impl Iterator<Item = u64> {
         self.0.iter().copied().chain(std::iter::repeat(0))
     }
@@ -254,28 +259,28 @@ mod tests {
     }
 
     #[test]
-    fn the_smaller_alternative_wins() {
+    fn the_smaller_alternative_is_preferred() {
         let policy = (scope("a") & scope("b")) | scope("c");
         assert_sufficient(&policy, &Held::new(), &["c"]);
         assert_sufficient(&policy, &Held::new().scope("a"), &["c"]);
     }
 
     #[test]
-    fn of_equal_ones_the_one_that_lacks_less_wins() {
+    fn equal_sizes_prefer_the_fewest_missing_scopes() {
         let policy = (scope("a") & scope("b")) | (scope("c") & scope("d"));
         assert_sufficient(&policy, &Held::new(), &["a", "b"]);
         assert_sufficient(&policy, &Held::new().scope("d"), &["c", "d"]);
     }
 
     #[test]
-    fn shared_scopes_are_asked_for_once() {
+    fn shared_scopes_are_listed_once() {
         let policy = (scope("a") | scope("b")) & (scope("b") | scope("c")) & (scope("c") | scope("b"));
         assert_sufficient(&policy, &Held::new(), &["b"]);
         assert_sufficient(&(scope("a") & scope("a")), &Held::new(), &["a"]);
     }
 
     #[test]
-    fn roles_and_claims_cannot_be_asked_for() {
+    fn roles_and_claims_yield_no_scopes() {
         let policy = (role("admin") & scope("a")) | (claim("tier", "gold") & scope("b"));
         assert_eq!(sufficient(&policy, &Held::new()), None);
         assert_sufficient(&policy, &Held::new().role("admin"), &["a"]);
@@ -285,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_held_scope_that_is_in_the_way_stays_there() {
+    fn a_held_forbidden_scope_yields_none() {
         let policy = scope("a") & not(scope("trial"));
         assert_sufficient(&policy, &Held::new(), &["a"]);
         assert_eq!(sufficient(&policy, &Held::new().scope("trial")), None);
@@ -293,25 +298,25 @@ mod tests {
     }
 
     #[test]
-    fn what_not_forbids_is_not_granted() {
+    fn a_scope_forbidden_by_not_is_not_granted() {
         assert_eq!(sufficient(&(scope("a") & not(scope("a"))), &Held::new()), None);
-        // The shorter way, `a`, is closed by the second part.
+        // The second part forbids the shorter alternative, `a`.
         let policy = (scope("a") | (scope("b") & scope("c"))) & (not(scope("a")) | scope("z") & role("r"));
         assert_sufficient(&policy, &Held::new(), &["b", "c"]);
-        // `not(a)` alone would be less, were it not for the second part.
+        // `not(a)` alone would be smaller without the second part.
         assert_sufficient(
             &((not(scope("a")) | scope("b")) & scope("a")),
             &Held::new(),
             &["a", "b"],
         );
-        // Exactly one of two: either, and not both.
+        // Exclusive or: one of the two, not both.
         let one = (scope("a") & !scope("b")) | (scope("b") & !scope("a"));
         assert_sufficient(&one, &Held::new(), &["a"]);
         assert_eq!(sufficient(&one, &Held::new().scope("a").scope("b")), None);
     }
 
     #[test]
-    fn not_of_not_and_of_groups() {
+    fn not_of_not_and_of_groups_is_resolved() {
         assert_sufficient(&not(not(scope("a")) | not(scope("b"))), &Held::new(), &["a", "b"]);
         assert_sufficient(
             &not(not(scope("a")) & not(scope("b"))),
@@ -326,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_implies_a_forbidden_scope_is_forbidden_too() {
+    fn a_scope_that_implies_a_forbidden_one_is_forbidden() {
         let hierarchy = Hierarchy::new().implies("admin", "trial");
         let policy = (scope("admin") | scope("b")) & not(scope("trial")).with_scope_hierarchy(&hierarchy);
         assert_sufficient(&policy, &Held::new(), &["b"]);
@@ -334,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn more_scopes_than_bits_in_a_word() {
+    fn more_scopes_than_bits_in_a_word_are_supported() {
         let names: Vec<_> = (0..300).map(|n| format!("s{n}")).collect();
         let every = all(names.iter().map(|name| scope(name)));
         assert_eq!(sufficient(&every, &Held::new().scope("s7")).unwrap(), names);
@@ -344,9 +349,9 @@ mod tests {
         assert_eq!(sufficient(&spread, &Held::new()), None);
     }
 
-    /// Multiplied out, this policy has 2^300 branches.
+    /// Expanded, this policy has 2^300 branches.
     #[test]
-    fn combinations_do_not_explode() {
+    fn combinations_stay_bounded() {
         let pairs = (0..300).map(|n| scope(format!("a{n}")) | scope(format!("b{n}")));
         let policy = all(pairs);
         let scopes = sufficient(&policy, &Held::new()).unwrap();
