@@ -1,4 +1,4 @@
-//! What a derive's input is made of, as far as the expansion needs it.
+//! The input of a derive, reduced to the parts that the expansion needs.
 
 use proc_macro2::Span;
 use syn::{Attribute, Data, DeriveInput, Fields, Generics, Ident};
@@ -11,15 +11,15 @@ pub(crate) struct Input<'a> {
     pub(crate) generics: &'a Generics,
     pub(crate) attrs: Attrs,
     pub(crate) shape: Shape<'a>,
-    /// `#[claims]` on a field or variant, where it means nothing.
+    /// `#[claims]` attributes on fields or variants, where they are an error.
     pub(crate) misplaced: Vec<&'a Attribute>,
 }
 
-/// What kind of type it is.
+/// The kind of a type.
 pub(crate) enum Shape<'a> {
-    /// One that serde can read from an object.
+    /// A type that serde can deserialize from an object.
     Object,
-    /// A struct with this many fields without names, other than one.
+    /// A tuple struct whose number of fields is not one.
     Tuple(&'a Fields),
     Unit,
     Union(Span),

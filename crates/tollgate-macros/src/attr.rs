@@ -8,7 +8,7 @@ use syn::{Attribute, Error, Ident, LitStr, Meta, Path, Token, parenthesized, tok
 
 use crate::scope_token;
 
-/// All `#[claims(..)]` of a type.
+/// All `#[claims(..)]` attributes of a type.
 #[derive(Default)]
 pub(crate) struct Attrs {
     /// The value of `crate`.
@@ -16,7 +16,7 @@ pub(crate) struct Attrs {
     pub(crate) requirements: Vec<Requirement>,
 }
 
-/// One condition. All of a type's must hold.
+/// One requirement. All requirements of a type must hold.
 pub(crate) enum Requirement {
     Scope(ScopeRef),
     Role(LitStr),
@@ -24,7 +24,7 @@ pub(crate) enum Requirement {
     AnyRole(Vec<LitStr>),
 }
 
-/// A scope by its type or by its text.
+/// A scope, by its type or by its name.
 pub(crate) enum ScopeRef {
     Type(Path),
     Text(LitStr),
@@ -64,7 +64,7 @@ impl Attrs {
         Ok(attrs)
     }
 
-    /// The value of `crate`, from attributes that may be wrong elsewhere.
+    /// Returns the value of `crate`, even when other parts of the attributes are invalid.
     pub(crate) fn find_crate(attributes: &[Attribute]) -> Option<Path> {
         let in_list = |input: ParseStream<'_>| {
             let mut found = None;
@@ -151,7 +151,7 @@ fn role(input: ParseStream<'_>) -> syn::Result<LitStr> {
     Ok(role)
 }
 
-/// What follows the keyword `crate`, here and in `scopes!`.
+/// Parses the part after the keyword `crate`, in `#[claims(..)]` and in `scopes!`.
 pub(crate) fn crate_path(input: ParseStream<'_>) -> syn::Result<Path> {
     input.parse::<Token![=]>()?;
     if input.peek(LitStr) {

@@ -1,4 +1,4 @@
-//! What `#[derive(Claims)]` generates.
+//! The expansion of `#[derive(Claims)]`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -26,13 +26,14 @@ fn krate(attrs: &Attrs) -> Path {
     attrs.krate.clone().unwrap_or_else(|| parse_quote!(::tollgate))
 }
 
-/// The error, and the extractors, so that handlers with the type in their parameters are not errors too.
+/// Returns the error together with the extractors, so that handlers that use the type report no
+/// further errors.
 fn fallback(input: &DeriveInput, error: &syn::Error) -> TokenStream {
     let error = error.to_compile_error();
-    // A second error, about a crate that is not there, would hide the first.
+    // A second error about a missing crate would hide the first.
     let krate = Attrs::find_crate(&input.attrs).unwrap_or_else(|| parse_quote!(::tollgate));
     if input.generics.lifetimes().next().is_some() {
-        return error; // no extractor can be generated that compiles
+        return error; // without a crate path, no extractor compiles
     }
     let extractors = Extraction::of(&input.ident, &input.generics, &krate)
         .without_bound()
@@ -79,14 +80,15 @@ fn policy(attrs: &Attrs, krate: &Path) -> TokenStream {
 
 fn scope_policy(scope: &ScopeRef, krate: &Path) -> TokenStream {
     match scope {
-        // At the path, so that a type which is no scope is reported there.
+        // Spanned at the path, so that the error for a type that is not a scope points there.
         ScopeRef::Type(path) => quote_spanned!(path.span()=> <#path as #krate::policy::ScopeSet>::policy()),
         ScopeRef::Text(text) => quote!(#krate::policy::Policy::scope(#text)),
     }
 }
 
-/// The generics with the bound that makes a generic type readable. For one without parameters the compiler checks it where
-/// `Claims` is implemented, and reports a missing `Deserialize` at the name of the type.
+/// The generics with the `Deserialize` bound. For a type without parameters, the compiler checks
+/// the bound at the implementation of `Claims` and reports a missing `Deserialize` at the name of
+/// the type.
 fn readable(ident: &syn::Ident, generics: &Generics, krate: &Path) -> Generics {
     let mut generics = generics.clone();
     if !generics.params.is_empty() {
@@ -97,7 +99,7 @@ fn readable(ident: &syn::Ident, generics: &Generics, krate: &Path) -> Generics {
     generics
 }
 
-/// The implementations by which frameworks draw the type from a request.
+/// The extractor implementations for the web frameworks.
 struct Extraction<'a> {
     ident: &'a syn::Ident,
     declared: &'a Generics,
@@ -149,7 +151,7 @@ impl<'a> Extraction<'a> {
     }
 }
 
-/// A parameter as an `impl` declares it: without attributes and default.
+/// Returns the parameter in the form of an `impl` header: without attributes and default.
 fn declaration(parameter: &GenericParam) -> TokenStream {
     let mut parameter = parameter.clone();
     match &mut parameter {

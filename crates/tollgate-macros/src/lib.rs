@@ -1,6 +1,7 @@
 //! The macros of [tollgate](https://docs.rs/tollgate), which re-exports them: [`Claims`](macro@Claims) and [`scopes!`].
 //!
-//! What they generate names the crate `::tollgate`; `crate = path` in either names another, for a crate that re-exports it.
+//! The generated code refers to the crate `::tollgate`. For a crate that re-exports it, set `crate
+//! = path` in either macro.
 //!
 //! ```
 //! use tollgate::policy::ScopeSet;
@@ -16,8 +17,8 @@
 //! assert!(!<(OrdersRead, OrdersWrite)>::held_by(&Held::new().scope("orders:read")));
 //! ```
 //!
-//! A mistake gives one error, at the token that is wrong: what was to be generated is generated all the same, so that the
-//! places where the type is used do not complain as well.
+//! Each mistake gives one error, at the wrong token. The items are generated anyway, so that the
+//! places that use the type report no further errors.
 
 mod ast;
 mod attr;
@@ -29,11 +30,11 @@ mod valid;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Makes a type of claims an extractor, and its own guard.
+/// Derives `Claims` and the extractor for a type of claims, with its guard.
 ///
-/// The type is read from the token's claims by serde, so derive `Deserialize` as well and use serde's attributes for
-/// fields that are renamed, optional, defaulted or flattened. Then the type itself is a parameter of handlers, on every
-/// framework that is enabled.
+/// serde deserializes the type from the claims of the token. Derive `Deserialize` as well, and use
+/// serde's attributes for fields that are renamed, optional, defaulted or flattened. The type is
+/// then a parameter of handlers in every enabled framework.
 ///
 /// ```
 /// # use tollgate::{Claims, scopes};
@@ -55,23 +56,25 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// # Attributes
 ///
-/// `#[claims(..)]` stands on the type. All that it lists must hold, and it may be repeated.
+/// `#[claims(..)]` is an attribute of the type. All of its requirements must hold, and it may be
+/// repeated.
 ///
-/// | | the token must have |
+/// | attribute | requirement |
 /// |---|---|
-/// | `scope = OrdersRead` | the scope of this type, made by [`scopes!`] |
+/// | `scope = OrdersRead` | the scope of this type, declared by [`scopes!`] |
 /// | `scope = "orders:read"` | this scope |
 /// | `role = "admin"` | this role |
 /// | `any_scope(OrdersRead, "orders")` | at least one of these scopes |
 /// | `any_role("clerk", "admin")` | at least one of these roles |
-/// | `crate = path` | nothing: it is where the crate `tollgate` is found |
+/// | `crate = path` | none: the path of the crate `tollgate` |
 ///
-/// Without any, every token that the verifier accepts will do.
+/// Without an attribute, every token that the verifier accepts is sufficient.
 ///
 /// # Types
 ///
-/// Structs with named fields, structs around one other type, and enums (serde's `untagged` suits them). Type and constant
-/// parameters are supported; lifetimes are not, since the claims outlive the token that they are read from.
+/// Structs with named fields, structs around one other type, and enums (serde's `untagged` suits
+/// them). Type and constant parameters are supported. Lifetimes are not, because the claims outlive
+/// the token.
 ///
 /// ```compile_fail
 /// #[derive(serde::Deserialize, tollgate::Claims)]
@@ -86,10 +89,11 @@ pub fn derive_claims(input: TokenStream) -> TokenStream {
     expand::claims(&input).into()
 }
 
-/// Declares scopes as types, so that a misspelt one does not compile.
+/// Declares scopes as types, so that a misspelt scope does not compile.
 ///
-/// Each becomes a unit struct that implements `Scope`, with the visibility, documentation and attributes written before
-/// its name. It derives `Clone`, `Copy`, `Debug`, `Default`, `PartialEq`, `Eq` and `Hash`.
+/// Each type is a unit struct that implements `Scope`, with the visibility, documentation and
+/// attributes before its name. It derives `Clone`, `Copy`, `Debug`, `Default`, `PartialEq`, `Eq`
+/// and `Hash`.
 ///
 /// ```
 /// use tollgate::Scope;
@@ -105,7 +109,8 @@ pub fn derive_claims(input: TokenStream) -> TokenStream {
 /// assert_eq!(OrdersWrite, OrdersWrite::default());
 /// ```
 ///
-/// A value that is no scope-token (RFC 6749 section 3.3) does not compile, nor does one that is given to two names:
+/// A value that is not a scope-token (RFC 6749 section 3.3) does not compile, and neither do two
+/// names with the same value:
 ///
 /// ```compile_fail
 /// tollgate::scopes! { Orders = "orders read" }

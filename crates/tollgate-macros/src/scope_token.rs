@@ -1,8 +1,9 @@
-//! The grammar of one scope (RFC 6749 section 3.3), checked while compiling. The engine checks it again with its own rule.
+//! The grammar of one scope (RFC 6749 section 3.3), checked at compile time. `tollgate-core` checks
+//! it again.
 
 use syn::{Error, LitStr};
 
-/// Refuses a literal that is no scope-token, with what is wrong about it.
+/// Returns an error for a literal that is not a scope-token, with the reason.
 pub(crate) fn check(literal: &LitStr) -> syn::Result<()> {
     let text = literal.value();
     // scope-token = 1*( %x21 / %x23-5B / %x5D-7E )

@@ -1,4 +1,4 @@
-//! `scopes!`: its grammar and what it generates.
+//! The grammar and the expansion of `scopes!`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
     }
 }
 
-/// All of the input, and the mistakes that could be read over.
+/// The parsed input, and the recoverable errors.
 struct Scopes {
     krate: Path,
     declarations: Vec<Declaration>,
@@ -99,7 +99,8 @@ impl Scopes {
         } in declarations
         {
             if !names.insert(ident.to_string()) {
-                // A second struct of that name would be an error for each of its implementations.
+                // A second struct with that name would give one error for each of its
+                // implementations.
                 errors.push(Error::new(ident.span(), format!("`{ident}` is declared twice")));
                 continue;
             }
@@ -113,7 +114,8 @@ impl Scopes {
                     }
                 }
             });
-            // With a wrong value the type is there all the same, so that its uses are not errors too.
+            // The type is generated even for an invalid value, so that its uses report no further
+            // errors.
             let value = value.unwrap_or_else(|error| {
                 errors.push(error);
                 "invalid".to_owned()

@@ -1,4 +1,4 @@
-//! What the grammar of the input cannot rule out.
+//! Validation beyond the grammar of the input.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::ast::{Input, Shape};
 use crate::attr::{Requirement, ScopeRef};
 
 impl Input<'_> {
-    /// The first mistake of the type.
+    /// Returns the first error of the type.
     pub(crate) fn validate(&self) -> syn::Result<()> {
         self.check_shape()?;
         check_lifetimes(self.generics)?;
@@ -78,7 +78,7 @@ impl Input<'_> {
         check_twice(scope, seen, "scope")
     }
 
-    /// Whether the path leads through a parameter of the type, which a static cannot name.
+    /// Returns whether the path goes through a type parameter, which a static cannot name.
     fn is_parameter(&self, path: &Path) -> bool {
         path.leading_colon.is_none()
             && path.segments.first().is_some_and(|first| {

@@ -1,12 +1,12 @@
-//! What the macros accept, and what they say about each mistake.
+//! Accepted input, and the error for each mistake.
 
 #[test]
-fn accepted() {
+fn valid_input_compiles() {
     trybuild::TestCases::new().pass("tests/pass/*.rs");
 }
 
-/// One file for each mistake, with the one error that it gives.
+/// One file for each mistake, with its only error.
 #[test]
-fn refused() {
+fn each_mistake_gives_one_error() {
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
 }

@@ -1,4 +1,4 @@
-//! From a token to the type, through the real engine.
+//! Deserialization from a token to the type, with the real verifier.
 #[path = "../tollgate_stub/mod.rs"]
 mod tollgate_stub;
 

@@ -1,4 +1,4 @@
-//! What the expansion names is found whatever the surroundings call by the same name.
+//! The names in the expansion resolve even when the surrounding code shadows them.
 #![no_implicit_prelude]
 #![deny(warnings, missing_docs)]
 
@@ -8,7 +8,7 @@ mod tollgate_stub {
     include!("../tollgate_stub/mod.rs");
 }
 
-/// A public module, so that `missing_docs` looks at it.
+/// A public module, so that `missing_docs` checks it.
 pub mod api {
     ::tollgate_macros::scopes! {
         crate = crate::tollgate_stub;

@@ -1,4 +1,4 @@
-//! Nothing that the macros generate is warned about, where the user's own code is not.
+//! The generated code causes no warnings.
 #![deny(warnings, unreachable_pub, missing_debug_implementations, unused_qualifications)]
 #![deny(clippy::all, clippy::pedantic)]
 
