@@ -1,4 +1,4 @@
-//! The body of a response: the service's own, or the content of a refusal.
+//! The response body: the body of the service or the content of a refusal.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,12 +8,13 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a response that has passed a layer of this crate: that of the service behind it, unchanged, or the
-    /// content of a refusal.
+    /// A response body of a layer of this crate: the unchanged body of the service, or the content
+    /// of a refusal.
     ///
-    /// A type of its own, and not a bound such as `From<Bytes>` on the service's body, so that every body will do: axum's
-    /// and [`Full`](https://docs.rs/http-body-util/latest/http_body_util/struct.Full.html) can be made from bytes, but
-    /// tonic's and hyper's `Incoming` cannot.
+    /// It is a separate type so that any service body works. A bound such as `From<Bytes>` holds
+    /// for axum's body and
+    /// [`Full`](https://docs.rs/http-body-util/latest/http_body_util/struct.Full.html), but not for
+    /// tonic's body and hyper's `Incoming`.
     ///
     /// ```
     /// use http_body::Body;
@@ -39,13 +40,13 @@ pin_project! {
     #[project = OriginProjection]
     enum Origin<B> {
         Service { #[pin] body: B },
-        // Empty once it has been read.
+        // Empty after it has been read.
         Refusal { content: Bytes },
     }
 }
 
 impl<B> ResponseBody<B> {
-    /// The body of the service, to be passed on.
+    /// Wraps the body of the service.
     ///
     /// ```
     /// # use http_body_util::Empty;
@@ -72,7 +73,7 @@ impl<B> From<Vec<u8>> for ResponseBody<B> {
     }
 }
 
-/// An empty body, which some layers (tower-http's CORS among them) need to answer on their own.
+/// Creates an empty body. Some layers, such as CORS in tower-http, need it for their own responses.
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
         Self::from(Vec::new())

@@ -1,12 +1,12 @@
-//! Which body a response has that has passed a layer.
+//! The body type of the responses of a layer.
 
 use crate::body::ResponseBody;
 
-/// How a layer brings the content of a refusal and the body of its service, a `B`, under one type.
+/// A strategy that unifies the content of a refusal and the body `B` of the service in one type.
 ///
-/// That of this crate's [`JwtAuth`](crate::JwtAuth) and [`require`](crate::require()) is [`WrappedBody`], which will do for
-/// every service. Where all bodies become one type in the end, as axum's do, another mode saves the wrapper; that is what
-/// `tollgate-axum` has.
+/// [`JwtAuth`](crate::JwtAuth) and [`require`](crate::require()) use [`WrappedBody`], which works
+/// for every service. When all bodies become one type anyway, as in axum, another mode avoids the
+/// wrapper: `tollgate-axum` has its own.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -42,10 +42,10 @@ use crate::body::ResponseBody;
 /// # Ok(()) }
 /// ```
 pub trait BodyMode<B> {
-    /// The body of the responses.
+    /// The body type of the responses.
     type Body;
 
-    /// The body of the service, to be passed on.
+    /// Converts the body of the service.
     ///
     /// ```
     /// use tollgate::tower::{BodyMode, ResponseBody, WrappedBody};
@@ -55,7 +55,7 @@ pub trait BodyMode<B> {
     /// ```
     fn of_service(body: B) -> Self::Body;
 
-    /// The body of a refusal, with this content.
+    /// Creates the body of a refusal with this content.
     ///
     /// ```
     /// use http_body::Body;
@@ -67,7 +67,7 @@ pub trait BodyMode<B> {
     fn of_refusal(content: Vec<u8>) -> Self::Body;
 }
 
-/// The mode in which a response has a [`ResponseBody`], whatever the body of the service is.
+/// A mode that wraps any service body in a [`ResponseBody`].
 ///
 /// ```
 /// use tollgate::tower::{JwtAuth, JwtAuthLayer, WrappedBody};

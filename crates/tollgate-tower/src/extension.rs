@@ -1,9 +1,9 @@
-//! Reading what the gate knows of a request's sender from the request.
+//! Access to the authentication of a request.
 
 use http::{Extensions, Request, request::Parts};
 use tollgate_core::{Authentication, Principal};
 
-/// Reads from a request what [`JwtAuth`](crate::JwtAuth) has left there.
+/// An extension trait that reads the result of [`JwtAuth`](crate::JwtAuth) from a request.
 ///
 /// ```
 /// use http::Request;
@@ -23,7 +23,7 @@ use tollgate_core::{Authentication, Principal};
 /// # Ok(()) }
 /// ```
 pub trait AuthenticationExt: sealed::Sealed {
-    /// What the innermost layer has decided; `None` if no layer stands before the caller of this method.
+    /// The decision of the innermost layer. `None` when the request has not passed a layer.
     ///
     /// ```
     /// # use tollgate::{Gate, Key, SigningKey, Verifier};
@@ -41,8 +41,8 @@ pub trait AuthenticationExt: sealed::Sealed {
     /// ```
     fn authentication(&self) -> Option<&Authentication>;
 
-    /// Whom the request's token speaks for; `None` for an anonymous request, and where no layer has run. To tell one
-    /// from the other, look at [`authentication`](Self::authentication).
+    /// The principal of the token. `None` for an anonymous request and for a request that has not
+    /// passed a layer. To distinguish the two, use [`authentication`](Self::authentication).
     ///
     /// ```
     /// # use tollgate::{Gate, Key, SigningKey, Verifier};

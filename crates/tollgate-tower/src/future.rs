@@ -1,4 +1,4 @@
-//! The future of a service behind a policy: the service's, or a refusal that is ready at once.
+//! The future of a service behind a policy.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -13,10 +13,10 @@ use tollgate_core::Refusal;
 use crate::body_mode::{BodyMode, WrappedBody};
 
 pin_project! {
-    /// The response to come: of the service, or a refusal.
+    /// The future of [`RequireService`](crate::RequireService): the response of the service, or a
+    /// refusal that is ready immediately.
     ///
-    /// The future of [`RequireService`](crate::RequireService). It holds the future of the service in place; nothing is
-    /// boxed.
+    /// The future of the service is stored in place, without a box.
     ///
     /// ```
     /// use std::future::Ready;
@@ -39,7 +39,7 @@ pin_project! {
     #[project = StateProjection]
     enum State<F> {
         Service { #[pin] future: F },
-        // `None` once it has been answered.
+        // `None` after the future has completed.
         Refused { refusal: Option<Refusal> },
     }
 }

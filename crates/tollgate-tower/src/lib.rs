@@ -1,11 +1,13 @@
 //! Layers for [tower](https://docs.rs/tower-service): axum, tonic, hyper and every other service over
 //! `http` 1.x.
 //!
-//! [`JwtAuth`] stands before the whole service: it authenticates each request, and what it knows of the sender, an
-//! [`Authentication`](tollgate_core::Authentication), goes with the request in its extensions, where
-//! [`AuthenticationExt`] reads it. [`require`] stands before a single route and asks for scopes, roles or claims.
-//! Everyone else gets the answer that the gate describes, and the [`Rejection`](tollgate_core::Rejection) stays in the
-//! response's extensions for the layers outside, such as one that counts refusals.
+//! [`JwtAuth`] wraps the whole service. It authenticates each request and puts an
+//! [`Authentication`](tollgate_core::Authentication) into its extensions, where
+//! [`AuthenticationExt`] reads it. [`require`] wraps a single route and requires scopes, roles or
+//! claims.
+//!
+//! A refused request gets the response of the gate. The [`Rejection`](tollgate_core::Rejection) is
+//! in the extensions of the response, for outer layers such as metrics.
 //!
 //! ```
 //! use http::{Request, Response};
@@ -50,9 +52,9 @@
 //!
 //! # Cost
 //!
-//! A decision needs no I/O, so nothing is awaited, spawned or boxed: the future of either layer is that of the service
-//! behind it, or a refusal that is ready at once. Only a revocation check that has to ask a store makes a request wait, and
-//! only a token that is renewed a response.
+//! A decision needs no I/O, so nothing is awaited, spawned or boxed. The future of either layer is
+//! that of the inner service, or a refusal that is ready immediately. Only a revocation lookup in a
+//! store delays a request, and only a token renewal delays a response.
 
 #![forbid(unsafe_code)]
 

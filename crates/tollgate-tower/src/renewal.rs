@@ -1,10 +1,10 @@
-//! A renewed token on its way into a response of `http` 1.x.
+//! Renewed tokens in responses of `http` 1.x.
 
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tollgate_core::{Authentication, BoxFuture, HeaderEdits, SkipRenewal};
 
-/// What the response is to carry besides, if the gate renews on such a response.
+/// Returns the header fields of a renewed token, if the gate renews on this response.
 pub(crate) fn of<B>(
     authentication: &Authentication,
     response: &Response<B>,
@@ -22,7 +22,7 @@ pub(crate) fn of<B>(
 pub(crate) fn apply(edits: &HeaderEdits, headers: &mut HeaderMap) {
     for (name, value) in edits.iter() {
         let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value)) else {
-            continue; // as of a refusal's fields, what HTTP does not allow is left out
+            continue; // drop fields that HTTP does not allow, as for a refusal
         };
         if name == SET_COOKIE {
             headers.append(name, value);

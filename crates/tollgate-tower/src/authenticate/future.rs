@@ -16,11 +16,11 @@ use crate::renewal;
 const SPENT: &str = "polled after it was ready";
 
 pin_project! {
-    /// The response to come: of the service, perhaps with a renewed token, or a refusal.
+    /// The future of [`JwtAuthService`](super::JwtAuthService): a response of the service, perhaps
+    /// with a renewed token, or a refusal.
     ///
-    /// The future of [`JwtAuthService`](super::JwtAuthService). It holds the future of the service in place; only where
-    /// a store or a source of keys has to be asked, and where a token is renewed, something is boxed. Dropped, it leaves
-    /// nothing behind.
+    /// The future of the service is stored in place. A box is allocated only for a lookup in a
+    /// store or a key source, and for a renewed token. Dropping the future is cancel-safe.
     ///
     /// ```
     /// use http::{Request, Response};
@@ -55,7 +55,7 @@ pin_project! {
 }
 
 pin_project! {
-    /// The options are empty once the future has answered.
+    /// The options are `None` after the future has completed.
     #[project = StateProjection]
     enum State<S, Q, F, R> {
         Waiting { waiting: Option<Box<Waiting<S, Q>>> },
@@ -65,14 +65,14 @@ pin_project! {
     }
 }
 
-/// A request whose decision is waited for, and the service that was made ready for it.
+/// A request that waits for its decision, and the service that is ready for it.
 struct Waiting<S, Q> {
     decision: BoxFuture<Result<Authentication, Refusal>>,
     service: S,
     request: Q,
 }
 
-/// A response that a renewed token is to go with.
+/// A response that waits for its renewed token.
 struct Renewing<R> {
     edits: BoxFuture<HeaderEdits>,
     response: R,

@@ -7,12 +7,14 @@ use tower_layer::Layer;
 use super::JwtAuthService;
 use crate::body_mode::WrappedBody;
 
-/// Authenticates every request before a service: the layer.
+/// A layer that authenticates every request before a service.
 ///
-/// A request that the [`Gate`] lets through carries an [`Authentication`](tollgate_core::Authentication) in its
-/// extensions; see [`AuthenticationExt`](crate::AuthenticationExt). Any other is answered as the gate says, without
-/// reaching the service. A [`Verifier`](tollgate_core::Verifier) will do in place of a gate: the token is then required,
-/// in `Authorization: Bearer`.
+/// A request that the [`Gate`] accepts has an [`Authentication`](tollgate_core::Authentication) in
+/// its extensions; see [`AuthenticationExt`](crate::AuthenticationExt). For any other request, the
+/// gate determines the response, and the service is not called.
+///
+/// A [`Verifier`](tollgate_core::Verifier) can replace the gate. The token is then required, in
+/// `Authorization: Bearer`.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -27,26 +29,27 @@ use crate::body_mode::WrappedBody;
 /// let service = ServiceBuilder::new().layer(JwtAuth::new(gate)).service_fn(async |request: Request<()>| {
 ///     Ok::<_, std::convert::Infallible>(Response::new(request.principal().is_some().to_string()))
 /// });
-/// // Absent is anonymous to an optional gate, present but wrong is refused.
+/// // With an optional gate, no token is anonymous and an invalid token is refused.
 /// assert_eq!(service.clone().oneshot(Request::new(())).await?.status(), 200);
 /// let wrong = Request::builder().header("authorization", "Bearer wrong").body(())?;
 /// assert_eq!(service.oneshot(wrong).await?.status(), 401);
 /// # Ok(()) }
 /// ```
 ///
-/// # Two of them
+/// # Nested layers
 ///
-/// Where one layer stands around the whole service and another around a part of it, a request to that part must pass
-/// both, and the part sees the decision of the inner one: an optional gate outside, say, and a strict one inside. The
-/// outer one is never made weaker by the inner one.
+/// When one layer wraps the whole service and another a part of it, a request to that part must
+/// pass both. The part sees the decision of the inner layer. A typical setup is an optional gate
+/// outside and a strict one inside. The inner layer never weakens the outer one.
 ///
 /// # gRPC
 ///
-/// A gRPC request, told by its content type, is refused as gRPC refuses: `grpc-status` 16, 7 or 14 in a trailers-only
-/// response. As a layer of tonic's `Server` it guards every service; for a single one, see tonic's `named_layer`.
+/// A gRPC request is recognised by its content type and refused as gRPC requires: `grpc-status` 16,
+/// 7 or 14 in a trailers-only response. As a layer of tonic's `Server` it guards every service. For
+/// a single service, use `named_layer` of tonic.
 pub type JwtAuth = JwtAuthLayer<WrappedBody>;
 
-/// [`JwtAuth`], whatever body the responses have: `M` is the [`BodyMode`](crate::BodyMode).
+/// The layer [`JwtAuth`] with a selectable response body: `M` is the [`BodyMode`](crate::BodyMode).
 ///
 /// ```
 /// use tollgate::{Key, Verifier};
@@ -64,7 +67,7 @@ pub struct JwtAuthLayer<M> {
 }
 
 impl<M> JwtAuthLayer<M> {
-    /// The layer for a gate, or for a verifier with the defaults of a gate.
+    /// Creates the layer for a gate, or for a verifier with the gate defaults.
     ///
     /// ```
     /// # use tollgate::{Gate, Key, Source, Verifier};

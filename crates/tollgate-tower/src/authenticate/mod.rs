@@ -1,16 +1,19 @@
-//! Authenticates every request before a service.
+//! Authentication of every request before a service.
 //!
 //! # Contract
 //!
-//! - The decision is the [`Gate`](tollgate_core::Gate)'s. A request that it lets through reaches the service with one
-//!   value more in its extensions, an [`Authentication`](tollgate_core::Authentication); one that it refuses never does.
-//! - `poll_ready` is the service's. It is the readied service that is called, in `call` itself: no clone of it is made.
-//!   Only where the gate has to ask a store, the readied service goes with the waiting request, to be called after, and a
-//!   clone takes its place.
-//! - Where the gate renews tokens, a response to a request with one that is due carries its successor, unless the gate finds
-//!   against it (see [`Authentication::renewal`](tollgate_core::Authentication::renewal)) or the response is marked
-//!   [`SkipRenewal`](tollgate_core::SkipRenewal).
-//! - Of two layers around one service each decides, from the outside in; the inner one's decision replaces the other's.
+//! - The [`Gate`](tollgate_core::Gate) decides. An accepted request reaches the service with an
+//!   [`Authentication`](tollgate_core::Authentication) in its extensions. A refused request never
+//!   reaches the service.
+//! - `poll_ready` delegates to the service. `call` calls the instance that is ready, without a
+//!   clone. If the gate has to query a store, the ready instance is moved into the future and
+//!   called later, and a clone takes its place.
+//! - If the gate renews tokens, the response to a request with a token due for renewal carries the
+//!   new token. It does not when the gate decides against it (see
+//!   [`Authentication::renewal`](tollgate_core::Authentication::renewal)) or when the response is
+//!   marked with [`SkipRenewal`](tollgate_core::SkipRenewal).
+//! - Two layers around one service both decide, the outer one first. The decision of the inner
+//!   layer replaces that of the outer one.
 
 mod future;
 mod layer;

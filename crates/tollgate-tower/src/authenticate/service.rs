@@ -10,7 +10,8 @@ use tower_service::Service;
 use super::JwtAuthFuture;
 use crate::body_mode::{BodyMode, WrappedBody};
 
-/// Authenticates every request before a service: the service that [`JwtAuth`](super::JwtAuth) makes.
+/// A service that authenticates every request before an inner service, created by
+/// [`JwtAuth`](super::JwtAuth).
 ///
 /// ```
 /// use http::{Request, Response};
@@ -34,7 +35,7 @@ pub struct JwtAuthService<S, M = WrappedBody> {
 }
 
 impl<S> JwtAuthService<S> {
-    /// Puts a gate before `inner`.
+    /// Creates the service from `inner` and a gate.
     ///
     /// ```
     /// # use tollgate::{Key, Verifier};
@@ -58,7 +59,7 @@ impl<S, M> JwtAuthService<S, M> {
         }
     }
 
-    /// The service behind the gate.
+    /// A reference to the inner service.
     ///
     /// ```
     /// # use tollgate::{Key, Verifier};
@@ -72,7 +73,7 @@ impl<S, M> JwtAuthService<S, M> {
         &self.inner
     }
 
-    /// The service behind the gate.
+    /// A mutable reference to the inner service.
     ///
     /// ```
     /// # use tollgate::{Key, Verifier};
@@ -87,7 +88,7 @@ impl<S, M> JwtAuthService<S, M> {
         &mut self.inner
     }
 
-    /// The service behind the gate, without the gate.
+    /// Returns the inner service and drops the gate.
     ///
     /// ```
     /// # use tollgate::{Key, Verifier};

@@ -15,7 +15,7 @@ use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
 use crate::body::ResponseBody;
 
 pin_project! {
-    /// The answer of an endpoint to come: the future of [`EndpointService`](super::EndpointService).
+    /// The future of [`EndpointService`](super::EndpointService).
     ///
     /// ```
     /// # use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
@@ -40,13 +40,13 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<B> {
-        // `None` once the endpoint has been asked.
+        // `None` after the endpoint has been called.
         Reading { #[pin] body: B, reading: Option<Box<Reading>> },
         Answering { answer: BoxFuture<Answer> },
     }
 }
 
-/// A request whose content is not all there yet.
+/// A request whose content is not complete yet.
 struct Reading {
     endpoint: Arc<dyn Endpoint>,
     request: EndpointRequest,
@@ -99,7 +99,7 @@ impl<B: Body> Future for EndpointFuture<B> {
 }
 
 impl Reading {
-    /// Reads on; whether that was all, or why the endpoint is not asked.
+    /// Reads more content. Returns whether it is complete, or the reason not to call the endpoint.
     fn poll<B: Body>(&mut self, body: Pin<&mut B>, context: &mut Context<'_>) -> Poll<Result<bool, Answer>> {
         let room = self.limit - self.request.content.len();
         let announced = usize::try_from(body.size_hint().lower());

@@ -1,10 +1,12 @@
-//! An endpoint of tollgate's own as a service.
+//! The adapter from an endpoint to a service.
 //!
 //! # Contract
 //!
-//! - Always ready. The whole content is read, up to the endpoint's own limit, before the endpoint is asked: more is answered
-//!   with 413, and a connection that breaks off with 400, both without asking it.
-//! - The path that the endpoint sees is the request's, as a router has left it: nested in one, what follows the place.
+//! - The service is always ready. It reads the whole content, up to the limit of the endpoint,
+//!   before it calls the endpoint. Larger content gets 413 and an interrupted connection gets 400,
+//!   both without a call.
+//! - The endpoint sees the path of the request after routing: in a nested service, the part after
+//!   the prefix.
 
 mod future;
 mod service;

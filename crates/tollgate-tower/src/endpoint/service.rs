@@ -14,7 +14,8 @@ use crate::body::ResponseBody;
 
 type RemoteAddress = dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync;
 
-/// Serves an [`Endpoint`] over any body; nested in axum's `Router::nest_service`, or by itself.
+/// A service that serves an [`Endpoint`] for any request body, standalone or in
+/// `Router::nest_service` of axum.
 ///
 /// ```
 /// use http::Request;
@@ -49,7 +50,7 @@ pub struct EndpointService {
 }
 
 impl EndpointService {
-    /// The service of an endpoint, which will know no peer's address.
+    /// Creates the service of an endpoint, without access to the address of the peer.
     ///
     /// ```
     /// # use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
@@ -67,8 +68,8 @@ impl EndpointService {
         }
     }
 
-    /// Says how the peer's address is found among a request's extensions, where the server leaves it: axum's
-    /// `ConnectInfo<SocketAddr>`, tonic's `TcpConnectInfo`.
+    /// Sets how to find the address of the peer in the extensions of a request, for example axum's
+    /// `ConnectInfo<SocketAddr>` or tonic's `TcpConnectInfo`.
     ///
     /// ```
     /// use std::net::IpAddr;
@@ -101,7 +102,7 @@ impl EndpointService {
         self
     }
 
-    /// All of the request but its content.
+    /// Returns the request without its content.
     fn head<B>(&self, request: &Request<B>) -> EndpointRequest {
         let target = request.uri();
         let mut head = EndpointRequest::new(request.method().as_str(), target.path());
@@ -120,7 +121,7 @@ impl EndpointService {
 }
 
 impl<B: Body> Service<Request<B>> for EndpointService {
-    /// Never with a body of another service's; `String` stands where its type would.
+    /// `String` is a placeholder: there is no body of an inner service.
     type Response = Response<ResponseBody<String>>;
     type Error = Infallible;
     type Future = EndpointFuture<B>;

@@ -7,10 +7,11 @@ use tower_layer::Layer;
 use super::RequireService;
 use crate::body_mode::WrappedBody;
 
-/// Asks for scopes, roles or claims before a service; for a route of axum, by its `route_layer`.
+/// Creates a layer that requires scopes, roles or claims. For a route of axum, use it with
+/// `route_layer`.
 ///
-/// [`JwtAuth`](crate::JwtAuth) must stand outside of it: without it every request is answered with 500. To ask for
-/// nothing but a valid token behind an optional gate, require [`Policy::allow`].
+/// [`JwtAuth`](crate::JwtAuth) must wrap it: without it, every response is 500. To require only a
+/// valid token behind an optional gate, use [`Policy::allow`].
 ///
 /// ```
 /// use http::{Request, Response};
@@ -62,7 +63,7 @@ pub struct RequireLayer<M = WrappedBody> {
 }
 
 impl<M> RequireLayer<M> {
-    /// The layer for a policy, of the body mode that the context asks for.
+    /// Creates the layer for a policy. The body mode is inferred.
     ///
     /// ```
     /// use tollgate::policy::scope;

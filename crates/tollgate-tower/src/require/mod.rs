@@ -1,14 +1,17 @@
-//! Asks for scopes, roles or claims before a service.
+//! Authorisation by scopes, roles or claims before a service.
 //!
 //! # Contract
 //!
-//! - It reads the [`Authentication`](tollgate_core::Authentication) that [`JwtAuth`](crate::JwtAuth), which must stand
-//!   outside of it, has left in the request, and lets the request through unchanged if the policy holds.
-//! - An anonymous request is refused as one without a credential, whatever the policy; but a CORS preflight that the
-//!   gate was told to let through is let through here as well, for it acts for nobody.
-//! - Without a [`JwtAuth`](crate::JwtAuth) outside, every request is refused as a mistake of the server's own: 500, and
-//!   an error in the log.
-//! - `poll_ready` is the service's. It is the readied service that is called, in `call` itself: no clone of it is made.
+//! - It reads the [`Authentication`](tollgate_core::Authentication) of the surrounding
+//!   [`JwtAuth`](crate::JwtAuth) from the request. If the policy is satisfied, the request passes
+//!   unchanged.
+//! - An anonymous request is refused like a request without a credential, whatever the policy. The
+//!   exception is a CORS preflight that the gate is configured to accept, because it acts for no
+//!   user.
+//! - Without a surrounding [`JwtAuth`](crate::JwtAuth), every request is refused as a server error:
+//!   500, and an error in the log.
+//! - `poll_ready` delegates to the service. `call` calls the instance that is ready, without a
+//!   clone.
 
 mod layer;
 mod service;

@@ -10,7 +10,8 @@ use crate::body_mode::{BodyMode, WrappedBody};
 use crate::extension::AuthenticationExt;
 use crate::future::ResponseFuture;
 
-/// Asks for scopes, roles or claims before a service: the service that [`require`](super::require) makes.
+/// A service that requires scopes, roles or claims before an inner service, created by
+/// [`require`](super::require).
 ///
 /// ```
 /// use http::{Request, Response};
@@ -22,7 +23,7 @@ use crate::future::ResponseFuture;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let handler = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("open")));
 /// let guarded = RequireService::new(handler, scope("admin"));
-/// // No `JwtAuth` stands outside: a server error, never an open door.
+/// // Without a surrounding `JwtAuth`, the service fails closed.
 /// assert_eq!(guarded.oneshot(Request::new(())).await?.status(), 500);
 /// # Ok(()) }
 /// ```
@@ -34,7 +35,7 @@ pub struct RequireService<S, M = WrappedBody> {
 }
 
 impl<S> RequireService<S> {
-    /// Puts a policy before `inner`.
+    /// Creates the service from `inner` and a policy.
     ///
     /// ```
     /// # use tollgate::policy::scope;
@@ -55,7 +56,7 @@ impl<S, M> RequireService<S, M> {
         }
     }
 
-    /// The service behind the policy.
+    /// A reference to the inner service.
     ///
     /// ```
     /// # use tollgate::policy::scope;
@@ -66,7 +67,7 @@ impl<S, M> RequireService<S, M> {
         &self.inner
     }
 
-    /// The service behind the policy.
+    /// A mutable reference to the inner service.
     ///
     /// ```
     /// # use tollgate::policy::scope;
@@ -78,7 +79,7 @@ impl<S, M> RequireService<S, M> {
         &mut self.inner
     }
 
-    /// The service behind the policy, without the policy.
+    /// Returns the inner service and drops the policy.
     ///
     /// ```
     /// # use tollgate::policy::scope;

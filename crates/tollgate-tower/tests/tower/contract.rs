@@ -1,4 +1,4 @@
-//! The contract of tower: readiness, clones, and futures without a box.
+//! The tower contract: readiness, clones, and futures without a box.
 
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 
 use crate::fixture::{Once, get, token, verifier};
 
-/// A service with one permit that `poll_ready` takes and `call` spends. A clone starts without it.
+/// A service whose `poll_ready` takes one permit and whose `call` spends it. A clone has no permit.
 #[derive(Debug, Default)]
 struct OnePermit {
     ready: bool,
@@ -42,7 +42,7 @@ impl Service<Request<()>> for OnePermit {
         if self.broken {
             return Poll::Ready(Err("broken"));
         }
-        // Pending at first, so that readiness has to be driven.
+        // Pending at first, so that the caller has to poll again.
         if std::mem::replace(&mut self.ready, true) {
             Poll::Ready(Ok(()))
         } else {
@@ -69,7 +69,7 @@ fn now<F: Future>(future: F) -> F::Output {
 }
 
 #[test]
-fn the_service_that_was_made_ready_is_the_one_that_is_called() {
+fn the_ready_instance_is_called() {
     let mut service = JwtAuth::new(verifier()).layer(OnePermit::default());
     assert_eq!(poll_ready(&mut service), Poll::Pending);
     assert_eq!(poll_ready(&mut service), Poll::Ready(Ok(())));
@@ -80,14 +80,14 @@ fn the_service_that_was_made_ready_is_the_one_that_is_called() {
 }
 
 #[test]
-fn a_refusal_is_ready_at_once_and_leaves_the_permit() {
+fn a_refusal_is_immediate_and_keeps_the_permit() {
     let mut service = JwtAuth::new(verifier()).layer(OnePermit::default());
     assert_eq!(poll_ready(&mut service), Poll::Pending);
     assert_eq!(poll_ready(&mut service), Poll::Ready(Ok(())));
     let response = now(service.call(Request::new(()))).expect("works");
     assert_eq!(response.status(), 401);
     assert_eq!((service.get_ref().calls, service.get_ref().ready), (0, true));
-    // Still ready: the next request may be called.
+    // The service is still ready for the next request.
     assert_eq!(
         now(service.call(get(token(json!({}))))).expect("works").status(),
         200
@@ -95,7 +95,7 @@ fn a_refusal_is_ready_at_once_and_leaves_the_permit() {
 }
 
 #[test]
-fn each_clone_has_a_readiness_of_its_own() {
+fn each_clone_has_its_own_readiness() {
     let mut first = JwtAuth::new(verifier()).layer(require(Policy::allow()).layer(OnePermit::default()));
     assert_eq!(poll_ready(&mut first), Poll::Pending);
     let mut second = first.clone();
@@ -119,7 +119,7 @@ fn each_clone_has_a_readiness_of_its_own() {
 
 #[test]
 #[should_panic(expected = "called without being ready")]
-fn the_fixture_sees_a_missing_readiness() {
+fn the_fixture_detects_a_call_without_readiness() {
     let mut service = JwtAuth::new(verifier()).layer(OnePermit::default());
     drop(service.call(get(token(json!({})))));
 }
@@ -138,7 +138,7 @@ fn the_error_of_the_service_is_passed_on() {
 
 #[test]
 #[should_panic(expected = "polled after it was ready")]
-fn a_refusal_is_answered_once() {
+fn a_refusal_completes_once() {
     let mut service = JwtAuth::new(verifier()).layer(OnePermit::default());
     let mut future = std::pin::pin!(service.call(Request::new(())));
     for _ in 0..2 {
@@ -146,10 +146,10 @@ fn a_refusal_is_answered_once() {
     }
 }
 
-/// The future is named, holds the service's future in place, and adds no more to it than a tag, and a place for what is to
-/// be renewed.
+/// The future is a named type that stores the future of the service in place. It adds only a tag
+/// and space for a renewal.
 #[test]
-fn nothing_is_boxed() {
+fn the_future_is_not_boxed() {
     type OfService = Ready<Result<Response<Full<Bytes>>, Infallible>>;
     fn guarded<S: Service<Request<()>>>(_: &S) -> usize {
         size_of::<JwtAuthFuture<S, ()>>()
@@ -168,7 +168,7 @@ fn nothing_is_boxed() {
 }
 
 #[test]
-fn everything_can_be_sent_shared_and_cloned() {
+fn the_types_are_send_sync_and_clone() {
     fn all<T: Send + Sync + Clone + std::fmt::Debug + 'static>() {}
     fn sent_and_shared<T: Send + Sync + std::fmt::Debug + Unpin + 'static>() {}
     all::<JwtAuth>();

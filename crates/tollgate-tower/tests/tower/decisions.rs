@@ -1,4 +1,4 @@
-//! Who is let through, who is refused, and how.
+//! Accepted and refused requests, and the responses to them.
 
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use tower::{ServiceBuilder, ServiceExt};
 use crate::fixture::{get, kind, text, token, verifier, whoami, with_scope};
 
 #[tokio::test]
-async fn a_good_token_reaches_the_service() {
+async fn a_valid_token_reaches_the_service() {
     let service = ServiceBuilder::new()
         .layer(JwtAuth::new(verifier()))
         .service_fn(whoami);
@@ -20,7 +20,7 @@ async fn a_good_token_reaches_the_service() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_the_answer_of_the_gate() {
+async fn a_refusal_is_the_response_of_the_gate() {
     let service = ServiceBuilder::new()
         .layer(JwtAuth::new(verifier()))
         .service_fn(whoami);
@@ -60,7 +60,7 @@ async fn a_refusal_is_the_answer_of_the_gate() {
 }
 
 #[tokio::test]
-async fn what_a_hook_sets_is_sent_where_http_allows_it() {
+async fn fields_set_by_a_hook_are_sent_if_http_allows_them() {
     let gate = Gate::builder(verifier())
         .on_rejection(|_, answer| {
             answer.status = 9999;
@@ -85,7 +85,7 @@ async fn what_a_hook_sets_is_sent_where_http_allows_it() {
 }
 
 #[tokio::test]
-async fn optional_lets_the_absent_through_and_not_the_bad() {
+async fn an_optional_gate_accepts_no_token_and_refuses_an_invalid_one() {
     let gate = Gate::builder(verifier()).optional().build().expect("consistent");
     let service = ServiceBuilder::new().layer(JwtAuth::new(gate)).service_fn(whoami);
     let anonymous = service
@@ -105,7 +105,7 @@ async fn optional_lets_the_absent_through_and_not_the_bad() {
 }
 
 #[tokio::test]
-async fn a_preflight_passes_on_request_only() {
+async fn a_preflight_passes_only_if_configured() {
     let preflight = || {
         Request::options("/orders")
             .header("origin", "https://app.example.com")
@@ -137,7 +137,7 @@ async fn a_preflight_passes_on_request_only() {
 }
 
 #[tokio::test]
-async fn require_asks_for_the_policy() {
+async fn require_checks_the_policy() {
     let service = ServiceBuilder::new()
         .layer(JwtAuth::new(verifier()))
         .layer(require(scope("orders:read") | role("root")))
@@ -159,7 +159,7 @@ async fn require_asks_for_the_policy() {
 }
 
 #[tokio::test]
-async fn require_refuses_the_anonymous_whatever_the_policy() {
+async fn require_refuses_anonymous_requests_for_any_policy() {
     let gate = Gate::builder(verifier()).optional().build().expect("consistent");
     let service = ServiceBuilder::new()
         .layer(JwtAuth::new(gate))
@@ -176,7 +176,7 @@ async fn require_refuses_the_anonymous_whatever_the_policy() {
 }
 
 #[tokio::test]
-async fn require_lets_through_only_the_preflights_that_the_gate_did() {
+async fn require_accepts_only_preflights_that_the_gate_accepted() {
     let preflight = || {
         Request::options("/orders")
             .header("origin", "https://app.example.com")
@@ -199,7 +199,7 @@ async fn require_lets_through_only_the_preflights_that_the_gate_did() {
 }
 
 #[tokio::test]
-async fn require_without_the_layer_is_an_error_of_the_server() {
+async fn require_without_the_layer_is_a_server_error() {
     let service = ServiceBuilder::new()
         .layer(require(Policy::allow()))
         .service_fn(whoami);
@@ -208,9 +208,10 @@ async fn require_without_the_layer_is_an_error_of_the_server() {
     assert_eq!(kind(&response), Some(RejectionKind::Misconfigured));
 }
 
-/// The outer layer reads a cookie, the inner one the header: the subject tells whose decision the service sees.
+/// The outer layer reads a cookie, the inner one the header. The subject shows which decision the
+/// service sees.
 #[tokio::test]
-async fn of_two_layers_the_inner_one_has_the_last_word() {
+async fn the_inner_of_two_layers_takes_precedence() {
     let by_cookie = Gate::builder(verifier())
         .source(Source::cookie("access"))
         .optional()
@@ -241,9 +242,10 @@ async fn of_two_layers_the_inner_one_has_the_last_word() {
     assert_eq!(kind(&response), Some(RejectionKind::MalformedToken));
 }
 
-/// What the inner, optional gate finds nothing of is anonymous, though the outer gate knew the caller.
+/// A request is anonymous when the inner, optional gate finds no credential, even if the outer gate
+/// found one.
 #[tokio::test]
-async fn an_inner_gate_forgets_what_the_outer_one_knew() {
+async fn an_inner_gate_replaces_the_outer_decision() {
     let by_cookie = Gate::builder(verifier())
         .source(Source::cookie("access"))
         .optional()
@@ -257,7 +259,8 @@ async fn an_inner_gate_forgets_what_the_outer_one_knew() {
     assert_eq!(text(response).await, "-");
 }
 
-/// Over HTTP/2 there is no `Host`: the origin of a cookie's request is compared with the target's authority.
+/// HTTP/2 has no `Host` field: the origin of a request with a cookie is compared with the authority
+/// of the target.
 #[tokio::test]
 async fn the_authority_of_the_target_is_the_host() {
     let gate = Gate::builder(verifier())

@@ -1,4 +1,4 @@
-//! Endpoints as services, and what never reaches them.
+//! Endpoints as services, and requests that never reach them.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 use crate::fixture::text;
 
-/// Answers with what it was asked.
+/// An endpoint that echoes the request.
 struct Mirror;
 
 impl Endpoint for Mirror {
@@ -45,7 +45,7 @@ impl Endpoint for Mirror {
     }
 }
 
-/// A body of these pieces, of unknown length; the last may be trailers or an error.
+/// A body of these frames, of unknown length. The last may be trailers or an error.
 struct Pieces(Vec<Result<Frame<Bytes>, &'static str>>);
 
 impl Pieces {
@@ -95,7 +95,7 @@ async fn the_endpoint_sees_the_whole_request() {
 }
 
 #[tokio::test]
-async fn content_is_put_together_up_to_the_limit() {
+async fn content_is_collected_up_to_the_limit() {
     assert_eq!(status(Pieces::of([])).await, 201);
     assert_eq!(status(Pieces::of(["1234", "", "5678"])).await, 201);
     assert_eq!(status(Pieces::of(["1234", "56789"])).await, 413);
@@ -106,7 +106,7 @@ async fn content_is_put_together_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn content_that_is_announced_too_large_is_not_read() {
+async fn content_with_too_large_a_length_is_not_read() {
     struct Unread;
     impl Body for Unread {
         type Data = Bytes;
@@ -128,7 +128,7 @@ async fn content_that_is_announced_too_large_is_not_read() {
 }
 
 #[tokio::test]
-async fn content_that_breaks_off_is_not_handed_on() {
+async fn interrupted_content_does_not_reach_the_endpoint() {
     let mut broken = Pieces::of(["1234"]);
     broken.0.push(Err("connection reset"));
     assert_eq!(status(broken).await, 400);

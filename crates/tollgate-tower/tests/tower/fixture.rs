@@ -21,7 +21,7 @@ pub(crate) fn verifier() -> Verifier {
         .expect("consistent")
 }
 
-/// A good token, with `more` claims.
+/// Creates a valid token with `more` claims.
 pub(crate) fn token(more: Value) -> String {
     let mut claims = json!({
         "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900, "sub": "u-7",
@@ -45,7 +45,7 @@ pub(crate) fn get(token: impl AsRef<str>) -> Request<()> {
         .expect("a header value")
 }
 
-/// Answers with the caller's subject; `-` if there is none.
+/// A handler that responds with the subject of the caller, or `-` without one.
 pub(crate) async fn whoami(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
     let subject = request.principal().and_then(|user| user.subject()).unwrap_or("-");
     Ok(Response::new(Full::from(subject.to_owned())))

@@ -1,4 +1,4 @@
-//! A server and a client of tonic over a loopback connection, the message types written by hand.
+//! A tonic server and client over a loopback connection, with hand-written message types.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ struct Text {
     text: String,
 }
 
-/// `greeter.Greeter/Whoami`, which answers with the caller's subject.
+/// The service `greeter.Greeter/Whoami`, which responds with the subject of the caller.
 #[derive(Clone)]
 struct Greeter;
 
@@ -66,7 +66,7 @@ impl Service<http::Request<Body>> for Greeter {
     }
 }
 
-/// A source of keys that can be out of reach.
+/// A key source that can be unavailable.
 #[derive(Clone)]
 struct Keys(Arc<AtomicBool>);
 
@@ -87,7 +87,7 @@ struct Peer {
 }
 
 impl Peer {
-    /// With the gate before the whole server, and a policy before the one service.
+    /// Starts a server with the gate before all services and a policy before one.
     async fn start() -> Self {
         let keys = Keys(Arc::new(AtomicBool::new(true)));
         let verifier = Verifier::builder()
@@ -134,14 +134,14 @@ impl Peer {
 }
 
 #[tokio::test]
-async fn a_good_token_is_answered_by_the_service() {
+async fn a_valid_token_reaches_the_service() {
     let peer = Peer::start().await;
     let answer = peer.whoami(Some(with_scope("greet"))).await;
     assert_eq!(answer.expect("let through"), "hello, u-7");
 }
 
 #[tokio::test]
-async fn no_token_and_a_bad_one_are_unauthenticated() {
+async fn a_missing_or_invalid_token_is_unauthenticated() {
     let peer = Peer::start().await;
     let expired = token(json!({"scope": "greet", "exp": 1_600_000_000}));
     for (token, message) in [
@@ -159,20 +159,20 @@ async fn no_token_and_a_bad_one_are_unauthenticated() {
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_suffice_is_denied() {
+async fn an_insufficient_token_is_permission_denied() {
     let peer = Peer::start().await;
     let status = peer.whoami(Some(with_scope("other"))).await.expect_err("refused");
     assert_eq!(status.code(), Code::PermissionDenied);
 }
 
 #[tokio::test]
-async fn keys_out_of_reach_are_unavailable() {
+async fn unavailable_keys_are_unavailable() {
     let peer = Peer::start().await;
     peer.keys.0.store(false, Ordering::Relaxed);
     let status = peer.whoami(Some(with_scope("greet"))).await.expect_err("refused");
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(status.metadata().get("retry-after").expect("said when"), "1");
-    // The same connection serves again once the keys are back.
+    // The same connection works again after the keys are available.
     peer.keys.0.store(true, Ordering::Relaxed);
     peer.whoami(Some(with_scope("greet"))).await.expect("let through");
 }

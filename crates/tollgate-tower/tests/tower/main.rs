@@ -1,4 +1,4 @@
-//! The layers as a service sees them, and over a real gRPC connection.
+//! Tests of the layers around a service, and over a real gRPC connection.
 
 mod body;
 mod contract;

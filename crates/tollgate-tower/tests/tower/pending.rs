@@ -1,4 +1,4 @@
-//! Decisions that have to wait for a store, and responses that wait for a renewed token.
+//! Decisions that wait for a store, and responses that wait for a renewed token.
 
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
@@ -20,10 +20,10 @@ use tower::{Layer, Service};
 
 use crate::fixture::{get, kind, token, verifier};
 
-/// What the test and the futures under test share.
+/// State shared by the test and the futures under test.
 #[derive(Clone, Default)]
 struct Store {
-    /// What the store answers, once it does.
+    /// The response of the store, when it is available.
     answer: Arc<Mutex<Option<Answer>>>,
     asked: Arc<AtomicUsize>,
     calls: Arc<AtomicUsize>,
@@ -54,7 +54,7 @@ impl Store {
     }
 }
 
-/// Open until it is dropped.
+/// A pending lookup, counted until it is dropped.
 struct Question(Store);
 
 impl Future for Question {
@@ -86,7 +86,7 @@ impl RevocationCheck for Store {
     }
 }
 
-/// Renews every token, once the store answers.
+/// A renewal hook that renews every token after the store responds.
 struct Renews(Store);
 
 impl Renewal for Renews {
@@ -105,7 +105,7 @@ impl Renewal for Renews {
     }
 }
 
-/// Has to be made ready by the instance that is called. A clone starts unready.
+/// A service that must be polled ready on the instance that is called. A clone is not ready.
 struct OnePermit {
     ready: bool,
     store: Store,
@@ -159,7 +159,7 @@ fn good() -> Request<()> {
 }
 
 #[test]
-fn the_service_that_was_made_ready_waits_with_its_request() {
+fn the_ready_instance_waits_with_its_request() {
     let store = Store::default();
     let mut service = guarded(&store);
     make_ready(&mut service);
@@ -169,7 +169,7 @@ fn the_service_that_was_made_ready_waits_with_its_request() {
     assert!(poll(response.as_mut()).is_pending());
     assert_eq!((store.calls(), store.open()), (0, 1));
 
-    // In the meantime another request is made ready for, and is called in its own right.
+    // In the meantime, the service becomes ready for another request and is called.
     make_ready(&mut service);
     let mut other = pin!(service.call(good()));
     assert!(poll(other.as_mut()).is_pending());
@@ -203,7 +203,7 @@ fn a_revoked_token_never_reaches_the_service() {
 }
 
 #[test]
-fn a_client_that_goes_away_leaves_nothing_behind() {
+fn dropping_a_pending_decision_is_cancel_safe() {
     let store = Store::default();
     let mut service = guarded(&store);
     make_ready(&mut service);
@@ -213,14 +213,14 @@ fn a_client_that_goes_away_leaves_nothing_behind() {
     drop(response);
     store.answers(Answer::Good);
     assert_eq!((store.calls(), store.open()), (0, 0));
-    // A future that was never polled has asked nobody either.
+    // A future that was never polled has started no lookup.
     make_ready(&mut service);
     drop(service.call(good()));
     assert_eq!((store.calls(), store.open()), (0, 0));
 }
 
 #[test]
-fn a_client_that_goes_away_during_a_renewal_leaves_nothing_behind() {
+fn dropping_a_pending_renewal_is_cancel_safe() {
     let store = Store::default();
     let gate = Gate::builder(verifier()).renewal(Renews(store.clone())).build();
     let mut service = JwtAuth::new(gate.expect("consistent")).layer(OnePermit {
@@ -245,7 +245,7 @@ fn a_client_that_goes_away_during_a_renewal_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_refusal_needs_no_waiting() {
+fn a_refusal_does_not_wait() {
     let store = Store::default();
     let mut service = guarded(&store);
     make_ready(&mut service);
@@ -259,7 +259,7 @@ fn a_refusal_needs_no_waiting() {
 }
 
 #[test]
-fn the_future_can_be_sent() {
+fn the_future_is_send() {
     fn sent<T: Send>(_: T) {}
     let mut service = guarded(&Store::default());
     make_ready(&mut service);
