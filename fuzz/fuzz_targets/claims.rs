@@ -1,5 +1,5 @@
-//! A decoded claims set: read or refused, and what is read is what another parser reads. Where it is JSON it
-//! also goes through a whole verifier, signed, and everything that a principal tells is asked for.
+//! Fuzzes a decoded claims set. Claims that are accepted must agree with another JSON parser. JSON
+//! input is also signed and verified, and every getter of the principal is called.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -28,10 +28,10 @@ fuzz_target!(|data: &[u8]| {
     let Ok(claims) = serde_json::from_slice::<&RawValue>(data) else {
         return;
     };
-    // It signs objects only.
+    // The signing key encodes only objects.
     let Ok(token) = KEY.encode(claims) else { return };
     if let Ok(principal) = VERIFIER.verify(token) {
-        // Both refuse a number that is too large, for instance.
+        // Both parsers refuse some input, for example numbers that are too large.
         assert_eq!(
             principal.claims().ok(),
             serde_json::from_slice::<Value>(data).ok()

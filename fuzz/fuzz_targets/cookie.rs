@@ -1,9 +1,9 @@
-//! A `Cookie` field line: the values of one name are those that a plain reading finds.
+//! Fuzzes a `Cookie` field line: the values of one name must agree with a plain parser.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-/// Split on `;`, and on the first `=`; spaces and tabs around each part do not count.
+/// Splits on `;` and on the first `=`. Spaces and tabs around each part are trimmed.
 fn plain<'a>(line: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
     let mut values = Vec::new();
     for pair in line.split(|byte| *byte == b';') {

@@ -1,4 +1,4 @@
-//! A decoded header: read or refused, and what is read says to another parser what was read in it.
+//! Fuzzes a decoded header. A header that is accepted must agree with another JSON parser.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,7 +10,8 @@ fuzz_target!(|data: &[u8]| {
     let Some(algorithm) = tollgate_core::fuzzing::header(data) else {
         return;
     };
-    // The members are left as text: a number may be too large for the other parser, and none is looked at.
+    // Members stay raw text: a number may be too large for the other parser, and no value is
+    // needed.
     let members: BTreeMap<String, &RawValue> =
         serde_json::from_slice(data).expect("an accepted header is a JSON object");
     let alg = members

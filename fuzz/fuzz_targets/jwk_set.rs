@@ -1,4 +1,5 @@
-//! A JWK Set, and a single JWK: whatever is kept of it can be used, and every member is accounted for.
+//! Fuzzes a JWK Set and a single JWK. Every key that is kept is usable, and every member is
+//! accounted for.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Anything at all as a token: split and decoded, and through a whole verifier, which accepts none of it.
+//! Fuzzes arbitrary bytes as a token, with the decoder and a whole verifier. The verifier must
+//! refuse all of them.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -17,6 +18,6 @@ static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
 
 fuzz_target!(|data: &[u8]| {
     tollgate_core::fuzzing::token(data);
-    // The secret is in the source, but what finds a signature by mutation has found a way round it.
+    // The secret is in the source, but a signature found by mutation would be a bypass.
     assert!(VERIFIER.verify(data).is_err());
 });
