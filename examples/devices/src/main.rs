@@ -1,7 +1,8 @@
-//! Where am I logged in, log out there, and ask for the password again before what matters, on actix-web.
+//! A device list, logout of a device, and step-up authentication before sensitive actions, on
+//! actix-web.
 //!
-//! What belongs to tollgate stands in this file. Beside it are the keys that outlive the process, the command line, and what
-//! is printed at the start.
+//! This file shows how to use tollgate. Beside it are persistent keys, the command line, and the
+//! text printed at startup.
 
 mod keys;
 mod options;
@@ -29,15 +30,15 @@ use tollgate::{Algorithm, Gate, SigningKey};
 
 use crate::options::{Options, Request};
 
-/// What the service is made of; every worker has a clone.
+/// The parts of the service. Every worker has a clone.
 #[derive(Clone)]
 struct Service {
     sessions: Sessions,
-    /// Log in, refresh, log out, and the list of devices: see the README for the paths.
+    /// Login, refresh, logout and the list of devices. See the README for the paths.
     endpoints: Arc<SessionEndpoints>,
-    /// Lets in whoever is logged in. A token of a device that was logged out is refused at once.
+    /// Requires a valid access token. Tokens of a logged-out device are refused immediately.
     gate: Gate,
-    /// Lets in whoever has entered the password a short while ago.
+    /// Requires a recent login with the password.
     fresh: Gate,
 }
 
@@ -73,7 +74,7 @@ impl Service {
     }
 }
 
-/// Who signs access tokens, and where sessions are kept.
+/// Configures the issuer of access tokens and the session store.
 fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
     let signing_key = match &options.data {
         Some(folder) => keys::signing(folder)?,
@@ -82,7 +83,7 @@ fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
     let issuer = Issuer::builder("https://id.example.com")
         .audience("accounts")
         .signing_key(signing_key)
-        .leeway(Duration::from_secs(1)) // nobody else verifies these tokens: there is one clock
+        .leeway(Duration::from_secs(1)) // one clock: only this process verifies these tokens
         .build()?;
     let sessions = match &options.data {
         Some(folder) => Sessions::builder(issuer, RedbStore::open(folder.join("sessions.redb"))?)
@@ -96,11 +97,11 @@ fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
 struct Credentials {
     user: String,
     password: String,
-    /// What the user calls the device.
+    /// The name that the user gives the device.
     device: Option<String>,
 }
 
-/// Says who logs in, and from where.
+/// Authenticates the user and describes the device.
 async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     let given: Credentials = request.json()?;
     if !is_password(&given.user, &given.password) {
@@ -108,12 +109,12 @@ async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     }
     let device = Device {
         name: given.device,
-        ..Device::default() // user agent and address are noted without being asked for
+        ..Device::default() // user agent and address are recorded automatically
     };
     Ok(Login::new(given.user).device(device))
 }
 
-/// A password for a real service is kept as a hash: see the example `quickstart`.
+/// A real service stores password hashes: see the example `quickstart`.
 fn is_password(user: &str, password: &str) -> bool {
     [("ada", "lovelace"), ("bob", "builder")].contains(&(user, password))
 }
@@ -122,7 +123,8 @@ async fn me(caller: Principal) -> Json<Value> {
     Json(json!({"user": caller.subject()}))
 }
 
-/// What not even somebody who found the phone unlocked may do. Nothing is really closed here.
+/// A sensitive action: a valid token on an unlocked phone is not enough. This demo closes no
+/// account.
 async fn close_account(caller: Principal) -> Json<Value> {
     Json(json!({"closed": caller.subject()}))
 }
@@ -132,7 +134,7 @@ struct Password {
     password: String,
 }
 
-/// The password once more; for it, the session gets an access token that says when it was entered.
+/// Checks the password again and issues an access token with the new authentication time.
 async fn reauthenticate(
     caller: Principal,
     sessions: Data<Sessions>,
@@ -152,7 +154,7 @@ async fn reauthenticate(
         Err(problem) if problem.is_unavailable() => HttpResponse::ServiceUnavailable()
             .insert_header((RETRY_AFTER, 1))
             .finish(),
-        Err(_) => HttpResponse::Unauthorized().finish(), // logged out in between
+        Err(_) => HttpResponse::Unauthorized().finish(), // logged out in the meantime
     }
 }
 
@@ -167,13 +169,13 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     for address in server.addrs() {
         std::io::stdout().write_all(welcome::text(address, &options).as_bytes())?;
     }
-    server.run().await?; // until Ctrl-C, at which it stops in good order
+    server.run().await?; // until Ctrl-C, then a graceful shutdown
     Ok(())
 }
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    // tollgate says in its events why a request was refused.
+    // tollgate logs the reason of each refusal.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)

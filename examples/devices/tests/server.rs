@@ -1,9 +1,9 @@
-//! The server, run as a user runs it, with two devices and somebody else.
+//! Runs the server as a process, with two devices of one user and a second user.
 
-#![cfg(unix)] // the printed commands are for a POSIX shell
+#![cfg(unix)] // the printed commands need a POSIX shell
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code)] // it can do more than is needed here
+#[allow(dead_code)] // not every function is used here
 #[path = "../../quickstart/tests/running/mod.rs"]
 mod running;
 
@@ -16,7 +16,7 @@ use crate::running::{Answer, Server, folder};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_devices");
 
-/// What a device keeps of its login.
+/// The tokens of a logged-in device.
 struct Logged {
     access: String,
     refresh: String,
@@ -65,7 +65,7 @@ impl Logged {
         serde_json::from_value(body["sessions"].take()).unwrap()
     }
 
-    /// Its own entry in the list.
+    /// Returns the list entry of this device.
     fn current(&self, server: &Server) -> Value {
         let mut list = self
             .list(server)
@@ -131,7 +131,7 @@ fn the_list_names_each_device() {
 }
 
 #[test]
-fn a_device_that_is_logged_out_is_out_at_once() {
+fn a_logged_out_device_is_refused_immediately() {
     let server = Server::start(PROGRAM, &folder("one"), &[]);
     let laptop = Logged::ada(&server, "laptop");
     let phone = Logged::ada(&server, "phone");
@@ -151,7 +151,7 @@ fn a_device_that_is_logged_out_is_out_at_once() {
 }
 
 #[test]
-fn nobody_logs_out_somebody_elses_device() {
+fn a_user_cannot_log_out_another_users_device() {
     let server = Server::start(PROGRAM, &folder("foreign"), &["--memory"]);
     let ada = Logged::ada(&server, "laptop");
     let bob = Logged::in_as(&server, "bob", "builder", "tablet");
@@ -171,7 +171,7 @@ fn nobody_logs_out_somebody_elses_device() {
 }
 
 #[test]
-fn logging_out_all_others_spares_the_one_that_asks() {
+fn logging_out_all_others_keeps_the_current_device() {
     let server = Server::start(PROGRAM, &folder("others"), &[]);
     let [laptop, phone, watch] = ["laptop", "phone", "watch"].map(|device| Logged::ada(&server, device));
     assert_eq!(
@@ -188,7 +188,7 @@ fn logging_out_all_others_spares_the_one_that_asks() {
 }
 
 #[test]
-fn logging_out_everywhere_spares_nobody_but_the_next_login() {
+fn logging_out_everywhere_ends_all_sessions_but_not_the_next_login() {
     let server = Server::start(PROGRAM, &folder("all"), &[]);
     let laptop = Logged::ada(&server, "laptop");
     let phone = Logged::ada(&server, "phone");
@@ -200,12 +200,12 @@ fn logging_out_everywhere_spares_nobody_but_the_next_login() {
     );
     laptop.assert_out(&server);
     phone.assert_out(&server);
-    let again = Logged::ada(&server, "laptop"); // in the same second, most likely
+    let again = Logged::ada(&server, "laptop"); // usually within the same second
     assert_eq!((again.me(&server), again.list(&server).len()), (200, 1));
 }
 
 #[test]
-fn who_was_logged_out_stays_out_after_a_restart_and_nobody_else_is() {
+fn a_logout_survives_a_restart_and_affects_only_its_session() {
     let folder = folder("restart");
     let server = Server::start(PROGRAM, &folder, &[]);
     let laptop = Logged::ada(&server, "laptop");
@@ -220,7 +220,7 @@ fn who_was_logged_out_stays_out_after_a_restart_and_nobody_else_is() {
 }
 
 #[test]
-fn closing_the_account_takes_a_fresh_password() {
+fn closing_the_account_requires_a_recent_password() {
     let server = Server::start(PROGRAM, &folder("fresh"), &["--fresh", "4"]);
     let mut laptop = Logged::ada(&server, "laptop");
     let close = |laptop: &Logged| laptop.send(&server, "DELETE", "/account", "");
@@ -248,7 +248,7 @@ fn closing_the_account_takes_a_fresh_password() {
         "{challenge}"
     );
     assert_eq!(laptop.me(&server), 200, "for the rest it is good");
-    // A refresh is no authentication.
+    // A refresh does not count as authentication.
     let refreshed: Value = serde_json::from_str(&laptop.refresh(&server).body).unwrap();
     laptop.access = text(&refreshed["access_token"]);
     laptop.refresh = text(&refreshed["refresh_token"]);
@@ -268,7 +268,8 @@ fn closing_the_account_takes_a_fresh_password() {
         text(&serde_json::from_str::<Value>(&right.body).unwrap()["access_token"]),
     );
     assert_eq!(close(&laptop).status, 200);
-    // The session remembers it for the tokens to come, and what the former token says stays true.
+    // The session keeps the new authentication time for later tokens. The earlier token keeps its
+    // own.
     let refreshed: Value = serde_json::from_str(&laptop.refresh(&server).body).unwrap();
     laptop.access = text(&refreshed["access_token"]);
     assert_eq!(close(&laptop).status, 200);
@@ -279,7 +280,7 @@ fn closing_the_account_takes_a_fresh_password() {
 }
 
 #[test]
-fn whoever_is_logged_out_cannot_authenticate_again() {
+fn a_logged_out_user_cannot_reauthenticate() {
     let server = Server::start(PROGRAM, &folder("again"), &["--memory"]);
     let laptop = Logged::ada(&server, "laptop");
     assert_eq!(laptop.send(&server, "POST", "/auth/logout", "").status, 204);
@@ -289,7 +290,7 @@ fn whoever_is_logged_out_cannot_authenticate_again() {
 }
 
 #[test]
-fn a_wrong_login_gets_nothing() {
+fn a_wrong_login_gets_no_token() {
     let server = Server::start(PROGRAM, &folder("wrong"), &["--memory"]);
     for (content, status) in [
         (r#"{"user":"ada","password":"builder"}"#, 401),
@@ -306,7 +307,7 @@ fn a_wrong_login_gets_nothing() {
 }
 
 #[test]
-fn the_printed_commands_do_what_they_say() {
+fn the_printed_commands_work_as_shown() {
     let folder = folder("printed");
     let server = Server::start(PROGRAM, &folder, &[]);
     let Some(written) = server.paste(&folder, |_| true) else {
@@ -325,7 +326,7 @@ fn the_printed_commands_do_what_they_say() {
 }
 
 #[test]
-fn a_bad_argument_is_named() {
+fn an_invalid_argument_is_named() {
     for (arguments, named) in [
         (&["--keys", "x"][..], "--keys"),
         (&["--listen", "here"], "here"),

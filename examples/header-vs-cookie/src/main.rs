@@ -1,8 +1,8 @@
-//! One API, reached with the token in a header or in a cookie.
+//! One API that accepts the token in a header or in a cookie.
 //!
-//! A program sends `Authorization: Bearer` because its author wrote so. A browser attaches a cookie to whatever goes to
-//! this host, requests that another site made it send included; so with a cookie, a request that may change something
-//! must prove that it comes from this site. tollgate asks for that proof by itself, and only of cookies.
+//! A program sends `Authorization: Bearer` explicitly. A browser attaches a cookie to every request
+//! to this host, including requests from other sites. A state-changing request with a cookie
+//! therefore needs a proof of origin. tollgate requires it for cookies only.
 
 mod welcome;
 
@@ -28,12 +28,13 @@ use tollgate::{Algorithm, Gate, Principal, SignError, SigningKey, Source, Verifi
 
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "notes-api";
-const LIFETIME: u64 = 900; // seconds
+const LIFETIME: u64 = 900; // in seconds
 
 /// The prefix `__Host-` makes the browser refuse this cookie from a subdomain or over plain HTTP.
 const COOKIE: &str = "__Host-access";
 
-/// Both transports, in the order in which they are looked at: if a request has a header and a cookie, the header decides.
+/// Both transports, in order of precedence: if a request has a header and a cookie, the header
+/// decides.
 fn gate(key: &SigningKey) -> Result<Gate, Box<dyn Error>> {
     let verifier = Verifier::builder()
         .issuer(ISSUER)
@@ -44,7 +45,7 @@ fn gate(key: &SigningKey) -> Result<Gate, Box<dyn Error>> {
     let gate = Gate::builder(verifier)
         .source(Source::bearer())
         .source(Source::cookie(COOKIE))
-        // A page on another origin would be let in here: .trusted_origin("https://app.example.com")
+        // To accept pages of another origin: .trusted_origin("https://app.example.com")
         .build()?;
     Ok(gate)
 }
@@ -53,7 +54,7 @@ fn app(key: SigningKey) -> Result<Router, Box<dyn Error>> {
     let guarded = Router::new()
         .route("/me", get(me))
         .route("/notes", post(add_note))
-        // Behind the gate, lest another site log the user out.
+        // Behind the gate, so that another site cannot log the user out.
         .route("/logout", post(logout))
         .route_layer(JwtAuth::new(gate(&key)?));
     Ok(Router::new()
@@ -66,12 +67,12 @@ async fn me(caller: Principal) -> Json<Value> {
     Json(json!({"sub": caller.subject(), "by": caller.source().map(|source| format!("{source:?}"))}))
 }
 
-/// Changes something: a header is enough, a cookie needs proof of origin. Nothing of that is written here.
+/// Changes state: a cookie needs a proof of origin, a header does not. The gate checks it.
 async fn add_note(caller: Principal) -> Json<Value> {
     Json(json!({"added by": caller.subject()}))
 }
 
-/// Clears the cookie. The token itself is valid until it expires, whoever kept a copy.
+/// Clears the cookie. A copy of the token remains valid until it expires.
 async fn logout() -> impl IntoResponse {
     (
         StatusCode::NO_CONTENT,
@@ -94,15 +95,15 @@ enum Transport {
     Cookie,
 }
 
-/// A password for a real service is kept as a hash: see the example `quickstart`.
+/// A real service stores password hashes: see the example `quickstart`.
 #[derive(Deserialize)]
 struct Credentials {
     user: String,
     password: String,
 }
 
-/// That it takes JSON keeps other sites from logging the user in as somebody else: a form cannot send that type, and a
-/// script may only after a preflight, which nobody answers.
+/// JSON content protects against login CSRF: a form cannot send this type, and a script needs a
+/// CORS preflight, which the server does not answer.
 async fn login(
     State(key): State<Arc<SigningKey>>,
     Query(Wanted { transport }): Query<Wanted>,
@@ -117,8 +118,8 @@ async fn login(
             Json(json!({"access_token": token, "token_type": "Bearer", "expires_in": LIFETIME}))
                 .into_response()
         }
-        // HttpOnly: no script of the page can read it. Secure: only over TLS, or to localhost. Lax: not with requests
-        // that other sites make, but for links; tollgate does not rely on it.
+        // HttpOnly: scripts cannot read it. Secure: sent only over TLS or to localhost. Lax: not
+        // sent with cross-site requests except links; tollgate does not rely on it.
         Transport::Cookie => {
             let cookie =
                 format!("{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={LIFETIME}");
@@ -134,7 +135,7 @@ fn token_for(user: &str, key: &SigningKey) -> Result<String, SignError> {
 }
 
 async fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
-    // Made anew at each start: tokens are worth nothing once the server has stopped.
+    // A new key at each start: tokens do not outlive the process.
     let app = app(SigningKey::generate(Algorithm::EdDSA)?)?;
     let listener = TcpListener::bind(address)
         .await
@@ -142,7 +143,7 @@ async fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     std::io::stdout().write_all(welcome::text(listener.local_addr()?).as_bytes())?;
     let stop = async {
         if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no way to be told: run on
+            std::future::pending::<()>().await; // no signal handler: run on
         }
     };
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
@@ -165,7 +166,7 @@ fn address() -> Result<Option<SocketAddr>, lexopt::Error> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // tollgate says in its events why a request was refused.
+    // tollgate logs the reason of each refusal.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)

@@ -1,6 +1,6 @@
-//! The server, run as a user runs it.
+//! Runs the server as a process.
 
-#![cfg(unix)] // the printed commands are for a POSIX shell
+#![cfg(unix)] // the printed commands need a POSIX shell
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../quickstart/tests/running/mod.rs"]
@@ -25,7 +25,7 @@ fn header(server: &Server) -> String {
     format!("Bearer {}", login["access_token"].as_str().unwrap())
 }
 
-/// What a browser sends back of what it was sent.
+/// Returns the `Cookie` field that a browser sends after the login.
 fn cookie(server: &Server) -> String {
     let login = server.post("/login?transport=cookie", ADA);
     assert_eq!(
@@ -58,7 +58,7 @@ fn both_transports_reach_the_same_api() {
 }
 
 #[test]
-fn a_cookie_needs_proof_of_origin_to_change_something() {
+fn a_state_changing_cookie_request_needs_proof_of_origin() {
     let server = Server::start(PROGRAM, &folder("origin"), &[]);
     let (header, cookie) = (header(&server), cookie(&server));
     let own = format!("http://{}", server.address);
@@ -106,12 +106,12 @@ fn logging_out_clears_the_cookie() {
         answer.header("set-cookie"),
         "__Host-access=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"
     );
-    // What is left in the browser then is no credential.
+    // The browser has no credential left.
     assert_eq!(server.send("GET", "/me", &[], "").status, 401);
 }
 
 #[test]
-fn a_wrong_login_gets_nothing() {
+fn a_wrong_login_gets_no_token() {
     let server = Server::start(PROGRAM, &folder("login"), &[]);
     let eve = r#"{"user":"eve","password":"lovelace"}"#;
     for transport in ["header", "cookie"] {
@@ -129,7 +129,7 @@ fn a_wrong_login_gets_nothing() {
 }
 
 #[test]
-fn the_printed_commands_do_what_they_say() {
+fn the_printed_commands_work_as_shown() {
     let folder = folder("printed");
     let server = Server::start(PROGRAM, &folder, &[]);
     let Some(written) = server.paste(&folder, |_| true) else {
@@ -150,7 +150,7 @@ fn the_printed_commands_do_what_they_say() {
 }
 
 #[test]
-fn a_bad_argument_is_named() {
+fn an_invalid_argument_is_named() {
     for (arguments, named) in [(&["--keys", "x"][..], "--keys"), (&["--listen", "here"], "here")] {
         let output = Command::new(PROGRAM).args(arguments).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();

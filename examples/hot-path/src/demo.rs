@@ -1,4 +1,5 @@
-//! Tokens to try the server with. A real service gets its tokens, and the keys to verify them with, from an identity provider.
+//! Tokens to try the server with. A real service gets its tokens and keys from an identity
+//! provider.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,15 +13,15 @@ use crate::keys::Keys;
 
 pub(crate) const ISSUER: &str = "https://id.example.com";
 pub(crate) const AUDIENCE: &str = "orders-api";
-const LIFETIME: u64 = 3600; // seconds
+const LIFETIME: u64 = 3600; // in seconds
 
 pub(crate) struct Demo {
     keys: Arc<Keys>,
-    /// Signs now, and how many there have been.
+    /// The current signing key and the number of keys so far.
     signing: Mutex<(SigningKey, u32)>,
 }
 
-/// A token of a shopper and one of the operator, by the key of that name.
+/// A token of a shopper and one of the operator, signed with the key `kid`.
 #[derive(Serialize)]
 pub(crate) struct Tokens {
     kid: String,
@@ -29,7 +30,7 @@ pub(crate) struct Tokens {
 }
 
 impl Demo {
-    /// With a first key, made now: tokens are worth nothing once the server has stopped.
+    /// Creates the first key. Tokens do not outlive the process.
     pub(crate) fn new() -> Result<Self, Box<dyn Error>> {
         let (keys, first) = (Arc::<Keys>::default(), key(1)?);
         keys.add(&first.verifying_key());
@@ -48,7 +49,7 @@ impl Demo {
         tokens(&signing.0)
     }
 
-    /// The next key signs from now on. It is published before: no token comes whose key is not there yet.
+    /// Publishes a new key, then signs with it. In this order, no token has an unknown key.
     pub(crate) fn rotate(&self) -> Result<Tokens, Box<dyn Error>> {
         let mut signing = self.signing.lock().unwrap_or_else(PoisonError::into_inner);
         let number = signing.1 + 1;

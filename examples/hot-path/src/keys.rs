@@ -1,4 +1,4 @@
-//! The keys that tokens are verified with. They change while the service runs.
+//! Verification keys that change while the service runs.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use tollgate::{Key, KeySet};
 
 use crate::demo::ISSUER;
 
-/// One set of keys at a time, which is never changed but replaced: whoever reads it takes no lock.
+/// An immutable key set that is replaced as a whole. Readers take no lock.
 #[derive(Default)]
 pub(crate) struct Keys(ArcSwap<KeySet>);
 
 impl Keys {
-    /// Adds a key; those that are there hold on.
+    /// Adds a key and keeps the others.
     pub(crate) fn add(&self, key: &Key) {
         self.0.rcu(|set| {
             let keys = set.keys().iter().chain([key]);
@@ -21,7 +21,8 @@ impl Keys {
         });
     }
 
-    /// Takes a key away, and says whether it was there. If it was not, the set stays the same one, and so does its epoch.
+    /// Removes a key and returns whether it was present. If it was not, the set and its epoch stay
+    /// the same.
     pub(crate) fn withdraw(&self, kid: &str) -> bool {
         let is_meant = |key: &&Key| key.kid() == Some(kid);
         let former = self.0.rcu(|set| {
@@ -35,15 +36,15 @@ impl Keys {
     }
 }
 
-/// For each token that is recognised the verifier asks for the epoch alone, and compares it with the one in which the token
-/// was verified. Every set that is collected has an epoch of its own: the moment that it is put in place, nothing that was
-/// verified before is recognised any more.
+/// For a cache hit, the verifier reads only the epoch and compares it with the epoch at
+/// verification time. Every collected set has its own epoch, so replacing the set invalidates all
+/// cached tokens immediately.
 impl KeySource for Keys {
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable> {
         Ok(self.0.load_full())
     }
 
-    /// The default would call `keys`, which writes to the set's count of references: memory that all threads share.
+    /// The default calls `keys`, which updates a reference count shared by all threads.
     fn epoch(&self) -> Result<KeyEpoch, Unavailable> {
         Ok(self.0.load().epoch())
     }

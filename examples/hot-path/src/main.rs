@@ -1,8 +1,8 @@
-//! An API whose tokens are recognised instead of verified again, on axum: the cache of verified tokens tuned, watched and
-//! emptied, while keys change under it.
+//! An API with a tuned cache of verified tokens, on axum. It shows cache metrics, invalidation and
+//! key rotation.
 //!
-//! What belongs to tollgate stands in this file and in `keys.rs`. Beside them are the demo's tokens, which a real service
-//! gets from elsewhere, the command line, and what is printed at the start.
+//! This file and `keys.rs` show how to use tollgate. Beside them are demo tokens, the command line,
+//! and the text printed at startup.
 
 mod demo;
 mod keys;
@@ -32,8 +32,8 @@ use crate::options::{Options, Request};
 
 scopes! { OrdersRead = "orders:read", Admin = "admin" }
 
-/// Whoever may look at orders. It is asked for behind an `Arc`: the claims are then read once for each token that is kept,
-/// and every further request with that token gets the same ones. The guard is asked each time all the same.
+/// The claims of a shopper, with their guard. Behind an `Arc` they are deserialized once for each
+/// cached token and shared by later requests. The guard is checked for each request.
 #[derive(Debug, Deserialize, Claims)]
 #[claims(scope = OrdersRead)]
 struct Shopper {
@@ -44,14 +44,16 @@ async fn orders(Jwt(shopper): Jwt<Arc<Shopper>>) -> String {
     format!("the orders of {}\n", shopper.sub)
 }
 
-/// Whose tokens, for whom, by which keys, and how many of them are recognised for how long.
+/// Builds the verifier: issuer, audience, keys, and the size and lifetime of the cache.
 fn verifier(options: &Options, keys: Arc<Keys>) -> Result<Verifier, Box<dyn Error>> {
     let cache = TokenCache::default()
-        // For all threads. A usual token takes some 2.5 KiB: count your users.
+        // The total for all threads. A typical token takes about 2.5 KiB: multiply by the number of
+        // users.
         .max_bytes(options.cache_mib << 20)
-        // Those of this issuer are far shorter. A longer one would be verified each time.
+        // This issuer's tokens are much shorter. A longer token is verified each time.
         .max_token_bytes(2048)
-        // For how long a token may go without being verified anew. Keys, times and revocation do not wait for that.
+        // The maximum time between full verifications. Keys, expiry and revocation are checked on
+        // every request.
         .lifetime(Duration::from_secs(60));
     let verifier = Verifier::builder()
         .issuer(demo::ISSUER)
@@ -60,12 +62,12 @@ fn verifier(options: &Options, keys: Arc<Keys>) -> Result<Verifier, Box<dyn Erro
         .key_source(keys)
         .require_subject()
         .token_cache(cache)
-        .build()?; // a bad configuration fails here, not at a request
+        .build()?; // an invalid configuration fails here, not at a request
     Ok(verifier)
 }
 
-/// How often tokens were recognised, as Prometheus reads it. It is open to everybody here; a real service shows it on an
-/// address of its own.
+/// Serves cache metrics in the Prometheus format. A real service serves them on an internal
+/// address.
 async fn metrics(State(verifier): State<Verifier>) -> Response {
     let Some(cache) = verifier.token_cache_status() else {
         return StatusCode::NOT_FOUND.into_response();
@@ -84,13 +86,13 @@ async fn metrics(State(verifier): State<Verifier>) -> Response {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
-/// For the day on which somebody has doubts. Nothing in the service's own running needs it.
+/// Clears the cache, for emergencies. Normal operation does not need it.
 async fn forget(State(verifier): State<Verifier>) -> StatusCode {
     verifier.forget_verified_tokens();
     StatusCode::NO_CONTENT
 }
 
-/// Signs with another key from now on, and shows tokens by it, since nobody logs in here.
+/// Signs with a new key from now on and returns new tokens, because the demo has no login.
 async fn rotate(State(demo): State<Arc<Demo>>) -> Response {
     match demo.rotate() {
         Ok(tokens) => ([(CACHE_CONTROL, "no-store")], Json(tokens)).into_response(),
@@ -101,7 +103,7 @@ async fn rotate(State(demo): State<Arc<Demo>>) -> Response {
     }
 }
 
-/// Takes a key away. No token by it passes any more, whether it is in the cache or not.
+/// Withdraws a key. All of its tokens are refused from now on, cached or not.
 async fn withdraw(State(demo): State<Arc<Demo>>, Path(kid): Path<String>) -> StatusCode {
     if demo.keys().withdraw(&kid) {
         StatusCode::NO_CONTENT
@@ -125,7 +127,7 @@ fn app(verifier: &Verifier, demo: Arc<Demo>) -> Router {
         .route("/orders", get(orders))
         .merge(operator)
         .route_layer(JwtAuth::new(verifier.clone()));
-    // A clone of a verifier is the same one, with the same cache.
+    // A clone of a verifier shares its cache.
     let open = Router::new()
         .route("/metrics", get(metrics))
         .with_state(verifier.clone());
@@ -144,15 +146,15 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     std::io::stdout().write_all(welcome::text(listener.local_addr()?, &tokens).as_bytes())?;
     let stop = async {
         if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no way to be told: run on
+            std::future::pending::<()>().await; // no signal handler: run on
         }
     };
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
     Ok(())
 }
 
-/// With as many threads as there are cores, unless told. Each recognises by itself what it has seen: fewer threads that are
-/// busy do that sooner than many that are idle.
+/// Runs one thread per core by default. Each thread has its own cache level, so few busy threads
+/// warm up faster than many idle ones.
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(workers) = options.workers {
@@ -162,7 +164,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn main() -> ExitCode {
-    // tollgate says in its events why a request was refused.
+    // tollgate logs the reason of each refusal.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)

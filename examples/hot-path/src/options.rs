@@ -24,7 +24,7 @@ pub(crate) enum Request {
 pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     pub(crate) cache_mib: usize,
-    /// `None` for as many as there are cores.
+    /// `None` for one thread per core.
     pub(crate) workers: Option<NonZeroUsize>,
 }
 
@@ -37,7 +37,7 @@ impl Options {
     }
 }
 
-/// Reads the arguments of the process.
+/// Parses the process arguments.
 pub(crate) fn read() -> Result<Request, lexopt::Error> {
     let mut options = Options {
         listen: SocketAddr::from(([127, 0, 0, 1], 8080)),

@@ -1,10 +1,10 @@
-//! The server, run as a user runs it: what is recognised, what is verified, and what is refused though it was recognised.
+//! Runs the server as a process: cache hits, verifications and refusals.
 
-#![cfg(unix)] // the printed commands are for a POSIX shell
+#![cfg(unix)] // the printed commands need a POSIX shell
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../quickstart/tests/running/mod.rs"]
-#[allow(dead_code)] // it can do more than is needed here
+#[allow(dead_code)] // not every function is used here
 mod running;
 
 use std::process::Command;
@@ -15,7 +15,7 @@ use crate::running::{Answer, Server, folder};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_hot-path");
 
-/// A running server and the tokens that it printed.
+/// A running server and its printed tokens.
 struct Shop {
     server: Server,
     shopper: String,
@@ -52,7 +52,7 @@ impl Shop {
         answer.status
     }
 
-    /// What the next key signs.
+    /// Rotates the key and returns the new tokens.
     fn rotate(&self) -> Value {
         let answer = self.send("POST", "/keys", &self.operator);
         assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
@@ -84,7 +84,7 @@ impl Shop {
 }
 
 #[test]
-fn a_token_is_verified_once_and_recognised_after_that() {
+fn a_token_is_verified_once_and_then_cached() {
     let shop = Shop::open("recognised", &[]);
     assert_eq!(
         (shop.misses_and_hits(), shop.metric("token_cache_tokens")),
@@ -100,7 +100,7 @@ fn a_token_is_verified_once_and_recognised_after_that() {
     assert_eq!(shop.metric("token_cache_tokens"), 1);
     assert!(shop.metric("token_cache_bytes") > shop.shopper.len() as u64);
 
-    // What is refused is in neither count, and leaves nothing behind.
+    // A refused token counts neither as hit nor as miss, and is not cached.
     let (rest, _) = shop.shopper.rsplit_once('.').unwrap();
     let forged = format!("{rest}.{}", "A".repeat(86));
     assert_eq!((shop.orders(&forged), shop.orders(&forged)), (401, 401));
@@ -109,7 +109,7 @@ fn a_token_is_verified_once_and_recognised_after_that() {
 }
 
 #[test]
-fn a_key_that_is_withdrawn_is_out_though_its_tokens_were_recognised() {
+fn a_withdrawn_key_invalidates_its_cached_tokens() {
     let shop = Shop::open("withdrawn", &["--workers", "1"]);
     assert_eq!(
         (shop.orders(&shop.shopper), shop.orders(&shop.shopper)),
@@ -120,7 +120,7 @@ fn a_key_that_is_withdrawn_is_out_though_its_tokens_were_recognised() {
     let next = shop.rotate();
     assert_eq!(next["kid"], "2");
     assert_eq!(shop.misses_and_hits(), (2, 1), "the operator's token came too");
-    // The former key holds. But another set is in place, so its tokens are verified once more.
+    // The former key remains, but in a new set, so its tokens are verified once more.
     assert_eq!(
         (shop.orders(&shop.shopper), shop.orders(&shop.shopper)),
         (200, 200)
@@ -156,7 +156,7 @@ fn a_key_that_is_withdrawn_is_out_though_its_tokens_were_recognised() {
 }
 
 #[test]
-fn what_is_forgotten_is_verified_anew() {
+fn a_cleared_cache_verifies_tokens_again() {
     let shop = Shop::open("forgotten", &[]);
     assert_eq!(
         (shop.orders(&shop.shopper), shop.orders(&shop.shopper)),
@@ -175,14 +175,14 @@ fn what_is_forgotten_is_verified_anew() {
 }
 
 #[test]
-fn only_the_operator_may_change_anything() {
+fn only_the_operator_may_change_keys() {
     let shop = Shop::open("operator", &[]);
     for (method, path) in [
         ("DELETE", "/verified-tokens"),
         ("POST", "/keys"),
         ("DELETE", "/keys/1"),
     ] {
-        // Twice: the second time the token is recognised, and the scope asked all the same.
+        // Twice: the second request is a cache hit, and the scope is still checked.
         for _ in 0..2 {
             let answer = shop.send(method, path, &shop.shopper);
             assert_eq!(answer.status, 403, "{method} {path}");
@@ -194,7 +194,8 @@ fn only_the_operator_may_change_anything() {
         assert_eq!(shop.server.send(method, path, &[], "").status, 401);
     }
     assert!(shop.misses_and_hits().1 > 0);
-    // Nor has the operator to do with orders: the claims are read behind an `Arc`, and the guard asked each time.
+    // The operator may not read orders: the claims are shared behind an `Arc`, the guard is checked
+    // each time.
     for _ in 0..2 {
         assert_eq!(shop.orders(&shop.operator), 403);
     }
@@ -205,7 +206,7 @@ fn only_the_operator_may_change_anything() {
 }
 
 #[test]
-fn the_printed_commands_do_what_they_say() {
+fn the_printed_commands_work_as_shown() {
     let shop = Shop::open("printed", &[]);
     let Some(written) = shop.server.paste(&folder("printed-commands"), |_| true) else {
         return;
@@ -226,7 +227,7 @@ fn the_printed_commands_do_what_they_say() {
 }
 
 #[test]
-fn bad_arguments_are_refused() {
+fn invalid_arguments_are_refused() {
     for (arguments, problem) in [
         (&["--cache-mib", "0"][..], "less than 64 KiB"),
         (&["--cache-mib", "-1"], "invalid digit"),

@@ -1,4 +1,5 @@
-//! What the three programs share and what is not of tollgate: names, command lines, and what is printed at the start.
+//! Code shared by the three programs that is unrelated to tollgate: names, command lines, startup
+//! text.
 
 #![forbid(unsafe_code)]
 
@@ -10,14 +11,14 @@ use std::process::ExitCode;
 pub mod options;
 pub mod welcome;
 
-/// The name of the orders service, the `aud` of tokens for it.
+/// The audience (`aud`) of the orders service.
 pub const ORDERS: &str = "https://orders.example.com";
-/// The name of the billing service, the `aud` of tokens for it.
+/// The audience (`aud`) of the billing service.
 pub const BILLING: &str = "https://billing.example.com";
-/// The name of the issuer as a service, the `aud` of tokens for changing its keys.
+/// The audience (`aud`) of the issuer's admin routes.
 pub const ISSUER: &str = "https://id.example.com";
 
-/// Writes events to stderr: tollgate says in them why a request was refused, and how fetching keys goes.
+/// Writes events to stderr: the reasons of refusals and the progress of key fetches.
 pub fn log() {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
@@ -28,16 +29,16 @@ pub fn log() {
 /// Waits for Ctrl-C.
 pub async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await; // no way to be told: run on
+        std::future::pending::<()>().await; // no signal handler: run on
     }
 }
 
-/// What the user reads where the address is taken.
+/// Formats the error for an address that is in use.
 pub fn cannot_listen(address: SocketAddr, problem: &io::Error) -> String {
     format!("cannot listen on {address}: {problem}; choose another address with --listen")
 }
 
-/// The exit code for how the program ended; what went wrong is written to stderr.
+/// Returns the exit code of the program and writes an error to stderr.
 pub fn ended(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

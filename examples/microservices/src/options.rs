@@ -25,37 +25,37 @@ Options:
   --help               this text
 ";
 
-/// How the issuer is to run.
+/// The options of the issuer.
 #[derive(Clone, Debug)]
 pub struct IssuerOptions {
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// The issuer's name, if it is not to be made of the address.
+    /// The issuer's name. Default: derived from the address.
     pub name: Option<String>,
-    /// How long a new key is published before it signs.
+    /// Time between publication and first use of a key.
     pub announce: Duration,
-    /// How long others may keep the published keys.
+    /// The `max-age` of the published keys.
     pub max_age: Duration,
 }
 
-/// How a service is to run.
+/// The options of a service.
 #[derive(Clone, Debug)]
 pub struct ServiceOptions {
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
     /// The issuer's name.
     pub issuer: String,
-    /// How long keys are used at most without asking for newer ones.
+    /// Maximum lifetime of fetched keys.
     pub life: Duration,
-    /// The least time between two fetches that requests cause.
+    /// Minimum time between two fetches on the request path.
     pub cool_down: Duration,
 }
 
 impl IssuerOptions {
-    /// Reads the arguments of the process.
+    /// Parses the process arguments.
     ///
     /// # Errors
-    /// The exit code where there is nothing to run: the user has read why.
+    /// The exit code if the program should not run. The message has been printed.
     pub fn read() -> Result<Self, ExitCode> {
         let mut options = Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -78,10 +78,10 @@ impl IssuerOptions {
 }
 
 impl ServiceOptions {
-    /// Reads the arguments of the process; `port` is the one to listen on unless they say otherwise.
+    /// Parses the process arguments. `port` is the default port.
     ///
     /// # Errors
-    /// The exit code where there is nothing to run: the user has read why.
+    /// The exit code if the program should not run. The message has been printed.
     pub fn read(port: u16) -> Result<Self, ExitCode> {
         let mut options = Self {
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
@@ -105,14 +105,15 @@ impl ServiceOptions {
         Ok(options)
     }
 
-    /// For how long keys are used at least, however short-lived the issuer says that they are: a minute, unless that is
-    /// more than the most.
+    /// The minimum lifetime of fetched keys, even if the issuer announces a shorter one: one
+    /// minute, or `life` if that is less.
     pub fn shortest_life(&self) -> Duration {
         self.life.min(Duration::from_secs(60))
     }
 }
 
-/// Has `take` read the value of each option by its name; it says `false` of a name that it does not know.
+/// Calls `take` with the name of each option. `take` reads the value, or returns `false` for an
+/// unknown name.
 fn each(
     help: &str,
     mut take: impl FnMut(&str, &mut lexopt::Parser) -> Result<bool, lexopt::Error>,
@@ -153,7 +154,7 @@ fn seconds(arguments: &mut lexopt::Parser) -> Result<Duration, lexopt::Error> {
     Ok(Duration::from_secs(arguments.value()?.parse()?))
 }
 
-/// The name that the program was called by.
+/// The name of the running program.
 pub(crate) fn program() -> String {
     let called = std::env::args_os().next().unwrap_or_default();
     let name = Path::new(&called).file_name().unwrap_or_default();

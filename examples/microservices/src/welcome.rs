@@ -1,4 +1,4 @@
-//! What is printed once a program listens: requests to try, each under the answer to expect.
+//! The text printed once a program listens: example requests with the expected responses.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -6,17 +6,17 @@ use std::net::SocketAddr;
 use crate::options::ServiceOptions;
 use crate::{BILLING, ISSUER, ORDERS};
 
-/// Prints the text at once, also where nobody sits at a terminal.
+/// Prints the text and flushes the output, which is buffered without a terminal.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// When the output cannot be written.
 pub fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-/// For whoever started the issuer.
+/// Returns the text for the issuer.
 pub fn issuer(address: SocketAddr) -> String {
     let url = format!("http://{address}");
     let operator = token(&url, "operator", "xyzzy", ISSUER);
@@ -45,7 +45,7 @@ Ctrl-C stops the server.
     )
 }
 
-/// For whoever started the orders.
+/// Returns the text for the orders service.
 pub fn orders(address: SocketAddr, options: &ServiceOptions) -> String {
     service(
         "orders",
@@ -56,7 +56,7 @@ pub fn orders(address: SocketAddr, options: &ServiceOptions) -> String {
     )
 }
 
-/// For whoever started the billing.
+/// Returns the text for the billing service.
 pub fn billing(address: SocketAddr, options: &ServiceOptions) -> String {
     service(
         "billing",

@@ -1,9 +1,9 @@
-//! The three programs, run as a user runs them.
+//! Runs the three programs as processes.
 
-#![cfg(unix)] // the printed commands are for a POSIX shell
+#![cfg(unix)] // the printed commands need a POSIX shell
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code)] // it can do more than is needed here
+#[allow(dead_code)] // not every function is used here
 #[path = "../../quickstart/tests/running/mod.rs"]
 mod running;
 
@@ -38,12 +38,12 @@ fn start_service(program: &str, folder: &Path, issuer: &str, arguments: &[&str])
     Server::start(program, &below(folder, name), &arguments)
 }
 
-/// A service that asks for keys every second or two.
+/// Options of a service that fetches keys every one to two seconds.
 const EAGER: &[&str] = &["--life", "2", "--cool-down", "1"];
-/// A service that does not ask for keys in the time that a test takes, unless it has a reason to.
+/// Options of a service that fetches keys only on demand during a test.
 const LAZY: &[&str] = &["--life", "80000"];
 
-/// All three.
+/// The three running programs.
 struct Running {
     issuer: Server,
     orders: Server,
@@ -78,7 +78,7 @@ impl Running {
         with(&self.billing, "GET", "/invoices", token)
     }
 
-    /// One for the orders, and one for the billing.
+    /// Returns a token for orders and one for billing.
     fn tokens(&self) -> [String; 2] {
         [ORDERS, BILLING].map(|resource| token(&self.issuer, "shop", "sesame", resource))
     }
@@ -87,7 +87,7 @@ impl Running {
         [self.orders(orders).status, self.invoices(billing).status]
     }
 
-    /// The `kid` of the key that signs from now on.
+    /// Rotates the key and returns the `kid` of the new one.
     fn rotate(&self) -> String {
         let operator = token(&self.issuer, "operator", "xyzzy", ISSUER);
         let answer = with(&self.issuer, "POST", "/keys", &operator);
@@ -105,7 +105,7 @@ fn ready(service: &Server) -> u16 {
     service.send("GET", "/ready", &[], "").status
 }
 
-/// How the service's keys stand.
+/// Returns the key status of a service.
 fn status(service: &Server) -> Value {
     json(&service.send("GET", "/status", &[], ""))["sources"][0].take()
 }
@@ -147,7 +147,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// Asks until it is so.
+/// Polls until the condition holds.
 fn wait(what: &str, mut so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !so() {
@@ -157,7 +157,7 @@ fn wait(what: &str, mut so: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_token_is_good_for_its_own_service_alone() {
+fn a_token_is_valid_for_one_service_only() {
     let running = Running::start("audience", &[], &[]);
     let [orders, billing] = running.tokens();
     assert_eq!(running.orders(&orders).status, 200);
@@ -171,7 +171,7 @@ fn a_token_is_good_for_its_own_service_alone() {
             "{answer:?}"
         );
     }
-    // Nor are the issuer's keys changed by just anybody.
+    // Tokens of other services cannot change the issuer's keys.
     for stranger in [&orders, &billing] {
         assert_eq!(with(&running.issuer, "POST", "/keys", stranger).status, 401);
     }
@@ -180,7 +180,7 @@ fn a_token_is_good_for_its_own_service_alone() {
 }
 
 #[test]
-fn a_new_key_is_known_with_its_first_token_and_the_former_one_stays() {
+fn a_new_key_is_fetched_on_first_use_and_the_former_key_remains() {
     let running = Running::start("rotate", &["--max-age", "80000"], LAZY);
     let before = running.tokens();
     assert_eq!(running.statuses(&before), [200, 200]);
@@ -189,7 +189,7 @@ fn a_new_key_is_known_with_its_first_token_and_the_former_one_stays() {
         assert!(!kids(service).contains(&kid), "nobody has told it");
     }
     let after = running.tokens();
-    // On a machine that stands still, the fetch may take longer than a request waits for it.
+    // On an overloaded machine, the fetch may take longer than the request waits.
     let mut statuses = [503; 2];
     wait("the keys come", || {
         statuses = running.statuses(&after);
@@ -210,7 +210,7 @@ fn a_new_key_is_known_with_its_first_token_and_the_former_one_stays() {
 }
 
 #[test]
-fn a_key_that_was_announced_is_known_before_it_signs() {
+fn an_announced_key_is_known_before_it_signs() {
     let running = Running::start("announce", &["--announce", "3600"], EAGER);
     let announced = running.rotate();
     for service in running.services() {
@@ -232,7 +232,7 @@ fn a_key_that_was_announced_is_known_before_it_signs() {
 }
 
 #[test]
-fn a_key_that_was_taken_away_is_good_nowhere_after_the_next_fetch() {
+fn a_withdrawn_key_is_refused_after_the_next_fetch() {
     let running = Running::start("withdraw", &[], EAGER);
     let before = running.tokens();
     assert_eq!(running.statuses(&before), [200, 200]);
@@ -253,14 +253,14 @@ fn a_key_that_was_taken_away_is_good_nowhere_after_the_next_fetch() {
 }
 
 #[test]
-fn services_go_on_without_the_issuer() {
+fn services_continue_without_the_issuer() {
     let Running {
         issuer,
         orders,
         billing,
     } = Running::start("gone", &[], EAGER);
     let [for_orders, for_billing] = [ORDERS, BILLING].map(|to| token(&issuer, "shop", "sesame", to));
-    drop(issuer); // by SIGKILL
+    drop(issuer); // with SIGKILL
     let statuses = || {
         [
             with(&orders, "GET", "/orders", &for_orders).status,
@@ -286,9 +286,9 @@ fn services_go_on_without_the_issuer() {
 }
 
 #[test]
-fn a_service_that_starts_first_answers_503_or_does_not_start() {
+fn without_the_issuer_a_lazy_service_answers_503_and_an_eager_one_fails() {
     let folder = folder("first");
-    // The issuer says that it is where nobody answers.
+    // The issuer URL points to a server that closes every connection.
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", nobody.local_addr().unwrap());
     std::thread::spawn(move || nobody.incoming().for_each(drop));
@@ -319,7 +319,7 @@ fn a_service_that_starts_first_answers_503_or_does_not_start() {
 }
 
 #[test]
-fn an_issuer_elsewhere_must_be_reached_safely() {
+fn a_remote_issuer_requires_https() {
     for program in [ORDERS_PROGRAM, BILLING_PROGRAM] {
         let output = Command::new(program)
             .args(["--listen", "127.0.0.1:0", "--issuer", "http://id.example.com"])
@@ -332,7 +332,7 @@ fn an_issuer_elsewhere_must_be_reached_safely() {
 }
 
 #[test]
-fn who_asks_wrongly_gets_no_token() {
+fn an_invalid_token_request_gets_no_token() {
     let issuer = start_issuer(&folder("wrong"), &[]);
     let asked = "grant_type=client_credentials&client_id=shop";
     for (form, status, error) in [
@@ -364,14 +364,14 @@ fn who_asks_wrongly_gets_no_token() {
 }
 
 #[test]
-fn the_printed_commands_do_what_they_say() {
+fn the_printed_commands_work_as_shown() {
     let folder = folder("printed");
     let issuer = start_issuer(&folder, &[]);
     let url = format!("http://{}", issuer.address);
     let orders = start_service(ORDERS_PROGRAM, &folder, &url, &[]);
     let billing = start_service(BILLING_PROGRAM, &folder, &url, &[]);
     wait("the orders are ready", || ready(&orders) == 200);
-    // The services first: their tokens are of the key that the issuer's commands take away.
+    // The services come first: the issuer's commands withdraw the key of their tokens.
     let expected: [(_, &[u16]); 3] = [
         (&orders, &[200, 200, 401, 401, 200]),
         (&billing, &[200, 200, 401, 401, 200]),
@@ -398,7 +398,7 @@ fn the_printed_commands_do_what_they_say() {
 }
 
 #[test]
-fn a_bad_argument_is_named() {
+fn an_invalid_argument_is_named() {
     for (program, arguments, named) in [
         (ISSUER_PROGRAM, &["--keys", "x"][..], "--keys"),
         (ISSUER_PROGRAM, &["--announce", "-1"], "-1"),

@@ -1,4 +1,5 @@
-//! Logging in with an account elsewhere: authorization code and PKCE (OpenID Connect Core 1.0 section 3.1, RFC 7636).
+//! Login at an OpenID provider: authorization code with PKCE (OpenID Connect Core 1.0 section 3.1,
+//! RFC 7636).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,49 +25,49 @@ use crate::options::PROGRAM;
 use crate::page::Failure;
 use crate::provider::{Discovery, Provider};
 
-/// What an attempt to log in is kept in. `__Host-`: no other host, subdomains included, can put one there. `Lax`: it comes
-/// along when the provider sends the browser back.
+/// The cookie with the login attempt. `__Host-` prevents other hosts, including subdomains, from
+/// setting it. `Lax` lets the browser send it with the redirect from the provider.
 const COOKIE: &str = "__Host-login";
 const COOKIE_ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
 
-/// How long a user may take at the provider, in seconds.
+/// Maximum duration of a login attempt, in seconds.
 const ATTEMPT_LIFETIME: u64 = 600;
 
-/// All that is needed to log somebody in.
+/// The state for logins.
 pub(crate) struct SignIn {
     pub(crate) discovery: Arc<Discovery>,
-    /// Verifies ID tokens, by keys that follow the provider's.
+    /// Verifies ID tokens with the provider's current keys.
     pub(crate) id_tokens: Verifier,
-    /// Signs attempts.
+    /// Signs login attempts.
     pub(crate) attempts: SigningKey,
     pub(crate) sessions: Sessions,
     pub(crate) cookies: CookieTransport,
-    /// The page to begin at.
+    /// The start page.
     pub(crate) home: Url,
 }
 
-/// An attempt to log in: a token of this service's to itself, in a cookie of the browser that makes the attempt. So
-/// nothing is kept here for visitors who never come back. It is signed and not encrypted: what it says is for this
-/// browser to know.
+/// A login attempt: a token that the service issues to itself, in a cookie. The server therefore
+/// stores nothing for abandoned logins. The token is signed but not encrypted, because the browser
+/// may read it.
 #[derive(Serialize, Deserialize, Claims)]
 pub(crate) struct Attempt {
     iss: Url,
     aud: String,
     iat: u64,
     exp: u64,
-    /// Comes back with the answer: else anybody could have a browser take up an answer that is not for it.
+    /// Returned by the provider. It binds the response to this browser.
     state: String,
-    /// Comes back in the ID token: else one from another login would do.
+    /// Returned in the ID token. It prevents the replay of an ID token from another login.
     nonce: String,
-    /// Proves that whoever brings the code has also asked for it.
+    /// Proves that the client that redeems the code also requested it.
     pkce_verifier: String,
-    /// Where to go afterwards.
+    /// The page to open after the login.
     return_to: Url,
 }
 
 const ATTEMPT: &str = "login-attempt";
 
-/// Lets an answer of the provider in only with a cookie that has an attempt of this service's in it.
+/// Builds a gate that accepts a provider response only with a valid attempt cookie.
 pub(crate) fn attempt_gate(home: &Url, key: Key) -> Result<Gate, ConfigError> {
     let verifier = Verifier::builder()
         .issuer(home.as_str())
@@ -90,7 +91,7 @@ pub(crate) struct Wanted {
     return_to: Option<String>,
 }
 
-/// `GET /login`: sends the browser to the provider.
+/// `GET /login`: redirects the browser to the provider.
 pub(crate) async fn begin(
     State(sign_in): State<Arc<SignIn>>,
     Query(wanted): Query<Wanted>,
@@ -120,18 +121,19 @@ pub(crate) async fn begin(
     Ok(redirect(&url, [(SET_COOKIE, cookie)]))
 }
 
-/// The page that was asked for, if it is one of this site's; else the first. It is whole, with the host: of `/.//evil.example`
-/// the path is `//evil.example`, which by itself is another site's address.
+/// Returns the requested page if it belongs to this site, else the start page. The URL is absolute:
+/// the path of `/.//evil.example` is `//evil.example`, which alone refers to another site.
 fn own_page(home: &Url, wanted: &str) -> Url {
     match home.join(wanted) {
-        // As text: of the same origin is `blob:` and that origin, too, and what reads as another's, `//bank.example@` and this host.
+        // Compared as text: `blob:` URLs have the same origin, and a URL such as `//bank.example@`
+        // plus this host looks like another site.
         Ok(page) if page.as_str().starts_with(home.as_str()) && page.as_str().len() <= 512 => page,
         _ => home.clone(),
     }
 }
 
-/// What the provider has the browser bring (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207). A parameter that comes twice
-/// is refused.
+/// The parameters of the provider's redirect (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207). A
+/// duplicate parameter is refused.
 #[derive(Deserialize)]
 pub(crate) struct Callback {
     state: String,
@@ -139,14 +141,14 @@ pub(crate) struct Callback {
     iss: Option<String>,
 }
 
-/// `GET /callback`: the browser comes back from the provider.
+/// `GET /callback`: handles the redirect from the provider.
 pub(crate) async fn finish(
     State(sign_in): State<Arc<SignIn>>,
     attempt: Attempt,
     Query(callback): Query<Callback>,
 ) -> Result<Response, Failure> {
     if verify_slices_are_equal(callback.state.as_bytes(), attempt.state.as_bytes()).is_err() {
-        // The attempt stays: a link of somebody else's must not end it.
+        // The attempt cookie stays: a link from an attacker must not end the login.
         return Err(Failure::new(
             StatusCode::BAD_REQUEST,
             "This answer is to another login.",
@@ -156,7 +158,7 @@ pub(crate) async fn finish(
         Ok(response) => response,
         Err(failure) => failure.into_response(),
     };
-    // An attempt is one attempt, whatever comes of it.
+    // An attempt is used once, whatever the result.
     let cleared = HeaderValue::try_from(format!("{COOKIE}=; {COOKIE_ATTRIBUTES}; Max-Age=0"));
     response
         .headers_mut()
@@ -164,7 +166,7 @@ pub(crate) async fn finish(
     Ok(response)
 }
 
-/// What is read of an ID token. The rest was checked when it was verified.
+/// The claims that the login reads. The verifier has checked the others.
 #[derive(Deserialize)]
 struct User {
     sub: String,
@@ -175,7 +177,8 @@ struct User {
 impl SignIn {
     async fn log_in(&self, attempt: Attempt, callback: Callback) -> Result<Response, Failure> {
         let provider = self.provider().await?;
-        // Else another provider, which the user visited for something else, could pass its answers off as this one's.
+        // Prevents a mix-up attack, where another provider passes off its response as this
+        // provider's.
         match &callback.iss {
             Some(issuer) if *issuer == **self.discovery.issuer => {}
             None if !provider.sends_issuer => {}
@@ -212,7 +215,7 @@ impl SignIn {
         self.discovery.provider().await.ok_or_else(Failure::no_provider)
     }
 
-    /// The ID token that the provider gives for a code.
+    /// Exchanges the code for an ID token.
     async fn exchange(&self, provider: &Provider, code: String, verifier: String) -> Result<String, Failure> {
         let tokens = provider
             .client
@@ -237,11 +240,11 @@ impl SignIn {
         Ok(id_token.to_string())
     }
 
-    /// Who an ID token is of, if it is one for this login.
+    /// Verifies the ID token and checks that it belongs to this login.
     ///
-    /// `openidconnect` could verify it, too: by the keys that it fetched along with the metadata. They are as old as that, so
-    /// of a provider that has just begun to sign with another key all logins would fail; and to fetch keys anew whenever
-    /// one is not there is left to the caller, the bound on it included. tollgate's keys follow the provider's.
+    /// `openidconnect` could verify it too, but with the keys fetched along with the metadata.
+    /// After a key rotation, logins would fail until the metadata expires. tollgate fetches new
+    /// keys on demand, with a rate limit.
     async fn verify(&self, id_token: &str, nonce: &str) -> Result<User, Failure> {
         let verified = match self.id_tokens.begin(id_token) {
             Step::Ready(verified) => verified,
@@ -255,12 +258,13 @@ impl SignIn {
         id_token.claims().map_err(Failure::untrusted)
     }
 
-    /// Who it is, is who the provider says (`iss`) under the name that it never gives to another (`sub`). An e-mail address is
-    /// neither: it can be changed, given to somebody else, or claimed at another provider.
+    /// Identifies the user by `iss` and `sub`, which the provider never reassigns. An e-mail
+    /// address is not an identifier: it can change, move to another person, or be claimed at
+    /// another provider.
     fn session_of(&self, user: User) -> Login {
-        let subject = format!("{}#{}", &**self.discovery.issuer, user.sub); // an issuer has no `#` in it
+        let subject = format!("{}#{}", &**self.discovery.issuer, user.sub); // an issuer has no `#`
         let login = Login::new(subject)
-            .auth_time(user.auth_time.unwrap_or(0)) // where the provider does not say, it was not recently
+            .auth_time(user.auth_time.unwrap_or(0)) // an absent `auth_time` counts as old
             .with_csrf();
         match user.name {
             Some(name) => login.claim("name", name.chars().take(100).collect::<String>()),
@@ -269,7 +273,8 @@ impl SignIn {
     }
 }
 
-/// `GET /provider-logout`: where the user logs out at the provider, too. There they are asked.
+/// `GET /provider-logout`: redirects to the logout page of the provider, which asks for
+/// confirmation.
 pub(crate) async fn provider_logout(
     State(sign_in): State<Arc<SignIn>>,
 ) -> Result<impl IntoResponse, Failure> {

@@ -1,8 +1,8 @@
-//! Users log in with an account that they have elsewhere, at an OpenID Connect provider; from then on, they have a session
-//! of this service's own, in cookies. On axum, with the crate `openidconnect` for the way to the provider and back.
+//! Login with an account at an OpenID Connect provider, then a local session in cookies. On axum,
+//! with the crate `openidconnect` for the protocol.
 //!
-//! What is of tollgate stands in this file and in `login.rs`. Beside them are the provider, the page, the command line,
-//! and what is printed at the start.
+//! This file and `login.rs` show how to use tollgate. Beside them are the provider, the page, the
+//! command line, and the text printed at startup.
 
 mod login;
 mod options;
@@ -35,26 +35,27 @@ use crate::login::{SignIn, attempt_gate};
 use crate::options::{Options, Request};
 use crate::provider::{Discovery, Http};
 
-/// Believes ID tokens of that provider for this client, and nothing else.
+/// Builds a verifier that accepts only ID tokens of this provider for this client.
 async fn id_tokens(options: &Options) -> Result<Verifier, Box<dyn Error>> {
     let preset = presets::id_token(&*options.issuer, &*options.client_id);
     let keys = preset
         .discover()
-        // ID tokens come from the provider alone, so nobody else can make this service look for keys that are not there.
+        // ID tokens come only from the provider, so clients cannot trigger fetches for unknown
+        // keys.
         .cool_down(Duration::from_secs(1))
-        .connect() // a wrong issuer shows now, not at the first login
+        .connect() // a wrong issuer fails at startup, not at the first login
         .await?;
     let verifier = Verifier::builder().trust(preset.trust(keys)).build()?;
     Ok(verifier)
 }
 
-/// The sessions of this service. They have nothing of the provider's in them, and go on without it.
+/// Configures the local sessions. They are independent of the provider after the login.
 fn sessions(home: &Url) -> Result<Sessions, Box<dyn Error>> {
     let issuer = Issuer::builder(home.as_str())
         .audience(home.as_str())
         .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("1"))
         .build()?;
-    let sessions = Sessions::builder(issuer, MemoryStore::default()) // in a file: see the example `sliding-session`
+    let sessions = Sessions::builder(issuer, MemoryStore::default()) // to persist sessions, see the example `sliding-session`
         .refresh_key(RefreshKey::generate(1)?)
         .build()?;
     Ok(sessions)
@@ -62,10 +63,11 @@ fn sessions(home: &Url) -> Result<Sessions, Box<dyn Error>> {
 
 async fn app(home: &Url, options: &Options) -> Result<Router, Box<dyn Error>> {
     let sessions = sessions(home)?;
-    // `__Host-access` for the whole site, `__Secure-refresh` for /auth only; no script can read either.
+    // `__Host-access` for the whole site, `__Secure-refresh` for /auth only. Scripts cannot read
+    // either.
     let cookies = CookieTransport::builder().path("/auth").build()?;
     let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Cookie(cookies.clone()))
-        .login(async |_| Err(LoginFailure::refused())) // nobody has a password here
+        .login(async |_| Err(LoginFailure::refused())) // no password login
         .build()?;
     let gate = cookies
         .apply(sessions.gate())
@@ -83,7 +85,7 @@ async fn app(home: &Url, options: &Options) -> Result<Router, Box<dyn Error>> {
         http: Http::new()?,
         last: Mutex::default(),
     };
-    // Of this process alone: who was on the way to the provider when it ended begins again.
+    // The key does not outlive the process: a restart ends pending login attempts.
     let attempts = SigningKey::generate(Algorithm::HS256)?;
     let callback =
         get(login::finish).route_layer(JwtAuth::new(attempt_gate(home, attempts.verifying_key())?));
@@ -109,10 +111,10 @@ async fn app(home: &Url, options: &Options) -> Result<Router, Box<dyn Error>> {
         .merge(page::routes()))
 }
 
-/// Whoever is logged in.
+/// The logged-in user.
 #[derive(Deserialize, Serialize, Claims)]
 struct User {
-    /// Provider and user there.
+    /// The issuer and the subject at the provider.
     sub: String,
     name: Option<String>,
 }
@@ -126,7 +128,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|problem| options.cannot_listen(&problem))?;
     let address = listener.local_addr()?;
-    // By name: browsers take cookies that are for TLS only from localhost, too.
+    // By name: browsers accept `Secure` cookies from `localhost` without TLS.
     let home = match &options.url {
         Some(url) => url.clone(),
         None => format!("http://localhost:{}", address.port()),
@@ -138,7 +140,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     std::io::stdout().write_all(welcome::text(address, &home, &options).as_bytes())?;
     let stop = async {
         if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no way to be told: run on
+            std::future::pending::<()>().await; // no signal handler: run on
         }
     };
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
@@ -147,7 +149,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // tollgate says in its events why a request was refused, and how the provider's keys change.
+    // tollgate logs the reason of each refusal and changes of the provider's keys.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)

@@ -1,4 +1,4 @@
-//! The command line, and the environment.
+//! The command line and the environment.
 
 use std::io;
 use std::net::SocketAddr;
@@ -40,7 +40,7 @@ impl Options {
     }
 }
 
-/// Reads the arguments of the process, and its environment.
+/// Parses the process arguments and the environment.
 pub(crate) fn read() -> Result<Request, lexopt::Error> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let or = |name, otherwise: &str| variable(name).unwrap_or_else(|| otherwise.to_owned());

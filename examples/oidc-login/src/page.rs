@@ -1,4 +1,4 @@
-//! The page and its script, and the page of a login that failed.
+//! The page with its script, and the error page of a failed login.
 
 use std::fmt::Display;
 
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Router {
         )
 }
 
-/// No script but its own, and no other site's frame around it.
+/// Allows only the page's own scripts, and no frames from other sites.
 const POLICY: &str = "default-src 'self'; frame-ancestors 'none'";
 
 fn file(kind: &str, text: &'static str) -> impl IntoResponse {
@@ -39,7 +39,7 @@ fn file(kind: &str, text: &'static str) -> impl IntoResponse {
     )
 }
 
-/// A login that failed, as the user is told of it. Nothing that came with the request is in it.
+/// The error page of a failed login. It contains nothing from the request.
 pub(crate) struct Failure {
     status: StatusCode,
     text: &'static str,
@@ -50,7 +50,7 @@ impl Failure {
         Self { status, text }
     }
 
-    /// The provider cannot be reached, or makes no sense. Whoever is logged in already stays so.
+    /// The provider is unreachable or its response is invalid. Existing sessions are not affected.
     pub(crate) fn no_provider() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -58,8 +58,8 @@ impl Failure {
         )
     }
 
-    /// What the provider says is not to be believed, or cannot be judged for want of its keys.
-    #[allow(clippy::needless_pass_by_value)] // as `map_err` has it
+    /// The provider's token is invalid, or its keys are unavailable.
+    #[allow(clippy::needless_pass_by_value)] // the signature that `map_err` needs
     pub(crate) fn untrusted(problem: Rejection) -> Self {
         eprintln!("{PROGRAM}: the ID token is refused: {problem}");
         match problem.kind() {
@@ -75,8 +75,8 @@ impl Failure {
         )
     }
 
-    /// A fault of this service's.
-    #[allow(clippy::needless_pass_by_value)] // as `map_err` has it
+    /// An internal error.
+    #[allow(clippy::needless_pass_by_value)] // the signature that `map_err` needs
     pub(crate) fn internal(problem: impl Display) -> Self {
         eprintln!("{PROGRAM}: {problem}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here.")
@@ -93,7 +93,7 @@ impl IntoResponse for Failure {
             (CONTENT_TYPE, "text/html; charset=utf-8"),
             (CONTENT_SECURITY_POLICY, POLICY),
             (CACHE_CONTROL, "no-store"),
-            (REFERRER_POLICY, "no-referrer"), // there may be a code in this page's address
+            (REFERRER_POLICY, "no-referrer"), // the URL of this page may contain a code
         ];
         let mut response = (self.status, fields, Self::page(self.text)).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {

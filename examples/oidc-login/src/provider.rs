@@ -1,5 +1,5 @@
-//! The identity provider: what it says of itself, and requests to it. All of it is `openidconnect`; there is nothing of
-//! tollgate here.
+//! The identity provider: its metadata and requests to it. This uses only `openidconnect`, not
+//! tollgate.
 
 use std::future::Future;
 use std::io;
@@ -21,25 +21,26 @@ use tokio::sync::Mutex;
 
 use crate::options::PROGRAM;
 
-/// How long metadata, or that there is none just now, is taken for granted: so visitors can make this service ask the
-/// provider once in this time at the most, however many they are.
+/// Cache lifetime of the metadata, or of the failure to fetch it. It limits the fetches that
+/// visitors can cause to one per lifetime.
 const KNOWN_FOR: Duration = Duration::from_secs(5);
 
-/// How long one exchange with the provider may take, and how many bytes its answer may have.
+/// Timeout of one exchange with the provider, and maximum size of its response.
 const TIMEOUT: Duration = Duration::from_secs(5);
 const MOST_CONTENT: usize = 1 << 20;
 
-/// What the provider says of itself (OpenID Connect Discovery 1.0 section 3), as far as it matters here.
+/// The part of the provider metadata that this example needs (OpenID Connect Discovery 1.0 section
+/// 3).
 #[derive(Clone)]
 pub(crate) struct Provider {
     pub(crate) client: Client,
-    /// Whether it puts `iss` into each of its redirects (RFC 9207 section 3).
+    /// Whether every redirect has an `iss` (RFC 9207 section 3).
     pub(crate) sends_issuer: bool,
-    /// Where a user logs out there (RP-Initiated Logout 1.0 section 2).
+    /// The logout endpoint (RP-Initiated Logout 1.0 section 2).
     pub(crate) end_session: Option<EndSessionUrl>,
 }
 
-/// The client, for a provider that may or may not have said where codes are exchanged and users are described.
+/// A client whose token and userinfo endpoints may be absent from the metadata.
 type Client = CoreClient<
     EndpointSet,
     EndpointNotSet,
@@ -73,7 +74,7 @@ struct Extensions {
 
 impl AdditionalProviderMetadata for Extensions {}
 
-/// Looks the provider up, and remembers it for a moment.
+/// Discovers the provider and caches the result briefly.
 pub(crate) struct Discovery {
     pub(crate) issuer: IssuerUrl,
     pub(crate) client_id: ClientId,
@@ -84,12 +85,13 @@ pub(crate) struct Discovery {
 }
 
 impl Discovery {
-    /// The provider; `None` while it is out of reach.
+    /// Returns the provider, or `None` while it is unavailable.
     pub(crate) async fn provider(self: &Arc<Self>) -> Option<Provider> {
         let discovery = Arc::clone(self);
-        // On its own, so that it is finished even if the browser has gone: else each that goes makes for another request.
+        // Spawned, so that it completes even if the browser disconnects. Otherwise each disconnect
+        // would cause another fetch.
         let found = tokio::spawn(async move {
-            let mut last = discovery.last.lock().await; // whoever comes meanwhile waits here for the same outcome
+            let mut last = discovery.last.lock().await; // single flight: concurrent requests wait here for the same result
             if let Some((at, found)) = &*last
                 && at.elapsed() < KNOWN_FOR
             {
@@ -124,14 +126,14 @@ impl Discovery {
     }
 }
 
-/// `reqwest`, in the version and with the TLS that tollgate has, for `openidconnect`.
+/// Adapts `reqwest`, with the version and TLS of tollgate, to `openidconnect`.
 pub(crate) struct Http(reqwest::Client);
 
 impl Http {
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none()) // else whoever can redirect chooses what is asked for
-            .no_proxy() // tollgate fetches keys without one, too
+            .redirect(reqwest::redirect::Policy::none()) // prevents request forgery through a redirect
+            .no_proxy() // like tollgate's own key fetches
             .timeout(TIMEOUT)
             .build()?;
         Ok(Self(client))

@@ -1,4 +1,4 @@
-//! What is printed once the server listens.
+//! The text printed once the server listens.
 
 use std::net::SocketAddr;
 

@@ -1,10 +1,10 @@
-//! The server, run as a user runs it, with a certified provider, in a real Chromium; and attacks on it.
+//! Runs the server as a process, with a certified provider and a real Chromium, and attacks it.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
 mod hostile;
-#[allow(dead_code)] // it can do more than is needed here
+#[allow(dead_code)] // not every function is used here
 #[path = "../../quickstart/tests/running/mod.rs"]
 mod running;
 
@@ -22,14 +22,14 @@ use crate::running::{Server, folder};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_oidc-login");
 const SECRET: &str = "a secret between the two of them";
 
-/// The example's server, on a port that the provider knows.
+/// The example server, on a port that is registered at the provider.
 struct Site {
     server: Server,
-    /// With a slash at its end.
+    /// The URL of the start page, with a trailing slash.
     home: String,
 }
 
-/// A provider with two users, and the server that is its client.
+/// Starts a provider with two users, and the server as its client.
 fn start(name: &str) -> Option<(OidcProvider, Site)> {
     let port = free_port();
     let provider = OidcProvider::start(&settings(port))?;
@@ -37,7 +37,7 @@ fn start(name: &str) -> Option<(OidcProvider, Site)> {
     Some((provider, site))
 }
 
-/// Those of the README, for another port and with a secret.
+/// Returns the provider settings of the README, with another port and a client secret.
 fn settings(port: u16) -> Value {
     let mut settings = settings_of_the_readme();
     settings["keys"] = json!([{ "alg": "RS256", "kid": "2031-01" }]);
@@ -73,7 +73,7 @@ impl Site {
         Request::get(url).with("cookie", cookie).send().unwrap()
     }
 
-    /// Begins to log in. Gives the URL at the provider, and the cookie.
+    /// Starts a login. Returns the URL at the provider and the attempt cookie.
     fn begin(&self) -> (String, String) {
         let answer = self.get("login", "");
         assert_eq!(answer.status, 303, "{answer:?}\n{}", self.server.log());
@@ -84,7 +84,7 @@ impl Site {
         (answer.field("location").unwrap().to_owned(), cookie.to_owned())
     }
 
-    /// Comes back from the provider with an answer to a login that began with the cookie.
+    /// Sends the provider's redirect to the server, with the attempt cookie.
     fn come_back(&self, callback: &str, cookie: &str) -> Answer {
         let path = callback.strip_prefix(&self.home).unwrap();
         self.get(path, cookie)
@@ -95,14 +95,14 @@ impl Site {
     }
 }
 
-/// The access cookie, of an answer that sets it.
+/// The access cookie that a response sets.
 fn access(answer: &Answer) -> Option<&str> {
     let cookies = answer.all("set-cookie").filter_map(|line| line.split(';').next());
     let mut access = cookies.filter(|cookie| cookie.starts_with("__Host-access="));
     access.next()
 }
 
-/// Asserts that the answer is a page with that text, and logs nobody in.
+/// Asserts that the response is an error page with this text and sets no access cookie.
 #[track_caller]
 fn assert_refused(answer: &Answer, status: u16, text: &str) {
     assert_eq!(answer.status, status, "{answer:?}");
@@ -120,7 +120,7 @@ const UNKNOWN: &str = "The provider does not know this login.";
 const NO_TRUST: &str = "The provider's answer cannot be trusted.";
 const OUT_OF_REACH: &str = "The provider is out of reach just now.";
 
-/// One parameter of a URL's query.
+/// The value of a query parameter.
 fn parameter(url: &str, name: &str) -> String {
     let (_, query) = url.split_once('?').unwrap();
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -128,7 +128,7 @@ fn parameter(url: &str, name: &str) -> String {
     value.to_owned()
 }
 
-/// Opens the page and logs in at the provider, whose pages are on another host.
+/// Opens the page and logs in at the provider, which has another host.
 fn log_in(browser: &Browser, site: &Site, name: &str, password: &str) {
     browser.visit(&site.home);
     browser.wait_until("document.querySelector('#state').textContent");
@@ -152,7 +152,7 @@ fn me(browser: &Browser) -> Value {
 }
 
 #[test]
-fn a_person_logs_in_at_the_provider_and_out_here_and_there() {
+fn a_user_logs_in_at_the_provider_and_logs_out_at_both() {
     let Some((provider, site)) = start("chromium") else {
         return;
     };
@@ -168,7 +168,7 @@ fn a_person_logs_in_at_the_provider_and_out_here_and_there() {
     assert_eq!(browser.text("#name"), "Ada Lovelace");
     assert_eq!(browser.text("#user"), format!("{}#ada", provider.url()));
     assert_eq!(me(&browser), json!([200, "Ada Lovelace"]));
-    // What is left of the way here is the session, out of reach of scripts.
+    // After the login, only the session cookies remain, and scripts cannot read them.
     assert_eq!(browser.cookie("__Host-login"), None);
     assert_eq!(browser.cookie("__Host-access").unwrap()["httpOnly"], true);
     assert_eq!(browser.run("return document.cookie", &json!([])), "");
@@ -182,7 +182,7 @@ fn a_person_logs_in_at_the_provider_and_out_here_and_there() {
     assert_eq!(me(&browser), json!([401, null]));
     assert_eq!(browser.cookie("__Host-access"), None);
 
-    // At the provider it is the same person still, until they log out there as well.
+    // The user stays logged in at the provider until the logout there.
     browser.click("#left a");
     browser.wait_until("location.hostname === '127.0.0.1' && document.querySelector('[name=logout]')");
     browser.click("[name=logout]");
@@ -192,7 +192,7 @@ fn a_person_logs_in_at_the_provider_and_out_here_and_there() {
 }
 
 #[test]
-fn who_cancels_is_told_so_and_may_try_again() {
+fn a_cancelled_login_can_be_retried() {
     let Some((_provider, site)) = start("cancel") else {
         return;
     };
@@ -207,7 +207,7 @@ fn who_cancels_is_told_so_and_may_try_again() {
 }
 
 #[test]
-fn keys_that_change_between_two_logins_stop_nobody() {
+fn a_key_rotation_between_two_logins_is_transparent() {
     let Some((mut provider, site)) = start("rotation") else {
         return;
     };
@@ -233,7 +233,7 @@ fn keys_that_change_between_two_logins_stop_nobody() {
 }
 
 #[test]
-fn without_the_provider_sessions_go_on_and_logins_wait() {
+fn without_the_provider_sessions_continue_and_logins_fail() {
     let Some((mut provider, site)) = start("outage") else {
         return;
     };
@@ -261,7 +261,7 @@ fn without_the_provider_sessions_go_on_and_logins_wait() {
 }
 
 #[test]
-fn visitors_cannot_make_the_server_hammer_the_provider() {
+fn visitors_cannot_flood_the_provider() {
     let port = free_port();
     let front = Front::open();
     let mut settings = settings(port);
@@ -286,7 +286,7 @@ fn visitors_cannot_make_the_server_hammer_the_provider() {
 }
 
 #[test]
-fn an_answer_counts_in_the_browser_that_asked_for_it_and_once() {
+fn a_provider_response_works_once_and_only_in_its_browser() {
     let Some((provider, site)) = start("callback") else {
         return;
     };
@@ -299,7 +299,7 @@ fn an_answer_counts_in_the_browser_that_asked_for_it_and_once() {
     let (state, code) = (parameter(&callback, "state"), parameter(&callback, "code"));
     let issuer = provider.url();
 
-    // A link to the attacker's answer logs nobody in as the attacker.
+    // A link with the attacker's response logs in nobody as the attacker.
     assert_refused(&site.come_back(&attackers, ""), 401, TOOK_TOO_LONG);
     let refused = site.come_back(&attackers, &cookie);
     assert_refused(&refused, 400, ANOTHER_LOGIN);
@@ -312,7 +312,7 @@ fn an_answer_counts_in_the_browser_that_asked_for_it_and_once() {
         let parameters = [("state", state), ("code", &code), ("iss", &issuer)];
         assert_refused(&site.callback(&parameters, &cookie), 400, ANOTHER_LOGIN);
     }
-    // A cookie that is not of this server's making, and two of them.
+    // A forged cookie, and two cookies.
     let (head, signature) = cookie.rsplit_once('.').unwrap();
     let forged = format!(
         "{head}.{}{}",
@@ -322,7 +322,7 @@ fn an_answer_counts_in_the_browser_that_asked_for_it_and_once() {
     assert_refused(&site.come_back(&callback, &forged), 401, TOOK_TOO_LONG);
     let both = format!("{attackers_cookie}; {cookie}");
     assert_refused(&site.come_back(&callback, &both), 400, TOOK_TOO_LONG);
-    // Each parameter once.
+    // A duplicate parameter.
     let twice = format!("{callback}&state={state}");
     assert_eq!(site.come_back(&twice, &cookie).status, 400);
 
@@ -336,17 +336,18 @@ fn an_answer_counts_in_the_browser_that_asked_for_it_and_once() {
     let cleared = "__Host-login=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0";
     assert!(done.all("set-cookie").any(|cookie| cookie == cleared));
 
-    // Again, by the browser's history or by somebody who has copied all of it.
+    // A replay, from the browser history or by an attacker with a full copy.
     assert_refused(&site.come_back(&callback, ""), 401, TOOK_TOO_LONG);
     assert_refused(&site.come_back(&callback, &cookie), 400, UNKNOWN);
-    // The attempt of one browser with the code of another: the provider wants the verifier of the latter.
+    // The attempt of one browser with the code of another: the provider requires the matching PKCE
+    // verifier.
     let injected = [
         ("state", &*parameter(&attackers_url, "state")),
         ("code", &*code),
         ("iss", &*issuer),
     ];
     assert_refused(&site.callback(&injected, &attackers_cookie), 400, UNKNOWN);
-    // What is left of a login is no session, and a session is no login.
+    // An attempt cookie is not a session, and a session is not an attempt.
     assert_eq!(
         site.get("me", &cookie.replace("__Host-login", "__Host-access"))
             .status,
@@ -357,7 +358,7 @@ fn an_answer_counts_in_the_browser_that_asked_for_it_and_once() {
 }
 
 #[test]
-fn an_answer_of_another_provider_is_refused() {
+fn a_response_of_another_provider_is_refused() {
     let Some((provider, site)) = start("mix-up") else {
         return;
     };
@@ -368,18 +369,18 @@ fn an_answer_of_another_provider_is_refused() {
         Some("http://evil.example"),
         Some(&*format!("{}/", provider.url())),
         Some(""),
-        None, // this provider promises to send it
+        None, // the metadata announces `iss`
     ] {
         let mut parameters = vec![("state", &*state), ("code", &*code)];
         parameters.extend(issuer.map(|issuer| ("iss", issuer)));
         assert_refused(&site.callback(&parameters, &cookie), 400, ANOTHER_PROVIDER);
     }
-    // The code was told to nobody.
+    // The code was not sent to the provider.
     assert!(access(&site.come_back(&callback, &cookie)).is_some());
 }
 
 #[test]
-fn after_the_login_there_is_no_way_to_another_site() {
+fn the_login_cannot_redirect_to_another_site() {
     let Some((provider, site)) = start("return") else {
         return;
     };
@@ -393,9 +394,9 @@ fn after_the_login_there_is_no_way_to_another_site() {
         ("/\t/evil.example", ""),
         ("javascript:alert(1)", ""),
         ("http://localhost/", ""),
-        (&format!("blob:{}7f9c", site.home), ""), // of this origin, and no page
-        (&site.home.replace("//", "//www.bank.example@"), ""), // reads as another site's
-        ("/.//evil.example", "/evil.example"),    // a path of this site's, with the host before it
+        (&format!("blob:{}7f9c", site.home), ""), // same origin, but not a page
+        (&site.home.replace("//", "//www.bank.example@"), ""), // looks like another site
+        ("/.//evil.example", "/evil.example"),    // a local path, made absolute with the host
     ] {
         let answer = site.get(&format!("login?{}", urlencoded(&[("return_to", wanted)])), "");
         let cookie = answer.field("set-cookie").unwrap().split(';').next().unwrap();
@@ -409,14 +410,14 @@ fn after_the_login_there_is_no_way_to_another_site() {
     }
 }
 
-/// What is wrong with an ID token, and how it comes to that.
+/// The name of a fault in an ID token, and the change that makes it.
 type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
 
 #[test]
-fn an_id_token_that_is_not_for_this_login_is_refused() {
+fn an_id_token_of_another_login_is_refused() {
     let hostile = Hostile::start(json!({}));
     let site = Site::start("id-token", &hostile.issuer, free_port());
-    // A login whose code brings an ID token with these changes to a good one.
+    // Logs in with a code whose ID token has these changes.
     let with = |change: &dyn Fn(&mut Value), sign: &dyn Fn(&Value) -> String| {
         let (url, cookie) = site.begin();
         let now = std::time::SystemTime::now()
@@ -429,7 +430,7 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
         });
         change(&mut claims);
         hostile.answer(json!({ "access_token": "x", "token_type": "Bearer", "id_token": sign(&claims) }));
-        // It has not promised `iss` in its answers.
+        // This provider does not announce `iss`.
         site.callback(&[("state", &parameter(&url, "state")), ("code", "x")], &cookie)
     };
     let signed = |claims: &Value| hostile.key.encode(claims).unwrap();
@@ -472,7 +473,7 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
         }),
     ];
     for (what, change) in changes {
-        eprintln!("an ID token with {what}"); // shown if it is accepted
+        eprintln!("an ID token with {what}"); // shown on failure
         let answer = with(change, &signed);
         assert_refused(&answer, 502, NO_TRUST);
     }
@@ -492,7 +493,7 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
         format!("eyJhbGciOiJub25lIn0.{payload}.")
     });
     assert_refused(&unsigned, 502, NO_TRUST);
-    // By the client's secret as if it were a key, which both sides know.
+    // Signed with the client secret as an HMAC key, which both sides know.
     let mac = SigningKey::hs256(SECRET).unwrap().with_kid("1");
     assert_refused(
         &with(&|_| {}, &|claims| mac.encode(claims).unwrap()),
@@ -502,7 +503,7 @@ fn an_id_token_that_is_not_for_this_login_is_refused() {
 }
 
 #[test]
-fn nonsense_in_exchange_for_a_code_is_refused() {
+fn an_invalid_token_response_is_refused() {
     let hostile = Hostile::start(json!({}));
     let site = Site::start("nonsense", &hostile.issuer, free_port());
     for (tokens, status, text) in [
@@ -523,7 +524,7 @@ fn nonsense_in_exchange_for_a_code_is_refused() {
         ),
         (json!([]), 502, NO_TRUST),
         (json!({ "error": "server_error" }), 502, NO_TRUST),
-        (json!("x".repeat(2 << 20)), 503, OUT_OF_REACH), // it is not read to its end
+        (json!("x".repeat(2 << 20)), 503, OUT_OF_REACH), // not read to the end
     ] {
         let (url, cookie) = site.begin();
         hostile.answer(tokens);
@@ -533,7 +534,7 @@ fn nonsense_in_exchange_for_a_code_is_refused() {
 }
 
 #[test]
-fn another_site_logs_nobody_out() {
+fn another_site_cannot_log_the_user_out() {
     let Some((provider, site)) = start("cross-site") else {
         return;
     };
@@ -547,7 +548,7 @@ fn another_site_logs_nobody_out() {
         assert_eq!(request.with("sec-fetch-site", origin).send().unwrap().status, 403);
     }
     assert_eq!(site.get("me", session).status, 200);
-    // Nor is there any other way in than the provider's.
+    // There is no login besides the provider's.
     let login = format!("http://{}/auth/login", site.server.address);
     let request = Request::post(&login, &[("user", "ada"), ("password", "lovelace")]);
     assert_eq!(
@@ -561,13 +562,13 @@ fn another_site_logs_nobody_out() {
 }
 
 #[test]
-fn it_works_as_the_readme_says() {
+fn the_readme_commands_work() {
     let settings = settings_of_the_readme();
     assert_eq!(settings["port"], 4000);
     let Some(provider) = OidcProvider::start(&settings) else {
         return;
     };
-    // As with the defaults, but for the ports, which may be taken here.
+    // The defaults, except the ports, which may be in use here.
     let arguments = ["--url", "http://localhost:8080", "--issuer", &*provider.url()];
     let site = Site {
         server: Server::start(PROGRAM, &folder("readme"), &arguments),
@@ -591,7 +592,7 @@ fn it_works_as_the_readme_says() {
 }
 
 #[test]
-fn what_cannot_be_is_said_at_the_start() {
+fn invalid_options_fail_at_startup() {
     for (arguments, status, named) in [
         (&["--keys", "x"][..], 2, "--keys"),
         (&["--listen", "here"], 2, "here"),

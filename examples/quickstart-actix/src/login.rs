@@ -1,4 +1,4 @@
-//! Demo users, and tokens for them. A real service leaves this to its identity provider.
+//! Demo users and their tokens. A real service uses its identity provider.
 
 use std::error::Error;
 
@@ -9,9 +9,10 @@ use serde_json::json;
 use tollgate::extend::{Clock, SystemClock};
 use tollgate::{Algorithm, Key, SignError, SigningKey};
 
-const LIFETIME: u64 = 900; // seconds
+const LIFETIME: u64 = 900; // in seconds
 
-/// Name, password, scopes and roles. Passwords stand here because this is a demo; what is kept of them is a hash.
+/// Name, password, scopes and roles. The source has the passwords because this is a demo; only
+/// hashes are kept at run time.
 const USERS: [(&str, &str, &str, &[&str]); 2] = [
     ("ada", "lovelace", "orders:read orders:write", &["admin"]),
     ("bob", "builder", "orders:read", &[]),
@@ -22,7 +23,7 @@ pub(crate) struct Login {
     audience: String,
     key: SigningKey,
     users: Vec<User>,
-    /// Of a password that nobody has: see [`Login::token`].
+    /// The hash of an unknown password. See [`Login::token`].
     nobody: PasswordHash,
 }
 
@@ -33,14 +34,14 @@ struct User {
     roles: &'static [&'static str],
 }
 
-/// What `/login` is sent.
+/// The request content of `/login`.
 #[derive(Deserialize)]
 pub(crate) struct Credentials {
     user: String,
     password: String,
 }
 
-/// What `/login` answers (RFC 6749 section 5.1).
+/// The response content of `/login` (RFC 6749 section 5.1).
 #[derive(Serialize)]
 pub(crate) struct Issued {
     access_token: String,
@@ -50,7 +51,7 @@ pub(crate) struct Issued {
 }
 
 impl Login {
-    /// With a key made now: tokens are worth nothing once the server has stopped.
+    /// Creates the demo login with a new key. Tokens do not outlive the process.
     pub(crate) fn new(issuer: &str, audience: &str) -> Result<Self, Box<dyn Error>> {
         let hash = |password: &str| Argon2::default().hash_password(password.as_bytes());
         let mut users = Vec::new();
@@ -71,15 +72,15 @@ impl Login {
         })
     }
 
-    /// The key that tokens made here are verified with.
+    /// The verification key of these tokens.
     pub(crate) fn verifying_key(&self) -> Key {
         self.key.verifying_key()
     }
 
-    /// A token, or `None` if there is no such user or the password is another.
+    /// Issues a token. Returns `None` if the user or the password is wrong.
     pub(crate) fn token(&self, credentials: &Credentials) -> Result<Option<Issued>, SignError> {
         let user = self.users.iter().find(|user| user.name == credentials.user);
-        // An unknown user costs as much time as a known one, else the time would tell who has an account.
+        // For an unknown user, hash anyway: the response time must not reveal which accounts exist.
         let password = user.map_or(&self.nobody, |user| &user.password);
         let right = Argon2::default()
             .verify_password(credentials.password.as_bytes(), password)

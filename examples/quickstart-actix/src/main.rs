@@ -1,7 +1,8 @@
-//! An API behind tollgate, on actix-web: log in, bring the token along, and be let in or told why not.
+//! An API behind tollgate, on actix-web: log in, send the token, and get a response or the reason
+//! of the refusal.
 //!
-//! What belongs to tollgate stands in this file. Beside it are the demo's login, which a real service has elsewhere, the
-//! command line, and what is printed at the start.
+//! This file shows how to use tollgate. Beside it are the demo login, the command line, and the
+//! text printed at startup.
 
 mod login;
 mod options;
@@ -22,20 +23,20 @@ use tollgate::{Claims, Jwt, KeySet, Verifier, role, scope, scopes};
 use crate::login::{Credentials, Login};
 use crate::options::{Options, Request};
 
-// Scopes as types: a misspelt one does not compile.
+// Scopes as types: a misspelt scope does not compile.
 scopes! { OrdersRead = "orders:read", OrdersWrite = "orders:write" }
 
-/// Whoever may look at orders. As a handler's argument it is the guard of its route: the handler runs only for a token
-/// that grants the scope and has these claims.
+/// The claims of a shopper. As a handler argument, the type guards the route: the handler runs only
+/// for a token with the scope and these claims.
 #[derive(Debug, Clone, Serialize, Deserialize, Claims)]
 #[claims(scope = OrdersRead)]
 struct Shopper {
     sub: String,
-    /// A claim that a token may lack is an `Option`.
+    /// An `Option` makes the claim optional.
     name: Option<String>,
 }
 
-/// Any valid token will do; `Jwt<T>` reads it as JSON, or as a type that says what guards it.
+/// Accepts any valid token. `Jwt<T>` deserializes the claims, as JSON or as a type.
 async fn me(Jwt(claims): Jwt<Value>) -> Json<Value> {
     Json(claims)
 }
@@ -49,7 +50,7 @@ async fn cancel_orders() -> Json<Value> {
 }
 
 async fn login(login: Data<Login>, Json(credentials): Json<Credentials>) -> HttpResponse {
-    // Argon2 is slow by design, too slow for a thread that serves requests.
+    // Argon2 is slow by design: run it outside the request threads.
     let token = web::block(move || login.token(&credentials)).await;
     match token {
         Ok(Ok(Some(token))) => HttpResponse::Ok()
@@ -64,13 +65,13 @@ async fn login(login: Data<Login>, Json(credentials): Json<Credentials>) -> Http
     }
 }
 
-/// What went wrong here is for the log, not for the client.
+/// Logs the cause of an internal error and hides it from the client.
 fn failed(problem: &dyn Error) -> HttpResponse {
     eprintln!("{}: cannot issue a token: {problem}", options::PROGRAM);
     HttpResponse::InternalServerError().finish()
 }
 
-/// Everything that tollgate is told: whose tokens, for whom, signed with which keys.
+/// Configures verification: the issuer, the audience and the keys.
 fn verifier(options: &Options, keys: KeySet) -> Result<Verifier, Box<dyn Error>> {
     let verifier = Verifier::builder()
         .issuer(&options.issuer)
@@ -78,7 +79,7 @@ fn verifier(options: &Options, keys: KeySet) -> Result<Verifier, Box<dyn Error>>
         .key_set(keys)
         .role_claim("roles")
         .require_subject()
-        .build()?; // a bad configuration fails here, not at a request
+        .build()?; // an invalid configuration fails here, not at a request
     Ok(verifier)
 }
 
@@ -88,7 +89,7 @@ fn routes(config: &mut ServiceConfig, verifier: &Verifier, demo: Option<&Data<Lo
             .app_data(demo.clone())
             .route("/login", web::post().to(login));
     }
-    let auth = || JwtAuth::new(verifier.clone()); // cheap: every clone is the same verifier
+    let auth = || JwtAuth::new(verifier.clone()); // cheap: every clone shares one verifier
     config
         .route("/health", web::get().to(async || "ok"))
         .service(web::resource("/me").wrap(auth()).get(me))
@@ -105,7 +106,7 @@ fn routes(config: &mut ServiceConfig, verifier: &Verifier, demo: Option<&Data<Lo
 }
 
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
-    // Without keys of somebody else's the demo has its own, and issues tokens itself.
+    // Without `--keys`, the demo creates its own key and issues tokens itself.
     let (keys, demo) = if let Some(keys) = &options.keys {
         (keys.clone(), None)
     } else {
@@ -121,7 +122,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     for address in server.addrs() {
         std::io::stdout().write_all(welcome::text(address, &options).as_bytes())?;
     }
-    server.run().await?; // until Ctrl-C, at which it stops in good order
+    server.run().await?; // until Ctrl-C, then a graceful shutdown
     Ok(())
 }
 

@@ -46,7 +46,7 @@ impl Options {
     }
 }
 
-/// Reads the arguments of the process.
+/// Parses the process arguments.
 pub(crate) fn read() -> Result<Request, lexopt::Error> {
     let mut options = Options {
         listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -70,19 +70,19 @@ pub(crate) fn read() -> Result<Request, lexopt::Error> {
     Ok(Request::Serve(options))
 }
 
-/// An address with a port, or a name such as `localhost` with one.
+/// Parses an address or a host name, with a port.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let mut addresses = text.to_socket_addrs().map_err(|problem| problem.to_string())?;
     addresses.next().ok_or_else(|| "no such host".to_owned())
 }
 
-/// The keys of a file, which must have one at least.
+/// Reads a key file, which must have at least one key.
 fn keys(file: OsString) -> Result<KeySet, String> {
     let file = PathBuf::from(file);
     let problem = |problem: &dyn std::fmt::Display| format!("{}: {problem}", file.display());
     let text = fs::read(&file).map_err(|error| problem(&error))?;
     let keys = match KeySet::from_json(&text) {
-        // No `keys` in it: one JWK on its own.
+        // The file has no `keys`: parse it as a single JWK.
         Err(error) if error.kind() == KeyErrorKind::MissingMember => {
             Key::from_jwk(&text).map(|key| KeySet::from_iter([key]))
         }
@@ -96,7 +96,7 @@ fn keys(file: OsString) -> Result<KeySet, String> {
     Ok(keys)
 }
 
-/// One key of a set that cannot be used is no reason not to start, but one to speak of.
+/// Reports keys of the set that cannot be used. They do not prevent the start.
 fn report_skipped(file: &Path, keys: &KeySet) {
     for skipped in keys.skipped() {
         eprintln!(
@@ -109,7 +109,7 @@ fn report_skipped(file: &Path, keys: &KeySet) {
     }
 }
 
-/// Prints the events of tollgate, which say why a request was refused, and everybody else's.
+/// Prints log events: the reasons of refusals by tollgate, and events of other crates.
 pub(crate) fn log_to_stderr() {
     let targets = std::env::var("RUST_LOG")
         .ok()

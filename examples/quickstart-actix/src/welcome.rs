@@ -1,4 +1,4 @@
-//! What is printed once the server listens: requests to try, each under the answer to expect.
+//! The text printed once the server listens: example requests with the expected responses.
 
 use std::net::SocketAddr;
 
@@ -60,7 +60,7 @@ fn refused(url: &str) -> String {
     )
 }
 
-/// How to make a token elsewhere, for the first of the keys.
+/// Explains how to create a token with another program, for the first key.
 fn foreign_tokens(options: &Options, keys: &KeySet) -> String {
     let each = keys.keys().iter().map(|key| {
         let kid = key.kid().map_or_else(|| "none".to_owned(), quoted);
@@ -90,7 +90,7 @@ Or with Node.js, after npm install jose:
         )
 }
 
-/// The name to sign under. Ed25519 has two; other libraries know the older one.
+/// Returns the algorithm name to sign with. Ed25519 has two; other libraries know the older one.
 fn algorithm(key: &Key) -> Algorithm {
     let algorithms = key.algorithms();
     *algorithms
@@ -99,7 +99,7 @@ fn algorithm(key: &Key) -> Algorithm {
         .unwrap_or(&algorithms[0])
 }
 
-/// A string of Python and of JavaScript, fit for single quotes of the shell.
+/// Quotes a string for Python and JavaScript inside single quotes of the shell.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\'', r"\u0027")
 }

@@ -1,6 +1,6 @@
-//! The quickstart on actix-web, run as a user runs it: all that the one on axum does.
+//! Runs the quickstart on actix-web as a process, with the same tests as for axum.
 
-#![cfg(unix)] // the printed commands are for a POSIX shell
+#![cfg(unix)] // the printed commands need a POSIX shell
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../quickstart/tests/contract/mod.rs"]
@@ -10,7 +10,8 @@ mod running;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quickstart-actix");
 
-/// The two are for copying, each from its own folder; what has nothing to do with a framework is the same in both.
+/// Each quickstart is copied from its own folder, so the code that does not depend on a framework
+/// is in both.
 #[test]
 fn only_the_main_file_differs_from_the_axum_example() {
     for (here, there) in [

@@ -1,7 +1,8 @@
-//! An API behind tollgate, on axum: log in, bring the token along, and be let in or told why not.
+//! An API behind tollgate, on axum: log in, send the token, and get a response or the reason of the
+//! refusal.
 //!
-//! What belongs to tollgate stands in this file. Beside it are the demo's login, which a real service has elsewhere, the
-//! command line, and what is printed at the start.
+//! This file shows how to use tollgate. Beside it are the demo login, the command line, and the
+//! text printed at startup.
 
 mod login;
 mod options;
@@ -28,20 +29,20 @@ use tollgate::{Claims, Jwt, KeySet, Verifier, role, scope, scopes};
 use crate::login::{Credentials, Login};
 use crate::options::{Options, Request};
 
-// Scopes as types: a misspelt one does not compile.
+// Scopes as types: a misspelt scope does not compile.
 scopes! { OrdersRead = "orders:read", OrdersWrite = "orders:write" }
 
-/// Whoever may look at orders. As a handler's argument it is the guard of its route: the handler runs only for a token
-/// that grants the scope and has these claims.
+/// The claims of a shopper. As a handler argument, the type guards the route: the handler runs only
+/// for a token with the scope and these claims.
 #[derive(Debug, Clone, Serialize, Deserialize, Claims)]
 #[claims(scope = OrdersRead)]
 struct Shopper {
     sub: String,
-    /// A claim that a token may lack is an `Option`.
+    /// An `Option` makes the claim optional.
     name: Option<String>,
 }
 
-/// Any valid token will do; `Jwt<T>` reads it as JSON, or as a type that says what guards it.
+/// Accepts any valid token. `Jwt<T>` deserializes the claims, as JSON or as a type.
 async fn me(Jwt(claims): Jwt<Value>) -> Json<Value> {
     Json(claims)
 }
@@ -55,7 +56,7 @@ async fn cancel_orders() -> Json<Value> {
 }
 
 async fn login(State(login): State<Arc<Login>>, Json(credentials): Json<Credentials>) -> Response {
-    // Argon2 is slow by design, too slow for a thread that serves requests.
+    // Argon2 is slow by design: run it outside the request threads.
     let token = spawn_blocking(move || login.token(&credentials)).await;
     match token {
         Ok(Ok(Some(token))) => ([(CACHE_CONTROL, "no-store")], Json(token)).into_response(),
@@ -68,13 +69,13 @@ async fn login(State(login): State<Arc<Login>>, Json(credentials): Json<Credenti
     }
 }
 
-/// What went wrong here is for the log, not for the client.
+/// Logs the cause of an internal error and hides it from the client.
 fn failed(problem: &dyn Error) -> Response {
     eprintln!("{}: cannot issue a token: {problem}", options::PROGRAM);
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
-/// Everything that tollgate is told: whose tokens, for whom, signed with which keys.
+/// Configures verification: the issuer, the audience and the keys.
 fn verifier(options: &Options, keys: KeySet) -> Result<Verifier, Box<dyn Error>> {
     let verifier = Verifier::builder()
         .issuer(&options.issuer)
@@ -82,7 +83,7 @@ fn verifier(options: &Options, keys: KeySet) -> Result<Verifier, Box<dyn Error>>
         .key_set(keys)
         .role_claim("roles")
         .require_subject()
-        .build()?; // a bad configuration fails here, not at a request
+        .build()?; // an invalid configuration fails here, not at a request
     Ok(verifier)
 }
 
@@ -94,7 +95,7 @@ fn app(verifier: Verifier, demo: Option<Arc<Login>>) -> Router {
             "/orders",
             delete(cancel_orders).route_layer(require(scope(OrdersWrite) | role("admin"))),
         )
-        // On the routes only, so that an unknown path is answered 404 and not 401.
+        // Only on the routes, so that an unknown path gets 404, not 401.
         .route_layer(JwtAuth::new(verifier));
     let open = Router::new().route("/health", get(async || "ok"));
     let app = open.merge(guarded);
@@ -105,7 +106,7 @@ fn app(verifier: Verifier, demo: Option<Arc<Login>>) -> Router {
 }
 
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
-    // Without keys of somebody else's the demo has its own, and issues tokens itself.
+    // Without `--keys`, the demo creates its own key and issues tokens itself.
     let (keys, demo) = if let Some(keys) = &options.keys {
         (keys.clone(), None)
     } else {
@@ -120,7 +121,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     std::io::stdout().write_all(welcome::text(listener.local_addr()?, &options).as_bytes())?;
     let stop = async {
         if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no way to be told: run on
+            std::future::pending::<()>().await; // no signal handler: run on
         }
     };
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;

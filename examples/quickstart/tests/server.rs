@@ -1,6 +1,6 @@
-//! The quickstart on axum, run as a user runs it. `contract` holds what it has in common with the one on actix-web.
+//! Runs the quickstart on axum as a process. `contract` has the tests shared with actix-web.
 
-#![cfg(unix)] // the printed commands are for a POSIX shell
+#![cfg(unix)] // the printed commands need a POSIX shell
 #![allow(clippy::unwrap_used)]
 
 mod contract;

@@ -1,7 +1,8 @@
-//! One service in several instances, on actix-web: they share their sessions in a Redis Cluster, and a logout at one of them
-//! is a logout at all.
+//! A service with several instances, on actix-web. The instances share their sessions in a Redis
+//! Cluster, and a logout applies to all of them.
 //!
-//! What belongs to tollgate stands in this file. Beside it are the command line, and what is printed at the start.
+//! This file shows how to use tollgate. Beside it are the command line and the text printed at
+//! startup.
 
 mod options;
 mod welcome;
@@ -21,9 +22,10 @@ use tollgate::stores::redis::RedisStore;
 
 use crate::options::{Options, Request};
 
-/// Every instance is told the same: keys, names and the cluster. Then it does not matter which one a client speaks to.
+/// Configures the sessions. Every instance has the same keys, names and cluster, so a client can
+/// use any of them.
 fn sessions(options: Options) -> Result<Sessions, Box<dyn Error>> {
-    // One or two nodes are enough, they name the others. Nothing is sent until the first request.
+    // One or two nodes suffice to discover the others. The connection opens with the first request.
     let store = RedisStore::cluster(&options.redis).build()?;
     let issuer = Issuer::builder("https://id.example.com")
         .audience("orders-api")
@@ -42,8 +44,8 @@ struct Credentials {
     password: String,
 }
 
-/// Says who logs in, and what the session may do. A password for a real service is kept as a hash: see the example
-/// `quickstart`.
+/// Authenticates the user and sets the scope of the session. A real service stores password hashes:
+/// see the example `quickstart`.
 async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     let Credentials { user, password } = request.json()?;
     match (&*user, &*password) {
@@ -82,13 +84,13 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     for address in server.addrs() {
         std::io::stdout().write_all(welcome::text(address).as_bytes())?;
     }
-    server.run().await?; // until Ctrl-C, at which it stops in good order
+    server.run().await?; // until Ctrl-C, then a graceful shutdown
     Ok(())
 }
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    // tollgate says in its events why a request was refused.
+    // tollgate logs the reason of each refusal.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)

@@ -40,7 +40,7 @@ pub(crate) fn cannot_listen(address: SocketAddr, problem: &io::Error) -> String 
     format!("cannot listen on {address}: {problem}; choose another address with --listen")
 }
 
-/// Reads the arguments of the process.
+/// Parses the process arguments.
 pub(crate) fn read() -> Result<Request, lexopt::Error> {
     let mut listen = SocketAddr::from(([127, 0, 0, 1], 8080));
     let (mut redis, mut signing_key_, mut refresh_key_) = (Vec::new(), None, None);

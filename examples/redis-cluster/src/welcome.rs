@@ -1,4 +1,4 @@
-//! What is printed once the server listens: requests to try, each under the answer to expect.
+//! The text printed once the server listens: example requests with the expected responses.
 
 use std::net::SocketAddr;
 

@@ -1,6 +1,6 @@
-//! Two instances on a real cluster of three masters with a replica each, run as a user runs them.
+//! Runs two instances as processes, with a real cluster of three masters and three replicas.
 
-#![cfg(unix)] // the printed commands are for a POSIX shell
+#![cfg(unix)] // the printed commands need a POSIX shell
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../quickstart/tests/running/mod.rs"]
@@ -17,13 +17,13 @@ use tollgate_tests::servers::{RedisCluster, eventually};
 use crate::running::{Answer, Server, folder};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_redis-cluster");
-/// An instance answers within this, whatever its store does.
+/// Maximum response time of an instance, whatever the state of its store.
 const BOUND: Duration = Duration::from_secs(5);
 
 const SIGNING_KEY: &str = include_str!("../../../tests/consumers/checks/keys/ec.pem");
 const REFRESH_KEY: [u8; 32] = *b"a secret for tests has 32 bytes.";
 
-/// A cluster, and two instances of the service on it.
+/// A cluster, and two instances of the service.
 struct Service {
     one: Server,
     other: Server,
@@ -31,7 +31,7 @@ struct Service {
 }
 
 impl Service {
-    /// `None` if there is no Redis here.
+    /// Starts them. `None` if Redis is not installed.
     fn start(name: &str) -> Option<Self> {
         let cluster = RedisCluster::start()?;
         let instance = |number: &str| {
@@ -61,7 +61,7 @@ fn start(folder: &Path, cluster: &RedisCluster) -> Server {
     Server::start(PROGRAM, folder, &arguments)
 }
 
-/// What a client holds.
+/// The tokens of a client.
 #[derive(Clone, Debug, PartialEq)]
 struct Tokens {
     access: String,
@@ -95,7 +95,8 @@ fn orders(server: &Server, access: &str) -> Answer {
     with(server, "GET", "/orders", access)
 }
 
-/// Either what it should be, or that the service is out of order for a moment; never that the client is wrong.
+/// Returns whether the response is the expected one or a temporary server error, never a client
+/// error.
 fn is_not_the_clients_fault(answer: &Answer) -> bool {
     if answer.status == 503 {
         assert!(!answer.header("retry-after").is_empty(), "{answer:?}");
@@ -106,7 +107,8 @@ fn is_not_the_clients_fault(answer: &Answer) -> bool {
     true
 }
 
-/// Waits until every replica has what its master has: Redis answers earlier, and the test is not of that moment.
+/// Waits until every replica is in sync: Redis acknowledges earlier, and this test is not about
+/// that window.
 fn until_replicated(cluster: &RedisCluster) {
     for node in cluster.nodes() {
         eventually("the replicas have it all", || {
@@ -122,7 +124,7 @@ fn until_replicated(cluster: &RedisCluster) {
 }
 
 #[test]
-fn what_one_instance_begins_the_other_goes_on_with() {
+fn instances_share_sessions() {
     let Some(service) = Service::start("together") else {
         return;
     };
@@ -137,7 +139,7 @@ fn what_one_instance_begins_the_other_goes_on_with() {
     );
     assert_eq!(orders(one, &second.access).status, 200);
 
-    // Sixteen clients at both instances at once: one rotation.
+    // Sixteen concurrent clients at both instances cause one rotation.
     let successors: Vec<_> = std::thread::scope(|clients| {
         let clients: Vec<_> = (0..16)
             .map(|client| {
@@ -149,7 +151,7 @@ fn what_one_instance_begins_the_other_goes_on_with() {
     });
     assert!(successors.iter().all(|successor| *successor == successors[0]));
 
-    // A token from before the last one is a stolen one, wherever it is used.
+    // A refresh token from before the last rotation counts as stolen at every instance.
     assert_eq!(refresh(other, &first.refresh).status, 400);
     assert_eq!(refresh(one, &successors[0]).status, 400);
 
@@ -160,7 +162,7 @@ fn what_one_instance_begins_the_other_goes_on_with() {
 }
 
 #[test]
-fn logged_out_at_one_is_refused_at_the_other_within_a_second() {
+fn a_logout_applies_to_the_other_instance_within_a_second() {
     let Some(service) = Service::start("logout") else {
         return;
     };
@@ -182,18 +184,18 @@ fn logged_out_at_one_is_refused_at_the_other_within_a_second() {
 }
 
 #[test]
-fn the_death_of_a_master_ends_no_session() {
+fn the_loss_of_a_master_ends_no_session() {
     let Some(mut service) = Service::start("failover") else {
         return;
     };
-    // Enough of them to be on every master.
+    // Enough sessions to have some on every master.
     let mut sessions: Vec<Tokens> = (0..12).map(|_| login(&service.one)).collect();
     let ended = login(&service.one);
     assert_eq!(
         with(&service.one, "POST", "/auth/logout", &ended.access).status,
         204
     );
-    // Each master in turn, so that the one with the revocations is among them.
+    // Each master in turn, including the one with the revocations.
     for master in 0..RedisCluster::MASTERS {
         until_replicated(&service.cluster);
         service.cluster.node(master).stop();
@@ -227,7 +229,7 @@ fn the_death_of_a_master_ends_no_session() {
 }
 
 #[test]
-fn without_its_store_the_service_says_so_and_comes_back_by_itself() {
+fn without_its_store_the_service_answers_503_and_recovers() {
     let Some(service) = Service::start("down") else {
         return;
     };
@@ -240,7 +242,7 @@ fn without_its_store_the_service_says_so_and_comes_back_by_itself() {
         node.pause();
     }
     for server in service.instances() {
-        // What is known by heart is good for less than a second.
+        // The revocation replica is valid for less than a second.
         eventually("nothing is let in unasked", || {
             let asked = Instant::now();
             let answer = orders(server, &mine.access);
@@ -254,7 +256,7 @@ fn without_its_store_the_service_says_so_and_comes_back_by_itself() {
         ] {
             assert!(!is_not_the_clients_fault(&answer), "{answer:?}");
         }
-        // What is wrong without asking anybody is still the client's fault.
+        // Requests that are invalid without a lookup still get a client error.
         assert_eq!(orders(server, "x").status, 401);
         assert_eq!(server.send("GET", "/.well-known/jwks.json", &[], "").status, 200);
         assert!(
@@ -280,7 +282,7 @@ fn without_its_store_the_service_says_so_and_comes_back_by_itself() {
 }
 
 #[test]
-fn the_printed_commands_do_what_they_say() {
+fn the_printed_commands_work_as_shown() {
     let Some(cluster) = RedisCluster::start() else {
         return;
     };
@@ -304,7 +306,7 @@ fn the_printed_commands_do_what_they_say() {
 }
 
 #[test]
-fn a_bad_argument_is_named() {
+fn an_invalid_argument_is_named() {
     let folder = folder("arguments");
     fs::write(folder.join("short"), "too short").unwrap();
     for (arguments, named) in [

@@ -1,5 +1,5 @@
-//! Keys that outlive the process, in files that the first start makes. A real service has them from where it keeps its
-//! secrets.
+//! Keys in files that the first start creates, so that they outlive the process. A real service
+//! loads them from its secret store.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use tollgate::session::RefreshKey;
 use tollgate::{Algorithm, SigningKey};
 
-/// Signs access tokens. Its public half is what other services verify them with.
+/// Returns the key that signs access tokens. Other services verify them with its public half.
 pub(crate) fn signing(folder: &Path) -> Result<SigningKey, Box<dyn Error>> {
     let pkcs8 = kept(&folder.join("signing-key.der"), || {
         let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
@@ -20,7 +20,8 @@ pub(crate) fn signing(folder: &Path) -> Result<SigningKey, Box<dyn Error>> {
     Ok(SigningKey::from_der(Algorithm::ES256, pkcs8)?.with_kid("1"))
 }
 
-/// Refresh tokens are derived with it. Whoever has it, and what is in the store, has every session.
+/// Returns the key that derives refresh tokens. An attacker with this key and the store has every
+/// session.
 pub(crate) fn refresh(folder: &Path) -> Result<RefreshKey, Box<dyn Error>> {
     let file = folder.join("refresh.key");
     let secret = kept(&file, || {
@@ -33,7 +34,7 @@ pub(crate) fn refresh(folder: &Path) -> Result<RefreshKey, Box<dyn Error>> {
     Ok(RefreshKey::new(1, secret))
 }
 
-/// What the file has; at first, what `make` makes for it.
+/// Returns the content of the file. If there is no file, creates it with the result of `make`.
 fn kept(
     file: &Path,
     make: impl FnOnce() -> Result<Vec<u8>, aws_lc_rs::error::Unspecified>,
@@ -41,7 +42,8 @@ fn kept(
     match fs::read(file) {
         Err(problem) if problem.kind() == ErrorKind::NotFound => {
             let secret = make()?;
-            // Under another name first, lest half a key be left if this is interrupted.
+            // Written under a temporary name and renamed: an interrupted start leaves no partial
+            // key.
             let new = file.with_extension("new");
             let mut writer = private(&new)?;
             writer.write_all(&secret)?;
@@ -53,7 +55,7 @@ fn kept(
     }
 }
 
-/// A file that nobody else may read.
+/// Creates a file that only its owner can read.
 fn private(file: &Path) -> Result<File, std::io::Error> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);

@@ -1,7 +1,8 @@
-//! Sessions for a mobile app or a single page, on axum: log in, refresh, log out, with the tokens in JSON.
+//! Sessions for a mobile app or a single-page app, on axum: login, refresh and logout, with the
+//! tokens in JSON.
 //!
-//! What belongs to tollgate stands in this file. Beside it are the keys that outlive the process, the command line, and what
-//! is printed at the start.
+//! This file shows how to use tollgate. Beside it are persistent keys, the command line, and the
+//! text printed at startup.
 
 mod keys;
 mod options;
@@ -25,7 +26,8 @@ use crate::options::{Options, Request};
 
 scopes! { OrdersRead = "orders:read", OrdersWrite = "orders:write" }
 
-/// Who signs access tokens, where sessions are kept, and how long a refresh token may be used twice.
+/// Configures the issuer of access tokens, the session store and the grace period of refresh
+/// tokens.
 fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
     let store = RedbStore::open(options.data.join("sessions.redb"))?;
     let issuer = Issuer::builder("https://id.example.com")
@@ -35,7 +37,8 @@ fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
     let sessions = Sessions::builder(issuer, store)
         .refresh_key(keys::refresh(&options.data)?)
         .grace(options.grace)
-        // A real service tells the user when a refresh token was used again: somebody may have stolen it.
+        // A real service notifies the user when reuse of a refresh token is detected: it may be
+        // stolen.
         .on_event(|event| eprintln!("{}: {event:?}", options::PROGRAM))
         .build()?;
     Ok(sessions)
@@ -47,8 +50,8 @@ struct Credentials {
     password: String,
 }
 
-/// Says who logs in, and what the session may do. A password for a real service is kept as a hash: see the example
-/// `quickstart`.
+/// Authenticates the user and sets the scope of the session. A real service stores password hashes:
+/// see the example `quickstart`.
 async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     let Credentials { user, password } = request.json()?;
     match (&*user, &*password) {
@@ -95,7 +98,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     std::io::stdout().write_all(welcome::text(listener.local_addr()?).as_bytes())?;
     let stop = async {
         if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no way to be told: run on
+            std::future::pending::<()>().await; // no signal handler: run on
         }
     };
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
@@ -104,7 +107,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // tollgate says in its events why a request was refused.
+    // tollgate logs the reason of each refusal.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)

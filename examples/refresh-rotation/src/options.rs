@@ -38,7 +38,7 @@ impl Options {
     }
 }
 
-/// Reads the arguments of the process.
+/// Parses the process arguments.
 pub(crate) fn read() -> Result<Request, lexopt::Error> {
     let mut options = Options {
         listen: SocketAddr::from(([127, 0, 0, 1], 8080)),

@@ -1,6 +1,6 @@
-//! The server, run as a user runs it.
+//! Runs the server as a process.
 
-#![cfg(unix)] // the printed commands are for a POSIX shell
+#![cfg(unix)] // the printed commands need a POSIX shell
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../quickstart/tests/running/mod.rs"]
@@ -17,7 +17,7 @@ use crate::running::{Answer, Server, folder};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_refresh-rotation");
 
-/// What a client holds.
+/// The tokens of a client.
 #[derive(Clone, Debug, PartialEq)]
 struct Tokens {
     access: String,
@@ -34,7 +34,7 @@ fn tokens(answer: &Answer) -> Tokens {
     assert_eq!(answer.header("cache-control"), "no-store");
     let body = body(answer);
     assert_eq!(body["token_type"], "Bearer");
-    // An answer that is given again is of the same token, which is older by then.
+    // A repeated response has the same token, with less time left.
     let left = body["expires_in"].as_u64().unwrap();
     assert!((840..=900).contains(&left), "{left}");
     let text = |name: &str| body[name].as_str().unwrap().to_owned();
@@ -86,7 +86,7 @@ fn refused(answer: &Answer, error: &str) {
 }
 
 #[test]
-fn a_refresh_gives_new_tokens_and_ends_no_old_ones_too_early() {
+fn a_refresh_gives_new_tokens_and_keeps_the_old_access_token() {
     let server = Server::start(PROGRAM, &folder("refresh"), &[]);
     assert_eq!(server.send("GET", "/orders", &[], "").status, 401);
     let first = ada(&server);
@@ -105,7 +105,7 @@ fn a_refresh_gives_new_tokens_and_ends_no_old_ones_too_early() {
 }
 
 #[test]
-fn a_lost_answer_is_given_again() {
+fn a_lost_response_is_repeated_within_the_grace_period() {
     let server = Server::start(PROGRAM, &folder("lost"), &["--grace", "600"]);
     let first = ada(&server);
     let second = tokens(&refresh(&server, &first.refresh));
@@ -116,7 +116,7 @@ fn a_lost_answer_is_given_again() {
 }
 
 #[test]
-fn eight_tabs_at_once_get_the_same_successor() {
+fn eight_concurrent_refreshes_get_the_same_successor() {
     let server = Server::start(PROGRAM, &folder("tabs"), &["--grace", "600"]);
     let first = ada(&server);
     let (server, first) = (&server, &first);
@@ -134,7 +134,7 @@ fn eight_tabs_at_once_get_the_same_successor() {
 }
 
 #[test]
-fn a_refresh_token_that_comes_back_ends_the_session_for_everybody() {
+fn reuse_of_a_refresh_token_ends_the_session() {
     let server = Server::start(PROGRAM, &folder("reuse"), &["--grace", "0"]);
     let (stolen, other) = (ada(&server), ada(&server));
     let thief = tokens(&refresh(&server, &stolen.refresh));
@@ -156,10 +156,10 @@ fn a_refresh_token_that_comes_back_ends_the_session_for_everybody() {
 }
 
 #[test]
-fn a_token_that_was_made_up_ends_nothing() {
+fn a_forged_refresh_token_ends_no_session() {
     let server = Server::start(PROGRAM, &folder("forged"), &["--grace", "0"]);
     let mine = ada(&server);
-    // Another secret under the name of the same session.
+    // The identifier of a real session with another secret.
     let (kept, last) = mine.refresh.split_at(mine.refresh.len() - 8);
     let forged = format!(
         "{kept}{}",
@@ -178,7 +178,7 @@ fn a_token_that_was_made_up_ends_nothing() {
 }
 
 #[test]
-fn scope_can_only_shrink() {
+fn a_refresh_can_only_narrow_the_scope() {
     let server = Server::start(PROGRAM, &folder("scope"), &[]);
     let all = ada(&server);
     assert_eq!(all.scope, "orders:read orders:write");
@@ -206,7 +206,7 @@ fn scope_can_only_shrink() {
 }
 
 #[test]
-fn logging_out_ends_access_and_refresh() {
+fn a_logout_ends_access_and_refresh() {
     let server = Server::start(PROGRAM, &folder("logout"), &[]);
     let (here, elsewhere) = (ada(&server), ada(&server));
     assert_eq!(with(&server, "POST", "/auth/logout", &here.access), 204);
@@ -216,7 +216,7 @@ fn logging_out_ends_access_and_refresh() {
 }
 
 #[test]
-fn a_killed_server_goes_on_where_it_was() {
+fn a_killed_server_resumes_with_all_sessions() {
     let folder = folder("killed");
     let server = Server::start(PROGRAM, &folder, &["--grace", "600"]);
     let first = ada(&server);
@@ -224,7 +224,7 @@ fn a_killed_server_goes_on_where_it_was() {
     let second = tokens(&refresh(&server, &first.refresh));
     assert_eq!(with(&server, "POST", "/auth/logout", &ended.access), 204);
     let key = server.send("GET", "/.well-known/jwks.json", &[], "").body;
-    drop(server); // by SIGKILL
+    drop(server); // with SIGKILL
 
     let server = Server::start(PROGRAM, &folder, &["--grace", "600"]);
     assert_eq!(server.send("GET", "/.well-known/jwks.json", &[], "").body, key);
@@ -238,7 +238,7 @@ fn a_killed_server_goes_on_where_it_was() {
 }
 
 #[test]
-fn others_verify_access_tokens_with_the_published_keys() {
+fn other_services_verify_access_tokens_with_the_published_keys() {
     let folder = folder("keys");
     let server = Server::start(PROGRAM, &folder, &[]);
     let answer = server.send("GET", "/.well-known/jwks.json", &[], "");
@@ -274,7 +274,7 @@ fn others_verify_access_tokens_with_the_published_keys() {
 }
 
 #[test]
-fn a_wrong_login_gets_nothing() {
+fn a_wrong_login_gets_no_token() {
     let server = Server::start(PROGRAM, &folder("login"), &[]);
     for (user, password) in [("ada", "builder"), ("eve", "lovelace"), ("", "")] {
         let answer = server.post(
@@ -301,7 +301,7 @@ fn a_wrong_login_gets_nothing() {
 }
 
 #[test]
-fn the_printed_commands_do_what_they_say() {
+fn the_printed_commands_work_as_shown() {
     let folder = folder("printed");
     let server = Server::start(PROGRAM, &folder, &[]);
     let Some(written) = server.paste(&folder, |_| true) else {
@@ -326,7 +326,7 @@ fn the_printed_commands_do_what_they_say() {
 }
 
 #[test]
-fn a_bad_argument_is_named() {
+fn an_invalid_argument_is_named() {
     for (arguments, named) in [
         (&["--keys", "x"][..], "--keys"),
         (&["--listen", "here"], "here"),

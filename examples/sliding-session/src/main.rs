@@ -1,7 +1,8 @@
-//! A web page whose users stay logged in while they use it, on axum: tokens in cookies, sessions in a file.
+//! A web page whose users stay logged in while they are active, on axum: tokens in cookies,
+//! sessions in a file.
 //!
-//! What belongs to tollgate stands in this file. Beside it are the page, the keys that outlive the process, the command
-//! line, and what is printed at the start.
+//! This file shows how to use tollgate. Beside it are the page, persistent keys, the command line,
+//! and the text printed at startup.
 
 mod keys;
 mod options;
@@ -31,7 +32,7 @@ use tollgate::{Algorithm, SigningKey};
 
 use crate::options::{Options, Request};
 
-/// Who signs access tokens, how long they last, and where sessions are kept.
+/// Configures the issuer of access tokens, the lifetimes and the session store.
 fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
     let signing_key = match &options.data {
         Some(folder) => keys::signing(folder)?,
@@ -49,7 +50,7 @@ fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
     };
     let sessions = sessions
         .on_event(|event| eprintln!("{}: {event:?}", options::PROGRAM))
-        .build()?; // a week without activity ends a session, and so does its thirtieth day
+        .build()?; // a session ends after a week of inactivity, and after thirty days
     Ok(sessions)
 }
 
@@ -59,7 +60,7 @@ struct Credentials {
     password: String,
 }
 
-/// Says who logs in. A password for a real service is kept as a hash: see the example `quickstart`.
+/// Authenticates the user. A real service stores password hashes: see the example `quickstart`.
 async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
     let Credentials { user, password } = request.json()?;
     match (&*user, &*password) {
@@ -69,13 +70,14 @@ async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
 }
 
 fn app(sessions: &Sessions) -> Result<Router, Box<dyn Error>> {
-    // `__Host-access` for the whole site, `__Secure-refresh` for /auth only; no script can read either.
+    // `__Host-access` for the whole site, `__Secure-refresh` for /auth only. Scripts cannot read
+    // either.
     let cookies = CookieTransport::builder().path("/auth").build()?;
     let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Cookie(cookies.clone()))
         .login(login)
         .build()?;
-    // Reads the token from the cookie. Whoever wants to change something must come from a page of this site and send its
-    // CSRF token; whoever comes in the second half of the token's life gets a new cookie along with the answer.
+    // Reads the token from the cookie. A state-changing request must come from this site and send
+    // the CSRF token. A request in the second half of the token's lifetime gets a new cookie.
     let gate = cookies
         .apply(sessions.gate())
         .renewal(SlidingRenewal::new(
@@ -111,7 +113,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     std::io::stdout().write_all(welcome::text(listener.local_addr()?, &options).as_bytes())?;
     let stop = async {
         if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no way to be told: run on
+            std::future::pending::<()>().await; // no signal handler: run on
         }
     };
     axum::serve(listener, app).with_graceful_shutdown(stop).await?;
@@ -120,7 +122,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // tollgate says in its events why a request was refused.
+    // tollgate logs the reason of each refusal.
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)

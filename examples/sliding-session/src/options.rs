@@ -26,7 +26,7 @@ pub(crate) enum Request {
 
 pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
-    /// `None` to keep nothing.
+    /// `None` keeps the sessions in memory.
     pub(crate) data: Option<PathBuf>,
     pub(crate) access_lifetime: Duration,
 }
@@ -40,7 +40,7 @@ impl Options {
     }
 }
 
-/// Reads the arguments of the process.
+/// Parses the process arguments.
 pub(crate) fn read() -> Result<Request, lexopt::Error> {
     let mut options = Options {
         listen: SocketAddr::from(([127, 0, 0, 1], 8080)),

@@ -1,4 +1,4 @@
-//! The page and its script. There is nothing of tollgate here.
+//! The page and its script, unrelated to tollgate.
 
 use axum::Router;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -18,7 +18,7 @@ pub(crate) fn routes() -> Router {
         )
 }
 
-/// No script but its own, and no other site's frame around it.
+/// Serves a file that allows only its own scripts, and no frames from other sites.
 fn file(kind: &str, text: &'static str) -> impl IntoResponse {
     let policy = "default-src 'self'; frame-ancestors 'none'";
     (

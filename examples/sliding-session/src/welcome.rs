@@ -1,4 +1,4 @@
-//! What is printed once the server listens.
+//! The text printed once the server listens.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ pub(crate) fn text(address: SocketAddr, options: &Options) -> String {
         Some(folder) => format!("Sessions and keys are kept in {}.", folder.display()),
         None => "WARNING: nothing is kept; all sessions end with the server.".to_owned(),
     };
-    // By name: browsers take cookies that are for TLS only from localhost, too.
+    // By name: browsers accept `Secure` cookies from `localhost` without TLS.
     let port = address.port();
     format!(
         r"{PROGRAM} listens on http://{address}

@@ -1,10 +1,10 @@
-//! The server, run as a user runs it, and its page in a real Chromium.
+//! Runs the server as a process, and its page in a real Chromium.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
 mod elsewhere;
-#[allow(dead_code)] // it can do more than is needed here
+#[allow(dead_code)] // not every function is used here
 #[path = "../../quickstart/tests/running/mod.rs"]
 mod running;
 
@@ -19,10 +19,10 @@ use crate::running::{Answer, Server, folder};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sliding-session");
 
-/// True on the page when nothing is under way.
+/// A script that is true when the page has no pending request.
 const IDLE: &str = "document.querySelector('#state').textContent && !document.body.ariaBusy";
 
-/// The page of the server, opened.
+/// Opens the server's page.
 fn open(server: &Server) -> Option<Browser> {
     let browser = Browser::start()?;
     visit_home(&browser, server);
@@ -34,7 +34,7 @@ fn visit_home(browser: &Browser, server: &Server) {
     browser.wait_until(IDLE);
 }
 
-/// By name, for `localhost` is what browsers trust with `Secure` cookies.
+/// By name: browsers accept `Secure` cookies from `localhost` without TLS.
 fn home(server: &Server) -> String {
     format!("http://localhost:{}/", port(server))
 }
@@ -52,7 +52,7 @@ fn log_in(browser: &Browser, user: &str, password: &str) {
     );
 }
 
-/// Clicks on one of the page's buttons and waits for the requests that come of it.
+/// Clicks a button of the page and waits for its requests.
 fn press(browser: &Browser, button: &str) -> String {
     let before = happened(browser).len();
     browser.click(button);
@@ -62,7 +62,7 @@ fn press(browser: &Browser, button: &str) -> String {
     happened(browser)[before..].join("\n")
 }
 
-/// What the page lists, without the times.
+/// The event list of the page, without the times.
 fn happened(browser: &Browser) -> Vec<String> {
     let lines = browser.run(
         "return Array.from(document.querySelectorAll('#happened li'), line => line.dataset.what)",
@@ -79,7 +79,7 @@ fn cookie_value(browser: &Browser, name: &str) -> Option<String> {
     Some(browser.cookie(name)?["value"].as_str().unwrap().to_owned())
 }
 
-/// The refresh cookie, which the browser shows only where it would send it.
+/// The refresh cookie. The browser shows it only for the path that it is sent to.
 fn refresh_cookie(browser: &Browser, server: &Server) -> Option<Value> {
     browser.visit(&format!("{}auth/session", home(server)));
     let cookie = browser.cookie("__Secure-refresh");
@@ -104,7 +104,7 @@ fn clicks(browser: &Browser) -> Value {
 }
 
 #[test]
-fn logging_in_sets_both_cookies_out_of_reach_of_scripts() {
+fn login_sets_both_cookies_hidden_from_scripts() {
     let server = Server::start(PROGRAM, &folder("login"), &["--memory"]);
     let Some(browser) = open(&server) else { return };
     assert_eq!(state(&browser), "You are logged out.");
@@ -133,7 +133,7 @@ fn logging_in_sets_both_cookies_out_of_reach_of_scripts() {
         "POST /clicks: 200\nGET /auth/session: 200"
     );
     assert_eq!(browser.text("#clicks"), "1");
-    // Opened anew in the middle of the session, the page finds it again, CSRF token and all.
+    // Reopened during the session, the page restores it, including the CSRF token.
     visit_home(&browser, &server);
     assert_eq!(
         press(&browser, "#click"),
@@ -142,7 +142,7 @@ fn logging_in_sets_both_cookies_out_of_reach_of_scripts() {
 }
 
 #[test]
-fn a_wrong_password_logs_nobody_in() {
+fn a_wrong_password_logs_in_nobody() {
     let server = Server::start(PROGRAM, &folder("wrong"), &["--memory"]);
     let Some(browser) = open(&server) else { return };
     browser.type_into("[name=user]", "ada");
@@ -153,7 +153,7 @@ fn a_wrong_password_logs_nobody_in() {
 }
 
 #[test]
-fn activity_past_half_of_the_tokens_life_renews_the_cookie() {
+fn activity_in_the_second_half_of_the_lifetime_renews_the_cookie() {
     let server = Server::start(
         PROGRAM,
         &folder("slide"),
@@ -191,7 +191,7 @@ fn activity_past_half_of_the_tokens_life_renews_the_cookie() {
 }
 
 #[test]
-fn two_tabs_that_refresh_at_once_both_stay_logged_in() {
+fn two_tabs_that_refresh_concurrently_stay_logged_in() {
     let server = Server::start(PROGRAM, &folder("tabs"), &[]);
     let Some(browser) = open(&server) else { return };
     log_in(&browser, "ada", "lovelace");
@@ -203,7 +203,7 @@ fn two_tabs_that_refresh_at_once_both_stay_logged_in() {
     visit_home(&browser, &server);
     browser.run(refresh_when_told, &json!([]));
 
-    // Until both came with the same refresh token: the later is then given the same successor once more.
+    // Until both send the same refresh token: the later request gets the same successor.
     for round in 1.. {
         assert!(round <= 50, "never at once: {}", server.log());
         browser.run(
@@ -227,12 +227,12 @@ fn two_tabs_that_refresh_at_once_both_stay_logged_in() {
     }
     let log = server.log();
     assert!(!log.contains("ReuseDetected"), "{log}");
-    // And what the browser has now is good for another.
+    // The browser's current token works for another refresh.
     assert!(press(&browser, "#refresh").starts_with("POST /auth/refresh: 200"));
 }
 
 #[test]
-fn logging_out_in_one_tab_logs_the_other_out() {
+fn a_logout_in_one_tab_logs_out_the_other() {
     let server = Server::start(PROGRAM, &folder("logout"), &[]);
     let Some(browser) = open(&server) else { return };
     log_in(&browser, "ada", "lovelace");
@@ -258,7 +258,7 @@ fn logging_out_in_one_tab_logs_the_other_out() {
     assert!(press(&browser, "#click").starts_with("POST /clicks: 401"));
     assert_eq!(state(&browser), "You are logged out.");
 
-    // Nor is a copy of the cookies worth anything.
+    // A copy of the cookies is worthless too.
     let access = format!("__Host-access={access}");
     assert_eq!(
         server.send("GET", "/clicks", &[("cookie", &access)], "").status,
@@ -275,7 +275,7 @@ fn with_refresh_cookie(server: &Server, token: &str) -> Answer {
 }
 
 #[test]
-fn another_sites_form_posts_change_nothing() {
+fn form_posts_from_another_site_change_nothing() {
     let server = Server::start(PROGRAM, &folder("cross-site"), &["--memory"]);
     let Some(browser) = open(&server) else { return };
     log_in(&browser, "ada", "lovelace");
@@ -283,8 +283,8 @@ fn another_sites_form_posts_change_nothing() {
     let before = cookie_value(&browser, "__Host-access");
     let elsewhere = Elsewhere::start(&home(&server));
 
-    // From 127.0.0.1, which is another site than localhost, and the browser keeps Lax cookies back from it; and from
-    // another port of localhost, which is the same site, so that it sends them along.
+    // 127.0.0.1 is another site than localhost, so the browser sends no Lax cookies. Another port
+    // of localhost is the same site, so the browser sends them.
     for (origin, click_status) in [(elsewhere.other_site(), 401), (elsewhere.same_site(), 403)] {
         for (form, statuses) in [
             ("click", &[click_status][..]),
@@ -332,7 +332,7 @@ fn a_post_without_the_csrf_token_is_refused() {
 }
 
 #[test]
-fn a_restart_loses_no_session() {
+fn a_restart_keeps_all_sessions() {
     let folder = folder("restart");
     let server = Server::start(PROGRAM, &folder, &[]);
     let Some(browser) = open(&server) else { return };
@@ -353,7 +353,7 @@ fn a_restart_loses_no_session() {
 }
 
 #[test]
-fn without_a_file_a_restart_ends_every_session() {
+fn without_a_file_a_restart_ends_all_sessions() {
     let folder = folder("memory");
     let server = Server::start(PROGRAM, &folder, &["--memory"]);
     let Some(browser) = open(&server) else { return };
@@ -370,7 +370,7 @@ fn without_a_file_a_restart_ends_every_session() {
 }
 
 #[test]
-fn a_bad_argument_is_named() {
+fn an_invalid_argument_is_named() {
     for (arguments, named) in [
         (&["--keys", "x"][..], "--keys"),
         (&["--listen", "here"], "here"),

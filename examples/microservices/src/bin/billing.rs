@@ -1,4 +1,4 @@
-//! A service on actix-web that verifies the issuer's tokens with the keys that the issuer publishes, whichever they are by now.
+//! A service on actix-web that verifies the issuer's tokens with its published, rotating keys.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ async fn invoices(caller: Principal) -> Json<Value> {
 }
 
 async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
-    // `connect`: the service does not start without the issuer's keys.
+    // `connect` fails without the issuer's keys, so the service does not start.
     let keys = Oidc::discover(&options.issuer)
         .life(options.shortest_life()..=options.life)
         .cool_down(options.cool_down)
@@ -27,7 +27,7 @@ async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
         .await?;
     let verifier = Verifier::builder()
         .issuer(&options.issuer)
-        .audience(BILLING) // a token for another service is not good here
+        .audience(BILLING) // refuses tokens for other services
         .access_token_profile()
         .key_source(keys.clone())
         .build()?;
@@ -39,7 +39,7 @@ async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
     let app = move || {
         let invoices = web::resource("/invoices")
             .wrap(require(scope(InvoicesRead)))
-            .wrap(JwtAuth::new(verifier.clone())) // what is wrapped last comes first
+            .wrap(JwtAuth::new(verifier.clone())) // middleware registered last runs first
             .get(invoices);
         App::new()
             .service(invoices)
@@ -52,7 +52,7 @@ async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
     for address in server.addrs() {
         welcome::print(&welcome::billing(address, &options))?;
     }
-    server.run().await?; // until Ctrl-C, at which it stops in good order
+    server.run().await?; // until Ctrl-C, then a graceful shutdown
     Ok(())
 }
 

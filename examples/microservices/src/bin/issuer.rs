@@ -1,5 +1,5 @@
-//! The issuer, on axum: gives tokens to programs, publishes the keys to verify them with, and signs with another key when it
-//! is told to, while everybody goes on.
+//! The issuer, on axum: issues tokens to programs, publishes its verification keys, and rotates its
+//! signing key without downtime.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -24,11 +24,11 @@ use tollgate::{Algorithm, ConfigError, SigningKey, scope, scopes};
 
 scopes! { KeysWrite = "keys:write" }
 
-/// A program that may have tokens, and what for. A real issuer has them in a database, and hashes of their secrets.
+/// A client with its grants. A real issuer has a database of clients and hashes of their secrets.
 struct Client {
     id: &'static str,
     secret: &'static str,
-    /// For which services, and what it may do there.
+    /// Pairs of audience and scope.
     grants: &'static [(&'static str, &'static str)],
 }
 
@@ -45,20 +45,20 @@ const CLIENTS: [Client; 2] = [
     },
 ];
 
-/// The issuer of this process.
+/// The state of the issuer process.
 struct Service {
-    /// The `iss` of its tokens, and where it is reached.
+    /// The `iss` of its tokens, which is also its URL.
     name: String,
-    /// How long a key is published before it signs, in seconds.
+    /// Time between publication and first use of a key, in seconds.
     announce: u64,
-    /// One for each service, since a token is for one service alone. They have the same name and the same keys.
+    /// One issuer for each audience. All have the same name and the same keys.
     issuers: [(&'static str, Issuer); 3],
-    /// Held while the keys change.
+    /// Locked during a key change.
     last: Mutex<LastKey>,
     started: u64,
 }
 
-/// The key that was made last.
+/// The latest key.
 struct LastKey {
     number: u32,
     signs_from: u64,
@@ -87,24 +87,25 @@ impl Service {
         })
     }
 
-    /// The issuer of tokens for a service.
+    /// Returns the issuer of tokens for an audience.
     fn issuer(&self, audience: &str) -> Option<&Issuer> {
         let found = self.issuers.iter().find(|(name, _)| *name == audience);
         found.map(|(_, issuer)| issuer)
     }
 
-    /// The one whose keys are published. They change there first: nothing is signed with a key that nobody can know.
+    /// The issuer whose keys are published. Keys change here first, so no token has an unpublished
+    /// key.
     fn published(&self) -> &Issuer {
         &self.issuers[0].1
     }
 
-    /// A new key, published now and signing from `announce` seconds on. The former one stays published until its last
-    /// token has expired.
+    /// Publishes a new key that signs after `announce` seconds. The former key stays published
+    /// until its last token expires.
     fn rotate(&self) -> Result<Value, Box<dyn Error + Send + Sync>> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.number += 1;
         let key = new_key(self.started, last.number)?;
-        // Keys take turns by the second.
+        // Key changes are at least one second apart.
         let from = (SystemClock.now() + self.announce).max(last.signs_from + 1);
         for (_, issuer) in &self.issuers {
             issuer.rotate(key.clone(), from)?;
@@ -113,7 +114,7 @@ impl Service {
         Ok(json!({"kid": key.kid(), "signs_from": from}))
     }
 
-    /// Takes a key away before its time, as when it was stolen. `false` if there is none of that name.
+    /// Removes a key early, for example after a leak. Returns `false` if there is no such key.
     fn withdraw(&self, kid: &str) -> bool {
         let _changing = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let withdrawn = self.issuers.iter().map(|(_, issuer)| issuer.withdraw(kid));
@@ -121,15 +122,15 @@ impl Service {
     }
 }
 
-/// The keys of this issuer end with its process, so none may have the name of one before. Where they are kept
-/// instead, see the example `refresh-rotation`.
+/// Creates a key whose name is unique across restarts, because keys do not outlive the process. For
+/// persistent keys, see the example `refresh-rotation`.
 fn new_key(started: u64, number: u32) -> Result<SigningKey, tollgate::KeyError> {
     Ok(SigningKey::generate(Algorithm::ES256)?.with_kid(format!("{started}-{number}")))
 }
 
 fn app(service: Arc<Service>, options: &IssuerOptions) -> Result<Router, Box<dyn Error>> {
     let jwks = service.published().jwks().max_age(options.max_age);
-    // The issuer is a service, too: it verifies its own tokens where its keys are changed.
+    // The issuer is a resource server too: its admin routes verify its own tokens.
     let own = service.issuer(ISSUER).ok_or("no issuer of its own tokens")?;
     let guarded = Router::new()
         .route("/keys", post(rotate))
@@ -144,7 +145,7 @@ fn app(service: Arc<Service>, options: &IssuerOptions) -> Result<Router, Box<dyn
         .with_state(service))
 }
 
-/// Where everything is, for whoever knows the issuer's name alone (RFC 8414 section 3).
+/// Serves the issuer metadata (RFC 8414 section 3).
 async fn metadata(State(service): State<Arc<Service>>) -> Json<Value> {
     let name = &service.name;
     Json(json!({
@@ -157,7 +158,7 @@ async fn metadata(State(service): State<Arc<Service>>) -> Json<Value> {
     }))
 }
 
-/// RFC 6749 section 4.4.2, and `resource` of RFC 8707.
+/// A client credentials request (RFC 6749 section 4.4.2) with `resource` (RFC 8707).
 #[derive(Deserialize)]
 struct TokenRequest {
     grant_type: String,
@@ -199,7 +200,7 @@ async fn token(
     Ok(([(CACHE_CONTROL, "no-store")], Json(granted)).into_response())
 }
 
-/// RFC 6749 section 5.2.
+/// An error response (RFC 6749 section 5.2).
 struct TokenError(StatusCode, &'static str);
 
 impl IntoResponse for TokenError {

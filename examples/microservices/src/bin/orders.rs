@@ -1,4 +1,4 @@
-//! A service on axum that verifies the issuer's tokens with the keys that the issuer publishes, whichever they are by now.
+//! A service on axum that verifies the issuer's tokens with its published, rotating keys.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -20,14 +20,15 @@ async fn orders(caller: Principal) -> Json<Value> {
 }
 
 fn app(options: &ServiceOptions) -> Result<Router, Box<dyn Error>> {
-    // `lazy`: the service starts without the issuer. Until the first keys have come it is not ready, and answers 503.
+    // `lazy`: the service starts without the issuer. Until the first fetch succeeds it is not ready
+    // and answers 503.
     let keys = Oidc::discover(&options.issuer)
         .life(options.shortest_life()..=options.life)
         .cool_down(options.cool_down)
         .lazy()?;
     let verifier = Verifier::builder()
         .issuer(&options.issuer)
-        .audience(ORDERS) // a token for another service is not good here
+        .audience(ORDERS) // refuses tokens for other services
         .access_token_profile()
         .key_source(keys.clone())
         .build()?;
@@ -36,7 +37,7 @@ fn app(options: &ServiceOptions) -> Result<Router, Box<dyn Error>> {
         .route("/orders", get(orders).route_layer(require(scope(OrdersRead))))
         .route_layer(JwtAuth::new(verifier))
         .route_service("/ready", EndpointService::new(ready.clone()))
-        // Each key and when it was last used: for operators, where nobody else gets to.
+        // The status of each key, with its last use. Serve it on an internal address only.
         .route_service("/status", EndpointService::new(ready.detailed())))
 }
 

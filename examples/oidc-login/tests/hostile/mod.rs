@@ -1,4 +1,4 @@
-//! A provider that says whatever it is told to.
+//! A provider with scripted responses.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,13 +9,13 @@ use tollgate::{Algorithm, SigningKey};
 
 pub(crate) struct Hostile {
     pub(crate) issuer: String,
-    /// The only key that it publishes.
+    /// The only published key.
     pub(crate) key: SigningKey,
     tokens: Arc<Mutex<Value>>,
 }
 
 impl Hostile {
-    /// Serves until the test ends. `extra` is added to its metadata.
+    /// Serves until the test ends. `extra` is merged into the metadata.
     pub(crate) fn start(extra: Value) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let issuer = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
@@ -52,7 +52,7 @@ impl Hostile {
         Self { issuer, key, tokens }
     }
 
-    /// Answers this in exchange for any code.
+    /// Sets the response to every code exchange.
     pub(crate) fn answer(&self, tokens: Value) {
         *self.tokens.lock().unwrap() = tokens;
     }

@@ -1,4 +1,4 @@
-//! Arguments that cannot be.
+//! Invalid arguments.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -18,7 +18,7 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_bad_argument_is_named() {
+fn an_invalid_argument_is_named() {
     for (arguments, named) in [
         (&["--lisen", "127.0.0.1:0"][..], "--lisen"),
         (&["extra"], "extra"),
@@ -37,7 +37,7 @@ fn a_bad_argument_is_named() {
 }
 
 #[test]
-fn help_is_no_error() {
+fn help_exits_successfully() {
     let output = run(&["--help"]);
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
@@ -72,7 +72,7 @@ fn a_file_without_a_usable_key_is_refused() {
 }
 
 #[test]
-fn an_address_in_use_is_told() {
+fn an_address_in_use_is_reported() {
     let server = Server::start(PROGRAM, &folder("in-use"), &[]);
     let output = run(&["--listen", &server.address]);
     assert_eq!(output.status.code(), Some(1));

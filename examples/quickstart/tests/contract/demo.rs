@@ -1,4 +1,4 @@
-//! Without arguments: demo users, and tokens of the server's own.
+//! Without arguments: demo users and tokens of the server itself.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn json_of(answer: &Answer) -> Value {
 }
 
 #[test]
-fn users_log_in_and_do_what_they_may() {
+fn users_log_in_and_use_their_grants() {
     let server = Server::start(PROGRAM, &folder("users"), &[]);
     let (ada, bob) = (
         token(&server, "ada", "lovelace"),
@@ -72,7 +72,7 @@ fn users_log_in_and_do_what_they_may() {
 }
 
 #[test]
-fn without_a_token_only_open_paths_are_there() {
+fn without_a_token_only_open_paths_respond() {
     let server = Server::start(PROGRAM, &folder("open"), &[]);
     let get = |path| server.send("GET", path, &[], "");
     assert_eq!((get("/health").status, &*get("/health").body), (200, "ok"));
@@ -126,7 +126,7 @@ fn a_wrong_login_gets_no_token() {
 }
 
 #[test]
-fn a_token_of_another_start_is_worth_nothing() {
+fn a_token_of_an_earlier_start_is_refused() {
     let first = Server::start(PROGRAM, &folder("first"), &[]);
     let second = Server::start(PROGRAM, &folder("second"), &[]);
     let token = token(&first, "ada", "lovelace");
@@ -135,7 +135,7 @@ fn a_token_of_another_start_is_worth_nothing() {
 }
 
 #[test]
-fn the_printed_commands_do_what_they_say() {
+fn the_printed_commands_work_as_shown() {
     let folder = folder("printed");
     let server = Server::start(
         PROGRAM,
@@ -147,7 +147,8 @@ fn the_printed_commands_do_what_they_say() {
     };
     let mut statuses = Vec::new();
     for (promise, text) in &written {
-        // `curl -i` writes the whole response; the first command only its body, and assignments nothing.
+        // `curl -i` prints the whole response, the first command only the body, and assignments
+        // nothing.
         if text.starts_with("HTTP/") {
             let answer = Answer::read(text);
             assert!(

@@ -1,4 +1,4 @@
-//! With `--keys`: tokens that other programs make.
+//! With `--keys`: tokens created by other programs.
 
 use std::fs;
 use std::io::Write;
@@ -23,7 +23,7 @@ const ED: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"ed","alg":"EdDSA",
 const OCT: &str = r#"{"kty":"oct","kid":"oct","alg":"HS256",
     "k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}"#;
 
-/// Makes a token of each of the claims.
+/// Creates a token for each of the claims.
 type Maker = fn(key: &Value, claims: &[Value]) -> Option<Vec<String>>;
 
 #[expect(clippy::unnecessary_wraps, reason = "the others may be missing")]
@@ -48,7 +48,7 @@ fn with_jose(key: &Value, claims: &[Value]) -> Option<Vec<String>> {
             .setProtectedHeader({ alg: key.alg, kid: key.kid }).sign(await importJWK(key)));";
     let modules = peer("TOLLGATE_NODE_MODULES")?;
     let mut node = Command::new(node());
-    // An import of a program without a file is looked up from the working directory.
+    // A program without a file resolves imports from the working directory.
     node.args(["--input-type=module", "-e", program])
         .current_dir(modules.parent()?);
     Some(lines(&mut node, key, claims))
@@ -67,7 +67,7 @@ fn node() -> PathBuf {
     std::env::var_os("TOLLGATE_NODE").map_or_else(|| "node".into(), PathBuf::from)
 }
 
-/// The lines that a program writes when it reads the key and the claims.
+/// Runs a program with the key and the claims, and returns the lines of its output.
 fn lines(command: &mut Command, key: &Value, claims: &[Value]) -> Vec<String> {
     let mut process = command
         .stdin(Stdio::piped())
@@ -104,7 +104,7 @@ fn public(jwk: &str) -> Value {
     jwk
 }
 
-/// A server that verifies with these keys, in a folder where they stand in `keys.json`.
+/// Starts a server that verifies with these keys, from `keys.json` in its folder.
 fn server_with(name: &str, keys: &Value) -> Server {
     let folder = folder(name);
     fs::write(folder.join("keys.json"), keys.to_string()).unwrap();
@@ -180,7 +180,7 @@ fn accepts_what_it_should(server: &Server, maker: Maker, jwk: &str) {
 }
 
 #[test]
-fn tokens_made_elsewhere_are_judged() {
+fn foreign_tokens_are_verified() {
     let unusable = json!({"kty": "AKP", "alg": "ML-DSA-44", "kid": "new"});
     let server = server_with(
         "set",
@@ -207,14 +207,15 @@ fn tokens_made_elsewhere_are_judged() {
 }
 
 #[test]
-fn a_shared_secret_is_a_key_too() {
+fn a_shared_secret_works_as_a_key() {
     let server = server_with("secret", &private(OCT));
     for maker in [with_tollgate as Maker, with_pyjwt, with_jose] {
         accepts_what_it_should(&server, maker, OCT);
     }
 }
 
-/// Makes the keys as the README says, starts the server with them, and pastes what it prints for the tool.
+/// Follows the README: creates the keys, starts the server, and runs the commands it prints for the
+/// tool.
 fn the_way_of_the_readme(tool: &'static str, picks: fn(&str) -> bool, folder: &Path) {
     let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
     let mut blocks = readme
@@ -248,7 +249,7 @@ fn the_way_of_the_readme(tool: &'static str, picks: fn(&str) -> bool, folder: &P
 }
 
 #[test]
-fn a_reader_with_python_is_led_to_200() {
+fn the_readme_works_with_python() {
     if peer("TOLLGATE_PYTHON").is_some() {
         let picks = |command: &str| !command.contains("node ");
         the_way_of_the_readme("python3", picks, &folder("readme-python"));
@@ -256,7 +257,7 @@ fn a_reader_with_python_is_led_to_200() {
 }
 
 #[test]
-fn a_reader_with_node_is_led_to_200() {
+fn the_readme_works_with_node() {
     if let Some(modules) = peer("TOLLGATE_NODE_MODULES") {
         let folder = folder("readme-node");
         std::os::unix::fs::symlink(modules, folder.join("node_modules")).unwrap();

@@ -1,4 +1,4 @@
-//! What both quickstarts do, whatever the framework.
+//! The tests that both quickstarts share.
 
 mod arguments;
 mod demo;

@@ -1,4 +1,4 @@
-//! The real server on a free port, requests to it, and the commands that it prints for its users.
+//! Starts the real server on a free port, sends requests, and runs the printed commands.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
-/// A process of the example, stopped when it is dropped.
+/// A running example process, stopped on drop.
 pub(crate) struct Server {
     process: Child,
     /// Host and port.
     pub(crate) address: String,
     log: PathBuf,
-    /// What it printed at its start.
+    /// The text printed at startup.
     pub(crate) welcome: String,
 }
 
-/// A response: status, lines of the head, body.
+/// A response: status, head lines and body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -31,7 +31,7 @@ impl Server {
         Self::start_with(program, directory, arguments, &[])
     }
 
-    /// The same, with variables added to the environment.
+    /// Like `start`, with additional environment variables.
     pub(crate) fn start_with(
         program: &str,
         directory: &Path,
@@ -70,7 +70,7 @@ impl Server {
         }
     }
 
-    /// Sends one request on a connection of its own.
+    /// Sends one request on a new connection.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut connection = TcpStream::connect(&self.address).unwrap();
         connection
@@ -92,13 +92,13 @@ impl Server {
         Answer::read(&answer)
     }
 
-    /// Sends JSON to a path.
+    /// Posts JSON to a path.
     pub(crate) fn post(&self, path: &str, json: &str) -> Answer {
         self.send("POST", path, &[("content-type", "application/json")], json)
     }
 
-    /// Runs the printed commands that `wanted` picks in one shell, as a user who pastes them does. Gives each with the line
-    /// above it and what it wrote. `None` if there is no curl here.
+    /// Runs the printed commands that `wanted` selects, in one shell, as if pasted. Returns each
+    /// with the line above it and its output. `None` if curl is missing.
     pub(crate) fn paste(&self, directory: &Path, wanted: fn(&str) -> bool) -> Option<Vec<(&str, String)>> {
         if Command::new("curl").arg("--version").output().is_err() {
             assert!(
@@ -134,12 +134,12 @@ impl Server {
         Some(promises.into_iter().zip(written).collect())
     }
 
-    /// What it has logged so far.
+    /// The log output so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Presses Ctrl-C.
+    /// Sends SIGINT, as Ctrl-C does, and waits for the exit.
     pub(crate) fn interrupt(mut self) -> ExitStatus {
         let pid = self.process.id().to_string();
         assert!(
@@ -155,14 +155,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have stopped already.
+        // The process may have exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
 impl Answer {
-    /// Reads a whole HTTP/1.1 response, whose body ends with the text.
+    /// Parses a whole HTTP/1.1 response whose body ends with the text.
     pub(crate) fn read(text: &str) -> Self {
         let (head, body) = text
             .split_once("\r\n\r\n")
@@ -175,7 +175,7 @@ impl Answer {
         }
     }
 
-    /// The only value of a header field, or the empty text.
+    /// The only value of a header field, or the empty string.
     pub(crate) fn header(&self, name: &str) -> &str {
         let mut values = self.head.lines().filter_map(|line| {
             let (got, value) = line.split_once(": ")?;
@@ -187,12 +187,12 @@ impl Answer {
     }
 }
 
-/// Whether a missing program is a failure.
+/// Returns whether a missing program is a failure.
 pub(crate) fn in_ci() -> bool {
     std::env::var("CI").as_deref() == Ok("true")
 }
 
-/// Runs a script with the interpreters that the tests were told of, if any.
+/// Runs a script with the configured interpreters, if any.
 pub(crate) fn shell(directory: &Path, script: &str) -> Output {
     const INTERPRETERS: &str = r#"
         python3() { command "${TOLLGATE_PYTHON:-python3}" "$@"; }
@@ -206,7 +206,7 @@ pub(crate) fn shell(directory: &Path, script: &str) -> Output {
         .unwrap()
 }
 
-/// A folder of a test's own, empty.
+/// Creates an empty folder for one test.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", env!("CARGO_PKG_NAME")));
     if folder.exists() {

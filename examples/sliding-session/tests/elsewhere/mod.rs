@@ -1,4 +1,4 @@
-//! A page of somebody else's, with forms that post to the server behind its users' back.
+//! A page of an attacker, with forms that post to the server.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,19 +16,20 @@ impl Elsewhere {
         std::thread::spawn(move || {
             for connection in listener.incoming() {
                 let page = page.clone();
-                // Each on its own, for the browser also makes connections in advance and says nothing on them.
+                // One thread each: the browser also opens connections in advance and leaves them
+                // idle.
                 std::thread::spawn(move || serve(&connection.unwrap(), &page));
             }
         });
         Self { port }
     }
 
-    /// Another site than `localhost`.
+    /// A site other than `localhost`.
     pub(crate) fn other_site(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
-    /// Another origin on `localhost`; for cookies all its ports are one site.
+    /// Another origin on `localhost`. For cookies, all of its ports are one site.
     pub(crate) fn same_site(&self) -> String {
         format!("http://localhost:{}/", self.port)
     }
@@ -46,7 +47,7 @@ fn serve(mut connection: &TcpStream, page: &str) {
     );
 }
 
-/// A form cannot send JSON by name, but as plain text it can send what reads as JSON.
+/// A form cannot send the JSON content type, but it can send JSON as plain text.
 fn page(home: &str) -> String {
     let form = |id: &str, path: &str, field: &str| {
         format!(
