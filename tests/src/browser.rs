@@ -1,4 +1,4 @@
-//! A real Chromium without a window, driven over `WebDriver` (W3C), so that tests see what a browser does with cookies.
+//! A headless Chromium driven over `WebDriver` (W3C), for tests of cookies in a real browser.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// How long a page may take for anything.
+/// Timeout of a page operation.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The name under which `WebDriver` hands out an element.
+/// The key of an element reference in `WebDriver`.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A Chromium with a profile of its own, closed when it is dropped.
+/// A Chromium with its own profile, closed on drop.
 #[derive(Debug)]
 pub struct Browser {
     driver: Child,
@@ -29,11 +29,11 @@ pub struct Browser {
 pub struct Tab(String);
 
 impl Browser {
-    /// Starts Chromium by way of `chromedriver`. Away from CI, `None` if one of them is missing, said in a line on the
-    /// standard error.
+    /// Starts Chromium through `chromedriver`. Outside CI, returns `None` and prints a line to
+    /// stderr if one of them is missing.
     ///
     /// # Panics
-    /// If it does not start; under CI also if a program is missing.
+    /// If it does not start, or under CI if a program is missing.
     pub fn start() -> Option<Self> {
         let driver = match spawn() {
             Ok(driver) => driver,
@@ -79,15 +79,15 @@ impl Browser {
         Some(browser)
     }
 
-    /// Goes to an address, and waits until the page is loaded.
+    /// Opens a URL and waits until the page is loaded.
     ///
     /// # Panics
-    /// If the page cannot be had.
+    /// If the page cannot be loaded.
     pub fn visit(&self, url: &str) {
         self.post("/url", &json!({ "url": url }));
     }
 
-    /// Runs the body of a function in the page and gives what it returns; `arguments` has `args`.
+    /// Runs the body of a function in the page and returns its result. `arguments` has the `args`.
     ///
     /// # Panics
     /// If the script throws.
@@ -95,10 +95,10 @@ impl Browser {
         self.post("/execute/sync", &json!({ "script": script, "args": args }))
     }
 
-    /// Runs the body of an `async` function in the page and gives what it resolves to.
+    /// Runs the body of an `async` function in the page and returns the resolved value.
     ///
     /// # Panics
-    /// If it throws or takes too long.
+    /// If the script throws or times out.
     pub fn run_async(&self, script: &str, args: &Value) -> Value {
         let wrapped = format!(
             "const done = arguments[arguments.length - 1];\n\
@@ -118,22 +118,22 @@ impl Browser {
     /// Waits until an expression is true in the page.
     ///
     /// # Panics
-    /// If it does not become true in a minute.
+    /// If it is not true within a minute.
     pub fn wait_until(&self, expression: &str) {
         let script = format!("return Boolean({expression})");
         self.wait_for(expression, |browser| browser.run(&script, &json!([])) == true);
     }
 
-    /// Types into the element that a CSS selector finds.
+    /// Types into the element that matches a CSS selector.
     ///
     /// # Panics
-    /// If there is no such element, or it takes no text.
+    /// If there is no such element, or it accepts no text.
     pub fn type_into(&self, selector: &str, text: &str) {
         let element = self.element(selector);
         self.post(&format!("/element/{element}/value"), &json!({ "text": text }));
     }
 
-    /// Clicks on the element that a CSS selector finds, and waits if that loads a page.
+    /// Clicks the element that matches a CSS selector, and waits if that loads a page.
     ///
     /// # Panics
     /// If there is no such element, or it cannot be clicked.
@@ -142,7 +142,7 @@ impl Browser {
         self.post(&format!("/element/{element}/click"), &json!({}));
     }
 
-    /// The text of the element that a CSS selector finds, as it is shown.
+    /// The visible text of the element that matches a CSS selector.
     ///
     /// # Panics
     /// If there is no such element.
@@ -152,11 +152,11 @@ impl Browser {
         text.as_str().unwrap_or_default().to_owned()
     }
 
-    /// The cookies that the browser would send to the page it shows, `HttpOnly` ones among them; each with `name`, `value`, `path`,
-    /// `httpOnly`, `secure`, `sameSite` and, if it has one, `expiry`.
+    /// The cookies that the browser would send to the current page, including `HttpOnly` ones. Each
+    /// has `name`, `value`, `path`, `httpOnly`, `secure`, `sameSite` and optionally `expiry`.
     ///
     /// # Panics
-    /// If the browser has ended.
+    /// If the browser has exited.
     pub fn cookies(&self) -> Vec<Value> {
         match self.get("/cookie") {
             Value::Array(cookies) => cookies,
@@ -164,26 +164,26 @@ impl Browser {
         }
     }
 
-    /// The cookie of that name among [`cookies`](Self::cookies).
+    /// The cookie with that name in [`cookies`](Self::cookies).
     ///
     /// # Panics
-    /// If the browser has ended.
+    /// If the browser has exited.
     pub fn cookie(&self, name: &str) -> Option<Value> {
         self.cookies().into_iter().find(|cookie| cookie["name"] == name)
     }
 
-    /// The tab that commands go to.
+    /// The current tab.
     ///
     /// # Panics
-    /// If the browser has ended.
+    /// If the browser has exited.
     pub fn tab(&self) -> Tab {
         Tab(self.get("/window").as_str().unwrap_or_default().to_owned())
     }
 
-    /// Opens another tab and goes there. It has the same cookies.
+    /// Opens a URL in a new tab, with the same cookies.
     ///
     /// # Panics
-    /// If the browser has ended.
+    /// If the browser has exited.
     pub fn open_tab(&self) -> Tab {
         let made = self.post("/window/new", &json!({ "type": "tab" }));
         let tab = Tab(made["handle"].as_str().unwrap_or_default().to_owned());
@@ -191,18 +191,18 @@ impl Browser {
         tab
     }
 
-    /// Sends the commands that follow to a tab.
+    /// Switches to a tab.
     ///
     /// # Panics
-    /// If it was closed.
+    /// If the tab is closed.
     pub fn switch_to(&self, tab: &Tab) {
         self.post("/window", &json!({ "handle": tab.0 }));
     }
 
-    /// The address of the page that is shown.
+    /// The URL of the current page.
     ///
     /// # Panics
-    /// If the browser has ended.
+    /// If the browser has exited.
     pub fn url(&self) -> String {
         self.get("/url").as_str().unwrap_or_default().to_owned()
     }
@@ -232,7 +232,7 @@ impl Browser {
         }
     }
 
-    /// One command; the error is `WebDriver`'s own text.
+    /// Sends one command. The error is the message of `WebDriver`.
     fn ask(&self, method: &str, path: &str, content: Option<&Value>) -> Result<Value, String> {
         let answer = exchange(self.port, method, path, content).map_err(|problem| problem.to_string())?;
         let mut answer: Value = serde_json::from_slice(&answer).map_err(|problem| problem.to_string())?;
@@ -255,7 +255,7 @@ impl Drop for Browser {
     }
 }
 
-/// Starts `chromedriver` on a free port, with a folder for the browser's profile.
+/// Starts `chromedriver` on a free port, with a directory for the profile.
 fn spawn() -> std::io::Result<(Child, u16, PathBuf)> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let profile = std::env::temp_dir().join(format!("tollgate-chromium-{}-{port}", std::process::id()));
@@ -269,7 +269,7 @@ fn spawn() -> std::io::Result<(Child, u16, PathBuf)> {
     Ok((driver, port, profile))
 }
 
-/// One HTTP/1.1 exchange on a connection of its own.
+/// Sends one HTTP/1.1 request on a new connection and returns the response.
 fn exchange(port: u16, method: &str, path: &str, content: Option<&Value>) -> std::io::Result<Vec<u8>> {
     let mut connection = TcpStream::connect(("127.0.0.1", port))?;
     connection.set_read_timeout(Some(PATIENCE))?;

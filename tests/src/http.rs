@@ -1,5 +1,5 @@
-//! A client that speaks just enough HTTP/1.1 to ask a server on this machine: no TLS, one connection a request, no redirect
-//! followed. It blocks.
+//! A minimal blocking HTTP/1.1 client for local servers: no TLS, one connection per request, no
+//! redirects.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
@@ -7,7 +7,7 @@ use std::net::TcpStream;
 
 use crate::servers::PATIENCE;
 
-/// A request to be sent.
+/// An HTTP request.
 #[derive(Clone, Debug)]
 pub struct Request {
     method: &'static str,
@@ -17,7 +17,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A `GET` of a URL that begins with `http://`.
+    /// Creates a `GET` request for a URL that begins with `http://`.
     pub fn get(url: impl Into<String>) -> Self {
         Self {
             method: "GET",
@@ -27,7 +27,7 @@ impl Request {
         }
     }
 
-    /// A `POST` of a form.
+    /// Creates a `POST` request with a form.
     pub fn post(url: impl Into<String>, form: &[(&str, &str)]) -> Self {
         Self {
             method: "POST",
@@ -44,10 +44,10 @@ impl Request {
         self
     }
 
-    /// Sends it, and reads the whole answer.
+    /// Sends the request and reads the whole response.
     ///
     /// # Errors
-    /// If there is no connection, or it breaks, or what comes is not HTTP, or nothing comes for [`PATIENCE`].
+    /// If the connection fails, the response is not HTTP, or no data arrives for [`PATIENCE`].
     pub fn send(&self) -> Result<Answer> {
         let (authority, path) = split(&self.url)?;
         let mut connection = TcpStream::connect(authority)?;
@@ -65,24 +65,24 @@ impl Request {
     }
 }
 
-/// What came back.
+/// An HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The status.
+    /// The status code.
     pub status: u16,
-    /// The header fields in their order, with names in lower case.
+    /// The header fields in order, with names in lower case.
     pub fields: Vec<(String, String)>,
     /// The content.
     pub content: String,
 }
 
 impl Answer {
-    /// The first field of that name, which is in lower case.
+    /// The first field with this lower-case name.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
-    /// The fields of that name, which is in lower case.
+    /// The fields with this lower-case name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         let named = self.fields.iter().filter(move |(field, _)| field == name);
         named.map(|(_, value)| &**value)
@@ -146,7 +146,7 @@ fn chunks(connection: &mut impl BufRead) -> Result<Vec<u8>> {
     }
 }
 
-/// Into the authority, and the path with the query.
+/// Splits a URL into the authority, and the path with the query.
 fn split(url: &str) -> Result<(&str, &str)> {
     let rest = url.strip_prefix("http://");
     let rest = rest.ok_or_else(|| Error::new(ErrorKind::InvalidInput, format!("{url} is not of http")))?;
@@ -156,7 +156,7 @@ fn split(url: &str) -> Result<(&str, &str)> {
     })
 }
 
-/// A form or a query, as `application/x-www-form-urlencoded`.
+/// Encodes a form or a query as `application/x-www-form-urlencoded`.
 pub fn urlencoded(pairs: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (name, value) in pairs {

@@ -1,7 +1,7 @@
-//! Speaks to other JWT libraries, so that tests can exchange tokens with them, and starts [`servers`].
+//! Exchanges tokens with other JWT libraries, and starts [`servers`], for integration tests.
 //!
-//! Each peer is a script under `peers/` that runs as a process of its own and answers one JSON object a line;
-//! `peers/README.md` has the protocol. `cargo xtask tools` installs the libraries.
+//! Each peer is a script under `peers/` that runs as a process and answers with one JSON object per
+//! line. See `peers/README.md` for the protocol. `cargo xtask tools` installs the libraries.
 
 pub mod browser;
 pub mod http;
@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
-/// Another JWT library, running.
+/// A running process of another JWT library.
 #[derive(Debug)]
 pub struct Peer {
     name: &'static str,
@@ -22,7 +22,7 @@ pub struct Peer {
     answers: BufReader<ChildStdout>,
 }
 
-/// A key as its peer made it; for a secret both halves are the same.
+/// A key created by its peer. For a secret, both halves are equal.
 #[derive(Debug, Clone)]
 pub struct KeyPair {
     /// The private or secret key, as a JWK with `alg`.
@@ -32,14 +32,14 @@ pub struct KeyPair {
 }
 
 impl Peer {
-    /// Starts the peer `pyjwt`, `authlib`, `jose` or `jsonwebtoken`. Away from CI, `None` if it is not installed,
-    /// said in a line on the standard error.
+    /// Starts the peer `pyjwt`, `authlib`, `jose` or `jsonwebtoken`. Outside CI, returns `None` and
+    /// prints a line to stderr if it is not installed.
     ///
-    /// The interpreters are those of `TOLLGATE_PYTHON` and `TOLLGATE_NODE`, the npm packages those in
-    /// `TOLLGATE_NODE_MODULES`; else what `cargo xtask tools` has installed, else what the search path has.
+    /// `TOLLGATE_PYTHON` and `TOLLGATE_NODE` set the interpreters, `TOLLGATE_NODE_MODULES` the npm
+    /// packages. The defaults are the installation of `cargo xtask tools`, then the search path.
     ///
     /// # Panics
-    /// If there is no peer of that name; under CI also if it is not installed.
+    /// If there is no peer of that name, or under CI if it is not installed.
     pub fn start(name: &'static str) -> Option<Self> {
         let mut command = match name {
             "pyjwt" | "authlib" => python(name),
@@ -77,7 +77,7 @@ impl Peer {
             requests: Some(requests),
             answers: BufReader::new(answers),
         };
-        // A script whose library is missing ends before its first answer.
+        // A script with a missing library exits before its first response.
         peer.ask(&json!({ "op": "algorithms" }))
             .map_err(|problem| unusable(&problem))?;
         Ok(peer)
@@ -93,7 +93,7 @@ impl Peer {
         Ok(serde_json::from_str(&line)?)
     }
 
-    /// What it answers; an `error` is the test's, not the token's.
+    /// Returns the response. An `error` is a failure of the test, not of the token.
     fn expect(&mut self, request: &Value) -> Value {
         match self.ask(request) {
             Ok(answer) if answer.get("error").is_none() || answer.get("ok").is_some() => answer,
@@ -102,25 +102,25 @@ impl Peer {
         }
     }
 
-    /// The name it was started by.
+    /// The name of the peer.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The names of the algorithms that the library itself offers, some of which tollgate may not know.
+    /// The algorithms that the library offers. tollgate may not support all of them.
     ///
     /// # Panics
-    /// If the peer has ended.
+    /// If the peer has exited.
     pub fn algorithms(&mut self) -> Vec<String> {
         let answer = self.expect(&json!({ "op": "algorithms" }));
         let names = answer["algorithms"].as_array().into_iter().flatten();
         names.filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
-    /// A fresh key for that algorithm, made by the library.
+    /// Creates a key for the algorithm with the library.
     ///
     /// # Panics
-    /// If the peer cannot.
+    /// If the peer cannot create it.
     pub fn generate(&mut self, algorithm: &str) -> KeyPair {
         let mut answer = self.expect(&json!({ "op": "generate", "alg": algorithm }));
         KeyPair {
@@ -129,10 +129,10 @@ impl Peer {
         }
     }
 
-    /// A token signed by the library with a private JWK, the members of `header` added to `alg` and `typ`.
+    /// Signs a token with a private JWK. The members of `header` are added to `alg` and `typ`.
     ///
     /// # Panics
-    /// If the peer cannot.
+    /// If the peer cannot sign it.
     pub fn sign(&mut self, algorithm: &str, private: &Value, header: &Value, claims: &Value) -> String {
         let request =
             json!({ "op": "sign", "alg": algorithm, "key": private, "header": header, "claims": claims });
@@ -142,13 +142,14 @@ impl Peer {
         }
     }
 
-    /// The claims of a token that the library accepts for that key, issuer and audience, or its reason not to.
+    /// Verifies a token with the library for a key, issuer and audience, and returns its claims or
+    /// the reason of the refusal.
     ///
     /// # Errors
     /// If the library refuses the token.
     ///
     /// # Panics
-    /// If the peer cannot judge it, because the key is unusable for instance.
+    /// If the peer cannot verify it, for example because the key is unusable.
     pub fn verify(&mut self, wanted: &Wanted<'_>, token: &str) -> Result<Value, String> {
         let mut answer = self.expect(&json!({
             "op": "verify",
@@ -166,22 +167,23 @@ impl Peer {
     }
 }
 
-/// What a peer asks of a token.
+/// The requirements for a token.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// The only algorithm to accept.
+    /// The accepted algorithm.
     pub algorithm: &'a str,
     /// The public or secret key, as a JWK.
     pub public: &'a Value,
-    /// The only issuer to accept.
+    /// The accepted issuer.
     pub issuer: &'a str,
-    /// The audience that must be among the token's.
+    /// The required audience.
     pub audience: &'a str,
 }
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // The end of its input ends it; were it stuck, it would outlive the test.
+        // The process exits at the end of its input. Without that, a stuck process would outlive
+        // the test.
         drop(self.requests.take());
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -200,7 +202,7 @@ fn python(name: &str) -> Command {
 fn node(file: &str) -> Command {
     let mut command = Command::new(from_env("TOLLGATE_NODE").unwrap_or_else(|| PathBuf::from("node")));
     command.arg(script(file));
-    // With none of the two, the script finds nothing and the peer is reported as not installed.
+    // Without either, the script finds no packages and the peer is reported as not installed.
     command.env("TOLLGATE_NODE_MODULES", node_modules().unwrap_or_default());
     command
 }
@@ -213,7 +215,7 @@ fn script(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(file)
 }
 
-/// What `cargo xtask tools` has put beside the running test: `target/tools` for `target/debug/deps/…`.
+/// The installation of `cargo xtask tools`: `target/tools` for a test in `target/debug/deps/…`.
 fn installed(path: &str) -> Option<PathBuf> {
     let test = std::env::current_exe().ok()?;
     let mut candidates = test.ancestors().map(|above| above.join("tools").join(path));

@@ -1,4 +1,5 @@
-//! What the tests rely on in Chromium: which cookies it takes over loopback, and what it sends with them.
+//! The assumptions of the browser tests: the cookies that Chromium stores for loopback addresses,
+//! and the fields that it sends with them.
 
 #![allow(clippy::unwrap_used)] // a test
 
@@ -9,7 +10,7 @@ use std::sync::mpsc;
 use serde_json::json;
 use tollgate_tests::browser::Browser;
 
-/// Answers every request with the fields, and tells what came.
+/// Answers every request with these fields, and reports the request.
 fn serve(fields: &'static str) -> (u16, mpsc::Receiver<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

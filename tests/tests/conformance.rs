@@ -1,4 +1,5 @@
-//! One table of requests and answers, on every framework (see `tollgate_testkit::conformance`).
+//! Runs one table of requests and responses on every framework (see
+//! `tollgate_testkit::conformance`).
 
 #[path = "conformance/actix.rs"]
 mod actix;
@@ -9,8 +10,8 @@ mod tower;
 
 use tollgate_testkit::conformance::{self, Case, Core, Expect, Response, Subject};
 
-/// Two checks: the subject answers as the table says; and where the table lets one of several answers do, it
-/// gives the one that the core gives.
+/// Asserts that the subject's responses match the table. Where the table allows several responses,
+/// the subject's must equal the core's.
 fn conforms(subject: &mut impl Subject) {
     let as_core = |case: &Case| {
         let one = |request: &conformance::Request| {
@@ -51,8 +52,8 @@ fn conforms(subject: &mut impl Subject) {
     conformance::run(subject);
 }
 
-/// The cases that a gate which only extractors ask can be held to: all that have a gate, but for renewals, which take the
-/// response.
+/// Runs the cases that apply to extractors without a layer: all cases with a gate, except renewals,
+/// which need the response.
 fn without_a_layer(admits: impl Fn(&Case) -> bool, subject: &mut impl Subject) {
     let of = |cases: Vec<Case>| -> Vec<Case> {
         let gated = cases
@@ -82,31 +83,31 @@ fn without_a_layer(admits: impl Fn(&Case) -> bool, subject: &mut impl Subject) {
 }
 
 #[test]
-fn by_extractors_of_axum_alone() {
+fn axum_with_extractors_only() {
     without_a_layer(|case| case.policy.is_none(), &mut axum::Ungated::new());
 }
 
 #[test]
-fn by_extractors_of_actix_web_alone() {
+fn actix_web_with_extractors_only() {
     without_a_layer(|_| true, &mut actix::Unwrapped::new());
 }
 
 #[test]
-fn core_alone() {
+fn core_without_a_framework() {
     conforms(&mut Core);
 }
 
 #[test]
-fn over_tower() {
+fn tower_layers() {
     conforms(&mut tower::Tower::new());
 }
 
 #[test]
-fn over_axum() {
+fn axum_layers() {
     conforms(&mut axum::Axum::new());
 }
 
 #[test]
-fn over_actix_web() {
+fn actix_web_middleware() {
     conforms(&mut actix::Actix::new());
 }

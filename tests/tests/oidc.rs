@@ -1,6 +1,6 @@
-//! A service on axum and on actix-web, over sockets, that trusts a certified OpenID provider: its tokens, its rotations, and
-//! everything that can be wrong with it. The time of the provider and of the tokens is real; the
-//! test moves the time of the keys.
+//! Tests a service on axum and on actix-web, over sockets, with a certified OpenID provider:
+//! tokens, key rotations and faults. The clock of the provider and of the tokens is real. The test
+//! controls the clock of the keys.
 
 #![allow(clippy::unwrap_used)] // a test
 

@@ -1,4 +1,5 @@
-//! Tokens of other libraries are accepted by tollgate and the other way round, for every algorithm both have.
+//! Exchanges tokens between tollgate and other libraries in both directions, for every common
+//! algorithm.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,14 +10,14 @@ use tollgate_tests::{Peer, Wanted};
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "orders-api";
 
-/// What every peer but Ed25519's and `EdDSA`'s has.
+/// The algorithms of every peer, except Ed25519 and `EdDSA`.
 const COMMON: &[&str] = &[
     "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
     "ES512",
 ];
 
-/// Each peer with the algorithms that it has beyond the common ones. Written down, so that a library that
-/// loses one is noticed.
+/// Each peer with its algorithms beyond the common ones. The list is explicit so that a removed
+/// algorithm is noticed.
 const PEERS: &[(&str, &[&str])] = &[
     ("pyjwt", &["EdDSA"]),
     ("authlib", &["EdDSA"]),
@@ -44,7 +45,7 @@ fn jsonwebtoken() {
     exchange_with("jsonwebtoken");
 }
 
-/// The harness itself: were a peer to accept anything, the tests above would prove nothing.
+/// Checks the harness: a peer that accepts everything would make the tests above meaningless.
 #[test]
 fn the_peers_agree_with_each_other() {
     let mut peers: Vec<Peer> = PEERS.iter().filter_map(|(name, _)| Peer::start(name)).collect();
@@ -107,7 +108,8 @@ fn theirs_to_us(peer: &mut Peer, algorithm: &str) {
 
 fn ours_to_them(peer: &mut Peer, algorithm: &str) {
     let context = format!("{algorithm} to {}", peer.name());
-    // A private key of theirs, and one of ours; a secret can only be theirs, since ours never come out.
+    // A private key of the peer and one of tollgate. A secret is always the peer's, because
+    // tollgate does not export secrets.
     let pair = peer.generate(algorithm);
     let loaded = SigningKey::from_jwk(pair.private.to_string());
     let loaded = loaded
@@ -165,12 +167,13 @@ fn verifier(key: Key) -> Verifier {
     built.unwrap_or_else(|problem| panic!("{problem}"))
 }
 
-/// Members that libraries are apt to write differently: text beyond ASCII, nesting, numbers, an `aud` list.
+/// Claims that libraries serialise differently: non-ASCII text, nesting, numbers, an `aud` list.
 fn claims() -> Value {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
-    // To the hour, so that two calls in one test agree; were it to end between them, the test would fail once.
+    // Rounded to the hour, so that two calls in one test agree, unless the hour changes between
+    // them.
     let hour = now / 3600 * 3600;
     json!({
         "iss": ISSUER,
@@ -186,7 +189,7 @@ fn claims() -> Value {
     })
 }
 
-/// The token with one bit of its signature changed, still canonical base64url.
+/// Flips one bit of the signature and keeps it canonical base64url.
 fn tampered(token: &str) -> String {
     let at = token.rfind('.').map_or(0, |dot| dot + 1);
     let flipped = if token[at..].starts_with('A') { "B" } else { "A" };

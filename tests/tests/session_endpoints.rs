@@ -1,4 +1,5 @@
-//! One service with sessions, on both frameworks: its answers are equal to the byte, and it bears a store that fails.
+//! One service with sessions on both frameworks: equal responses to the byte, and behaviour during
+//! store failures.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +16,7 @@ mod service;
 #[path = "session_endpoints/store.rs"]
 mod store;
 
-/// A request, for any framework.
+/// A request for either framework.
 #[derive(Clone, Debug)]
 struct Ask {
     method: &'static str,
@@ -49,11 +50,11 @@ impl Ask {
     }
 }
 
-/// What came back.
+/// A response of either framework.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Got {
     status: u16,
-    /// In lower case, and sorted by name; those of one name in the order that they came in.
+    /// Names in lower case, sorted by name. Fields of one name keep their order.
     fields: Vec<(String, String)>,
     content: String,
 }
@@ -77,7 +78,7 @@ impl Got {
         self.all(name).next()
     }
 
-    /// A member of the JSON that came.
+    /// A member of the JSON content.
     fn member(&self, name: &str) -> String {
         let content: serde_json::Value = serde_json::from_str(&self.content).unwrap();
         content[name]

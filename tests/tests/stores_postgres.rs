@@ -1,4 +1,4 @@
-//! `tollgate-store-postgres` on a real server.
+//! Tests `tollgate-store-postgres` with a real server.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +24,7 @@ use tollgate_tests::servers::Postgres;
 
 const NOW: u64 = 1_700_000_000;
 
-/// What an operation is allowed: a connection and a statement, and something for a busy machine.
+/// Maximum duration of an operation: a connection, a statement, and a margin for a busy machine.
 const BOUND: Duration = Duration::from_millis(600 + 600 + 900);
 
 fn open(server: &Postgres) -> PostgresStore {
@@ -35,14 +35,14 @@ fn open(server: &Postgres) -> PostgresStore {
         .unwrap()
 }
 
-/// A store with its tables.
+/// Creates a migrated store.
 async fn ready(server: &Postgres) -> PostgresStore {
     let store = open(server);
     store.migrate().await.unwrap();
     store
 }
 
-/// Another client of the server.
+/// Opens a separate client of the server.
 async fn stranger(server: &Postgres) -> Client {
     let (client, connection) = tollgate_store_postgres::tokio_postgres::connect(&server.url(), NoTls)
         .await
@@ -69,7 +69,7 @@ fn revocation(value: &str) -> Revocation {
     }
 }
 
-/// What the operation failed with, if it did so in time.
+/// Returns the error of the operation and asserts that it failed in time.
 async fn failure<T>(
     operation: impl Future<Output = Result<T, tollgate_session::StoreError>>,
 ) -> StoreErrorKind {
@@ -82,7 +82,7 @@ async fn failure<T>(
     error.kind()
 }
 
-/// Asks until the store serves again, by itself.
+/// Retries until the store works again.
 async fn resumes<T, F>(mut operation: impl FnMut() -> F) -> T
 where
     F: Future<Output = Result<T, tollgate_session::StoreError>>,

@@ -1,4 +1,4 @@
-//! Sessions and revocations in Redis, on real servers.
+//! Tests `tollgate-store-redis` with real servers.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! What stands before an HTTP server, counts what is asked of it, and goes wrong in every way that a server can.
+//! A proxy in front of an HTTP server that counts requests and injects faults.
 
 use std::io::{BufRead, BufReader, Read, Result, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -6,44 +6,44 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What the front answers in the place of the server.
+/// A fault in place of the server's response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing is wrong: the server answers.
+    /// No fault: the server responds.
     #[default]
     None,
-    /// Nobody answers, and the connection is closed.
+    /// The connection is closed without a response.
     Broken,
-    /// Nobody answers, and the connection stays open.
+    /// The connection stays open without a response.
     Hangs,
-    /// The answer has this status, and no content.
+    /// A response with this status and no content.
     Status(u16),
-    /// 200, with this content type and content.
+    /// A 200 response with this content type and content.
     Content(&'static str, String),
-    /// 200, with 50 MB of JSON whose length is told beforehand.
+    /// A 200 response with 50 MB of JSON and a `Content-Length`.
     Huge,
-    /// 200, with 50 MB of JSON whose length nobody tells.
+    /// A 200 response with 50 MB of JSON in chunks, without a `Content-Length`.
     HugeByChunks,
-    /// 200, with the beginning of a set at one byte in 50 ms.
+    /// A 200 response with the start of a JWK Set, one byte every 50 ms.
     Drips,
-    /// 302 to there.
+    /// A 302 redirect to this URL.
     Redirect(String),
 }
 
 impl Fault {
-    /// A page for people, as a gateway shows it.
+    /// An HTML page, like the error page of a gateway.
     pub fn html() -> Self {
         let page = "<!doctype html><title>Sign in to the network</title>";
         Self::Content("text/html", page.to_owned())
     }
 
-    /// A set without keys.
+    /// A JWK Set without keys.
     pub fn empty_set() -> Self {
         Self::Content("application/json", r#"{"keys":[]}"#.to_owned())
     }
 }
 
-/// A port that hands on every request to a server, unless told otherwise. It closes when it is dropped.
+/// A proxy on its own port that forwards every request unless a fault is set. It closes on drop.
 #[derive(Debug)]
 pub struct Front {
     port: u16,
@@ -53,9 +53,9 @@ pub struct Front {
 #[derive(Debug, Default)]
 struct State {
     server: AtomicU16,
-    /// How much of [`Fault::Huge`] was taken by clients.
+    /// Bytes of [`Fault::Huge`] that clients have read.
     bytes: AtomicUsize,
-    /// How many clients wait for an answer that does not come.
+    /// Number of clients that wait for a response that never comes.
     waiting: AtomicUsize,
     told: Mutex<Told>,
 }
@@ -63,12 +63,13 @@ struct State {
 #[derive(Debug, Default)]
 struct Told {
     fault: Fault,
-    /// For a path of its own; before `fault`.
+    /// Faults by path, which take precedence over `fault`.
     faults: Vec<(String, Fault)>,
-    /// How often the faults were changed. Who is kept waiting by an earlier one is let go.
+    /// Number of fault changes. A change releases the clients that wait because of an earlier
+    /// fault.
     changes: usize,
     closed: bool,
-    /// The path of each request, in their order.
+    /// The path of each request, in order.
     paths: Vec<String>,
 }
 
@@ -79,10 +80,11 @@ impl State {
 }
 
 impl Front {
-    /// Opens a port. Until it is told of [a server](Self::stand_before), connections are closed without an answer.
+    /// Opens a port. Until [`stand_before`](Self::stand_before) sets a server, connections are
+    /// closed without a response.
     ///
     /// # Panics
-    /// If there is no port.
+    /// If no port is available.
     pub fn open() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let port = listener.local_addr().expect("it is bound").port();
@@ -94,19 +96,19 @@ impl Front {
                     break;
                 }
                 let shared = Arc::clone(&shared);
-                // A client that goes away is no concern of the front's.
+                // A client that disconnects is not an error.
                 std::thread::spawn(move || drop(serve(&shared, connection)));
             }
         });
         Self { port, state }
     }
 
-    /// Names the server's port on 127.0.0.1.
+    /// Sets the port of the server on 127.0.0.1.
     pub fn stand_before(&self, port: u16) {
         self.state.server.store(port, Ordering::SeqCst);
     }
 
-    /// Its port on 127.0.0.1.
+    /// The port of the proxy on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -116,7 +118,7 @@ impl Front {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Answers every request so from now on. Connections on which an answer hangs or drips are closed.
+    /// Sets the fault for every request from now on. Hanging and dripping connections are closed.
     pub fn set(&self, fault: Fault) {
         let mut told = self.state.told();
         told.changes += 1;
@@ -124,7 +126,7 @@ impl Front {
         told.fault = fault;
     }
 
-    /// Answers requests for that path so from now on, whatever it does with others.
+    /// Sets the fault for requests with that path from now on.
     pub fn set_for(&self, path: &str, fault: Fault) {
         let mut told = self.state.told();
         told.changes += 1;
@@ -132,23 +134,23 @@ impl Front {
         told.faults.push((path.to_owned(), fault));
     }
 
-    /// How often that path was asked for, since the beginning.
+    /// Number of requests for that path since the start.
     pub fn count(&self, path: &str) -> usize {
         let told = self.state.told();
         told.paths.iter().filter(|asked| *asked == path).count()
     }
 
-    /// Every path that was asked for, in their order.
+    /// The path of every request, in order.
     pub fn paths(&self) -> Vec<String> {
         self.state.told().paths.clone()
     }
 
-    /// How many clients wait now for an answer that hangs or drips.
+    /// Number of clients that currently wait for a hanging or dripping response.
     pub fn waiting(&self) -> usize {
         self.state.waiting.load(Ordering::SeqCst)
     }
 
-    /// How much of all the huge answers was taken, in bytes.
+    /// Total bytes that clients have read of huge responses.
     pub fn bytes(&self) -> usize {
         self.state.bytes.load(Ordering::SeqCst)
     }
@@ -157,12 +159,12 @@ impl Front {
 impl Drop for Front {
     fn drop(&mut self) {
         self.state.told().closed = true;
-        // It looks at that when somebody comes.
+        // Wakes the accept loop, which then sees that the proxy is closed.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
     }
 }
 
-/// One request and its answer.
+/// Handles one request.
 fn serve(state: &State, client: TcpStream) -> Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let (head, length) = head(&mut reader)?;
@@ -215,7 +217,7 @@ fn serve(state: &State, client: TcpStream) -> Result<()> {
     }
 }
 
-/// The lines of a head, in one text without the last and empty one, and the length of the content.
+/// Reads the lines of a head as one text, without the empty line, and the content length.
 fn head(reader: &mut impl BufRead) -> Result<(String, usize)> {
     let (mut head, mut length) = (String::new(), 0);
     loop {
@@ -233,7 +235,7 @@ fn head(reader: &mut impl BufRead) -> Result<(String, usize)> {
     }
 }
 
-/// Asks the server, with the client's own `Host`, and for an end after one answer.
+/// Forwards the request with the client's own `Host`, and closes the connection after one response.
 fn hand_on(state: &State, mut client: TcpStream, head: &str, content: &[u8]) -> Result<()> {
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, state.server.load(Ordering::SeqCst)));
     let Ok(mut server) = server else {
@@ -281,7 +283,8 @@ fn huge(state: &State, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()>
     Ok(())
 }
 
-/// Keeps the client waiting until it goes or the front is told something else, with a byte now and then or with nothing.
+/// Keeps the client waiting until it disconnects or the fault changes. Sends one byte at a time, or
+/// nothing.
 fn wait(state: &State, mut client: &TcpStream, changes: usize, drops: Option<&[u8]>) -> Result<()> {
     client.set_read_timeout(Some(Duration::from_millis(50)))?;
     state.waiting.fetch_add(1, Ordering::SeqCst);

@@ -1,7 +1,7 @@
-//! Real servers, each a process of its own on a free port with a folder of its own, ended when it is dropped.
+//! Real servers. Each is a process on a free port with its own directory, ended on drop.
 //!
-//! Where a server's program is not installed, starting it says so in a line on the standard error and answers `None`;
-//! under CI it panics.
+//! If a server's program is not installed, the start prints a line to stderr and returns `None`.
+//! Under CI it panics.
 
 pub mod front;
 pub mod oidc_provider;
@@ -22,21 +22,21 @@ pub use redis::{Redis, RedisCluster};
 
 use crate::in_ci;
 
-/// How long a server may take to start on a busy machine.
+/// Timeout for the start of a server on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server's process. It ends when this is dropped.
+/// A server process, ended on drop.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
 }
 
 impl Process {
-    /// Starts the program, silent, with its output in `log`. Away from CI, `None` if it is not installed, with `hint` saying
-    /// how to get it.
+    /// Starts the program with its output in `log`. Outside CI, returns `None` if it is not
+    /// installed and prints `hint`.
     ///
     /// # Panics
-    /// If it is there but cannot be started; under CI also if it is not there.
+    /// If it cannot be started, or under CI if it is not installed.
     pub fn start(command: &mut Command, log: &Path, hint: &str) -> Option<Self> {
         let output = std::fs::File::options()
             .create(true)
@@ -55,23 +55,24 @@ impl Process {
         }
     }
 
-    /// Whether it has not ended by itself.
+    /// Returns whether the process is still running.
     pub fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Its number.
+    /// The process ID.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends it without a warning, as a power failure would.
+    /// Kills the process, like a power failure.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// Sends a signal by name: `STOP` lets it answer nothing any more, `CONT` goes on, `TERM` asks it to end.
+    /// Sends a signal by name: `STOP` pauses the process, `CONT` resumes it, `TERM` asks it to
+    /// exit.
     ///
     /// # Panics
     /// If the signal cannot be sent.
@@ -93,24 +94,24 @@ impl Drop for Process {
     }
 }
 
-/// A folder for a server's files, gone when it is dropped.
+/// A temporary directory for a server's files, removed on drop.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
 }
 
 impl Scratch {
-    /// A new, empty one.
+    /// Creates an empty directory.
     ///
     /// # Panics
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tollgate-{name}-{:08x}", unlike_others()));
         std::fs::create_dir_all(&path).expect("the folder for temporary files can be written");
         Self { path }
     }
 
-    /// Where it is.
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -122,11 +123,11 @@ impl Drop for Scratch {
     }
 }
 
-/// A port of this machine that nobody uses. It is not one of those that the system gives to outgoing connections, so that it
-/// stays free while its server is down.
+/// Returns an unused local port. It is outside the range of ephemeral ports, so it stays free while
+/// its server is down.
 ///
 /// # Panics
-/// If there is none.
+/// If no port is free.
 pub fn free_port() -> u16 {
     (0..1000)
         .map(|_| 11_000 + u16::try_from(unlike_others() % 20_000).expect("less than 20000"))
@@ -134,7 +135,7 @@ pub fn free_port() -> u16 {
         .expect("a port is free")
 }
 
-/// Says that a program is missing and how to get it.
+/// Reports that a program is missing and how to install it.
 ///
 /// # Panics
 /// Under CI.
@@ -144,10 +145,10 @@ pub fn missing(program: &str, hint: &str) {
     eprintln!("SKIPPED: {problem}");
 }
 
-/// Asks again and again until the answer is yes, for [`PATIENCE`] at the most.
+/// Polls until the condition is true, at most for [`PATIENCE`].
 ///
 /// # Panics
-/// If it never is.
+/// If the condition does not become true.
 pub fn eventually(what: &str, mut ask: impl FnMut() -> bool) {
     let start = Instant::now();
     while !ask() {
@@ -156,7 +157,7 @@ pub fn eventually(what: &str, mut ask: impl FnMut() -> bool) {
     }
 }
 
-/// Whether somebody listens at the port.
+/// Returns whether a process listens on the port.
 pub fn listens(port: u16) -> bool {
     let connect = || -> Result<(), Error> {
         TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), Duration::from_secs(1))?;
@@ -165,7 +166,7 @@ pub fn listens(port: u16) -> bool {
     connect().is_ok()
 }
 
-/// A number that the other tests, which are processes of their own, do not get at this time.
+/// Returns a number that differs between concurrent test processes, with high probability.
 fn unlike_others() -> u32 {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let nanoseconds = SystemTime::now()

@@ -1,4 +1,5 @@
-//! A certified OpenID provider: npm's `oidc-provider`, by the program in `peers/oidc-provider`.
+//! A certified OpenID provider: `oidc-provider` from npm, run by the program in
+//! `peers/oidc-provider`.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::http::{Answer, Request, urlencoded};
 const GET_NODE: &str = "Node.js 20 or later is needed, on Debian and Ubuntu `apt-get install nodejs npm`";
 const GET_LIBRARY: &str = "`cargo xtask tools` installs it";
 
-/// An identity provider, which issues real tokens.
+/// An identity provider that issues real tokens.
 #[derive(Debug)]
 pub struct OidcProvider {
     port: u16,
@@ -17,42 +18,43 @@ pub struct OidcProvider {
     scratch: Scratch,
 }
 
-/// What a person's login is for.
+/// The parameters of a user's login.
 #[derive(Clone, Copy, Debug)]
 pub struct Login<'a> {
-    /// The client, which has a redirect URI.
+    /// The client ID. The client must have a redirect URI.
     pub client: &'a str,
-    /// One of its redirect URIs. Nobody has to be there.
+    /// One of the client's redirect URIs. No server has to listen there.
     pub redirect_uri: &'a str,
-    /// The scopes, parted by spaces; `openid` is the first.
+    /// The scopes, separated by spaces. The first is `openid`.
     pub scope: &'a str,
-    /// The resource that the access token is for.
+    /// The resource of the access token.
     pub resource: Option<&'a str>,
     /// The `nonce` for the ID token.
     pub nonce: &'a str,
-    /// Who logs in.
+    /// The name of the user.
     pub name: &'a str,
-    /// Their password.
+    /// The password of the user.
     pub password: &'a str,
 }
 
-/// The example of RFC 7636, appendix B.
+/// The example in RFC 7636, appendix B.
 const CODE_VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CODE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 impl OidcProvider {
-    /// Starts one. `peers/README.md` has the settings, of which `port` and `keystore` are chosen here: keys of one `alg`
-    /// and `kid` stay the same over a [`restart_with`](Self::restart_with).
+    /// Starts a provider. See `peers/README.md` for the settings, of which `port` and `keystore`
+    /// are set here. Keys of one `alg` and `kid` stay the same across
+    /// [`restart_with`](Self::restart_with).
     ///
     /// # Panics
-    /// If it does not start; under CI also if it is not installed.
+    /// If it does not start, or under CI if it is not installed.
     pub fn start(settings: &Value) -> Option<Self> {
         let installed = crate::node_modules().is_some_and(|modules| modules.join("oidc-provider").is_dir());
         if !installed {
             missing("oidc-provider", GET_LIBRARY);
             return None;
         }
-        // Somebody may take the port in the moment before the provider does.
+        // Another process may take the port before the provider does.
         for _ in 0..5 {
             let scratch = Scratch::new("oidc-provider");
             let port = free_port();
@@ -80,7 +82,7 @@ impl OidcProvider {
         Process::start(&mut command, &scratch.path().join("log"), GET_NODE)
     }
 
-    /// Whether it answers, and has not ended.
+    /// Waits until it responds. Returns `false` if it has exited.
     fn until_ready(&mut self) -> bool {
         let mut ended = false;
         eventually("oidc-provider answers", || {
@@ -95,22 +97,22 @@ impl OidcProvider {
         metadata.is_ok_and(|answer| answer.status == 200)
     }
 
-    /// Its port on 127.0.0.1.
+    /// The port of the provider on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where it listens, which is its issuer's name too unless the settings have another.
+    /// The URL of the provider, which is also its issuer name by default.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Ends it as a power failure would.
+    /// Kills it, like a power failure.
     pub fn stop(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again at the same port, after it was [stopped](Self::stop) or while it runs.
+    /// Restarts it on the same port, whether it is [stopped](Self::stop) or running.
     ///
     /// # Panics
     /// If it does not start.
@@ -125,7 +127,7 @@ impl OidcProvider {
         });
     }
 
-    /// Starts it again at the same port, with one of its settings changed: `keys`, to rotate them.
+    /// Restarts it on the same port with one setting changed, such as `keys` for a rotation.
     ///
     /// # Panics
     /// If it does not start.
@@ -134,26 +136,27 @@ impl OidcProvider {
         self.restart();
     }
 
-    /// Lets it answer nothing, while its port takes connections.
+    /// Pauses it: its port accepts connections but gets no response.
     ///
     /// # Panics
-    /// If it has ended.
+    /// If it has exited.
     pub fn pause(&self) {
         self.process.signal("STOP");
     }
 
-    /// Lets it go on after a [pause](Self::pause).
+    /// Resumes it after a [pause](Self::pause).
     ///
     /// # Panics
-    /// If it has ended.
+    /// If it has exited.
     pub fn resume(&self) {
         self.process.signal("CONT");
     }
 
-    /// An access token for a client itself (RFC 6749 section 4.4), which is known by `client_secret_post`.
+    /// Requests an access token for a client itself (RFC 6749 section 4.4) with
+    /// `client_secret_post`.
     ///
     /// # Panics
-    /// If the provider refuses.
+    /// If the provider refuses the request.
     pub fn client_credentials(&self, client: &str, secret: &str, resource: &str, scope: &str) -> String {
         let mut tokens = self.tokens(&[
             ("grant_type", "client_credentials"),
@@ -168,11 +171,11 @@ impl OidcProvider {
         }
     }
 
-    /// The tokens for a person who logs in and consents: authorization code and PKCE (RFC 6749 section 4.1, RFC 7636), for a
-    /// public client. It has `access_token` and `id_token`.
+    /// Logs a user in with consent, as a public client with PKCE (RFC 6749 section 4.1, RFC 7636).
+    /// Returns the token response, with `access_token` and `id_token`.
     ///
     /// # Panics
-    /// If the provider refuses.
+    /// If the provider refuses the request.
     pub fn log_in(&self, login: &Login<'_>) -> Value {
         let mut query = vec![
             ("client_id", login.client),
@@ -203,11 +206,11 @@ impl OidcProvider {
         ])
     }
 
-    /// Goes to an authorization request's URL as a person's browser would, logs in and consents. Gives the URL that the browser
-    /// is sent back to, which begins with `redirect_uri`; nobody is asked there.
+    /// Opens an authorization URL like a browser, logs in and consents. Returns the redirect URL,
+    /// which begins with `redirect_uri` and is not requested.
     ///
     /// # Panics
-    /// If the provider refuses.
+    /// If the provider refuses the request.
     pub fn visit(&self, url: &str, redirect_uri: &str, name: &str, password: &str) -> String {
         let mut visit = Visit {
             provider: self.url(),
@@ -228,7 +231,7 @@ impl OidcProvider {
     }
 }
 
-/// A browser's part: redirects are followed, forms filled in, cookies kept.
+/// A minimal browser: follows redirects, fills in forms and keeps cookies.
 struct Visit {
     provider: String,
     /// Name, value and path.
@@ -236,12 +239,12 @@ struct Visit {
 }
 
 impl Visit {
-    /// Begins at a URL, and gives the one that begins with `end` where it is sent.
+    /// Opens a URL and returns the first redirect target that begins with `end`.
     fn until(&mut self, end: &str, mut url: String, form: &[(&str, &str)]) -> String {
         for _ in 0..12 {
             let mut answer = self.send(Request::get(&url), &url);
             if answer.status == 200 {
-                // Each page's form goes to the page itself, and does not mind the fields of the others'.
+                // Each form posts to its own page, which ignores the fields of other forms.
                 answer = self.send(Request::post(&url, form), &url);
             }
             let Some(next) = answer.field("location") else {

@@ -1,4 +1,4 @@
-//! PostgreSQL.
+//! A PostgreSQL server.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -11,7 +11,7 @@ const GET_POSTGRES: &str =
     "PostgreSQL 13 or later is needed, on Debian and Ubuntu `apt-get install postgresql`";
 const PASSWORD: &str = "not-so-secret";
 
-/// A PostgreSQL server, with a role `tollgate` that may do everything.
+/// A PostgreSQL server with a superuser role `tollgate`.
 #[derive(Debug)]
 pub struct Postgres {
     port: u16,
@@ -23,18 +23,19 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts one that does not wait for the disk: it survives the end of its processes, and not that of the machine.
+    /// Starts a server that does not wait for the disk: data survives a kill of its processes, but
+    /// not of the machine.
     ///
     /// # Panics
-    /// As [`start_with`](Self::start_with).
+    /// As for [`start_with`](Self::start_with).
     pub fn start() -> Option<Self> {
         Self::start_with(&["fsync=off", "full_page_writes=off"])
     }
 
-    /// Starts one with these settings, such as `["fsync=on"]`.
+    /// Starts a server with these settings, such as `["fsync=on"]`.
     ///
     /// # Panics
-    /// If it does not start; under CI also if it is not installed.
+    /// If it does not start, or under CI if it is not installed.
     pub fn start_with(settings: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
             missing("postgres", GET_POSTGRES);
@@ -62,7 +63,7 @@ impl Postgres {
             options,
             scratch,
         };
-        // Somebody may take the port in the moment before the server does.
+        // Another process may take the port before the server does.
         for _ in 0..5 {
             if server.until_ready() {
                 return Some(server);
@@ -83,7 +84,7 @@ impl Postgres {
         )
     }
 
-    /// `false` if it has ended.
+    /// Waits until it responds. Returns `false` if it has exited.
     fn until_ready(&mut self) -> bool {
         let mut ended = false;
         eventually("postgres answers", || {
@@ -104,20 +105,20 @@ impl Postgres {
         std::fs::read_to_string(self.scratch.path().join("log")).unwrap_or_default()
     }
 
-    /// Its address, as a client takes it, with the role and its password.
+    /// The connection URL, with the role and its password.
     pub fn url(&self) -> String {
         format!("postgres://tollgate:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Its port on 127.0.0.1.
+    /// The port of the server on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Runs SQL and returns what it answers, a line for each row, with `|` between columns.
+    /// Runs SQL and returns the output, one line per row, with `|` between columns.
     ///
     /// # Panics
-    /// If it fails.
+    /// If the statement fails.
     pub fn sql(&self, sql: &str) -> String {
         let output = Command::new(self.programs.join("psql"))
             .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url()])
@@ -129,19 +130,20 @@ impl Postgres {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    /// Ends it and everything it has started as a power failure would.
+    /// Kills it and its child processes, like a power failure.
     pub fn stop(&mut self) {
-        // Nobody who is left could hold on to its memory, which would keep it from starting again.
+        // A surviving child would keep the shared memory and prevent a restart.
         let children = self.children();
         self.process.kill();
         signal("KILL", &children);
-        // Those that it started in between follow it by themselves.
+        // Children started in the meantime exit by themselves.
         eventually("all of postgres ends", || {
             children.iter().all(|child| !is_running(*child))
         });
     }
 
-    /// Starts it again, at the same port with the same data, after it was [stopped](Self::stop) or while it runs.
+    /// Restarts it on the same port with the same data, whether it is [stopped](Self::stop) or
+    /// running.
     ///
     /// # Panics
     /// If it does not start.
@@ -155,25 +157,25 @@ impl Postgres {
         });
     }
 
-    /// Lets it answer nothing, while its connections stay open.
+    /// Pauses it: its connections stay open but get no response.
     ///
     /// # Panics
-    /// If it has ended.
+    /// If it has exited.
     pub fn pause(&self) {
         self.process.signal("STOP");
         signal("STOP", &self.children());
     }
 
-    /// Lets it go on after a [pause](Self::pause).
+    /// Resumes it after a [pause](Self::pause).
     ///
     /// # Panics
-    /// If it has ended.
+    /// If it has exited.
     pub fn resume(&self) {
         signal("CONT", &self.children());
         self.process.signal("CONT");
     }
 
-    /// Its processes but the first: one for each connection, and its own.
+    /// The process IDs of its children: one per connection, and background processes.
     fn children(&self) -> Vec<u32> {
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         processes
@@ -191,22 +193,22 @@ impl Drop for Postgres {
     }
 }
 
-/// Whether it has not ended, or is only waiting to be buried.
+/// Returns whether the process is running, and is not a zombie.
 fn is_running(process: u32) -> bool {
     status(process).is_some_and(|(state, _)| state != 'Z')
 }
 
-/// State and parent of a process (`proc(5)`).
+/// The state and the parent of a process (`proc(5)`).
 fn status(process: u32) -> Option<(char, u32)> {
     let line = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name before it is in brackets and may hold anything.
+    // The name before it is in parentheses and may contain any character.
     let mut fields = line.rsplit_once(") ")?.1.split(' ');
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }
 
 fn signal(name: &str, processes: &[u32]) {
     for process in processes {
-        // It may have ended by itself.
+        // The process may have exited.
         let _ = Command::new("sh")
             .args(["-c", &format!("kill -{name} {process}")])
             .stderr(Stdio::null())
@@ -214,7 +216,7 @@ fn signal(name: &str, processes: &[u32]) {
     }
 }
 
-/// Who the server runs as: it refuses to be root's.
+/// The user that runs the server, which refuses to run as root.
 #[derive(Debug)]
 struct User {
     id: u32,
@@ -222,7 +224,7 @@ struct User {
 }
 
 impl User {
-    /// `None` where that is somebody else already.
+    /// Returns the user to switch to. `None` if the current user is not root.
     fn other_than_root() -> Option<Self> {
         let me = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let effective = me
@@ -247,7 +249,7 @@ impl User {
     }
 }
 
-/// A command that runs as that user.
+/// Creates a command that runs as that user.
 fn command(program: &Path, user: Option<&User>) -> Command {
     let Some(user) = user else {
         return Command::new(program);
@@ -261,7 +263,7 @@ fn command(program: &Path, user: Option<&User>) -> Command {
     command
 }
 
-/// Where `postgres` is: on the search path, or where Debian has it, the latest version first.
+/// The directory of `postgres`: on the search path, or the latest version in Debian's directory.
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
@@ -279,7 +281,7 @@ fn programs() -> Option<PathBuf> {
     });
     std::env::split_paths(&path)
         .chain(versions.into_iter().rev())
-        // A link from elsewhere has not its companions beside it.
+        // A symbolic link does not have the related programs beside it.
         .filter_map(|folder| folder.join("postgres").canonicalize().ok())
         .filter_map(|program| program.parent().map(Path::to_owned))
         .find(|folder| {

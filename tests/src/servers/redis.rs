@@ -1,4 +1,4 @@
-//! Redis, one server or a cluster.
+//! A Redis server or cluster.
 
 use std::fmt::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -17,20 +17,20 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one that keeps everything in memory: what it had is lost when it stops.
+    /// Starts a server in memory, whose data is lost when it stops.
     ///
     /// # Panics
-    /// As [`start_with`](Self::start_with).
+    /// As for [`start_with`](Self::start_with).
     pub fn start() -> Option<Self> {
         Self::start_with(&[])
     }
 
-    /// Starts one with options added to its command line, such as `["--appendonly", "yes"]`.
+    /// Starts a server with additional command-line options, such as `["--appendonly", "yes"]`.
     ///
     /// # Panics
-    /// If it does not start; under CI also if it is not installed.
+    /// If it does not start, or under CI if it is not installed.
     pub fn start_with(options: &[&str]) -> Option<Self> {
-        // Somebody may take the port in the moment before the server does.
+        // Another process may take the port before the server does.
         for _ in 0..5 {
             let server = Self::launch(free_port(), options, Scratch::new("redis"))?;
             if let Some(server) = server.until_ready() {
@@ -69,7 +69,7 @@ impl Redis {
         Process::start(&mut command, &scratch.path().join("log"), GET_REDIS)
     }
 
-    /// `None` if it has ended.
+    /// Waits until it responds. Returns `None` if it has exited.
     fn until_ready(mut self) -> Option<Self> {
         let mut ended = false;
         eventually("redis-server answers", || {
@@ -85,20 +85,20 @@ impl Redis {
         answer.starts_with("PONG") || answer.starts_with("NOAUTH")
     }
 
-    /// Its address, as a client takes it, without a password.
+    /// The connection URL, without a password.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Its port on 127.0.0.1.
+    /// The port of the server on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Gives it a command and returns the answer as `redis-cli` prints it.
+    /// Runs a command and returns the response as `redis-cli` prints it.
     ///
     /// # Panics
-    /// If it cannot be asked.
+    /// If `redis-cli` cannot run.
     pub fn command(&self, arguments: &[&str]) -> String {
         let output = self.ask(arguments);
         let answer = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -107,7 +107,7 @@ impl Redis {
     }
 
     fn ask(&self, arguments: &[&str]) -> Output {
-        // A paused server never answers, and not every `redis-cli` gives up by itself.
+        // A paused server never responds, and not every version of `redis-cli` has a timeout.
         Command::new("timeout")
             .args(["5", "redis-cli", "-h", "127.0.0.1", "-p", &self.port.to_string()])
             .args(arguments)
@@ -116,12 +116,13 @@ impl Redis {
             .expect("redis-cli runs")
     }
 
-    /// Ends it as a power failure would.
+    /// Kills it, like a power failure.
     pub fn stop(&mut self) {
         self.process.kill();
     }
 
-    /// Starts it again, at the same port with the same options, after it was [stopped](Self::stop) or while it runs.
+    /// Restarts it on the same port with the same options, whether it is [stopped](Self::stop) or
+    /// running.
     ///
     /// # Panics
     /// If it does not start.
@@ -136,38 +137,38 @@ impl Redis {
         });
     }
 
-    /// Lets it answer nothing, while its connections stay open.
+    /// Pauses it: its connections stay open but get no response.
     ///
     /// # Panics
-    /// If it has ended.
+    /// If it has exited.
     pub fn pause(&self) {
         self.process.signal("STOP");
     }
 
-    /// Lets it go on after a [pause](Self::pause).
+    /// Resumes it after a [pause](Self::pause).
     ///
     /// # Panics
-    /// If it has ended.
+    /// If it has exited.
     pub fn resume(&self) {
         self.process.signal("CONT");
     }
 }
 
-/// A Redis Cluster of three masters, each with one replica.
+/// A Redis Cluster of three masters with one replica each.
 #[derive(Debug)]
 pub struct RedisCluster {
     nodes: Vec<Redis>,
 }
 
 impl RedisCluster {
-    /// How many masters there are; the replica of master `n` is node `n + MASTERS`.
+    /// Number of masters. The replica of master `n` is node `n + MASTERS`.
     pub const MASTERS: usize = 3;
     const SLOTS: usize = 16_384;
 
-    /// Starts one, and waits until it serves all slots and the replicas follow.
+    /// Starts a cluster and waits until it serves all slots and the replicas are in sync.
     ///
     /// # Panics
-    /// If it does not come up; under CI also if Redis is not installed.
+    /// If it does not start, or under CI if Redis is not installed.
     pub fn start() -> Option<Self> {
         for _ in 0..5 {
             let started: Option<Vec<_>> = Self::launch()?.into_iter().map(Redis::until_ready).collect();
@@ -192,7 +193,7 @@ impl RedisCluster {
         let mut nodes = Vec::new();
         for (node, (port, bus)) in ports.iter().zip(buses).enumerate() {
             let scratch = Scratch::new("redis-cluster");
-            // Nodes that know each other when they start need no time to meet.
+            // A complete node list at startup avoids the wait for gossip.
             std::fs::write(
                 scratch.path().join("nodes.conf"),
                 Self::configuration(ports, buses, node),
@@ -219,7 +220,8 @@ impl RedisCluster {
         Some(nodes)
     }
 
-    /// The cluster as node `myself` finds it: <https://redis.io/docs/latest/commands/cluster-nodes/>.
+    /// Returns the cluster configuration for node `myself`:
+    /// <https://redis.io/docs/latest/commands/cluster-nodes/>.
     fn configuration(ports: &[u16], buses: &[u16], myself: usize) -> String {
         let mut text = String::new();
         for (node, (port, bus)) in ports.iter().zip(buses).enumerate() {
@@ -244,10 +246,11 @@ impl RedisCluster {
         text + &format!("vars currentEpoch {} lastVoteEpoch 0\n", Self::MASTERS)
     }
 
-    /// Waits until every node that runs sees a whole cluster, and every replica that runs follows a master.
+    /// Waits until every running node sees a complete cluster, and every running replica follows a
+    /// master.
     ///
     /// # Panics
-    /// If that does not come.
+    /// If the cluster does not become ready.
     pub fn until_ready(&self) {
         for node in &self.nodes {
             eventually("the cluster is whole", || {
@@ -269,28 +272,28 @@ impl RedisCluster {
         self.nodes.iter().all(Redis::answers)
     }
 
-    /// The addresses of its nodes.
+    /// The URLs of the nodes.
     pub fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(Redis::url).collect()
     }
 
-    /// Its nodes: the masters first, as they are at the start.
+    /// The nodes, with the initial masters first.
     pub fn nodes(&self) -> &[Redis] {
         &self.nodes
     }
 
-    /// One of its nodes.
+    /// The node with this number.
     ///
     /// # Panics
-    /// If there is none of that number.
+    /// If there is no such node.
     pub fn node(&mut self, number: usize) -> &mut Redis {
         &mut self.nodes[number]
     }
 
-    /// The number of the node that is master for the key now, as the first other node that answers says.
+    /// Returns the number of the node that is currently master for the key.
     ///
     /// # Panics
-    /// If nobody knows.
+    /// If no node responds.
     pub fn master_of(&self, key: &str) -> usize {
         let mut number = None;
         eventually("somebody knows the master", || {

@@ -1,4 +1,4 @@
-//! An app with middleware around it and around a resource, and the extractors.
+//! An app with middleware for the app and for a resource, and with extractors.
 
 use std::future::ready;
 
@@ -41,7 +41,7 @@ impl Subject for Actix {
     }
 }
 
-/// Without the middleware: whoever comes first, an extractor or a policy, asks the gate among the app's data.
+/// An app without middleware: the first extractor or policy calls the gate in the app data.
 pub(crate) struct Unwrapped(SystemRunner);
 
 impl Unwrapped {

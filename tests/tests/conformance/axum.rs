@@ -1,4 +1,4 @@
-//! A router with a layer, a route's layer and the extractors.
+//! A router with a layer, a route layer and extractors.
 
 use ::axum::Router;
 use ::axum::body::Body;
@@ -50,8 +50,8 @@ impl Subject for Axum {
     }
 }
 
-/// Without a layer: the first extractor asks the gate in the state. Has no answer to a case without a gate, or with a
-/// route's policy, for whose layer nobody would have asked it.
+/// A router without a layer: the first extractor calls the gate in the state. It has no response
+/// for cases without a gate, or with a route policy, whose layer would find no decision.
 pub(crate) struct Ungated(Runtime);
 
 impl Ungated {

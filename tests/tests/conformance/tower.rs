@@ -1,4 +1,4 @@
-//! Layers around a plain service.
+//! Layers around a plain tower service.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -17,7 +17,7 @@ use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 pub(crate) struct Tower(Runtime);
 
-/// A request of `http` 1.x.
+/// Converts a request to `http` 1.x.
 pub(crate) fn http_request<B: Default>(request: &Request) -> http::Request<B> {
     let mut built = http::Request::builder()
         .method(request.method.as_str())
@@ -28,7 +28,7 @@ pub(crate) fn http_request<B: Default>(request: &Request) -> http::Request<B> {
     built.body(B::default()).expect("a request of the table is one")
 }
 
-/// What the table compares of a response of `http` 1.x.
+/// Converts a response of `http` 1.x for comparison with the table.
 pub(crate) async fn answered<B: http_body::Body<Data = Bytes>>(response: http::Response<B>) -> Response
 where
     B::Error: std::fmt::Debug,
@@ -75,7 +75,7 @@ impl Subject for Tower {
     }
 }
 
-/// A handler's response of `http` 1.x.
+/// Creates a handler's response of `http` 1.x.
 pub(crate) fn replied(reply: &Reply, body: String) -> http::Response<String> {
     let mut built = http::Response::builder()
         .status(reply.status)
@@ -89,7 +89,7 @@ pub(crate) fn replied(reply: &Reply, body: String) -> http::Response<String> {
     built.body(body).expect("a reply of the table is one")
 }
 
-/// What a service without extractors does by hand.
+/// Does manually what extractors do in a framework.
 fn handle(asked: Handler, request: &http::Request<Full<Bytes>>) -> Result<String, Refusal> {
     let authentication = request.authentication().ok_or_else(Refusal::missing_layer)?;
     Ok(match asked {

@@ -1,4 +1,4 @@
-//! Tokens that are sent to make the service do something to its provider.
+//! Tokens that try to make the service flood its provider.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,7 +6,8 @@ use tollgate_tests::servers::Fault;
 
 use crate::world::{COOL_DOWN, Issuer, LIFE, World, stranger};
 
-/// Sends as many tokens with a `kid` of their own each, from several clients at once, and counts those that get this status.
+/// Sends `count` tokens with distinct `kid`s from several clients, and counts the responses with
+/// this status.
 fn flood(world: &World, count: usize, name: &str, status: u16) -> usize {
     let (next, counted) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -30,7 +31,7 @@ fn flood(world: &World, count: usize, name: &str, status: u16) -> usize {
 }
 
 #[test]
-fn ten_thousand_tokens_with_random_kids_cause_one_fetch_in_a_cool_down() {
+fn ten_thousand_random_kids_cause_one_fetch_per_cool_down() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };
@@ -43,7 +44,7 @@ fn ten_thousand_tokens_with_random_kids_cause_one_fetch_in_a_cool_down() {
         assert_eq!(world.issuer.fetches(), before + 1, "in round {round}");
         world.services.expect(200, &token);
     }
-    // One at the start and one in each of ten cool-downs.
+    // One at the start and one for each of ten cool-down periods.
     assert_eq!(world.issuer.fetches(), 11);
     world.assert_bounded();
 }
@@ -56,7 +57,7 @@ fn a_flood_right_after_the_start_causes_one_fetch() {
     let world = World::connect(issuer);
     assert_eq!(flood(&world, 1000, "early", 401), 1000);
     assert_eq!(world.issuer.fetches(), 2);
-    // Nor does it help that the schedule's own fetch is due in between.
+    // The scheduled fetch in between does not allow more.
     world.pass(LIFE);
     let before = world.issuer.fetches();
     assert_eq!(flood(&world, 1000, "late", 401), 1000);
@@ -65,7 +66,7 @@ fn a_flood_right_after_the_start_causes_one_fetch() {
 }
 
 #[test]
-fn one_kid_again_and_again_causes_one_fetch_in_a_minute() {
+fn a_repeated_kid_causes_one_fetch_per_minute() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };
@@ -79,7 +80,7 @@ fn one_kid_again_and_again_causes_one_fetch_in_a_minute() {
 }
 
 #[test]
-fn a_flood_during_an_outage_neither_asks_more_often_nor_gets_a_401() {
+fn a_flood_during_an_outage_causes_no_extra_fetch_and_no_401() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };

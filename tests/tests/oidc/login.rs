@@ -1,4 +1,4 @@
-//! A person logs in: authorization code and PKCE.
+//! User login: authorization code with PKCE.
 
 use serde_json::Value;
 use tollgate_core::Verifier;
@@ -16,7 +16,8 @@ const LOGIN: Login<'_> = Login {
     password: "lovelace",
 };
 
-/// What the client asks of an ID token (OpenID Connect Core 1.0 section 3.1.3.7).
+/// Builds a verifier with the client's checks of an ID token (OpenID Connect Core 1.0 section
+/// 3.1.3.7).
 fn id_tokens(world: &World) -> Verifier {
     Verifier::builder()
         .issuer(world.issuer.front.url())
@@ -36,7 +37,7 @@ fn text<'v>(tokens: &'v Value, name: &str) -> &'v str {
 }
 
 #[test]
-fn both_tokens_of_a_login_pass_where_they_are_for_and_nowhere_else() {
+fn each_token_of_a_login_is_accepted_only_by_its_audience() {
     for alg in ["RS256", "PS256", "ES256", "EdDSA"] {
         let Some(issuer) = Issuer::start(&[(alg, "1")]) else {
             return;

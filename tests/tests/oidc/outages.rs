@@ -1,4 +1,4 @@
-//! Everything that can be wrong with a provider that was there.
+//! Faults of a provider that was available before.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use tollgate_tests::servers::{Fault, Front, eventually};
 
 use crate::world::{COOL_DOWN, Issuer, LIFE, STALE, World};
 
-/// The longest pause between two attempts.
+/// The maximum interval between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 enum Outage {
-    /// The provider's process is killed.
+    /// The provider process is killed.
     Killed,
-    /// The provider's process is stopped: its port takes connections.
+    /// The provider process is paused: its port accepts connections.
     Paused,
-    /// The provider is well, and what stands before it is not.
+    /// The provider works, but the proxy in front of it does not.
     Fault(Fault),
 }
 
@@ -49,7 +49,7 @@ impl Outage {
     }
 }
 
-/// The way of every outage that is longer than the keys live.
+/// Runs an outage that is longer than the lifetime of the keys.
 fn outage(outage: &Outage) {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
@@ -60,34 +60,35 @@ fn outage(outage: &Outage) {
     assert_eq!(world.status().readiness, Readiness::Ready);
     outage.begin(&mut world);
 
-    // The keys' life ends, and so does half of the time that they are used for nevertheless.
+    // The keys expire, and half of the grace period passes.
     world.pass(LIFE + STALE / 2);
     assert!(world.watch.failures() > 1);
     assert_eq!(world.services.expect(200, &token), passes);
     assert_eq!(world.status().readiness, Readiness::Stale);
-    // The schedule alone has made these: at first one in a cool-down, then ever fewer.
+    // Only the schedule has made attempts: first one per cool-down, then fewer.
     let schedule = usize::try_from(world.elapsed().as_secs() / LONGEST_PAUSE.as_secs()).unwrap() + 8;
     assert!(world.attempts() <= schedule, "{} of {schedule}", world.attempts());
 
-    // A key that is not there may be one that the provider has by now: nobody can say, and the client did nothing wrong.
+    // An unknown key may be available at the provider by now, so the response is 503, not a client
+    // error.
     let (attempts, permitted) = (world.attempts(), world.most_attempts());
     for number in 0..20 {
         let answer = world.ask_while_time_passes(&world.stranger(&format!("unknown-{number}")));
         assert_eq!(answer.status, 503, "{answer:?}");
     }
-    // No time passes in which there could be more, unless waiting takes it.
+    // The limit of attempts does not grow here, except by the time spent waiting.
     let most = attempts + 1 + world.most_attempts() - permitted;
     assert!(world.attempts() <= most, "{} of {most}", world.attempts());
     assert_eq!(world.services.expect(200, &token), passes);
     world.assert_bounded();
 
-    // Now it has been too long.
+    // The grace period ends.
     world.pass(STALE);
     for _ in 0..20 {
         world.services.expect(503, &token);
     }
     assert_eq!(world.status().readiness, Readiness::Unavailable);
-    // Whether or not an attempt is being made now, both say the same.
+    // The response is the same during an attempt and between attempts.
     world.settle();
     let refused = world.services.ask_at_rest(&token);
     assert_eq!(refused.status, 503);
@@ -101,7 +102,7 @@ fn outage(outage: &Outage) {
     }
     world.assert_bounded();
 
-    // It comes back, and nobody has to do anything about it.
+    // After the outage, the service recovers by itself.
     outage.end(&mut world);
     world.pass(LONGEST_PAUSE);
     assert_eq!(world.services.expect(200, &world.issuer.token()), passes);
@@ -146,7 +147,7 @@ fn fifty_megabytes_are_not_read() {
         world.issuer.front.set(fault.clone());
         world.pass(LIFE + STALE / 2);
         world.services.expect(200, &token);
-        // What is under way between the two is a few megabytes, as the system likes.
+        // A few megabytes are in the socket buffers of the system.
         let (bytes, attempts) = (world.issuer.front.bytes(), world.watch.failures());
         assert!(
             attempts > 1 && bytes < attempts * 25_000_000,
@@ -162,7 +163,7 @@ fn fifty_megabytes_are_not_read() {
 }
 
 #[test]
-fn a_fetch_that_hangs_holds_up_nobody_whose_key_is_there() {
+fn a_hanging_fetch_does_not_delay_requests_with_known_keys() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };
@@ -170,7 +171,7 @@ fn a_fetch_that_hangs_holds_up_nobody_whose_key_is_there() {
     let token = world.issuer.token();
     world.issuer.front.set(Fault::Hangs);
     world.set_hangs(true);
-    // Time comes to the refresh, and stands still there.
+    // The refresh becomes due and hangs.
     world.pass(LIFE.mul_f64(0.8));
     eventually("the refresh hangs", || world.issuer.front.waiting() == 1);
     for _ in 0..20 {
@@ -181,7 +182,7 @@ fn a_fetch_that_hangs_holds_up_nobody_whose_key_is_there() {
 }
 
 #[test]
-fn a_client_that_goes_away_stops_no_fetch() {
+fn a_client_disconnect_does_not_cancel_the_fetch() {
     let Some(issuer) = Issuer::start(&[("ES256", "old")]) else {
         return;
     };
@@ -202,7 +203,7 @@ fn a_client_that_goes_away_stops_no_fetch() {
 }
 
 #[test]
-fn a_short_outage_is_not_noticed() {
+fn a_short_outage_is_transparent() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };
@@ -226,7 +227,7 @@ fn a_redirect_to_another_host_is_not_followed() {
         return;
     };
     let world = World::connect(issuer);
-    // Somebody with keys of their own, on the same machine.
+    // An attacker with its own keys, on the same machine.
     let Some(theirs) = Issuer::start(&[("ES256", "theirs")]) else {
         return;
     };
@@ -240,7 +241,7 @@ fn a_redirect_to_another_host_is_not_followed() {
 }
 
 #[test]
-fn a_set_that_moved_on_the_same_host_is_found() {
+fn a_set_moved_on_the_same_host_is_found() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };
@@ -267,11 +268,11 @@ fn a_set_that_moved_on_the_same_host_is_found() {
 }
 
 #[test]
-fn a_provider_whose_port_is_closed_is_an_outage_too() {
+fn a_closed_port_is_handled_as_an_outage() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };
-    // Straight to the provider, with nothing in between.
+    // Directly to the provider, without the proxy.
     let mut world = World::with(issuer, |issuer, watch, runtime| {
         let source = tollgate_oidc::RemoteJwks::new(issuer.provider.url() + "/jwks");
         runtime
@@ -291,7 +292,7 @@ fn a_provider_whose_port_is_closed_is_an_outage_too() {
 }
 
 #[test]
-fn a_request_brings_keys_back_that_are_expired_as_soon_as_the_cool_down_is_over() {
+fn a_request_restores_expired_keys_after_the_cool_down() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };

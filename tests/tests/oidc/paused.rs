@@ -1,4 +1,4 @@
-//! A runtime whose time the test moves, and keys that are read by that time.
+//! A runtime with paused time that the test advances, and keys on that time.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Handle};
 use tollgate_core::{BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Step, Unavailable};
 use tollgate_oidc::RemoteKeys;
 
-/// A runtime on a thread of its own. Its time passes only by [`advance`](Self::advance), also while
+/// A runtime on its own thread. Its time passes only through [`advance`](Self::advance), even while
 /// its tasks wait for sockets.
 pub(crate) struct PausedRuntime {
     handle: Handle,
@@ -31,7 +31,7 @@ impl PausedRuntime {
                 .build()
                 .unwrap();
             tell.send(runtime.handle().clone()).unwrap();
-            // Paused time does not advance by itself while a blocking task runs.
+            // Paused time does not advance automatically while a blocking task runs.
             let hold = runtime.spawn_blocking(move || {
                 let _ = stopped.recv();
             });
@@ -48,9 +48,9 @@ impl PausedRuntime {
         &self.handle
     }
 
-    /// Lets time pass at once, and the tasks run whose time has come.
+    /// Advances the time and runs the tasks that are due.
     pub(crate) fn advance(&self, time: Duration) {
-        // On the runtime itself, which wakes it.
+        // On the runtime itself, to wake it.
         let advanced = self.handle.spawn(async move {
             tokio::time::advance(time).await;
             for _ in 0..16 {
@@ -70,7 +70,7 @@ impl Drop for PausedRuntime {
     }
 }
 
-/// Keys that every service reads by the time of the paused runtime, whatever runtime it is on.
+/// A key source that reads the time of the paused runtime, whatever runtime the service has.
 pub(crate) struct PausedKeys {
     pub(crate) keys: RemoteKeys,
     pub(crate) handle: Handle,

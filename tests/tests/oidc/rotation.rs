@@ -1,4 +1,4 @@
-//! The provider changes its keys while the service runs.
+//! Key rotation at the provider while the service runs.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn kids(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn the_next_request_after_a_rotation_passes() {
+fn the_first_request_after_a_rotation_is_accepted() {
     for algs in [
         ["RS256", "RS256"],
         ["PS256", "ES256"],
@@ -27,7 +27,7 @@ fn the_next_request_after_a_rotation_passes() {
         world.services.expect(200, &before);
         world.pass(COOL_DOWN);
 
-        // Both keys are published for a while, as a provider should do.
+        // Both keys are published for a while, as recommended for providers.
         world.issuer.rotate(&[(algs[1], "new"), (algs[0], "old")]);
         let after = world.issuer.token();
         let answer = world.services.expect(200, &after);
@@ -40,7 +40,7 @@ fn the_next_request_after_a_rotation_passes() {
 }
 
 #[test]
-fn a_withdrawn_key_stops_working_at_the_next_refresh() {
+fn a_withdrawn_key_is_refused_after_the_next_refresh() {
     let Some(issuer) = Issuer::start(&[("ES256", "old")]) else {
         return;
     };
@@ -50,9 +50,9 @@ fn a_withdrawn_key_stops_working_at_the_next_refresh() {
 
     world.issuer.rotate(&[("ES256", "new")]);
     let after = world.issuer.token();
-    // Nobody has told the service yet.
+    // The service has not fetched the change yet.
     world.services.expect(200, &before);
-    // The refresh is ahead of the end of the keys' life.
+    // The refresh precedes the expiry of the keys.
     world.pass(LIFE);
     world.services.expect(401, &before);
     world.services.expect(200, &after);
@@ -60,9 +60,9 @@ fn a_withdrawn_key_stops_working_at_the_next_refresh() {
     world.assert_bounded();
 }
 
-/// Every request but the first is answered by the cache of verified tokens, until the keys are others.
+/// Every request except the first is a cache hit, until the keys change.
 #[test]
-fn tokens_that_were_recognised_end_with_their_key() {
+fn cached_tokens_are_invalidated_with_their_key() {
     for alg in ["RS256", "ES256", "EdDSA"] {
         let Some(issuer) = Issuer::start(&[(alg, "old"), ("PS256", "stays")]) else {
             return;
@@ -74,7 +74,7 @@ fn tokens_that_were_recognised_end_with_their_key() {
         }
         let hits = world.hits();
         assert!(hits > 0);
-        // Fetched again and the same: nothing has changed.
+        // The fetch returns the same keys, so the cache stays valid.
         world.pass(LIFE);
         assert!(world.issuer.fetches() > 1);
         world.services.expect(200, &token);
@@ -93,7 +93,7 @@ fn tokens_that_were_recognised_end_with_their_key() {
 }
 
 #[test]
-fn an_emergency_rotation_is_seen_with_the_first_token_of_the_new_key() {
+fn an_emergency_rotation_is_seen_with_the_first_new_token() {
     let Some(issuer) = Issuer::start(&[("ES256", "stolen")]) else {
         return;
     };
@@ -108,14 +108,14 @@ fn an_emergency_rotation_is_seen_with_the_first_token_of_the_new_key() {
 }
 
 #[test]
-fn a_key_under_a_kid_that_was_used_before_takes_the_place_of_the_other() {
+fn a_new_key_with_a_reused_kid_replaces_the_former() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };
     let mut world = World::connect(issuer);
     let before = world.issuer.token();
     world.services.expect(200, &before);
-    // Another type of key, so the provider makes another one for the same `kid`.
+    // Another key type, so that the provider creates another key with the same `kid`.
     world.issuer.rotate(&[("EdDSA", "1")]);
     world.pass(LIFE);
     world.services.expect(200, &world.issuer.token());
@@ -124,7 +124,7 @@ fn a_key_under_a_kid_that_was_used_before_takes_the_place_of_the_other() {
 }
 
 #[test]
-fn many_requests_with_a_new_key_share_one_fetch() {
+fn concurrent_requests_with_a_new_key_share_one_fetch() {
     let Some(issuer) = Issuer::start(&[("ES256", "old")]) else {
         return;
     };
@@ -146,7 +146,7 @@ fn many_requests_with_a_new_key_share_one_fetch() {
 }
 
 #[test]
-fn a_rotation_right_after_another_is_seen_when_the_cool_down_is_over() {
+fn a_second_rotation_is_seen_after_the_cool_down() {
     let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
         return;
     };
@@ -158,7 +158,8 @@ fn a_rotation_right_after_another_is_seen_when_the_cool_down_is_over() {
 
     world.issuer.rotate(&[("ES256", "3"), ("ES256", "2")]);
     let after = world.issuer.token();
-    // Now the keys are those that a request has asked for a moment ago: the service takes them for the newest.
+    // A request has just fetched the keys, so the service does not fetch again during the
+    // cool-down.
     world.services.expect(401, &after);
     assert_eq!(world.issuer.fetches(), 2);
     world.pass(COOL_DOWN);
@@ -168,17 +169,17 @@ fn a_rotation_right_after_another_is_seen_when_the_cool_down_is_over() {
 }
 
 #[test]
-fn the_provider_says_how_long_its_keys_are_good_for_within_bounds() {
-    // What it says, and when the keys are fetched again: at 80 % of it.
+fn the_provider_sets_the_key_lifetime_within_bounds() {
+    // The `Cache-Control` field, and the time of the next fetch at 80 % of the lifetime.
     for (said, after) in [
         ("public, max-age=120", 96),
         ("max-age=1000", 800),
-        // Not more than an hour, and not less than a minute.
+        // At most one hour and at least one minute.
         ("max-age=31536000", 2880),
         ("max-age=1", 48),
         ("no-store", 48),
         ("max-age=10, no-cache", 48),
-        // It does not say anything that is understood.
+        // No recognised directive.
         ("immutable", 480),
         ("max-age=soon", 48),
     ] {
@@ -197,7 +198,7 @@ fn the_provider_says_how_long_its_keys_are_good_for_within_bounds() {
 }
 
 #[test]
-fn who_has_used_a_key_and_when_is_told() {
+fn the_last_use_of_each_key_is_reported() {
     let Some(issuer) = Issuer::start(&[("ES256", "new"), ("ES256", "old")]) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! The service, on both frameworks.
+//! The service on both frameworks.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -15,17 +15,17 @@ use tokio::runtime::{Builder, Runtime};
 use tollgate_core::{Principal, Verifier};
 use tollgate_tests::http::{Answer, Request};
 
-/// Both, each on a port of its own, with the same verifier.
+/// Both services, each on its own port, with the same verifier.
 pub(crate) struct Services {
     axum: u16,
     actix: u16,
     stop: ServerHandle,
     thread: Option<JoinHandle<()>>,
-    /// The one of axum; dropping it ends the server.
+    /// The runtime of axum. Dropping it stops the server.
     _runtime: Runtime,
 }
 
-/// What the handler says to whom it has let in.
+/// Returns the handler's response text for a caller.
 fn greeting(user: &Principal) -> String {
     let claim = |name| user.claim(name).unwrap_or(Value::Null);
     let (key, algorithm) = (user.kid().unwrap_or("?"), user.algorithm());
@@ -78,8 +78,8 @@ impl Services {
         }
     }
 
-    /// What both answer to a token; they are asked at the same time. When to ask again is left to the moment of each, for
-    /// the first of them may have set something in motion.
+    /// Sends a token to both concurrently and asserts equal responses, except `Retry-After`: the
+    /// first request may start a fetch.
     pub(crate) fn ask(&self, token: &str) -> Answer {
         let [axum, actix] = self.ask_each(token);
         let timeless = |answer: &Answer| {
@@ -98,7 +98,7 @@ impl Services {
         axum
     }
 
-    /// What both answer, to the last byte, while nothing is in motion.
+    /// Sends a token to both and asserts byte-equal responses. Requires that no fetch is running.
     pub(crate) fn ask_at_rest(&self, token: &str) -> Answer {
         let [axum, actix] = self.ask_each(token);
         assert_eq!(axum, actix, "first axum, then actix-web");
@@ -112,7 +112,7 @@ impl Services {
         })
     }
 
-    /// What both answer, which has this status.
+    /// Sends a token to both and asserts the status.
     pub(crate) fn expect(&self, status: u16, token: &str) -> Answer {
         let answer = self.ask(token);
         assert_eq!(answer.status, status, "{answer:?}");
@@ -125,12 +125,12 @@ impl Services {
         answer
     }
 
-    /// What one of them answers, by turns.
+    /// Sends a token to one of them, in turn.
     pub(crate) fn ask_one(&self, number: usize, token: &str) -> Answer {
         send([self.axum, self.actix][number % 2], token)
     }
 
-    /// Sends it to one of them, by turns, and does not wait for the answer.
+    /// Sends a token to one of them, in turn, without waiting for the response.
     pub(crate) fn send_and_go_on(&self, number: usize, token: &str) -> TcpStream {
         let mut client = TcpStream::connect(("127.0.0.1", [self.axum, self.actix][number % 2])).unwrap();
         let request = format!("GET / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
@@ -138,7 +138,7 @@ impl Services {
         client
     }
 
-    /// What axum alone answers.
+    /// Sends a token to the axum service only.
     pub(crate) fn ask_axum(&self, token: &str) -> Answer {
         send(self.axum, token)
     }
@@ -157,7 +157,7 @@ fn send(port: u16, token: &str) -> Answer {
     let request = Request::get(format!("http://127.0.0.1:{port}/"));
     let answer = request.with("authorization", &format!("Bearer {token}")).send();
     let mut answer = answer.unwrap();
-    // What says when and over which connection it was sent.
+    // Without the fields that depend on time and connection.
     answer
         .fields
         .retain(|(name, _)| !matches!(&**name, "date" | "connection"));
@@ -165,7 +165,7 @@ fn send(port: u16, token: &str) -> Answer {
     answer
 }
 
-/// For what the tests start; they themselves wait on threads of their own.
+/// Creates a runtime for the servers. The tests wait on other threads.
 pub(crate) fn runtime() -> Runtime {
     Builder::new_multi_thread()
         .worker_threads(2)

@@ -1,4 +1,4 @@
-//! How a service starts, and what it refuses to start with.
+//! Startup of a service, and configurations that it refuses.
 
 use tollgate_oidc::{Oidc, OidcErrorKind, Readiness, RemoteJwks};
 use tollgate_tests::servers::{Fault, Front, PATIENCE, eventually};
@@ -9,7 +9,7 @@ use crate::world::{COOL_DOWN, Issuer, JWKS, METADATA, TIMEOUT, Watch, World, kep
 
 const KEYS: [(&str, &str); 1] = [("ES256", "1")];
 
-/// Why a source does not connect; it has to be a `Result` that can say so.
+/// Expands to the error of a failed `connect`.
 macro_rules! refused {
     ($source:expr) => {
         runtime()
@@ -20,7 +20,7 @@ macro_rules! refused {
 }
 
 #[test]
-fn a_start_fails_fast_at_a_provider_that_is_not_well() {
+fn connect_fails_fast_if_the_provider_is_faulty() {
     let Some(mut issuer) = Issuer::start(&KEYS) else {
         return;
     };
@@ -57,7 +57,7 @@ fn a_start_fails_fast_at_a_provider_that_is_not_well() {
 }
 
 #[test]
-fn a_start_does_not_wait_for_ever() {
+fn connect_has_a_timeout() {
     let Some(issuer) = Issuer::start(&KEYS) else {
         return;
     };
@@ -75,7 +75,7 @@ fn a_start_does_not_wait_for_ever() {
 }
 
 #[test]
-fn a_lazy_start_answers_503_until_the_provider_comes_up() {
+fn a_lazy_start_answers_503_until_the_provider_responds() {
     let Some(mut issuer) = Issuer::start(&KEYS) else {
         return;
     };
@@ -91,7 +91,7 @@ fn a_lazy_start_answers_503_until_the_provider_comes_up() {
         world.services.expect(503, &world.stranger("nobody's"));
         world.pass(COOL_DOWN / 2);
     }
-    // What is wrong with it needs no key.
+    // A malformed token is refused without keys.
     world.services.expect(401, "rubbish");
     world.assert_bounded();
 
@@ -104,7 +104,7 @@ fn a_lazy_start_answers_503_until_the_provider_comes_up() {
 }
 
 #[test]
-fn an_issuer_under_another_name_is_refused() {
+fn an_issuer_with_another_name_is_refused() {
     let Some(issuer) = Issuer::start(&KEYS) else {
         return;
     };
@@ -119,12 +119,12 @@ fn an_issuer_under_another_name_is_refused() {
             "{name}"
         );
     }
-    // Its keys were not even asked for.
+    // The service did not even fetch its keys.
     assert_eq!(issuer.fetches(), 0);
 }
 
 #[test]
-fn the_form_of_rfc_8414_is_found() {
+fn metadata_at_the_rfc_8414_path_is_found() {
     let Some(issuer) = Issuer::start(&KEYS) else {
         return;
     };
@@ -138,7 +138,7 @@ fn the_form_of_rfc_8414_is_found() {
 }
 
 #[test]
-fn a_set_on_another_origin_is_only_fetched_where_that_is_said() {
+fn a_set_on_another_origin_requires_an_explicit_option() {
     let Some(issuer) = Issuer::start(&KEYS) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Each tenant with an identity provider of its own.
+//! Tenants with their own identity providers.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::world::{AUDIENCE, Issuer, TIMEOUT};
 
 const KEYS: [(&str, &str); 1] = [("ES256", "1")];
 
-/// Services for which these providers are those of tenants.
+/// Services whose tenants have these providers.
 struct House {
     tenants: Tenants,
     services: Services,
-    /// Where the fetching runs.
+    /// The runtime of the key fetches.
     _runtime: Runtime,
 }
 
@@ -30,7 +30,7 @@ impl House {
             is_known.then(|| TrustedIssuer::new(issuer).audience(AUDIENCE))
         });
         let tenants = tenants.keys(|oidc| {
-            // Longer than a test takes: no cool-down ends meanwhile.
+            // Longer than a test, so that no cool-down ends meanwhile.
             oidc.cool_down(Duration::from_secs(60))
                 .timeout(TIMEOUT)
                 .dangerous_allow_plain_http()
@@ -53,7 +53,7 @@ impl House {
 }
 
 #[test]
-fn the_first_token_of_each_tenant_brings_its_keys_and_no_other_token_does() {
+fn only_a_tenants_own_token_fetches_its_keys() {
     let (Some(acme), Some(globex), Some(stranger)) =
         (Issuer::start(&KEYS), Issuer::start(&KEYS), Issuer::start(&KEYS))
     else {
@@ -73,7 +73,7 @@ fn the_first_token_of_each_tenant_brings_its_keys_and_no_other_token_does() {
         assert_eq!(tenant.fetches(), 1);
     }
 
-    // Acme's provider signs what it says of Globex, with the same `kid`.
+    // Acme's provider signs a token in the name of Globex, with the same `kid`.
     let token = Segments::of(&acme.token());
     let mut claims: Value = serde_json::from_slice(&token.payload_bytes()).unwrap();
     claims["iss"] = json!(globex.front.url());
@@ -93,7 +93,7 @@ fn the_first_token_of_each_tenant_brings_its_keys_and_no_other_token_does() {
 }
 
 #[test]
-fn a_tenant_whose_provider_is_down_gets_503_and_the_others_do_not_notice() {
+fn the_outage_of_one_tenants_provider_does_not_affect_others() {
     let (Some(mut acme), Some(globex)) = (Issuer::start(&KEYS), Issuer::start(&KEYS)) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What the provider issues passes, and nothing else.
+//! Only tokens issued by the provider for the service are accepted.
 
 use tollgate_core::{Algorithm, Verifier};
 use tollgate_oidc::{Oidc, RemoteJwks};
@@ -19,12 +19,12 @@ fn every_algorithm_passes(world: &World) {
             format!(r#""robot" of "{url}" for "orders:read", by {kid} with {alg}"#)
         );
     }
-    // All that was for tokens of keys which are known.
+    // All of these tokens have known keys.
     assert_eq!(world.issuer.fetches(), 1);
 }
 
 #[test]
-fn access_tokens_of_every_algorithm_pass_by_discovery() {
+fn access_tokens_of_every_algorithm_pass_with_discovery() {
     let Some(issuer) = Issuer::start(&KEYS) else {
         return;
     };
@@ -34,7 +34,7 @@ fn access_tokens_of_every_algorithm_pass_by_discovery() {
 }
 
 #[test]
-fn access_tokens_of_every_algorithm_pass_by_the_url_of_the_keys() {
+fn access_tokens_of_every_algorithm_pass_with_a_jwks_url() {
     let Some(issuer) = Issuer::start(&KEYS) else {
         return;
     };
@@ -47,7 +47,7 @@ fn access_tokens_of_every_algorithm_pass_by_the_url_of_the_keys() {
 }
 
 #[test]
-fn what_was_not_issued_for_the_service_is_refused_without_a_fetch() {
+fn tokens_not_issued_for_the_service_are_refused_without_a_fetch() {
     let Some(issuer) = Issuer::start(&KEYS) else {
         return;
     };
@@ -56,11 +56,11 @@ fn what_was_not_issued_for_the_service_is_refused_without_a_fetch() {
     world.services.expect(200, &token);
 
     world.services.expect(401, &world.issuer.token_for("urn:stock"));
-    // The claims of one token under the signature of another.
+    // The claims of one token with the signature of another.
     let (mut mixed, other) = (Segments::of(&token), Segments::of(&world.issuer.token()));
     mixed.payload = other.payload;
     world.services.expect(401, &mixed.to_string());
-    // Somebody who knows the provider's `kid`s and has a key of their own.
+    // An attacker with its own key and a `kid` of the provider.
     for (alg, kid) in [
         (Algorithm::RS256, "r"),
         (Algorithm::ES256, "e"),
@@ -71,7 +71,7 @@ fn what_was_not_issued_for_the_service_is_refused_without_a_fetch() {
         let forged = Segments::unsigned(header, segments.payload_bytes()).signed_by(&keys::signing(alg));
         world.services.expect(401, &forged.to_string());
     }
-    // And who takes the public key for a secret.
+    // Key confusion: the public key as an HMAC secret.
     let header = r#"{"alg":"HS256","typ":"at+jwt","kid":"r"}"#;
     let confused = Segments::unsigned(header, Segments::of(&token).payload_bytes());
     let confused = confused.signed_with_secret(Algorithm::HS256, keys::RSA_PUBLIC_PEM);
@@ -80,7 +80,7 @@ fn what_was_not_issued_for_the_service_is_refused_without_a_fetch() {
 }
 
 #[test]
-fn an_algorithm_that_is_not_allowed_is_refused_though_the_provider_has_a_key_for_it() {
+fn an_algorithm_outside_the_allow_list_is_refused_despite_a_matching_key() {
     let Some(issuer) = Issuer::start(&KEYS) else {
         return;
     };
@@ -101,18 +101,18 @@ fn an_algorithm_that_is_not_allowed_is_refused_though_the_provider_has_a_key_for
 }
 
 #[test]
-fn keys_never_cross_issuers() {
+fn keys_are_not_shared_between_issuers() {
     let (Some(ours), Some(theirs)) = (Issuer::start(&[("ES256", "1")]), Issuer::start(&[("ES256", "1")]))
     else {
         return;
     };
     let world = World::connect(ours);
-    // The same `kid`, the same audience, another provider.
+    // The same `kid` and the same audience, but another provider.
     world.services.expect(401, &theirs.token());
     world.services.expect(200, &world.issuer.token());
     assert_eq!(theirs.front.paths(), [""; 0]);
 
-    // And a source of one issuer's keys is no source for another's.
+    // A key source of one issuer cannot serve another issuer.
     let verifier = Verifier::builder()
         .issuer(theirs.front.url())
         .audience(AUDIENCE)

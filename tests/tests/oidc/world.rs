@@ -1,4 +1,4 @@
-//! A provider, what stands before it, and keys of it whose time the test keeps.
+//! A provider, the proxy in front of it, and its keys on a clock that the test controls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,26 +21,27 @@ pub(crate) const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
 pub(crate) const JWKS: &str = "/jwks";
 pub(crate) const METADATA: &str = "/.well-known/openid-configuration";
 
-/// How long keys are fresh here, since the provider does not say.
+/// Lifetime of the keys, since the provider does not set one.
 pub(crate) const LIFE: Duration = Duration::from_secs(600);
-/// And how much longer they are used while there are no others.
+/// Grace period of expired keys while the provider is unavailable.
 pub(crate) const STALE: Duration = Duration::from_secs(3600);
 pub(crate) const COOL_DOWN: Duration = Duration::from_secs(10);
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A provider and what stands before it, under whose name it issues.
+/// A provider and the proxy in front of it, whose URL is the issuer name.
 pub(crate) struct Issuer {
     pub(crate) provider: OidcProvider,
     pub(crate) front: Front,
 }
 
 impl Issuer {
-    /// With these keys, each an algorithm and a `kid`. `None` where it is not installed.
+    /// Starts a provider with these keys, as pairs of algorithm and `kid`. `None` if it is not
+    /// installed.
     pub(crate) fn start(keys: &[(&str, &str)]) -> Option<Self> {
         Self::start_with(keys, None)
     }
 
-    /// With this `Cache-Control`, too.
+    /// Like `start`, with this `Cache-Control`.
     pub(crate) fn start_with(keys: &[(&str, &str)], cache_control: Option<&str>) -> Option<Self> {
         let front = Front::open();
         let algorithms = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -75,12 +76,12 @@ impl Issuer {
         Some(Self { provider, front })
     }
 
-    /// Starts it again with other keys.
+    /// Restarts the provider with other keys.
     pub(crate) fn rotate(&mut self, keys: &[(&str, &str)]) {
         self.provider.restart_with("keys", keys_of(keys));
     }
 
-    /// A fresh access token for the service, by the provider's first key.
+    /// Creates a new access token for the service, signed with the provider's first key.
     pub(crate) fn token(&self) -> String {
         self.token_for("urn:orders")
     }
@@ -90,7 +91,7 @@ impl Issuer {
             .client_credentials("robot", "beep", resource, "orders:read")
     }
 
-    /// How often its keys were asked for.
+    /// Number of fetches of its keys.
     pub(crate) fn fetches(&self) -> usize {
         self.front.count(JWKS)
     }
@@ -102,7 +103,7 @@ fn keys_of(keys: &[(&str, &str)]) -> Value {
         .collect()
 }
 
-/// Tells what can be told of every source of keys, before it starts.
+/// Applies the options that every key source has, before it starts.
 macro_rules! kept {
     ($source:expr, $watch:expr) => {
         $source
@@ -116,7 +117,7 @@ macro_rules! kept {
 }
 pub(crate) use kept;
 
-/// A token of nobody's in the name of `issuer`, for a key that nobody has.
+/// Creates a token in the name of `issuer` with an unknown key.
 pub(crate) fn stranger(issuer: &str, kid: &str) -> String {
     let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid });
     let claims = json!({ "iss": issuer, "sub": "mallory" });
@@ -124,10 +125,10 @@ pub(crate) fn stranger(issuer: &str, kid: &str) -> String {
     token.with_signature([7; 64]).to_string()
 }
 
-/// Counts the attempts to get keys.
+/// A counter of attempts to fetch keys.
 #[derive(Clone, Default)]
 pub(crate) struct Watch {
-    /// How many have succeeded, and how many have failed.
+    /// Number of successful and of failed attempts.
     ended: Arc<[AtomicUsize; 2]>,
 }
 
@@ -160,14 +161,14 @@ pub(crate) struct World {
     pub(crate) verifier: Verifier,
     pub(crate) services: Services,
     pub(crate) watch: Watch,
-    /// Whether an exchange with the provider ends only when time passes.
+    /// Whether a request to the provider ends only by its timeout.
     hangs: AtomicBool,
     began: Instant,
     pub(crate) runtime: PausedRuntime,
 }
 
 impl World {
-    /// Keys by discovery, which are there.
+    /// Creates services with keys by discovery, already fetched.
     pub(crate) fn connect(issuer: Issuer) -> Self {
         Self::with(issuer, |issuer, watch, runtime| {
             let source = kept!(Oidc::discover(issuer.front.url()), watch);
@@ -175,12 +176,12 @@ impl World {
         })
     }
 
-    /// A token of nobody's in the issuer's name, for a key that nobody has.
+    /// Creates a token in the issuer's name with an unknown key.
     pub(crate) fn stranger(&self, kid: &str) -> String {
         stranger(&self.issuer.front.url(), kid)
     }
 
-    /// Keys that `start` makes.
+    /// Creates services with the keys that `start` returns.
     pub(crate) fn with(issuer: Issuer, start: impl FnOnce(&Issuer, &Watch, &Handle) -> RemoteKeys) -> Self {
         let (watch, runtime) = (Watch::default(), PausedRuntime::start());
         let keys = start(&issuer, &watch, runtime.handle());
@@ -212,23 +213,23 @@ impl World {
         world
     }
 
-    /// How often the services have recognised a token that was verified a moment ago.
+    /// Number of cache hits of the services.
     pub(crate) fn hits(&self) -> u64 {
         self.verifier.token_cache_status().unwrap().hits
     }
 
-    /// The status of the keys, by their time.
+    /// The status of the keys, on their clock.
     pub(crate) fn status(&self) -> Status {
         let _entered = self.runtime.handle().enter();
         self.keys.status()
     }
 
-    /// How many attempts to get keys have begun.
+    /// Number of started attempts to fetch keys.
     pub(crate) fn attempts(&self) -> usize {
         usize::try_from(self.status().fetches).unwrap()
     }
 
-    /// How many may have: the schedule's own while they succeed, and beyond these one in a cool-down, whatever happened.
+    /// Maximum number of attempts: the scheduled ones while they succeed, plus one per cool-down.
     pub(crate) fn most_attempts(&self) -> usize {
         let each = |pause: Duration| 1 + self.elapsed().as_nanos() / pause.as_nanos();
         usize::try_from(each(LIFE.mul_f64(0.8)) + each(COOL_DOWN)).unwrap()
@@ -239,7 +240,7 @@ impl World {
         self.began.elapsed()
     }
 
-    /// That they have been no more than they may, and the provider was not asked more often for anything.
+    /// Asserts that attempts and provider requests stay within the limit.
     pub(crate) fn assert_bounded(&self) {
         let most = self.most_attempts();
         assert!(self.attempts() <= most, "{} of {most}", self.attempts());
@@ -249,17 +250,17 @@ impl World {
         }
     }
 
-    /// Lets time pass for the keys: each fetch begins when it is due.
+    /// Advances the clock of the keys: each fetch starts when it is due.
     pub(crate) fn pass(&self, time: Duration) {
         let mut left = time;
         self.settle();
         while !left.is_zero() {
             let step = if self.is_fetching() {
-                // It hangs, and ends by its timeout.
+                // A hanging fetch ends by its timeout.
                 TIMEOUT
             } else {
                 let next = self.status().next_refresh.unwrap_or(left);
-                // tokio's timers have a resolution of a millisecond.
+                // The timers of tokio have a resolution of one millisecond.
                 Duration::from_millis(u64::try_from(next.as_micros().div_ceil(1000)).unwrap())
             };
             let step = step.min(left);
@@ -269,7 +270,7 @@ impl World {
         }
     }
 
-    /// Waits until the keys wait: for time to pass, and not for a provider that answers.
+    /// Waits until the key source is idle or waits for time to pass.
     pub(crate) fn settle(&self) {
         eventually("the keys wait for time to pass", || {
             if self.is_fetching() {
@@ -280,7 +281,7 @@ impl World {
         });
     }
 
-    /// Says whether an exchange with the provider ends only when time passes.
+    /// Sets whether a request to the provider ends only by its timeout.
     pub(crate) fn set_hangs(&self, hangs: bool) {
         self.hangs.store(hangs, Ordering::SeqCst);
     }
@@ -294,7 +295,7 @@ impl World {
         self.attempts() > ended
     }
 
-    /// The answer to a token that has to wait for a provider which may answer nothing until time has passed.
+    /// Sends a token that waits for a provider, and advances the time until the response arrives.
     pub(crate) fn ask_while_time_passes(&self, token: &str) -> Answer {
         std::thread::scope(|scope| {
             let asked = scope.spawn(|| self.services.ask(token));

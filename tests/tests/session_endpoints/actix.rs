@@ -44,7 +44,7 @@ pub(crate) fn routes(service: &Service, app: &mut ServiceConfig) {
     }
 }
 
-/// Without a socket.
+/// Calls the service without a socket.
 pub(crate) async fn call(service: &Service, ask: &Ask) -> Got {
     let app = init_service(App::new().configure(|app| routes(service, app))).await;
     let method = Method::from_bytes(ask.method.as_bytes()).unwrap();

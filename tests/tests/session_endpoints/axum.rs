@@ -41,7 +41,7 @@ pub(crate) fn app(service: &Service) -> Router {
         .route_service("/keys", EndpointService::new(service.sessions.issuer().jwks()))
 }
 
-/// Without a socket.
+/// Calls the service without a socket.
 pub(crate) async fn call(service: &Service, ask: &Ask) -> Got {
     let mut request = http::Request::builder().method(ask.method).uri(&ask.path);
     for (name, value) in &ask.fields {

@@ -1,5 +1,5 @@
-//! Both frameworks, each behind a socket with a service of its own, which draw the same random numbers: whatever is asked,
-//! they must answer alike, tokens and cookies included.
+//! Both frameworks behind sockets, with services that draw the same random numbers. All responses
+//! must be equal, including tokens and cookies.
 
 use std::net::SocketAddr;
 
@@ -41,14 +41,14 @@ impl Both {
         }
     }
 
-    /// The answer of both.
+    /// Sends a request to both and asserts equal responses.
     async fn ask(&self, ask: Ask) -> Got {
         let (one, other) = (send(self.axum.1, &ask).await, send(self.actix.1, &ask).await);
         assert_eq!(one, other, "{ask:?}: first axum, then actix-web");
         one
     }
 
-    /// The answer of both, which has this status.
+    /// Sends a request to both and asserts the status.
     async fn expect(&self, status: u16, ask: Ask) -> Got {
         let told = format!("{ask:?}");
         let got = self.ask(ask).await;
@@ -68,7 +68,7 @@ impl Both {
         }
     }
 
-    /// The access token of somebody who has just given their password again.
+    /// Returns an access token after the user re-entered the password.
     async fn reauthenticated(&self, token: &str) -> String {
         let mut fresh = Vec::new();
         for (service, _) in [&self.axum, &self.actix] {
@@ -88,7 +88,7 @@ impl Both {
     }
 }
 
-/// Over a connection of its own. What says when the answer was sent is left out.
+/// Sends a request on a new connection. The `Date` field is removed from the response.
 async fn send(address: SocketAddr, ask: &Ask) -> Got {
     let mut head = format!(
         "{} {} HTTP/1.1\r\nhost: app.example\r\nconnection: close\r\n",
@@ -132,7 +132,7 @@ fn refresh(token: &str) -> Ask {
     post("/auth/refresh").json(format!(r#"{{"refresh_token":"{token}"}}"#))
 }
 
-/// `HEAD` has all that `GET` has but the content, whose length it announces (RFC 9110 section 9.3.2).
+/// Asserts that `HEAD` returns the fields of `GET` without the content (RFC 9110 section 9.3.2).
 async fn heads(both: &Both, ask: Ask) -> Got {
     let got = both.expect(200, ask.clone()).await;
     let head = both
@@ -151,7 +151,7 @@ async fn heads(both: &Both, ask: Ask) -> Got {
 }
 
 #[actix_web::test]
-async fn an_app_with_tokens_of_its_own() {
+async fn responses_to_an_app_that_stores_tokens_are_equal() {
     let both = Both::start(&Transport::Json).await;
     for (status, ask) in [
         (401, post("/auth/login").json(r#"{"password":"guess"}"#)),
@@ -192,13 +192,13 @@ async fn an_app_with_tokens_of_its_own() {
         .await;
     both.expect(400, refresh("made up")).await;
 
-    // Custom claims are in what was refreshed.
+    // Custom claims are kept by a refresh.
     let access = second.member("access_token");
     let greeted = both.expect(200, get("/orders").bearer(&access)).await;
     assert!(greeted.content.contains("acme"), "{greeted:?}");
     assert_eq!(greeted.field("x-access-token"), None);
 
-    // Half of its life has passed: it slides, with a good answer and where it is allowed to.
+    // Half of the lifetime has passed: the token slides on a successful response where configured.
     both.pass(450);
     let slid = both.expect(200, get("/orders").bearer(&access)).await;
     let renewed = slid.field("x-access-token").unwrap().to_owned();
@@ -230,7 +230,7 @@ async fn an_app_with_tokens_of_its_own() {
         .await;
     both.expect(400, refresh(&desk.member("refresh_token"))).await;
 
-    // The first refresh token has had its time of grace.
+    // The grace period of the first refresh token is over.
     both.expect(400, refresh(&first)).await;
     both.expect(401, get("/orders").bearer(&renewed)).await;
     both.expect(400, refresh(&second.member("refresh_token"))).await;
@@ -246,7 +246,7 @@ async fn an_app_with_tokens_of_its_own() {
         assert!(matches!(ended.status, 200 | 204), "{ended:?}");
         let left = if path.ends_with("others") { 200 } else { 401 };
         both.expect(left, get("/orders").bearer(&access)).await;
-        // A second that is over: everything before it was taken back.
+        // The next second: everything issued before is revoked.
         both.pass(1);
     }
 
@@ -261,14 +261,14 @@ async fn an_app_with_tokens_of_its_own() {
     both.expect(200, refresh(&token)).await;
 }
 
-/// The cookies that an answer sets, as a browser sends them back.
+/// The cookies that a response sets, as a `Cookie` field.
 fn cookies(got: &Got) -> String {
     let pairs = got.all("set-cookie").map(|line| line.split(';').next().unwrap());
     pairs.collect::<Vec<_>>().join("; ")
 }
 
 #[actix_web::test]
-async fn a_browser() {
+async fn responses_to_a_browser_are_equal() {
     let both = Both::start(&Service::cookies()).await;
     let same = |ask: Ask| ask.with("sec-fetch-site", "same-origin");
     let cross = |ask: Ask| ask.with("sec-fetch-site", "cross-site");
@@ -321,7 +321,7 @@ async fn a_browser() {
 }
 
 #[actix_web::test]
-async fn whoever_wants_the_public_keys() {
+async fn responses_to_public_key_requests_are_equal() {
     let both = Both::start(&Transport::Json).await;
     let keys = heads(&both, get("/keys")).await;
     assert_eq!(keys.field("content-type"), Some("application/jwk-set+json"));
@@ -340,7 +340,7 @@ async fn whoever_wants_the_public_keys() {
 }
 
 #[actix_web::test]
-async fn more_content_than_is_read() {
+async fn responses_to_oversized_content_are_equal() {
     let service = Service::new(&Transport::Json);
     let large = post("/auth/login").json(" ".repeat(16 * 1024 + 1));
     let (one, other) = (

@@ -1,4 +1,4 @@
-//! A store that fails, as a client of either framework sees it.
+//! Store failures, as a client of either framework sees them.
 
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ const FAULTS: [Fault; 5] = [
     Fault::Rubbish,
 ];
 
-/// Nobody waits longer for an answer: a logout asks the store, which may take a second each time, and may begin again.
+/// Maximum response time: a logout queries the store with a timeout of one second, possibly several
+/// times.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn every_fault(call: impl AsyncFn(&Service, &Ask) -> Got) {
@@ -53,7 +54,7 @@ async fn one_fault(call: &impl AsyncFn(&Service, &Ask) -> Got, fault: Fault) {
 
     service.store.fail(fault);
     sleep(Duration::from_secs(2)).await;
-    // What is full can still be read.
+    // A full store is still readable.
     let full = fault == Fault::Full;
     for (path, wanted) in [
         ("/closed", if full { 200 } else { 503 }),
@@ -76,7 +77,7 @@ async fn one_fault(call: &impl AsyncFn(&Service, &Ask) -> Got, fault: Fault) {
     );
     assert_eq!(at("/open", &token).await, 200, "{fault:?}");
 
-    // Nobody has to do anything.
+    // The service recovers by itself.
     service.store.fail(None);
     until_in_sync(&service).await;
     for path in ["/closed", "/stale", "/open"] {
@@ -98,11 +99,11 @@ async fn until_in_sync(service: &Service) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_route_behind_axum_does_as_declared_and_service_resumes() {
+async fn axum_routes_behave_as_configured_and_recover() {
     every_fault(axum::call).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_route_behind_actix_web_does_as_declared_and_service_resumes() {
+async fn actix_web_routes_behave_as_configured_and_recover() {
     every_fault(actix::call).await;
 }

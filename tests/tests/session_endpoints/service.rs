@@ -1,4 +1,4 @@
-//! The service without a framework: sessions, their endpoints, and gates for what is behind them.
+//! The service without a framework: sessions, their endpoints, and gates for the routes.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use tollgate_testkit::{FakeClock, keys};
 
 use crate::store::Store;
 
-/// For how long what was known of revocations is good enough at `/stale`.
+/// Maximum age of the revocation replica at `/stale`.
 pub(crate) const STALE: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub(crate) struct Service {
     transport: Transport,
 }
 
-/// The same for each service, so that two of them issue the same tokens.
+/// A deterministic random source, so that two services issue the same tokens.
 #[derive(Default)]
 struct Counted(AtomicU64);
 
@@ -52,10 +52,10 @@ async fn log_in(request: LoginRequest) -> Result<Login, LoginFailure> {
 }
 
 impl Service {
-    /// Has to be called in a runtime of tokio.
+    /// Creates the service. Must be called within a tokio runtime.
     pub(crate) fn new(transport: &Transport) -> Self {
         let clock = FakeClock::new();
-        // Its signatures hold no randomness.
+        // Its signatures are deterministic.
         let issuer = Issuer::builder("https://id.example.com")
             .audience("orders-api")
             .signing_key(keys::signing(Algorithm::EdDSA))
@@ -92,7 +92,7 @@ impl Service {
         }
     }
 
-    /// Behind `/orders`: whoever is logged in, whose token slides.
+    /// The gate of `/orders`: a logged-in user, with a sliding token.
     pub(crate) fn sliding(&self) -> Gate {
         let transport = match &self.transport {
             Transport::Cookie(cookies) => RenewalTransport::Cookie(cookies.clone()),
@@ -103,13 +103,13 @@ impl Service {
         self.builder().renewal(renewal).build().unwrap()
     }
 
-    /// Behind `/account`: whoever has just given their password.
+    /// The gate of `/account`: a user with a recent password login.
     pub(crate) fn fresh(&self) -> Gate {
         let fresh = Duration::from_secs(300);
         self.builder().max_authentication_age(fresh).build().unwrap()
     }
 
-    /// Behind `/closed`, `/stale` and `/open`.
+    /// The gate of `/closed`, `/stale` and `/open`.
     pub(crate) fn reading(&self, reading: Reading) -> Gate {
         let check = self.sessions.revocations().reading(reading);
         self.builder().revocation(check).build().unwrap()
@@ -124,7 +124,7 @@ impl Service {
     }
 }
 
-/// What the handler says to whom it has let in.
+/// Returns the handler's response text for a caller.
 pub(crate) fn greeting(user: &Principal) -> String {
     let claim = |name| user.claim(name).map(|claim| claim.to_string());
     format!("{:?} of {:?}", claim("sub"), claim("tenant"))

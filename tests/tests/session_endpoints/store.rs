@@ -1,4 +1,4 @@
-//! A store in memory that fails when it is told to.
+//! A store in memory with configurable failures.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use tollgate_session::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Down,
-    /// Never answers.
+    /// Never responds.
     Silent,
-    /// Answers when nobody waits any more.
+    /// Responds after the caller's timeout.
     Slow,
-    /// Takes nothing, and shows what it has.
+    /// Refuses writes and allows reads.
     Full,
     Rubbish,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Store {
     fault: Arc<watch::Sender<Option<Fault>>>,
 }
 
-/// What an operation does to the store.
+/// The kind of access of an operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     Read,
@@ -131,7 +131,7 @@ impl RevocationStore for Store {
     }
 }
 
-/// Ends when the store begins to fail.
+/// A feed that ends when the store begins to fail.
 struct Feed {
     kept: Box<dyn RevocationFeed>,
     fault: watch::Receiver<Option<Fault>>,

@@ -1,4 +1,4 @@
-//! The suite that every store runs, and what only a database can get wrong.
+//! The conformance suite of all stores, and cases specific to a database.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ async fn two_instances_pass_the_suite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pool_and_defaults_of_ones_own_pass_the_suite() {
+async fn a_custom_pool_and_custom_defaults_pass_the_suite() {
     let Some(server) = Postgres::start() else { return };
-    // Neither is what the statements are written for.
+    // The statements do not depend on either default.
     server.sql("ALTER ROLE tollgate SET default_transaction_isolation = 'serializable'");
     server.sql("ALTER ROLE tollgate SET search_path = ''");
     let config: Config = server.url().parse().unwrap();
@@ -42,7 +42,7 @@ async fn a_pool_and_defaults_of_ones_own_pass_the_suite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_of_another_encoding_passes_the_suite() {
+async fn a_database_with_another_encoding_passes_the_suite() {
     let Some(server) = Postgres::start() else { return };
     server.sql("CREATE DATABASE old TEMPLATE template0 ENCODING 'LATIN1'");
     let mut config: Config = server.url().parse().unwrap();
@@ -53,7 +53,7 @@ async fn a_database_of_another_encoding_passes_the_suite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_looks_like_sql_is_a_subject() {
+async fn sql_in_a_subject_is_stored_as_text() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     let long = "x".repeat(100_000);
@@ -96,7 +96,7 @@ async fn what_looks_like_sql_is_a_subject() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_expired_is_removed_and_nothing_else() {
+async fn only_expired_rows_are_removed() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     for id in 0..20 {
@@ -112,7 +112,7 @@ async fn what_has_expired_is_removed_and_nothing_else() {
     assert_eq!(store.of_subject("u-7", 64, NOW).await.unwrap().len(), 10);
     assert_eq!(store.snapshot(NOW).await.unwrap().entries.len(), 10);
 
-    // And by itself, when something is kept.
+    // An insert also removes expired rows.
     assert!(store.insert(&session(99, "u-8"), NOW + 100).await.unwrap());
     let left =
         "SELECT (SELECT count(*) FROM tollgate.sessions) + (SELECT count(*) FROM tollgate.revocations)";
@@ -120,7 +120,7 @@ async fn what_has_expired_is_removed_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_than_a_batch_is_removed() {
+async fn more_rows_than_one_batch_are_removed() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     server.sql(
@@ -130,7 +130,7 @@ async fn more_than_a_batch_is_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_that_has_expired_does_not_widen_another() {
+async fn an_expired_entry_does_not_widen_another() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     store.revoke(&[revocation("a")], NOW).await.unwrap();

@@ -1,4 +1,4 @@
-//! Whatever was acknowledged survives the end of the server, at any moment.
+//! Acknowledged writes survive a kill of the server at any moment.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use super::{NOW, open, ready, resumes, revocation, session};
 const SESSIONS: u8 = 3;
 const CLIENTS: u8 = 3;
 
-/// What one client was told: for a session, the revisions that it has brought about.
+/// The acknowledged writes of one client: its revisions of each session.
 type Won = Vec<(u8, u64)>;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledged_rotation_or_revocation_is_lost_and_each_has_one_winner() {
-    // A server without synchronous commits by default, which the store must not accept.
+    // The server's default is asynchronous commit, which the store must override.
     let Some(mut server) = Postgres::start_with(&["fsync=on", "synchronous_commit=off"]) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! A feed announces, or says that it cannot.
+//! A feed announces every change or ends with an error.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tollgate_tests::servers::Postgres;
 
 use super::{NOW, open, ready, revocation, stranger};
 
-/// What the feed ends with, if it does so soon.
+/// Returns the error that the feed ends with, within the time limit.
 async fn end(feed: &mut dyn RevocationFeed) -> StoreErrorKind {
     let ended = async {
         loop {
@@ -25,7 +25,7 @@ async fn end(feed: &mut dyn RevocationFeed) -> StoreErrorKind {
     kind
 }
 
-/// A new feed hears again.
+/// Asserts that a new feed works again.
 async fn hears(store: &PostgresStore) {
     let mut feed = store.feed().await.unwrap();
     store.revoke(&[revocation("b")], NOW).await.unwrap();
@@ -38,7 +38,7 @@ async fn hears(store: &PostgresStore) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_terminated_connection_ends_it() {
+async fn a_terminated_connection_ends_the_feed() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     let mut feed = store.feed().await.unwrap();
@@ -49,7 +49,7 @@ async fn a_terminated_connection_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_server_ends_it() {
+async fn a_killed_server_ends_the_feed() {
     let Some(mut server) = Postgres::start() else {
         return;
     };
@@ -63,7 +63,7 @@ async fn a_killed_server_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_server_ends_it() {
+async fn a_frozen_server_ends_the_feed() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     let mut feed = store.feed().await.unwrap();
@@ -74,12 +74,12 @@ async fn a_frozen_server_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rubbish_on_the_channel_ends_it() {
+async fn an_invalid_notification_ends_the_feed() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     for rubbish in ["", "rubbish", "1 2 rubbish", "1 -1 "] {
         let mut feed = store.feed().await.unwrap();
-        // Other channels are nothing to it.
+        // Notifications on other channels are ignored.
         server.sql(&format!(
             "NOTIFY \"tollgate.other\"; SELECT pg_notify('tollgate.revocations', '{rubbish}')"
         ));
@@ -89,14 +89,14 @@ async fn rubbish_on_the_channel_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listener_that_is_too_slow_is_told() {
+async fn a_listener_that_is_too_slow_gets_an_error() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     let mut feed = store.feed().await.unwrap();
     let flood = "DO $$ BEGIN FOR n IN 1..5000 LOOP \
                  PERFORM pg_notify('tollgate.revocations', '1 ' || n || ' '); END LOOP; END $$";
     stranger(&server).await.batch_execute(flood).await.unwrap();
-    // It is not listened to until the flood is over.
+    // The listener reads nothing until the flood is over.
     tollgate_tests::servers::eventually("the connection is given up", || {
         server.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'") == "0"
     });
@@ -105,7 +105,7 @@ async fn a_listener_that_is_too_slow_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_that_is_dropped_hangs_up() {
+async fn dropping_a_feed_closes_its_connection() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     drop(store.feed().await.unwrap());
@@ -115,7 +115,7 @@ async fn a_feed_that_is_dropped_hangs_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sequence_and_commit_order_are_one() {
+async fn sequence_order_equals_commit_order() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     let mut feed = store.feed().await.unwrap();
@@ -125,7 +125,8 @@ async fn sequence_and_commit_order_are_one() {
             let store = open(&server);
             tokio::spawn(async move {
                 for n in 0..50 {
-                    // The same keys in another order for each: nobody waits for anybody in a circle.
+                    // Each transaction has the same keys in another order: a deadlock must not
+                    // occur.
                     let mut entries = [revocation("x"), revocation("y"), revocation(&n.to_string())];
                     entries.rotate_left(writer % 3);
                     store.revoke(&entries, NOW).await.unwrap();

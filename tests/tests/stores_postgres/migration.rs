@@ -1,4 +1,4 @@
-//! The tables come to be, once.
+//! Creation of the tables.
 
 use tollgate_session::{SessionStore, StoreErrorKind};
 use tollgate_store_postgres::PostgresStore;
@@ -8,7 +8,7 @@ use tollgate_tests::servers::Postgres;
 use super::{NOW, failure, open, ready, session};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn instances_that_start_together_migrate_once() {
+async fn concurrent_starts_migrate_once() {
     let Some(server) = Postgres::start() else { return };
     let migrate = |prefix: &str| {
         let store = PostgresStore::builder(server.url().parse().unwrap())
@@ -28,7 +28,7 @@ async fn instances_that_start_together_migrate_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_shipped_file_can_be_run_by_hand() {
+async fn the_shipped_file_can_be_run_manually() {
     let Some(server) = Postgres::start() else { return };
     server.sql("CREATE SCHEMA tollgate");
     server.sql(include_str!(
@@ -40,7 +40,7 @@ async fn the_shipped_file_can_be_run_by_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_only_use_the_tables_is_enough() {
+async fn a_role_without_ddl_rights_suffices() {
     let Some(server) = Postgres::start() else { return };
     ready(&server).await;
     server.sql(
@@ -64,7 +64,7 @@ async fn a_role_that_may_only_use_the_tables_is_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tables_of_a_later_version_are_left_alone() {
+async fn tables_of_a_later_version_are_not_changed() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     server.sql("INSERT INTO tollgate.migrations (version) VALUES (1000)");
@@ -72,7 +72,7 @@ async fn tables_of_a_later_version_are_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_tables_the_operator_is_told_what_to_do() {
+async fn missing_tables_give_an_error_with_a_remedy() {
     let Some(server) = Postgres::start() else { return };
     let store = open(&server);
     let error = store.load(&session(1, "u-7").id, NOW).await.unwrap_err();

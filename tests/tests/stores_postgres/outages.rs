@@ -1,4 +1,5 @@
-//! The server is down, slow, full or closed to writing: an error of the right kind, in time; and afterwards all is well.
+//! A server that is down, slow, full or read-only: an error of the right kind in time, then
+//! recovery.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tollgate_tests::servers::{Postgres, eventually, free_port};
 
 use super::{NOW, failure, ready, resumes, revocation, session, stranger};
 
-/// Every operation fails, with a kind out of these.
+/// Asserts that every operation fails with one of these kinds.
 async fn all_fail(store: &PostgresStore, kinds: &[StoreErrorKind]) {
     let one = session(1, "u-7");
     let entries = [revocation("a")];
@@ -31,7 +32,7 @@ async fn all_fail(store: &PostgresStore, kinds: &[StoreErrorKind]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn down_and_up_again() {
+async fn a_killed_server_gives_errors_and_recovers() {
     let Some(mut server) = Postgres::start() else {
         return;
     };
@@ -46,7 +47,7 @@ async fn down_and_up_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn broken_connections_are_replaced_without_a_failure() {
+async fn broken_connections_are_replaced_without_an_error() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     for _ in 0..5 {
@@ -56,12 +57,12 @@ async fn broken_connections_are_replaced_without_a_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn frozen_and_thawed() {
+async fn a_frozen_server_gives_errors_and_recovers() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     server.pause();
     all_fail(&store, &[StoreErrorKind::Timeout]).await;
-    // Many at once wait no longer than one does.
+    // Many concurrent operations wait no longer than one.
     let many: Vec<_> = (0..100)
         .map(|_| {
             let store = store.clone();
@@ -77,7 +78,7 @@ async fn frozen_and_thawed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lock_that_another_holds_is_not_waited_for_forever() {
+async fn waiting_for_a_lock_has_a_timeout() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     let held = session(1, "u-7");
@@ -102,7 +103,7 @@ async fn a_lock_that_another_holds_is_not_waited_for_forever() {
         Some(held.clone()),
         "reading needs no lock"
     );
-    // What nobody waits for is not done later, either.
+    // An abandoned statement is not executed later.
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
     eventually("the server gives up, too", || server.sql(waiting) == "0");
     stranger.batch_execute("ROLLBACK").await.unwrap();
@@ -112,7 +113,7 @@ async fn a_lock_that_another_holds_is_not_waited_for_forever() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn callers_that_go_away_take_no_connection_with_them() {
+async fn cancelled_callers_leak_no_connection() {
     let Some(server) = Postgres::start() else { return };
     ready(&server).await;
     let store = PostgresStore::builder(server.url().parse().unwrap())
@@ -135,7 +136,7 @@ async fn callers_that_go_away_take_no_connection_with_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closed_to_writing() {
+async fn a_read_only_server_gives_errors_and_recovers() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     assert!(store.insert(&session(1, "u-7"), NOW).await.unwrap());
@@ -158,18 +159,18 @@ async fn closed_to_writing() {
     );
     server
         .sql("SET transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only");
-    // The connections that were made meanwhile still have the old default, and are left one by one.
+    // Connections opened meanwhile still have the old default. They are replaced one by one.
     assert!(resumes(|| store.insert(&next, NOW)).await);
     resumes(|| async { store.revoke(&[revocation("a")], NOW).await }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn full() {
+async fn a_full_server_gives_errors_and_recovers() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     let held = session(1, "u-7");
     assert!(store.insert(&held, NOW).await.unwrap());
-    // What the server says when its disk is full, said by a trigger.
+    // A trigger raises the error of a full disk.
     server.sql(
         "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN RAISE 'No space left on device' USING ERRCODE = '53100'; END $$; \
@@ -191,7 +192,7 @@ async fn full() {
     server.sql("DROP FUNCTION no_room CASCADE");
     assert!(store.replace(&held, 1, NOW).await.unwrap());
 
-    // And when it takes no more connections.
+    // The error when the server accepts no more connections.
     server.sql("CREATE ROLE app LOGIN PASSWORD 'not-so-secret' CONNECTION LIMIT 0");
     let mut config: Config = server.url().parse().unwrap();
     config.user("app");
@@ -200,12 +201,12 @@ async fn full() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_behind_the_port() {
-    // Nobody.
+async fn other_servers_on_the_port_give_errors() {
+    // No server.
     let nobody = PostgresStore::builder(url(free_port())).build().unwrap();
     all_fail(&nobody, &[StoreErrorKind::Unavailable]).await;
 
-    // Somebody who speaks another language, hangs up at once, or says nothing.
+    // A server that speaks another protocol, disconnects immediately, or does not respond.
     let any = [
         StoreErrorKind::Unavailable,
         StoreErrorKind::Corrupt,
@@ -250,10 +251,10 @@ fn url(port: u16) -> Config {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_tls_nothing_is_said_where_tls_is_demanded() {
+async fn required_tls_is_enforced_before_any_data() {
     let Some(server) = Postgres::start() else { return };
     ready(&server).await;
-    // The configuration would be content with less.
+    // The connection URL itself allows plain text.
     let store = PostgresStore::builder(server.url().parse().unwrap())
         .tls(NoTls)
         .build()
@@ -262,7 +263,7 @@ async fn without_tls_nothing_is_said_where_tls_is_demanded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_is_not_repeated() {
+async fn a_wrong_password_does_not_appear_in_the_error() {
     let Some(server) = Postgres::start() else { return };
     let mut config: Config = server.url().parse().unwrap();
     config.password("another-secret");

@@ -1,4 +1,4 @@
-//! Tables that somebody else has written to.
+//! Tables with rows from another program.
 
 use tollgate_session::{RevocationStore, SessionStore, StoreErrorKind};
 use tollgate_tests::servers::Postgres;
@@ -6,7 +6,7 @@ use tollgate_tests::servers::Postgres;
 use super::{NOW, failure, ready, resumes, revocation, session};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_nobody_wrote_are_corrupt() {
+async fn invalid_rows_are_corrupt() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     server.sql(
@@ -35,7 +35,7 @@ async fn rows_that_nobody_wrote_are_corrupt() {
         );
     }
     assert_eq!(failure(store.snapshot(NOW)).await, StoreErrorKind::Corrupt);
-    // The rest is served.
+    // Other rows are still readable.
     assert!(store.insert(&session(3, "u-7"), NOW).await.unwrap());
     server.sql("DELETE FROM tollgate.revocations; UPDATE tollgate.sessions SET subject = 'u-8'");
     assert_eq!(
@@ -58,7 +58,7 @@ async fn rows_that_nobody_wrote_are_corrupt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn columns_of_another_type_are_no_panic() {
+async fn columns_of_another_type_do_not_panic() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     assert!(store.insert(&session(1, "u-7"), NOW).await.unwrap());
@@ -66,7 +66,7 @@ async fn columns_of_another_type_are_no_panic() {
     server.sql("ALTER TABLE tollgate.sessions ALTER data TYPE integer USING 7");
     let kinds = [
         StoreErrorKind::Corrupt,
-        // A statement that was prepared before is refused once.
+        // A prepared statement fails once after the change.
         StoreErrorKind::Unavailable,
     ];
     for _ in 0..3 {
@@ -80,7 +80,7 @@ async fn columns_of_another_type_are_no_panic() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_was_emptied_begins_another_epoch() {
+async fn an_emptied_store_begins_a_new_epoch() {
     let Some(server) = Postgres::start() else { return };
     let store = ready(&server).await;
     let first = store.position().await.unwrap();

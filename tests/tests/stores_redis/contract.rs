@@ -1,4 +1,4 @@
-//! What every store must do, and what is Redis' own: keys, slots, lifetimes.
+//! The conformance suite of all stores, and cases specific to Redis: keys, slots, expiry.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tollgate_tests::servers::{Redis, RedisCluster};
 use crate::fixture::{HOUR, NOW, TIMEOUT, next, revocation, run, session, soon, store};
 
 #[test]
-fn one_server_keeps_the_contract() {
+fn one_server_passes_the_suite() {
     let Some(server) = Redis::start() else { return };
     run(async {
         let (one, other) = (store(&server.url()), store(&server.url()));
@@ -21,12 +21,12 @@ fn one_server_keeps_the_contract() {
 }
 
 #[test]
-fn a_cluster_keeps_the_contract() {
+fn a_cluster_passes_the_suite() {
     let Some(cluster) = RedisCluster::start() else {
         return;
     };
     let urls = cluster.urls();
-    // One knows a master, the other a replica.
+    // One instance knows a master, the other a replica.
     let knows = |url: &String| {
         RedisStore::cluster([url.as_str()])
             .timeout(TIMEOUT)
@@ -45,7 +45,7 @@ fn a_cluster_keeps_the_contract() {
 }
 
 #[test]
-fn what_changes_together_is_in_one_slot() {
+fn keys_that_change_together_are_in_one_slot() {
     let Some(cluster) = RedisCluster::start() else {
         return;
     };
@@ -84,7 +84,7 @@ fn what_changes_together_is_in_one_slot() {
 }
 
 #[test]
-fn namespaces_do_not_mix() {
+fn namespaces_are_isolated() {
     let Some(server) = Redis::start() else { return };
     let named = |name| {
         RedisStore::builder(&server.url())
@@ -105,7 +105,7 @@ fn namespaces_do_not_mix() {
         assert_eq!(soon(other.find(&[revocation("a").key], NOW)).await.unwrap(), []);
         assert_eq!(soon(other.position()).await.unwrap(), before);
         assert!(soon(other.insert(&mine, NOW)).await.unwrap());
-        // The first that the other's feed hears is its own.
+        // The other feed first announces its own revocation.
         soon(other.revoke(&[revocation("b")], NOW)).await.unwrap();
         let heard = soon(feed.next()).await.unwrap();
         assert_eq!(heard.entries.unwrap(), [revocation("b")]);
@@ -113,11 +113,11 @@ fn namespaces_do_not_mix() {
 }
 
 #[test]
-fn an_index_outlives_every_replacement_and_forgets_what_is_gone() {
+fn an_index_outlives_each_replacement_and_drops_ended_sessions() {
     let Some(server) = Redis::start() else { return };
     let store = store(&server.url());
     run(async {
-        // Each replacement moves the end by an hour, far beyond what the index was first told.
+        // Each replacement extends the expiry by an hour, far beyond the index's first expiry.
         let mut long = session("u-7");
         assert!(soon(store.insert(&long, NOW)).await.unwrap());
         for hours in 1..200 {
@@ -141,7 +141,7 @@ fn an_index_outlives_every_replacement_and_forgets_what_is_gone() {
             "the index ends before its session"
         );
 
-        // Sessions that were ended early leave it when somebody looks.
+        // A lookup removes sessions that ended early from the index.
         for _ in 0..10 {
             let short = session("u-8");
             assert!(soon(store.insert(&short, NOW)).await.unwrap());
@@ -156,7 +156,7 @@ fn an_index_outlives_every_replacement_and_forgets_what_is_gone() {
         assert_eq!(length(), "10", "a young entry's session may be on its way");
         assert_eq!(soon(store.of_subject("u-8", 9, NOW + 600)).await.unwrap(), []);
         assert_eq!(length(), "0");
-        // And when there are many, without anybody looking.
+        // A large index is also pruned without a lookup.
         for step in 0..300 {
             let short = StoredSession {
                 expires_at: NOW + step * 60 + 10,
@@ -173,7 +173,7 @@ fn an_index_outlives_every_replacement_and_forgets_what_is_gone() {
 }
 
 #[test]
-fn revocations_that_have_ended_are_removed() {
+fn expired_revocations_are_removed() {
     let Some(server) = Redis::start() else { return };
     let store = store(&server.url());
     run(async {
@@ -181,7 +181,7 @@ fn revocations_that_have_ended_are_removed() {
             soon(store.revoke(&[revocation(value)], NOW)).await.unwrap();
         }
         let length = || server.command(&["HLEN", "{tollgate:revocations}:entries"]);
-        // A clock that is a little ahead takes nothing away from the others.
+        // A clock slightly ahead does not remove entries of others.
         soon(store.revoke(&[revocation("d")], NOW + HOUR + 200))
             .await
             .unwrap();
@@ -197,7 +197,7 @@ fn revocations_that_have_ended_are_removed() {
 }
 
 #[test]
-fn writes_that_no_replica_has_are_not_acknowledged() {
+fn writes_without_a_replica_are_not_acknowledged() {
     let Some(server) = Redis::start() else { return };
     let store = RedisStore::builder(&server.url())
         .timeout(TIMEOUT)
@@ -229,6 +229,6 @@ fn every_key_has_an_end(server: &Redis) {
           if redis.call('PTTL', key) < 0 then table.insert(endless, key) end \
         end \
         return endless";
-    // In a cluster a script may not touch keys that it does not name, unless it is one of the old kind.
+    // In a cluster, a script may not access undeclared keys, unless it is a legacy script.
     assert_eq!(server.command(&["EVAL", script, "0"]), "", "keys without an end");
 }

@@ -1,4 +1,4 @@
-//! A cluster that loses a master while it is at work.
+//! A cluster that loses a master under load.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use tollgate_tests::servers::{PATIENCE, RedisCluster};
 
 use crate::fixture::{NOW, next, revocation, run, session, soon};
 
-/// How many try to replace each session at the same time.
+/// Number of concurrent writers for each session.
 const RIVALS: usize = 3;
 
-/// Which rival was told that a revision of a session is its own.
+/// The writer that was acknowledged for each revision of a session.
 type Winners = Arc<Mutex<HashMap<(SessionId, u64), usize>>>;
 
 fn store(cluster: &RedisCluster) -> RedisStore {
@@ -28,12 +28,12 @@ fn store(cluster: &RedisCluster) -> RedisStore {
 }
 
 #[test]
-fn what_replicas_have_survives_the_loss_of_a_master() {
+fn replicated_data_survives_the_loss_of_a_master() {
     let Some(mut cluster) = RedisCluster::start() else {
         return;
     };
     let stores = [store(&cluster), store(&cluster)];
-    // The master of the revocations goes; some sessions are on it, others are not.
+    // The master of the revocations is lost. It holds some of the sessions.
     let doomed = cluster.master_of("{tollgate:revocations}:position");
     let key = |session: &StoredSession| format!("{{tollgate:session:{}}}", session.id);
     let (mut there, mut elsewhere) = (Vec::new(), Vec::new());
@@ -79,7 +79,7 @@ fn what_replicas_have_survives_the_loss_of_a_master() {
             cluster.master_of("{tollgate:revocations}:position") != doomed
         })
         .await;
-        // Nothing is acknowledged that only one server has, so a second one must come back.
+        // A write needs two servers for its acknowledgement, so a second one must return.
         cluster.node(doomed).restart();
         until("service resumes", async || {
             let winners = winners.lock().await;
@@ -97,7 +97,7 @@ fn what_replicas_have_survives_the_loss_of_a_master() {
 
         let (winners, revoked) = (winners.lock().await.clone(), revoked.lock().await.clone());
         everything_is_kept(&stores, &sessions, &winners, &revoked).await;
-        // Numbers that were given before may be given again: who knows of them must not take these for those.
+        // Sequence numbers may be reused, so the epoch must change.
         assert_ne!(soon(stores[0].position()).await.unwrap().epoch, epoch);
         let mut feed = soon(stores[0].feed()).await.unwrap();
         soon(stores[1].revoke(&[revocation("last")], NOW)).await.unwrap();
@@ -108,7 +108,7 @@ fn what_replicas_have_survives_the_loss_of_a_master() {
     });
 }
 
-/// Whatever was acknowledged is still so.
+/// Asserts that every acknowledged write is still there.
 async fn everything_is_kept(
     stores: &[RedisStore; 2],
     sessions: &[StoredSession],
@@ -142,13 +142,13 @@ async fn everything_is_kept(
     }
 }
 
-/// The highest revision of the session that somebody was told to be its own.
+/// The highest acknowledged revision of the session.
 fn highest(winners: &HashMap<(SessionId, u64), usize>, id: SessionId) -> u64 {
     let revisions = winners.keys().filter(|won| won.0 == id).map(|won| won.1);
     revisions.max().unwrap_or(1)
 }
 
-/// Replaces the session again and again, as rivals do.
+/// Replaces the session repeatedly, in competition with other writers.
 async fn rotate(store: RedisStore, id: SessionId, rival: usize, winners: Winners, stop: Arc<AtomicBool>) {
     while !stop.load(Ordering::Relaxed) {
         let Ok(Some(found)) = soon(store.load(&id, NOW)).await else {
@@ -185,7 +185,7 @@ async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
 }
 
 #[test]
-fn a_node_that_hangs_does_not_hold_up_the_others() {
+fn a_hanging_node_does_not_delay_the_others() {
     let Some(cluster) = RedisCluster::start() else {
         return;
     };
@@ -203,19 +203,20 @@ fn a_node_that_hangs_does_not_hold_up_the_others() {
     run(async {
         for session in [&mine, &other] {
             let stored = async || matches!(soon(store.load(&session.id, NOW)).await, Ok(Some(_)));
-            // Every master follows within a moment of the start.
+            // The replicas of every master are in sync shortly after the start.
             until("a session is inserted", async || {
                 stored().await || soon(store.insert(session, NOW)).await.is_ok()
             })
             .await;
         }
         cluster.nodes()[0].pause();
-        // Several callers keep asking the one that hangs.
+        // Several callers keep querying the hanging node.
         for _ in 0..5 {
             let (store, id) = (store.clone(), mine.id);
             tokio::spawn(async move { while store.load(&id, NOW).await.is_err() {} });
         }
-        // Until the others notice and close for the moment of the election, which a busy machine can make them do late.
+        // Until the other nodes detect the failure and start the election, which may be late on a
+        // busy machine.
         let start = Instant::now();
         soon(store.load(&other.id, NOW)).await.unwrap().unwrap();
         assert!(
@@ -232,7 +233,7 @@ fn a_node_that_hangs_does_not_hold_up_the_others() {
 }
 
 #[test]
-fn slots_may_move_while_they_are_used() {
+fn slots_can_move_during_use() {
     let Some(cluster) = RedisCluster::start() else {
         return;
     };
@@ -250,7 +251,7 @@ fn slots_may_move_while_they_are_used() {
     run(async {
         nodes[to].command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &id(from)]);
         nodes[from].command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(to)]);
-        // What is new is made where the slot goes to.
+        // New keys are created on the target of the migration.
         assert!(soon(store.insert(&mine, NOW)).await.unwrap());
         assert_eq!(nodes[from].command(&["CLUSTER", "COUNTKEYSINSLOT", &slot]), "0");
         mine = next(&mine);

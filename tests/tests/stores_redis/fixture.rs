@@ -1,4 +1,4 @@
-//! What the tests begin with.
+//! Setup shared by the tests.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use tollgate_session::{Revocation, RevocationKey, RevocationKind, SessionId, StoredSession, SystemRandom};
 use tollgate_store_redis::RedisStore;
 
-/// The caller's time, years from that of the servers.
+/// The caller's clock, years apart from that of the servers.
 pub(crate) const NOW: u64 = 1_000_000_000;
 pub(crate) const HOUR: u64 = 3600;
 
-/// What an operation may take, as the stores here are configured: much more than a server needs on a busy machine.
+/// The configured timeout of an operation, much more than a server needs on a busy machine.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
-/// An operation that takes longer has not kept to that, whatever else the machine does.
+/// Maximum duration of an operation, well above the timeout.
 pub(crate) const BOUND: Duration = Duration::from_secs(10);
 
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
@@ -28,7 +28,7 @@ pub(crate) fn store(url: &str) -> RedisStore {
     RedisStore::builder(url).timeout(TIMEOUT).build().unwrap()
 }
 
-/// What an operation answers, which must be soon.
+/// Awaits an operation, which must complete within the limit.
 pub(crate) async fn soon<T>(operation: impl Future<Output = T>) -> T {
     tokio::time::timeout(BOUND, operation)
         .await
@@ -45,7 +45,7 @@ pub(crate) fn session(subject: &str) -> StoredSession {
     }
 }
 
-/// The next revision of it.
+/// Returns the session with the next revision.
 pub(crate) fn next(session: &StoredSession) -> StoredSession {
     StoredSession {
         revision: session.revision + 1,

@@ -1,4 +1,4 @@
-//! A server that is down, slow, full or gone silent, and one that comes back.
+//! A server that is down, slow, full or unresponsive, and one that recovers.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use tollgate_tests::servers::{PATIENCE, Redis};
 use crate::fixture::{NOW, next, revocation, run, session, soon, store};
 use crate::proxy::{Mode, Proxy};
 
-/// Short, where it is to pass.
+/// A short timeout, for tests that exceed it.
 const BRIEF: Duration = Duration::from_millis(300);
 
 fn hasty(url: &str) -> RedisStore {
     RedisStore::builder(url).timeout(BRIEF).build().unwrap()
 }
 
-/// Every operation fails in this way, soon.
+/// Asserts that every operation fails with this kind in time.
 async fn all_fail(store: &RedisStore, kind: StoreErrorKind) {
     let mine = session("u-7");
     let told = [
@@ -36,7 +36,7 @@ async fn all_fail(store: &RedisStore, kind: StoreErrorKind) {
     }
 }
 
-/// Service resumes without anybody doing anything.
+/// Asserts that the store works again by itself.
 async fn resumes(store: &RedisStore) {
     let start = std::time::Instant::now();
     loop {
@@ -52,7 +52,7 @@ async fn resumes(store: &RedisStore) {
 }
 
 #[test]
-fn a_server_that_is_down_is_told_at_once_and_found_again() {
+fn a_server_that_is_down_fails_fast_and_recovers() {
     let Some(mut server) = Redis::start() else { return };
     server.stop();
     let store = store(&server.url());
@@ -68,14 +68,14 @@ fn a_server_that_is_down_is_told_at_once_and_found_again() {
 }
 
 #[test]
-fn a_server_that_hangs_costs_no_more_than_the_timeout() {
+fn a_hanging_server_costs_at_most_the_timeout() {
     let Some(server) = Redis::start() else { return };
     let store = hasty(&server.url());
     run(async {
         resumes(&store).await;
         server.pause();
         all_fail(&store, StoreErrorKind::Timeout).await;
-        // Many at once do not wait for one another.
+        // Concurrent operations do not wait for each other.
         let many = (0..200).map(|_| {
             let store = store.clone();
             tokio::spawn(async move { soon(store.position()).await.unwrap_err().kind() })
@@ -89,7 +89,7 @@ fn a_server_that_hangs_costs_no_more_than_the_timeout() {
 }
 
 #[test]
-fn a_server_that_is_slow_costs_no_more_than_the_timeout() {
+fn a_slow_server_costs_at_most_the_timeout() {
     let Some(server) = Redis::start() else { return };
     let store = hasty(&server.url());
     run(async {
@@ -102,7 +102,7 @@ fn a_server_that_is_slow_costs_no_more_than_the_timeout() {
 }
 
 #[test]
-fn a_connection_that_died_silently_is_replaced() {
+fn a_silently_dead_connection_is_replaced() {
     let Some(server) = Redis::start() else { return };
     run(async {
         let proxy = Proxy::to(server.port()).await;
@@ -114,7 +114,7 @@ fn a_connection_that_died_silently_is_replaced() {
         proxy.set(Mode::Pass);
         resumes(&store).await;
 
-        // Though callers be less patient than the store.
+        // Even if callers cancel before the timeout of the store.
         proxy.set(Mode::Swallow);
         for _ in 0..3 {
             let asked = tokio::time::timeout(BRIEF * 2 / 3, store.position()).await;
@@ -127,14 +127,15 @@ fn a_connection_that_died_silently_is_replaced() {
 }
 
 #[test]
-fn a_write_whose_answer_was_lost_is_not_done_twice_and_not_denied() {
+fn a_write_with_a_lost_response_is_retried_idempotently() {
     let Some(server) = Redis::start() else { return };
     run(async {
         let proxy = Proxy::to(server.port()).await;
         let store = store(&proxy.url);
         let mut mine = session("u-7");
         assert!(soon(store.insert(&mine, NOW)).await.unwrap());
-        // The server has replaced it when the connection ends; the same call finds that it was its own.
+        // The server has executed the write when the connection is cut. The retry recognises its
+        // own write.
         for round in 1..=5 {
             proxy.set(Mode::CutOnce);
             mine = next(&mine);
@@ -142,7 +143,7 @@ fn a_write_whose_answer_was_lost_is_not_done_twice_and_not_denied() {
             assert_eq!(proxy.cuts.load(Ordering::SeqCst), round);
             assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), Some(mine.clone()));
         }
-        // Another call with the same content is another call.
+        // Another call with the same content is a separate write.
         assert!(!soon(store.replace(&mine, mine.revision - 1, NOW)).await.unwrap());
         assert!(!soon(store.insert(&mine, NOW)).await.unwrap());
 
@@ -158,7 +159,7 @@ fn a_write_whose_answer_was_lost_is_not_done_twice_and_not_denied() {
 }
 
 #[test]
-fn a_full_server_takes_nothing_and_still_answers() {
+fn a_full_server_refuses_writes_and_allows_reads() {
     let Some(server) = Redis::start() else { return };
     let store = store(&server.url());
     run(async {
@@ -183,7 +184,7 @@ fn a_full_server_takes_nothing_and_still_answers() {
         server.command(&["CONFIG", "SET", "maxmemory", "0"]);
         resumes(&store).await;
 
-        // One that is full from the start can be asked where it stands.
+        // A server that is full from the start can report its position.
         server.command(&["FLUSHALL"]);
         server.command(&["CONFIG", "SET", "maxmemory", "1"]);
         assert!(soon(store.position()).await.unwrap().epoch != before.epoch);
@@ -191,7 +192,7 @@ fn a_full_server_takes_nothing_and_still_answers() {
 }
 
 #[test]
-fn a_wrong_password_is_told_without_the_password() {
+fn a_wrong_password_error_does_not_contain_the_password() {
     let Some(server) = Redis::start_with(&["--requirepass", "s3cret"]) else {
         return;
     };
@@ -210,7 +211,7 @@ fn a_wrong_password_is_told_without_the_password() {
 }
 
 #[test]
-fn a_restart_begins_a_new_epoch_even_if_nothing_was_lost() {
+fn a_restart_begins_a_new_epoch_even_without_data_loss() {
     let options = ["--appendonly", "yes", "--appendfsync", "always"];
     let Some(mut server) = Redis::start_with(&options) else {
         return;
@@ -238,14 +239,14 @@ fn a_restart_begins_a_new_epoch_even_if_nothing_was_lost() {
 }
 
 #[test]
-fn a_feed_of_a_server_that_hangs_dies() {
+fn a_feed_of_a_hanging_server_ends() {
     let Some(server) = Redis::start() else { return };
     let store = hasty(&server.url());
     run(async {
         let mut feed = soon(store.feed()).await.unwrap();
         server.pause();
         let start = std::time::Instant::now();
-        // Given up again and again, as by a task that has other things to do.
+        // Cancelled repeatedly, as in a `select!` with other work.
         let lost = loop {
             if let Ok(lost) = tokio::time::timeout(Duration::from_millis(50), feed.next()).await {
                 break lost.unwrap_err();
@@ -260,7 +261,7 @@ fn a_feed_of_a_server_that_hangs_dies() {
 }
 
 #[test]
-fn what_expires_by_the_server_s_clock_is_gone() {
+fn sessions_expired_by_the_server_clock_are_not_found() {
     let Some(server) = Redis::start() else { return };
     let store = store(&server.url());
     run(async {

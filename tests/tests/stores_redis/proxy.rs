@@ -1,4 +1,4 @@
-//! Something between the store and the server that goes wrong in ways that a server does not.
+//! A proxy between the store and the server that injects connection faults.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,17 +7,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What happens to answers.
+/// The treatment of responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Pass,
-    /// The connection is cut before the next answer, and later ones pass.
+    /// Cuts the connection before the next response. Later responses pass.
     CutOnce,
-    /// Connections that are there fall silent for ever; those made later, in another mode, do not.
+    /// Silences existing connections for ever. Connections opened later, in another mode, work.
     Swallow,
 }
 
-/// Passes on what comes.
+/// A proxy that forwards data according to its mode.
 pub(crate) struct Proxy {
     pub(crate) url: String,
     mode: watch::Sender<Mode>,

@@ -1,4 +1,4 @@
-//! Keys that hold something else, and servers that are none.
+//! Keys with invalid values, and servers that are not Redis.
 
 use redis::aio::MultiplexedConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,7 +23,7 @@ async fn write(connection: &mut MultiplexedConnection, command: &[&[u8]]) {
 }
 
 #[test]
-fn rubbish_in_the_place_of_a_session_is_corrupt() {
+fn an_invalid_session_value_is_corrupt() {
     let Some(server) = Redis::start() else { return };
     let store = store(&server.url());
     run(async {
@@ -90,14 +90,14 @@ fn rubbish_in_the_place_of_a_session_is_corrupt() {
             let error = soon(store.of_subject("u-7", 9, NOW)).await.unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error} for {rubbish:?}");
         }
-        // Others are not concerned.
+        // Other sessions are not affected.
         assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), Some(mine));
         assert!(soon(store.insert(&session("u-8"), NOW)).await.unwrap());
     });
 }
 
 #[test]
-fn rubbish_in_the_place_of_revocations_is_corrupt_and_changes_nothing() {
+fn an_invalid_revocation_value_is_corrupt_and_nothing_is_written() {
     let Some(server) = Redis::start() else { return };
     let store = store(&server.url());
     run(async {
@@ -173,7 +173,7 @@ async fn dump(connection: &mut MultiplexedConnection, keys: &[&[u8]]) -> Vec<Vec
 }
 
 #[test]
-fn servers_that_are_none_do_no_harm() {
+fn servers_that_are_not_redis_yield_no_data() {
     let answers: [&[u8]; 9] = [
         b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n",
         b"+OK\r\n",
@@ -189,7 +189,7 @@ fn servers_that_are_none_do_no_harm() {
         for answer in answers {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("redis://{}", listener.local_addr().unwrap());
-            // The answer comes again and again, to whatever is said.
+            // The server sends the same response to every request.
             let server = tokio::spawn(async move {
                 while let Ok((mut client, _)) = listener.accept().await {
                     tokio::spawn(async move {
@@ -208,7 +208,7 @@ fn servers_that_are_none_do_no_harm() {
             for builder in [RedisStore::builder(&url), RedisStore::cluster([url.as_str()])] {
                 let store = builder.timeout(brief).build().unwrap();
                 let mine = session("u-7");
-                // Whatever they say, nothing is made of it that is not there.
+                // No response may produce data that does not exist.
                 let _ = soon(store.insert(&mine, NOW)).await;
                 assert!(!matches!(soon(store.load(&mine.id, NOW)).await, Ok(Some(_))));
                 assert!(soon(store.of_subject("u-7", 9, NOW)).await.is_err(), "{answer:?}");

@@ -1,4 +1,4 @@
-//! The consumer's own use of `jsonwebtoken` in the same process.
+//! Uses `jsonwebtoken` directly in the same process as tollgate.
 
 #[test]
 fn both_libraries_work_and_accept_each_other() {

@@ -1,11 +1,11 @@
-//! The consumer's own use of `jsonwebtoken` in the same process.
+//! Uses `jsonwebtoken` directly in the same process as tollgate.
 
 use std::panic::catch_unwind;
 
 #[test]
-fn jsonwebtoken_panics_by_itself_and_tollgate_goes_on() {
+fn jsonwebtoken_panics_and_tollgate_works() {
     consumer_checks::own_keys();
-    // What this package is about: were it to stop, the package would have lost its point.
+    // The premise of this package: if `jsonwebtoken` stops panicking, remove the package.
     assert!(
         catch_unwind(consumer_checks::token_by_jsonwebtoken).is_err(),
         "with two backends and no choice made"

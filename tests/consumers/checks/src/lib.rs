@@ -1,4 +1,4 @@
-//! What every consumer does, whichever backend of `jsonwebtoken` it has chosen: nothing here may panic.
+//! Checks that run with every backend of `jsonwebtoken`. None of them may panic.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use tollgate::axum::JwtAuth;
 use tollgate::{Algorithm, Claims, Key, KeySet, SigningKey, Verifier};
 use tower::ServiceExt as _;
 
-/// A secret long enough for HS256.
+/// A secret of the length that HS256 requires.
 pub const SECRET: &[u8; 32] = b"an HS256 secret of just 32 bytes";
 
 const RSA: &[u8] = include_bytes!("../keys/rsa.pem");
@@ -25,7 +25,7 @@ const EC_PUBLIC: &[u8] = include_bytes!("../keys/ec.pub.pem");
 const ED: &[u8] = include_bytes!("../keys/ed.pem");
 const ED_PUBLIC: &[u8] = include_bytes!("../keys/ed.pub.pem");
 
-/// Signs and verifies with keys that tollgate has loaded itself.
+/// Signs and verifies with keys loaded by tollgate.
 ///
 /// # Panics
 /// If tollgate does not accept its own token, or accepts a changed one.
@@ -43,10 +43,10 @@ pub fn own_keys() {
     accepts_only(&signing, Key::hs256(SECRET).expect("a secret"));
 }
 
-/// Signs and verifies with keys that come as the types of `jsonwebtoken`.
+/// Signs and verifies with keys converted from the types of `jsonwebtoken`.
 ///
 /// # Panics
-/// If a conversion fails, or as [`own_keys`].
+/// If a conversion fails, or as in [`own_keys`].
 pub fn converted_keys() {
     let pairs = [
         (
@@ -92,16 +92,17 @@ pub fn converted_keys() {
     }
 }
 
-/// The claims that the handler of [`requests`] asks for.
+/// The claims type of the handler in [`requests`].
 #[derive(Debug, Clone, Deserialize, Claims)]
 struct User {
     sub: String,
 }
 
-/// Sends requests through the layer and an extractor of the axum adapter, with a good token and without one.
+/// Sends requests with and without a valid token through the layer and an extractor of the axum
+/// adapter.
 ///
 /// # Panics
-/// If either gets another answer than it must.
+/// If a response is not the expected one.
 pub fn requests() {
     let signing = SigningKey::from_pem(Algorithm::ES256, EC).expect("a private key");
     let app: Router = Router::new()
@@ -122,10 +123,10 @@ pub fn requests() {
     }
 }
 
-/// After all that, the consumer may still choose the process-wide provider of `jsonwebtoken`.
+/// Checks that the consumer can still install the process-wide provider of `jsonwebtoken`.
 ///
 /// # Panics
-/// If it has been chosen already, which no call of tollgate may do.
+/// If a provider is already installed, which no call of tollgate may do.
 pub fn provider_is_still_free() {
     static OWN: CryptoProvider = CryptoProvider {
         signer_factory: |_, _| Err(jsonwebtoken::errors::ErrorKind::InvalidAlgorithm.into()),
@@ -138,13 +139,13 @@ pub fn provider_is_still_free() {
     );
 }
 
-/// A token that `jsonwebtoken` makes, with whatever backend there is.
+/// Creates a token with `jsonwebtoken`, whatever the backend.
 pub fn token_by_jsonwebtoken() -> jsonwebtoken::errors::Result<String> {
     let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
     jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(SECRET))
 }
 
-/// Whether tollgate accepts the token for [`SECRET`].
+/// Returns whether tollgate accepts the token for [`SECRET`].
 ///
 /// # Panics
 /// If the verifier cannot be built.
@@ -154,10 +155,10 @@ pub fn accepted_by_tollgate(token: &str) -> bool {
         .is_ok()
 }
 
-/// Whether `jsonwebtoken`, with whatever backend there is, accepts a token that tollgate makes.
+/// Returns whether `jsonwebtoken`, whatever the backend, accepts a token created by tollgate.
 ///
 /// # Panics
-/// If tollgate does not make one.
+/// If tollgate cannot create a token.
 pub fn accepted_by_jsonwebtoken() -> bool {
     let token = SigningKey::hs256(SECRET)
         .expect("a secret")
