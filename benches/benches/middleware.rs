@@ -1,9 +1,10 @@
-//! What authentication adds to a route: tollgate on axum, on actix-web and on tower alone, beside a layer that only inserts a
-//! value, a hand-written extractor over `jsonwebtoken` with either backend, and the signature check alone.
+//! The cost that authentication adds to a route: tollgate on axum, actix-web and plain tower. The
+//! baselines are a layer that inserts a value, a hand-written extractor over `jsonwebtoken` with
+//! either backend, and the signature check alone.
 //!
-//! In process, without sockets. `jsonwebtoken` takes its backend for the whole process, so the program runs itself once
-//! for each. `cargo bench -p tollgate-benches --bench middleware -- axum HS256` prints the tables that have these words in
-//! their titles.
+//! In process, without sockets. The backend of `jsonwebtoken` is global to a process, so the
+//! program runs itself once for each. `cargo bench -p tollgate-benches --bench middleware -- axum
+//! HS256` prints the tables with these words in their titles.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -18,18 +19,18 @@ use tollgate_core::Verifier;
 tollgate_benches::count_allocations!();
 
 const SIGNATURE: &str = "signature check alone (aws-lc-rs, prepared)";
-/// More than the cache of [`Fixture::forgetful_verifier`] holds, by far.
+/// Number of distinct tokens, far more than the cache of [`Fixture::forgetful_verifier`] holds.
 const RING: usize = 2048;
 const TIME: Duration = Duration::from_millis(400);
 
-/// How well the verifier knows the tokens.
+/// The state of the token cache.
 #[derive(Clone, Copy)]
 enum Way {
-    /// There is no cache.
+    /// No cache.
     Cold,
-    /// One token, again and again.
+    /// One token repeatedly, with a cache.
     Warm,
-    /// There is a cache, and each token is a new one.
+    /// A new token each time, with a cache.
     OneTime,
 }
 
@@ -57,7 +58,7 @@ fn measure(backend: &str) {
                 backend,
             };
             table.axum();
-            // Nothing of `jsonwebtoken` is in the other tables, and they need not be printed twice.
+            // The other tables do not involve `jsonwebtoken`, so they are printed once.
             if backend == "aws_lc_rs" {
                 table.actix();
                 table.tower();
@@ -110,8 +111,7 @@ impl Table<'_> {
         });
     }
 
-    /// The first row is the bare one, which is subtracted from the others: what the route itself costs is not
-    /// authentication's.
+    /// Prints a table. The cost of the bare route, the first row, is subtracted from the others.
     fn print(&self, framework: &str, rows: impl FnOnce(&Verifier, &[String]) -> Vec<(&'static str, Ask)>) {
         let Self {
             fixture,

@@ -1,7 +1,8 @@
-//! Keys that are fetched, beside keys that were there from the start: verifying with them, on one thread and on two, and
-//! verifying while they are being fetched.
+//! Fetched keys compared with static keys: verification on one thread, on two threads, and during
+//! fetches.
 //!
-//! The targets: the same cost within what one and the same verifier differs from itself, and the same 99th percentile.
+//! The targets: the same cost within the measurement noise of one verifier, and the same 99th
+//! percentile.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -21,7 +22,7 @@ tollgate_benches::count_allocations!();
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
 fn main() {
-    // Fetching runs beside what is measured, as in a service.
+    // Fetches run on other threads, as in a service.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -72,7 +73,7 @@ fn cost(runtime: &Runtime) {
     }
 }
 
-/// Threads share one verifier, and so the counters of what it refers to.
+/// Measures threads that share a verifier, including the reference counts behind it.
 fn threads(runtime: &Runtime) {
     const SLICES: usize = 40;
     println!("\ntwo threads with one verifier: verifications a second, as a multiple of one thread's");
@@ -102,7 +103,7 @@ fn threads(runtime: &Runtime) {
     }
 }
 
-/// Verifications a second of so many threads together.
+/// Verifications per second of all threads together.
 fn rate(verifier: &Verifier, token: &str, threads: usize) -> f64 {
     const SLICE: Duration = Duration::from_millis(40);
     let together = Barrier::new(threads);
@@ -122,7 +123,7 @@ fn rate(verifier: &Verifier, token: &str, threads: usize) -> f64 {
     })
 }
 
-/// One kind of slice after the other, over and over.
+/// Alternates slices with and without fetches.
 fn while_fetching(runtime: &Runtime) {
     const ROUNDS: u32 = 25;
     let fixture = Fixture::new(Algorithm::ES256);

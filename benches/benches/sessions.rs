@@ -1,11 +1,11 @@
-//! What a refresh costs in each store: the whole of it, from the refresh token to a rotated session and a signed access
-//! token (ES256), beside the same in memory.
+//! The cost of a whole refresh in each store, from the refresh token to a rotated session and a
+//! signed access token (ES256), relative to the store in memory.
 //!
-//! Real servers, started here, on this machine: a network in between adds its round trips. The stores take turns in short
-//! slices, so that whatever disturbs the machine disturbs all of them alike. Each client has a session of its own.
+//! The servers run locally: a network adds its round trips. The stores alternate in short slices,
+//! so that disturbances affect all of them equally. Each client has its own session.
 //!
-//! How durable an acknowledged refresh is, differs: redb and PostgreSQL have it on the disk, Redis in its memory, and where it
-//! waits, in that of a replica as well.
+//! The durability of an acknowledged refresh differs: redb and PostgreSQL have it on disk, Redis in
+//! memory, optionally in a replica too.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -24,16 +24,16 @@ use tollgate_tests::servers::{Postgres, Redis, RedisCluster, Scratch};
 const CLIENTS: [usize; 3] = [1, 8, 64];
 const SLICES: u32 = 10;
 const SLICE: Duration = Duration::from_millis(300);
-/// How long each store is used before anything counts.
+/// Warm-up time of each store.
 const WARM_UP: Duration = Duration::from_millis(300);
 
 struct Contender {
     name: &'static str,
-    /// `None` where the server is missing.
+    /// `None` if the server is not installed.
     sessions: Option<Sessions>,
 }
 
-/// A client with a session of its own.
+/// A client with its own session.
 struct Refreshing {
     sessions: Sessions,
     token: String,
@@ -52,7 +52,7 @@ impl Client for Refreshing {
 #[tokio::main]
 async fn main() {
     let scratch = Scratch::new("bench");
-    // As a real one is run: what it has acknowledged is on the disk.
+    // As in production: acknowledged writes are on disk.
     let postgres = Postgres::start_with(&["fsync=on"]);
     let redis = Redis::start();
     let cluster = RedisCluster::start();
@@ -115,7 +115,7 @@ fn sessions(store: impl SessionStore + RevocationStore) -> Sessions {
         .unwrap();
     Sessions::builder(issuer, store)
         .refresh_key(RefreshKey::generate(1).unwrap())
-        // The measure is of the store, not of the patience with it.
+        // A long timeout, so that the benchmark measures the store.
         .store_timeout(Duration::from_secs(9))
         .build()
         .unwrap()
@@ -134,7 +134,7 @@ async fn prepared(server: &Postgres) -> PostgresStore {
     store
 }
 
-/// What so many clients see of each store; `None` where there is none.
+/// Measures each store with this number of clients. `None` if a store is missing.
 async fn measure(contenders: &[Contender], clients: usize) -> Vec<Option<Load>> {
     let mut groups = Vec::new();
     for contender in contenders {
@@ -168,7 +168,7 @@ async fn measure(contenders: &[Contender], clients: usize) -> Vec<Option<Load>> 
         .collect()
 }
 
-/// Prints the stores as ratios to memory, which is the first.
+/// Prints the stores as ratios to memory, the first.
 fn print(clients: usize, contenders: &[Contender], loads: &mut [Option<Load>]) {
     println!("\nrefresh, {clients} at once");
     println!(

@@ -1,8 +1,8 @@
-//! What a second thread gains where both share one verifier: requests a second of two threads, as a multiple of one's.
+//! The scaling of a shared verifier: throughput of two threads relative to one.
 //!
-//! Slices with one thread and with two take turns, so that whatever disturbs the machine disturbs both. The bare route runs
-//! along: it says what the machine itself allows. It needs two cores that nothing else keeps busy, so it prints and judges
-//! nothing. Words behind `--` choose the rows that have them in their names.
+//! Slices with one and two threads alternate, so that disturbances affect both equally. The bare
+//! route shows the scaling of the machine itself. It needs two idle cores, so it prints results
+//! without a limit. Words after `--` select rows by name.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -15,15 +15,15 @@ use tollgate_benches::tokens::Fixture;
 use tollgate_core::{Algorithm, Verifier};
 
 const SLICE: Duration = Duration::from_millis(40);
-/// Enough to see each token a few times.
+/// Enough to verify each token a few times.
 const WARM_UP: Duration = Duration::from_millis(10);
 const SLICES: usize = 50;
-/// Tokens that all fit into each thread's table.
+/// Number of tokens that fit into the cache level of each thread.
 const MANY: usize = 500;
-/// More than fit into it: most of them are found in the table that all threads share.
+/// Number of tokens that do not fit: most are found in the shared level.
 const MORE: usize = 4000;
 
-/// Makes what one thread does, in that thread.
+/// A constructor for the work of one thread, called on that thread.
 type Work = Box<dyn Fn() -> Box<dyn FnMut()> + Sync>;
 
 fn main() {
@@ -113,7 +113,8 @@ fn verify(verifier: Verifier, tokens: Vec<String>) -> Work {
     })
 }
 
-/// Each thread has its own clone of the router, as each connection of a server has.
+/// Creates the work of a route. Each thread has a clone of the router, like a connection of a
+/// server.
 fn route(endpoint: Endpoint, verifier: &Verifier, tokens: Vec<String>) -> Work {
     let router = axum::router(endpoint, verifier);
     Box::new(move || {
@@ -122,7 +123,7 @@ fn route(endpoint: Endpoint, verifier: &Verifier, tokens: Vec<String>) -> Work {
     })
 }
 
-/// Operations a second of so many threads together.
+/// Operations per second of all threads together.
 fn rate(work: &Work, threads: usize) -> f64 {
     const BATCH: u32 = 32;
     let together = Barrier::new(threads);
@@ -130,7 +131,7 @@ fn rate(work: &Work, threads: usize) -> f64 {
         let mut once = work();
         let start = Instant::now();
         while start.elapsed() < WARM_UP {
-            once(); // what is learnt is learnt before
+            once(); // warm up
         }
         together.wait();
         let start = Instant::now();

@@ -1,6 +1,7 @@
-//! A token to typed claims: tollgate beside `jsonwebtoken` with either backend, and beside the bare signature check.
+//! From a token to typed claims: tollgate, `jsonwebtoken` with either backend, and the signature
+//! check alone.
 //!
-//! `jsonwebtoken` takes its backend for the whole process, so the program runs itself once for each.
+//! The backend of `jsonwebtoken` is global to a process, so the program runs itself once for each.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

@@ -1,37 +1,37 @@
-//! Tokens that are refused, each for one reason.
+//! Refused tokens, one for each reason.
 
 use tollgate_core::{RejectionKind, SigningKey};
 use tollgate_testkit::keys;
 
 use crate::tokens::{Fixture, Issued, KID};
 
-/// Why a token is refused.
+/// The reason of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failing {
-    /// No token at all.
+    /// No token.
     Nothing,
     /// 8 KiB of one letter.
     Garbage,
-    /// 8 KiB of one letter where the header belongs, more than one may have.
+    /// A header of 8 KiB of one letter, more than the limit.
     GarbageHeader,
-    /// A token without its last part.
+    /// A token without its last segment.
     Malformed,
-    /// Signed with an algorithm that the key is not for.
+    /// Signed with an algorithm that the key does not support.
     WrongAlgorithm,
-    /// Names a key that there is none of.
+    /// An unknown `kid`.
     UnknownKey,
-    /// Signed by a stranger under the issuer's `kid`.
+    /// Signed by an untrusted key with the issuer's `kid`.
     BadSignature,
     /// Expired years ago.
     Expired,
-    /// Of another issuer, by the right key.
+    /// Another issuer, signed with the trusted key.
     WrongIssuer,
-    /// For another service.
+    /// Another audience.
     WrongAudience,
 }
 
 impl Failing {
-    /// Each of them.
+    /// All variants.
     pub const ALL: [Self; 10] = [
         Self::Nothing,
         Self::Garbage,
@@ -45,7 +45,7 @@ impl Failing {
         Self::WrongAudience,
     ];
 
-    /// The token; `None` where there is none.
+    /// The token. `None` for [`Failing::Nothing`].
     ///
     /// ```
     /// use tollgate_benches::failing::Failing;
@@ -85,7 +85,7 @@ impl Failing {
         }
     }
 
-    /// What the engine says of it.
+    /// The kind of the rejection.
     pub const fn kind(self) -> RejectionKind {
         match self {
             Self::Nothing => RejectionKind::MissingCredential,

@@ -1,4 +1,4 @@
-//! What the benchmarks share: tokens to verify, and a way to measure candidates side by side.
+//! Shared code of the benchmarks: test tokens and the measurement of candidates side by side.
 //!
 //! ```
 //! use tollgate_benches::{Candidate, compare};
@@ -11,7 +11,7 @@
 //! ```
 
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a benchmark that cannot be set up has nothing to report
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a benchmark without its setup has no result
 
 pub mod failing;
 pub mod load;
@@ -26,14 +26,14 @@ use std::time::{Duration, Instant};
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region};
 
-/// For [`count_allocations`].
+/// Items for [`count_allocations`].
 #[doc(hidden)]
 pub mod __private {
     pub use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 }
 
-/// Has the allocations of a program counted: to be said once, at its top. All threads write to the counters, so a program
-/// that measures threads must not count.
+/// Enables allocation counting for a program. Use it once at the top. All threads write to the
+/// counters, so a program that measures threads must not count.
 #[macro_export]
 macro_rules! count_allocations {
     () => {
@@ -43,14 +43,15 @@ macro_rules! count_allocations {
     };
 }
 
-/// Something to measure: a name and one operation.
+/// A named operation to measure.
 pub struct Candidate<'a> {
     name: &'static str,
     run: Box<dyn FnMut() + 'a>,
 }
 
 impl<'a> Candidate<'a> {
-    /// The operation must use its result, for instance through [`std::hint::black_box`].
+    /// Creates a candidate. The operation must use its result, for example with
+    /// [`std::hint::black_box`].
     pub fn new(name: &'static str, run: impl FnMut() + 'a) -> Self {
         Self {
             name,
@@ -59,22 +60,22 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// What one candidate costs.
+/// The cost of one candidate.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The candidate's name.
+    /// The name of the candidate.
     pub name: &'static str,
-    /// Nanoseconds for one operation, in the best slice.
+    /// Nanoseconds per operation in the fastest slice.
     pub nanoseconds: f64,
-    /// The same in the middle one of the slices.
+    /// Nanoseconds per operation in the median slice.
     pub median: f64,
-    /// Heap allocations, reallocations counted, of one operation. Not a number in a program that does not
-    /// [count](count_allocations).
+    /// Heap allocations per operation, including reallocations. NaN in a program without
+    /// [`count_allocations`].
     pub allocations: f64,
 }
 
-/// Measures the candidates in turns, a slice each, for about `time` each in all, so that whatever disturbs the machine
-/// disturbs all of them alike. The best slice counts.
+/// Measures the candidates in alternating slices, for about `time` each, so that disturbances
+/// affect all of them equally.
 pub fn compare(candidates: &mut [Candidate<'_>], time: Duration) -> Vec<Row> {
     const SLICES: u32 = 60;
     let slice = time / SLICES;
@@ -102,11 +103,11 @@ pub fn compare(candidates: &mut [Candidate<'_>], time: Duration) -> Vec<Row> {
 
 impl Row {
     fn start(candidate: &mut Candidate<'_>) -> Self {
-        // The allocator counts for all threads. What others allocate comes on top, now and then (the thread that has started a
-        // test still writes down that it has): the least of several counts is the candidate's own.
+        // The allocator counts for all threads, and other threads may add allocations, such as the
+        // test harness. The minimum of several counts is that of the candidate.
         const COUNTS: usize = 10;
         const COUNTED: u16 = 100;
-        (candidate.run)(); // what is made once is made now
+        (candidate.run)(); // warm up
         let count = || {
             let region = Region::new(&INSTRUMENTED_SYSTEM);
             for _ in 0..COUNTED {
@@ -130,7 +131,7 @@ impl Row {
     }
 }
 
-/// Whether this program counts its allocations.
+/// Returns whether this program counts allocations.
 fn counts() -> bool {
     let region = Region::new(&INSTRUMENTED_SYSTEM);
     drop(black_box(Box::new(0_u64)));
@@ -147,8 +148,8 @@ fn rounds(candidate: &mut Candidate<'_>, slice: Duration) -> u32 {
     rounds.max(1)
 }
 
-/// Runs `measure` with the name of each backend of `jsonwebtoken`, which takes one for the whole process: the program
-/// runs itself once for each.
+/// Calls `measure` with the name of each backend of `jsonwebtoken`. The backend is global to a
+/// process, so the program runs itself once for each.
 pub fn with_each_backend(measure: impl FnOnce(&str)) {
     const VARIABLE: &str = "TOLLGATE_BENCH_BACKEND";
     let Ok(backend) = std::env::var(VARIABLE) else {
@@ -174,7 +175,7 @@ pub fn with_each_backend(measure: impl FnOnce(&str)) {
     measure(&backend);
 }
 
-/// Prints the rows as ratios to the row called `base`.
+/// Prints the rows as ratios to the row `base`.
 pub fn print(title: &str, rows: &[Row], base: &str) {
     let unit = rows
         .iter()

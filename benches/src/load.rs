@@ -1,4 +1,4 @@
-//! Clients that wait for answers, many at once: how many answers there are in a second, and how long the slow ones take.
+//! Concurrent clients: throughput and latency.
 //!
 //! ```
 //! use std::time::Duration;
@@ -25,34 +25,35 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-/// Somebody who asks, waits for the answer, and asks again.
+/// A client that sends a request and waits for the response.
 pub trait Client: Send + 'static {
-    /// Asks once. It panics if the answer is not as it should be: a failure must not pass for a fast answer.
+    /// Sends one request. Panics on an unexpected response: a failure must not count as a fast
+    /// response.
     fn ask(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// What clients saw, over any number of runs.
+/// The measurements of the clients, over any number of runs.
 #[derive(Debug, Default)]
 pub struct Load {
-    /// How long each answer took.
+    /// The latency of each response.
     waits: Vec<Duration>,
-    /// How long the runs were.
+    /// The total duration of the runs.
     time: Duration,
 }
 
 impl Load {
-    /// How many answers there were.
+    /// The number of responses.
     pub fn answers(&self) -> u64 {
         self.waits.len() as u64
     }
 
-    /// Answers in a second, to all clients together.
+    /// Responses per second of all clients together.
     #[allow(clippy::cast_precision_loss)] // less than 2^52 of them
     pub fn per_second(&self) -> f64 {
         self.waits.len() as f64 / self.time.as_secs_f64()
     }
 
-    /// How long the client waited that waited longer than this percentage of all.
+    /// The latency at this percentile.
     pub fn percentile(&mut self, percent: usize) -> Duration {
         self.waits.sort_unstable();
         let place = (self.waits.len() * percent / 100).min(self.waits.len().saturating_sub(1));
@@ -60,7 +61,8 @@ impl Load {
     }
 }
 
-/// Lets the clients ask for this long, all at once, adds what they saw to `load`, and returns them.
+/// Runs the clients concurrently for `time`, adds the measurements to `load`, and returns the
+/// clients.
 pub async fn run<C: Client>(clients: Vec<C>, time: Duration, load: &mut Load) -> Vec<C> {
     let start = Instant::now();
     let mut tasks = JoinSet::new();
@@ -71,7 +73,7 @@ pub async fn run<C: Client>(clients: Vec<C>, time: Duration, load: &mut Load) ->
                 let asked = Instant::now();
                 client.ask().await;
                 waits.push(asked.elapsed());
-                // An answer that was there at once gives the others no turn.
+                // An immediate response does not yield to the other clients.
                 tokio::task::yield_now().await;
             }
             (client, waits)

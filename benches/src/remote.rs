@@ -1,4 +1,4 @@
-//! Keys that are fetched: from memory, and over HTTP from a server of this process.
+//! Fetched keys: from memory, and over HTTP from a server in this process.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use tollgate_oidc::{
 
 use crate::tokens::{AUDIENCE, Fixture, ISSUER};
 
-/// A set that is always the same, at whatever URL.
+/// A fetcher that returns the same set for every URL.
 struct Published(String);
 
 impl Fetch for Published {
@@ -22,7 +22,7 @@ impl Fetch for Published {
     }
 }
 
-/// The fixture's key as a set that was fetched. To be called within a tokio runtime.
+/// Fetches the fixture's key as a set. Requires a tokio runtime.
 ///
 /// ```
 /// use tollgate_benches::remote::{fetched, verifier};
@@ -39,8 +39,8 @@ pub async fn fetched(fixture: &Fixture) -> RemoteKeys {
     fetched_among(fixture, 1).await
 }
 
-/// The fixture's key as the last one of a set of so many, which are the same key under other names. To be called within a
-/// tokio runtime.
+/// Fetches the fixture's key as the last of `count` keys, which are the same key with other names.
+/// Requires a tokio runtime.
 ///
 /// ```
 /// use tollgate_benches::remote::fetched_among;
@@ -63,7 +63,8 @@ pub async fn fetched_among(fixture: &Fixture, count: usize) -> RemoteKeys {
         .unwrap()
 }
 
-/// A verifier with every default check, as [`Fixture::cold_verifier`], for keys from that source.
+/// Creates a verifier with every default check, like [`Fixture::cold_verifier`], for keys of that
+/// source.
 pub fn verifier(source: impl KeySource + 'static) -> Verifier {
     Verifier::builder()
         .issuer(ISSUER)
@@ -79,7 +80,8 @@ fn set_of(keys: &[SigningKey]) -> String {
     json!({"keys": keys}).to_string()
 }
 
-/// Two sets of as many keys as there may be, RSA, EC and OKP: the fixture's key last in both, all others in other places.
+/// Returns two sets of the maximum number of keys: RSA, EC and OKP. The fixture's key is last in
+/// both, the others change their places.
 ///
 /// ```
 /// use tollgate_benches::remote::sets;
@@ -91,7 +93,7 @@ fn set_of(keys: &[SigningKey]) -> String {
 /// assert_eq!(KeySet::from_json(first).unwrap().len(), KeySet::MAX_KEYS);
 /// ```
 pub fn sets(fixture: &Fixture) -> [String; 2] {
-    // An RSA key takes long to find; under other names it is as much work to prepare.
+    // RSA key generation is slow. The same key with other names takes as much work to prepare.
     let made: Vec<_> = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]
         .iter()
         .map(|algorithm| SigningKey::generate(*algorithm).unwrap())
@@ -109,16 +111,16 @@ pub fn sets(fixture: &Fixture) -> [String; 2] {
     [first, set(&others)]
 }
 
-/// Serves the two sets in turn until the process ends: each fetch brings another one.
+/// Serves the two sets alternately until the process exits, so that each fetch returns a change.
 ///
 /// # Errors
-/// Returns an error where no port can be bound.
+/// Returns an error if no port can be bound.
 pub fn serve(sets: [String; 2]) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     std::thread::spawn(move || {
         for (connection, set) in listener.incoming().zip(sets.iter().cycle()) {
-            // A connection that breaks is a fetch that fails, which is noticed where it is counted.
+            // A broken connection is a failed fetch, which the fetch counters show.
             let _ = connection.and_then(|connection| answer(connection, set));
         }
     });
@@ -139,12 +141,12 @@ fn answer(mut connection: TcpStream, set: &str) -> io::Result<()> {
     )
 }
 
-/// Fetches the set at this address. To be called within a tokio runtime.
+/// Fetches the set at this address. Requires a tokio runtime.
 pub async fn connect(address: SocketAddr) -> RemoteKeys {
     source(address).connect().await.unwrap()
 }
 
-/// Fetches the set at this address, and again each second: the shortest life that can be configured.
+/// Fetches the set at this address every second, the shortest configurable lifetime.
 pub async fn connect_refreshing(address: SocketAddr) -> RemoteKeys {
     const LIFE: Duration = Duration::from_secs(1);
     let source = source(address).life(LIFE..=LIFE).cool_down(LIFE);

@@ -1,4 +1,4 @@
-//! Revocations to look a token up in.
+//! Revocations for lookups.
 
 use std::time::Duration;
 
@@ -7,19 +7,20 @@ use tollgate_session::{MemoryStore, Revocation, RevocationKind, Revocations};
 
 use crate::tokens::{AUDIENCE, ISSUER};
 
-/// Tokens with everything that they could be revoked by, and revocations of others.
+/// Tokens with every revocable property, and revocations of other tokens.
 pub struct Fixture {
-    /// In sync with a store in memory.
+    /// A replica in sync with a store in memory.
     pub revocations: Revocations,
     /// One of the tokens.
     pub token: String,
-    /// Verified tokens of a thousand sessions, to be looked up in turn: with one alone the filter would have all luck or none.
+    /// Verified tokens of a thousand sessions, for lookups in turn: a single token would always or
+    /// never match the filter.
     pub principals: Vec<Principal>,
     signing: SigningKey,
 }
 
 impl Fixture {
-    /// With so many entries. To be called within a tokio runtime.
+    /// Creates a fixture with this number of entries. Requires a tokio runtime.
     ///
     /// ```
     /// use tollgate_benches::revocation::Fixture;
@@ -59,12 +60,12 @@ impl Fixture {
         }
     }
 
-    /// A verifier for the token.
+    /// Creates a verifier for the token.
     pub fn verifier(&self) -> Verifier {
         verifier(&self.signing)
     }
 
-    /// A token that was revoked, verified.
+    /// Returns a verified token that is revoked.
     pub fn revoked(&self) -> Principal {
         self.verifier().verify(token(&self.signing, &name(7))).unwrap()
     }

@@ -1,4 +1,4 @@
-//! The least that any verifier must do: the signature check alone, with the key prepared.
+//! The lower bound of any verifier: the signature check with a prepared key.
 
 use aws_lc_rs::{hmac, signature};
 use tollgate_core::Algorithm;
@@ -6,10 +6,10 @@ use tollgate_testkit::keys;
 
 use crate::tokens::{Fixture, SECRET};
 
-/// A check of what is signed and its signature.
+/// A function that checks a signing input and its signature.
 pub type Check = Box<dyn FnMut(&[u8], &[u8]) -> bool>;
 
-/// The check of aws-lc-rs with the fixture's key, prepared once.
+/// Creates the check of aws-lc-rs with the fixture's key, prepared once.
 ///
 /// ```
 /// use tollgate_benches::signature;

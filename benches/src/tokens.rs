@@ -1,4 +1,4 @@
-//! The keys and tokens that every benchmark measures with: the same ones on every run.
+//! The keys and tokens of all benchmarks, identical on every run.
 
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{DecodingKey, Validation};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_core::{Algorithm, Claims, Key, SigningKey, TokenCache, Verifier, VerifierBuilder};
 use tollgate_testkit::keys;
 
-/// The time at which the tokens are valid, in seconds since the epoch.
+/// The time of the benchmarks, in seconds since the epoch.
 pub const ISSUED_AT: u64 = 1_800_000_000;
 /// `iss` of the tokens.
 pub const ISSUER: &str = "https://id.example.com";
@@ -14,7 +14,7 @@ pub const ISSUER: &str = "https://id.example.com";
 pub const AUDIENCE: &str = "orders-api";
 /// `kid` of the tokens.
 pub const KID: &str = "2026-11";
-/// One algorithm of each kind.
+/// One algorithm of each family.
 pub const ALGORITHMS: [Algorithm; 5] = [
     Algorithm::HS256,
     Algorithm::RS256,
@@ -23,7 +23,7 @@ pub const ALGORITHMS: [Algorithm; 5] = [
     Algorithm::EdDSA,
 ];
 
-/// The claims that the tokens carry.
+/// The claims of the tokens.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Issued<'a> {
     pub(crate) iss: &'a str,
@@ -37,7 +37,7 @@ pub(crate) struct Issued<'a> {
 }
 
 impl Issued<'_> {
-    /// Valid for decades.
+    /// Claims that are valid for decades.
     pub(crate) const VALID: Self = Issued {
         iss: ISSUER,
         sub: "user-0123456789",
@@ -50,31 +50,31 @@ impl Issued<'_> {
     };
 }
 
-/// The claims that a handler asks for.
+/// The claims type of a handler.
 #[derive(Clone, Debug, Deserialize)]
 pub struct User {
-    /// Whom the token speaks for.
+    /// The subject of the token.
     pub sub: String,
-    /// What it grants.
+    /// The granted scopes.
     pub scope: String,
 }
 
 impl Claims for User {}
 
-/// The same claims as an extractor of its own.
+/// The same claims with a derived extractor.
 #[derive(Clone, Debug, Deserialize, tollgate::Claims)]
 pub struct Derived {
-    /// Whom the token speaks for.
+    /// The subject of the token.
     pub sub: String,
-    /// What it grants.
+    /// The granted scopes.
     pub scope: String,
 }
 
-/// A key to verify with, and a token made for it.
+/// A verification key and a token signed for it.
 pub struct Fixture {
-    /// What the token is signed with.
+    /// The algorithm of the token.
     pub algorithm: Algorithm,
-    /// The key to verify with.
+    /// The verification key.
     pub key: Key,
     /// The token.
     pub token: String,
@@ -84,9 +84,9 @@ pub struct Fixture {
 pub const SECRET: [u8; 32] = *b"a secret for benchmarks, 32 byte";
 
 impl Fixture {
-    /// A key for one of [`ALGORITHMS`] and its token, which are the same on every run: what a verification costs depends on
-    /// their bytes. The keys are the testkit's, which everybody has. The tokens are stored where a signature is another one
-    /// each time that it is made, and for RSA, of whose private keys the mere reading drowns what is counted.
+    /// Creates the key and the token for one of [`ALGORITHMS`]. They are identical on every run,
+    /// because the cost of a verification depends on their bytes. Tokens are stored for randomised
+    /// signatures and for RSA, where loading the private key would dominate the count.
     ///
     /// ```
     /// use tollgate_benches::tokens::{ALGORITHMS, Fixture};
@@ -139,17 +139,17 @@ impl Fixture {
         key.unwrap().with_kid(KID)
     }
 
-    /// The token, with a signature that is made now.
+    /// Returns the token with a new signature.
     pub fn signed_anew(&self) -> String {
         self.signing().encode(&Issued::VALID).unwrap()
     }
 
-    /// A verifier with every default check for the token, which recognises one that it has seen.
+    /// Creates a verifier with every default check and a cache.
     pub fn verifier(&self) -> Verifier {
         self.builder().build().unwrap()
     }
 
-    /// The same, which verifies each token from the start.
+    /// Creates the same verifier without a cache.
     ///
     /// ```
     /// use tollgate_benches::tokens::Fixture;
@@ -163,7 +163,7 @@ impl Fixture {
         self.builder().without_token_cache().build().unwrap()
     }
 
-    /// The same with a cache that holds few tokens: of a ring of some thousand each is a new one.
+    /// Creates the same verifier with a small cache: a ring of a few thousand tokens never hits it.
     ///
     /// ```
     /// use tollgate_benches::tokens::Fixture;
@@ -190,7 +190,7 @@ impl Fixture {
             .key(self.key.clone())
     }
 
-    /// So many valid tokens that differ in their `jti`, and so in their signatures.
+    /// Returns `count` valid tokens with distinct `jti` and signatures.
     ///
     /// ```
     /// use tollgate_benches::tokens::Fixture;
@@ -214,14 +214,14 @@ impl Fixture {
         (0..count).map(token).collect()
     }
 
-    /// The parts of the token that a bare signature check needs: what is signed, and the signature.
+    /// Returns the signing input and the signature of the token.
     pub fn signed(&self) -> (Vec<u8>, Vec<u8>) {
         let (input, signature) = self.token.rsplit_once('.').unwrap();
         let signature = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(signature).unwrap();
         (input.as_bytes().to_vec(), signature)
     }
 
-    /// What `jsonwebtoken` needs to check the same as tollgate does by default.
+    /// Returns the configuration of `jsonwebtoken` that matches the default checks of tollgate.
     pub fn peer(&self) -> (DecodingKey, Validation) {
         let key = match self.signing().public_jwk() {
             None => DecodingKey::from_secret(&SECRET),

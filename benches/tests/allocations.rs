@@ -1,5 +1,5 @@
-//! How often a check allocates: a number that does not depend on the machine, and must not grow. One test, alone in its
-//! process: allocations are counted for all of it, and of two tests each would count the other's.
+//! Allocation counts of a check, which do not depend on the machine. One test in its own process,
+//! because allocations are counted for the whole process.
 
 #![allow(clippy::unwrap_used)] // a test
 
@@ -20,7 +20,7 @@ fn allocations(run: impl FnMut()) -> f64 {
 }
 
 #[test]
-fn checks_allocate_no_more_than_they_have_to() {
+fn checks_stay_within_their_allocation_budgets() {
     a_verified_token_is_one_allocation_and_owned_claims_are_theirs();
     a_policy_that_holds_allocates_nothing();
     garbage_is_refused_without_much_ado();
@@ -37,7 +37,7 @@ fn a_verified_token_is_one_allocation_and_owned_claims_are_theirs() {
         let verifier = fixture.cold_verifier();
         let verify = || verifier.verify(black_box(&fixture.token)).unwrap();
         assert!(allocations(|| drop(verify())) <= 1.0, "{algorithm}");
-        // Two strings, and the principal.
+        // Two strings and the principal.
         let claims = || drop(black_box(verify().claims::<User>().unwrap()));
         assert!(allocations(claims) <= 3.0, "{algorithm}");
     }
@@ -72,18 +72,18 @@ fn a_token_seen_before_allocates_nothing() {
     }
 }
 
-/// The strings of the user's struct, which is handed out by value.
+/// The strings of the user's struct, which is returned by value.
 const CLAIMS: f64 = 2.0;
-/// A token that is verified from the start, over a layer that inserts one value.
+/// A new token, relative to a layer that inserts a value.
 const NEW: f64 = 1.0;
-/// The same with the layer around the router, over the bare route: with the strings.
+/// The same with the layer around the router, relative to the bare route, including the strings.
 const AROUND: f64 = 4.0;
-/// A token that was seen before, over a layer that inserts one value.
+/// A cached token, relative to a layer that inserts a value.
 const SEEN: f64 = 0.0;
-/// The same without a layer, over the bare route. With actix-web it is the place for what was decided.
+/// The same without a layer, relative to the bare route. On actix-web, one for the stored decision.
 const ALONE_ON_AXUM: f64 = 0.0;
 const ALONE_ON_ACTIX: f64 = 1.0;
-/// A refusal: its answer, all told.
+/// A refusal, including its response.
 const REFUSED: f64 = 31.0;
 
 fn the_middleware_allocates_little_for_a_new_token() {

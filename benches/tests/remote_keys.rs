@@ -1,5 +1,5 @@
-//! Keys that are fetched cost a verification no allocation more than keys that were there. Alone in its process: allocations are
-//! counted for all of it.
+//! Fetched keys cost a verification no more allocations than static keys. In its own process,
+//! because allocations are counted for the whole process.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -13,7 +13,7 @@ tollgate_benches::count_allocations!();
 
 #[test]
 fn a_token_verified_with_fetched_keys_is_one_allocation() {
-    // One thread, which does not fetch while allocations are counted.
+    // A single thread, which does not fetch while allocations are counted.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

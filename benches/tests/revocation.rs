@@ -1,4 +1,5 @@
-//! A token that was not revoked costs no allocation. Alone in its process: allocations are counted for all of it.
+//! A token that is not revoked costs no allocation. In its own process, because allocations are
+//! counted for the whole process.
 
 use std::hint::black_box;
 
@@ -9,8 +10,8 @@ use tollgate_core::{RevocationCheck, Standing, Step};
 tollgate_benches::count_allocations!();
 
 #[test]
-fn what_is_in_memory_is_told_without_an_allocation() {
-    // One thread: the follower of the store does not run while allocations are counted.
+fn a_lookup_in_memory_does_not_allocate() {
+    // A single thread: the replica is not updated while allocations are counted.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -37,7 +38,8 @@ fn what_is_in_memory_is_told_without_an_allocation() {
                 ],
                 std::time::Duration::from_millis(1),
             );
-            // On a machine that stood still for a second the store is to be asked, which is right and another case.
+            // If the machine was suspended for a second, the replica is stale and the store is
+            // queried, which is another case.
             if asked == 0 {
                 for row in rows {
                     assert!(

@@ -1,4 +1,4 @@
-//! The engine alone.
+//! Scenarios for the verifier without middleware.
 
 use std::hint::black_box;
 
@@ -79,7 +79,7 @@ fn garbage(rounds: u32) {
     }
 }
 
-/// With the last one of so many keys.
+/// Verifies a token signed with the last of `keys` keys.
 fn eddsa(rounds: u32, keys: usize, fixed: bool) {
     let fixture = Fixture::new(Algorithm::EdDSA);
     let runtime = tokio::runtime::Builder::new_current_thread()

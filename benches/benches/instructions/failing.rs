@@ -1,5 +1,6 @@
-//! Tokens that are refused, through the layer, each with the answer that says why. None costs more than a token that passes, but
-//! now and then one with a wrong signature, whose count varies by a few hundred from run to run.
+//! Scenarios for refused tokens, through the layer, including the response. A refusal costs at most
+//! as much as an accepted token. For a wrong signature, the count varies by a few hundred between
+//! runs.
 
 use tollgate_benches::failing::Failing;
 use tollgate_benches::routes::{Endpoint, axum};
@@ -9,13 +10,13 @@ use tollgate_core::Algorithm;
 use crate::scenario::Most::Times;
 use crate::scenario::{Scenario, all_of};
 
-/// It fails before its signature is looked at.
+/// Creates a scenario that fails before the signature check.
 const fn early(name: &'static str, run: fn(u32)) -> Scenario {
     Scenario::new(name, run).all(Times(0.55, all_of("axum-hs256-cold")))
 }
 
-/// It fails by what its signature vouches for. The answer takes what a token that passes takes from there on, so closely that
-/// there is some room for what varies.
+/// Creates a scenario that fails after the signature check. Its cost is close to that of an
+/// accepted token, so the budget has a tolerance.
 const fn late(name: &'static str, run: fn(u32)) -> Scenario {
     Scenario::new(name, run).all(Times(1.01, all_of("axum-hs256-cold")))
 }

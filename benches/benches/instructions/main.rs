@@ -1,8 +1,9 @@
-//! Instructions for each operation, counted by valgrind, with budgets.
+//! Instruction counts of operations, measured with valgrind and compared with budgets.
 //!
-//! Counts do not drift with the machine's load. The program runs itself under `valgrind --tool=callgrind` with two
-//! numbers of rounds; the difference is what the rounds cost. It fails where a budget is exceeded. `cargo bench -p
-//! tollgate-benches --bench instructions -- axum` counts what has that word in its name, and what it is measured against.
+//! Instruction counts do not depend on the load of the machine. The program runs itself under
+//! `valgrind --tool=callgrind` with two numbers of rounds, and takes the difference. It fails if a
+//! scenario exceeds its budget. `cargo bench -p tollgate-benches --bench instructions -- axum` runs
+//! the scenarios with that word in their names, and their baselines.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -73,7 +74,7 @@ fn scenario(name: &str) -> &'static Scenario {
     found.unwrap_or_else(|| panic!("there is no scenario {name}"))
 }
 
-/// What was counted so far.
+/// The counts so far.
 struct Counts(BTreeMap<&'static str, u64>);
 
 impl Counts {
@@ -90,7 +91,7 @@ impl Counts {
 
 fn instructions(scenario: &Scenario) -> u64 {
     let (few, many) = scenario.rounds;
-    // Side by side, since each has its own processor.
+    // In parallel, because each process has its own simulated processor.
     let [fewer, more] = [few, many].map(|rounds| start(scenario, rounds)).map(counted);
     (more - fewer) / u64::from(many - few)
 }

@@ -1,4 +1,4 @@
-//! The whole middleware before a route that answers with a static string.
+//! Scenarios for the whole middleware in front of a route with a static response.
 
 use tollgate_benches::routes::{Ask, Endpoint, actix, axum, tower};
 use tollgate_benches::tokens::Fixture;
@@ -13,20 +13,20 @@ use Endpoint::{
     SharedAlone,
 };
 
-/// What is reached, and a little more: docs/PERFORMANCE.md says what was aimed at.
+/// The measured ratio plus a small margin. See docs/PERFORMANCE.md for the targets.
 const COLD_HS256: f64 = 1.6;
-/// The same of actix-web and of tower alone, where a layer costs less than axum's `Router::layer` does.
+/// The same for actix-web and plain tower, where a layer costs less than `Router::layer` of axum.
 const COLD_HS256_OTHERS: f64 = 1.54;
 const COLD_ASYMMETRIC: f64 = 1.04;
-/// A token that was seen before, read into owned claims behind a layer.
+/// A cached token, with owned claims, behind a layer.
 const WARM: f64 = 4300.0;
 const WARM_LAYER: f64 = 2920.0;
 const WARM_OTHERS: f64 = 3250.0;
-/// With shared claims, and the layer around the whole router.
+/// The same with shared claims and the layer around the whole router.
 const WARM_AROUND: f64 = 2120.0;
-/// With shared claims or a principal, and without a layer.
+/// The same with shared claims or a principal, without a layer.
 const WARM_ALONE: f64 = 1700.0;
-/// What a handler asks for must not cost more than `Jwt<T>`, but for a look at whether there is a caller.
+/// Maximum cost of other extractors relative to `Jwt<T>`, with a margin for the check for a caller.
 const NO_MORE: f64 = 1.02;
 
 macro_rules! cold {
@@ -93,7 +93,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .over("axum-bare", Instructions(WARM_ALONE)),
     Scenario::new("axum-principal-alone-warm", warm!(on_axum, PrincipalAlone, HS256))
         .over("axum-bare", Instructions(WARM_ALONE)),
-    // The layer around the whole router.
+    // With the layer around the whole router.
     Scenario::new("around-inserting", cold!(around_axum, Inserting, HS256)),
     Scenario::new("around-hs256-cold", cold!(around_axum, Claims, HS256))
         .over("axum-bare", Times(1.0, over("axum-hs256-cold", "axum-bare"))),
@@ -124,7 +124,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     Scenario::new("actix-alone-warm", warm!(on_actix, ClaimsAlone, HS256))
         .over("actix-bare", Instructions(WARM_OTHERS)),
-    // tower alone
+    // Plain tower
     Scenario::new("tower-bare", cold!(on_tower, Bare, HS256)),
     Scenario::new("tower-inserting", cold!(on_tower, Inserting, HS256)),
     Scenario::new("tower-hs256-cold", cold!(on_tower, Claims, HS256))
@@ -157,11 +157,11 @@ fn on_tower(endpoint: Endpoint, verifier: &Verifier, token: &str) -> Ask {
     tower::ask(endpoint, verifier, [Some(token)]).unwrap()
 }
 
-/// There is a cache, and no token comes twice.
+/// Verifies distinct tokens with a cache.
 fn one_time(rounds: u32) {
     const MOST: usize = 600;
     let fixture = Fixture::new(HS256);
-    // As many of them whatever the rounds, for to make them counts too.
+    // A fixed number of tokens, so that their creation cancels out of the difference.
     let tokens = fixture.distinct(MOST);
     let router = axum::router(Claims, &fixture.forgetful_verifier());
     again(

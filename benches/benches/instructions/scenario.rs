@@ -1,16 +1,16 @@
-//! What is counted, and how much it may be.
+//! Scenarios and their budgets.
 
-/// An operation that is counted.
+/// A measured operation.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    /// Runs it so many times.
+    /// Runs the operation for a number of rounds.
     pub(crate) run: fn(u32),
-    /// The two numbers of rounds whose difference is counted. The lower one is past what happens only at first.
+    /// The two numbers of rounds whose difference is taken. The lower one is past the warm-up.
     pub(crate) rounds: (u32, u32),
     pub(crate) budget: Option<Budget>,
 }
 
-/// How much more a scenario may cost than another.
+/// A limit on the cost of a scenario, relative to another.
 pub(crate) struct Budget {
     pub(crate) over: Option<&'static str>,
     pub(crate) most: Most,
@@ -18,11 +18,11 @@ pub(crate) struct Budget {
 
 pub(crate) enum Most {
     Instructions(f64),
-    /// So many times something else.
+    /// A multiple of another cost.
     Times(f64, Cost),
 }
 
-/// What one scenario costs more than another, or all of it.
+/// The cost of a scenario, optionally minus that of another.
 pub(crate) struct Cost {
     pub(crate) of: &'static str,
     pub(crate) over: Option<&'static str>,
@@ -38,7 +38,7 @@ impl Scenario {
         }
     }
 
-    /// For what takes so long that few rounds are plenty.
+    /// Uses fewer rounds, for slow operations.
     pub(crate) const fn slow(mut self) -> Self {
         self.rounds = (10, 210);
         self
@@ -67,12 +67,12 @@ impl Most {
     }
 }
 
-/// All that a scenario costs.
+/// The total cost of a scenario.
 pub(crate) const fn all_of(of: &'static str) -> Cost {
     Cost { of, over: None }
 }
 
-/// What it costs over another.
+/// The cost of a scenario minus that of another.
 pub(crate) const fn over(of: &'static str, over: &'static str) -> Cost {
     Cost { of, over: Some(over) }
 }

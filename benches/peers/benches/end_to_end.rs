@@ -1,10 +1,12 @@
-//! The CPU time that a server uses for one request over loopback, with tollgate and with the other crates before the route,
-//! beside the bare route with the same request.
+//! The CPU time of a server for one request over loopback, with tollgate and with other crates in
+//! front of the route, relative to the bare route.
 //!
-//! Each server is a process of its own, on one thread that is kept to core 0; the client is kept to core 1. What counts is the
-//! server's time on the CPU and not how many requests there are in a second, for the client is the slower one. The servers take
-//! turns, a slice each in every round. There are two ratios: to the bare route in the same round, in the middle one of all
-//! rounds, and of the slices that only a tenth of all are better than, which other programs on the machine disturb less. Needs Linux, two cores, `taskset`.
+//! Each server is a process with one thread on core 0; the client runs on core 1. The measure is
+//! the server's CPU time, not the throughput, because the client is slower than the server. The
+//! servers alternate, one slice in each round.
+//!
+//! There are two ratios to the bare route: the median over all rounds, and the 10th percentile of
+//! the slices, which is less sensitive to other programs. Needs Linux, two cores and `taskset`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -40,16 +42,16 @@ fn table(fixture: &Fixture) {
         .iter()
         .map(|server| Load::connect(server, fixture, CONNECTIONS))
         .collect();
-    // Microseconds of each request, by candidate and round.
+    // Microseconds per request, by candidate and round.
     let mut costs = vec![Vec::new(); servers.len()];
     for round in 0..=ROUNDS {
         for ((server, load), costs) in servers.iter().zip(&mut loads).zip(&mut costs) {
             let before = server.cpu();
             let answers = load.run(SLICE);
             let used = server.cpu().saturating_sub(before);
-            #[allow(clippy::cast_precision_loss)] // some thousands
+            #[allow(clippy::cast_precision_loss)] // a few thousand
             let cost = used.as_secs_f64() * 1e6 / answers as f64;
-            // In the first round they warm up.
+            // The first round is a warm-up.
             if round > 0 {
                 costs.push(cost);
             }
@@ -73,12 +75,12 @@ fn table(fixture: &Fixture) {
     }
 }
 
-/// The value that such a part of all is less than.
+/// The quantile of the values.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss
-)] // some hundreds
+)] // a few hundred
 fn quantile(part: f64, values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);

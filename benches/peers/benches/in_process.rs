@@ -1,8 +1,9 @@
-//! What a check adds to an axum route that answers with a static text: tollgate and the other crates, in one process and one
-//! run, without sockets.
+//! The cost that a check adds to an axum route with a static response: tollgate and other crates,
+//! in one process without sockets.
 //!
-//! Time in the best slice, instructions by valgrind (without it that column is empty), and allocations; all but the
-//! signature check over the bare route. Ratios are to the signature check of the same run.
+//! Time in the fastest slice, instructions by valgrind (empty without it), and allocations. The
+//! cost of the bare route is subtracted, except for the signature check. Ratios are to the
+//! signature check of the same run.
 
 #![allow(clippy::unwrap_used)]
 
@@ -54,7 +55,7 @@ fn table(fixture: &Fixture) {
         "{:<44} {:>9} {:>9} {:>13} {:>9} {:>12}",
         "", "ns", "ratio", "instructions", "ratio", "allocations"
     );
-    // The signature stands first and the bare route second.
+    // The signature check is first and the bare route second.
     for (place, name) in names.iter().enumerate() {
         if *name == BARE {
             continue;

@@ -1,4 +1,4 @@
-//! The key, the token that is let in, and those that are not.
+//! The key, an accepted token, and refused tokens.
 
 use std::future::Future;
 use std::pin::pin;
@@ -24,21 +24,21 @@ pub const SECRET: &str = "a secret for benchmarks, 32 byte";
 const KID: &str = "2026-11";
 const VARIABLE: &str = "TOLLGATE_PEERS_FIXTURE";
 
-/// A key to verify with, and tokens by it.
+/// A verification key and tokens signed for it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Fixture {
     /// `HS256` or `RS256`.
     pub algorithm: String,
-    /// The key, by its name in a set of one.
+    /// The key as a JWK Set with one member.
     pub jwks: Value,
-    /// The token that is let in.
+    /// The accepted token.
     pub good: String,
-    /// Why another one is not, and that token.
+    /// Refused tokens, each with its reason.
     pub bad: Vec<(String, String)>,
 }
 
 impl Fixture {
-    /// The tokens by a shared secret.
+    /// Creates tokens with a shared secret.
     ///
     /// ```
     /// assert_eq!(tollgate_peers::Fixture::hs256().algorithm, "HS256");
@@ -49,7 +49,7 @@ impl Fixture {
         Self::of(&SigningKey::hs256(SECRET).unwrap(), &jwk)
     }
 
-    /// The tokens by a fresh RSA key of 2048 bits.
+    /// Creates tokens with a new 2048-bit RSA key.
     ///
     /// ```
     /// assert_eq!(tollgate_peers::Fixture::rs256().algorithm, "RS256");
@@ -93,7 +93,7 @@ impl Fixture {
         }
     }
 
-    /// For a child process, which [reads it](Self::inherited) from its environment.
+    /// The environment variable for a child process, which [reads](Self::inherited) it.
     ///
     /// ```
     /// let (name, value) = tollgate_peers::Fixture::hs256().variable();
@@ -103,7 +103,7 @@ impl Fixture {
         (VARIABLE, serde_json::to_string(self).unwrap())
     }
 
-    /// What the parent process gave to this one.
+    /// The fixture from the parent process.
     ///
     /// ```
     /// assert!(tollgate_peers::Fixture::inherited().is_none());
@@ -113,7 +113,7 @@ impl Fixture {
         Some(serde_json::from_str(&text).unwrap())
     }
 
-    /// Whether the tokens are by a shared secret.
+    /// Returns whether the tokens use a shared secret.
     ///
     /// ```
     /// assert!(tollgate_peers::Fixture::hs256().is_hmac());
@@ -122,7 +122,7 @@ impl Fixture {
         self.algorithm == "HS256"
     }
 
-    /// What the signature is of, and the signature.
+    /// Returns the signing input and the signature.
     ///
     /// ```
     /// let (input, signature) = tollgate_peers::Fixture::hs256().signed();
@@ -134,7 +134,7 @@ impl Fixture {
         (input.as_bytes().to_vec(), signature)
     }
 
-    /// A request of the route with the good token.
+    /// Creates a request with the accepted token.
     ///
     /// ```
     /// let request = tollgate_peers::Fixture::hs256().request();
@@ -144,11 +144,12 @@ impl Fixture {
         with_token(&self.good)
     }
 
-    /// The candidate lets the good token in, twice, and refuses the others and a request without one by 401 or 403 — unless
-    /// it lets everybody in, as the bare route does.
+    /// Asserts that the candidate accepts the good token twice and refuses the others, and a
+    /// request without one, with 401 or 403. A candidate without a check, such as the bare route,
+    /// accepts all.
     ///
     /// # Panics
-    /// If it does not.
+    /// If a response is not the expected one.
     pub fn check(&self, candidate: &Candidate) {
         let mut app = (candidate.app)(self);
         let name = candidate.name;
@@ -173,7 +174,7 @@ impl Fixture {
 }
 
 fn forged(token: &str) -> String {
-    // Not in the last character, some bits of which may be beyond the signature.
+    // Not the last character, which may have unused bits.
     let place = token.rfind('.').unwrap() + 5;
     let other = if token.as_bytes()[place] == b'A' { "B" } else { "A" };
     [&token[..place], other, &token[place + 1..]].concat()
@@ -186,7 +187,7 @@ fn with_token(token: &str) -> Request<Body> {
     request
 }
 
-/// The status of the answer.
+/// Returns the status of the response.
 ///
 /// ```
 /// use axum::{Router, body::Body, http::Request, routing::get};
@@ -202,10 +203,10 @@ pub fn status(app: &mut Router, request: Request<Body>) -> StatusCode {
     }
 }
 
-/// What the future comes to, by one poll: nothing here waits.
+/// Polls a future once. Nothing here waits, so it is ready.
 ///
 /// # Panics
-/// If it does.
+/// If the future is pending.
 ///
 /// ```
 /// assert_eq!(tollgate_peers::fixture::at_once(async { 7 }), 7);

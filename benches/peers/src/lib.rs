@@ -1,12 +1,14 @@
-//! tollgate and the other crates that check a JWT in front of an axum handler, each as its documentation shows it, and
-//! what the benchmarks measure them with.
+//! tollgate and other crates that check a JWT in front of an axum handler, each used as its
+//! documentation shows, and the measurement code.
 //!
-//! Everybody checks the same: the signature by the same algorithm and key, `exp`, `nbf`, `iss` and `aud`, and hands `sub`
-//! and `scope` to the handler as an owned value. Keys are loaded before the first request. [`Fixture::check`] proves of each
-//! that it lets the good token in and nothing else.
+//! Every candidate makes the same checks: the signature with the same algorithm and key, `exp`,
+//! `nbf`, `iss` and `aud`. It passes `sub` and `scope` to the handler as an owned value. Keys are
+//! loaded before the first request. [`Fixture::check`] asserts that each accepts only the good
+//! token.
 //!
-//! To get the tables, from the top of the repository: `cargo bench --manifest-path benches/peers/Cargo.toml --bench in_process`
-//! (with valgrind, for the instructions), and `--bench end_to_end`.
+//! To print the tables, run `cargo bench --manifest-path benches/peers/Cargo.toml --bench
+//! in_process` in the root of the repository (with valgrind for instruction counts), and `--bench
+//! end_to_end`.
 //!
 //! ```
 //! use tollgate_peers::{CANDIDATES, Fixture};
@@ -17,7 +19,7 @@
 //! }
 //! ```
 
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a benchmark that cannot be set up has nothing to report
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a benchmark without its setup has no result
 
 pub mod candidates;
 pub mod fixture;

@@ -1,4 +1,4 @@
-//! What an operation costs: time, allocations, instructions.
+//! The cost of an operation: time, allocations, instructions.
 
 use std::alloc::System;
 use std::process::Command;
@@ -11,11 +11,11 @@ use crate::Fixture;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Something that can be done over and over. It must use its result, for instance through [`std::hint::black_box`].
+/// A repeatable operation. It must use its result, for example with [`std::hint::black_box`].
 pub type Operation<'a> = Box<dyn FnMut() + 'a>;
 
-/// Nanoseconds of each operation in its best slice. They take turns, a slice each, for about `time` each in all, so that
-/// whatever disturbs the machine disturbs all of them alike.
+/// Nanoseconds per operation in the fastest slice. The operations alternate, for about `time` each,
+/// so that disturbances affect all of them equally.
 ///
 /// ```
 /// use std::{hint::black_box, time::Duration};
@@ -55,7 +55,7 @@ fn rounds(operation: &mut Operation<'_>, slice: Duration) -> u32 {
     rounds.max(1)
 }
 
-/// Heap allocations, reallocations counted, of one operation. What is made once is not counted.
+/// Heap allocations per operation, including reallocations. The warm-up is not counted.
 ///
 /// ```
 /// use std::hint::black_box;
@@ -64,7 +64,7 @@ fn rounds(operation: &mut Operation<'_>, slice: Duration) -> u32 {
 /// assert_eq!(count, 1.0);
 /// ```
 pub fn allocations(operation: &mut Operation<'_>) -> f64 {
-    // The allocator counts for all threads: the least of several counts is the operation's own.
+    // The allocator counts for all threads: the minimum of several counts is that of the operation.
     const COUNTS: usize = 10;
     const COUNTED: u16 = 100;
     for _ in 0..COUNTED {
@@ -87,8 +87,8 @@ pub fn allocations(operation: &mut Operation<'_>) -> f64 {
 const OPERATION: &str = "TOLLGATE_PEERS_OPERATION";
 const ROUNDS: &str = "TOLLGATE_PEERS_ROUNDS";
 
-/// Instructions of one operation, by the difference of two runs of this program under valgrind with different numbers of
-/// rounds. The program must [do what it is told](counted) there. `None` where there is no valgrind.
+/// Instructions per operation: the difference of two runs under valgrind with different numbers of
+/// rounds. The program must [run the operation](counted) there. `None` without valgrind.
 pub fn instructions(operation: &str, fixture: &Fixture) -> Option<u64> {
     const FEW: u32 = 100;
     const MANY: u32 = 400;
@@ -97,7 +97,7 @@ pub fn instructions(operation: &str, fixture: &Fixture) -> Option<u64> {
     Some(many.saturating_sub(few) / u64::from(MANY - FEW))
 }
 
-/// The operation whose instructions this run of the program is to count, and how many rounds of it.
+/// The operation to count in this run of the program, and the number of rounds.
 ///
 /// ```
 /// assert_eq!(tollgate_peers::measure::counted(), None);

@@ -1,4 +1,4 @@
-//! A server of its own process, the CPU time that it uses, and a client that keeps it busy.
+//! A server process, its CPU time, and a client that keeps it busy.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use crate::{Candidate, Fixture};
 const SERVE: &str = "TOLLGATE_PEERS_SERVE";
 const PINNED: &str = "`taskset` is needed: on Debian and Ubuntu `apt-get install util-linux`";
 
-/// A candidate that serves on a port of the loopback interface until this is dropped.
+/// A candidate that serves on a loopback port until it is dropped.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
@@ -18,7 +18,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts this program once more, to [serve](serve_if_told) the candidate on one core.
+    /// Starts this program again to [serve](serve_if_told) the candidate on one core.
     pub fn start(candidate: &Candidate, fixture: &Fixture, core: usize) -> Self {
         let (name, value) = fixture.variable();
         let mut process = Command::new("taskset")
@@ -37,7 +37,7 @@ impl Server {
         Self { process, address }
     }
 
-    /// The CPU time that all its threads have used so far, user's and system's.
+    /// The CPU time of all its threads so far, user and system.
     pub fn cpu(&self) -> Duration {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
         let used = |path: std::path::PathBuf| {
@@ -51,13 +51,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself, which whoever asks it has noticed.
+        // The process may have exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Serves the candidate that the parent process named, for ever, on one thread; returns if it named none.
+/// Serves the candidate that the parent process named, for ever, on one thread. Returns if there is
+/// none.
 pub fn serve_if_told(candidates: &[Candidate]) {
     let Ok(name) = std::env::var(SERVE) else { return };
     let candidate = candidates
@@ -78,7 +79,7 @@ pub fn serve_if_told(candidates: &[Candidate]) {
     });
 }
 
-/// Keeps this process to one core.
+/// Pins this process to one core.
 pub fn pin(core: usize) {
     let status = Command::new("taskset")
         .args(["--all-tasks", "--pid", "--cpu-list", &core.to_string()])
@@ -89,10 +90,10 @@ pub fn pin(core: usize) {
     assert!(status.success(), "two cores are needed");
 }
 
-/// Connections to one server, each of which sends the same request and waits for its answer before it sends it again.
+/// Connections to one server. Each sends the same request and waits for the response, repeatedly.
 ///
-/// It waits without sleeping: a server that is slower than its client would have to wake it for each answer, at a cost that
-/// counts as the server's, and is more than a check of a token takes.
+/// It busy-waits: a server that is slower than its client would have to wake it for each response.
+/// That cost would count as the server's and exceed that of a check.
 #[derive(Debug)]
 pub struct Load {
     connections: Vec<TcpStream>,
@@ -101,7 +102,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// Connects, and asks once on each connection.
+    /// Connects and sends one request on each connection.
     pub fn connect(server: &Server, fixture: &Fixture, connections: usize) -> Self {
         let address = server.address;
         let request = format!(
@@ -126,7 +127,7 @@ impl Load {
         load
     }
 
-    /// All answers are equally long: the same headers, the same body.
+    /// Reads the length of a response. All responses have the same headers and body.
     fn length_of_answer(&mut self) -> usize {
         let stream = &mut self.connections[0];
         stream.write_all(&self.request).unwrap();
@@ -146,7 +147,7 @@ impl Load {
         length + body
     }
 
-    /// Asks once on each connection, all at once.
+    /// Sends one request on each connection at once.
     fn turn(&mut self) {
         for connection in &mut self.connections {
             connection.write_all(&self.request).unwrap();
@@ -157,7 +158,7 @@ impl Load {
         }
     }
 
-    /// Asks for about so long; how many answers there were.
+    /// Sends requests for about `time`. Returns the number of responses.
     pub fn run(&mut self, time: Duration) -> usize {
         let start = Instant::now();
         let mut answers = 0;
@@ -169,7 +170,7 @@ impl Load {
     }
 }
 
-/// Reads until it is full, and asks again at once where there is nothing yet.
+/// Fills the buffer, and retries immediately while there is no data.
 fn read_awake(stream: &mut TcpStream, mut buffer: &mut [u8]) {
     while !buffer.is_empty() {
         match stream.read(buffer) {

@@ -12,7 +12,7 @@ use tollgate_core::{Gate, Jwt, Optional, Principal, Verifier};
 use super::{Ask, Endpoint, Ring, at_once, hello};
 use crate::tokens::{Derived, User};
 
-/// Asks the endpoint with the tokens in turn.
+/// Sends requests to the endpoint with the tokens in turn.
 ///
 /// ```
 /// use tollgate_benches::routes::{Endpoint, actix};
@@ -54,7 +54,7 @@ pub fn ask<'a>(
     }
 }
 
-/// `Request` is a type that actix-web has no name for.
+/// `Request` is a type parameter because actix-web does not export the type.
 fn each<S, Request, B>(service: S, mut ring: Ring<HeaderValue>, request: fn(TestRequest) -> Request) -> Ask
 where
     S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,

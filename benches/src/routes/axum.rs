@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 use super::{Ask, Endpoint, Ring, at_once, hello};
 use crate::tokens::{Derived, User};
 
-/// The router, with the layer added by [`Router::layer`].
+/// Creates the router, with the layer added by [`Router::layer`].
 ///
 /// ```
 /// use tollgate_benches::routes::{Endpoint, axum};
@@ -38,8 +38,8 @@ pub fn router(endpoint: Endpoint, verifier: &Verifier) -> Router {
     }
 }
 
-/// The route with the layer around the whole router, which spares what [`Router::layer`] boxes; `None` where there is no
-/// layer.
+/// Sends requests through the layer around the whole router, which avoids the boxes of
+/// [`Router::layer`]. `None` for an endpoint without a layer.
 ///
 /// ```
 /// use tollgate_benches::routes::{Endpoint, axum};
@@ -63,7 +63,7 @@ pub fn ask_around<'a>(
     }
 }
 
-/// Asks the service with the tokens in turn.
+/// Sends requests to the service with the tokens in turn.
 pub fn ask<'a, S, B>(mut service: S, tokens: impl IntoIterator<Item = Option<&'a str>>) -> Ask
 where
     S: Service<Request<Body>, Response = Response<B>, Error = std::convert::Infallible> + 'static,

@@ -1,4 +1,5 @@
-//! What people write today, on axum: the key and the rules in an extension, the header read and the token decoded by hand.
+//! A typical hand-written extractor on axum: key and rules in an extension, the header
+//! and the token decoded by hand.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use jsonwebtoken::{DecodingKey, Validation};
 use super::hello;
 use crate::tokens::{Fixture, User};
 
-/// As a table calls it.
+/// The name in tables.
 pub const NAME: &str = "hand-written extractor over jsonwebtoken";
 
 struct Decoded(User);
@@ -43,7 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Decoded {
     }
 }
 
-/// The router.
+/// Creates the router.
 pub fn router(fixture: &Fixture) -> Router {
     Router::new()
         .route("/", get(async |Decoded(user): Decoded| hello(user)))

@@ -1,5 +1,5 @@
-//! One route that answers with a static string, in process, with what may stand before it: on axum, on actix-web, and on
-//! tower alone.
+//! A route with a static response, in process, with optional middleware: on axum, on actix-web and
+//! on plain tower.
 
 pub mod actix;
 pub mod axum;
@@ -11,14 +11,14 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// What stands before the handler, and what the handler asks for.
+/// The middleware in front of the handler, and the extractor of the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Nothing.
+    /// No middleware and no extractor.
     Bare,
-    /// A layer that puts one number into the request's extensions.
+    /// A layer that inserts a number into the extensions of the request.
     Inserting,
-    /// The layer, and a handler that asks for nothing.
+    /// The layer, and a handler without an extractor.
     Layer,
     /// The layer and `Jwt<User>`.
     Claims,
@@ -39,7 +39,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Each of them.
+    /// All variants.
     pub const ALL: [Self; 11] = [
         Self::Bare,
         Self::Inserting,
@@ -54,7 +54,7 @@ impl Endpoint {
         Self::PrincipalAlone,
     ];
 
-    /// As a table calls it.
+    /// The name in tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare route",
@@ -71,7 +71,7 @@ impl Endpoint {
         }
     }
 
-    /// As a table calls it where the layer stands around the whole router; `None` where there is none.
+    /// The name in tables with the layer around the whole router. `None` without a layer.
     pub const fn name_around(self) -> Option<&'static str> {
         match self {
             Self::Bare | Self::ClaimsAlone | Self::SharedAlone | Self::PrincipalAlone => None,
@@ -86,10 +86,10 @@ impl Endpoint {
     }
 }
 
-/// A route that is asked with one credential after the other, and answers with the status.
+/// A function that sends a request with the next credential and returns the status.
 pub type Ask = Box<dyn FnMut() -> u16>;
 
-/// What requests carry in `Authorization`, in turn.
+/// `Authorization` values that are used in turn.
 struct Ring<V> {
     values: Vec<Option<V>>,
     next: usize,
@@ -114,7 +114,7 @@ impl<V: TryFrom<String> + Clone> Ring<V> {
     }
 }
 
-/// Nothing here waits, so one poll is an answer.
+/// Polls a future once. Nothing here waits, so it is ready.
 fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
@@ -122,7 +122,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// What every handler answers, after it has had what it asked for.
+/// The response of every handler, which first drops the extracted value.
 fn hello<T>(asked: T) -> &'static str {
     drop(black_box(asked));
     "hello"

@@ -1,4 +1,4 @@
-//! The route as a plain function behind tower's layers, without a router: what is left is the middleware's own.
+//! A route without a router: a function behind tower layers, to measure the middleware alone.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use tower::{Layer, Service, service_fn};
 use super::{Ask, Endpoint, Ring, at_once, hello};
 use crate::tokens::User;
 
-/// Asks the endpoint with the tokens in turn; `None` for an endpoint that takes a framework.
+/// Sends requests to the endpoint with the tokens in turn. `None` for an endpoint that needs a
+/// framework.
 ///
 /// ```
 /// use tollgate_benches::routes::{Endpoint, tower};
@@ -58,7 +59,7 @@ pub fn ask<'a>(
     })
 }
 
-#[allow(clippy::unnecessary_wraps)] // as `service_fn` wants it
+#[allow(clippy::unnecessary_wraps)] // the signature that `service_fn` needs
 fn answer<T>(asked: T) -> Result<Response<&'static str>, Infallible> {
     Ok(Response::new(hello(asked)))
 }

@@ -1,5 +1,6 @@
-//! `aliri_axum`: the layer of `aliri_tower` and a guard that takes the claims out of the request's extensions, over ring. The
-//! crate reads the claims that it checks, and the scope, from the user's struct, in types of its own.
+//! `aliri_axum` over ring: the layer of `aliri_tower` and a guard that takes the claims from the
+//! extensions of the request. The crate reads the checked claims and the scope from the user's
+//! struct, in its own types.
 
 use aliri::{Jwks, jwa, jwt};
 use aliri_clock::UnixTime;

@@ -1,7 +1,7 @@
 //! `jwt-authorizer`: a layer and an extractor, over `jsonwebtoken` 9 with ring.
 //!
-//! Both are made for axum 0.7. The layer is one of tower, so that it needs no more than an answer that its errors can become;
-//! the extractor is called through the trait of axum 0.7, as axum 0.7 would.
+//! Both are made for axum 0.7. The layer is a tower layer, so it only needs a response type that
+//! its errors convert into. The extractor is called through the trait of axum 0.7.
 
 use axum::Router;
 use axum::body::Body;
@@ -18,7 +18,7 @@ use super::{User, answer};
 use crate::Fixture;
 use crate::fixture::{AUDIENCE, ISSUER, SECRET, at_once};
 
-/// An answer of axum 0.8 that an error of axum 0.7 can become.
+/// A response of axum 0.8 that an error of axum 0.7 converts into.
 struct Answer(Response);
 
 impl From<AuthError> for Answer {

@@ -1,4 +1,4 @@
-//! Who is measured: a route that answers with a static text, and what stands before it.
+//! The measured candidates: a route with a static response, with a check in front of it.
 
 mod aliri;
 mod axum_jwt_auth;
@@ -15,36 +15,36 @@ use serde::Deserialize;
 
 use crate::Fixture;
 
-/// Something before the route.
+/// A check in front of the route.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
-    /// As it is called in the tables.
+    /// The name in tables.
     pub name: &'static str,
-    /// The whole application.
+    /// Creates the application.
     pub app: fn(&Fixture) -> Router,
-    /// Whether it looks at the token.
+    /// Whether it checks the token.
     pub guards: bool,
-    /// Who made it.
+    /// The author of the candidate.
     pub party: Party,
 }
 
-/// Who made a candidate.
+/// The author of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
-    /// Nobody: it is what the others are measured against.
+    /// None: a baseline.
     Nobody,
-    /// tollgate, that checks every token as if it had never seen it.
+    /// tollgate without its token cache.
     Cold,
-    /// tollgate, that remembers verified tokens.
+    /// tollgate with its token cache.
     Warm,
-    /// Somebody else.
+    /// Another project.
     Peer,
 }
 
-/// The name of the bare route, over which the others cost something.
+/// The name of the bare route, the baseline of the others.
 pub const BARE: &str = "bare route";
 
-/// All of them, the bare route first.
+/// All candidates, the bare route first.
 pub const CANDIDATES: &[Candidate] = &[
     Candidate {
         name: BARE,
@@ -105,19 +105,19 @@ const fn tollgate(name: &'static str, party: Party, app: fn(&Fixture) -> Router)
     }
 }
 
-/// The claims that a handler asks for.
+/// The claims type of a handler.
 #[derive(Clone, Debug, Deserialize)]
 pub struct User {
-    /// Whom the token speaks for.
+    /// The subject of the token.
     pub sub: String,
-    /// What it grants.
+    /// The granted scopes.
     pub scope: String,
 }
 
-/// What every handler answers.
+/// The response of every handler.
 const ANSWER: &str = "hello";
 
-/// What every handler does with what it is given.
+/// Drops the extracted value and returns the response.
 fn answer<T>(user: T) -> &'static str {
     drop(black_box(user));
     ANSWER

@@ -1,5 +1,5 @@
-//! tollgate, every default check on, with and without its cache of verified tokens; by a layer and an extractor, and by an
-//! extractor that asks the gate in the state itself.
+//! tollgate with every default check, with and without its token cache: through a layer and an
+//! extractor, and through an extractor that calls the gate in the state.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ fn rules(fixture: &Fixture) -> VerifierBuilder {
     Verifier::builder().issuer(ISSUER).audience(AUDIENCE).key(key)
 }
 
-/// Every token is verified from the start.
+/// Verifies every token from the start.
 fn without_cache(fixture: &Fixture) -> Verifier {
     rules(fixture).without_token_cache().build().unwrap()
 }
 
-/// A token that was verified a moment ago is recognised, which is the default.
+/// Uses the cache of verified tokens, the default.
 fn with_cache(fixture: &Fixture) -> Verifier {
     rules(fixture).build().unwrap()
 }

@@ -1,5 +1,6 @@
-//! `tower-oauth2-resource-server`: a layer that leaves the claims in the request's extensions, over `jsonwebtoken` 11 with
-//! aws-lc-rs. Without more said it refuses HMAC; it takes a secret from a static set of keys.
+//! `tower-oauth2-resource-server` over `jsonwebtoken` 11 with aws-lc-rs: a layer that puts the
+//! claims into the extensions of the request. It refuses HMAC by default, and accepts a secret from
+//! a static key set.
 
 use axum::routing::get;
 use axum::{Extension, Router};
