@@ -1,4 +1,4 @@
-//! Single JWKs, each rule broken.
+//! Single JWKs, with each rule violated.
 #![allow(clippy::unwrap_used, reason = "a failed test")]
 
 use std::sync::LazyLock;
@@ -36,7 +36,7 @@ fn decode(text: &Value) -> Vec<u8> {
         .unwrap()
 }
 
-/// The JWK with these members set, or left out if they are null.
+/// Returns the JWK with these members set, or removed where they are null.
 fn with(jwk: &Value, members: Value) -> Value {
     let mut jwk = jwk.clone();
     let Value::Object(members) = members else {
@@ -67,7 +67,7 @@ fn algorithms(jwk: &Value) -> Vec<Algorithm> {
 }
 
 #[test]
-fn what_a_key_serves() {
+fn a_key_serves_the_algorithms_of_its_type() {
     use Algorithm::*;
     assert_eq!(algorithms(&RSA), [RS256]);
     assert_eq!(algorithms(&EC), [ES256]);
@@ -94,7 +94,7 @@ fn what_a_key_serves() {
 }
 
 #[test]
-fn serving_stays_within_the_type() {
+fn serving_accepts_only_algorithms_of_the_key_type() {
     use Algorithm::*;
     let rsa = Key::from_jwk(RSA.to_string()).unwrap().with_kid("k");
     let both = rsa.clone().serving([PS256, RS512, PS256]).unwrap();
@@ -117,7 +117,7 @@ fn serving_stays_within_the_type() {
 }
 
 #[test]
-fn the_text_is_one_json_object() {
+fn the_text_must_be_one_json_object() {
     for text in [
         "",
         "null",
@@ -148,7 +148,7 @@ fn the_text_is_one_json_object() {
 }
 
 #[test]
-fn names_stand_once() {
+fn duplicate_members_are_refused() {
     let ed = ed().to_string();
     for twice in [
         "\"kty\":\"OKP\"",
@@ -167,7 +167,7 @@ fn names_stand_once() {
 }
 
 #[test]
-fn types_and_curves() {
+fn unsupported_types_and_curves_are_refused() {
     for kty in ["rsa", "AKP", "", "EC ", "ocT"] {
         assert_eq!(
             error(&with(&EC, json!({"kty": kty}))),
@@ -190,7 +190,7 @@ fn types_and_curves() {
     assert_eq!(error(&with(&EC, json!({"crv": null}))), MissingMember);
     assert_eq!(error(&with(&ed(), json!({"crv": null}))), MissingMember);
     assert_eq!(error(&with(&EC, json!({"crv": 256}))), Malformed);
-    // the numbers of another type
+    // The numbers of another type.
     assert_eq!(error(&with(&EC, json!({"kty": "RSA"}))), MissingMember);
     assert_eq!(error(&with(&EC, json!({"kty": "oct"}))), MissingMember);
     assert_eq!(error(&with(&EC, json!({"kty": "OKP"}))), UnsupportedCurve);
@@ -198,7 +198,7 @@ fn types_and_curves() {
 }
 
 #[test]
-fn alg_is_held_to() {
+fn alg_restricts_the_key() {
     let mismatches = [
         (&*RSA, ["HS256", "ES256", "EdDSA"]),
         (&*EC, ["ES384", "ES512", "RS256"]),
@@ -253,7 +253,7 @@ fn alg_is_held_to() {
 }
 
 #[test]
-fn use_is_held_to() {
+fn use_and_key_ops_restrict_the_key() {
     for usage in ["enc", "", "SIG", "sig ", "jwt-svid"] {
         assert_eq!(error(&with(&EC, json!({"use": usage}))), WrongUse, "{usage}");
     }
@@ -292,7 +292,7 @@ fn use_is_held_to() {
         error(&with(&EC, json!({"key_ops": ["verify", "verify"]}))),
         Malformed
     );
-    // both, and they contradict each other
+    // Both, with contradictory values.
     assert_eq!(
         error(&with(
             &EC,
@@ -307,7 +307,7 @@ fn use_is_held_to() {
 }
 
 #[test]
-fn kid_is_a_string() {
+fn kid_must_be_a_string() {
     for kid in [json!(1), json!(["a"]), json!({})] {
         assert_eq!(error(&with(&EC, json!({"kid": kid}))), Malformed);
     }
@@ -321,7 +321,7 @@ fn kid_is_a_string() {
 }
 
 #[test]
-fn rsa_numbers() {
+fn invalid_rsa_numbers_are_refused() {
     let n = decode(&RSA["n"]);
     let cases: [(&str, Value, KeyErrorKind); 19] = [
         ("no n", json!({"n": null}), MissingMember),
@@ -371,7 +371,7 @@ fn rsa_numbers() {
         algorithms(&with(&RSA, json!({"e": encode(&[1, 0, 0, 0, 1])}))),
         [Algorithm::RS256]
     );
-    // the zero of sign that some write before n; not before a number that does not need it
+    // A leading zero byte before `n` is accepted only where the sign bit needs it.
     assert_eq!(
         algorithms(&with(&RSA, json!({"n": encode(&[&[0], &n[..]].concat())}))),
         [Algorithm::RS256]
@@ -386,7 +386,7 @@ fn rsa_numbers() {
 fn base64url_is_strict() {
     let x = ed()["x"].as_str().unwrap().to_owned();
     let mut other_end = x.clone();
-    assert_eq!(other_end.pop(), Some('o')); // 10 1000: the last two bits are not of the value
+    assert_eq!(other_end.pop(), Some('o')); // 10 1000: the last two bits are unused
     other_end.push('p');
     for bad in [
         format!("{x}="),
@@ -403,7 +403,7 @@ fn base64url_is_strict() {
 }
 
 #[test]
-fn points_are_on_the_curve() {
+fn points_must_be_on_the_curve() {
     let (x, y) = (decode(&EC["x"]), decode(&EC["y"]));
     let zero = encode(&[0; 32]);
     let mut y_off = y.clone();
@@ -423,7 +423,7 @@ fn points_are_on_the_curve() {
     }
     assert_eq!(error(&with(&EC, json!({"x": null}))), MissingMember);
     assert_eq!(error(&with(&EC, json!({"y": null}))), MissingMember);
-    // a point of another curve
+    // A point of another curve.
     for (crv, other) in [
         ("P-384", Algorithm::ES512),
         ("P-521", Algorithm::ES384),
@@ -431,18 +431,18 @@ fn points_are_on_the_curve() {
     ] {
         assert_eq!(error(&with(&public(other), json!({"crv": crv}))), InvalidPoint);
     }
-    // P-521 has 66 bytes, of which a shortened coordinate is not one
+    // P-521 coordinates have 66 bytes, and a shortened one is refused.
     let p521 = public(Algorithm::ES512);
     let x = decode(&p521["x"]);
     assert_eq!(error(&with(&p521, json!({"x": encode(&x[1..])}))), InvalidPoint);
 }
 
 #[test]
-fn ed25519_points_are_usable() {
+fn invalid_ed25519_points_are_refused() {
     let mut minus_one = [0xff; 32];
     (minus_one[0], minus_one[31]) = (0xec, 0x7f);
     let mut two = [0; 32];
-    two[0] = 2; // no x belongs to it
+    two[0] = 2; // no matching x coordinate
     let mut one = [0; 32];
     one[0] = 1;
     for bad in [
@@ -464,7 +464,7 @@ fn ed25519_points_are_usable() {
 }
 
 #[test]
-fn secrets_are_long_enough_and_no_keys() {
+fn secrets_must_be_long_enough_and_not_resemble_keys() {
     for (alg, least) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
         assert_eq!(error(&with(&oct(least - 1), json!({"alg": alg}))), SecretTooShort);
         assert_eq!(algorithms(&with(&oct(least), json!({"alg": alg}))).len(), 1);
@@ -489,7 +489,7 @@ fn private_members_are_refused() {
 }
 
 #[test]
-fn certificates_belong_to_the_key() {
+fn certificates_must_match_the_key() {
     let certificate = |pem: &str| {
         pem.lines()
             .filter(|line| !line.starts_with("-----"))
@@ -499,7 +499,7 @@ fn certificates_belong_to_the_key() {
     let p256 = certificate(include_str!("keys/p256-certificate.pem"));
     let ed25519 = certificate(include_str!("keys/ed25519-certificate.pem"));
 
-    // alone, the certificate gives the key
+    // Without numbers, the certificate provides the key.
     for (kty, certificate, alg) in [
         ("RSA", &rsa, Algorithm::RS256),
         ("EC", &p256, Algorithm::ES256),
@@ -522,7 +522,7 @@ fn certificates_belong_to_the_key() {
         error(&json!({"kty": "RSA", "alg": "ES256", "x5c": [rsa]})),
         AlgorithmMismatch
     );
-    // next to numbers, it must be of the same key
+    // With numbers, the certificate must have the same key.
     assert_eq!(error(&with(&RSA, json!({"x5c": [rsa]}))), Inconsistent);
     assert_eq!(error(&with(&EC, json!({"x5c": [p256]}))), Inconsistent);
     for bad in [
@@ -540,7 +540,7 @@ fn certificates_belong_to_the_key() {
 }
 
 #[test]
-fn errors_and_debug_hold_no_key() {
+fn errors_and_debug_contain_no_key() {
     let jwk = with(&oct(31), json!({"kid": "mine"}));
     let secret = jwk["k"].as_str().unwrap();
     let error = Key::from_jwk(jwk.to_string()).unwrap_err();

@@ -1,4 +1,4 @@
-//! PEM and DER of every encoding, as openssl writes them (see `keys/generate.sh`), and broken.
+//! PEM and DER in every encoding of openssl (see `keys/generate.sh`), valid and damaged.
 #![allow(clippy::unwrap_used, reason = "a failed test")]
 
 use tollgate_core::Algorithm::{self, *};
@@ -11,7 +11,7 @@ macro_rules! pem {
     };
 }
 
-/// The DER in the last block of a PEM.
+/// Returns the DER of the last block of a PEM.
 fn der(pem: &str) -> Vec<u8> {
     let body = pem
         .rsplit_once("-----BEGIN")
@@ -46,7 +46,7 @@ fn signing_error(algorithm: Algorithm, pem: &str) -> KeyErrorKind {
         .kind()
 }
 
-/// Each private key with every encoding of its public half.
+/// Returns each private key with every encoding of its public half.
 fn pairs() -> Vec<(Algorithm, Vec<&'static str>, Vec<&'static str>)> {
     vec![
         (
@@ -88,7 +88,7 @@ fn pairs() -> Vec<(Algorithm, Vec<&'static str>, Vec<&'static str>)> {
 }
 
 #[test]
-fn every_encoding_is_read() {
+fn every_encoding_is_accepted() {
     for (algorithm, private, public) in pairs() {
         let expected = SigningKey::from_pem(algorithm, private[0]).unwrap().public_jwk();
         for pem in private {
@@ -110,7 +110,7 @@ fn every_encoding_is_read() {
 }
 
 #[test]
-fn keys_are_of_the_algorithm() {
+fn a_key_must_match_the_algorithm() {
     for (own, private, public) in pairs() {
         for algorithm in Algorithm::ALL.iter().copied().filter(|other| {
             other.family() != own.family() || matches!(own, ES256 | ES384 | ES512) && *other != own
@@ -142,12 +142,12 @@ fn keys_are_of_the_algorithm() {
 }
 
 #[test]
-fn private_is_not_public() {
+fn a_private_key_is_not_a_public_key() {
     for (algorithm, private, public) in pairs() {
         for pem in private {
             assert_eq!(key_error(algorithm, pem), PrivateKey);
             assert_eq!(Key::from_der(algorithm, der(pem)).unwrap_err().kind(), PrivateKey);
-            // nor if a public key stands before it
+            // Also with a public key before it.
             assert_eq!(key_error(algorithm, &format!("{}{pem}", public[0])), PrivateKey);
         }
         for pem in public {
@@ -161,7 +161,7 @@ fn private_is_not_public() {
 }
 
 #[test]
-fn no_key_becomes_an_hmac_secret() {
+fn a_key_cannot_become_an_hmac_secret() {
     let mut keys: Vec<(&str, KeyErrorKind)> = Vec::new();
     for (_, private, public) in pairs() {
         keys.extend(private.into_iter().map(|pem| (pem, PrivateKey)));
@@ -236,7 +236,7 @@ fn no_key_becomes_an_hmac_secret() {
             assert_eq!(Key::from_base64_secret(algorithm, pem).unwrap_err().kind(), kind);
         }
     }
-    // forms without PEM or DER
+    // Formats other than PEM and DER.
     let jwk = SigningKey::from_pem(ES256, pem!("p256"))
         .unwrap()
         .public_jwk()
@@ -253,10 +253,10 @@ fn no_key_becomes_an_hmac_secret() {
 }
 
 #[test]
-fn secrets_that_only_resemble_keys_are_fine() {
+fn secrets_that_only_resemble_keys_are_accepted() {
     for secret in [
         "0000000000000000000000000000000000000000000000000000000000000000",
-        "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA", // the beginning of every RSA key, but no more
+        "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA", // the common prefix of RSA keys, without the rest
         "{\"not\": \"a key, but thirty-two bytes or more\"}",
         "BEGIN PUBLIC KEY, said the quick brown fox",
     ] {
@@ -268,7 +268,7 @@ fn secrets_that_only_resemble_keys_are_fine() {
 }
 
 #[test]
-fn unfit_keys_are_refused_with_their_reason() {
+fn unusable_keys_are_refused_with_the_reason() {
     for (algorithm, public, kind) in [
         (RS256, pem!("refused/rsa-1024-public"), RsaModulus),
         (RS256, pem!("refused/rsa-e3-public"), RsaExponent),
@@ -303,7 +303,7 @@ fn unfit_keys_are_refused_with_their_reason() {
 }
 
 #[test]
-fn pem_follows_its_grammar() {
+fn the_pem_grammar_is_enforced() {
     let pem = pem!("p256-public");
     for good in [
         pem.replace('\n', "\r\n"),
@@ -351,14 +351,14 @@ fn pem_follows_its_grammar() {
 }
 
 #[test]
-fn of_a_chain_the_first_counts() {
+fn the_first_certificate_of_a_chain_is_used() {
     let chain = format!("{}{}", pem!("p256-certificate"), pem!("rsa-certificate"));
     assert!(Key::from_pem(ES256, &chain).is_ok());
     assert_eq!(key_error(RS256, &chain), AlgorithmMismatch);
 }
 
 #[test]
-fn one_private_key_with_its_company() {
+fn a_private_key_may_have_other_blocks_around_it() {
     let bundle = format!("{}{}", pem!("p256-certificate"), pem!("p256"));
     assert!(SigningKey::from_pem(ES256, &bundle).is_ok());
     assert_eq!(
@@ -366,15 +366,15 @@ fn one_private_key_with_its_company() {
         Malformed
     );
     assert_eq!(signing_error(ES256, ""), Malformed);
-    // the label is not believed
+    // The label must match the content.
     let mislabelled = pem!("p256").replace("PRIVATE KEY", "EC PRIVATE KEY");
     assert_eq!(signing_error(ES256, &mislabelled), Malformed);
 }
 
-/// No byte of the DER can change, and no byte can be missing or follow, unseen: the key is refused or another one, and
-/// nothing panics.
+/// A changed, missing or additional byte of the DER gives an error or another key, and never
+/// panics.
 #[test]
-fn damaged_der_is_another_key_or_none() {
+fn damaged_der_is_refused_or_another_key() {
     for (algorithm, private, public) in pairs() {
         for pem in public.iter().filter(|pem| !pem.contains("CERTIFICATE")) {
             let der = der(pem);

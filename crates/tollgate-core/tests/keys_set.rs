@@ -1,4 +1,4 @@
-//! JWK Sets: as providers publish them, and as nobody should.
+//! JWK Sets: published by providers, and invalid ones.
 #![allow(clippy::unwrap_used, reason = "a failed test")]
 
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use tollgate_core::{Algorithm, Key, KeySet, SigningKey};
 const ED: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 const OCT: &str = r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}"#;
 
-/// The sets of the folder of which not every member is kept: how many are, and what is wrong with the others.
+/// Returns the number of kept keys and the error of each skipped key, for files with skipped keys.
 fn odd_ones(file: &str) -> Option<(usize, &'static [(usize, KeyErrorKind)])> {
     Some(match file {
         "generated-odd-mix" => (
@@ -31,14 +31,14 @@ fn odd_ones(file: &str) -> Option<(usize, &'static [(usize, KeyErrorKind)])> {
         "msal-JsonWebKeySet" | "msal-JsonWebKeySetUnrecognizedKty" => {
             (0, &[(0, WrongUse), (1, UnsupportedAlgorithm)])
         }
-        // `n` in padded base64, and certificates that are none
+        // `n` in padded base64, and invalid certificates.
         "msal-JsonWebKeySetBadBase64Data" | "msal-JsonWebKeySetBadX509Data" | "msal-JsonWebKeySetEnd2End" => {
             (0, &[(0, Malformed), (1, Malformed)])
         }
         "msal-JsonWebKeySetBadRsaDataMissingComponent" => {
             (0, &[(0, MissingMember), (1, WrongUse), (2, Malformed)])
         }
-        // SPIFFE has values of `use` of its own
+        // SPIFFE defines its own values of `use`.
         "spiffe-spiffebundle_missing_kid"
         | "spiffe-spiffebundle_multiple_x509"
         | "spiffe-spiffebundle_valid_1" => (0, &[(0, WrongUse), (1, WrongUse)]),
@@ -69,7 +69,7 @@ fn odd_ones(file: &str) -> Option<(usize, &'static [(usize, KeyErrorKind)])> {
 }
 
 #[test]
-fn sets_of_providers() {
+fn published_sets_are_read() {
     let Some(folder) = std::env::var_os("TOLLGATE_VECTORS") else {
         assert!(std::env::var_os("CI").is_none(), "CI must set TOLLGATE_VECTORS");
         println!("TOLLGATE_VECTORS is not set: the sets of providers are passed over");
@@ -123,7 +123,7 @@ fn error(text: impl AsRef<[u8]>) -> KeyErrorKind {
 }
 
 #[test]
-fn what_is_not_a_set_is_refused_whole() {
+fn an_invalid_set_is_refused_as_a_whole() {
     for text in [
         "",
         "null",
@@ -144,12 +144,12 @@ fn what_is_not_a_set_is_refused_whole() {
     assert_eq!(error("{\"Keys\":[]}"), MissingMember);
     assert_eq!(error("\u{feff}{\"keys\":[]}"), Malformed);
     assert_eq!(error(b"{\"keys\":[],\"x\":\"\xff\"}"), Malformed);
-    // one JWK is not a set
+    // A single JWK is not a set.
     assert_eq!(error(ED), MissingMember);
 }
 
 #[test]
-fn names_of_the_set_stand_once() {
+fn duplicate_members_of_the_set_are_refused() {
     assert_eq!(error("{\"keys\":[],\"keys\":[]}"), DuplicateMember);
     assert_eq!(error("{\"keys\":[],\"k\\u0065ys\":[]}"), DuplicateMember);
     assert_eq!(error("{\"a\":1,\"keys\":[],\"a\":2}"), DuplicateMember);
@@ -167,7 +167,7 @@ fn names_of_the_set_stand_once() {
 }
 
 #[test]
-fn a_bad_member_does_not_harm_the_others() {
+fn an_invalid_key_does_not_affect_the_others() {
     let deep = "[".repeat(5000) + &"]".repeat(5000);
     for bad in [
         "null",
@@ -193,7 +193,7 @@ fn a_bad_member_does_not_harm_the_others() {
 }
 
 #[test]
-fn skipped_keys_are_named_if_they_can_be() {
+fn skipped_keys_are_reported_by_kid_if_possible() {
     let set = KeySet::from_json(
         r#"{"keys":[{"kid":"a"},{"kid":1},{"kid":"b","kid":"c"},{"kid":"d","kty":"EC","crv":"P-256","x":"","y":""}]}"#,
     )
@@ -223,7 +223,7 @@ fn a_set_is_public_or_secret() {
     assert_eq!(kinds(format!("{{\"keys\":[{OCT},{OCT}]}}")), (2, vec![]));
     assert_eq!(kinds(format!("{{\"keys\":[{OCT},{ED}]}}")), (1, vec![MixedSet]));
     assert_eq!(kinds(format!("{{\"keys\":[{ED},{OCT}]}}")), (1, vec![MixedSet]));
-    // a public key that cannot be used says as much about the set
+    // An unusable public key still makes the set public.
     assert_eq!(
         kinds(format!("{{\"keys\":[{{\"kty\":\"RSA\"}},{OCT}]}}")),
         (0, vec![MissingMember, MixedSet])
@@ -234,12 +234,12 @@ fn a_set_is_public_or_secret() {
     );
 }
 
-/// What stands in sets that are fetched: each member serves, or is skipped with its reason, and none keeps the others out.
+/// Members of fetched sets: each is usable, or skipped with a reason without affecting the others.
 #[test]
 #[allow(clippy::too_many_lines, reason = "a table")]
-fn every_odd_member_of_a_published_set_has_its_reason() {
+fn each_unusable_member_is_skipped_with_a_reason() {
     let rsa = |bytes: usize| {
-        // Odd, with the top bit set: as far as the form goes, a modulus.
+        // Odd and with the top bit set: a well-formed modulus.
         json!({"kty": "RSA", "n": encode(&vec![0xff; bytes]), "e": "AQAB"})
     };
     let ec = SigningKey::generate(Algorithm::ES256).unwrap();
@@ -362,14 +362,14 @@ fn every_odd_member_of_a_published_set_has_its_reason() {
 }
 
 #[test]
-fn published_secrets_are_skipped_whatever_is_beside_them() {
+fn published_secrets_are_always_skipped() {
     for others in [String::new(), format!(",{ED}"), format!(",{OCT}")] {
         let text = format!("{{\"keys\":[{OCT}{others}]}}");
         let set = KeySet::public_from_json(text).unwrap();
         assert!(set.keys().iter().all(|key| !key.family().is_symmetric()));
         assert_eq!(set.skipped()[0].error.kind(), PublishedSecret);
     }
-    // The rest is as of any set.
+    // Other rules are the same as for any set.
     assert_eq!(KeySet::public_from_json("{}").unwrap_err().kind(), MissingMember);
     assert!(KeySet::public_from_json("{\"keys\":[]}").unwrap().is_empty());
 }
@@ -388,7 +388,7 @@ fn with(jwk: &Value, members: Value) -> Value {
 }
 
 #[test]
-fn private_keys_of_a_set_are_reported() {
+fn private_keys_in_a_set_are_reported() {
     let mut jwk = SigningKey::generate(Algorithm::ES256)
         .unwrap()
         .public_jwk()
@@ -403,7 +403,7 @@ fn size_is_bounded() {
     let of = |n: usize| format!("{{\"keys\":[{}]}}", vec![ED; n].join(","));
     assert_eq!(KeySet::from_json(of(KeySet::MAX_KEYS)).unwrap().len(), 128);
     assert_eq!(error(of(KeySet::MAX_KEYS + 1)), TooLarge);
-    // members that would be skipped count too
+    // Skipped members count too.
     assert_eq!(
         error(format!("{{\"keys\":[{}]}}", vec!["0"; 129].join(","))),
         TooLarge
@@ -414,7 +414,7 @@ fn size_is_bounded() {
     assert_eq!(KeySet::from_json(&text).unwrap().len(), 1);
     text.push(' ');
     assert_eq!(error(&text), TooLarge);
-    // half a million members in one key
+    // Half a million members in one key.
     let many = (0..60_000)
         .map(|i| format!("\"m{i}\":0"))
         .collect::<Vec<_>>()
@@ -423,9 +423,10 @@ fn size_is_bounded() {
     assert_eq!((set.len(), set.skipped()[0].error.kind()), (1, TooLarge));
 }
 
-/// What is kept of a set that others have written is small, however large it is: a service may have a thousand of them.
+/// Memory of a set from a third party is bounded, whatever its size: a service may have a thousand
+/// sets.
 #[test]
-fn published_texts_are_bounded() {
+fn texts_of_published_keys_are_bounded() {
     let key = |member: &str, length: usize| {
         let mut jwk: Value = serde_json::from_str(ED).unwrap();
         jwk[member] = "k".repeat(length).into();
@@ -442,10 +443,10 @@ fn published_texts_are_bounded() {
         );
         assert_eq!(set.skipped()[0].kid, None);
         assert!(set.skipped()[0].to_string().contains(member));
-        // the service's own file is not held to it
+        // The limit does not apply to the service's own file.
         assert_eq!(KeySet::from_json(key(member, 5_000)).unwrap().len(), 1);
     }
-    // nor is it kept of a key that is skipped for something else
+    // Nor is the text of a skipped key kept.
     let set = json!({"keys": [{"kty": "AKP", "kid": "k".repeat(513)}]}).to_string();
     assert_eq!(KeySet::public_from_json(set).unwrap().skipped()[0].kid, None);
 }
@@ -469,7 +470,7 @@ fn keys_keep_their_order_and_may_share_a_kid() {
 }
 
 #[test]
-fn debug_shows_no_secret() {
+fn debug_contains_no_secret() {
     let set = KeySet::from_json(format!(
         "{{\"keys\":[{OCT},{{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}}]}}"
     ))

@@ -1,4 +1,4 @@
-//! What the operator reads in the log, and what must not stand there.
+//! Log events for the operator, and values that must not appear in them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Writes down every event, one line each.
+/// A subscriber that records every event as one line.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<String>>);
 
@@ -79,7 +79,7 @@ fn gate() -> Gate {
         .unwrap()
 }
 
-/// The log of one request with these claims, the token signed as it should be.
+/// Returns the log of one request with these claims and a valid signature.
 fn logged(change: &[(&str, serde_json::Value)]) -> String {
     let mut claims = serde_json::json!({
         "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900, "sub": "PERSON",
@@ -118,12 +118,12 @@ fn log_of(token: &str) -> String {
 }
 
 #[test]
-fn an_admitted_request_is_not_logged() {
+fn an_accepted_request_is_not_logged() {
     assert_eq!(logged(&[]), "");
 }
 
 #[test]
-fn a_refusal_tells_the_check_what_was_wanted_and_what_was_got() {
+fn a_refusal_logs_the_check_with_expected_and_actual_values() {
     let log = logged(&[("aud", "billing-api".into())]);
     assert!(log.starts_with("INFO tollgate"), "{log}");
     for part in ["WrongAudience", "billing-api", "orders-api"] {
@@ -152,14 +152,14 @@ fn a_refusal_tells_the_check_what_was_wanted_and_what_was_got() {
 }
 
 #[test]
-fn what_the_client_chose_is_escaped_and_cut() {
+fn values_from_the_client_are_escaped_and_truncated() {
     let log = logged(&[("aud", format!("line\nbreak{}", "x".repeat(5000)).into())]);
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(log.len() < 500, "{} bytes", log.len());
 }
 
 #[test]
-fn a_token_that_is_none_is_not_logged_either() {
+fn a_malformed_token_does_not_appear_in_the_log() {
     for token in [
         "eyJhbGciOiJub25lIn0.eyJzdWIiOiJQRVJTT04ifQ.",
         "PERSON.IDENTIFIER",

@@ -1,4 +1,4 @@
-//! The rules for what providers do in ways of their own, and attacks on each.
+//! Provider-specific rules, and attacks on each.
 
 #![allow(clippy::unwrap_used)]
 
@@ -37,14 +37,14 @@ fn kind(verifier: &Verifier, token: &str) -> Option<RejectionKind> {
     verifier.verify(token).err().map(|rejection| rejection.kind())
 }
 
-/// The public half, with the member `issuer` that Microsoft Entra gives its keys.
+/// Returns the public half with the member `issuer` of Microsoft Entra.
 fn bound(key: &SigningKey, issuer: &Value) -> Value {
     let mut jwk = key.public_jwk().unwrap();
     jwk["issuer"] = issuer.clone();
     jwk
 }
 
-/// A source that says whose keys it has.
+/// A key source that names its issuer.
 struct Common(Arc<KeySet>, &'static str);
 
 impl KeySource for Common {
@@ -58,7 +58,7 @@ impl KeySource for Common {
 }
 
 #[test]
-fn contradictions_about_the_issuer_are_refused() {
+fn contradictory_issuer_rules_are_refused() {
     let key = key().verifying_key();
     let full = || builder().issuer("https://i").audience("a").key(key.clone());
     let tenants = || builder().issuer(TEMPLATE).audience("a").key(key.clone());
@@ -113,7 +113,7 @@ fn contradictions_about_the_issuer_are_refused() {
                 .trust(TrustedIssuer::new("j").audience("a").key(key.clone())),
             Kind::Duplicate,
         ),
-        // One tenant of the template, listed beside it: which rules would hold?
+        // A tenant that matches the template is also listed: the rules would be ambiguous.
         (
             tenants()
                 .dangerous_any_tenant()
@@ -137,7 +137,7 @@ fn contradictions_about_the_issuer_are_refused() {
                 .key_source(Common(Arc::default(), "https://login.example/common/v2.0")),
             Kind::Contradiction,
         ),
-        // The keys of one tenant are not those of all.
+        // The keys of one tenant do not serve all tenants.
         (
             tenants().dangerous_any_tenant().key_source(Common(
                 Arc::default(),
@@ -169,7 +169,7 @@ fn contradictions_about_the_issuer_are_refused() {
 }
 
 #[test]
-fn contradictions_about_claims_are_refused() {
+fn contradictory_claim_rules_are_refused() {
     let key = key().verifying_key();
     let full = || builder().issuer("https://i").audience("a").key(key.clone());
     let anyone = || {
@@ -225,7 +225,7 @@ fn contradictions_about_claims_are_refused() {
 }
 
 #[test]
-fn a_spelling_chooses_the_rules_among_several_issuers() {
+fn an_issuer_alias_selects_the_rules_among_several_issuers() {
     let (google, other) = (key(), key());
     let verifier = builder()
         .trust(
@@ -255,7 +255,7 @@ fn a_spelling_chooses_the_rules_among_several_issuers() {
 }
 
 #[test]
-fn a_template_chooses_the_rules_among_several_issuers() {
+fn a_template_selects_the_rules_among_several_issuers() {
     let (entra, other) = (key(), key());
     let verifier = builder()
         .trust(
@@ -298,7 +298,7 @@ fn a_template_chooses_the_rules_among_several_issuers() {
 }
 
 #[test]
-fn a_tenants_own_key_signs_for_no_other_tenant() {
+fn a_tenants_own_key_is_refused_for_other_tenants() {
     let (shared, own) = (key().with_kid("shared"), key().with_kid("own"));
     let set = json!({ "keys": [bound(&shared, &TEMPLATE.into()), bound(&own, &issuer_of(ONE).into())] });
     let set = KeySet::from_json(set.to_string()).unwrap();
@@ -323,7 +323,7 @@ fn a_tenants_own_key_signs_for_no_other_tenant() {
     assert_eq!(kind(&verifier, &token(&shared, ONE)), None);
     assert_eq!(kind(&verifier, &token(&shared, TWO)), None);
     assert_eq!(kind(&verifier, &token(&own, ONE)), None);
-    // Who rules tenant one, and its key, speaks for nobody of tenant two.
+    // An administrator of tenant one with its key cannot sign for tenant two.
     assert_eq!(
         kind(&verifier, &token(&own, TWO)),
         Some(RejectionKind::UntrustedIssuer)
@@ -331,7 +331,7 @@ fn a_tenants_own_key_signs_for_no_other_tenant() {
 }
 
 #[test]
-fn a_key_whose_issuer_cannot_be_read_is_left_out() {
+fn a_key_with_an_unreadable_issuer_is_skipped() {
     let signing = key();
     for issuer in [json!(7), json!(null), json!([TEMPLATE])] {
         let set = json!({ "keys": [bound(&signing, &issuer)] });
@@ -342,7 +342,7 @@ fn a_key_whose_issuer_cannot_be_read_is_left_out() {
 }
 
 #[test]
-fn policies_see_the_scopes_of_further_claims() {
+fn policies_see_the_scopes_of_additional_claims() {
     let signing = key();
     let verifier = builder()
         .dangerous_any_issuer()
@@ -363,7 +363,7 @@ fn policies_see_the_scopes_of_further_claims() {
     assert!((scope("orders:read") & scope("b")).permits(&principal));
     assert!(!role("orders:read").permits(&principal));
 
-    // What is not configured is not read.
+    // A claim that is not configured is not read.
     let plain = builder()
         .dangerous_any_issuer()
         .dangerous_any_audience()

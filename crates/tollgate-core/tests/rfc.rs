@@ -66,7 +66,7 @@ const A5: &str = concat!(
     r#"c19yb290Ijp0cnVlfQ."#,
 );
 
-/// RFC 7515 appendix E: an extension that nobody understands, marked critical.
+/// RFC 7515 appendix E: a critical extension that is unknown.
 const E: &str = concat!(
     r#"eyJhbGciOiJub25lIiwNCiAiY3JpdCI6WyJodHRwOi8vZXhhbXBsZS5jb20vVU5ERUZJTkVEIl0sDQogImh0dHA6Ly9leGFt"#,
     r#"cGxlLmNvbS9VTkRFRklORUQiOnRydWUNCn0.RkFJTA."#,
@@ -99,7 +99,7 @@ const ED: &str = concat!(
     r#"bQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"#,
 );
 
-/// The tokens of RFC 7515 expire then.
+/// The expiry of the tokens of RFC 7515.
 const EXPIRY: u64 = 1_300_819_380;
 
 fn verify(key: &str, token: &str, now: u64) -> Result<Principal, Rejection> {
@@ -118,7 +118,7 @@ fn refused(key: &str, token: &str) -> RejectionKind {
     verify(key, token, EXPIRY - 1).unwrap_err().kind()
 }
 
-/// The token with the last character but one of its signature changed: the last one may hold too few bits.
+/// Changes the second-to-last character of the signature: the last one may have unused bits.
 fn tampered(token: &str) -> String {
     let at = token.len() - 2;
     let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
@@ -141,7 +141,7 @@ fn rfc_7515_appendix_a_1_to_a_3_verify_until_they_expire() {
 }
 
 #[test]
-fn rfc_7515_appendix_a_keys_do_not_serve_each_other() {
+fn rfc_7515_appendix_a_keys_do_not_verify_other_tokens() {
     for (key, token) in [
         (A1_KEY, A2),
         (A2_KEY, A3),
@@ -154,7 +154,7 @@ fn rfc_7515_appendix_a_keys_do_not_serve_each_other() {
 }
 
 #[test]
-fn rfc_7515_appendix_a_4_is_signed_but_no_claims_set() {
+fn rfc_7515_appendix_a_4_is_signed_but_not_a_claims_set() {
     assert_eq!(refused(A4_KEY, A4), RejectionKind::MalformedClaims);
     assert_eq!(refused(A4_KEY, &tampered(A4)), RejectionKind::BadSignature);
 }
@@ -173,7 +173,7 @@ fn rfc_7515_appendix_e_is_refused_for_its_extension() {
 }
 
 #[test]
-fn rfc_7797_an_unencoded_payload_is_no_jwt() {
+fn rfc_7797_an_unencoded_payload_is_not_a_jwt() {
     let (header, signature) = B64.split_once("..").unwrap();
     assert_eq!(refused(B64_KEY, B64), RejectionKind::UnsupportedExtension);
     assert_eq!(
@@ -189,14 +189,14 @@ fn rfc_8037_appendix_a_4_signs_and_verifies() {
         .unwrap()
         .sign(input.as_bytes())
         .unwrap();
-    // Ed25519 is deterministic: the same bytes as in the RFC.
+    // Ed25519 is deterministic: the bytes equal those of the RFC.
     assert_eq!(base64_simd::URL_SAFE_NO_PAD.encode_to_string(signature), printed);
-    // The payload is a sentence: only a verified signature gets as far as the claims.
+    // The payload is not JSON: the error shows that the signature was accepted.
     assert_eq!(refused(ED_PUBLIC, ED), RejectionKind::MalformedClaims);
     assert_eq!(refused(ED_PUBLIC, &tampered(ED)), RejectionKind::BadSignature);
 }
 
-/// RFC 9068 section 3, figure 2: header and claims of an access token; the RFC prints no key.
+/// RFC 9068 section 3, figure 2: header and claims of an access token. The RFC has no key.
 #[test]
 fn rfc_9068_figure_2_meets_the_profile() {
     let key = SigningKey::hs256([7; 32]).unwrap();

@@ -1,4 +1,4 @@
-//! A verifier's configuration, its issuers and its choice of keys.
+//! The configuration of a verifier, its issuers and its key selection.
 
 #![allow(clippy::unwrap_used)]
 
@@ -35,7 +35,7 @@ fn kind(verifier: &Verifier, token: &str) -> Option<RejectionKind> {
 }
 
 #[test]
-fn omissions_and_contradictions_fail_at_build() {
+fn missing_and_contradictory_options_fail_at_build() {
     use ConfigErrorKind as Kind;
     let key = || secret(1).verifying_key();
     let public = || SigningKey::generate(Algorithm::Ed25519).unwrap().verifying_key();
@@ -112,7 +112,7 @@ fn omissions_and_contradictions_fail_at_build() {
         assert_eq!(builder.build().unwrap_err().kind(), wanted, "{description}");
     }
     assert!(full().build().is_ok());
-    // A token may name no audience, no scope and no `kid`.
+    // A token may have no audience, no scope and no `kid`.
     let bare = Limits::default()
         .with_audiences(0)
         .with_scopes(0)
@@ -128,7 +128,7 @@ fn omissions_and_contradictions_fail_at_build() {
 }
 
 #[test]
-fn each_issuer_owns_its_keys_and_rules() {
+fn each_issuer_has_its_own_keys_and_rules() {
     let (a, b) = (secret(1), secret(2));
     let verifier = builder()
         .trust(TrustedIssuer::new("a").audience("api").key(a.verifying_key()))
@@ -157,7 +157,7 @@ fn each_issuer_owns_its_keys_and_rules() {
         kind(&verifier, &a.encode(&json!({ "exp": NOW + 60 })).unwrap()),
         Some(RejectionKind::MissingClaim)
     );
-    // The rules are those of the issuer that was chosen.
+    // The rules are those of the selected issuer.
     assert_eq!(
         kind(&verifier, &b.encode(&claims("b")).unwrap()),
         Some(RejectionKind::WrongAudience)
@@ -173,7 +173,7 @@ fn each_issuer_owns_its_keys_and_rules() {
 }
 
 #[test]
-fn a_kid_chooses_and_its_absence_tries_what_fits() {
+fn a_kid_selects_a_key_and_without_one_all_fitting_keys_are_tried() {
     let keys: Vec<_> = (1..=3)
         .map(|fill| secret(fill).with_kid(format!("k{fill}")))
         .collect();
@@ -225,7 +225,7 @@ fn the_number_of_keys_tried_is_bounded() {
 }
 
 #[test]
-fn algorithms_come_from_the_keys_unless_narrowed() {
+fn algorithms_come_from_the_keys_unless_restricted() {
     let key = SigningKey::generate(Algorithm::EdDSA).unwrap();
     let token = |name: &str| {
         let header = json!({ "alg": name });
@@ -259,7 +259,7 @@ fn algorithms_come_from_the_keys_unless_narrowed() {
     assert_eq!(kind(&verifier, &hmac), Some(RejectionKind::WrongAlgorithm));
 }
 
-/// A source that can be switched off.
+/// A source that can be made unavailable.
 #[derive(Clone)]
 struct Switch(Arc<(KeySet, AtomicBool)>);
 
@@ -284,7 +284,7 @@ impl KeySource for Switch {
 }
 
 #[test]
-fn a_source_that_is_down_is_not_the_clients_fault() {
+fn an_unavailable_source_is_not_a_client_error() {
     let key = SigningKey::generate(Algorithm::ES256).unwrap().with_kid("k1");
     let source = Switch::new([key.verifying_key()].into_iter().collect());
     let verifier = anyone().key_source(source.clone()).build().unwrap();
@@ -297,7 +297,7 @@ fn a_source_that_is_down_is_not_the_clients_fault() {
         (RejectionKind::Unavailable, 503)
     );
     assert_eq!(rejection.retry_after(), Some(Duration::from_secs(7)));
-    // What can be judged without keys still is.
+    // Checks that need no keys still apply.
     assert_eq!(kind(&verifier, "a.b"), Some(RejectionKind::MalformedToken));
 }
 
@@ -330,7 +330,7 @@ fn a_secret_is_not_used_while_a_source_is_down() {
 }
 
 #[test]
-fn keys_without_a_kid_do_not_use_up_the_tries_of_the_one_that_is_named() {
+fn keys_without_a_kid_do_not_use_the_tries_of_the_named_key() {
     let nameless = (1..=8).map(|fill| secret(fill).verifying_key());
     let named = secret(9).with_kid("mine");
     let keys: KeySet = nameless.chain([named.verifying_key()]).collect();

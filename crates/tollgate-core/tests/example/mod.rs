@@ -1,4 +1,4 @@
-// What examples need and do not show, included by them: a request in memory, a verifier, and tokens for it.
+// Hidden setup of the doc examples, which include this file: a request, a verifier and tokens.
 
 use tollgate::extend::RequestView;
 use tollgate::{Key, SigningKey, Verifier};
@@ -37,7 +37,7 @@ pub fn verifier() -> Verifier {
     builder.key(key).build().expect("consistent")
 }
 
-/// A token of `u-7` with this scope.
+/// Returns a token of `u-7` with this scope.
 pub fn token(scope: &str) -> String {
     let key = SigningKey::hs256([7; 32]).expect("long enough");
     let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64, "scope": scope });

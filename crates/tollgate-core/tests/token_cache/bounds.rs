@@ -1,4 +1,4 @@
-//! How much is kept, and who makes room.
+//! Bounds of the cache, and eviction.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -23,12 +23,12 @@ fn numbered(n: usize, padding: usize) -> String {
 }
 
 #[test]
-fn the_longest_token_that_is_kept_has_just_so_many_bytes() {
+fn the_longest_cached_token_has_the_documented_length() {
     let exactly = token(&signer());
     for (most, ways) in [
         (exactly.len(), [Way::Anew, Way::Hit, Way::Hit]),
         (exactly.len() + 1, [Way::Anew, Way::Hit, Way::Hit]),
-        (exactly.len() - 1, [Way::Refused; 3]), // which is to say that the cache has nothing to do with it
+        (exactly.len() - 1, [Way::Refused; 3]), // too long for the cache
     ] {
         let verifier = with(TokenCache::default().max_token_bytes(most));
         for way in ways {
@@ -40,7 +40,7 @@ fn the_longest_token_that_is_kept_has_just_so_many_bytes() {
 }
 
 #[test]
-fn whatever_comes_it_never_takes_more_than_it_may() {
+fn memory_stays_within_the_limit() {
     for (most, longest) in [(64 * 1024, 8 * 1024), (1 << 20, 4096), (1 << 20, 1000)] {
         let cache = TokenCache::default().max_bytes(most).max_token_bytes(longest);
         let verifier = with(cache);
@@ -56,9 +56,9 @@ fn whatever_comes_it_never_takes_more_than_it_may() {
     }
 }
 
-/// What many threads add at once is bounded as well.
+/// Concurrent insertions are bounded too.
 #[test]
-fn nor_if_many_add_at_once() {
+fn memory_stays_within_the_limit_under_concurrent_insertions() {
     let most: usize = 1 << 20;
     let verifier = with(TokenCache::default().max_bytes(most));
     std::thread::scope(|scope| {
@@ -76,9 +76,9 @@ fn nor_if_many_add_at_once() {
     });
 }
 
-/// 100 000 tokens that come once, while fifty come again and again.
+/// 100 000 tokens that arrive once, while fifty arrive repeatedly.
 #[test]
-fn a_flood_does_not_push_out_those_that_are_in_use() {
+fn a_flood_does_not_evict_tokens_in_use() {
     let verifier = with(TokenCache::default().max_bytes(1 << 20));
     let working_set: Vec<_> = (0..50).map(|n| numbered(1_000_000 + n, 20)).collect();
     for _ in 0..3 {
@@ -101,9 +101,9 @@ fn a_flood_does_not_push_out_those_that_are_in_use() {
     assert_eq!(missed, 0);
 }
 
-/// The same for threads that have not seen the working set yet: the shared level has kept it, too.
+/// The same for threads that have not seen the working set: the shared level has kept it.
 #[test]
-fn what_one_thread_has_in_use_others_find_after_the_flood() {
+fn after_a_flood_other_threads_find_the_tokens_in_use() {
     let clock = Hand::new();
     let builder = rules(&clock).token_cache(TokenCache::default().max_bytes(1 << 20));
     let verifier = builder.key(signer().verifying_key()).build().unwrap();
@@ -127,7 +127,7 @@ fn what_one_thread_has_in_use_others_find_after_the_flood() {
     assert!(found >= 45, "{found} of 50");
 }
 
-/// Has keys, and something that shows when it is gone.
+/// A key source with a marker that shows when it is dropped.
 struct Marked(Arc<KeySet>, #[allow(dead_code)] Arc<()>);
 
 impl KeySource for Marked {
@@ -136,7 +136,8 @@ impl KeySource for Marked {
     }
 }
 
-/// Knows each name, by an issuer that shows when it is gone.
+/// An issuer source that accepts every name. Each issuer has a marker that shows when it is
+/// dropped.
 struct Issuers(Arc<KeySet>, Arc<Mutex<Vec<Weak<()>>>>);
 
 impl IssuerSource for Issuers {
@@ -149,9 +150,9 @@ impl IssuerSource for Issuers {
     }
 }
 
-/// With an issuer would live on what fetches its keys, though it may not be trusted any more.
+/// A kept issuer would keep its key fetches alive, although it may not be trusted any more.
 #[test]
-fn what_is_kept_keeps_no_issuer_alive() {
+fn the_cache_keeps_no_issuer_alive() {
     let marks = Arc::new(Mutex::new(Vec::new()));
     let issuers = Issuers(set(&[&signer()]), Arc::clone(&marks));
     let builder = Verifier::builder().clock(Hand::new()).issuer_source(issuers);
@@ -170,7 +171,7 @@ fn what_is_kept_keeps_no_issuer_alive() {
 }
 
 #[test]
-fn what_has_expired_makes_room_when_it_is_asked_for() {
+fn an_expired_token_is_removed_on_lookup() {
     let clock = Hand::new();
     let settings = TokenCache::default().lifetime(Duration::from_secs(5));
     let verifier = rules(&clock)

@@ -1,4 +1,4 @@
-//! Threads that verify tokens while they end: a panic there would end the process.
+//! Token verification in thread-local destructors, where a panic would abort the process.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tollgate_core::{Gate, Verifier};
 
 use super::{Hand, hits, hs256, is_verified_anew, rules, signer, status, token, usual};
 
-/// Does something when the thread ends.
+/// A value whose destructor runs a function at the end of the thread.
 struct AtTheEnd(RefCell<Option<Box<dyn FnOnce()>>>);
 
 impl Drop for AtTheEnd {
@@ -23,8 +23,8 @@ thread_local! {
     static AT_THE_END: AtTheEnd = const { AtTheEnd(RefCell::new(None)) };
 }
 
-/// Three times at the end of a thread, which says `before` or after its own work what it will do then: what is registered
-/// first is done last.
+/// Verifies a token three times at the end of a thread. `before` selects whether the destructor is
+/// registered before or after the thread's own work: destructors run in reverse order.
 fn in_ending_thread(verifier: &Verifier, token: &str, before: bool, work: impl FnOnce() + Send) {
     let done = Arc::new(AtomicUsize::new(0));
     let register = {
@@ -43,7 +43,7 @@ fn in_ending_thread(verifier: &Verifier, token: &str, before: bool, work: impl F
         }
     };
     std::thread::scope(|scope| {
-        // Joined, for a scope waits for the work of a thread and not for its end.
+        // Joined, because a scope waits for the closure and not for the destructors.
         let ended = scope.spawn(move || {
             if before {
                 register();
@@ -59,7 +59,7 @@ fn in_ending_thread(verifier: &Verifier, token: &str, before: bool, work: impl F
 }
 
 #[test]
-fn a_token_is_verified_in_a_thread_that_ends() {
+fn a_token_is_verified_in_a_thread_local_destructor() {
     for key in [signer(), hs256()] {
         for before in [true, false] {
             let verifier = rules(&Hand::new()).key(key.verifying_key()).build().unwrap();
@@ -70,7 +70,7 @@ fn a_token_is_verified_in_a_thread_that_ends() {
                 }
             };
             in_ending_thread(&verifier, &token, before, work);
-            // It is as well in a thread that has not verified anything before.
+            // Also in a thread that has verified nothing before.
             in_ending_thread(&verifier, &token, before, || {});
             let after = status(&verifier);
             verifier.verify(&token).unwrap();
@@ -79,9 +79,9 @@ fn a_token_is_verified_in_a_thread_that_ends() {
     }
 }
 
-/// What such a thread verifies is as good as any: it is found, and found by others.
+/// Such verifications enter the cache, and other threads find them.
 #[test]
-fn what_a_thread_verifies_at_its_end_is_kept() {
+fn verifications_in_a_destructor_are_cached() {
     let verifier = usual(&Hand::new());
     let (known, new) = (
         token(&signer()),

@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order: a gate with a cache answers as one without.
+//! Property: for any sequence of events, a gate with a cache answers like one without.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -19,13 +19,14 @@ const TENANT: &str = "https://tenant.example";
 
 static KEYS: LazyLock<[SigningKey; 3]> = LazyLock::new(|| [es256("1"), es256("2"), es256("1")]);
 
-/// What the source has, one after the other: sets that share keys, and one whose keys are others under the same names.
+/// The successive key sets of the source: some share keys, one has other keys with the same names.
 static SETS: LazyLock<[Arc<KeySet>; 4]> = LazyLock::new(|| {
     let [one, two, three] = &*KEYS;
     [&[one][..], &[one, two], &[two], &[three]].map(super::set)
 });
 
-/// Good ones, some that are good for a while or not yet, some of another issuer, and some that never pass.
+/// Valid tokens, some that are valid for a while or not yet, some of another issuer, and some that
+/// are never valid.
 static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let more = [
         json!({}),
@@ -121,7 +122,7 @@ impl RequestView for Bearer {
     }
 }
 
-/// One world, and two gates in it.
+/// Shared state with two gates.
 struct World {
     clock: Hand,
     now: u64,
@@ -198,7 +199,7 @@ impl World {
     }
 }
 
-/// Everything that can be told of a decision.
+/// Formats every observable part of a decision.
 fn outcome(gate: &Gate, request: &Bearer) -> Result<String, String> {
     let recent = max_authentication_age(Duration::from_secs(4));
     match gate.decide(request) {
@@ -219,7 +220,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn a_cache_changes_no_outcome(steps in prop::collection::vec(step(), 1..120)) {
+    fn a_cache_does_not_change_the_outcome(steps in prop::collection::vec(step(), 1..120)) {
         let mut world = World::new();
         for step in &steps {
             world.take(step);
@@ -227,9 +228,9 @@ proptest! {
     }
 }
 
-/// The sequences above do come by the cache.
+/// The sequences above do hit the cache.
 #[test]
-fn such_sequences_hit() {
+fn the_generated_sequences_hit_the_cache() {
     let mut world = World::new();
     for round in 0..3 {
         for token in 0..7 {

@@ -1,4 +1,4 @@
-//! What is refused is never kept.
+//! Refused tokens are not cached.
 
 use serde_json::json;
 use tollgate_core::{RejectionKind as Kind, TrustedIssuer, Verifier};
@@ -9,7 +9,7 @@ use super::{
 };
 
 #[test]
-fn nothing_is_kept_of_a_token_that_is_refused() {
+fn a_refused_token_is_not_cached() {
     let verifier = usual(&Hand::new());
     let key = signer();
     let good = token(&key);
@@ -33,7 +33,7 @@ fn nothing_is_kept_of_a_token_that_is_refused() {
 }
 
 #[test]
-fn what_was_too_early_passes_when_its_time_has_come() {
+fn a_token_that_was_not_yet_valid_passes_when_its_time_comes() {
     let clock = Hand::new();
     let verifier = usual(&clock);
     let token = token_with(&signer(), &json!({ "nbf": NOW + 10 }));
@@ -46,7 +46,7 @@ fn what_was_too_early_passes_when_its_time_has_come() {
 }
 
 #[test]
-fn what_nobody_had_a_key_for_passes_when_the_key_has_come() {
+fn a_token_with_an_unknown_key_passes_when_the_key_arrives() {
     let (old, new) = (es256("old"), es256("new"));
     let source = Scripted::new(&set(&[&old]));
     let verifier = rules(&Hand::new()).key_source(source.clone()).build().unwrap();
@@ -60,7 +60,7 @@ fn what_nobody_had_a_key_for_passes_when_the_key_has_come() {
 }
 
 #[test]
-fn a_flood_of_refusals_pushes_nothing_out() {
+fn a_flood_of_refusals_evicts_nothing() {
     let verifier = usual(&Hand::new());
     let token = token(&signer());
     is_verified_anew(&verifier, &token);
@@ -73,9 +73,10 @@ fn a_flood_of_refusals_pushes_nothing_out() {
     hits(&verifier, &token);
 }
 
-/// One with an HMAC is kept when it comes for the second time, whatever came in between; and is then like any other.
+/// An HMAC token is cached when it arrives for the second time, whatever came in between, and then
+/// behaves like any other.
 #[test]
-fn a_token_that_is_cheap_to_verify_is_kept_when_it_comes_again() {
+fn a_cheap_token_is_cached_on_its_second_arrival() {
     let clock = Hand::new();
     let verifier = rules(&clock).key(hs256().verifying_key()).build().unwrap();
     let token = token(&hs256());
@@ -84,7 +85,7 @@ fn a_token_that_is_cheap_to_verify_is_kept_when_it_comes_again() {
     assert_eq!(status(&verifier).tokens, 0);
     let other = if signature.starts_with('A') { 'B' } else { 'A' };
     for _ in 0..3 {
-        // That it comes again helps no token that is refused.
+        // A second arrival does not help a refused token.
         refused(
             &verifier,
             format!("{head}.{other}{}", &signature[1..]),
@@ -97,9 +98,9 @@ fn a_token_that_is_cheap_to_verify_is_kept_when_it_comes_again() {
     refused(&verifier, &token, Kind::Expired);
 }
 
-/// What one issuer of a list refuses is not asked of another one because the first had it in the cache.
+/// A token refused by one issuer of a list is not accepted by another because of a cached token.
 #[test]
-fn a_token_that_claims_another_issuer_is_another_token() {
+fn a_token_with_another_issuer_claim_is_another_token() {
     let builder = Verifier::builder().clock(Hand::new());
     let (one, two) = (signer(), stranger());
     let trusted = |name: &str, key: &tollgate_core::SigningKey| {

@@ -1,4 +1,4 @@
-//! All that was verified before is forgotten at once.
+//! Clearing the cache takes effect immediately.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use tollgate_core::{Key, KeyEpoch, KeySet, KeySource, SigningKey, Unavailable, V
 use super::{Hand, Scripted, es256, hits, is_verified_anew, keep, rules, set, signer, status, token, usual};
 
 #[test]
-fn what_is_forgotten_is_verified_anew_and_kept_again() {
+fn after_a_clear_tokens_are_verified_and_cached_again() {
     let verifier = usual(&Hand::new());
     let token = token(&signer());
     keep(&verifier, &token);
@@ -23,7 +23,7 @@ fn what_is_forgotten_is_verified_anew_and_kept_again() {
 }
 
 #[test]
-fn it_is_forgotten_on_every_thread() {
+fn a_clear_applies_to_every_thread() {
     let verifier = usual(&Hand::new());
     let token = token(&signer());
     let (told, tell) = std::sync::mpsc::channel::<()>();
@@ -42,7 +42,7 @@ fn it_is_forgotten_on_every_thread() {
     });
 }
 
-/// Has everything forgotten in the course of a call, once it is armed.
+/// A key source that clears the cache during a call, once armed.
 struct Forgetting {
     at: Call,
     keys: Arc<KeySet>,
@@ -52,14 +52,14 @@ struct Forgetting {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
-    /// While a token is being verified, between the look into the cache and the signature.
+    /// During a verification, between cache lookup and signature check.
     Keys,
-    /// While a token is being recognised.
+    /// During a cache lookup.
     Epoch,
 }
 
 impl Forgetting {
-    /// A verifier with such a source that has this key, and what arms it.
+    /// Returns a verifier with such a source and this key, and the slot that arms it.
     fn verifier(at: Call, key: &SigningKey) -> (Arc<OnceLock<Verifier>>, Arc<AtomicBool>) {
         let (verifier, armed) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
         let source = Self {
@@ -93,19 +93,20 @@ impl KeySource for Forgetting {
 }
 
 #[test]
-fn a_verification_that_began_before_does_not_count_afterwards() {
+fn a_verification_that_began_before_a_clear_is_not_cached() {
     let key = es256("1");
     let (verifier, armed) = Forgetting::verifier(Call::Keys, &key);
     let built = verifier.get().unwrap();
     let token = token(&key);
     armed.store(true, Ordering::SeqCst);
     is_verified_anew(built, &token);
-    // It was verified, with what was there before: that is not to be relied on.
+    // It was verified with the state before the clear.
     is_verified_anew(built, &token);
     hits(built, &token);
 }
 
-/// Has everything forgotten while the use of its key is told: after the claims were checked, before the token is kept.
+/// A source that clears the cache in the key-use callback: after the claims check, before the token
+/// is cached.
 struct ForgettingAtTheEnd(Scripted, Arc<OnceLock<Verifier>>);
 
 impl KeySource for ForgettingAtTheEnd {
@@ -122,7 +123,7 @@ impl KeySource for ForgettingAtTheEnd {
 }
 
 #[test]
-fn not_even_one_that_was_all_but_done() {
+fn a_clear_just_before_caching_takes_effect() {
     let key = es256("1");
     let verifier = Arc::new(OnceLock::new());
     let source = ForgettingAtTheEnd(Scripted::new(&set(&[&key])), Arc::clone(&verifier));
@@ -134,9 +135,9 @@ fn not_even_one_that_was_all_but_done() {
     hits(built, &token);
 }
 
-/// In either level: that look had begun before, and the next one finds nothing.
+/// In either level: the current lookup began before the clear, and the next one finds nothing.
 #[test]
-fn a_source_may_have_it_forgotten_while_it_is_asked_whether_it_holds() {
+fn a_source_may_clear_the_cache_during_an_epoch_read() {
     let key = es256("1");
     let (verifier, armed) = Forgetting::verifier(Call::Epoch, &key);
     let built = verifier.get().unwrap();
@@ -156,7 +157,7 @@ fn a_source_may_have_it_forgotten_while_it_is_asked_whether_it_holds() {
 }
 
 #[test]
-fn to_forget_is_no_work_however_much_there_is() {
+fn a_clear_removes_entries_lazily() {
     let verifier = usual(&Hand::new());
     for n in 0..2_000 {
         let token = super::token_with(&signer(), &serde_json::json!({ "jti": n.to_string() }));

@@ -1,4 +1,4 @@
-//! What comes after the verifier never sees a cache.
+//! The checks after verification do not depend on the cache.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -55,7 +55,7 @@ fn refuses(gate: &Gate, request: &Request, kind: Kind) {
     assert_eq!(refusal.rejection().kind(), kind);
 }
 
-/// How often the verifier's cache has answered.
+/// Number of cache hits of the verifier.
 fn hits(gate: &Gate) -> u64 {
     status(gate.verifier()).hits
 }
@@ -76,7 +76,7 @@ impl RevocationCheck for Revocations {
 }
 
 #[test]
-fn what_is_revoked_while_it_is_kept_is_refused_with_the_next_request() {
+fn a_revocation_applies_to_a_cached_token_immediately() {
     let revocations = Revocations::default();
     let gate = gate(&Hand::new(), |gate| gate.revocation(revocations.clone()));
     let request = Request::bearer(&token(&signer()));
@@ -88,12 +88,12 @@ fn what_is_revoked_while_it_is_kept_is_refused_with_the_next_request() {
     refuses(&gate, &request, Kind::Revoked);
     revocations.0.store(false, Ordering::SeqCst);
     assert!(gate.decide(&request).is_ok());
-    // Five of the six came from the cache, and each was asked about.
+    // Five of the six were cache hits, and each was checked for revocation.
     assert_eq!((hits(&gate), revocations.1.load(Ordering::SeqCst)), (5, 6));
 }
 
 #[test]
-fn the_policy_is_asked_each_time() {
+fn the_policy_is_checked_each_time() {
     let clock = Hand::new();
     let gate = gate(&clock, |gate| {
         gate.require(max_authentication_age(Duration::from_secs(30)))
@@ -109,7 +109,7 @@ fn the_policy_is_asked_each_time() {
 }
 
 #[test]
-fn a_route_asks_its_policy_of_a_token_that_was_recognised() {
+fn a_route_policy_applies_to_a_cached_token() {
     let clock = Hand::new();
     let gate = gate(&clock, |gate| gate);
     let request = Request::bearer(&token_with(
@@ -129,7 +129,7 @@ fn a_route_asks_its_policy_of_a_token_that_was_recognised() {
 }
 
 #[test]
-fn two_gates_over_one_verifier_have_each_its_own_policy() {
+fn two_gates_with_one_verifier_have_their_own_policies() {
     let verifier = usual(&Hand::new());
     let open = Gate::from(verifier.clone());
     let closed = Gate::builder(verifier).require(scope("admin")).build().unwrap();
@@ -142,7 +142,7 @@ fn two_gates_over_one_verifier_have_each_its_own_policy() {
 }
 
 #[test]
-fn a_cookie_proves_its_origin_each_time() {
+fn a_cookie_needs_proof_of_origin_each_time() {
     let gate = gate(&Hand::new(), |gate| {
         gate.source(Source::cookie("access")).require_csrf_token()
     });
@@ -159,9 +159,10 @@ fn a_cookie_proves_its_origin_each_time() {
     assert!(gate.decide(&right).is_ok());
 }
 
-/// Where a token stood in the request is the request's, not the token's: from a header it needs no proof of origin.
+/// The credential's location belongs to the request, not to the token: from a header it needs no
+/// proof of origin.
 #[test]
-fn where_a_token_stood_is_not_kept_with_it() {
+fn the_location_of_a_token_is_not_cached() {
     let gate = gate(&Hand::new(), |gate| {
         gate.source(Source::bearer()).source(Source::cookie("access"))
     });
@@ -178,12 +179,12 @@ fn where_a_token_stood_is_not_kept_with_it() {
 }
 
 #[test]
-fn a_refusal_for_the_policy_is_not_kept() {
+fn a_policy_refusal_is_not_cached() {
     let revocations = Revocations::default();
     let gate = gate(&Hand::new(), |gate| gate.revocation(revocations.clone()));
     revocations.0.store(true, Ordering::SeqCst);
     let request = Request::bearer(&token(&signer()));
-    // The token verifies, so the verifier knows it: the revocation is asked about before anyone is let through.
+    // The verifier has cached the token, and the revocation check still runs.
     refuses(&gate, &request, Kind::Revoked);
     refuses(&gate, &request, Kind::Revoked);
     assert_eq!(hits(&gate), 1);

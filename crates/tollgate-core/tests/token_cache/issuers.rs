@@ -1,4 +1,4 @@
-//! Issuers that a source vouches for, as long as it does.
+//! Issuers from an issuer source, trusted only as long as the source returns them.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +16,7 @@ const ACME: &str = "https://acme.example";
 
 type Answer = Result<Option<PreparedIssuer>, Unavailable>;
 
-/// Answers every name alike, with what the test says.
+/// An issuer source with a scripted answer for every name.
 #[derive(Clone)]
 struct Directory(Arc<Mutex<Answer>>);
 
@@ -62,7 +62,7 @@ fn down() -> Unavailable {
 }
 
 #[test]
-fn an_issuer_that_is_trusted_no_longer_is_out_with_the_next_request() {
+fn an_issuer_that_is_no_longer_trusted_is_refused_immediately() {
     let key = es256("1");
     let answer = found(acme(&key));
     let directory = Directory::new(answer.clone());
@@ -76,7 +76,7 @@ fn an_issuer_that_is_trusted_no_longer_is_out_with_the_next_request() {
 }
 
 #[test]
-fn other_rules_hold_at_once() {
+fn changed_rules_apply_immediately() {
     let key = es256("1");
     let before = found(acme(&key));
     let directory = Directory::new(before.clone());
@@ -93,7 +93,7 @@ fn other_rules_hold_at_once() {
     let (principal, way) = ask(&verifier, &token);
     assert_eq!(way, Way::Anew);
     assert!(principal.unwrap().has_role("u-7"));
-    // What the rules say of roles is theirs, not the token's.
+    // Roles depend on the rules, not only on the token.
     directory.say(before);
     let (principal, way) = ask(&verifier, &token);
     assert_eq!(way, Way::Anew);
@@ -101,7 +101,7 @@ fn other_rules_hold_at_once() {
 }
 
 #[test]
-fn the_same_rules_made_anew_are_not_known_to_be_the_same() {
+fn equal_rules_prepared_again_are_not_the_same() {
     let key = es256("1");
     let directory = Directory::new(found(acme(&key)));
     let verifier = verifier(&[&directory]);
@@ -113,7 +113,7 @@ fn the_same_rules_made_anew_are_not_known_to_be_the_same() {
 }
 
 #[test]
-fn other_keys_hold_at_once() {
+fn changed_keys_apply_immediately() {
     let (old, new) = (es256("1"), es256("1"));
     let directory = Directory::new(found(acme(&old)));
     let verifier = verifier(&[&directory]);
@@ -124,7 +124,7 @@ fn other_keys_hold_at_once() {
 }
 
 #[test]
-fn a_directory_that_is_down_is_never_a_success() {
+fn an_unavailable_directory_is_never_a_success() {
     let key = es256("1");
     let answer = found(acme(&key));
     let directory = Directory::new(answer.clone());
@@ -141,7 +141,7 @@ fn a_directory_that_is_down_is_never_a_success() {
 }
 
 #[test]
-fn one_that_does_not_answer_to_the_name_is_not_used() {
+fn an_issuer_with_another_name_is_not_used() {
     let key = es256("1");
     let directory = Directory::new(found(acme(&key)));
     let verifier = verifier(&[&directory]);
@@ -153,7 +153,7 @@ fn one_that_does_not_answer_to_the_name_is_not_used() {
 }
 
 #[test]
-fn the_keys_of_an_issuer_that_was_found_are_looked_at_too() {
+fn the_keys_of_a_found_issuer_are_checked_too() {
     let (old, new) = (es256("old"), es256("new"));
     let source = Scripted::new(&set(&[&old]));
     let issuer = TrustedIssuer::new(ACME)
@@ -169,9 +169,9 @@ fn the_keys_of_an_issuer_that_was_found_are_looked_at_too() {
     refused(&verifier, &token, Kind::Unavailable);
 }
 
-/// The first that knows an issuer decides: one that comes to know it later takes the tokens over.
+/// The first source that knows an issuer decides, even if it learns of it later.
 #[test]
-fn the_order_of_directories_holds_for_what_is_known() {
+fn the_order_of_directories_applies_to_cached_tokens() {
     let (ours, theirs) = (es256("1"), es256("1"));
     let (first, second) = (Directory::new(Ok(None)), Directory::new(found(acme(&theirs))));
     let verifier = verifier(&[&first, &second]);
@@ -188,7 +188,7 @@ fn the_order_of_directories_holds_for_what_is_known() {
 }
 
 #[test]
-fn what_a_list_says_of_an_issuer_no_directory_can_say_otherwise() {
+fn a_directory_cannot_override_a_listed_issuer() {
     let (listed, found_later) = (es256("1"), es256("1"));
     let directory = Directory::new(found(acme(&found_later)));
     let builder = Verifier::builder().clock(Hand::new()).trust(acme(&listed));

@@ -1,4 +1,4 @@
-//! Keys that are withdrawn, replaced, out of reach, and back again.
+//! Keys that are withdrawn, replaced, unavailable, and available again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ fn trusting(clock: &Hand, sources: &[&Scripted]) -> Verifier {
 }
 
 #[test]
-fn a_withdrawn_key_is_out_with_the_next_request() {
+fn a_withdrawn_key_is_refused_immediately() {
     let (old, new) = (es256("old"), es256("new"));
     let source = Scripted::new(&set(&[&old, &new]));
     let verifier = trusting(&Hand::new(), &[&source]);
@@ -28,14 +28,14 @@ fn a_withdrawn_key_is_out_with_the_next_request() {
     keep(&verifier, &by_new);
     source.have(&set(&[&new]));
     refused(&verifier, &by_old, Kind::UnknownKey);
-    // The other is good, and was asked about again.
+    // The other token is valid and was verified again.
     is_verified_anew(&verifier, &by_new);
     hits(&verifier, &by_new);
     refused(&verifier, &by_old, Kind::UnknownKey);
 }
 
 #[test]
-fn so_it_is_for_a_token_that_only_the_far_level_has() {
+fn a_withdrawn_key_is_refused_in_the_shared_level_too() {
     let (old, new) = (es256("old"), es256("new"));
     let source = Scripted::new(&set(&[&old]));
     let verifier = trusting(&Hand::new(), &[&source]);
@@ -46,7 +46,7 @@ fn so_it_is_for_a_token_that_only_the_far_level_has() {
 }
 
 #[test]
-fn a_key_that_is_replaced_under_its_name_is_out() {
+fn a_key_replaced_under_its_kid_is_refused() {
     let (old, new) = (es256("1"), es256("1"));
     let source = Scripted::new(&set(&[&old]));
     let verifier = trusting(&Hand::new(), &[&source]);
@@ -57,23 +57,23 @@ fn a_key_that_is_replaced_under_its_name_is_out() {
 }
 
 #[test]
-fn the_same_set_handed_out_again_and_again_keeps_what_it_has_verified() {
+fn the_same_set_returned_again_keeps_its_cached_tokens() {
     let key = es256("1");
     let keys = set(&[&key]);
     let source = Scripted::new(&keys);
     let verifier = trusting(&Hand::new(), &[&source]);
     let token = token(&key);
     keep(&verifier, &token);
-    // A copy has the epoch of what it is a copy of, in another place of the memory.
+    // A clone of a set at another address has the same epoch.
     source.have(&Arc::new(KeySet::clone(&keys)));
     hits(&verifier, &token);
-    // The same keys in another set: nobody can say that they are the same.
+    // The same keys in another set have another epoch.
     source.have(&set(&[&key]));
     is_verified_anew(&verifier, &token);
 }
 
 #[test]
-fn a_source_that_goes_down_is_never_a_success() {
+fn an_unavailable_source_is_never_a_success() {
     let key = es256("1");
     let keys = set(&[&key]);
     let source = Scripted::new(&keys);
@@ -91,7 +91,7 @@ fn a_source_that_goes_down_is_never_a_success() {
 }
 
 #[test]
-fn a_set_that_comes_back_vouches_again_and_only_for_its_own() {
+fn a_restored_set_validates_only_its_own_tokens() {
     let (one, two) = (es256("1"), es256("1"));
     let (first, second) = (set(&[&one]), set(&[&two]));
     let source = Scripted::new(&first);
@@ -106,7 +106,8 @@ fn a_set_that_comes_back_vouches_again_and_only_for_its_own() {
         refused(&verifier, &by_two, Kind::BadSignature);
         assert!(verifier.verify(&by_one).is_ok());
     }
-    // Nobody asked while the other was there: what was verified by the first set still is.
+    // No lookup happened during the other set, so tokens verified with the first set are still
+    // cached.
     hits(&verifier, &by_one);
     source.have(&second);
     source.have(&first);
@@ -114,14 +115,15 @@ fn a_set_that_comes_back_vouches_again_and_only_for_its_own() {
 }
 
 #[test]
-fn each_of_two_sources_is_looked_at() {
+fn each_of_two_sources_is_checked() {
     let (ours, theirs) = (es256("ours"), es256("theirs"));
     let (our_keys, their_keys) = (set(&[&ours]), set(&[&theirs]));
     let (first, second) = (Scripted::new(&our_keys), Scripted::new(&their_keys));
     let verifier = trusting(&Hand::new(), &[&first, &second]);
     let token = token(&ours);
     keep(&verifier, &token);
-    // The one that did not bring the key goes down: what it might bar cannot be known, but the key is here.
+    // The source without the key becomes unavailable: the token is accepted, because its key is
+    // present.
     second.go_down();
     is_verified_anew(&verifier, &token);
     hits(&verifier, &token);
@@ -142,14 +144,15 @@ fn each_of_two_sources_is_looked_at() {
     refused(&verifier, &token, Kind::UnknownKey);
 }
 
-/// A secret next to public keys is never used: that a public key has come bars what was verified by the secret before.
+/// A secret beside public keys is never used, so a new public key invalidates tokens verified with
+/// the secret.
 #[test]
-fn a_public_key_that_joins_a_secret_bars_it_at_once() {
+fn a_new_public_key_bars_a_secret_immediately() {
     let (secret, public) = (hs256(), es256("1"));
     let (first, second) = (Scripted::new(&set(&[&secret])), Scripted::new(&set(&[])));
     let verifier = trusting(&Hand::new(), &[&first, &second]);
     let token = token(&secret);
-    // To verify it is so cheap that it is kept when it comes again.
+    // HMAC verification is cheap, so the token is cached on its second arrival.
     is_verified_anew(&verifier, &token);
     keep(&verifier, &token);
     second.have(&set(&[&public]));
@@ -160,7 +163,7 @@ fn a_public_key_that_joins_a_secret_bars_it_at_once() {
     refused(&verifier, &token, Kind::Unavailable);
 }
 
-/// Hands out another set with each call.
+/// A source that returns a new set for each call.
 struct Restless(SigningKey);
 
 impl KeySource for Restless {
@@ -170,7 +173,7 @@ impl KeySource for Restless {
 }
 
 #[test]
-fn a_source_that_makes_a_set_for_each_call_gets_nothing_from_the_cache_and_is_right() {
+fn a_source_with_a_new_set_per_call_never_hits_and_stays_correct() {
     let key = es256("1");
     let verifier = rules(&Hand::new())
         .key_source(Restless(key.clone()))
@@ -183,7 +186,7 @@ fn a_source_that_makes_a_set_for_each_call_gets_nothing_from_the_cache_and_is_ri
     assert_eq!(super::status(&verifier).tokens, 1);
 }
 
-/// Swaps its set while a token is being verified: right after it has handed out the old one.
+/// A source that swaps its set during a verification, right after returning the old one.
 struct Swapping {
     scripted: Scripted,
     next: Arc<KeySet>,
@@ -202,7 +205,7 @@ impl KeySource for Swapping {
 }
 
 #[test]
-fn what_a_set_verifies_that_is_withdrawn_meanwhile_is_not_believed_again() {
+fn a_verification_with_a_set_withdrawn_meanwhile_is_not_cached() {
     let (old, new) = (es256("old"), es256("new"));
     let source = Swapping {
         scripted: Scripted::new(&set(&[&old])),
@@ -210,12 +213,12 @@ fn what_a_set_verifies_that_is_withdrawn_meanwhile_is_not_believed_again() {
     };
     let verifier = rules(&Hand::new()).key_source(source).build().unwrap();
     let token = token(&old);
-    // It came before the swap.
+    // Verified before the swap.
     is_verified_anew(&verifier, &token);
     refused(&verifier, &token, Kind::UnknownKey);
 }
 
-/// Says of its epoch that it cannot be told, while it has keys all the same.
+/// A source that has keys but cannot return an epoch.
 struct Shy(Scripted);
 
 impl KeySource for Shy {
@@ -229,7 +232,7 @@ impl KeySource for Shy {
 }
 
 #[test]
-fn an_epoch_that_cannot_be_told_is_no_epoch() {
+fn an_unavailable_epoch_prevents_caching() {
     let key = es256("1");
     let source = Scripted::new(&set(&[&key]));
     let verifier = rules(&Hand::new())
@@ -243,7 +246,7 @@ fn an_epoch_that_cannot_be_told_is_no_epoch() {
 }
 
 #[test]
-fn fixed_keys_need_no_epoch() {
+fn static_keys_need_no_epoch() {
     let verifier = usual(&Hand::new());
     let token = token(&signer());
     assert_eq!(ask(&verifier, &token).1, Way::Anew);

@@ -1,4 +1,4 @@
-//! Attacks on the cache of verified tokens: whatever changes, the next request sees it.
+//! Attacks on the cache of verified tokens: every change applies to the next request.
 
 #![allow(clippy::unwrap_used)]
 
@@ -30,7 +30,7 @@ use tollgate_core::{
 const NOW: u64 = 1_700_000_000;
 const ISSUER: &str = "https://id.example.com";
 
-/// Stands still until it is set.
+/// A clock that the test sets.
 #[derive(Clone)]
 struct Hand(Arc<AtomicU64>);
 
@@ -50,7 +50,7 @@ impl Clock for Hand {
     }
 }
 
-/// A source of keys that has what the test says, and notes what it is told.
+/// A scripted key source that records its calls.
 #[derive(Clone)]
 struct Scripted(Arc<Script>);
 
@@ -101,19 +101,19 @@ fn es256(kid: &str) -> SigningKey {
     SigningKey::generate(Algorithm::ES256).unwrap().with_kid(kid)
 }
 
-/// The usual key, whose signature of a text is always the same.
+/// The default key, with deterministic signatures.
 fn signer() -> SigningKey {
     static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Ed25519).unwrap());
     KEY.clone()
 }
 
-/// A key of the same kind that nobody trusts.
+/// An untrusted key of the same type.
 fn stranger() -> SigningKey {
     static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Ed25519).unwrap());
     KEY.clone()
 }
 
-/// Whose tokens are kept when they come for the second time.
+/// A key whose tokens are cached on their second arrival.
 fn hs256() -> SigningKey {
     SigningKey::hs256([7; 32]).unwrap()
 }
@@ -122,7 +122,7 @@ fn claims() -> Value {
     json!({ "iss": ISSUER, "aud": "api", "sub": "u-7", "exp": NOW + 60 })
 }
 
-/// The usual claims with these over them.
+/// Returns the default claims, overridden by these.
 fn claims_with(more: &Value) -> Value {
     let mut claims = claims();
     for (name, value) in more.as_object().unwrap() {
@@ -144,7 +144,7 @@ fn rules(clock: &Hand) -> VerifierBuilder {
     builder.clock(clock.clone()).leeway(Duration::ZERO)
 }
 
-/// With the key of [`signer`].
+/// Creates a verifier with the key of [`signer`].
 fn usual(clock: &Hand) -> Verifier {
     rules(clock).key(signer().verifying_key()).build().unwrap()
 }
@@ -153,18 +153,18 @@ fn status(verifier: &Verifier) -> TokenCacheStatus {
     verifier.token_cache_status().unwrap()
 }
 
-/// Which way an outcome came about.
+/// The path that led to an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// The cache knew the token.
+    /// A cache hit.
     Hit,
-    /// The token was verified, and is kept.
+    /// A verification, whose token is now cached.
     Anew,
-    /// The token was refused, and the cache had nothing to say of it.
+    /// A refusal, without effect on the cache.
     Refused,
 }
 
-/// What comes of a token, and which way.
+/// Verifies a token and returns the outcome and its path.
 fn ask(verifier: &Verifier, token: impl AsRef<[u8]>) -> (Result<Principal, RejectionKind>, Way) {
     let before = status(verifier);
     let outcome = verifier.verify(token).map_err(|rejection| rejection.kind());
@@ -192,7 +192,7 @@ fn is_verified_anew(verifier: &Verifier, token: impl AsRef<[u8]>) {
     assert_eq!(way, Way::Anew);
 }
 
-/// So that the token is in the tables of both levels.
+/// Verifies a token until both levels have it.
 #[track_caller]
 fn keep(verifier: &Verifier, token: impl AsRef<[u8]>) {
     is_verified_anew(verifier, &token);

@@ -1,4 +1,4 @@
-//! Sources that verify tokens themselves while they are asked.
+//! Key sources that verify tokens within their callbacks.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tollgate_core::{Claims, Key, KeyEpoch, KeySet, KeySource, TokenCache, Unavai
 
 use super::{Hand, es256, keep, rules, set, signer, status, token, token_with, usual};
 
-/// Verifies other tokens whenever it is asked or told anything, on the same thread and with the same verifier.
+/// A source that verifies other tokens in each callback, on the same thread with the same verifier.
 struct Curious {
     keys: Arc<KeySet>,
     others: Vec<String>,
@@ -51,7 +51,7 @@ impl KeySource for Curious {
 }
 
 #[test]
-fn a_source_may_verify_tokens_whenever_it_is_asked() {
+fn a_source_may_verify_tokens_in_every_callback() {
     let key = es256("1");
     let (verifier, count) = (Arc::new(OnceLock::new()), Arc::new(AtomicUsize::new(0)));
     let others: Vec<_> = (0..40)
@@ -79,7 +79,7 @@ fn a_source_may_verify_tokens_whenever_it_is_asked() {
     assert!(status(built).hits > 0);
 }
 
-/// Claims that are kept with their token, and do something when they are let go.
+/// Claims that are cached with their token, and call a function when dropped.
 #[derive(Deserialize)]
 struct Parting {
     jti: String,
@@ -87,7 +87,7 @@ struct Parting {
 
 impl Claims for Parting {}
 
-/// What they do, on the thread of one test.
+/// The function to call, on the thread of one test.
 type LastWords = Box<dyn Fn(&str)>;
 
 thread_local! {
@@ -104,7 +104,7 @@ impl Drop for Parting {
     }
 }
 
-/// A cache with room for a few tokens, and for a long one instead of many short ones.
+/// Creates a cache with room for a few tokens, or for one long token instead of many short ones.
 fn small() -> Verifier {
     let cache = TokenCache::default()
         .max_bytes(64 * 1024)
@@ -113,7 +113,7 @@ fn small() -> Verifier {
     builder.key(signer().verifying_key()).build().unwrap()
 }
 
-/// Verifies tokens whose claims are kept: many short ones, and then one that pushes out many of them at once.
+/// Verifies many short tokens with cached claims, then one that evicts many of them at once.
 fn fill(verifier: &Verifier, round: usize, each: impl Fn(&dyn Fn())) {
     for n in 0..60 {
         let padding = "x".repeat(if n == 59 { 2_500 } else { 0 });
@@ -125,14 +125,14 @@ fn fill(verifier: &Verifier, round: usize, each: impl Fn(&dyn Fn())) {
     }
 }
 
-/// What is pushed out is not dropped under a lock.
+/// Evicted values are not dropped under a lock.
 #[test]
-fn what_is_pushed_out_may_verify_tokens_in_turn() {
+fn evicted_claims_may_verify_tokens_on_drop() {
     let (verifier, gone) = (small(), Arc::new(AtomicUsize::new(0)));
     let (asking, count) = (verifier.clone(), Arc::clone(&gone));
     LAST_WORDS.set(Some(Box::new(move |jti| {
         count.fetch_add(1, Ordering::SeqCst);
-        // Each is another one, so that none is answered without a look at the shared level.
+        // All distinct, so that each lookup reaches the shared level.
         let last = token_with(&signer(), &json!({ "jti": format!("last of {jti}") }));
         asking.verify(last).unwrap();
     })));
@@ -143,9 +143,9 @@ fn what_is_pushed_out_may_verify_tokens_in_turn() {
     LAST_WORDS.set(None);
 }
 
-/// Nor does a panic in it leave a lock that nobody can take any more.
+/// A panic on drop does not poison a lock either.
 #[test]
-fn what_is_pushed_out_may_panic_and_the_cache_goes_on() {
+fn evicted_claims_may_panic_and_the_cache_continues() {
     let (verifier, panicked) = (small(), AtomicUsize::new(0));
     LAST_WORDS.set(Some(Box::new(|_| {
         assert!(std::thread::panicking(), "as the test wants it");
@@ -161,9 +161,9 @@ fn what_is_pushed_out_may_panic_and_the_cache_goes_on() {
     keep(&verifier, token(&signer()));
 }
 
-/// What is kept goes with the verifier, whichever threads have copies.
+/// Cached values are dropped with the verifier, whichever threads have copies.
 #[test]
-fn nothing_is_left_of_a_verifier_that_is_dropped() {
+fn a_dropped_verifier_leaves_nothing() {
     let verifier = usual(&Hand::new());
     let token = token_with(&signer(), &json!({ "jti": "t-1" }));
     let claims = |verifier: &Verifier| {
@@ -185,7 +185,7 @@ fn nothing_is_left_of_a_verifier_that_is_dropped() {
         let alive = || kept.iter().filter(|claims| claims.upgrade().is_some()).count();
         assert_eq!(alive(), 6);
         drop(verifier);
-        // The other thread is still there.
+        // The other thread is still running.
         assert_eq!(alive(), 0);
         done.send(()).unwrap();
     });

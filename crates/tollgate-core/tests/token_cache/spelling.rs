@@ -1,4 +1,4 @@
-//! Tokens that look like one that is kept.
+//! Tokens that resemble a cached one.
 
 use std::collections::HashSet;
 
@@ -7,9 +7,9 @@ use tollgate_core::RejectionKind as Kind;
 
 use super::{Hand, Way, ask, hits, is_verified_anew, keep, signer, status, token, token_with, usual};
 
-/// All variants of a text in one place are refused, and none of them is answered by the cache.
+/// All one-place variants of a token are refused, and the cache answers none of them.
 #[test]
-fn nothing_but_the_very_token_is_recognised() {
+fn only_the_exact_token_is_a_hit() {
     let verifier = usual(&Hand::new());
     let token = token(&signer());
     keep(&verifier, &token);
@@ -48,9 +48,9 @@ fn nothing_but_the_very_token_is_recognised() {
     assert_eq!(status(&verifier).tokens, 1);
 }
 
-/// A forger has seen a good token and puts its signature under other claims.
+/// An attacker puts the signature of a valid token under other claims.
 #[test]
-fn a_signature_that_is_known_says_nothing_of_other_claims() {
+fn a_known_signature_with_other_claims_is_refused() {
     let verifier = usual(&Hand::new());
     let good = token(&signer());
     keep(&verifier, &good);
@@ -63,9 +63,9 @@ fn a_signature_that_is_known_says_nothing_of_other_claims() {
     }
 }
 
-/// Two tokens whose signatures begin alike, which is what a cache by a part of the signature would take for one.
+/// Two signatures with a common prefix, which a cache keyed by part of the signature would confuse.
 #[test]
-fn two_tokens_with_one_beginning_of_the_signature_are_two() {
+fn tokens_with_a_common_signature_prefix_are_distinct() {
     let verifier = usual(&Hand::new());
     let mut seen = std::collections::HashMap::new();
     let (one, two) = (0..)
@@ -81,16 +81,17 @@ fn two_tokens_with_one_beginning_of_the_signature_are_two() {
     assert_eq!(way, Way::Anew);
     let of_one = verifier.verify(&one).unwrap();
     assert_ne!(of_one.subject(), of_two.unwrap().subject());
-    // The forger's: the one's claims, the first letters of the one's signature, the rest of the other's.
+    // The forged token: the claims and the signature prefix of one, the signature suffix of the
+    // other.
     let (head, ones) = one.rsplit_once('.').unwrap();
     let (_, twos) = two.rsplit_once('.').unwrap();
     let (outcome, way) = ask(&verifier, format!("{head}.{}{}", &ones[..3], &twos[3..]));
     assert_eq!((outcome.unwrap_err(), way), (Kind::BadSignature, Way::Refused));
 }
 
-/// Tokens that share all that a lazy hash could look at: length, beginning, end.
+/// Tokens that agree in everything that a weak hash could use: length, start, end.
 #[test]
-fn each_of_many_tokens_that_look_alike_gets_its_own_answer() {
+fn each_of_many_similar_tokens_gets_its_own_result() {
     let verifier = usual(&Hand::new());
     let tokens: Vec<_> = (0..4_000_u32)
         .map(|n| {
@@ -113,12 +114,12 @@ fn each_of_many_tokens_that_look_alike_gets_its_own_answer() {
         assert_eq!(outcome.unwrap().subject(), Some(&**subject));
         known += u32::from(way == Way::Hit);
     }
-    // They do not push each other out of one place.
+    // They do not evict each other from one slot.
     assert!(known > 3_900, "{known}");
 }
 
 #[test]
-fn the_claims_of_a_hit_are_those_of_the_token() {
+fn the_claims_of_a_hit_belong_to_its_token() {
     let verifier = usual(&Hand::new());
     let more =
         json!({ "scope": "a b", "jti": "j-\u{e9}\n", "sid": "s", "roles": ["x"], "deep": { "n": [1, 2.5] } });
@@ -136,7 +137,7 @@ fn the_claims_of_a_hit_are_those_of_the_token() {
     is_verified_anew(&verifier, token_with(&signer(), &json!({ "sub": "u-8" })));
 }
 
-/// All that can be read of a principal.
+/// Formats every readable part of a principal.
 pub(super) fn facts(principal: &tollgate_core::Principal) -> String {
     let claims: serde_json::Value = principal.claims().unwrap();
     format!(

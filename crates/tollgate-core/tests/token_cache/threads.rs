@@ -1,4 +1,4 @@
-//! Many threads, which come and go, while keys change.
+//! Many threads that start and exit while keys change.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -8,7 +8,7 @@ use tollgate_core::{RejectionKind as Kind, Verifier};
 use super::{Hand, Scripted, Way, ask, es256, hits, keep, rules, set, signer, status, token, usual};
 
 #[test]
-fn threads_that_come_and_go_find_what_others_have_verified() {
+fn threads_find_tokens_that_others_have_verified() {
     let verifier = usual(&Hand::new());
     let token = token(&signer());
     keep(&verifier, &token);
@@ -20,14 +20,14 @@ fn threads_that_come_and_go_find_what_others_have_verified() {
                 hits(verifier, token);
             });
         });
-        // Whoever is gone still counts.
+        // Hits of exited threads still count.
         assert_eq!(status(&verifier).hits, 2 + 2 * (round + 1));
     }
     assert_eq!(status(&verifier).misses, 1);
 }
 
 #[test]
-fn a_thread_that_panics_leaves_a_table_that_works() {
+fn a_panicking_thread_leaves_a_working_table() {
     let verifier = usual(&Hand::new());
     let token = token(&signer());
     keep(&verifier, &token);
@@ -43,10 +43,10 @@ fn a_thread_that_panics_leaves_a_table_that_works() {
     hits(&verifier, &token);
 }
 
-/// After a swap of the keys is visible, no thread accepts a token by a key that was withdrawn; and none that is good is ever
-/// refused.
+/// Once a key swap is visible, no thread accepts a token of a withdrawn key, and valid tokens are
+/// never refused.
 #[test]
-fn no_thread_believes_what_rested_on_keys_that_are_gone() {
+fn no_thread_accepts_tokens_of_withdrawn_keys() {
     const THREADS: usize = 4;
     const ROUNDS: usize = 60;
     let keys = [es256("0"), es256("1")];
@@ -55,7 +55,7 @@ fn no_thread_believes_what_rested_on_keys_that_are_gone() {
     let source = Scripted::new(&sets[0]);
     let verifier = rules(&Hand::new()).key_source(source.clone()).build().unwrap();
     let (before, after) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
-    // Counted, for who panics would have the others wait for ever.
+    // Counted instead of asserted: a panicking thread would block the others for ever.
     let wrong = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -63,7 +63,7 @@ fn no_thread_believes_what_rested_on_keys_that_are_gone() {
             scope.spawn(move || {
                 for round in 0..ROUNDS {
                     before.wait();
-                    // The swap has been seen by all of us.
+                    // All threads have seen the swap.
                     let (good, gone) = (&tokens[round % 2], &tokens[(round + 1) % 2]);
                     for _ in 0..10 {
                         let good = verifier.verify(good).is_ok();
@@ -86,9 +86,10 @@ fn no_thread_believes_what_rested_on_keys_that_are_gone() {
     assert!(status.hits > status.misses, "{status:?}");
 }
 
-/// While the keys change all the time, whoever is answered by a set that is not there any more began before it went.
+/// During continuous key changes, a result based on a former set belongs to a request that began
+/// before the change.
 #[test]
-fn rotations_under_way_do_not_let_in_what_is_gone_for_good() {
+fn concurrent_rotations_never_restore_a_withdrawn_key() {
     let (old, new) = (es256("old"), es256("new"));
     let (both, only_new) = (set(&[&old, &new]), set(&[&new]));
     let (by_old, by_new) = (token(&old), token(&new));
@@ -127,9 +128,9 @@ fn rotations_under_way_do_not_let_in_what_is_gone_for_good() {
     assert_eq!(wrong.load(Ordering::SeqCst), 0);
 }
 
-/// To forget on one thread is in force on all of them when the call returns.
+/// A clear on one thread applies to all threads when the call returns.
 #[test]
-fn what_is_forgotten_while_others_verify_is_forgotten() {
+fn a_clear_during_concurrent_verifications_takes_effect() {
     const THREADS: usize = 4;
     let verifier = usual(&Hand::new());
     let token = token(&signer());

@@ -1,4 +1,4 @@
-//! The time goes on while a token is kept, and sometimes back.
+//! Time that passes, or goes backwards, while a token is cached.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn build(rules: VerifierBuilder) -> Verifier {
 }
 
 #[test]
-fn a_token_expires_while_it_is_kept_to_the_second() {
+fn a_cached_token_expires_to_the_second() {
     for leeway in [0, 1, 10, 300] {
         let clock = Hand::new();
         let verifier = build(rules(&clock).leeway(Duration::from_secs(leeway)));
@@ -27,13 +27,13 @@ fn a_token_expires_while_it_is_kept_to_the_second() {
         clock.set(NOW + 20 + leeway);
         refused(&verifier, &token, Kind::Expired);
         refused(&verifier, &token, Kind::Expired);
-        // What is refused is not kept.
+        // A refused token is not cached.
         assert_eq!(status(&verifier).tokens, 0, "leeway {leeway}");
     }
 }
 
 #[test]
-fn what_has_expired_while_only_the_far_level_had_it_is_refused() {
+fn an_expired_token_in_the_shared_level_is_refused() {
     let clock = Hand::new();
     let verifier = build(rules(&clock));
     let token = token(&signer());
@@ -46,7 +46,7 @@ fn what_has_expired_while_only_the_far_level_had_it_is_refused() {
 }
 
 #[test]
-fn a_refusal_for_the_time_says_what_it_says_without_a_cache() {
+fn a_time_refusal_equals_that_without_a_cache() {
     let (with, without) = (Hand::new(), Hand::new());
     let rules = |clock: &Hand| {
         rules(clock)
@@ -71,7 +71,7 @@ fn a_refusal_for_the_time_says_what_it_says_without_a_cache() {
 }
 
 #[test]
-fn a_clock_that_is_put_back_makes_a_token_not_yet_valid_again() {
+fn a_clock_set_back_makes_a_token_not_yet_valid_again() {
     for claim in ["nbf", "iat"] {
         let clock = Hand::new();
         let verifier = build(rules(&clock));
@@ -87,7 +87,7 @@ fn a_clock_that_is_put_back_makes_a_token_not_yet_valid_again() {
 }
 
 #[test]
-fn a_token_gets_too_old_while_it_is_kept() {
+fn a_cached_token_exceeds_the_maximum_age() {
     let clock = Hand::new();
     let verifier = build(rules(&clock).max_age(Duration::from_secs(30)));
     let token = token_with(&signer(), &json!({ "iat": NOW }));
@@ -98,9 +98,9 @@ fn a_token_gets_too_old_while_it_is_kept() {
     refused(&verifier, &token, Kind::TooOld);
 }
 
-/// Of how long ago something was that is yet to come, nothing can be said.
+/// The age of a future event is undefined.
 #[test]
-fn before_the_verification_nothing_is_recognised() {
+fn there_is_no_hit_before_the_time_of_verification() {
     let clock = Hand::new();
     let verifier = build(rules(&clock));
     let token = token(&signer());
@@ -114,7 +114,7 @@ fn before_the_verification_nothing_is_recognised() {
 }
 
 #[test]
-fn the_lifetime_ends_to_the_second_and_no_hit_prolongs_it() {
+fn the_cache_lifetime_ends_to_the_second_and_hits_do_not_extend_it() {
     for lifetime in [1, 2, 300] {
         let clock = Hand::new();
         let settings = TokenCache::default().lifetime(Duration::from_secs(lifetime));
@@ -135,7 +135,7 @@ fn the_lifetime_ends_to_the_second_and_no_hit_prolongs_it() {
 }
 
 #[test]
-fn a_hit_is_verified_at_the_time_of_the_request() {
+fn a_hit_has_the_time_of_the_request() {
     let clock = Hand::new();
     let verifier = build(rules(&clock));
     let token = token(&signer());
@@ -153,9 +153,9 @@ fn a_hit_is_verified_at_the_time_of_the_request() {
     assert_eq!(second.expires_at(), first.expires_at());
 }
 
-/// A system clock before 1970 reads as the end of time.
+/// A system clock before 1970 reads as the maximum time.
 #[test]
-fn at_the_end_of_time_everything_has_expired() {
+fn at_the_maximum_time_every_token_has_expired() {
     let clock = Hand::new();
     let verifier = build(rules(&clock));
     let token = token_with(&signer(), &json!({ "exp": u64::from(u32::MAX) }));
@@ -165,7 +165,7 @@ fn at_the_end_of_time_everything_has_expired() {
 }
 
 #[test]
-fn a_token_without_end_is_held_to_the_lifetime_all_the_same() {
+fn a_token_without_exp_is_bound_by_the_cache_lifetime() {
     let clock = Hand::new();
     let verifier = build(rules(&clock).dangerous_allow_missing_exp());
     let token = signer()

@@ -1,9 +1,9 @@
-//! A source is told of each use of its keys, at least once a second for each thread and token.
+//! A key source is notified of each use of its keys, at least once per second, thread and token.
 
 use super::{Hand, NOW, Scripted, es256, hits, is_verified_anew, rules, set, token};
 
 #[test]
-fn the_use_of_a_key_is_told_once_a_second() {
+fn the_use_of_a_key_is_reported_once_a_second() {
     let (clock, key) = (Hand::new(), es256("1"));
     let source = Scripted::new(&set(&[&key]));
     let verifier = rules(&clock).key_source(source.clone()).build().unwrap();
@@ -13,7 +13,8 @@ fn the_use_of_a_key_is_told_once_a_second() {
     for _ in 0..50 {
         hits(&verifier, &token);
     }
-    // In that second it was told when the token was verified, before this thread had it in its own table.
+    // In this second, the verification already reported it, before this thread had the token in its
+    // table.
     assert_eq!(source.used(), [NOW]);
     for second in 1..=3 {
         clock.set(NOW + second);
@@ -22,14 +23,14 @@ fn the_use_of_a_key_is_told_once_a_second() {
         }
     }
     assert_eq!(source.used(), [NOW, NOW + 1, NOW + 2, NOW + 3]);
-    // A clock that goes back within the lifetime is another second, too.
+    // A clock that goes back within the lifetime is a different second too.
     clock.set(NOW + 2);
     hits(&verifier, &token);
     assert_eq!(source.used().last(), Some(&(NOW + 2)));
 }
 
 #[test]
-fn each_thread_tells() {
+fn each_thread_reports() {
     let (clock, key) = (Hand::new(), es256("1"));
     let source = Scripted::new(&set(&[&key]));
     let verifier = rules(&clock).key_source(source.clone()).build().unwrap();
@@ -50,13 +51,13 @@ fn each_thread_tells() {
     assert!((1..=3).contains(&told), "{told}");
 }
 
-/// Without counting, which other threads would disturb.
+/// Verifies without reading the counters, which other threads would change.
 fn hits_quietly(verifier: &tollgate_core::Verifier, token: &str) {
     assert!(verifier.verify(token).is_ok());
 }
 
 #[test]
-fn of_a_token_that_is_refused_nothing_is_told() {
+fn a_refused_token_reports_no_use() {
     let (clock, key) = (Hand::new(), es256("1"));
     let source = Scripted::new(&set(&[&key]));
     let verifier = rules(&clock).key_source(source.clone()).build().unwrap();

@@ -1,4 +1,4 @@
-//! Verifiers beside each other: each decides by itself.
+//! Independent verifiers.
 
 use serde_json::json;
 use tollgate_core::{RejectionKind as Kind, TrustedIssuer, Verifier};
@@ -9,7 +9,7 @@ use super::{
 };
 
 #[test]
-fn a_token_of_one_audience_is_nothing_to_another() {
+fn a_cached_token_is_not_accepted_by_a_verifier_of_another_audience() {
     let clock = Hand::new();
     let key = signer();
     let named = |audience: &str| {
@@ -30,7 +30,7 @@ fn a_token_of_one_audience_is_nothing_to_another() {
 }
 
 #[test]
-fn a_token_of_one_issuer_is_nothing_to_another() {
+fn a_cached_token_is_not_accepted_by_a_verifier_of_another_issuer() {
     let clock = Hand::new();
     let ours = usual(&clock);
     let builder = Verifier::builder()
@@ -48,7 +48,7 @@ fn a_token_of_one_issuer_is_nothing_to_another() {
 }
 
 #[test]
-fn a_token_of_one_key_is_nothing_to_another() {
+fn a_cached_token_is_not_accepted_by_a_verifier_of_another_key() {
     let clock = Hand::new();
     let ours = usual(&clock);
     let theirs = rules(&clock).key(stranger().verifying_key()).build().unwrap();
@@ -60,7 +60,7 @@ fn a_token_of_one_key_is_nothing_to_another() {
 }
 
 #[test]
-fn verifiers_that_share_a_source_keep_what_each_has_seen() {
+fn verifiers_with_a_shared_source_have_separate_caches() {
     let clock = Hand::new();
     let key = es256("1");
     let source = Scripted::new(&set(&[&key]));
@@ -76,7 +76,7 @@ fn verifiers_that_share_a_source_keep_what_each_has_seen() {
 }
 
 #[test]
-fn clones_are_one_verifier() {
+fn clones_share_one_cache() {
     let verifier = usual(&Hand::new());
     let token = token(&signer());
     is_verified_anew(&verifier, &token);
@@ -89,9 +89,10 @@ fn clones_are_one_verifier() {
     hits(&clone, &token);
 }
 
-/// What is built where another was has nothing of it, on whatever thread: a table that a thread keeps goes with its verifier.
+/// A verifier built at the address of a dropped one starts empty on every thread: the per-thread
+/// table belongs to its verifier.
 #[test]
-fn a_verifier_in_the_place_of_one_that_is_gone_starts_with_nothing() {
+fn a_verifier_at_the_address_of_a_dropped_one_starts_empty() {
     let clock = Hand::new();
     let token = token(&signer());
     for _ in 0..200 {
@@ -105,7 +106,7 @@ fn a_verifier_in_the_place_of_one_that_is_gone_starts_with_nothing() {
 }
 
 #[test]
-fn one_built_without_a_cache_never_recognises_anything() {
+fn a_verifier_without_a_cache_never_hits() {
     let key = es256("1");
     let source = Scripted::new(&set(&[&key]));
     let verifier = rules(&Hand::new())
@@ -125,7 +126,7 @@ fn one_built_without_a_cache_never_recognises_anything() {
 }
 
 #[test]
-fn in_a_list_each_issuer_keeps_its_own_rules_and_keys() {
+fn each_issuer_of_a_list_keeps_its_rules_and_keys() {
     let clock = Hand::new();
     let (one, two) = (es256("1"), es256("1"));
     let (of_one, of_two) = (Scripted::new(&set(&[&one])), Scripted::new(&set(&[&two])));
@@ -146,7 +147,7 @@ fn in_a_list_each_issuer_keeps_its_own_rules_and_keys() {
     keep(&verifier, &from_one);
     keep(&verifier, &from_two);
     refused(&verifier, of(&one, "https://two.example"), Kind::BadSignature);
-    // Only the tokens of the one whose keys have changed are looked at again.
+    // Only tokens of the issuer with changed keys are verified again.
     of_one.have(&set(&[&es256("1")]));
     hits(&verifier, &from_two);
     refused(&verifier, &from_one, Kind::BadSignature);
@@ -156,7 +157,7 @@ fn in_a_list_each_issuer_keeps_its_own_rules_and_keys() {
 }
 
 #[test]
-fn nothing_that_is_shown_has_a_token_in_it() {
+fn debug_output_contains_no_token() {
     let key = es256("1");
     let source = Scripted::new(&set(&[&key]));
     let verifier = rules(&Hand::new()).key_source(source).build().unwrap();
@@ -171,7 +172,7 @@ fn nothing_that_is_shown_has_a_token_in_it() {
     );
     for secret in token.split('.').chain([&token[..], "u-7"]) {
         assert!(!shown.contains(secret), "{secret} in {shown}");
-        // Nor as numbers.
+        // Nor its bytes as numbers.
         let bytes = format!("{:?}", &secret.as_bytes()[..3]);
         assert!(!shown.contains(&bytes[1..bytes.len() - 1]), "{shown}");
     }

@@ -1,4 +1,4 @@
-//! What comes after the key: a wait for it changes nothing of the rest of the way.
+//! The checks after a wait for a key are the same as without a wait.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tollgate_core::{
 use super::source::{Script, Scripted, set};
 use super::{anyone, claims, down, es256, token, wait};
 
-/// A gate whose source has the token's key at once, and one whose source has to be asked for it.
+/// Two gates: the source of one has the token's key, the source of the other has to fetch it.
 struct Gates {
     key: SigningKey,
     ready: Gate,
@@ -36,7 +36,7 @@ impl Gates {
         }
     }
 
-    /// The decision, which is the same with a wait and without.
+    /// Returns the decision, and asserts that it is the same with and without a wait.
     fn decide(self, request: &EndpointRequest) -> Result<Authentication, Refusal> {
         let at_once = match self.ready.begin(request) {
             Step::Ready(decided) => decided,
@@ -79,7 +79,7 @@ fn kind(decided: &Result<Authentication, Refusal>) -> Option<Kind> {
 }
 
 #[test]
-fn a_request_gets_through_when_its_key_has_come() {
+fn a_request_is_accepted_when_its_key_arrives() {
     let gates = Gates::new(|gate| gate);
     let request = bearer(&token(&gates.key));
     let authentication = gates.decide(&request).unwrap();
@@ -87,7 +87,7 @@ fn a_request_gets_through_when_its_key_has_come() {
 }
 
 #[test]
-fn who_cannot_wait_is_refused_rather_than_let_through() {
+fn a_caller_that_cannot_wait_is_refused() {
     let gates = Gates::new(GateBuilder::optional);
     let (gate, source) = &gates.waiting;
     let refusal = gate.decide(&bearer(&token(&gates.key))).unwrap_err();
@@ -97,7 +97,7 @@ fn who_cannot_wait_is_refused_rather_than_let_through() {
 }
 
 #[test]
-fn a_decision_that_nobody_waits_for_is_given_up() {
+fn a_dropped_decision_is_cancelled() {
     let gates = Gates::new(|gate| gate);
     let request = bearer(&token(&gates.key));
     let (gate, source) = gates.waiting;
@@ -110,16 +110,16 @@ fn a_decision_that_nobody_waits_for_is_given_up() {
 }
 
 #[test]
-fn a_decision_that_waits_shows_no_token() {
+fn a_pending_decision_shows_no_token() {
     let gates = Gates::new(|gate| gate);
     let token = token(&gates.key);
     let shown = format!("{:?}", gates.waiting.0.begin(&bearer(&token)));
     assert!(token.split('.').all(|part| !shown.contains(part)), "{shown}");
 }
 
-/// What the request itself gives away is decided before any source is troubled.
+/// A request that is refused without a key does not reach a source.
 #[test]
-fn no_source_is_asked_for_the_key_of_a_request_that_is_refused_anyhow() {
+fn no_key_is_fetched_for_a_request_that_is_refused_anyway() {
     let cookies = |gate: GateBuilder| gate.source(Source::cookie("access"));
     let gates = Gates::new(cookies);
     let cookie = format!("access={}", token(&gates.key));
@@ -140,7 +140,7 @@ fn no_source_is_asked_for_the_key_of_a_request_that_is_refused_anyhow() {
 }
 
 #[test]
-fn a_cookie_needs_its_csrf_token_after_a_wait_too() {
+fn a_cookie_needs_its_csrf_token_after_a_wait() {
     let gates = || Gates::new(|gate| gate.source(Source::cookie("access")).require_csrf_token());
     let decide = |method: &str, more: &[(&str, &str)]| {
         let gates = gates();
@@ -153,7 +153,7 @@ fn a_cookie_needs_its_csrf_token_after_a_wait_too() {
     };
     assert_eq!(decide("GET", &[]), None);
     assert_eq!(decide("POST", &[("x-csrf-token", "c-1")]), None);
-    // The handshake of HTTP/2 (RFC 8441): its fields must have outlived the request.
+    // The WebSocket handshake of HTTP/2 (RFC 8441): its fields must outlive the request.
     assert_eq!(decide("CONNECT", &[("upgrade", "websocket")]), None);
     assert_eq!(decide("CONNECT", &[("sec-websocket-version", "13")]), None);
     assert_eq!(decide("CONNECT", &[("sec-websocket-key", "x")]), None);
@@ -168,7 +168,7 @@ fn a_cookie_needs_its_csrf_token_after_a_wait_too() {
     assert_eq!(decide("POST", &[("upgrade", "websocket")]), refused);
 }
 
-/// Says this when it is asked.
+/// A revocation check with a scripted result.
 struct Asked(fn() -> Result<Standing, Unavailable>);
 
 impl RevocationCheck for Asked {
@@ -179,7 +179,7 @@ impl RevocationCheck for Asked {
 }
 
 #[test]
-fn a_store_is_asked_when_the_key_has_come() {
+fn the_store_is_queried_when_the_key_arrives() {
     let decide = |answer: fn() -> Result<Standing, Unavailable>| {
         let gates = Gates::new(|gate| gate.revocation(Asked(answer)));
         let request = bearer(&token(&gates.key));
@@ -192,7 +192,7 @@ fn a_store_is_asked_when_the_key_has_come() {
 }
 
 #[test]
-fn a_policy_is_asked_when_the_key_has_come() {
+fn the_policy_is_checked_when_the_key_arrives() {
     let decide = |scopes: &str| {
         let gates = Gates::new(|gate| gate.require(scope("orders:read")));
         let mut claims = claims();
@@ -204,7 +204,7 @@ fn a_policy_is_asked_when_the_key_has_come() {
     assert_eq!(decide("orders:write"), Some(Kind::InsufficientScope));
 }
 
-/// Notes what it is told of the request.
+/// A renewal hook that records the requests it receives.
 #[derive(Clone, Default)]
 struct Noting(Arc<Mutex<Vec<(String, String)>>>);
 
@@ -220,7 +220,7 @@ impl Renewal for Noting {
 }
 
 #[test]
-fn whether_a_renewal_is_due_is_told_by_the_request_that_waited() {
+fn a_renewal_sees_the_request_that_waited() {
     for (method, content, due) in [
         ("PUT", "text/plain", true),
         ("GET", "text/plain", false),
@@ -234,13 +234,13 @@ fn whether_a_renewal_is_due_is_told_by_the_request_that_waited() {
         let authentication = gates.decide(&request).unwrap();
         assert_eq!(authentication.renewal_due(), due, "{method}");
         let asked = (method.to_owned(), "/orders".to_owned());
-        let times = if content == "application/grpc" { 0 } else { 2 }; // each gate once
+        let times = if content == "application/grpc" { 0 } else { 2 }; // once for each gate
         assert_eq!(*noting.0.lock().unwrap(), vec![asked; times]);
     }
 }
 
 #[test]
-fn a_call_of_grpc_is_answered_in_its_own_way() {
+fn a_grpc_call_gets_a_grpc_response() {
     let gates = Gates::new(|gate| gate.require(scope("orders:read")));
     let mut request = bearer(&token(&gates.key));
     "POST".clone_into(&mut request.method);
@@ -260,7 +260,7 @@ fn a_call_of_grpc_is_answered_in_its_own_way() {
 }
 
 #[test]
-fn the_hook_hears_of_a_refusal_once() {
+fn the_hook_is_called_once_for_a_refusal() {
     let heard = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&heard);
     let barren = Scripted::rotating(&[], &[]);

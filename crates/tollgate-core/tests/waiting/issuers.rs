@@ -1,4 +1,4 @@
-//! Issuers that are not known beforehand, and sources that know whose keys they have.
+//! Issuer sources, and key sources that name their issuer.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use super::{NOW, down, es256, wait};
 const LISTED: &str = "https://listed.example";
 const ACME: &str = "https://acme.example";
 
-/// Answers every name alike, and notes the names.
+/// An issuer source that accepts every name and records it.
 #[derive(Clone)]
 struct Always(
     Result<Option<PreparedIssuer>, Unavailable>,
@@ -87,14 +87,14 @@ fn an_issuer_under_another_name_is_not_used() {
     }
     assert_eq!(kind(&verifier, token("https://evil.example", &key)), None);
 
-    // The next source is asked all the same.
+    // The next source is still queried.
     let honest = Always::knowing(ACME, &key);
     let verifier = asking(&[&lying, &honest]).build().unwrap();
     assert_eq!(kind(&verifier, token(ACME, &key)), None);
 }
 
 #[test]
-fn the_keys_and_rules_are_those_of_the_issuer_that_was_found() {
+fn the_keys_and_rules_of_the_found_issuer_apply() {
     let (key, other) = (es256("k"), es256("k"));
     let verifier = asking(&[&Always::knowing(ACME, &key)]).build().unwrap();
     assert_eq!(kind(&verifier, token(ACME, &other)), Some(Kind::BadSignature));
@@ -107,7 +107,7 @@ fn the_keys_and_rules_are_those_of_the_issuer_that_was_found() {
 }
 
 #[test]
-fn listed_issuers_win_over_sources() {
+fn listed_issuers_take_precedence_over_sources() {
     let (listed, theirs) = (es256("k"), es256("k"));
     let usurper = Always::knowing(LISTED, &theirs);
     for builder in [
@@ -125,7 +125,7 @@ fn listed_issuers_win_over_sources() {
 }
 
 #[test]
-fn an_issuer_that_is_not_the_only_listed_one_is_asked_for() {
+fn an_unlisted_issuer_is_looked_up() {
     let (listed, acme) = (es256("k"), es256("k"));
     let source = Always::knowing(ACME, &acme);
     let verifier = asking(&[&source])
@@ -138,9 +138,9 @@ fn an_issuer_that_is_not_the_only_listed_one_is_asked_for() {
     assert_eq!(kind(&verifier, token(LISTED, &acme)), Some(Kind::BadSignature));
 }
 
-/// What names nobody is nobody's: no source hears of it.
+/// A token without a readable issuer does not reach a source.
 #[test]
-fn without_a_readable_issuer_no_source_is_asked() {
+fn without_a_readable_issuer_no_source_is_queried() {
     let key = es256("k");
     let source = Always::knowing(ACME, &key);
     let verifier = asking(&[&source]).build().unwrap();
@@ -166,7 +166,7 @@ fn without_a_readable_issuer_no_source_is_asked() {
 }
 
 #[test]
-fn any_other_name_reaches_the_source_as_it_is() {
+fn any_other_name_reaches_the_source_unchanged() {
     let key = es256("k");
     let source = Always::new(Ok(None));
     let verifier = asking(&[&source]).build().unwrap();
@@ -189,7 +189,7 @@ fn any_other_name_reaches_the_source_as_it_is() {
 }
 
 #[test]
-fn sources_are_asked_in_order_until_one_knows_or_cannot_tell() {
+fn sources_are_queried_in_order_until_one_knows_or_fails() {
     let key = es256("k");
     let nobody = || Always::new(Ok(None));
     let knowing = || Always::knowing(ACME, &key);
@@ -204,7 +204,7 @@ fn sources_are_asked_in_order_until_one_knows_or_cannot_tell() {
     assert_eq!(outcome(&[&first, &second, &third]), None);
     assert_eq!(asked(&[&first, &second, &third]), [1, 1, 0]);
 
-    // Whether the first one would have known it, and by which keys, is not known.
+    // It is unknown whether the first source knows the issuer and with which keys.
     let [first, second] = [unreachable(), knowing()];
     assert_eq!(outcome(&[&first, &second]), Some((Kind::Unavailable, Some(8))));
     assert_eq!(asked(&[&first, &second]), [1, 0]);
@@ -218,7 +218,7 @@ fn sources_are_asked_in_order_until_one_knows_or_cannot_tell() {
 }
 
 #[test]
-fn a_found_issuers_keys_can_be_waited_for() {
+fn the_keys_of_a_found_issuer_can_be_awaited() {
     let key = es256("new");
     let source = Scripted::rotating(&[], &[&key]);
     let issuer = TrustedIssuer::new(ACME)
@@ -235,9 +235,9 @@ fn a_found_issuers_keys_can_be_waited_for() {
     assert_eq!(source.used(), [(Some("new".to_owned()), NOW)]);
 }
 
-/// Once it is trusted, and no longer at the second look.
+/// An issuer that is trusted at the first lookup, and not at the second.
 #[test]
-fn an_issuer_that_is_withdrawn_during_a_wait_is_refused() {
+fn an_issuer_withdrawn_during_a_wait_is_refused() {
     struct Once(Mutex<Option<PreparedIssuer>>);
 
     impl IssuerSource for Once {
@@ -258,7 +258,7 @@ fn an_issuer_that_is_withdrawn_during_a_wait_is_refused() {
 }
 
 #[test]
-fn what_build_and_prepare_refuse() {
+fn build_and_prepare_refuse_contradictory_options() {
     use ConfigErrorKind as Config;
     let key = es256("k");
     let source = || Always::new(Ok(None));
@@ -270,7 +270,7 @@ fn what_build_and_prepare_refuse() {
             .key(key.verifying_key())
     };
     assert_eq!(refused(anyone()), Config::Contradiction);
-    // A source stands in for an issuer of the builder's own, but does not complete one.
+    // A source replaces the builder's own issuer, but does not complete it.
     assert!(asking(&[&source()]).build().is_ok());
     assert_eq!(
         refused(asking(&[&source()]).audience("api")),
@@ -292,14 +292,14 @@ fn what_build_and_prepare_refuse() {
 }
 
 #[test]
-fn what_is_shown_of_an_issuer_holds_no_key() {
+fn debug_of_an_issuer_contains_no_key() {
     let secret = SigningKey::hs256([0x41; 32]).unwrap();
     let shown = format!("{:?}", prepared(ACME, &secret));
     assert!(shown.contains(ACME), "{shown}");
     assert!(!shown.contains("AAAA") && !shown.contains("65, 65"), "{shown}");
 }
 
-/// Knows whose keys it has.
+/// A key source that names its issuer.
 struct Of(&'static str);
 
 impl KeySource for Of {
@@ -339,13 +339,13 @@ fn keys_of_one_issuer_are_refused_for_another() {
     assert!(own(ACME).key_source(unknown()).build().is_ok());
     assert!(listed(ACME).build().is_ok());
     assert!(found(ACME).is_ok());
-    // An `Arc` passes on what its source knows.
+    // An `Arc` forwards the issuer of its source.
     let shared = builder()
         .issuer(ACME)
         .audience("api")
         .key_source(Arc::new(Of(LISTED)));
     assert_eq!(shared.build().unwrap_err().kind(), ConfigErrorKind::Contradiction);
-    // Whoever says aloud that the name does not matter, is believed.
+    // An explicit `dangerous` option disables the check.
     assert!(
         builder()
             .dangerous_any_issuer()

@@ -1,4 +1,4 @@
-//! Verifications and decisions that wait for a key, and issuers that are asked for.
+//! Verifications and decisions that wait for a key, and issuer sources.
 
 #![allow(clippy::unwrap_used)]
 
@@ -39,12 +39,12 @@ fn down(seconds: u64) -> Unavailable {
     Unavailable::new(Duration::from_secs(seconds))
 }
 
-/// Looks at a future until it is ready, which those of these tests soon are.
+/// Polls a future until it is ready.
 fn wait<F: Future>(future: F) -> F::Output {
     within(100, future).expect("it waits for nothing outside of the test")
 }
 
-/// Looks at a future so many times.
+/// Polls a future a limited number of times.
 fn within<F: Future>(looks: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());

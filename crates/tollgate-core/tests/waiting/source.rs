@@ -1,4 +1,4 @@
-//! A source that does what the test says, and notes what is done with it.
+//! A scripted key source that records its calls.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
@@ -14,16 +14,16 @@ struct State {
     script: Script,
     asked: Vec<(Option<String>, Algorithm)>,
     used: Vec<(Option<String>, u64)>,
-    /// Answers that somebody waits for.
+    /// Number of pending waits.
     waits: usize,
 }
 
-/// What the source says when it is asked for a key.
+/// The scripted reaction to a request for a key.
 #[derive(Clone)]
 pub(crate) enum Script {
     Pointless,
     Unavailable(Unavailable),
-    /// Says this at the third look, and then has these keys.
+    /// Returns this result at the third poll, and then has these keys.
     Pending(Result<Arc<KeySet>, Unavailable>, Result<(), Unavailable>),
 }
 
@@ -42,12 +42,12 @@ impl Scripted {
         })))
     }
 
-    /// Has the one set, and after a wait the other.
+    /// Creates a source with one set, and another after a wait.
     pub(crate) fn rotating(before: &[&SigningKey], after: &[&SigningKey]) -> Self {
         Self::new(Ok(set(before)), Script::Pending(Ok(set(after)), Ok(())))
     }
 
-    /// How often a key was asked for.
+    /// Number of requests for a key.
     pub(crate) fn asked(&self) -> usize {
         self.0.lock().unwrap().asked.len()
     }

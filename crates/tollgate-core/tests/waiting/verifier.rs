@@ -1,4 +1,4 @@
-//! When a source is asked for a key, and what becomes of the token.
+//! Requests to a key source, and the result for the token.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn by(sources: &[&Scripted]) -> Verifier {
     builder.build().unwrap()
 }
 
-/// What comes of a token that has to be waited for.
+/// Returns the outcome of a verification that must wait.
 fn waited(verifier: &Verifier, token: &str) -> Outcome {
     match verifier.begin(token) {
         Step::Pending(verification) => wait(verification),
@@ -26,7 +26,7 @@ fn waited(verifier: &Verifier, token: &str) -> Outcome {
     }
 }
 
-/// What comes of a token that is decided at once.
+/// Returns the outcome of a verification that must not wait.
 fn at_once(verifier: &Verifier, token: &str) -> Outcome {
     match verifier.begin(token) {
         Step::Ready(outcome) => outcome,
@@ -34,7 +34,7 @@ fn at_once(verifier: &Verifier, token: &str) -> Outcome {
     }
 }
 
-/// The kind of a refusal, and the seconds after which a retry makes sense.
+/// Returns the kind of a refusal, and its `Retry-After` in seconds.
 fn refused(outcome: &Outcome) -> (Kind, Option<u64>) {
     let rejection = outcome.as_ref().unwrap_err();
     (
@@ -44,7 +44,7 @@ fn refused(outcome: &Outcome) -> (Kind, Option<u64>) {
 }
 
 #[test]
-fn what_a_source_says_of_a_key_that_it_does_not_have() {
+fn each_reaction_of_a_source_to_an_unknown_key() {
     let (old, new) = (es256("old"), es256("new"));
     let has = || Ok(set(&[&old]));
     let both = || Ok(set(&[&old, &new]));
@@ -129,7 +129,7 @@ fn what_a_source_says_of_a_key_that_it_does_not_have() {
 }
 
 #[test]
-fn who_cannot_wait_is_told_to_come_again_and_the_source_is_asked() {
+fn a_caller_that_cannot_wait_gets_a_retry_and_the_source_is_queried() {
     let (old, new) = (es256("old"), es256("new"));
     let source = Scripted::rotating(&[&old], &[&new]);
     let outcome = by(&[&source]).verify(token(&new));
@@ -137,9 +137,9 @@ fn who_cannot_wait_is_told_to_come_again_and_the_source_is_asked() {
     assert_eq!((source.asked(), source.waits()), (1, 0));
 }
 
-/// Nothing that the source could bring would verify these: it is not troubled.
+/// No key could make these tokens valid, so the source is not queried.
 #[test]
-fn no_source_is_asked_in_vain() {
+fn no_source_is_queried_without_need() {
     let (known, stranger) = (es256("known"), es256("known"));
     let source = Scripted::rotating(&[&known], &[]);
     let only_es256 = anyone()
@@ -200,7 +200,7 @@ fn no_source_is_asked_in_vain() {
 }
 
 #[test]
-fn a_source_is_asked_wherever_another_key_could_verify() {
+fn a_source_is_queried_if_another_key_could_verify() {
     let known = es256("known");
     let nameless = SigningKey::generate(Algorithm::ES256).unwrap();
     let eddsa = SigningKey::generate(Algorithm::EdDSA).unwrap();
@@ -228,7 +228,7 @@ fn a_source_is_asked_wherever_another_key_could_verify() {
 }
 
 #[test]
-fn a_key_that_fits_without_a_name_is_enough() {
+fn a_fitting_key_without_a_kid_suffices() {
     let nameless = SigningKey::generate(Algorithm::ES256).unwrap();
     let source = Scripted::rotating(&[&nameless], &[]);
     assert!(at_once(&by(&[&source]), &token(&nameless.with_kid("any"))).is_ok());
@@ -236,7 +236,7 @@ fn a_key_that_fits_without_a_name_is_enough() {
 }
 
 #[test]
-fn a_key_that_comes_under_its_name_and_does_not_fit_ends_the_search() {
+fn a_key_that_arrives_under_its_kid_and_does_not_fit_ends_the_search() {
     let (old, new, stranger) = (es256("old"), es256("new"), es256("new"));
     for says in [Ok(()), Err(down(9))] {
         let script = Script::Pending(Ok(set(&[&new])), says);
@@ -249,7 +249,7 @@ fn a_key_that_comes_under_its_name_and_does_not_fit_ends_the_search() {
 }
 
 #[test]
-fn it_is_asked_once_for_each_token_however_often_the_key_is_missing() {
+fn the_source_is_queried_once_per_token() {
     let source = Scripted::rotating(&[], &[]);
     let verifier = by(&[&source]);
     for times in 1..=3 {
@@ -260,7 +260,7 @@ fn it_is_asked_once_for_each_token_however_often_the_key_is_missing() {
 }
 
 #[test]
-fn claims_are_judged_when_the_key_has_come() {
+fn claims_are_checked_when_the_key_arrives() {
     let (old, new) = (es256("old"), es256("new"));
     let source = || Scripted::rotating(&[&old], &[&new]);
     let kind = |member: &str, value: serde_json::Value| {
@@ -279,9 +279,9 @@ fn claims_are_judged_when_the_key_has_come() {
     assert_eq!(kind("aud", json!("other")), Some(Kind::WrongAudience));
 }
 
-/// With whatever key, such a token would be refused. So one that strayed here from elsewhere causes no fetch, however often.
+/// Such a token is refused with any key, so misdirected tokens never cause a fetch.
 #[test]
-fn no_source_is_asked_for_the_key_of_another_issuers_token() {
+fn no_key_is_fetched_for_another_issuers_token() {
     let (old, new) = (es256("old"), es256("new"));
     for (member, value, wanted) in [
         ("iss", json!("https://evil.example"), Kind::UntrustedIssuer),
@@ -305,7 +305,7 @@ fn no_source_is_asked_for_the_key_of_another_issuers_token() {
     }
 }
 
-/// The time that counts is that of the second look: a token does not outlive its `exp` by waiting.
+/// The time of the second check counts: waiting does not extend `exp`.
 #[test]
 fn a_token_that_expires_while_it_waits_is_refused() {
     let (old, new) = (es256("old"), es256("new"));
@@ -326,7 +326,7 @@ fn a_token_that_expires_while_it_waits_is_refused() {
 }
 
 #[test]
-fn of_two_sources_one_may_be_down_while_the_other_is_asked() {
+fn one_of_two_sources_may_fail_while_the_other_is_queried() {
     let (old, new) = (es256("old"), es256("new"));
     let unreachable = || Scripted::new(Err(down(30)), Script::Unavailable(down(30)));
 
@@ -335,7 +335,7 @@ fn of_two_sources_one_may_be_down_while_the_other_is_asked() {
     assert_eq!(principal.key().kid(), Some("new"));
     assert_eq!(rotating.used().len(), 1);
 
-    // Not found in the one, it may be in the other.
+    // The key is missing in one source and may be in the other.
     let barren = Scripted::rotating(&[&old], &[&old]);
     for sources in [[&unreachable(), &barren], [&barren, &unreachable()]] {
         let outcome = waited(&by(&sources), &token(&new));
@@ -343,9 +343,10 @@ fn of_two_sources_one_may_be_down_while_the_other_is_asked() {
     }
 }
 
-/// Each is asked once, they are waited for at one time, and one that fails does not spoil what another brings.
+/// Each source is queried once, concurrently, and a failure of one does not affect the keys of the
+/// other.
 #[test]
-fn two_sources_are_asked_side_by_side() {
+fn two_sources_are_queried_concurrently() {
     let new = es256("new");
     for failing_first in [true, false] {
         let failing = Scripted::new(Ok(set(&[])), Script::Pending(Ok(set(&[])), Err(down(9))));
@@ -366,7 +367,7 @@ fn two_sources_are_asked_side_by_side() {
 }
 
 #[test]
-fn one_source_that_fails_is_enough_not_to_know() {
+fn one_failed_source_makes_the_result_unavailable() {
     let barren = || Scripted::rotating(&[], &[]);
     let failing = || Scripted::new(Ok(set(&[])), Script::Pending(Ok(set(&[])), Err(down(9))));
     for sources in [[&barren(), &failing()], [&failing(), &barren()]] {
@@ -375,9 +376,10 @@ fn one_source_that_fails_is_enough_not_to_know() {
     }
 }
 
-/// It has keys, and may have missed the token's: that another source is waited for is no answer of its own.
+/// A source that could not check for the key makes the result unavailable, even if another source
+/// was awaited.
 #[test]
-fn one_source_that_cannot_tell_is_enough_not_to_know() {
+fn one_undecided_source_makes_the_result_unavailable() {
     let old = es256("old");
     let barren = || Scripted::rotating(&[&old], &[&old]);
     let out_of_date = || Scripted::new(Ok(set(&[&old])), Script::Unavailable(down(9)));
@@ -388,20 +390,20 @@ fn one_source_that_cannot_tell_is_enough_not_to_know() {
 }
 
 #[test]
-fn a_wait_that_is_given_up_leaves_nothing_behind() {
+fn dropping_a_pending_verification_is_cancel_safe() {
     let new = es256("new");
     let source = Scripted::rotating(&[], &[&new]);
     let verifier = by(&[&source]);
     let verification = verifier.begin(token(&new));
     assert!(matches!(verification, Step::Pending(_)));
     assert_eq!(source.waits(), 1);
-    drop(verifier); // the verification owns all that it needs
+    drop(verifier); // the verification owns its data
     drop(verification);
     assert_eq!((source.waits(), source.asked()), (0, 1));
 }
 
 #[test]
-fn what_waits_shows_no_token() {
+fn a_pending_verification_shows_no_token() {
     let new = es256("new");
     let token = token(&new);
     let source = Scripted::rotating(&[], &[]);
@@ -416,9 +418,9 @@ fn what_waits_shows_no_token() {
     assert!(token.split('.').all(|part| !shown.contains(part)), "{shown}");
 }
 
-/// Of the source that has it, with the verifier's time, and for no token that is refused.
+/// Reported to the source of the key, with the verifier's time, and not for refused tokens.
 #[test]
-fn the_use_of_a_key_is_told() {
+fn the_use_of_a_key_is_reported() {
     let (first, second, fixed) = (es256("first"), es256("second"), es256("fixed"));
     let (ours, theirs) = (
         Scripted::new(Ok(set(&[&first])), Script::Pointless),
@@ -448,16 +450,17 @@ fn the_use_of_a_key_is_told() {
 }
 
 #[test]
-fn the_use_of_a_key_that_was_waited_for_is_told_once() {
+fn the_use_of_an_awaited_key_is_reported_once() {
     let new = es256("new");
     let source = Scripted::rotating(&[], &[&new]);
     assert!(waited(&by(&[&source]), &token(&new)).is_ok());
     assert_eq!(source.used(), [(Some("new".to_owned()), NOW)]);
 }
 
-/// Two requests wait for the same key with the same token: whichever looks again first verifies it, for both.
+/// Two requests wait for the same key with the same token: the first to resume verifies it for
+/// both.
 #[test]
-fn a_second_look_may_find_that_another_request_has_verified_the_token() {
+fn a_resumed_verification_may_find_the_token_in_the_cache() {
     let new = es256("new");
     let source = Scripted::rotating(&[], &[&new]);
     let verifier = by(&[&source]);
