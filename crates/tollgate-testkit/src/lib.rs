@@ -1,14 +1,15 @@
 #![doc = include_str!("../README.md")]
 //!
-//! # The parts
+//! # Modules
 //!
-//! - [`FakeClock`]: the time, as the test says it is.
-//! - [`keys`]: a key of an honest issuer and one of a stranger for every algorithm.
-//! - [`Mint`]: tokens with sensible defaults, and with whatever an attacker would put in place of them.
-//! - [`Segments`]: a token taken apart, to be put together wrongly.
-//! - [`conformance`]: requests with the answers that they must get, equal to the byte under every framework.
-//! - [`FakeProvider`]: an identity provider that answers, fails and hangs as the test says.
-//! - [`stores`]: what every store of sessions and revocations must do.
+//! - [`FakeClock`]: a clock that only the test moves.
+//! - [`keys`]: for every algorithm, a key of the issuer and one of an untrusted party.
+//! - [`Mint`]: tokens with useful defaults, and invalid tokens.
+//! - [`Segments`]: the segments of a token, to change and reassemble.
+//! - [`conformance`]: requests and the responses that every framework must return, equal to the
+//!   byte.
+//! - [`FakeProvider`]: a scripted identity provider that answers, fails or hangs.
+//! - [`stores`]: the acceptance suite for stores of sessions and revocations.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -202,7 +202,7 @@ impl FakeProvider {
         self.set(url, Reply::Hang);
     }
 
-    /// The requests so far, in their order.
+    /// The requests so far, in order.
     ///
     /// ```
     /// # use tollgate::oidc::{Fetch, FetchRequest};
@@ -230,7 +230,7 @@ impl FakeProvider {
         of.count()
     }
 
-    /// How many requests were given up before they were answered.
+    /// The number of requests that were dropped before a response.
     ///
     /// ```
     /// # use tollgate::oidc::{Fetch, FetchRequest};

@@ -3,7 +3,7 @@
 use tollgate_testkit::conformance::{self, Core};
 
 #[test]
-fn the_core_answers_as_the_table_says() {
+fn the_core_conforms_to_the_table() {
     conformance::run(&mut Core);
 }
 

@@ -133,7 +133,7 @@ proptest! {
 
     /// A valid token is accepted, whatever other claims it has.
     #[test]
-    fn a_good_token_is_accepted(
+    fn a_valid_token_is_accepted(
         algorithm in algorithm(),
         subject in any::<String>(),
         extra in json(),
