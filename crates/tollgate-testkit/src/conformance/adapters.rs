@@ -47,7 +47,7 @@ fn optional_and_preflight() -> Vec<Case> {
     vec![
         case("optional: absent is anonymous", optional(), get(), anonymous()),
         case(
-            "optional: another scheme, or another cookie, is absent",
+            "optional: another scheme or another cookie counts as absent",
             optional(),
             [
                 get().with("Authorization", "Basic dXNlcjpwYXNz"),
@@ -57,25 +57,25 @@ fn optional_and_preflight() -> Vec<Case> {
         ),
         case("optional: present and good", optional(), good(), seen()),
         case(
-            "optional: present and expired",
+            "optional: an expired token is refused",
             optional(),
             bearer(token().expires_in(-60).build()),
             expired(),
         ),
         case(
-            "optional: present and forged",
+            "optional: a forged token is refused",
             optional(),
             bearer(token().signed_by(&keys::stranger(Algorithm::HS256)).build()),
             bad_signature(),
         ),
         case(
-            "optional: present and no token",
+            "optional: a credential that is not a token is refused",
             optional(),
             bearer("nonsense"),
             malformed_token(),
         ),
         case(
-            "optional: present and malformed",
+            "optional: a malformed credential is refused",
             optional(),
             [
                 get().with("Authorization", "Bearer"),
@@ -85,7 +85,7 @@ fn optional_and_preflight() -> Vec<Case> {
             malformed_credential(),
         ),
         case(
-            "optional: two at once",
+            "optional: two credentials are refused",
             optional(),
             good().with("Authorization", "Bearer x"),
             two_credentials(),
@@ -99,21 +99,21 @@ fn optional_and_preflight() -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "optional: a route may require all the same",
+            "optional: a route may require a caller",
             optional(),
             get(),
             no_credential(),
         )
         .policy(scope("a")),
         case(
-            "optional: a route's policy is asked of whoever is known",
+            "optional: a route's policy applies to an authenticated caller",
             optional(),
             good(),
             insufficient(Some("a")),
         )
         .policy(scope("a")),
         case(
-            "optional: keys that are out of reach are not nobody",
+            "optional: unavailable keys do not make a caller anonymous",
             gate(
                 rules().key_source(Fixed::down(Duration::from_secs(7))),
                 tollgate_core::GateBuilder::optional,
@@ -122,33 +122,33 @@ fn optional_and_preflight() -> Vec<Case> {
             unavailable("7"),
         ),
         case(
-            "a preflight passes where that is said",
+            "a preflight passes where configured",
             preflights(),
             preflight("OPTIONS"),
             anonymous(),
         ),
         case(
-            "a preflight does not pass by itself",
+            "a preflight is refused by default",
             usual_gate(),
             preflight("OPTIONS"),
             no_credential(),
         ),
         case(
-            "a preflight passes what a route requires",
+            "a preflight passes a route's policy",
             preflights(),
             preflight("OPTIONS"),
             anonymous(),
         )
         .policy(scope("a")),
         case(
-            "a preflight is nobody to a handler that asks who it is",
+            "a preflight has no principal for an extractor",
             preflights(),
             preflight("OPTIONS"),
             no_credential(),
         )
         .handler(Handler::Principal),
         case(
-            "what is only nearly a preflight",
+            "requests that resemble a preflight",
             preflights(),
             [
                 preflight("GET"),
@@ -161,7 +161,7 @@ fn optional_and_preflight() -> Vec<Case> {
             no_credential(),
         ),
         case(
-            "a preflight's own credential is not looked at",
+            "a preflight's credential is not checked",
             preflights(),
             preflight("OPTIONS").with("Authorization", "Bearer nonsense"),
             anonymous(),
@@ -173,43 +173,31 @@ fn handlers() -> Vec<Case> {
     let good = || bearer(token().build());
     let reader = || bearer(token().scope("orders:read").build());
     vec![
+        case("a handler with a principal", usual_gate(), good(), seen()).handler(Handler::Principal),
         case(
-            "a handler that asks for a principal",
-            usual_gate(),
-            good(),
-            seen(),
-        )
-        .handler(Handler::Principal),
-        case(
-            "a handler that asks for a principal, and nobody",
+            "a handler with a principal, without a credential",
             optional(),
             get(),
             no_credential(),
         )
         .handler(Handler::Principal),
+        case("a handler with claims", usual_gate(), good(), shopper("u-7", "-")).handler(Handler::Claims),
         case(
-            "a handler that asks for claims",
-            usual_gate(),
-            good(),
-            shopper("u-7", "-"),
-        )
-        .handler(Handler::Claims),
-        case(
-            "a handler that asks for claims of the issuer's own",
+            "a handler with custom claims",
             usual_gate(),
             bearer(token().subject("a\"b").claim("tenant", "acme").build()),
             shopper("a\"b", "acme"),
         )
         .handler(Handler::Claims),
         case(
-            "a handler that asks for claims, and nobody",
+            "a handler with claims, without a credential",
             optional(),
             get(),
             no_credential(),
         )
         .handler(Handler::Claims),
         case(
-            "a handler that asks for claims that do not fit",
+            "a handler with claims of another type",
             usual_gate(),
             bearers([
                 token().claim("tenant", 7).build(),
@@ -220,42 +208,42 @@ fn handlers() -> Vec<Case> {
         )
         .handler(Handler::Claims),
         case(
-            "a handler that asks for a type with a guard of its own",
+            "a handler with a guarded type",
             usual_gate(),
             bearer(token().scope("orders:write").build()),
             vec![Expect::written("buyer=u-7\n")],
         )
         .handler(Handler::Guarded),
         case(
-            "a type with a guard of its own, and a scope that is lacking",
+            "a guarded type without the scope",
             usual_gate(),
             reader(),
             insufficient(Some("orders:write")),
         )
         .handler(Handler::Guarded),
         case(
-            "a type with a guard of its own, and nobody",
+            "a guarded type without a credential",
             optional(),
             get(),
             no_credential(),
         )
         .handler(Handler::Guarded),
         case(
-            "a type with a guard of its own is not asked whether it fits before it is whether it may",
+            "a guarded type checks the guard before the type",
             usual_gate(),
             bearer(token().without_claim("sub").build()),
             insufficient(Some("orders:write")),
         )
         .handler(Handler::Guarded),
         case(
-            "a preflight does not pass for a type with a guard of its own",
+            "a preflight does not pass for a guarded type",
             preflights(),
             preflight("OPTIONS"),
             no_credential(),
         )
         .handler(Handler::Guarded),
         case(
-            "a preflight does not pass for a scope that a handler asks for",
+            "a preflight does not pass for a scope extractor",
             preflights(),
             preflight("OPTIONS"),
             no_credential(),
@@ -263,28 +251,28 @@ fn handlers() -> Vec<Case> {
         .handler(Handler::Scoped)
         .policy(scope("a")),
         case(
-            "a handler that asks for a scope",
+            "a handler with a scope",
             usual_gate(),
             reader(),
             seen().but("scopes", "orders:read"),
         )
         .handler(Handler::Scoped),
         case(
-            "a handler that asks for a scope that is lacking",
+            "a handler with a scope that is missing",
             usual_gate(),
             good(),
             insufficient(Some("orders:read")),
         )
         .handler(Handler::Scoped),
         case(
-            "a handler that asks for a scope, and nobody",
+            "a handler with a scope, without a credential",
             optional(),
             get(),
             no_credential(),
         )
         .handler(Handler::Scoped),
         case(
-            "a handler refuses in the gate's manner",
+            "a handler's refusal equals the gate's",
             gate(usual(), |gate| gate.realm("shop").optional()),
             get(),
             no_credential().realm("shop"),
@@ -292,27 +280,27 @@ fn handlers() -> Vec<Case> {
         .handler(Handler::Principal),
         case("the layer is missing", None, [good(), get()], misconfigured()).handler(Handler::Principal),
         case(
-            "the layer is missing, and the handler would take anybody",
+            "a missing layer, and a handler with an optional principal",
             None,
             [good(), get()],
             misconfigured(),
         ),
         case(
-            "the layer is missing, and the handler asks for claims",
+            "a missing layer, and a handler with claims",
             None,
             [good(), get()],
             misconfigured(),
         )
         .handler(Handler::Claims),
         case(
-            "the layer is missing, and the handler asks for a scope",
+            "a missing layer, and a handler with a scope",
             None,
             [reader(), get()],
             misconfigured(),
         )
         .handler(Handler::Scoped),
         case(
-            "the layer is missing before a policy",
+            "a missing layer before a policy",
             None,
             [reader(), get()],
             misconfigured(),

@@ -92,13 +92,13 @@ fn names() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
-            "`none` where keys are public",
+            "`none` with public keys",
             accepting(PUBLIC),
             bearers(nones.map(|alg| unsigned(alg).to_string())),
             wrong_algorithm(),
         ),
         case(
-            "names of algorithms are exact",
+            "algorithm names are exact",
             usual.clone(),
             bearers(
                 [
@@ -125,7 +125,7 @@ fn names() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
-            "an `alg` that is no string, or none",
+            "an `alg` that is not a string, or is absent",
             usual,
             bearers(
                 [
@@ -177,19 +177,19 @@ fn keys_and_algorithms() -> Vec<Case> {
     };
     vec![
         case(
-            "a stranger's keys of every public type",
+            "an untrusted party's keys of every public type",
             accepting(PUBLIC),
             strangers(&PUBLIC),
             bad_signature(),
         ),
         case(
-            "a stranger's secrets",
+            "an untrusted party's secrets",
             accepting(SECRET),
             strangers(&SECRET),
             bad_signature(),
         ),
         case(
-            "every algorithm by its own key among many",
+            "every algorithm by its own key in a set",
             accepting(PUBLIC),
             bearer(by(Algorithm::ES384)),
             seen().by("ES384"),
@@ -222,7 +222,7 @@ fn keys_and_algorithms() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
-            "a PSS signature called RS256, and the reverse",
+            "a PSS signature declared as RS256, and the reverse",
             accepting([Algorithm::RS256, Algorithm::PS256]),
             bearers([
                 relabelled(Algorithm::RS256, Algorithm::PS256),
@@ -232,25 +232,25 @@ fn keys_and_algorithms() -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "a key that is said to serve two: the first",
+            "a key that serves two algorithms: the first",
             both(),
             bearer(by(Algorithm::RS256)),
             shown("RS256"),
         ),
         case(
-            "a key that is said to serve two: the second",
+            "a key that serves two algorithms: the second",
             both(),
             bearer(by(Algorithm::PS256)),
             shown("PS256"),
         ),
         case(
-            "a key that is said to serve two serves no third",
+            "a key that serves two algorithms: not a third",
             both(),
             bearer(by(Algorithm::RS512)),
             wrong_algorithm(),
         ),
         case(
-            "a longer secret is not for a longer hash",
+            "a longer secret does not serve a longer hash",
             plain(rules().key(Key::hs256(keys::SECRET).expect("64 bytes"))),
             bearers([
                 by(Algorithm::HS512),
@@ -290,7 +290,7 @@ fn keys_and_algorithms() -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "the allow-list is narrowed",
+            "a restricted allow-list refuses other algorithms",
             plain(
                 rules()
                     .key(
@@ -304,7 +304,7 @@ fn keys_and_algorithms() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
-            "a narrowed allow-list lets its own by",
+            "a restricted allow-list accepts its own",
             plain(
                 rules()
                     .key(
@@ -318,7 +318,7 @@ fn keys_and_algorithms() -> Vec<Case> {
             shown("PS256"),
         ),
         case(
-            "the allow-list goes by exact names: EdDSA is not Ed25519",
+            "the allow-list is exact: EdDSA is not Ed25519",
             plain(
                 rules()
                     .key(keys::verifying(Algorithm::EdDSA).with_kid("test-ed25519"))

@@ -62,37 +62,37 @@ pub(super) fn cases() -> Vec<Case> {
     let rsa = || keys::signing(Algorithm::RS256).public_jwk().unwrap_or_default();
     vec![
         case(
-            "an RSA public key taken for the secret",
+            "an RSA public key as an HMAC secret",
             only(Algorithm::RS256),
             bearers(confused(Algorithm::RS256, keys::RSA_PUBLIC_PEM)),
             wrong_algorithm(),
         ),
         case(
-            "a P-256 public key taken for the secret",
+            "a P-256 public key as an HMAC secret",
             only(Algorithm::ES256),
             bearers(confused(Algorithm::ES256, keys::P256_PUBLIC_PEM)),
             wrong_algorithm(),
         ),
         case(
-            "an Ed25519 public key taken for the secret",
+            "an Ed25519 public key as an HMAC secret",
             only(Algorithm::EdDSA),
             bearers(confused(Algorithm::EdDSA, keys::ED25519_PUBLIC_PEM)),
             wrong_algorithm(),
         ),
         case(
-            "an HMAC token where keys are public",
+            "an HMAC token with public keys",
             accepting(PUBLIC),
             bearers(SECRET.map(by)),
             wrong_algorithm(),
         ),
         case(
-            "a public-key token where there is a secret",
+            "a public-key token with a secret",
             accepting(SECRET),
             bearers(PUBLIC.map(by)),
             wrong_algorithm(),
         ),
         case(
-            "an HMAC token whose `kid` is that of a public key",
+            "an HMAC token with the `kid` of a public key",
             only(Algorithm::RS256),
             bearer(token().kid("test-rs256").build()),
             wrong_algorithm(),
@@ -104,7 +104,7 @@ pub(super) fn cases() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
-            "a source that mixes secrets and public keys",
+            "a source with secrets and public keys",
             plain(
                 rules().key_source(Fixed::up(
                     [
@@ -119,7 +119,7 @@ pub(super) fn cases() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
-            "a source of secrets beside a public key",
+            "a source with secrets beside a public key",
             plain(
                 rules()
                     .key(keys::verifying(Algorithm::RS256))
@@ -129,7 +129,7 @@ pub(super) fn cases() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
-            "a source of secrets beside a source of public keys",
+            "a source with secrets beside a source with public keys",
             plain(
                 rules()
                     .key_source(Fixed::up(set(json!([rsa()]))))

@@ -61,13 +61,13 @@ pub(super) fn cases() -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "an unsafe method without any proof",
+            "an unsafe method without proof",
             cookies(),
             posted(),
             cross_site(),
         ),
         case(
-            "words that `Sec-Fetch-Site` does not have",
+            "unknown values of `Sec-Fetch-Site`",
             cookies(),
             [
                 site(""),
@@ -96,7 +96,7 @@ pub(super) fn cases() -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "an `Origin` that is this host",
+            "an `Origin` equal to this host",
             cookies(),
             [
                 origin("https://api.example.com"),
@@ -105,7 +105,7 @@ pub(super) fn cases() -> Vec<Case> {
             from_cookie(),
         ),
         case(
-            "an `Origin` that is another",
+            "an `Origin` of another host",
             cookies(),
             [
                 origin("https://evil.example"),
@@ -137,7 +137,7 @@ pub(super) fn cases() -> Vec<Case> {
             from_cookie(),
         ),
         case(
-            "an `Origin` is trusted exactly",
+            "a trusted `Origin` is compared exactly",
             cookies(),
             [
                 origin("http://app.example.com"),
@@ -148,19 +148,19 @@ pub(super) fn cases() -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "what the browser says of the site outweighs its `Origin`",
+            "`Sec-Fetch-Site` takes precedence over `Origin`",
             cookies(),
             site("cross-site").with("Origin", "https://api.example.com"),
             cross_site(),
         ),
         case(
-            "the target's own authority outweighs `Host`",
+            "the authority of the target takes precedence over `Host`",
             cookies(),
             absolute("evil.example", "https://api.example.com"),
             from_cookie(),
         ),
         case(
-            "`Host` cannot vouch for an `Origin` beside another authority",
+            "`Host` cannot match an `Origin` if the authority differs",
             cookies(),
             absolute("evil.example", "https://evil.example"),
             cross_site(),
@@ -196,7 +196,7 @@ pub(super) fn cases() -> Vec<Case> {
             from_cookie(),
         ),
         case(
-            "a credential that the page sent itself needs no proof",
+            "a credential set by the page needs no proof",
             cookies(),
             [
                 post()
@@ -207,7 +207,7 @@ pub(super) fn cases() -> Vec<Case> {
             seen(),
         ),
         case(
-            "the cookie is not judged before the origin is",
+            "the cookie is not verified before the proof",
             cookies(),
             post()
                 .with("Cookie", "access=forged")

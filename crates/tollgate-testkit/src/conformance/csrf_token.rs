@@ -41,26 +41,26 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
     vec![
         case("the right one", cookies(), sending("c-1"), from_cookie()),
         case(
-            "on every unsafe method",
+            "the token, on every unsafe method",
             cookies(),
             ["POST", "PUT", "PATCH", "DELETE"].map(|name| method(name).with("X-CSRF-Token", "c-1")),
             from_cookie(),
         ),
         case("none", cookies(), posted(), cross_site()),
         case(
-            "none, on every unsafe method",
+            "no token, on every unsafe method",
             cookies(),
             ["POST", "PUT", "PATCH", "DELETE", "get"].map(method),
             cross_site(),
         ),
         case(
-            "a wrong one",
+            "a wrong token",
             cookies(),
             ["", "c-2", "C-1", "c-", "c-11", "c-1, c-1", "\"c-1\"", "null"].map(sending),
             cross_site(),
         ),
         case(
-            "the right one, twice",
+            "the right token, twice",
             cookies(),
             [
                 sending("c-1").with("X-CSRF-Token", "c-1"),
@@ -70,7 +70,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "a token without the claim",
+            "an access token without the claim",
             cookies(),
             [
                 with(post(), &origin.token().build()),
@@ -80,7 +80,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "a token whose claim is no text, or an empty one",
+            "an access token whose claim is empty or not a string",
             cookies(),
             [
                 (json!(""), ""),
@@ -95,7 +95,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "a claim that is written with an escape",
+            "a claim with a JSON escape",
             cookies(),
             with(post(), &origin.claiming(r#""csrf":"c\u002d1""#)).with("X-CSRF-Token", "c-1"),
             from_cookie(),
@@ -107,7 +107,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "it does not stand for the proof of origin",
+            "the token does not replace the proof of origin",
             cookies(),
             [
                 post()
@@ -121,13 +121,13 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "safe methods need none",
+            "safe methods need no token",
             cookies(),
             [method("GET"), method("OPTIONS")],
             from_cookie(),
         ),
         case(
-            "a credential that the page sent itself needs none",
+            "a credential set by the page needs no token",
             cookies(),
             [
                 post().with("Authorization", format!("Bearer {good}")),
@@ -136,13 +136,13 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             origin.seen(),
         ),
         case(
-            "a WebSocket handshake needs the proof of origin alone",
+            "a WebSocket handshake needs only the proof of origin",
             cookies(),
             handshake().with("Origin", "https://api.example.com"),
             from_cookie(),
         ),
         case(
-            "a POST that calls itself a WebSocket handshake needs it",
+            "a POST with the fields of a WebSocket handshake needs the token",
             cookies(),
             posted()
                 .with("Upgrade", "websocket")
@@ -150,7 +150,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "a WebSocket handshake needs the proof of origin, with a token too",
+            "a WebSocket handshake with a token needs the proof of origin",
             cookies(),
             handshake()
                 .with("Origin", "https://evil.example")
@@ -158,7 +158,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "it is compared with a claim that is signed",
+            "the token is compared with a verified claim",
             cookies(),
             with(
                 post(),
@@ -172,7 +172,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "no store is asked before it is there",
+            "the token is checked before the store is queried",
             cookies(),
             with(
                 post(),
@@ -185,7 +185,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             cross_site(),
         ),
         case(
-            "it does not bring a revoked token back",
+            "the token does not restore a revoked access token",
             cookies(),
             with(
                 post(),

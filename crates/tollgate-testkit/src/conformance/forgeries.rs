@@ -123,7 +123,7 @@ fn ecdsa() -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "r = s = 1, and the highest numbers",
+            "r = s = 1, and the maximum values",
             es256.clone(),
             [
                 signed([one.clone(), one.clone()].concat()),
@@ -185,7 +185,7 @@ fn rsa() -> Vec<Case> {
     let number = |last: u8| [&[0; 255][..], &[last]].concat();
     vec![
         case(
-            "PSS with a salt as long as the hash, made elsewhere",
+            "PSS with a salt as long as the hash, from another library",
             ps256.clone(),
             bearer(made(PS256, SALT_32)),
             bare("PS256"),
@@ -197,13 +197,13 @@ fn rsa() -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "PSS whose mask is made with SHA-1",
+            "PSS with an MGF1 of SHA-1",
             ps256,
             bearer(made(PS256, MASK_SHA1)),
             bad_signature(),
         ),
         case(
-            "PKCS #1 v1.5, made elsewhere",
+            "PKCS #1 v1.5, from another library",
             rs256.clone(),
             bearer(made(RS256, PKCS1)),
             bare("RS256"),
@@ -264,7 +264,7 @@ fn others() -> Vec<Case> {
     let other = token_by(Algorithm::HS256).subject("admin").segments();
     vec![
         case(
-            "EdDSA, made elsewhere",
+            "EdDSA, from another library",
             eddsa.clone(),
             bearer(made(EDDSA, EDWARDS)),
             bare("EdDSA"),
@@ -288,7 +288,7 @@ fn others() -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "a tag that is cut, longer, empty or constant",
+            "an HMAC that is truncated, extended, empty or constant",
             hs256.clone(),
             [
                 tagged(tag[..31].to_vec()),
@@ -312,7 +312,7 @@ fn others() -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "a tag under the guess of a secret",
+            "an HMAC with a guessed secret",
             hs256,
             bearers(
                 [

@@ -41,13 +41,13 @@ fn access_token_profile() -> Vec<Case> {
     };
     let mut cases = vec![
         case(
-            "RFC 9068: all that it asks for",
+            "RFC 9068: all required claims",
             gate(),
             bearer(full().build()),
             shown(),
         ),
         case(
-            "RFC 9068: `typ` with application/ in front",
+            "RFC 9068: `typ` with the prefix application/",
             gate(),
             bearer(full().typ("application/at+jwt").build()),
             shown().but("type", "application/at+jwt"),
@@ -64,7 +64,7 @@ fn access_token_profile() -> Vec<Case> {
             wrong_type(),
         ),
         case(
-            "RFC 9068: an ID token is no access token",
+            "RFC 9068: an ID token is not an access token",
             gate(),
             bearer(token().claim("nonce", "n").build()),
             wrong_type(),
@@ -80,7 +80,7 @@ fn access_token_profile() -> Vec<Case> {
             malformed_claims(),
         ),
         case(
-            "RFC 9068: a `typ` that is no string",
+            "RFC 9068: a `typ` that is not a string",
             gate(),
             bearer(full().header("typ", 1).build()),
             malformed_header(),
@@ -105,7 +105,7 @@ fn scopes_and_roles() -> Vec<Case> {
     let having = |roles: &str| seen().but("roles", roles);
     vec![
         case(
-            "`scope` is a list with spaces",
+            "`scope` is a space-separated list",
             gate.clone(),
             held(token().scope("orders:read orders:write")),
             scopes("orders:read orders:write"),
@@ -121,13 +121,13 @@ fn scopes_and_roles() -> Vec<Case> {
             scopes("a b"),
         ),
         case(
-            "`scope` and `scp` add up",
+            "`scope` and `scp` are combined",
             gate.clone(),
             held(token().scope("a").claim("scp", ["b"])),
             scopes("a b"),
         ),
         case(
-            "an empty `scope` is none",
+            "an empty `scope` grants nothing",
             gate.clone(),
             [
                 held(token().scope("")),
@@ -137,7 +137,7 @@ fn scopes_and_roles() -> Vec<Case> {
             seen(),
         ),
         case(
-            "a `scope` that is no string",
+            "a `scope` that is not a string",
             gate.clone(),
             bearers(claiming_each([
                 r#""scope":["a"]"#,
@@ -149,7 +149,7 @@ fn scopes_and_roles() -> Vec<Case> {
             malformed_claims(),
         ),
         case(
-            "an `scp` that is neither a string nor strings",
+            "an `scp` that is neither a string nor an array of strings",
             gate.clone(),
             bearers(claiming_each([
                 r#""scp":1"#,
@@ -162,7 +162,7 @@ fn scopes_and_roles() -> Vec<Case> {
             malformed_claims(),
         ),
         case(
-            "what no scope-token can be (RFC 6749 section 3.3)",
+            "invalid scope-tokens (RFC 6749 section 3.3)",
             gate.clone(),
             bearers(
                 [
@@ -190,7 +190,7 @@ fn scopes_and_roles() -> Vec<Case> {
             having("admin clerk"),
         ),
         case(
-            "a role that is a string is one role",
+            "a role claim with a string is one role",
             roles(&["role"]),
             held(token().claim("role", "shop clerk")),
             having("shop clerk"),
@@ -217,7 +217,7 @@ fn scopes_and_roles() -> Vec<Case> {
             having("admin"),
         ),
         case(
-            "roles are not read unless a claim is named",
+            "roles are not read unless a claim is configured",
             gate,
             held(
                 token()
@@ -233,7 +233,7 @@ fn scopes_and_roles() -> Vec<Case> {
             seen(),
         ),
         case(
-            "a role claim that is neither a string nor strings",
+            "a role claim that is neither a string nor an array of strings",
             roles(&["realm_access.roles"]),
             bearers(
                 [
@@ -249,7 +249,7 @@ fn scopes_and_roles() -> Vec<Case> {
             malformed_claims(),
         ),
         case(
-            "rules without a role claim ignore its type",
+            "without a configured role claim its type is ignored",
             plain(rules().key(keys::verifying(Algorithm::HS256))),
             held(token().claim("roles", 1)),
             seen(),

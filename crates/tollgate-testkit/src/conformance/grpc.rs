@@ -51,14 +51,14 @@ pub(super) fn cases() -> Vec<Case> {
             malformed_credential().grpc("16"),
         ),
         case(
-            "a scope that is lacking",
+            "a missing scope",
             usual_gate(),
             with(token().build()),
             insufficient(Some("a")).grpc("7"),
         )
         .policy(scope("a")),
         case(
-            "a scope that a handler asks for",
+            "a scope that a handler requires",
             usual_gate(),
             with(token().build()),
             insufficient(Some("orders:read")).grpc("7"),
@@ -71,7 +71,7 @@ pub(super) fn cases() -> Vec<Case> {
             cross_site().grpc("7"),
         ),
         case(
-            "keys are out of reach",
+            "unavailable keys",
             down(),
             with(token_by(Algorithm::RS256).build()),
             unavailable("3").grpc("14"),
@@ -87,7 +87,7 @@ pub(super) fn cases() -> Vec<Case> {
             vec![expect]
         }),
         case(
-            "gRPC-Web and others are answered in HTTP",
+            "gRPC-Web and other content types get an HTTP response",
             usual_gate(),
             [
                 typed("application/grpc-web"),

@@ -94,19 +94,19 @@ pub(super) fn cases() -> Vec<Case> {
             seen().but("issuer", THIRD).but("type", "at+jwt"),
         ),
         case(
-            "the builder's own issuer beside a trusted one",
+            "the builder's own issuer beside a listed one",
             own_and_trusted(),
             bearer(token().build()),
             seen(),
         ),
         case(
-            "a trusted issuer beside the builder's own",
+            "a listed issuer beside the builder's own",
             own_and_trusted(),
             bearer(others().build()),
             shown(OTHER).but("audiences", "other-api"),
         ),
         case(
-            "a token of one issuer, signed with the key of another",
+            "a token of one issuer, signed with another's key",
             three(),
             bearers([
                 ours().signed_by(&keys::stranger(Algorithm::ES256)).build(),
@@ -120,7 +120,7 @@ pub(super) fn cases() -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "a key is not lent for an algorithm either",
+            "a key of another issuer, for another algorithm",
             three(),
             bearers([
                 token().build(),
@@ -139,7 +139,7 @@ pub(super) fn cases() -> Vec<Case> {
             unknown_key(),
         ),
         case(
-            "an issuer that is not trusted",
+            "an untrusted issuer",
             three(),
             bearers(
                 [
@@ -159,7 +159,7 @@ pub(super) fn cases() -> Vec<Case> {
             missing_claim(),
         ),
         case(
-            "an issuer that is no string, or two",
+            "an issuer that is not a string, or two issuers",
             three(),
             bearers(claiming_each([
                 r#""iss":1"#,
@@ -179,31 +179,31 @@ pub(super) fn cases() -> Vec<Case> {
             wrong_audience(),
         ),
         case(
-            "the leeway of its own issuer: none",
+            "each issuer's own leeway: none",
             three(),
             bearer(thirds().expires_in(0).build()),
             expired(),
         ),
         case(
-            "the leeway of its own issuer: ten seconds",
+            "each issuer's own leeway: ten seconds",
             three(),
             bearer(ours().expires_in(0).build()),
             shown(Mint::ISSUER).but("expires", "1700000000"),
         ),
         case(
-            "the `typ` of its own issuer",
+            "each issuer's own `typ`",
             three(),
             bearer(thirds().typ("JWT").build()),
             wrong_type(),
         ),
         case(
-            "what its own issuer requires",
+            "each issuer's own required claims",
             three(),
             bearer(thirds().without_claim("sub").build()),
             missing_claim(),
         ),
         case(
-            "the role claim of its own issuer",
+            "each issuer's own role claim",
             three(),
             bearer(thirds().claim("roles", ["a"]).claim("groups", ["b"]).build()),
             seen()
@@ -218,7 +218,7 @@ pub(super) fn cases() -> Vec<Case> {
             shown(Mint::ISSUER),
         ),
         case(
-            "claims that cannot be read choose nobody",
+            "unreadable claims select no issuer",
             three(),
             bearers([
                 token().payload("[]").build(),
@@ -229,7 +229,7 @@ pub(super) fn cases() -> Vec<Case> {
             malformed_claims(),
         ),
         case(
-            "a payload that is not base64url chooses nobody",
+            "a payload that is not base64url selects no issuer",
             three(),
             bearer(
                 Segments {
@@ -241,7 +241,7 @@ pub(super) fn cases() -> Vec<Case> {
             malformed_token(),
         ),
         case(
-            "an unsigned token may name any issuer",
+            "an unsigned token with any issuer",
             three(),
             bearer(ours().segments().with_signature([]).to_string()),
             bad_signature(),

@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     let claims = claims_with("\"x\":1");
     vec![
         case(
-            "duplicate members of the header, in any spelling",
+            "duplicate members of the header, in any notation",
             gate.clone(),
             bearers([
                 header(r#"{"alg":"HS256","alg":"HS256"}"#),
@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
             malformed_header(),
         ),
         case(
-            "duplicate members of the claims, in any spelling and at any level",
+            "duplicate members of the claims, in any notation and at any level",
             gate.clone(),
             bearers(claiming_each([
                 r#""sub":"u-7","sub":"admin""#,
@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
             malformed_claims(),
         ),
         case(
-            "names that differ only in case are two",
+            "names that differ only in case are distinct",
             gate.clone(),
             bearer(claiming(r#""Sub":"admin","SUB":"admin","EXP":0"#)),
             seen(),
@@ -155,7 +155,7 @@ pub(super) fn cases() -> Vec<Case> {
             malformed_claims(),
         ),
         case(
-            "claims with something before or behind them",
+            "claims with data before or after them",
             gate.clone(),
             bearers([
                 around(b"", claims.as_bytes(), b"x"),
@@ -174,7 +174,7 @@ pub(super) fn cases() -> Vec<Case> {
             seen(),
         ),
         case(
-            "claims that are nearly JSON",
+            "claims that are almost JSON",
             gate.clone(),
             bearers(claiming_each([
                 r#""x":1,"#,
@@ -229,13 +229,13 @@ pub(super) fn cases() -> Vec<Case> {
             seen(),
         ),
         case(
-            "escapes in names and values of claims mean what they say",
+            "escapes in names and values of claims are resolved",
             gate.clone(),
             bearer(payload(ESCAPED.as_bytes())),
             seen(),
         ),
         case(
-            "a header whose `alg` is written with escapes",
+            "a header whose `alg` contains escapes",
             gate,
             bearer(header(
                 r#"{"alg":"\u0048S256","typ":"J\u0057T","kid":"test-hs\u003256"}"#,
@@ -245,7 +245,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
     .into_iter()
     .chain([case(
-        "a nested token is no claims set",
+        "a nested token is not a claims set",
         usual_gate(),
         bearer(token().header("cty", "JWT").payload(token().build()).build()),
         malformed(Kind::MalformedClaims),

@@ -64,25 +64,25 @@ fn selection() -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "an unknown `kid` is not tried on every key",
+            "an unknown `kid` does not try every key",
             both(),
             bearers([es256().kid("2023-09").build(), by_new().kid("").build()]),
             unknown_key(),
         ),
         case(
-            "without `kid`, the first key that fits",
+            "without `kid`, the first suitable key",
             both(),
             bearer(es256().without_header("kid").build()),
             shown("-", "2023-10"),
         ),
         case(
-            "without `kid`, the other key that fits",
+            "without `kid`, the other suitable key",
             both(),
             bearer(by_new().without_header("kid").build()),
             shown("-", "2023-11"),
         ),
         case(
-            "without `kid`, a stranger's signature",
+            "without `kid`, an untrusted signature",
             plain(rules().key(old())),
             bearer(by_new().without_header("kid").build()),
             bad_signature(),
@@ -97,7 +97,7 @@ fn selection() -> Vec<Case> {
             unknown_key(),
         ),
         case(
-            "a `kid` written with escapes",
+            "a `kid` with escapes",
             both(),
             bearer(
                 es256()
@@ -107,7 +107,7 @@ fn selection() -> Vec<Case> {
             shown("2023-10", "2023-10"),
         ),
         case(
-            "a key without `kid` fits a token with one",
+            "a key without `kid` serves a token with one",
             nameless(),
             bearer(token_by(Algorithm::RS256).kid("anything").build()),
             seen().by("RS256").but("key id", "anything").but("key", "-"),
@@ -184,7 +184,7 @@ fn kids() -> Vec<Case> {
             unknown_key(),
         ),
         case(
-            "`kid` with zero bytes, line breaks and characters that look alike",
+            "`kid` with zero bytes, line breaks and look-alike characters",
             gate.clone(),
             bearers(
                 [
@@ -203,7 +203,7 @@ fn kids() -> Vec<Case> {
             unknown_key(),
         ),
         case(
-            "`kid` as a URL of somebody else's key",
+            "`kid` as the URL of an attacker's key",
             gate.clone(),
             bearer(
                 token()
@@ -214,7 +214,7 @@ fn kids() -> Vec<Case> {
             unknown_key(),
         ),
         case(
-            "a `kid` that is no string",
+            "a `kid` that is not a string",
             gate,
             bearers(
                 [

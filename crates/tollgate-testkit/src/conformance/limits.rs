@@ -68,7 +68,7 @@ fn lengths() -> Vec<Case> {
             too_large(),
         ),
         case(
-            "a token of a megabyte",
+            "a token of one megabyte",
             usual_gate.clone(),
             bearers([
                 megabyte.clone(),
@@ -79,13 +79,13 @@ fn lengths() -> Vec<Case> {
             too_large(),
         ),
         case(
-            "a megabyte in a cookie",
+            "a cookie of one megabyte",
             cookies,
             get().with("Cookie", format!("access={megabyte}")),
             too_large(),
         ),
         case(
-            "the limit is configured",
+            "the limit is configurable",
             narrow,
             bearer(token().claim("pad", "x".repeat(300)).build()),
             too_large(),
@@ -97,7 +97,7 @@ fn lengths() -> Vec<Case> {
             too_large(),
         ),
         case(
-            "a signature longer than any can be",
+            "a signature above the maximum length",
             usual_gate.clone(),
             bearer(token().segments().with_signature(vec![7; 1100]).to_string()),
             bad_signature(),
@@ -178,7 +178,7 @@ fn counts() -> Vec<Case> {
             malformed_claims(),
         ),
         case(
-            "claims nested thousands deep",
+            "claims nested thousands of levels deep",
             usual_gate.clone(),
             bearers([
                 claiming(&nested(2500)),
@@ -194,7 +194,7 @@ fn counts() -> Vec<Case> {
             seen().but("key id", "-").but("type", "-"),
         ),
         case(
-            "a header nested 17 deep, and thousands",
+            "a header nested 17 deep, and thousands of levels",
             usual_gate.clone(),
             bearers([deep_header(17), deep_header(1400)]),
             malformed_header(),
@@ -259,7 +259,7 @@ fn counts() -> Vec<Case> {
         ),
         case("the ninth key is not", nine, bearer(by(8)), bad_signature()),
         case(
-            "a limit on candidate keys is configured",
+            "the limit of candidate keys is configurable",
             plain(
                 rules()
                     .limits(Limits::default().with_candidate_keys(1))
@@ -270,7 +270,7 @@ fn counts() -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "limits on audiences, scopes and depth are configured",
+            "limits of audiences, scopes and depth are configurable",
             plain(
                 usual().limits(
                     Limits::default()

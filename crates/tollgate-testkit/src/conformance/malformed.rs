@@ -45,7 +45,7 @@ pub(super) fn cases() -> Vec<Case> {
     let (loose_header, loose_payload) = (of(&|token| token.header.len()), of(&|token| token.payload.len()));
     vec![
         case(
-            "other than three segments",
+            "a number of segments other than three",
             gate.clone(),
             bearers([
                 header.clone(),
@@ -99,7 +99,7 @@ pub(super) fn cases() -> Vec<Case> {
             malformed_token(),
         ),
         case(
-            "trailing bits in the header, signed as they stand",
+            "trailing bits in the header, with a matching signature",
             gate.clone(),
             bearer(
                 Segments {
@@ -112,7 +112,7 @@ pub(super) fn cases() -> Vec<Case> {
             malformed_token(),
         ),
         case(
-            "trailing bits in the payload, signed as they stand",
+            "trailing bits in the payload, with a matching signature",
             gate.clone(),
             bearer(
                 Segments {
@@ -174,7 +174,7 @@ pub(super) fn cases() -> Vec<Case> {
             malformed_token(),
         ),
         case(
-            "text that is not base64url at all",
+            "text that is not base64url",
             gate,
             bearers(["%.%.%".replace('%', "~"), "a.b.c".to_owned()]),
             malformed_token(),

@@ -76,24 +76,9 @@ pub(super) fn cases() -> Vec<Case> {
             bad_signature(),
         ),
         case("every bit of the header flipped", gate.clone(), header, caught()),
-        case(
-            "every bit of the token's text flipped",
-            gate.clone(),
-            written,
-            caught(),
-        ),
-        case(
-            "every byte of the token's text left out",
-            gate.clone(),
-            without,
-            caught(),
-        ),
-        case(
-            "every byte of the token's text doubled",
-            gate.clone(),
-            doubled,
-            caught(),
-        ),
+        case("every bit of the token flipped", gate.clone(), written, caught()),
+        case("every byte of the token removed", gate.clone(), without, caught()),
+        case("every byte of the token doubled", gate.clone(), doubled, caught()),
         case("the token cut at every place", gate, cut, caught()),
     ]
 }

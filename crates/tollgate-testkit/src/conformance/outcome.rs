@@ -39,13 +39,13 @@ pub(super) fn cases() -> Vec<Case> {
     let kind = Some(RejectionKind::Expired);
     vec![
         case(
-            "the whole of a refusal, spelt out",
+            "a whole refusal, byte by byte",
             usual_gate(),
             old(),
             vec![Expect::new(401, &EXPIRED_FIELDS, EXPIRED_BODY, kind)],
         ),
         case(
-            "the whole of insufficient_scope, spelt out",
+            "a whole insufficient_scope response, byte by byte",
             usual_gate(),
             bearer(token().build()),
             vec![Expect::new(
@@ -61,13 +61,13 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .policy(scope("orders:read") & scope("orders:write")),
         case(
-            "a realm of one's own",
+            "a custom realm",
             realm("orders"),
             get(),
             no_credential().realm("orders"),
         ),
         case(
-            "a realm of one's own, with an error",
+            "a custom realm, with an error",
             realm("orders"),
             old(),
             expired().realm("orders"),
@@ -79,7 +79,7 @@ pub(super) fn cases() -> Vec<Case> {
             no_credential().realm(r#"a \"quoted\" \\realm\\"#),
         ),
         case(
-            "a realm cannot end its string",
+            "a realm cannot terminate its string",
             realm(r#"x", error="none"#),
             old(),
             expired().realm(r#"x\", error=\"none"#),
@@ -137,13 +137,13 @@ pub(super) fn cases() -> Vec<Case> {
             )],
         ),
         case(
-            "a hook takes everything away",
+            "a hook removes everything",
             hooked(|_, answer| *answer = Answer::new(403)),
             old(),
             vec![Expect::new(403, &[], "", kind)],
         ),
         case(
-            "what a hook cannot say in HTTP is not sent",
+            "invalid HTTP fields of a hook are not sent",
             hooked(|_, answer| {
                 answer.set("x-broken", "a\r\nSet-Cookie: admin=1");
                 answer.set("x-null", "a\0b");
@@ -164,13 +164,13 @@ pub(super) fn cases() -> Vec<Case> {
             )],
         ),
         case(
-            "a hook is not asked where all is well",
+            "a hook is not called for an accepted request",
             hooked(|_, answer| answer.status = 500),
             bearer(token().build()),
             seen(),
         ),
         case(
-            "a hook is asked for what a route refuses",
+            "a hook is called for a route's refusal",
             hooked(|rejection, answer| {
                 *answer = Answer::new(418);
                 answer.body = rejection.scope().unwrap_or_default().as_bytes().to_vec();
@@ -180,7 +180,7 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .policy(scope("a")),
         case(
-            "a token's own text is in no answer",
+            "no response contains the token",
             usual_gate(),
             bearers([
                 token()

@@ -21,7 +21,7 @@ fn cookies() -> Vec<Case> {
     vec![
         case("a cookie", cookies.clone(), cookie(&good), from("cookie")),
         case(
-            "a cookie among others, and over several lines",
+            "a cookie among others, and in several lines",
             cookies.clone(),
             [
                 line(format!("a=1; {COOKIE}={good}; b=2")),
@@ -44,7 +44,7 @@ fn cookies() -> Vec<Case> {
             no_credential(),
         ),
         case(
-            "a cookie is not looked at unless it is named",
+            "a cookie is not read unless configured",
             usual_gate(),
             cookie(&good),
             no_credential(),
@@ -68,7 +68,7 @@ fn cookies() -> Vec<Case> {
             malformed_credential(),
         ),
         case(
-            "a cookie with anything but a token in it",
+            "a cookie with anything but a token",
             cookies.clone(),
             [
                 cookie(&format!("\"{good}\"")),
@@ -80,7 +80,7 @@ fn cookies() -> Vec<Case> {
             malformed_credential(),
         ),
         case(
-            "`Authorization` is not looked at where only a cookie is",
+            "`Authorization` is not read if only a cookie is configured",
             cookies,
             bearer(&good),
             no_credential(),
@@ -95,7 +95,7 @@ fn several() -> Vec<Case> {
     let old = token().expires_in(-3600).build();
     vec![
         case(
-            "the header wins over a cookie",
+            "the header takes precedence over a cookie",
             looking_at(both()),
             [
                 bearer(&good).with("Cookie", format!("{COOKIE}={other}")),
@@ -105,13 +105,13 @@ fn several() -> Vec<Case> {
             from("bearer"),
         ),
         case(
-            "the cookie is used where there is no header",
+            "the cookie is used without a header",
             looking_at(both()),
             cookie(&good),
             from("cookie"),
         ),
         case(
-            "the order of the list decides",
+            "the order of the sources decides",
             looking_at([Source::cookie(COOKIE), Source::bearer()]),
             bearer(&other).with("Cookie", format!("{COOKIE}={good}")),
             from("cookie"),
@@ -126,31 +126,31 @@ fn several() -> Vec<Case> {
             two_credentials(),
         ),
         case(
-            "strict: one credential is fine",
+            "strict: one credential",
             strictly(both()),
             cookie(&good).with("Cookie", "a=1"),
             from("cookie"),
         ),
         case(
-            "strict: another scheme beside a cookie is no second token",
+            "strict: another scheme beside a cookie is not a second token",
             strictly(both()),
             cookie(&good).with("Authorization", "Basic dXNlcjpwYXNz"),
             from("cookie"),
         ),
         case(
-            "an expired header does not fall back to a good cookie",
+            "an expired header does not fall back to a valid cookie",
             looking_at(both()),
             bearer(&old).with("Cookie", format!("{COOKIE}={good}")),
             expired(),
         ),
         case(
-            "a malformed header does not fall back to a good cookie",
+            "a malformed header does not fall back to a valid cookie",
             looking_at(both()),
             cookie(&good).with("Authorization", "Bearer \"\""),
             malformed_credential(),
         ),
         case(
-            "two methods at once",
+            "two credentials at once",
             looking_at([
                 Source::bearer(),
                 Source::header("X-Access-Token"),
@@ -180,19 +180,14 @@ fn other_places() -> Vec<Case> {
         case(name, gate.clone(), requests, expect)
     };
     vec![
-        case(
-            "a field of the service's own",
-            field.clone(),
-            custom(&good),
-            from("header"),
-        ),
+        case("a custom field", field.clone(), custom(&good), from("header")),
         malformed(
             &field,
-            "a field of the service's own holds the bare token",
+            "a custom field contains the bare token",
             vec![custom(&format!("Bearer {good}")), custom(""), custom("a, b")],
         ),
         case(
-            "a field of the service's own twice",
+            "a custom field twice",
             field,
             custom(&good).with("X-Access-Token", &good),
             two_credentials(),
@@ -252,7 +247,7 @@ fn other_places() -> Vec<Case> {
         ),
         malformed(
             &query,
-            "a query parameter with anything but a token in it",
+            "a query parameter with anything but a token",
             vec![
                 target("access_token=".into()),
                 target("access_token".into()),
@@ -270,13 +265,13 @@ fn other_places() -> Vec<Case> {
             no_credential(),
         ),
         case(
-            "a query without the parameter, and none",
+            "a query without the parameter, and no query",
             query,
             [target("a=1".into()), get()],
             no_credential(),
         ),
         case(
-            "a query parameter is not looked at unless it is named",
+            "a query parameter is not read unless configured",
             usual_gate(),
             target(format!("access_token={good}")),
             no_credential(),

@@ -37,13 +37,13 @@ fn scopes() -> Vec<Case> {
     let refused = || insufficient(Some("orders:read"));
     vec![
         required(
-            "a scope that is held",
+            "a held scope",
             read(),
             &holding("profile orders:read"),
             shown("profile orders:read"),
         ),
         required(
-            "a scope that is held in `scp`",
+            "a scope held in `scp`",
             read(),
             &token().claim("scp", ["orders:read"]),
             shown("orders:read"),
@@ -77,13 +77,13 @@ fn scopes() -> Vec<Case> {
             refused(),
         ),
         required(
-            "a bad token is refused before the policy is asked",
+            "an invalid token is refused before the policy is checked",
             read(),
             &holding("orders:read").expires_in(-10),
             expired(),
         ),
         case(
-            "no credential is refused before the policy is asked",
+            "a missing credential is refused before the policy is checked",
             roles(),
             get(),
             no_credential(),
@@ -122,19 +122,19 @@ fn combinations() -> Vec<Case> {
             insufficient(Some("a")),
         ),
         required(
-            "any of a list: the smallest way is named",
+            "any of a list: the smallest set is named",
             any([a() & b(), c()]),
             &token(),
             insufficient(Some("c")),
         ),
         required(
-            "any of a list: of ways of one size, that with the fewest lacking",
+            "any of a list: of equal sets, that with the fewest missing",
             (a() & b()) | (c() & scope("d")),
             &holding("c"),
             insufficient(Some("c d")),
         ),
         required(
-            "any inside all: the way that is open",
+            "any inside all: the possible alternative",
             (a() | role("clerk")) & b(),
             &staff("clerk"),
             insufficient(Some("b")),
@@ -158,25 +158,25 @@ fn combinations() -> Vec<Case> {
             insufficient(None),
         ),
         required(
-            "not: what is lacking beside it is named",
+            "not: a missing scope beside it is named",
             a() & !scope("guest"),
             &token(),
             insufficient(Some("a")),
         ),
         required(
-            "not: more scopes do not help",
+            "not: further scopes do not help",
             a() & !scope("guest"),
             &holding("guest"),
             insufficient(None),
         ),
         required(
-            "a role that is held",
+            "a held role",
             role("clerk"),
             &staff("clerk"),
             seen().but("roles", "clerk"),
         ),
         required(
-            "a role that is not held: no scope would help",
+            "a missing role: no scope would help",
             role("clerk"),
             &staff("Clerk"),
             insufficient(None),
@@ -206,31 +206,31 @@ fn combinations() -> Vec<Case> {
             seen(),
         ),
         required(
-            "a claim that is an array",
+            "a claim with an array",
             claim("amr", "otp"),
             &token().claim("amr", ["pwd", "otp"]),
             seen(),
         ),
         required(
-            "a claim of another value",
+            "a claim with another value",
             claim("org.tier", "gold"),
             &token().claim("org", json!({"tier": "Gold"})),
             insufficient(None),
         ),
         required(
-            "a claim of another type",
+            "a claim with another type",
             claim("level", 1),
             &token().claim("level", "1"),
             insufficient(None),
         ),
         required(
-            "a claim that is there",
+            "a present claim",
             claim_present("tenant"),
             &token().claim("tenant", 0),
             seen(),
         ),
         required(
-            "a claim that is not there, or null",
+            "an absent claim, or null",
             claim_present("tenant"),
             &token().claim("tenant", json!(null)),
             insufficient(None),
@@ -238,19 +238,19 @@ fn combinations() -> Vec<Case> {
         required("everybody who is known", Policy::allow(), &token(), seen()),
         required("nobody", Policy::deny(), &holding("a b c"), insufficient(None)),
         required(
-            "a hierarchy: the higher scope will do",
+            "a hierarchy: the higher scope suffices",
             scope("orders:read").with_scope_hierarchy(&hierarchy()),
             &holding("orders:admin"),
             shown("orders:admin"),
         ),
         required(
-            "a hierarchy: the lower one will not",
+            "a hierarchy: the lower scope does not suffice",
             scope("orders:write").with_scope_hierarchy(&hierarchy()),
             &holding("orders:read"),
             insufficient(Some("orders:write")),
         ),
         required(
-            "without a hierarchy nothing is implied",
+            "without a hierarchy there is no implication",
             scope("orders:read"),
             &holding("orders:admin"),
             insufficient(Some("orders:read")),
@@ -270,27 +270,27 @@ fn gates() -> Vec<Case> {
     vec![
         case("what the gate requires", guarded(), with("a"), shown("a")),
         case(
-            "what the gate requires and the token lacks",
+            "a policy of the gate that is not satisfied",
             guarded(),
             with("b"),
             insufficient(Some("a")),
         ),
         case(
-            "the gate and the route require: both hold",
+            "policies of the gate and the route: both are satisfied",
             guarded(),
             with("a b"),
             shown("a b"),
         )
         .policy(scope("b")),
         case(
-            "the gate and the route require: the route's is lacking",
+            "policies of the gate and the route: the route's is not satisfied",
             guarded(),
             with("a"),
             insufficient(Some("b")),
         )
         .policy(scope("b")),
         case(
-            "what the gate requires twice adds up",
+            "two policies of the gate are combined",
             gate(usual(), |gate| gate.require(scope("a")).require(scope("b"))),
             with("a"),
             insufficient(Some("a b")),

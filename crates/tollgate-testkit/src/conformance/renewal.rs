@@ -71,7 +71,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             renewed(from_cookie(), &plain),
         ),
         case(
-            "due, after a store was asked",
+            "due, after a lookup in a store",
             renewing(),
             asked("asked: good"),
             renewed(origin.seen(), &plain),
@@ -84,19 +84,19 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
         ),
         case("nobody", renewing(), get(), anonymous()),
         case(
-            "the path is told from its query",
+            "the path does not include the query",
             renewing(),
             Request::new("GET", "/resource?keep").with("Authorization", format!("Bearer {}", due().build())),
             renewed(origin.seen(), &plain),
         ),
         case(
-            "a method on which nothing is renewed",
+            "a method without renewal",
             renewing(),
             Request::new("DELETE", "/resource").with("Authorization", format!("Bearer {}", due().build())),
             origin.seen(),
         ),
         case(
-            "a gate that renews nothing",
+            "a gate without renewal",
             gate(origin.verifier(), |gate| gate),
             bearer(due().build()),
             origin.seen(),
@@ -114,7 +114,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "a request of another site",
+            "a cross-site request",
             renewing(),
             cookie(post()).with("Sec-Fetch-Site", "cross-site"),
             cross_site(),
@@ -134,37 +134,33 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
         )
         .handler(Handler::Scoped),
         case(
-            "a gRPC call, whose success shows too late",
+            "a gRPC call, whose status comes too late",
             renewing(),
             post()
                 .with("Content-Type", "application/grpc")
                 .with("Authorization", format!("Bearer {}", due().build())),
             origin.seen(),
         ),
+        replying("a marked response", Reply::default().skip_renewal(), false),
         replying(
-            "a response that is marked",
-            Reply::default().skip_renewal(),
-            false,
-        ),
-        replying(
-            "another cookie of the handler's stays",
+            "another cookie of the handler is kept",
             setting("theme=dark"),
             true,
         ),
         replying(
-            "cookies of nearly that name",
+            "cookies with similar names",
             setting("accessx=1")
                 .header("set-cookie", "Access=1")
                 .header("set-cookie", "x=access=1"),
             true,
         ),
         replying(
-            "the field of the handler's own gives way",
+            "a custom field replaces the handler's",
             Reply::default().header(RENEWED_HEADER.0, "old"),
             true,
         ),
         replying(
-            "one of several cookies is the token's",
+            "one of several cookies has the name",
             setting("theme=dark").header("set-cookie", "access=other"),
             false,
         ),

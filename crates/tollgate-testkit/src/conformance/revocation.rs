@@ -28,14 +28,14 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
     let gone = ["gone", "asked: gone"];
     let mut cases = vec![
         case(
-            "a good token",
+            "a valid token",
             checked(),
             [of("good"), of("asked: good")],
             origin.seen(),
         ),
         case("a revoked token", checked(), gone.map(of), revoked()),
         case(
-            "a store that does not answer",
+            "a store that fails",
             checked(),
             of("asked: down"),
             unavailable("7"),
@@ -59,13 +59,13 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             bad_signature(),
         ),
         case(
-            "no store is asked about a token that has expired",
+            "no lookup for an expired token",
             checked(),
             bearer(origin.token().claim("sid", "asked: down").expires_in(-60).build()),
             expired(),
         ),
         case(
-            "a cookie is no way around it",
+            "a cookie is checked too",
             cookie(),
             gone.map(|session| {
                 let cookie = format!("access={}", origin.token().claim("sid", session).build());
@@ -74,25 +74,25 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             revoked(),
         ),
         case(
-            "optional: a revoked token is not nobody's",
+            "optional: a revoked token does not become anonymous",
             optional(),
             gone.map(of),
             revoked(),
         ),
         case(
-            "optional: nobody needs not be asked about",
+            "optional: no lookup for an anonymous request",
             optional(),
             get(),
             anonymous(),
         ),
         case(
-            "optional: a store that does not answer does not make nobody of somebody",
+            "optional: a failed lookup does not make a caller anonymous",
             optional(),
             of("asked: down"),
             unavailable("7"),
         ),
         case(
-            "a gate's policy is asked after",
+            "a gate's policy is checked after the lookup",
             strict(),
             [
                 bearer(scoped("good").build()),
@@ -101,33 +101,33 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             origin.seen().but("scopes", "a"),
         ),
         case(
-            "a gate's policy is asked after, and may refuse",
+            "a gate's policy is checked after the lookup, and may refuse",
             strict(),
             [of("good"), of("asked: good")],
             insufficient(Some("a")),
         ),
         case(
-            "whether it was revoked comes before what it grants",
+            "revocation is checked before the policy",
             strict(),
             gone.map(of),
             revoked(),
         ),
         case(
-            "a route's policy is asked after",
+            "a route's policy is checked after the lookup",
             checked(),
             [of("good"), of("asked: good")],
             insufficient(Some("a")),
         )
         .policy(scope("a")),
         case(
-            "a route's policy does not see a revoked token",
+            "a route's policy is not checked for a revoked token",
             checked(),
             gone.map(of),
             revoked(),
         )
         .policy(scope("a")),
         case(
-            "the realm of a refusal that was waited for",
+            "the realm of a refusal after a lookup",
             gate(origin.verifier(), |gate| gate.realm("shop").revocation(Standings)),
             of("asked: gone"),
             revoked().realm("shop"),
@@ -139,13 +139,13 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             revoked().grpc("16"),
         ),
         case(
-            "a store that does not answer, over gRPC",
+            "a store that fails, over gRPC",
             checked(),
             grpc(&of("asked: down")),
             unavailable("7").grpc("14"),
         ),
         case(
-            "a handler that asks for claims gets them after a wait",
+            "a handler with claims gets them after a lookup",
             checked(),
             of("asked: good"),
             shopper("u-7", "-"),

@@ -73,7 +73,7 @@ fn rotation() -> Vec<Case> {
             shown("old"),
         ),
         case(
-            "before a rotation: the new key is not known",
+            "before a rotation: the new key is unknown",
             source(&[old()]),
             bearer(by_new()),
             unknown_key(),
@@ -91,13 +91,13 @@ fn rotation() -> Vec<Case> {
             shown("new"),
         ),
         case(
-            "after a rotation: the old key is gone",
+            "after a rotation: the old key is withdrawn",
             source(&[new()]),
             bearer(by_old()),
             unknown_key(),
         ),
         case(
-            "two keys of one `kid` are both tried",
+            "two keys with one `kid` are both tried",
             same(),
             bearers([
                 token_by(Algorithm::ES256).kid("same").build(),
@@ -115,19 +115,19 @@ fn rotation() -> Vec<Case> {
             shown("old"),
         ),
         case(
-            "a member for encryption verifies nothing",
+            "an encryption key in a set verifies nothing",
             plain(rules().key_set(odd())),
             bearer(token_by(Algorithm::RS256).kid("enc").build()),
             wrong_algorithm(),
         ),
         case(
-            "a JWK of RSA without `alg` serves RS256",
+            "an RSA JWK without `alg` serves RS256",
             plain(rules().key_set(without_alg(Algorithm::RS256))),
             bearer(token_by(Algorithm::RS256).build()),
             seen().by("RS256"),
         ),
         case(
-            "a JWK of RSA without `alg` serves nothing else",
+            "an RSA JWK without `alg` serves nothing else",
             plain(rules().key_set(without_alg(Algorithm::RS256))),
             bearers(
                 [Algorithm::RS512, Algorithm::PS256]
@@ -136,7 +136,7 @@ fn rotation() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
-            "a JWK that pins its `alg`",
+            "a JWK with an `alg`",
             plain(rules().key_set(set(&[jwk(Algorithm::PS384, "p")]))),
             bearer(token_by(Algorithm::RS384).kid("p").build()),
             wrong_algorithm(),
@@ -216,13 +216,13 @@ fn sources() -> Vec<Case> {
     let rs256 = || token_by(Algorithm::RS256);
     vec![
         case(
-            "a source of keys that is down",
+            "an unavailable key source",
             five(),
             bearer(rs256().build()),
             unavailable("5"),
         ),
         case(
-            "a source that is down says nothing about bad tokens either",
+            "an unavailable source does not affect invalid tokens",
             five(),
             bearers([
                 rs256().expires_in(-9000).build(),
@@ -238,38 +238,38 @@ fn sources() -> Vec<Case> {
             unavailable("2"),
         ),
         case(
-            "`Retry-After` is one second at least",
+            "`Retry-After` is at least one second",
             down(Duration::ZERO),
             bearer(rs256().build()),
             unavailable("1"),
         ),
         case(
-            "a key at hand is enough",
+            "a static key suffices",
             beside(),
             bearer(rs256().build()),
             seen().by("RS256"),
         ),
         case(
-            "a key at hand that is not enough",
+            "a static key that does not fit",
             beside(),
             bearer(rs256().kid("new").build()),
             unavailable("5"),
         ),
         case(
-            "a malformed token needs no source",
+            "a malformed token is refused without the source",
             five(),
             bearers(["a.b.c".to_owned(), "abc".to_owned()]),
             malformed_token(),
         ),
         case("no credential needs no source", five(), get(), no_credential()),
         case(
-            "an issuer whose source is down",
+            "an issuer with an unavailable source",
             issuers(),
             bearer(token().claim("iss", "https://down.example.com").build()),
             unavailable("30"),
         ),
         case(
-            "another issuer's source that is down",
+            "another issuer's unavailable source",
             issuers(),
             bearer(token().build()),
             seen(),

@@ -51,7 +51,7 @@ fn authorization() -> Vec<Case> {
     vec![
         case("`Authorization: Bearer`", usual.clone(), bearer(&good), seen()),
         case(
-            "the scheme is read in any case",
+            "the scheme is case-insensitive",
             usual.clone(),
             [
                 around("bearer ", ""),
@@ -61,20 +61,20 @@ fn authorization() -> Vec<Case> {
             seen(),
         ),
         case(
-            "several spaces follow the scheme",
+            "several spaces after the scheme",
             usual.clone(),
             around("Bearer   ", ""),
             seen(),
         ),
         case(
-            "the name of the field is read in any case",
+            "the field name is case-insensitive",
             usual.clone(),
             get().with("AUTHORIZATION", format!("Bearer {good}")),
             seen(),
         ),
         case("no credential", usual.clone(), get(), no_credential()),
         case(
-            "another scheme is no credential",
+            "another scheme is not a credential",
             usual.clone(),
             each(&[
                 "Basic dXNlcjpwYXNz",
@@ -92,7 +92,7 @@ fn authorization() -> Vec<Case> {
             malformed_credential(),
         ),
         case(
-            "what is not one b64token is malformed",
+            "anything but one b64token is malformed",
             usual.clone(),
             each(&[
                 "Bearer a b",
@@ -116,7 +116,7 @@ fn authorization() -> Vec<Case> {
             malformed_credential(),
         ),
         case(
-            "octets that are not ASCII are malformed",
+            "non-ASCII octets are malformed",
             usual.clone(),
             [
                 get().with("Authorization", b"Bearer \xFF\xFE"),
@@ -129,7 +129,7 @@ fn authorization() -> Vec<Case> {
             malformed_credential(),
         ),
         case(
-            "nothing but spaces stands between scheme and token (RFC 9110 section 11.4)",
+            "only spaces separate scheme and token (RFC 9110 section 11.4)",
             usual.clone(),
             [
                 around("Bearer\t", ""),
@@ -140,7 +140,7 @@ fn authorization() -> Vec<Case> {
             malformed_credential(),
         ),
         case(
-            "optional: a scheme that is none is malformed, not absent",
+            "optional: an invalid scheme is malformed, not absent",
             optional(),
             [around("Bearer\t", ""), around("Bearer:", "")],
             malformed_credential(),
@@ -159,7 +159,7 @@ fn authorization() -> Vec<Case> {
             two_credentials(),
         ),
         case(
-            "a b64token that no JWT can be",
+            "a b64token that cannot be a JWT",
             usual.clone(),
             each(&[
                 "Bearer a~b.c.d",
@@ -171,7 +171,7 @@ fn authorization() -> Vec<Case> {
             malformed_token(),
         ),
         case(
-            "a credential in a field that is not looked at",
+            "a credential in a field that is not read",
             usual,
             get()
                 .with("X-Access-Token", &good)
@@ -216,7 +216,7 @@ pub(super) fn raw_cases() -> Vec<Case> {
             malformed_credential(),
         ),
         case(
-            "line breaks around a cookie's value and a field's",
+            "line breaks around values of a cookie and a custom field",
             usual,
             [
                 get().with("Cookie", format!("{COOKIE}={good}\r\n")),

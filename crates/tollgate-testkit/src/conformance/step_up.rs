@@ -30,19 +30,19 @@ pub(super) fn cases() -> Vec<Case> {
         |name: &str, requests: Vec<Request>| case(name, usual_gate(), requests, too_old()).policy(age(300));
     vec![
         case(
-            "a login that is recent enough, to the second",
+            "a recent login, to the second",
             usual_gate(),
             [at(START), at(START - 299), at(START - 300)],
             seen(),
         )
         .policy(age(300)),
         strict(
-            "a login that is too long ago",
+            "an old login",
             vec![at(START - 301), at(START - 310), old(), at(0)],
         ),
         strict("a login of which nothing is said", vec![bearer(token().build())]),
         strict(
-            "a login of which no date is said",
+            "a login without a time",
             [
                 json!(null),
                 json!("1700000000"),
@@ -55,7 +55,7 @@ pub(super) fn cases() -> Vec<Case> {
             .to_vec(),
         ),
         strict(
-            "a login at a date that there cannot be",
+            "a login at an impossible time",
             claiming_each([
                 r#""auth_time":1e400"#,
                 r#""auth_time":9223372036854775808"#,
@@ -66,7 +66,7 @@ pub(super) fn cases() -> Vec<Case> {
             .collect(),
         ),
         strict(
-            "a login in the future proves nothing",
+            "a login in the future is not accepted",
             vec![
                 at(START + 11),
                 at(START + 10_000),
@@ -81,7 +81,7 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .policy(age(300)),
         case(
-            "the fraction of a second",
+            "a fraction of a second",
             usual_gate(),
             claiming_each([r#""auth_time":1699999700.5"#, r#""auth_time":1.70000001e9"#])
                 .into_iter()
@@ -91,19 +91,19 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .policy(age(300)),
         case(
-            "a whole gate that asks for it",
+            "a policy of the gate",
             fresh(),
             [at(START), at(START - 300)],
             seen(),
         ),
         case(
-            "a whole gate that asks for it, and an old login",
+            "a policy of the gate, and an old login",
             fresh(),
             old(),
             too_old(),
         ),
         case(
-            "the realm stands in the challenge",
+            "the realm is in the challenge",
             gate(usual(), |gate| {
                 gate.realm("pay").max_authentication_age(Duration::from_secs(300))
             }),
@@ -119,27 +119,27 @@ pub(super) fn cases() -> Vec<Case> {
             too_old().grpc("16"),
         ),
         case(
-            "the token is judged first",
+            "the token is verified first",
             fresh(),
             bearer(token().claim("auth_time", START - 3600).expires_in(-60).build()),
             expired(),
         ),
         case(
-            "with a scope: all is there but a recent login",
+            "with a scope: only a recent login is missing",
             usual_gate(),
             bearer(token().scope("pay").claim("auth_time", START - 3600).build()),
             too_old(),
         )
         .policy(scope("pay") & age(300)),
         case(
-            "with a scope: the scope alone is lacking",
+            "with a scope: only the scope is missing",
             usual_gate(),
             at(START),
             insufficient(Some("pay")),
         )
         .policy(scope("pay") & age(300)),
         case(
-            "with a scope: both are lacking, and a new login would not be enough",
+            "with a scope: both are missing, and a new login would not suffice",
             usual_gate(),
             old(),
             insufficient(None),
@@ -148,21 +148,21 @@ pub(super) fn cases() -> Vec<Case> {
         case("or a role: a new login would do", usual_gate(), old(), too_old())
             .policy(role("root") | age(300)),
         case(
-            "of two ages that must hold, the shorter is asked for",
+            "of two required ages, the shorter is in the challenge",
             usual_gate(),
             old(),
             authentication_too_old("60"),
         )
         .policy(age(60) & age(300)),
         case(
-            "of two ages of which one will do, the longer is asked for",
+            "of two alternative ages, the longer is in the challenge",
             usual_gate(),
             old(),
             too_old(),
         )
         .policy(age(60) | age(300)),
         case(
-            "not: a login that must not be recent cannot be asked for",
+            "not: a login that must be old cannot be requested",
             usual_gate(),
             at(START),
             insufficient(None),

@@ -60,7 +60,7 @@ fn boundaries() -> Vec<Case> {
             shown("expires", "1700000001"),
         ),
         case(
-            "without leeway: `exp` is now, which is too late",
+            "without leeway: `exp` is now, which is expired",
             exact(),
             bearer(claiming(r#""exp":1700000000"#)),
             expired(),
@@ -84,13 +84,13 @@ fn boundaries() -> Vec<Case> {
             missing_claim(),
         ),
         case(
-            "no `exp`, where that is allowed aloud",
+            "no `exp`, where configured",
             with(VerifierBuilder::dangerous_allow_missing_exp),
             bearer(token().without_claim("exp").build()),
             seen().but("expires", "-"),
         ),
         case(
-            "an `exp` that has passed, where it may be absent",
+            "an expired `exp`, where it is optional",
             with(VerifierBuilder::dangerous_allow_missing_exp),
             bearer(token().expires_in(-10).build()),
             expired(),
@@ -165,7 +165,7 @@ fn numbers() -> Vec<Case> {
             seen().but("not before", "1700000000").but("issued", "1699999999"),
         ),
         case(
-            "a fraction does not prolong `exp`",
+            "a fraction does not extend `exp`",
             gate.clone(),
             bearers(claiming_each([
                 r#""exp":1699999990.5"#,
@@ -201,7 +201,7 @@ fn numbers() -> Vec<Case> {
             shown("expires", "9223372036854775807"),
         ),
         case(
-            "numbers that no date can be",
+            "numbers outside the range of dates",
             gate.clone(),
             bearers(each(&[
                 "9223372036854775808",
@@ -279,13 +279,13 @@ fn ages() -> Vec<Case> {
             missing_claim(),
         ),
         accepted(
-            "maximum lifetime: exactly",
+            "maximum lifetime: exactly reached",
             short(),
             r#""iat":1700000000,"exp":1700000600"#,
             shown("expires", "1700000600"),
         ),
         case(
-            "maximum lifetime: one second more",
+            "maximum lifetime: exceeded by one second",
             short(),
             bearers(claiming_each([
                 r#""exp":1700000601"#,

@@ -191,26 +191,26 @@ fn sources() -> Vec<Case> {
     vec![
         case("the key comes", plain(brings()), new(), seen_new()),
         case(
-            "a key that is there needs no wait",
+            "a known key needs no wait",
             plain(fails()),
             bearer(token_by(OLD).build()),
             seen().by("ES256"),
         ),
         case(
-            "the key does not come",
+            "the key does not arrive",
             plain(brings_nothing()),
             bearer(token_by(OLD).kid("nobody's").build()),
             unknown_key(),
         ),
         case(
-            "no key of the algorithm comes",
+            "no key of the algorithm arrives",
             plain(brings_nothing()),
             new(),
             wrong_algorithm(),
         ),
         case("the source fails", plain(fails()), new(), unavailable("9")),
         case(
-            "the source fails and has the key all the same",
+            "the source fails and has the key anyway",
             plain(rules().key_source(Rotating::new(
                 old_keys(),
                 both_keys(),
@@ -220,43 +220,43 @@ fn sources() -> Vec<Case> {
             seen_new(),
         ),
         case(
-            "the source cannot be asked",
+            "the source cannot be queried",
             plain(says(Says::AtOnce(down(6500)))),
             new(),
             unavailable("7"),
         ),
         case(
-            "a source that was down comes back",
+            "an unavailable source recovers",
             plain(from_nothing(Ok(Arc::new(both_keys())))),
             new(),
             seen_new(),
         ),
         case(
-            "a source that is down stays so",
+            "an unavailable source stays unavailable",
             plain(from_nothing(Err(down(4000)))),
             new(),
             unavailable("4"),
         ),
         case(
-            "a source that is out of reach does not hide what another brings",
+            "an unavailable source does not hide the key of another",
             beside(out_of_reach()),
             new(),
             seen_new(),
         ),
         case(
-            "a source that is out of reach might have what another does not bring",
+            "an unavailable source might have the key that another lacks",
             beside(out_of_reach()),
             bearer(by_new().kid("nobody's").build()),
             unavailable("30"),
         ),
         case(
-            "a forgery under a name that came",
+            "a forgery with the `kid` of a fetched key",
             plain(brings()),
             bearer(by_new().signed_by(&keys::stranger(NEW)).build()),
             bad_signature(),
         ),
         case(
-            "a forgery under a known name is not waited for",
+            "a forgery with a known `kid` does not wait",
             plain(fails()),
             bearer(token_by(OLD).signed_by(&keys::stranger(OLD)).build()),
             bad_signature(),
@@ -268,25 +268,25 @@ fn sources() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
-            "an algorithm that is not allowed is not waited for",
+            "a disallowed algorithm does not wait",
             plain(fails().algorithms([OLD])),
             new(),
             wrong_algorithm(),
         ),
         case(
-            "a token without `kid` by a key that comes",
+            "a token without `kid`, by a fetched key",
             plain(brings()),
             bearer(by_new().without_header("kid").build()),
             seen_new().but("key id", "-"),
         ),
         case(
-            "a token that has expired",
+            "an expired token",
             plain(brings()),
             bearer(by_new().expires_in(-60).build()),
             expired(),
         ),
         case(
-            "a token for somebody else",
+            "a token for another audience",
             plain(brings()),
             bearer(by_new().claim("aud", "other").build()),
             wrong_audience(),
@@ -302,26 +302,26 @@ fn gates() -> Vec<Case> {
     let cookies = || gate(brings(), |gate| gate.source(Source::cookie("access")));
     vec![
         case(
-            "optional: nobody waits for no token",
+            "optional: a request without a token does not wait",
             optional(fails()),
             get(),
             anonymous(),
         ),
         case("optional: the key comes", optional(brings()), new(), seen_new()),
         case(
-            "optional: who is not known is not nobody",
+            "optional: a token with an unknown key is not anonymous",
             optional(brings_nothing()),
             bearer(token_by(OLD).kid("nobody's").build()),
             unknown_key(),
         ),
         case(
-            "optional: a source that fails does not make nobody of somebody",
+            "optional: a failing source does not make a caller anonymous",
             optional(fails()),
             new(),
             unavailable("9"),
         ),
         case(
-            "a preflight is not waited for",
+            "a preflight does not wait",
             gate(fails(), GateBuilder::pass_preflight),
             Request::new("OPTIONS", "/resource")
                 .with("Origin", "https://app.example.com")
@@ -329,51 +329,51 @@ fn gates() -> Vec<Case> {
             anonymous(),
         ),
         case(
-            "a cookie from this site",
+            "a same-origin cookie",
             cookies(),
             cookie(post()).with("Sec-Fetch-Site", "same-origin"),
             seen_new().but("source", "cookie"),
         ),
         case(
-            "a cookie from another site is not waited for",
+            "a cross-site cookie does not wait",
             cookies(),
             cookie(post()).with("Sec-Fetch-Site", "cross-site"),
             cross_site(),
         ),
         case(
-            "nobody, where somebody is wanted",
+            "no credential, where one is required",
             plain(fails()),
             get(),
             no_credential(),
         ),
         case(
-            "a gate's policy is asked after",
+            "a gate's policy is checked after the wait",
             strict(),
             bearer(by_new().scope("a").build()),
             seen_new().but("scopes", "a"),
         ),
         case(
-            "a gate's policy is asked after, and may refuse",
+            "a gate's policy is checked after the wait, and may refuse",
             strict(),
             new(),
             insufficient(Some("a")),
         ),
         case(
-            "a route's policy is asked after",
+            "a route's policy is checked after the wait",
             plain(brings()),
             bearer(by_new().scope("a").build()),
             seen_new().but("scopes", "a"),
         )
         .policy(scope("a")),
         case(
-            "a route's policy is asked after, and may refuse",
+            "a route's policy is checked after the wait, and may refuse",
             plain(brings()),
             new(),
             insufficient(Some("a")),
         )
         .policy(scope("a")),
         case(
-            "a route's policy does not see who is not known",
+            "a route's policy is not checked for an unknown caller",
             plain(fails()),
             new(),
             unavailable("9"),
@@ -387,7 +387,7 @@ fn gates() -> Vec<Case> {
         ),
         case("over gRPC", plain(brings()), grpc(&by_new()), seen_new()),
         case(
-            "the key does not come, over gRPC",
+            "the key does not arrive, over gRPC",
             plain(brings_nothing()),
             grpc(&token_by(OLD).kid("nobody's")),
             unknown_key().grpc("16"),
@@ -404,21 +404,21 @@ fn gates() -> Vec<Case> {
 fn handlers() -> Vec<Case> {
     let mut cases = vec![
         case(
-            "a handler that asks for a principal gets it",
+            "a handler with a principal gets it",
             plain(brings()),
             bearer(by_new().build()),
             seen_new(),
         )
         .handler(Handler::Principal),
         case(
-            "a handler that asks for claims gets them",
+            "a handler with claims gets them",
             plain(brings()),
             bearer(by_new().build()),
             shopper("u-7", "-"),
         )
         .handler(Handler::Claims),
         case(
-            "a handler that asks for a scope gets it",
+            "a handler with a scope gets it",
             plain(brings()),
             bearer(by_new().scope("orders:read").build()),
             seen_new().but("scopes", "orders:read"),
@@ -433,13 +433,13 @@ fn handlers() -> Vec<Case> {
     ] {
         let new = || bearer(by_new().build());
         let fails = case(
-            &format!("no handler that asks for {name} is called where the source fails"),
+            &format!("a handler with {name} is not called if the source fails"),
             plain(fails()),
             new(),
             unavailable("9"),
         );
         let barren = case(
-            &format!("no handler that asks for {name} is called without the key"),
+            &format!("a handler with {name} is not called without the key"),
             plain(brings_nothing()),
             bearer(token_by(OLD).kid("nobody's").build()),
             unknown_key(),
@@ -483,7 +483,7 @@ fn issuers() -> Vec<Case> {
     let of = |issuer: &str, token: TokenBuilder| bearer(token.claim("iss", issuer).build());
     vec![
         case(
-            "a listed issuer beside a source of issuers",
+            "a listed issuer beside an issuer source",
             tenants(),
             bearer(token().build()),
             seen(),
@@ -495,7 +495,7 @@ fn issuers() -> Vec<Case> {
             seen().by("ES256").but("issuer", TENANT),
         ),
         case(
-            "a found issuer whose key comes",
+            "a found issuer with a fetched key",
             tenants(),
             of(TENANT, by_new()),
             seen_new().but("issuer", TENANT),
@@ -513,13 +513,13 @@ fn issuers() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
-            "an issuer that nobody knows",
+            "an unknown issuer",
             tenants(),
             of("https://evil.example", token_by(OLD)),
             untrusted_issuer(),
         ),
         case(
-            "an issuer that cannot be told of now",
+            "an issuer that cannot be looked up",
             tenants(),
             of("https://undecided.example.com", token_by(OLD)),
             unavailable("5"),
