@@ -193,7 +193,7 @@ impl Policy {
     /// When `name` is empty.
     #[track_caller]
     pub fn role(name: &str) -> Self {
-        assert!(!name.is_empty(), "a role has a name: the empty text is none");
+        assert!(!name.is_empty(), "`role` requires a non-empty name");
         Self::leaf(Clause::Role(Name::new(name)))
     }
 
@@ -218,10 +218,7 @@ impl Policy {
     /// When `path` is empty.
     #[track_caller]
     pub fn claim(path: &str, value: impl Into<Value>) -> Self {
-        assert!(
-            !path.is_empty(),
-            "a claim has a name: the empty path leads to none"
-        );
+        assert!(!path.is_empty(), "`claim` requires a non-empty path");
         Self::leaf(Clause::Claim {
             path: path.into(),
             value: value.into(),
@@ -244,10 +241,7 @@ impl Policy {
     /// When `path` is empty.
     #[track_caller]
     pub fn claim_present(path: &str) -> Self {
-        assert!(
-            !path.is_empty(),
-            "a claim has a name: the empty path leads to none"
-        );
+        assert!(!path.is_empty(), "`claim_present` requires a non-empty path");
         Self::leaf(Clause::ClaimPresent { path: path.into() })
     }
 
