@@ -1,17 +1,17 @@
-"""authlib as a peer; README.md beside this file has the protocol."""
+"""authlib as a peer. See README.md for the protocol."""
 
 import base64
 import json
 import sys
 import warnings
 
-# The script's own folder is first on the path, and its name is the library's.
+# The script's directory is first on the path, and the script has the name of the library.
 sys.path.pop(0)
 
 import authlib.deprecate
 
-# Its JOSE module is being moved to another package; what applications run today is this one. The import above
-# set a filter of its own.
+# The JOSE module is moving to another package, but applications still use this one.
+# The import above adds its own warning filter.
 warnings.simplefilter("ignore")
 
 from authlib.jose import JsonWebKey, JsonWebSignature, JsonWebToken
@@ -32,10 +32,10 @@ def generate(alg):
 
 
 def jwk(members, alg):
-    """Without the `kid` that authlib makes up, and would put over that of the header."""
+    """Removes the `kid` that authlib generates, which would override that of the header."""
     named = {name: value for name, value in members.items() if name != "kid"} | {"alg": alg}
     if alg in FIELD_BYTES:
-        # authlib drops leading zero bytes, which RFC 7518 section 6.2.1.2 forbids and others refuse.
+        # authlib drops leading zero bytes, which RFC 7518 section 6.2.1.2 forbids.
         named |= {name: padded(named[name], FIELD_BYTES[alg]) for name in ("x", "y", "d") if name in named}
     return named
 

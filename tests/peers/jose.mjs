@@ -1,13 +1,13 @@
-// jose as a peer; README.md beside this file has the protocol.
+// jose as a peer. See README.md for the protocol.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
-// The library stands outside this folder, where an ES module's import would not look for it.
+// The library is outside this directory, where an ES module import does not find it.
 const find = createRequire(`${process.env.TOLLGATE_NODE_MODULES}/`).resolve;
 const jose = await import(pathToFileURL(find("jose")));
 
-// jose keeps no list of its own; each of these is tried when it is asked for.
+// jose exports no list of algorithms, so each of these is tried.
 const NAMED = "HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519".split(" ");
 
 async function generate(alg) {

@@ -1,4 +1,4 @@
-// jsonwebtoken as a peer; README.md beside this file has the protocol.
+// jsonwebtoken as a peer. See README.md for the protocol.
 const crypto = require("node:crypto");
 const { createRequire } = require("node:module");
 const { createInterface } = require("node:readline");
@@ -6,7 +6,7 @@ const { createInterface } = require("node:readline");
 const jsonwebtoken = createRequire(`${process.env.TOLLGATE_NODE_MODULES}/`)("jsonwebtoken");
 
 const CURVES = { ES256: "P-256", ES384: "P-384", ES512: "P-521" };
-// The library keeps no list; each of these is tried when it is asked for.
+// The library exports no list of algorithms, so each of these is tried.
 const NAMED = "HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519".split(" ");
 
 function generate({ alg }) {

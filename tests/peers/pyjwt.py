@@ -1,4 +1,4 @@
-"""PyJWT as a peer; README.md beside this file has the protocol."""
+"""PyJWT as a peer. See README.md for the protocol."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ def generate(alg):
 
 
 def plain(jwk):
-    """PyJWT writes `key_ops`; a test that wants it says so itself."""
+    """Removes the `key_ops` that PyJWT adds: tests set it explicitly."""
     return {name: value for name, value in jwk.items() if name != "key_ops"}
 
 

@@ -1,4 +1,4 @@
-// Signing keys: given whole, or made when they are first asked for.
+// Signing keys: configured, or generated on first use.
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
@@ -14,8 +14,8 @@ const KINDS = {
 };
 
 /**
- * The private JWKs for a list of them, in its order, since the first that fits is the one that signs. What has no key
- * material is made, and kept in the file `keystore` if there is one: the same `kid` is the same key at the next start.
+ * Returns the private JWKs for a list of keys, in order: the first that fits signs. Keys without
+ * material are generated and stored in the file `keystore`, if set, so that they survive a restart.
  */
 export async function loadKeys(wanted, keystore) {
   const kept = keystore && existsSync(keystore) ? JSON.parse(readFileSync(keystore, "utf8")) : {};

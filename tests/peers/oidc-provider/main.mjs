@@ -1,4 +1,4 @@
-// oidc-provider as an identity provider of one's own; README.md in the folder above has what it is configured by.
+// oidc-provider as a standalone identity provider. See ../README.md for its settings.
 import { createRequire } from "node:module";
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { loadKeys } from "./keystore.mjs";
 import { interactionPages, loginPath } from "./pages.mjs";
 
-// The library may stand outside this folder, where an ES module's import would not look for it.
+// The library may be outside this directory, where an ES module import does not find it.
 const modules = process.env.TOLLGATE_NODE_MODULES;
 const find = createRequire(modules ? `${resolve(modules)}/` : import.meta.url).resolve;
 const { default: Provider, errors } = await import(pathToFileURL(find("oidc-provider")));
@@ -24,10 +24,10 @@ const settings = {
   ...JSON.parse(process.argv[2] ?? "{}"),
 };
 
-// Before it listens, since making them takes a while.
+// Before it listens, because key generation takes time.
 const jwks = { keys: await loadKeys(settings.keys, settings.keystore) };
 
-// The port is part of the issuer's name, so it has to be known before the provider is made.
+// The port is part of the issuer name, so it must be known before the provider is created.
 const server = createServer();
 server.listen(settings.port, "127.0.0.1");
 await once(server, "listening");
@@ -39,7 +39,7 @@ const provider = new Provider(issuer, {
   clients: settings.clients.map(withDefaults),
   scopes: ["openid", "offline_access", ...settings.scopes],
   claims: { openid: ["sub"], profile: ["name"], email: ["email", "email_verified"] },
-  // Tells the claims of the granted scopes in the ID token too, where most providers have them.
+  // Includes the claims of the granted scopes in the ID token, as most providers do.
   conformIdTokenClaims: false,
   cookies: { keys: ["cookies of a provider that lives for one test"] },
   features: {
@@ -48,7 +48,7 @@ const provider = new Provider(issuer, {
     resourceIndicators: {
       enabled: true,
       defaultResource: (_, client) => client.default_resource,
-      // Without this an authorization code would bring an opaque token for the userinfo endpoint.
+      // Otherwise an authorization code would give an opaque token for the userinfo endpoint.
       useGrantedResource: () => true,
       getResourceServerInfo: (_, resource) => resourceServer(resource),
     },
@@ -78,7 +78,7 @@ server.on("request", provider.callback());
 
 console.log(JSON.stringify({ issuer, port, keys: jwks.keys.map(({ kid, alg }) => ({ kid, alg })) }));
 
-/** A client as oidc-provider wants it (RFC 7591 section 2), from as little as its name. */
+/** Completes the metadata of a client (RFC 7591 section 2). */
 function withDefaults(client) {
   const machine = !client.redirect_uris;
   return {
@@ -87,13 +87,13 @@ function withDefaults(client) {
     redirect_uris: [],
     token_endpoint_auth_method: client.client_secret ? "client_secret_basic" : "none",
     id_token_signed_response_alg: jwks.keys[0].alg,
-    // A browser on this machine is not told to use TLS.
+    // Accepts redirect URIs on this machine without TLS.
     application_type: machine ? "web" : "native",
     ...client,
   };
 }
 
-/** What is known of a resource (RFC 8707): its tokens are JWTs in the profile of RFC 9068. */
+/** Returns the settings of a resource (RFC 8707): its tokens are JWTs by RFC 9068. */
 function resourceServer(resource) {
   if (!Object.hasOwn(settings.resources, resource)) throw new errors.InvalidTarget();
   const { alg = jwks.keys[0].alg, audience = resource, scope = "", ttl } = settings.resources[resource];
@@ -109,7 +109,7 @@ function authenticate(name, password) {
   return Object.hasOwn(settings.accounts, name) && settings.accounts[name].password === password;
 }
 
-/** The library says nothing of how long its metadata and keys are good for. */
+/** Adds the `Cache-Control` field, which the library does not set for metadata and keys. */
 async function cacheControl(context, next) {
   await next();
   const published = context.path === "/jwks" || context.path.startsWith("/.well-known/");

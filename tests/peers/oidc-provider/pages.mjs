@@ -1,9 +1,9 @@
-// What a person sees: a page to log in, and one to consent.
+// The pages of the provider: login and consent.
 
-/** Where an interaction is. */
+/** Path of an interaction. */
 export const loginPath = (uid) => `/interaction/${uid}`;
 
-/** Serves the pages of `provider`; `authenticate(name, password)` says whether that is somebody. */
+/** Serves the pages of `provider`. `authenticate(name, password)` checks the credentials. */
 export function interactionPages(provider, authenticate) {
   return async (context, next) => {
     if (!context.path.startsWith(loginPath(""))) return next();
@@ -13,7 +13,7 @@ export function interactionPages(provider, authenticate) {
     try {
       interaction = await provider.interactionDetails(req, res);
     } catch (problem) {
-      // Its cookie is gone, or it took too long, or was for another start of this program.
+      // The cookie is missing or expired, or belongs to an earlier process.
       return show(context, problem.statusCode ?? 500, "This has expired", "<p>Begin again where you came from.</p>");
     }
     if (context.path !== loginPath(interaction.uid)) return next();
@@ -58,7 +58,7 @@ async function consent(context, provider, interaction, form) {
   return undefined;
 }
 
-/** Grants everything that was asked for and is not granted yet. */
+/** Grants everything that was requested and is not granted yet. */
 async function grant(provider, { grantId, params, prompt, session }) {
   const found = grantId ? await provider.Grant.find(grantId) : undefined;
   const granted = found ?? new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
