@@ -1,10 +1,10 @@
-// The tokens are in cookies that no script can read. What the page has is the CSRF token, which goes along with every request
-// that may change something: a page of another site has no way to learn it.
+// The tokens are in cookies that scripts cannot read. The page knows the CSRF token and sends it
+// with every state-changing request: a page of another site cannot read it.
 let csrf = null;
 
 const element = (id) => document.getElementById(id);
 
-// A request that needs a login. If the access cookie is over, the refresh cookie gets another one, and it is tried again.
+// Sends a request that needs a login. If the access cookie has expired, refreshes it and retries.
 async function call(method, path) {
   const send = () => fetch(path, { method, headers: csrf ? { "X-CSRF-Token": csrf } : {} });
   let answer = await send();

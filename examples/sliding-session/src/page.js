@@ -1,10 +1,10 @@
-// The tokens are in cookies that no script can read. What the page has is the CSRF token, which goes along with every request
-// that may change something: a page of another site has no way to learn it.
+// The tokens are in cookies that scripts cannot read. The page knows the CSRF token and sends it
+// with every state-changing request: a page of another site cannot read it.
 let csrf = null;
 
 const element = (id) => document.getElementById(id);
 
-// One request.
+// Sends one request.
 async function send(method, path, content) {
   const headers = {};
   if (csrf) headers["X-CSRF-Token"] = csrf;
@@ -14,7 +14,7 @@ async function send(method, path, content) {
   return answer;
 }
 
-// A request that needs a login. If the access cookie is over, the refresh cookie gets another one, and it is tried again.
+// Sends a request that needs a login. If the access cookie has expired, refreshes it and retries.
 async function call(method, path) {
   let answer = await send(method, path);
   if (answer.status === 401 && (await refresh())) answer = await send(method, path);
@@ -29,7 +29,7 @@ async function refresh() {
   return answer.ok;
 }
 
-// What the session is. This is asked for at the start, too, for the page may be opened anew in the middle of a session.
+// Shows the state of the session. Also called on load, because a session may already exist.
 async function show() {
   const answer = await call("GET", "/auth/session");
   if (!answer.ok) return;
@@ -56,7 +56,7 @@ function happened(what) {
   element("happened").append(line);
 }
 
-// Says on the page that something is under way, and if it failed for want of an answer.
+// Shows that a request is pending, or that it failed without a response.
 async function busy(action) {
   document.body.ariaBusy = "true";
   try {
