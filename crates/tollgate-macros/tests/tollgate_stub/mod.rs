@@ -1,6 +1,6 @@
-// What the expansion needs besides the engine: the crate `tollgate` adds `__impl_extractors!`, which forwards to the
-// adapters that are enabled. It is the module `tollgate_stub` at the root of each test, and has a single adapter: an
-// extractor trait with a parameter, as axum's has.
+// A stand-in for the crate `tollgate`: `tollgate-core` plus `__impl_extractors!`, which forwards to
+// the enabled adapters. Each test has it as the module `tollgate_stub`, with a single adapter: an
+// extractor trait with a parameter, as in axum.
 
 #[allow(unused_imports)]
 pub use ::tollgate_core::*;
