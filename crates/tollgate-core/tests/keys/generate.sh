@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes every key of this folder anew. They are for these tests only and protect nothing.
+# Regenerates every key in this directory. They are for these tests only and protect nothing.
 set -eu
 cd "$(dirname "$0")"
 mkdir -p refused
