@@ -34,7 +34,7 @@ fn main() {
 }
 
 fn cost(runtime: &Runtime) {
-    println!("one thread: time as a ratio to fixed keys, of the best slices and of the middle ones");
+    println!("one thread: time relative to static keys, fastest and median slices");
     println!(
         "{:<44} {:>7} {:>7} {:>9} {:>12}",
         "", "best", "middle", "ns", "allocations"
@@ -48,9 +48,9 @@ fn cost(runtime: &Runtime) {
         let rows = compare(
             &mut [
                 Candidate::new("fixed keys", || verify(&fixed)),
-                Candidate::new("fixed keys, another verifier (the noise)", || verify(&again)),
+                Candidate::new("static keys, another verifier (noise)", || verify(&again)),
                 Candidate::new("fetched keys", || verify(&remote)),
-                Candidate::new("fetched keys, not verifying anything", || {
+                Candidate::new("fetched keys, not used", || {
                     drop(black_box(keys.keys().unwrap()));
                 }),
             ],
@@ -76,7 +76,7 @@ fn cost(runtime: &Runtime) {
 /// Measures threads that share a verifier, including the reference counts behind it.
 fn threads(runtime: &Runtime) {
     const SLICES: usize = 40;
-    println!("\ntwo threads with one verifier: verifications a second, as a multiple of one thread's");
+    println!("\ntwo threads with one verifier: throughput relative to one thread");
     println!("{:<44} {:>7} {:>7}", "", "best", "middle");
     for algorithm in ALGORITHMS {
         let fixture = Fixture::new(algorithm);
@@ -182,10 +182,10 @@ fn while_fetching(runtime: &Runtime) {
         "", "p50", "p99", "p99.9", "most"
     );
     let names = [
-        "nothing is fetched",
-        "a fetch a second, the most one can configure",
-        "other sources, fetched without a pause",
-        "no fetch, a thread as busy as with that",
+        "no fetches",
+        "one fetch per second, the maximum",
+        "continuous fetches by other sources",
+        "no fetches, one thread equally busy",
     ];
     for (name, waits) in names.into_iter().zip(&mut waits) {
         waits.sort_unstable();

@@ -74,7 +74,7 @@ async fn main() {
                 .map(|servers| on_cluster(servers).build().unwrap()),
         ),
         Contender::of(
-            "the same, a replica waited for",
+            "the same, waiting for a replica",
             cluster.as_ref().map(|servers| {
                 let store = on_cluster(servers).namespace("waiting");
                 store.wait_replicas(1, Duration::from_secs(1)).build().unwrap()
@@ -170,7 +170,7 @@ async fn measure(contenders: &[Contender], clients: usize) -> Vec<Option<Load>> 
 
 /// Prints the stores as ratios to memory, the first.
 fn print(clients: usize, contenders: &[Contender], loads: &mut [Option<Load>]) {
-    println!("\nrefresh, {clients} at once");
+    println!("\nrefresh, {clients} concurrent clients");
     println!(
         "{:<32} {:>8} {:>12} {:>10} {:>10} {:>10}",
         "", "rate", "refreshes/s", "p99", "p50 ms", "p99 ms"

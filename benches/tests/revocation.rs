@@ -52,6 +52,6 @@ fn a_lookup_in_memory_does_not_allocate() {
                 return;
             }
         }
-        panic!("it does not stay in sync: {asked} tokens were to be asked for");
+        panic!("the replica is not in sync: {asked} lookups needed the store");
     });
 }

@@ -80,8 +80,8 @@ impl Fixture {
         };
         let bad = vec![
             ("a wrong signature".to_owned(), forged(&good)),
-            other("it has expired", "exp", 1_700_000_900.into()),
-            other("it is not valid yet", "nbf", 3_900_000_000_u64.into()),
+            other("an expired token", "exp", 1_700_000_900.into()),
+            other("a token that is not valid yet", "nbf", 3_900_000_000_u64.into()),
             other("another issuer", "iss", "https://id.example.org".into()),
             other("another audience", "aud", "billing-api".into()),
         ];
