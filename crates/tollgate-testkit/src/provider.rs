@@ -300,7 +300,7 @@ impl Future for Exchange {
         let outcome = match state.replies.get(&self.request.url) {
             None => Ok(FetchResponse::new(404, "")),
             Some(Reply::Answer(response)) => Ok(conditional(&self.request, response)),
-            Some(Reply::Failure(kind)) => Err(FetchError::new(*kind, "the provider was told to fail")),
+            Some(Reply::Failure(kind)) => Err(FetchError::new(*kind, "the provider is scripted to fail")),
             Some(Reply::Hang) => {
                 state.hanging.push(context.waker().clone());
                 return Poll::Pending;

@@ -133,7 +133,7 @@ fn wait<F: Future>(future: F) -> F::Output {
             return output;
         }
     }
-    panic!("a future of the table waits for something outside of it");
+    panic!("a future of the table never completes");
 }
 
 /// The core without a framework: the smallest [`Subject`].
