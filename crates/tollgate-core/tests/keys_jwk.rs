@@ -345,7 +345,7 @@ fn invalid_rsa_numbers_are_refused() {
             json!({"e": encode(&[1, 0, 0, 0, 0, 1])}),
             RsaExponent,
         ),
-        ("e with a zero before", json!({"e": "AAEAAQ"}), Malformed),
+        ("e with a leading zero byte", json!({"e": "AAEAAQ"}), Malformed),
         (
             "2047 bits",
             json!({"n": encode(&[&[0x7f], &n[1..]].concat())}),
@@ -359,7 +359,7 @@ fn invalid_rsa_numbers_are_refused() {
             RsaModulus,
         ),
         (
-            "two zeros before",
+            "two leading zero bytes",
             json!({"n": encode(&[&[0, 0], &n[..]].concat())}),
             Malformed,
         ),
@@ -413,7 +413,7 @@ fn points_must_be_on_the_curve() {
         ("swapped", encode(&y), encode(&x)),
         ("zero", zero.clone(), zero.clone()),
         ("x is zero", zero, encode(&y)),
-        ("above the field", encode(&[0xff; 32]), encode(&y)),
+        ("above the field size", encode(&[0xff; 32]), encode(&y)),
         ("short", encode(&x[..31]), encode(&y)),
         ("long", encode(&[&[0], &x[..]].concat()), encode(&y)),
         ("both in one", encode(&[&x[..], &y[..]].concat()), String::new()),
@@ -505,7 +505,7 @@ fn certificates_must_match_the_key() {
         ("EC", &p256, Algorithm::ES256),
         ("OKP", &ed25519, Algorithm::EdDSA),
     ] {
-        let jwk = json!({"kty": kty, "x5c": [certificate, "not looked at"]});
+        let jwk = json!({"kty": kty, "x5c": [certificate, "not read"]});
         assert_eq!(algorithms(&jwk)[0], alg);
     }
     assert_eq!(

@@ -419,7 +419,7 @@ mod tests {
         assert_eq!(
             claim_at(&claims, "a.c.d"),
             None,
-            "only a whole path is a name with dots"
+            "only a whole path can be a name with dots"
         );
         assert_eq!(claim_at(&claims, "."), Some(&json!(4)));
         assert_eq!(claim_at(&json!("a"), "a"), None);

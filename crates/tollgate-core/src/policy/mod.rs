@@ -377,7 +377,7 @@ mod tests {
         assert_eq!(any([scope("a"), any([])]).to_string(), r#"scope("a")"#);
         assert!(
             !any([scope("a") & any([])]).permits(&root),
-            "an empty group is not lost in one of the other kind"
+            "an empty group inside one of the other kind is kept"
         );
     }
 
@@ -435,7 +435,7 @@ mod tests {
                 }
             })
         };
-        assert!(catch_unwind(doubled).is_err(), "written out it has 2^64 clauses");
+        assert!(catch_unwind(doubled).is_err(), "expanded, it has 2^64 clauses");
     }
 
     #[test]

@@ -155,7 +155,7 @@ proptest! {
         }
         let evaluation = policy.evaluate(&caller);
         if let Some(scopes) = evaluation.sufficient_scopes() {
-            prop_assert!(policy.permits(&with_scopes(caller.clone(), scopes.iter().copied())), "besides those held");
+            prop_assert!(policy.permits(&with_scopes(caller.clone(), scopes.iter().copied())), "together with the held ones");
             prop_assert!(policy.permits(&with_scopes(without_scopes(&caller), scopes.iter().copied())), "alone");
             prop_assert!(scopes.iter().all(|scope| is_scope_token(scope)));
             prop_assert_eq!(scopes.iter().collect::<BTreeSet<_>>().len(), scopes.len());

@@ -97,7 +97,10 @@ fn a_flood_does_not_evict_tokens_in_use() {
         }
     }
     let status = status(&verifier);
-    assert!(status.tokens < 2_000, "the flood does not fit: {status:?}");
+    assert!(
+        status.tokens < 2_000,
+        "the flood must exceed the cache: {status:?}"
+    );
     assert_eq!(missed, 0);
 }
 
@@ -165,7 +168,7 @@ fn the_cache_keeps_no_issuer_alive() {
     assert_eq!(
         marks.len(),
         150,
-        "one for each verification, and one for each look at what is kept"
+        "one for each verification and one for each cache lookup"
     );
     assert!(marks.iter().all(|mark| mark.upgrade().is_none()));
 }

@@ -149,7 +149,7 @@ fn a_source_may_clear_the_cache_during_an_epoch_read() {
         }
         armed.store(true, Ordering::SeqCst);
         hits(built, &token);
-        assert!(!armed.load(Ordering::SeqCst), "it was asked");
+        assert!(!armed.load(Ordering::SeqCst), "the source was called");
         is_verified_anew(built, &token);
         hits(built, &token);
         built.forget_verified_tokens();

@@ -40,7 +40,7 @@ fn acme(key: &SigningKey) -> TrustedIssuer {
     TrustedIssuer::new(ACME).audience("api").key(key.verifying_key())
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "it is one of the answers that there are")]
+#[allow(clippy::unnecessary_wraps, reason = "a known answer")]
 fn found(issuer: TrustedIssuer) -> Answer {
     Ok(Some(issuer.prepare().unwrap()))
 }

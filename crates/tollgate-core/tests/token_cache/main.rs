@@ -173,7 +173,7 @@ fn ask(verifier: &Verifier, token: impl AsRef<[u8]>) -> (Result<Principal, Rejec
         (1, 0) => Way::Hit,
         (0, 1) => Way::Anew,
         (0, 0) => Way::Refused,
-        other => panic!("one token counts once, and not {other:?}"),
+        other => panic!("one token must count once: {other:?}"),
     };
     (outcome, way)
 }

@@ -148,7 +148,7 @@ fn evicted_claims_may_verify_tokens_on_drop() {
 fn evicted_claims_may_panic_and_the_cache_continues() {
     let (verifier, panicked) = (small(), AtomicUsize::new(0));
     LAST_WORDS.set(Some(Box::new(|_| {
-        assert!(std::thread::panicking(), "as the test wants it");
+        assert!(std::thread::panicking(), "expected by the test");
     })));
     for round in 0..10 {
         fill(&verifier, round, |verify| {

@@ -35,7 +35,7 @@ fn a_panicking_thread_leaves_a_working_table() {
         let (verifier, token) = (&verifier, &token);
         let panicking = scope.spawn(move || {
             hits(verifier, token);
-            panic!("as the test wants it");
+            panic!("expected by the test");
         });
         assert!(panicking.join().is_err());
         scope.spawn(move || hits(verifier, token));

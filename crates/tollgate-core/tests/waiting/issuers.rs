@@ -182,7 +182,10 @@ fn any_other_name_reaches_the_source_unchanged() {
     for name in names {
         let rejection = verifier.verify(token(name, &key)).unwrap_err();
         assert_eq!(rejection.kind(), Kind::UntrustedIssuer);
-        assert!(rejection.to_string().len() < 1000, "what is logged is cut");
+        assert!(
+            rejection.to_string().len() < 1000,
+            "the logged value is truncated"
+        );
         assert!(!rejection.to_string().contains('\u{0}'));
     }
     assert_eq!(source.asked(), names);

@@ -41,7 +41,7 @@ fn down(seconds: u64) -> Unavailable {
 
 /// Polls a future until it is ready.
 fn wait<F: Future>(future: F) -> F::Output {
-    within(100, future).expect("it waits for nothing outside of the test")
+    within(100, future).expect("the future depends only on the test")
 }
 
 /// Polls a future a limited number of times.

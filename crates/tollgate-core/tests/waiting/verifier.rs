@@ -77,31 +77,31 @@ fn each_reaction_of_a_source_to_an_unknown_key() {
             unavailable(9),
         ),
         (
-            "fails, and has it all the same",
+            "fails, and has the key",
             Scripted::new(has(), Script::Pending(both(), Err(down(9)))),
             true,
             None,
         ),
         (
-            "loses what it had",
+            "loses its keys",
             Scripted::new(has(), Script::Pending(Err(down(11)), Ok(()))),
             true,
             unavailable(11),
         ),
         (
-            "is down, and comes back",
+            "is unavailable, and recovers",
             Scripted::new(Err(down(3)), Script::Pending(both(), Ok(()))),
             true,
             None,
         ),
         (
-            "is down, and stays so",
+            "is unavailable, and stays so",
             Scripted::new(Err(down(3)), Script::Pending(Err(down(4)), Err(down(5)))),
             true,
             unavailable(5),
         ),
         (
-            "is down, and knows of nothing newer",
+            "is unavailable, and has nothing newer",
             Scripted::new(Err(down(3)), Script::Pointless),
             false,
             unavailable(3),
@@ -160,26 +160,26 @@ fn no_source_is_queried_without_need() {
     for (name, verifier, token, wanted) in [
         ("its own key", &every, token(&known), None),
         (
-            "a bad signature under a known name",
+            "a bad signature with a known `kid`",
             &every,
             token(&stranger),
             Some(Kind::BadSignature),
         ),
         ("a secret", &every, token(&secret), Some(Kind::WrongAlgorithm)),
         (
-            "a secret under an unknown name",
+            "a secret with an unknown `kid`",
             &every,
             token(&secret.clone().with_kid("nobody's")),
             Some(Kind::WrongAlgorithm),
         ),
         (
-            "an algorithm that is not allowed",
+            "a disallowed algorithm",
             &only_es256,
             token(&other(Algorithm::EdDSA)),
             Some(Kind::WrongAlgorithm),
         ),
         (
-            "a type that is not wanted",
+            "an unexpected type",
             &profile,
             token(&es256("nobody's")),
             Some(Kind::WrongType),
@@ -187,7 +187,7 @@ fn no_source_is_queried_without_need() {
         ("an extension", &every, crit, Some(Kind::UnsupportedExtension)),
         ("no token", &every, "a.b.c".to_owned(), Some(Kind::MalformedToken)),
         (
-            "a signature that is none",
+            "an invalid signature",
             &every,
             format!("{}~", token(&es256("nobody's"))),
             Some(Kind::MalformedToken),
@@ -205,16 +205,16 @@ fn a_source_is_queried_if_another_key_could_verify() {
     let nameless = SigningKey::generate(Algorithm::ES256).unwrap();
     let eddsa = SigningKey::generate(Algorithm::EdDSA).unwrap();
     for (name, has, by, asked) in [
-        ("an unknown name", &known, &es256("new"), Some("new")),
-        ("an empty name", &known, &es256(""), Some("")),
-        ("no name, and no key fits", &known, &nameless, None),
+        ("an unknown `kid`", &known, &es256("new"), Some("new")),
+        ("an empty `kid`", &known, &es256(""), Some("")),
+        ("no `kid`, and no suitable key", &known, &nameless, None),
         (
-            "a known name, for another algorithm",
+            "a known `kid`, for another algorithm",
             &known,
             &eddsa.clone().with_kid("known"),
             Some("known"),
         ),
-        ("a key without a name", &nameless, &es256("new"), Some("new")),
+        ("a key without a `kid`", &nameless, &es256("new"), Some("new")),
     ] {
         let source = Scripted::rotating(&[has], &[has, by]);
         let principal = waited(&self::by(&[&source]), &token(by)).expect(name);
