@@ -4,7 +4,7 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use tollgate_core::{Authentication, BoxFuture, HeaderEdits, SkipRenewal};
 
-/// Returns the header fields of a renewed token, if the gate renews on this response.
+/// Starts the renewal of the token if the gate renews on this response.
 pub(crate) fn of<B>(
     authentication: &Authentication,
     response: &Response<B>,

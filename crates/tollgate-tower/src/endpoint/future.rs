@@ -99,7 +99,7 @@ impl<B: Body> Future for EndpointFuture<B> {
 }
 
 impl Reading {
-    /// Reads more content. Returns whether it is complete, or the reason not to call the endpoint.
+    /// Reads one frame. Returns whether the content is complete, or a response instead of a call.
     fn poll<B: Body>(&mut self, body: Pin<&mut B>, context: &mut Context<'_>) -> Poll<Result<bool, Answer>> {
         let room = self.limit - self.request.content.len();
         let announced = usize::try_from(body.size_hint().lower());
