@@ -47,7 +47,7 @@ impl Not for Policy {
     }
 }
 
-/// Creates a [`Policy::scope`] from a string or from a type declared by `scopes!`.
+/// Calls [`Policy::scope`] with a string or a type declared by `scopes!`.
 ///
 /// ```
 /// use tollgate::policy::{Held, scope};
@@ -64,7 +64,7 @@ pub fn scope(name: impl ScopeName) -> Policy {
     Policy::scope(name.scope_name())
 }
 
-/// Creates a [`Policy::role`].
+/// Calls [`Policy::role`].
 ///
 /// ```
 /// use tollgate::policy::{Held, role};
@@ -80,7 +80,7 @@ pub fn role(name: &str) -> Policy {
     Policy::role(name)
 }
 
-/// Creates a [`Policy::claim`].
+/// Calls [`Policy::claim`].
 ///
 /// ```
 /// use serde_json::json;
@@ -99,7 +99,7 @@ pub fn claim(path: &str, value: impl Into<Value>) -> Policy {
     Policy::claim(path, value)
 }
 
-/// Creates a [`Policy::claim_present`].
+/// Calls [`Policy::claim_present`].
 ///
 /// ```
 /// use tollgate::policy::{Held, claim_present};
@@ -115,7 +115,7 @@ pub fn claim_present(path: &str) -> Policy {
     Policy::claim_present(path)
 }
 
-/// Creates a [`Policy::any`].
+/// Calls [`Policy::any`].
 ///
 /// ```
 /// use tollgate::policy::{Held, any, scope};
@@ -131,7 +131,7 @@ pub fn any(policies: impl IntoIterator<Item = Policy>) -> Policy {
     Policy::any(policies)
 }
 
-/// Creates a [`Policy::all`].
+/// Calls [`Policy::all`].
 ///
 /// ```
 /// use tollgate::policy::{Held, all, scope};

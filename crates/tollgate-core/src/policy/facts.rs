@@ -124,8 +124,8 @@ impl<F: Facts + ?Sized> Facts for &F {
     }
 }
 
-/// The member of `claims` at `path`: the member with exactly that name, else the member reached by
-/// descending at each dot.
+/// Returns the member of `claims` at `path`: the member with exactly that name, else the member
+/// reached by descending at each dot.
 ///
 /// The path `https://example.com/org` finds the claim with that name. The path `realm_access.roles`
 /// finds the member `roles` of the object `realm_access`. Array elements have no path.

@@ -47,7 +47,7 @@ impl Policy {
     }
 }
 
-/// Creates a [`Policy::max_authentication_age`].
+/// Calls [`Policy::max_authentication_age`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -65,8 +65,8 @@ pub fn max_authentication_age(age: Duration) -> Policy {
     Policy::max_authentication_age(age)
 }
 
-/// The maximum login age in seconds that would satisfy the policy for the same caller. `None` when
-/// a new login alone does not help.
+/// Returns the maximum login age that would satisfy the policy for the same caller. `None` when a
+/// new login alone does not help.
 pub(crate) fn sufficient_age<F: Facts + ?Sized>(policy: &Policy, facts: &F) -> Option<Duration> {
     let mut ages = Vec::new();
     policy.collect_ages(&mut ages);
