@@ -299,7 +299,7 @@ fn a_provider_response_works_once_and_only_in_its_browser() {
     let (state, code) = (parameter(&callback, "state"), parameter(&callback, "code"));
     let issuer = provider.url();
 
-    // A link with the attacker's response logs in nobody as the attacker.
+    // A link with the attacker's response does not log the user in as the attacker.
     assert_refused(&site.come_back(&attackers, ""), 401, TOOK_TOO_LONG);
     let refused = site.come_back(&attackers, &cookie);
     assert_refused(&refused, 400, ANOTHER_LOGIN);

@@ -13,7 +13,7 @@ pub mod api {
     ::tollgate_macros::scopes! {
         crate = crate::tollgate_stub;
         pub Undocumented = "undocumented",
-        /// With a doc of its own.
+        /// With its own doc comment.
         #[must_use]
         pub Documented = "documented",
     }
