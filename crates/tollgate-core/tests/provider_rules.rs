@@ -58,6 +58,7 @@ impl KeySource for Common {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn contradictory_issuer_rules_are_refused() {
     let key = key().verifying_key();
     let full = || builder().issuer("https://i").audience("a").key(key.clone());

@@ -94,7 +94,7 @@ impl KeySource for PausedKeys {
                 handle: self.handle.clone(),
                 future: refreshed,
             }),
-            ready => ready,
+            ready @ Step::Ready(_) => ready,
         }
     }
 

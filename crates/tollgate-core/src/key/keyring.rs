@@ -187,7 +187,7 @@ impl Search {
             return Rejection::unavailable(down.retry_after(), "a key source cannot answer now");
         }
         let algorithm = missing.algorithm();
-        let kid = missing.kid().map_or_else(
+        let named = missing.kid().map_or_else(
             || "without `kid`".to_owned(),
             |kid| format!("with `kid` {}", Shown(kid)),
         );
@@ -198,12 +198,12 @@ impl Search {
             ),
             (true, 0) => (
                 RejectionKind::UnknownKey,
-                format!("no key fits a token {kid} and `alg` {algorithm}"),
+                format!("no key fits a token {named} and `alg` {algorithm}"),
             ),
             (true, tried) => (
                 RejectionKind::BadSignature,
                 format!(
-                    "the signature of a token {kid} and `alg` {algorithm} verifies with none of {tried} keys"
+                    "the signature of a token {named} and `alg` {algorithm} verifies with none of {tried} keys"
                 ),
             ),
         };

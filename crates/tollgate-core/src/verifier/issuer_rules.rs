@@ -139,6 +139,10 @@ impl<Of> IssuerRules<Of> {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "a builder takes its options by value"
+    )]
     pub fn key_set(mut self, set: KeySet) -> Self {
         self.config().keyring.keys.extend(set.keys().iter().cloned());
         self

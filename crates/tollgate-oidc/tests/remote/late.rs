@@ -18,7 +18,7 @@ fn source(provider: &FakeProvider) -> RemoteJwks {
 async fn looks_again(refresh: Step<Result<(), Unavailable>>) -> bool {
     match refresh {
         Step::Pending(answer) => answer.await.is_ok(),
-        _ => false,
+        Step::Ready(_) => false,
     }
 }
 

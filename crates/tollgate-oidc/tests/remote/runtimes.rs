@@ -120,7 +120,7 @@ fn waiting_outside_of_a_runtime_does_not_panic() {
     let waits = loop {
         match source.refresh(&MissingKey::new(Some("2"), Algorithm::ES256)) {
             Step::Pending(waits) => break waits,
-            _ => assert!(std::time::Instant::now() < deadline),
+            Step::Ready(_) => assert!(std::time::Instant::now() < deadline),
         }
         std::thread::yield_now();
     };

@@ -19,10 +19,10 @@ fn verified(subject: &str, padding: usize) -> Arc<Verified> {
     let verifier = verifier.key(Key::hs256([7; 32]).unwrap()).build().unwrap();
     let claims = serde_json::json!({ "sub": subject, "exp": 4_000_000_000_u64, "x": "x".repeat(padding) });
     let token = SigningKey::hs256([7; 32]).unwrap().encode(&claims).unwrap();
-    let Held::Together(verified) = verifier.verify(token).unwrap().held().clone() else {
+    let Held::Together(held) = verifier.verify(token).unwrap().held().clone() else {
         panic!("the token is not cached")
     };
-    verified
+    held
 }
 
 fn subject(known: Held<Verified>) -> String {

@@ -30,8 +30,8 @@ fn adversarial(count: usize) -> Vec<(&'static str, String)> {
             "every character escaped",
             object(numbers().map(|n| {
                 let name = format!("abcdefg{n:06}");
-                let escapes: Vec<_> = name.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
-                escapes.concat()
+                let units: Vec<_> = name.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+                units.concat()
             })),
         ),
         (
