@@ -11,7 +11,7 @@ use crate::rejection::Rejection;
 const MOST: usize = 4;
 
 /// The types that a token's claims have been read as. They are found without a lock and stay.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct TypedClaims([OnceLock<Arc<dyn Any + Send + Sync>>; MOST]);
 
 impl TypedClaims {

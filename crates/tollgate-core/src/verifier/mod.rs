@@ -269,7 +269,6 @@ impl Verifier {
         let payload = compact.payload(payload)?;
         let (verified, key_source, epochs) = signed.verified(payload, &issuer, now, limits)?;
         issuer.keyring.note_use(key_source, verified.key(), now);
-        let verified = Arc::new(verified);
         if let Some(sought) = sought {
             sought.keep(now, &verified, Evidence::new(issuer, key_source, epochs));
         }
@@ -518,14 +517,15 @@ impl Signed<'_> {
         issuer: &Issuer,
         now: u64,
         limits: &Limits,
-    ) -> Result<(Verified, Option<usize>, Epochs), Rejection> {
+    ) -> Result<(Arc<Verified>, Option<usize>, Epochs), Rejection> {
         let Verifying { key, source, epochs } = self.verifying;
         let met = MetRules::new(issuer.terms.clone(), key, &issuer.keyring);
         let (header, text) = self.header.parts();
-        let mut claims = ClaimSetText::default();
-        claims.read(payload, text, limits)?;
-        met.rules()
-            .check_claims(&claims, met.key().issuer(), now, limits)?;
-        Ok((Verified::new(header.clone(), claims, met), source, epochs))
+        let verified = Verified::read(header.clone(), met, |claims, met| {
+            claims.read(payload, text, limits)?;
+            let of_key = met.key().issuer();
+            met.rules().check_claims(claims, of_key, now, limits)
+        })?;
+        Ok((verified, source, epochs))
     }
 }

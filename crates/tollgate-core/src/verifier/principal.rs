@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -55,6 +56,7 @@ pub struct Principal {
 }
 
 /// The outcome of a verification, apart from the time.
+#[derive(Clone)]
 pub(crate) struct Verified {
     header: Header,
     claims: ClaimSetText,
@@ -63,16 +65,25 @@ pub(crate) struct Verified {
 }
 
 impl Verified {
-    pub(super) fn new(header: Header, claims: ClaimSetText, met: MetRules) -> Self {
-        Self {
+    /// Reads the claims into their final place: they are large, and a move of them costs more than
+    /// some of the checks.
+    pub(super) fn read(
+        header: Header,
+        met: MetRules,
+        read: impl FnOnce(&mut ClaimSetText, &MetRules) -> Result<(), Rejection>,
+    ) -> Result<Arc<Self>, Rejection> {
+        let mut verified = Arc::new(Self {
             header,
-            claims,
+            claims: ClaimSetText::default(),
             met,
             typed: TypedClaims::default(),
-        }
+        });
+        // The only reference, so nothing is cloned.
+        let Self { claims, met, .. } = Arc::make_mut(&mut verified);
+        read(claims, met)?;
+        Ok(verified)
     }
 
-    /// The checks whose outcome depends on the time.
     pub(super) fn check_times(&self, now: u64) -> Result<(), Rejection> {
         self.met.rules().check_times(&self.claims, now)
     }
