@@ -5,22 +5,6 @@ use std::path::{Path, PathBuf};
 use crate::report::{Outcome, StepResult};
 use crate::workspace::Workspace;
 
-/// Crates and places whose examples still name other crates. Each leaves the list with its last
-/// one.
-const EXEMPT: &[&str] = &[
-    "tollgate-actix",
-    "tollgate-axum",
-    "tollgate-core",
-    "tollgate-macros",
-    "tollgate-oidc",
-    "tollgate-session",
-    "tollgate-store-postgres",
-    "tollgate-store-redb",
-    "tollgate-store-redis",
-    "tollgate-testkit",
-    "tollgate-tower",
-];
-
 /// The number of findings that are printed for a place.
 const SHOWN: usize = 20;
 
@@ -65,32 +49,17 @@ pub(crate) fn check(workspace: &Workspace) -> StepResult {
                 ));
             }
         }
-        problems.extend(verdict(&place, EXEMPT.contains(&&*place), found));
+        let count = found.len();
+        if count > SHOWN {
+            found.truncate(SHOWN);
+            found.push(format!("and {} more in {place}", count - SHOWN));
+        }
+        problems.extend(found);
     }
     if problems.is_empty() {
         Ok(Outcome::Passed)
     } else {
         Err(problems.join("\n    "))
-    }
-}
-
-fn verdict(place: &str, exempt: bool, mut found: Vec<String>) -> Vec<String> {
-    match (exempt, found.len()) {
-        (true, 0) => vec![format!(
-            "the examples of {place} name `{FACADE}` alone: remove {place} from `EXEMPT` in \
-             xtask/src/examples.rs"
-        )],
-        (true, count) => {
-            println!("    {place} is exempt, with {count} lines");
-            Vec::new()
-        }
-        (false, count) => {
-            if count > SHOWN {
-                found.truncate(SHOWN);
-                found.push(format!("and {} more in {place}", count - SHOWN));
-            }
-            found
-        }
     }
 }
 
