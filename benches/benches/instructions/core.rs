@@ -21,11 +21,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("hs256-seen-before", |rounds| {
         seen_before(Algorithm::HS256, rounds);
     })
-    .all(Instructions(650.0)),
+    .all(Instructions(715.0)),
     Scenario::new("rs256-seen-before", |rounds| {
         seen_before(Algorithm::RS256, rounds);
     })
-    .all(Instructions(815.0)),
+    .all(Instructions(890.0)),
     Scenario::new("garbage-8k", garbage).all(Instructions(3600.0)),
     Scenario::new("eddsa-fixed-keys", |rounds| eddsa(rounds, 1, true)).slow(),
     Scenario::new("eddsa-fetched-keys", |rounds| eddsa(rounds, 1, false))
@@ -34,7 +34,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("eddsa-fixed-128-keys", |rounds| eddsa(rounds, 128, true)).slow(),
     Scenario::new("eddsa-fetched-128-keys", |rounds| eddsa(rounds, 128, false))
         .slow()
-        .over("eddsa-fixed-128-keys", Instructions(1_150.0)),
+        .over("eddsa-fixed-128-keys", Instructions(1_220.0)),
 ];
 
 fn alone(algorithm: Algorithm, rounds: u32) {

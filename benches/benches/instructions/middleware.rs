@@ -14,18 +14,18 @@ use Endpoint::{
 };
 
 /// The measured ratio plus a small margin. See docs/PERFORMANCE.md for the targets.
-const COLD_HS256: f64 = 1.6;
+const COLD_HS256: f64 = 1.645;
 /// The same for actix-web and plain tower, where a layer costs less than `Router::layer` of axum.
-const COLD_HS256_OTHERS: f64 = 1.54;
-const COLD_ASYMMETRIC: f64 = 1.04;
+const COLD_HS256_OTHERS: f64 = 1.585;
+const COLD_ASYMMETRIC: f64 = 1.043;
 /// A cached token, with owned claims, behind a layer.
-const WARM: f64 = 4300.0;
-const WARM_LAYER: f64 = 2920.0;
-const WARM_OTHERS: f64 = 3250.0;
+const WARM: f64 = 4500.0;
+const WARM_LAYER: f64 = 3150.0;
+const WARM_OTHERS: f64 = 3520.0;
 /// The same with shared claims and the layer around the whole router.
-const WARM_AROUND: f64 = 2120.0;
+const WARM_AROUND: f64 = 2325.0;
 /// The same with shared claims or a principal, without a layer.
-const WARM_ALONE: f64 = 1700.0;
+const WARM_ALONE: f64 = 1870.0;
 /// Maximum cost of other extractors relative to `Jwt<T>`, with a margin for the check for a caller.
 const NO_MORE: f64 = 1.02;
 

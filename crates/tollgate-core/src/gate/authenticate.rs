@@ -103,6 +103,7 @@ impl<'r> Rest<'r> {
         }
     }
 
+    #[inline]
     fn admit(&self, principal: Current) -> Admitted {
         let due = self.gate.0.renewal.as_ref().zip(self.renewable.as_ref());
         let renewal_due =

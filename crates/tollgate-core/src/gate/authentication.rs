@@ -45,6 +45,7 @@ pub struct Authentication {
 }
 
 impl Authentication {
+    #[inline]
     pub(super) const fn new(gate: Gate, protocol: Protocol, admitted: Admitted) -> Self {
         Self {
             gate,
@@ -118,6 +119,7 @@ impl Authentication {
     /// assert_eq!(refusal.rejection().kind(), RejectionKind::MissingCredential);
     /// # Ok(()) }
     /// ```
+    #[inline]
     pub fn authenticated(&self) -> Result<&Principal, Refusal> {
         self.principal().ok_or_else(|| self.refuse(missing_credential()))
     }
@@ -371,6 +373,7 @@ impl FromAuthentication for Principal {
         authentication.authenticated().cloned()
     }
 
+    #[inline]
     fn from_owned(mut authentication: Authentication) -> Result<Self, Refusal> {
         let principal = authentication.admitted.principal.take();
         principal.ok_or_else(|| authentication.refuse(missing_credential()))

@@ -28,6 +28,7 @@ impl<'r> OriginProven<'r> {
 ///
 /// Browsers set `Sec-Fetch-Site` and `Origin`, and a page cannot forge them. A request without both
 /// has no proof and is refused.
+#[inline]
 pub(super) fn check_origin<'r>(
     credential: Credential<'r>,
     request: &impl RequestView,
@@ -94,6 +95,7 @@ impl<'r> CsrfToken<'r> {
 pub(super) struct TokenProven(Principal);
 
 impl TokenProven {
+    #[inline]
     pub(super) fn into_principal(self) -> Principal {
         self.0
     }
@@ -101,6 +103,7 @@ impl TokenProven {
 
 /// Refuses a request that needs a CSRF token and does not repeat the token's `csrf` claim. Only a
 /// page that was given the value can do that.
+#[inline]
 pub(super) fn check_token(principal: Principal, token: &CsrfToken<'_>) -> Result<TokenProven, Rejection> {
     let CsrfToken::Needed(sent) = token else {
         return Ok(TokenProven(principal));

@@ -175,6 +175,7 @@ impl Gate {
         Self::start(Cow::Owned(self), request)
     }
 
+    #[inline]
     fn start(gate: Cow<'_, Self>, request: &impl RequestView) -> Step<Result<Authentication, Refusal>> {
         let protocol = Protocol::of(request);
         match authenticate(&gate, request).unwrap_or_else(Step::from) {
@@ -186,6 +187,7 @@ impl Gate {
         }
     }
 
+    #[inline]
     fn conclude(
         gate: Cow<'_, Self>,
         protocol: Protocol,

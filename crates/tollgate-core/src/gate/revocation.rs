@@ -69,6 +69,7 @@ pub enum Standing {
 pub(super) struct Current(Principal);
 
 impl Current {
+    #[inline]
     pub(super) fn into_principal(self) -> Principal {
         self.0
     }
@@ -83,6 +84,7 @@ impl Deref for Current {
 }
 
 /// Refuses a revoked token, and any token whose standing the check cannot tell.
+#[inline]
 pub(super) fn check(
     check: Option<&dyn RevocationCheck>,
     principal: TokenProven,

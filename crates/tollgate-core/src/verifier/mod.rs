@@ -172,6 +172,7 @@ impl Verifier {
 
     /// Like [`begin`](Self::begin), for a credential of a request: a text that is not a `b64token`
     /// is a malformed credential, whatever else is wrong with it.
+    #[inline]
     pub(crate) fn begin_credential(
         &self,
         token: &[u8],

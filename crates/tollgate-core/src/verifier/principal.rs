@@ -84,6 +84,7 @@ impl Verified {
         Ok(verified)
     }
 
+    #[inline]
     pub(super) fn check_times(&self, now: u64) -> Result<(), Rejection> {
         self.met.rules().check_times(&self.claims, now)
     }
@@ -93,6 +94,7 @@ impl Verified {
         self.claims.string(self.claims.registered.issuer.as_ref())
     }
 
+    #[inline]
     pub(super) fn key(&self) -> &Key {
         self.met.key()
     }
@@ -116,6 +118,7 @@ impl Cached for Verified {
 }
 
 impl Principal {
+    #[inline]
     pub(crate) const fn new(held: Held<Verified>, source: Option<SourceKind>, now: u64) -> Self {
         Self { held, source, now }
     }
@@ -125,6 +128,7 @@ impl Principal {
         &self.held
     }
 
+    #[inline]
     pub(crate) fn verified(&self) -> &Verified {
         self.held.value()
     }
@@ -165,6 +169,7 @@ impl Principal {
     }
 
     /// The types that the claims were read as, kept with them.
+    #[inline]
     pub(crate) fn typed(&self) -> &TypedClaims {
         match &self.held {
             Held::Together(verified) => &verified.typed,

@@ -98,6 +98,7 @@ impl<V: Cached> Near<V> {
         hash as usize & (self.sets.len() - 1)
     }
 
+    #[inline]
     pub(super) fn find(&self, sought: &Hashed<'_>) -> Option<&Slot<V>> {
         let (_, slot) = self.sets[self.set_of(sought.hash)].find(sought)?;
         Some(slot)
@@ -229,11 +230,13 @@ impl<V: Cached> Slot<V> {
         entry.bytes + Handle::bytes(&*entry.value)
     }
 
+    #[inline]
     pub(super) fn held(&self) -> Held<V> {
         Held::ByThread(Arc::clone(&self.handle))
     }
 
     /// Whether its use is not yet reported in this second.
+    #[inline]
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.noted.replace(now) != now
     }
