@@ -135,7 +135,7 @@ impl SigningKey {
     /// An unencrypted private key in DER: PKCS #8, PKCS #1 or SEC 1.
     ///
     /// # Errors
-    /// As for [`pem`](Self::pem).
+    /// As for [`from_pem`](Self::from_pem).
     ///
     /// ```
     /// use tollgate::{Algorithm, KeyErrorKind, SigningKey};
