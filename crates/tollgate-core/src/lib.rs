@@ -90,8 +90,8 @@ pub mod __private {
     pub use crate::extract::actix;
     #[cfg(feature = "axum")]
     pub use crate::extract::axum;
-    pub use crate::gate::{Authentication, FromAuthentication, Refusal};
     #[cfg(feature = "http")]
-    pub use crate::http::{head, response};
+    pub use crate::extract::{head, response};
+    pub use crate::gate::{Authentication, FromAuthentication, Refusal};
     pub use serde::de::DeserializeOwned;
 }

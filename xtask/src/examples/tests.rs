@@ -1,4 +1,4 @@
-use super::{SHOWN, named};
+use super::named;
 
 const RUST: &str = "\
 //! Not `tollgate_core` in prose.

@@ -61,9 +61,6 @@ fn layered<T: Claims + Send + 'static>(verifier: Verifier) -> Router {
 
 fn alone<T: Claims + Send + 'static>(verifier: Verifier) -> Router {
     Router::new()
-        .route(
-            "/",
-            get(async |Gated(Jwt(user)): Gated<Jwt<T>>| answer(user)),
-        )
+        .route("/", get(async |Gated(Jwt(user)): Gated<Jwt<T>>| answer(user)))
         .with_state(Gate::from(verifier))
 }

@@ -6,10 +6,9 @@ pub use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 pub use http::request::Parts;
 
-use super::Gated;
+use super::head::RequestHead;
+use super::{Gated, response};
 use crate::gate::{Authentication, FromAuthentication, Gate, Refusal};
-use crate::http::head::RequestHead;
-use crate::http::response;
 use crate::step::Step;
 
 /// Draws a value from the decision in the extensions.

@@ -8,8 +8,12 @@ mod authenticated;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod gated;
+#[cfg(feature = "http")]
+pub mod head;
 mod jwt;
 mod optional;
+#[cfg(feature = "http")]
+pub mod response;
 mod scoped;
 
 pub use authenticated::Authenticated;

@@ -1,14 +1,10 @@
-//! The request and the response as the engine sees them, and the grammar of their fields.
+//! The request as the engine sees it, and the grammar of its fields.
 
 pub(crate) mod base64url;
 pub(crate) mod cookie;
 pub(crate) mod field;
-#[cfg(feature = "http")]
-pub mod head;
 mod header_edits;
 pub(crate) mod request;
-#[cfg(feature = "http")]
-pub mod response;
 mod source_kind;
 
 pub use header_edits::HeaderEdits;

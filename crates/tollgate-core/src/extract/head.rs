@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, request::Parts};
 
-use super::request::RequestView;
+use crate::http::request::RequestView;
 
 /// The head of a request, from which a [`Gate`](crate::Gate) decides.
 ///

@@ -1,5 +1,8 @@
 //! The store.
 
+mod migration;
+mod purge;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -11,7 +14,6 @@ use tollgate_session::StoreError;
 use crate::connection::Dial;
 use crate::pool::Pool;
 use crate::statements::{Names, Statements};
-use crate::{migration, purge};
 
 /// A store of sessions and revocations in PostgreSQL. Clones share the pool.
 ///
