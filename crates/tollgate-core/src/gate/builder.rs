@@ -240,19 +240,19 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// use tollgate::extend::{RevocationCheck, Standing};
+    /// use tollgate::extend::{RevocationCheck, Standing, Step, Unavailable};
     /// use tollgate::{Gate, Principal, RejectionKind};
     ///
-    /// struct Everybody;
+    /// struct All;
     ///
-    /// impl RevocationCheck for Everybody {
-    ///     fn check(&self, _: &Principal) -> Standing {
-    ///         Standing::Revoked
+    /// impl RevocationCheck for All {
+    ///     fn check(&self, _: &Principal) -> Step<Result<Standing, Unavailable>> {
+    ///         Step::Ready(Ok(Standing::Revoked))
     ///     }
     /// }
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let gate = Gate::builder(verifier()).revocation(Everybody).build()?;
+    /// let gate = Gate::builder(verifier()).revocation(All).build()?;
     /// let good = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
     /// let refusal = gate.decide(&good).unwrap_err();
     /// assert_eq!(refusal.rejection().kind(), RejectionKind::Revoked);
