@@ -86,7 +86,10 @@ impl Table<'_> {
                 let ask = axum::ask_around(endpoint, verifier, tokens())?;
                 Some((endpoint.name_around()?, ask))
             }));
-            rows.push((by_hand::NAME, axum::ask(by_hand::router(self.fixture), tokens())));
+            rows.push((
+                by_hand::NAME,
+                axum::ask(by_hand::router(self.fixture), tokens()),
+            ));
             rows
         });
     }
@@ -112,7 +115,11 @@ impl Table<'_> {
     }
 
     /// Prints a table. The cost of the bare route, the first row, is subtracted from the others.
-    fn print(&self, framework: &str, rows: impl FnOnce(&Verifier, &[String]) -> Vec<(&'static str, Ask)>) {
+    fn print(
+        &self,
+        framework: &str,
+        rows: impl FnOnce(&Verifier, &[String]) -> Vec<(&'static str, Ask)>,
+    ) {
         let Self {
             fixture,
             way,
@@ -123,7 +130,9 @@ impl Table<'_> {
             fixture.algorithm,
             way.name(),
         );
-        let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-'));
+        let mut words = std::env::args()
+            .skip(1)
+            .filter(|word| !word.starts_with('-'));
         if !words.all(|word| title.contains(&word)) {
             return;
         }

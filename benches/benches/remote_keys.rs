@@ -44,7 +44,8 @@ fn cost(runtime: &Runtime) {
         let keys = runtime.block_on(fetched(&fixture));
         let (fixed, again) = (fixture.cold_verifier(), fixture.cold_verifier());
         let remote = verifier(keys.clone());
-        let verify = |verifier: &Verifier| drop(verifier.verify(black_box(&fixture.token)).unwrap());
+        let verify =
+            |verifier: &Verifier| drop(verifier.verify(black_box(&fixture.token)).unwrap());
         let rows = compare(
             &mut [
                 Candidate::new("fixed keys", || verify(&fixed)),
@@ -119,7 +120,10 @@ fn rate(verifier: &Verifier, token: &str, threads: usize) -> f64 {
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(each)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
     })
 }
 

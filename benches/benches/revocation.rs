@@ -29,7 +29,9 @@ fn main() {
     let mut turns = 0;
     let good = |fixture: &Fixture, turn: &mut usize| {
         *turn = (*turn + 1) % fixture.principals.len();
-        let standing = fixture.revocations.check(black_box(&fixture.principals[*turn]));
+        let standing = fixture
+            .revocations
+            .check(black_box(&fixture.principals[*turn]));
         // Another answer would be another measurement.
         assert!(matches!(standing, Step::Ready(Ok(Standing::Good))));
     };

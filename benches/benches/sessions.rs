@@ -77,7 +77,10 @@ async fn main() {
             "the same, waiting for a replica",
             cluster.as_ref().map(|servers| {
                 let store = on_cluster(servers).namespace("waiting");
-                store.wait_replicas(1, Duration::from_secs(1)).build().unwrap()
+                store
+                    .wait_replicas(1, Duration::from_secs(1))
+                    .build()
+                    .unwrap()
             }),
         ),
         Contender::of(

@@ -40,14 +40,26 @@ fn main() {
             "axum: a layer that inserts one value",
             route(Endpoint::Inserting, &hs256.cold_verifier(), one(&hs256)),
         ),
-        ("core: warm, one hot token", verify(hs256.verifier(), one(&hs256))),
-        ("core: warm, 500 tokens", verify(hs256.verifier(), many.clone())),
+        (
+            "core: warm, one hot token",
+            verify(hs256.verifier(), one(&hs256)),
+        ),
+        (
+            "core: warm, 500 tokens",
+            verify(hs256.verifier(), many.clone()),
+        ),
         (
             "core: warm, 4000 tokens",
             verify(hs256.verifier(), hs256.distinct(MORE)),
         ),
-        ("core: cold HS256", verify(hs256.cold_verifier(), one(&hs256))),
-        ("core: cold ES256", verify(es256.cold_verifier(), one(&es256))),
+        (
+            "core: cold HS256",
+            verify(hs256.cold_verifier(), one(&hs256)),
+        ),
+        (
+            "core: cold ES256",
+            verify(es256.cold_verifier(), one(&es256)),
+        ),
         (
             "axum: layer and Jwt<T>, warm, one hot token",
             route(Endpoint::Claims, &hs256.verifier(), one(&hs256)),
@@ -146,6 +158,9 @@ fn rate(work: &Work, threads: usize) -> f64 {
     };
     std::thread::scope(|scope| {
         let running: Vec<_> = (0..threads).map(|_| scope.spawn(each)).collect();
-        running.into_iter().map(|thread| thread.join().unwrap()).sum()
+        running
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum()
     })
 }

@@ -48,7 +48,9 @@ fn row(backend: &str, algorithm: Algorithm) {
             black_box(knowing.verify(black_box(token)).unwrap());
         }),
         Candidate::new("jsonwebtoken: decode, owned claims", || {
-            black_box(jsonwebtoken::decode::<User>(black_box(token), &peer_key, &validation).unwrap());
+            black_box(
+                jsonwebtoken::decode::<User>(black_box(token), &peer_key, &validation).unwrap(),
+            );
         }),
     ];
     let rows = compare(&mut candidates, Duration::from_secs(2));

@@ -55,7 +55,8 @@ impl Failing {
     ///     let fixture = Fixture::new(algorithm);
     ///     for failing in Failing::ALL {
     ///         let Some(token) = failing.token(&fixture) else { continue };
-    ///         assert_eq!(fixture.verifier().verify(&token).unwrap_err().kind(), failing.kind(), "{failing:?}");
+    ///         assert_eq!(fixture.verifier().verify(&token).unwrap_err()
+    ///             .kind(), failing.kind(), "{failing:?}");
     ///     }
     /// }
     /// ```
@@ -66,7 +67,10 @@ impl Failing {
             Self::Nothing => None,
             Self::Garbage => Some("x".repeat(8192)),
             Self::GarbageHeader => Some(format!("{}.b.c", "x".repeat(8188))),
-            Self::Malformed => fixture.token.rsplit_once('.').map(|(rest, _)| rest.to_owned()),
+            Self::Malformed => fixture
+                .token
+                .rsplit_once('.')
+                .map(|(rest, _)| rest.to_owned()),
             Self::WrongAlgorithm => by(SigningKey::hs384([7; 48]).unwrap().with_kid(KID)),
             Self::UnknownKey => by(fixture.signing().with_kid("2026-12")),
             Self::BadSignature => by(keys::stranger(fixture.algorithm).with_kid(KID)),

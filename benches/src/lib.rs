@@ -6,7 +6,9 @@
 //! tollgate_benches::count_allocations!();
 //!
 //! let mut sum = 0_u64;
-//! let rows = compare(&mut [Candidate::new("add", || sum = sum.wrapping_add(1))], std::time::Duration::from_millis(1));
+//! let rows =
+//!     compare(&mut [Candidate::new("add", || sum = sum.wrapping_add(1))],
+//!     std::time::Duration::from_millis(1));
 //! assert_eq!(rows[0].allocations, 0.0);
 //! ```
 
@@ -182,7 +184,10 @@ pub fn print(title: &str, rows: &[Row], base: &str) {
         .find(|row| row.name == base)
         .map_or(f64::NAN, |row| row.nanoseconds);
     println!("\n{title}");
-    println!("{:<52} {:>8} {:>10} {:>12}", "", "ratio", "ns", "allocations");
+    println!(
+        "{:<52} {:>8} {:>10} {:>12}",
+        "", "ratio", "ns", "allocations"
+    );
     for row in rows {
         let ratio = row.nanoseconds / unit;
         println!(

@@ -29,7 +29,8 @@ impl Fixture {
     /// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     /// runtime.block_on(async {
     ///     let fixture = Fixture::with_entries(10).await;
-    ///     assert!(matches!(fixture.revocations.check(&fixture.revoked()), Step::Ready(Ok(Standing::Revoked))));
+    ///     assert!(matches!(fixture.revocations.check(&fixture.revoked()),
+    ///         Step::Ready(Ok(Standing::Revoked))));
     /// });
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -67,7 +68,9 @@ impl Fixture {
 
     /// Returns a verified token that is revoked.
     pub fn revoked(&self) -> Principal {
-        self.verifier().verify(token(&self.signing, &name(7))).unwrap()
+        self.verifier()
+            .verify(token(&self.signing, &name(7)))
+            .unwrap()
     }
 }
 
@@ -87,7 +90,8 @@ fn verifier(signing: &SigningKey) -> Verifier {
 
 fn token(signing: &SigningKey, sid: &str) -> String {
     let claims = serde_json::json!({
-        "iss": ISSUER, "sub": "user-0123456789", "aud": AUDIENCE, "exp": 4_000_000_000_u64, "iat": 1_700_000_000,
+        "iss": ISSUER, "sub": "user-0123456789", "aud": AUDIENCE, "exp": 4_000_000_000_u64,
+            "iat": 1_700_000_000,
         "jti": "0198a5f2-7a3e-7c11-9d55-3f1c2b4a5d6e", "sid": sid,
     });
     signing.encode(&claims).unwrap()

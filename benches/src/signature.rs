@@ -23,7 +23,9 @@ pub type Check = Box<dyn FnMut(&[u8], &[u8]) -> bool>;
 /// }
 /// ```
 pub fn alone(fixture: &Fixture) -> Check {
-    let (algorithm, pem): (&'static dyn signature::VerificationAlgorithm, _) = match fixture.algorithm {
+    let (algorithm, pem): (&'static dyn signature::VerificationAlgorithm, _) = match fixture
+        .algorithm
+    {
         Algorithm::HS256 => {
             let key = hmac::Key::new(hmac::HMAC_SHA256, &SECRET);
             return Box::new(move |input, signature| hmac::verify(&key, input, signature).is_ok());

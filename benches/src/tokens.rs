@@ -94,7 +94,8 @@ impl Fixture {
     /// let input = |token: &str| token.rsplit_once('.').unwrap().0.to_owned();
     /// for algorithm in ALGORITHMS {
     ///     let fixture = Fixture::new(algorithm);
-    ///     assert_eq!(fixture.verifier().verify(&fixture.token).unwrap().subject(), Some("user-0123456789"));
+    ///     assert_eq!(fixture.verifier().verify(&fixture.token).unwrap()
+    ///         .subject(), Some("user-0123456789"));
     ///     let anew = fixture.signed_anew();
     ///     assert_eq!(input(&fixture.token), input(&anew), "to be stored in its place: {anew}");
     /// }
@@ -217,7 +218,9 @@ impl Fixture {
     /// Returns the signing input and the signature of the token.
     pub fn signed(&self) -> (Vec<u8>, Vec<u8>) {
         let (input, signature) = self.token.rsplit_once('.').unwrap();
-        let signature = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(signature).unwrap();
+        let signature = base64_simd::URL_SAFE_NO_PAD
+            .decode_to_vec(signature)
+            .unwrap();
         (input.as_bytes().to_vec(), signature)
     }
 
@@ -225,7 +228,9 @@ impl Fixture {
     pub fn peer(&self) -> (DecodingKey, Validation) {
         let key = match self.signing().public_jwk() {
             None => DecodingKey::from_secret(&SECRET),
-            Some(jwk) => DecodingKey::from_jwk(&serde_json::from_value::<Jwk>(jwk).unwrap()).unwrap(),
+            Some(jwk) => {
+                DecodingKey::from_jwk(&serde_json::from_value::<Jwk>(jwk).unwrap()).unwrap()
+            }
         };
         let mut validation = Validation::new(self.algorithm.as_str().parse().unwrap());
         validation.set_issuer(&[ISSUER]);

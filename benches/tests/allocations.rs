@@ -67,7 +67,11 @@ fn a_token_seen_before_allocates_nothing() {
     for algorithm in ALGORITHMS {
         let fixture = Fixture::new(algorithm);
         let verifier = fixture.verifier();
-        let verify = || drop(black_box(verifier.verify(black_box(&fixture.token)).unwrap()));
+        let verify = || {
+            drop(black_box(
+                verifier.verify(black_box(&fixture.token)).unwrap(),
+            ))
+        };
         assert!(allocations(verify) < f64::EPSILON, "{algorithm}");
     }
 }
@@ -175,7 +179,13 @@ impl Framework {
         allocations(|| assert_eq!(ask(), 200))
     }
 
-    fn over(self, other: Endpoint, endpoint: Endpoint, verifier: &Verifier, fixture: &Fixture) -> f64 {
+    fn over(
+        self,
+        other: Endpoint,
+        endpoint: Endpoint,
+        verifier: &Verifier,
+        fixture: &Fixture,
+    ) -> f64 {
         let over = self.cost(endpoint, verifier, fixture) - self.cost(other, verifier, fixture);
         println!("{self:?}: {endpoint:?} {over} over {other:?}");
         over

@@ -22,8 +22,9 @@ fn a_token_verified_with_fetched_keys_is_one_allocation() {
         let fixture = Fixture::new(algorithm);
         let fixed = fixture.cold_verifier();
         let remote = verifier(runtime.block_on(fetched(&fixture)));
-        let verify =
-            |verifier: &tollgate_core::Verifier| drop(verifier.verify(black_box(&fixture.token)).unwrap());
+        let verify = |verifier: &tollgate_core::Verifier| {
+            drop(verifier.verify(black_box(&fixture.token)).unwrap())
+        };
         let rows = compare(
             &mut [
                 Candidate::new("fixed", || verify(&fixed)),

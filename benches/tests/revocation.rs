@@ -28,7 +28,9 @@ fn a_lookup_in_memory_does_not_allocate() {
                 &mut [
                     Candidate::new("good", || {
                         turn = (turn + 1) % fixture.principals.len();
-                        let standing = fixture.revocations.check(black_box(&fixture.principals[turn]));
+                        let standing = fixture
+                            .revocations
+                            .check(black_box(&fixture.principals[turn]));
                         asked += u32::from(!matches!(standing, Step::Ready(Ok(Standing::Good))));
                     }),
                     Candidate::new("revoked", || {

@@ -29,7 +29,9 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     // The signing key encodes only objects.
-    let Ok(token) = KEY.encode(claims) else { return };
+    let Ok(token) = KEY.encode(claims) else {
+        return;
+    };
     if let Ok(principal) = VERIFIER.verify(token) {
         // Both parsers refuse some input, for example numbers that are too large.
         assert_eq!(
@@ -48,7 +50,11 @@ fuzz_target!(|data: &[u8]| {
             principal.issued_at(),
             principal.not_before(),
         );
-        let _ = (principal.jwt_id(), principal.client_id(), principal.claim("a.b"));
+        let _ = (
+            principal.jwt_id(),
+            principal.client_id(),
+            principal.claim("a.b"),
+        );
         assert!(!format!("{principal:?}").contains(claims.get()) || claims.get().len() < 8);
     }
 });

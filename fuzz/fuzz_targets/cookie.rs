@@ -26,6 +26,9 @@ fn trim(mut part: &[u8]) -> &[u8] {
 
 fuzz_target!(|data: &[u8]| {
     for name in [&b"a"[..], b"token"] {
-        assert_eq!(tollgate_core::fuzzing::cookie(data, name), plain(data, name));
+        assert_eq!(
+            tollgate_core::fuzzing::cookie(data, name),
+            plain(data, name)
+        );
     }
 });

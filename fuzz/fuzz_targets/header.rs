@@ -21,5 +21,8 @@ fuzz_target!(|data: &[u8]| {
         alg.expect("`alg` is there").ok(),
         Some(Value::from(algorithm.as_str()))
     );
-    assert!(!members.contains_key("crit"), "a critical extension was accepted");
+    assert!(
+        !members.contains_key("crit"),
+        "a critical extension was accepted"
+    );
 });

@@ -9,7 +9,11 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(set) = KeySet::from_json(data) {
         assert_eq!(set.is_empty(), set.keys().is_empty());
         assert!(set.keys().iter().all(|key| !key.algorithms().is_empty()));
-        let kinds: Vec<bool> = set.keys().iter().map(|key| key.family().is_symmetric()).collect();
+        let kinds: Vec<bool> = set
+            .keys()
+            .iter()
+            .map(|key| key.family().is_symmetric())
+            .collect();
         assert!(
             kinds.windows(2).all(|pair| pair[0] == pair[1]),
             "secrets beside public keys"

@@ -106,7 +106,10 @@ impl Browser {
              (async function () {{ {script} }}).apply(null, args).then(\n\
                  value => done({{ value }}), error => done({{ error: String(error) }}));"
         );
-        let mut outcome = self.post("/execute/async", &json!({ "script": wrapped, "args": args }));
+        let mut outcome = self.post(
+            "/execute/async",
+            &json!({ "script": wrapped, "args": args }),
+        );
         assert!(
             outcome.get("error").is_none(),
             "the script failed: {}",
@@ -121,7 +124,9 @@ impl Browser {
     /// If it is not true within a minute.
     pub fn wait_until(&self, expression: &str) {
         let script = format!("return Boolean({expression})");
-        self.wait_for(expression, |browser| browser.run(&script, &json!([])) == true);
+        self.wait_for(expression, |browser| {
+            browser.run(&script, &json!([])) == true
+        });
     }
 
     /// Types into the element that matches a CSS selector.
@@ -130,7 +135,10 @@ impl Browser {
     /// If there is no such element, or it accepts no text.
     pub fn type_into(&self, selector: &str, text: &str) {
         let element = self.element(selector);
-        self.post(&format!("/element/{element}/value"), &json!({ "text": text }));
+        self.post(
+            &format!("/element/{element}/value"),
+            &json!({ "text": text }),
+        );
     }
 
     /// Clicks the element that matches a CSS selector, and waits if that loads a page.
@@ -169,7 +177,9 @@ impl Browser {
     /// # Panics
     /// If the browser has exited.
     pub fn cookie(&self, name: &str) -> Option<Value> {
-        self.cookies().into_iter().find(|cookie| cookie["name"] == name)
+        self.cookies()
+            .into_iter()
+            .find(|cookie| cookie["name"] == name)
     }
 
     /// The current tab.
@@ -208,7 +218,10 @@ impl Browser {
     }
 
     fn element(&self, selector: &str) -> String {
-        let found = self.post("/element", &json!({ "using": "css selector", "value": selector }));
+        let found = self.post(
+            "/element",
+            &json!({ "using": "css selector", "value": selector }),
+        );
         found[ELEMENT].as_str().unwrap_or_default().to_owned()
     }
 
@@ -234,11 +247,15 @@ impl Browser {
 
     /// Sends one command. The error is the message of `WebDriver`.
     fn ask(&self, method: &str, path: &str, content: Option<&Value>) -> Result<Value, String> {
-        let answer = exchange(self.port, method, path, content).map_err(|problem| problem.to_string())?;
-        let mut answer: Value = serde_json::from_slice(&answer).map_err(|problem| problem.to_string())?;
+        let answer =
+            exchange(self.port, method, path, content).map_err(|problem| problem.to_string())?;
+        let mut answer: Value =
+            serde_json::from_slice(&answer).map_err(|problem| problem.to_string())?;
         let value = answer["value"].take();
         match value["error"].as_str() {
-            Some(error) if value.get("stacktrace").is_some() => Err(format!("{error}: {}", value["message"])),
+            Some(error) if value.get("stacktrace").is_some() => {
+                Err(format!("{error}: {}", value["message"]))
+            }
             _ => Ok(value),
         }
     }
@@ -258,7 +275,8 @@ impl Drop for Browser {
 /// Starts `chromedriver` on a free port, with a directory for the profile.
 fn spawn() -> std::io::Result<(Child, u16, PathBuf)> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let profile = std::env::temp_dir().join(format!("tollgate-chromium-{}-{port}", std::process::id()));
+    let profile =
+        std::env::temp_dir().join(format!("tollgate-chromium-{}-{port}", std::process::id()));
     let driver = Command::new("chromedriver")
         .arg(format!("--port={port}"))
         .stdin(Stdio::null())
@@ -270,7 +288,12 @@ fn spawn() -> std::io::Result<(Child, u16, PathBuf)> {
 }
 
 /// Sends one HTTP/1.1 request on a new connection and returns the response.
-fn exchange(port: u16, method: &str, path: &str, content: Option<&Value>) -> std::io::Result<Vec<u8>> {
+fn exchange(
+    port: u16,
+    method: &str,
+    path: &str,
+    content: Option<&Value>,
+) -> std::io::Result<Vec<u8>> {
     let mut connection = TcpStream::connect(("127.0.0.1", port))?;
     connection.set_read_timeout(Some(PATIENCE))?;
     let content = content.map(Value::to_string).unwrap_or_default();

@@ -90,7 +90,10 @@ impl Answer {
 
     fn read(connection: &mut impl BufRead) -> Result<Self> {
         let first = line(connection)?;
-        let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = first
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         let mut answer = Self {
             status: status.ok_or_else(|| Error::new(ErrorKind::InvalidData, first))?,
             fields: Vec::new(),
@@ -149,7 +152,8 @@ fn chunks(connection: &mut impl BufRead) -> Result<Vec<u8>> {
 /// Splits a URL into the authority, and the path with the query.
 fn split(url: &str) -> Result<(&str, &str)> {
     let rest = url.strip_prefix("http://");
-    let rest = rest.ok_or_else(|| Error::new(ErrorKind::InvalidInput, format!("{url} is not of http")))?;
+    let rest =
+        rest.ok_or_else(|| Error::new(ErrorKind::InvalidInput, format!("{url} is not of http")))?;
     Ok(match rest.find('/') {
         Some(slash) => rest.split_at(slash),
         None => (rest, "/"),
@@ -167,10 +171,11 @@ pub fn urlencoded(pairs: &[(&str, &str)]) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.bytes().fold(String::new(), |escaped, byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
-            escaped + &char::from(byte).to_string()
-        }
-        _ => escaped + &format!("%{byte:02X}"),
-    })
+    text.bytes()
+        .fold(String::new(), |escaped, byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                escaped + &char::from(byte).to_string()
+            }
+            _ => escaped + &format!("%{byte:02X}"),
+        })
 }

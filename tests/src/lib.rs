@@ -133,9 +133,15 @@ impl Peer {
     ///
     /// # Panics
     /// If the peer cannot sign it.
-    pub fn sign(&mut self, algorithm: &str, private: &Value, header: &Value, claims: &Value) -> String {
-        let request =
-            json!({ "op": "sign", "alg": algorithm, "key": private, "header": header, "claims": claims });
+    pub fn sign(
+        &mut self,
+        algorithm: &str,
+        private: &Value,
+        header: &Value,
+        claims: &Value,
+    ) -> String {
+        let request = json!({ "op": "sign", "alg": algorithm, "key": private, "header": header,
+            "claims": claims });
         match &self.expect(&request)["token"] {
             Value::String(token) => token.clone(),
             other => panic!("{} answered {other} in place of a token", self.name),
@@ -200,7 +206,8 @@ fn python(name: &str) -> Command {
 }
 
 fn node(file: &str) -> Command {
-    let mut command = Command::new(from_env("TOLLGATE_NODE").unwrap_or_else(|| PathBuf::from("node")));
+    let mut command =
+        Command::new(from_env("TOLLGATE_NODE").unwrap_or_else(|| PathBuf::from("node")));
     command.arg(script(file));
     // Without either, the script finds no packages and the peer is reported as not installed.
     command.env("TOLLGATE_NODE_MODULES", node_modules().unwrap_or_default());
@@ -212,7 +219,9 @@ fn node_modules() -> Option<PathBuf> {
 }
 
 fn script(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("peers")
+        .join(file)
 }
 
 /// The installation of `cargo xtask tools`: `target/tools` for a test in `target/debug/deps/…`.

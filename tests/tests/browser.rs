@@ -54,7 +54,10 @@ fn chromium_keeps_host_cookies_of_localhost_and_sends_fetch_metadata() {
         &json!([]),
     );
     assert_eq!(status, 200);
-    let posted = told.iter().find(|head| head[0].starts_with("POST")).unwrap();
+    let posted = told
+        .iter()
+        .find(|head| head[0].starts_with("POST"))
+        .unwrap();
     let has = |line: &str| posted.iter().any(|got| got.eq_ignore_ascii_case(line));
     assert!(has("sec-fetch-site: same-origin"), "{posted:?}");
     assert!(has("cookie: __Host-a=1"), "{posted:?}");

@@ -35,7 +35,10 @@ fn conforms(subject: &mut impl Subject) {
         };
         case.requests.iter().map(one).collect::<Vec<_>>()
     };
-    let with_and_without = [conformance::cases(), conformance::cases_without_token_cache()];
+    let with_and_without = [
+        conformance::cases(),
+        conformance::cases_without_token_cache(),
+    ];
     let open: Vec<Case> = with_and_without
         .iter()
         .flatten()

@@ -12,8 +12,8 @@ const AUDIENCE: &str = "orders-api";
 
 /// The algorithms of every peer, except Ed25519 and `EdDSA`.
 const COMMON: &[&str] = &[
-    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
-    "ES512",
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256",
+    "ES384", "ES512",
 ];
 
 /// Each peer with its algorithms beyond the common ones. The list is explicit so that a removed
@@ -48,7 +48,10 @@ fn jsonwebtoken() {
 /// Checks the harness: a peer that accepts everything would make the tests above meaningless.
 #[test]
 fn the_peers_agree_with_each_other() {
-    let mut peers: Vec<Peer> = PEERS.iter().filter_map(|(name, _)| Peer::start(name)).collect();
+    let mut peers: Vec<Peer> = PEERS
+        .iter()
+        .filter_map(|(name, _)| Peer::start(name))
+        .collect();
     for signer in 0..peers.len() {
         for algorithm in algorithms(peers[signer].name()) {
             let pair = peers[signer].generate(algorithm);
@@ -61,7 +64,10 @@ fn the_peers_agree_with_each_other() {
                 let wanted = wanted(algorithm, &pair.public);
                 let context = format!("{algorithm} from {from} to {}", verifier.name());
                 assert_eq!(verifier.verify(&wanted, &token), Ok(claims()), "{context}");
-                assert!(verifier.verify(&wanted, &tampered(&token)).is_err(), "{context}");
+                assert!(
+                    verifier.verify(&wanted, &tampered(&token)).is_err(),
+                    "{context}"
+                );
                 let elsewhere = Wanted {
                     audience: "billing-api",
                     ..wanted
@@ -73,7 +79,9 @@ fn the_peers_agree_with_each_other() {
 }
 
 fn exchange_with(name: &'static str) {
-    let Some(mut peer) = Peer::start(name) else { return };
+    let Some(mut peer) = Peer::start(name) else {
+        return;
+    };
     let offered = peer.algorithms();
     let known = Algorithm::ALL.iter().map(|algorithm| algorithm.as_str());
     let both: Vec<&str> = known
@@ -90,20 +98,28 @@ fn theirs_to_us(peer: &mut Peer, algorithm: &str) {
     let context = format!("{algorithm} from {}", peer.name());
     let pair = peer.generate(algorithm);
     let token = peer.sign(algorithm, &pair.private, &json!({ "kid": "k1" }), &claims());
-    let key = Key::from_jwk(pair.public.to_string()).unwrap_or_else(|problem| panic!("{context}: {problem}"));
+    let key = Key::from_jwk(pair.public.to_string())
+        .unwrap_or_else(|problem| panic!("{context}: {problem}"));
     let verifier = verifier(key);
 
     let principal = verifier
         .verify(&token)
         .unwrap_or_else(|problem| panic!("{context}: {problem}"));
-    assert_eq!(principal.claims::<Value>().ok(), Some(claims()), "{context}");
+    assert_eq!(
+        principal.claims::<Value>().ok(),
+        Some(claims()),
+        "{context}"
+    );
     assert_eq!(principal.algorithm().as_str(), algorithm, "{context}");
     assert_eq!(principal.kid(), Some("k1"), "{context}");
 
     assert!(verifier.verify(tampered(&token)).is_err(), "{context}");
     let other = peer.generate(algorithm);
     let other = peer.sign(algorithm, &other.private, &json!({}), &claims());
-    assert!(verifier.verify(&other).is_err(), "{context}, by another key");
+    assert!(
+        verifier.verify(&other).is_err(),
+        "{context}, by another key"
+    );
 }
 
 fn ours_to_them(peer: &mut Peer, algorithm: &str) {
@@ -135,7 +151,10 @@ fn ours_to_them(peer: &mut Peer, algorithm: &str) {
             .unwrap_or_else(|problem| panic!("{context}: {problem}"));
         let wanted = wanted(algorithm, &public);
         assert_eq!(peer.verify(&wanted, &token), Ok(claims()), "{context}");
-        assert!(peer.verify(&wanted, &tampered(&token)).is_err(), "{context}");
+        assert!(
+            peer.verify(&wanted, &tampered(&token)).is_err(),
+            "{context}"
+        );
         let ours = verifier(key.verifying_key()).verify(&token);
         assert!(ours.is_ok(), "{context}: {ours:?}");
     }
@@ -192,6 +211,10 @@ fn claims() -> Value {
 /// Flips one bit of the signature and keeps it canonical base64url.
 fn tampered(token: &str) -> String {
     let at = token.rfind('.').map_or(0, |dot| dot + 1);
-    let flipped = if token[at..].starts_with('A') { "B" } else { "A" };
+    let flipped = if token[at..].starts_with('A') {
+        "B"
+    } else {
+        "A"
+    };
     format!("{}{flipped}{}", &token[..at], &token[at + 1..])
 }

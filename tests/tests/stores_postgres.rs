@@ -17,7 +17,9 @@ mod rubbish;
 
 use std::time::{Duration, Instant};
 
-use tollgate_session::{Revocation, RevocationKey, RevocationKind, SessionId, StoreErrorKind, StoredSession};
+use tollgate_session::{
+    Revocation, RevocationKey, RevocationKind, SessionId, StoreErrorKind, StoredSession,
+};
 use tollgate_store_postgres::PostgresStore;
 use tollgate_store_postgres::tokio_postgres::{Client, NoTls};
 use tollgate_tests::servers::Postgres;
@@ -44,9 +46,10 @@ async fn ready(server: &Postgres) -> PostgresStore {
 
 /// Opens a separate client of the server.
 async fn stranger(server: &Postgres) -> Client {
-    let (client, connection) = tollgate_store_postgres::tokio_postgres::connect(&server.url(), NoTls)
-        .await
-        .unwrap();
+    let (client, connection) =
+        tollgate_store_postgres::tokio_postgres::connect(&server.url(), NoTls)
+            .await
+            .unwrap();
     tokio::spawn(connection);
     client
 }
@@ -77,7 +80,11 @@ async fn failure<T>(
     let Err(error) = operation.await else {
         panic!("it succeeded");
     };
-    assert!(start.elapsed() < BOUND, "{error}: after {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < BOUND,
+        "{error}: after {:?}",
+        start.elapsed()
+    );
     assert!(!error.to_string().contains("not-so-secret"), "{error}");
     error.kind()
 }

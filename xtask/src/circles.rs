@@ -18,7 +18,11 @@ pub(crate) fn check(workspace: &Workspace) -> StepResult {
     for package in workspace.published() {
         let found = circles(&imports(&package.directory.join("src"))?);
         if !found.is_empty() {
-            problems.push(format!("{}:\n      {}", package.name, found.join("\n      ")));
+            problems.push(format!(
+                "{}:\n      {}",
+                package.name,
+                found.join("\n      ")
+            ));
         }
     }
     if problems.is_empty() {
@@ -46,7 +50,9 @@ fn imports(source: &Path) -> Result<Imports, String> {
     for module in &modules {
         let Some(from) = module.top() else { continue };
         for first in module.paths.iter().filter_map(|path| path.first()) {
-            let to = top.get(first.as_str()).or_else(|| reexported.get(first.as_str()));
+            let to = top
+                .get(first.as_str())
+                .or_else(|| reexported.get(first.as_str()));
             if let Some(to) = to.filter(|to| **to != from) {
                 imports
                     .entry(from.to_owned())

@@ -143,7 +143,10 @@ mod tests {
             .args(["no-such-command", "--now"])
             .output()
             .unwrap_err();
-        assert!(problem.contains("`cargo no-such-command --now`"), "{problem}");
+        assert!(
+            problem.contains("`cargo no-such-command --now`"),
+            "{problem}"
+        );
         let problem = Program::new("no-such-program-anywhere").run().unwrap_err();
         assert!(
             problem.contains("cannot start `no-such-program-anywhere`"),

@@ -65,7 +65,8 @@ pub(crate) fn check(workspace: &Workspace) -> StepResult {
 
 /// The files with that extension below a directory.
 fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, String> {
-    let unreadable = |problem: std::io::Error| format!("cannot read {}: {problem}", directory.display());
+    let unreadable =
+        |problem: std::io::Error| format!("cannot read {}: {problem}", directory.display());
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -87,14 +88,18 @@ fn named<'c>(text: &str, markdown: bool, crates: &'c [String]) -> Vec<(usize, &'
         let line = if markdown {
             Some(line)
         } else {
-            line.strip_prefix("///").or_else(|| line.strip_prefix("//!"))
+            line.strip_prefix("///")
+                .or_else(|| line.strip_prefix("//!"))
         };
         // A code block ends with its comment.
         let Some(line) = line.map(str::trim_start) else {
             fence = None;
             continue;
         };
-        if let Some(mark) = ["```", "~~~"].into_iter().find(|mark| line.starts_with(mark)) {
+        if let Some(mark) = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| line.starts_with(mark))
+        {
             fence = match fence {
                 None => Some(mark),
                 Some(open) if open == mark => None,

@@ -12,7 +12,10 @@ const ADAPTERS: &str = "actix,axum,tower";
 /// By clippy, which checks what the compiler checks and can deny warnings without compiling the
 /// dependencies again, so that code which is dead without a feature is found too.
 pub(crate) fn run(tools: &Tools<'_>, named: &[String], report: &mut Report) {
-    let published = tools.workspace.published().map(|package| package.name.clone());
+    let published = tools
+        .workspace
+        .published()
+        .map(|package| package.name.clone());
     let packages = if named.is_empty() {
         published.collect()
     } else {
@@ -40,7 +43,10 @@ pub(crate) fn run(tools: &Tools<'_>, named: &[String], report: &mut Report) {
     }
 }
 
-fn hack<'a>(tools: &Tools<'_>, arguments: impl IntoIterator<Item = &'a str>) -> Result<Outcome, String> {
+fn hack<'a>(
+    tools: &Tools<'_>,
+    arguments: impl IntoIterator<Item = &'a str>,
+) -> Result<Outcome, String> {
     tools
         .cargo()
         .args(["hack", "clippy", "--each-feature", "--quiet"])

@@ -14,38 +14,45 @@ pub(crate) fn run(tools: &Tools<'_>, seconds: u32, named: &[String], report: &mu
     report.step("tool: cargo-fuzz", || tools.install(FUZZ));
     report.step("fuzz targets: build", || {
         binaries = build(tools, named);
-        binaries.as_ref().map(|_| Outcome::Passed).map_err(Clone::clone)
+        binaries
+            .as_ref()
+            .map(|_| Outcome::Passed)
+            .map_err(Clone::clone)
     });
     let Ok(binaries) = binaries else { return };
     let count = binaries.len();
-    report.step(&format!("fuzz targets: {count} for {seconds} s each"), || {
-        let next = AtomicUsize::new(0);
-        let problems = Mutex::new(Vec::new());
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        std::thread::scope(|scope| {
-            for _ in 0..cores {
-                scope.spawn(|| {
-                    while let Some(binary) = binaries.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if let Err(problem) = fuzz(tools, binary, seconds) {
-                            println!("{problem}");
-                            problems
-                                .lock()
-                                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                                .push(name(binary));
+    report.step(
+        &format!("fuzz targets: {count} for {seconds} s each"),
+        || {
+            let next = AtomicUsize::new(0);
+            let problems = Mutex::new(Vec::new());
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            std::thread::scope(|scope| {
+                for _ in 0..cores {
+                    scope.spawn(|| {
+                        while let Some(binary) = binaries.get(next.fetch_add(1, Ordering::Relaxed))
+                        {
+                            if let Err(problem) = fuzz(tools, binary, seconds) {
+                                println!("{problem}");
+                                problems
+                                    .lock()
+                                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                                    .push(name(binary));
+                            }
                         }
-                    }
-                });
+                    });
+                }
+            });
+            let problems = problems
+                .into_inner()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            if problems.is_empty() {
+                Ok(Outcome::Passed)
+            } else {
+                Err(format!("failures of {}", problems.join(", ")))
             }
-        });
-        let problems = problems
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if problems.is_empty() {
-            Ok(Outcome::Passed)
-        } else {
-            Err(format!("failures of {}", problems.join(", ")))
-        }
-    });
+        },
+    );
 }
 
 /// Compiles the targets and returns their paths.
@@ -78,7 +85,11 @@ fn build(tools: &Tools<'_>, named: &[String]) -> Result<Vec<PathBuf>, String> {
         // Coverage instrumentation is an unstable flag of an otherwise stable compiler.
         .env("RUSTC_BOOTSTRAP", "1")
         .run()?;
-    let chosen = if named.is_empty() { known } else { named.to_vec() };
+    let chosen = if named.is_empty() {
+        known
+    } else {
+        named.to_vec()
+    };
     Ok(chosen
         .iter()
         .map(|name| target.join(&host).join("release").join(name))
@@ -87,7 +98,8 @@ fn build(tools: &Tools<'_>, named: &[String]) -> Result<Vec<PathBuf>, String> {
 
 /// The names of the targets: one file each.
 fn targets(folder: &Path) -> Result<Vec<String>, String> {
-    let unreadable = |problem: std::io::Error| format!("cannot read {}: {problem}", folder.display());
+    let unreadable =
+        |problem: std::io::Error| format!("cannot read {}: {problem}", folder.display());
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -105,7 +117,10 @@ fn targets(folder: &Path) -> Result<Vec<String>, String> {
 
 fn host() -> Result<String, String> {
     let version = Program::new("rustc").arg("-vV").output()?;
-    let host = version.text.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = version
+        .text
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned)
         .ok_or_else(|| "`rustc -vV` names no host".to_owned())
 }
@@ -119,7 +134,8 @@ fn fuzz(tools: &Tools<'_>, binary: &Path, seconds: u32) -> Result<(), String> {
         std::fs::create_dir_all(folder)
             .map_err(|problem| format!("cannot create {}: {problem}", folder.display()))?;
     }
-    let seeds = Some(tools.workspace.root.join("fuzz/seeds").join(&name)).filter(|folder| folder.is_dir());
+    let seeds =
+        Some(tools.workspace.root.join("fuzz/seeds").join(&name)).filter(|folder| folder.is_dir());
     let dictionary = Some(tools.workspace.root.join("fuzz/jwt.dict")).filter(|file| file.is_file());
     let output = Program::new(binary)
         .arg(format!("-max_total_time={seconds}"))

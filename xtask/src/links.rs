@@ -59,7 +59,11 @@ fn pages(root: &Path) -> Result<Vec<PathBuf>, String> {
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
     std::fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+        .and_then(|entries| {
+            entries
+                .map(|entry| entry.map(|entry| entry.path()))
+                .collect()
+        })
         .map_err(|problem| unreadable(folder, &problem))
 }
 
@@ -73,7 +77,9 @@ fn targets(text: &str) -> Vec<(usize, &str)> {
     let (mut found, mut fence) = (Vec::new(), None);
     for (index, line) in text.lines().enumerate() {
         let start = line.trim_start();
-        let mark = ["```", "~~~"].into_iter().find(|mark| start.starts_with(mark));
+        let mark = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| start.starts_with(mark));
         if mark.is_some() && (fence.is_none() || fence == mark) {
             fence = if fence.is_none() { mark } else { None };
             continue;
@@ -81,7 +87,9 @@ fn targets(text: &str) -> Vec<(usize, &str)> {
         if fence.is_some() {
             continue;
         }
-        let definition = start.strip_prefix('[').and_then(|rest| rest.split_once("]: "));
+        let definition = start
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once("]: "));
         // Every other part between backticks is code.
         let prose = line.split('`').step_by(2);
         let inline = prose
@@ -126,7 +134,13 @@ let no = [0](fenced.md);
 [i]: https://i.example
 [j](crate::Item)
 ";
-        let expected = [(1, "a.md"), (1, "../b"), (2, "f.md"), (2, "g.svg"), (6, "h.md")];
+        let expected = [
+            (1, "a.md"),
+            (1, "../b"),
+            (2, "f.md"),
+            (2, "g.svg"),
+            (6, "h.md"),
+        ];
         assert_eq!(targets(text), expected);
     }
 

@@ -32,7 +32,11 @@ pub(crate) fn quick(tools: &Tools<'_>, report: &mut Report) {
 pub(crate) fn clippy(tools: &Tools<'_>, report: &mut Report) {
     report.step("clippy", || {
         let scope = ["clippy", "--workspace", "--all-targets", "--all-features"];
-        tools.cargo().args(scope).args(["--", "-D", "warnings"]).run()?;
+        tools
+            .cargo()
+            .args(scope)
+            .args(["--", "-D", "warnings"])
+            .run()?;
         Ok(Outcome::Passed)
     });
 }

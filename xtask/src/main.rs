@@ -199,7 +199,12 @@ mod tests {
     use super::Request;
 
     fn parse(line: &str) -> Option<Request> {
-        Request::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        Request::parse(
+            &line
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]
@@ -211,7 +216,12 @@ mod tests {
 
     #[test]
     fn features_and_package_take_packages() {
-        assert_eq!(parse("package"), Some(Request::Package { packages: Vec::new() }));
+        assert_eq!(
+            parse("package"),
+            Some(Request::Package {
+                packages: Vec::new()
+            })
+        );
         let packages = vec!["tollgate".to_owned(), "tollgate-core".to_owned()];
         assert_eq!(
             parse("features tollgate tollgate-core"),

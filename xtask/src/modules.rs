@@ -47,7 +47,12 @@ pub(crate) fn read(source: &Path) -> Result<Vec<Module>, String> {
     Ok(modules)
 }
 
-fn read_file(source: &Path, file: &str, path: Vec<String>, modules: &mut Vec<Module>) -> Result<(), String> {
+fn read_file(
+    source: &Path,
+    file: &str,
+    path: Vec<String>,
+    modules: &mut Vec<Module>,
+) -> Result<(), String> {
     let text = std::fs::read_to_string(source.join(file))
         .map_err(|problem| format!("cannot read {}: {problem}", source.join(file).display()))?;
     let tokens: TokenStream = text
@@ -231,7 +236,11 @@ fn tree(tokens: &[TokenTree], prefix: &[String], leaves: &mut Vec<Leaf>) {
         let (names, rest) = segments(branch);
         let mut path = [prefix, &names].concat();
         if let Some(TokenTree::Group(group)) = rest.first() {
-            tree(&group.stream().into_iter().collect::<Vec<_>>(), &path, leaves);
+            tree(
+                &group.stream().into_iter().collect::<Vec<_>>(),
+                &path,
+                leaves,
+            );
             continue;
         }
         // `a::{self}` is `a`.
@@ -240,7 +249,9 @@ fn tree(tokens: &[TokenTree], prefix: &[String], leaves: &mut Vec<Leaf>) {
         }
         let name = match rest {
             [] => path.last().cloned(),
-            [keyword, TokenTree::Ident(alias)] if is_ident(keyword, "as") => Some(alias.to_string()),
+            [keyword, TokenTree::Ident(alias)] if is_ident(keyword, "as") => {
+                Some(alias.to_string())
+            }
             _ => None,
         };
         if !path.is_empty() {
@@ -276,7 +287,8 @@ fn skip_test_item(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
         return None;
     }
     let last = rest.iter().position(|token| {
-        let body = matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+        let body =
+            matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
         body || is_punct(token, ';')
     });
     Some(last.map_or(&[][..], |last| &rest[last + 1..]))

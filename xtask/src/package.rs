@@ -22,7 +22,10 @@ const PROFILE: &[&str] = &[
 pub(crate) fn run(tools: &Tools<'_>, named: &[String], report: &mut Report) {
     report.step("package", || {
         remove_unpacked(tools)?;
-        let published = tools.workspace.published().map(|package| package.name.clone());
+        let published = tools
+            .workspace
+            .published()
+            .map(|package| package.name.clone());
         let packages = if named.is_empty() {
             published.collect()
         } else {
@@ -62,11 +65,14 @@ fn remove_unpacked(tools: &Tools<'_>) -> Result<(), String> {
                 let version = name
                     .to_str()
                     .and_then(|name| name.strip_prefix(&*package.name)?.strip_prefix('-'));
-                version.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
+                version.is_some_and(|version| {
+                    version.starts_with(|first: char| first.is_ascii_digit())
+                })
             });
             if ours {
-                fs::remove_dir_all(unpacked.path())
-                    .map_err(|error| format!("cannot remove {}: {error}", unpacked.path().display()))?;
+                fs::remove_dir_all(unpacked.path()).map_err(|error| {
+                    format!("cannot remove {}: {error}", unpacked.path().display())
+                })?;
             }
         }
     }

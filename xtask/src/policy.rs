@@ -9,7 +9,14 @@ pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
     report.step("dependency policy", || {
         tools
             .cargo()
-            .args(["deny", "--all-features", "check", "licenses", "bans", "sources"])
+            .args([
+                "deny",
+                "--all-features",
+                "check",
+                "licenses",
+                "bans",
+                "sources",
+            ])
             .run()?;
         Ok(Outcome::Passed)
     });

@@ -86,7 +86,11 @@ impl Report {
                     ("FAILED ", why.as_str())
                 }
             };
-            let line = format!("  {mark} {:>8}  {:<42} {why}", seconds(step.took), step.name);
+            let line = format!(
+                "  {mark} {:>8}  {:<42} {why}",
+                seconds(step.took),
+                step.name
+            );
             println!("{}", line.trim_end());
         }
         println!("steps: {passed} passed, {failed} failed, {skipped} skipped");
@@ -114,8 +118,14 @@ mod tests {
     fn failures(ci: bool) -> usize {
         let mut report = Report::with_ci(ci);
         report.step("fine", || Ok(Outcome::Passed));
-        report.step("absent", || Ok(Outcome::Skipped("no such program".to_owned())));
-        report.steps.iter().filter(|step| step.result.is_err()).count()
+        report.step("absent", || {
+            Ok(Outcome::Skipped("no such program".to_owned()))
+        });
+        report
+            .steps
+            .iter()
+            .filter(|step| step.result.is_err())
+            .count()
     }
 
     #[test]

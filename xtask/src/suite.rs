@@ -19,7 +19,9 @@ pub(crate) fn engine(tools: &Tools<'_>, report: &mut Report) {
 
 /// Runs every test of the workspace, then the documentation tests.
 pub(crate) fn all(tools: &Tools<'_>, report: &mut Report) {
-    report.step("test vectors", || vectors(std::env::var_os(VECTORS).as_deref()));
+    report.step("test vectors", || {
+        vectors(std::env::var_os(VECTORS).as_deref())
+    });
     report.step("tests", || {
         // Without documentation tests, which nextest does not run.
         tests(tools, &["--workspace", "--lib", "--bins", "--tests"])
@@ -27,7 +29,13 @@ pub(crate) fn all(tools: &Tools<'_>, report: &mut Report) {
     report.step("documentation tests", || {
         tools
             .cargo()
-            .args(["test", "--doc", "--no-fail-fast", "--workspace", "--all-features"])
+            .args([
+                "test",
+                "--doc",
+                "--no-fail-fast",
+                "--workspace",
+                "--all-features",
+            ])
             .run()?;
         Ok(Outcome::Passed)
     });
@@ -98,7 +106,9 @@ impl Tools<'_> {
             .into_iter()
             .filter(|(variable, _)| std::env::var_os(variable).is_none())
             .filter_map(|(variable, path)| Some((variable, path?)))
-            .fold(program, |program, (variable, path)| program.env(variable, path))
+            .fold(program, |program, (variable, path)| {
+                program.env(variable, path)
+            })
     }
 }
 

@@ -29,7 +29,8 @@ fn compare(minimum: &str, version: &str) -> StepResult {
         .nth(1)
         .and_then(minor)
         .ok_or_else(|| format!("`rustc --version` prints no version: {version}"))?;
-    let wanted = minor(minimum).ok_or_else(|| format!("`rust-version` is no version: {minimum}"))?;
+    let wanted =
+        minor(minimum).ok_or_else(|| format!("`rust-version` is no version: {minimum}"))?;
     match number.cmp(&wanted) {
         Ordering::Less => Err(format!("the minimum is {minimum}, this is {version}")),
         Ordering::Equal => Ok(Outcome::Passed),

@@ -79,11 +79,11 @@ impl Installable {
             let versions = std::fs::read_dir(directory).into_iter().flatten().flatten();
             directories.extend(versions.map(|version| version.path().join("bin")));
         }
-        match self
-            .names
-            .iter()
-            .find(|name| !directories.iter().any(|directory| directory.join(name).is_file()))
-        {
+        match self.names.iter().find(|name| {
+            !directories
+                .iter()
+                .any(|directory| directory.join(name).is_file())
+        }) {
             Some(missing) => Outcome::Skipped(format!("{missing} is missing: {}", self.hint)),
             None => Outcome::Passed,
         }
@@ -110,7 +110,10 @@ impl<'w> Tools<'w> {
         report.step("tool: Python peers", || self.install_python());
         report.step("tool: Node.js peers", || self.install_node());
         for program in &PROGRAMS {
-            report.step(&format!("tool: {}", program.names[0]), || Ok(program.look()));
+            report.step(
+                &format!("tool: {}", program.names[0]),
+                || Ok(program.look()),
+            );
         }
     }
 
@@ -134,11 +137,15 @@ impl<'w> Tools<'w> {
         ));
         // Fails only for a path that contains the separator, which no result of `split_paths` does.
         let paths = std::env::join_paths(paths).unwrap_or_else(|_| OsString::from("/usr/bin"));
-        Program::cargo().env("PATH", paths).dir(&self.workspace.root)
+        Program::cargo()
+            .env("PATH", paths)
+            .dir(&self.workspace.root)
     }
 
     pub(crate) fn has(&self, subcommand: Subcommand) -> bool {
-        self.cargo().args([subcommand.verb(), "--version"]).succeeds()
+        self.cargo()
+            .args([subcommand.verb(), "--version"])
+            .succeeds()
     }
 
     /// Makes the subcommand available: any version that is found, else the pinned one, prebuilt or
@@ -189,7 +196,13 @@ impl<'w> Tools<'w> {
     /// `pip install` of a file of requirements, in the environment of the peers.
     fn pip_install(&self, requirements: &Path) -> Program {
         Program::new(self.directory.join("python/bin/python3"))
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+            ])
             .arg("--requirement")
             .arg(requirements)
     }
@@ -212,9 +225,13 @@ impl<'w> Tools<'w> {
     /// The directory with `jose`, `jsonwebtoken` and `oidc-provider`, if they are installed.
     pub(crate) fn node_modules(&self) -> Option<PathBuf> {
         let directory = self.directory.join("node");
-        let current = Stamp::new(&directory, &self.peers(), &["package.json", "package-lock.json"])
-            .ok()?
-            .is_current();
+        let current = Stamp::new(
+            &directory,
+            &self.peers(),
+            &["package.json", "package-lock.json"],
+        )
+        .ok()?
+        .is_current();
         current.then(|| directory.join("node_modules"))
     }
 
@@ -254,12 +271,17 @@ impl<'w> Tools<'w> {
             return Ok(Outcome::Skipped(GET_NODE.to_owned()));
         }
         let directory = self.directory.join("node");
-        let stamp = Stamp::new(&directory, &self.peers(), &["package.json", "package-lock.json"])?;
+        let stamp = Stamp::new(
+            &directory,
+            &self.peers(),
+            &["package.json", "package-lock.json"],
+        )?;
         std::fs::create_dir_all(&directory)
             .map_err(|problem| format!("cannot create {}: {problem}", directory.display()))?;
         for file in ["package.json", "package-lock.json"] {
-            std::fs::copy(self.peers().join(file), directory.join(file))
-                .map_err(|problem| format!("cannot copy {file} to {}: {problem}", directory.display()))?;
+            std::fs::copy(self.peers().join(file), directory.join(file)).map_err(|problem| {
+                format!("cannot copy {file} to {}: {problem}", directory.display())
+            })?;
         }
         Program::new("npm")
             .args([

@@ -32,8 +32,8 @@ impl Workspace {
     /// # Errors
     /// If it fails, or its output lacks a member that is read here.
     pub(crate) fn load() -> Result<Self, String> {
-        let manifest =
-            std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+        let manifest = std::env::var("CARGO_MANIFEST_DIR")
+            .unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
         let here = Path::new(&manifest)
             .parent()
             .ok_or("xtask is outside of a workspace")?;
@@ -62,7 +62,9 @@ impl Workspace {
             target: path("target_directory")?,
             packages: packages
                 .iter()
-                .map(|package| Package::read(package).ok_or_else(|| missing("a member of a package")))
+                .map(|package| {
+                    Package::read(package).ok_or_else(|| missing("a member of a package"))
+                })
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -86,7 +88,9 @@ impl Package {
         let targets = package["targets"].as_array()?;
         Some(Self {
             name: package["name"].as_str()?.to_owned(),
-            directory: Path::new(package["manifest_path"].as_str()?).parent()?.to_owned(),
+            directory: Path::new(package["manifest_path"].as_str()?)
+                .parent()?
+                .to_owned(),
             // `null` allows every registry, a list names some, and `publish = false` is an empty
             // list.
             published: package["publish"]
@@ -109,7 +113,8 @@ mod tests {
     use super::{Package, Workspace};
 
     const METADATA: &str = r#"{"workspace_root": "/w", "target_directory": "/w/target", "packages": [
-        {"name": "open", "manifest_path": "/w/open/Cargo.toml", "publish": null, "rust_version": "1.95",
+        {"name": "open", "manifest_path": "/w/open/Cargo.toml", "publish": null,
+            "rust_version": "1.95",
             "targets": []},
         {"name": "closed", "manifest_path": "/w/closed/Cargo.toml", "publish": [], "targets": [
             {"kind": ["bench"], "name": "instructions"}, {"kind": ["lib"], "name": "closed"}]}]}"#;
@@ -125,7 +130,10 @@ mod tests {
             benches: Vec::new(),
         };
         assert_eq!(workspace.published().collect::<Vec<_>>(), [&open]);
-        assert_eq!(workspace.package("closed").unwrap().benches, ["instructions"]);
+        assert_eq!(
+            workspace.package("closed").unwrap().benches,
+            ["instructions"]
+        );
     }
 
     #[test]

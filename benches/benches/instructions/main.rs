@@ -42,7 +42,9 @@ fn main() -> ExitCode {
         "{:<32} {:>12} {:>10} {:>10} {:>7}",
         "", "instructions", "over", "budget", "of it"
     );
-    for scenario in scenarios().filter(|scenario| words.iter().all(|word| scenario.name.contains(&**word))) {
+    for scenario in
+        scenarios().filter(|scenario| words.iter().all(|word| scenario.name.contains(&**word)))
+    {
         let count = counts.of(scenario.name);
         let Some(Budget { over, most }) = &scenario.budget else {
             println!("{:<32} {count:>12}", scenario.name);
@@ -79,7 +81,10 @@ struct Counts(BTreeMap<&'static str, u64>);
 
 impl Counts {
     fn of(&mut self, name: &'static str) -> u64 {
-        *self.0.entry(name).or_insert_with(|| instructions(scenario(name)))
+        *self
+            .0
+            .entry(name)
+            .or_insert_with(|| instructions(scenario(name)))
     }
 
     #[allow(clippy::cast_precision_loss)] // less than a million
@@ -92,7 +97,9 @@ impl Counts {
 fn instructions(scenario: &Scenario) -> u64 {
     let (few, many) = scenario.rounds;
     // In parallel, because each process has its own simulated processor.
-    let [fewer, more] = [few, many].map(|rounds| start(scenario, rounds)).map(counted);
+    let [fewer, more] = [few, many]
+        .map(|rounds| start(scenario, rounds))
+        .map(counted);
     (more - fewer) / u64::from(many - few)
 }
 
@@ -105,7 +112,9 @@ fn start(scenario: &Scenario, rounds: u32) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("valgrind is needed: `apt-get install valgrind`, or your system's package of that name")
+        .expect(
+            "valgrind is needed: `apt-get install valgrind`, or your system's package of that name",
+        )
 }
 
 fn counted(program: Child) -> u64 {

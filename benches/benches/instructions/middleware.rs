@@ -9,8 +9,8 @@ use crate::scenario::{Scenario, all_of, over};
 
 use Algorithm::{ES256, EdDSA, HS256, PS256, RS256};
 use Endpoint::{
-    Bare, Claims, ClaimsAlone, Derived, Inserting, Layer, Optional, Principal, PrincipalAlone, Shared,
-    SharedAlone,
+    Bare, Claims, ClaimsAlone, Derived, Inserting, Layer, Optional, Principal, PrincipalAlone,
+    Shared, SharedAlone,
 };
 
 /// The measured ratio plus a small margin. See docs/PERFORMANCE.md for the targets.
@@ -33,7 +33,10 @@ macro_rules! cold {
     ($ask:ident, $endpoint:expr, $algorithm:expr) => {
         |rounds| {
             let fixture = Fixture::new($algorithm);
-            again($ask($endpoint, &fixture.cold_verifier(), &fixture.token), rounds);
+            again(
+                $ask($endpoint, &fixture.cold_verifier(), &fixture.token),
+                rounds,
+            );
         }
     };
 }
@@ -55,57 +58,98 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         .over("axum-bare", Times(COLD_HS256, all_of("hs256-signature"))),
     Scenario::new("axum-rs256-cold", cold!(on_axum, Claims, RS256))
         .slow()
-        .over("axum-bare", Times(COLD_ASYMMETRIC, all_of("rs256-signature"))),
+        .over(
+            "axum-bare",
+            Times(COLD_ASYMMETRIC, all_of("rs256-signature")),
+        ),
     Scenario::new("axum-ps256-cold", cold!(on_axum, Claims, PS256))
         .slow()
-        .over("axum-bare", Times(COLD_ASYMMETRIC, all_of("ps256-signature"))),
+        .over(
+            "axum-bare",
+            Times(COLD_ASYMMETRIC, all_of("ps256-signature")),
+        ),
     Scenario::new("axum-es256-cold", cold!(on_axum, Claims, ES256))
         .slow()
-        .over("axum-bare", Times(COLD_ASYMMETRIC, all_of("es256-signature"))),
+        .over(
+            "axum-bare",
+            Times(COLD_ASYMMETRIC, all_of("es256-signature")),
+        ),
     Scenario::new("axum-eddsa-cold", cold!(on_axum, Claims, EdDSA))
         .slow()
-        .over("axum-bare", Times(COLD_ASYMMETRIC, all_of("eddsa-signature"))),
+        .over(
+            "axum-bare",
+            Times(COLD_ASYMMETRIC, all_of("eddsa-signature")),
+        ),
     Scenario::new("axum-hs256-one-time", one_time).over("axum-hs256-cold", Instructions(2000.0)),
-    Scenario::new("axum-hs256-warm", warm!(on_axum, Claims, HS256)).over("axum-bare", Instructions(WARM)),
-    Scenario::new("axum-rs256-warm", warm!(on_axum, Claims, RS256)).over("axum-bare", Instructions(WARM)),
+    Scenario::new("axum-hs256-warm", warm!(on_axum, Claims, HS256))
+        .over("axum-bare", Instructions(WARM)),
+    Scenario::new("axum-rs256-warm", warm!(on_axum, Claims, RS256))
+        .over("axum-bare", Instructions(WARM)),
     Scenario::new("axum-layer-warm", warm!(on_axum, Layer, HS256))
         .over("axum-bare", Instructions(WARM_LAYER)),
-    Scenario::new("axum-shared-warm", warm!(on_axum, Shared, HS256))
-        .over("axum-bare", Times(1.0, over("axum-hs256-warm", "axum-bare"))),
-    Scenario::new("axum-optional-cold", cold!(on_axum, Optional, HS256))
-        .over("axum-bare", Times(NO_MORE, over("axum-hs256-cold", "axum-bare"))),
-    Scenario::new("axum-optional-warm", warm!(on_axum, Optional, HS256))
-        .over("axum-bare", Times(NO_MORE, over("axum-hs256-warm", "axum-bare"))),
-    Scenario::new("axum-principal-cold", cold!(on_axum, Principal, HS256))
-        .over("axum-bare", Times(NO_MORE, over("axum-hs256-cold", "axum-bare"))),
-    Scenario::new("axum-principal-warm", warm!(on_axum, Principal, HS256))
-        .over("axum-bare", Times(NO_MORE, over("axum-hs256-warm", "axum-bare"))),
-    Scenario::new("axum-derived-cold", cold!(on_axum, Derived, HS256))
-        .over("axum-bare", Times(NO_MORE, over("axum-hs256-cold", "axum-bare"))),
-    Scenario::new("axum-derived-warm", warm!(on_axum, Derived, HS256))
-        .over("axum-bare", Times(NO_MORE, over("axum-hs256-warm", "axum-bare"))),
+    Scenario::new("axum-shared-warm", warm!(on_axum, Shared, HS256)).over(
+        "axum-bare",
+        Times(1.0, over("axum-hs256-warm", "axum-bare")),
+    ),
+    Scenario::new("axum-optional-cold", cold!(on_axum, Optional, HS256)).over(
+        "axum-bare",
+        Times(NO_MORE, over("axum-hs256-cold", "axum-bare")),
+    ),
+    Scenario::new("axum-optional-warm", warm!(on_axum, Optional, HS256)).over(
+        "axum-bare",
+        Times(NO_MORE, over("axum-hs256-warm", "axum-bare")),
+    ),
+    Scenario::new("axum-principal-cold", cold!(on_axum, Principal, HS256)).over(
+        "axum-bare",
+        Times(NO_MORE, over("axum-hs256-cold", "axum-bare")),
+    ),
+    Scenario::new("axum-principal-warm", warm!(on_axum, Principal, HS256)).over(
+        "axum-bare",
+        Times(NO_MORE, over("axum-hs256-warm", "axum-bare")),
+    ),
+    Scenario::new("axum-derived-cold", cold!(on_axum, Derived, HS256)).over(
+        "axum-bare",
+        Times(NO_MORE, over("axum-hs256-cold", "axum-bare")),
+    ),
+    Scenario::new("axum-derived-warm", warm!(on_axum, Derived, HS256)).over(
+        "axum-bare",
+        Times(NO_MORE, over("axum-hs256-warm", "axum-bare")),
+    ),
     // Without a layer.
-    Scenario::new("axum-alone-cold", cold!(on_axum, ClaimsAlone, HS256))
-        .over("axum-bare", Times(1.0, over("axum-hs256-cold", "axum-bare"))),
-    Scenario::new("axum-alone-warm", warm!(on_axum, ClaimsAlone, HS256))
-        .over("axum-bare", Times(1.0, over("axum-hs256-warm", "axum-bare"))),
+    Scenario::new("axum-alone-cold", cold!(on_axum, ClaimsAlone, HS256)).over(
+        "axum-bare",
+        Times(1.0, over("axum-hs256-cold", "axum-bare")),
+    ),
+    Scenario::new("axum-alone-warm", warm!(on_axum, ClaimsAlone, HS256)).over(
+        "axum-bare",
+        Times(1.0, over("axum-hs256-warm", "axum-bare")),
+    ),
     Scenario::new("axum-shared-alone-warm", warm!(on_axum, SharedAlone, HS256))
         .over("axum-bare", Instructions(WARM_ALONE)),
-    Scenario::new("axum-principal-alone-warm", warm!(on_axum, PrincipalAlone, HS256))
-        .over("axum-bare", Instructions(WARM_ALONE)),
+    Scenario::new(
+        "axum-principal-alone-warm",
+        warm!(on_axum, PrincipalAlone, HS256),
+    )
+    .over("axum-bare", Instructions(WARM_ALONE)),
     // With the layer around the whole router.
     Scenario::new("around-inserting", cold!(around_axum, Inserting, HS256)),
-    Scenario::new("around-hs256-cold", cold!(around_axum, Claims, HS256))
-        .over("axum-bare", Times(1.0, over("axum-hs256-cold", "axum-bare"))),
-    Scenario::new("around-hs256-warm", warm!(around_axum, Claims, HS256))
-        .over("axum-bare", Times(1.0, over("axum-hs256-warm", "axum-bare"))),
+    Scenario::new("around-hs256-cold", cold!(around_axum, Claims, HS256)).over(
+        "axum-bare",
+        Times(1.0, over("axum-hs256-cold", "axum-bare")),
+    ),
+    Scenario::new("around-hs256-warm", warm!(around_axum, Claims, HS256)).over(
+        "axum-bare",
+        Times(1.0, over("axum-hs256-warm", "axum-bare")),
+    ),
     Scenario::new("around-shared-warm", warm!(around_axum, Shared, HS256))
         .over("axum-bare", Instructions(WARM_AROUND)),
     // actix-web
     Scenario::new("actix-bare", cold!(on_actix, Bare, HS256)),
     Scenario::new("actix-inserting", cold!(on_actix, Inserting, HS256)),
-    Scenario::new("actix-hs256-cold", cold!(on_actix, Claims, HS256))
-        .over("actix-bare", Times(COLD_HS256_OTHERS, all_of("hs256-signature"))),
+    Scenario::new("actix-hs256-cold", cold!(on_actix, Claims, HS256)).over(
+        "actix-bare",
+        Times(COLD_HS256_OTHERS, all_of("hs256-signature")),
+    ),
     Scenario::new("actix-hs256-warm", warm!(on_actix, Claims, HS256))
         .over("actix-bare", Instructions(WARM_OTHERS)),
     Scenario::new("actix-rs256-warm", warm!(on_actix, Claims, RS256))
@@ -127,8 +171,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     // Plain tower
     Scenario::new("tower-bare", cold!(on_tower, Bare, HS256)),
     Scenario::new("tower-inserting", cold!(on_tower, Inserting, HS256)),
-    Scenario::new("tower-hs256-cold", cold!(on_tower, Claims, HS256))
-        .over("tower-bare", Times(COLD_HS256_OTHERS, all_of("hs256-signature"))),
+    Scenario::new("tower-hs256-cold", cold!(on_tower, Claims, HS256)).over(
+        "tower-bare",
+        Times(COLD_HS256_OTHERS, all_of("hs256-signature")),
+    ),
     Scenario::new("tower-hs256-warm", warm!(on_tower, Claims, HS256))
         .over("tower-bare", Instructions(WARM_OTHERS)),
     Scenario::new("tower-rs256-warm", warm!(on_tower, Claims, RS256))

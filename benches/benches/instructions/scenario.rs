@@ -74,5 +74,8 @@ pub(crate) const fn all_of(of: &'static str) -> Cost {
 
 /// The cost of a scenario minus that of another.
 pub(crate) const fn over(of: &'static str, over: &'static str) -> Cost {
-    Cost { of, over: Some(over) }
+    Cost {
+        of,
+        over: Some(over),
+    }
 }

@@ -58,13 +58,20 @@ fn table(fixture: &Fixture) {
         }
     }
 
-    println!("\n{}: the server's CPU time for one request", fixture.algorithm);
+    println!(
+        "\n{}: the server's CPU time for one request",
+        fixture.algorithm
+    );
     println!(
         "{:<44} {:>9} {:>9} {:>9} {:>9}",
         "", "ratio", "µs", "quiet", "quiet µs"
     );
     for (candidate, own) in CANDIDATES.iter().zip(&costs) {
-        let ratios: Vec<f64> = own.iter().zip(&costs[0]).map(|(own, bare)| own / bare).collect();
+        let ratios: Vec<f64> = own
+            .iter()
+            .zip(&costs[0])
+            .map(|(own, bare)| own / bare)
+            .collect();
         let (ratio, cost) = (quantile(0.5, &ratios), quantile(0.5, own));
         let (own, bare) = (quantile(0.1, own), quantile(0.1, &costs[0]));
         println!(

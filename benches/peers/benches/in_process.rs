@@ -42,7 +42,8 @@ fn table(fixture: &Fixture) {
     let names: Vec<&str> = std::iter::once(SIGNATURE)
         .chain(CANDIDATES.iter().map(|candidate| candidate.name))
         .collect();
-    let mut operations: Vec<Operation<'_>> = names.iter().map(|name| operation(name, fixture)).collect();
+    let mut operations: Vec<Operation<'_>> =
+        names.iter().map(|name| operation(name, fixture)).collect();
     let allocations: Vec<f64> = operations.iter_mut().map(measure::allocations).collect();
     let times = measure::nanoseconds(&mut operations, Duration::from_secs(2));
     let instructions: Vec<Option<u64>> = names

@@ -55,7 +55,9 @@ impl Fixture {
     /// assert_eq!(tollgate_peers::Fixture::rs256().algorithm, "RS256");
     /// ```
     pub fn rs256() -> Self {
-        let key = SigningKey::generate(Algorithm::RS256).unwrap().with_kid(KID);
+        let key = SigningKey::generate(Algorithm::RS256)
+            .unwrap()
+            .with_kid(KID);
         let jwk = key.public_jwk().unwrap();
         Self::of(&key, &jwk)
     }
@@ -81,7 +83,11 @@ impl Fixture {
         let bad = vec![
             ("a wrong signature".to_owned(), forged(&good)),
             other("an expired token", "exp", 1_700_000_900.into()),
-            other("a token that is not valid yet", "nbf", 3_900_000_000_u64.into()),
+            other(
+                "a token that is not valid yet",
+                "nbf",
+                3_900_000_000_u64.into(),
+            ),
             other("another issuer", "iss", "https://id.example.org".into()),
             other("another audience", "aud", "billing-api".into()),
         ];
@@ -130,7 +136,9 @@ impl Fixture {
     /// ```
     pub fn signed(&self) -> (Vec<u8>, Vec<u8>) {
         let (input, signature) = self.good.rsplit_once('.').unwrap();
-        let signature = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(signature).unwrap();
+        let signature = base64_simd::URL_SAFE_NO_PAD
+            .decode_to_vec(signature)
+            .unwrap();
         (input.as_bytes().to_vec(), signature)
     }
 
@@ -176,7 +184,11 @@ impl Fixture {
 fn forged(token: &str) -> String {
     // Not the last character, which may have unused bits.
     let place = token.rfind('.').unwrap() + 5;
-    let other = if token.as_bytes()[place] == b'A' { "B" } else { "A" };
+    let other = if token.as_bytes()[place] == b'A' {
+        "B"
+    } else {
+        "A"
+    };
     [&token[..place], other, &token[place + 1..]].concat()
 }
 

@@ -60,7 +60,9 @@ impl Drop for Server {
 /// Serves the candidate that the parent process named, for ever, on one thread. Returns if there is
 /// none.
 pub fn serve_if_told(candidates: &[Candidate]) {
-    let Ok(name) = std::env::var(SERVE) else { return };
+    let Ok(name) = std::env::var(SERVE) else {
+        return;
+    };
     let candidate = candidates
         .iter()
         .find(|candidate| candidate.name == name)

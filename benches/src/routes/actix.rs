@@ -55,7 +55,11 @@ pub fn ask<'a>(
 }
 
 /// `Request` is a type parameter because actix-web does not export the type.
-fn each<S, Request, B>(service: S, mut ring: Ring<HeaderValue>, request: fn(TestRequest) -> Request) -> Ask
+fn each<S, Request, B>(
+    service: S,
+    mut ring: Ring<HeaderValue>,
+    request: fn(TestRequest) -> Request,
+) -> Ask
 where
     S: Service<Request, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
     Request: 'static,
@@ -65,18 +69,25 @@ where
         if let Some(value) = ring.next() {
             head = head.insert_header((AUTHORIZATION, value));
         }
-        at_once(service.call(request(head))).unwrap().status().as_u16()
+        at_once(service.call(request(head)))
+            .unwrap()
+            .status()
+            .as_u16()
     })
 }
 
 fn route(endpoint: Endpoint) -> Route {
     match endpoint {
         Endpoint::Bare | Endpoint::Inserting | Endpoint::Layer => web::get().to(async || hello(())),
-        Endpoint::Claims | Endpoint::ClaimsAlone => web::get().to(async |Jwt(user): Jwt<User>| hello(user)),
+        Endpoint::Claims | Endpoint::ClaimsAlone => {
+            web::get().to(async |Jwt(user): Jwt<User>| hello(user))
+        }
         Endpoint::Shared | Endpoint::SharedAlone => {
             web::get().to(async |Jwt(user): Jwt<Arc<User>>| hello(user))
         }
-        Endpoint::Optional => web::get().to(async |Optional(user): Optional<Jwt<User>>| hello(user.unwrap())),
+        Endpoint::Optional => {
+            web::get().to(async |Optional(user): Optional<Jwt<User>>| hello(user.unwrap()))
+        }
         Endpoint::Principal | Endpoint::PrincipalAlone => {
             web::get().to(async |caller: Principal| hello(caller))
         }

@@ -32,7 +32,10 @@ use crate::tokens::{Derived, User};
 pub fn router(endpoint: Endpoint, verifier: &Verifier) -> Router {
     let router = route(endpoint, verifier);
     match endpoint {
-        Endpoint::Bare | Endpoint::ClaimsAlone | Endpoint::SharedAlone | Endpoint::PrincipalAlone => router,
+        Endpoint::Bare
+        | Endpoint::ClaimsAlone
+        | Endpoint::SharedAlone
+        | Endpoint::PrincipalAlone => router,
         Endpoint::Inserting => router.layer(Extension(7_u64)),
         _ => router.layer(JwtAuth::new(verifier.clone())),
     }
@@ -47,7 +50,8 @@ pub fn router(endpoint: Endpoint, verifier: &Verifier) -> Router {
 /// use tollgate_core::Algorithm;
 ///
 /// let fixture = Fixture::new(Algorithm::HS256);
-/// let answer = |token| axum::ask_around(Endpoint::Claims, &fixture.verifier(), [token]).unwrap()();
+/// let answer = |token| axum::ask_around(Endpoint::Claims, &fixture.verifier(), [token])
+///     .unwrap()();
 /// assert_eq!((answer(Some(&*fixture.token)), answer(None)), (200, 401));
 /// ```
 pub fn ask_around<'a>(
@@ -57,7 +61,10 @@ pub fn ask_around<'a>(
 ) -> Option<Ask> {
     let router = route(endpoint, verifier);
     match endpoint {
-        Endpoint::Bare | Endpoint::ClaimsAlone | Endpoint::SharedAlone | Endpoint::PrincipalAlone => None,
+        Endpoint::Bare
+        | Endpoint::ClaimsAlone
+        | Endpoint::SharedAlone
+        | Endpoint::PrincipalAlone => None,
         Endpoint::Inserting => Some(ask(Extension(7_u64).layer(router), tokens)),
         _ => Some(ask(JwtAuth::new(verifier.clone()).layer(router), tokens)),
     }

@@ -39,7 +39,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Decoded {
             .ok()
             .and_then(|value| value.strip_prefix("Bearer "));
         let token = token.ok_or(StatusCode::UNAUTHORIZED)?;
-        let decoded = jsonwebtoken::decode(token, &peer.0, &peer.1).map_err(|_| StatusCode::UNAUTHORIZED)?;
+        let decoded =
+            jsonwebtoken::decode(token, &peer.0, &peer.1).map_err(|_| StatusCode::UNAUTHORIZED)?;
         Ok(Self(decoded.claims))
     }
 }

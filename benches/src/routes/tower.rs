@@ -45,13 +45,26 @@ pub fn ask<'a>(
         }
         Endpoint::Shared => {
             let handler = service_fn(async |request: Request<()>| {
-                answer(request.authentication().unwrap().claims::<Arc<User>>().unwrap())
+                answer(
+                    request
+                        .authentication()
+                        .unwrap()
+                        .claims::<Arc<User>>()
+                        .unwrap(),
+                )
             });
             each(auth.layer(handler), ring)
         }
         Endpoint::Principal => {
             let handler = service_fn(async |request: Request<()>| {
-                answer(request.authentication().unwrap().authenticated().unwrap().clone())
+                answer(
+                    request
+                        .authentication()
+                        .unwrap()
+                        .authenticated()
+                        .unwrap()
+                        .clone(),
+                )
             });
             each(auth.layer(handler), ring)
         }

@@ -17,7 +17,9 @@ pub(crate) fn of_head(answer: &Answer) -> HttpResponse {
         .header("content-length")
         .and_then(|length| std::str::from_utf8(length).ok()?.parse().ok());
     match announced {
-        Some(length) if answer.body.is_empty() => response.set_body(Announced(length)).map_into_boxed_body(),
+        Some(length) if answer.body.is_empty() => {
+            response.set_body(Announced(length)).map_into_boxed_body()
+        }
         _ => response,
     }
 }
@@ -33,7 +35,10 @@ impl MessageBody for Announced {
         BodySize::Sized(self.0)
     }
 
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn poll_next(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
         Poll::Ready(None)
     }
 }

@@ -15,13 +15,15 @@ use tollgate_core::{Authentication, Principal};
 ///
 /// async fn greet(request: HttpRequest) -> String {
 ///     let principal = request.principal();
-///     format!("hello {}", principal.as_ref().and_then(|user| user.subject()).unwrap_or("stranger"))
+///     format!("hello {}", principal.as_ref().and_then(|user| user.subject())
+///         .unwrap_or("stranger"))
 /// }
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder()
-/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
+/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?)
+/// #         .clock(|| 1_700_000_000).build()?;
 /// # let token = SigningKey::hs256([7; 32])?
 /// #     .encode(&serde_json::json!({ "sub": "u-7", "exp": 1_700_000_900 }))?;
 /// let app = test::init_service(
@@ -41,8 +43,8 @@ use tollgate_core::{Authentication, Principal};
 /// # Ok(()) }
 /// ```
 pub trait AuthenticationExt: sealed::Sealed {
-    /// The decision; `None` if neither a [`JwtAuth`](crate::JwtAuth) nor an extractor has authenticated
-    /// the request.
+    /// The decision; `None` if neither a [`JwtAuth`](crate::JwtAuth) nor an extractor has
+    /// authenticated the request.
     ///
     /// ```
     /// use actix_web::{FromRequest, test::TestRequest};
@@ -52,10 +54,12 @@ pub trait AuthenticationExt: sealed::Sealed {
     ///
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
     /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
-    /// # let request = TestRequest::default().app_data(verifier).insert_header(("authorization", bearer));
+    /// # let request = TestRequest::default().app_data(verifier)
+    /// #     .insert_header(("authorization", bearer));
     /// # let request = request.to_http_request();
     /// assert!(request.authentication().is_none()); // not authenticated yet
     /// Principal::extract(&request).await?;
@@ -74,10 +78,12 @@ pub trait AuthenticationExt: sealed::Sealed {
     ///
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
     /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
-    /// # let request = TestRequest::default().app_data(verifier).insert_header(("authorization", bearer));
+    /// # let request = TestRequest::default().app_data(verifier)
+    /// #     .insert_header(("authorization", bearer));
     /// # let request = request.to_http_request();
     /// assert!(request.principal().is_none()); // not authenticated yet
     /// Principal::extract(&request).await?;

@@ -13,11 +13,11 @@ use crate::answer;
 /// Serves an [`Endpoint`] in a scope, whose path is where it is mounted. It answers every request
 /// below that path, whatever its method.
 ///
-/// The content is read before the endpoint is called, up to the endpoint's own limit; larger content
-/// is answered with 413. The address of the peer is that of the connection.
+/// The content is read before the endpoint is called, up to the endpoint's own limit; larger
+/// content is answered with 413. The address of the peer is that of the connection.
 ///
-/// Cheap to clone: create one before [`HttpServer::new`](actix_web::HttpServer::new) and clone it in
-/// the closure.
+/// Cheap to clone: create one before [`HttpServer::new`](actix_web::HttpServer::new) and clone it
+/// in the closure.
 ///
 /// ```
 /// use actix_web::{App, test, web};
@@ -65,9 +65,12 @@ impl EndpointService {
 
 impl HttpServiceFactory for EndpointService {
     fn register(self, config: &mut AppService) {
-        let respond =
-            move |request: HttpRequest, content| respond(Arc::clone(&self.endpoint), request, content);
-        web::scope("").default_service(web::to(respond)).register(config);
+        let respond = move |request: HttpRequest, content| {
+            respond(Arc::clone(&self.endpoint), request, content)
+        };
+        web::scope("")
+            .default_service(web::to(respond))
+            .register(config);
     }
 }
 
@@ -77,7 +80,11 @@ impl fmt::Debug for EndpointService {
     }
 }
 
-async fn respond(endpoint: Arc<dyn Endpoint>, request: HttpRequest, content: web::Payload) -> HttpResponse {
+async fn respond(
+    endpoint: Arc<dyn Endpoint>,
+    request: HttpRequest,
+    content: web::Payload,
+) -> HttpResponse {
     let mut whole = head(&request);
     let head_only = whole.method == "HEAD";
     let answer = match content.to_bytes_limited(endpoint.content_limit()).await {
@@ -109,12 +116,14 @@ fn head(request: &HttpRequest) -> EndpointRequest {
     head
 }
 
-/// The path below the place of the endpoint as it was sent. The router, which knows where that is, has decoded it, but
-/// never a slash: so many segments are taken from the end.
+/// The path below the place of the endpoint as it was sent. The router, which knows where that is,
+/// has decoded it, but never a slash: so many segments are taken from the end.
 fn below(request: &HttpRequest) -> &str {
     let segments = request.match_info().unprocessed().matches('/').count();
     let path = request.path();
     let mut slashes = path.rmatch_indices('/');
-    let start = segments.checked_sub(1).and_then(|earlier| slashes.nth(earlier));
+    let start = segments
+        .checked_sub(1)
+        .and_then(|earlier| slashes.nth(earlier));
     start.map_or("/", |(at, _)| &path[at..])
 }

@@ -19,10 +19,11 @@ const SPENT: &str = "polled after it was ready";
 pin_project! {
     /// The future of [`JwtAuthService`](crate::JwtAuthService) and
     /// [`RequireService`](crate::RequireService): the response of the wrapped service, with the
-    /// renewed token if there is one, or the refusal. It allocates only to wait for a store or a key
-    /// source, and to renew a token.
+    /// renewed token if there is one, or the refusal. It allocates only to wait for a store or a
+    /// key source, and to renew a token.
     ///
-    /// The body is an [`EitherBody`]: on the left that of the wrapped service, on the right the answer.
+    /// The body is an [`EitherBody`]: on the left that of the wrapped service, on the right the
+    /// answer.
     ///
     /// ```
     /// use actix_web::body::MessageBody;
@@ -41,8 +42,10 @@ pin_project! {
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = tollgate::Key::hs256([7; 32])?;
-    /// # let verifier = tollgate::Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key).build()?;
-    /// # let service = tollgate::actix::JwtAuth::new(verifier).new_transform(ok_service()).await.unwrap();
+    /// # let verifier = tollgate::Verifier::builder().dangerous_any_issuer()
+    /// #     .dangerous_any_audience().key(key).build()?;
+    /// # let service = tollgate::actix::JwtAuth::new(verifier)
+    /// #     .new_transform(ok_service()).await.unwrap();
     /// let response = named(&service, TestRequest::default().to_srv_request()).await?;
     /// assert_eq!(response.status(), 401);
     /// # Ok(()) }

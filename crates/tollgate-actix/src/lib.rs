@@ -1,10 +1,10 @@
 //! Middleware and extractors for [actix-web](actix_web) 4.
 //!
 //! [`JwtAuth`] authenticates each request before an app, a scope or a resource. The extractors give
-//! the outcome to handlers: [`Principal`](tollgate_core::Principal), [`Jwt<T>`](tollgate_core::Jwt),
-//! [`Scoped<S>`](tollgate_core::Scoped), types that derive `Claims`, and
-//! [`Authenticated<E>`](tollgate_core::Authenticated) for your own `FromAuthentication` types.
-//! [`require`] asks for more before some routes.
+//! the outcome to handlers: [`Principal`](tollgate_core::Principal),
+//! [`Jwt<T>`](tollgate_core::Jwt), [`Scoped<S>`](tollgate_core::Scoped), types that derive
+//! `Claims`, and [`Authenticated<E>`](tollgate_core::Authenticated) for your own
+//! `FromAuthentication` types. [`require`] asks for more before some routes.
 //!
 //! ```
 //! use actix_web::{App, test, web};
@@ -63,9 +63,9 @@
 //!
 //! # Refusals
 //!
-//! A middleware here never returns `Err`. A refused request gets a *response*, which outer middleware
-//! (a logger, CORS) handles like every other. Status, header fields and content are those of the
-//! [`Answer`](tollgate_core::Answer). For outer middleware the
+//! A middleware here never returns `Err`. A refused request gets a *response*, which outer
+//! middleware (a logger, CORS) handles like every other. Status, header fields and content are
+//! those of the [`Answer`](tollgate_core::Answer). For outer middleware the
 //! [`Rejection`](tollgate_core::Rejection) is in the response's extensions, and
 //! [`HttpResponse::error`](actix_web::HttpResponse::error) is the
 //! [`Refusal`](tollgate_core::Refusal).
@@ -100,9 +100,10 @@
 //! more than one, the response is 500 and the log says why. The token is not renewed, because an
 //! extractor cannot change the response.
 //!
-//! With a `JwtAuth` before it, a gate in the app's data must be the gate of the layer, and a verifier
-//! must be the verifier of the layer; clones are the same. Otherwise the response is 500: actix-web
-//! does not tell which one is nearer to the handler, and the stricter one could be skipped.
+//! With a `JwtAuth` before it, a gate in the app's data must be the gate of the layer, and a
+//! verifier must be the verifier of the layer; clones are the same. Otherwise the response is 500:
+//! actix-web does not tell which one is nearer to the handler, and the stricter one could be
+//! skipped.
 //!
 //! # `http` 0.2
 //!

@@ -9,11 +9,19 @@ pub(crate) fn of<B>(
     authentication: &Authentication,
     response: &ServiceResponse<B>,
 ) -> Option<BoxFuture<HeaderEdits>> {
-    if response.response().extensions().get::<SkipRenewal>().is_some() {
+    if response
+        .response()
+        .extensions()
+        .get::<SkipRenewal>()
+        .is_some()
+    {
         return None;
     }
     let cookies = response.headers().get_all(SET_COOKIE);
-    authentication.renewal(response.status().as_u16(), cookies.map(HeaderValue::as_bytes))
+    authentication.renewal(
+        response.status().as_u16(),
+        cookies.map(HeaderValue::as_bytes),
+    )
 }
 
 pub(crate) fn apply(edits: &HeaderEdits, headers: &mut HeaderMap) {

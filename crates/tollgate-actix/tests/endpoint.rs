@@ -14,7 +14,10 @@ struct Seven;
 
 impl Endpoint for Seven {
     fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer> {
-        let known = request.headers.iter().any(|(name, _)| name == "if-none-match");
+        let known = request
+            .headers
+            .iter()
+            .any(|(name, _)| name == "if-none-match");
         let mut answer = Answer::new(if known { 304 } else { 200 });
         if request.method == "HEAD" {
             answer.set("content-length", "7");
@@ -27,7 +30,8 @@ impl Endpoint for Seven {
 
 fn ask(address: SocketAddr, method: &str, field: &str) -> String {
     let mut connection = TcpStream::connect(address).unwrap();
-    let head = format!("{method} /keys HTTP/1.1\r\nHost: a.example\r\n{field}Connection: close\r\n\r\n");
+    let head =
+        format!("{method} /keys HTTP/1.1\r\nHost: a.example\r\n{field}Connection: close\r\n\r\n");
     connection.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
@@ -36,11 +40,12 @@ fn ask(address: SocketAddr, method: &str, field: &str) -> String {
 
 #[actix_web::test]
 async fn head_announces_what_get_brings() {
-    let server =
-        HttpServer::new(|| App::new().service(web::scope("/keys").service(EndpointService::new(Seven))))
-            .workers(1)
-            .bind(("127.0.0.1", 0))
-            .unwrap();
+    let server = HttpServer::new(|| {
+        App::new().service(web::scope("/keys").service(EndpointService::new(Seven)))
+    })
+    .workers(1)
+    .bind(("127.0.0.1", 0))
+    .unwrap();
     let address = server.addrs()[0];
     let server = server.disable_signals().run();
     let handle = server.handle();

@@ -18,7 +18,11 @@ impl Endpoint for Mirror {
             answer.append("set-cookie", "a=1");
             answer.append("set-cookie", "b=2");
             answer.append("x-broken", "a\r\nb");
-            let custom: Vec<_> = request.headers.iter().filter(|(name, _)| name == "x-a").collect();
+            let custom: Vec<_> = request
+                .headers
+                .iter()
+                .filter(|(name, _)| name == "x-a")
+                .collect();
             answer.body = format!(
                 "{} {} {:?} {custom:?} {:?} {:?}",
                 request.method,
@@ -92,7 +96,10 @@ async fn the_path_is_what_follows_the_place() {
 async fn an_endpoint_within_a_scope() {
     let nested = web::scope("/v1/{tenant}").service(endpoint("/auth", Mirror));
     let app = init_service(App::new().service(nested)).await;
-    for (sent, seen) in [("/v1/a%2Fb/auth/login/x", "/login/x"), ("/v1/acme/auth", "/")] {
+    for (sent, seen) in [
+        ("/v1/a%2Fb/auth/login/x", "/login/x"),
+        ("/v1/acme/auth", "/"),
+    ] {
         let response = call_service(&app, TestRequest::with_uri(sent).to_request()).await;
         let body = to_bytes(response.into_body()).await.unwrap();
         let body = String::from_utf8_lossy(&body).into_owned();

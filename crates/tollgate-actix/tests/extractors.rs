@@ -14,8 +14,8 @@ use support::{bearer, gate, get, header, optional, token, verifier, with_scope};
 use tollgate_actix::{AuthenticationExt, JwtAuth, require};
 use tollgate_core::policy::role;
 use tollgate_core::{
-    Authenticated, Authentication, Claims, FromAuthentication, Gate, Gated, Jwt, Key, Optional, Policy,
-    Principal, Refusal, Rejection, RejectionKind, Scope, Scoped, Verifier,
+    Authenticated, Authentication, Claims, FromAuthentication, Gate, Gated, Jwt, Key, Optional,
+    Policy, Principal, Refusal, Rejection, RejectionKind, Scope, Scoped, Verifier,
 };
 
 #[derive(Debug, Deserialize)]
@@ -99,13 +99,21 @@ macro_rules! app {
 
 macro_rules! body {
     ($app:expr, $request:expr) => {
-        String::from_utf8(call_and_read_body(&$app, $request.to_request()).await.to_vec()).unwrap()
+        String::from_utf8(
+            call_and_read_body(&$app, $request.to_request())
+                .await
+                .to_vec(),
+        )
+        .unwrap()
     };
 }
 
 macro_rules! status {
     ($app:expr, $request:expr) => {
-        call_service(&$app, $request.to_request()).await.status().as_u16()
+        call_service(&$app, $request.to_request())
+            .await
+            .status()
+            .as_u16()
     };
 }
 
@@ -119,7 +127,10 @@ async fn behind_the_middleware() {
     assert_eq!(body!(app, bearer("/option", &blue)), "u-7");
     assert_eq!(body!(app, bearer("/result", &blue)), "u-7");
     assert_eq!(
-        body!(app, bearer("/scoped", &with_scope("orders:write orders:read"))),
+        body!(
+            app,
+            bearer("/scoped", &with_scope("orders:write orders:read"))
+        ),
         "u-7"
     );
     for path in [
@@ -142,7 +153,10 @@ async fn a_scope_that_is_missing_is_named() {
     let response = call_service(&app, request).await;
     assert_eq!(response.status(), 403);
     let challenge = header(response.headers(), "www-authenticate").unwrap();
-    assert!(challenge.contains(r#"error="insufficient_scope""#), "{challenge}");
+    assert!(
+        challenge.contains(r#"error="insufficient_scope""#),
+        "{challenge}"
+    );
     assert!(
         challenge.ends_with(r#"scope="orders:read orders:write""#),
         "{challenge}"
@@ -241,7 +255,9 @@ async fn without_middleware_a_gate_in_the_apps_data_decides() {
 async fn two_forms_of_a_gate_are_as_bad_as_none() {
     // The strict one of the scope is nearer, but nothing says so.
     let scope = web::scope("/in")
-        .app_data(web::Data::new(gate().require(role("staff")).build().unwrap()))
+        .app_data(web::Data::new(
+            gate().require(role("staff")).build().unwrap(),
+        ))
         .configure(routes);
     let app = init_service(App::new().app_data(optional()).service(scope)).await;
     assert_eq!(status!(app, get("/in/perhaps")), 500);
@@ -253,7 +269,13 @@ async fn the_nearer_gate_of_one_form_counts() {
     let scope = web::scope("/in")
         .app_data(gate().require(role("staff")).build().unwrap())
         .configure(routes);
-    let app = init_service(App::new().app_data(optional()).service(scope).configure(routes)).await;
+    let app = init_service(
+        App::new()
+            .app_data(optional())
+            .service(scope)
+            .configure(routes),
+    )
+    .await;
     assert_eq!(status!(app, get("/in/perhaps")), 401);
     assert_eq!(status!(app, bearer("/in/claims", &token(&json!({})))), 403);
     assert_eq!(body!(app, get("/perhaps")), "anonymous");
@@ -309,10 +331,13 @@ async fn the_macro_makes_an_extractor_of_a_users_type() {
         .to_http_request();
     let Tenant(shopper) = Tenant::<Shopper>::extract(&request).await.unwrap();
     assert_eq!(shopper.sub, "u-7");
-    let Optional(nobody) =
-        Optional::<Tenant<Shopper>>::extract(&TestRequest::default().app_data(optional()).to_http_request())
-            .await
-            .unwrap();
+    let Optional(nobody) = Optional::<Tenant<Shopper>>::extract(
+        &TestRequest::default()
+            .app_data(optional())
+            .to_http_request(),
+    )
+    .await
+    .unwrap();
     assert!(nobody.is_none());
 }
 
@@ -344,7 +369,9 @@ async fn a_layer_and_another_gate_in_the_data_are_a_mistake_of_the_service() {
 
 /// A verifier for another audience than that of `verifier()`.
 fn other_audience() -> Verifier {
-    let verifier = Verifier::builder().dangerous_any_issuer().audience("billing");
+    let verifier = Verifier::builder()
+        .dangerous_any_issuer()
+        .audience("billing");
     let verifier = verifier.key(Key::hs256([7; 32]).unwrap());
     verifier.clock(|| 1_700_000_000).build().unwrap()
 }
@@ -370,7 +397,9 @@ async fn a_verifier_in_the_data_that_is_not_the_layers_is_refused() {
 
 #[actix_web::test]
 async fn a_verifier_in_the_data_of_a_scope_or_resource_that_is_not_the_layers_is_refused() {
-    let inner = web::scope("/inner").app_data(other_audience()).configure(routes);
+    let inner = web::scope("/inner")
+        .app_data(other_audience())
+        .configure(routes);
     let nested = web::scope("/outer").app_data(verifier()).service(inner);
     let resource = web::resource("/resource")
         .app_data(other_audience())
@@ -379,7 +408,10 @@ async fn a_verifier_in_the_data_of_a_scope_or_resource_that_is_not_the_layers_is
         .app_data(other_audience())
         .wrap(require(role("staff")))
         .get(HttpResponse::Ok);
-    let app = App::new().service(nested).service(resource).service(guarded);
+    let app = App::new()
+        .service(nested)
+        .service(resource)
+        .service(guarded);
     let app = init_service(app.wrap(JwtAuth::new(verifier()))).await;
     let token = token(&json!({"roles": ["staff"]}));
     for path in [
@@ -413,7 +445,10 @@ struct Account(String);
 
 impl FromAuthentication for Account {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-        let subject = authentication.authenticated()?.subject().unwrap_or_default();
+        let subject = authentication
+            .authenticated()?
+            .subject()
+            .unwrap_or_default();
         Ok(Self(format!("account of {subject}")))
     }
 }
@@ -437,7 +472,10 @@ async fn a_type_of_the_user_is_extracted_behind_the_layer() {
     let token = token(&json!({}));
     assert_eq!(body!(app, bearer("/own", &token)), "account of u-7");
     assert_eq!(body!(app, bearer("/own/perhaps", &token)), "account of u-7");
-    assert_eq!(body!(app, bearer("/own/gated", &token)), "account of u-7, u-7");
+    assert_eq!(
+        body!(app, bearer("/own/gated", &token)),
+        "account of u-7, u-7"
+    );
     assert_eq!(body!(app, get("/own/perhaps")), "anonymous");
     assert_eq!(status!(app, get("/own")), 401);
     let bare = init_service(App::new().configure(routes)).await;
@@ -449,7 +487,10 @@ async fn a_type_of_the_user_is_extracted_behind_the_layer() {
 mod shared {
     use super::{Arc, Buyer, Jwt, Optional, Shopper};
 
-    pub(super) async fn both(first: Jwt<Arc<Shopper>>, again: Optional<Jwt<Arc<Shopper>>>) -> String {
+    pub(super) async fn both(
+        first: Jwt<Arc<Shopper>>,
+        again: Optional<Jwt<Arc<Shopper>>>,
+    ) -> String {
         let Optional(Some(Jwt(again))) = again else {
             return "-".into();
         };
@@ -484,7 +525,12 @@ fn shared_routes(config: &mut web::ServiceConfig) {
 
 #[actix_web::test]
 async fn shared_claims_are_read_once_for_a_request() {
-    let app = init_service(App::new().configure(shared_routes).wrap(JwtAuth::new(verifier()))).await;
+    let app = init_service(
+        App::new()
+            .configure(shared_routes)
+            .wrap(JwtAuth::new(verifier())),
+    )
+    .await;
     let good = token(&json!({}));
     assert_eq!(body!(app, bearer("/both", &good)), "u-7 true");
     assert_eq!(body!(app, bearer("/option", &good)), "u-7");
@@ -498,8 +544,16 @@ async fn shared_claims_are_read_once_for_a_request() {
 
 #[actix_web::test]
 async fn shared_claims_are_guarded_as_the_type_is() {
-    let app = init_service(App::new().configure(shared_routes).wrap(JwtAuth::new(verifier()))).await;
-    assert_eq!(body!(app, bearer("/buyer", &with_scope("orders:write"))), "u-7");
+    let app = init_service(
+        App::new()
+            .configure(shared_routes)
+            .wrap(JwtAuth::new(verifier())),
+    )
+    .await;
+    assert_eq!(
+        body!(app, bearer("/buyer", &with_scope("orders:write"))),
+        "u-7"
+    );
     for path in ["/buyer", "/perhaps-buyer"] {
         let request = bearer(path, &with_scope("orders:read")).to_request();
         let response = call_service(&app, request).await;
@@ -516,7 +570,12 @@ async fn shared_claims_are_guarded_as_the_type_is() {
 
 #[actix_web::test]
 async fn shared_claims_of_nobody_are_none() {
-    let app = init_service(App::new().configure(shared_routes).wrap(JwtAuth::new(optional()))).await;
+    let app = init_service(
+        App::new()
+            .configure(shared_routes)
+            .wrap(JwtAuth::new(optional())),
+    )
+    .await;
     assert_eq!(body!(app, get("/perhaps")), "-");
     assert_eq!(body!(app, get("/option")), "-");
     assert_eq!(body!(app, get("/perhaps-buyer")), "false");

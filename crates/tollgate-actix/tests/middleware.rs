@@ -10,7 +10,9 @@ use actix_web::body::to_bytes;
 use actix_web::dev::{Service, ServiceResponse, Transform};
 use actix_web::http::StatusCode;
 use actix_web::middleware::DefaultHeaders;
-use actix_web::test::{TestRequest, call_and_read_body, call_service, init_service, try_call_service};
+use actix_web::test::{
+    TestRequest, call_and_read_body, call_service, init_service, try_call_service,
+};
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use serde_json::json;
 use support::{bearer, expired, gate, get, header, optional, token, verifier, with_scope};
@@ -70,8 +72,12 @@ async fn a_scope_is_guarded_and_its_neighbours_are_not() {
             .route("/open", web::get().to(subject)),
     )
     .await;
-    let status = async |request: TestRequest| call_service(&app, request.to_request()).await.status();
-    assert_eq!(status(bearer("/orders/mine", &token(&json!({})))).await, 200);
+    let status =
+        async |request: TestRequest| call_service(&app, request.to_request()).await.status();
+    assert_eq!(
+        status(bearer("/orders/mine", &token(&json!({})))).await,
+        200
+    );
     assert_eq!(status(get("/orders/mine")).await, 401);
     assert_eq!(status(get("/orders/unknown")).await, 401);
     assert_eq!(
@@ -90,7 +96,8 @@ async fn a_resource_is_guarded_for_every_method() {
         ),
     )
     .await;
-    let status = async |request: TestRequest| call_service(&app, request.to_request()).await.status();
+    let status =
+        async |request: TestRequest| call_service(&app, request.to_request()).await.status();
     let token = token(&json!({}));
     assert_eq!(status(bearer("/order", &token)).await, 200);
     assert_eq!(status(get("/order")).await, 401);
@@ -115,7 +122,10 @@ async fn an_answer_is_the_engines_to_the_byte() {
         )
     );
     assert_eq!(header(headers, "cache-control"), Some("no-store"));
-    assert_eq!(header(headers, "content-type"), Some("application/problem+json"));
+    assert_eq!(
+        header(headers, "content-type"),
+        Some("application/problem+json")
+    );
     assert_eq!(headers.len(), 3);
     assert_eq!(
         to_bytes(response.into_body()).await.unwrap(),
@@ -142,7 +152,11 @@ async fn what_a_hook_sets_and_http_does_not_allow_is_dropped() {
     let app = init_service(App::new().wrap(JwtAuth::new(gate))).await;
     let response = call_service(&app, get("/").to_request()).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    let mut names: Vec<_> = response.headers().iter().map(|(name, _)| name.as_str()).collect();
+    let mut names: Vec<_> = response
+        .headers()
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     names.sort_unstable();
     assert_eq!(
         names,
@@ -200,7 +214,11 @@ async fn a_refused_request_does_not_reach_the_inner_service() {
     // The error type of the inner service need not be actix-web's.
     let service = JwtAuth::new(verifier()).new_transform(inner).await.unwrap();
     assert_eq!(
-        service.call(get("/").to_srv_request()).await.unwrap().status(),
+        service
+            .call(get("/").to_srv_request())
+            .await
+            .unwrap()
+            .status(),
         401
     );
     assert_eq!(calls.get(), 0);
@@ -223,7 +241,9 @@ async fn a_policy_stands_behind_the_gate() {
     .await;
     let call = async |request: TestRequest| call_service(&app, request.to_request()).await;
     assert_eq!(
-        call(bearer("/write", &with_scope("orders:write"))).await.status(),
+        call(bearer("/write", &with_scope("orders:write")))
+            .await
+            .status(),
         200
     );
 
@@ -261,7 +281,11 @@ async fn a_policy_on_the_same_place_is_wrapped_before_the_gate() {
 
 #[actix_web::test]
 async fn of_nested_gates_both_must_agree_and_the_inner_one_is_seen() {
-    let staff = gate().require(role("staff")).realm("staff").build().unwrap();
+    let staff = gate()
+        .require(role("staff"))
+        .realm("staff")
+        .build()
+        .unwrap();
     let app = init_service(
         App::new()
             .service(
@@ -272,7 +296,11 @@ async fn of_nested_gates_both_must_agree_and_the_inner_one_is_seen() {
             .service(
                 web::scope("/cookie")
                     .wrap(JwtAuth::new(
-                        gate().source(Source::cookie("a")).optional().build().unwrap(),
+                        gate()
+                            .source(Source::cookie("a"))
+                            .optional()
+                            .build()
+                            .unwrap(),
                     ))
                     .route("", web::get().to(subject)),
             )
@@ -299,7 +327,10 @@ async fn an_optional_gate_lets_the_anonymous_through_and_nothing_bad() {
             .wrap(JwtAuth::new(optional())),
     )
     .await;
-    assert_eq!(call_and_read_body(&app, get("/").to_request()).await, "anonymous");
+    assert_eq!(
+        call_and_read_body(&app, get("/").to_request()).await,
+        "anonymous"
+    );
     let good = bearer("/", &token(&json!({}))).to_request();
     assert_eq!(call_and_read_body(&app, good).await, "u-7");
     for (bad, status) in [("forged", 401), (&expired(), 401), ("?", 400)] {
@@ -324,14 +355,26 @@ async fn preflights_pass_only_on_request() {
     )
     .await;
     assert_eq!(
-        call_service(&strict, preflight().to_request()).await.status(),
+        call_service(&strict, preflight().to_request())
+            .await
+            .status(),
         401
     );
 
     let passing = JwtAuth::new(gate().pass_preflight().build().unwrap());
-    let app = init_service(App::new().route("/", web::route().to(handler)).wrap(passing)).await;
-    assert_eq!(call_service(&app, preflight().to_request()).await.status(), 204);
-    let actual = preflight().method(actix_web::http::Method::PUT).to_request();
+    let app = init_service(
+        App::new()
+            .route("/", web::route().to(handler))
+            .wrap(passing),
+    )
+    .await;
+    assert_eq!(
+        call_service(&app, preflight().to_request()).await.status(),
+        204
+    );
+    let actual = preflight()
+        .method(actix_web::http::Method::PUT)
+        .to_request();
     assert_eq!(call_service(&app, actual).await.status(), 401);
 }
 
@@ -344,10 +387,11 @@ async fn header_lines_and_bytes_are_seen_as_they_came() {
     )
     .await;
     let token = token(&json!({}));
-    let status = async |request: TestRequest| call_service(&app, request.to_request()).await.status();
+    let status =
+        async |request: TestRequest| call_service(&app, request.to_request()).await.status();
 
-    let twice =
-        bearer("/", &token).append_header(("Authorization", format!("Bearer {}", with_scope("admin"))));
+    let twice = bearer("/", &token)
+        .append_header(("Authorization", format!("Bearer {}", with_scope("admin"))));
     assert_eq!(status(twice).await, 400);
     let shouted = get("/").insert_header(("AUTHORIZATION", format!("BEARER {token}")));
     assert_eq!(status(shouted).await, 200);
@@ -402,7 +446,10 @@ async fn every_source_is_reached() {
             get("/").insert_header(("x-access-token", token.clone())),
             SourceKind::Header,
         ),
-        (get(&format!("/?a=b&access_token={token}")), SourceKind::Query),
+        (
+            get(&format!("/?a=b&access_token={token}")),
+            SourceKind::Query,
+        ),
     ] {
         let body = call_and_read_body(&app, request.to_request()).await;
         assert_eq!(body, format!("{kind:?}"));
@@ -456,7 +503,11 @@ async fn what_is_known_does_not_outlive_its_request() {
     // actix-web uses request objects again.
     let app = init_service(
         App::new()
-            .service(web::resource("/in").wrap(JwtAuth::new(verifier())).get(subject))
+            .service(
+                web::resource("/in")
+                    .wrap(JwtAuth::new(verifier()))
+                    .get(subject),
+            )
             .route("/out", web::get().to(subject)),
     )
     .await;

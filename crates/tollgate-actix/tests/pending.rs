@@ -111,7 +111,10 @@ async fn a_client_that_goes_away_leaves_nothing_behind() {
     let handler = actix_web::dev::ServiceFactory::new_service(&handler, ())
         .await
         .unwrap();
-    let service = JwtAuth::new(store.gate()).new_transform(handler).await.unwrap();
+    let service = JwtAuth::new(store.gate())
+        .new_transform(handler)
+        .await
+        .unwrap();
 
     let mut response = Box::pin(service.call(good().to_srv_request()));
     assert!(poll(response.as_mut()).is_pending());
@@ -156,7 +159,9 @@ async fn no_extractor_lets_a_revoked_token_by() {
     let twice = request();
     refused::<Principal>(&twice).await;
     refused::<Optional<Principal>>(&twice).await;
-    let shared = good().app_data(web::Data::new(store.gate())).to_http_request();
+    let shared = good()
+        .app_data(web::Data::new(store.gate()))
+        .to_http_request();
     refused::<Principal>(&shared).await;
 }
 
@@ -185,7 +190,10 @@ async fn several_extractors_of_one_handler_wait_together() {
             .app_data(store.gate())
             .route("/", web::get().to(handler));
         let app = init_service(app).await;
-        assert_eq!(call_service(&app, good().to_request()).await.status(), status);
+        assert_eq!(
+            call_service(&app, good().to_request()).await.status(),
+            status
+        );
         assert_eq!(store.open(), 0);
     }
 }

@@ -5,8 +5,8 @@ use axum_core::body::Body;
 use bytes::Bytes;
 use tollgate_tower::BodyMode;
 
-/// The mode of the layers of this crate: every body becomes axum's [`Body`], which costs nothing where it is one, and
-/// elsewhere what it costs axum itself.
+/// The mode of the layers of this crate: every body becomes axum's [`Body`], which costs nothing
+/// where it is one, and elsewhere what it costs axum itself.
 ///
 /// ```
 /// use axum::body::{Body, HttpBody};

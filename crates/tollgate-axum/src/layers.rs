@@ -5,11 +5,13 @@ use tollgate_tower::JwtAuthLayer;
 
 use crate::body::AxumBody;
 
-/// Authenticates every request before a service: the layer, for `Router::layer` and for a whole router.
+/// Authenticates every request before a service: the layer, for `Router::layer` and for a whole
+/// router.
 ///
 /// A request that the [`Gate`](tollgate_core::Gate) lets through carries an
-/// [`Authentication`](tollgate_core::Authentication) in its extensions, for the extractors; any other is answered as the gate
-/// says. It is the [layer of `tollgate-tower`](tollgate_tower::JwtAuth), where more is said of it; its responses have axum's
+/// [`Authentication`](tollgate_core::Authentication) in its extensions, for the extractors; any
+/// other is answered as the gate says. It is the [layer of
+/// `tollgate-tower`](tollgate_tower::JwtAuth), where more is said of it; its responses have axum's
 /// body.
 ///
 /// ```
@@ -20,10 +22,13 @@ use crate::body::AxumBody;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-/// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
+/// # let token = SigningKey::hs256([7; 32])?
+/// #     .encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
 /// let routes: Router = Router::new().route("/", get(async || "in"));
-/// let request = || Request::get("/").header("authorization", format!("Bearer {token}")).body(Body::empty());
+/// let request = || Request::get("/").header("authorization", format!("Bearer {token}"))
+///     .body(Body::empty());
 ///
 /// let app = routes.clone().layer(JwtAuth::new(verifier.clone())); // each route behind the layer
 /// assert_eq!(app.clone().oneshot(request()?).await?.status(), 200);
@@ -44,7 +49,8 @@ pub type JwtAuth = JwtAuthLayer<AxumBody>;
 /// use tower::Layer;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let guarded: JwtAuthService<axum::Router> = JwtAuth::new(verifier).layer(axum::Router::new());
 /// assert!(!guarded.get_ref().has_routes());
 /// # Ok(()) }
@@ -58,7 +64,8 @@ pub type JwtAuthService<S> = tollgate_tower::JwtAuthService<S, AxumBody>;
 /// use tollgate::axum::{JwtAuthFuture, JwtAuthService};
 /// use tower::Service;
 ///
-/// fn named(guarded: &mut JwtAuthService<Router>, request: Request) -> JwtAuthFuture<Router, axum::body::Body> {
+/// fn named(guarded: &mut JwtAuthService<Router>, request: Request) -> JwtAuthFuture<Router,
+///     axum::body::Body> {
 ///     guarded.call(request)
 /// }
 /// # let _ = named;
@@ -79,11 +86,14 @@ pub type JwtAuthFuture<S, B> = tollgate_tower::JwtAuthFuture<S, B, AxumBody>;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let app: Router = Router::new()
-///     .route("/purge", post(async || "purged").route_layer(require(scope("admin") | role("root"))))
+///     .route("/purge", post(async || "purged")
+///         .route_layer(require(scope("admin") | role("root"))))
 ///     .layer(JwtAuth::new(verifier));
-/// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
+/// # let token = SigningKey::hs256([7; 32])?
+/// #     .encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
 /// # let request = Request::post("/purge").header("authorization", format!("Bearer {token}"));
 /// let status = app.oneshot(request.body(Body::empty())?).await?.status();
 /// assert_eq!(status, 403); // the token has no scope

@@ -10,8 +10,10 @@
 //! | [`Scoped<S>`](tollgate_core::Scoped) | the principal | also: every scope of `S` |
 //! | a type that derives `Claims` | the claims as that type | also: its scopes and roles |
 //! | [`Authenticated<E>`](tollgate_core::Authenticated) | your own `FromAuthentication` type | also: `E` accepts it |
-//! | `Option` of each | `None` for an anonymous caller | no token, or one for which the extractor succeeds |
-//! | [`Gated`](tollgate_core::Gated) of each | the same, without a layer | the gate in the router's state and the extractor accept it |
+//! | `Option` of each | `None` for an anonymous caller | no token,
+//!     or one for which the extractor succeeds |
+//! | [`Gated`](tollgate_core::Gated) of each | the same,
+//!     without a layer | the gate in the router's state and the extractor accept it |
 //!
 //! ```
 //! use axum::{Router, routing::{delete, get}};
@@ -38,14 +40,16 @@
 //!
 //! let app: Router = Router::new()
 //!     .route("/orders", get(async |Jwt(user): Jwt<Shopper>| user.sub))
-//!     .route("/orders", delete(async || "purged").route_layer(require(scope("admin") | role("root"))))
+//!     .route("/orders", delete(async || "purged")
+//!         .route_layer(require(scope("admin") | role("root"))))
 //!     .layer(JwtAuth::new(verifier));
 //!
 //! let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({
 //!     "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900, "sub": "u-7",
 //! }))?;
 //! let request = |method: &str| {
-//!     Request::builder().method(method).uri("/orders").header("authorization", format!("Bearer {token}"))
+//!     Request::builder().method(method).uri("/orders")
+//!         .header("authorization", format!("Bearer {token}"))
 //! };
 //! assert_eq!(app.clone().oneshot(request("GET").body(Body::empty())?).await?.status(), 200);
 //! assert_eq!(app.clone().oneshot(request("DELETE").body(Body::empty())?).await?.status(), 403);
@@ -55,20 +59,20 @@
 //!
 //! # Without a layer
 //!
-//! Without a [`JwtAuth`] before it, every extractor except `Gated` answers with 500 and logs an error,
-//! also in an `Option`. A missing layer never makes a caller anonymous.
+//! Without a [`JwtAuth`] before it, every extractor except `Gated` answers with 500 and logs an
+//! error, also in an `Option`. A missing layer never makes a caller anonymous.
 //!
 //! # Order of layers
 //!
 //! `Router::layer` puts a layer before the routes that were added before it, and their fallbacks.
-//! Add `CorsLayer` of tower-http after [`JwtAuth`], so that it is outside: it then answers preflights,
-//! and pages of another origin can read refusals.
+//! Add `CorsLayer` of tower-http after [`JwtAuth`], so that it is outside: it then answers
+//! preflights, and pages of another origin can read refusals.
 //!
 //! # Decisions of a handler
 //!
 //! A handler that decides by more than the token extracts the
-//! [`Authentication`](tollgate_core::Authentication) and returns its [`Refusal`], which axum answers
-//! with like the layer does:
+//! [`Authentication`](tollgate_core::Authentication) and returns its [`Refusal`], which axum
+//! answers with like the layer does:
 //!
 //! ```
 //! use axum::extract::Path;
@@ -94,5 +98,9 @@ mod body;
 mod layers;
 
 pub use body::AxumBody;
-pub use layers::{JwtAuth, JwtAuthFuture, JwtAuthService, Require, RequireService, ResponseFuture, require};
-pub use tollgate_tower::{AuthenticationExt, EndpointFuture, EndpointService, RequestHead, ResponseBody};
+pub use layers::{
+    JwtAuth, JwtAuthFuture, JwtAuthService, Require, RequireService, ResponseFuture, require,
+};
+pub use tollgate_tower::{
+    AuthenticationExt, EndpointFuture, EndpointService, RequestHead, ResponseBody,
+};

@@ -61,7 +61,12 @@ mod tests {
 
     #[test]
     fn the_system_clock_says_the_second_that_it_is() {
-        let precise = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let precise = || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap()
+                .as_secs()
+        };
         for _ in 0..1000 {
             let (before, now, after) = (precise(), SystemClock.now(), precise());
             assert!(

@@ -7,7 +7,8 @@ use std::fmt;
 /// ```
 /// use tollgate::{ConfigErrorKind, Verifier};
 ///
-/// let error = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().build().unwrap_err();
+/// let error = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().build()
+///     .unwrap_err();
 /// assert_eq!(error.kind(), ConfigErrorKind::MissingKey);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +40,8 @@ pub enum ConfigErrorKind {
 /// use tollgate::Verifier;
 ///
 /// let error = Verifier::builder().dangerous_any_audience().build().unwrap_err();
-/// assert_eq!(error.to_string(), "no issuer: set `issuer`, or waive the check by `dangerous_any_issuer`");
+/// assert_eq!(error.to_string(),
+///     "no issuer: set `issuer`, or waive the check by `dangerous_any_issuer`");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -54,7 +56,9 @@ impl ConfigError {
     /// ```
     /// use tollgate::{ConfigError, ConfigErrorKind};
     ///
-    /// let error = ConfigError::new(ConfigErrorKind::OutOfRange, "the grace is longer than the idle timeout");
+    /// let error =
+    ///     ConfigError::new(ConfigErrorKind::OutOfRange,
+    ///     "the grace is longer than the idle timeout");
     /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
     /// ```
     pub fn new(kind: ConfigErrorKind, message: impl Into<String>) -> Self {

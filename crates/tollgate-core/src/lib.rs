@@ -1,8 +1,8 @@
-//! The engine of [tollgate](https://docs.rs/tollgate): it reads a JSON Web Token from a request, decides, and describes
-//! the answer, for any framework.
+//! The engine of [tollgate](https://docs.rs/tollgate): it reads a JSON Web Token from a request,
+//! decides, and describes the answer, for any framework.
 //!
-//! Services use the `tollgate` crate, which re-exports this one together with the adapters. The stages of a
-//! request:
+//! Services use the `tollgate` crate, which re-exports this one together with the adapters. The
+//! stages of a request:
 //!
 //! 1. A [`Gate`] looks through its [`Source`]s for a credential. A cookie on an unsafe method needs
 //!    proof of origin.
@@ -74,7 +74,8 @@ pub use step::{BoxFuture, Step, StepFuture};
 pub use verifier::cache::{TokenCache, TokenCacheStatus};
 pub use verifier::principal::Principal;
 pub use verifier::{
-    IssuerRules, IssuerSource, PreparedIssuer, TrustedIssuer, Verifier, VerifierBuilder, VerifierSettings,
+    IssuerRules, IssuerSource, PreparedIssuer, TrustedIssuer, Verifier, VerifierBuilder,
+    VerifierSettings,
 };
 
 /// The strict JSON reader, for the other crates of tollgate.

@@ -1,6 +1,7 @@
 //! Bounds on what a client may send, checked before the work that they bound.
 
-/// Bounds on a token and its parts. A token past one of them is refused as an invalid token, never cut.
+/// Bounds on a token and its parts. A token past one of them is refused as an invalid token, never
+/// cut.
 ///
 /// ```
 /// use tollgate::Limits;
@@ -48,7 +49,8 @@ macro_rules! limits {
             self.$name
         }
 
-        #[doc = concat!("The same bounds with another [`", stringify!($name), "`](Self::", stringify!($name), ").")]
+        #[doc = concat!("The same bounds with another [`", stringify!($name), "`](Self::",
+            stringify!($name), ").")]
         ///
         /// ```
         #[doc = concat!("let limits = tollgate::Limits::default().", stringify!($with), "(7);")]
@@ -68,7 +70,8 @@ impl Limits {
         token_bytes, with_token_bytes;
         /// The longest header, in bytes of its encoded form; 4096 unless set.
         header_bytes, with_header_bytes;
-        /// How deep the JSON of header and claims may nest, the outermost object counted; 16 unless set.
+        /// How deep the JSON of header and claims may nest, the outermost object counted; 16 unless
+        /// set.
         json_depth, with_json_depth;
         /// How many members one JSON object may have; 256 unless set.
         members, with_members;

@@ -11,7 +11,10 @@ static RSA: LazyLock<Value> = LazyLock::new(|| public(Algorithm::RS256));
 static EC: LazyLock<Value> = LazyLock::new(|| public(Algorithm::ES256));
 
 fn public(algorithm: Algorithm) -> Value {
-    let mut jwk = SigningKey::generate(algorithm).unwrap().public_jwk().unwrap();
+    let mut jwk = SigningKey::generate(algorithm)
+        .unwrap()
+        .public_jwk()
+        .unwrap();
     for member in ["alg", "use"] {
         jwk.as_object_mut().unwrap().remove(member);
     }
@@ -87,7 +90,10 @@ fn a_key_serves_the_algorithms_of_its_type() {
         assert_eq!(algorithms(&with(&RSA, json!({"alg": alg.as_str()}))), [alg]);
     }
     for alg in [HS256, HS384, HS512] {
-        assert_eq!(algorithms(&with(&oct(64), json!({"alg": alg.as_str()}))), [alg]);
+        assert_eq!(
+            algorithms(&with(&oct(64), json!({"alg": alg.as_str()}))),
+            [alg]
+        );
     }
     let key = Key::from_jwk(with(&RSA, json!({"kid": "k", "use": "sig"})).to_string()).unwrap();
     assert_eq!((key.kid(), key.family()), (Some("k"), Family::Rsa));
@@ -98,7 +104,10 @@ fn serving_accepts_only_algorithms_of_the_key_type() {
     use Algorithm::*;
     let rsa = Key::from_jwk(RSA.to_string()).unwrap().with_kid("k");
     let both = rsa.clone().serving([PS256, RS512, PS256]).unwrap();
-    assert_eq!((both.algorithms(), both.kid()), (&[PS256, RS512][..], Some("k")));
+    assert_eq!(
+        (both.algorithms(), both.kid()),
+        (&[PS256, RS512][..], Some("k"))
+    );
     for bad in [HS256, ES256, EdDSA] {
         assert_eq!(
             rsa.clone().serving([RS256, bad]).unwrap_err().kind(),
@@ -112,7 +121,10 @@ fn serving_accepts_only_algorithms_of_the_key_type() {
     assert_eq!(ed.serving([Ed25519]).unwrap().algorithms(), [Ed25519]);
     let oct = Key::from_jwk(oct(48).to_string()).unwrap();
     assert_eq!(oct.clone().serving([HS384]).unwrap().algorithms(), [HS384]);
-    assert_eq!(oct.clone().serving([HS512]).unwrap_err().kind(), SecretTooShort);
+    assert_eq!(
+        oct.clone().serving([HS512]).unwrap_err().kind(),
+        SecretTooShort
+    );
     assert_eq!(oct.serving([RS256]).unwrap_err().kind(), AlgorithmMismatch);
 }
 
@@ -138,7 +150,11 @@ fn the_text_must_be_one_json_object() {
     );
     let long = with(&ed(), json!({"pad": " ".repeat(1 << 20)}));
     assert_eq!(error(&long), TooLarge);
-    let deep = format!("{{\"kty\":\"oct\",\"x\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    let deep = format!(
+        "{{\"kty\":\"oct\",\"x\":{}{}}}",
+        "[".repeat(200),
+        "]".repeat(200)
+    );
     assert_eq!(Key::from_jwk(&deep).unwrap_err().kind(), Malformed);
     let many: Value = (0..65)
         .map(|i| (i.to_string(), json!(0)))
@@ -178,7 +194,11 @@ fn unsupported_types_and_curves_are_refused() {
     assert_eq!(error(&with(&EC, json!({"kty": null}))), MissingMember);
     assert_eq!(error(&with(&EC, json!({"kty": ["EC"]}))), Malformed);
     for crv in ["secp256k1", "P-192", "p-256", "Ed25519", ""] {
-        assert_eq!(error(&with(&EC, json!({"crv": crv}))), UnsupportedCurve, "{crv}");
+        assert_eq!(
+            error(&with(&EC, json!({"crv": crv}))),
+            UnsupportedCurve,
+            "{crv}"
+        );
     }
     for crv in ["X25519", "Ed448", "X448", "P-256", "ed25519"] {
         assert_eq!(
@@ -207,7 +227,11 @@ fn alg_restricts_the_key() {
     ];
     for (jwk, algs) in mismatches {
         for alg in algs {
-            assert_eq!(error(&with(jwk, json!({"alg": alg}))), AlgorithmMismatch, "{alg}");
+            assert_eq!(
+                error(&with(jwk, json!({"alg": alg}))),
+                AlgorithmMismatch,
+                "{alg}"
+            );
         }
     }
     for alg in [
@@ -255,7 +279,11 @@ fn alg_restricts_the_key() {
 #[test]
 fn use_and_key_ops_restrict_the_key() {
     for usage in ["enc", "", "SIG", "sig ", "jwt-svid"] {
-        assert_eq!(error(&with(&EC, json!({"use": usage}))), WrongUse, "{usage}");
+        assert_eq!(
+            error(&with(&EC, json!({"use": usage}))),
+            WrongUse,
+            "{usage}"
+        );
     }
     assert_eq!(error(&with(&EC, json!({"use": ["sig"]}))), Malformed);
 
@@ -277,7 +305,11 @@ fn use_and_key_ops_restrict_the_key() {
         json!(["Verify"]),
         json!(["deriveKey", "sign"]),
     ] {
-        assert_eq!(error(&with(&EC, json!({"key_ops": bad}))), WrongUse, "{bad}");
+        assert_eq!(
+            error(&with(&EC, json!({"key_ops": bad}))),
+            WrongUse,
+            "{bad}"
+        );
     }
     for bad in [
         json!("verify"),
@@ -286,7 +318,11 @@ fn use_and_key_ops_restrict_the_key() {
         json!({"verify": true}),
         json!(["verify", null]),
     ] {
-        assert_eq!(error(&with(&EC, json!({"key_ops": bad}))), Malformed, "{bad}");
+        assert_eq!(
+            error(&with(&EC, json!({"key_ops": bad}))),
+            Malformed,
+            "{bad}"
+        );
     }
     assert_eq!(
         error(&with(&EC, json!({"key_ops": ["verify", "verify"]}))),
@@ -345,7 +381,11 @@ fn invalid_rsa_numbers_are_refused() {
             json!({"e": encode(&[1, 0, 0, 0, 0, 1])}),
             RsaExponent,
         ),
-        ("e with a leading zero byte", json!({"e": "AAEAAQ"}), Malformed),
+        (
+            "e with a leading zero byte",
+            json!({"e": "AAEAAQ"}),
+            Malformed,
+        ),
         (
             "2047 bits",
             json!({"n": encode(&[&[0x7f], &n[1..]].concat())}),
@@ -377,7 +417,10 @@ fn invalid_rsa_numbers_are_refused() {
         [Algorithm::RS256]
     );
     assert_eq!(
-        error(&with(&RSA, json!({"n": encode(&[&[0, 0x7f], &n[..]].concat())}))),
+        error(&with(
+            &RSA,
+            json!({"n": encode(&[&[0, 0x7f], &n[..]].concat())})
+        )),
         Malformed
     );
 }
@@ -416,10 +459,18 @@ fn points_must_be_on_the_curve() {
         ("above the field size", encode(&[0xff; 32]), encode(&y)),
         ("short", encode(&x[..31]), encode(&y)),
         ("long", encode(&[&[0], &x[..]].concat()), encode(&y)),
-        ("both in one", encode(&[&x[..], &y[..]].concat()), String::new()),
+        (
+            "both in one",
+            encode(&[&x[..], &y[..]].concat()),
+            String::new(),
+        ),
         ("empty", String::new(), String::new()),
     ] {
-        assert_eq!(error(&with(&EC, json!({"x": x, "y": y}))), InvalidPoint, "{what}");
+        assert_eq!(
+            error(&with(&EC, json!({"x": x, "y": y}))),
+            InvalidPoint,
+            "{what}"
+        );
     }
     assert_eq!(error(&with(&EC, json!({"x": null}))), MissingMember);
     assert_eq!(error(&with(&EC, json!({"y": null}))), MissingMember);
@@ -429,12 +480,18 @@ fn points_must_be_on_the_curve() {
         ("P-521", Algorithm::ES384),
         ("P-256", Algorithm::ES384),
     ] {
-        assert_eq!(error(&with(&public(other), json!({"crv": crv}))), InvalidPoint);
+        assert_eq!(
+            error(&with(&public(other), json!({"crv": crv}))),
+            InvalidPoint
+        );
     }
     // P-521 coordinates have 66 bytes, and a shortened one is refused.
     let p521 = public(Algorithm::ES512);
     let x = decode(&p521["x"]);
-    assert_eq!(error(&with(&p521, json!({"x": encode(&x[1..])}))), InvalidPoint);
+    assert_eq!(
+        error(&with(&p521, json!({"x": encode(&x[1..])}))),
+        InvalidPoint
+    );
 }
 
 #[test]
@@ -466,14 +523,20 @@ fn invalid_ed25519_points_are_refused() {
 #[test]
 fn secrets_must_be_long_enough_and_not_resemble_keys() {
     for (alg, least) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
-        assert_eq!(error(&with(&oct(least - 1), json!({"alg": alg}))), SecretTooShort);
+        assert_eq!(
+            error(&with(&oct(least - 1), json!({"alg": alg}))),
+            SecretTooShort
+        );
         assert_eq!(algorithms(&with(&oct(least), json!({"alg": alg}))).len(), 1);
     }
     assert_eq!(error(&oct(0)), SecretTooShort);
     let pem = include_bytes!("keys/rsa-public.pem");
     assert_eq!(error(&with(&oct(0), json!({"k": encode(pem)}))), PublicKey);
     assert_eq!(
-        error(&with(&oct(0), json!({"k": encode(RSA.to_string().as_bytes())}))),
+        error(&with(
+            &oct(0),
+            json!({"k": encode(RSA.to_string().as_bytes())})
+        )),
         PublicKey
     );
 }
@@ -517,7 +580,10 @@ fn certificates_must_match_the_key() {
         Inconsistent
     );
     assert_eq!(error(&json!({"kty": "EC", "x5c": [rsa]})), Inconsistent);
-    assert_eq!(error(&json!({"kty": "RSA", "x5c": [ed25519]})), Inconsistent);
+    assert_eq!(
+        error(&json!({"kty": "RSA", "x5c": [ed25519]})),
+        Inconsistent
+    );
     assert_eq!(
         error(&json!({"kty": "RSA", "alg": "ES256", "x5c": [rsa]})),
         AlgorithmMismatch

@@ -90,7 +90,9 @@ fn pairs() -> Vec<(Algorithm, Vec<&'static str>, Vec<&'static str>)> {
 #[test]
 fn every_encoding_is_accepted() {
     for (algorithm, private, public) in pairs() {
-        let expected = SigningKey::from_pem(algorithm, private[0]).unwrap().public_jwk();
+        let expected = SigningKey::from_pem(algorithm, private[0])
+            .unwrap()
+            .public_jwk();
         for pem in private {
             for key in [
                 SigningKey::from_pem(algorithm, pem),
@@ -102,7 +104,10 @@ fn every_encoding_is_accepted() {
             }
         }
         for pem in public {
-            for key in [Key::from_pem(algorithm, pem), Key::from_der(algorithm, der(pem))] {
+            for key in [
+                Key::from_pem(algorithm, pem),
+                Key::from_der(algorithm, der(pem)),
+            ] {
                 assert_eq!(key.unwrap().algorithms()[0], algorithm);
             }
         }
@@ -133,7 +138,9 @@ fn a_key_must_match_the_algorithm() {
                     "{own} as {algorithm}"
                 );
                 assert_eq!(
-                    SigningKey::from_der(algorithm, der(pem)).unwrap_err().kind(),
+                    SigningKey::from_der(algorithm, der(pem))
+                        .unwrap_err()
+                        .kind(),
                     AlgorithmMismatch
                 );
             }
@@ -146,14 +153,22 @@ fn a_private_key_is_not_a_public_key() {
     for (algorithm, private, public) in pairs() {
         for pem in private {
             assert_eq!(key_error(algorithm, pem), PrivateKey);
-            assert_eq!(Key::from_der(algorithm, der(pem)).unwrap_err().kind(), PrivateKey);
+            assert_eq!(
+                Key::from_der(algorithm, der(pem)).unwrap_err().kind(),
+                PrivateKey
+            );
             // Also with a public key before it.
-            assert_eq!(key_error(algorithm, &format!("{}{pem}", public[0])), PrivateKey);
+            assert_eq!(
+                key_error(algorithm, &format!("{}{pem}", public[0])),
+                PrivateKey
+            );
         }
         for pem in public {
             assert_eq!(signing_error(algorithm, pem), PublicKey);
             assert_eq!(
-                SigningKey::from_der(algorithm, der(pem)).unwrap_err().kind(),
+                SigningKey::from_der(algorithm, der(pem))
+                    .unwrap_err()
+                    .kind(),
                 PublicKey
             );
         }
@@ -222,7 +237,10 @@ fn a_key_cannot_become_an_hmac_secret() {
             assert!(Key::hs384(&secret).is_err());
             assert!(Key::hs512(&secret).is_err());
             assert!(SigningKey::hs256(&secret).is_err());
-            let jwk = format!("{{\"kty\":\"oct\",\"k\":\"{}\"}}", url.encode_to_string(&secret));
+            let jwk = format!(
+                "{{\"kty\":\"oct\",\"k\":\"{}\"}}",
+                url.encode_to_string(&secret)
+            );
             assert!(Key::from_jwk(&jwk).is_err());
             assert!(SigningKey::from_jwk(&jwk).is_err());
         }
@@ -233,7 +251,10 @@ fn a_key_cannot_become_an_hmac_secret() {
                 AlgorithmMismatch
             );
             assert_eq!(signing_error(algorithm, pem), AlgorithmMismatch);
-            assert_eq!(Key::from_base64_secret(algorithm, pem).unwrap_err().kind(), kind);
+            assert_eq!(
+                Key::from_base64_secret(algorithm, pem).unwrap_err().kind(),
+                kind
+            );
         }
     }
     // Formats other than PEM and DER.
@@ -256,7 +277,8 @@ fn a_key_cannot_become_an_hmac_secret() {
 fn secrets_that_only_resemble_keys_are_accepted() {
     for secret in [
         "0000000000000000000000000000000000000000000000000000000000000000",
-        "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA", // the common prefix of RSA keys, without the rest
+        "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA",
+        // the common prefix of RSA keys, without the rest
         "{\"not\": \"a key, but thirty-two bytes or more\"}",
         "BEGIN PUBLIC KEY, said the quick brown fox",
     ] {
@@ -278,7 +300,11 @@ fn unusable_keys_are_refused_with_the_reason() {
         (EdDSA, pem!("refused/ed448-public"), UnsupportedCurve),
         (RS256, pem!("refused/dh-public"), UnsupportedKeyType),
         (ES256, pem!("refused/p256-compressed-public"), InvalidPoint),
-        (ES256, pem!("refused/p256-explicit-public"), UnsupportedCurve),
+        (
+            ES256,
+            pem!("refused/p256-explicit-public"),
+            UnsupportedCurve,
+        ),
         (RS256, pem!("refused/dh-parameters"), UnsupportedKeyType),
     ] {
         assert_eq!(key_error(algorithm, public), kind);
@@ -422,7 +448,10 @@ fn a_point_off_the_curve_is_refused() {
     ] {
         let mut der = der(pem);
         *der.last_mut().unwrap() ^= 1;
-        assert_eq!(Key::from_der(algorithm, &der).unwrap_err().kind(), InvalidPoint);
+        assert_eq!(
+            Key::from_der(algorithm, &der).unwrap_err().kind(),
+            InvalidPoint
+        );
         let point = match algorithm {
             ES256 => 65,
             ES384 => 97,
@@ -433,10 +462,16 @@ fn a_point_off_the_curve_is_refused() {
         for byte in &mut der[start + 1..] {
             *byte = 0;
         }
-        assert_eq!(Key::from_der(algorithm, &der).unwrap_err().kind(), InvalidPoint);
+        assert_eq!(
+            Key::from_der(algorithm, &der).unwrap_err().kind(),
+            InvalidPoint
+        );
         for form in [0, 2, 3, 5, 6, 7] {
             der[start] = form;
-            assert_eq!(Key::from_der(algorithm, &der).unwrap_err().kind(), InvalidPoint);
+            assert_eq!(
+                Key::from_der(algorithm, &der).unwrap_err().kind(),
+                InvalidPoint
+            );
         }
     }
 }

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tollgate_core::KeyErrorKind::{self, *};
 use tollgate_core::{Algorithm, Key, KeySet, SigningKey};
 
-const ED: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+const ED: &str =
+    r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 const OCT: &str = r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}"#;
 
 /// Returns the number of kept keys and the error of each skipped key, for files with skipped keys.
@@ -32,9 +33,9 @@ fn odd_ones(file: &str) -> Option<(usize, &'static [(usize, KeyErrorKind)])> {
             (0, &[(0, WrongUse), (1, UnsupportedAlgorithm)])
         }
         // `n` in padded base64, and invalid certificates.
-        "msal-JsonWebKeySetBadBase64Data" | "msal-JsonWebKeySetBadX509Data" | "msal-JsonWebKeySetEnd2End" => {
-            (0, &[(0, Malformed), (1, Malformed)])
-        }
+        "msal-JsonWebKeySetBadBase64Data"
+        | "msal-JsonWebKeySetBadX509Data"
+        | "msal-JsonWebKeySetEnd2End" => (0, &[(0, Malformed), (1, Malformed)]),
         "msal-JsonWebKeySetBadRsaDataMissingComponent" => {
             (0, &[(0, MissingMember), (1, WrongUse), (2, Malformed)])
         }
@@ -71,7 +72,10 @@ fn odd_ones(file: &str) -> Option<(usize, &'static [(usize, KeyErrorKind)])> {
 #[test]
 fn published_sets_are_read() {
     let Some(folder) = std::env::var_os("TOLLGATE_VECTORS") else {
-        assert!(std::env::var_os("CI").is_none(), "CI must set TOLLGATE_VECTORS");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "CI must set TOLLGATE_VECTORS"
+        );
         println!("TOLLGATE_VECTORS is not set: skipping the sets of providers");
         return;
     };
@@ -162,7 +166,10 @@ fn duplicate_members_of_the_set_are_refused() {
     assert_eq!(set.len(), 1);
     let broken = format!("{{\"a\":[{{\"b\":}}],\"keys\":[{ED}]}}");
     assert_eq!(error(broken), Malformed);
-    assert_eq!(error(format!("{{\"keys\":[{ED},{{\"kty\":}}]}}")), Malformed);
+    assert_eq!(
+        error(format!("{{\"keys\":[{ED},{{\"kty\":}}]}}")),
+        Malformed
+    );
     assert_eq!(error(format!("{{\"keys\":[{ED},]}}")), Malformed);
 }
 
@@ -204,7 +211,11 @@ fn skipped_keys_are_reported_by_kid_if_possible() {
         .map(|skipped| skipped.kid.as_deref())
         .collect();
     assert_eq!(kids, [Some("a"), None, Some("b"), Some("d")]);
-    let errors: Vec<_> = set.skipped().iter().map(|skipped| skipped.error.kind()).collect();
+    let errors: Vec<_> = set
+        .skipped()
+        .iter()
+        .map(|skipped| skipped.error.kind())
+        .collect();
     assert_eq!(
         errors,
         [MissingMember, MissingMember, DuplicateMember, InvalidPoint]
@@ -217,12 +228,21 @@ fn a_set_is_public_or_secret() {
         let set = KeySet::from_json(text).unwrap();
         (
             set.len(),
-            set.skipped().iter().map(|skipped| skipped.error.kind()).collect(),
+            set.skipped()
+                .iter()
+                .map(|skipped| skipped.error.kind())
+                .collect(),
         )
     };
     assert_eq!(kinds(format!("{{\"keys\":[{OCT},{OCT}]}}")), (2, vec![]));
-    assert_eq!(kinds(format!("{{\"keys\":[{OCT},{ED}]}}")), (1, vec![MixedSet]));
-    assert_eq!(kinds(format!("{{\"keys\":[{ED},{OCT}]}}")), (1, vec![MixedSet]));
+    assert_eq!(
+        kinds(format!("{{\"keys\":[{OCT},{ED}]}}")),
+        (1, vec![MixedSet])
+    );
+    assert_eq!(
+        kinds(format!("{{\"keys\":[{ED},{OCT}]}}")),
+        (1, vec![MixedSet])
+    );
     // An unusable public key still makes the set public.
     assert_eq!(
         kinds(format!("{{\"keys\":[{{\"kty\":\"RSA\"}},{OCT}]}}")),
@@ -252,7 +272,11 @@ fn each_unusable_member_is_skipped_with_a_reason() {
     let point = encode(&[7; 32]);
     let table = [
         ("no `alg`", ed.clone(), None),
-        ("`x5c` only", json!({"kty": "RSA", "x5c": [certificate]}), None),
+        (
+            "`x5c` only",
+            json!({"kty": "RSA", "x5c": [certificate]}),
+            None,
+        ),
         (
             "an invalid `x5c`",
             json!({"kty": "RSA", "x5c": ["AAAA"]}),
@@ -263,7 +287,11 @@ fn each_unusable_member_is_skipped_with_a_reason() {
             json!({"kty": "RSA", "x5t": "AAAA"}),
             Some(MissingMember),
         ),
-        ("for encryption", with(&ec, json!({"use": "enc"})), Some(WrongUse)),
+        (
+            "for encryption",
+            with(&ec, json!({"use": "enc"})),
+            Some(WrongUse),
+        ),
         (
             "for wrapping",
             with(&ec, json!({"key_ops": ["wrapKey"]})),
@@ -274,7 +302,11 @@ fn each_unusable_member_is_skipped_with_a_reason() {
             json!({"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"}),
             Some(UnsupportedKeyType),
         ),
-        ("no type", json!({"n": "AAAA", "e": "AQAB"}), Some(MissingMember)),
+        (
+            "no type",
+            json!({"n": "AAAA", "e": "AQAB"}),
+            Some(MissingMember),
+        ),
         (
             "an unknown algorithm",
             with(&ed, json!({"alg": "HS1"})),
@@ -338,8 +370,16 @@ fn each_unusable_member_is_skipped_with_a_reason() {
             json!({"kty": "oct", "k": "AAAA"}),
             Some(SecretTooShort),
         ),
-        ("a private key", with(&ec, json!({"d": point})), Some(PrivateKey)),
-        ("a numeric `kid`", with(&ed, json!({"kid": 7})), Some(Malformed)),
+        (
+            "a private key",
+            with(&ec, json!({"d": point})),
+            Some(PrivateKey),
+        ),
+        (
+            "a numeric `kid`",
+            with(&ed, json!({"kid": 7})),
+            Some(Malformed),
+        ),
         ("no key at all", json!([1, 2]), Some(Malformed)),
     ];
     let members: Vec<_> = table.iter().map(|(_, member, _)| member).collect();
@@ -348,7 +388,11 @@ fn each_unusable_member_is_skipped_with_a_reason() {
     for (index, (name, _, expected)) in table.iter().enumerate() {
         if let Some(expected) = expected {
             let found = skipped.next().unwrap();
-            assert_eq!((found.index, found.error.kind()), (index, *expected), "{name}");
+            assert_eq!(
+                (found.index, found.error.kind()),
+                (index, *expected),
+                "{name}"
+            );
         }
     }
     assert!(skipped.next().is_none());
@@ -366,8 +410,15 @@ fn published_secrets_are_always_skipped() {
         assert_eq!(set.skipped()[0].error.kind(), PublishedSecret);
     }
     // Other rules are the same as for any set.
-    assert_eq!(KeySet::public_from_json("{}").unwrap_err().kind(), MissingMember);
-    assert!(KeySet::public_from_json("{\"keys\":[]}").unwrap().is_empty());
+    assert_eq!(
+        KeySet::public_from_json("{}").unwrap_err().kind(),
+        MissingMember
+    );
+    assert!(
+        KeySet::public_from_json("{\"keys\":[]}")
+            .unwrap()
+            .is_empty()
+    );
 }
 
 fn encode(bytes: &[u8]) -> String {
@@ -444,7 +495,10 @@ fn texts_of_published_keys_are_bounded() {
     }
     // Nor is the text of a skipped key kept.
     let set = json!({"keys": [{"kty": "AKP", "kid": "k".repeat(513)}]}).to_string();
-    assert_eq!(KeySet::public_from_json(set).unwrap().skipped()[0].kid, None);
+    assert_eq!(
+        KeySet::public_from_json(set).unwrap().skipped()[0].kid,
+        None
+    );
 }
 
 #[test]

@@ -37,7 +37,13 @@ impl Subscriber for Log {
 
     fn event(&self, event: &Event<'_>) {
         let mut log = self.0.lock().unwrap();
-        write!(log, "{} {}", event.metadata().level(), event.metadata().target()).unwrap();
+        write!(
+            log,
+            "{} {}",
+            event.metadata().level(),
+            event.metadata().target()
+        )
+        .unwrap();
         event.record(&mut Line(&mut log));
         log.push('\n');
     }
@@ -55,7 +61,9 @@ impl RequestView for Request {
     }
 
     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        (name == "authorization").then_some(self.0.as_bytes()).into_iter()
+        (name == "authorization")
+            .then_some(self.0.as_bytes())
+            .into_iter()
     }
 
     fn query(&self) -> Option<&str> {
@@ -98,8 +106,9 @@ fn logged(change: &[(&str, serde_json::Value)]) -> String {
 
 fn log_of(token: &str) -> String {
     let log = Log::default();
-    let outcome =
-        tracing::subscriber::with_default(log.clone(), || gate().decide(&Request(format!("Bearer {token}"))));
+    let outcome = tracing::subscriber::with_default(log.clone(), || {
+        gate().decide(&Request(format!("Bearer {token}")))
+    });
     let text = log.0.lock().unwrap().clone();
     let debug = format!("{outcome:?} {:?}", gate());
     for segment in token.split('.').filter(|segment| segment.len() > 8) {

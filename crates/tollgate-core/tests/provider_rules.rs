@@ -34,7 +34,10 @@ fn claims(issuer: &str, tenant: &str) -> Value {
 }
 
 fn kind(verifier: &Verifier, token: &str) -> Option<RejectionKind> {
-    verifier.verify(token).err().map(|rejection| rejection.kind())
+    verifier
+        .verify(token)
+        .err()
+        .map(|rejection| rejection.kind())
 }
 
 /// Returns the public half with the member `issuer` of Microsoft Entra.
@@ -116,14 +119,20 @@ fn contradictory_issuer_rules_are_refused() {
         ),
         // A tenant that matches the template is also listed: the rules would be ambiguous.
         (
-            tenants()
-                .dangerous_any_tenant()
-                .trust(TrustedIssuer::new(issuer_of(ONE)).audience("a").key(key.clone())),
+            tenants().dangerous_any_tenant().trust(
+                TrustedIssuer::new(issuer_of(ONE))
+                    .audience("a")
+                    .key(key.clone()),
+            ),
             Kind::Duplicate,
         ),
         (
             builder()
-                .trust(TrustedIssuer::new(issuer_of(ONE)).audience("a").key(key.clone()))
+                .trust(
+                    TrustedIssuer::new(issuer_of(ONE))
+                        .audience("a")
+                        .key(key.clone()),
+                )
                 .trust(
                     TrustedIssuer::new(TEMPLATE)
                         .tenants([ONE])
@@ -156,9 +165,11 @@ fn contradictory_issuer_rules_are_refused() {
         tenants()
             .tenants([ONE])
             .issuer_alias("https://sts.example/{tenantid}/"),
-        tenants()
-            .tenants([ONE])
-            .trust(TrustedIssuer::new(issuer_of(TWO)).audience("a").key(key.clone())),
+        tenants().tenants([ONE]).trust(
+            TrustedIssuer::new(issuer_of(TWO))
+                .audience("a")
+                .key(key.clone()),
+        ),
         tenants()
             .dangerous_any_tenant()
             .key_source(Common(Arc::default(), TEMPLATE)),
@@ -181,7 +192,10 @@ fn contradictory_claim_rules_are_refused() {
     };
     for (builder, wanted) in vec![
         (
-            builder().issuer("i").audience_claim("client_id").key(key.clone()),
+            builder()
+                .issuer("i")
+                .audience_claim("client_id")
+                .key(key.clone()),
             Kind::MissingAudience,
         ),
         (anyone().audience_claim("client_id"), Kind::Contradiction),
@@ -244,7 +258,10 @@ fn an_issuer_alias_selects_the_rules_among_several_issuers() {
         .unwrap();
     let token = |key: &SigningKey, issuer| key.encode(&claims(issuer, "")).unwrap();
     assert_eq!(kind(&verifier, &token(&google, "accounts.example")), None);
-    assert_eq!(kind(&verifier, &token(&google, "https://accounts.example")), None);
+    assert_eq!(
+        kind(&verifier, &token(&google, "https://accounts.example")),
+        None
+    );
     assert_eq!(
         kind(&verifier, &token(&other, "accounts.example")),
         Some(RejectionKind::BadSignature)
@@ -275,7 +292,8 @@ fn a_template_selects_the_rules_among_several_issuers() {
         )
         .build()
         .unwrap();
-    let token = |key: &SigningKey, issuer: &str, tenant| key.encode(&claims(issuer, tenant)).unwrap();
+    let token =
+        |key: &SigningKey, issuer: &str, tenant| key.encode(&claims(issuer, tenant)).unwrap();
     assert_eq!(kind(&verifier, &token(&entra, &issuer_of(ONE), ONE)), None);
     for (issuer, tenant) in [
         (issuer_of(TWO), TWO),
@@ -301,7 +319,8 @@ fn a_template_selects_the_rules_among_several_issuers() {
 #[test]
 fn a_tenants_own_key_is_refused_for_other_tenants() {
     let (shared, own) = (key().with_kid("shared"), key().with_kid("own"));
-    let set = json!({ "keys": [bound(&shared, &TEMPLATE.into()), bound(&own, &issuer_of(ONE).into())] });
+    let set =
+        json!({ "keys": [bound(&shared, &TEMPLATE.into()), bound(&own, &issuer_of(ONE).into())] });
     let set = KeySet::from_json(set.to_string()).unwrap();
     assert_eq!(set.len(), 2);
     let one_name = issuer_of(ONE);

@@ -1,4 +1,5 @@
-//! The examples of RFC 7515 appendix A, RFC 7519, RFC 7797, RFC 8037 and RFC 9068, as printed there.
+//! The examples of RFC 7515 appendix A, RFC 7519, RFC 7797, RFC 8037 and RFC 9068, as printed
+//! there.
 
 #![allow(clippy::unwrap_used)]
 
@@ -91,7 +92,8 @@ const ED_KEY: &str = concat!(
 );
 
 /// RFC 8037 appendix A.2.
-const ED_PUBLIC: &str = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+const ED_PUBLIC: &str =
+    r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
 /// RFC 8037 appendix A.4: the payload is a sentence.
 const ED: &str = concat!(
@@ -121,7 +123,11 @@ fn refused(key: &str, token: &str) -> RejectionKind {
 /// Changes the second-to-last character of the signature: the last one may have unused bits.
 fn tampered(token: &str) -> String {
     let at = token.len() - 2;
-    let other = if token.as_bytes()[at] == b'A' { "B" } else { "A" };
+    let other = if token.as_bytes()[at] == b'A' {
+        "B"
+    } else {
+        "A"
+    };
     format!("{}{other}{}", &token[..at], &token[at + 1..])
 }
 
@@ -131,7 +137,10 @@ fn rfc_7515_appendix_a_1_to_a_3_verify_until_they_expire() {
         let principal = verify(key, token, EXPIRY - 1).unwrap();
         assert_eq!(principal.issuer(), Some("joe"));
         assert_eq!(principal.expires_at(), Some(EXPIRY));
-        assert_eq!(principal.claim("http://example.com/is_root"), Some(true.into()));
+        assert_eq!(
+            principal.claim("http://example.com/is_root"),
+            Some(true.into())
+        );
         assert_eq!(
             verify(key, token, EXPIRY).unwrap_err().kind(),
             RejectionKind::Expired
@@ -190,10 +199,16 @@ fn rfc_8037_appendix_a_4_signs_and_verifies() {
         .sign(input.as_bytes())
         .unwrap();
     // Ed25519 is deterministic: the bytes equal those of the RFC.
-    assert_eq!(base64_simd::URL_SAFE_NO_PAD.encode_to_string(signature), printed);
+    assert_eq!(
+        base64_simd::URL_SAFE_NO_PAD.encode_to_string(signature),
+        printed
+    );
     // The payload is not JSON: the error shows that the signature was accepted.
     assert_eq!(refused(ED_PUBLIC, ED), RejectionKind::MalformedClaims);
-    assert_eq!(refused(ED_PUBLIC, &tampered(ED)), RejectionKind::BadSignature);
+    assert_eq!(
+        refused(ED_PUBLIC, &tampered(ED)),
+        RejectionKind::BadSignature
+    );
 }
 
 /// RFC 9068 section 3, figure 2: header and claims of an access token. The RFC has no key.

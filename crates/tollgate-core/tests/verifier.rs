@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_core::{
-    Algorithm, ConfigErrorKind, Key, KeySet, KeySource, Limits, RejectionKind, SigningKey, TrustedIssuer,
-    Unavailable, Verifier, VerifierBuilder,
+    Algorithm, ConfigErrorKind, Key, KeySet, KeySource, Limits, RejectionKind, SigningKey,
+    TrustedIssuer, Unavailable, Verifier, VerifierBuilder,
 };
 
 const NOW: u64 = 1_700_000_000;
@@ -31,14 +31,21 @@ fn claims(issuer: &str) -> Value {
 }
 
 fn kind(verifier: &Verifier, token: &str) -> Option<RejectionKind> {
-    verifier.verify(token).err().map(|rejection| rejection.kind())
+    verifier
+        .verify(token)
+        .err()
+        .map(|rejection| rejection.kind())
 }
 
 #[test]
 fn missing_and_contradictory_options_fail_at_build() {
     use ConfigErrorKind as Kind;
     let key = || secret(1).verifying_key();
-    let public = || SigningKey::generate(Algorithm::Ed25519).unwrap().verifying_key();
+    let public = || {
+        SigningKey::generate(Algorithm::Ed25519)
+            .unwrap()
+            .verifying_key()
+    };
     let full = || builder().issuer("i").audience("a").key(key());
     let zero = |with: fn(Limits, usize) -> Limits| full().limits(with(Limits::default(), 0));
     for (builder, wanted) in vec![
@@ -47,19 +54,28 @@ fn missing_and_contradictory_options_fail_at_build() {
         (builder().issuer("i").key(key()), Kind::MissingAudience),
         (builder().issuer("i").audience("a"), Kind::MissingKey),
         (
-            builder().issuer("i").audience("a").key_set(KeySet::default()),
+            builder()
+                .issuer("i")
+                .audience("a")
+                .key_set(KeySet::default()),
             Kind::MissingKey,
         ),
         (full().issuer("j"), Kind::Contradiction),
         (full().issuer("i"), Kind::Contradiction),
         (full().dangerous_any_issuer(), Kind::Contradiction),
         (full().dangerous_any_audience(), Kind::Contradiction),
-        (full().access_token_profile().typ("JWT"), Kind::Contradiction),
+        (
+            full().access_token_profile().typ("JWT"),
+            Kind::Contradiction,
+        ),
         (
             full().access_token_profile().dangerous_allow_missing_exp(),
             Kind::Contradiction,
         ),
-        (anyone().key(key()).access_token_profile(), Kind::Contradiction),
+        (
+            anyone().key(key()).access_token_profile(),
+            Kind::Contradiction,
+        ),
         (
             full()
                 .max_lifetime(Duration::from_secs(1))
@@ -73,7 +89,10 @@ fn missing_and_contradictory_options_fail_at_build() {
             Kind::Contradiction,
         ),
         (full().audience(""), Kind::InvalidText),
-        (builder().issuer("").audience("a").key(key()), Kind::InvalidText),
+        (
+            builder().issuer("").audience("a").key(key()),
+            Kind::InvalidText,
+        ),
         (full().typ(""), Kind::InvalidText),
         (full().require_claim(""), Kind::InvalidText),
         (full().role_claim(""), Kind::InvalidText),
@@ -82,7 +101,10 @@ fn missing_and_contradictory_options_fail_at_build() {
             full().algorithms([Algorithm::HS256, Algorithm::RS256]),
             Kind::MixedKeys,
         ),
-        (full().key_source(Switch::new(KeySet::default())), Kind::MixedKeys),
+        (
+            full().key_source(Switch::new(KeySet::default())),
+            Kind::MixedKeys,
+        ),
         (full().algorithms([]), Kind::NoUsableKey),
         (full().algorithms([Algorithm::HS512]), Kind::NoUsableKey),
         (full().leeway(Duration::from_secs(301)), Kind::OutOfRange),
@@ -131,7 +153,11 @@ fn missing_and_contradictory_options_fail_at_build() {
 fn each_issuer_has_its_own_keys_and_rules() {
     let (a, b) = (secret(1), secret(2));
     let verifier = builder()
-        .trust(TrustedIssuer::new("a").audience("api").key(a.verifying_key()))
+        .trust(
+            TrustedIssuer::new("a")
+                .audience("api")
+                .key(a.verifying_key()),
+        )
         .trust(
             TrustedIssuer::new("b")
                 .audience("other")
@@ -183,7 +209,10 @@ fn a_kid_selects_a_key_and_without_one_all_fitting_keys_are_tried() {
         .unwrap();
     for key in &keys {
         assert_eq!(
-            verifier.verify(key.encode(&claims("i")).unwrap()).unwrap().kid(),
+            verifier
+                .verify(key.encode(&claims("i")).unwrap())
+                .unwrap()
+                .kid(),
             key.kid()
         );
     }
@@ -217,7 +246,10 @@ fn a_kid_selects_a_key_and_without_one_all_fitting_keys_are_tried() {
 fn the_number_of_keys_tried_is_bounded() {
     let keys: KeySet = (1..=10).map(|fill| secret(fill).verifying_key()).collect();
     let verifier = anyone().key_set(keys).build().unwrap();
-    assert_eq!(kind(&verifier, &secret(8).encode(&claims("i")).unwrap()), None);
+    assert_eq!(
+        kind(&verifier, &secret(8).encode(&claims("i")).unwrap()),
+        None
+    );
     assert_eq!(
         kind(&verifier, &secret(9).encode(&claims("i")).unwrap()),
         Some(RejectionKind::BadSignature)
@@ -285,7 +317,9 @@ impl KeySource for Switch {
 
 #[test]
 fn an_unavailable_source_is_not_a_client_error() {
-    let key = SigningKey::generate(Algorithm::ES256).unwrap().with_kid("k1");
+    let key = SigningKey::generate(Algorithm::ES256)
+        .unwrap()
+        .with_kid("k1");
     let source = Switch::new([key.verifying_key()].into_iter().collect());
     let verifier = anyone().key_source(source.clone()).build().unwrap();
     let good = key.encode(&claims("i")).unwrap();
@@ -310,7 +344,10 @@ fn a_secret_beside_public_keys_is_never_used() {
     let verifier = anyone().key_source(Switch::new(mixed)).build().unwrap();
     assert_eq!(kind(&verifier, &public.encode(&claims("i")).unwrap()), None);
     let forged = secret(1).encode(&claims("i")).unwrap();
-    assert_eq!(kind(&verifier, &forged), Some(RejectionKind::WrongAlgorithm));
+    assert_eq!(
+        kind(&verifier, &forged),
+        Some(RejectionKind::WrongAlgorithm)
+    );
 }
 
 #[test]

@@ -30,11 +30,16 @@ impl<'a> Input<'a> {
         let (shape, inner) = match &input.data {
             Data::Struct(data) => {
                 let shape = match &data.fields {
-                    Fields::Unnamed(fields) if fields.unnamed.len() != 1 => Shape::Tuple(&data.fields),
+                    Fields::Unnamed(fields) if fields.unnamed.len() != 1 => {
+                        Shape::Tuple(&data.fields)
+                    }
                     Fields::Unit => Shape::Unit,
                     Fields::Named(_) | Fields::Unnamed(_) => Shape::Object,
                 };
-                (shape, data.fields.iter().flat_map(|field| &field.attrs).collect())
+                (
+                    shape,
+                    data.fields.iter().flat_map(|field| &field.attrs).collect(),
+                )
             }
             Data::Enum(data) => {
                 let fields = data.variants.iter().flat_map(|variant| &variant.fields);

@@ -51,7 +51,9 @@ impl Attrs {
                     format!("`claims` lists nothing: expected {KEYS}"),
                 ));
             }
-            for item in attribute.parse_args_with(Punctuated::<Item, Token![,]>::parse_terminated)? {
+            for item in
+                attribute.parse_args_with(Punctuated::<Item, Token![,]>::parse_terminated)?
+            {
                 match item {
                     Item::Crate(key, _) if attrs.krate.is_some() => {
                         return Err(Error::new(key.span(), "`crate` is given twice"));
@@ -95,7 +97,10 @@ impl Parse for Item {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.peek(Token![crate]) {
             let keyword: Token![crate] = input.parse()?;
-            return Ok(Self::Crate(Ident::new("crate", keyword.span), crate_path(input)?));
+            return Ok(Self::Crate(
+                Ident::new("crate", keyword.span),
+                crate_path(input)?,
+            ));
         }
         let key: Ident = input
             .parse()
@@ -186,7 +191,10 @@ fn list<T>(
             format!("`{key}` of nothing never holds: list at least one"),
         ));
     }
-    Ok(content.parse_terminated(item, Token![,])?.into_iter().collect())
+    Ok(content
+        .parse_terminated(item, Token![,])?
+        .into_iter()
+        .collect())
 }
 
 fn unknown(key: &Ident) -> Error {

@@ -23,7 +23,10 @@ pub(crate) fn claims(input: &DeriveInput) -> TokenStream {
 }
 
 fn krate(attrs: &Attrs) -> Path {
-    attrs.krate.clone().unwrap_or_else(|| parse_quote!(::tollgate))
+    attrs
+        .krate
+        .clone()
+        .unwrap_or_else(|| parse_quote!(::tollgate))
 }
 
 /// Returns the error together with the extractors, so that handlers that use the type report no
@@ -60,17 +63,20 @@ fn policy(attrs: &Attrs, krate: &Path) -> TokenStream {
     if attrs.requirements.is_empty() {
         return quote!(::core::option::Option::None);
     }
-    let requirements = attrs.requirements.iter().map(|requirement| match requirement {
-        Requirement::Scope(scope) => scope_policy(scope, krate),
-        Requirement::Role(role) => quote!(#krate::policy::Policy::role(#role)),
-        Requirement::AnyScope(scopes) => {
-            let scopes = scopes.iter().map(|scope| scope_policy(scope, krate));
-            quote!(#krate::policy::Policy::any([#(#scopes),*]))
-        }
-        Requirement::AnyRole(roles) => {
-            quote!(#krate::policy::Policy::any([#(#krate::policy::Policy::role(#roles)),*]))
-        }
-    });
+    let requirements = attrs
+        .requirements
+        .iter()
+        .map(|requirement| match requirement {
+            Requirement::Scope(scope) => scope_policy(scope, krate),
+            Requirement::Role(role) => quote!(#krate::policy::Policy::role(#role)),
+            Requirement::AnyScope(scopes) => {
+                let scopes = scopes.iter().map(|scope| scope_policy(scope, krate));
+                quote!(#krate::policy::Policy::any([#(#scopes),*]))
+            }
+            Requirement::AnyRole(roles) => {
+                quote!(#krate::policy::Policy::any([#(#krate::policy::Policy::role(#roles)),*]))
+            }
+        });
     quote! {
         static POLICY: ::std::sync::LazyLock<#krate::policy::Policy> =
             ::std::sync::LazyLock::new(|| #krate::policy::Policy::all([#(#requirements),*]));
@@ -81,7 +87,9 @@ fn policy(attrs: &Attrs, krate: &Path) -> TokenStream {
 fn scope_policy(scope: &ScopeRef, krate: &Path) -> TokenStream {
     match scope {
         // Spanned at the path, so that the error for a type that is not a scope points there.
-        ScopeRef::Type(path) => quote_spanned!(path.span()=> <#path as #krate::policy::ScopeSet>::policy()),
+        ScopeRef::Type(path) => {
+            quote_spanned!(path.span()=> <#path as #krate::policy::ScopeSet>::policy())
+        }
         ScopeRef::Text(text) => quote!(#krate::policy::Policy::scope(#text)),
     }
 }
@@ -133,7 +141,9 @@ impl<'a> Extraction<'a> {
         } = self;
         let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
         let parameters = generics.params.iter().map(declaration);
-        let predicates = where_clause.into_iter().flat_map(|clause| &clause.predicates);
+        let predicates = where_clause
+            .into_iter()
+            .flat_map(|clause| &clause.predicates);
         quote! {
             #[automatically_derived]
             impl #impl_generics #krate::__private::FromAuthentication for #ident #type_generics #where_clause {

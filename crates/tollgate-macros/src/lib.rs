@@ -1,4 +1,5 @@
-//! The macros of [tollgate](https://docs.rs/tollgate), which re-exports them: [`Claims`](macro@Claims) and [`scopes!`].
+//! The macros of [tollgate](https://docs.rs/tollgate), which re-exports them:
+//! [`Claims`](macro@Claims) and [`scopes!`].
 //!
 //! The generated code refers to the crate `::tollgate`. For a crate that re-exports it, set `crate
 //! = path` in either macro.

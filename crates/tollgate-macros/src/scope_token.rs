@@ -13,7 +13,9 @@ pub(crate) fn check(literal: &LitStr) -> syn::Result<()> {
     let message = match wrong {
         None if text.is_empty() => "a scope is not empty".to_owned(),
         None => return Ok(()),
-        Some(' ') => format!("{text:?} has a space, which separates scopes: write each scope by itself"),
+        Some(' ') => {
+            format!("{text:?} has a space, which separates scopes: write each scope by itself")
+        }
         Some(char) => {
             format!(
                 "{char:?} is not allowed in a scope (RFC 6749 section 3.3: visible ASCII without '\"' and '\\')"
@@ -35,9 +37,10 @@ mod tests {
 
     #[test]
     fn agrees_with_the_engine_on_every_character() {
-        for char in (0..=0x17f)
-            .filter_map(char::from_u32)
-            .chain(['\u{200b}', '\u{202e}', '\u{1f600}'])
+        for char in
+            (0..=0x17f)
+                .filter_map(char::from_u32)
+                .chain(['\u{200b}', '\u{202e}', '\u{1f600}'])
         {
             for text in [char.to_string(), format!("a{char}"), format!("{char}a")] {
                 assert_eq!(

@@ -101,7 +101,10 @@ impl Scopes {
             if !names.insert(ident.to_string()) {
                 // A second struct with that name would give one error for each of its
                 // implementations.
-                errors.push(Error::new(ident.span(), format!("`{ident}` is declared twice")));
+                errors.push(Error::new(
+                    ident.span(),
+                    format!("`{ident}` is declared twice"),
+                ));
                 continue;
             }
             let value = value.and_then(|value| {
@@ -109,7 +112,8 @@ impl Scopes {
                 match values.insert(value.value(), ident.clone()) {
                     None => Ok(value.value()),
                     Some(first) => {
-                        let message = format!("{:?} is the scope of `{first}` already", value.value());
+                        let message =
+                            format!("{:?} is the scope of `{first}` already", value.value());
                         Err(Error::new(value.span(), message))
                     }
                 }
@@ -137,12 +141,15 @@ fn declare(
     let documented = attributes
         .iter()
         .any(|attribute| attribute.path().is_ident("doc"));
-    let doc = (!documented).then(|| format!("The scope `{value}`.")).into_iter();
+    let doc = (!documented)
+        .then(|| format!("The scope `{value}`."))
+        .into_iter();
     quote! {
         #(#attributes)*
         #(#[doc = #doc])*
         #[derive(
-            ::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug, ::core::default::Default,
+            ::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug,
+                ::core::default::Default,
             ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash,
         )]
         #visibility struct #ident;

@@ -66,7 +66,11 @@ impl Input<'_> {
         Ok(())
     }
 
-    fn check_scope(&self, scope: &ScopeRef, seen: &mut HashSet<(&'static str, String)>) -> syn::Result<()> {
+    fn check_scope(
+        &self,
+        scope: &ScopeRef,
+        seen: &mut HashSet<(&'static str, String)>,
+    ) -> syn::Result<()> {
         if let ScopeRef::Type(path) = scope
             && self.is_parameter(path)
         {
@@ -113,5 +117,8 @@ fn check_twice(
     if seen.insert((kind, value.to_token_stream().to_string())) {
         return Ok(());
     }
-    Err(Error::new_spanned(value, format!("this {kind} is listed twice")))
+    Err(Error::new_spanned(
+        value,
+        format!("this {kind} is listed twice"),
+    ))
 }

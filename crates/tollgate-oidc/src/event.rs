@@ -17,7 +17,8 @@ use crate::error::OidcError;
 ///
 /// | Metric | |
 /// |---|---|
-/// | `tollgate_jwks_fetches_total` | counts fetches; label `outcome`: `refreshed`, `unchanged` or `failed` |
+/// | `tollgate_jwks_fetches_total` | counts fetches; label `outcome`: `refreshed`,
+///     `unchanged` or `failed` |
 /// | `tollgate_jwks_unknown_keys_total` | counts the keys that were not found |
 /// | `tollgate_jwks_keys` | the number of usable keys: zero after expiry |
 /// | `tollgate_jwks_consecutive_failures` | the failed fetches since the last success |
@@ -154,7 +155,11 @@ impl fmt::Display for Event {
                 skipped.len()
             ),
             Self::Unchanged { keys, life, .. } => {
-                write!(f, "{source:?} has the same {keys} keys for {} s", life.as_secs())
+                write!(
+                    f,
+                    "{source:?} has the same {keys} keys for {} s",
+                    life.as_secs()
+                )
             }
             Self::Failed {
                 error,

@@ -49,7 +49,8 @@ pub struct Oidc(pub(crate) Settings);
 /// use tollgate::oidc::RemoteJwks;
 ///
 /// let keys = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).lazy()?;
-/// let verifier = Verifier::builder().issuer("https://id.example.com").audience("orders-api").key_source(keys).build();
+/// let verifier = Verifier::builder().issuer("https://id.example.com").audience("orders-api")
+///     .key_source(keys).build();
 /// assert!(verifier.is_ok());
 /// # Ok(()) }
 /// ```
@@ -150,7 +151,8 @@ impl RemoteJwks {
     /// # let provider = provider();
     /// use tollgate::oidc::{Readiness, RemoteJwks};
     ///
-    /// let keys = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider).connect().await?;
+    /// let keys = RemoteJwks::new("https://id.example.com/jwks.json").fetch(provider)
+    ///     .connect().await?;
     /// assert_eq!(keys.readiness(), Readiness::Ready);
     /// # Ok(()) }
     /// ```
@@ -166,13 +168,15 @@ macro_rules! keeping_methods {
             /// then replace the keys.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{provider};
             /// # use tollgate::oidc::{OidcErrorKind, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread")]
             /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
             /// # let provider = provider();
-            /// let keys = || RemoteJwks::new("http://id.internal/jwks.json").fetch(provider.clone());
+            /// let keys = || RemoteJwks::new("http://id.internal/jwks.json")
+            ///     .fetch(provider.clone());
             /// assert_eq!(keys().lazy().unwrap_err().kind(), OidcErrorKind::InsecureUrl);
             /// assert!(keys().dangerous_allow_plain_http().lazy().is_ok());
             /// # Ok(()) }
@@ -187,7 +191,8 @@ macro_rules! keeping_methods {
             /// From above zero to one minute.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::oidc::{OidcErrorKind, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -212,7 +217,8 @@ macro_rules! keeping_methods {
             /// Default: 10 minutes. The bounds of [`life`](Self::life) apply.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -236,7 +242,8 @@ macro_rules! keeping_methods {
             /// key stops working after the longest life at the latest.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::oidc::{FetchResponse, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -267,7 +274,8 @@ macro_rules! keeping_methods {
             /// blocks the fetches keeps a withdrawn key in use for this time.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::oidc::{FetchErrorKind, Readiness, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -295,7 +303,8 @@ macro_rules! keeping_methods {
             /// over, a token with a newer key is refused.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::oidc::{FetchErrorKind, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -323,7 +332,8 @@ macro_rules! keeping_methods {
             /// 1 minute; maximum: 24 hours. With zero, every cool-down allows another fetch for it.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::extend::{KeySource, MissingKey, Step};
             /// # use tollgate::Algorithm;
@@ -353,7 +363,8 @@ macro_rules! keeping_methods {
             /// Sets the HTTP client. Default: `HttpClient`.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread")]
@@ -373,7 +384,8 @@ macro_rules! keeping_methods {
             /// expiry date.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread")]
@@ -394,7 +406,8 @@ macro_rules! keeping_methods {
             /// many instances over 72 % to 80 % of the keys' life.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::oidc::RemoteJwks;
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -416,7 +429,8 @@ macro_rules! keeping_methods {
             /// Sets a callback for events. It is called where they happen and must not block.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{provider};
             /// # use tollgate::oidc::{Event, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread")]
@@ -427,7 +441,8 @@ macro_rules! keeping_methods {
             ///
             /// let failures = Arc::new(AtomicUsize::new(0));
             /// let count = Arc::clone(&failures);
-            /// let keys = RemoteJwks::new("https://id.example.com/none").fetch(provider).on_event(move |event| {
+            /// let keys = RemoteJwks::new("https://id.example.com/none").fetch(provider)
+            ///     .on_event(move |event| {
             ///     if let Event::Failed { .. } = event {
             ///         count.fetch_add(1, Ordering::Relaxed);
             ///     }
@@ -450,7 +465,8 @@ macro_rules! keeping_methods {
             /// outside of a tokio runtime.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::oidc::{OidcErrorKind, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread")]
@@ -474,7 +490,8 @@ macro_rules! keeping_methods {
             /// runtime.
             ///
             /// ```
-            /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+            /// # mod example {
+            /// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
             /// # use example::{JWKS, provider};
             /// # use tollgate::oidc::{Readiness, RemoteJwks};
             /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

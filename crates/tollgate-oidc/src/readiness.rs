@@ -174,7 +174,10 @@ impl ReadinessEndpoint {
             .map(|(name, keys)| (&name[..], keys.status()))
             .collect();
         let watching = !(self.sources.is_empty() && self.tenants.is_empty());
-        let ready = watching && sources.iter().all(|(_, status)| self.suffices(status.readiness));
+        let ready = watching
+            && sources
+                .iter()
+                .all(|(_, status)| self.suffices(status.readiness));
         let report = Report {
             status: if ready { "ready" } else { "unavailable" },
             sources: self.detailed.then(|| {

@@ -133,7 +133,10 @@ impl Settings {
                 self.cool_down < Duration::from_secs(1),
                 "`cool_down` is shorter than 1 s: forged tokens could flood the issuer with fetches",
             ),
-            (least > most, "`life` ends before it begins: swap its bounds"),
+            (
+                least > most,
+                "`life` ends before it begins: swap its bounds",
+            ),
             (
                 most > DAY,
                 "`life` goes beyond 24 hours: a withdrawn key would be trusted that long",

@@ -17,7 +17,9 @@ async fn fetch(url: String) -> Result<u16, FetchErrorKind> {
     let mut request = FetchRequest::new(url);
     request.addresses = Addresses::Any;
     let answer = HttpClient::new().unwrap().get(request).await;
-    answer.map(|answer| answer.status).map_err(|error| error.kind())
+    answer
+        .map(|answer| answer.status)
+        .map_err(|error| error.kind())
 }
 
 fn in_another_process(role: &str, variables: &[(&str, &str)]) {

@@ -52,7 +52,11 @@ fn kind(verifier: &Verifier, claims: &Value) -> Option<RejectionKind> {
 
 /// The unchanged token passes, and none of the changed ones does.
 #[track_caller]
-fn refuses<const N: usize>(verifier: &Verifier, honest: &Value, attacks: [(Value, RejectionKind); N]) {
+fn refuses<const N: usize>(
+    verifier: &Verifier,
+    honest: &Value,
+    attacks: [(Value, RejectionKind); N],
+) {
     assert_eq!(kind(verifier, honest), None, "the honest token");
     for (changes, wanted) in attacks {
         let got = kind(verifier, &but(honest, &changes));
@@ -62,7 +66,8 @@ fn refuses<const N: usize>(verifier: &Verifier, honest: &Value, attacks: [(Value
 
 fn generic_id_token() -> Value {
     json!({
-        "iss": "https://id.example.com", "sub": "248289761001", "aud": "web", "nonce": "n-0S6_WzA2Mj",
+        "iss": "https://id.example.com", "sub": "248289761001", "aud": "web",
+            "nonce": "n-0S6_WzA2Mj",
         "exp": NOW + 3600, "iat": NOW, "auth_time": NOW, "acr": "urn:mace:incommon:iap:silver",
     })
 }
@@ -75,7 +80,10 @@ fn id_tokens_are_held_to_openid_connect() {
         &verifier,
         &honest,
         [
-            (json!({ "iss": "https://id.example.com/" }), Kind::UntrustedIssuer),
+            (
+                json!({ "iss": "https://id.example.com/" }),
+                Kind::UntrustedIssuer,
+            ),
             (json!({ "iss": null }), Kind::MissingClaim),
             (json!({ "aud": "other" }), Kind::WrongAudience),
             (json!({ "aud": null }), Kind::MissingClaim),
@@ -93,7 +101,10 @@ fn id_tokens_are_held_to_openid_connect() {
             (json!({ "exp": NOW - 60 }), Kind::Expired),
         ],
     );
-    assert_eq!(kind(&verifier, &but(&honest, &json!({ "azp": "web" }))), None);
+    assert_eq!(
+        kind(&verifier, &but(&honest, &json!({ "azp": "web" }))),
+        None
+    );
 
     let honest = token(&honest);
     assert!(
@@ -102,11 +113,16 @@ fn id_tokens_are_held_to_openid_connect() {
             .is_ok()
     );
     for typ in ["at+jwt", "application/at+jwt", "logout+jwt", ""] {
-        let rejection = verifier.verify(honest.clone().typ(typ).build()).unwrap_err();
+        let rejection = verifier
+            .verify(honest.clone().typ(typ).build())
+            .unwrap_err();
         assert_eq!(rejection.kind(), Kind::WrongType, "{typ}");
     }
     let forged = honest.signed_by(&keys::stranger(Algorithm::RS256)).build();
-    assert_eq!(verifier.verify(forged).unwrap_err().kind(), Kind::BadSignature);
+    assert_eq!(
+        verifier.verify(forged).unwrap_err().kind(),
+        Kind::BadSignature
+    );
 }
 
 #[test]
@@ -122,7 +138,10 @@ fn an_id_token_may_name_whom_the_client_trusts() {
         &honest,
         [
             (json!({ "aud": "project" }), Kind::WrongAudience),
-            (json!({ "aud": ["web", "project", "other"] }), Kind::WrongAudience),
+            (
+                json!({ "aud": ["web", "project", "other"] }),
+                Kind::WrongAudience,
+            ),
             (json!({ "azp": null }), Kind::MissingClaim),
             (json!({ "azp": "project" }), Kind::WrongClaim),
         ],
@@ -142,7 +161,12 @@ fn a_nonce_is_compared_whole() {
         assert!(!presets::has_nonce(&honest, wrong), "{wrong}");
     }
     assert!(!presets::has_nonce(&with(&json!("")), ""));
-    for other in [json!(null), json!(7), json!(["n-0S6"]), json!({ "n": "n-0S6" })] {
+    for other in [
+        json!(null),
+        json!(7),
+        json!(["n-0S6"]),
+        json!({ "n": "n-0S6" }),
+    ] {
         assert!(!presets::has_nonce(&with(&other), "n-0S6"), "{other}");
     }
 }
@@ -151,10 +175,14 @@ const ENTRA_API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
 
 fn entra_token(tenant: &str) -> Value {
     json!({
-        "aud": ENTRA_API, "iss": format!("{LOGIN}/{tenant}/v2.0"), "iat": NOW, "nbf": NOW, "exp": NOW + 4500,
-        "aio": "AXQAi/8IAAAA", "azp": "00001111-aaaa-2222-bbbb-3333cccc4444", "azpacr": "0", "name": "Abe Lincoln",
-        "oid": "690222be-ff1a-4d56-abd1-7e4f7d38e474", "preferred_username": "abeli@example.com", "rh": "I",
-        "roles": ["Manager"], "scp": "Orders.Read Orders.Write", "sub": "HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ",
+        "aud": ENTRA_API, "iss": format!("{LOGIN}/{tenant}/v2.0"), "iat": NOW, "nbf": NOW,
+            "exp": NOW + 4500,
+        "aio": "AXQAi/8IAAAA", "azp": "00001111-aaaa-2222-bbbb-3333cccc4444", "azpacr": "0",
+            "name": "Abe Lincoln",
+        "oid": "690222be-ff1a-4d56-abd1-7e4f7d38e474", "preferred_username": "abeli@example.com",
+            "rh": "I",
+        "roles": ["Manager"], "scp": "Orders.Read Orders.Write",
+            "sub": "HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ",
         "tid": tenant, "uti": "fqiBqXLPj0eQa82S-IYFAA", "ver": "2.0",
     })
 }
@@ -189,7 +217,10 @@ fn entra_of_one_tenant() {
             (json!({ "tid": null }), Kind::MissingClaim),
             (json!({ "ver": "1.0" }), Kind::WrongClaim),
             (json!({ "ver": 2.0 }), Kind::MalformedClaims),
-            (json!({ "roles": { "Manager": true } }), Kind::MalformedClaims),
+            (
+                json!({ "roles": { "Manager": true } }),
+                Kind::MalformedClaims,
+            ),
         ],
     );
     let principal = verifier.verify(token(&honest).build()).unwrap();
@@ -232,8 +263,10 @@ fn entra_of_several_tenants() {
 fn entra_version_1() {
     let verifier = of(presets::entra_v1(TENANT, "api://orders"));
     let honest = json!({
-        "aud": "api://orders", "iss": format!("https://sts.windows.net/{TENANT}/"), "iat": NOW, "nbf": NOW,
-        "exp": NOW + 4500, "acr": "1", "amr": ["pwd"], "appid": "00001111-aaaa-2222-bbbb-3333cccc4444",
+        "aud": "api://orders", "iss": format!("https://sts.windows.net/{TENANT}/"), "iat": NOW,
+            "nbf": NOW,
+        "exp": NOW + 4500, "acr": "1", "amr": ["pwd"],
+            "appid": "00001111-aaaa-2222-bbbb-3333cccc4444",
         "appidacr": "0", "ipaddr": "192.0.2.1", "oid": "690222be-ff1a-4d56-abd1-7e4f7d38e474",
         "scp": "user_impersonation", "sub": "HKZpfaHyWadeOouYlitjrI", "tid": TENANT, "ver": "1.0",
     });
@@ -278,7 +311,8 @@ fn google_id_tokens() {
     let client = "1234987819200.apps.googleusercontent.com";
     let verifier = of(presets::google(client));
     let honest = json!({
-        "iss": "https://accounts.google.com", "azp": client, "aud": client, "sub": "10769150350006150715113082367",
+        "iss": "https://accounts.google.com", "azp": client, "aud": client,
+            "sub": "10769150350006150715113082367",
         "at_hash": "HK6E_P6Dh8Y93mRNtsDB1Q", "hd": "example.com", "email": "jsmith@example.com",
         "email_verified": true, "iat": NOW, "exp": NOW + 3600, "nonce": "0394852-3190485-2490358",
     });
@@ -324,15 +358,19 @@ fn cognito_tokens() -> (Value, Value) {
     let common = json!({
         "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "cognito:groups": ["testgroup"],
         "iss": "https://cognito-idp.us-west-2.amazonaws.com/us-west-2_example",
-        "origin_jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "event_id": "64f513be-32db-42b0-b78e-b02127b4f463",
-        "auth_time": NOW, "exp": NOW + 3600, "iat": NOW, "jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+        "origin_jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+            "event_id": "64f513be-32db-42b0-b78e-b02127b4f463",
+        "auth_time": NOW, "exp": NOW + 3600, "iat": NOW,
+            "jti": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
     });
     let access = json!({
-        "version": 2, "client_id": "xxxxxxxxxxxxexample", "token_use": "access", "username": "my-test-user",
+        "version": 2, "client_id": "xxxxxxxxxxxxexample", "token_use": "access",
+            "username": "my-test-user",
         "scope": "phone openid profile resourceserver.1/appclient2 email",
     });
     let id = json!({
-        "aud": "xxxxxxxxxxxxexample", "token_use": "id", "nonce": "abcdefg", "cognito:username": "my-test-user",
+        "aud": "xxxxxxxxxxxxexample", "token_use": "id", "nonce": "abcdefg",
+            "cognito:username": "my-test-user",
         "email": "my-test-user@example.com", "email_verified": true,
     });
     (but(&common, &access), but(&common, &id))
@@ -427,17 +465,22 @@ fn cognito_id_tokens() {
 
 fn keycloak_tokens() -> (Value, Value) {
     let common = json!({
-        "exp": NOW + 300, "iat": NOW, "auth_time": NOW, "jti": "38a54f99-92f8-41b7-96eb-867a45465774", "acr": "1",
-        "iss": "https://id.example.com/realms/shop", "sub": "6cd55704-eb42-4697-b55e-59046efc7b46", "azp": "web",
+        "exp": NOW + 300, "iat": NOW, "auth_time": NOW,
+            "jti": "38a54f99-92f8-41b7-96eb-867a45465774", "acr": "1",
+        "iss": "https://id.example.com/realms/shop", "sub": "6cd55704-eb42-4697-b55e-59046efc7b46",
+            "azp": "web",
         "sid": "a7a51738-3e8b-4b88-9ff1-a17ed56aa87a", "preferred_username": "ada",
     });
     let access = json!({
-        "aud": ["orders", "account"], "typ": "Bearer", "allowed-origins": ["https://shop.example.com"],
+        "aud": ["orders", "account"], "typ": "Bearer",
+            "allowed-origins": ["https://shop.example.com"],
         "realm_access": { "roles": ["offline_access", "staff"] },
-        "resource_access": { "orders": { "roles": ["packer"] }, "account": { "roles": ["manage-account"] } },
+        "resource_access": { "orders": { "roles": ["packer"] },
+            "account": { "roles": ["manage-account"] } },
         "scope": "openid email profile",
     });
-    let id = json!({ "aud": "web", "typ": "ID", "nonce": "Dgm3-itbf_5ZSwkb-uvSYw", "at_hash": "JyMVmkVDihFu5cig" });
+    let id = json!({ "aud": "web", "typ": "ID", "nonce": "Dgm3-itbf_5ZSwkb-uvSYw",
+        "at_hash": "JyMVmkVDihFu5cig" });
     (but(&common, &access), but(&common, &id))
 }
 
@@ -465,7 +508,10 @@ fn keycloak_access_tokens() {
                 json!({ "iss": "https://id.example.com/auth/realms/shop" }),
                 Kind::UntrustedIssuer,
             ),
-            (json!({ "realm_access.roles": ["admin"] }), Kind::MalformedClaims),
+            (
+                json!({ "realm_access.roles": ["admin"] }),
+                Kind::MalformedClaims,
+            ),
             (json!({ "realm_access": ["admin"] }), Kind::MalformedClaims),
         ],
     );
@@ -479,12 +525,20 @@ fn keycloak_access_tokens() {
     let principal = narrow.verify(token(&access).build()).unwrap();
     assert!(principal.has_role("staff") && principal.has_role("packer"));
     assert!(!principal.has_role("manage-account"));
-    refuses(&narrow, &access, [(json!({ "azp": "mobile" }), Kind::WrongClaim)]);
+    refuses(
+        &narrow,
+        &access,
+        [(json!({ "azp": "mobile" }), Kind::WrongClaim)],
+    );
 }
 
 #[test]
 fn keycloak_id_tokens() {
-    let verifier = of(presets::keycloak_id("https://id.example.com", "shop", "web"));
+    let verifier = of(presets::keycloak_id(
+        "https://id.example.com",
+        "shop",
+        "web",
+    ));
     let (access, id) = keycloak_tokens();
     refuses(
         &verifier,
@@ -530,7 +584,10 @@ fn auth0_access_tokens() {
                 json!({ "aud": "https://my-domain.auth0.com/userinfo" }),
                 Kind::WrongAudience,
             ),
-            (json!({ "permissions": "read:patients\n" }), Kind::MalformedClaims),
+            (
+                json!({ "permissions": "read:patients\n" }),
+                Kind::MalformedClaims,
+            ),
             (
                 json!({ "permissions": [["read:patients"]] }),
                 Kind::MalformedClaims,
@@ -545,7 +602,8 @@ fn auth0_access_tokens() {
     assert_eq!(kind(&verifier, &plain), None);
 
     // The profile of RFC 9068, and a service that takes nothing else.
-    let changes = json!({ "azp": null, "client_id": "my_client_id", "jti": "73WakrfVbNJBaAmhQtEeDv" });
+    let changes =
+        json!({ "azp": null, "client_id": "my_client_id", "jti": "73WakrfVbNJBaAmhQtEeDv" });
     let profile = token(&but(&honest, &changes)).typ("at+jwt").build();
     assert!(verifier.verify(&profile).is_ok());
     let strict = trusting(preset().rules().access_token_profile());
@@ -575,7 +633,10 @@ fn okta_access_tokens() {
                 json!({ "iss": "https://example.okta.com/oauth2/aus1" }),
                 Kind::UntrustedIssuer,
             ),
-            (json!({ "aud": "https://example.okta.com" }), Kind::WrongAudience),
+            (
+                json!({ "aud": "https://example.okta.com" }),
+                Kind::WrongAudience,
+            ),
             // An ID token, even of a client with the API's name.
             (
                 json!({ "cid": null, "scp": null, "jti": "ID.4eAWJOCMB3SX8XewDfVR" }),
@@ -589,7 +650,9 @@ fn okta_access_tokens() {
     assert_eq!(scopes, ["openid", "orders.read"]);
     assert_eq!(principal.roles().count(), 0);
 
-    let rules = preset().rules().require_value("cid", ["nmdP1fcyvdVO11AL7ECm"]);
+    let rules = preset()
+        .rules()
+        .require_value("cid", ["nmdP1fcyvdVO11AL7ECm"]);
     let narrow = trusting(rules.role_claim("groups"));
     let principal = narrow.verify(token(&honest).build()).unwrap();
     assert!(principal.has_role("Everyone"));
@@ -617,8 +680,14 @@ fn locations() -> Vec<(Preset, String, String)> {
             presets::cognito_access("us-west-2", "us-west-2_example", ["web"]),
             pool,
         ),
-        (presets::cognito_id("us-west-2", "us-west-2_example", "web"), pool),
-        (presets::keycloak("https://id.example.com", "shop", "api"), realm),
+        (
+            presets::cognito_id("us-west-2", "us-west-2_example", "web"),
+            pool,
+        ),
+        (
+            presets::keycloak("https://id.example.com", "shop", "api"),
+            realm,
+        ),
         (
             presets::keycloak_id("https://id.example.com", "shop", "web"),
             realm,
@@ -673,7 +742,9 @@ async fn keys_are_where_the_providers_publish_them() {
         assert_eq!(provider.count(&metadata), 1, "{metadata}");
 
         // `build` checks that the source is of the issuer in the rules.
-        let verifier = Verifier::builder().trust(preset.clone().trust(source)).build();
+        let verifier = Verifier::builder()
+            .trust(preset.clone().trust(source))
+            .build();
         assert!(verifier.is_ok(), "{issuer}: {verifier:?}");
 
         // Metadata of another issuer is refused.
@@ -686,7 +757,11 @@ async fn keys_are_where_the_providers_publish_them() {
 #[tokio::test(start_paused = true)]
 async fn a_tenants_own_key_opens_no_other_tenant() {
     let provider = FakeProvider::new();
-    let key = |kid: &str| SigningKey::generate(Algorithm::ES256).unwrap().with_kid(kid);
+    let key = |kid: &str| {
+        SigningKey::generate(Algorithm::ES256)
+            .unwrap()
+            .with_kid(kid)
+    };
     let (shared, own) = (key("shared"), key("own"));
     let jwk = |key: &SigningKey, tenant: &str| {
         let mut jwk = key.public_jwk().unwrap();

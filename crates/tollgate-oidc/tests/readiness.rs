@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use time::{pass, settled};
 use tollgate_core::{Algorithm, Answer, Endpoint, EndpointRequest, Step, TrustedIssuer, Verifier};
-use tollgate_oidc::{FetchErrorKind, FetchResponse, ReadinessEndpoint, RemoteJwks, RemoteKeys, Tenants};
+use tollgate_oidc::{
+    FetchErrorKind, FetchResponse, ReadinessEndpoint, RemoteJwks, RemoteKeys, Tenants,
+};
 use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 
 const JWKS: &str = "https://id.example.com/jwks.json";
@@ -73,7 +75,9 @@ async fn the_answer_follows_the_keys_through_an_outage() {
     pass(Duration::from_secs(2)).await;
     assert_eq!(statuses().await, (503, 503));
 
-    house.provider.publish(JWKS, &[keys::signing(Algorithm::ES256)]);
+    house
+        .provider
+        .publish(JWKS, &[keys::signing(Algorithm::ES256)]);
     pass(Duration::from_secs(600)).await;
     assert_eq!(statuses().await, (200, 200));
 }
@@ -116,15 +120,22 @@ async fn the_details_say_what_an_operator_asks() {
 
     let answer = get(&endpoint).await;
     assert_eq!(answer.header("cache-control"), Some(&b"no-store"[..]));
-    assert_eq!(answer.header("content-type"), Some(&b"application/json"[..]));
-    assert_eq!(answer.header("x-content-type-options"), Some(&b"nosniff"[..]));
+    assert_eq!(
+        answer.header("content-type"),
+        Some(&b"application/json"[..])
+    );
+    assert_eq!(
+        answer.header("x-content-type-options"),
+        Some(&b"nosniff"[..])
+    );
     let wanted = json!({
         "status": "ready",
         "sources": [{
             "name": "id", "source": JWKS, "readiness": "ready",
             "last_success": FakeClock::START, "age": 59, "next_refresh": 420, "expires_in": 4140,
             "consecutive_failures": 0, "last_error": null, "fetches": 1,
-            "keys": [{"kid": "2031-01", "algorithms": ["ES256"], "last_used": house.clock.seconds()}],
+            "keys": [{"kid": "2031-01", "algorithms": ["ES256"],
+                "last_used": house.clock.seconds()}],
             "skipped": [],
         }],
         "tenants": [],
@@ -209,10 +220,11 @@ async fn probes_cause_no_fetch() {
 async fn one_tenant_does_not_take_the_service_from_the_others() {
     let house = House::open();
     let provider = house.provider.clone();
-    let tenants = Tenants::builder(|issuer| Some(TrustedIssuer::new(issuer).audience(Mint::AUDIENCE)))
-        .keys(|oidc| oidc.fetch(provider))
-        .build()
-        .unwrap();
+    let tenants =
+        Tenants::builder(|issuer| Some(TrustedIssuer::new(issuer).audience(Mint::AUDIENCE)))
+            .keys(|oidc| oidc.fetch(provider))
+            .build()
+            .unwrap();
     let verifier = Verifier::builder()
         .issuer_source(tenants.clone())
         .clock(house.clock.clone())
@@ -232,11 +244,13 @@ async fn one_tenant_does_not_take_the_service_from_the_others() {
         };
         assert_eq!(pending.await.is_ok(), good, "{issuer}");
     }
-    let endpoint = ReadinessEndpoint::new().tenants("customers", tenants).detailed();
+    let endpoint = ReadinessEndpoint::new()
+        .tenants("customers", tenants)
+        .detailed();
     let answer = get(&endpoint).await;
     assert_eq!(answer.status, 200);
-    let wanted =
-        json!([{"name": "customers", "kept": 2, "proven": 1, "ready": 1, "stale": 0, "unavailable": 1}]);
+    let wanted = json!([{"name": "customers", "kept": 2, "proven": 1, "ready": 1, "stale": 0,
+        "unavailable": 1}]);
     assert_eq!(body(&answer)["tenants"], wanted);
     assert!(!String::from_utf8_lossy(&answer.body).contains("down.example"));
 }

@@ -20,7 +20,9 @@ mod store;
 
 pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
 pub use device::Device;
-pub use endpoints::{LoginFailure, LoginRequest, SessionEndpoints, SessionEndpointsBuilder, Transport};
+pub use endpoints::{
+    LoginFailure, LoginRequest, SessionEndpoints, SessionEndpointsBuilder, Transport,
+};
 pub use error::{SessionError, SessionErrorKind};
 pub use event::SessionEvent;
 pub use id::{InvalidSessionId, SessionId};
@@ -34,5 +36,7 @@ pub use revocation::{
     RevocationReading, RevocationSnapshot, RevocationStatus, RevocationStore, Revocations,
     RevocationsBuilder,
 };
-pub use sessions::{Login, RefreshRequest, Renewed, SessionInfo, Sessions, SessionsBuilder, Tokens};
+pub use sessions::{
+    Login, RefreshRequest, Renewed, SessionInfo, Sessions, SessionsBuilder, Tokens,
+};
 pub use store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};

@@ -11,7 +11,8 @@ use tokio::sync::broadcast;
 
 use crate::id::SessionId;
 use crate::revocation::{
-    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
+    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot,
+    RevocationStore,
 };
 use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
 
@@ -173,7 +174,11 @@ impl State {
         {
             self.remove(&id);
         }
-        while self.revocation_ends.first().is_some_and(|(end, _)| *end <= now) {
+        while self
+            .revocation_ends
+            .first()
+            .is_some_and(|(end, _)| *end <= now)
+        {
             if let Some((_, key)) = self.revocation_ends.pop_first() {
                 self.revocations.remove(&key);
             }
@@ -208,7 +213,8 @@ impl State {
         self.revocation_ends
             .remove(&(there.expires_at, entry.key.clone()));
         there.widen(entry);
-        self.revocation_ends.insert((there.expires_at, entry.key.clone()));
+        self.revocation_ends
+            .insert((there.expires_at, entry.key.clone()));
     }
 }
 
@@ -238,12 +244,20 @@ impl SessionStore for MemoryStore {
     fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
         Box::pin(async move {
             let state = self.state();
-            let found = state.sessions.get(id).filter(|session| session.expires_at > now);
+            let found = state
+                .sessions
+                .get(id)
+                .filter(|session| session.expires_at > now);
             Ok(found.cloned())
         })
     }
 
-    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+    fn replace<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> StoreFuture<'a, bool> {
         Box::pin(async move { Ok(self.replace_now(session, expected, now)) })
     }
 
@@ -272,14 +286,20 @@ impl RevocationStore for MemoryStore {
         Box::pin(async move {
             let state = self.state();
             let found = keys.iter().filter_map(|key| state.revocations.get(key));
-            Ok(found.filter(|entry| entry.expires_at > now).cloned().collect())
+            Ok(found
+                .filter(|entry| entry.expires_at > now)
+                .cloned()
+                .collect())
         })
     }
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
         Box::pin(async move {
             let state = self.state();
-            let live = state.revocations.values().filter(|entry| entry.expires_at > now);
+            let live = state
+                .revocations
+                .values()
+                .filter(|entry| entry.expires_at > now);
             Ok(RevocationSnapshot {
                 position: state.position,
                 entries: live.cloned().collect(),
@@ -366,10 +386,16 @@ mod tests {
             store.revoke(&two, NOW).await.unwrap_err().kind(),
             StoreErrorKind::Full
         );
-        assert_eq!(store.snapshot(NOW).await.unwrap().entries, [entry("a", NOW + 1)]);
+        assert_eq!(
+            store.snapshot(NOW).await.unwrap().entries,
+            [entry("a", NOW + 1)]
+        );
         assert_eq!(store.position().await.unwrap(), position);
         store.revoke(&two, NOW + 1).await.unwrap();
-        store.revoke(&[entry("b", NOW + 20)], NOW + 1).await.unwrap();
+        store
+            .revoke(&[entry("b", NOW + 20)], NOW + 1)
+            .await
+            .unwrap();
     }
 
     #[tokio::test]
@@ -387,7 +413,11 @@ mod tests {
                 state.session_ends.len(),
                 state.of_subject.len(),
             );
-            (sessions, state.revocations.len(), state.revocation_ends.len())
+            (
+                sessions,
+                state.revocations.len(),
+                state.revocation_ends.len(),
+            )
         };
         assert_eq!(sizes(&store.state()), ((1, 1, 1), 1, 1));
         store.state().drop_ended(NOW + 5);
@@ -401,6 +431,9 @@ mod tests {
         for _ in 0..=BACKLOG {
             store.revoke(&[entry("a", NOW + 1)], NOW).await.unwrap();
         }
-        assert_eq!(feed.next().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        assert_eq!(
+            feed.next().await.unwrap_err().kind(),
+            StoreErrorKind::Unavailable
+        );
     }
 }

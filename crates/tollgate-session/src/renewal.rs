@@ -194,11 +194,13 @@ impl SlidingRenewal {
 
 impl Renewal for SlidingRenewal {
     fn is_due(&self, principal: &Principal, method: &str, path: &str) -> bool {
-        let (Some(issued_at), Some(expires_at)) = (principal.issued_at(), principal.expires_at()) else {
+        let (Some(issued_at), Some(expires_at)) = (principal.issued_at(), principal.expires_at())
+        else {
             return false;
         };
         let life = Duration::from_secs(expires_at.saturating_sub(issued_at)).as_secs_f64();
-        let passed = Duration::from_secs(self.sessions.now().saturating_sub(issued_at)).as_secs_f64();
+        let passed =
+            Duration::from_secs(self.sessions.now().saturating_sub(issued_at)).as_secs_f64();
         passed >= life * self.after
             && self.sessions.issued(principal)
             && self.suits(principal.source())
@@ -213,7 +215,9 @@ impl Renewal for SlidingRenewal {
         let (renewal, principal) = (self.clone(), principal.clone());
         Box::pin(async move {
             match renewal.sessions.renew(&principal).await {
-                Ok(renewed) => renewed.map_or_else(HeaderEdits::default, |renewed| renewal.edits(&renewed)),
+                Ok(renewed) => {
+                    renewed.map_or_else(HeaderEdits::default, |renewed| renewal.edits(&renewed))
+                }
                 Err(error) => {
                     tracing::warn!(%error, "renewal failed");
                     HeaderEdits::default()

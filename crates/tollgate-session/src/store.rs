@@ -114,7 +114,12 @@ pub trait SessionStore: Send + Sync + 'static {
     ///
     /// This must be one atomic step: of several callers with the same `expected`, exactly one gets
     /// `true`. The new `expires_at` may be earlier or later than the old one.
-    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool>;
+    fn replace<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> StoreFuture<'a, bool>;
 
     /// Returns at most `most` sessions of the subject that have not expired, in any order.
     fn of_subject<'a>(
@@ -134,7 +139,12 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).load(id, now)
     }
 
-    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+    fn replace<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> StoreFuture<'a, bool> {
         (**self).replace(session, expected, now)
     }
 

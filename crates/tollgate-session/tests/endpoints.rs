@@ -11,10 +11,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tollgate_core::{Algorithm, Answer, Endpoint, EndpointRequest};
 use tollgate_session::{
-    CookieTransport, Device, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, Position, RefreshKey,
-    Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore, SessionEndpoints,
-    SessionEndpointsBuilder, SessionStore, Sessions, StoreError, StoreErrorKind, StoreFuture, StoredSession,
-    Transport,
+    CookieTransport, Device, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, Position,
+    RefreshKey, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
+    SessionEndpoints, SessionEndpointsBuilder, SessionStore, Sessions, StoreError, StoreErrorKind,
+    StoreFuture, StoredSession, Transport,
 };
 use tollgate_testkit::{FakeClock, keys};
 
@@ -45,7 +45,12 @@ impl SessionStore for Store {
     ) -> StoreFuture<'a, Option<StoredSession>> {
         self.unless_down(self.memory.load(id, now))
     }
-    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+    fn replace<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> StoreFuture<'a, bool> {
         self.unless_down(self.memory.replace(session, expected, now))
     }
     fn of_subject<'a>(
@@ -156,7 +161,9 @@ impl Call {
     }
 
     fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.0.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self.0
+            .headers
+            .push((name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
@@ -203,16 +210,23 @@ impl Call {
 }
 
 fn body(answer: &Answer) -> Value {
-    serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("{} without JSON", answer.status))
+    serde_json::from_slice(&answer.body)
+        .unwrap_or_else(|_| panic!("{} without JSON", answer.status))
 }
 
 fn error(answer: &Answer) -> (u16, String) {
-    let error = body(answer)["error"].as_str().unwrap_or_default().to_owned();
+    let error = body(answer)["error"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     (answer.status, error)
 }
 
 fn set_cookies(answer: &Answer) -> Vec<String> {
-    let lines = answer.headers.iter().filter(|(name, _)| name == "set-cookie");
+    let lines = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| name == "set-cookie");
     lines
         .map(|(_, value)| String::from_utf8(value.to_vec()).unwrap())
         .collect()
@@ -291,7 +305,10 @@ async fn the_json_response_has_the_oauth_members() {
         (&got["token_type"], &got["expires_in"], &got["scope"]),
         (&json!("Bearer"), &json!(900), &json!("a b"))
     );
-    assert_eq!(answer.header("content-type"), Some(&b"application/json"[..]));
+    assert_eq!(
+        answer.header("content-type"),
+        Some(&b"application/json"[..])
+    );
     assert!(set_cookies(&answer).is_empty());
 
     let refresh = got["refresh_token"].as_str().unwrap();
@@ -312,8 +329,9 @@ async fn the_json_response_has_the_oauth_members() {
 async fn a_refresh_can_reduce_scope_and_not_extend_it() {
     let world = json_world();
     let (_, refresh) = tokens(&world).await;
-    let call =
-        |scope: &str| Call::new("POST", "/refresh").json(&json!({"refresh_token": refresh, "scope": scope}));
+    let call = |scope: &str| {
+        Call::new("POST", "/refresh").json(&json!({"refresh_token": refresh, "scope": scope}))
+    };
     assert_eq!(
         error(&call("a c").to(&world).await),
         (400, "invalid_scope".to_owned())
@@ -345,7 +363,8 @@ async fn an_access_token_is_no_refresh_token_and_the_reverse() {
     let (access, refresh) = tokens(&world).await;
     let as_refresh = Call::new("POST", "/refresh").json(&json!({"refresh_token": access}));
     assert_eq!(error(&as_refresh.to(&world).await).1, "invalid_grant");
-    let as_access = Call::new("GET", "/sessions").with("authorization", format!("Bearer {refresh}"));
+    let as_access =
+        Call::new("GET", "/sessions").with("authorization", format!("Bearer {refresh}"));
     assert_eq!(as_access.to(&world).await.status, 401);
 }
 
@@ -385,7 +404,14 @@ async fn no_session_begins_if_browsers_drop_its_cookies() {
         .await;
     assert_eq!(answer.status, 500);
     assert!(set_cookies(&answer).is_empty());
-    assert!(world.sessions.devices("u-1", None).await.unwrap().is_empty());
+    assert!(
+        world
+            .sessions
+            .devices("u-1", None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -396,7 +422,11 @@ async fn malformed_content_is_a_client_error() {
                 ("application/json", "{", 400),
                 ("application/json", "[]", 400),
                 ("application/json", "null", 400),
-                ("application/json", "{\"refresh_token\": 5, \"user\": []}", 400),
+                (
+                    "application/json",
+                    "{\"refresh_token\": 5, \"user\": []}",
+                    400,
+                ),
                 (
                     "application/json",
                     "{\"refresh_token\":\"a\",\"refresh_token\":\"b\"}",
@@ -409,7 +439,11 @@ async fn malformed_content_is_a_client_error() {
                     "refresh_token=a&refresh_token=b",
                     400,
                 ),
-                ("application/x-www-form-urlencoded", "refresh_token=%zz", 400),
+                (
+                    "application/x-www-form-urlencoded",
+                    "refresh_token=%zz",
+                    400,
+                ),
                 ("text/plain", "{}", 415),
                 ("application/json; charset=latin1", "{}", 415),
                 ("", "{}", 415),
@@ -424,14 +458,19 @@ async fn malformed_content_is_a_client_error() {
             let mut untyped = Call::new("POST", path).same_origin();
             untyped.0.content = b"{}".to_vec();
             assert_eq!(untyped.to(&world).await.status, 415);
-            let large = Call::new("POST", path).content("application/json", " ".repeat(16 * 1024 + 1));
+            let large =
+                Call::new("POST", path).content("application/json", " ".repeat(16 * 1024 + 1));
             assert_eq!(large.same_origin().to(&world).await.status, 413);
         }
     }
     let world = json_world();
     for (content_type, content, wanted) in [
         ("application/json", "{}", "invalid_request"),
-        ("application/json", "{\"refresh_token\": \"\"}", "invalid_request"),
+        (
+            "application/json",
+            "{\"refresh_token\": \"\"}",
+            "invalid_request",
+        ),
         (
             "application/json",
             "{\"refresh_token\": \"a\", \"grant_type\": \"password\"}",
@@ -473,7 +512,11 @@ async fn paths_and_methods_are_exact() {
         "/login%20",
         "/sessions/../login",
     ] {
-        assert_eq!(Call::new("POST", path).to(&world).await.status, 404, "{path}");
+        assert_eq!(
+            Call::new("POST", path).to(&world).await.status,
+            404,
+            "{path}"
+        );
     }
     for (method, path, allow) in [
         ("GET", "/login", "POST"),
@@ -549,7 +592,11 @@ async fn a_browser_refreshes_by_its_cookie() {
 async fn a_refresh_that_fails_deletes_no_cookie() {
     let world = cookie_world();
     let browser = Browser::log_in(&world).await;
-    let call = |cookie: &str| Call::new("POST", "/refresh").with("cookie", cookie).same_origin();
+    let call = |cookie: &str| {
+        Call::new("POST", "/refresh")
+            .with("cookie", cookie)
+            .same_origin()
+    };
     for (cookie, status) in [
         ("__Secure-refresh=rubbish", 400),
         ("__Secure-refresh=", 400),
@@ -680,7 +727,10 @@ async fn a_logout_ends_the_session_and_deletes_both_cookies() {
     );
     assert_eq!(devices(&world).await, 0);
     assert_eq!(browser.call("GET", "/session").to(&world).await.status, 401);
-    assert_eq!(browser.call("POST", "/refresh").to(&world).await.status, 400);
+    assert_eq!(
+        browser.call("POST", "/refresh").to(&world).await.status,
+        400
+    );
     // A repeated logout changes nothing.
     assert_eq!(browser.call("POST", "/logout").to(&world).await.status, 204);
 }
@@ -708,7 +758,10 @@ async fn a_logout_works_when_the_access_token_has_expired() {
     let (access, refresh) = tokens(&world).await;
     world.clock.advance(3_600);
     let bearer = |call: Call| call.with("authorization", format!("Bearer {access}"));
-    assert_eq!(bearer(Call::new("POST", "/logout")).to(&world).await.status, 401);
+    assert_eq!(
+        bearer(Call::new("POST", "/logout")).to(&world).await.status,
+        401
+    );
     let call = bearer(Call::new("POST", "/logout").json(&json!({"refresh_token": refresh})));
     assert_eq!(call.to(&world).await.status, 204);
     assert_eq!(devices(&world).await, 0);
@@ -802,7 +855,9 @@ async fn a_logout_completes_if_the_client_disconnects() {
 #[tokio::test]
 async fn a_user_sees_their_own_devices_and_ends_them() {
     let world = cookie_world();
-    let call = Call::new("POST", "/login").json(&credentials()).same_origin();
+    let call = Call::new("POST", "/login")
+        .json(&credentials())
+        .same_origin();
     let mut call = call.with("user-agent", "Fire\u{1b}[31m\u{202e}fox\r\nX: 1");
     call.0.remote_address = Some([203, 0, 113, 7].into());
     let here = Browser::of(&call.to(&world).await);
@@ -855,7 +910,10 @@ async fn logout_others_and_logout_all_end_the_right_sessions() {
     let world = cookie_world();
     let here = Browser::log_in(&world).await;
     let there = Browser::log_in(&world).await;
-    let answer = here.call("POST", "/sessions/logout-others").to(&world).await;
+    let answer = here
+        .call("POST", "/sessions/logout-others")
+        .to(&world)
+        .await;
     assert_eq!(
         (body(&answer), set_cookies(&answer).len()),
         (json!({"ended": 1}), 0)
@@ -882,7 +940,11 @@ async fn requests_without_a_token_are_refused() {
             ("DELETE", "/sessions/AAECAwQFBgcICQoLDA0ODw"),
         ] {
             assert_eq!(
-                Call::new(method, path).same_origin().to(&world).await.status,
+                Call::new(method, path)
+                    .same_origin()
+                    .to(&world)
+                    .await
+                    .status,
                 401,
                 "{path}"
             );
@@ -1001,7 +1063,9 @@ async fn debug_shows_no_credential() {
         .with("cookie", "__Secure-refresh=s3cret");
     assert_eq!(call.same_origin().to(&world).await.status, 401);
     let shown = seen.lock().unwrap().clone() + &format!("{:?}", world.endpoints);
-    assert!(shown.contains("Json") && !shown.contains("correct horse") && !shown.contains("s3cret"));
+    assert!(
+        shown.contains("Json") && !shown.contains("correct horse") && !shown.contains("s3cret")
+    );
 }
 
 proptest! {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_core::{
-    Algorithm, Answer, ConfigErrorKind, Endpoint, EndpointRequest, KeySource, RejectionKind, SigningKey,
-    Verifier,
+    Algorithm, Answer, ConfigErrorKind, Endpoint, EndpointRequest, KeySource, RejectionKind,
+    SigningKey, Verifier,
 };
 use tollgate_session::{AccessToken, Issuer, IssuerBuilder, KeyPhase, SessionErrorKind, SessionId};
 use tollgate_testkit::{FakeClock, keys};
@@ -19,11 +19,15 @@ const START: u64 = FakeClock::START;
 const RETENTION: u64 = 15 * 60 + 60;
 
 fn key(kid: &str) -> SigningKey {
-    SigningKey::generate(Algorithm::EdDSA).unwrap().with_kid(kid)
+    SigningKey::generate(Algorithm::EdDSA)
+        .unwrap()
+        .with_kid(kid)
 }
 
 fn builder(clock: &FakeClock) -> IssuerBuilder {
-    Issuer::builder(NAME).audience("orders-api").clock(clock.clone())
+    Issuer::builder(NAME)
+        .audience("orders-api")
+        .clock(clock.clone())
 }
 
 fn issuer(clock: &FakeClock) -> Issuer {
@@ -57,7 +61,8 @@ async fn published(issuer: &Issuer) -> Vec<String> {
     let answer = jwks(issuer, "GET", &[]).await;
     let set: Value = serde_json::from_slice(&answer.body).unwrap();
     let kids = set["keys"].as_array().unwrap().iter();
-    kids.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    kids.map(|key| key["kid"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -82,8 +87,10 @@ fn a_token_has_the_given_claims_and_no_others() {
     assert_eq!(
         segment(&token, 1),
         json!({
-            "iss": NAME, "aud": "orders-api", "sub": "u-7", "client_id": "web", "iat": START, "exp": START + 900,
-            "jti": "t-1", "sid": SessionId::new([7; 16]).to_string(), "scope": "orders:read orders:write",
+            "iss": NAME, "aud": "orders-api", "sub": "u-7", "client_id": "web", "iat": START,
+                "exp": START + 900,
+            "jti": "t-1", "sid": SessionId::new([7; 16])
+                .to_string(), "scope": "orders:read orders:write",
             "auth_time": START - 5, "csrf": "c", "tenant": "acme",
         })
     );
@@ -178,7 +185,10 @@ fn a_malformed_scope_or_empty_subject_is_refused() {
 fn another_kind_of_token_by_the_same_key_is_no_access_token() {
     let clock = FakeClock::new();
     let signing = key("a");
-    let issuer = builder(&clock).signing_key(signing.clone()).build().unwrap();
+    let issuer = builder(&clock)
+        .signing_key(signing.clone())
+        .build()
+        .unwrap();
     let claims = segment(&token(&issuer), 1);
     let verifier = verifier(&issuer);
     assert!(
@@ -233,7 +243,9 @@ fn a_next_key_verifies_before_it_signs() {
         .unwrap();
     let verifier = verifier(&issuer);
     // Another instance, whose clock is ahead, signs with the key already.
-    let early = next.encode_with("at+jwt", &segment(&token(&issuer), 1)).unwrap();
+    let early = next
+        .encode_with("at+jwt", &segment(&token(&issuer), 1))
+        .unwrap();
     assert!(verifier.verify(early).is_ok());
     assert_eq!(segment(&token(&issuer), 0)["kid"], "a");
     clock.advance(99);
@@ -311,8 +323,14 @@ fn build_refuses_contradictions() {
         refused(builder(&clock).next_key(key("a"), 0)),
         ConfigErrorKind::MissingKey
     );
-    assert_eq!(refused(good().signing_key(key("b"))), ConfigErrorKind::MissingKey);
-    assert_eq!(refused(good().next_key(key("a"), 9)), ConfigErrorKind::Duplicate);
+    assert_eq!(
+        refused(good().signing_key(key("b"))),
+        ConfigErrorKind::MissingKey
+    );
+    assert_eq!(
+        refused(good().next_key(key("a"), 9)),
+        ConfigErrorKind::Duplicate
+    );
     assert_eq!(
         refused(good().next_key(key("b"), 0)),
         ConfigErrorKind::Contradiction
@@ -325,8 +343,14 @@ fn build_refuses_contradictions() {
         ConfigErrorKind::InvalidText
     );
     let hmac = keys::signing(Algorithm::HS256);
-    assert_eq!(refused(good().next_key(hmac, 9)), ConfigErrorKind::MixedKeys);
-    assert_eq!(refused(good().audience("b")), ConfigErrorKind::Contradiction);
+    assert_eq!(
+        refused(good().next_key(hmac, 9)),
+        ConfigErrorKind::MixedKeys
+    );
+    assert_eq!(
+        refused(good().audience("b")),
+        ConfigErrorKind::Contradiction
+    );
     assert_eq!(refused(good().client_id("")), ConfigErrorKind::InvalidText);
     for lifetime in [0, 86_401] {
         let builder = good().access_lifetime(Duration::from_secs(lifetime));
@@ -343,7 +367,11 @@ fn a_refused_rotation_changes_nothing() {
     let issuer = issuer(&FakeClock::new());
     let before = issuer.key_states();
     assert!(issuer.rotate(key("a"), START + 9).is_err());
-    assert!(issuer.rotate(keys::signing(Algorithm::HS256), START + 9).is_err());
+    assert!(
+        issuer
+            .rotate(keys::signing(Algorithm::HS256), START + 9)
+            .is_err()
+    );
     assert_eq!(issuer.key_states(), before);
 }
 

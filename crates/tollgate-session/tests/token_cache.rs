@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use tollgate_core::{Algorithm, EndpointRequest, Gate, RejectionKind as Kind, SigningKey, Step, Verifier};
+use tollgate_core::{
+    Algorithm, EndpointRequest, Gate, RejectionKind as Kind, SigningKey, Step, Verifier,
+};
 use tollgate_session::{
     AccessToken, Issuer, IssuerBuilder, Login, MemoryStore, RefreshKey, RefreshRequest, Sessions,
 };
@@ -16,7 +18,9 @@ const START: u64 = FakeClock::START;
 const RETENTION: u64 = 15 * 60 + 60;
 
 fn key(kid: &str) -> SigningKey {
-    SigningKey::generate(Algorithm::EdDSA).unwrap().with_kid(kid)
+    SigningKey::generate(Algorithm::EdDSA)
+        .unwrap()
+        .with_kid(kid)
 }
 
 fn builder(clock: &FakeClock) -> IssuerBuilder {
@@ -69,7 +73,10 @@ fn withdrawing_a_key_refuses_cached_tokens() {
 fn an_expired_key_refuses_cached_tokens() {
     let clock = FakeClock::new();
     // The token expires after the key, so only the key can cause the refusal.
-    let issuer = builder(&clock).next_key(key("b"), START + 10).build().unwrap();
+    let issuer = builder(&clock)
+        .next_key(key("b"), START + 10)
+        .build()
+        .unwrap();
     let verifier = Verifier::builder()
         .issuer(NAME)
         .audience("orders-api")
@@ -119,7 +126,10 @@ impl Known {
         let clock = FakeClock::new();
         let issuer = builder(&clock).build().unwrap();
         let builder = Sessions::builder(issuer, MemoryStore::default());
-        let sessions = builder.refresh_key(RefreshKey::new(1, [1; 32])).build().unwrap();
+        let sessions = builder
+            .refresh_key(RefreshKey::new(1, [1; 32]))
+            .build()
+            .unwrap();
         let gate = sessions.gate().build().unwrap();
         Self { sessions, gate }
     }
@@ -132,7 +142,9 @@ impl Known {
             Step::Ready(decided) => decided,
             Step::Pending(pending) => pending.await,
         };
-        decided.map(|_| ()).map_err(|refusal| refusal.rejection().kind())
+        decided
+            .map(|_| ())
+            .map_err(|refusal| refusal.rejection().kind())
     }
 
     async fn login(&self, subject: &str) -> tollgate_session::Tokens {
@@ -182,7 +194,13 @@ async fn a_logout_by_refresh_token_refuses_cached_tokens() {
 async fn logging_out_a_device_affects_no_other() {
     let known = Known::new();
     let (phone, laptop) = (known.login("u-7").await, known.login("u-7").await);
-    assert!(known.sessions.logout_device("u-7", &phone.session).await.unwrap());
+    assert!(
+        known
+            .sessions
+            .logout_device("u-7", &phone.session)
+            .await
+            .unwrap()
+    );
     known.refuses(&phone.access_token).await;
     known.admits(&laptop.access_token).await.unwrap();
     assert_eq!(
@@ -224,7 +242,12 @@ async fn revoking_a_key_refuses_cached_tokens() {
 async fn reuse_refuses_cached_tokens() {
     let known = Known::new();
     let tokens = known.login("u-7").await;
-    let refresh = async |token: &str| known.sessions.refresh(token, RefreshRequest::default()).await;
+    let refresh = async |token: &str| {
+        known
+            .sessions
+            .refresh(token, RefreshRequest::default())
+            .await
+    };
     let next = refresh(&tokens.refresh_token).await.unwrap();
     let after = refresh(&next.refresh_token).await.unwrap();
     known.admits(&after.access_token).await.unwrap();

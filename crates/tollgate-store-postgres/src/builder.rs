@@ -414,9 +414,14 @@ fn is_local(config: &Config) -> bool {
 mod tests {
     use super::*;
 
-    fn refused(build: impl FnOnce(PostgresStoreBuilder) -> PostgresStoreBuilder) -> ConfigErrorKind {
+    fn refused(
+        build: impl FnOnce(PostgresStoreBuilder) -> PostgresStoreBuilder,
+    ) -> ConfigErrorKind {
         let config = "postgres://app@localhost/app".parse().unwrap();
-        build(PostgresStore::builder(config)).build().unwrap_err().kind()
+        build(PostgresStore::builder(config))
+            .build()
+            .unwrap_err()
+            .kind()
     }
 
     #[test]
@@ -428,8 +433,14 @@ mod tests {
                 "{name}"
             );
         }
-        assert_eq!(refused(|b| b.table_prefix("x'")), ConfigErrorKind::InvalidText);
-        assert_eq!(refused(|b| b.schema("a".repeat(41))), ConfigErrorKind::OutOfRange);
+        assert_eq!(
+            refused(|b| b.table_prefix("x'")),
+            ConfigErrorKind::InvalidText
+        );
+        assert_eq!(
+            refused(|b| b.schema("a".repeat(41))),
+            ConfigErrorKind::OutOfRange
+        );
     }
 
     #[test]
@@ -438,7 +449,10 @@ mod tests {
             refused(|b| b.tls(NoTls).dangerous_plain_tcp()),
             ConfigErrorKind::Contradiction
         );
-        assert_eq!(refused(|b| b.max_connections(0)), ConfigErrorKind::OutOfRange);
+        assert_eq!(
+            refused(|b| b.max_connections(0)),
+            ConfigErrorKind::OutOfRange
+        );
         assert_eq!(
             refused(|b| b.snapshot_timeout(Duration::ZERO)),
             ConfigErrorKind::OutOfRange

@@ -159,7 +159,10 @@ mod tests {
         ] {
             let mut raw = BytesMut::new();
             Number(number).to_sql(&Type::NUMERIC, &mut raw).unwrap();
-            assert_eq!(Number::from_sql(&Type::NUMERIC, &raw).unwrap(), Number(number));
+            assert_eq!(
+                Number::from_sql(&Type::NUMERIC, &raw).unwrap(),
+                Number(number)
+            );
         }
         // The server's form of 10000, without the trailing zero.
         assert_eq!(

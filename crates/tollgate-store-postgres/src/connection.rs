@@ -24,7 +24,10 @@ pub(crate) trait Dial: Send + Sync {
 
 /// The half of a connection that communicates with the server and must be driven.
 pub(crate) trait Wire: Send {
-    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>>;
+    fn poll_message(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<AsyncMessage, Error>>>;
 }
 
 impl<S, T> Wire for Connection<S, T>
@@ -32,7 +35,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
     T: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<AsyncMessage, Error>>> {
+    fn poll_message(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<AsyncMessage, Error>>> {
         Self::poll_message(self, context)
     }
 }

@@ -93,7 +93,10 @@ fn describe(state: &SqlState, error: &Error) -> String {
         _ if *state == SqlState::UNDEFINED_TABLE || *state == SqlState::INVALID_SCHEMA_NAME => {
             format!("SQLSTATE {code}: the tables are missing, create them by `migrate`")
         }
-        (Some("08" | "25" | "28" | "3D" | "40" | "42" | "53" | "54" | "55" | "57" | "58"), Some(answer)) => {
+        (
+            Some("08" | "25" | "28" | "3D" | "40" | "42" | "53" | "54" | "55" | "57" | "58"),
+            Some(answer),
+        ) => {
             format!("SQLSTATE {code}: {}", answer.message())
         }
         _ => format!("SQLSTATE {code}"),

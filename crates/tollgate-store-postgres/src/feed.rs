@@ -69,7 +69,8 @@ impl Notice {
                 entries,
             })
         };
-        parse().ok_or_else(|| column::corrupt("malformed notification on the channel of revocations"))
+        parse()
+            .ok_or_else(|| column::corrupt("malformed notification on the channel of revocations"))
     }
 }
 
@@ -86,7 +87,11 @@ impl Feed {
     pub(crate) async fn begin(shared: &Shared) -> Result<Self, StoreError> {
         let bound = shared.pool.connect_timeout;
         let begin = async {
-            let (client, wire) = shared.dial.dial(&shared.config).await.map_err(Failure::from)?;
+            let (client, wire) = shared
+                .dial
+                .dial(&shared.config)
+                .await
+                .map_err(Failure::from)?;
             let (send, notices) = mpsc::channel(WAITING);
             let client = Arc::new(client);
             let driver = tokio::spawn(drive(
@@ -166,7 +171,10 @@ async fn drive(
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Failure::from(error).error,
                 None => {
-                    return StoreError::new(StoreErrorKind::Unavailable, "the server closed the connection");
+                    return StoreError::new(
+                        StoreErrorKind::Unavailable,
+                        "the server closed the connection",
+                    );
                 }
             }
         }
@@ -238,7 +246,10 @@ mod tests {
             let text = format!("{} {} {payload}", i64::MIN, i64::MAX);
             assert!(text.len() < 8000, "{length}");
         }
-        assert_ne!(Notice::payload([&entry(&"x".repeat(5800))]), Notice::TOO_MUCH);
+        assert_ne!(
+            Notice::payload([&entry(&"x".repeat(5800))]),
+            Notice::TOO_MUCH
+        );
     }
 
     #[test]

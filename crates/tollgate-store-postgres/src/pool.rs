@@ -29,13 +29,21 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// Executes a statement that only reads.
-    pub(crate) async fn read(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn read(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
         self.rows(sql, parameters, true).await
     }
 
     /// Executes a statement that writes. It is retried only if the server reports that nothing was
     /// done.
-    pub(crate) async fn write(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn write(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
         self.rows(sql, parameters, false).await
     }
 
@@ -61,8 +69,8 @@ impl Pool {
                 }
                 Err(failure) => {
                     lease.settle(failure.keeps_connection);
-                    let again =
-                        failure.retry == Retry::Always || (failure.retry == Retry::IfReading && reading);
+                    let again = failure.retry == Retry::Always
+                        || (failure.retry == Retry::IfReading && reading);
                     if !again || tries == TRIES || Instant::now() >= end {
                         return Err(failure.error);
                     }
@@ -74,7 +82,8 @@ impl Pool {
 
     /// Takes a connection from the pool.
     pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
-        self.lease_until(Instant::now() + self.connect_timeout).await
+        self.lease_until(Instant::now() + self.connect_timeout)
+            .await
     }
 
     async fn lease_until(&self, end: Instant) -> Result<Lease, StoreError> {

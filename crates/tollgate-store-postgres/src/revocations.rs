@@ -6,8 +6,8 @@ use deadpool_postgres::Object;
 use tokio::time::timeout;
 use tokio_postgres::{IsolationLevel, Row};
 use tollgate_session::{
-    Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore, StoreError,
-    StoreFuture,
+    Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
+    StoreError, StoreFuture,
 };
 
 use crate::column::{self, Number, Private};
@@ -21,7 +21,10 @@ impl RevocationStore for PostgresStore {
             let entries = distinct(entries);
             let keys: Vec<&[u8]> = entries.keys().map(Vec::as_slice).collect();
             let before: Vec<Number> = entries.values().map(|entry| Number(entry.before)).collect();
-            let ends: Vec<Number> = entries.values().map(|entry| Number(entry.expires_at)).collect();
+            let ends: Vec<Number> = entries
+                .values()
+                .map(|entry| Number(entry.expires_at))
+                .collect();
             let payload = Notice::payload(entries.values());
             let rows = self
                 .shared
@@ -49,7 +52,10 @@ impl RevocationStore for PostgresStore {
             let rows = self
                 .shared
                 .pool
-                .read(&self.shared.statements.find, &[&Private(keys), &Number(now)])
+                .read(
+                    &self.shared.statements.find,
+                    &[&Private(keys), &Number(now)],
+                )
                 .await?;
             rows.iter().map(entry).collect()
         })
@@ -93,16 +99,28 @@ impl RevocationStore for PostgresStore {
 
     fn position(&self) -> StoreFuture<'_, Position> {
         Box::pin(async move {
-            let rows = self.shared.pool.read(&self.shared.statements.head, &[]).await?;
+            let rows = self
+                .shared
+                .pool
+                .read(&self.shared.statements.head, &[])
+                .await?;
             if !rows.is_empty() {
                 return position(&rows);
             }
-            position(&self.shared.pool.write(&self.shared.statements.begin, &[]).await?)
+            position(
+                &self
+                    .shared
+                    .pool
+                    .write(&self.shared.statements.begin, &[])
+                    .await?,
+            )
         })
     }
 
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
-        Box::pin(async move { Ok(Box::new(Feed::begin(&self.shared).await?) as Box<dyn RevocationFeed>) })
+        Box::pin(async move {
+            Ok(Box::new(Feed::begin(&self.shared).await?) as Box<dyn RevocationFeed>)
+        })
     }
 }
 
@@ -126,7 +144,9 @@ async fn snapshot(
         .await?;
     let head = transaction.prepare_cached(&shared.statements.head).await?;
     let head = transaction.query(&head, &[]).await?;
-    let entries = transaction.prepare_cached(&shared.statements.entries).await?;
+    let entries = transaction
+        .prepare_cached(&shared.statements.entries)
+        .await?;
     let entries = transaction.query(&entries, &[&Number(now)]).await?;
     transaction.commit().await?;
     Ok((head, entries))

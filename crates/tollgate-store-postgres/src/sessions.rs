@@ -42,7 +42,12 @@ impl SessionStore for PostgresStore {
         })
     }
 
-    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+    fn replace<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             let rows = self
                 .shared

@@ -96,13 +96,18 @@ pub(crate) fn open_file(path: &Path) -> Result<redb::Database, StoreError> {
     let database = database.map_err(|error| match error {
         redb::DatabaseError::DatabaseAlreadyOpen => StoreError::new(
             StoreErrorKind::Unavailable,
-            format!("{} is already open; only one process can use it", path.display()),
+            format!(
+                "{} is already open; only one process can use it",
+                path.display()
+            ),
         ),
         other => Failure::from(other).to_error(),
     })?;
     if new && cfg!(unix) {
         // Syncs the directory, so that the new file itself is durable.
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         File::open(directory.unwrap_or(Path::new(".")))
             .and_then(|directory| directory.sync_all())
             .map_err(io)?;

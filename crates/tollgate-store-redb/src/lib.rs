@@ -17,8 +17,9 @@ use std::sync::Arc;
 use redb::ReadTransaction;
 use tokio::sync::broadcast;
 use tollgate_session::{
-    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
-    SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession,
+    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot,
+    RevocationStore, SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture,
+    StoredSession,
 };
 
 use crate::database::Database;
@@ -121,7 +122,12 @@ impl SessionStore for RedbStore {
         Box::pin(self.read(move |transaction| tables::load(transaction, id, now)))
     }
 
-    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+    fn replace<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> StoreFuture<'a, bool> {
         let operation = Operation::Replace(session.clone(), expected);
         Box::pin(self.0.writer.carry_out(operation, now))
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use redb::StorageBackend;
 use tollgate_session::{
-    Revocation, RevocationKey, RevocationKind, RevocationStore, SessionId, SessionStore, StoreError,
-    StoreErrorKind, StoredSession,
+    Revocation, RevocationKey, RevocationKind, RevocationStore, SessionId, SessionStore,
+    StoreError, StoreErrorKind, StoredSession,
 };
 
 use crate::RedbStore;
@@ -116,16 +116,34 @@ async fn a_full_disk_is_an_error_and_the_store_recovers() {
             disk.set(Some(fault), None);
             for _ in 0..3 {
                 assert_eq!(
-                    store.insert(&session(outage), NOW).await.unwrap_err().kind(),
+                    store
+                        .insert(&session(outage), NOW)
+                        .await
+                        .unwrap_err()
+                        .kind(),
                     kind
                 );
-                assert_eq!(store.revoke(&[entry("b")], NOW).await.unwrap_err().kind(), kind);
+                assert_eq!(
+                    store.revoke(&[entry("b")], NOW).await.unwrap_err().kind(),
+                    kind
+                );
             }
             disk.set(None, None);
-            assert_eq!(store.load(&session(1).id, NOW).await.unwrap(), Some(session(1)));
-            assert_eq!(store.find(&[entry("a").key], NOW).await.unwrap(), [entry("a")]);
+            assert_eq!(
+                store.load(&session(1).id, NOW).await.unwrap(),
+                Some(session(1))
+            );
+            assert_eq!(
+                store.find(&[entry("a").key], NOW).await.unwrap(),
+                [entry("a")]
+            );
             // A failed operation was not stored partially: it can be done now, unless it was done.
-            if store.load(&session(outage).id, NOW).await.unwrap().is_none() {
+            if store
+                .load(&session(outage).id, NOW)
+                .await
+                .unwrap()
+                .is_none()
+            {
                 assert!(store.insert(&session(outage), NOW).await.unwrap());
             }
             assert_eq!(
@@ -156,6 +174,9 @@ async fn an_unreadable_disk_is_an_error_and_the_store_recovers() {
     assert!(store.insert(&session(41), NOW).await.is_err());
     disk.set(None, None);
     for id in 0..40 {
-        assert_eq!(store.load(&session(id).id, NOW).await.unwrap(), Some(session(id)));
+        assert_eq!(
+            store.load(&session(id).id, NOW).await.unwrap(),
+            Some(session(id))
+        );
     }
 }

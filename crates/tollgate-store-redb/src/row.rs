@@ -9,7 +9,8 @@ const VERSION: u8 = 1;
 
 /// Encodes the version, the revision, the end, the length of the subject, the subject and the data.
 pub(crate) fn encode(session: &StoredSession) -> Result<Vec<u8>, Failure> {
-    let length = u32::try_from(session.subject.len()).map_err(|_| Failure::Row("the subject is too long"))?;
+    let length = u32::try_from(session.subject.len())
+        .map_err(|_| Failure::Row("the subject is too long"))?;
     let mut row = Vec::with_capacity(21 + session.subject.len() + session.data.len());
     row.push(VERSION);
     row.extend(session.revision.to_be_bytes());

@@ -1,7 +1,9 @@
 //! The tables and the operations within a transaction.
 
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
-use tollgate_session::{Position, Revocation, RevocationKey, RevocationSnapshot, SessionId, StoredSession};
+use tollgate_session::{
+    Position, Revocation, RevocationKey, RevocationSnapshot, SessionId, StoredSession,
+};
 
 use crate::failure::Failure;
 use crate::row;
@@ -13,7 +15,8 @@ const OF_SUBJECT: TableDefinition<'_, (&str, Id), ()> = TableDefinition::new("se
 const SESSION_ENDS: TableDefinition<'_, (u64, Id), ()> = TableDefinition::new("session ends");
 /// The revocations by key: `before` and `expires_at`.
 const REVOCATIONS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("revocations");
-const REVOCATION_ENDS: TableDefinition<'_, (u64, &[u8]), ()> = TableDefinition::new("revocation ends");
+const REVOCATION_ENDS: TableDefinition<'_, (u64, &[u8]), ()> =
+    TableDefinition::new("revocation ends");
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 
 const FORMAT: &str = "format";
@@ -87,7 +90,9 @@ pub(crate) fn find(
     let revocations = transaction.open_table(REVOCATIONS)?;
     let mut entries = Vec::new();
     for key in keys {
-        let found = revocations.get(&*key.to_bytes())?.map(|found| found.value());
+        let found = revocations
+            .get(&*key.to_bytes())?
+            .map(|found| found.value());
         if let Some((before, expires_at)) = found
             && expires_at > now
         {
@@ -101,7 +106,10 @@ pub(crate) fn find(
     Ok(entries)
 }
 
-pub(crate) fn snapshot(transaction: &ReadTransaction, now: u64) -> Result<RevocationSnapshot, Failure> {
+pub(crate) fn snapshot(
+    transaction: &ReadTransaction,
+    now: u64,
+) -> Result<RevocationSnapshot, Failure> {
     let mut entries = Vec::new();
     for entry in transaction.open_table(REVOCATIONS)?.range::<&[u8]>(..)? {
         let (key, value) = entry?;
@@ -224,7 +232,9 @@ impl<'t> Tables<'t> {
         }
         for _ in 0..most {
             let first = self.revocation_ends.first()?;
-            let Some((end, key)) = first.map(|first| (first.0.value().0, first.0.value().1.to_vec())) else {
+            let Some((end, key)) =
+                first.map(|first| (first.0.value().0, first.0.value().1.to_vec()))
+            else {
                 break;
             };
             if end > now {
@@ -238,10 +248,16 @@ impl<'t> Tables<'t> {
 
     fn session(&self, id: SessionId) -> Result<Option<StoredSession>, Failure> {
         let found = self.sessions.get(id.as_bytes())?;
-        found.map(|found| row::decode(id, found.value())).transpose()
+        found
+            .map(|found| row::decode(id, found.value()))
+            .transpose()
     }
 
-    fn put(&mut self, there: Option<&StoredSession>, session: &StoredSession) -> Result<(), Failure> {
+    fn put(
+        &mut self,
+        there: Option<&StoredSession>,
+        session: &StoredSession,
+    ) -> Result<(), Failure> {
         // A malformed row is detected before anything is changed.
         let row = row::encode(session)?;
         let id = *session.id.as_bytes();

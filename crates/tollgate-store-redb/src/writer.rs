@@ -64,7 +64,11 @@ impl Writer {
 
     /// Waits until the operation is on disk. The operation is executed even if the caller stops
     /// waiting.
-    pub(crate) async fn carry_out(&self, operation: Operation, now: u64) -> Result<bool, StoreError> {
+    pub(crate) async fn carry_out(
+        &self,
+        operation: Operation,
+        now: u64,
+    ) -> Result<bool, StoreError> {
         let gone = || StoreError::new(StoreErrorKind::Unavailable, "the writer thread has ended");
         let (reply, answer) = oneshot::channel();
         let request = Request {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use directory::Directory;
 use tollgate_session::{
-    Revocation, RevocationKey, RevocationKind, RevocationStore, SessionId, SessionStore, StoreErrorKind,
-    StoredSession,
+    Revocation, RevocationKey, RevocationKind, RevocationStore, SessionId, SessionStore,
+    StoreErrorKind, StoredSession,
 };
 use tollgate_store_redb::RedbStore;
 use tollgate_testkit::stores;
@@ -62,7 +62,10 @@ async fn the_sequence_continues_after_reopening_the_file() {
     assert!(feed.next().await.unwrap().position.follows(before));
     assert_eq!(store.snapshot(NOW).await.unwrap().entries.len(), 4);
     drop(store);
-    assert_eq!(feed.next().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert_eq!(
+        feed.next().await.unwrap_err().kind(),
+        StoreErrorKind::Unavailable
+    );
 
     let other = RedbStore::open(directory.file("other.redb")).unwrap();
     assert_ne!(other.position().await.unwrap().epoch, before.epoch);
@@ -135,15 +138,22 @@ async fn a_malformed_row_affects_no_other() {
         transaction.commit().unwrap();
     }
     let store = RedbStore::open(&path).unwrap();
-    let corrupt = |error: tollgate_session::StoreError| assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    let corrupt =
+        |error: tollgate_session::StoreError| assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     corrupt(store.load(&session(1).id, NOW).await.unwrap_err());
     corrupt(store.of_subject("u-7", 9, NOW).await.unwrap_err());
     corrupt(store.insert(&session(1), NOW).await.unwrap_err());
     corrupt(store.replace(&session(1), 1, NOW).await.unwrap_err());
     corrupt(store.snapshot(NOW).await.unwrap_err());
-    assert_eq!(store.load(&session(2).id, NOW).await.unwrap(), Some(session(2)));
+    assert_eq!(
+        store.load(&session(2).id, NOW).await.unwrap(),
+        Some(session(2))
+    );
     assert!(store.insert(&session(3), NOW).await.unwrap());
-    assert_eq!(store.find(&[entry("a").key], NOW).await.unwrap(), [entry("a")]);
+    assert_eq!(
+        store.find(&[entry("a").key], NOW).await.unwrap(),
+        [entry("a")]
+    );
     // A malformed row expires too.
     let late = StoredSession {
         expires_at: NOW + 9_000,

@@ -151,7 +151,11 @@ impl Acknowledged {
         }
         let keys: Vec<_> = self.revoked.iter().map(|name| entry(name).key).collect();
         let found = store.find(&keys, NOW).await.unwrap();
-        assert_eq!(found.len(), keys.len(), "an acknowledged revocation is lost");
+        assert_eq!(
+            found.len(),
+            keys.len(),
+            "an acknowledged revocation is lost"
+        );
         let snapshot = store.snapshot(NOW).await.unwrap();
         let revocations = u64::try_from(snapshot.entries.len()).unwrap();
         assert_eq!(
@@ -172,7 +176,10 @@ async fn a_killed_process_loses_no_acknowledged_write() {
     let mut epoch = None;
     for round in 0..ROUNDS {
         let (mut child, mut lines) = start(&path);
-        assert!(lines.any(|line| line == "ready"), "the victim did not start");
+        assert!(
+            lines.any(|line| line == "ready"),
+            "the victim did not start"
+        );
         if round == 0 {
             let error = RedbStore::open(&path).unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Unavailable);

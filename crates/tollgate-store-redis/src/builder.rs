@@ -238,8 +238,8 @@ impl RedisStoreBuilder {
                 "`wait_replicas` requires at least one replica and a timeout between 10 ms and 60 s",
             );
         }
-        let instance =
-            random().map_err(|error| ConfigError::new(ConfigErrorKind::OutOfRange, error.to_string()))?;
+        let instance = random()
+            .map_err(|error| ConfigError::new(ConfigErrorKind::OutOfRange, error.to_string()))?;
         Ok(RedisStore::new(
             keys,
             Servers::new(servers, self.cluster, self.timeout),
@@ -266,7 +266,10 @@ fn server(url: &str) -> Result<ConnectionInfo, WrongUrl> {
 }
 
 fn is_local(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -27,9 +27,10 @@ impl Failure {
         match self {
             Self::Elsewhere { .. } => unavailable("too many redirects of the slot"),
             Self::NoScript => unavailable("the server does not keep scripts"),
-            Self::Unreached(error) | Self::Unanswered(error) | Self::Later(error) | Self::Final(error) => {
-                error
-            }
+            Self::Unreached(error)
+            | Self::Unanswered(error)
+            | Self::Later(error)
+            | Self::Final(error) => error,
         }
     }
 
@@ -40,13 +41,18 @@ impl Failure {
             let known = code.len() <= 20 && code.bytes().all(|byte| byte.is_ascii_uppercase());
             StoreError::new(
                 kind,
-                format!("the server returned {}", if known { code } else { "an error" }),
+                format!(
+                    "the server returned {}",
+                    if known { code } else { "an error" }
+                ),
             )
         };
         let code = error.code();
         match error.kind() {
             Some(ServerErrorKind::Moved | ServerErrorKind::Ask) => {
-                let address = error.details().and_then(|details| details.split(' ').nth(1));
+                let address = error
+                    .details()
+                    .and_then(|details| details.split(' ').nth(1));
                 match address {
                     Some(address) => Self::Elsewhere {
                         address: address.to_owned(),
@@ -83,7 +89,9 @@ impl Failure {
                 StoreErrorKind::Corrupt,
                 "the server does not speak the Redis protocol",
             ),
-            ErrorKind::AuthenticationFailed => unavailable("the server refused the user or password"),
+            ErrorKind::AuthenticationFailed => {
+                unavailable("the server refused the user or password")
+            }
             _ if error.is_timeout() => timeout("connecting timed out"),
             _ if error.is_connection_refusal() => unavailable("connection refused"),
             _ => unavailable("connection failed"),

@@ -9,7 +9,9 @@ use redis::Value;
 use redis::aio::{PubSub, PubSubStream};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use tollgate_session::{Announcement, Position, Revocation, RevocationFeed, StoreError, StoreFuture};
+use tollgate_session::{
+    Announcement, Position, Revocation, RevocationFeed, StoreError, StoreFuture,
+};
 
 use crate::failure::{corrupt, unavailable};
 use crate::store::number;

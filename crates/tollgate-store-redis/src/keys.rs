@@ -18,11 +18,10 @@ impl Keys {
     /// brace or a colon, the keys of two namespaces could collide.
     pub(crate) fn new(namespace: &str) -> Option<Self> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        ((1..=Self::LONGEST_NAMESPACE).contains(&namespace.len()) && namespace.bytes().all(allowed)).then(
-            || Self {
+        ((1..=Self::LONGEST_NAMESPACE).contains(&namespace.len()) && namespace.bytes().all(allowed))
+            .then(|| Self {
                 namespace: namespace.to_owned(),
-            },
-        )
+            })
     }
 
     pub(crate) fn namespace(&self) -> &str {

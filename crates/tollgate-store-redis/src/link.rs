@@ -52,7 +52,11 @@ impl Link {
     }
 
     /// Sends the commands and returns their answers, none of which is an error.
-    pub(crate) async fn send(&self, commands: &Pipeline, deadline: Instant) -> Result<Vec<Value>, Failure> {
+    pub(crate) async fn send(
+        &self,
+        commands: &Pipeline,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
         let (number, mut connection) = self.connection(deadline).await?;
         let mut unanswered = Unanswered {
             link: self,
@@ -137,7 +141,8 @@ impl Link {
             .set_response_timeout(None);
         let made = match timeout_at(
             deadline,
-            self.client.get_multiplexed_async_connection_with_config(&config),
+            self.client
+                .get_multiplexed_async_connection_with_config(&config),
         )
         .await
         {

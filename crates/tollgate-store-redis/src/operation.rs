@@ -123,7 +123,9 @@ impl<'s> Operation<'s> {
             match values.next() {
                 Some(Value::Int(replicas)) if replicas >= i64::from(wait.replicas) => {}
                 Some(Value::Int(_)) => {
-                    return Err(unavailable("too few replicas have the write within the timeout"));
+                    return Err(unavailable(
+                        "too few replicas have the write within the timeout",
+                    ));
                 }
                 _ => return Err(corrupt("missing answer")),
             }

@@ -3,8 +3,8 @@
 use redis::Value;
 use tokio::time::Instant;
 use tollgate_session::{
-    Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore, StoreError,
-    StoreFuture,
+    Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
+    StoreError, StoreFuture,
 };
 
 use crate::failure::corrupt;
@@ -25,7 +25,11 @@ const LATEST: u64 = 1 << 53;
 impl RevocationStore for RedisStore {
     fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let end = entries.iter().map(|entry| entry.expires_at).max().unwrap_or(now);
+            let end = entries
+                .iter()
+                .map(|entry| entry.expires_at)
+                .max()
+                .unwrap_or(now);
             let mut arguments = vec![
                 digits(now),
                 long_gone(now),
@@ -48,7 +52,8 @@ impl RevocationStore for RedisStore {
                 self.keys().entries(),
                 self.keys().endings(),
             ];
-            self.write(&REVOKE, keys, arguments, self.deadline()).await?;
+            self.write(&REVOKE, keys, arguments, self.deadline())
+                .await?;
             Ok(())
         })
     }
@@ -124,7 +129,10 @@ impl RevocationStore for RedisStore {
         Box::pin(async move {
             let channel = self.keys().channel();
             let slot = slot(&self.keys().position());
-            let ear = self.servers().listen(slot, &channel, self.deadline()).await?;
+            let ear = self
+                .servers()
+                .listen(slot, &channel, self.deadline())
+                .await?;
             Ok(Box::new(Feed::new(ear, self.timeout())) as Box<dyn RevocationFeed>)
         })
     }
@@ -141,7 +149,10 @@ impl RedisStore {
         // A new sequence begins once per history of a server. The history can end between the two
         // calls.
         for _ in 0..3 {
-            match self.read(script, keys.to_vec(), Vec::new(), deadline).await? {
+            match self
+                .read(script, keys.to_vec(), Vec::new(), deadline)
+                .await?
+            {
                 Value::Array(values) => return Ok(values),
                 Value::Nil => {}
                 _ => break,
@@ -218,7 +229,9 @@ mod tests {
             assert!(entry(key.clone(), rubbish).is_err());
         }
         assert_eq!(
-            entry(key, &[digits(1), digits(2)].concat()).unwrap().expires_at,
+            entry(key, &[digits(1), digits(2)].concat())
+                .unwrap()
+                .expires_at,
             2
         );
         assert!(position(&[]).is_err());

@@ -93,7 +93,9 @@ impl Servers {
                     Some(address) => address.clone(),
                     None => self.holder(slot, deadline).await?,
                 };
-                let link = self.link(&address, lane).map_err(|failure| (failure, None))?;
+                let link = self
+                    .link(&address, lane)
+                    .map_err(|failure| (failure, None))?;
                 let commands = operation.commands(whole_script, asked.is_some(), deadline);
                 let values = link.send(&commands, deadline).await;
                 values.map_err(|failure| (failure, Some(address)))
@@ -122,7 +124,9 @@ impl Servers {
                         self.learn(slot, told, deadline).await;
                     }
                 }
-                Failure::Unanswered(_) | Failure::Unreached(_) | Failure::Later(_) if tries + 1 < TRIES => {
+                Failure::Unanswered(_) | Failure::Unreached(_) | Failure::Later(_)
+                    if tries + 1 < TRIES =>
+                {
                     repeated |= matches!(failure, Failure::Unanswered(_));
                     let pause = PAUSE * 2_u32.pow(tries);
                     tries += 1;
@@ -173,7 +177,11 @@ impl Servers {
     }
 
     /// Returns the node that has the slot, as far as known.
-    async fn holder(&self, slot: u16, deadline: Instant) -> Result<Address, (Failure, Option<Address>)> {
+    async fn holder(
+        &self,
+        slot: u16,
+        deadline: Instant,
+    ) -> Result<Address, (Failure, Option<Address>)> {
         if !self.cluster {
             return Ok(Address::of(&self.seeds[0]));
         }
@@ -199,7 +207,11 @@ impl Servers {
 
     /// Queries one node after the other for the slots, `last` at the end because it probably does
     /// not answer.
-    async fn ask_for_slots(&self, last: Option<&Address>, deadline: Instant) -> Result<(), Failure> {
+    async fn ask_for_slots(
+        &self,
+        last: Option<&Address>,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
         let before = self.slots();
         let Ok(_only) = timeout_at(deadline, self.asking.lock()).await else {
             return Err(Failure::Unreached(timeout(
@@ -222,7 +234,8 @@ impl Servers {
                 Ok(values) => match Slots::read(values.first(), &node.host) {
                     Some(slots) => {
                         self.keep_links_to(&slots);
-                        *self.slots.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(slots);
+                        *self.slots.lock().unwrap_or_else(PoisonError::into_inner) =
+                            Arc::new(slots);
                         return Ok(());
                     }
                     None => problem = Failure::Final(corrupt("malformed slots of a node")),
@@ -237,7 +250,10 @@ impl Servers {
     }
 
     fn slots(&self) -> Arc<Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Returns every known node.
@@ -272,7 +288,8 @@ impl Servers {
     fn keep_links_to(&self, slots: &Slots) {
         let mut nodes = slots.nodes();
         nodes.extend(self.addresses());
-        self.links().retain(|(address, _), _| nodes.contains(address));
+        self.links()
+            .retain(|(address, _), _| nodes.contains(address));
     }
 
     fn links(&self) -> MutexGuard<'_, HashMap<(Address, Lane), Arc<Link>>> {

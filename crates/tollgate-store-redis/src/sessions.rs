@@ -34,7 +34,10 @@ impl SessionStore for RedisStore {
                 self.tag(),
                 life(session.expires_at, now),
             ];
-            match self.change(&INSERT, &session.id, arguments, deadline).await? {
+            match self
+                .change(&INSERT, &session.id, arguments, deadline)
+                .await?
+            {
                 0 => Ok(false),
                 1 => Ok(true),
                 _ => Err(corrupt("unexpected answer of a script")),
@@ -46,7 +49,12 @@ impl SessionStore for RedisStore {
         Box::pin(self.load_by(id, now, self.deadline()))
     }
 
-    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+    fn replace<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             let deadline = self.deadline();
             let tag = self.tag();
@@ -63,7 +71,10 @@ impl SessionStore for RedisStore {
                     tag.clone(),
                     life(session.expires_at, now),
                 ];
-                match self.change(&REPLACE, &session.id, arguments, deadline).await? {
+                match self
+                    .change(&REPLACE, &session.id, arguments, deadline)
+                    .await?
+                {
                     0 => return Ok(false),
                     1 => return Ok(true),
                     2 => {}
@@ -87,13 +98,18 @@ impl SessionStore for RedisStore {
             let key = self.keys().subject(subject);
             let entries = self.entries_of(&key, deadline).await?;
             // Sessions that ended by the index need not be loaded.
-            let listed: Vec<_> = entries.into_iter().filter(|entry| entry.cover > now).collect();
+            let listed: Vec<_> = entries
+                .into_iter()
+                .filter(|entry| entry.cover > now)
+                .collect();
             let (mut sessions, mut gone) = (Vec::new(), Vec::new());
             for some in listed.chunks(TOGETHER) {
                 if sessions.len() >= most {
                     break;
                 }
-                let loads = some.iter().map(|entry| self.load_by(&entry.id, now, deadline));
+                let loads = some
+                    .iter()
+                    .map(|entry| self.load_by(&entry.id, now, deadline));
                 for (entry, session) in some.iter().zip(try_join_all(loads).await?) {
                     match session {
                         Some(session) if session.subject != subject => {
@@ -139,7 +155,11 @@ impl RedisStore {
         let mut command = redis::cmd("HGETALL");
         command.arg(&key);
         let operation = Operation::command(command);
-        let value = self.servers().run(slot(&key), &operation, deadline).await?.value;
+        let value = self
+            .servers()
+            .run(slot(&key), &operation, deadline)
+            .await?
+            .value;
         let mut fields: HashMap<Vec<u8>, Vec<u8>> = pairs(value)?.into_iter().collect();
         if fields.is_empty() {
             return Ok(None);
@@ -172,7 +192,9 @@ impl RedisStore {
         let answer = self.write(script, keys, arguments, deadline).await?;
         match answer.value {
             // An attempt of this call may have changed the session, and another writer after it.
-            Value::Int(0) if answer.repeated => Err(unavailable("unknown whether the write was executed")),
+            Value::Int(0) if answer.repeated => {
+                Err(unavailable("unknown whether the write was executed"))
+            }
             Value::Int(answer) => Ok(answer),
             _ => Err(corrupt("unexpected answer of a script")),
         }
@@ -201,7 +223,11 @@ impl RedisStore {
         let mut command = redis::cmd("HGETALL");
         command.arg(key);
         let operation = Operation::command(command);
-        let value = self.servers().run(slot(key), &operation, deadline).await?.value;
+        let value = self
+            .servers()
+            .run(slot(key), &operation, deadline)
+            .await?
+            .value;
         let entry = |(id, value): (Vec<u8>, Vec<u8>)| {
             let malformed = || corrupt("malformed index");
             let id = std::str::from_utf8(&id).ok();

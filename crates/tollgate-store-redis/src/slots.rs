@@ -91,7 +91,12 @@ impl Slots {
                 first: small(first)?,
                 last: small(last)?,
                 master: Address {
-                    host: if matches!(host, "" | "?") { own_host } else { host }.to_owned(),
+                    host: if matches!(host, "" | "?") {
+                        own_host
+                    } else {
+                        host
+                    }
+                    .to_owned(),
                     port: small(port).filter(|port| *port != 0)?,
                 },
             })

@@ -99,7 +99,9 @@ impl RedisStore {
 
     /// Returns the deadline of an operation that begins now, including the wait for replicas.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.inner.timeout + self.inner.wait.map_or(Duration::ZERO, |wait| wait.timeout)
+        Instant::now()
+            + self.inner.timeout
+            + self.inner.wait.map_or(Duration::ZERO, |wait| wait.timeout)
     }
 
     /// Returns a tag that no other write has.
@@ -169,7 +171,11 @@ mod tests {
     #[test]
     fn lives_are_relative_and_bounded() {
         assert_eq!(life(1_000, 900), b"400000");
-        assert_eq!(life(900, 1_000), b"300000", "ended keys are kept for the slack");
+        assert_eq!(
+            life(900, 1_000),
+            b"300000",
+            "ended keys are kept for the slack"
+        );
         assert_eq!(life(u64::MAX, 0), (LONGEST * 1000).to_string().into_bytes());
     }
 
@@ -177,7 +183,14 @@ mod tests {
     fn digits_compare_as_numbers_do() {
         assert!(digits(9) < digits(10));
         assert_eq!(number(&digits(u64::MAX)).unwrap(), u64::MAX);
-        for rubbish in [&b""[..], b"+1", b"-1", b"1 ", b"99999999999999999999", b"\xFF"] {
+        for rubbish in [
+            &b""[..],
+            b"+1",
+            b"-1",
+            b"1 ",
+            b"99999999999999999999",
+            b"\xFF",
+        ] {
             assert!(number(rubbish).is_err());
         }
     }

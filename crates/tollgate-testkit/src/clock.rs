@@ -78,7 +78,9 @@ impl FakeClock {
 
     /// The current time, in seconds since the epoch.
     pub fn seconds(&self) -> u64 {
-        self.seconds.load(Ordering::Relaxed).wrapping_add(self.ticked())
+        self.seconds
+            .load(Ordering::Relaxed)
+            .wrapping_add(self.ticked())
     }
 
     /// Sets the clock and its clones to `seconds` since the epoch, forwards or backwards.

@@ -68,7 +68,8 @@ pub const ED25519_PUBLIC_PEM: &str = include_str!("../keys/ed25519-issuer.public
 /// and 48 bytes. [Example](self).
 pub const SECRET: &[u8; 64] = b"tollgate-testkit: a secret which everybody knows. Only in tests!";
 
-const STRANGERS_SECRET: &[u8; 64] = b"tollgate-testkit: another secret, which no service has been told";
+const STRANGERS_SECRET: &[u8; 64] =
+    b"tollgate-testkit: another secret, which no service has been told";
 
 /// Returns the issuer's private key for an algorithm, with its [`kid`].
 ///

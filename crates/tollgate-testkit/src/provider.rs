@@ -103,7 +103,8 @@ impl FakeProvider {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let provider = FakeProvider::new();
-    /// provider.publish("https://a.example/jwks", &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
+    /// provider.publish("https://a.example/jwks",
+    ///     &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
     /// let set = provider.get(FetchRequest::new("https://a.example/jwks")).await.unwrap();
     /// assert!(String::from_utf8_lossy(&set.content).contains("2031-01"));
     /// # }
@@ -154,7 +155,8 @@ impl FakeProvider {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// let provider = FakeProvider::new();
-    /// provider.answer("https://a.example/", FetchResponse::new(500, "").with_header("etag", "\"1\""));
+    /// provider.answer("https://a.example/", FetchResponse::new(500, "")
+    ///     .with_header("etag", "\"1\""));
     /// let mut request = FetchRequest::new("https://a.example/");
     /// assert_eq!(provider.get(request.clone()).await.unwrap().status, 500);
     /// request.headers.push(("if-none-match", "\"1\"".to_owned()));
@@ -300,7 +302,9 @@ impl Future for Exchange {
         let outcome = match state.replies.get(&self.request.url) {
             None => Ok(FetchResponse::new(404, "")),
             Some(Reply::Answer(response)) => Ok(conditional(&self.request, response)),
-            Some(Reply::Failure(kind)) => Err(FetchError::new(*kind, "the provider is scripted to fail")),
+            Some(Reply::Failure(kind)) => {
+                Err(FetchError::new(*kind, "the provider is scripted to fail"))
+            }
             Some(Reply::Hang) => {
                 state.hanging.push(context.waker().clone());
                 return Poll::Pending;

@@ -79,7 +79,8 @@ fn field() -> impl Strategy<Value = Vec<u8>> {
     let rest = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..80),
         "[A-Za-z0-9_.=+/~ ,;\"-]{0,80}".prop_map(String::into_bytes),
-        "eyJhbGciOiJIUzI1NiJ9\\.[A-Za-z0-9_-]{0,60}\\.[A-Za-z0-9_-]{0,44}".prop_map(String::into_bytes),
+        "eyJhbGciOiJIUzI1NiJ9\\.[A-Za-z0-9_-]{0,60}\\.[A-Za-z0-9_-]{0,44}"
+            .prop_map(String::into_bytes),
     ];
     (prefix, rest).prop_map(|(prefix, rest)| [prefix.as_bytes(), &rest].concat())
 }
@@ -108,7 +109,8 @@ proptest! {
     #[test]
     fn arbitrary_bytes_anywhere_are_a_client_error(
         names in prop::collection::vec(
-            prop::sample::select(vec!["authorization", "cookie", "x-access-token", "sec-websocket-protocol", "origin",
+            prop::sample::select(vec!["authorization", "cookie", "x-access-token",
+                "sec-websocket-protocol", "origin",
                 "sec-fetch-site", "host", "upgrade", "x-other"]),
             0..4,
         ),
@@ -126,7 +128,8 @@ proptest! {
 
     /// Unstructured bytes in the most important place.
     #[test]
-    fn arbitrary_bytes_in_authorization_are_refused(value in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_in_authorization_are_refused(value in prop::collection::vec(any::<u8>(),
+        0..300)) {
         let request = Request::new("GET", "/resource").with("authorization", value);
         prop_assert!(matches!(status(&gate(), &request), 400 | 401));
     }
@@ -151,7 +154,8 @@ proptest! {
         if let Ok(principal) = principal {
             prop_assert_eq!(principal.subject(), Some(&*subject));
             prop_assert_eq!(principal.claim("extra"), Some(extra));
-            prop_assert_eq!(principal.roles().map(std::borrow::Cow::into_owned).collect::<Vec<_>>(), roles);
+            prop_assert_eq!(principal.roles()
+                .map(std::borrow::Cow::into_owned).collect::<Vec<_>>(), roles);
         }
     }
 
@@ -189,10 +193,14 @@ proptest! {
 
     /// The message for the operator contains neither the token nor its subject.
     #[test]
-    fn a_rejection_contains_neither_token_nor_subject(subject in "[a-z]{12,20}", expired in any::<bool>()) {
+    fn a_rejection_contains_neither_token_nor_subject(subject in "[a-z]{12,20}",
+        expired in any::<bool>()) {
         let builder = token(Algorithm::HS256).subject(&subject);
-        let token = if expired { builder.expires_in(-60) } else { builder.claim("aud", "elsewhere") }.build();
-        let request = Request::new("GET", "/resource").with("authorization", format!("Bearer {token}"));
+        let token =
+            if expired { builder.expires_in(-60) } else {
+            builder.claim("aud", "elsewhere") }.build();
+        let request = Request::new("GET", "/resource")
+            .with("authorization", format!("Bearer {token}"));
         let refusal = gate().decide(&request).map(drop).expect_err("the token is not good");
         let shown = format!("{refusal} {refusal:?} {:?}", refusal.answer());
         let payload = token.split('.').nth(1).unwrap_or_default();

@@ -33,9 +33,11 @@ use crate::body::ResponseBody;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let service = ServiceBuilder::new().layer(JwtAuthLayer::<OwnBody>::new(verifier)).service_fn(
-///     async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from("open")))),
+///     async |_: Request<()>| Ok::<_,
+///         std::convert::Infallible>(Response::new(Full::new(Bytes::from("open")))),
 /// );
 /// let refused: Response<Full<Bytes>> = service.oneshot(Request::new(())).await?;
 /// assert_eq!(refused.status(), 401);

@@ -11,7 +11,8 @@ use tollgate_core::{Authentication, Principal};
 /// use tollgate::tower::{AuthenticationExt, RequestHead};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let mut request = Request::new(());
 /// assert!(request.authentication().is_none()); // no layer has run
 ///
@@ -29,7 +30,8 @@ pub trait AuthenticationExt: sealed::Sealed {
     /// # use tollgate::{Gate, Key, SigningKey, Verifier};
     /// # use tollgate::tower::{AuthenticationExt, RequestHead};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
     /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
     /// # let mut request = http::Request::builder().header("authorization", bearer).body(())?;
@@ -48,7 +50,8 @@ pub trait AuthenticationExt: sealed::Sealed {
     /// # use tollgate::{Gate, Key, SigningKey, Verifier};
     /// # use tollgate::tower::{AuthenticationExt, RequestHead};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({ "sub": "u-7", "exp": 4_000_000_000_u64 });
     /// # let bearer = format!("Bearer {}", SigningKey::hs256([7; 32])?.encode(&claims)?);
     /// # let mut request = http::Request::builder().header("authorization", bearer).body(())?;

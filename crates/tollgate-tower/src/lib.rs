@@ -1,5 +1,5 @@
-//! Layers for [tower](https://docs.rs/tower-service): axum, tonic, hyper and every other service over
-//! `http` 1.x.
+//! Layers for [tower](https://docs.rs/tower-service): axum, tonic, hyper and every other service
+//! over `http` 1.x.
 //!
 //! [`JwtAuth`] wraps the whole service. It authenticates each request and puts an
 //! [`Authentication`](tollgate_core::Authentication) into its extensions, where

@@ -21,7 +21,8 @@ pub(crate) fn of<B>(
 
 pub(crate) fn apply(edits: &HeaderEdits, headers: &mut HeaderMap) {
     for (name, value) in edits.iter() {
-        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value)) else {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value))
+        else {
             continue; // drop fields that HTTP does not allow, as for a refusal
         };
         if name == SET_COOKIE {

@@ -1,9 +1,9 @@
 //! JSON Web Token authentication and authorisation for axum, actix-web and tower.
 //!
-//! A layer reads the token from the request, verifies it, and gives the handler a typed principal. A
-//! refused request gets the status, the challenge (RFC 6750) and the problem document (RFC 9457) that
-//! the standards ask for, the same on every framework. Defaults are strict. Every option that weakens
-//! a check has `dangerous` in its name, and `build()` refuses contradictions.
+//! A layer reads the token from the request, verifies it, and gives the handler a typed principal.
+//! A refused request gets the status, the challenge (RFC 6750) and the problem document (RFC 9457)
+//! that the standards ask for, the same on every framework. Defaults are strict. Every option that
+//! weakens a check has `dangerous` in its name, and `build()` refuses contradictions.
 //!
 //! The [guide](crate::guide) explains each task, from transports to stores.
 //!
@@ -53,7 +53,8 @@
 //! # }))?;
 //! // With a token for `orders:read`:
 //! # let request = |method: &str, path: &str| {
-//! #     Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}")).body(Body::empty())
+//! #     Request::builder().method(method).uri(path)
+//! #         .header("authorization", format!("Bearer {token}")).body(Body::empty())
 //! # };
 //! assert_eq!(app.clone().oneshot(request("GET", "/orders")?).await?.status(), 200);
 //! assert_eq!(app.clone().oneshot(request("POST", "/purge")?).await?.status(), 403);
@@ -111,19 +112,20 @@
 //! # }))?;
 //! // With a token for `orders:read`:
 //! # let bearer = ("authorization", format!("Bearer {token}"));
-//! let request = test::TestRequest::get().uri("/orders").insert_header(bearer.clone()).to_request();
-//! assert_eq!(test::call_and_read_body(&app, request).await, "the orders of u-7");
-//! let request = test::TestRequest::post().uri("/purge").insert_header(bearer).to_request();
-//! assert_eq!(test::call_service(&app, request).await.status(), 403);
-//! // Without any:
-//! let request = test::TestRequest::get().uri("/orders").to_request();
-//! assert_eq!(test::call_service(&app, request).await.status(), 401);
+//! let request =
+//! test::TestRequest::get().uri("/orders").insert_header(bearer.clone()).to_request();
+//! assert_eq!(test::call_and_read_body(&app, request).await, "the orders of u-7"); let request =
+//! test::TestRequest::post().uri("/purge").insert_header(bearer).to_request();
+//! assert_eq!(test::call_service(&app, request).await.status(), 403); // Without any: let request =
+//! test::TestRequest::get().uri("/orders").to_request(); assert_eq!(test::call_service(&app,
+//! request).await.status(), 401);
 //! # Ok(()) }
 //! ```
 //!
 //! # Sessions
 //!
-//! Requires the feature `session`; see the module `tollgate::session`. Login, refresh with rotation,
+//! Requires the feature `session`; see the module `tollgate::session`. Login,
+//!     refresh with rotation,
 //! logout and the list of devices are one endpoint, which every framework mounts:
 #![cfg_attr(all(feature = "axum", feature = "session"), doc = "```")]
 #![cfg_attr(not(all(feature = "axum", feature = "session")), doc = "```ignore")]
@@ -131,7 +133,8 @@
 //! use tollgate::axum::{EndpointService, JwtAuth};
 //! use tollgate::Principal;
 //! use tollgate::session::{
-//!     Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, SessionEndpoints, Sessions, Transport,
+//!     Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, SessionEndpoints,
+//!         Sessions, Transport,
 //! };
 //! use tollgate::{Algorithm, SigningKey};
 //! # use axum::{body::{Body, to_bytes}, extract::Request};
@@ -153,19 +156,22 @@
 //!     .audience("orders-api")
 //!     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2026-11"))
 //!     .build()?;
-//! let sessions = Sessions::builder(issuer, MemoryStore::default()) // or in redb, Redis, PostgreSQL
+//! let sessions = Sessions::builder(issuer, MemoryStore::default()) // or in redb, Redis,
+//! PostgreSQL
 //!     .refresh_key(RefreshKey::generate(1)?)
 //!     .build()?;
 //! let auth = SessionEndpoints::builder(sessions.clone(), Transport::Json) // or in cookies
 //!     .login(login)
 //!     .build()?;
 //! let app: Router = Router::new()
-//!     .route("/orders", get(async |user: Principal| user.subject().unwrap_or_default().to_owned()))
+//!     .route("/orders",
+//!         get(async |user: Principal| user.subject().unwrap_or_default().to_owned()))
 //!     .route_layer(JwtAuth::new(sessions.gate().build()?))
 //!     .nest_service("/auth", EndpointService::new(auth));
 //!
 //! # let post = async |path: &str, body: Value| {
-//! #     let request = Request::post(path).header("content-type", "application/json").body(Body::from(body.to_string()));
+//! #     let request = Request::post(path).header("content-type", "application/json")
+//! #         .body(Body::from(body.to_string()));
 //! #     let answer = app.clone().oneshot(request.unwrap()).await.unwrap();
 //! #     let status = answer.status();
 //! #     let content = to_bytes(answer.into_body(), 4096).await.unwrap();
@@ -173,30 +179,35 @@
 //! # };
 //! # let orders = async |tokens: &Value| {
 //! #     let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
-//! #     let request = Request::get("/orders").header("authorization", bearer).body(Body::empty()).unwrap();
+//! #     let request = Request::get("/orders").header("authorization", bearer).body(Body::empty())
+//! #         .unwrap();
 //! #     app.clone().oneshot(request).await.unwrap().status()
 //! # };
-//! let (_, first) = post("/auth/login", json!({"user": "ada", "password": "lovelace"})).await;
-//! let (_, second) = post("/auth/refresh", json!({"refresh_token": first["refresh_token"]})).await;
-//! assert_eq!(orders(&second).await, 200);
-//! assert_eq!(post("/auth/logout", json!({"refresh_token": second["refresh_token"]})).await.0, 204);
-//! assert_eq!(orders(&second).await, 401); // at once, though the token has not expired
+//! let (_, first) = post("/auth/login", json!({"user": "ada", "password": "lovelace"})).await; let
+//! (_, second) = post("/auth/refresh", json!({"refresh_token": first["refresh_token"]})).await;
+//! assert_eq!(orders(&second).await, 200); assert_eq!(post("/auth/logout", json!({"refresh_token":
+//! second["refresh_token"]})).await.0, 204); assert_eq!(orders(&second).await, 401); // at once,
+//! though the token has not expired
 //! # Ok(()) }
 //! ```
 //!
 //! # The parts
 //!
-//! - A [`Verifier`] checks tokens: [`Key`]s, issuers, audiences, times. Create one; clones are cheap.
-//! - A [`Gate`] adds what belongs to a request: the [`Source`]s of the token, whether it is optional,
+//! - A [`Verifier`] checks tokens: [`Key`]s, issuers, audiences,
+//!     times. Create one; clones are cheap.
+//! - A [`Gate`] adds what belongs to a request: the [`Source`]s of the token,
+//!     whether it is optional,
 //!   the realm of the challenge, hooks. A verifier alone becomes a gate with the defaults.
-//! - A [`Policy`] says what a caller must hold. It is made of [`scope`], [`role`], [`claim`], [`any`],
+//! - A [`Policy`] says what a caller must hold. It is made of [`scope`], [`role`], [`claim`],
+//!     [`any`],
 //!   [`all`] and [`not`].
 //! - `JwtAuth` and `require` are in the module of your framework, under the same names in each.
 //! - The extractors are the same types on every framework: [`Principal`], [`Jwt`], [`Scoped`],
 //!   [`Optional`], [`Gated`], [`Authenticated`] for types of your own, and every type that derives
 //!   `Claims`. The error of each is a [`Refusal`].
 //! - A [`SigningKey`] signs tokens, for services that issue their own and for tests.
-//! - `Sessions`, in the module `tollgate::session`, begins, continues and ends logins; `Revocations`
+//! - `Sessions`, in the module `tollgate::session`, begins,
+//!     continues and ends logins; `Revocations`
 //!   revokes tokens.
 //! - The module [`extend`] has the traits for your own stores, key sources, renewals and endpoints.
 //!
@@ -206,16 +217,23 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `macros` (default) | `#[derive(Claims)]`, which makes a struct an extractor of every enabled framework, and `scopes!` |
+//! | `macros` (default) | `#[derive(Claims)]`,
+//!     which makes a struct an extractor of every enabled framework, and `scopes!` |
 //! | `axum` | the module `tollgate::axum`: layers and extractors for axum 0.8 |
 //! | `actix` | the module `tollgate::actix`: middleware and extractors for actix-web 4 |
-//! | `tower` | the module `tollgate::tower`: the layers alone, for tonic, hyper and other services over `http` 1.x |
-//! | `session` | the module `tollgate::session`: issuing, refresh rotation, sliding renewal, revocation, devices, logout; in memory |
-//! | `oidc` | the module `tollgate::oidc`: remote JWK Sets, `OpenID` Connect discovery, many issuers, and the client that fetches them |
+//! | `tower` | the module `tollgate::tower`: the layers alone, for tonic,
+//!     hyper and other services over `http` 1.x |
+//! | `session` | the module `tollgate::session`: issuing, refresh rotation, sliding renewal,
+//!     revocation, devices, logout; in memory |
+//! | `oidc` | the module `tollgate::oidc`: remote JWK Sets, `OpenID` Connect discovery,
+//!     many issuers, and the client that fetches them |
 //! | `oidc-own-client` | the same without the client: you bring one |
 //! | `metrics` | counters and gauges of remote keys, by the `metrics` crate |
-//! | `redb`, `redis`, `postgres` | the modules below `tollgate::stores`: sessions in an embedded database, in Redis or Redis Cluster, in PostgreSQL |
-//! | `jsonwebtoken` | conversions from and to the key types of the `jsonwebtoken` crate, and none of its backends |
+//! | `redb`, `redis`,
+//!     `postgres` | the modules below `tollgate::stores`: sessions in an embedded database,
+//!     in Redis or Redis Cluster, in PostgreSQL |
+//! | `jsonwebtoken` | conversions from and to the key types of the `jsonwebtoken` crate,
+//!     and none of its backends |
 
 #![forbid(unsafe_code)]
 
@@ -231,10 +249,10 @@ pub use tollgate_core::policy::{
 };
 #[doc(inline)]
 pub use tollgate_core::{
-    Algorithm, Authenticated, Authentication, Claims, ConfigError, ConfigErrorKind, Gate, GateBuilder, Gated,
-    IssuerRules, Jwt, Key, KeyError, KeyErrorKind, KeySet, Limits, Optional, Policy, Principal, Refusal,
-    Rejection, RejectionKind, Scope, Scoped, SignError, SigningKey, SkipRenewal, Source, TokenCache,
-    TrustedIssuer, Verifier, VerifierBuilder,
+    Algorithm, Authenticated, Authentication, Claims, ConfigError, ConfigErrorKind, Gate,
+    GateBuilder, Gated, IssuerRules, Jwt, Key, KeyError, KeyErrorKind, KeySet, Limits, Optional,
+    Policy, Principal, Refusal, Rejection, RejectionKind, Scope, Scoped, SignError, SigningKey,
+    SkipRenewal, Source, TokenCache, TrustedIssuer, Verifier, VerifierBuilder,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
@@ -257,10 +275,10 @@ pub use tollgate_tower as tower;
 pub mod extend {
     #[doc(inline)]
     pub use tollgate_core::{
-        Answer, BoxFuture, Clock, Endpoint, EndpointRequest, Family, FromAuthentication, HeaderEdits,
-        IssuerSource, KeyEpoch, KeySource, MissingKey, PreparedIssuer, Renewal, RequestView, RevocationCheck,
-        SignErrorKind, SkippedKey, SourceKind, Standing, Step, StepFuture, SystemClock, TokenCacheStatus,
-        Unavailable, UnknownAlgorithm, VerifierSettings,
+        Answer, BoxFuture, Clock, Endpoint, EndpointRequest, Family, FromAuthentication,
+        HeaderEdits, IssuerSource, KeyEpoch, KeySource, MissingKey, PreparedIssuer, Renewal,
+        RequestView, RevocationCheck, SignErrorKind, SkippedKey, SourceKind, Standing, Step,
+        StepFuture, SystemClock, TokenCacheStatus, Unavailable, UnknownAlgorithm, VerifierSettings,
     };
 }
 

@@ -70,7 +70,10 @@ fn gate() -> Gate {
         .clock(|| 1_700_000_000)
         .build()
         .expect("consistent");
-    Gate::builder(verifier).optional().build().expect("consistent")
+    Gate::builder(verifier)
+        .optional()
+        .build()
+        .expect("consistent")
 }
 
 /// The `Authorization` of a token with these claims.
@@ -102,7 +105,10 @@ fn axum_app() -> axum::Router {
         )
         .route("/crowded", get(async |user: crowded::Caller| user.sub))
         .route("/renamed", get(async |user: renamed::Admin| user.sub))
-        .route("/wrapped", get(async |user: tollgate::Jwt<Shopper>| user.0.sub))
+        .route(
+            "/wrapped",
+            get(async |user: tollgate::Jwt<Shopper>| user.0.sub),
+        )
         .layer(tollgate::axum::JwtAuth::new(gate()))
 }
 
@@ -119,10 +125,18 @@ fn actix_routes(config: &mut web::ServiceConfig) {
         )
         .route(
             "/with",
-            web::get().to(async |user: With<u8, 2>| format!("{} {} {:?}", user.sub, user.custom, user.size)),
+            web::get().to(async |user: With<u8, 2>| {
+                format!("{} {} {:?}", user.sub, user.custom, user.size)
+            }),
         )
-        .route("/crowded", web::get().to(async |user: crowded::Caller| user.sub))
-        .route("/renamed", web::get().to(async |user: renamed::Admin| user.sub))
+        .route(
+            "/crowded",
+            web::get().to(async |user: crowded::Caller| user.sub),
+        )
+        .route(
+            "/renamed",
+            web::get().to(async |user: renamed::Admin| user.sub),
+        )
         .route(
             "/wrapped",
             web::get().to(async |user: tollgate::Jwt<Shopper>| user.0.sub),
@@ -167,7 +181,10 @@ async fn answer(path: &str, authorization: Option<&str>) -> (u16, String) {
 #[actix_web::test]
 async fn the_type_is_an_extractor() {
     let good = bearer(json!({"scope": "orders:read", "roles": ["clerk"], "tenant": "acme"}));
-    assert_eq!(answer("/", Some(&good)).await, (200, "u-7 Some(\"acme\")".into()));
+    assert_eq!(
+        answer("/", Some(&good)).await,
+        (200, "u-7 Some(\"acme\")".into())
+    );
     assert_eq!(answer("/optional", Some(&good)).await, (200, "true".into()));
     assert_eq!(answer("/crowded", Some(&good)).await, (200, "u-7".into()));
     assert_eq!(answer("/wrapped", Some(&good)).await, (200, "u-7".into()));
@@ -201,7 +218,8 @@ async fn the_type_is_its_own_guard() {
 
 #[actix_web::test]
 async fn the_claims_must_fit_the_type() {
-    let unfit = bearer(json!({"scope": "orders:read", "roles": ["clerk"], "tenant": 7, "custom": 256}));
+    let unfit =
+        bearer(json!({"scope": "orders:read", "roles": ["clerk"], "tenant": 7, "custom": 256}));
     for path in ["/", "/optional", "/with"] {
         assert_eq!(answer(path, Some(&unfit)).await.0, 401, "{path}");
     }

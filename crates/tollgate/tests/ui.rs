@@ -1,4 +1,5 @@
-//! What a user of this crate is told about a mistake; the macros' own crate has a case for each of theirs.
+//! What a user of this crate is told about a mistake; the macros' own crate has a case for each of
+//! theirs.
 
 #[test]
 fn a_mistake_gives_one_error() {

@@ -14,7 +14,8 @@ use tollgate::{Algorithm, SigningKey};
 /// Returns the key that signs access tokens. Other services verify them with its public half.
 pub(crate) fn signing(folder: &Path) -> Result<SigningKey, Box<dyn Error>> {
     let pkcs8 = kept(&folder.join("signing-key.der"), || {
-        let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
+        let pair =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())?;
         Ok(pair.as_ref().to_vec())
     })?;
     Ok(SigningKey::from_der(Algorithm::ES256, pkcs8)?.with_kid("1"))

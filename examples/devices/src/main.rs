@@ -22,8 +22,8 @@ use serde_json::{Value, json};
 use tollgate::Principal;
 use tollgate::actix::{EndpointService, JwtAuth};
 use tollgate::session::{
-    Device, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, SessionEndpoints, Sessions,
-    Transport,
+    Device, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, SessionEndpoints,
+    Sessions, Transport,
 };
 use tollgate::stores::redb::RedbStore;
 use tollgate::{Algorithm, Gate, SigningKey};
@@ -51,7 +51,10 @@ impl Service {
         Ok(Self {
             endpoints: Arc::new(endpoints),
             gate: sessions.gate().build()?,
-            fresh: sessions.gate().max_authentication_age(options.fresh).build()?,
+            fresh: sessions
+                .gate()
+                .max_authentication_age(options.fresh)
+                .build()?,
             sessions,
         })
     }
@@ -60,7 +63,11 @@ impl Service {
         config
             .app_data(Data::new(self.sessions.clone()))
             .service(web::scope("/auth").service(EndpointService::new(self.endpoints.clone())))
-            .service(web::resource("/me").wrap(JwtAuth::new(self.gate.clone())).get(me))
+            .service(
+                web::resource("/me")
+                    .wrap(JwtAuth::new(self.gate.clone()))
+                    .get(me),
+            )
             .service(
                 web::resource("/reauthenticate")
                     .wrap(JwtAuth::new(self.gate.clone()))
@@ -88,7 +95,9 @@ fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
     let sessions = match &options.data {
         Some(folder) => Sessions::builder(issuer, RedbStore::open(folder.join("sessions.redb"))?)
             .refresh_key(keys::refresh(folder)?),
-        None => Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?),
+        None => {
+            Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?)
+        }
     };
     Ok(sessions.build()?)
 }
@@ -140,7 +149,10 @@ async fn reauthenticate(
     sessions: Data<Sessions>,
     Json(Password { password }): Json<Password>,
 ) -> HttpResponse {
-    if !caller.subject().is_some_and(|user| is_password(user, &password)) {
+    if !caller
+        .subject()
+        .is_some_and(|user| is_password(user, &password))
+    {
         return HttpResponse::Forbidden().json(json!({"title": "the password is wrong"}));
     }
     match sessions.reauthenticated(&caller).await {

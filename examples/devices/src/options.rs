@@ -56,7 +56,9 @@ pub(crate) fn read() -> Result<Request, lexopt::Error> {
                 options.fresh = Duration::from_secs(arguments.value()?.parse()?);
             }
             Long("help") | Short('h') => {
-                return Ok(Request::Help(format!("usage: {PROGRAM} [options]\n\n{HELP}")));
+                return Ok(Request::Help(format!(
+                    "usage: {PROGRAM} [options]\n\n{HELP}"
+                )));
             }
             other => return Err(other.unexpected()),
         }

@@ -50,7 +50,10 @@ impl Logged {
 
     fn send(&self, server: &Server, method: &str, path: &str, content: &str) -> Answer {
         let bearer = format!("Bearer {}", self.access);
-        let headers = [("authorization", &*bearer), ("content-type", "application/json")];
+        let headers = [
+            ("authorization", &*bearer),
+            ("content-type", "application/json"),
+        ];
         server.send(method, path, &headers, content)
     }
 
@@ -116,7 +119,10 @@ fn the_list_names_each_device() {
     let list = phone.list(&server);
     assert_eq!(list.len(), 2, "bob's is not ada's business: {list:?}");
     for (device, logged, current) in [("laptop", &laptop, false), ("phone", &phone, true)] {
-        let entry = list.iter().find(|entry| entry["id"] == *logged.session).unwrap();
+        let entry = list
+            .iter()
+            .find(|entry| entry["id"] == *logged.session)
+            .unwrap();
         assert_eq!(entry["name"], device);
         assert_eq!(entry["user_agent"], format!("{device}/1.0"));
         assert_eq!(entry["address"], "127.0.0.1");
@@ -125,7 +131,12 @@ fn the_list_names_each_device() {
             assert!(entry[time].as_u64().unwrap() > 1_700_000_000, "{entry}");
         }
     }
-    let secrets = [&laptop.access, &laptop.refresh, &phone.access, &phone.refresh];
+    let secrets = [
+        &laptop.access,
+        &laptop.refresh,
+        &phone.access,
+        &phone.refresh,
+    ];
     let shown = format!("{list:?}{}", server.log());
     assert!(!secrets.iter().any(|secret| shown.contains(*secret)));
 }
@@ -163,7 +174,8 @@ fn a_user_cannot_log_out_another_users_device() {
     );
     assert_eq!(server.send("DELETE", &path, &[], "").status, 401);
     assert_eq!(
-        bob.send(&server, "POST", "/auth/sessions/logout-all", "").status,
+        bob.send(&server, "POST", "/auth/sessions/logout-all", "")
+            .status,
         200
     );
     assert_eq!(ada.me(&server), 200);
@@ -173,7 +185,8 @@ fn a_user_cannot_log_out_another_users_device() {
 #[test]
 fn logging_out_all_others_keeps_the_current_device() {
     let server = Server::start(PROGRAM, &folder("others"), &[]);
-    let [laptop, phone, watch] = ["laptop", "phone", "watch"].map(|device| Logged::ada(&server, device));
+    let [laptop, phone, watch] =
+        ["laptop", "phone", "watch"].map(|device| Logged::ada(&server, device));
     assert_eq!(
         laptop
             .send(&server, "POST", "/auth/sessions/logout-others", "")
@@ -254,10 +267,20 @@ fn closing_the_account_requires_a_recent_password() {
     laptop.refresh = text(&refreshed["refresh_token"]);
     assert_eq!(close(&laptop).status, 401);
 
-    let wrong = laptop.send(&server, "POST", "/reauthenticate", r#"{"password":"builder"}"#);
+    let wrong = laptop.send(
+        &server,
+        "POST",
+        "/reauthenticate",
+        r#"{"password":"builder"}"#,
+    );
     assert_eq!(wrong.status, 403);
     assert_eq!(close(&laptop).status, 401);
-    let right = laptop.send(&server, "POST", "/reauthenticate", r#"{"password":"lovelace"}"#);
+    let right = laptop.send(
+        &server,
+        "POST",
+        "/reauthenticate",
+        r#"{"password":"lovelace"}"#,
+    );
     assert_eq!(
         (right.status, right.header("cache-control")),
         (200, "no-store"),
@@ -284,7 +307,12 @@ fn a_logged_out_user_cannot_reauthenticate() {
     let server = Server::start(PROGRAM, &folder("again"), &["--memory"]);
     let laptop = Logged::ada(&server, "laptop");
     assert_eq!(laptop.send(&server, "POST", "/auth/logout", "").status, 204);
-    let again = laptop.send(&server, "POST", "/reauthenticate", r#"{"password":"lovelace"}"#);
+    let again = laptop.send(
+        &server,
+        "POST",
+        "/reauthenticate",
+        r#"{"password":"lovelace"}"#,
+    );
     assert_eq!(again.status, 401);
     laptop.assert_out(&server);
 }

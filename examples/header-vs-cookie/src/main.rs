@@ -64,7 +64,9 @@ fn app(key: SigningKey) -> Result<Router, Box<dyn Error>> {
 }
 
 async fn me(caller: Principal) -> Json<Value> {
-    Json(json!({"sub": caller.subject(), "by": caller.source().map(|source| format!("{source:?}"))}))
+    Json(
+        json!({"sub": caller.subject(), "by": caller.source().map(|source| format!("{source:?}"))}),
+    )
 }
 
 /// Changes state: a cookie needs a proof of origin, a header does not. The gate checks it.
@@ -121,8 +123,9 @@ async fn login(
         // HttpOnly: scripts cannot read it. Secure: sent only over TLS or to localhost. Lax: not
         // sent with cross-site requests except links; tollgate does not rely on it.
         Transport::Cookie => {
-            let cookie =
-                format!("{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={LIFETIME}");
+            let cookie = format!(
+                "{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={LIFETIME}"
+            );
             (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()
         }
     };
@@ -131,7 +134,9 @@ async fn login(
 
 fn token_for(user: &str, key: &SigningKey) -> Result<String, SignError> {
     let now = SystemClock.now();
-    key.encode(&json!({"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + LIFETIME}))
+    key.encode(
+        &json!({"iss": ISSUER, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + LIFETIME}),
+    )
 }
 
 async fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
@@ -146,7 +151,9 @@ async fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
             std::future::pending::<()>().await; // no signal handler: run on
         }
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 
@@ -174,7 +181,9 @@ async fn main() -> ExitCode {
     let address = match address() {
         Ok(Some(address)) => address,
         Ok(None) => {
-            println!("usage: header-vs-cookie [--listen ADDR]   (127.0.0.1:8080, port 0 for any free one)");
+            println!(
+                "usage: header-vs-cookie [--listen ADDR]   (127.0.0.1:8080, port 0 for any free one)"
+            );
             return ExitCode::SUCCESS;
         }
         Err(problem) => {

@@ -33,7 +33,10 @@ fn cookie(server: &Server) -> String {
         (204, "", "no-store")
     );
     let (cookie, attributes) = login.header("set-cookie").split_once("; ").unwrap();
-    assert_eq!(attributes, "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=900");
+    assert_eq!(
+        attributes,
+        "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=900"
+    );
     assert!(cookie.starts_with("__Host-access=ey"));
     cookie.to_owned()
 }
@@ -47,7 +50,10 @@ fn both_transports_reach_the_same_api() {
         me(&[("authorization", &header)]),
         json!({"sub": "ada", "by": "Bearer"})
     );
-    assert_eq!(me(&[("cookie", &cookie)]), json!({"sub": "ada", "by": "Cookie"}));
+    assert_eq!(
+        me(&[("cookie", &cookie)]),
+        json!({"sub": "ada", "by": "Cookie"})
+    );
     let both = [("cookie", &*cookie), ("authorization", &*header)];
     assert_eq!(
         me(&both),
@@ -151,7 +157,10 @@ fn the_printed_commands_work_as_shown() {
 
 #[test]
 fn an_invalid_argument_is_named() {
-    for (arguments, named) in [(&["--keys", "x"][..], "--keys"), (&["--listen", "here"], "here")] {
+    for (arguments, named) in [
+        (&["--keys", "x"][..], "--keys"),
+        (&["--listen", "here"], "here"),
+    ] {
         let output = Command::new(PROGRAM).args(arguments).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{message}");

@@ -68,7 +68,8 @@ fn tokens(key: &SigningKey) -> Result<Tokens, Box<dyn Error>> {
     let now = SystemClock.now();
     let token = |subject: &str, scope: &str| {
         key.encode(&json!({
-            "iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + LIFETIME, "scope": scope,
+            "iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + LIFETIME,
+                "scope": scope,
         }))
     };
     Ok(Tokens {

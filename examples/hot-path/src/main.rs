@@ -149,7 +149,9 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
             std::future::pending::<()>().await; // no signal handler: run on
         }
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 

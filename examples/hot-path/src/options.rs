@@ -51,7 +51,9 @@ pub(crate) fn read() -> Result<Request, lexopt::Error> {
             Long("cache-mib") => options.cache_mib = arguments.value()?.parse::<u16>()?.into(),
             Long("workers") => options.workers = Some(arguments.value()?.parse()?),
             Long("help") | Short('h') => {
-                return Ok(Request::Help(format!("usage: {PROGRAM} [options]\n\n{HELP}")));
+                return Ok(Request::Help(format!(
+                    "usage: {PROGRAM} [options]\n\n{HELP}"
+                )));
             }
             other => return Err(other.unexpected()),
         }

@@ -28,7 +28,10 @@ impl Shop {
         let server = Server::start(PROGRAM, &folder, arguments);
         let printed = |name: &str| {
             let start = format!("    {name}=");
-            let line = server.welcome.lines().find_map(|line| line.strip_prefix(&start));
+            let line = server
+                .welcome
+                .lines()
+                .find_map(|line| line.strip_prefix(&start));
             line.unwrap().to_owned()
         };
         let (shopper, operator) = (printed("TOKEN"), printed("OPERATOR"));
@@ -41,7 +44,8 @@ impl Shop {
 
     fn send(&self, method: &str, path: &str, token: &str) -> Answer {
         let bearer = format!("Bearer {token}");
-        self.server.send(method, path, &[("authorization", &bearer)], "")
+        self.server
+            .send(method, path, &[("authorization", &bearer)], "")
     }
 
     fn orders(&self, token: &str) -> u16 {
@@ -55,7 +59,10 @@ impl Shop {
     /// Rotates the key and returns the new tokens.
     fn rotate(&self) -> Value {
         let answer = self.send("POST", "/keys", &self.operator);
-        assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
+        assert_eq!(
+            (answer.status, answer.header("cache-control")),
+            (200, "no-store")
+        );
         serde_json::from_str(&answer.body).unwrap()
     }
 
@@ -70,7 +77,9 @@ impl Shop {
             .body
             .lines()
             .filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-        let value = values.next().unwrap_or_else(|| panic!("{name}: {answer:?}"));
+        let value = values
+            .next()
+            .unwrap_or_else(|| panic!("{name}: {answer:?}"));
         assert_eq!(values.next(), None);
         value
     }
@@ -119,7 +128,11 @@ fn a_withdrawn_key_invalidates_its_cached_tokens() {
 
     let next = shop.rotate();
     assert_eq!(next["kid"], "2");
-    assert_eq!(shop.misses_and_hits(), (2, 1), "the operator's token came too");
+    assert_eq!(
+        shop.misses_and_hits(),
+        (2, 1),
+        "the operator's token came too"
+    );
     // The former key remains, but in a new set, so its tokens are verified once more.
     assert_eq!(
         (shop.orders(&shop.shopper), shop.orders(&shop.shopper)),
@@ -164,7 +177,8 @@ fn a_cleared_cache_verifies_tokens_again() {
     );
     assert_eq!(shop.misses_and_hits(), (1, 1));
     assert_eq!(
-        shop.send("DELETE", "/verified-tokens", &shop.operator).status,
+        shop.send("DELETE", "/verified-tokens", &shop.operator)
+            .status,
         204
     );
     assert_eq!(
@@ -187,7 +201,9 @@ fn only_the_operator_may_change_keys() {
             let answer = shop.send(method, path, &shop.shopper);
             assert_eq!(answer.status, 403, "{method} {path}");
             assert!(
-                answer.header("www-authenticate").ends_with(r#"scope="admin""#),
+                answer
+                    .header("www-authenticate")
+                    .ends_with(r#"scope="admin""#),
                 "{answer:?}"
             );
         }
@@ -223,7 +239,10 @@ fn the_printed_commands_work_as_shown() {
         }
     }
     assert_eq!(statuses, [200, 200, 200, 204, 403, 200, 200, 204, 401]);
-    assert!(shop.server.interrupt().success(), "Ctrl-C is the ordinary end");
+    assert!(
+        shop.server.interrupt().success(),
+        "Ctrl-C is the ordinary end"
+    );
 }
 
 #[test]
@@ -242,5 +261,10 @@ fn invalid_arguments_are_refused() {
         );
     }
     let output = Command::new(PROGRAM).arg("--help").output().unwrap();
-    assert!(output.status.success() && String::from_utf8(output.stdout).unwrap().contains("--cache-mib"));
+    assert!(
+        output.status.success()
+            && String::from_utf8(output.stdout)
+                .unwrap()
+                .contains("--cache-mib")
+    );
 }

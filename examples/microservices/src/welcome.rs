@@ -77,7 +77,8 @@ fn service(
     let issuer = &options.issuer;
     let own = token(issuer, "shop", "sesame", own);
     let other = token(issuer, "shop", "sesame", other);
-    let request = |token: &str| format!(r#"curl -i {url}{path} -H "Authorization: Bearer {token}""#);
+    let request =
+        |token: &str| format!(r#"curl -i {url}{path} -H "Authorization: Bearer {token}""#);
     format!(
         "{name} listens on {url}
 Its keys come from {issuer}.

@@ -219,7 +219,11 @@ fn an_announced_key_is_known_before_it_signs() {
         });
     }
     let tokens = running.tokens();
-    assert_eq!(running.statuses(&tokens), [200, 200], "the first key signs on");
+    assert_eq!(
+        running.statuses(&tokens),
+        [200, 200],
+        "the first key signs on"
+    );
     for service in running.services() {
         let status = status(service);
         let keys = status["keys"].as_array().unwrap().iter();
@@ -246,7 +250,9 @@ fn a_withdrawn_key_is_refused_after_the_next_fetch() {
         running.statuses(&before) == [401, 401]
     });
     let after = running.tokens();
-    wait("the new key is good", || running.statuses(&after) == [200, 200]);
+    wait("the new key is good", || {
+        running.statuses(&after) == [200, 200]
+    });
     for service in running.services() {
         assert!(!kids(service).contains(&former));
     }
@@ -259,7 +265,8 @@ fn services_continue_without_the_issuer() {
         orders,
         billing,
     } = Running::start("gone", &[], EAGER);
-    let [for_orders, for_billing] = [ORDERS, BILLING].map(|to| token(&issuer, "shop", "sesame", to));
+    let [for_orders, for_billing] =
+        [ORDERS, BILLING].map(|to| token(&issuer, "shop", "sesame", to));
     drop(issuer); // with SIGKILL
     let statuses = || {
         [
@@ -322,7 +329,12 @@ fn without_the_issuer_a_lazy_service_answers_503_and_an_eager_one_fails() {
 fn a_remote_issuer_requires_https() {
     for program in [ORDERS_PROGRAM, BILLING_PROGRAM] {
         let output = Command::new(program)
-            .args(["--listen", "127.0.0.1:0", "--issuer", "http://id.example.com"])
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--issuer",
+                "http://id.example.com",
+            ])
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(1));
@@ -346,7 +358,11 @@ fn an_invalid_token_request_gets_no_token() {
             400,
             "invalid_target",
         ),
-        (format!("{asked}&client_secret=sesame"), 400, "invalid_request"),
+        (
+            format!("{asked}&client_secret=sesame"),
+            400,
+            "invalid_request",
+        ),
         (
             format!("grant_type=password&client_id=shop&client_secret=sesame&resource={ORDERS}"),
             400,

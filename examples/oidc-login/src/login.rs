@@ -80,7 +80,8 @@ pub(crate) fn attempt_gate(home: &Url, key: Key) -> Result<Gate, ConfigError> {
         .source(Source::cookie(COOKIE))
         .on_rejection(|rejection, answer| {
             answer.set("content-type", "text/html; charset=utf-8");
-            answer.body = Failure::page("This login took too long, or began in another browser.").into();
+            answer.body =
+                Failure::page("This login took too long, or began in another browser.").into();
             eprintln!("{PROGRAM}: no attempt to log in: {rejection}");
         })
         .build()
@@ -114,9 +115,15 @@ pub(crate) async fn begin(
         state: state.into_secret(),
         nonce: nonce.secret().clone(),
         pkce_verifier: verifier.into_secret(),
-        return_to: own_page(&sign_in.home, wanted.return_to.as_deref().unwrap_or_default()),
+        return_to: own_page(
+            &sign_in.home,
+            wanted.return_to.as_deref().unwrap_or_default(),
+        ),
     };
-    let attempt = sign_in.attempts.encode(&attempt).map_err(Failure::internal)?;
+    let attempt = sign_in
+        .attempts
+        .encode(&attempt)
+        .map_err(Failure::internal)?;
     let cookie = format!("{COOKIE}={attempt}; {COOKIE_ATTRIBUTES}; Max-Age={ATTEMPT_LIFETIME}");
     Ok(redirect(&url, [(SET_COOKIE, cookie)]))
 }
@@ -195,7 +202,9 @@ impl SignIn {
                 "The provider did not log you in.",
             ));
         };
-        let id_token = self.exchange(&provider, code, attempt.pkce_verifier).await?;
+        let id_token = self
+            .exchange(&provider, code, attempt.pkce_verifier)
+            .await?;
         let user = self.verify(&id_token, &attempt.nonce).await?;
         let tokens = self
             .sessions
@@ -212,11 +221,19 @@ impl SignIn {
     }
 
     async fn provider(&self) -> Result<Provider, Failure> {
-        self.discovery.provider().await.ok_or_else(Failure::no_provider)
+        self.discovery
+            .provider()
+            .await
+            .ok_or_else(Failure::no_provider)
     }
 
     /// Exchanges the code for an ID token.
-    async fn exchange(&self, provider: &Provider, code: String, verifier: String) -> Result<String, Failure> {
+    async fn exchange(
+        &self,
+        provider: &Provider,
+        code: String,
+        verifier: String,
+    ) -> Result<String, Failure> {
         let tokens = provider
             .client
             .exchange_code(AuthorizationCode::new(code))
@@ -231,7 +248,10 @@ impl SignIn {
                     RequestTokenError::ServerResponse(told)
                         if *told.error() == CoreErrorResponseType::InvalidGrant =>
                     {
-                        Failure::new(StatusCode::BAD_REQUEST, "The provider does not know this login.")
+                        Failure::new(
+                            StatusCode::BAD_REQUEST,
+                            "The provider does not know this login.",
+                        )
                     }
                     _ => Failure::no_trust(),
                 }
@@ -289,7 +309,10 @@ pub(crate) async fn provider_logout(
     Ok(redirect(&url, []))
 }
 
-fn redirect<const N: usize>(url: &Url, fields: [(HeaderName, String); N]) -> impl IntoResponse + use<N> {
+fn redirect<const N: usize>(
+    url: &Url,
+    fields: [(HeaderName, String); N],
+) -> impl IntoResponse + use<N> {
     let fields = axum::response::AppendHeaders(fields);
     let location = [
         (LOCATION, url.to_string()),

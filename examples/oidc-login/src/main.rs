@@ -26,8 +26,8 @@ use tokio::sync::Mutex;
 use tollgate::axum::{EndpointService, JwtAuth};
 use tollgate::oidc::presets;
 use tollgate::session::{
-    CookieTransport, Issuer, LoginFailure, MemoryStore, RefreshKey, RenewalTransport, SessionEndpoints,
-    Sessions, SlidingRenewal, Transport,
+    CookieTransport, Issuer, LoginFailure, MemoryStore, RefreshKey, RenewalTransport,
+    SessionEndpoints, Sessions, SlidingRenewal, Transport,
 };
 use tollgate::{Algorithm, Claims, SigningKey, Verifier};
 
@@ -143,7 +143,9 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
             std::future::pending::<()>().await; // no signal handler: run on
         }
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 

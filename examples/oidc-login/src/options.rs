@@ -11,7 +11,8 @@ const HELP: &str = "\
 Options:
   --listen ADDR     address and port to listen on, port 0 for any free one [127.0.0.1:8080]
   --url URL         where browsers find this service [http://localhost: and the port]
-  --issuer URL      the provider, by the name it has for itself [OIDC_ISSUER, else http://127.0.0.1:4000]
+  --issuer URL      the provider,
+      by the name it has for itself [OIDC_ISSUER, else http://127.0.0.1:4000]
   --client-id ID    what this service is called there [OIDC_CLIENT_ID, else oidc-login]
   --help            this text
 
@@ -59,7 +60,9 @@ pub(crate) fn read() -> Result<Request, lexopt::Error> {
             Long("issuer") => options.issuer = arguments.value()?.string()?,
             Long("client-id") => options.client_id = arguments.value()?.string()?,
             Long("help") | Short('h') => {
-                return Ok(Request::Help(format!("usage: {PROGRAM} [options]\n\n{HELP}")));
+                return Ok(Request::Help(format!(
+                    "usage: {PROGRAM} [options]\n\n{HELP}"
+                )));
             }
             other => return Err(other.unexpected()),
         }

@@ -15,7 +15,10 @@ use crate::options::PROGRAM;
 
 pub(crate) fn routes() -> Router {
     Router::new()
-        .route("/", get(async || file("text/html", include_str!("page.html"))))
+        .route(
+            "/",
+            get(async || file("text/html", include_str!("page.html"))),
+        )
         .route(
             "/page.js",
             get(async || file("text/javascript", include_str!("page.js"))),
@@ -79,7 +82,10 @@ impl Failure {
     #[allow(clippy::needless_pass_by_value)] // the signature that `map_err` needs
     pub(crate) fn internal(problem: impl Display) -> Self {
         eprintln!("{PROGRAM}: {problem}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something went wrong here.",
+        )
     }
 
     pub(crate) fn page(text: &str) -> String {

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
-    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
-    CoreResponseType, CoreSubjectIdentifierType,
+    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
+    CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
 };
 use openidconnect::{
-    AdditionalProviderMetadata, AsyncHttpClient, ClientId, ClientSecret, EndSessionUrl, EndpointMaybeSet,
-    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, ProviderMetadata, RedirectUrl, http,
+    AdditionalProviderMetadata, AsyncHttpClient, ClientId, ClientSecret, EndSessionUrl,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl,
+    ProviderMetadata, RedirectUrl, http,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -107,7 +108,9 @@ impl Discovery {
     async fn look_up(&self) -> Option<Provider> {
         let metadata = Metadata::discover_async(self.issuer.clone(), &self.http).await;
         let metadata = metadata
-            .inspect_err(|problem| eprintln!("{PROGRAM}: {} is out of reach: {problem}", &**self.issuer))
+            .inspect_err(|problem| {
+                eprintln!("{PROGRAM}: {} is out of reach: {problem}", &**self.issuer)
+            })
             .ok()?;
         let Extensions {
             sends_issuer,

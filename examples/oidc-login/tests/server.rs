@@ -79,9 +79,15 @@ impl Site {
         assert_eq!(answer.status, 303, "{answer:?}\n{}", self.server.log());
         let cookie = answer.field("set-cookie").unwrap();
         let (cookie, attributes) = cookie.split_once("; ").unwrap();
-        assert_eq!(attributes, "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600");
+        assert_eq!(
+            attributes,
+            "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=600"
+        );
         assert_eq!(answer.field("cache-control"), Some("no-store"));
-        (answer.field("location").unwrap().to_owned(), cookie.to_owned())
+        (
+            answer.field("location").unwrap().to_owned(),
+            cookie.to_owned(),
+        )
     }
 
     /// Sends the provider's redirect to the server, with the attempt cookie.
@@ -97,7 +103,9 @@ impl Site {
 
 /// The access cookie that a response sets.
 fn access(answer: &Answer) -> Option<&str> {
-    let cookies = answer.all("set-cookie").filter_map(|line| line.split(';').next());
+    let cookies = answer
+        .all("set-cookie")
+        .filter_map(|line| line.split(';').next());
     let mut access = cookies.filter(|cookie| cookie.starts_with("__Host-access="));
     access.next()
 }
@@ -110,7 +118,12 @@ fn assert_refused(answer: &Answer, status: u16, text: &str) {
     assert_eq!(access(answer), None);
     assert_eq!(answer.field("location"), None);
     assert_eq!(answer.field("cache-control"), Some("no-store"));
-    assert!(answer.field("content-type").unwrap().starts_with("text/html"));
+    assert!(
+        answer
+            .field("content-type")
+            .unwrap()
+            .starts_with("text/html")
+    );
 }
 
 const TOOK_TOO_LONG: &str = "This login took too long, or began in another browser.";
@@ -134,14 +147,17 @@ fn log_in(browser: &Browser, site: &Site, name: &str, password: &str) {
     browser.wait_until("document.querySelector('#state').textContent");
     assert_eq!(browser.text("#state"), "You are logged out.");
     browser.click("#login a");
-    browser.wait_until("location.hostname === '127.0.0.1' && document.querySelector('[name=login]')");
+    browser
+        .wait_until("location.hostname === '127.0.0.1' && document.querySelector('[name=login]')");
     browser.type_into("[name=login]", name);
     browser.type_into("[name=password]", password);
     browser.click("#submit");
     browser.wait_until("document.title === 'Consent'");
     browser.click("#submit");
     browser.wait_until(&format!("location.href.startsWith('{}')", site.home));
-    browser.wait_until("document.querySelector('#state')?.textContent || document.querySelector('#failure')");
+    browser.wait_until(
+        "document.querySelector('#state')?.textContent || document.querySelector('#failure')",
+    );
 }
 
 fn me(browser: &Browser) -> Value {
@@ -156,7 +172,9 @@ fn a_user_logs_in_at_the_provider_and_logs_out_at_both() {
     let Some((provider, site)) = start("chromium") else {
         return;
     };
-    let Some(browser) = Browser::start() else { return };
+    let Some(browser) = Browser::start() else {
+        return;
+    };
     log_in(&browser, &site, "ada", "lovelace");
     assert_eq!(browser.url(), site.home);
     assert_eq!(
@@ -184,7 +202,8 @@ fn a_user_logs_in_at_the_provider_and_logs_out_at_both() {
 
     // The user stays logged in at the provider until the logout there.
     browser.click("#left a");
-    browser.wait_until("location.hostname === '127.0.0.1' && document.querySelector('[name=logout]')");
+    browser
+        .wait_until("location.hostname === '127.0.0.1' && document.querySelector('[name=logout]')");
     browser.click("[name=logout]");
     browser.wait_until(&format!("location.href === '{}'", site.home));
     log_in(&browser, &site, "eve", "dropper");
@@ -196,7 +215,9 @@ fn a_cancelled_login_can_be_retried() {
     let Some((_provider, site)) = start("cancel") else {
         return;
     };
-    let Some(browser) = Browser::start() else { return };
+    let Some(browser) = Browser::start() else {
+        return;
+    };
     browser.visit(&format!("{}login", site.home));
     browser.wait_until("document.querySelector('[name=login]')");
     browser.click("[name=cancel]");
@@ -211,7 +232,9 @@ fn a_key_rotation_between_two_logins_is_transparent() {
     let Some((mut provider, site)) = start("rotation") else {
         return;
     };
-    let Some(browser) = Browser::start() else { return };
+    let Some(browser) = Browser::start() else {
+        return;
+    };
     log_in(&browser, &site, "ada", "lovelace");
     assert_eq!(
         browser.text("#state"),
@@ -282,7 +305,11 @@ fn visitors_cannot_flood_the_provider() {
     let metadata_and_keys = 2;
     let lookups = 1 + usize::try_from(began.elapsed().as_secs() / 5).unwrap();
     let requests = front.paths().len() - at_start;
-    assert!(requests <= metadata_and_keys * lookups, "{:?}", front.paths());
+    assert!(
+        requests <= metadata_and_keys * lookups,
+        "{:?}",
+        front.paths()
+    );
 }
 
 #[test]
@@ -327,7 +354,10 @@ fn a_provider_response_works_once_and_only_in_its_browser() {
     assert_eq!(site.come_back(&twice, &cookie).status, 400);
 
     let done = site.come_back(&callback, &cookie);
-    assert_eq!((done.status, done.field("location")), (303, Some(&*site.home)));
+    assert_eq!(
+        (done.status, done.field("location")),
+        (303, Some(&*site.home))
+    );
     let me = site.get("me", access(&done).unwrap());
     assert_eq!(
         serde_json::from_str::<Value>(&me.content).unwrap(),
@@ -353,7 +383,9 @@ fn a_provider_response_works_once_and_only_in_its_browser() {
             .status,
         401
     );
-    let session = access(&done).unwrap().replace("__Host-access", "__Host-login");
+    let session = access(&done)
+        .unwrap()
+        .replace("__Host-access", "__Host-login");
     assert_refused(&site.come_back(&callback, &session), 401, TOOK_TOO_LONG);
 }
 
@@ -398,9 +430,22 @@ fn the_login_cannot_redirect_to_another_site() {
         (&site.home.replace("//", "//www.bank.example@"), ""), // looks like another site
         ("/.//evil.example", "/evil.example"),    // a local path, made absolute with the host
     ] {
-        let answer = site.get(&format!("login?{}", urlencoded(&[("return_to", wanted)])), "");
-        let cookie = answer.field("set-cookie").unwrap().split(';').next().unwrap();
-        let callback = provider.visit(answer.field("location").unwrap(), &site.home, "ada", "lovelace");
+        let answer = site.get(
+            &format!("login?{}", urlencoded(&[("return_to", wanted)])),
+            "",
+        );
+        let cookie = answer
+            .field("set-cookie")
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap();
+        let callback = provider.visit(
+            answer.field("location").unwrap(),
+            &site.home,
+            "ada",
+            "lovelace",
+        );
         let done = site.come_back(&callback, cookie);
         assert_eq!(
             done.field("location"),
@@ -425,13 +470,19 @@ fn an_id_token_of_another_login_is_refused() {
             .unwrap()
             .as_secs();
         let mut claims = json!({
-            "iss": hostile.issuer, "aud": "oidc-login", "sub": "mallory", "iat": now, "exp": now + 300,
+            "iss": hostile.issuer, "aud": "oidc-login", "sub": "mallory", "iat": now,
+                "exp": now + 300,
             "nonce": parameter(&url, "nonce"), "name": "Mallory".repeat(100),
         });
         change(&mut claims);
-        hostile.answer(json!({ "access_token": "x", "token_type": "Bearer", "id_token": sign(&claims) }));
+        hostile.answer(
+            json!({ "access_token": "x", "token_type": "Bearer", "id_token": sign(&claims) }),
+        );
         // This provider does not announce `iss`.
-        site.callback(&[("state", &parameter(&url, "state")), ("code", "x")], &cookie)
+        site.callback(
+            &[("state", &parameter(&url, "state")), ("code", "x")],
+            &cookie,
+        )
     };
     let signed = |claims: &Value| hostile.key.encode(claims).unwrap();
     let done = with(&|_| {}, &signed);
@@ -528,7 +579,10 @@ fn an_invalid_token_response_is_refused() {
     ] {
         let (url, cookie) = site.begin();
         hostile.answer(tokens);
-        let answer = site.callback(&[("state", &parameter(&url, "state")), ("code", "x")], &cookie);
+        let answer = site.callback(
+            &[("state", &parameter(&url, "state")), ("code", "x")],
+            &cookie,
+        );
         assert_refused(&answer, status, text);
     }
 }
@@ -545,7 +599,14 @@ fn another_site_cannot_log_the_user_out() {
     let logout = format!("http://{}/auth/logout", site.server.address);
     for origin in ["cross-site", "same-site"] {
         let request = Request::post(&logout, &[]).with("cookie", session);
-        assert_eq!(request.with("sec-fetch-site", origin).send().unwrap().status, 403);
+        assert_eq!(
+            request
+                .with("sec-fetch-site", origin)
+                .send()
+                .unwrap()
+                .status,
+            403
+        );
     }
     assert_eq!(site.get("me", session).status, 200);
     // There is no login besides the provider's.
@@ -569,7 +630,12 @@ fn the_readme_commands_work() {
         return;
     };
     // The defaults, except the ports, which may be in use here.
-    let arguments = ["--url", "http://localhost:8080", "--issuer", &*provider.url()];
+    let arguments = [
+        "--url",
+        "http://localhost:8080",
+        "--issuer",
+        &*provider.url(),
+    ];
     let site = Site {
         server: Server::start(PROGRAM, &folder("readme"), &arguments),
         home: "http://localhost:8080/".to_owned(),

@@ -57,7 +57,8 @@ async fn login(login: Data<Login>, Json(credentials): Json<Credentials>) -> Http
             .insert_header((CACHE_CONTROL, "no-store"))
             .json(token),
         Ok(Ok(None)) => {
-            let error = json!({"error": "invalid_grant", "error_description": "user or password is wrong"});
+            let error =
+                json!({"error": "invalid_grant", "error_description": "user or password is wrong"});
             HttpResponse::BadRequest().json(error) // RFC 6749 section 5.2
         }
         Ok(Err(problem)) => failed(&problem),
@@ -111,7 +112,10 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         (keys.clone(), None)
     } else {
         let demo = Login::new(&options.issuer, &options.audience)?;
-        (KeySet::from_iter([demo.verifying_key()]), Some(Data::new(demo)))
+        (
+            KeySet::from_iter([demo.verifying_key()]),
+            Some(Data::new(demo)),
+        )
     };
     let verifier = verifier(&options, keys)?;
     let app = move || App::new().configure(|config| routes(config, &verifier, demo.as_ref()));

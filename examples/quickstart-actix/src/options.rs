@@ -62,7 +62,9 @@ pub(crate) fn read() -> Result<Request, lexopt::Error> {
             Long("audience") => options.audience = arguments.value()?.string()?,
             Long("keys") => options.keys = Some(keys(arguments.value()?)?),
             Long("help") | Short('h') => {
-                return Ok(Request::Help(format!("usage: {PROGRAM} [options]\n\n{HELP}")));
+                return Ok(Request::Help(format!(
+                    "usage: {PROGRAM} [options]\n\n{HELP}"
+                )));
             }
             other => return Err(other.unexpected()),
         }
@@ -72,7 +74,9 @@ pub(crate) fn read() -> Result<Request, lexopt::Error> {
 
 /// Parses an address or a host name, with a port.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let mut addresses = text.to_socket_addrs().map_err(|problem| problem.to_string())?;
+    let mut addresses = text
+        .to_socket_addrs()
+        .map_err(|problem| problem.to_string())?;
     addresses.next().ok_or_else(|| "no such host".to_owned())
 }
 

@@ -61,7 +61,8 @@ async fn login(State(login): State<Arc<Login>>, Json(credentials): Json<Credenti
     match token {
         Ok(Ok(Some(token))) => ([(CACHE_CONTROL, "no-store")], Json(token)).into_response(),
         Ok(Ok(None)) => {
-            let error = json!({"error": "invalid_grant", "error_description": "user or password is wrong"});
+            let error =
+                json!({"error": "invalid_grant", "error_description": "user or password is wrong"});
             (StatusCode::BAD_REQUEST, Json(error)).into_response() // RFC 6749 section 5.2
         }
         Ok(Err(problem)) => failed(&problem),
@@ -111,7 +112,10 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         (keys.clone(), None)
     } else {
         let demo = Login::new(&options.issuer, &options.audience)?;
-        (KeySet::from_iter([demo.verifying_key()]), Some(Arc::new(demo)))
+        (
+            KeySet::from_iter([demo.verifying_key()]),
+            Some(Arc::new(demo)),
+        )
     };
     let app = app(verifier(&options, keys)?, demo);
 
@@ -124,7 +128,9 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
             std::future::pending::<()>().await; // no signal handler: run on
         }
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 

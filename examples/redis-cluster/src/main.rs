@@ -17,7 +17,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tollgate::Principal;
 use tollgate::actix::{EndpointService, JwtAuth};
-use tollgate::session::{Issuer, Login, LoginFailure, LoginRequest, SessionEndpoints, Sessions, Transport};
+use tollgate::session::{
+    Issuer, Login, LoginFailure, LoginRequest, SessionEndpoints, Sessions, Transport,
+};
 use tollgate::stores::redis::RedisStore;
 
 use crate::options::{Options, Request};

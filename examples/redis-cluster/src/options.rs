@@ -52,7 +52,9 @@ pub(crate) fn read() -> Result<Request, lexopt::Error> {
             Long("signing-key") => signing_key_ = Some(signing_key(arguments.value()?)?),
             Long("refresh-key") => refresh_key_ = Some(refresh_key(arguments.value()?)?),
             Long("help") | Short('h') => {
-                return Ok(Request::Help(format!("usage: {PROGRAM} [options]\n\n{HELP}")));
+                return Ok(Request::Help(format!(
+                    "usage: {PROGRAM} [options]\n\n{HELP}"
+                )));
             }
             other => return Err(other.unexpected()),
         }

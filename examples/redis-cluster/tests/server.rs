@@ -54,7 +54,12 @@ fn start(folder: &Path, cluster: &RedisCluster) -> Server {
     let urls = cluster.urls();
     fs::write(folder.join("signing-key.pem"), SIGNING_KEY).unwrap();
     fs::write(folder.join("refresh.key"), REFRESH_KEY).unwrap();
-    let mut arguments = vec!["--signing-key", "signing-key.pem", "--refresh-key", "refresh.key"];
+    let mut arguments = vec![
+        "--signing-key",
+        "signing-key.pem",
+        "--refresh-key",
+        "refresh.key",
+    ];
     for url in &urls {
         arguments.extend(["--redis", url]);
     }
@@ -83,7 +88,10 @@ fn login(server: &Server) -> Tokens {
 }
 
 fn refresh(server: &Server, token: &str) -> Answer {
-    server.post("/auth/refresh", &json!({"refresh_token": token}).to_string())
+    server.post(
+        "/auth/refresh",
+        &json!({"refresh_token": token}).to_string(),
+    )
 }
 
 fn with(server: &Server, method: &str, path: &str, access: &str) -> Answer {
@@ -147,9 +155,16 @@ fn instances_share_sessions() {
                 clients.spawn(move || tokens(&refresh(server, token)).refresh)
             })
             .collect();
-        clients.into_iter().map(|client| client.join().unwrap()).collect()
+        clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .collect()
     });
-    assert!(successors.iter().all(|successor| *successor == successors[0]));
+    assert!(
+        successors
+            .iter()
+            .all(|successor| *successor == successors[0])
+    );
 
     // A refresh token from before the last rotation counts as stolen at every instance.
     assert_eq!(refresh(other, &first.refresh).status, 400);
@@ -172,7 +187,11 @@ fn a_logout_applies_to_the_other_instance_within_a_second() {
         assert_eq!(orders(other, &mine.access).status, 200);
         assert_eq!(with(one, "POST", "/auth/logout", &mine.access).status, 204);
         let out = Instant::now();
-        assert_eq!(orders(one, &mine.access).status, 401, "at once where it was done");
+        assert_eq!(
+            orders(one, &mine.access).status,
+            401,
+            "at once where it was done"
+        );
         while orders(other, &mine.access).status != 401 {
             assert!(out.elapsed() < Duration::from_secs(1), "still let in");
         }
@@ -258,7 +277,10 @@ fn without_its_store_the_service_answers_503_and_recovers() {
         }
         // Requests that are invalid without a lookup still get a client error.
         assert_eq!(orders(server, "x").status, 401);
-        assert_eq!(server.send("GET", "/.well-known/jwks.json", &[], "").status, 200);
+        assert_eq!(
+            server.send("GET", "/.well-known/jwks.json", &[], "").status,
+            200
+        );
         assert!(
             server.log().contains("sessions are not available"),
             "{}",

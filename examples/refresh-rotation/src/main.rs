@@ -18,7 +18,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tollgate::axum::{EndpointService, JwtAuth, require};
-use tollgate::session::{Issuer, Login, LoginFailure, LoginRequest, SessionEndpoints, Sessions, Transport};
+use tollgate::session::{
+    Issuer, Login, LoginFailure, LoginRequest, SessionEndpoints, Sessions, Transport,
+};
 use tollgate::stores::redb::RedbStore;
 use tollgate::{Principal, scope, scopes};
 
@@ -66,7 +68,10 @@ fn app(sessions: &Sessions) -> Result<Router, Box<dyn Error>> {
         .login(login)
         .build()?;
     let guarded = Router::new()
-        .route("/orders", get(orders).route_layer(require(scope(OrdersRead))))
+        .route(
+            "/orders",
+            get(orders).route_layer(require(scope(OrdersRead))),
+        )
         .route(
             "/orders",
             delete(cancel_orders).route_layer(require(scope(OrdersWrite))),
@@ -101,7 +106,9 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
             std::future::pending::<()>().await; // no signal handler: run on
         }
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 

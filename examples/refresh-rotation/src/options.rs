@@ -52,7 +52,9 @@ pub(crate) fn read() -> Result<Request, lexopt::Error> {
             Long("data") => options.data = arguments.value()?.into(),
             Long("grace") => options.grace = Duration::from_secs(arguments.value()?.parse()?),
             Long("help") | Short('h') => {
-                return Ok(Request::Help(format!("usage: {PROGRAM} [options]\n\n{HELP}")));
+                return Ok(Request::Help(format!(
+                    "usage: {PROGRAM} [options]\n\n{HELP}"
+                )));
             }
             other => return Err(other.unexpected()),
         }

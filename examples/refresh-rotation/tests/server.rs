@@ -57,7 +57,10 @@ fn ada(server: &Server) -> Tokens {
 }
 
 fn refresh(server: &Server, token: &str) -> Answer {
-    server.post("/auth/refresh", &json!({"refresh_token": token}).to_string())
+    server.post(
+        "/auth/refresh",
+        &json!({"refresh_token": token}).to_string(),
+    )
 }
 
 fn refresh_for(server: &Server, token: &str, scope: &str) -> Answer {
@@ -100,7 +103,11 @@ fn a_refresh_gives_new_tokens_and_keeps_the_old_access_token() {
         200,
         "a request that is on its way is not cut off"
     );
-    assert_eq!(orders(&server, &second.refresh), 401, "that is no access token");
+    assert_eq!(
+        orders(&server, &second.refresh),
+        401,
+        "that is no access token"
+    );
     refused(&refresh(&server, &second.access), "invalid_grant");
 }
 
@@ -127,7 +134,9 @@ fn eight_concurrent_refreshes_get_the_same_successor() {
         tabs.into_iter().map(|tab| tab.join().unwrap()).collect()
     });
     assert!(
-        successors.iter().all(|successor| *successor == successors[0]),
+        successors
+            .iter()
+            .all(|successor| *successor == successors[0]),
         "they differ"
     );
     assert_eq!(refresh(server, &successors[0]).status, 200);
@@ -227,12 +236,22 @@ fn a_killed_server_resumes_with_all_sessions() {
     drop(server); // with SIGKILL
 
     let server = Server::start(PROGRAM, &folder, &["--grace", "600"]);
-    assert_eq!(server.send("GET", "/.well-known/jwks.json", &[], "").body, key);
+    assert_eq!(
+        server.send("GET", "/.well-known/jwks.json", &[], "").body,
+        key
+    );
     assert_eq!(orders(&server, &second.access), 200);
-    assert_eq!(orders(&server, &ended.access), 401, "a logout is not forgotten");
+    assert_eq!(
+        orders(&server, &ended.access),
+        401,
+        "a logout is not forgotten"
+    );
     refused(&refresh(&server, &ended.refresh), "invalid_grant");
     let again = tokens(&refresh(&server, &first.refresh));
-    assert_eq!(again.refresh, second.refresh, "the grace outlives the process");
+    assert_eq!(
+        again.refresh, second.refresh,
+        "the grace outlives the process"
+    );
     let third = tokens(&refresh(&server, &second.refresh));
     assert_eq!(orders(&server, &third.access), 200);
 }
@@ -246,7 +265,10 @@ fn other_services_verify_access_tokens_with_the_published_keys() {
         (answer.status, answer.header("content-type")),
         (200, "application/jwk-set+json")
     );
-    assert!(answer.header("cache-control").contains("max-age="), "{answer:?}");
+    assert!(
+        answer.header("cache-control").contains("max-age="),
+        "{answer:?}"
+    );
     assert!(
         !answer.body.contains("\"d\""),
         "the private half stays where it is"
@@ -263,7 +285,12 @@ fn other_services_verify_access_tokens_with_the_published_keys() {
     assert_eq!(principal.subject(), Some("ada"));
 
     let tag = answer.header("etag").to_owned();
-    let unchanged = server.send("GET", "/.well-known/jwks.json", &[("if-none-match", &tag)], "");
+    let unchanged = server.send(
+        "GET",
+        "/.well-known/jwks.json",
+        &[("if-none-match", &tag)],
+        "",
+    );
     assert_eq!(unchanged.status, 304);
 
     for file in ["signing-key.der", "refresh.key"] {

@@ -24,8 +24,8 @@ use tokio::net::TcpListener;
 use tollgate::Principal;
 use tollgate::axum::{EndpointService, JwtAuth};
 use tollgate::session::{
-    CookieTransport, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, RenewalTransport,
-    SessionEndpoints, Sessions, SlidingRenewal, Transport,
+    CookieTransport, Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey,
+    RenewalTransport, SessionEndpoints, Sessions, SlidingRenewal, Transport,
 };
 use tollgate::stores::redb::RedbStore;
 use tollgate::{Algorithm, SigningKey};
@@ -46,7 +46,9 @@ fn sessions(options: &Options) -> Result<Sessions, Box<dyn Error>> {
     let sessions = match &options.data {
         Some(folder) => Sessions::builder(issuer, RedbStore::open(folder.join("sessions.redb"))?)
             .refresh_key(keys::refresh(folder)?),
-        None => Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?),
+        None => {
+            Sessions::builder(issuer, MemoryStore::default()).refresh_key(RefreshKey::generate(1)?)
+        }
     };
     let sessions = sessions
         .on_event(|event| eprintln!("{}: {event:?}", options::PROGRAM))
@@ -116,7 +118,9 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
             std::future::pending::<()>().await; // no signal handler: run on
         }
     };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await?;
     Ok(())
 }
 

@@ -7,7 +7,10 @@ use axum::routing::get;
 
 pub(crate) fn routes() -> Router {
     Router::new()
-        .route("/", get(async || file("text/html", include_str!("page.html"))))
+        .route(
+            "/",
+            get(async || file("text/html", include_str!("page.html"))),
+        )
         .route(
             "/page.js",
             get(async || file("text/javascript", include_str!("page.js"))),

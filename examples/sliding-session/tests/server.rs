@@ -119,7 +119,10 @@ fn login_sets_both_cookies_hidden_from_scripts() {
         assert_eq!(cookie["httpOnly"], true, "{cookie}");
         assert_eq!(cookie["secure"], true, "{cookie}");
         assert_eq!(cookie["sameSite"], "Lax", "{cookie}");
-        assert_eq!(cookie["domain"], "localhost", "for this host alone: {cookie}");
+        assert_eq!(
+            cookie["domain"], "localhost",
+            "for this host alone: {cookie}"
+        );
         assert!(cookie["expiry"].is_u64(), "{cookie}");
     }
     assert!(
@@ -186,7 +189,10 @@ fn activity_in_the_second_half_of_the_lifetime_renews_the_cookie() {
         );
     }
     let log = server.log();
-    assert!(log.contains("Renewed") && !log.contains("Refreshed"), "{log}");
+    assert!(
+        log.contains("Renewed") && !log.contains("Refreshed"),
+        "{log}"
+    );
     assert_eq!(state(&browser), "You are logged in as ada.");
 }
 
@@ -261,11 +267,16 @@ fn a_logout_in_one_tab_logs_out_the_other() {
     // A copy of the cookies is worthless too.
     let access = format!("__Host-access={access}");
     assert_eq!(
-        server.send("GET", "/clicks", &[("cookie", &access)], "").status,
+        server
+            .send("GET", "/clicks", &[("cookie", &access)], "")
+            .status,
         401
     );
     let refreshed = with_refresh_cookie(&server, &refresh);
-    assert_eq!((refreshed.status, refreshed.header("set-cookie")), (400, ""));
+    assert_eq!(
+        (refreshed.status, refreshed.header("set-cookie")),
+        (400, "")
+    );
 }
 
 fn with_refresh_cookie(server: &Server, token: &str) -> Answer {

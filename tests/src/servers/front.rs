@@ -206,7 +206,11 @@ fn serve(state: &State, client: TcpStream) -> Result<()> {
             huge(state, |piece| (&client).write_all(piece))
         }
         Fault::HugeByChunks => {
-            begin(&client, "application/json", "transfer-encoding: chunked\r\n")?;
+            begin(
+                &client,
+                "application/json",
+                "transfer-encoding: chunked\r\n",
+            )?;
             huge(state, |piece| {
                 write!(&client, "{:x}\r\n", piece.len())?;
                 (&client).write_all(piece)?;

@@ -45,7 +45,12 @@ impl Process {
             .expect("the log can be written");
         let errors = output.try_clone().expect("a file can be shared");
         let program = command.get_program().to_string_lossy().into_owned();
-        match command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn() {
+        match command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+        {
             Ok(child) => Some(Self { child }),
             Err(problem) if problem.kind() == ErrorKind::NotFound => {
                 missing(&program, hint);
@@ -152,7 +157,10 @@ pub fn missing(program: &str, hint: &str) {
 pub fn eventually(what: &str, mut ask: impl FnMut() -> bool) {
     let start = Instant::now();
     while !ask() {
-        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -173,7 +181,8 @@ fn unlike_others() -> u32 {
         .duration_since(UNIX_EPOCH)
         .map_or(0, |elapsed| elapsed.subsec_nanos());
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let mixed = (u64::from(std::process::id()) << 32 | u64::from(count.wrapping_mul(7919) ^ nanoseconds))
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (u64::from(std::process::id()) << 32
+        | u64::from(count.wrapping_mul(7919) ^ nanoseconds))
+    .wrapping_mul(0x9E37_79B9_7F4A_7C15);
     u32::try_from(mixed >> 32).expect("32 bits are left")
 }

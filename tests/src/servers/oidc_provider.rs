@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{Process, Scratch, eventually, free_port, missing};
 use crate::http::{Answer, Request, urlencoded};
 
-const GET_NODE: &str = "Node.js 20 or later is needed, on Debian and Ubuntu `apt-get install nodejs npm`";
+const GET_NODE: &str =
+    "Node.js 20 or later is needed, on Debian and Ubuntu `apt-get install nodejs npm`";
 const GET_LIBRARY: &str = "`cargo xtask tools` installs it";
 
 /// An identity provider that issues real tokens.
@@ -49,7 +50,8 @@ impl OidcProvider {
     /// # Panics
     /// If it does not start, or under CI if it is not installed.
     pub fn start(settings: &Value) -> Option<Self> {
-        let installed = crate::node_modules().is_some_and(|modules| modules.join("oidc-provider").is_dir());
+        let installed =
+            crate::node_modules().is_some_and(|modules| modules.join("oidc-provider").is_dir());
         if !installed {
             missing("oidc-provider", GET_LIBRARY);
             return None;
@@ -67,7 +69,8 @@ impl OidcProvider {
             if provider.until_ready() {
                 return Some(provider);
             }
-            let log = std::fs::read_to_string(provider.scratch.path().join("log")).unwrap_or_default();
+            let log =
+                std::fs::read_to_string(provider.scratch.path().join("log")).unwrap_or_default();
             assert!(log.contains("EADDRINUSE"), "oidc-provider ends: {log}");
         }
         panic!("oidc-provider finds no port");
@@ -120,8 +123,8 @@ impl OidcProvider {
         self.stop();
         eventually("oidc-provider starts again", || {
             if !self.process.runs() {
-                self.process =
-                    Self::spawn(self.port, &self.settings, &self.scratch).expect("it was there before");
+                self.process = Self::spawn(self.port, &self.settings, &self.scratch)
+                    .expect("it was there before");
             }
             self.answers()
         });
@@ -157,7 +160,13 @@ impl OidcProvider {
     ///
     /// # Panics
     /// If the provider refuses the request.
-    pub fn client_credentials(&self, client: &str, secret: &str, resource: &str, scope: &str) -> String {
+    pub fn client_credentials(
+        &self,
+        client: &str,
+        secret: &str,
+        resource: &str,
+        scope: &str,
+    ) -> String {
         let mut tokens = self.tokens(&[
             ("grant_type", "client_credentials"),
             ("client_id", client),
@@ -225,8 +234,13 @@ impl OidcProvider {
 
     fn tokens(&self, form: &[(&str, &str)]) -> Value {
         let answer = Request::post(self.url() + "/token", form).send();
-        let answer = answer.unwrap_or_else(|problem| panic!("oidc-provider does not answer: {problem}"));
-        assert_eq!(answer.status, 200, "oidc-provider refuses: {}", answer.content);
+        let answer =
+            answer.unwrap_or_else(|problem| panic!("oidc-provider does not answer: {problem}"));
+        assert_eq!(
+            answer.status, 200,
+            "oidc-provider refuses: {}",
+            answer.content
+        );
         serde_json::from_str(&answer.content).expect("a token response is JSON")
     }
 }
@@ -263,8 +277,13 @@ impl Visit {
 
     fn send(&mut self, mut request: Request, url: &str) -> Answer {
         let path = &url[self.provider.len()..];
-        let sent = self.cookies.iter().filter(|(_, _, of)| path.starts_with(&**of));
-        let sent: Vec<_> = sent.map(|(name, value, _)| format!("{name}={value}")).collect();
+        let sent = self
+            .cookies
+            .iter()
+            .filter(|(_, _, of)| path.starts_with(&**of));
+        let sent: Vec<_> = sent
+            .map(|(name, value, _)| format!("{name}={value}"))
+            .collect();
         if !sent.is_empty() {
             request = request.with("cookie", &sent.join("; "));
         }

@@ -107,7 +107,10 @@ impl Postgres {
 
     /// The connection URL, with the role and its password.
     pub fn url(&self) -> String {
-        format!("postgres://tollgate:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
+        format!(
+            "postgres://tollgate:{PASSWORD}@127.0.0.1:{}/postgres",
+            self.port
+        )
     }
 
     /// The port of the server on 127.0.0.1.
@@ -127,7 +130,9 @@ impl Postgres {
             .expect("psql runs");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{sql}: {errors}");
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
     }
 
     /// Kills it and its child processes, like a power failure.
@@ -180,7 +185,9 @@ impl Postgres {
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         processes
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(|process| status(*process).is_some_and(|(_, parent)| parent == self.process.id()))
+            .filter(|process| {
+                status(*process).is_some_and(|(_, parent)| parent == self.process.id())
+            })
             .collect()
     }
 }
@@ -314,7 +321,13 @@ fn initialize(programs: &Path, user: Option<&User>, folder: &Path) {
     assert!(output.status.success(), "initdb: {errors}");
 }
 
-fn spawn(programs: &Path, user: Option<&User>, scratch: &Scratch, port: u16, options: &[String]) -> Process {
+fn spawn(
+    programs: &Path,
+    user: Option<&User>,
+    scratch: &Scratch,
+    port: u16,
+    options: &[String],
+) -> Process {
     let mut command = command(&programs.join("postgres"), user);
     command
         .arg("-D")

@@ -62,7 +62,14 @@ impl Redis {
     fn spawn(port: u16, options: &[String], scratch: &Scratch) -> Option<Process> {
         let mut command = Command::new("redis-server");
         command
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args([
+                "--port",
+                &port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+            ])
             .arg("--dir")
             .arg(scratch.path())
             .args(options);
@@ -109,7 +116,14 @@ impl Redis {
     fn ask(&self, arguments: &[&str]) -> Output {
         // A paused server never responds, and not every version of `redis-cli` has a timeout.
         Command::new("timeout")
-            .args(["5", "redis-cli", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args([
+                "5",
+                "redis-cli",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &self.port.to_string(),
+            ])
             .args(arguments)
             .stdin(Stdio::null())
             .output()
@@ -130,8 +144,8 @@ impl Redis {
         self.stop();
         eventually("redis-server starts again", || {
             if !self.process.runs() {
-                self.process =
-                    Self::spawn(self.port, &self.options, &self.scratch).expect("it was there before");
+                self.process = Self::spawn(self.port, &self.options, &self.scratch)
+                    .expect("it was there before");
             }
             self.answers()
         });
@@ -171,7 +185,10 @@ impl RedisCluster {
     /// If it does not start, or under CI if Redis is not installed.
     pub fn start() -> Option<Self> {
         for _ in 0..5 {
-            let started: Option<Vec<_>> = Self::launch()?.into_iter().map(Redis::until_ready).collect();
+            let started: Option<Vec<_>> = Self::launch()?
+                .into_iter()
+                .map(Redis::until_ready)
+                .collect();
             if let Some(nodes) = started {
                 let cluster = Self { nodes };
                 cluster.until_ready();
@@ -262,7 +279,8 @@ impl RedisCluster {
                 let answer = node.ask(&["INFO", "replication"]);
                 let text = String::from_utf8_lossy(&answer.stdout);
                 !answer.status.success()
-                    || (text.contains("role:master") && (!self.is_whole() || text.contains("state=online")))
+                    || (text.contains("role:master")
+                        && (!self.is_whole() || text.contains("state=online")))
                     || text.contains("master_link_status:up")
             });
         }
@@ -315,14 +333,25 @@ impl RedisCluster {
         let nodes = ask(&["CLUSTER", "NODES"]);
         let holder = nodes.lines().find(|line| {
             let mut fields = line.split(' ').skip(2);
-            let master = fields.next().is_some_and(|flags| flags.split(',').any(|flag| flag == "master"));
+            let master = fields
+                .next()
+                .is_some_and(|flags| flags.split(',').any(|flag| flag == "master"));
             master
                 && fields.skip(5).any(|range| {
                     let (first, last) = range.split_once('-').unwrap_or((range, range));
-                    matches!((first.parse(), last.parse()), (Ok(first), Ok(last)) if (first..=last).contains(&slot))
+                    matches!((first.parse(), last.parse()), (Ok(first), Ok(last)) if (first..=last)
+                        .contains(&slot))
                 })
         })?;
-        let port = holder.split(' ').nth(1)?.split('@').next()?.rsplit(':').next()?;
-        self.nodes.iter().position(|node| node.port.to_string() == port)
+        let port = holder
+            .split(' ')
+            .nth(1)?
+            .split('@')
+            .next()?
+            .rsplit(':')
+            .next()?;
+        self.nodes
+            .iter()
+            .position(|node| node.port.to_string() == port)
     }
 }

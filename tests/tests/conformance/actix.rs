@@ -11,8 +11,8 @@ use actix_web::{App, Error, HttpResponse, Route, test, web};
 use tollgate_actix::{JwtAuth, require};
 use tollgate_core::{Jwt, Optional, Principal, Rejection, Scoped, SkipRenewal};
 use tollgate_testkit::conformance::{
-    Buyer, Case, Handler, OrdersRead, Reply, Request, Response, Shopper, Subject, echo, echo_claims,
-    echo_guarded,
+    Buyer, Case, Handler, OrdersRead, Reply, Request, Response, Shopper, Subject, echo,
+    echo_claims, echo_guarded,
 };
 
 pub(crate) struct Actix(SystemRunner);
@@ -31,10 +31,16 @@ impl Subject for Actix {
         self.0.block_on(async {
             match (gate(), policy()) {
                 (Some(gate), Some(policy)) => {
-                    call(App::new().service(resource.wrap(policy)).wrap(gate), request).await
+                    call(
+                        App::new().service(resource.wrap(policy)).wrap(gate),
+                        request,
+                    )
+                    .await
                 }
                 (Some(gate), None) => call(App::new().service(resource).wrap(gate), request).await,
-                (None, Some(policy)) => call(App::new().service(resource.wrap(policy)), request).await,
+                (None, Some(policy)) => {
+                    call(App::new().service(resource.wrap(policy)), request).await
+                }
                 (None, None) => call(App::new().service(resource), request).await,
             }
         })
@@ -72,7 +78,9 @@ fn route(case: &Case) -> Route {
         }};
     }
     match case.handler {
-        Handler::Optional => handler!(|Optional(caller) in Optional<Principal>| echo(caller.as_ref())),
+        Handler::Optional => {
+            handler!(|Optional(caller) in Optional<Principal>| echo(caller.as_ref()))
+        }
         Handler::Principal => handler!(|caller in Principal| echo(Some(&caller))),
         Handler::Claims => handler!(|Jwt(shopper) in Jwt<Shopper>| echo_claims(&shopper)),
         Handler::Guarded => handler!(|Jwt(buyer) in Jwt<Buyer>| echo_guarded(&buyer)),
@@ -107,10 +115,13 @@ where
 {
     let app = test::init_service(app).await;
     let mut built = test::TestRequest::default()
-        .method(Method::from_bytes(request.method.as_bytes()).expect("a method of the table is one"))
+        .method(
+            Method::from_bytes(request.method.as_bytes()).expect("a method of the table is one"),
+        )
         .uri(&request.target);
     for (name, value) in &request.headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).expect("a field name of the table is one");
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).expect("a field name of the table is one");
         let value = HeaderValue::from_bytes(value).expect("a field value of the table is one");
         built = built.append_header((name, value));
     }

@@ -7,7 +7,8 @@ use tokio::runtime::Runtime;
 use tollgate_axum::{JwtAuth, require};
 use tollgate_core::{Gate, Gated, Jwt, Principal, Scoped};
 use tollgate_testkit::conformance::{
-    Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims, echo_guarded,
+    Buyer, Case, Handler, OrdersRead, Request, Response, Shopper, Subject, echo, echo_claims,
+    echo_guarded,
 };
 use tower::ServiceExt as _;
 
@@ -28,7 +29,9 @@ impl Subject for Axum {
             Handler::Optional => {
                 any(async move |caller: Option<Principal>| replied(&reply, echo(caller.as_ref())))
             }
-            Handler::Principal => any(async move |caller: Principal| replied(&reply, echo(Some(&caller)))),
+            Handler::Principal => {
+                any(async move |caller: Principal| replied(&reply, echo(Some(&caller))))
+            }
             Handler::Claims => {
                 any(async move |Jwt(shopper): Jwt<Shopper>| replied(&reply, echo_claims(&shopper)))
             }
@@ -63,11 +66,19 @@ impl Ungated {
 impl Subject for Ungated {
     fn send(&mut self, case: &Case, request: &Request) -> Response {
         let route: MethodRouter<Gate> = match case.handler {
-            Handler::Optional => any(async |Gated(caller): Gated<Option<Principal>>| echo(caller.as_ref())),
+            Handler::Optional => {
+                any(async |Gated(caller): Gated<Option<Principal>>| echo(caller.as_ref()))
+            }
             Handler::Principal => any(async |Gated(caller): Gated<Principal>| echo(Some(&caller))),
-            Handler::Claims => any(async |Gated(Jwt(shopper)): Gated<Jwt<Shopper>>| echo_claims(&shopper)),
-            Handler::Guarded => any(async |Gated(Jwt(buyer)): Gated<Jwt<Buyer>>| echo_guarded(&buyer)),
-            Handler::Scoped => any(async |Gated(caller): Gated<Scoped<OrdersRead>>| echo(Some(&caller))),
+            Handler::Claims => {
+                any(async |Gated(Jwt(shopper)): Gated<Jwt<Shopper>>| echo_claims(&shopper))
+            }
+            Handler::Guarded => {
+                any(async |Gated(Jwt(buyer)): Gated<Jwt<Buyer>>| echo_guarded(&buyer))
+            }
+            Handler::Scoped => {
+                any(async |Gated(caller): Gated<Scoped<OrdersRead>>| echo(Some(&caller)))
+            }
         };
         let gate = case.gate.clone().expect("a case with a gate");
         let app = Router::new().route("/resource", route).with_state(gate);

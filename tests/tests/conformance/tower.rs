@@ -9,8 +9,8 @@ use tokio::runtime::Runtime;
 use tollgate_core::policy::ScopeSet as _;
 use tollgate_core::{Refusal, Rejection, SkipRenewal};
 use tollgate_testkit::conformance::{
-    Buyer, Case, Handler, OrdersRead, Reply, Request, Response, Shopper, Subject, echo, echo_claims,
-    echo_guarded,
+    Buyer, Case, Handler, OrdersRead, Reply, Request, Response, Shopper, Subject, echo,
+    echo_claims, echo_guarded,
 };
 use tollgate_tower::{AuthenticationExt as _, JwtAuth, into_response, require};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
@@ -25,16 +25,24 @@ pub(crate) fn http_request<B: Default>(request: &Request) -> http::Request<B> {
     for (name, value) in &request.headers {
         built = built.header(name, &value[..]);
     }
-    built.body(B::default()).expect("a request of the table is one")
+    built
+        .body(B::default())
+        .expect("a request of the table is one")
 }
 
 /// Converts a response of `http` 1.x for comparison with the table.
-pub(crate) async fn answered<B: http_body::Body<Data = Bytes>>(response: http::Response<B>) -> Response
+pub(crate) async fn answered<B: http_body::Body<Data = Bytes>>(
+    response: http::Response<B>,
+) -> Response
 where
     B::Error: std::fmt::Debug,
 {
     let (parts, body) = response.into_parts();
-    let body = body.collect().await.expect("the body is in memory").to_bytes();
+    let body = body
+        .collect()
+        .await
+        .expect("the body is in memory")
+        .to_bytes();
     Response {
         rejection: parts.extensions.get().map(Rejection::kind),
         ..Response::new(parts.status.as_u16(), parts.headers.iter(), body)
@@ -58,7 +66,8 @@ impl Subject for Tower {
         let (asked, reply) = (case.handler, case.reply.clone());
         let handler = service_fn(move |request: http::Request<Full<Bytes>>| {
             let written = handle(asked, &request);
-            let response = written.map_or_else(into_response, |body| replied(&reply, body).map(Full::from));
+            let response =
+                written.map_or_else(into_response, |body| replied(&reply, body).map(Full::from));
             ready(Ok::<_, Infallible>(response))
         });
         let request = http_request(request);
@@ -66,7 +75,9 @@ impl Subject for Tower {
         let policy = || case.policy.clone().map(require);
         self.0.block_on(async {
             match (gate(), policy()) {
-                (Some(gate), Some(policy)) => call(gate.layer(policy.layer(handler)), request).await,
+                (Some(gate), Some(policy)) => {
+                    call(gate.layer(policy.layer(handler)), request).await
+                }
                 (Some(gate), None) => call(gate.layer(handler), request).await,
                 (None, Some(policy)) => call(policy.layer(handler), request).await,
                 (None, None) => call(handler, request).await,
@@ -91,7 +102,9 @@ pub(crate) fn replied(reply: &Reply, body: String) -> http::Response<String> {
 
 /// Does manually what extractors do in a framework.
 fn handle(asked: Handler, request: &http::Request<Full<Bytes>>) -> Result<String, Refusal> {
-    let authentication = request.authentication().ok_or_else(Refusal::missing_layer)?;
+    let authentication = request
+        .authentication()
+        .ok_or_else(Refusal::missing_layer)?;
     Ok(match asked {
         Handler::Optional => echo(request.principal()),
         Handler::Principal => echo(Some(authentication.authenticated()?)),

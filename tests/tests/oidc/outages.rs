@@ -66,8 +66,13 @@ fn outage(outage: &Outage) {
     assert_eq!(world.services.expect(200, &token), passes);
     assert_eq!(world.status().readiness, Readiness::Stale);
     // Only the schedule has made attempts: first one per cool-down, then fewer.
-    let schedule = usize::try_from(world.elapsed().as_secs() / LONGEST_PAUSE.as_secs()).unwrap() + 8;
-    assert!(world.attempts() <= schedule, "{} of {schedule}", world.attempts());
+    let schedule =
+        usize::try_from(world.elapsed().as_secs() / LONGEST_PAUSE.as_secs()).unwrap() + 8;
+    assert!(
+        world.attempts() <= schedule,
+        "{} of {schedule}",
+        world.attempts()
+    );
 
     // An unknown key may be available at the provider by now, so the response is 503, not a client
     // error.
@@ -128,7 +133,8 @@ outages! {
     the_provider_answers_304_without_being_asked: Outage::Fault(Fault::Status(304));
     the_provider_answers_a_page: Outage::Fault(Fault::html());
     the_provider_answers_an_empty_set: Outage::Fault(Fault::empty_set());
-    the_provider_answers_rubbish: Outage::Fault(Fault::Content("application/json", "{\"keys\":[{".to_owned()));
+    the_provider_answers_rubbish: Outage::Fault(Fault::Content("application/json",
+        "{\"keys\":[{".to_owned()));
     the_provider_answers_nothing: Outage::Fault(Fault::Hangs);
     the_provider_drips: Outage::Fault(Fault::Drips);
     the_provider_closes_connections: Outage::Fault(Fault::Broken);
@@ -257,10 +263,10 @@ fn a_set_moved_on_the_same_host_is_found() {
         .issuer
         .front
         .set_for("/jwks", Fault::Redirect("/keys/2031".to_owned()));
-    world
-        .issuer
-        .front
-        .set_for("/keys/2031", Fault::Content("application/json", set.content));
+    world.issuer.front.set_for(
+        "/keys/2031",
+        Fault::Content("application/json", set.content),
+    );
     world.pass(LIFE);
     world.services.expect(200, &world.issuer.token());
     assert!(world.issuer.fetches() > before);

@@ -40,10 +40,15 @@ fn greeting(user: &Principal) -> String {
 impl Services {
     pub(crate) fn start(verifier: &Verifier) -> Self {
         let runtime = runtime();
-        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).unwrap();
+        let listener = runtime
+            .block_on(TcpListener::bind(("127.0.0.1", 0)))
+            .unwrap();
         let axum = listener.local_addr().unwrap().port();
         let app = Router::new()
-            .route("/", get(async |user: tollgate_core::Principal| greeting(&user)))
+            .route(
+                "/",
+                get(async |user: tollgate_core::Principal| greeting(&user)),
+            )
             .layer(tollgate_axum::JwtAuth::new(verifier.clone()));
         runtime.spawn(async { axum::serve(listener, app).await });
 
@@ -87,7 +92,11 @@ impl Services {
             answer.fields.retain(|(name, _)| name != "retry-after");
             answer
         };
-        assert_eq!(timeless(&axum), timeless(&actix), "first axum, then actix-web");
+        assert_eq!(
+            timeless(&axum),
+            timeless(&actix),
+            "first axum, then actix-web"
+        );
         for answer in [&axum, &actix] {
             let seconds = answer
                 .field("retry-after")
@@ -132,8 +141,10 @@ impl Services {
 
     /// Sends a token to one of them, in turn, without waiting for the response.
     pub(crate) fn send_and_go_on(&self, number: usize, token: &str) -> TcpStream {
-        let mut client = TcpStream::connect(("127.0.0.1", [self.axum, self.actix][number % 2])).unwrap();
-        let request = format!("GET / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
+        let mut client =
+            TcpStream::connect(("127.0.0.1", [self.axum, self.actix][number % 2])).unwrap();
+        let request =
+            format!("GET / HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
         client.write_all(request.as_bytes()).unwrap();
         client
     }
@@ -155,7 +166,9 @@ impl Drop for Services {
 
 fn send(port: u16, token: &str) -> Answer {
     let request = Request::get(format!("http://127.0.0.1:{port}/"));
-    let answer = request.with("authorization", &format!("Bearer {token}")).send();
+    let answer = request
+        .with("authorization", &format!("Bearer {token}"))
+        .send();
     let mut answer = answer.unwrap();
     // Without the fields that depend on time and connection.
     answer

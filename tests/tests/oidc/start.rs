@@ -36,7 +36,11 @@ fn connect_fails_fast_if_the_provider_is_faulty() {
         ),
     ] {
         issuer.front.set(fault.clone());
-        assert_eq!(refused!(Oidc::discover(issuer.front.url())), kind, "{fault:?}");
+        assert_eq!(
+            refused!(Oidc::discover(issuer.front.url())),
+            kind,
+            "{fault:?}"
+        );
         assert_eq!(
             refused!(RemoteJwks::new(issuer.front.url() + JWKS)),
             kind,
@@ -83,7 +87,9 @@ fn a_lazy_start_answers_503_until_the_provider_responds() {
     issuer.provider.stop();
     let mut world = World::with(issuer, |issuer, watch, runtime| {
         let _in = runtime.enter();
-        kept!(Oidc::discover(issuer.front.url()), watch).lazy().unwrap()
+        kept!(Oidc::discover(issuer.front.url()), watch)
+            .lazy()
+            .unwrap()
     });
     assert_eq!(world.status().readiness, Readiness::Unavailable);
     for _ in 0..10 {
@@ -97,7 +103,9 @@ fn a_lazy_start_answers_503_until_the_provider_responds() {
 
     world.issuer.provider.restart();
     world.pass(COOL_DOWN);
-    eventually("it has come up", || world.services.ask_axum(&token).status == 200);
+    eventually("it has come up", || {
+        world.services.ask_axum(&token).status == 200
+    });
     world.services.expect(200, &token);
     assert_eq!(world.status().readiness, Readiness::Ready);
     world.assert_bounded();

@@ -54,9 +54,11 @@ impl House {
 
 #[test]
 fn only_a_tenants_own_token_fetches_its_keys() {
-    let (Some(acme), Some(globex), Some(stranger)) =
-        (Issuer::start(&KEYS), Issuer::start(&KEYS), Issuer::start(&KEYS))
-    else {
+    let (Some(acme), Some(globex), Some(stranger)) = (
+        Issuer::start(&KEYS),
+        Issuer::start(&KEYS),
+        Issuer::start(&KEYS),
+    ) else {
         return;
     };
     let House {

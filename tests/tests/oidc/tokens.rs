@@ -7,7 +7,12 @@ use tollgate_testkit::{Segments, keys};
 use crate::services::Services;
 use crate::world::{AUDIENCE, Issuer, JWKS, METADATA, World, kept};
 
-const KEYS: [(&str, &str); 4] = [("RS256", "r"), ("PS256", "p"), ("ES256", "e"), ("EdDSA", "d")];
+const KEYS: [(&str, &str); 4] = [
+    ("RS256", "r"),
+    ("PS256", "p"),
+    ("ES256", "e"),
+    ("EdDSA", "d"),
+];
 
 fn every_algorithm_passes(world: &World) {
     for (alg, kid) in KEYS {
@@ -55,7 +60,9 @@ fn tokens_not_issued_for_the_service_are_refused_without_a_fetch() {
     let token = world.issuer.token();
     world.services.expect(200, &token);
 
-    world.services.expect(401, &world.issuer.token_for("urn:stock"));
+    world
+        .services
+        .expect(401, &world.issuer.token_for("urn:stock"));
     // The claims of one token with the signature of another.
     let (mut mixed, other) = (Segments::of(&token), Segments::of(&world.issuer.token()));
     mixed.payload = other.payload;
@@ -68,7 +75,8 @@ fn tokens_not_issued_for_the_service_are_refused_without_a_fetch() {
     ] {
         let segments = Segments::of(&token);
         let header = format!(r#"{{"alg":"{alg:?}","typ":"at+jwt","kid":"{kid}"}}"#);
-        let forged = Segments::unsigned(header, segments.payload_bytes()).signed_by(&keys::signing(alg));
+        let forged =
+            Segments::unsigned(header, segments.payload_bytes()).signed_by(&keys::signing(alg));
         world.services.expect(401, &forged.to_string());
     }
     // Key confusion: the public key as an HMAC secret.
@@ -102,8 +110,10 @@ fn an_algorithm_outside_the_allow_list_is_refused_despite_a_matching_key() {
 
 #[test]
 fn keys_are_not_shared_between_issuers() {
-    let (Some(ours), Some(theirs)) = (Issuer::start(&[("ES256", "1")]), Issuer::start(&[("ES256", "1")]))
-    else {
+    let (Some(ours), Some(theirs)) = (
+        Issuer::start(&[("ES256", "1")]),
+        Issuer::start(&[("ES256", "1")]),
+    ) else {
         return;
     };
     let world = World::connect(ours);

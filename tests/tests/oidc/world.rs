@@ -67,7 +67,8 @@ impl Issuer {
             "resources": resources,
             "scopes": ["profile"],
             "clients": [
-                { "client_id": "robot", "client_secret": "beep", "token_endpoint_auth_method": "client_secret_post" },
+                { "client_id": "robot", "client_secret": "beep",
+                    "token_endpoint_auth_method": "client_secret_post" },
                 { "client_id": "shop", "redirect_uris": [REDIRECT_URI] },
             ],
             "accounts": { "ada": { "password": "lovelace", "claims": { "name": "Ada Lovelace" } } },
@@ -182,7 +183,10 @@ impl World {
     }
 
     /// Creates services with the keys that `start` returns.
-    pub(crate) fn with(issuer: Issuer, start: impl FnOnce(&Issuer, &Watch, &Handle) -> RemoteKeys) -> Self {
+    pub(crate) fn with(
+        issuer: Issuer,
+        start: impl FnOnce(&Issuer, &Watch, &Handle) -> RemoteKeys,
+    ) -> Self {
         let (watch, runtime) = (Watch::default(), PausedRuntime::start());
         let keys = start(&issuer, &watch, runtime.handle());
         let began = {

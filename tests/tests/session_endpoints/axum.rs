@@ -37,8 +37,10 @@ pub(crate) fn app(service: &Service) -> Router {
         let read = Router::new().route(path, greet());
         app = app.merge(read.route_layer(JwtAuth::new(service.reading(reading))));
     }
-    app.nest_service("/auth", endpoints)
-        .route_service("/keys", EndpointService::new(service.sessions.issuer().jwks()))
+    app.nest_service("/auth", endpoints).route_service(
+        "/keys",
+        EndpointService::new(service.sessions.issuer().jwks()),
+    )
 }
 
 /// Calls the service without a socket.

@@ -28,11 +28,12 @@ impl Both {
 
         let service = Service::new(transport);
         let shared = service.clone();
-        let server = HttpServer::new(move || App::new().configure(|app| actix::routes(&shared, app)))
-            .workers(1)
-            .disable_signals()
-            .bind(("127.0.0.1", 0))
-            .unwrap();
+        let server =
+            HttpServer::new(move || App::new().configure(|app| actix::routes(&shared, app)))
+                .workers(1)
+                .disable_signals()
+                .bind(("127.0.0.1", 0))
+                .unwrap();
         let address = server.addrs()[0];
         rt::spawn(server.run());
         Self {
@@ -43,7 +44,10 @@ impl Both {
 
     /// Sends a request to both and asserts equal responses.
     async fn ask(&self, ask: Ask) -> Got {
-        let (one, other) = (send(self.axum.1, &ask).await, send(self.actix.1, &ask).await);
+        let (one, other) = (
+            send(self.axum.1, &ask).await,
+            send(self.actix.1, &ask).await,
+        );
         assert_eq!(one, other, "{ask:?}: first axum, then actix-web");
         one
     }
@@ -108,7 +112,14 @@ async fn send(address: SocketAddr, ask: &Ask) -> Got {
     let answer = String::from_utf8(answer).unwrap();
     let (head, content) = answer.split_once("\r\n\r\n").unwrap();
     let mut lines = head.split("\r\n");
-    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let status = lines
+        .next()
+        .unwrap()
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
     let fields = lines
         .map(|line| line.split_once(':').unwrap())
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
@@ -155,7 +166,10 @@ async fn responses_to_an_app_that_stores_tokens_are_equal() {
     let both = Both::start(&Transport::Json).await;
     for (status, ask) in [
         (401, post("/auth/login").json(r#"{"password":"guess"}"#)),
-        (429, post("/auth/login").json(r#"{"password":"again and again"}"#)),
+        (
+            429,
+            post("/auth/login").json(r#"{"password":"again and again"}"#),
+        ),
         (400, post("/auth/login").json("{")),
         (415, post("/auth/login").with("content-type", "text/plain")),
         (405, get("/auth/login")),
@@ -186,7 +200,10 @@ async fn responses_to_an_app_that_stores_tokens_are_equal() {
     let first = phone.member("refresh_token");
     let second = both.expect(200, refresh(&first)).await;
     let again = both.expect(200, refresh(&first)).await;
-    assert_eq!(second.content, again.content, "a lost answer is given again");
+    assert_eq!(
+        second.content, again.content,
+        "a lost answer is given again"
+    );
     let greedy = r#"","scope":"all"#;
     both.expect(400, refresh(&(second.member("refresh_token") + greedy)))
         .await;
@@ -220,7 +237,10 @@ async fn responses_to_an_app_that_stores_tokens_are_equal() {
     both.expect(200, get("/account").bearer(&fresh)).await;
 
     let id = both
-        .expect(200, get("/auth/session").bearer(&desk.member("access_token")))
+        .expect(
+            200,
+            get("/auth/session").bearer(&desk.member("access_token")),
+        )
         .await;
     let path = format!("/auth/sessions/{}", id.member("session"));
     let end = || Ask::new("DELETE", &*path).bearer(&renewed);
@@ -228,12 +248,14 @@ async fn responses_to_an_app_that_stores_tokens_are_equal() {
     both.expect(404, end()).await;
     both.expect(401, get("/orders").bearer(&desk.member("access_token")))
         .await;
-    both.expect(400, refresh(&desk.member("refresh_token"))).await;
+    both.expect(400, refresh(&desk.member("refresh_token")))
+        .await;
 
     // The grace period of the first refresh token is over.
     both.expect(400, refresh(&first)).await;
     both.expect(401, get("/orders").bearer(&renewed)).await;
-    both.expect(400, refresh(&second.member("refresh_token"))).await;
+    both.expect(400, refresh(&second.member("refresh_token")))
+        .await;
 
     for path in [
         "/auth/sessions/logout-others",
@@ -252,8 +274,15 @@ async fn responses_to_an_app_that_stores_tokens_are_equal() {
 
     let tokens = both.expect(200, log_in()).await;
     both.fail(Fault::Down);
-    let (access, token) = (tokens.member("access_token"), tokens.member("refresh_token"));
-    for ask in [log_in(), refresh(&token), post("/auth/logout").bearer(&access)] {
+    let (access, token) = (
+        tokens.member("access_token"),
+        tokens.member("refresh_token"),
+    );
+    for ask in [
+        log_in(),
+        refresh(&token),
+        post("/auth/logout").bearer(&access),
+    ] {
         let down = both.expect(503, ask).await;
         assert!(down.field("retry-after").is_some());
     }
@@ -263,7 +292,9 @@ async fn responses_to_an_app_that_stores_tokens_are_equal() {
 
 /// The cookies that a response sets, as a `Cookie` field.
 fn cookies(got: &Got) -> String {
-    let pairs = got.all("set-cookie").map(|line| line.split(';').next().unwrap());
+    let pairs = got
+        .all("set-cookie")
+        .map(|line| line.split(';').next().unwrap());
     pairs.collect::<Vec<_>>().join("; ")
 }
 
@@ -289,14 +320,17 @@ async fn responses_to_a_browser_are_equal() {
     both.expect(403, same(order())).await;
     both.expect(403, same(order()).with("x-csrf-token", "guess"))
         .await;
-    both.expect(200, same(order()).with("x-csrf-token", &*csrf)).await;
+    both.expect(200, same(order()).with("x-csrf-token", &*csrf))
+        .await;
 
     both.pass(450);
     let slid = both.expect(200, with(get("/orders"))).await;
     assert_eq!(slid.all("set-cookie").count(), 1);
     let renewed = cookies(&slid);
     assert!(renewed.starts_with("__Host-access="), "{renewed}");
-    let greeted = both.expect(200, get("/orders").with("cookie", &*renewed)).await;
+    let greeted = both
+        .expect(200, get("/orders").with("cookie", &*renewed))
+        .await;
     assert!(greeted.content.contains("acme"), "{greeted:?}");
     for (status, path) in [(500, "/orders/broken"), (200, "/orders/poll")] {
         let got = both.expect(status, with(get(path))).await;
@@ -309,7 +343,10 @@ async fn responses_to_a_browser_are_equal() {
     assert_eq!(again.member("csrf_token"), csrf);
     let forged = same(post("/auth/refresh")).with("cookie", "__Secure-refresh=forged");
     let refused = both.expect(400, forged).await;
-    assert!(refused.field("set-cookie").is_none(), "a loser clears nothing");
+    assert!(
+        refused.field("set-cookie").is_none(),
+        "a loser clears nothing"
+    );
 
     both.expect(403, cross(with(post("/auth/logout")))).await;
     let out = same(with(post("/auth/logout"))).with("x-csrf-token", &*csrf);

@@ -62,9 +62,17 @@ async fn one_fault(call: &impl AsyncFn(&Service, &Ask) -> Got, fault: Fault) {
         ("/open", 200),
     ] {
         assert_eq!(at(path, &token).await, wanted, "{fault:?} {path}");
-        assert_eq!(at(path, &revoked).await, 401, "{fault:?} {path}: known is known");
+        assert_eq!(
+            at(path, &revoked).await,
+            401,
+            "{fault:?} {path}: known is known"
+        );
     }
-    for ask in [log_in(), refresh(&good.member("refresh_token")), log_out(&token)] {
+    for ask in [
+        log_in(),
+        refresh(&good.member("refresh_token")),
+        log_out(&token),
+    ] {
         let got = call(ask.clone()).await;
         assert_eq!(got.status, 503, "{fault:?} {ask:?}: {got:?}");
         assert!(got.field("retry-after").is_some(), "{fault:?} {ask:?}");
@@ -85,7 +93,10 @@ async fn one_fault(call: &impl AsyncFn(&Service, &Ask) -> Got, fault: Fault) {
         assert_eq!(at(path, &revoked).await, 401, "{fault:?} {path}");
     }
     assert_eq!(call(log_in()).await.status, 200);
-    assert_eq!(call(refresh(&good.member("refresh_token"))).await.status, 200);
+    assert_eq!(
+        call(refresh(&good.member("refresh_token"))).await.status,
+        200
+    );
     assert_eq!(call(log_out(&token)).await.status, 204);
     assert_eq!(at("/closed", &token).await, 401, "{fault:?}");
 }
@@ -93,7 +104,10 @@ async fn one_fault(call: &impl AsyncFn(&Service, &Ask) -> Got, fault: Fault) {
 async fn until_in_sync(service: &Service) {
     let start = Instant::now();
     while !service.sessions.revocations().in_sync() {
-        assert!(start.elapsed() < Duration::from_secs(60), "it does not come back");
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "it does not come back"
+        );
         sleep(Duration::from_millis(50)).await;
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tollgate_core::{Algorithm, Gate, GateBuilder, Principal};
 use tollgate_session::{
-    CookieTransport, Issuer, Login, LoginFailure, LoginRequest, NoRandomness, Random, Reading, RefreshKey,
-    RenewalTransport, SessionEndpoints, Sessions, SlidingRenewal, Transport,
+    CookieTransport, Issuer, Login, LoginFailure, LoginRequest, NoRandomness, Random, Reading,
+    RefreshKey, RenewalTransport, SessionEndpoints, Sessions, SlidingRenewal, Transport,
 };
 use tollgate_testkit::{FakeClock, keys};
 
@@ -98,15 +98,18 @@ impl Service {
             Transport::Cookie(cookies) => RenewalTransport::Cookie(cookies.clone()),
             _ => RenewalTransport::Header,
         };
-        let renewal =
-            SlidingRenewal::new(self.sessions.clone(), transport).paths(|path| path != "/orders/poll");
+        let renewal = SlidingRenewal::new(self.sessions.clone(), transport)
+            .paths(|path| path != "/orders/poll");
         self.builder().renewal(renewal).build().unwrap()
     }
 
     /// The gate of `/account`: a user with a recent password login.
     pub(crate) fn fresh(&self) -> Gate {
         let fresh = Duration::from_secs(300);
-        self.builder().max_authentication_age(fresh).build().unwrap()
+        self.builder()
+            .max_authentication_age(fresh)
+            .build()
+            .unwrap()
     }
 
     /// The gate of `/closed`, `/stale` and `/open`.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tollgate_session::{
-    Announcement, MemoryStore, Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot,
-    RevocationStore, SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession,
+    Announcement, MemoryStore, Position, Revocation, RevocationFeed, RevocationKey,
+    RevocationSnapshot, RevocationStore, SessionId, SessionStore, StoreError, StoreErrorKind,
+    StoreFuture, StoredSession,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,11 @@ impl Store {
         *self.fault.borrow()
     }
 
-    fn bear<'a, T: Send + 'a>(&self, access: Access, answer: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
+    fn bear<'a, T: Send + 'a>(
+        &self,
+        access: Access,
+        answer: StoreFuture<'a, T>,
+    ) -> StoreFuture<'a, T> {
         let error = |kind| Box::pin(async move { Err(StoreError::new(kind, "")) });
         match self.fault() {
             Some(Fault::Down) => error(StoreErrorKind::Unavailable),
@@ -89,7 +94,12 @@ impl SessionStore for Store {
         self.bear(Access::Read, self.kept.load(id, now))
     }
 
-    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+    fn replace<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> StoreFuture<'a, bool> {
         self.bear(Access::Write, self.kept.replace(session, expected, now))
     }
 

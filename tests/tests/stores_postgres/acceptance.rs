@@ -13,14 +13,18 @@ use super::{NOW, open, ready, revocation, session};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_instances_pass_the_suite() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let one = ready(&server).await;
     stores::accept(Arc::new(one), Arc::new(open(&server))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_custom_pool_and_custom_defaults_pass_the_suite() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     // The statements do not depend on either default.
     server.sql("ALTER ROLE tollgate SET default_transaction_isolation = 'serializable'");
     server.sql("ALTER ROLE tollgate SET search_path = ''");
@@ -43,7 +47,9 @@ async fn a_custom_pool_and_custom_defaults_pass_the_suite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_with_another_encoding_passes_the_suite() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     server.sql("CREATE DATABASE old TEMPLATE template0 ENCODING 'LATIN1'");
     let mut config: Config = server.url().parse().unwrap();
     config.dbname("old");
@@ -54,7 +60,9 @@ async fn a_database_with_another_encoding_passes_the_suite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sql_in_a_subject_is_stored_as_text() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     let long = "x".repeat(100_000);
     let subjects = [
@@ -80,9 +88,15 @@ async fn sql_in_a_subject_is_stored_as_text() {
             ),
             ..revocation("")
         };
-        store.revoke(std::slice::from_ref(&entry), NOW).await.unwrap();
+        store
+            .revoke(std::slice::from_ref(&entry), NOW)
+            .await
+            .unwrap();
         assert_eq!(
-            store.find(std::slice::from_ref(&entry.key), NOW).await.unwrap(),
+            store
+                .find(std::slice::from_ref(&entry.key), NOW)
+                .await
+                .unwrap(),
             [entry]
         );
     }
@@ -92,12 +106,17 @@ async fn sql_in_a_subject_is_stored_as_text() {
             [session(id, subject)]
         );
     }
-    assert_eq!(store.snapshot(NOW).await.unwrap().entries.len(), subjects.len());
+    assert_eq!(
+        store.snapshot(NOW).await.unwrap().entries.len(),
+        subjects.len()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_expired_rows_are_removed() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     for id in 0..20 {
         let mut session = session(id, "u-7");
@@ -114,14 +133,15 @@ async fn only_expired_rows_are_removed() {
 
     // An insert also removes expired rows.
     assert!(store.insert(&session(99, "u-8"), NOW + 100).await.unwrap());
-    let left =
-        "SELECT (SELECT count(*) FROM tollgate.sessions) + (SELECT count(*) FROM tollgate.revocations)";
+    let left = "SELECT (SELECT count(*) FROM tollgate.sessions) + (SELECT count(*) FROM tollgate.revocations)";
     tollgate_tests::servers::eventually("the expired rows are removed", || server.sql(left) == "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_rows_than_one_batch_are_removed() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     server.sql(
         "INSERT INTO tollgate.sessions SELECT decode(md5(n::text), 'hex'), '', 1, 5, '' FROM generate_series(1, 1234) n",
@@ -131,7 +151,9 @@ async fn more_rows_than_one_batch_are_removed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_entry_does_not_widen_another() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     store.revoke(&[revocation("a")], NOW).await.unwrap();
     let later = Revocation {

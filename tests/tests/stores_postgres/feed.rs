@@ -21,7 +21,11 @@ async fn end(feed: &mut dyn RevocationFeed) -> StoreErrorKind {
     let kind = timeout(Duration::from_secs(5), ended)
         .await
         .expect("the feed is silent");
-    assert_eq!(feed.next().await.unwrap_err().kind(), kind, "and it stays dead");
+    assert_eq!(
+        feed.next().await.unwrap_err().kind(),
+        kind,
+        "and it stays dead"
+    );
     kind
 }
 
@@ -39,7 +43,9 @@ async fn hears(store: &PostgresStore) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminated_connection_ends_the_feed() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     let mut feed = store.feed().await.unwrap();
     let ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
@@ -64,7 +70,9 @@ async fn a_killed_server_ends_the_feed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_server_ends_the_feed() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     let mut feed = store.feed().await.unwrap();
     server.pause();
@@ -75,7 +83,9 @@ async fn a_frozen_server_ends_the_feed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_notification_ends_the_feed() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     for rubbish in ["", "rubbish", "1 2 rubbish", "1 -1 "] {
         let mut feed = store.feed().await.unwrap();
@@ -90,7 +100,9 @@ async fn an_invalid_notification_ends_the_feed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_that_is_too_slow_gets_an_error() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     let mut feed = store.feed().await.unwrap();
     let flood = "DO $$ BEGIN FOR n IN 1..5000 LOOP \
@@ -106,7 +118,9 @@ async fn a_listener_that_is_too_slow_gets_an_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dropping_a_feed_closes_its_connection() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     drop(store.feed().await.unwrap());
     tollgate_tests::servers::eventually("the connection ends", || {
@@ -116,7 +130,9 @@ async fn dropping_a_feed_closes_its_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sequence_order_equals_commit_order() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     let mut feed = store.feed().await.unwrap();
     let start = store.position().await.unwrap();
@@ -127,7 +143,8 @@ async fn sequence_order_equals_commit_order() {
                 for n in 0..50 {
                     // Each transaction has the same keys in another order: a deadlock must not
                     // occur.
-                    let mut entries = [revocation("x"), revocation("y"), revocation(&n.to_string())];
+                    let mut entries =
+                        [revocation("x"), revocation("y"), revocation(&n.to_string())];
                     entries.rotate_left(writer % 3);
                     store.revoke(&entries, NOW).await.unwrap();
                 }
@@ -140,7 +157,11 @@ async fn sequence_order_equals_commit_order() {
             .await
             .unwrap()
             .unwrap();
-        assert!(heard.position.follows(last), "{last:?} {:?}", heard.position);
+        assert!(
+            heard.position.follows(last),
+            "{last:?} {:?}",
+            heard.position
+        );
         last = heard.position;
     }
     for writer in writers {

@@ -9,7 +9,9 @@ use super::{NOW, failure, open, ready, session};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_starts_migrate_once() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let migrate = |prefix: &str| {
         let store = PostgresStore::builder(server.url().parse().unwrap())
             .table_prefix(prefix)
@@ -17,19 +19,29 @@ async fn concurrent_starts_migrate_once() {
             .unwrap();
         tokio::spawn(async move { store.migrate().await.unwrap() })
     };
-    let tasks: Vec<_> = (0..16).map(|task| migrate(["", "other_"][task % 2])).collect();
+    let tasks: Vec<_> = (0..16)
+        .map(|task| migrate(["", "other_"][task % 2]))
+        .collect();
     let mut steps = 0;
     for task in tasks {
         steps += task.await.unwrap();
     }
     assert_eq!(steps, 2, "one for each of the two sets of tables");
-    assert_eq!(server.sql("SELECT count(*) FROM tollgate.revocation_head"), "1");
-    assert_eq!(server.sql("SELECT version FROM tollgate.other_migrations"), "1");
+    assert_eq!(
+        server.sql("SELECT count(*) FROM tollgate.revocation_head"),
+        "1"
+    );
+    assert_eq!(
+        server.sql("SELECT version FROM tollgate.other_migrations"),
+        "1"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shipped_file_can_be_run_manually() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     server.sql("CREATE SCHEMA tollgate");
     server.sql(include_str!(
         "../../../crates/tollgate-store-postgres/migrations/0001_sessions_and_revocations.sql"
@@ -41,7 +53,9 @@ async fn the_shipped_file_can_be_run_manually() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_without_ddl_rights_suffices() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     ready(&server).await;
     server.sql(
         "CREATE ROLE app LOGIN PASSWORD 'not-so-secret'; \
@@ -65,7 +79,9 @@ async fn a_role_without_ddl_rights_suffices() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tables_of_a_later_version_are_not_changed() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     server.sql("INSERT INTO tollgate.migrations (version) VALUES (1000)");
     assert_eq!(store.migrate().await.unwrap(), 0);
@@ -73,7 +89,9 @@ async fn tables_of_a_later_version_are_not_changed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_tables_give_an_error_with_a_remedy() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = open(&server);
     let error = store.load(&session(1, "u-7").id, NOW).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);

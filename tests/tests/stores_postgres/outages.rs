@@ -48,7 +48,9 @@ async fn a_killed_server_gives_errors_and_recovers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_connections_are_replaced_without_an_error() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     for _ in 0..5 {
         server.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'tollgate'");
@@ -58,7 +60,9 @@ async fn broken_connections_are_replaced_without_an_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_server_gives_errors_and_recovers() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     server.pause();
     all_fail(&store, &[StoreErrorKind::Timeout]).await;
@@ -79,7 +83,9 @@ async fn a_frozen_server_gives_errors_and_recovers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_for_a_lock_has_a_timeout() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     let held = session(1, "u-7");
     assert!(store.insert(&held, NOW).await.unwrap());
@@ -114,7 +120,9 @@ async fn waiting_for_a_lock_has_a_timeout() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelled_callers_leak_no_connection() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     ready(&server).await;
     let store = PostgresStore::builder(server.url().parse().unwrap())
         .max_connections(1)
@@ -128,7 +136,8 @@ async fn cancelled_callers_leak_no_connection() {
         .await
         .unwrap();
     for _ in 0..3 {
-        let impatient = tokio::time::timeout(Duration::from_millis(50), store.replace(&held, 1, NOW));
+        let impatient =
+            tokio::time::timeout(Duration::from_millis(50), store.replace(&held, 1, NOW));
         assert!(impatient.await.is_err());
     }
     stranger.batch_execute("ROLLBACK").await.unwrap();
@@ -137,7 +146,9 @@ async fn cancelled_callers_leak_no_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_server_gives_errors_and_recovers() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     assert!(store.insert(&session(1, "u-7"), NOW).await.unwrap());
     server.sql("ALTER DATABASE postgres SET default_transaction_read_only = on");
@@ -166,7 +177,9 @@ async fn a_read_only_server_gives_errors_and_recovers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_server_gives_errors_and_recovers() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     let held = session(1, "u-7");
     assert!(store.insert(&held, NOW).await.unwrap());
@@ -181,7 +194,10 @@ async fn a_full_server_gives_errors_and_recovers() {
         failure(store.insert(&session(2, "u-7"), NOW)).await,
         StoreErrorKind::Full
     );
-    assert_eq!(failure(store.replace(&held, 1, NOW)).await, StoreErrorKind::Full);
+    assert_eq!(
+        failure(store.replace(&held, 1, NOW)).await,
+        StoreErrorKind::Full
+    );
     let before = store.position().await.unwrap();
     assert_eq!(
         failure(store.revoke(&[revocation("a")], NOW)).await,
@@ -252,7 +268,9 @@ fn url(port: u16) -> Config {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn required_tls_is_enforced_before_any_data() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     ready(&server).await;
     // The connection URL itself allows plain text.
     let store = PostgresStore::builder(server.url().parse().unwrap())
@@ -264,7 +282,9 @@ async fn required_tls_is_enforced_before_any_data() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_does_not_appear_in_the_error() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let mut config: Config = server.url().parse().unwrap();
     config.password("another-secret");
     let store = PostgresStore::builder(config).build().unwrap();

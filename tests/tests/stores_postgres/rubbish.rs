@@ -7,7 +7,9 @@ use super::{NOW, failure, ready, resumes, revocation, session};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_rows_are_corrupt() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     server.sql(
         "ALTER TABLE tollgate.sessions DROP CONSTRAINT sessions_id_check, DROP CONSTRAINT sessions_expires_at_check, ALTER expires_at TYPE numeric; \
@@ -59,10 +61,18 @@ async fn invalid_rows_are_corrupt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_of_another_type_do_not_panic() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     assert!(store.insert(&session(1, "u-7"), NOW).await.unwrap());
-    assert!(store.load(&session(1, "u-7").id, NOW).await.unwrap().is_some());
+    assert!(
+        store
+            .load(&session(1, "u-7").id, NOW)
+            .await
+            .unwrap()
+            .is_some()
+    );
     server.sql("ALTER TABLE tollgate.sessions ALTER data TYPE integer USING 7");
     let kinds = [
         StoreErrorKind::Corrupt,
@@ -74,14 +84,18 @@ async fn columns_of_another_type_do_not_panic() {
         assert!(kinds.contains(&failure(store.insert(&session(2, "u-7"), NOW)).await));
         assert!(kinds.contains(&failure(store.replace(&session(1, "u-7"), 1, NOW)).await));
     }
-    server.sql("ALTER TABLE tollgate.sessions ALTER data TYPE bytea USING decode(repeat('01', 8), 'hex')");
+    server.sql(
+        "ALTER TABLE tollgate.sessions ALTER data TYPE bytea USING decode(repeat('01', 8), 'hex')",
+    );
     let found = resumes(|| async { store.load(&session(1, "u-7").id, NOW).await }).await;
     assert_eq!(found, Some(session(1, "u-7")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_emptied_store_begins_a_new_epoch() {
-    let Some(server) = Postgres::start() else { return };
+    let Some(server) = Postgres::start() else {
+        return;
+    };
     let store = ready(&server).await;
     let first = store.position().await.unwrap();
     for removed_by in ["DELETE FROM", "TRUNCATE"] {
@@ -96,6 +110,9 @@ async fn an_emptied_store_begins_a_new_epoch() {
         assert_ne!(next.epoch, position.epoch);
         assert_eq!(next.sequence, 1);
         server.sql(&format!("{removed_by} tollgate.revocation_head"));
-        assert_ne!(store.snapshot(NOW).await.unwrap().position.epoch, next.epoch);
+        assert_ne!(
+            store.snapshot(NOW).await.unwrap().position.epoch,
+            next.epoch
+        );
     }
 }

@@ -40,7 +40,11 @@ fn a_cluster_passes_the_suite() {
     let masters = &cluster.nodes()[..RedisCluster::MASTERS];
     for master in masters {
         every_key_has_an_end(master);
-        assert_ne!(keys(master).len(), 0, "sessions are spread over all masters");
+        assert_ne!(
+            keys(master).len(),
+            0,
+            "sessions are spread over all masters"
+        );
     }
 }
 
@@ -102,7 +106,10 @@ fn namespaces_are_isolated() {
         soon(one.revoke(&[revocation("a")], NOW)).await.unwrap();
         assert_eq!(soon(other.load(&mine.id, NOW)).await.unwrap(), None);
         assert_eq!(soon(other.of_subject("u-7", 9, NOW)).await.unwrap(), []);
-        assert_eq!(soon(other.find(&[revocation("a").key], NOW)).await.unwrap(), []);
+        assert_eq!(
+            soon(other.find(&[revocation("a").key], NOW)).await.unwrap(),
+            []
+        );
         assert_eq!(soon(other.position()).await.unwrap(), before);
         assert!(soon(other.insert(&mine, NOW)).await.unwrap());
         // The other feed first announces its own revocation.
@@ -126,7 +133,11 @@ fn an_index_outlives_each_replacement_and_drops_ended_sessions() {
                 expires_at: now + HOUR,
                 ..next(&long)
             };
-            assert!(soon(store.replace(&later, long.revision, now)).await.unwrap());
+            assert!(
+                soon(store.replace(&later, long.revision, now))
+                    .await
+                    .unwrap()
+            );
             long = later;
             assert_eq!(
                 soon(store.of_subject("u-7", 9, now)).await.unwrap(),
@@ -154,7 +165,10 @@ fn an_index_outlives_each_replacement_and_drops_ended_sessions() {
         let length = || server.command(&["HLEN", "{tollgate:subject:u-8}"]);
         assert_eq!(soon(store.of_subject("u-8", 9, NOW + 2)).await.unwrap(), []);
         assert_eq!(length(), "10", "a young entry's session may be on its way");
-        assert_eq!(soon(store.of_subject("u-8", 9, NOW + 600)).await.unwrap(), []);
+        assert_eq!(
+            soon(store.of_subject("u-8", 9, NOW + 600)).await.unwrap(),
+            []
+        );
         assert_eq!(length(), "0");
         // A large index is also pruned without a lookup.
         for step in 0..300 {
@@ -168,7 +182,10 @@ fn an_index_outlives_each_replacement_and_drops_ended_sessions() {
             .command(&["HLEN", "{tollgate:subject:u-9}"])
             .parse()
             .unwrap();
-        assert!(left <= 65, "{left} entries of sessions that are gone are kept");
+        assert!(
+            left <= 65,
+            "{left} entries of sessions that are gone are kept"
+        );
     });
 }
 
@@ -186,13 +203,18 @@ fn expired_revocations_are_removed() {
             .await
             .unwrap();
         assert_eq!(length(), "4");
-        soon(store.revoke(&[revocation("e")], u64::MAX)).await.unwrap();
+        soon(store.revoke(&[revocation("e")], u64::MAX))
+            .await
+            .unwrap();
         assert_eq!(length(), "5", "a senseless clock takes nothing away");
         soon(store.revoke(&[revocation("f")], NOW + HOUR + 301))
             .await
             .unwrap();
         assert_eq!(length(), "1");
-        assert_eq!(server.command(&["ZCARD", "{tollgate:revocations}:endings"]), "1");
+        assert_eq!(
+            server.command(&["ZCARD", "{tollgate:revocations}:endings"]),
+            "1"
+        );
     });
 }
 
@@ -208,7 +230,9 @@ fn writes_without_a_replica_are_not_acknowledged() {
         let mine = session("u-7");
         let error = soon(store.insert(&mine, NOW)).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
-        let error = soon(store.revoke(&[revocation("a")], NOW)).await.unwrap_err();
+        let error = soon(store.revoke(&[revocation("a")], NOW))
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
         assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), None);
     });
@@ -230,5 +254,9 @@ fn every_key_has_an_end(server: &Redis) {
         end \
         return endless";
     // In a cluster, a script may not access undeclared keys, unless it is a legacy script.
-    assert_eq!(server.command(&["EVAL", script, "0"]), "", "keys without an end");
+    assert_eq!(
+        server.command(&["EVAL", script, "0"]),
+        "",
+        "keys without an end"
+    );
 }

@@ -59,7 +59,13 @@ fn replicated_data_survives_the_loss_of_a_master() {
         for session in &sessions {
             for rival in 0..RIVALS {
                 let store = stores[rival % 2].clone();
-                tasks.spawn(rotate(store, session.id, rival, winners.clone(), stop.clone()));
+                tasks.spawn(rotate(
+                    store,
+                    session.id,
+                    rival,
+                    winners.clone(),
+                    stop.clone(),
+                ));
             }
         }
         tasks.spawn(revoke(stores[1].clone(), revoked.clone(), stop.clone()));
@@ -73,7 +79,9 @@ fn replicated_data_survives_the_loss_of_a_master() {
         let gone = &sessions[..3];
         let then: Vec<u64> = {
             let winners = winners.lock().await;
-            gone.iter().map(|session| highest(&winners, session.id)).collect()
+            gone.iter()
+                .map(|session| highest(&winners, session.id))
+                .collect()
         };
         until("a replica takes over", async || {
             cluster.master_of("{tollgate:revocations}:position") != doomed
@@ -100,7 +108,9 @@ fn replicated_data_survives_the_loss_of_a_master() {
         // Sequence numbers may be reused, so the epoch must change.
         assert_ne!(soon(stores[0].position()).await.unwrap().epoch, epoch);
         let mut feed = soon(stores[0].feed()).await.unwrap();
-        soon(stores[1].revoke(&[revocation("last")], NOW)).await.unwrap();
+        soon(stores[1].revoke(&[revocation("last")], NOW))
+            .await
+            .unwrap();
         assert_eq!(
             soon(feed.next()).await.unwrap().entries.unwrap(),
             [revocation("last")]
@@ -137,8 +147,14 @@ async fn everything_is_kept(
     let listed = soon(stores[1].of_subject("u-7", 99, NOW)).await.unwrap();
     assert_eq!(listed.len(), sessions.len());
     for value in revoked {
-        let found = soon(stores[0].find(&[revocation(value).key], NOW)).await.unwrap();
-        assert_eq!(found, [revocation(value)], "an acknowledged revocation is lost");
+        let found = soon(stores[0].find(&[revocation(value).key], NOW))
+            .await
+            .unwrap();
+        assert_eq!(
+            found,
+            [revocation(value)],
+            "an acknowledged revocation is lost"
+        );
     }
 }
 
@@ -149,7 +165,13 @@ fn highest(winners: &HashMap<(SessionId, u64), usize>, id: SessionId) -> u64 {
 }
 
 /// Replaces the session repeatedly, in competition with other writers.
-async fn rotate(store: RedisStore, id: SessionId, rival: usize, winners: Winners, stop: Arc<AtomicBool>) {
+async fn rotate(
+    store: RedisStore,
+    id: SessionId,
+    rival: usize,
+    winners: Winners,
+    stop: Arc<AtomicBool>,
+) {
     while !stop.load(Ordering::Relaxed) {
         let Ok(Some(found)) = soon(store.load(&id, NOW)).await else {
             continue;
@@ -158,7 +180,10 @@ async fn rotate(store: RedisStore, id: SessionId, rival: usize, winners: Winners
             data: rival.to_string().into_bytes(),
             ..next(&found)
         };
-        if matches!(soon(store.replace(&mine, found.revision, NOW)).await, Ok(true)) {
+        if matches!(
+            soon(store.replace(&mine, found.revision, NOW)).await,
+            Ok(true)
+        ) {
             let before = winners.lock().await.insert((id, mine.revision), rival);
             assert_eq!(before, None, "revision {} has two winners", mine.revision);
         }
@@ -179,7 +204,10 @@ async fn revoke(store: RedisStore, revoked: Arc<Mutex<Vec<String>>>, stop: Arc<A
 async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !ask().await {
-        assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(
+            start.elapsed() < PATIENCE,
+            "{what}: not within {PATIENCE:?}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -196,7 +224,9 @@ fn a_hanging_node_does_not_delay_the_others() {
     let of = |node: usize| {
         let mut sessions = std::iter::repeat_with(|| session("u-7"));
         sessions
-            .find(|session| cluster.master_of(&format!("{{tollgate:session:{}}}", session.id)) == node)
+            .find(|session| {
+                cluster.master_of(&format!("{{tollgate:session:{}}}", session.id)) == node
+            })
             .unwrap()
     };
     let (mine, other) = (of(0), of(1));
@@ -253,10 +283,16 @@ fn slots_can_move_during_use() {
         nodes[from].command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id(to)]);
         // New keys are created on the target of the migration.
         assert!(soon(store.insert(&mine, NOW)).await.unwrap());
-        assert_eq!(nodes[from].command(&["CLUSTER", "COUNTKEYSINSLOT", &slot]), "0");
+        assert_eq!(
+            nodes[from].command(&["CLUSTER", "COUNTKEYSINSLOT", &slot]),
+            "0"
+        );
         mine = next(&mine);
         assert!(soon(store.replace(&mine, 1, NOW)).await.unwrap());
-        assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), Some(mine.clone()));
+        assert_eq!(
+            soon(store.load(&mine.id, NOW)).await.unwrap(),
+            Some(mine.clone())
+        );
         for node in [to, from] {
             nodes[node].command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id(to)]);
         }

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tollgate_session::{Revocation, RevocationKey, RevocationKind, SessionId, StoredSession, SystemRandom};
+use tollgate_session::{
+    Revocation, RevocationKey, RevocationKind, SessionId, StoredSession, SystemRandom,
+};
 use tollgate_store_redis::RedisStore;
 
 /// The caller's clock, years apart from that of the servers.

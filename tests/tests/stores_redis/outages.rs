@@ -25,8 +25,12 @@ async fn all_fail(store: &RedisStore, kind: StoreErrorKind) {
         soon(store.load(&mine.id, NOW)).await.unwrap_err(),
         soon(store.replace(&next(&mine), 1, NOW)).await.unwrap_err(),
         soon(store.of_subject("u-7", 9, NOW)).await.unwrap_err(),
-        soon(store.revoke(&[revocation("a")], NOW)).await.unwrap_err(),
-        soon(store.find(&[revocation("a").key], NOW)).await.unwrap_err(),
+        soon(store.revoke(&[revocation("a")], NOW))
+            .await
+            .unwrap_err(),
+        soon(store.find(&[revocation("a").key], NOW))
+            .await
+            .unwrap_err(),
         soon(store.snapshot(NOW)).await.unwrap_err(),
         soon(store.position()).await.unwrap_err(),
         soon(store.feed()).await.err().unwrap(),
@@ -46,14 +50,19 @@ async fn resumes(store: &RedisStore) {
                 assert!(inserted);
                 break;
             }
-            Err(error) => assert!(start.elapsed() < PATIENCE, "service does not resume: {error}"),
+            Err(error) => assert!(
+                start.elapsed() < PATIENCE,
+                "service does not resume: {error}"
+            ),
         }
     }
 }
 
 #[test]
 fn a_server_that_is_down_fails_fast_and_recovers() {
-    let Some(mut server) = Redis::start() else { return };
+    let Some(mut server) = Redis::start() else {
+        return;
+    };
     server.stop();
     let store = store(&server.url());
     run(async {
@@ -139,12 +148,23 @@ fn a_write_with_a_lost_response_is_retried_idempotently() {
         for round in 1..=5 {
             proxy.set(Mode::CutOnce);
             mine = next(&mine);
-            assert!(soon(store.replace(&mine, mine.revision - 1, NOW)).await.unwrap());
+            assert!(
+                soon(store.replace(&mine, mine.revision - 1, NOW))
+                    .await
+                    .unwrap()
+            );
             assert_eq!(proxy.cuts.load(Ordering::SeqCst), round);
-            assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), Some(mine.clone()));
+            assert_eq!(
+                soon(store.load(&mine.id, NOW)).await.unwrap(),
+                Some(mine.clone())
+            );
         }
         // Another call with the same content is a separate write.
-        assert!(!soon(store.replace(&mine, mine.revision - 1, NOW)).await.unwrap());
+        assert!(
+            !soon(store.replace(&mine, mine.revision - 1, NOW))
+                .await
+                .unwrap()
+        );
         assert!(!soon(store.insert(&mine, NOW)).await.unwrap());
 
         let before = soon(store.position()).await.unwrap();
@@ -171,11 +191,16 @@ fn a_full_server_refuses_writes_and_allows_reads() {
         for error in [
             soon(store.insert(&session("u-8"), NOW)).await.unwrap_err(),
             soon(store.replace(&next(&mine), 1, NOW)).await.unwrap_err(),
-            soon(store.revoke(&[revocation("b")], NOW)).await.unwrap_err(),
+            soon(store.revoke(&[revocation("b")], NOW))
+                .await
+                .unwrap_err(),
         ] {
             assert_eq!(error.kind(), StoreErrorKind::Full, "{error}");
         }
-        assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), Some(mine.clone()));
+        assert_eq!(
+            soon(store.load(&mine.id, NOW)).await.unwrap(),
+            Some(mine.clone())
+        );
         let snapshot = soon(store.snapshot(NOW)).await.unwrap();
         assert_eq!(
             (snapshot.position, snapshot.entries),

@@ -67,7 +67,11 @@ fn an_invalid_session_value_is_corrupt() {
                 soon(store.replace(&next(&mine), 1, NOW)).await.unwrap_err(),
             ];
             for error in told {
-                assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error} for {rubbish:?}");
+                assert_eq!(
+                    error.kind(),
+                    StoreErrorKind::Corrupt,
+                    "{error} for {rubbish:?}"
+                );
             }
         }
         assert_eq!(
@@ -88,7 +92,11 @@ fn an_invalid_session_value_is_corrupt() {
             write(&mut connection, &[b"DEL", index]).await;
             write(&mut connection, rubbish).await;
             let error = soon(store.of_subject("u-7", 9, NOW)).await.unwrap_err();
-            assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error} for {rubbish:?}");
+            assert_eq!(
+                error.kind(),
+                StoreErrorKind::Corrupt,
+                "{error} for {rubbish:?}"
+            );
         }
         // Other sessions are not affected.
         assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), Some(mine));
@@ -115,7 +123,9 @@ fn an_invalid_revocation_value_is_corrupt_and_nothing_is_written() {
                 .collect();
             write(&mut connection, &[b"SET", spoilt, b"rubbish"]).await;
             let before = dump(&mut connection, &others).await;
-            let error = soon(store.revoke(&[revocation("a")], NOW)).await.unwrap_err();
+            let error = soon(store.revoke(&[revocation("a")], NOW))
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
             assert_eq!(
                 dump(&mut connection, &others).await,
@@ -130,16 +140,23 @@ fn an_invalid_revocation_value_is_corrupt_and_nothing_is_written() {
             soon(store.revoke(&[revocation("c"), revocation("a")], NOW))
                 .await
                 .unwrap_err(),
-            soon(store.find(&[revocation("a").key], NOW)).await.unwrap_err(),
+            soon(store.find(&[revocation("a").key], NOW))
+                .await
+                .unwrap_err(),
             soon(store.snapshot(NOW)).await.unwrap_err(),
         ] {
             assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
         }
-        assert_eq!(soon(store.find(&[revocation("c").key], NOW)).await.unwrap(), []);
+        assert_eq!(
+            soon(store.find(&[revocation("c").key], NOW)).await.unwrap(),
+            []
+        );
         write(&mut connection, &[b"HDEL", entries, &key]).await;
         write(&mut connection, &[b"HSET", place, b"sequence", b"x"]).await;
         for error in [
-            soon(store.revoke(&[revocation("c")], NOW)).await.unwrap_err(),
+            soon(store.revoke(&[revocation("c")], NOW))
+                .await
+                .unwrap_err(),
             soon(store.position()).await.unwrap_err(),
         ] {
             assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
@@ -205,13 +222,22 @@ fn servers_that_are_not_redis_yield_no_data() {
                 }
             });
             let brief = std::time::Duration::from_millis(300);
-            for builder in [RedisStore::builder(&url), RedisStore::cluster([url.as_str()])] {
+            for builder in [
+                RedisStore::builder(&url),
+                RedisStore::cluster([url.as_str()]),
+            ] {
                 let store = builder.timeout(brief).build().unwrap();
                 let mine = session("u-7");
                 // No response may produce data that does not exist.
                 let _ = soon(store.insert(&mine, NOW)).await;
-                assert!(!matches!(soon(store.load(&mine.id, NOW)).await, Ok(Some(_))));
-                assert!(soon(store.of_subject("u-7", 9, NOW)).await.is_err(), "{answer:?}");
+                assert!(!matches!(
+                    soon(store.load(&mine.id, NOW)).await,
+                    Ok(Some(_))
+                ));
+                assert!(
+                    soon(store.of_subject("u-7", 9, NOW)).await.is_err(),
+                    "{answer:?}"
+                );
                 assert!(soon(store.snapshot(NOW)).await.is_err(), "{answer:?}");
                 assert!(soon(store.position()).await.is_err(), "{answer:?}");
                 assert!(

@@ -46,7 +46,8 @@ mod in_a_crate {
 
     impl Source {
         fn new(name: &str, files: &[(&str, &str)]) -> Self {
-            let root = std::env::temp_dir().join(format!("xtask-circles-{name}-{}", std::process::id()));
+            let root =
+                std::env::temp_dir().join(format!("xtask-circles-{name}-{}", std::process::id()));
             for (file, text) in files {
                 let path = root.join(file);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();

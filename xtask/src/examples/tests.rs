@@ -25,7 +25,11 @@ fn crates() -> Vec<String> {
 
 #[test]
 fn names_in_code_blocks_of_comments_are_found() {
-    let expected = [(3, "tollgate_core"), (6, "tollgate_tower"), (14, "tollgate_core")];
+    let expected = [
+        (3, "tollgate_core"),
+        (6, "tollgate_tower"),
+        (14, "tollgate_core"),
+    ];
     assert_eq!(named(RUST, false, &crates()), expected);
 }
 

@@ -30,7 +30,10 @@ fn paths_are_seen_from_the_root() {
         ["x::Y", "a::Z", "w::v"]
     );
     assert_eq!(paths("m! { $crate::x::Y [crate::z::W] }"), ["x::Y", "z::W"]);
-    assert!(paths("use serde::de::Error; use std::fmt; pub(crate) fn f(&self) { self.crate_x }").is_empty());
+    assert!(
+        paths("use serde::de::Error; use std::fmt; pub(crate) fn f(&self) { self.crate_x }")
+            .is_empty()
+    );
 }
 
 #[test]
@@ -73,7 +76,10 @@ fn names_of_uses_are_read() {
 
 #[test]
 fn only_items_for_tests_are_left_out() {
-    assert!(paths("#[cfg(test)] mod tests { use crate::x; } #[test] fn t() { crate::x::y(); }").is_empty());
+    assert!(
+        paths("#[cfg(test)] mod tests { use crate::x; } #[test] fn t() { crate::x::y(); }")
+            .is_empty()
+    );
     assert!(paths("#[cfg(test)] #[allow(dead_code)] mod tests { use crate::x; }").is_empty());
     assert_eq!(paths("#[cfg(test)] use crate::x; use crate::y;"), ["y"]);
     assert_eq!(

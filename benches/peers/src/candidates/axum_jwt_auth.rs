@@ -1,4 +1,5 @@
-//! `axum-jwt-auth`: an extractor and a decoder in the state, over `jsonwebtoken` 10 with `RustCrypto`.
+//! `axum-jwt-auth`: an extractor and a decoder in the state, over `jsonwebtoken` 10 with
+//! `RustCrypto`.
 
 use std::sync::Arc;
 

@@ -16,7 +16,10 @@ impl Claims for User {}
 
 fn rules(fixture: &Fixture) -> VerifierBuilder {
     let key = Key::from_jwk(fixture.jwks["keys"][0].to_string()).unwrap();
-    Verifier::builder().issuer(ISSUER).audience(AUDIENCE).key(key)
+    Verifier::builder()
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .key(key)
 }
 
 /// Verifies every token from the start.
@@ -61,6 +64,9 @@ fn layered<T: Claims + Send + 'static>(verifier: Verifier) -> Router {
 
 fn alone<T: Claims + Send + 'static>(verifier: Verifier) -> Router {
     Router::new()
-        .route("/", get(async |Gated(Jwt(user)): Gated<Jwt<T>>| answer(user)))
+        .route(
+            "/",
+            get(async |Gated(Jwt(user)): Gated<Jwt<T>>| answer(user)),
+        )
         .with_state(Gate::from(verifier))
 }

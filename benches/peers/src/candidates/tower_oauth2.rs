@@ -19,8 +19,16 @@ pub(super) fn app(fixture: &Fixture) -> Router {
         .allowed_algorithms(&[fixture.algorithm.parse().unwrap()])
         .build()
         .unwrap();
-    let server = at_once(OAuth2ResourceServer::<User>::builder().add_tenant(tenant).build()).unwrap();
+    let server = at_once(
+        OAuth2ResourceServer::<User>::builder()
+            .add_tenant(tenant)
+            .build(),
+    )
+    .unwrap();
     Router::new()
-        .route("/", get(async |Extension(user): Extension<User>| answer(user)))
+        .route(
+            "/",
+            get(async |Extension(user): Extension<User>| answer(user)),
+        )
         .layer(server.into_layer())
 }

@@ -11,16 +11,19 @@ use tollgate_core::Gate;
 
 pub use service::JwtAuthService;
 
-/// Lets a request through only if the [`Gate`] does; for [`wrap`](actix_web::App::wrap) on an app, a scope or a resource.
+/// Lets a request through only if the [`Gate`] does; for [`wrap`](actix_web::App::wrap) on an app,
+/// a scope or a resource.
 ///
-/// What the gate found out goes into the request's extensions as an [`Authentication`](tollgate_core::Authentication),
-/// where the extractors, [`require`](crate::require) and [`AuthenticationExt`](crate::AuthenticationExt) find it. A
-/// refused request does not reach the wrapped service; its response is the engine's answer, with the
-/// [`Rejection`](tollgate_core::Rejection) in its extensions.
+/// What the gate found out goes into the request's extensions as an
+/// [`Authentication`](tollgate_core::Authentication), where the extractors,
+/// [`require`](crate::require) and [`AuthenticationExt`](crate::AuthenticationExt) find it. A
+/// refused request does not reach the wrapped service; its response is the engine's answer, with
+/// the [`Rejection`](tollgate_core::Rejection) in its extensions.
 ///
-/// The middleware that is wrapped last runs first: a logger and CORS are wrapped after `JwtAuth`, so that they see
-/// refusals too. On an app it stands before paths that do not exist as well: who is refused does not learn which do.
-/// Where one stands inside another, both must let the request through, and the handler sees what the inner one found.
+/// The middleware that is wrapped last runs first: a logger and CORS are wrapped after `JwtAuth`,
+/// so that they see refusals too. On an app it stands before paths that do not exist as well: who
+/// is refused does not learn which do. Where one stands inside another, both must let the request
+/// through, and the handler sees what the inner one found.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
@@ -29,11 +32,14 @@ pub use service::JwtAuthService;
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-/// let gate = Gate::builder(verifier).source(Source::cookie("__Host-access")).realm("orders").build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
+/// let gate = Gate::builder(verifier).source(Source::cookie("__Host-access")).realm("orders")
+///     .build()?;
 /// let app = test::init_service(
 ///     App::new()
-///         .service(web::scope("/orders").wrap(JwtAuth::new(gate)).route("", web::get().to(HttpResponse::Ok)))
+///         .service(web::scope("/orders").wrap(JwtAuth::new(gate))
+///             .route("", web::get().to(HttpResponse::Ok)))
 ///         .route("/health", web::get().to(HttpResponse::Ok)),
 /// )
 /// .await;
@@ -54,8 +60,9 @@ pub struct JwtAuth {
 }
 
 impl JwtAuth {
-    /// Around a [`Gate`], or a [`Verifier`](tollgate_core::Verifier) with a gate's defaults. Both are cheap to clone:
-    /// make one before [`HttpServer::new`](actix_web::HttpServer::new) and clone it in its closure.
+    /// Around a [`Gate`], or a [`Verifier`](tollgate_core::Verifier) with a gate's defaults. Both
+    /// are cheap to clone: make one before [`HttpServer::new`](actix_web::HttpServer::new) and
+    /// clone it in its closure.
     ///
     /// ```
     /// use tollgate::actix::JwtAuth;
@@ -63,7 +70,8 @@ impl JwtAuth {
     ///
     /// # #[actix_web::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(Key::hs256([7; 32])?).build()?;
     /// let app = move || actix_web::App::new().wrap(JwtAuth::new(verifier.clone()));
     /// # fn shared<F: Fn() -> A + Send + Clone + 'static, A>(_: &F) {}
     /// shared(&app); // as `HttpServer::new` asks

@@ -19,13 +19,15 @@ use crate::future::{Duty, ResponseFuture};
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let gate = Gate::builder(verifier).optional().build()?;
 /// let service = JwtAuth::new(gate).new_transform(ok_service()).await.unwrap();
 ///
 /// let anonymous = TestRequest::default().to_srv_request();
 /// assert_eq!(service.call(anonymous).await?.status(), 200);
-/// let malformed = TestRequest::default().insert_header(("authorization", "Bearer ?")).to_srv_request();
+/// let malformed = TestRequest::default().insert_header(("authorization", "Bearer ?"))
+///     .to_srv_request();
 /// assert_eq!(service.call(malformed).await?.status(), 400);
 /// # Ok(()) }
 /// ```

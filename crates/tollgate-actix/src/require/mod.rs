@@ -13,13 +13,15 @@ pub use service::RequireService;
 
 use crate::future::Duty;
 
-/// Lets a request through only if its caller satisfies the policy; for [`wrap`](actix_web::App::wrap) on an app, a scope
-/// or a resource that stands behind a [`JwtAuth`](crate::JwtAuth).
+/// Lets a request through only if its caller satisfies the policy; for
+/// [`wrap`](actix_web::App::wrap) on an app, a scope or a resource that stands behind a
+/// [`JwtAuth`](crate::JwtAuth).
 ///
-/// The middleware that is wrapped last runs first, so on one and the same place `JwtAuth` is wrapped after `require`.
-/// Where no `JwtAuth` has run before it, `require` goes by the gate or verifier in the app's data, as extractors do;
-/// where there is none, or more than one, every request gets a 500 and the log says why. An anonymous caller, whom an
-/// optional gate lets through, satisfies no policy.
+/// The middleware that is wrapped last runs first, so on one and the same place `JwtAuth` is
+/// wrapped after `require`. Where no `JwtAuth` has run before it, `require` goes by the gate or
+/// verifier in the app's data, as extractors do; where there is none, or more than one, every
+/// request gets a 500 and the log says why. An anonymous caller, whom an optional gate lets
+/// through, satisfies no policy.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
@@ -30,7 +32,8 @@ use crate::future::Duty;
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let verifier = Verifier::builder()
-/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).clock(|| 1_700_000_000).build()?;
+/// #     .dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?)
+/// #         .clock(|| 1_700_000_000).build()?;
 /// let purge = web::resource("/purge")
 ///     .wrap(require(scope("orders:purge") & !role("trainee")))
 ///     .wrap(JwtAuth::new(verifier))

@@ -17,7 +17,8 @@ use tollgate_core::__private::actix::begin;
 ///
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let service = tollgate::actix::require(Policy::allow()).new_transform(ok_service()).await.unwrap();
+/// let service = tollgate::actix::require(Policy::allow())
+///     .new_transform(ok_service()).await.unwrap();
 /// let unauthenticated = TestRequest::default().to_srv_request();
 /// assert_eq!(service.call(unauthenticated).await?.status(), 500); // no `JwtAuth` before it
 /// # Ok(()) }

@@ -8,8 +8,8 @@ use axum::routing::get;
 use serde_json::json;
 use tollgate_axum::JwtAuth;
 use tollgate_core::{
-    Authenticated, Authentication, Claims, FromAuthentication, Gate, Jwt, Optional, Policy, Principal,
-    Refusal, RejectionKind, Scoped,
+    Authenticated, Authentication, Claims, FromAuthentication, Gate, Jwt, Optional, Policy,
+    Principal, Refusal, RejectionKind, Scoped,
 };
 
 use crate::fixture::{OrdersRead, OrdersWrite, Seen, bearer, refused, send, verifier};
@@ -51,7 +51,10 @@ struct Account(String);
 
 impl FromAuthentication for Account {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
-        let subject = authentication.authenticated()?.subject().unwrap_or_default();
+        let subject = authentication
+            .authenticated()?
+            .subject()
+            .unwrap_or_default();
         Ok(Self(format!("account of {subject}")))
     }
 }
@@ -75,11 +78,18 @@ async fn a_type_of_the_user_is_extracted_behind_the_layer() {
                 account.map_or("anonymous".into(), |account| account.0)
             }),
         );
-    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let gate = Gate::builder(verifier())
+        .optional()
+        .build()
+        .expect("consistent");
     let app = routes.clone().layer(JwtAuth::new(gate));
     for path in ["/", "/perhaps", "/optional"] {
         let request = bearer(json!({})).uri(path);
-        assert_eq!(send(&app, request).await, Seen::ok("account of u-7"), "{path}");
+        assert_eq!(
+            send(&app, request).await,
+            Seen::ok("account of u-7"),
+            "{path}"
+        );
         let anonymous = || Request::get(path);
         let seen = send(&app, anonymous()).await;
         if path == "/" {
@@ -211,7 +221,10 @@ async fn without_the_layer_nobody_gets_in() {
 
 #[tokio::test]
 async fn an_optional_gate_does_not_make_extractors_optional() {
-    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let gate = Gate::builder(verifier())
+        .optional()
+        .build()
+        .expect("consistent");
     let app = app().layer(JwtAuth::new(gate));
     for path in ["/", "/me", "/read", "/both", "/own"] {
         let seen = send(&app, Request::get(path)).await;
@@ -225,7 +238,10 @@ async fn an_optional_gate_does_not_make_extractors_optional() {
 
 #[tokio::test]
 async fn none_stands_for_an_anonymous_caller_only() {
-    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let gate = Gate::builder(verifier())
+        .optional()
+        .build()
+        .expect("consistent");
     let app = optional().layer(JwtAuth::new(gate));
     for (path, anonymous, known) in [
         ("/", "-", "u-7"),
@@ -238,9 +254,15 @@ async fn none_stands_for_an_anonymous_caller_only() {
         assert_eq!(send(&app, request).await, Seen::ok(known));
     }
     let bad = Request::get("/").header("authorization", "Bearer bad");
-    assert_eq!(refused(&app, bad).await, Some(RejectionKind::MalformedToken));
+    assert_eq!(
+        refused(&app, bad).await,
+        Some(RejectionKind::MalformedToken)
+    );
     let unfit = bearer(json!({"tenant": 7}));
-    assert_eq!(refused(&app, unfit).await, Some(RejectionKind::MalformedClaims));
+    assert_eq!(
+        refused(&app, unfit).await,
+        Some(RejectionKind::MalformedClaims)
+    );
     let unscoped = bearer(json!({})).uri("/read");
     assert_eq!(
         refused(&app, unscoped).await,
@@ -322,7 +344,10 @@ async fn shared_claims_are_guarded_as_the_type_is() {
 
 #[tokio::test]
 async fn shared_claims_of_nobody_are_none() {
-    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let gate = Gate::builder(verifier())
+        .optional()
+        .build()
+        .expect("consistent");
     let app = shared().layer(JwtAuth::new(gate));
     for (path, anonymous) in [("/optional", "-"), ("/perhaps", "false")] {
         assert_eq!(send(&app, Request::get(path)).await, Seen::ok(anonymous));
@@ -336,5 +361,8 @@ async fn shared_claims_of_nobody_are_none() {
         Seen::ok("u-7")
     );
     let unfit = bearer(json!({"tenant": 7})).uri("/optional");
-    assert_eq!(refused(&app, unfit).await, Some(RejectionKind::MalformedClaims));
+    assert_eq!(
+        refused(&app, unfit).await,
+        Some(RejectionKind::MalformedClaims)
+    );
 }

@@ -29,7 +29,10 @@ impl tollgate_core::Claims for Shopper {}
 
 fn routes() -> Router<App> {
     Router::new()
-        .route("/", get(async |Gated(Jwt(user)): Gated<Jwt<Shopper>>| user.sub))
+        .route(
+            "/",
+            get(async |Gated(Jwt(user)): Gated<Jwt<Shopper>>| user.sub),
+        )
         .route("/read", get(async |_: Gated<Scoped<OrdersRead>>| "read"))
         .route(
             "/optional",
@@ -62,15 +65,24 @@ async fn the_gate_in_the_state_decides() {
 
 #[tokio::test]
 async fn optional_is_what_the_gate_says() {
-    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let gate = Gate::builder(verifier())
+        .optional()
+        .build()
+        .expect("consistent");
     let lenient = app(gate);
-    assert_eq!(send(&lenient, Request::get("/optional")).await, Seen::ok("false"));
+    assert_eq!(
+        send(&lenient, Request::get("/optional")).await,
+        Seen::ok("false")
+    );
     assert_eq!(
         send(&lenient, bearer(json!({})).uri("/optional")).await,
         Seen::ok("true")
     );
     let bad = Request::get("/optional").header("authorization", "Bearer bad");
-    assert_eq!(refused(&lenient, bad).await, Some(RejectionKind::MalformedToken));
+    assert_eq!(
+        refused(&lenient, bad).await,
+        Some(RejectionKind::MalformedToken)
+    );
     let strict = app(verifier());
     let anonymous = refused(&strict, Request::get("/optional")).await;
     assert_eq!(anonymous, Some(RejectionKind::MissingCredential));
@@ -99,7 +111,10 @@ async fn several_see_the_same_caller() {
         );
         third.sub
     }
-    async fn beside(Gated(first): Gated<Principal>, Gated(Jwt(second)): Gated<Jwt<Shopper>>) -> String {
+    async fn beside(
+        Gated(first): Gated<Principal>,
+        Gated(Jwt(second)): Gated<Jwt<Shopper>>,
+    ) -> String {
         assert_eq!(first.subject(), Some(&*second.sub));
         second.sub
     }

@@ -32,7 +32,10 @@ async fn a_route_layer_guards_its_route_alone() {
         Some(RejectionKind::InsufficientScope)
     );
     // Another method of the route is none of the guard's business.
-    assert_eq!(send(&app, bearer(json!({})).uri("/admin")).await.status, 405);
+    assert_eq!(
+        send(&app, bearer(json!({})).uri("/admin")).await.status,
+        405
+    );
 }
 
 #[tokio::test]
@@ -65,7 +68,9 @@ async fn an_outer_middleware_sees_the_rejection() {
         .route("/", get(async |_: Principal| "in"))
         .layer(JwtAuth::new(verifier()))
         .layer(from_fn(label));
-    let request = Request::get("/").body(axum::body::Body::empty()).expect("valid");
+    let request = Request::get("/")
+        .body(axum::body::Body::empty())
+        .expect("valid");
     let response = tower::ServiceExt::oneshot(app, request)
         .await
         .expect("infallible");
@@ -101,7 +106,9 @@ async fn a_handler_refuses_as_the_gate_does() {
         .realm("orders")
         .build()
         .expect("consistent");
-    let app = Router::new().route("/", get(handler)).layer(JwtAuth::new(gate));
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(JwtAuth::new(gate));
     assert_eq!(
         send(&app, bearer(json!({"tenant": "acme"}))).await,
         Seen::ok("in")

@@ -1,4 +1,5 @@
-//! Decisions that have to wait for a store: by the layer, by extractors, and for an endpoint in a router.
+//! Decisions that have to wait for a store: by the layer, by extractors, and for an endpoint in a
+//! router.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -44,7 +45,10 @@ fn by_extractors(store: Store) -> Router {
         .route("/principal", get(async |_: Gated<Principal>| "in"))
         .route("/optional", get(async |_: Gated<Option<Principal>>| "in"))
         .route("/scoped", get(async |_: Gated<Scoped<OrdersRead>>| "in"))
-        .route("/claims", get(async |_: Gated<Jwt<serde_json::Value>>| "in"))
+        .route(
+            "/claims",
+            get(async |_: Gated<Jwt<serde_json::Value>>| "in"),
+        )
         .route(
             "/second",
             get(async |_: Gated<Principal>, _: Gated<Principal>| "in"),
@@ -129,7 +133,10 @@ async fn the_layer_waits() {
         let routes = Router::new().route("/", get(async |_: Principal| "in"));
         routes.layer(JwtAuth::new(gate(store)))
     };
-    assert_eq!(send(&app(Store(Ok(true))), bearer(json!({}))).await.text, "in");
+    assert_eq!(
+        send(&app(Store(Ok(true))), bearer(json!({}))).await.text,
+        "in"
+    );
     let revoked = refused(&app(Store(Ok(false))), bearer(json!({}))).await;
     assert_eq!(revoked, Some(RejectionKind::Revoked));
     let unknown = send(&app(Store(Err(()))), bearer(json!({}))).await;
@@ -154,9 +161,10 @@ async fn an_endpoint_is_nested_in_a_router() {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         peer.map(|peer| peer.0.ip())
     });
-    let app = Router::new()
-        .nest_service("/auth", endpoint.clone())
-        .nest("/v1/{tenant}", Router::new().nest_service("/auth", endpoint));
+    let app = Router::new().nest_service("/auth", endpoint.clone()).nest(
+        "/v1/{tenant}",
+        Router::new().nest_service("/auth", endpoint),
+    );
     let peer = ConnectInfo(SocketAddr::from(([192, 0, 2, 7], 4711)));
     for (sent, seen) in [
         ("/auth", "/"),

@@ -34,14 +34,17 @@ async fn serve() -> std::net::SocketAddr {
         .source(Source::websocket_protocol("bearer"))
         .build()
         .expect("consistent");
-    let app = Router::new().route("/ws", get(echo)).layer(JwtAuth::new(gate));
+    let app = Router::new()
+        .route("/ws", get(echo))
+        .layer(JwtAuth::new(gate));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
 }
 
-/// What `new WebSocket(url, protocols)` does. Gives the protocol that was selected, and the answer to one message.
+/// What `new WebSocket(url, protocols)` does. Gives the protocol that was selected, and the answer
+/// to one message.
 async fn talk(protocols: &str) -> Result<(Option<String>, String), Error> {
     let address = serve().await;
     let mut request = format!("ws://{address}/ws").into_client_request()?;
@@ -52,7 +55,9 @@ async fn talk(protocols: &str) -> Result<(Option<String>, String), Error> {
     let stream = TcpStream::connect(address).await?;
     let (mut socket, response) = tokio_tungstenite::client_async(request, stream).await?;
     let selected = response.headers().get("sec-websocket-protocol");
-    let selected = selected.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let selected = selected
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
     socket.send("hello".into()).await?;
     let answer = socket.next().await.ok_or(Error::ConnectionClosed)??;
     Ok((selected, answer.into_text()?.to_string()))
@@ -75,7 +80,10 @@ async fn the_token_comes_among_the_protocols() {
 #[tokio::test]
 async fn a_handshake_without_a_good_token_fails() {
     let expired = token(json!({"exp": 1_600_000_000}));
-    for protocols in ["orders.v1".to_owned(), format!("orders.v1, bearer, {expired}")] {
+    for protocols in [
+        "orders.v1".to_owned(),
+        format!("orders.v1, bearer, {expired}"),
+    ] {
         match talk(&protocols).await {
             Err(Error::Http(response)) => assert_eq!(response.status(), 401),
             other => panic!("{other:?}"),

@@ -7,7 +7,8 @@ use crate::gate::{Authentication, FromAuthentication, Refusal};
 /// Extracts a type that implements [`FromAuthentication`] behind a `JwtAuth` layer.
 ///
 /// The types of this crate and those that derive `Claims` are extractors by themselves. Any other
-/// type implements `FromAuthentication` and is extracted through this one, on axum and on actix-web.
+/// type implements `FromAuthentication` and is extracted through this one, on axum and on
+/// actix-web.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::get};

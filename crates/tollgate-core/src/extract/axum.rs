@@ -63,7 +63,11 @@ where
 /// The decision of this gate on the request, if it has decided already.
 fn known<'p>(parts: &'p Parts, gate: &Gate) -> Option<&'p Authentication> {
     let waited = parts.extensions.get::<Waited>().map(|Waited(known)| known);
-    let mut decisions = parts.extensions.get::<Authentication>().into_iter().chain(waited);
+    let mut decisions = parts
+        .extensions
+        .get::<Authentication>()
+        .into_iter()
+        .chain(waited);
     decisions.find(|known| known.is_by(gate))
 }
 

@@ -3,8 +3,8 @@
 /// Extracts `E` by a [`Gate`](crate::Gate) that the application holds, without a `JwtAuth` layer.
 ///
 /// On axum the gate comes from the router's state, by `FromRef`. On actix-web it comes from the
-/// app's data, where a [`Verifier`](crate::Verifier) does as well. If a layer with the same gate has
-/// already decided, its decision is used. A decision by another gate is not: on axum this gate
+/// app's data, where a [`Verifier`](crate::Verifier) does as well. If a layer with the same gate
+/// has already decided, its decision is used. A decision by another gate is not: on axum this gate
 /// decides again, and on actix-web the response is 500.
 ///
 /// For an anonymous caller of an optional gate, `Gated<Option<E>>` is `None`. A handler that needs
@@ -49,7 +49,8 @@
 ///     .route("/team", get(team))
 ///     .route("/health", get(async || "up"))
 ///     .with_state(App { gate: Gate::from(verifier) });
-/// assert_eq!(app.clone().oneshot(Request::get("/health").body(Body::empty())?).await?.status(), 200);
+/// assert_eq!(app.clone().oneshot(Request::get("/health").body(Body::empty())?).await?
+///     .status(), 200);
 /// assert_eq!(app.oneshot(Request::get("/me").body(Body::empty())?).await?.status(), 401);
 /// # Ok(()) }
 /// ```

@@ -1,8 +1,9 @@
 //! A request of the `http` crate 1.x, as the gate reads it.
 
 use http::header::{
-    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, HeaderName,
-    ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST,
+    HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, request::Parts};
 
@@ -17,7 +18,8 @@ use crate::http::request::RequestView;
 /// use tollgate::extend::RequestView;
 /// use tollgate::tower::RequestHead;
 ///
-/// let request = Request::put("https://api.example.com/orders?page=2").header("x-a", "1").body(())?;
+/// let request = Request::put("https://api.example.com/orders?page=2").header("x-a", "1")
+///     .body(())?;
 /// let head = RequestHead::from(&request);
 /// assert_eq!(head.method(), "PUT");
 /// assert_eq!(head.header("x-a").next(), Some(&b"1"[..]));
@@ -95,7 +97,8 @@ impl RequestView for RequestHead<'_> {
         self.target.path()
     }
 
-    /// `:authority` of HTTP/2, or the host of an absolute target of HTTP/1.1 (RFC 9112 section 3.2.2).
+    /// `:authority` of HTTP/2, or the host of an absolute target of HTTP/1.1 (RFC 9112 section
+    /// 3.2.2).
     fn authority(&self) -> Option<&str> {
         self.target.authority().map(::http::uri::Authority::as_str)
     }

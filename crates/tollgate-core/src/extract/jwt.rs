@@ -7,9 +7,9 @@ use crate::gate::{Authentication, FromAuthentication, Refusal};
 
 /// Extracts the claims of the caller's token as a type that serde can read.
 ///
-/// The policy of the type is checked first. A type that derives `Claims` has one, and is an extractor
-/// by itself. Any other type implements the trait in one line, `impl Claims for T {}`, without a
-/// policy. If the claims do not fit the type, the response is 401 with `invalid_token`.
+/// The policy of the type is checked first. A type that derives `Claims` has one, and is an
+/// extractor by itself. Any other type implements the trait in one line, `impl Claims for T {}`,
+/// without a policy. If the claims do not fit the type, the response is 401 with `invalid_token`.
 ///
 /// `Jwt<Arc<T>>` has the same policy as `Jwt<T>`. The claims are read once for each token that the
 /// verifier caches; later requests get a clone of the [`Arc`](std::sync::Arc).

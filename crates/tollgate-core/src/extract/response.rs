@@ -39,7 +39,8 @@ pub fn of_refusal<B>(refusal: Refusal, body: impl FnOnce(Vec<u8>) -> B) -> Respo
 #[doc(hidden)]
 pub fn of_answer<B>(answer: Answer, body: impl FnOnce(Vec<u8>) -> B) -> Response<B> {
     let mut response = Response::new(body(answer.body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {
         append(response.headers_mut(), &name, value);
     }

@@ -41,7 +41,10 @@ pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Adm
         .begin_credential(credential.token(), credential.source());
     let current = rest.after(verified, |rest, principal| {
         let principal = csrf::check_token(principal, &rest.csrf_token)?;
-        Ok(revocation::check(rest.gate.0.revocation.as_deref(), principal))
+        Ok(revocation::check(
+            rest.gate.0.revocation.as_deref(),
+            principal,
+        ))
     });
     Ok(rest.after(current, |rest, principal| {
         if let Some(policy) = &rest.gate.0.policy {
@@ -61,7 +64,11 @@ struct Rest<'r> {
 
 impl<'r> Rest<'r> {
     #[inline]
-    fn read(gate: &'r Gate, request: &'r impl RequestView, credential: &csrf::OriginProven<'_>) -> Self {
+    fn read(
+        gate: &'r Gate,
+        request: &'r impl RequestView,
+        credential: &csrf::OriginProven<'_>,
+    ) -> Self {
         // A gRPC call ends with trailers, after its header fields: a renewal would come too late.
         let renews = gate.0.renewal.is_some() && Protocol::of(request) == Protocol::Http;
         Self {
@@ -138,5 +145,8 @@ fn anonymous(optional: bool) -> Stage<Admitted> {
 }
 
 pub(super) fn missing_credential() -> Rejection {
-    Rejection::new(RejectionKind::MissingCredential, "no source holds a credential")
+    Rejection::new(
+        RejectionKind::MissingCredential,
+        "no source holds a credential",
+    )
 }

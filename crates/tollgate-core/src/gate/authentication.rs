@@ -12,10 +12,11 @@ use crate::rejection::Rejection;
 use crate::step::BoxFuture;
 use crate::verifier::principal::Principal;
 
-/// The outcome of a [`Gate`] for a request that goes on: a principal, or the fact that there is none.
+/// The outcome of a [`Gate`] for a request that goes on: a principal, or the fact that there is
+/// none.
 ///
-/// An adapter puts it into the request's extensions; extractors and policies read it there. Whatever they refuse is
-/// answered as the gate would answer it.
+/// An adapter puts it into the request's extensions; extractors and policies read it there.
+/// Whatever they refuse is answered as the gate would answer it.
 ///
 /// ```
 /// use tollgate::policy::Policy;
@@ -29,7 +30,8 @@ use crate::verifier::principal::Principal;
 /// # }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let gate = Gate::builder(verifier).optional().build()?;
 /// let authentication = gate.decide(&Get)?;
 /// assert!(authentication.principal().is_none());
@@ -54,8 +56,8 @@ impl Authentication {
         }
     }
 
-    /// Whether it was this gate, or a clone of it, that decided. What another gate found out says nothing of this one's
-    /// rules.
+    /// Whether it was this gate, or a clone of it, that decided. What another gate found out says
+    /// nothing of this one's rules.
     ///
     /// ```
     /// # use tollgate::extend::RequestView;
@@ -63,11 +65,13 @@ impl Authentication {
     /// # struct Get;
     /// # impl RequestView for Get {
     /// #     fn method(&self) -> &str { "GET" }
-    /// #     fn header<'a>(&'a self, _: &str) -> impl Iterator<Item = &'a [u8]> { std::iter::empty() }
+    /// #     fn header<'a>(&'a self, _: &str) -> impl Iterator<Item =
+    /// #         &'a [u8]> { std::iter::empty() }
     /// #     fn query(&self) -> Option<&str> { None }
     /// # }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// let gate = Gate::builder(verifier.clone()).optional().build()?;
     /// let authentication = gate.decide(&Get)?;
     /// assert!(authentication.is_by(&gate.clone()));
@@ -84,8 +88,8 @@ impl Authentication {
         self.gate.verifier().is(verifier)
     }
 
-    /// Who the request's token speaks for; `None` for an anonymous request, which only an optional gate lets through,
-    /// and for a CORS preflight.
+    /// Who the request's token speaks for; `None` for an anonymous request, which only an optional
+    /// gate lets through, and for a CORS preflight.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -93,8 +97,10 @@ impl Authentication {
     /// # use tollgate::Gate;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let gate = Gate::builder(verifier()).optional().build()?;
-    /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
-    /// assert_eq!(gate.decide(&with(""))?.principal().and_then(|user| user.subject()), Some("u-7"));
+    /// # let with = |scope| Request::new("GET")
+    /// #     .with("authorization", format!("Bearer {}", token(scope)));
+    /// assert_eq!(gate.decide(&with(""))?.principal()
+    ///     .and_then(|user| user.subject()), Some("u-7"));
     /// assert!(gate.decide(&Request::new("GET"))?.principal().is_none());
     /// # Ok(()) }
     /// ```
@@ -113,7 +119,8 @@ impl Authentication {
     /// # use tollgate::{Gate, RejectionKind};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let gate = Gate::builder(verifier()).optional().build()?;
-    /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
+    /// # let with = |scope| Request::new("GET")
+    /// #     .with("authorization", format!("Bearer {}", token(scope)));
     /// assert_eq!(gate.decide(&with(""))?.authenticated()?.subject(), Some("u-7"));
     /// let refusal = gate.decide(&Request::new("GET"))?.authenticated().unwrap_err();
     /// assert_eq!(refusal.rejection().kind(), RejectionKind::MissingCredential);
@@ -121,17 +128,19 @@ impl Authentication {
     /// ```
     #[inline]
     pub fn authenticated(&self) -> Result<&Principal, Refusal> {
-        self.principal().ok_or_else(|| self.refuse(missing_credential()))
+        self.principal()
+            .ok_or_else(|| self.refuse(missing_credential()))
     }
 
     /// The principal if it satisfies the policy.
     ///
-    /// The layer `require()` of the adapters does the same for a route, and lets CORS preflights pass
-    /// that the gate has let pass. [`Policy::permits`] answers for any facts, without a refusal.
+    /// The layer `require()` of the adapters does the same for a route, and lets CORS preflights
+    /// pass that the gate has let pass. [`Policy::permits`] answers for any facts, without a
+    /// refusal.
     ///
     /// # Errors
-    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the policy does not hold,
-    /// `AuthenticationTooOld` where it would after a new login.
+    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the
+    /// policy does not hold, `AuthenticationTooOld` where it would after a new login.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -139,7 +148,8 @@ impl Authentication {
     /// # use tollgate::{Gate, policy::scope};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let gate = Gate::builder(verifier()).optional().build()?;
-    /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
+    /// # let with = |scope| Request::new("GET")
+    /// #     .with("authorization", format!("Bearer {}", token(scope)));
     /// let caller = gate.decide(&with("orders:read"))?;
     /// assert!(caller.require(&scope("orders:read")).is_ok());
     /// assert_eq!(caller.require(&scope("orders:write")).unwrap_err().answer().status, 403);
@@ -168,8 +178,8 @@ impl Authentication {
     /// The claims as the user's type, after the type's own [policy](Claims::policy).
     ///
     /// # Errors
-    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the type's policy does not
-    /// hold, `MalformedClaims` where the claims do not fit the type.
+    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the
+    /// type's policy does not hold, `MalformedClaims` where the claims do not fit the type.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -177,7 +187,8 @@ impl Authentication {
     /// # use tollgate::{Claims, Gate};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let gate = Gate::builder(verifier()).optional().build()?;
-    /// # let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
+    /// # let with = |scope| Request::new("GET")
+    /// #     .with("authorization", format!("Bearer {}", token(scope)));
     /// #[derive(serde::Deserialize)]
     /// struct Shopper {
     ///     sub: String,
@@ -197,8 +208,8 @@ impl Authentication {
         T::from_principal(principal).map_err(|rejection| self.refuse(rejection))
     }
 
-    /// Whether the response should carry a renewed token, if [`renewal`](Self::renewal) finds it fit: what an adapter asks
-    /// before it keeps a clone until then.
+    /// Whether the response should carry a renewed token, if [`renewal`](Self::renewal) finds it
+    /// fit: what an adapter asks before it keeps a clone until then.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -213,9 +224,10 @@ impl Authentication {
         self.admitted.renewal_due
     }
 
-    /// What a response of this status, with these values of `set-cookie`, is to carry besides; `None` where no renewal is
-    /// due, the response is an error, or it sets one of the gate's own cookies by itself, as that of a logout does. A
-    /// response marked [`SkipRenewal`](crate::SkipRenewal) is not to be asked about.
+    /// What a response of this status, with these values of `set-cookie`, is to carry besides;
+    /// `None` where no renewal is due, the response is an error, or it sets one of the gate's own
+    /// cookies by itself, as that of a logout does. A response marked
+    /// [`SkipRenewal`](crate::SkipRenewal) is not to be asked about.
     ///
     /// The future must be awaited before the response is sent, and its fields applied to it.
     ///
@@ -227,11 +239,14 @@ impl Authentication {
     /// # struct Always;
     /// # impl Renewal for Always {
     /// #     fn is_due(&self, _: &Principal, _: &str, _: &str) -> bool { true }
-    /// #     fn renew(&self, _: &Principal) -> BoxFuture<HeaderEdits> { Box::pin(async { HeaderEdits::default() }) }
+    /// #     fn renew(&self, _: &Principal) -> BoxFuture<HeaderEdits> {
+    /// #         Box::pin(async { HeaderEdits::default() }) }
     /// # }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).renewal(Always).build()?;
-    /// let authentication = gate.decide(&Request::new("GET").with("cookie", format!("access={}", token(""))))?;
+    /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).renewal(Always)
+    ///     .build()?;
+    /// let authentication =
+    ///     gate.decide(&Request::new("GET").with("cookie", format!("access={}", token(""))))?;
     /// let cookies = |line: &'static str| std::iter::once(line.as_bytes());
     /// assert!(authentication.renewal(200, cookies("theme=dark")).is_some());
     /// assert!(authentication.renewal(200, cookies("access=; Max-Age=0")).is_none());
@@ -243,7 +258,9 @@ impl Authentication {
         mut set_cookies: impl Iterator<Item = &'c [u8]>,
     ) -> Option<BoxFuture<HeaderEdits>> {
         let successful = matches!(status, 200..=399);
-        if !self.admitted.renewal_due || !successful || set_cookies.any(|cookie| self.gate.has_cookie(cookie))
+        if !self.admitted.renewal_due
+            || !successful
+            || set_cookies.any(|cookie| self.gate.has_cookie(cookie))
         {
             return None;
         }
@@ -258,13 +275,16 @@ impl Authentication {
     /// # struct Get;
     /// # impl RequestView for Get {
     /// #     fn method(&self) -> &str { "GET" }
-    /// #     fn header<'a>(&'a self, _: &str) -> impl Iterator<Item = &'a [u8]> { std::iter::empty() }
+    /// #     fn header<'a>(&'a self, _: &str) -> impl Iterator<Item =
+    /// #         &'a [u8]> { std::iter::empty() }
     /// #     fn query(&self) -> Option<&str> { None }
     /// # }
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let authentication = Gate::builder(verifier).optional().build()?.decide(&Get)?;
-    /// let down = Rejection::unavailable(std::time::Duration::from_secs(1), "the user store timed out");
+    /// let down =
+    ///     Rejection::unavailable(std::time::Duration::from_secs(1), "the user store timed out");
     /// assert_eq!(authentication.refuse(down).answer().status, 503);
     /// # Ok(()) }
     /// ```
@@ -273,8 +293,8 @@ impl Authentication {
     }
 }
 
-/// Refuses a principal that the policy does not permit, and says which scopes, or how recent a login, would have been
-/// enough.
+/// Refuses a principal that the policy does not permit, and says which scopes, or how recent a
+/// login, would have been enough.
 pub(super) fn authorise(policy: &Policy, principal: &impl Facts) -> Result<(), Rejection> {
     if policy.permits(principal) {
         return Ok(());
@@ -305,7 +325,8 @@ impl fmt::Debug for Authentication {
     }
 }
 
-/// What can be drawn from an [`Authentication`]: the core of every extractor, whichever framework it serves.
+/// What can be drawn from an [`Authentication`]: the core of every extractor, whichever framework
+/// it serves.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -344,8 +365,9 @@ pub trait FromAuthentication: Sized {
     /// A [`Refusal`] where the caller is anonymous, or not fit.
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal>;
 
-    /// As [`from_authentication`](Self::from_authentication), with the same outcome, where nobody else needs the authentication
-    /// any more: a type that is a part of it can take that instead of a clone.
+    /// As [`from_authentication`](Self::from_authentication), with the same outcome, where nobody
+    /// else needs the authentication any more: a type that is a part of it can take that instead of
+    /// a clone.
     ///
     /// # Errors
     /// As above.

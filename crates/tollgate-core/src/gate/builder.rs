@@ -21,7 +21,8 @@ use crate::verifier::Verifier;
 /// use tollgate::{Gate, Key, Source, Verifier};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let gate = Gate::builder(verifier)
 ///     .source(Source::bearer())
 ///     .source(Source::cookie("__Host-access"))
@@ -54,8 +55,8 @@ impl GateBuilder {
         })
     }
 
-    /// Looks for the token here too, after the sources named before. Unless one is named, the only source is
-    /// [`Source::bearer`].
+    /// Looks for the token here too, after the sources named before. Unless one is named, the only
+    /// source is [`Source::bearer`].
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -63,8 +64,10 @@ impl GateBuilder {
     /// # use tollgate::{Gate, Source};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).build()?;
-    /// assert!(gate.decide(&Request::new("GET").with("cookie", format!("access={}", token("")))).is_ok());
-    /// assert!(gate.decide(&Request::new("GET").with("authorization", format!("Bearer {}", token("")))).is_err());
+    /// assert!(gate.decide(&Request::new("GET").with("cookie", format!("access={}", token(""))))
+    ///     .is_ok());
+    /// assert!(gate.decide(&Request::new("GET")
+    ///     .with("authorization", format!("Bearer {}", token("")))).is_err());
     /// # Ok(()) }
     /// ```
     #[must_use]
@@ -73,14 +76,16 @@ impl GateBuilder {
         self
     }
 
-    /// Refuses a request that carries a cookie beside another credential (400), instead of going by the first source.
+    /// Refuses a request that carries a cookie beside another credential (400), instead of going by
+    /// the first source.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
     /// # use tollgate::{Gate, Source};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let gate = || Gate::builder(verifier()).source(Source::bearer()).source(Source::cookie("access"));
+    /// let gate = || Gate::builder(verifier()).source(Source::bearer())
+    ///     .source(Source::cookie("access"));
     /// let both = Request::new("GET")
     ///     .with("authorization", format!("Bearer {}", token("")))
     ///     .with("cookie", format!("access={}", token("")));
@@ -95,7 +100,8 @@ impl GateBuilder {
         self
     }
 
-    /// Lets a request without a credential through as anonymous. One with a bad credential is still refused.
+    /// Lets a request without a credential through as anonymous. One with a bad credential is still
+    /// refused.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -115,9 +121,10 @@ impl GateBuilder {
 
     /// Lets CORS preflights through as anonymous: browsers send them without credentials.
     ///
-    /// What makes a preflight is `OPTIONS` with two header fields, which anybody can send. Whatever handler answers
-    /// `OPTIONS` then runs for everybody, past every policy layer: one for any method (`any`, `web::to`, a proxy) among
-    /// them. With a CORS layer outside of this gate it is not needed.
+    /// What makes a preflight is `OPTIONS` with two header fields, which anybody can send. Whatever
+    /// handler answers `OPTIONS` then runs for everybody, past every policy layer: one for any
+    /// method (`any`, `web::to`, a proxy) among them. With a CORS layer outside of this gate it is
+    /// not needed.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -138,7 +145,8 @@ impl GateBuilder {
         self
     }
 
-    /// The `realm` of the challenge (RFC 9110 section 11.5): `api` unless set. Visible ASCII and spaces.
+    /// The `realm` of the challenge (RFC 9110 section 11.5): `api` unless set. Visible ASCII and
+    /// spaces.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -147,7 +155,8 @@ impl GateBuilder {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).realm("orders").build()?;
     /// let refusal = gate.decide(&Request::new("GET")).unwrap_err();
-    /// assert_eq!(refusal.answer().header("www-authenticate"), Some(&b"Bearer realm=\"orders\""[..]));
+    /// assert_eq!(refusal.answer()
+    ///     .header("www-authenticate"), Some(&b"Bearer realm=\"orders\""[..]));
     /// # Ok(()) }
     /// ```
     #[must_use]
@@ -156,8 +165,9 @@ impl GateBuilder {
         self
     }
 
-    /// Accepts a cookie on unsafe methods from pages of this origin too, such as `https://app.example.com`: scheme,
-    /// host and, if not the default, port (RFC 6454 section 6.2).
+    /// Accepts a cookie on unsafe methods from pages of this origin too, such as
+    /// `https://app.example.com`: scheme, host and, if not the default, port (RFC 6454 section
+    /// 6.2).
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -179,8 +189,8 @@ impl GateBuilder {
         self
     }
 
-    /// Requires this of every request, before any route's own policy; called again, all must hold. Who falls short gets
-    /// 403 (RFC 6750 section 3.1).
+    /// Requires this of every request, before any route's own policy; called again, all must hold.
+    /// Who falls short gets 403 (RFC 6750 section 3.1).
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -188,7 +198,8 @@ impl GateBuilder {
     /// # use tollgate::{Gate, RejectionKind, policy::scope};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).require(scope("orders:read")).build()?;
-    /// let with = |scope| Request::new("GET").with("authorization", format!("Bearer {}", token(scope)));
+    /// let with = |scope| Request::new("GET")
+    ///     .with("authorization", format!("Bearer {}", token(scope)));
     /// assert!(gate.decide(&with("orders:read")).is_ok());
     /// let refusal = gate.decide(&with("profile")).unwrap_err();
     /// assert_eq!(refusal.rejection().kind(), RejectionKind::InsufficientScope);
@@ -203,19 +214,21 @@ impl GateBuilder {
         self
     }
 
-    /// Asks for a session-bound token as well, where a cookie comes on an unsafe method: the field `X-CSRF-Token` must be
-    /// there once and equal the `csrf` claim of the token in the cookie, else 403. Without this, the proof of origin, which
-    /// is asked for in any case, stands alone.
+    /// Asks for a session-bound token as well, where a cookie comes on an unsafe method: the field
+    /// `X-CSRF-Token` must be there once and equal the `csrf` claim of the token in the cookie,
+    /// else 403. Without this, the proof of origin, which is asked for in any case, stands alone.
     ///
-    /// A WebSocket handshake, for which a page can set no field, is let through by its proof of origin alone; and so is
-    /// every handler that changes something on a safe method, `GET` above all. Other sources than cookies need no token.
+    /// A WebSocket handshake, for which a page can set no field, is let through by its proof of
+    /// origin alone; and so is every handler that changes something on a safe method, `GET` above
+    /// all. Other sources than cookies need no token.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
     /// # use tollgate::{ConfigErrorKind, Gate, RejectionKind, Source};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).require_csrf_token().build()?;
+    /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).require_csrf_token()
+    ///     .build()?;
     /// let post = Request::new("POST")
     ///     .with("sec-fetch-site", "same-origin")
     ///     .with("cookie", format!("access={}", token(""))); // without a `csrf` claim
@@ -231,11 +244,13 @@ impl GateBuilder {
         self
     }
 
-    /// Asks whether each token was revoked, once it has verified and before any policy. The last call counts.
+    /// Asks whether each token was revoked, once it has verified and before any policy. The last
+    /// call counts.
     ///
-    /// Without this, a token is good until it expires, whatever has become of its session. A check that has to ask a store
-    /// makes requests wait: whoever calls the gate by hand must then do so by [`Gate::begin`], for [`Gate::decide`] answers
-    /// 503 rather than wait. What happens when the store does not answer is the check's to say.
+    /// Without this, a token is good until it expires, whatever has become of its session. A check
+    /// that has to ask a store makes requests wait: whoever calls the gate by hand must then do so
+    /// by [`Gate::begin`], for [`Gate::decide`] answers 503 rather than wait. What happens when the
+    /// store does not answer is the check's to say.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -265,11 +280,13 @@ impl GateBuilder {
         self
     }
 
-    /// Renews tokens by activity: a response to a request with a valid one may carry its successor. The last call counts.
+    /// Renews tokens by activity: a response to a request with a valid one may carry its successor.
+    /// The last call counts.
     ///
-    /// It prolongs what a stolen token is good for, up to the limits of its session; without it, a token lives as long as it
-    /// was issued for. The layers of the adapters apply it. An extractor that asks the gate by itself cannot, for it has no
-    /// hold on the response; nor is a gRPC call renewed, whose success shows only after its header fields are sent.
+    /// It prolongs what a stolen token is good for, up to the limits of its session; without it, a
+    /// token lives as long as it was issued for. The layers of the adapters apply it. An extractor
+    /// that asks the gate by itself cannot, for it has no hold on the response; nor is a gRPC call
+    /// renewed, whose success shows only after its header fields are sent.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -302,8 +319,9 @@ impl GateBuilder {
         self
     }
 
-    /// Requires of every request that its user has logged in at most `age` ago, in whole seconds: step-up authentication,
-    /// [`Policy::max_authentication_age`] for the whole gate. The last call counts.
+    /// Requires of every request that its user has logged in at most `age` ago, in whole seconds:
+    /// step-up authentication, [`Policy::max_authentication_age`] for the whole gate. The last call
+    /// counts.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -311,8 +329,10 @@ impl GateBuilder {
     /// # use std::time::Duration;
     /// # use tollgate::{Gate, RejectionKind};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let gate = Gate::builder(verifier()).max_authentication_age(Duration::from_secs(300)).build()?;
-    /// let no_auth_time = Request::new("GET").with("authorization", format!("Bearer {}", token("")));
+    /// let gate = Gate::builder(verifier()).max_authentication_age(Duration::from_secs(300))
+    ///     .build()?;
+    /// let no_auth_time = Request::new("GET")
+    ///     .with("authorization", format!("Bearer {}", token("")));
     /// let refusal = gate.decide(&no_auth_time).unwrap_err();
     /// assert_eq!(refusal.rejection().kind(), RejectionKind::AuthenticationTooOld);
     /// assert_eq!(refusal.rejection().max_age(), Some(Duration::from_secs(300)));
@@ -324,9 +344,11 @@ impl GateBuilder {
         self
     }
 
-    /// Edits the answer to a refusal, challenge and body included, before it is sent. The last call counts.
+    /// Edits the answer to a refusal, challenge and body included, before it is sent. The last call
+    /// counts.
     ///
-    /// The rejection's `Display` is for the operator; what of it goes to the client is the hook's decision.
+    /// The rejection's `Display` is for the operator; what of it goes to the client is the hook's
+    /// decision.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -334,14 +356,18 @@ impl GateBuilder {
     /// # use tollgate::Gate;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier())
-    ///     .on_rejection(|rejection, answer| answer.set("x-reason", format!("{:?}", rejection.kind())))
+    ///     .on_rejection(|rejection,
+    ///         answer| answer.set("x-reason", format!("{:?}", rejection.kind())))
     ///     .build()?;
     /// let refusal = gate.decide(&Request::new("GET")).unwrap_err();
     /// assert_eq!(refusal.answer().header("x-reason"), Some(&b"MissingCredential"[..]));
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn on_rejection(mut self, hook: impl Fn(&Rejection, &mut Answer) + Send + Sync + 'static) -> Self {
+    pub fn on_rejection(
+        mut self,
+        hook: impl Fn(&Rejection, &mut Answer) + Send + Sync + 'static,
+    ) -> Self {
         self.0.hook = Some(Box::new(hook));
         self
     }
@@ -349,8 +375,9 @@ impl GateBuilder {
     /// Checks the configuration and makes the gate.
     ///
     /// # Errors
-    /// A [`ConfigError`] for a source, realm or origin that cannot be, a source named twice, a policy on a gate that lets
-    /// everybody through without one, a CSRF token where no cookie is a source, and an age of less than a second.
+    /// A [`ConfigError`] for a source, realm or origin that cannot be, a source named twice, a
+    /// policy on a gate that lets everybody through without one, a CSRF token where no cookie is a
+    /// source, and an age of less than a second.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -382,13 +409,21 @@ impl GateBuilder {
                 ));
             }
         }
-        if !gate.challenge.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if !gate
+            .challenge
+            .bytes()
+            .all(|byte| matches!(byte, b' '..=b'~'))
+        {
             return Err(ConfigError::new(
                 Kind::InvalidText,
                 "the realm has a character that is not visible ASCII",
             ));
         }
-        if let Some(origin) = gate.trusted_origins.iter().find(|origin| !is_origin(origin)) {
+        if let Some(origin) = gate
+            .trusted_origins
+            .iter()
+            .find(|origin| !is_origin(origin))
+        {
             return Err(ConfigError::new(
                 Kind::InvalidText,
                 format!("{origin:?} is not an origin"),
@@ -421,16 +456,19 @@ impl GateBuilder {
 
 /// As browsers write it: a scheme, a host in lower case, perhaps a port, and nothing behind.
 fn is_origin(origin: &str) -> bool {
-    let (host, default_port) = match (origin.strip_prefix("https://"), origin.strip_prefix("http://")) {
+    let (host, default_port) = match (
+        origin.strip_prefix("https://"),
+        origin.strip_prefix("http://"),
+    ) {
         (Some(host), _) => (host, ":443"),
         (_, Some(host)) => (host, ":80"),
         _ => return false,
     };
     !host.is_empty()
         && !host.ends_with(default_port)
-        && host
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte))
+        && host.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte)
+        })
 }
 
 impl fmt::Debug for GateBuilder {
@@ -479,17 +517,29 @@ mod tests {
             "https://a.example:443",
             "https://a.example/x",
         ] {
-            assert_eq!(refused(builder().trusted_origin(origin)), invalid, "{origin}");
+            assert_eq!(
+                refused(builder().trusted_origin(origin)),
+                invalid,
+                "{origin}"
+            );
         }
-        let twice = builder().source(Source::cookie("a")).source(Source::cookie("a"));
+        let twice = builder()
+            .source(Source::cookie("a"))
+            .source(Source::cookie("a"));
         assert_eq!(refused(twice), Some(ConfigErrorKind::Duplicate));
         let fine = builder()
             .realm("a \"b\"")
             .trusted_origin("http://localhost:3000")
             .trusted_origin("https://[::1]:8443");
         assert_eq!(refused(fine), None);
-        assert_eq!(refused(builder().trusted_origin("http://a.example:80")), invalid);
-        assert_eq!(refused(builder().trusted_origin("http://a.example:443")), None);
+        assert_eq!(
+            refused(builder().trusted_origin("http://a.example:80")),
+            invalid
+        );
+        assert_eq!(
+            refused(builder().trusted_origin("http://a.example:443")),
+            None
+        );
         let lax = builder().optional().require(Policy::scope("orders:read"));
         assert_eq!(refused(lax), Some(ConfigErrorKind::Contradiction));
         let tokenless = builder().source(Source::bearer()).require_csrf_token();
@@ -503,7 +553,9 @@ mod tests {
             let kind = refused(lax.max_authentication_age(age));
             assert_eq!(kind, Some(ConfigErrorKind::Contradiction));
         }
-        let past = builder().pass_preflight().require(Policy::scope("orders:read"));
+        let past = builder()
+            .pass_preflight()
+            .require(Policy::scope("orders:read"));
         assert_eq!(refused(past), Some(ConfigErrorKind::Contradiction));
     }
 }

@@ -9,7 +9,8 @@ use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::verifier::principal::Principal;
 
-/// A type of the user's that stands for a token's claims and guards itself: what `#[derive(Claims)]` implements.
+/// A type of the user's that stands for a token's claims and guards itself: what
+/// `#[derive(Claims)]` implements.
 ///
 /// ```
 /// use std::sync::LazyLock;
@@ -28,13 +29,14 @@ use crate::verifier::principal::Principal;
 /// assert!(Shopper::policy().is_some());
 /// ```
 ///
-/// A type without a guard says so in one line, `impl Claims for Visitor {}`. That is asked for so that an extractor can
-/// never hand out a type with a guard past it.
+/// A type without a guard says so in one line, `impl Claims for Visitor {}`. That is asked for so
+/// that an extractor can never hand out a type with a guard past it.
 ///
 /// # Shared claims
 ///
-/// An [`Arc`] of a claim set is one as well, with the same guard. It is read once for each token that the verifier keeps,
-/// and handed out as a clone of the `Arc` after that: nothing is parsed and nothing allocated. The guard is asked each time.
+/// An [`Arc`] of a claim set is one as well, with the same guard. It is read once for each token
+/// that the verifier keeps, and handed out as a clone of the `Arc` after that: nothing is parsed
+/// and nothing allocated. The guard is asked each time.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -61,33 +63,40 @@ use crate::verifier::principal::Principal;
     note = "or write `impl Claims for {Self} {{}}` if every valid token will do"
 )]
 pub trait Claims: DeserializeOwned {
-    /// What a token must satisfy for the type to be drawn from it; `None`, unless said otherwise: any valid token will do.
+    /// What a token must satisfy for the type to be drawn from it; `None`, unless said otherwise:
+    /// any valid token will do.
     fn policy() -> Option<&'static Policy> {
         None
     }
 
-    /// Reads the type from a principal whose token satisfies the [policy](Self::policy), which is not asked here: extractors
-    /// ask it before they come here.
+    /// Reads the type from a principal whose token satisfies the [policy](Self::policy), which is
+    /// not asked here: extractors ask it before they come here.
     ///
-    /// Unless said otherwise, by [`Principal::claims`]. What another implementation makes must depend on the claims alone, and
-    /// must not hold the principal: where the type is shared, it is kept with the token and is the same for all its requests.
+    /// Unless said otherwise, by [`Principal::claims`]. What another implementation makes must
+    /// depend on the claims alone, and must not hold the principal: where the type is shared, it is
+    /// kept with the token and is the same for all its requests.
     ///
     /// # Errors
-    /// [`MalformedClaims`](crate::RejectionKind::MalformedClaims) where the claims do not fit the type.
+    /// [`MalformedClaims`](crate::RejectionKind::MalformedClaims) where the claims do not fit the
+    /// type.
     ///
     /// ```
     /// # use tollgate::{Claims, Key, Principal, Rejection, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// # let with = |claims: serde_json::Value| SigningKey::hs256([7; 32]).unwrap().encode(&claims);
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
+    /// # let with = |claims: serde_json::Value| SigningKey::hs256([7; 32]).unwrap()
+    /// #     .encode(&claims);
     /// #[derive(Debug, serde::Deserialize)]
     /// struct Shopper { sub: String }
     /// impl Claims for Shopper {}
     ///
-    /// let principal = verifier.verify(&with(serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?)?;
+    /// let principal =
+    ///     verifier.verify(&with(serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?)?;
     /// assert_eq!(Shopper::from_principal(&principal)?.sub, "u-7");
     /// let principal = verifier.verify(&with(serde_json::json!({"exp": 4_000_000_000_u64}))?)?;
-    /// assert_eq!(Shopper::from_principal(&principal).unwrap_err().kind(), RejectionKind::MalformedClaims);
+    /// assert_eq!(Shopper::from_principal(&principal).unwrap_err()
+    ///     .kind(), RejectionKind::MalformedClaims);
     /// # Ok(()) }
     /// ```
     fn from_principal(principal: &Principal) -> Result<Self, Rejection> {
@@ -111,22 +120,25 @@ impl<T: Claims + Send + Sync + 'static> Claims for Arc<T> {
 }
 
 impl Principal {
-    /// The claims as the user's type, after the type's own [policy](Claims::policy), read once: whoever asks for the same
-    /// type again, with this principal or a clone of it, gets the same [`Arc`]; with one of the same token from the verifier's
-    /// cache, mostly so in the same thread. The policy is asked each time.
+    /// The claims as the user's type, after the type's own [policy](Claims::policy), read once:
+    /// whoever asks for the same type again, with this principal or a clone of it, gets the same
+    /// [`Arc`]; with one of the same token from the verifier's cache, mostly so in the same thread.
+    /// The policy is asked each time.
     ///
     /// Four types are kept for each token; any other is read anew each time.
     ///
     /// # Errors
-    /// A [`Rejection`]: `InsufficientScope` or `AuthenticationTooOld` where the policy does not hold, `MalformedClaims`
-    /// where the claims do not fit the type.
+    /// A [`Rejection`]: `InsufficientScope` or `AuthenticationTooOld` where the policy does not
+    /// hold, `MalformedClaims` where the claims do not fit the type.
     ///
     /// ```
     /// # use std::sync::Arc;
     /// # use tollgate::{Claims, Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
+    /// # let token = SigningKey::hs256([7; 32])?
+    /// #     .encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?;
     /// #[derive(serde::Deserialize)]
     /// struct Shopper { sub: String }
     /// impl Claims for Shopper {} // or `#[derive(Claims)]`

@@ -41,16 +41,22 @@ pub(super) fn check_origin<'r>(
 }
 
 /// The proof of origin, for any request.
-pub(crate) fn prove_origin(request: &impl RequestView, trusted_origins: &[String]) -> Result<(), Rejection> {
+pub(crate) fn prove_origin(
+    request: &impl RequestView,
+    trusted_origins: &[String],
+) -> Result<(), Rejection> {
     let origin = single(request, "origin");
     if let Some(origin) = origin
-        && trusted_origins.iter().any(|trusted| trusted.as_bytes() == origin)
+        && trusted_origins
+            .iter()
+            .any(|trusted| trusted.as_bytes() == origin)
     {
         return Ok(());
     }
     match (single(request, "sec-fetch-site"), origin) {
         (Some(b"same-origin"), _) => Ok(()),
-        // A handshake is never typed into an address bar; any other request that was, is the user's own.
+        // A handshake is never typed into an address bar; any other request that was, is the user's
+        // own.
         (Some(b"none"), _) if !is_websocket(request) => Ok(()),
         (Some(_), _) => Err(refused(
             "`Sec-Fetch-Site` is not `same-origin`, and the origin is not trusted",
@@ -75,7 +81,8 @@ impl<'r> CsrfToken<'r> {
     ///
     /// A page can set no field of a WebSocket handshake, so the proof of origin has to do there.
     pub(super) fn read(credential: &OriginProven<'_>, request: &'r impl RequestView) -> Self {
-        // The handshake of HTTP/2 is a `CONNECT` (RFC 8441). Other unsafe methods have no handshake.
+        // The handshake of HTTP/2 is a `CONNECT` (RFC 8441). Other unsafe methods have no
+        // handshake.
         let handshake = request.method() == "CONNECT" && is_websocket(request);
         if !credential.source().is_ambient() || is_safe(request.method()) || handshake {
             return Self::NotNeeded;
@@ -86,7 +93,9 @@ impl<'r> CsrfToken<'r> {
     pub(super) fn to_owned(&self) -> CsrfToken<'static> {
         match self {
             Self::NotNeeded => CsrfToken::NotNeeded,
-            Self::Needed(sent) => CsrfToken::Needed(sent.as_ref().map(|sent| Cow::Owned(sent.to_vec()))),
+            Self::Needed(sent) => {
+                CsrfToken::Needed(sent.as_ref().map(|sent| Cow::Owned(sent.to_vec())))
+            }
         }
     }
 }
@@ -104,7 +113,10 @@ impl TokenProven {
 /// Refuses a request that needs a CSRF token and does not repeat the token's `csrf` claim. Only a
 /// page that was given the value can do that.
 #[inline]
-pub(super) fn check_token(principal: Principal, token: &CsrfToken<'_>) -> Result<TokenProven, Rejection> {
+pub(super) fn check_token(
+    principal: Principal,
+    token: &CsrfToken<'_>,
+) -> Result<TokenProven, Rejection> {
     let CsrfToken::Needed(sent) = token else {
         return Ok(TokenProven(principal));
     };
@@ -148,7 +160,8 @@ fn single<'r>(request: &'r impl RequestView, name: &str) -> Option<&'r [u8]> {
     }
 }
 
-/// Whether the origin's host and port are those that the request was sent to. The scheme cannot be told behind a proxy.
+/// Whether the origin's host and port are those that the request was sent to. The scheme cannot be
+/// told behind a proxy.
 fn is_own(origin: &[u8], request: &impl RequestView) -> bool {
     let Some(host) = request
         .authority()
@@ -213,7 +226,9 @@ mod tests {
             post().with("origin", "https://api.example.com.evil.example")
         ));
         assert!(!cookie(post().with("origin", "https://evil.example")));
-        assert!(!cookie(post().with("origin", "https://api.example.com:8443")));
+        assert!(!cookie(
+            post().with("origin", "https://api.example.com:8443")
+        ));
         assert!(!cookie(TestRequest::new("POST").with("origin", "https://")));
         assert!(!cookie(
             TestRequest::new("DELETE").with("sec-fetch-site", "cross-site")
@@ -238,7 +253,10 @@ mod tests {
             SourceKind::WebSocketProtocol,
             SourceKind::Query,
         ] {
-            assert!(allowed(source, &post().with("sec-fetch-site", "cross-site")));
+            assert!(allowed(
+                source,
+                &post().with("sec-fetch-site", "cross-site")
+            ));
         }
     }
 

@@ -27,7 +27,8 @@ pub trait Endpoint: Send + Sync + 'static {
     /// The answer to a request. It never fails: what goes wrong is an answer, too.
     fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer>;
 
-    /// The most bytes of content that a request may have; an adapter answers 413 to more. 16 KiB unless said otherwise.
+    /// The most bytes of content that a request may have; an adapter answers 413 to more. 16 KiB
+    /// unless said otherwise.
     fn content_limit(&self) -> usize {
         16 * 1024
     }

@@ -102,8 +102,10 @@ impl Gate {
     /// use tollgate::{ConfigErrorKind, Gate, Key, Source, Verifier};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// let error = Gate::builder(verifier).source(Source::cookie("not a name")).build().unwrap_err();
+    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(Key::hs256([7; 32])?).build()?;
+    /// let error = Gate::builder(verifier).source(Source::cookie("not a name")).build()
+    ///     .unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::InvalidText);
     /// # Ok(()) }
     /// ```
@@ -135,7 +137,8 @@ impl Gate {
     /// ```
     pub fn decide(&self, request: &impl RequestView) -> Result<Authentication, Refusal> {
         self.begin(request).ready().unwrap_or_else(|| {
-            let detail = "a store or a key source has to be asked, and `decide` cannot wait: use `begin`";
+            let detail =
+                "a store or a key source has to be asked, and `decide` cannot wait: use `begin`";
             let rejection = Rejection::unavailable(Duration::from_secs(1), detail);
             Err(self.refuse(rejection, Protocol::of(request)))
         })
@@ -176,7 +179,10 @@ impl Gate {
     }
 
     #[inline]
-    fn start(gate: Cow<'_, Self>, request: &impl RequestView) -> Step<Result<Authentication, Refusal>> {
+    fn start(
+        gate: Cow<'_, Self>,
+        request: &impl RequestView,
+    ) -> Step<Result<Authentication, Refusal>> {
         let protocol = Protocol::of(request);
         match authenticate(&gate, request).unwrap_or_else(Step::from) {
             Step::Ready(outcome) => Step::Ready(Self::conclude(gate, protocol, outcome)),
@@ -217,7 +223,8 @@ impl Gate {
     /// let gate = Gate::builder(verifier()).trusted_origin("https://app.example.com").build()?;
     /// let login = |site| Request::new("POST").with("sec-fetch-site", site);
     /// assert!(gate.prove_origin(&login("same-origin")).is_ok());
-    /// assert!(gate.prove_origin(&login("same-site").with("origin", "https://app.example.com")).is_ok());
+    /// assert!(gate.prove_origin(&login("same-site").with("origin", "https://app.example.com"))
+    ///     .is_ok());
     /// assert_eq!(gate.prove_origin(&login("cross-site")).unwrap_err().answer().status, 403);
     /// assert!(gate.prove_origin(&Request::new("POST")).is_err());
     /// # Ok(()) }
@@ -232,7 +239,8 @@ impl Gate {
     /// ```
     /// # use tollgate::{Gate, Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// let gate = Gate::from(verifier);
     /// assert!(gate.verifier().verify("x").is_err());
     /// # Ok(()) }
@@ -247,11 +255,17 @@ impl Gate {
 
     /// Whether the `set-cookie` of a response sets a cookie that the gate reads.
     fn has_cookie(&self, set_cookie: &[u8]) -> bool {
-        self.0.sources.iter().any(|source| source.is_set_by(set_cookie))
+        self.0
+            .sources
+            .iter()
+            .any(|source| source.is_set_by(set_cookie))
     }
 
     fn renew(&self, principal: &Principal) -> Option<BoxFuture<HeaderEdits>> {
-        self.0.renewal.as_ref().map(|renewal| renewal.renew(principal))
+        self.0
+            .renewal
+            .as_ref()
+            .map(|renewal| renewal.renew(principal))
     }
 
     fn refuse(&self, rejection: Rejection, protocol: Protocol) -> Refusal {

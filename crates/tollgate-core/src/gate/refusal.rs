@@ -8,7 +8,8 @@ use crate::rejection::{Rejection, RejectionKind};
 
 /// A refused request: the answer for the client, the reason for the operator.
 ///
-/// An adapter sends the answer and leaves the rejection in the response's extensions for outer layers.
+/// An adapter sends the answer and leaves the rejection in the response's extensions for outer
+/// layers.
 ///
 /// ```
 /// use tollgate::{Refusal, RejectionKind};
@@ -21,18 +22,22 @@ use crate::rejection::{Rejection, RejectionKind};
 pub struct Refusal(Box<(Rejection, Answer)>);
 
 impl Refusal {
-    /// With a `tracing` event for the operator: at `error` if our own side is at fault, else at `info`.
+    /// With a `tracing` event for the operator: at `error` if our own side is at fault, else at
+    /// `info`.
     pub(crate) fn logged(rejection: Rejection, answer: Answer) -> Self {
         let kind = rejection.kind();
         if rejection.status() >= 500 {
-            tracing::error!(target: "tollgate", ?kind, detail = &*rejection.detail(), "cannot authenticate");
+            tracing::error!(target: "tollgate", ?kind, detail = &*rejection.detail(),
+                "cannot authenticate");
         } else {
-            tracing::info!(target: "tollgate", ?kind, detail = &*rejection.detail(), "request refused");
+            tracing::info!(target: "tollgate", ?kind, detail = &*rejection.detail(),
+                "request refused");
         }
         Self(Box::new((rejection, answer)))
     }
 
-    /// For an extractor or a policy that finds that no authenticating layer ran: a server error, never an open door.
+    /// For an extractor or a policy that finds that no authenticating layer ran: a server error,
+    /// never an open door.
     ///
     /// ```
     /// assert_eq!(tollgate::Refusal::missing_layer().answer().header("www-authenticate"), None);
@@ -43,7 +48,8 @@ impl Refusal {
         )
     }
 
-    /// For an adapter that finds that the service is put together wrongly: a server error, with the reason in the log.
+    /// For an adapter that finds that the service is put together wrongly: a server error, with the
+    /// reason in the log.
     ///
     /// ```
     /// let refusal = tollgate::Refusal::misconfigured("two gates are in sight");
@@ -55,8 +61,8 @@ impl Refusal {
         Self::logged(rejection, answer)
     }
 
-    /// The same refusal in the form that the request's protocol asks for: a gRPC call gets `grpc-status` 13 for what is
-    /// wrong on our side. Refusals that a gate makes have it already.
+    /// The same refusal in the form that the request's protocol asks for: a gRPC call gets
+    /// `grpc-status` 13 for what is wrong on our side. Refusals that a gate makes have it already.
     ///
     /// ```
     /// use tollgate::extend::RequestView;

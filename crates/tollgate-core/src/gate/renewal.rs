@@ -4,11 +4,13 @@ use crate::http::HeaderEdits;
 use crate::step::BoxFuture;
 use crate::verifier::principal::Principal;
 
-/// Renews a token by activity: when a request with a valid one has succeeded, the response may carry its successor.
+/// Renews a token by activity: when a request with a valid one has succeeded, the response may
+/// carry its successor.
 ///
-/// The gate asks [`is_due`](Self::is_due) when it lets a request through, and [`renew`](Self::renew) once the handler
-/// has answered without an error. What must hold of the session, that it is still there above all, is the
-/// implementation's to check in `renew`, which runs after the handler.
+/// The gate asks [`is_due`](Self::is_due) when it lets a request through, and
+/// [`renew`](Self::renew) once the handler has answered without an error. What must hold of the
+/// session, that it is still there above all, is the implementation's to check in `renew`, which
+/// runs after the handler.
 ///
 /// ```
 /// use tollgate::extend::{BoxFuture, HeaderEdits, Renewal};
@@ -31,12 +33,13 @@ use crate::verifier::principal::Principal;
 /// # Ok(()) }
 /// ```
 pub trait Renewal: Send + Sync {
-    /// Whether the token's successor should go with the response to a request of this method (upper case) and path.
-    /// Called before the handler; it must not block.
+    /// Whether the token's successor should go with the response to a request of this method (upper
+    /// case) and path. Called before the handler; it must not block.
     fn is_due(&self, principal: &Principal, method: &str, path: &str) -> bool;
 
-    /// The header fields that bring the successor; none if there is none after all. It never fails: a response is not
-    /// made an error because a renewal did not work. The implementation bounds its time.
+    /// The header fields that bring the successor; none if there is none after all. It never fails:
+    /// a response is not made an error because a renewal did not work. The implementation bounds
+    /// its time.
     fn renew(&self, principal: &Principal) -> BoxFuture<HeaderEdits>;
 }
 
@@ -50,8 +53,8 @@ impl<R: Renewal + ?Sized> Renewal for std::sync::Arc<R> {
     }
 }
 
-/// Marks a response that must not carry a renewed token, in its extensions: that of a handler which has ended the session,
-/// or of a route whose answers are not to change anything.
+/// Marks a response that must not carry a renewed token, in its extensions: that of a handler which
+/// has ended the session, or of a route whose answers are not to change anything.
 ///
 /// ```
 /// let marker = tollgate::SkipRenewal; // `Extension(SkipRenewal)` beside an axum handler's answer

@@ -99,7 +99,10 @@ pub(super) fn check(
     }
 }
 
-fn current(principal: Principal, standing: Result<Standing, Unavailable>) -> Result<Current, Rejection> {
+fn current(
+    principal: Principal,
+    standing: Result<Standing, Unavailable>,
+) -> Result<Current, Rejection> {
     match standing {
         Ok(Standing::Good) => Ok(Current(principal)),
         Ok(Standing::Revoked) => {

@@ -6,7 +6,8 @@ use crate::http::{SourceKind, cookie, field};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::token::compact;
 
-/// A place to look for the token. A gate has an ordered list of them; the first that holds one wins.
+/// A place to look for the token. A gate has an ordered list of them; the first that holds one
+/// wins.
 ///
 /// ```
 /// use tollgate::extend::SourceKind;
@@ -27,10 +28,11 @@ enum Place {
 }
 
 impl Source {
-    /// The `Authorization` field with the scheme `Bearer`, in any case (RFC 6750 section 2.1, RFC 9110 section 11.1).
+    /// The `Authorization` field with the scheme `Bearer`, in any case (RFC 6750 section 2.1, RFC
+    /// 9110 section 11.1).
     ///
-    /// Another scheme counts as no credential; two `Authorization` fields, and anything behind the scheme that is not
-    /// one `b64token`, are refused.
+    /// Another scheme counts as no credential; two `Authorization` fields, and anything behind the
+    /// scheme that is not one `b64token`, are refused.
     ///
     /// ```
     /// assert_eq!(tollgate::Source::bearer().kind(), tollgate::extend::SourceKind::Bearer);
@@ -39,10 +41,11 @@ impl Source {
         Self(Place::Bearer)
     }
 
-    /// The cookie of exactly that name. A name that comes twice is refused, for either might be planted.
+    /// The cookie of exactly that name. A name that comes twice is refused, for either might be
+    /// planted.
     ///
-    /// A browser attaches a cookie to requests that other sites make too: on unsafe methods and on WebSocket handshakes
-    /// the gate therefore asks for proof of origin as well.
+    /// A browser attaches a cookie to requests that other sites make too: on unsafe methods and on
+    /// WebSocket handshakes the gate therefore asks for proof of origin as well.
     ///
     /// ```
     /// # use tollgate::extend::SourceKind;
@@ -69,8 +72,9 @@ impl Source {
 
     /// A header field of that name whose whole value is the token.
     ///
-    /// Only a client can set it, so it needs no proof of origin. A field that a proxy fills from a cookie of its own is
-    /// another matter: behind such a proxy, requests of other sites carry it too, and the service has to refuse them.
+    /// Only a client can set it, so it needs no proof of origin. A field that a proxy fills from a
+    /// cookie of its own is another matter: behind such a proxy, requests of other sites carry it
+    /// too, and the service has to refuse them.
     ///
     /// ```
     /// # use tollgate::extend::SourceKind;
@@ -81,8 +85,8 @@ impl Source {
         Self(Place::Header(name.into().to_ascii_lowercase()))
     }
 
-    /// A query parameter (RFC 6750 section 2.3). Queries end up in access logs, histories and `Referer` fields: a token
-    /// there leaks, which is why RFC 9700 section 4.3.2 forbids it.
+    /// A query parameter (RFC 6750 section 2.3). Queries end up in access logs, histories and
+    /// `Referer` fields: a token there leaks, which is why RFC 9700 section 4.3.2 forbids it.
     ///
     /// ```
     /// # use tollgate::extend::SourceKind;
@@ -116,7 +120,9 @@ impl Source {
             Place::Header(name) => {
                 field::is_token(name.as_bytes()) && name != "authorization" && name != "cookie"
             }
-            Place::Cookie(name) | Place::WebSocketProtocol(name) => field::is_token(name.as_bytes()),
+            Place::Cookie(name) | Place::WebSocketProtocol(name) => {
+                field::is_token(name.as_bytes())
+            }
             Place::Query(name) => {
                 !name.is_empty()
                     && name
@@ -133,12 +139,15 @@ impl Source {
         ))
     }
 
-    /// Whether `set_cookie`, the value of a `Set-Cookie` field (RFC 6265 section 4.1), sets the cookie that this is.
+    /// Whether `set_cookie`, the value of a `Set-Cookie` field (RFC 6265 section 4.1), sets the
+    /// cookie that this is.
     pub(crate) fn is_set_by(&self, set_cookie: &[u8]) -> bool {
         let Place::Cookie(name) = &self.0 else {
             return false;
         };
-        let end = set_cookie.iter().position(|byte| matches!(byte, b'=' | b';'));
+        let end = set_cookie
+            .iter()
+            .position(|byte| matches!(byte, b'=' | b';'));
         field::trim(&set_cookie[..end.unwrap_or(set_cookie.len())]) == name.as_bytes()
     }
 
@@ -162,9 +171,10 @@ pub(crate) struct Credential<'r> {
 
 /// Looks through the sources in their order.
 ///
-/// RFC 6750 section 2: "Clients MUST NOT use more than one method to transmit the token in each request", so two
-/// sources that a client fills on purpose are refused together, wherever they stand in the list. A cookie comes by
-/// itself; beside another source it is refused only if `strict`, and else not looked at if the other one comes first.
+/// RFC 6750 section 2: "Clients MUST NOT use more than one method to transmit the token in each
+/// request", so two sources that a client fills on purpose are refused together, wherever they
+/// stand in the list. A cookie comes by itself; beside another source it is refused only if
+/// `strict`, and else not looked at if the other one comes first.
 ///
 /// The alphabet of a credential is checked here where there are several sources or a cookie, since
 /// it decides which refusal comes first. The verifier checks it when it splits the token.
@@ -177,7 +187,9 @@ pub(crate) fn find<'r>(
         && !only.kind().is_ambient()
     {
         let source = only.kind();
-        return Ok(only.find(request)?.map(|token| Credential { token, source }));
+        return Ok(only
+            .find(request)?
+            .map(|token| Credential { token, source }));
     }
     let mut found: Option<Credential<'r>> = None;
     let mut deliberate: Option<SourceKind> = None;
@@ -190,10 +202,15 @@ pub(crate) fn find<'r>(
             continue;
         };
         compact::check_alphabet(token, kind)?;
-        let credential = Credential { token, source: kind };
+        let credential = Credential {
+            token,
+            source: kind,
+        };
         // Which earlier source this one must not stand beside.
         let other = match &found {
-            Some(first) if strict || first.source.is_ambient() == kind.is_ambient() => Some(first.source),
+            Some(first) if strict || first.source.is_ambient() == kind.is_ambient() => {
+                Some(first.source)
+            }
             _ if kind.is_ambient() => None,
             _ => deliberate,
         };
@@ -220,9 +237,12 @@ fn bearer(request: &impl RequestView) -> Result<Option<&[u8]>, Rejection> {
             "there are two `Authorization` fields",
         ));
     }
-    // RFC 9110 section 11.4: `auth-scheme [ 1*SP ( token68 / #auth-param ) ]`. As nearly every client writes it:
+    // RFC 9110 section 11.4: `auth-scheme [ 1*SP ( token68 / #auth-param ) ]`. As nearly every
+    // client writes it:
     if let Some((b"Bearer ", token @ [first, .., last])) = value.split_first_chunk()
-        && ![*first, *last].iter().any(|end| matches!(end, b' ' | b'\t'))
+        && ![*first, *last]
+            .iter()
+            .any(|end| matches!(end, b' ' | b'\t'))
     {
         return Ok(Some(token));
     }
@@ -233,10 +253,14 @@ fn bearer(request: &impl RequestView) -> Result<Option<&[u8]>, Rejection> {
         .unwrap_or(credentials.len());
     let (scheme, rest) = credentials.split_at(end);
     if scheme.eq_ignore_ascii_case(b"bearer") {
-        let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
+        let start = rest
+            .iter()
+            .position(|byte| *byte != b' ')
+            .unwrap_or(rest.len());
         return Ok(Some(&rest[start..]));
     }
-    // Another scheme is none of ours. What is no scheme at all is a credential gone wrong, and not the lack of one.
+    // Another scheme is none of ours. What is no scheme at all is a credential gone wrong, and not
+    // the lack of one.
     if scheme.is_empty() || field::is_token(scheme) {
         return Ok(None);
     }
@@ -279,10 +303,13 @@ fn websocket_protocol<'r>(
 }
 
 fn parameters<'r>(query: Option<&'r str>, name: &str) -> impl Iterator<Item = &'r [u8]> {
-    query.unwrap_or_default().split('&').filter_map(move |pair| {
-        let (got, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (got == name).then_some(value.as_bytes())
-    })
+    query
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(move |pair| {
+            let (got, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (got == name).then_some(value.as_bytes())
+        })
 }
 
 #[cfg(test)]

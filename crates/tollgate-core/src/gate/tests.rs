@@ -132,7 +132,11 @@ fn what_no_token_may_hold_makes_the_credential_malformed() {
                 kind(&bytes)
             };
             for foreign in *b"\"%,:\\\x7f\x80" {
-                assert_eq!(with(foreign), Some(RejectionKind::MalformedCredential), "{place}");
+                assert_eq!(
+                    with(foreign),
+                    Some(RejectionKind::MalformedCredential),
+                    "{place}"
+                );
             }
             // In the alphabet of credentials, and in no token.
             let other = with(b'~');

@@ -16,8 +16,9 @@ pub(crate) fn is_alphabet(text: &[u8]) -> bool {
     URL_SAFE_NO_PAD.check(whole).is_ok() && rest.iter().all(known)
 }
 
-/// Decodes into `out`, which need not hold anything yet, and gives the part that it has filled. `None` for another
-/// alphabet, padding, white space, an impossible length, trailing bits that are not zero, and where it does not fit.
+/// Decodes into `out`, which need not hold anything yet, and gives the part that it has filled.
+/// `None` for another alphabet, padding, white space, an impossible length, trailing bits that are
+/// not zero, and where it does not fit.
 pub(crate) fn decode<'o>(encoded: &[u8], out: &'o mut [MaybeUninit<u8>]) -> Option<&'o [u8]> {
     if decoded_len(encoded.len()) > out.len() {
         return None;
@@ -41,7 +42,8 @@ mod tests {
 
     /// RFC 4648 section 5, written as plainly as can be, to compare with.
     fn plain(encoded: &[u8]) -> Option<Vec<u8>> {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        const ALPHABET: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let (mut bits, mut held, mut out) = (0_u32, 0, Vec::new());
         for byte in encoded {
             let value = ALPHABET.iter().position(|letter| letter == byte)?;
@@ -74,7 +76,10 @@ mod tests {
     #[test]
     fn every_byte_at_every_place_is_judged_alike() {
         for length in 0..12 {
-            assert_eq!(decoded_len(length), length / 4 * 3 + [0, 0, 1, 2][length % 4]);
+            assert_eq!(
+                decoded_len(length),
+                length / 4 * 3 + [0, 0, 1, 2][length % 4]
+            );
             for at in 0..length {
                 for byte in 0..=u8::MAX {
                     let mut text = vec![b'A'; length];

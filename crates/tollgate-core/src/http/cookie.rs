@@ -2,7 +2,8 @@
 
 use crate::http::field;
 
-/// The values of every cookie called `name`, over all field lines (HTTP/2 may split them, RFC 9113 section 8.2.3).
+/// The values of every cookie called `name`, over all field lines (HTTP/2 may split them, RFC 9113
+/// section 8.2.3).
 pub(crate) fn named<'a>(
     lines: impl Iterator<Item = &'a [u8]>,
     name: &[u8],
@@ -13,8 +14,8 @@ pub(crate) fn named<'a>(
             let pair = field::trim(pair);
             let (got, value) = match memchr::memchr(b'=', pair) {
                 Some(at) => (&pair[..at], &pair[at + 1..]),
-                // A pair without `=` is a nameless cookie to some browsers and a valueless one to others: a value of the
-                // name alone must not pass for its absence.
+                // A pair without `=` is a nameless cookie to some browsers and a valueless one to
+                // others: a value of the name alone must not pass for its absence.
                 None => (pair, &b""[..]),
             };
             (field::trim(got) == name).then(|| field::trim(value))
@@ -52,7 +53,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_a_panic(lines in proptest::collection::vec(any::<Vec<u8>>(), 0..4)) {
+        fn any_bytes_are_read_without_a_panic(lines in proptest::collection::vec(any::<Vec<u8>>(),
+            0..4)) {
             let count = named(lines.iter().map(Vec::as_slice), b"a").count();
             prop_assert!(count <= lines.iter().map(|line| line.len() + 1).sum::<usize>());
         }

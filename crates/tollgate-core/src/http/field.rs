@@ -10,10 +10,14 @@ const fn is_token_byte(byte: u8) -> bool {
         || byte.is_ascii_alphanumeric()
 }
 
-/// Without the optional white space (section 5.6.3) around: spaces and tabs, and nothing else that looks like it.
+/// Without the optional white space (section 5.6.3) around: spaces and tabs, and nothing else that
+/// looks like it.
 pub(crate) fn trim(value: &[u8]) -> &[u8] {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = value.iter().position(|byte| !blank(byte)).unwrap_or(value.len());
+    let start = value
+        .iter()
+        .position(|byte| !blank(byte))
+        .unwrap_or(value.len());
     let end = value
         .iter()
         .rposition(|byte| !blank(byte))

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Header fields for a response, as plain data. An adapter appends each `set-cookie` to those that are there, and sets
-/// every other field in place of its former values.
+/// Header fields for a response, as plain data. An adapter appends each `set-cookie` to those that
+/// are there, and sets every other field in place of its former values.
 ///
 /// ```
 /// use tollgate::extend::HeaderEdits;

@@ -1,4 +1,5 @@
-//! How the engine sees a request: a small borrowed view, so that no version of an `http` crate is in its signatures.
+//! How the engine sees a request: a small borrowed view, so that no version of an `http` crate is
+//! in its signatures.
 
 /// The parts of an HTTP request that decide. An adapter implements it over its framework's request.
 ///
@@ -12,7 +13,8 @@
 ///         "GET"
 ///     }
 ///     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-///         self.0.iter().filter(move |(header, _)| *header == name).map(|(_, value)| value.as_bytes())
+///         self.0.iter().filter(move |(header, _)| *header == name)
+///             .map(|(_, value)| value.as_bytes())
 ///     }
 ///     fn query(&self) -> Option<&str> {
 ///         None
@@ -55,13 +57,14 @@ pub trait RequestView {
     /// # use example::Request;
     /// # use tollgate::extend::RequestView;
     /// # fn main() {
-    /// assert_eq!(Request::new("GET").query(), None); // as for `/orders`; `/orders?page=2` has `page=2`
+    /// assert_eq!(Request::new("GET")
+    ///     .query(), None); // as for `/orders`; `/orders?page=2` has `page=2`
     /// # }
     /// ```
     fn query(&self) -> Option<&str>;
 
-    /// The path of the target, as far as the layer sees it: below a nested router that is the rest. Empty where the view
-    /// does not know it.
+    /// The path of the target, as far as the layer sees it: below a nested router that is the rest.
+    /// Empty where the view does not know it.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -77,8 +80,8 @@ pub trait RequestView {
         ""
     }
 
-    /// Host and port that the request was sent to, where the target itself names them (`:authority` in HTTP/2 and
-    /// HTTP/3); the engine falls back to the `Host` field.
+    /// Host and port that the request was sent to, where the target itself names them (`:authority`
+    /// in HTTP/2 and HTTP/3); the engine falls back to the `Host` field.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -102,7 +105,8 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// gRPC over HTTP/2 is a `POST` that says so by its content type; gRPC-Web, which browsers speak, reads HTTP answers.
+    /// gRPC over HTTP/2 is a `POST` that says so by its content type; gRPC-Web, which browsers
+    /// speak, reads HTTP answers.
     pub(crate) fn of(request: &impl RequestView) -> Self {
         let grpc = request.method() == "POST"
             && request.header("content-type").next().is_some_and(|value| {
@@ -117,11 +121,15 @@ impl Protocol {
     }
 }
 
-/// A CORS preflight: the Fetch standard's `OPTIONS` with both fields, which a browser sends without credentials.
+/// A CORS preflight: the Fetch standard's `OPTIONS` with both fields, which a browser sends without
+/// credentials.
 pub(crate) fn is_preflight(request: &impl RequestView) -> bool {
     request.method() == "OPTIONS"
         && request.header("origin").next().is_some()
-        && request.header("access-control-request-method").next().is_some()
+        && request
+            .header("access-control-request-method")
+            .next()
+            .is_some()
 }
 
 /// A request in memory, for the unit tests of this crate.
@@ -177,7 +185,8 @@ mod tests {
 
     #[test]
     fn grpc_is_told_by_its_content_type() {
-        let protocol = |value: &str| Protocol::of(&TestRequest::new("POST").with("content-type", value));
+        let protocol =
+            |value: &str| Protocol::of(&TestRequest::new("POST").with("content-type", value));
         for grpc in [
             "application/grpc",
             "application/grpc+proto",

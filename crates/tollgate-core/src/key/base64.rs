@@ -15,7 +15,10 @@ pub(super) fn decode_url(text: &str) -> Option<Bytes> {
 
 /// The standard alphabet with padding (RFC 4648 section 4): `x5c` and PEM.
 pub(super) fn decode_standard(text: &[u8]) -> Option<Bytes> {
-    base64_simd::STANDARD.decode_to_vec(text).ok().map(Zeroizing::new)
+    base64_simd::STANDARD
+        .decode_to_vec(text)
+        .ok()
+        .map(Zeroizing::new)
 }
 
 /// Either alphabet, with padding or without. The two alphabets cannot be mixed.
@@ -91,7 +94,11 @@ mod tests {
     #[test]
     fn either_alphabet_but_not_both() {
         for good in ["/+8=", "/+8", "_-8=", "_-8"] {
-            assert_eq!(decode_either(good).unwrap().as_slice(), [0xff, 0xef], "{good}");
+            assert_eq!(
+                decode_either(good).unwrap().as_slice(),
+                [0xff, 0xef],
+                "{good}"
+            );
         }
         for bad in ["/-8=", "_+8", "_-9", "_-8==", "_-8= ", "="] {
             assert!(decode_either(bad).is_none(), "{bad:?}");

@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Stands for one key set of this process: two sets have the same epoch only if one is a clone of the other.
+/// Stands for one key set of this process: two sets have the same epoch only if one is a clone of
+/// the other.
 ///
-/// What was decided with the keys of an epoch holds while the source of the keys is still in it; with the next set that it
-/// hands out, all of that is over at once. The cache of verified tokens goes by it.
+/// What was decided with the keys of an epoch holds while the source of the keys is still in it;
+/// with the next set that it hands out, all of that is over at once. The cache of verified tokens
+/// goes by it.
 ///
 /// ```
 /// use tollgate::{Key, KeySet};

@@ -4,7 +4,8 @@ use std::fmt;
 
 /// A key or a set of keys was refused.
 ///
-/// The message names the broken rule and, where it helps, the member. It never has a byte of the key.
+/// The message names the broken rule and, where it helps, the member. It never has a byte of the
+/// key.
 ///
 /// ```
 /// use tollgate::{Key, KeyErrorKind};

@@ -74,7 +74,9 @@ impl<'t> Jwk<'t> {
                 "an object has more than 64 members",
             )),
             Err(Flaw::Depth) => Some(KeyError::malformed("it is nested too deeply")),
-            Err(Flaw::Reserved) => Some(KeyError::malformed("it has a member name that is reserved")),
+            Err(Flaw::Reserved) => {
+                Some(KeyError::malformed("it has a member name that is reserved"))
+            }
         };
         Ok(Self { text, object, flaw })
     }
@@ -87,7 +89,9 @@ impl<'t> Jwk<'t> {
                 "the JWK has more than 1 MiB",
             ));
         }
-        Self::read(std::str::from_utf8(json).map_err(|_| KeyError::malformed("the JWK is not UTF-8"))?)
+        Self::read(
+            std::str::from_utf8(json).map_err(|_| KeyError::malformed("the JWK is not UTF-8"))?,
+        )
     }
 
     /// The `kid`, even if the key cannot be used.
@@ -145,9 +149,11 @@ impl<'t> Jwk<'t> {
             "OKP" => Kty::Okp,
             "oct" => Kty::Oct,
             _ => {
-                return Err(
-                    KeyError::new(KeyErrorKind::UnsupportedKeyType, "neither RSA, EC, OKP nor oct").at("kty"),
-                );
+                return Err(KeyError::new(
+                    KeyErrorKind::UnsupportedKeyType,
+                    "neither RSA, EC, OKP nor oct",
+                )
+                .at("kty"));
             }
         };
         let private = kty != Kty::Oct
@@ -183,12 +189,21 @@ impl<'t> Jwk<'t> {
             return Ok(());
         };
         let mut distinct = HashSet::new();
-        if !operations.iter().all(|operation| distinct.insert(operation)) {
+        if !operations
+            .iter()
+            .all(|operation| distinct.insert(operation))
+        {
             return Err(KeyError::malformed("an operation is there twice").at("key_ops"));
         }
         // The two members must agree.
-        if usage.is_some() && operations.iter().any(|operation| NOT_SIG.contains(&&**operation)) {
-            return Err(KeyError::new(KeyErrorKind::WrongUse, "it contradicts `use`").at("key_ops"));
+        if usage.is_some()
+            && operations
+                .iter()
+                .any(|operation| NOT_SIG.contains(&&**operation))
+        {
+            return Err(
+                KeyError::new(KeyErrorKind::WrongUse, "it contradicts `use`").at("key_ops"),
+            );
         }
         let (needed, detail) = match purpose {
             Purpose::Verify => ("verify", "`verify` is not among them"),
@@ -215,7 +230,10 @@ impl<'t> Jwk<'t> {
     }
 
     /// RFC 7518 section 6.4.
-    pub(super) fn secret(&self, algorithm: Option<Algorithm>) -> Result<(Bytes, Algorithm), KeyError> {
+    pub(super) fn secret(
+        &self,
+        algorithm: Option<Algorithm>,
+    ) -> Result<(Bytes, Algorithm), KeyError> {
         let algorithm = algorithm.unwrap_or(Algorithm::HS256);
         let secret = self.bytes("k")?;
         secret::check(algorithm, &secret).map_err(|error| {
@@ -247,21 +265,28 @@ impl<'t> Jwk<'t> {
             }
             Kty::Okp => {
                 if self.text("crv")?.is_some_and(|curve| curve != "Ed25519") {
-                    return Err(
-                        KeyError::new(KeyErrorKind::UnsupportedCurve, "of OKP only Ed25519").at("crv"),
-                    );
+                    return Err(KeyError::new(
+                        KeyErrorKind::UnsupportedCurve,
+                        "of OKP only Ed25519",
+                    )
+                    .at("crv"));
                 }
                 self.has("x").then(|| self.ed()).transpose()?
             }
             Kty::Oct => None,
         };
         match (given, certified) {
-            (Some(given), Some(certified)) if given != certified => {
-                Err(KeyError::new(KeyErrorKind::Inconsistent, "the certificate is of another key").at("x5c"))
-            }
+            (Some(given), Some(certified)) if given != certified => Err(KeyError::new(
+                KeyErrorKind::Inconsistent,
+                "the certificate is of another key",
+            )
+            .at("x5c")),
             (Some(given), _) => Ok(given),
             (None, Some(certified)) => self.as_declared(kty, certified),
-            (None, None) => Err(KeyError::new(KeyErrorKind::MissingMember, "the JWK holds no key")),
+            (None, None) => Err(KeyError::new(
+                KeyErrorKind::MissingMember,
+                "the JWK holds no key",
+            )),
         }
     }
 
@@ -346,7 +371,8 @@ impl<'t> Jwk<'t> {
             return Ok(None);
         };
         let text = member.string(self.text);
-        text.map(Some).ok_or(KeyError::malformed("not a string").at(name))
+        text.map(Some)
+            .ok_or(KeyError::malformed("not a string").at(name))
     }
 
     /// A required string member.
@@ -384,5 +410,11 @@ fn ec_curve(name: &str) -> Result<Curve, KeyError> {
     Curve::ALL
         .into_iter()
         .find(|curve| curve.name() == name)
-        .ok_or(KeyError::new(KeyErrorKind::UnsupportedCurve, "neither P-256, P-384 nor P-521").at("crv"))
+        .ok_or(
+            KeyError::new(
+                KeyErrorKind::UnsupportedCurve,
+                "neither P-256, P-384 nor P-521",
+            )
+            .at("crv"),
+        )
 }

@@ -25,7 +25,8 @@ const MOST_PUBLISHED_TEXT: usize = 512;
 ///
 /// let set = KeySet::from_json(
 ///     r#"{"keys": [
-///         {"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+///         {"kty": "OKP", "crv": "Ed25519", "kid": "1",
+///             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
 ///         {"kty": "AKP", "alg": "ML-DSA-44", "kid": "2", "pub": "..."}
 ///     ]}"#,
 /// )?;
@@ -49,7 +50,8 @@ pub struct KeySet {
 ///
 /// let set = KeySet::from_json(r#"{"keys": [{"kid": "old"}]}"#)?;
 /// assert_eq!(set.skipped()[0].index, 0);
-/// assert_eq!(set.skipped()[0].to_string(), "key 0 (\"old\"): missing member: `kty`: it is required");
+/// assert_eq!(set.skipped()[0]
+///     .to_string(), "key 0 (\"old\"): missing member: `kty`: it is required");
 /// # Ok::<(), tollgate::KeyError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -89,14 +91,14 @@ impl KeySet {
     /// ```
     pub const MAX_BYTES: usize = 1 << 20;
 
-    /// Reads a JWK Set. Unusable keys are [skipped](Self::skipped) (RFC 7517 section 5). So are shared
-    /// secrets beside keys of other types: a set is either public or secret.
+    /// Reads a JWK Set. Unusable keys are [skipped](Self::skipped) (RFC 7517 section 5). So are
+    /// shared secrets beside keys of other types: a set is either public or secret.
     ///
     /// # Errors
-    /// - [`Malformed`](KeyErrorKind::Malformed) if the text is not a JSON object with an array `keys`,
-    ///   begins with a byte order mark, or is not UTF-8.
-    /// - [`DuplicateMember`](KeyErrorKind::DuplicateMember) if the set has a member twice. A key that
-    ///   has one is skipped.
+    /// - [`Malformed`](KeyErrorKind::Malformed) if the text is not a JSON object with an array
+    ///   `keys`, begins with a byte order mark, or is not UTF-8.
+    /// - [`DuplicateMember`](KeyErrorKind::DuplicateMember) if the set has a member twice. A key
+    ///   that has one is skipped.
     /// - [`MissingMember`](KeyErrorKind::MissingMember) without `keys`.
     /// - [`TooLarge`](KeyErrorKind::TooLarge) over [`MAX_KEYS`](Self::MAX_KEYS) or
     ///   [`MAX_BYTES`](Self::MAX_BYTES).
@@ -114,9 +116,9 @@ impl KeySet {
 
     /// Reads a published JWK Set, such as one that is fetched from a URL.
     ///
-    /// Shared secrets are [skipped](Self::skipped) even if the set has nothing else: every reader of
-    /// the set could sign tokens with them. Keys whose `kid` or `issuer` has more than 512 bytes are
-    /// skipped, too, since both are kept and shown.
+    /// Shared secrets are [skipped](Self::skipped) even if the set has nothing else: every reader
+    /// of the set could sign tokens with them. Keys whose `kid` or `issuer` has more than 512 bytes
+    /// are skipped, too, since both are kept and shown.
     ///
     /// # Errors
     /// See [`from_json`](Self::from_json).
@@ -124,7 +126,8 @@ impl KeySet {
     /// ```
     /// use tollgate::{KeyErrorKind, KeySet};
     ///
-    /// let json = r#"{"keys": [{"kty": "oct", "k": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"}]}"#;
+    /// let json =
+    ///     r#"{"keys": [{"kty": "oct", "k": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"}]}"#;
     /// assert_eq!(KeySet::from_json(json)?.len(), 1);
     /// let public = KeySet::public_from_json(json)?;
     /// assert!(public.is_empty());
@@ -142,7 +145,8 @@ impl KeySet {
                 "the set has more than 1 MiB",
             ));
         }
-        let json = std::str::from_utf8(json).map_err(|_| KeyError::malformed("the set is not UTF-8"))?;
+        let json =
+            std::str::from_utf8(json).map_err(|_| KeyError::malformed("the set is not UTF-8"))?;
         let mut object = Object::default();
         object.outline(json).map_err(|flaw| match flaw {
             Flaw::Duplicate => KeyError::new(

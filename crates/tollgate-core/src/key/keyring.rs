@@ -80,8 +80,8 @@ impl Keyring {
         // A secret next to public keys is never used: the public can fetch the set. The keys of a
         // source that is down are unknown, so they may be public.
         let public = |(_, keys): (_, &[Key])| keys.iter().any(|key| !key.family().is_symmetric());
-        let barred =
-            algorithm.family().is_symmetric() && (search.unavailable.is_some() || lists().any(public));
+        let barred = algorithm.family().is_symmetric()
+            && (search.unavailable.is_some() || lists().any(public));
         // Keys of exactly the token's `kid` come first, so that others cannot use up the tries.
         for exact in [true, false] {
             for (source, keys) in lists() {
@@ -182,7 +182,11 @@ async fn all(mut pending: Vec<BoxFuture<Result<(), Unavailable>>>) -> Result<(),
 
 impl Search {
     /// The refusal of the token, with the sources' answer to the question for a newer set.
-    pub(crate) fn rejection(&self, missing: MissingKey<'_>, refreshed: Result<(), Unavailable>) -> Rejection {
+    pub(crate) fn rejection(
+        &self,
+        missing: MissingKey<'_>,
+        refreshed: Result<(), Unavailable>,
+    ) -> Rejection {
         if let Some(down) = refreshed.err().or(self.unavailable) {
             return Rejection::unavailable(down.retry_after(), "a key source cannot answer now");
         }

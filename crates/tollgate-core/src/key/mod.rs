@@ -1,13 +1,13 @@
 //! Keys: loaded once, checked while they are loaded, and prepared so that a token costs no parsing.
 //!
-//! A [`Key`] verifies and a [`SigningKey`] signs. Both are loaded from secret bytes, PEM, DER, a JWK
-//! or a JWK Set. All checks happen when a key is loaded, not when a token is verified:
+//! A [`Key`] verifies and a [`SigningKey`] signs. Both are loaded from secret bytes, PEM, DER, a
+//! JWK or a JWK Set. All checks happen when a key is loaded, not when a token is verified:
 //!
-//! - An HMAC secret is at least as long as the output of its hash (RFC 7518 section 3.2), and is not
-//!   the encoding of an asymmetric key.
+//! - An HMAC secret is at least as long as the output of its hash (RFC 7518 section 3.2), and is
+//!   not the encoding of an asymmetric key.
 //! - An RSA modulus has 2048 to 8192 bits. Its public exponent is odd and at least 65537. That is
-//!   stricter than RFC 7518, which allows an exponent of 3: such keys are rare and old, and with them
-//!   a small mistake in the padding check allows forgery.
+//!   stricter than RFC 7518, which allows an exponent of 3: such keys are rare and old, and with
+//!   them a small mistake in the padding check allows forgery.
 //! - A point is on its curve: P-256, P-384, P-521, and Ed25519. For Ed25519 its encoding is also
 //!   canonical and its order not small.
 //! - The members `alg`, `use` and `key_ops` of a JWK allow the purpose.
@@ -50,9 +50,9 @@ use crate::algorithm::{Algorithm, Family};
 
 /// A key that verifies signatures: a shared secret or a public key, prepared for its algorithms.
 ///
-/// A key serves one algorithm, unless [`serving`](Self::serving) sets several. An Ed25519 key serves
-/// both names of its algorithm. Cloning is cheap. `Debug` shows the key ID and the algorithms, never
-/// the key.
+/// A key serves one algorithm, unless [`serving`](Self::serving) sets several. An Ed25519 key
+/// serves both names of its algorithm. Cloning is cheap. `Debug` shows the key ID and the
+/// algorithms, never the key.
 ///
 /// ```
 /// use tollgate::{Algorithm, Key, KeyErrorKind};
@@ -77,8 +77,8 @@ impl Key {
     ///
     /// # Errors
     /// [`SecretTooShort`](KeyErrorKind::SecretTooShort). [`PublicKey`](KeyErrorKind::PublicKey) or
-    /// [`PrivateKey`](KeyErrorKind::PrivateKey) if the bytes are an asymmetric key or a certificate,
-    /// in PEM, DER, base64, hexadecimal digits, OpenSSH's format or as a JWK.
+    /// [`PrivateKey`](KeyErrorKind::PrivateKey) if the bytes are an asymmetric key or a
+    /// certificate, in PEM, DER, base64, hexadecimal digits, OpenSSH's format or as a JWK.
     ///
     /// ```
     /// use tollgate::Key;
@@ -124,13 +124,15 @@ impl Key {
     ///
     /// # Errors
     /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the algorithm is not of HMAC.
-    /// [`Malformed`](KeyErrorKind::Malformed) if the text is not base64, for example because of line
-    /// breaks or non-zero trailing bits. Otherwise the errors of [`hs256`](Self::hs256).
+    /// [`Malformed`](KeyErrorKind::Malformed) if the text is not base64, for example because of
+    /// line breaks or non-zero trailing bits. Otherwise the errors of [`hs256`](Self::hs256).
     ///
     /// ```
     /// use tollgate::{Algorithm, Key};
     ///
-    /// let key = Key::from_base64_secret(Algorithm::HS256, "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
+    /// let key =
+    ///     Key::from_base64_secret(Algorithm::HS256,
+    ///     "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
     /// assert_eq!(key.algorithms(), [Algorithm::HS256]);
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
@@ -141,14 +143,14 @@ impl Key {
     /// A public key or certificate in PEM (RFC 7468): `PUBLIC KEY`, `RSA PUBLIC KEY` or
     /// `CERTIFICATE`.
     ///
-    /// Only the key of a certificate is used: neither its dates nor its issuer are checked. Of several
-    /// certificates the first is used, which in a chain is the owner's. Text around the blocks is
-    /// ignored.
+    /// Only the key of a certificate is used: neither its dates nor its issuer are checked. Of
+    /// several certificates the first is used, which in a chain is the owner's. Text around the
+    /// blocks is ignored.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the key does not fit the algorithm, and
-    /// for every HMAC algorithm. [`PrivateKey`](KeyErrorKind::PrivateKey) for a private key. Other kinds
-    /// if the text or the key is invalid.
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the key does not fit the
+    /// algorithm, and for every HMAC algorithm. [`PrivateKey`](KeyErrorKind::PrivateKey) for a
+    /// private key. Other kinds if the text or the key is invalid.
     ///
     /// ```
     /// use tollgate::{Algorithm, Key, KeyErrorKind};
@@ -159,7 +161,8 @@ impl Key {
     /// let key = Key::from_pem(Algorithm::EdDSA, pem)?;
     /// assert_eq!(key.algorithms(), [Algorithm::EdDSA, Algorithm::Ed25519]);
     ///
-    /// assert_eq!(Key::from_pem(Algorithm::HS256, pem).unwrap_err().kind(), KeyErrorKind::AlgorithmMismatch);
+    /// assert_eq!(Key::from_pem(Algorithm::HS256, pem).unwrap_err()
+    ///     .kind(), KeyErrorKind::AlgorithmMismatch);
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
@@ -167,8 +170,8 @@ impl Key {
         Self::public(algorithm, pem::public_key(pem.as_ref())?)
     }
 
-    /// A public key or certificate in DER: `SubjectPublicKeyInfo`, `RSAPublicKey` (PKCS #1) or an X.509
-    /// certificate. Only the key of a certificate is used.
+    /// A public key or certificate in DER: `SubjectPublicKeyInfo`, `RSAPublicKey` (PKCS #1) or an
+    /// X.509 certificate. Only the key of a certificate is used.
     ///
     /// # Errors
     /// See [`from_pem`](Self::from_pem).
@@ -176,7 +179,8 @@ impl Key {
     /// ```
     /// use tollgate::{Algorithm, Key, KeyErrorKind};
     ///
-    /// assert_eq!(Key::from_der(Algorithm::RS256, [0x30, 0x00]).unwrap_err().kind(), KeyErrorKind::Malformed);
+    /// assert_eq!(Key::from_der(Algorithm::RS256, [0x30, 0x00]).unwrap_err()
+    ///     .kind(), KeyErrorKind::Malformed);
     /// ```
     pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         not_hmac(algorithm)?;
@@ -186,12 +190,12 @@ impl Key {
 
     /// A JWK (RFC 7517), with its `kid`.
     ///
-    /// The key serves its `alg`. Without `alg` an RSA key serves RS256, an EC key the algorithm of its
-    /// curve, an Ed25519 key `EdDSA` and `Ed25519`, a secret HS256. [`serving`](Self::serving) sets
-    /// others.
+    /// The key serves its `alg`. Without `alg` an RSA key serves RS256, an EC key the algorithm of
+    /// its curve, an Ed25519 key `EdDSA` and `Ed25519`, a secret HS256. [`serving`](Self::serving)
+    /// sets others.
     ///
-    /// If there is an `x5c`, its first certificate must be of the same key, and can replace the other
-    /// members of a public key.
+    /// If there is an `x5c`, its first certificate must be of the same key, and can replace the
+    /// other members of a public key.
     ///
     /// # Errors
     /// - [`PrivateKey`](KeyErrorKind::PrivateKey) for a private JWK: remove its private members.
@@ -236,12 +240,12 @@ impl Key {
 
     /// The same key for exactly these algorithms.
     ///
-    /// Prefer one key for one algorithm. This is for issuers that sign with one RSA key under several
-    /// algorithms, or that omit `alg` from their JWK and do not use RS256.
+    /// Prefer one key for one algorithm. This is for issuers that sign with one RSA key under
+    /// several algorithms, or that omit `alg` from their JWK and do not use RS256.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the type or curve of the key does not
-    /// fit one of them, or if there is none. [`SecretTooShort`](KeyErrorKind::SecretTooShort).
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the type or curve of the key does
+    /// not fit one of them, or if there is none. [`SecretTooShort`](KeyErrorKind::SecretTooShort).
     ///
     /// ```
     /// use tollgate::{Algorithm, Key};
@@ -252,7 +256,10 @@ impl Key {
     /// assert!(key.serving([Algorithm::RS256]).is_err());
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
-    pub fn serving(self, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, KeyError> {
+    pub fn serving(
+        self,
+        algorithms: impl IntoIterator<Item = Algorithm>,
+    ) -> Result<Self, KeyError> {
         let mut prepared = Prepared::new(self.prepared.material().clone(), algorithms)?;
         prepared.issuer.clone_from(&self.prepared.issuer);
         Ok(Self {
@@ -344,7 +351,10 @@ impl Key {
         Self::new(Material::Public(key), both_names(algorithm))
     }
 
-    fn new(material: Material, algorithms: impl IntoIterator<Item = Algorithm>) -> Result<Self, KeyError> {
+    fn new(
+        material: Material,
+        algorithms: impl IntoIterator<Item = Algorithm>,
+    ) -> Result<Self, KeyError> {
         Ok(Self {
             kid: None,
             prepared: Arc::new(Prepared::new(material, algorithms)?),

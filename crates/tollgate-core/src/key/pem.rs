@@ -25,7 +25,10 @@ enum Contents {
 /// The one public key of the text. Of several certificates it is the first, as in a chain.
 pub(super) fn public_key(pem: &[u8]) -> Result<PublicKey, KeyError> {
     let blocks = blocks(pem)?;
-    if blocks.iter().any(|block| block.label.ends_with(b"PRIVATE KEY")) {
+    if blocks
+        .iter()
+        .any(|block| block.label.ends_with(b"PRIVATE KEY"))
+    {
         return Err(KeyError::new(
             KeyErrorKind::PrivateKey,
             "the PEM holds a private key",
@@ -133,7 +136,9 @@ fn blocks(pem: &[u8]) -> Result<Vec<Block<'_>>, KeyError> {
                 if end == label {
                     break;
                 }
-                return Err(KeyError::malformed("the BEGIN and END lines of the PEM differ"));
+                return Err(KeyError::malformed(
+                    "the BEGIN and END lines of the PEM differ",
+                ));
             }
             encrypted |= line.contains(&b':');
             body.extend_from_slice(line);
@@ -141,10 +146,9 @@ fn blocks(pem: &[u8]) -> Result<Vec<Block<'_>>, KeyError> {
         let contents = if encrypted {
             Contents::Encrypted
         } else {
-            Contents::Der(
-                base64::decode_standard(&body)
-                    .ok_or(KeyError::malformed("the contents of the PEM are not base64"))?,
-            )
+            Contents::Der(base64::decode_standard(&body).ok_or(KeyError::malformed(
+                "the contents of the PEM are not base64",
+            ))?)
         };
         blocks.push(Block { label, contents });
     }

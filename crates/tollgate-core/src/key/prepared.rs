@@ -92,15 +92,20 @@ impl Prepared {
         self.algorithms.contains(&algorithm)
     }
 
-    /// Whether the signature is right. Its length is looked at first: it is fixed for each key, and an
-    /// ECDSA signature in DER has another.
+    /// Whether the signature is right. Its length is looked at first: it is fixed for each key, and
+    /// an ECDSA signature in DER has another.
     pub(super) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        let Some(place) = self.algorithms.iter().position(|served| *served == algorithm) else {
+        let Some(place) = self
+            .algorithms
+            .iter()
+            .position(|served| *served == algorithm)
+        else {
             return false;
         };
         match self.verifiers.get(place) {
             Some(Verifier::Hmac(key)) => {
-                signature.len() == key.algorithm().tag_len() && hmac::verify(key, message, signature).is_ok()
+                signature.len() == key.algorithm().tag_len()
+                    && hmac::verify(key, message, signature).is_ok()
             }
             Some(Verifier::Signature { key, len }) => {
                 signature.len() == *len && key.verify_sig(message, signature).is_ok()
@@ -122,7 +127,8 @@ pub(super) fn hmac_algorithm(algorithm: Algorithm) -> Result<hmac::Algorithm, Ke
     }
 }
 
-/// The key with its inner and outer hash begun. It holds three hash states, too many to lie about unboxed.
+/// The key with its inner and outer hash begun. It holds three hash states, too many to lie about
+/// unboxed.
 pub(super) fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<Box<hmac::Key>, KeyError> {
     Ok(Box::new(hmac::Key::new(hmac_algorithm(algorithm)?, secret)))
 }

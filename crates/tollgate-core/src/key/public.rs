@@ -1,11 +1,12 @@
-//! A public key of any type, checked against the limits of its type before anything is prepared from it.
+//! A public key of any type, checked against the limits of its type before anything is prepared
+//! from it.
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
-    RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
 };
 
 use super::edwards;
@@ -110,7 +111,8 @@ impl KeyType {
     }
 }
 
-/// A public key: big-endian numbers without leading zeros, an uncompressed point, or an encoded point.
+/// A public key: big-endian numbers without leading zeros, an uncompressed point, or an encoded
+/// point.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum PublicKey {
     Rsa { n: Vec<u8>, e: Vec<u8> },
@@ -119,7 +121,8 @@ pub(super) enum PublicKey {
 }
 
 impl PublicKey {
-    /// An RSA key (RFC 7518 section 6.3.1) from its modulus and exponent, neither with leading zeros.
+    /// An RSA key (RFC 7518 section 6.3.1) from its modulus and exponent, neither with leading
+    /// zeros.
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
         let (Some(&n_first), Some(&n_last)) = (n.first(), n.last()) else {
             return Err(KeyError::malformed("the RSA modulus is empty"));
@@ -140,7 +143,8 @@ impl PublicKey {
         if n_last & 1 == 0 {
             return Err(KeyError::new(KeyErrorKind::RsaModulus, "it is even"));
         }
-        // 65537 is the least that SP 800-56B revision 2 section 6.2 allows; 33 bits are the most that the library takes.
+        // 65537 is the least that SP 800-56B revision 2 section 6.2 allows; 33 bits are the most
+        // that the library takes.
         let at_least_65537 = match e {
             [_, _] | [_] => false,
             [high, middle, low] => [*high, *middle, *low] >= [1, 0, 1],
@@ -161,7 +165,8 @@ impl PublicKey {
         })
     }
 
-    /// A point in uncompressed form (SEC 1 section 2.3.3). That it is on the curve is seen when it is
+    /// A point in uncompressed form (SEC 1 section 2.3.3). That it is on the curve is seen when it
+    /// is
     /// [prepared](Self::prepare).
     pub(super) fn ec(curve: Curve, point: &[u8]) -> Result<Self, KeyError> {
         if point.len() != curve.point_len() || point.first() != Some(&4) {
@@ -178,9 +183,9 @@ impl PublicKey {
 
     /// An Ed25519 key (RFC 8032 section 5.1.5).
     pub(super) fn ed(encoded: &[u8]) -> Result<Self, KeyError> {
-        let point: [u8; 32] = encoded
-            .try_into()
-            .map_err(|_| KeyError::new(KeyErrorKind::InvalidPoint, "an Ed25519 key has 32 bytes"))?;
+        let point: [u8; 32] = encoded.try_into().map_err(|_| {
+            KeyError::new(KeyErrorKind::InvalidPoint, "an Ed25519 key has 32 bytes")
+        })?;
         if !edwards::is_usable(&point) {
             return Err(KeyError::new(
                 KeyErrorKind::InvalidPoint,
@@ -207,8 +212,8 @@ impl PublicKey {
         }
     }
 
-    /// The key as the library verifies with it; here the library checks what is left to check, such as
-    /// that a point is on its curve.
+    /// The key as the library verifies with it; here the library checks what is left to check, such
+    /// as that a point is on its curve.
     pub(super) fn prepare(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyError> {
         self.key_type().require(algorithm)?;
         match self {
@@ -217,9 +222,11 @@ impl PublicKey {
                     KeyErrorKind::RsaModulus,
                     "the cryptographic library refuses the key",
                 );
-                // By way of its encoding, because only the parser of that checks the key (RSA_check_key).
-                let spki: PublicKeyX509Der<'_> =
-                    RsaPublicKeyComponents { n, e }.as_der().map_err(|_| refused)?;
+                // By way of its encoding, because only the parser of that checks the key
+                // (RSA_check_key).
+                let spki: PublicKeyX509Der<'_> = RsaPublicKeyComponents { n, e }
+                    .as_der()
+                    .map_err(|_| refused)?;
                 ParsedPublicKey::new(rsa_parameters(algorithm)?, spki.as_ref()).map_err(|_| refused)
             }
             Self::Ec { curve, point } => {
@@ -228,8 +235,9 @@ impl PublicKey {
                     Curve::P384 => &ECDSA_P384_SHA384_FIXED,
                     Curve::P521 => &ECDSA_P521_SHA512_FIXED,
                 };
-                ParsedPublicKey::new(parameters, point)
-                    .map_err(|_| KeyError::new(KeyErrorKind::InvalidPoint, "it is not on the curve"))
+                ParsedPublicKey::new(parameters, point).map_err(|_| {
+                    KeyError::new(KeyErrorKind::InvalidPoint, "it is not on the curve")
+                })
             }
             Self::Ed(point) => ParsedPublicKey::new(&ED25519, point).map_err(|_| {
                 KeyError::new(

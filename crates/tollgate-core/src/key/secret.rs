@@ -43,13 +43,15 @@ pub(super) fn check_length(algorithm: Algorithm, secret: &[u8]) -> Result<(), Ke
     Ok(())
 }
 
-/// Refuses PEM, DER, a JWK, an OpenSSH key line, a bare point, and DER in base64 or hexadecimal digits.
+/// Refuses PEM, DER, a JWK, an OpenSSH key line, a bare point, and DER in base64 or hexadecimal
+/// digits.
 pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
     const PUBLIC: KeyError = KeyError::new(
         KeyErrorKind::PublicKey,
         "the HMAC secret is a key of another type",
     );
-    const PRIVATE: KeyError = KeyError::new(KeyErrorKind::PrivateKey, "the HMAC secret is a private key");
+    const PRIVATE: KeyError =
+        KeyError::new(KeyErrorKind::PrivateKey, "the HMAC secret is a private key");
 
     if contains(secret, b"-----BEGIN") {
         return Err(if contains(secret, b"PRIVATE KEY-----") {
@@ -93,13 +95,15 @@ pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
 
 /// Whether it is an uncompressed point of one of the curves.
 fn is_point(bytes: &[u8]) -> bool {
-    Curve::ALL
-        .into_iter()
-        .any(|curve| PublicKey::ec(curve, bytes).is_ok_and(|key| key.prepare(curve.algorithm()).is_ok()))
+    Curve::ALL.into_iter().any(|curve| {
+        PublicKey::ec(curve, bytes).is_ok_and(|key| key.prepare(curve.algorithm()).is_ok())
+    })
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
 }
 
 fn decode_hex(text: &str) -> Option<base64::Bytes> {

@@ -7,10 +7,12 @@ use crate::algorithm::Algorithm;
 use crate::key::{Key, KeyEpoch, KeySet};
 use crate::step::Step;
 
-/// A place that keys come from while the service runs: a remote JWK Set, a rotating issuer of the same process.
+/// A place that keys come from while the service runs: a remote JWK Set, a rotating issuer of the
+/// same process.
 ///
-/// It is asked for each token and must not block: it hands out the snapshot that it has. Where that has no key for a token,
-/// the source is asked whether a newer set could have one, and the request waits for it.
+/// It is asked for each token and must not block: it hands out the snapshot that it has. Where that
+/// has no key for a token, the source is asked whether a newer set could have one, and the request
+/// waits for it.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -39,7 +41,8 @@ pub trait KeySource: Send + Sync {
     /// The keys as they stand now.
     ///
     /// # Errors
-    /// [`Unavailable`] where the source has none that it still vouches for; the client then gets a 503, never a 401.
+    /// [`Unavailable`] where the source has none that it still vouches for; the client then gets a
+    /// 503, never a 401.
     ///
     /// ```
     /// use std::{sync::Arc, time::Duration};
@@ -57,11 +60,13 @@ pub trait KeySource: Send + Sync {
     /// ```
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable>;
 
-    /// Which keys hold now: [`KeySet::epoch`] of what [`keys`](Self::keys) would give, and an error where it would give one.
+    /// Which keys hold now: [`KeySet::epoch`] of what [`keys`](Self::keys) would give, and an error
+    /// where it would give one.
     ///
-    /// It is asked whenever a token is found in the cache of verified tokens: a token that was verified by a set of another
-    /// epoch is verified again. So a source keeps its `Arc` while nothing has changed; one that makes a new set for each
-    /// call gets nothing from the cache. Written by hand it saves the count of references that all threads share.
+    /// It is asked whenever a token is found in the cache of verified tokens: a token that was
+    /// verified by a set of another epoch is verified again. So a source keeps its `Arc` while
+    /// nothing has changed; one that makes a new set for each call gets nothing from the cache.
+    /// Written by hand it saves the count of references that all threads share.
     ///
     /// # Errors
     /// [`Unavailable`] where [`keys`](Self::keys) is.
@@ -98,8 +103,8 @@ pub trait KeySource: Send + Sync {
     /// Dropping the future stops the wait, not the fetch.
     ///
     /// The verifier asks at most once per token. It never asks for a secret, nor if a key of the
-    /// token's `kid` was tried. An attacker chooses `missing` and the number of calls, so the source
-    /// has to bound its work. By default there is no newer set.
+    /// token's `kid` was tried. An attacker chooses `missing` and the number of calls, so the
+    /// source has to bound its work. By default there is no newer set.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicBool, Ordering};
@@ -148,8 +153,8 @@ pub trait KeySource: Send + Sync {
         Step::Ready(Ok(()))
     }
 
-    /// Whose keys they are, where the source knows: `build` then refuses rules for another issuer. Unless said otherwise it
-    /// does not know.
+    /// Whose keys they are, where the source knows: `build` then refuses rules for another issuer.
+    /// Unless said otherwise it does not know.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -168,16 +173,18 @@ pub trait KeySource: Send + Sync {
     ///     }
     /// }
     ///
-    /// let ours = Verifier::builder().issuer("https://ours.example").audience("orders").key_source(Theirs).build();
+    /// let ours = Verifier::builder().issuer("https://ours.example").audience("orders")
+    ///     .key_source(Theirs).build();
     /// assert_eq!(ours.unwrap_err().kind(), ConfigErrorKind::Contradiction);
     /// ```
     fn issuer(&self) -> Option<&str> {
         None
     }
 
-    /// Told that a token has passed every check of the verifier by a key of the source, at a time in seconds since the
-    /// epoch. It is on the way of requests. Of a token that is recognised it is told at least once for each second and thread,
-    /// so it is no count of uses. Unless said otherwise nothing is noted.
+    /// Told that a token has passed every check of the verifier by a key of the source, at a time
+    /// in seconds since the epoch. It is on the way of requests. Of a token that is recognised it
+    /// is told at least once for each second and thread, so it is no count of uses. Unless said
+    /// otherwise nothing is noted.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -196,8 +203,10 @@ pub trait KeySource: Send + Sync {
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let (key, used) = (SigningKey::hs256([7; 32])?, Arc::new(AtomicU64::new(0)));
-    /// # let source = Noting(Arc::new([key.verifying_key()].into_iter().collect()), Arc::clone(&used));
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().clock(|| 1_700_000_000);
+    /// # let source =
+    /// #     Noting(Arc::new([key.verifying_key()].into_iter().collect()), Arc::clone(&used));
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .clock(|| 1_700_000_000);
     /// let verifier = builder.key_source(source).build()?;
     /// verifier.verify(key.encode(&serde_json::json!({"exp": 1_700_000_900}))?)?;
     /// assert_eq!(used.load(Ordering::Relaxed), 1_700_000_000);

@@ -39,12 +39,15 @@ fn signatures_are_of_one_message_key_and_algorithm() {
         let verifier = key.verifying_key();
         let signature = key.sign(MESSAGE).unwrap();
         assert!(verifier.serves(algorithm));
-        assert!(verifier.verify(algorithm, MESSAGE, &signature), "{algorithm}");
+        assert!(
+            verifier.verify(algorithm, MESSAGE, &signature),
+            "{algorithm}"
+        );
         assert!(!verifier.verify(algorithm, b"header.payloae", &signature));
         assert!(!verifier.verify(algorithm, b"", &signature));
         for other in Algorithm::ALL {
-            let same =
-                *other == algorithm || (algorithm.family() == Family::Ed && other.family() == Family::Ed);
+            let same = *other == algorithm
+                || (algorithm.family() == Family::Ed && other.family() == Family::Ed);
             assert_eq!(verifier.serves(*other), same);
             assert_eq!(
                 verifier.verify(*other, MESSAGE, &signature),
@@ -78,7 +81,11 @@ fn every_bit_of_a_signature_counts() {
     for key in signing_keys() {
         let (algorithm, verifier) = (key.algorithm(), key.verifying_key());
         let mut signature = key.sign(MESSAGE).unwrap();
-        let step = if algorithm.family() == Family::Rsa { 7 } else { 1 };
+        let step = if algorithm.family() == Family::Rsa {
+            7
+        } else {
+            1
+        };
         for bit in (0..signature.len() * 8).step_by(step) {
             signature[bit / 8] ^= 1 << (bit % 8);
             assert!(
@@ -120,8 +127,8 @@ fn the_length_of_a_signature_is_fixed() {
 fn ecdsa_is_r_and_s_and_neither_is_zero() {
     // the order of P-256 (SEC 2 section 2.4.2)
     const ORDER: [u8; 32] = [
-        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
-        0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
+        0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
     ];
     let key = SigningKey::generate(Algorithm::ES256).unwrap();
     let verifier = key.verifying_key();
@@ -157,8 +164,8 @@ fn ecdsa_is_r_and_s_and_neither_is_zero() {
 fn ed25519_has_one_s() {
     // the order of the base point, least byte first (RFC 8032 section 5.1)
     const ORDER: [u8; 32] = [
-        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
+        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
     ];
     let key = SigningKey::generate(Algorithm::EdDSA).unwrap();
     let mut signature = key.sign(MESSAGE).unwrap();
@@ -168,7 +175,10 @@ fn ed25519_has_one_s() {
         *byte = carry.to_le_bytes()[0];
         carry >>= 8;
     }
-    assert!(!key.verifying_key().verify(Algorithm::EdDSA, MESSAGE, &signature));
+    assert!(
+        !key.verifying_key()
+            .verify(Algorithm::EdDSA, MESSAGE, &signature)
+    );
 }
 
 #[test]
@@ -222,8 +232,7 @@ fn private_jwk(alg: &str) -> Value {
 #[test]
 fn rfc_examples_are_verified_and_made_again() {
     // the payload of RFC 7515 appendix A.1 to A.3 and A.5
-    const JOE: &str =
-        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    const JOE: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     let es512 = json!({"kty": "EC", "crv": "P-521",
         "x": "AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk",
         "y": "ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2",
@@ -290,7 +299,10 @@ fn the_halves_of_a_private_jwk_belong_together() {
         .public_jwk()
         .unwrap();
     let mut ec = private_jwk("ES256");
-    assert_eq!(SigningKey::from_jwk(ec.to_string()).unwrap().kid(), Some("k"));
+    assert_eq!(
+        SigningKey::from_jwk(ec.to_string()).unwrap().kid(),
+        Some("k")
+    );
     for name in ["x", "y"] {
         ec[name] = other_ec[name].clone();
     }
@@ -310,7 +322,8 @@ fn the_halves_of_a_private_jwk_belong_together() {
         .clone();
     assert_eq!(error(&ed), KeyErrorKind::Inconsistent);
 
-    let other_rsa = SigningKey::from_pem(Algorithm::RS256, include_str!("../../tests/keys/rsa.pem")).unwrap();
+    let other_rsa =
+        SigningKey::from_pem(Algorithm::RS256, include_str!("../../tests/keys/rsa.pem")).unwrap();
     let mut rsa = private_jwk("RS256");
     rsa["n"] = other_rsa.public_jwk().unwrap()["n"].clone();
     assert_eq!(error(&rsa), KeyErrorKind::Inconsistent);
@@ -346,20 +359,32 @@ fn private_jwks_are_held_to_their_members() {
             .map(|key| key.algorithm())
             .map_err(|error| error.kind())
     };
-    assert_eq!(with("ES256", "key_ops", json!(["sign"])), Ok(Algorithm::ES256));
+    assert_eq!(
+        with("ES256", "key_ops", json!(["sign"])),
+        Ok(Algorithm::ES256)
+    );
     assert_eq!(
         with("ES256", "key_ops", json!(["verify"])),
         Err(KeyErrorKind::WrongUse)
     );
-    assert_eq!(with("HS256", "key_ops", json!(["sign"])), Ok(Algorithm::HS256));
-    assert_eq!(with("HS256", "use", json!("enc")), Err(KeyErrorKind::WrongUse));
+    assert_eq!(
+        with("HS256", "key_ops", json!(["sign"])),
+        Ok(Algorithm::HS256)
+    );
+    assert_eq!(
+        with("HS256", "use", json!("enc")),
+        Err(KeyErrorKind::WrongUse)
+    );
     assert_eq!(with("HS256", "alg", json!("HS512")), Ok(Algorithm::HS512));
     assert_eq!(
         with("HS256", "alg", json!("ES256")),
         Err(KeyErrorKind::AlgorithmMismatch)
     );
     assert_eq!(with("RS256", "alg", json!("PS384")), Ok(Algorithm::PS384));
-    assert_eq!(with("EdDSA", "alg", json!("Ed25519")), Ok(Algorithm::Ed25519));
+    assert_eq!(
+        with("EdDSA", "alg", json!("Ed25519")),
+        Ok(Algorithm::Ed25519)
+    );
     assert_eq!(
         with("EdDSA", "alg", json!("ES256")),
         Err(KeyErrorKind::AlgorithmMismatch)
@@ -369,8 +394,16 @@ fn private_jwks_are_held_to_their_members() {
         Err(KeyErrorKind::UnsupportedAlgorithm)
     );
     for d in ["", "AAAA", "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LIA"] {
-        assert_eq!(with("ES256", "d", json!(d)), Err(KeyErrorKind::Malformed), "{d}");
-        assert_eq!(with("EdDSA", "d", json!(d)), Err(KeyErrorKind::Malformed), "{d}");
+        assert_eq!(
+            with("ES256", "d", json!(d)),
+            Err(KeyErrorKind::Malformed),
+            "{d}"
+        );
+        assert_eq!(
+            with("EdDSA", "d", json!(d)),
+            Err(KeyErrorKind::Malformed),
+            "{d}"
+        );
     }
     let public = SigningKey::generate(Algorithm::ES256)
         .unwrap()
@@ -384,8 +417,9 @@ fn private_jwks_are_held_to_their_members() {
 
 #[test]
 fn tokens_are_headed_by_the_key() {
-    let decode =
-        |part: &str| -> Value { serde_json::from_slice(&base64::decode_url(part).unwrap()).unwrap() };
+    let decode = |part: &str| -> Value {
+        serde_json::from_slice(&base64::decode_url(part).unwrap()).unwrap()
+    };
     for key in signing_keys() {
         let name = key.algorithm().as_str();
         let claims = json!({"sub": "alice", "n": 1});
@@ -426,7 +460,10 @@ fn tokens_that_cannot_be() {
     let key = SigningKey::hs256([7; 32]).unwrap();
     let message = |result: Result<String, super::SignError>| result.unwrap_err().to_string();
     for claims in [json!(null), json!([]), json!("a"), json!(1)] {
-        assert_eq!(message(key.encode(&claims)), "the claims are not a JSON object");
+        assert_eq!(
+            message(key.encode(&claims)),
+            "the claims are not a JSON object"
+        );
     }
     let unserializable = BTreeMap::from([(vec![1], 2)]);
     assert_eq!(

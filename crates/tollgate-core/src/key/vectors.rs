@@ -1,6 +1,6 @@
-//! Signatures made elsewhere: Wycheproof, RFC 7520 and the examples of the RFCs, from the folder that
-//! `TOLLGATE_VECTORS` names. Tokens go through the decoder and the header's reader that a verifier uses; their claims are
-//! not looked at.
+//! Signatures made elsewhere: Wycheproof, RFC 7520 and the examples of the RFCs, from the folder
+//! that `TOLLGATE_VECTORS` names. Tokens go through the decoder and the header's reader that a
+//! verifier uses; their claims are not looked at.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,10 @@ use crate::token::header::Header;
 /// A file of the folder; prints a line and returns `None` without the folder.
 fn vectors(file: &str) -> Option<Value> {
     let Some(folder) = std::env::var_os("TOLLGATE_VECTORS") else {
-        assert!(std::env::var_os("CI").is_none(), "CI must set TOLLGATE_VECTORS");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "CI must set TOLLGATE_VECTORS"
+        );
         println!("TOLLGATE_VECTORS is not set: {file} is passed over");
         return None;
     };
@@ -34,7 +37,8 @@ fn keys(json: &Value) -> Vec<Key> {
     }
 }
 
-/// Whether one of the keys has signed the token, which is split, decoded and read as a verifier does it.
+/// Whether one of the keys has signed the token, which is split, decoded and read as a verifier
+/// does it.
 fn accepts(keys: &[Key], token: &str) -> bool {
     signed(keys, token).unwrap_or(false)
 }
@@ -56,8 +60,8 @@ fn signed(keys: &[Key], token: &str) -> Result<bool, Rejection> {
         .any(|key| key.verify(algorithm, compact.signing_input(), signature)))
 }
 
-/// Runs the JWS cases of a Wycheproof file; `either` are those whose label is wrong or is policy, see the notes with
-/// the files. Returns how many there were.
+/// Runs the JWS cases of a Wycheproof file; `either` are those whose label is wrong or is policy,
+/// see the notes with the files. Returns how many there were.
 fn wycheproof(file: &str, either: &[u64]) -> usize {
     let Some(file) = vectors(file) else { return 0 };
     let mut cases = 0;
@@ -80,8 +84,9 @@ fn wycheproof(file: &str, either: &[u64]) -> usize {
 
 #[test]
 fn wycheproof_signatures() {
-    // 346, 347, 350, 351: the key's `alg` is not the token's, or is not registered; held to it, they are refused
-    // 367, 370: the bytes of a valid token, labelled invalid; 372, 373: a changed token, labelled valid
+    // 346, 347, 350, 351: the key's `alg` is not the token's, or is not registered; held to it,
+    // they are refused 367, 370: the bytes of a valid token, labelled invalid; 372, 373: a changed
+    // token, labelled valid
     let cases = wycheproof(
         "wycheproof/json_web_signature_test.json",
         &[346, 347, 350, 351, 367, 370, 372, 373],
@@ -138,7 +143,10 @@ fn examples_of_the_rfcs() {
             assert!(!accepts(&[], token), "{id}");
             continue;
         }
-        let (_, algorithm) = (token, item["alg"].as_str().unwrap().parse::<Algorithm>().unwrap());
+        let (_, algorithm) = (
+            token,
+            item["alg"].as_str().unwrap().parse::<Algorithm>().unwrap(),
+        );
         let mut jwk = item["key"].clone();
         if let Ok(signing) = SigningKey::from_jwk(jwk.to_string()) {
             assert_eq!(signing.algorithm(), algorithm);
@@ -181,7 +189,9 @@ fn rfc_7520_signatures() {
         };
         let jwk = file["input"]["key"].clone();
         let algorithm: Algorithm = file["input"]["alg"].as_str().unwrap().parse().unwrap();
-        let key = SigningKey::from_jwk(jwk.to_string()).unwrap().verifying_key();
+        let key = SigningKey::from_jwk(jwk.to_string())
+            .unwrap()
+            .verifying_key();
         let token = file["output"]["compact"].as_str().unwrap();
         let key = if key.serves(algorithm) {
             key

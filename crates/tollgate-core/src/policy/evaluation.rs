@@ -107,7 +107,8 @@ impl<'p> Evaluation<'p> {
     /// use tollgate::policy::{Held, scope};
     ///
     /// let policy = scope("a") | scope("b");
-    /// assert_eq!(policy.evaluate(&Held::new()).clause().to_string(), r#"scope("a") | scope("b")"#);
+    /// assert_eq!(policy.evaluate(&Held::new()).clause()
+    ///     .to_string(), r#"scope("a") | scope("b")"#);
     /// ```
     pub fn clause(&self) -> &'p Policy {
         self.policy
@@ -137,7 +138,8 @@ impl<'p> Evaluation<'p> {
     ///
     /// let policy = scope("a") & scope("b") & !role("guest");
     /// let evaluation = policy.evaluate(&Held::new().scope("a").role("guest"));
-    /// let failed: Vec<_> = evaluation.failed().map(|clause| clause.clause().to_string()).collect();
+    /// let failed: Vec<_> = evaluation.failed().map(|clause| clause.clause().to_string())
+    ///     .collect();
     /// assert_eq!(failed, [r#"scope("b")"#, r#"!role("guest")"#]);
     /// ```
     pub fn failed(&self) -> impl Iterator<Item = &Self> {
@@ -146,7 +148,9 @@ impl<'p> Evaluation<'p> {
             while let Some(next) = open.pop() {
                 match &next.policy.0.clause {
                     _ if next.satisfied => {}
-                    Clause::Group(_, parts) if !parts.is_empty() => open.extend(next.children.iter().rev()),
+                    Clause::Group(_, parts) if !parts.is_empty() => {
+                        open.extend(next.children.iter().rev())
+                    }
                     _ => return Some(next),
                 }
             }
@@ -175,7 +179,8 @@ impl<'p> Evaluation<'p> {
     /// use tollgate::policy::{Held, role, scope};
     ///
     /// let policy = scope("read") & (scope("write") | role("clerk"));
-    /// assert_eq!(policy.evaluate(&Held::new().scope("read")).sufficient_scopes(), Some(vec!["read", "write"]));
+    /// assert_eq!(policy.evaluate(&Held::new().scope("read"))
+    ///     .sufficient_scopes(), Some(vec!["read", "write"]));
     ///
     /// let policy = scope("read") & role("clerk");
     /// assert_eq!(policy.evaluate(&Held::new()).sufficient_scopes(), None);

@@ -399,8 +399,8 @@ mod tests {
 
     #[test]
     fn a_present_claim_need_not_be_true() {
-        let claims =
-            json!({"null": null, "false": false, "empty": "", "none": [], "o": {"null": null, "in": 0}});
+        let claims = json!({"null": null, "false": false, "empty": "", "none": [],
+            "o": {"null": null, "in": 0}});
         let caller = Held::new().claims(claims);
         for present in ["false", "empty", "none", "o", "o.in"] {
             assert!(claim_present(present).permits(&caller), "{present}");
@@ -442,7 +442,9 @@ mod tests {
         }
         let policy = scope("s") & role("r") & claim("c", 1) & claim_present("c") & !claim("d", 1);
         assert!(policy.permits(&Odd) && policy.permits(&&Odd));
-        assert!(policy.permits::<dyn Facts>(&Odd) && policy.evaluate::<dyn Facts>(&Odd).satisfied());
+        assert!(
+            policy.permits::<dyn Facts>(&Odd) && policy.evaluate::<dyn Facts>(&Odd).satisfied()
+        );
         assert_eq!((&&Odd).claim("c"), Some(json!([null, 1])));
     }
 }

@@ -49,7 +49,10 @@ impl Hierarchy {
     /// ```
     #[must_use]
     pub fn implies(mut self, higher: &str, lower: &str) -> Self {
-        self.above.entry(lower.into()).or_default().insert(higher.into());
+        self.above
+            .entry(lower.into())
+            .or_default()
+            .insert(higher.into());
         self
     }
 
@@ -87,7 +90,8 @@ impl Policy {
     /// let hierarchy = Hierarchy::new().implies("orders:write", "orders:read");
     /// let policy = scope("orders:read").with_scope_hierarchy(&hierarchy);
     /// assert!(policy.permits(&Held::new().scope("orders:write")));
-    /// assert!(!scope("orders:write").with_scope_hierarchy(&hierarchy).permits(&Held::new().scope("orders:read")));
+    /// assert!(!scope("orders:write").with_scope_hierarchy(&hierarchy)
+    ///     .permits(&Held::new().scope("orders:read")));
     /// ```
     #[must_use = "the policy is returned, not changed in place"]
     pub fn with_scope_hierarchy(&self, hierarchy: &Hierarchy) -> Self {
@@ -120,9 +124,10 @@ impl Policy {
 
     fn map_leaves(&self, map: &dyn Fn(&Clause) -> Clause) -> Self {
         let clause = match &self.0.clause {
-            Clause::Group(join, parts) => {
-                Clause::Group(*join, parts.iter().map(|part| part.map_leaves(map)).collect())
-            }
+            Clause::Group(join, parts) => Clause::Group(
+                *join,
+                parts.iter().map(|part| part.map_leaves(map)).collect(),
+            ),
             Clause::Not(inner) => Clause::Not(inner.map_leaves(map)),
             leaf => map(leaf),
         };
@@ -157,7 +162,13 @@ mod tests {
             .implies("orders", "orders:read")
             .implies("Admin", "orders");
         let policy = scope("orders:read").with_scope_hierarchy(&hierarchy);
-        for held in ["orders:write", "order", "admin", "orders:*", "orders:read:all"] {
+        for held in [
+            "orders:write",
+            "order",
+            "admin",
+            "orders:*",
+            "orders:read:all",
+        ] {
             assert!(!policy.permits(&Held::new().scope(held)), "{held}");
         }
         assert!(policy.permits(&Held::new().scope("Admin")));
@@ -187,9 +198,9 @@ mod tests {
     #[test]
     fn a_long_chain_is_followed_without_recursion() {
         let names: Vec<_> = (0..20_000).map(|n| format!("r{n}")).collect();
-        let chain = names
-            .windows(2)
-            .fold(Hierarchy::new(), |chain, pair| chain.implies(&pair[1], &pair[0]));
+        let chain = names.windows(2).fold(Hierarchy::new(), |chain, pair| {
+            chain.implies(&pair[1], &pair[0])
+        });
         assert_eq!(chain.implying("r0").len(), names.len() - 1);
         assert!(
             role("r0")

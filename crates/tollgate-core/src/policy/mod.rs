@@ -241,7 +241,10 @@ impl Policy {
     /// When `path` is empty.
     #[track_caller]
     pub fn claim_present(path: &str) -> Self {
-        assert!(!path.is_empty(), "`claim_present` requires a non-empty path");
+        assert!(
+            !path.is_empty(),
+            "`claim_present` requires a non-empty path"
+        );
         Self::leaf(Clause::ClaimPresent { path: path.into() })
     }
 
@@ -368,7 +371,9 @@ mod tests {
     #[test]
     fn empty_groups_are_constant() {
         let root = Held::new().scope("a").role("root");
-        assert!(!any([]).permits(&root) && !Policy::deny().permits(&root) && !(!all([])).permits(&root));
+        assert!(
+            !any([]).permits(&root) && !Policy::deny().permits(&root) && !(!all([])).permits(&root)
+        );
         assert!(all([]).permits(&Held::new()) && (!any([])).permits(&Held::new()));
         assert_eq!(
             (any([]).to_string(), all([]).to_string()),
@@ -435,7 +440,10 @@ mod tests {
                 }
             })
         };
-        assert!(catch_unwind(doubled).is_err(), "expanded, it has 2^64 clauses");
+        assert!(
+            catch_unwind(doubled).is_err(),
+            "expanded, it has 2^64 clauses"
+        );
     }
 
     #[test]
@@ -445,7 +453,9 @@ mod tests {
 
     #[test]
     fn the_text_is_valid_source_notation() {
-        let policy = (scope("a") | !(role("b") & claim("x.y", "z"))) & !claim_present("w") & !Policy::allow();
+        let policy = (scope("a") | !(role("b") & claim("x.y", "z")))
+            & !claim_present("w")
+            & !Policy::allow();
         assert_eq!(
             policy.to_string(),
             r#"(scope("a") | !(role("b") & claim("x.y", "z"))) & !claim_present("w") & !allow()"#
@@ -454,7 +464,10 @@ mod tests {
             format!("{:?}", role("a\"\n\u{1b}")),
             r#"Policy(role("a\"\n\u{1b}"))"#
         );
-        assert_eq!(claim("a\nb", "c\nd").to_string(), r#"claim("a\nb", "c\nd")"#);
+        assert_eq!(
+            claim("a\nb", "c\nd").to_string(),
+            r#"claim("a\nb", "c\nd")"#
+        );
     }
 
     #[test]

@@ -13,7 +13,9 @@ impl fmt::Display for Policy {
             Clause::Role(name) => write!(f, "role({name})"),
             Clause::Claim { path, value } => write!(f, "claim({path:?}, {value})"),
             Clause::ClaimPresent { path } => write!(f, "claim_present({path:?})"),
-            Clause::AuthenticatedWithin { seconds } => write!(f, "max_authentication_age({seconds}s)"),
+            Clause::AuthenticatedWithin { seconds } => {
+                write!(f, "max_authentication_age({seconds}s)")
+            }
             Clause::Not(inner) => write!(f, "!{}", Operand(inner)),
             Clause::Group(Join::Any, parts) if parts.is_empty() => f.write_str("deny()"),
             Clause::Group(Join::All, parts) if parts.is_empty() => f.write_str("allow()"),
@@ -46,7 +48,11 @@ impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.name)?;
         for (index, name) in self.implied_by.iter().enumerate() {
-            write!(f, "{} {name:?}", if index == 0 { ", implied by" } else { "," })?;
+            write!(
+                f,
+                "{} {name:?}",
+                if index == 0 { ", implied by" } else { "," }
+            )?;
         }
         Ok(())
     }

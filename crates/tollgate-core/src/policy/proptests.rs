@@ -48,12 +48,16 @@ fn leaf() -> impl Strategy<Value = Policy> {
     prop_oneof![
         4 => select(&SCOPES[..]).prop_map(Policy::scope),
         2 => select(&ROLES[..]).prop_map(Policy::role),
-        1 => select(vec![json!(1), json!("y"), json!([1, "y"])]).prop_map(|value| Policy::claim("x", value)),
+        1 => select(vec![json!(1), json!("y"), json!([1, "y"])])
+            .prop_map(|value| Policy::claim("x", value)),
         1 => select(vec!["x", "o.x", "o.y"]).prop_map(Policy::claim_present),
     ]
 }
 
-fn policy_of(leaf: impl Strategy<Value = Policy> + 'static, with_not: bool) -> BoxedStrategy<Policy> {
+fn policy_of(
+    leaf: impl Strategy<Value = Policy> + 'static,
+    with_not: bool,
+) -> BoxedStrategy<Policy> {
     leaf.prop_recursive(5, 32, 4, move |inner| {
         let group = vec(inner.clone(), 0..4);
         prop_oneof![
@@ -138,15 +142,18 @@ proptest! {
         let holds = |policy: Policy| policy.permits(&caller);
         prop_assert_eq!(holds(!!a.clone()), holds(a.clone()));
         prop_assert!(holds(a.clone() | !a.clone()) && !holds(a.clone() & !a.clone()));
-        prop_assert_eq!(holds(a.clone() & (b.clone() | c.clone())), holds((a.clone() & b.clone()) | (a.clone() & c.clone())));
-        prop_assert_eq!(holds((a.clone() | b.clone()) | c.clone()), holds(a.clone() | (b.clone() | c)));
+        prop_assert_eq!(holds(a.clone() & (b.clone() | c.clone())),
+            holds((a.clone() & b.clone()) | (a.clone() & c.clone())));
+        prop_assert_eq!(holds((a.clone() | b.clone()) | c.clone()),
+            holds(a.clone() | (b.clone() | c)));
         prop_assert_eq!(holds(a.clone() & (a.clone() | b)), holds(a.clone()));
         prop_assert_eq!(holds(a.clone() & Policy::allow()), holds(a.clone() | Policy::deny()));
     }
 
     #[test]
     fn the_sufficient_scopes_satisfy_the_policy(
-        policy in policy(), implications in hierarchy(), mixed in proptest::bool::ANY, caller in caller(),
+        policy in policy(), implications in hierarchy(), mixed in proptest::bool::ANY,
+            caller in caller(),
     ) {
         let plain = policy.clone();
         let mut policy = policy.with_scope_hierarchy(&built(&implications));
@@ -155,11 +162,14 @@ proptest! {
         }
         let evaluation = policy.evaluate(&caller);
         if let Some(scopes) = evaluation.sufficient_scopes() {
-            prop_assert!(policy.permits(&with_scopes(caller.clone(), scopes.iter().copied())), "together with the held ones");
-            prop_assert!(policy.permits(&with_scopes(without_scopes(&caller), scopes.iter().copied())), "alone");
+            prop_assert!(policy.permits(&with_scopes(caller.clone(), scopes.iter().copied())),
+                "together with the held ones");
+            prop_assert!(policy.permits(&with_scopes(without_scopes(&caller), scopes.iter()
+                .copied())), "alone");
             prop_assert!(scopes.iter().all(|scope| is_scope_token(scope)));
             prop_assert_eq!(scopes.iter().collect::<BTreeSet<_>>().len(), scopes.len());
-            prop_assert!(evaluation.satisfied() || scopes.iter().any(|scope| !caller.has_scope(scope)));
+            prop_assert!(evaluation.satisfied() || scopes.iter()
+                .any(|scope| !caller.has_scope(scope)));
         }
     }
 
@@ -172,7 +182,8 @@ proptest! {
     }
 
     #[test]
-    fn the_sufficient_scopes_are_the_smallest_set(policy in policy_of(leaf(), false), caller in caller()) {
+    fn the_sufficient_scopes_are_the_smallest_set(policy in policy_of(leaf(), false),
+        caller in caller()) {
         let found = policy.evaluate(&caller).sufficient_scopes();
         let stripped = without_scopes(&caller);
         let smallest = subsets()
@@ -183,14 +194,18 @@ proptest! {
     }
 
     #[test]
-    fn a_hierarchy_equals_its_transitive_closure(policy in policy(), implications in hierarchy(), caller in caller()) {
+    fn a_hierarchy_equals_its_transitive_closure(policy in policy(), implications in hierarchy(),
+        caller in caller()) {
         let held = SCOPES.into_iter().filter(|scope| caller.has_scope(scope));
         let expanded = with_scopes(caller.clone(), closure(held, &implications));
         let hierarchy = built(&implications);
-        prop_assert_eq!(policy.with_scope_hierarchy(&hierarchy).permits(&caller), policy.permits(&expanded));
+        prop_assert_eq!(policy.with_scope_hierarchy(&hierarchy)
+            .permits(&caller), policy.permits(&expanded));
         for scope in SCOPES {
             let implying: Vec<_> =
-                SCOPES.into_iter().filter(|other| *other != scope && closure([*other], &implications).contains(scope)).collect();
+                SCOPES.into_iter()
+                    .filter(|other| *other != scope && closure([*other], &implications)
+                    .contains(scope)).collect();
             prop_assert_eq!(hierarchy.implying(scope), implying);
         }
         let twice = policy.with_scope_hierarchy(&hierarchy).with_scope_hierarchy(&hierarchy);
@@ -198,8 +213,10 @@ proptest! {
     }
 
     #[test]
-    fn scopes_and_roles_are_independent(policy in policy(), implications in hierarchy(), caller in caller()) {
-        prop_assert_eq!(policy.with_role_hierarchy(&built(&implications)).permits(&caller), policy.permits(&caller));
+    fn scopes_and_roles_are_independent(policy in policy(), implications in hierarchy(),
+        caller in caller()) {
+        prop_assert_eq!(policy.with_role_hierarchy(&built(&implications))
+            .permits(&caller), policy.permits(&caller));
     }
 
     #[test]
@@ -210,7 +227,8 @@ proptest! {
                 Clause::Not(inner) => std::slice::from_ref(inner),
                 _ => &[],
             };
-            parts.iter().map(counted).fold((1, 1), |(clauses, depth), part| (clauses + part.0, depth.max(part.1 + 1)))
+            parts.iter().map(counted)
+                .fold((1, 1), |(clauses, depth), part| (clauses + part.0, depth.max(part.1 + 1)))
         }
         prop_assert_eq!((policy.0.clauses, policy.0.depth), counted(&policy));
     }
@@ -218,7 +236,8 @@ proptest! {
     #[test]
     fn any_text_is_a_valid_scope_or_refused(text in "\\PC{0,6}|[ -~]{0,6}|(a| ){0,5}|\\p{any}{0,4}") {
         let grammar = |token: &str| {
-            !token.is_empty() && token.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'"' && octet != b'\\')
+            !token.is_empty() && token.bytes()
+                .all(|octet| octet.is_ascii_graphic() && octet != b'"' && octet != b'\\')
         };
         prop_assert_eq!(is_scope_token(&text), grammar(&text));
         prop_assert_eq!(Policy::try_scope(&text).is_ok(), grammar(&text));
@@ -233,11 +252,13 @@ proptest! {
     }
 
     #[test]
-    fn any_path_is_safe_to_look_up(path in "[a.]{0,8}|\\PC{0,6}", depth in 0..4_usize, array in proptest::bool::ANY) {
+    fn any_path_is_safe_to_look_up(path in "[a.]{0,8}|\\PC{0,6}", depth in 0..4_usize,
+        array in proptest::bool::ANY) {
         let inner = if array { json!(["a"]) } else { json!("a") };
         let claims = (0..depth).fold(inner, |value, _| json!({"a": value}));
         let found = claim_at(&claims, &path);
-        prop_assert_eq!(found.is_some(), depth > 0 && path.split('.').all(|name| name == "a") && path.split('.').count() <= depth);
+        prop_assert_eq!(found.is_some(), depth > 0 && path.split('.')
+            .all(|name| name == "a") && path.split('.').count() <= depth);
     }
 
     #[test]

@@ -33,7 +33,10 @@ impl Policy {
     #[track_caller]
     pub fn max_authentication_age(age: Duration) -> Self {
         let seconds = age.as_secs();
-        assert!(seconds > 0, "an authentication may be a second old at least");
+        assert!(
+            seconds > 0,
+            "an authentication may be a second old at least"
+        );
         Self::leaf(Clause::AuthenticatedWithin { seconds })
     }
 
@@ -42,7 +45,10 @@ impl Policy {
             Clause::AuthenticatedWithin { seconds } => ages.push(*seconds),
             Clause::Group(_, parts) => parts.iter().for_each(|part| part.collect_ages(ages)),
             Clause::Not(inner) => inner.collect_ages(ages),
-            Clause::Scope(_) | Clause::Role(_) | Clause::Claim { .. } | Clause::ClaimPresent { .. } => {}
+            Clause::Scope(_)
+            | Clause::Role(_)
+            | Clause::Claim { .. }
+            | Clause::ClaimPresent { .. } => {}
         }
     }
 }
@@ -73,7 +79,10 @@ pub(crate) fn sufficient_age<F: Facts + ?Sized>(policy: &Policy, facts: &F) -> O
     ages.sort_unstable();
     ages.dedup();
     let sufficient = |ago: &u64| policy.permits(&LoggedIn { facts, ago: *ago });
-    ages.into_iter().rev().find(sufficient).map(Duration::from_secs)
+    ages.into_iter()
+        .rev()
+        .find(sufficient)
+        .map(Duration::from_secs)
 }
 
 /// The same caller with a login the given number of seconds ago.
@@ -136,7 +145,10 @@ mod tests {
         let old = Held::new().scope("a").authenticated_ago(1000);
         assert_eq!(sufficient(&(age(60) & age(300)), &old), Some(60));
         assert_eq!(sufficient(&(age(60) | age(300)), &old), Some(300));
-        assert_eq!(sufficient(&((scope("b") & age(300)) | age(60)), &old), Some(60));
+        assert_eq!(
+            sufficient(&((scope("b") & age(300)) | age(60)), &old),
+            Some(60)
+        );
         assert_eq!(sufficient(&(age(60) & !age(300)), &old), None);
         assert_eq!(sufficient(&not(age(2000)), &old), None);
     }

@@ -297,7 +297,11 @@ pub struct InvalidScope {
 impl fmt::Display for InvalidScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.found {
-            Some(char) => write!(f, "{char:?} at offset {} is not allowed in a scope", self.at),
+            Some(char) => write!(
+                f,
+                "{char:?} at offset {} is not allowed in a scope",
+                self.at
+            ),
             None => write!(f, "a scope at offset {} is empty", self.at),
         }
     }
@@ -333,7 +337,8 @@ mod tests {
     #[test]
     fn a_list_has_one_space_between_scopes() {
         for list in [
-            " ", "  ", " a", "a ", "a  b", "a\tb", "a\nb", "a\u{a0}b", "a,\"b\"", "a\\b", "a \u{e9}",
+            " ", "  ", " a", "a ", "a  b", "a\tb", "a\nb", "a\u{a0}b", "a,\"b\"", "a\\b",
+            "a \u{e9}",
         ] {
             assert!(parse_scopes(list).is_err(), "{list:?}");
         }
@@ -343,8 +348,16 @@ mod tests {
 
     #[test]
     fn an_error_has_its_position() {
-        let text = |list| parse_scopes(list).map(Iterator::count).unwrap_err().to_string();
-        assert_eq!(text("read wri\"te"), "'\"' at offset 8 is not allowed in a scope");
+        let text = |list| {
+            parse_scopes(list)
+                .map(Iterator::count)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            text("read wri\"te"),
+            "'\"' at offset 8 is not allowed in a scope"
+        );
         assert_eq!(text("read  write"), "a scope at offset 5 is empty");
         assert_eq!(text("read "), "a scope at offset 5 is empty");
         assert_eq!(

@@ -129,13 +129,15 @@ impl<'p> Asked<'p> {
         let children = evaluation.children();
         let needed = self.among(children.iter().filter_map(|child| needed(child, wanted)));
         let given_within = given.union(&needed);
-        children.iter().fold(vec![Branch::default()], |combined, child| {
-            let branches = self.branches(child, wanted, &given_within);
-            let products = combined
-                .iter()
-                .flat_map(|left| branches.iter().filter_map(|right| left.and(right)));
-            self.best(products.collect(), given)
-        })
+        children
+            .iter()
+            .fold(vec![Branch::default()], |combined, child| {
+                let branches = self.branches(child, wanted, &given_within);
+                let products = combined
+                    .iter()
+                    .flat_map(|left| branches.iter().filter_map(|right| left.and(right)));
+                self.best(products.collect(), given)
+            })
     }
 
     /// Returns the first [`KEPT`] branches by size, without those covered by another.
@@ -274,7 +276,8 @@ mod tests {
 
     #[test]
     fn shared_scopes_are_listed_once() {
-        let policy = (scope("a") | scope("b")) & (scope("b") | scope("c")) & (scope("c") | scope("b"));
+        let policy =
+            (scope("a") | scope("b")) & (scope("b") | scope("c")) & (scope("c") | scope("b"));
         assert_sufficient(&policy, &Held::new(), &["b"]);
         assert_sufficient(&(scope("a") & scope("a")), &Held::new(), &["a"]);
     }
@@ -284,8 +287,15 @@ mod tests {
         let policy = (role("admin") & scope("a")) | (claim("tier", "gold") & scope("b"));
         assert_eq!(sufficient(&policy, &Held::new()), None);
         assert_sufficient(&policy, &Held::new().role("admin"), &["a"]);
-        assert_sufficient(&policy, &Held::new().claims(json!({"tier": "gold"})), &["b"]);
-        assert_eq!(sufficient(&role("admin"), &Held::new().scope("admin")), None);
+        assert_sufficient(
+            &policy,
+            &Held::new().claims(json!({"tier": "gold"})),
+            &["b"],
+        );
+        assert_eq!(
+            sufficient(&role("admin"), &Held::new().scope("admin")),
+            None
+        );
         assert_eq!(sufficient(&Policy::deny(), &Held::new()), None);
     }
 
@@ -299,9 +309,13 @@ mod tests {
 
     #[test]
     fn a_scope_forbidden_by_not_is_not_granted() {
-        assert_eq!(sufficient(&(scope("a") & not(scope("a"))), &Held::new()), None);
+        assert_eq!(
+            sufficient(&(scope("a") & not(scope("a"))), &Held::new()),
+            None
+        );
         // The second part forbids the shorter alternative, `a`.
-        let policy = (scope("a") | (scope("b") & scope("c"))) & (not(scope("a")) | scope("z") & role("r"));
+        let policy =
+            (scope("a") | (scope("b") & scope("c"))) & (not(scope("a")) | scope("z") & role("r"));
         assert_sufficient(&policy, &Held::new(), &["b", "c"]);
         // `not(a)` alone would be smaller without the second part.
         assert_sufficient(
@@ -317,15 +331,26 @@ mod tests {
 
     #[test]
     fn not_of_not_and_of_groups_is_resolved() {
-        assert_sufficient(&not(not(scope("a")) | not(scope("b"))), &Held::new(), &["a", "b"]);
+        assert_sufficient(
+            &not(not(scope("a")) | not(scope("b"))),
+            &Held::new(),
+            &["a", "b"],
+        );
         assert_sufficient(
             &not(not(scope("a")) & not(scope("b"))),
             &Held::new().scope("b"),
             &["b"],
         );
-        assert_sufficient(&not(any([role("r"), not(scope("a"))])), &Held::new(), &["a"]);
+        assert_sufficient(
+            &not(any([role("r"), not(scope("a"))])),
+            &Held::new(),
+            &["a"],
+        );
         assert_eq!(
-            sufficient(&not(any([role("r"), not(scope("a"))])), &Held::new().role("r")),
+            sufficient(
+                &not(any([role("r"), not(scope("a"))])),
+                &Held::new().role("r")
+            ),
             None
         );
     }
@@ -333,7 +358,8 @@ mod tests {
     #[test]
     fn a_scope_that_implies_a_forbidden_one_is_forbidden() {
         let hierarchy = Hierarchy::new().implies("admin", "trial");
-        let policy = (scope("admin") | scope("b")) & not(scope("trial")).with_scope_hierarchy(&hierarchy);
+        let policy =
+            (scope("admin") | scope("b")) & not(scope("trial")).with_scope_hierarchy(&hierarchy);
         assert_sufficient(&policy, &Held::new(), &["b"]);
         assert_eq!(sufficient(&policy, &Held::new().scope("admin")), None);
     }

@@ -1,4 +1,5 @@
-//! The answer to a refused request: status, header fields and body, as plain data (RFC 6750 section 3, RFC 9457).
+//! The answer to a refused request: status, header fields and body, as plain data (RFC 6750 section
+//! 3, RFC 9457).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,7 +22,8 @@ const fn constant(name: &'static str, value: &'static [u8]) -> Field {
     (Cow::Borrowed(name), Cow::Borrowed(value))
 }
 
-/// What a client is sent when it is refused, and by an [`Endpoint`](crate::Endpoint). An adapter turns it into its framework's response, unchanged.
+/// What a client is sent when it is refused, and by an [`Endpoint`](crate::Endpoint). An adapter
+/// turns it into its framework's response, unchanged.
 ///
 /// ```
 /// use tollgate::extend::Answer;
@@ -67,8 +69,8 @@ impl Answer {
             .map(|(_, value)| &value[..])
     }
 
-    /// Sets a field, in place of all its former values. A name or a value that HTTP does not allow (RFC 9110
-    /// section 5.5), a line break among them, is dropped by the adapter.
+    /// Sets a field, in place of all its former values. A name or a value that HTTP does not allow
+    /// (RFC 9110 section 5.5), a line break among them, is dropped by the adapter.
     ///
     /// ```
     /// let mut answer = tollgate::extend::Answer::new(403);
@@ -77,13 +79,14 @@ impl Answer {
     /// assert_eq!(answer.headers.len(), 1);
     /// ```
     pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
-        self.headers.retain(|(got, _)| !got.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(got, _)| !got.eq_ignore_ascii_case(name));
         self.headers
             .push((name.to_ascii_lowercase().into(), Cow::Owned(value.into())));
     }
 
-    /// Creates an [`Endpoint`](crate::Endpoint)'s response to a request that fails: a problem document
-    /// (RFC 9457) that must not be cached. `detail` is sent to the client.
+    /// Creates an [`Endpoint`](crate::Endpoint)'s response to a request that fails: a problem
+    /// document (RFC 9457) that must not be cached. `detail` is sent to the client.
     ///
     /// ```
     /// let answer = tollgate::extend::Answer::problem(413, "The content is too large");
@@ -98,7 +101,8 @@ impl Answer {
     /// section 5.2).
     ///
     /// ```
-    /// let answer = tollgate::extend::Answer::oauth_error(400, "invalid_grant", "The session has ended");
+    /// let answer =
+    ///     tollgate::extend::Answer::oauth_error(400, "invalid_grant", "The session has ended");
     /// assert!(answer.body.ends_with(br#""detail":"The session has ended","error":"invalid_grant"}"#));
     /// ```
     pub fn oauth_error(status: u16, error: &str, detail: &str) -> Self {
@@ -204,7 +208,8 @@ fn trailers_only(answer: &mut Answer, kind: RejectionKind) {
     ]);
 }
 
-/// RFC 6750 section 3: the scheme "MUST be followed by one or more auth-param values", hence always a realm.
+/// RFC 6750 section 3: the scheme "MUST be followed by one or more auth-param values", hence always
+/// a realm.
 fn challenge(rejection: &Rejection, opening: &str) -> String {
     let parameters = wording::of(rejection.kind()).parameters;
     let mut challenge = String::with_capacity(opening.len() + parameters.len());

@@ -34,7 +34,8 @@ pub enum RejectionKind {
     MalformedToken,
     /// The header is not the JSON object of RFC 7515 section 4.
     MalformedHeader,
-    /// The header names an extension in `crit` (RFC 7515 section 4.1.11) or sets `b64` to false (RFC 7797).
+    /// The header names an extension in `crit` (RFC 7515 section 4.1.11) or sets `b64` to false
+    /// (RFC 7797).
     UnsupportedExtension,
     /// The `typ` of the token is not one that is accepted here.
     WrongType,
@@ -62,7 +63,8 @@ pub enum RejectionKind {
     WrongAudience,
     /// A claim does not have a value that is accepted here.
     WrongClaim,
-    /// The token was taken back before its time: by its own identifier, its session, its subject or its key.
+    /// The token was taken back before its time: by its own identifier, its session, its subject or
+    /// its key.
     Revoked,
     /// The token is valid and does not suffice.
     InsufficientScope,
@@ -75,7 +77,8 @@ pub enum RejectionKind {
 }
 
 impl RejectionKind {
-    /// The HTTP status code of the answer (RFC 6750 section 3.1; 503 and 500 where it is not the client's doing).
+    /// The HTTP status code of the answer (RFC 6750 section 3.1; 503 and 500 where it is not the
+    /// client's doing).
     ///
     /// ```
     /// assert_eq!(tollgate::RejectionKind::InsufficientScope.status(), 403);
@@ -84,10 +87,12 @@ impl RejectionKind {
         wording::of(self).status
     }
 
-    /// The `error` attribute of the challenge (RFC 6750 section 3.1, RFC 9470 section 3); `None` where there is none.
+    /// The `error` attribute of the challenge (RFC 6750 section 3.1, RFC 9470 section 3); `None`
+    /// where there is none.
     ///
     /// ```
-    /// assert_eq!(tollgate::RejectionKind::MultipleCredentials.error_code(), Some("invalid_request"));
+    /// assert_eq!(tollgate::RejectionKind::MultipleCredentials.error_code(),
+    ///     Some("invalid_request"));
     /// ```
     pub const fn error_code(self) -> Option<&'static str> {
         wording::of(self).error
@@ -96,8 +101,9 @@ impl RejectionKind {
 
 /// A refusal: the kind that decides the answer, and the detail that the operator sees.
 ///
-/// `Display` is for the operator's log: it names the check, what was wanted and what was got, but never a token, a
-/// key, a subject or a token identifier. The client sees only what [`RejectionKind`] implies.
+/// `Display` is for the operator's log: it names the check, what was wanted and what was got, but
+/// never a token, a key, a subject or a token identifier. The client sees only what
+/// [`RejectionKind`] implies.
 ///
 /// ```
 /// use tollgate::{Key, RejectionKind, Verifier};
@@ -133,7 +139,12 @@ impl Rejection {
     }
 
     /// The time `at` in the claim `name`, held against `now`.
-    pub(crate) const fn untimely(kind: RejectionKind, name: &'static str, at: u64, now: u64) -> Self {
+    pub(crate) const fn untimely(
+        kind: RejectionKind,
+        name: &'static str,
+        at: u64,
+        now: u64,
+    ) -> Self {
         Self {
             kind,
             detail: Detail::Time { name, at, now },
@@ -168,8 +179,8 @@ impl Rejection {
         }
     }
 
-    /// Our side cannot answer now; the client may try again after `retry_after` (rounded up to whole seconds, at
-    /// least one). `detail` is for the operator.
+    /// Our side cannot answer now; the client may try again after `retry_after` (rounded up to
+    /// whole seconds, at least one). `detail` is for the operator.
     ///
     /// ```
     /// use std::time::Duration;
@@ -194,14 +205,20 @@ impl Rejection {
         )
     }
 
-    pub(crate) fn insufficient_scope(scope: Option<String>, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn insufficient_scope(
+        scope: Option<String>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             scope: scope.map(Into::into),
             ..Self::new(RejectionKind::InsufficientScope, detail)
         }
     }
 
-    pub(crate) fn authentication_too_old(max_age: Duration, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn authentication_too_old(
+        max_age: Duration,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             time: Some(max_age),
             ..Self::new(RejectionKind::AuthenticationTooOld, detail)
@@ -233,13 +250,15 @@ impl Rejection {
     ///
     /// ```
     /// # use tollgate::Rejection;
-    /// assert_eq!(Rejection::unavailable(std::time::Duration::from_secs(1), "").error_code(), None);
+    /// assert_eq!(Rejection::unavailable(std::time::Duration::from_secs(1), "")
+    ///     .error_code(), None);
     /// ```
     pub const fn error_code(&self) -> Option<&'static str> {
         self.kind.error_code()
     }
 
-    /// The scopes that would have been enough, space-separated (RFC 6750 section 3, `scope`), where scopes could be.
+    /// The scopes that would have been enough, space-separated (RFC 6750 section 3, `scope`), where
+    /// scopes could be.
     ///
     /// ```
     /// # use tollgate::Rejection;
@@ -249,7 +268,8 @@ impl Rejection {
         self.scope.as_deref()
     }
 
-    /// After what time a retry makes sense, where our own side is at fault (RFC 9110 section 10.2.3).
+    /// After what time a retry makes sense, where our own side is at fault (RFC 9110 section
+    /// 10.2.3).
     ///
     /// ```
     /// # use tollgate::Rejection;
@@ -263,8 +283,8 @@ impl Rejection {
         }
     }
 
-    /// How old a login may be, in whole seconds, where a more recent one would have been enough (RFC 9470 section 3,
-    /// `max_age`).
+    /// How old a login may be, in whole seconds, where a more recent one would have been enough
+    /// (RFC 9470 section 3, `max_age`).
     ///
     /// ```
     /// # use tollgate::Rejection;
@@ -287,14 +307,24 @@ impl Rejection {
     }
 }
 
-/// What the operator sees. What is refused often is written out only where it is shown: a refusal must not cost more than
-/// the acceptance that it takes the place of.
+/// What the operator sees. What is refused often is written out only where it is shown: a refusal
+/// must not cost more than the acceptance that it takes the place of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Detail {
     Text(Cow<'static, str>),
-    Time { name: &'static str, at: u64, now: u64 },
-    Audience { got: Box<str>, wanted: Arc<Vec<String>> },
-    Issuer { got: Box<str>, wanted: Box<str> },
+    Time {
+        name: &'static str,
+        at: u64,
+        now: u64,
+    },
+    Audience {
+        got: Box<str>,
+        wanted: Arc<Vec<String>>,
+    },
+    Issuer {
+        got: Box<str>,
+        wanted: Box<str>,
+    },
 }
 
 impl fmt::Display for Detail {
@@ -302,7 +332,9 @@ impl fmt::Display for Detail {
         match self {
             Self::Text(text) => f.write_str(text),
             Self::Time { name, at, now } => write!(f, "`{name}` is {at}; it is {now}"),
-            Self::Audience { got, wanted } => write!(f, "`aud` has {}; wanted one of {wanted:?}", Shown(got)),
+            Self::Audience { got, wanted } => {
+                write!(f, "`aud` has {}; wanted one of {wanted:?}", Shown(got))
+            }
             Self::Issuer { got, wanted } => write!(f, "`iss` is {}; wanted {wanted:?}", Shown(got)),
         }
     }
@@ -381,7 +413,10 @@ mod tests {
         let late = Rejection::untimely(RejectionKind::Expired, "exp", 7, 9);
         assert_eq!(late.detail(), "`exp` is 7; it is 9");
         assert_eq!(late.to_string(), "Expired: `exp` is 7; it is 9");
-        assert_eq!(Rejection::new(RejectionKind::Expired, "").to_string(), "Expired");
+        assert_eq!(
+            Rejection::new(RejectionKind::Expired, "").to_string(),
+            "Expired"
+        );
     }
 
     proptest! {
@@ -390,8 +425,10 @@ mod tests {
             let cut: String = text.chars().take(100).collect();
             let ellipsis = if cut == text { "" } else { "…" };
             prop_assert_eq!(Shown(&text).to_string(), format!("{cut:?}{ellipsis}"));
-            let rejection = Rejection::wrong_audience(&text.repeat(6), &Arc::new(vec![text.clone()]));
-            let wanted = format!("`aud` has {}; wanted one of {:?}", Shown(&text.repeat(6)), [&text]);
+            let rejection =
+                Rejection::wrong_audience(&text.repeat(6), &Arc::new(vec![text.clone()]));
+            let wanted =
+                format!("`aud` has {}; wanted one of {:?}", Shown(&text.repeat(6)), [&text]);
             prop_assert_eq!(rejection.detail(), wanted);
             let rejection = Rejection::untrusted_issuer(&text.repeat(6), &text);
             let wanted = format!("`iss` is {}; wanted {:?}", Shown(&text.repeat(6)), text);

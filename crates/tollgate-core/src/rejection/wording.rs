@@ -1,5 +1,5 @@
-//! What a client is told of each kind of rejection, written out before there is a request: which of the client's own doings is
-//! at fault, and nothing of keys or rules.
+//! What a client is told of each kind of rejection, written out before there is a request: which of
+//! the client's own doings is at fault, and nothing of keys or rules.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,8 @@ pub(crate) struct Wording {
     pub(crate) description: &'static str,
     /// Of the challenge (RFC 6750 section 3), what follows the realm.
     pub(crate) parameters: &'static str,
-    /// The problem (RFC 9457 section 3) with the OAuth error beside it: all of it, where the rejection itself has nothing to add.
+    /// The problem (RFC 9457 section 3) with the OAuth error beside it: all of it, where the
+    /// rejection itself has nothing to add.
     pub(crate) problem: &'static str,
 }
 
@@ -86,8 +87,10 @@ macro_rules! wording {
 pub(crate) const fn of(kind: Kind) -> &'static Wording {
     match kind {
         Kind::MissingCredential => wording!(401, "Authentication is required"),
-        Kind::MultipleCredentials => wording!(400, "The request carries more than one access token", "invalid_request"),
-        Kind::MalformedCredential => wording!(400, "The credential is malformed", "invalid_request"),
+        Kind::MultipleCredentials => wording!(400,
+            "The request carries more than one access token", "invalid_request"),
+        Kind::MalformedCredential => wording!(400, "The credential is malformed",
+            "invalid_request"),
         Kind::CrossSite => wording!(403, "A cookie needs a same-origin request here"),
         Kind::TooLarge => wording!(401, "The access token is too large", "invalid_token"),
         Kind::MalformedToken | Kind::MalformedHeader | Kind::MalformedClaims => {
@@ -95,7 +98,8 @@ pub(crate) const fn of(kind: Kind) -> &'static Wording {
         }
         Kind::Expired => wording!(401, "The access token expired", "invalid_token"),
         Kind::NotYetValid => wording!(401, "The access token is not valid yet", "invalid_token"),
-        Kind::WrongAudience => wording!(401, "The access token is for another audience", "invalid_token"),
+        Kind::WrongAudience => wording!(401, "The access token is for another audience",
+            "invalid_token"),
         Kind::Revoked => wording!(401, "The access token was revoked", "invalid_token"),
         Kind::UnsupportedExtension
         | Kind::WrongType
@@ -111,15 +115,17 @@ pub(crate) const fn of(kind: Kind) -> &'static Wording {
             wording!(403, "The access token does not grant this request", "insufficient_scope")
         }
         Kind::AuthenticationTooOld => {
-            wording!(401, "More recent authentication is required", "insufficient_user_authentication")
+            wording!(401, "More recent authentication is required",
+                "insufficient_user_authentication")
         }
         Kind::Unavailable => wording!(503, "Authentication is not available at the moment"),
         Kind::Misconfigured => wording!(500, "The server failed to authenticate the request"),
     }
 }
 
-/// Whether a text is fit as it is for a challenge (RFC 6750 section 3: %x20-21 / %x23-5B / %x5D-7E), for a JSON string, and
-/// for `grpc-message`, where a percent sign would have to be escaped.
+/// Whether a text is fit as it is for a challenge (RFC 6750 section 3: %x20-21 / %x23-5B /
+/// %x5D-7E), for a JSON string, and for `grpc-message`, where a percent sign would have to be
+/// escaped.
 const fn is_plain(text: &str) -> bool {
     let mut rest = text.as_bytes();
     while let [byte, after @ ..] = rest {

@@ -15,7 +15,8 @@ const SIGNATURE_BYTES: usize = 1024;
 /// How many bytes of a segment, and of header and claims together, need no heap block of their own.
 const INLINE: usize = 512;
 
-/// Where one segment is decoded to: on the stack where it is short. Nothing is written before the bytes themselves are.
+/// Where one segment is decoded to: on the stack where it is short. Nothing is written before the
+/// bytes themselves are.
 pub(crate) struct Segment {
     inline: [MaybeUninit<u8>; INLINE],
     heap: Vec<MaybeUninit<u8>>,
@@ -41,7 +42,8 @@ impl Segment {
     }
 }
 
-/// The text of a verified header and claims, kept without a heap block of its own where it is short.
+/// The text of a verified header and claims, kept without a heap block of its own where it is
+/// short.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // that it is large is the point
 pub(crate) enum Decoded {
@@ -122,7 +124,8 @@ impl<'t> Compact<'t> {
             ));
         }
         let mut dots = memchr::memchr_iter(b'.', token);
-        let (Some(header_end), Some(payload_end), None) = (dots.next(), dots.next(), dots.next()) else {
+        let (Some(header_end), Some(payload_end), None) = (dots.next(), dots.next(), dots.next())
+        else {
             return Err(malformed("the token does not have three segments"));
         };
         if header_end > limits.header_bytes() {
@@ -232,7 +235,9 @@ mod tests {
     use super::*;
 
     fn kind(token: &str) -> Result<(), RejectionKind> {
-        let limits = Limits::default().with_token_bytes(3000).with_header_bytes(20);
+        let limits = Limits::default()
+            .with_token_bytes(3000)
+            .with_header_bytes(20);
         Compact::split(token.as_bytes(), &limits)
             .map(|_| ())
             .map_err(|rejection| rejection.kind())
@@ -280,7 +285,11 @@ mod tests {
             let bytes: Vec<_> = (0..=u8::MAX).cycle().take(length).collect();
             let encoded = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes);
             let mut segment = Segment::new();
-            assert_eq!(segment.decode(encoded.as_bytes()).unwrap(), bytes, "{length}");
+            assert_eq!(
+                segment.decode(encoded.as_bytes()).unwrap(),
+                bytes,
+                "{length}"
+            );
             assert_eq!(segment.heap.is_empty(), length <= INLINE, "{length}");
         }
     }
@@ -309,7 +318,11 @@ mod tests {
                     let mut token = vec![b'a'; length];
                     token[place] = byte;
                     let padding = byte == b'=' && place == length - 1;
-                    assert_eq!(is_b64token(&token), member || padding, "{byte:#x} at {place}");
+                    assert_eq!(
+                        is_b64token(&token),
+                        member || padding,
+                        "{byte:#x} at {place}"
+                    );
                 }
             }
         }

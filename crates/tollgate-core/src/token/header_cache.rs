@@ -47,7 +47,8 @@ thread_local! {
 }
 
 impl<'h> ReadHeader<'h> {
-    /// The header of the token: one that this thread has kept, if it stands there byte for byte, or else read.
+    /// The header of the token: one that this thread has kept, if it stands there byte for byte, or
+    /// else read.
     pub(crate) fn of(
         token: &Compact<'_>,
         segment: &'h mut Segment,
@@ -61,7 +62,11 @@ impl<'h> ReadHeader<'h> {
     }
 
     #[inline(never)]
-    fn read(token: &Compact<'_>, segment: &'h mut Segment, limits: &Limits) -> Result<Self, Rejection> {
+    fn read(
+        token: &Compact<'_>,
+        segment: &'h mut Segment,
+        limits: &Limits,
+    ) -> Result<Self, Rejection> {
         let (header, text) = Header::read(token.header(segment)?, limits)?;
         Ok(Self::New(header, text))
     }
@@ -74,7 +79,8 @@ impl<'h> ReadHeader<'h> {
         }
     }
 
-    /// Keeps the header of a token that was verified, which is this token: what others send takes no place.
+    /// Keeps the header of a token that was verified, which is this token: what others send takes
+    /// no place.
     #[inline]
     pub(crate) fn keep(&self, token: &Compact<'_>, limits: &Limits) {
         if let Self::New(header, text) = self {
@@ -119,16 +125,21 @@ mod tests {
     use crate::rejection::RejectionKind;
 
     fn token(header: &str) -> String {
-        format!("{}.e30.", base64_simd::URL_SAFE_NO_PAD.encode_to_string(header))
+        format!(
+            "{}.e30.",
+            base64_simd::URL_SAFE_NO_PAD.encode_to_string(header)
+        )
     }
 
     /// Whether the header was kept, and what it is.
     type Outcome = Result<(bool, Header, String), RejectionKind>;
 
     fn of(token: &str, limits: &Limits, keep: bool) -> Outcome {
-        let compact = Compact::split(token.as_bytes(), limits).map_err(|rejection| rejection.kind())?;
+        let compact =
+            Compact::split(token.as_bytes(), limits).map_err(|rejection| rejection.kind())?;
         let mut segment = Segment::new();
-        let read = ReadHeader::of(&compact, &mut segment, limits).map_err(|rejection| rejection.kind())?;
+        let read =
+            ReadHeader::of(&compact, &mut segment, limits).map_err(|rejection| rejection.kind())?;
         if keep {
             read.keep(&compact, limits);
         }
@@ -141,9 +152,11 @@ mod tests {
     }
 
     fn read(token: &str, limits: &Limits) -> Outcome {
-        let compact = Compact::split(token.as_bytes(), limits).map_err(|rejection| rejection.kind())?;
+        let compact =
+            Compact::split(token.as_bytes(), limits).map_err(|rejection| rejection.kind())?;
         let mut segment = Segment::new();
-        let read = ReadHeader::read(&compact, &mut segment, limits).map_err(|rejection| rejection.kind())?;
+        let read = ReadHeader::read(&compact, &mut segment, limits)
+            .map_err(|rejection| rejection.kind())?;
         let (header, text) = read.parts();
         Ok((false, header.clone(), text.to_owned()))
     }
@@ -172,7 +185,10 @@ mod tests {
         let shorter = limits.with_kid_bytes(9);
         assert_eq!(of(&token, &shorter, true), Err(RejectionKind::TooLarge));
         let fewer = limits.with_members(1);
-        assert_eq!(of(&token, &fewer, true), Err(RejectionKind::MalformedHeader));
+        assert_eq!(
+            of(&token, &fewer, true),
+            Err(RejectionKind::MalformedHeader)
+        );
     }
 
     #[test]
@@ -186,7 +202,10 @@ mod tests {
         }
         assert!(!is_kept(&tokens[0]));
         assert!(tokens[1..].iter().all(|token| is_kept(token)));
-        let long = token(&format!(r#"{{"alg":"HS256","x":"{}"}}"#, "x".repeat(LONGEST)));
+        let long = token(&format!(
+            r#"{{"alg":"HS256","x":"{}"}}"#,
+            "x".repeat(LONGEST)
+        ));
         of(&long, &limits, true).unwrap();
         assert!(!is_kept(&long));
         assert!(tokens[1..].iter().all(|token| is_kept(token)));
@@ -207,7 +226,8 @@ mod tests {
                 let limits = Limits::default().with_kid_bytes(kid_bytes);
                 let token = token(header);
                 let known = |(_, header, text)| (header, text);
-                prop_assert_eq!(of(&token, &limits, kept).map(known), read(&token, &limits).map(known));
+                prop_assert_eq!(of(&token, &limits, kept).map(known), read(&token, &limits)
+                    .map(known));
             }
         }
     }

@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn a_failure_is_not_kept() {
         let typed = TypedClaims::default();
-        let failed = typed.get::<Numbered<0>>(|| Err(Rejection::new(RejectionKind::MalformedClaims, "x")));
+        let failed =
+            typed.get::<Numbered<0>>(|| Err(Rejection::new(RejectionKind::MalformedClaims, "x")));
         assert!(failed.is_err());
         assert_eq!(get::<0>(&typed, 3).0, 3);
     }
@@ -121,8 +122,13 @@ mod tests {
                 )
             };
             let all: Vec<_> = std::thread::scope(|scope| {
-                let threads: Vec<_> = (0..4).map(|value| scope.spawn(move || read(value))).collect();
-                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+                let threads: Vec<_> = (0..4)
+                    .map(|value| scope.spawn(move || read(value)))
+                    .collect();
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap())
+                    .collect()
             });
             for one in &all {
                 assert!(Arc::ptr_eq(&one.0, &all[0].0));

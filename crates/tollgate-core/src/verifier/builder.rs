@@ -15,7 +15,8 @@ use crate::verifier::cache::{TokenCache, VerifiedTokens};
 /// The deepest JSON that may be allowed: the depth at which `serde_json` stops, too.
 const MOST_JSON_DEPTH: usize = 128;
 
-/// The most members that the names of one object can be compared for, each with each, before a signature is known.
+/// The most members that the names of one object can be compared for, each with each, before a
+/// signature is known.
 const MOST_MEMBERS: usize = 4096;
 
 /// Configuration of a [`Verifier`].
@@ -69,15 +70,17 @@ impl VerifierBuilder {
     }
 
     /// Names the issuer by the exact value of its `iss` (RFC 7519 section 4.1.1, RFC 8725 section
-    /// 3.8). It can be set once: add further issuers by [`trust`](Self::trust). [`build`](Self::build)
-    /// refuses a second name.
+    /// 3.8). It can be set once: add further issuers by [`trust`](Self::trust).
+    /// [`build`](Self::build) refuses a second name.
     ///
     /// ```
     /// # use tollgate::{ConfigErrorKind, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = || Verifier::builder().issuer("https://a.example").dangerous_any_audience().key(key.verifying_key());
-    /// let token = key.encode(&serde_json::json!({"iss": "https://b.example", "exp": 4_000_000_000_u64}))?;
+    /// let builder = || Verifier::builder().issuer("https://a.example").dangerous_any_audience()
+    ///     .key(key.verifying_key());
+    /// let token =
+    ///     key.encode(&serde_json::json!({"iss": "https://b.example", "exp": 4_000_000_000_u64}))?;
     /// let rejection = builder().build()?.verify(token).unwrap_err();
     /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
     ///
@@ -95,14 +98,15 @@ impl VerifierBuilder {
         self
     }
 
-    /// Accepts any `iss`, or none: a token signed by one of the keys is enough. [`build`](Self::build)
-    /// refuses it together with a named issuer.
+    /// Accepts any `iss`, or none: a token signed by one of the keys is enough.
+    /// [`build`](Self::build) refuses it together with a named issuer.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key()).build()?;
+    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key()).build()?;
     /// let token = key.encode(&serde_json::json!({"iss": "anyone", "exp": 4_000_000_000_u64}))?;
     /// assert_eq!(verifier.verify(token)?.issuer(), Some("anyone"));
     /// # Ok(()) }
@@ -113,17 +117,19 @@ impl VerifierBuilder {
         self
     }
 
-    /// Trusts a further issuer with its own keys and rules. The token's `iss` selects the issuer, and
-    /// a key of that issuer must verify the signature (RFC 8725 section 3.8). [`build`](Self::build)
-    /// refuses an issuer that is named twice.
+    /// Trusts a further issuer with its own keys and rules. The token's `iss` selects the issuer,
+    /// and a key of that issuer must verify the signature (RFC 8725 section 3.8).
+    /// [`build`](Self::build) refuses an issuer that is named twice.
     ///
     /// ```
     /// # use tollgate::{SigningKey, TrustedIssuer, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let (a, b) = (SigningKey::hs256([1; 32])?, SigningKey::hs256([2; 32])?);
     /// let verifier = Verifier::builder()
-    ///     .trust(TrustedIssuer::new("https://a.example").dangerous_any_audience().key(a.verifying_key()))
-    ///     .trust(TrustedIssuer::new("https://b.example").dangerous_any_audience().key(b.verifying_key()))
+    ///     .trust(TrustedIssuer::new("https://a.example").dangerous_any_audience()
+    ///         .key(a.verifying_key()))
+    ///     .trust(TrustedIssuer::new("https://b.example").dangerous_any_audience()
+    ///         .key(b.verifying_key()))
     ///     .build()?;
     /// let claims = serde_json::json!({"iss": "https://a.example", "exp": 4_000_000_000_u64});
     /// assert!(verifier.verify(a.encode(&claims)?).is_ok());
@@ -154,7 +160,9 @@ impl VerifierBuilder {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let verifier = Verifier::builder().issuer_source(Nobody).build()?;
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// # let token = key.encode(&serde_json::json!({"iss": "https://a.example", "exp": 4_000_000_000_u64}))?;
+    /// # let token =
+    /// #     key.encode(&serde_json::json!({"iss": "https://a.example",
+    /// #     "exp": 4_000_000_000_u64}))?;
     /// assert_eq!(verifier.verify(token).unwrap_err().kind(), RejectionKind::UntrustedIssuer);
     /// # Ok(()) }
     /// ```
@@ -170,7 +178,8 @@ impl VerifierBuilder {
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
     /// let at = |now| builder().clock(move || now).build();
     /// let token = key.encode(&serde_json::json!({"exp": 2_000}))?;
     /// assert!(at(1_999)?.verify(&token).is_ok());
@@ -190,8 +199,10 @@ impl VerifierBuilder {
     /// # use std::time::Duration;
     /// # use tollgate::{Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
-    /// let verifier = builder.token_cache(TokenCache::default().lifetime(Duration::from_secs(30))).build()?;
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(Key::hs256([7; 32])?);
+    /// let verifier = builder.token_cache(TokenCache::default().lifetime(Duration::from_secs(30)))
+    ///     .build()?;
     /// assert!(verifier.token_cache_status().is_some());
     /// # Ok(()) }
     /// ```
@@ -207,7 +218,8 @@ impl VerifierBuilder {
     /// # use tollgate::{ConfigErrorKind, Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = || -> Result<_, Box<dyn std::error::Error>> {
-    ///     Ok(Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).without_token_cache())
+    ///     Ok(Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///         .key(Key::hs256([7; 32])?).without_token_cache())
     /// };
     /// assert!(builder()?.build()?.token_cache_status().is_none());
     ///
@@ -227,7 +239,8 @@ impl VerifierBuilder {
     /// ```
     /// # use tollgate::{ConfigErrorKind, Key, Limits, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(Key::hs256([7; 32])?);
     /// let error = builder.limits(Limits::default().with_token_bytes(0)).build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
     /// # Ok(()) }
@@ -246,14 +259,16 @@ impl VerifierBuilder {
     /// ```
     /// # use tollgate::{ConfigErrorKind, Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let builder = || Verifier::builder().dangerous_any_issuer().key(Key::hs256([7; 32]).expect("long enough"));
+    /// let builder = || Verifier::builder().dangerous_any_issuer()
+    ///     .key(Key::hs256([7; 32]).expect("long enough"));
     /// assert!(builder().dangerous_any_audience().build().is_ok());
     /// assert_eq!(builder().build().unwrap_err().kind(), ConfigErrorKind::MissingAudience);
     /// # Ok(()) }
     /// ```
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let Self { config, of } = self;
-        let mut configs: Vec<IssuerConfig> = of.trusted.into_iter().map(|issuer| issuer.config).collect();
+        let mut configs: Vec<IssuerConfig> =
+            of.trusted.into_iter().map(|issuer| issuer.config).collect();
         if config.is_used || (configs.is_empty() && of.issuer_sources.is_empty()) {
             configs.insert(0, config);
         }
@@ -268,8 +283,9 @@ impl VerifierBuilder {
                 ));
             }
             for issuer in config.rules.spellings() {
-                let tenant =
-                    |other: &IssuerConfig| other.rules.tenants.is_some() && other.rules.names(issuer);
+                let tenant = |other: &IssuerConfig| {
+                    other.rules.tenants.is_some() && other.rules.names(issuer)
+                };
                 if !names.insert(issuer) || configs.iter().any(tenant) {
                     return Err(ConfigError::new(
                         ConfigErrorKind::Duplicate,

@@ -92,8 +92,8 @@ impl Evidence {
         }
     }
 
-    /// The memory that is kept only because of the evidence, in bytes, by estimate: an issuer source
-    /// may make the rules anew for each token.
+    /// The memory that is kept only because of the evidence, in bytes, by estimate: an issuer
+    /// source may make the rules anew for each token.
     pub(super) const fn bytes(&self) -> usize {
         const RULES: usize = 2048;
         match self.issuer {

@@ -107,7 +107,9 @@ impl IssuerConfig {
                 &format!("issuer {twice:?} is named twice: remove one"),
             );
         }
-        if self.dangerous_any_issuer && (!rules.issuer_aliases.is_empty() || rules.tenants.is_some()) {
+        if self.dangerous_any_issuer
+            && (!rules.issuer_aliases.is_empty() || rules.tenants.is_some())
+        {
             return refuse(
                 Kind::Contradiction,
                 "`dangerous_any_issuer` contradicts `issuer_alias` and `tenants`: remove one",
@@ -129,9 +131,10 @@ impl IssuerConfig {
             );
         }
         match tenants {
-            Tenants::These(these) if these.is_empty() => {
-                refuse(Kind::Contradiction, "`tenants` is empty: no token could pass")
-            }
+            Tenants::These(these) if these.is_empty() => refuse(
+                Kind::Contradiction,
+                "`tenants` is empty: no token could pass",
+            ),
             Tenants::These(these) if !these.iter().all(|tenant| is_tenant(tenant)) => refuse(
                 Kind::InvalidText,
                 "`tenants` has an entry that is not a GUID in lower case (8-4-4-4-12 digits)",
@@ -194,8 +197,9 @@ impl IssuerConfig {
             .chain(&rules.role_claims)
             .chain(&rules.scope_claims);
         let mut values = rules.values.iter();
-        let empty =
-            |(path, values): &(String, Vec<String>)| path.is_empty() || values.iter().any(String::is_empty);
+        let empty = |(path, values): &(String, Vec<String>)| {
+            path.is_empty() || values.iter().any(String::is_empty)
+        };
         if texts.into_iter().any(String::is_empty) || values.any(empty) {
             return refuse(
                 Kind::InvalidText,
@@ -230,13 +234,15 @@ impl IssuerConfig {
         Ok(())
     }
 
-    /// As checked. Of an issuer that lives as long as the verifier, each token may hold all fixed keys.
+    /// As checked. Of an issuer that lives as long as the verifier, each token may hold all fixed
+    /// keys.
     pub(super) fn into_listed_issuer(self) -> Issuer {
         let keys = self.keyring.keys.clone();
         self.into_issuer(keys)
     }
 
-    /// As checked, of an issuer that may be withdrawn: of its keys, a token holds the one that has verified it.
+    /// As checked, of an issuer that may be withdrawn: of its keys, a token holds the one that has
+    /// verified it.
     pub(super) fn into_found_issuer(self) -> Issuer {
         self.into_issuer(Vec::new())
     }
@@ -258,7 +264,9 @@ impl IssuerConfig {
         let foreign = sources.iter().filter_map(|source| source.issuer());
         if let (Some(issuer), Some(foreign)) = (
             &self.rules.issuer,
-            foreign.into_iter().find(|source| !self.rules.spelled(source)),
+            foreign
+                .into_iter()
+                .find(|source| !self.rules.spelled(source)),
         ) {
             return Err(ConfigError::new(
                 Kind::Contradiction,

@@ -30,7 +30,8 @@ pub struct IssuerRules<Of> {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let verifier = Verifier::builder()
 ///     .trust(TrustedIssuer::new("https://a.example").audience("api").key(Key::hs256([1; 32])?))
-///     .trust(TrustedIssuer::new("https://b.example").audience("api").key(Key::hs256([2; 32])?).require_subject())
+///     .trust(TrustedIssuer::new("https://b.example").audience("api").key(Key::hs256([2; 32])?)
+///         .require_subject())
 ///     .build();
 /// assert!(verifier.is_ok());
 /// # Ok(()) }
@@ -38,7 +39,8 @@ pub struct IssuerRules<Of> {
 pub type TrustedIssuer = IssuerRules<()>;
 
 impl TrustedIssuer {
-    /// Creates the rules of an issuer, named by the exact value of its `iss` (RFC 7519 section 4.1.1).
+    /// Creates the rules of an issuer, named by the exact value of its `iss` (RFC 7519 section
+    /// 4.1.1).
     ///
     /// ```
     /// use tollgate::{ConfigErrorKind, Key, TrustedIssuer, Verifier};
@@ -69,9 +71,9 @@ impl<Of> IssuerRules<Of> {
         &mut self.config
     }
 
-    /// Adds an audience: the name of this service in `aud` (RFC 7519 section 4.1.3, RFC 8725 section
-    /// 3.9), compared byte for byte. A token needs one of the added names. `build` refuses an empty
-    /// name.
+    /// Adds an audience: the name of this service in `aud` (RFC 7519 section 4.1.3, RFC 8725
+    /// section 3.9), compared byte for byte. A token needs one of the added names. `build` refuses
+    /// an empty name.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -81,7 +83,8 @@ impl<Of> IssuerRules<Of> {
     /// let verifier = builder.audience("orders").audience("carts").build()?;
     /// let token = |aud| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
     /// assert!(verifier.verify(token("carts")?).is_ok());
-    /// assert_eq!(verifier.verify(token("bills")?).unwrap_err().kind(), RejectionKind::WrongAudience);
+    /// assert_eq!(verifier.verify(token("bills")?).unwrap_err()
+    ///     .kind(), RejectionKind::WrongAudience);
     /// # Ok(()) }
     /// ```
     #[must_use]
@@ -90,14 +93,15 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Accepts any audience, or none. A token meant for another service then works here too, against
-    /// RFC 8725 section 3.9. `build` refuses it together with an audience.
+    /// Accepts any audience, or none. A token meant for another service then works here too,
+    /// against RFC 8725 section 3.9. `build` refuses it together with an audience.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key()).build()?;
+    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key()).build()?;
     /// let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": "another"}))?;
     /// assert!(verifier.verify(token).is_ok());
     /// # Ok(()) }
@@ -115,7 +119,8 @@ impl<Of> IssuerRules<Of> {
     /// # use tollgate::{ConfigErrorKind, Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let public = SigningKey::generate(tollgate::Algorithm::Ed25519)?.verifying_key();
-    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
+    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(Key::hs256([7; 32])?);
     /// assert_eq!(verifier.key(public).build().unwrap_err().kind(), ConfigErrorKind::MixedKeys);
     /// # Ok(()) }
     /// ```
@@ -144,7 +149,10 @@ impl<Of> IssuerRules<Of> {
         reason = "a builder takes its options by value"
     )]
     pub fn key_set(mut self, set: KeySet) -> Self {
-        self.config().keyring.keys.extend(set.keys().iter().cloned());
+        self.config()
+            .keyring
+            .keys
+            .extend(set.keys().iter().cloned());
         self
     }
 
@@ -165,7 +173,8 @@ impl<Of> IssuerRules<Of> {
     ///     }
     /// }
     ///
-    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key_source(Down).build()?;
+    /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key_source(Down).build()?;
     /// # let key = tollgate::SigningKey::hs256([7; 32])?;
     /// # let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?;
     /// assert_eq!(verifier.verify(token).unwrap_err().kind(), RejectionKind::Unavailable);
@@ -200,18 +209,21 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Accepts only this `typ` (RFC 8725 section 3.11), case-insensitively, with or without the prefix
-    /// "application/" (RFC 7515 section 4.1.9). By default `typ` is absent, `JWT` or `at+jwt`.
+    /// Accepts only this `typ` (RFC 8725 section 3.11), case-insensitively, with or without the
+    /// prefix "application/" (RFC 7515 section 4.1.9). By default `typ` is absent, `JWT` or
+    /// `at+jwt`.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
     /// let verifier = builder.typ("reset+jwt").build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64});
     /// assert!(verifier.verify(key.encode_with("reset+jwt", &claims)?).is_ok());
-    /// assert_eq!(verifier.verify(key.encode(&claims)?).unwrap_err().kind(), RejectionKind::WrongType);
+    /// assert_eq!(verifier.verify(key.encode(&claims)?).unwrap_err()
+    ///     .kind(), RejectionKind::WrongType);
     /// # Ok(()) }
     /// ```
     #[must_use]
@@ -223,8 +235,8 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Sets the clock difference between issuer and service that is tolerated, in whole seconds (RFC
-    /// 7519 section 4.1.4). The default is 10 s. `build` refuses more than 300 s.
+    /// Sets the clock difference between issuer and service that is tolerated, in whole seconds
+    /// (RFC 7519 section 4.1.4). The default is 10 s. `build` refuses more than 300 s.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -239,7 +251,8 @@ impl<Of> IssuerRules<Of> {
     ///     .leeway(Duration::from_secs(2))
     ///     .build()?;
     /// assert!(verifier.verify(key.encode(&serde_json::json!({"exp": 1_999}))?).is_ok());
-    /// let rejection = verifier.verify(key.encode(&serde_json::json!({"exp": 1_998}))?).unwrap_err();
+    /// let rejection = verifier.verify(key.encode(&serde_json::json!({"exp": 1_998}))?)
+    ///     .unwrap_err();
     /// assert_eq!(rejection.kind(), RejectionKind::Expired);
     /// # Ok(()) }
     /// ```
@@ -249,8 +262,8 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Refuses tokens that were issued longer ago than this, in whole seconds. `iat` (RFC 7519 section
-    /// 4.1.6) is then required. The [leeway](Self::leeway) is added.
+    /// Refuses tokens that were issued longer ago than this, in whole seconds. `iat` (RFC 7519
+    /// section 4.1.6) is then required. The [leeway](Self::leeway) is added.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -264,8 +277,11 @@ impl<Of> IssuerRules<Of> {
     ///     .clock(|| 2_000)
     ///     .max_age(Duration::from_secs(60))
     ///     .build()?;
-    /// assert!(verifier.verify(key.encode(&serde_json::json!({"exp": 9_000, "iat": 1_930}))?).is_ok());
-    /// let rejection = verifier.verify(key.encode(&serde_json::json!({"exp": 9_000, "iat": 1_929}))?).unwrap_err();
+    /// assert!(verifier.verify(key.encode(&serde_json::json!({"exp": 9_000, "iat": 1_930}))?)
+    ///     .is_ok());
+    /// let rejection =
+    ///     verifier.verify(key.encode(&serde_json::json!({"exp": 9_000, "iat": 1_929}))?)
+    ///     .unwrap_err();
     /// assert_eq!(rejection.kind(), RejectionKind::TooOld);
     /// # Ok(()) }
     /// ```
@@ -275,8 +291,8 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Refuses tokens whose `exp` is more than this after `iat`, in whole seconds (RFC 7519 sections
-    /// 4.1.4 and 4.1.6). Both are then required.
+    /// Refuses tokens whose `exp` is more than this after `iat`, in whole seconds (RFC 7519
+    /// sections 4.1.4 and 4.1.6). Both are then required.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -290,8 +306,11 @@ impl<Of> IssuerRules<Of> {
     ///     .clock(|| 2_000)
     ///     .max_lifetime(Duration::from_secs(60))
     ///     .build()?;
-    /// assert!(verifier.verify(key.encode(&serde_json::json!({"iat": 2_000, "exp": 2_060}))?).is_ok());
-    /// let rejection = verifier.verify(key.encode(&serde_json::json!({"iat": 2_000, "exp": 2_061}))?).unwrap_err();
+    /// assert!(verifier.verify(key.encode(&serde_json::json!({"iat": 2_000, "exp": 2_060}))?)
+    ///     .is_ok());
+    /// let rejection =
+    ///     verifier.verify(key.encode(&serde_json::json!({"iat": 2_000, "exp": 2_061}))?)
+    ///     .unwrap_err();
     /// assert_eq!(rejection.kind(), RejectionKind::LifetimeTooLong);
     /// # Ok(()) }
     /// ```
@@ -307,10 +326,13 @@ impl<Of> IssuerRules<Of> {
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
     /// let verifier = builder.require_subject().build()?;
-    /// assert!(verifier.verify(key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?).is_ok());
-    /// let rejection = verifier.verify(key.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?).unwrap_err();
+    /// assert!(verifier.verify(key.encode(&serde_json::json!({"exp": 4_000_000_000_u64,
+    ///     "sub": "u-7"}))?).is_ok());
+    /// let rejection = verifier.verify(key.encode(&serde_json::json!({"exp": 4_000_000_000_u64}))?)
+    ///     .unwrap_err();
     /// assert_eq!(rejection.kind(), RejectionKind::MissingClaim);
     /// # Ok(()) }
     /// ```
@@ -319,14 +341,15 @@ impl<Of> IssuerRules<Of> {
         self.require_claim("sub")
     }
 
-    /// Refuses tokens without this claim (RFC 7519 section 4): a member of exactly that name, else a
-    /// dotted path. `build` refuses an empty name.
+    /// Refuses tokens without this claim (RFC 7519 section 4): a member of exactly that name, else
+    /// a dotted path. `build` refuses an empty name.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
     /// let verifier = builder.require_claim("org.id").build()?;
     /// let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "org": {"id": 7}}))?;
     /// assert!(verifier.verify(token).is_ok());
@@ -342,8 +365,8 @@ impl<Of> IssuerRules<Of> {
     }
 
     /// Requires the profile of access tokens: `typ` is `at+jwt` (RFC 9068 section 2.1), and `iss`,
-    /// `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are present (section 2.2). `build` refuses it
-    /// without issuer and audience, and together with `typ`.
+    /// `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are present (section 2.2). `build` refuses
+    /// it without issuer and audience, and together with `typ`.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};
@@ -356,7 +379,8 @@ impl<Of> IssuerRules<Of> {
     ///     .access_token_profile()
     ///     .build()?;
     /// let claims = serde_json::json!({
-    ///     "iss": "https://id.example.com", "exp": 4_000_000_000_u64, "aud": "orders", "sub": "u-7",
+    ///     "iss": "https://id.example.com", "exp": 4_000_000_000_u64, "aud": "orders",
+    ///         "sub": "u-7",
     ///     "client_id": "app", "iat": 1_700_000_000, "jti": "t-1",
     /// });
     /// assert!(verifier.verify(key.encode_with("at+jwt", &claims)?).is_ok());
@@ -369,16 +393,18 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Adds a claim that holds roles, a string or an array of strings: a member of exactly that name,
-    /// else a dotted path such as `realm_access.roles`. `build` refuses an empty name.
+    /// Adds a claim that holds roles, a string or an array of strings: a member of exactly that
+    /// name, else a dotted path such as `realm_access.roles`. `build` refuses an empty name.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
     /// let verifier = builder.role_claim("groups").build()?;
-    /// let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "groups": ["admin"]}))?;
+    /// let token =
+    ///     key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "groups": ["admin"]}))?;
     /// assert!(verifier.verify(token)?.has_role("admin"));
     /// # Ok(()) }
     /// ```
@@ -396,7 +422,8 @@ impl<Of> IssuerRules<Of> {
     /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
     /// let token = key.encode(&serde_json::json!({"sub": "u-7"}))?;
     /// assert!(builder().build()?.verify(&token).is_err());
     /// assert!(builder().dangerous_allow_missing_exp().build()?.verify(&token).is_ok());
@@ -411,6 +438,8 @@ impl<Of> IssuerRules<Of> {
 
 impl fmt::Debug for TrustedIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TrustedIssuer").field(&self.config.rules).finish()
+        f.debug_tuple("TrustedIssuer")
+            .field(&self.config.rules)
+            .finish()
     }
 }

@@ -8,10 +8,12 @@ use super::{Issuer, TrustedIssuer};
 use crate::config::{ConfigError, ConfigErrorKind};
 use crate::key::source::Unavailable;
 
-/// Says of an issuer that a token names whether it is trusted: for services whose tenants bring issuers of their own.
+/// Says of an issuer that a token names whether it is trusted: for services whose tenants bring
+/// issuers of their own.
 ///
-/// It is asked for each token whose issuer is not listed, before anything of the token is verified, and must not block: the
-/// name is of the attacker's choosing, and whatever is kept for it must be bounded.
+/// It is asked for each token whose issuer is not listed, before anything of the token is verified,
+/// and must not block: the name is of the attacker's choosing, and whatever is kept for it must be
+/// bounded.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -33,14 +35,17 @@ use crate::key::source::Unavailable;
 /// let verifier = Verifier::builder()
 ///     .issuer_source(Tenants(HashMap::from([(name.to_owned(), acme)])))
 ///     .build()?;
-/// let token = |iss| key.encode(&serde_json::json!({"iss": iss, "aud": "orders", "exp": 4_000_000_000_u64}));
+/// let token =
+///     |iss| key.encode(&serde_json::json!({"iss": iss, "aud": "orders",
+///     "exp": 4_000_000_000_u64}));
 /// assert!(verifier.verify(token(name)?).is_ok());
 /// let rejection = verifier.verify(token("https://evil.example")?).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
 /// # Ok(()) }
 /// ```
 pub trait IssuerSource: Send + Sync {
-    /// The issuer of this name, `None` if it is not trusted. One that does not answer to the name is not used.
+    /// The issuer of this name, `None` if it is not trusted. One that does not answer to the name
+    /// is not used.
     ///
     /// # Errors
     /// [`Unavailable`] where it cannot be told now; the client then gets a 503, never a 401.
@@ -60,7 +65,9 @@ pub trait IssuerSource: Send + Sync {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let verifier = Verifier::builder().issuer_source(Restarting).build()?;
-    /// let token = key.encode(&serde_json::json!({"iss": "https://acme.example", "exp": 4_000_000_000_u64}))?;
+    /// let token =
+    ///     key.encode(&serde_json::json!({"iss": "https://acme.example",
+    ///     "exp": 4_000_000_000_u64}))?;
     /// assert_eq!(verifier.verify(token).unwrap_err().status(), 503);
     /// # Ok(()) }
     /// ```
@@ -73,14 +80,16 @@ impl<S: IssuerSource + ?Sized> IssuerSource for Arc<S> {
     }
 }
 
-/// A [`TrustedIssuer`] whose rules were checked, ready for use: what [`TrustedIssuer::prepare`] makes. Cloning is cheap.
+/// A [`TrustedIssuer`] whose rules were checked, ready for use: what [`TrustedIssuer::prepare`]
+/// makes. Cloning is cheap.
 ///
 /// ```
 /// use tollgate::extend::PreparedIssuer;
 /// use tollgate::{Key, TrustedIssuer};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let issuer = TrustedIssuer::new("https://acme.example").audience("orders").key(Key::hs256([7; 32])?);
+/// let issuer = TrustedIssuer::new("https://acme.example").audience("orders")
+///     .key(Key::hs256([7; 32])?);
 /// let prepared: PreparedIssuer = issuer.prepare()?;
 /// assert!(format!("{prepared:?}").contains("https://acme.example"));
 /// # Ok(()) }
@@ -98,7 +107,8 @@ impl TrustedIssuer {
     /// use tollgate::{ConfigErrorKind, Key, TrustedIssuer};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let issuer = || TrustedIssuer::new("https://a.example").key(Key::hs256([1; 32]).expect("long enough"));
+    /// let issuer = || TrustedIssuer::new("https://a.example")
+    ///     .key(Key::hs256([1; 32]).expect("long enough"));
     /// assert!(issuer().audience("orders").prepare().is_ok());
     /// assert_eq!(issuer().prepare().unwrap_err().kind(), ConfigErrorKind::MissingAudience);
     /// # Ok(()) }
@@ -116,12 +126,14 @@ impl TrustedIssuer {
 }
 
 impl PreparedIssuer {
-    /// Whether it was prepared from just these rules and one source of keys: for an [`IssuerSource`] that asks for the rules each
-    /// time and adds the source of the issuer's keys itself. While this holds it hands out again what it has prepared with that
-    /// source; a token that was verified for one prepared issuer is verified anew for another.
+    /// Whether it was prepared from just these rules and one source of keys: for an
+    /// [`IssuerSource`] that asks for the rules each time and adds the source of the issuer's keys
+    /// itself. While this holds it hands out again what it has prepared with that source; a token
+    /// that was verified for one prepared issuer is verified anew for another.
     ///
-    /// Which source it was is not compared. Where `rules` has keys or a source, and where the prepared one had more than the one
-    /// source, it is `false`, so that other keys are never taken for the same.
+    /// Which source it was is not compared. Where `rules` has keys or a source, and where the
+    /// prepared one had more than the one source, it is `false`, so that other keys are never taken
+    /// for the same.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -154,7 +166,10 @@ impl PreparedIssuer {
             set_twice,
             ..
         } = &rules.config;
-        let Issuer { terms, keyring: own } = &*self.0;
+        let Issuer {
+            terms,
+            keyring: own,
+        } = &*self.0;
         let checked = &terms.rules;
         // `prepare` refuses these, so no prepared issuer has them.
         let passes = !dangerous_any_issuer

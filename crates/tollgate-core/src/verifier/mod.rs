@@ -94,7 +94,8 @@ impl Verifier {
     /// use tollgate::{ConfigErrorKind, Key, Verifier};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let forgotten = Verifier::builder().issuer("https://id.example.com").key(Key::hs256([7; 32])?).build();
+    /// let forgotten = Verifier::builder().issuer("https://id.example.com")
+    ///     .key(Key::hs256([7; 32])?).build();
     /// assert_eq!(forgotten.unwrap_err().kind(), ConfigErrorKind::MissingAudience);
     /// # Ok(()) }
     /// ```
@@ -122,7 +123,8 @@ impl Verifier {
         Self::builder().trust(issuer).build()
     }
 
-    /// Verifies a token in compact form (RFC 7519 section 7.2) with every check of the configuration.
+    /// Verifies a token in compact form (RFC 7519 section 7.2) with every check of the
+    /// configuration.
     ///
     /// # Errors
     /// A [`Rejection`] with the first check that failed.
@@ -142,8 +144,7 @@ impl Verifier {
             Err(Step::Ready(outcome)) => outcome,
             Err(Step::Pending(_)) => {
                 let second = std::time::Duration::from_secs(1);
-                let detail =
-                    "a key source is being asked for the token's key, and this call cannot wait for it";
+                let detail = "a key source is being asked for the token's key, and this call cannot wait for it";
                 Err(Rejection::unavailable(second, detail))
             }
         }
@@ -186,8 +187,8 @@ impl Verifier {
 
     /// Empties the cache of verified tokens of this verifier and its clones, at once.
     ///
-    /// There is no need to call it when keys change or a token is revoked: both are checked for each
-    /// request.
+    /// There is no need to call it when keys change or a token is revoked: both are checked for
+    /// each request.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -223,7 +224,8 @@ impl Verifier {
     ///     verifier.verify(&token)?;
     /// }
     /// let status = verifier.token_cache_status().expect("there is a cache");
-    /// assert_eq!((status.tokens, status.hits, status.misses), (1, 1, 2)); // a token with an HMAC is cached at its second use
+    /// assert_eq!((status.tokens, status.hits, status.misses),
+    ///     (1, 1, 2)); // a token with an HMAC is cached at its second use
     /// # Ok(()) }
     /// ```
     pub fn token_cache_status(&self) -> Option<TokenCacheStatus> {
@@ -241,12 +243,16 @@ impl Verifier {
         refreshed: Option<Result<(), Unavailable>>,
     ) -> Result<Principal, Step<Result<Principal, Rejection>>> {
         let Inner {
-            limits, clock, cache, ..
+            limits,
+            clock,
+            cache,
+            ..
         } = &*self.0;
         let now = clock.now();
         let sought = cache.as_ref().and_then(|cache| cache.seek(token));
         if let Some(sought) = &sought
-            && let Some(known) = sought.find(now, |verified, evidence| self.holds(verified, evidence))
+            && let Some(known) =
+                sought.find(now, |verified, evidence| self.holds(verified, evidence))
         {
             let verified = known.held.value();
             verified.check_times(now).inspect_err(|_| sought.forget())?;
@@ -338,7 +344,8 @@ impl Verifier {
             Trusted::Found(found) => {
                 let named = verified.issuer().map(|name| self.issuer_named(name));
                 // No other issuer can have this address while the weak reference lives.
-                matches!(named, Some(Ok(Chosen::Found(now))) if Arc::as_ptr(&now.0) == found.as_ptr()
+                matches!(named,
+                    Some(Ok(Chosen::Found(now))) if Arc::as_ptr(&now.0) == found.as_ptr()
                     && now.0.keyring.is_in(&evidence.epochs))
             }
         }
@@ -353,9 +360,9 @@ impl Verifier {
         };
     }
 
-    /// The issuer whose keys and rules the token must meet. A single issuer is chosen without a look
-    /// at the claims. Among several the unverified `iss` chooses, and a key of the chosen issuer has
-    /// to verify the token.
+    /// The issuer whose keys and rules the token must meet. A single issuer is chosen without a
+    /// look at the claims. Among several the unverified `iss` chooses, and a key of the chosen
+    /// issuer has to verify the token.
     fn issuer_of(&self, token: &Unverified<'_, '_>) -> Result<Chosen<'_>, Rejection> {
         let Inner {
             issuers,
@@ -372,7 +379,8 @@ impl Verifier {
     /// The issuer of this name, from the list or from an issuer source.
     fn issuer_named(&self, claimed: &str) -> Result<Chosen<'_>, Rejection> {
         let mut listed = self.0.issuers.iter().enumerate();
-        if let Some((place, listed)) = listed.find(|(_, issuer)| issuer.terms.rules.names(claimed)) {
+        if let Some((place, listed)) = listed.find(|(_, issuer)| issuer.terms.rules.names(claimed))
+        {
             return Ok(Chosen::Listed(place, listed));
         }
         for source in &self.0.issuer_sources {
@@ -410,7 +418,12 @@ impl std::ops::Deref for Chosen<'_> {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let issuers: Vec<_> = self.0.issuers.iter().map(|issuer| &issuer.terms.rules).collect();
+        let issuers: Vec<_> = self
+            .0
+            .issuers
+            .iter()
+            .map(|issuer| &issuer.terms.rules)
+            .collect();
         f.debug_struct("Verifier")
             .field("issuers", &issuers)
             .field("limits", &self.0.limits)
@@ -425,7 +438,11 @@ struct Unverified<'t, 'h> {
 }
 
 impl<'t, 'h> Unverified<'t, 'h> {
-    fn read(compact: Compact<'t>, segment: &'h mut Segment, limits: &Limits) -> Result<Self, Rejection> {
+    fn read(
+        compact: Compact<'t>,
+        segment: &'h mut Segment,
+        limits: &Limits,
+    ) -> Result<Self, Rejection> {
         let header = ReadHeader::of(&compact, segment, limits)?;
         Ok(Self { compact, header })
     }
@@ -519,7 +536,11 @@ impl Signed<'_> {
         now: u64,
         limits: &Limits,
     ) -> Result<(Arc<Verified>, Option<usize>, Epochs), Rejection> {
-        let Verifying { key, source, epochs } = self.verifying;
+        let Verifying {
+            key,
+            source,
+            epochs,
+        } = self.verifying;
         let met = MetRules::new(issuer.terms.clone(), key, &issuer.keyring);
         let (header, text) = self.header.parts();
         let verified = Verified::read(header.clone(), met, |claims, met| {

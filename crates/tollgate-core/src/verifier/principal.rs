@@ -133,24 +133,27 @@ impl Principal {
         self.held.value()
     }
 
-    /// The claims as the user's type, which may borrow from the principal. Nothing is parsed twice: the text was
-    /// checked and indexed when the token was verified.
+    /// The claims as the user's type, which may borrow from the principal. Nothing is parsed twice:
+    /// the text was checked and indexed when the token was verified.
     ///
     /// # Errors
-    /// [`RejectionKind::MalformedClaims`] where the claims do not fit the type: such a token is not one for this
-    /// service.
+    /// [`RejectionKind::MalformedClaims`] where the claims do not fit the type: such a token is not
+    /// one for this service.
     ///
     /// ```
     /// # use tollgate::{Key, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// # let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
+    /// # let token = SigningKey::hs256([7; 32])?
+    /// #     .encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"}))?;
     /// #[derive(serde::Deserialize)]
     /// struct User<'a> { sub: &'a str }
     ///
     /// let principal = verifier.verify(&token)?;
     /// assert_eq!(principal.claims::<User>()?.sub, "u-7");
-    /// assert_eq!(principal.claims::<Vec<u8>>().unwrap_err().kind(), RejectionKind::MalformedClaims);
+    /// assert_eq!(principal.claims::<Vec<u8>>().unwrap_err()
+    ///     .kind(), RejectionKind::MalformedClaims);
     /// # Ok(()) }
     /// ```
     pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Rejection> {
@@ -177,12 +180,14 @@ impl Principal {
         }
     }
 
-    /// One claim as JSON: a member of exactly that name, else the way through nested objects, split at dots.
+    /// One claim as JSON: a member of exactly that name, else the way through nested objects, split
+    /// at dots.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "org": {"id": 7}});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.claim("org.id"), Some(7.into()));
@@ -203,8 +208,10 @@ macro_rules! string_claims {
             /// ```
             /// # use tollgate::{Key, SigningKey, Verifier};
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-            #[doc = concat!("let claims = serde_json::json!({\"exp\": 4_000_000_000_u64, \"", $name, "\": \"x\"});")]
+            /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+            /// #     .key(Key::hs256([7; 32])?).build()?;
+            #[doc = concat!("let claims = serde_json::json!({\"exp\": 4_000_000_000_u64, \"",
+                $name, "\": \"x\"});")]
             /// let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
             #[doc = concat!("assert_eq!(principal.", stringify!($method), "(), Some(\"x\"));")]
             /// # Ok(()) }
@@ -224,7 +231,8 @@ string_claims! {
     subject: subject = "sub";
     /// `jti`: the token's own identifier (RFC 7519 section 4.1.7).
     jwt_id: jwt_id = "jti";
-    /// `sid`: the session that the token belongs to (OpenID Connect Front-Channel Logout 1.0 section 3).
+    /// `sid`: the session that the token belongs to (OpenID Connect Front-Channel Logout 1.0
+    /// section 3).
     session_id: session_id = "sid";
     /// `client_id`: the OAuth client that asked for the token (RFC 9068 section 2.2).
     client_id: client_id = "client_id";
@@ -236,7 +244,8 @@ impl Principal {
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000.5, "nbf": 6.5, "iat": 5});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.expires_at(), Some(4_000_000_000));
@@ -257,7 +266,8 @@ impl Principal {
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "nbf": 6.5});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.not_before(), Some(7));
@@ -276,7 +286,8 @@ impl Principal {
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "iat": 5.5});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.issued_at(), Some(5));
@@ -290,28 +301,34 @@ impl Principal {
             .map(NumericDate::floor)
     }
 
-    /// `auth_time` in whole seconds since the epoch, a fraction cut off: when the user last proved who they are (RFC 9068
-    /// section 2.2.1). `None` where the claim is absent or no `NumericDate`.
+    /// `auth_time` in whole seconds since the epoch, a fraction cut off: when the user last proved
+    /// who they are (RFC 9068 section 2.2.1). `None` where the claim is absent or no `NumericDate`.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "auth_time": 5.5});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.auth_time(), Some(5));
     /// # Ok(()) }
     /// ```
     pub fn auth_time(&self) -> Option<u64> {
-        self.verified().claims.date("auth_time").map(NumericDate::floor)
+        self.verified()
+            .claims
+            .date("auth_time")
+            .map(NumericDate::floor)
     }
 
-    /// The time at which the token was verified, by the verifier's clock: what `exp` and the like were held against.
+    /// The time at which the token was verified, by the verifier's clock: what `exp` and the like
+    /// were held against.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
+    /// # let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?);
     /// let verifier = builder.clock(|| 1_700_000_000).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
@@ -332,7 +349,8 @@ impl Principal {
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "aud": ["a", "b"]});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.audiences().collect::<Vec<_>>(), ["a", "b"]);
@@ -348,7 +366,8 @@ impl Principal {
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "scope": "a b", "scp": ["c"]});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.scopes().collect::<Vec<_>>(), ["a", "b", "c"]);
@@ -370,7 +389,8 @@ impl Principal {
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "scope": "orders:read profile"});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert!(principal.has_scope("profile"));
@@ -381,7 +401,8 @@ impl Principal {
         self.scopes().any(|held| held == scope)
     }
 
-    /// The values of the role claims that the verifier is configured with; without configuration there are none.
+    /// The values of the role claims that the verifier is configured with; without configuration
+    /// there are none.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -392,7 +413,8 @@ impl Principal {
     ///     .key(Key::hs256([7; 32])?)
     ///     .role_claim("realm_access.roles")
     ///     .build()?;
-    /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64, "realm_access": {"roles": ["admin"]}});
+    /// # let claims =
+    /// #     serde_json::json!({"exp": 4_000_000_000_u64, "realm_access": {"roles": ["admin"]}});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.roles().collect::<Vec<_>>(), ["admin"]);
     /// assert!(principal.has_role("admin"));
@@ -412,7 +434,8 @@ impl Principal {
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?);
+    /// # let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?);
     /// let verifier = builder.role_claim("roles").build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64, "roles": ["admin"]});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
@@ -432,7 +455,8 @@ impl Principal {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
     /// #     .key(Key::hs256([7; 32])?.with_kid("k1")).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
-    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.with_kid("k1").encode(&claims)?)?;
+    /// # let principal =
+    /// #     verifier.verify(&SigningKey::hs256([7; 32])?.with_kid("k1").encode(&claims)?)?;
     /// assert_eq!(principal.algorithm(), Algorithm::HS256);
     /// assert_eq!(principal.kid(), Some("k1"));
     /// assert_eq!(principal.key().kid(), Some("k1"));
@@ -443,14 +467,17 @@ impl Principal {
         self.verified().header.algorithm
     }
 
-    /// The `kid` of the header (RFC 7515 section 4.1.4); the verifying key may have been found without one.
+    /// The `kid` of the header (RFC 7515 section 4.1.4); the verifying key may have been found
+    /// without one.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
-    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.with_kid("k1").encode(&claims)?)?;
+    /// # let principal =
+    /// #     verifier.verify(&SigningKey::hs256([7; 32])?.with_kid("k1").encode(&claims)?)?;
     /// assert_eq!(principal.kid(), Some("k1"));
     /// # Ok(()) }
     /// ```
@@ -465,7 +492,8 @@ impl Principal {
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.token_type(), Some("JWT"));
@@ -482,7 +510,8 @@ impl Principal {
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let claims = serde_json::json!({"exp": 4_000_000_000_u64});
     /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
     /// assert_eq!(principal.key().algorithms(), [principal.algorithm()]);
@@ -528,8 +557,9 @@ impl Facts for Principal {
         self.verified().claims.has(path)
     }
 
-    /// By `auth_time` and the clock that the token was verified with. The leeway excuses a clock that is ahead and prolongs
-    /// nothing; an `auth_time` further in the future is no proof of anything.
+    /// By `auth_time` and the clock that the token was verified with. The leeway excuses a clock
+    /// that is ahead and prolongs nothing; an `auth_time` further in the future is no proof of
+    /// anything.
     fn authenticated_within(&self, seconds: u64) -> bool {
         let leeway = self.verified().met.rules().leeway.as_secs();
         self.verified().claims.date("auth_time").is_some_and(|at| {

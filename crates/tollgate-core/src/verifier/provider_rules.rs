@@ -18,7 +18,9 @@ impl<Of> IssuerRules<Of> {
     ///     .audience("app")
     ///     .key(key.verifying_key())
     ///     .build()?;
-    /// let token = |iss| key.encode(&serde_json::json!({"iss": iss, "aud": "app", "exp": 4_000_000_000_u64}));
+    /// let token =
+    ///     |iss| key.encode(&serde_json::json!({"iss": iss, "aud": "app",
+    ///     "exp": 4_000_000_000_u64}));
     /// assert!(verifier.verify(token("accounts.google.com")?).is_ok());
     /// let rejection = verifier.verify(token("http://accounts.google.com")?).unwrap_err();
     /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
@@ -30,12 +32,14 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Makes the issuer's name, and its [aliases](Self::issuer_alias), a template: in the place of `{tenantid}` stands
-    /// one of these tenants, each a GUID in lower case, and the token's claim `tid` must name the same one. A key whose
-    /// JWK has a member [`issuer`](crate::Key::issuer) verifies only the tokens of that issuer.
+    /// Makes the issuer's name, and its [aliases](Self::issuer_alias), a template: in the place of
+    /// `{tenantid}` stands one of these tenants, each a GUID in lower case, and the token's claim
+    /// `tid` must name the same one. A key whose JWK has a member [`issuer`](crate::Key::issuer)
+    /// verifies only the tokens of that issuer.
     ///
-    /// Microsoft Entra publishes the keys of all tenants together. Refused at `build`: no tenant, one in another
-    /// form, tenants that are set twice, and a name without `{tenantid}` as one whole segment of its path.
+    /// Microsoft Entra publishes the keys of all tenants together. Refused at `build`: no tenant,
+    /// one in another form, tenants that are set twice, and a name without `{tenantid}` as one
+    /// whole segment of its path.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -50,11 +54,14 @@ impl<Of> IssuerRules<Of> {
     ///     .build()?;
     /// let token = |tenant: &str| {
     ///     let issuer = format!("https://login.microsoftonline.com/{tenant}/v2.0");
-    ///     let claims = serde_json::json!({"iss": issuer, "tid": tenant, "aud": "app", "exp": 4_000_000_000_u64});
+    ///     let claims =
+    ///         serde_json::json!({"iss": issuer, "tid": tenant, "aud": "app",
+    ///         "exp": 4_000_000_000_u64});
     ///     key.encode(&claims)
     /// };
     /// assert!(verifier.verify(token(contoso)?).is_ok());
-    /// let rejection = verifier.verify(token("00000000-0000-0000-0000-000000000001")?).unwrap_err();
+    /// let rejection = verifier.verify(token("00000000-0000-0000-0000-000000000001")?)
+    ///     .unwrap_err();
     /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
     /// # Ok(()) }
     /// ```
@@ -65,8 +72,8 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Like [`tenants`](Self::tenants), for tokens of **every** tenant of the provider. Anyone can open
-    /// a tenant, so the service must separate the tenants' data by `tid`.
+    /// Like [`tenants`](Self::tenants), for tokens of **every** tenant of the provider. Anyone can
+    /// open a tenant, so the service must separate the tenants' data by `tid`.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};
@@ -80,7 +87,8 @@ impl<Of> IssuerRules<Of> {
     ///     .build()?;
     /// let token = |tid| {
     ///     let iss = "https://sts.windows.net/00000000-0000-0000-0000-000000000001/";
-    ///     key.encode(&serde_json::json!({"iss": iss, "tid": tid, "aud": "app", "exp": 4_000_000_000_u64}))
+    ///     key.encode(&serde_json::json!({"iss": iss, "tid": tid, "aud": "app",
+    ///         "exp": 4_000_000_000_u64}))
     /// };
     /// assert!(verifier.verify(token("00000000-0000-0000-0000-000000000001")?).is_ok());
     /// assert!(verifier.verify(token("00000000-0000-0000-0000-000000000002")?).is_err());
@@ -92,10 +100,12 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Looks for the [audience](Self::audience) in this claim, a string or an array of strings, instead of in `aud`: a
-    /// member of exactly that name, else a dotted path. It is then required, and an `aud` that is there all the same must
-    /// name an audience of this service too (RFC 7519 section 4.1.3). The last call counts. Beside
-    /// [`dangerous_any_audience`](Self::dangerous_any_audience) or the [profile](Self::access_token_profile) it is refused at `build`.
+    /// Looks for the [audience](Self::audience) in this claim, a string or an array of strings,
+    /// instead of in `aud`: a member of exactly that name, else a dotted path. It is then required,
+    /// and an `aud` that is there all the same must name an audience of this service too (RFC 7519
+    /// section 4.1.3). The last call counts. Beside
+    /// [`dangerous_any_audience`](Self::dangerous_any_audience) or the
+    /// [profile](Self::access_token_profile) it is refused at `build`.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -103,9 +113,11 @@ impl<Of> IssuerRules<Of> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
     /// let verifier = builder.audience("app").audience_claim("client_id").build()?;
-    /// let token = |id| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "client_id": id}));
+    /// let token =
+    ///     |id| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "client_id": id}));
     /// assert!(verifier.verify(token("app")?).is_ok());
-    /// assert_eq!(verifier.verify(token("other")?).unwrap_err().kind(), RejectionKind::WrongAudience);
+    /// assert_eq!(verifier.verify(token("other")?).unwrap_err()
+    ///     .kind(), RejectionKind::WrongAudience);
     /// # Ok(()) }
     /// ```
     #[must_use]
@@ -114,8 +126,9 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Refuses tokens whose `aud` names anybody else than this service and these (OpenID Connect Core 1.0 section
-    /// 3.1.3.7, point 3), which may stand beside it and not in its place. With none, nobody else. The last call counts.
+    /// Refuses tokens whose `aud` names anybody else than this service and these (OpenID Connect
+    /// Core 1.0 section 3.1.3.7, point 3), which may stand beside it and not in its place. With
+    /// none, nobody else. The last call counts.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -123,27 +136,32 @@ impl<Of> IssuerRules<Of> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = Verifier::builder().dangerous_any_issuer().key(key.verifying_key());
     /// let verifier = builder.audience("app").further_audiences(["project"]).build()?;
-    /// let token = |aud: &[&str]| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
+    /// let token =
+    ///     |aud: &[&str]| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
     /// assert!(verifier.verify(token(&["app", "project"])?).is_ok());
     /// let rejection = verifier.verify(token(&["app", "other"])?).unwrap_err();
     /// assert_eq!(rejection.kind(), RejectionKind::WrongAudience);
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn further_audiences(mut self, trusted: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn further_audiences(
+        mut self,
+        trusted: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
         let trusted = trusted.into_iter().map(Into::into).collect();
         self.config().rules.further_audiences = Some(trusted);
         self
     }
 
-    /// Refuses tokens that were given to another client: `azp` must be this one (OpenID Connect Core 1.0 section 2).
-    /// Called again, any of the clients will do.
+    /// Refuses tokens that were given to another client: `azp` must be this one (OpenID Connect
+    /// Core 1.0 section 2). Called again, any of the clients will do.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
     /// let verifier = builder.authorized_party("web").authorized_party("cli").build()?;
     /// let token = |azp| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "azp": azp}));
     /// assert!(verifier.verify(token("cli")?).is_ok());
@@ -152,20 +170,28 @@ impl<Of> IssuerRules<Of> {
     /// ```
     #[must_use]
     pub fn authorized_party(mut self, client: impl Into<String>) -> Self {
-        self.config().rules.authorized_parties.clients.push(client.into());
+        self.config()
+            .rules
+            .authorized_parties
+            .clients
+            .push(client.into());
         self
     }
 
-    /// Accepts tokens without `azp` where `aud` has one value alone, which then is the client (OpenID Connect Core 1.0
-    /// section 3.1.3.7, points 4 and 5). Without an [`authorized_party`](Self::authorized_party) it is refused at `build`.
+    /// Accepts tokens without `azp` where `aud` has one value alone, which then is the client
+    /// (OpenID Connect Core 1.0 section 3.1.3.7, points 4 and 5). Without an
+    /// [`authorized_party`](Self::authorized_party) it is refused at `build`.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = Verifier::builder().dangerous_any_issuer().audience("web").key(key.verifying_key());
-    /// let verifier = builder.authorized_party("web").dangerous_allow_missing_authorized_party().build()?;
-    /// let token = |aud: &[&str]| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
+    /// let builder = Verifier::builder().dangerous_any_issuer().audience("web")
+    ///     .key(key.verifying_key());
+    /// let verifier = builder.authorized_party("web").dangerous_allow_missing_authorized_party()
+    ///     .build()?;
+    /// let token =
+    ///     |aud: &[&str]| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "aud": aud}));
     /// assert!(verifier.verify(token(&["web"])?).is_ok());
     /// let rejection = verifier.verify(token(&["web", "api"])?).unwrap_err();
     /// assert_eq!(rejection.kind(), RejectionKind::MissingClaim);
@@ -177,14 +203,16 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// As [`typ`](Self::typ), and a token without one is accepted too: for tokens that are known by their claims, as ID
-    /// tokens are, and must not be of another kind. The last call of the two counts.
+    /// As [`typ`](Self::typ), and a token without one is accepted too: for tokens that are known by
+    /// their claims, as ID tokens are, and must not be of another kind. The last call of the two
+    /// counts.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
     /// let verifier = builder.dangerous_optional_typ("JWT").build()?;
     /// let claims = serde_json::json!({"exp": 4_000_000_000_u64});
     /// assert!(verifier.verify(key.encode(&claims)?).is_ok());
@@ -201,17 +229,19 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Refuses tokens in which this claim is not one of these strings: a member of exactly that name, else a dotted path.
-    /// Providers tell the kinds of their tokens apart by such a claim. Said twice of one claim, or with no value, it is
-    /// refused at `build`.
+    /// Refuses tokens in which this claim is not one of these strings: a member of exactly that
+    /// name, else a dotted path. Providers tell the kinds of their tokens apart by such a claim.
+    /// Said twice of one claim, or with no value, it is refused at `build`.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
     /// let verifier = builder.require_value("token_use", ["access"]).build()?;
-    /// let token = |kind| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "token_use": kind}));
+    /// let token =
+    ///     |kind| key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "token_use": kind}));
     /// assert!(verifier.verify(token("access")?).is_ok());
     /// assert_eq!(verifier.verify(token("id")?).unwrap_err().kind(), RejectionKind::WrongClaim);
     /// # Ok(()) }
@@ -227,15 +257,16 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Reads scopes from this claim too, beside `scope` and `scp`, and like them: a string or an array of strings, bounded
-    /// by [`Limits::scopes`](crate::Limits::scopes). A member of exactly that name, else a dotted path. Called again, the
-    /// scopes of all count.
+    /// Reads scopes from this claim too, beside `scope` and `scp`, and like them: a string or an
+    /// array of strings, bounded by [`Limits::scopes`](crate::Limits::scopes). A member of exactly
+    /// that name, else a dotted path. Called again, the scopes of all count.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
-    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(key.verifying_key());
+    /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
     /// let verifier = builder.scope_claim("permissions").build()?;
     /// let claims = serde_json::json!({
     ///     "exp": 4_000_000_000_u64, "scope": "openid", "permissions": ["orders:read"],

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::{
-    IssuerSource, KeySet, KeySource, PreparedIssuer, TokenCache, TrustedIssuer, Unavailable, Verifier,
+    IssuerSource, KeySet, KeySource, PreparedIssuer, TokenCache, TrustedIssuer, Unavailable,
+    Verifier,
 };
 
-use super::{Hand, Way, ask, hits, is_verified_anew, rules, set, signer, status, token, token_with};
+use super::{
+    Hand, Way, ask, hits, is_verified_anew, rules, set, signer, status, token, token_with,
+};
 
 fn with(cache: TokenCache) -> Verifier {
     let builder = rules(&Hand::new()).token_cache(cache);
@@ -42,7 +45,9 @@ fn the_longest_cached_token_has_the_documented_length() {
 #[test]
 fn memory_stays_within_the_limit() {
     for (most, longest) in [(64 * 1024, 8 * 1024), (1 << 20, 4096), (1 << 20, 1000)] {
-        let cache = TokenCache::default().max_bytes(most).max_token_bytes(longest);
+        let cache = TokenCache::default()
+            .max_bytes(most)
+            .max_token_bytes(longest);
         let verifier = with(cache);
         let mut kept = 0;
         for n in 0..3_000 {
@@ -158,7 +163,9 @@ impl IssuerSource for Issuers {
 fn the_cache_keeps_no_issuer_alive() {
     let marks = Arc::new(Mutex::new(Vec::new()));
     let issuers = Issuers(set(&[&signer()]), Arc::clone(&marks));
-    let builder = Verifier::builder().clock(Hand::new()).issuer_source(issuers);
+    let builder = Verifier::builder()
+        .clock(Hand::new())
+        .issuer_source(issuers);
     let verifier = builder.build().unwrap();
     for n in 0..50 {
         is_verified_anew(&verifier, numbered(n, 0));

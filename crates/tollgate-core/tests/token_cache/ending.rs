@@ -62,7 +62,10 @@ fn in_ending_thread(verifier: &Verifier, token: &str, before: bool, work: impl F
 fn a_token_is_verified_in_a_thread_local_destructor() {
     for key in [signer(), hs256()] {
         for before in [true, false] {
-            let verifier = rules(&Hand::new()).key(key.verifying_key()).build().unwrap();
+            let verifier = rules(&Hand::new())
+                .key(key.verifying_key())
+                .build()
+                .unwrap();
             let token = token(&key);
             let work = || {
                 for _ in 0..4 {
@@ -87,7 +90,9 @@ fn verifications_in_a_destructor_are_cached() {
         token(&signer()),
         super::token_with(&signer(), &serde_json::json!({ "jti": "new" })),
     );
-    in_ending_thread(&verifier, &new, true, || is_verified_anew(&verifier, &known));
+    in_ending_thread(&verifier, &new, true, || {
+        is_verified_anew(&verifier, &known)
+    });
     hits(&verifier, &new);
     hits(&verifier, &known);
 }

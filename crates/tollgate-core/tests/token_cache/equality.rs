@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde_json::json;
 use tollgate_core::policy::max_authentication_age;
 use tollgate_core::{
-    Gate, IssuerSource, KeySet, PreparedIssuer, Principal, RequestView, RevocationCheck, SigningKey,
-    Standing, Step, TokenCache, TrustedIssuer, Unavailable, Verifier,
+    Gate, IssuerSource, KeySet, PreparedIssuer, Principal, RequestView, RevocationCheck,
+    SigningKey, Standing, Step, TokenCache, TrustedIssuer, Unavailable, Verifier,
 };
 
 use super::spelling::facts;
@@ -114,7 +114,9 @@ impl RequestView for Bearer {
     }
 
     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        (name == "authorization").then_some(self.0.as_bytes()).into_iter()
+        (name == "authorization")
+            .then_some(self.0.as_bytes())
+            .into_iter()
     }
 
     fn query(&self) -> Option<&str> {
@@ -145,7 +147,9 @@ impl World {
         let answers = vec![
             Ok(Some(tenant("api").prepare().unwrap())),
             Ok(Some(tenant("billing").role_claim("sub").prepare().unwrap())),
-            Ok(Some(tenant("api").key_source(source.clone()).prepare().unwrap())),
+            Ok(Some(
+                tenant("api").key_source(source.clone()).prepare().unwrap(),
+            )),
             Ok(None),
             Err(Unavailable::new(Duration::from_secs(4))),
         ];
@@ -154,7 +158,9 @@ impl World {
             let listed = TrustedIssuer::new(ISSUER)
                 .audience("api")
                 .leeway(Duration::from_secs(1));
-            let listed = listed.max_age(Duration::from_secs(9)).key_source(source.clone());
+            let listed = listed
+                .max_age(Duration::from_secs(9))
+                .key_source(source.clone());
             let builder = Verifier::builder()
                 .clock(clock.clone())
                 .issuer_source(tenants.clone());
@@ -186,7 +192,12 @@ impl World {
             Act::PutBack(seconds) => self.now -= seconds,
             Act::Rotate(set) => self.source.have(&SETS[*set]),
             Act::Down => self.source.go_down(),
-            Act::TenantIs(answer) => self.tenants.0.lock().unwrap().clone_from(&self.answers[*answer]),
+            Act::TenantIs(answer) => self
+                .tenants
+                .0
+                .lock()
+                .unwrap()
+                .clone_from(&self.answers[*answer]),
             Act::Revoke(revoked) => self.revoked.store(*revoked, Ordering::SeqCst),
             Act::Forget => self.gates[0].verifier().forget_verified_tokens(),
             Act::Verify(token) => {

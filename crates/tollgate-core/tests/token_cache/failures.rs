@@ -4,8 +4,8 @@ use serde_json::json;
 use tollgate_core::{RejectionKind as Kind, TrustedIssuer, Verifier};
 
 use super::{
-    Hand, ISSUER, NOW, Scripted, Way, ask, es256, hits, hs256, is_verified_anew, refused, rules, set, signer,
-    status, stranger, token, token_with, usual,
+    Hand, ISSUER, NOW, Scripted, Way, ask, es256, hits, hs256, is_verified_anew, refused, rules,
+    set, signer, status, stranger, token, token_with, usual,
 };
 
 #[test]
@@ -17,11 +17,23 @@ fn a_refused_token_is_not_cached() {
     for (token, kind) in [
         (token(&stranger()), Kind::BadSignature),
         (cut.to_owned(), Kind::MalformedToken),
-        (token_with(&key, &json!({ "aud": "x" })), Kind::WrongAudience),
-        (token_with(&key, &json!({ "iss": "x" })), Kind::UntrustedIssuer),
+        (
+            token_with(&key, &json!({ "aud": "x" })),
+            Kind::WrongAudience,
+        ),
+        (
+            token_with(&key, &json!({ "iss": "x" })),
+            Kind::UntrustedIssuer,
+        ),
         (token_with(&key, &json!({ "exp": NOW })), Kind::Expired),
-        (token_with(&key, &json!({ "nbf": NOW + 1 })), Kind::NotYetValid),
-        (token_with(&key, &json!({ "sub": 7 })), Kind::MalformedClaims),
+        (
+            token_with(&key, &json!({ "nbf": NOW + 1 })),
+            Kind::NotYetValid,
+        ),
+        (
+            token_with(&key, &json!({ "sub": 7 })),
+            Kind::MalformedClaims,
+        ),
         (String::new(), Kind::MalformedToken),
     ] {
         for _ in 0..3 {
@@ -49,7 +61,10 @@ fn a_token_that_was_not_yet_valid_passes_when_its_time_comes() {
 fn a_token_with_an_unknown_key_passes_when_the_key_arrives() {
     let (old, new) = (es256("old"), es256("new"));
     let source = Scripted::new(&set(&[&old]));
-    let verifier = rules(&Hand::new()).key_source(source.clone()).build().unwrap();
+    let verifier = rules(&Hand::new())
+        .key_source(source.clone())
+        .build()
+        .unwrap();
     let token = token(&new);
     refused(&verifier, &token, Kind::UnknownKey);
     source.go_down();
@@ -104,7 +119,9 @@ fn a_token_with_another_issuer_claim_is_another_token() {
     let builder = Verifier::builder().clock(Hand::new());
     let (one, two) = (signer(), stranger());
     let trusted = |name: &str, key: &tollgate_core::SigningKey| {
-        TrustedIssuer::new(name).audience("api").key(key.verifying_key())
+        TrustedIssuer::new(name)
+            .audience("api")
+            .key(key.verifying_key())
     };
     let builder = builder
         .trust(trusted(ISSUER, &one))

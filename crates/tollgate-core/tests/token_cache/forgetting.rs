@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use tollgate_core::{Key, KeyEpoch, KeySet, KeySource, SigningKey, Unavailable, Verifier};
 
-use super::{Hand, Scripted, es256, hits, is_verified_anew, keep, rules, set, signer, status, token, usual};
+use super::{
+    Hand, Scripted, es256, hits, is_verified_anew, keep, rules, set, signer, status, token, usual,
+};
 
 #[test]
 fn after_a_clear_tokens_are_verified_and_cached_again() {

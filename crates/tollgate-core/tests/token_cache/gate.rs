@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use tollgate_core::policy::{Policy, max_authentication_age, scope};
 use tollgate_core::{
-    Gate, GateBuilder, Principal, RejectionKind as Kind, RequestView, RevocationCheck, Source, Standing,
-    Step, Unavailable,
+    Gate, GateBuilder, Principal, RejectionKind as Kind, RequestView, RevocationCheck, Source,
+    Standing, Step, Unavailable,
 };
 
 use super::{Hand, NOW, signer, status, token, token_with, usual};
@@ -132,7 +132,10 @@ fn a_route_policy_applies_to_a_cached_token() {
 fn two_gates_with_one_verifier_have_their_own_policies() {
     let verifier = usual(&Hand::new());
     let open = Gate::from(verifier.clone());
-    let closed = Gate::builder(verifier).require(scope("admin")).build().unwrap();
+    let closed = Gate::builder(verifier)
+        .require(scope("admin"))
+        .build()
+        .unwrap();
     let request = Request::bearer(&token_with(&signer(), &json!({ "scope": "read" })));
     for _ in 0..3 {
         assert!(open.decide(&request).is_ok());
@@ -164,7 +167,8 @@ fn a_cookie_needs_proof_of_origin_each_time() {
 #[test]
 fn the_location_of_a_token_is_not_cached() {
     let gate = gate(&Hand::new(), |gate| {
-        gate.source(Source::bearer()).source(Source::cookie("access"))
+        gate.source(Source::bearer())
+            .source(Source::cookie("access"))
     });
     let token = token(&signer());
     let seen = |request: &Request| gate.decide(request).unwrap().principal().unwrap().source();

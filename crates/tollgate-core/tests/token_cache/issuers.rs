@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tollgate_core::{
-    IssuerSource, PreparedIssuer, RejectionKind as Kind, SigningKey, TrustedIssuer, Unavailable, Verifier,
+    IssuerSource, PreparedIssuer, RejectionKind as Kind, SigningKey, TrustedIssuer, Unavailable,
+    Verifier,
 };
 
 use super::{
@@ -37,7 +38,9 @@ impl IssuerSource for Directory {
 }
 
 fn acme(key: &SigningKey) -> TrustedIssuer {
-    TrustedIssuer::new(ACME).audience("api").key(key.verifying_key())
+    TrustedIssuer::new(ACME)
+        .audience("api")
+        .key(key.verifying_key())
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "a known answer")]
@@ -134,7 +137,10 @@ fn an_unavailable_directory_is_never_a_success() {
     directory.say(Err(down()));
     for _ in 0..3 {
         let rejection = verifier.verify(&token).unwrap_err();
-        assert_eq!((rejection.status(), rejection.kind()), (503, Kind::Unavailable));
+        assert_eq!(
+            (rejection.status(), rejection.kind()),
+            (503, Kind::Unavailable)
+        );
     }
     directory.say(answer);
     assert!(verifier.verify(&token).is_ok());
@@ -173,7 +179,10 @@ fn the_keys_of_a_found_issuer_are_checked_too() {
 #[test]
 fn the_order_of_directories_applies_to_cached_tokens() {
     let (ours, theirs) = (es256("1"), es256("1"));
-    let (first, second) = (Directory::new(Ok(None)), Directory::new(found(acme(&theirs))));
+    let (first, second) = (
+        Directory::new(Ok(None)),
+        Directory::new(found(acme(&theirs))),
+    );
     let verifier = verifier(&[&first, &second]);
     let token = acmes(&theirs);
     keep(&verifier, &token);

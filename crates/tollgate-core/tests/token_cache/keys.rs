@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tollgate_core::{KeyEpoch, KeySet, KeySource, RejectionKind as Kind, SigningKey, Unavailable, Verifier};
+use tollgate_core::{
+    KeyEpoch, KeySet, KeySource, RejectionKind as Kind, SigningKey, Unavailable, Verifier,
+};
 
 use super::{
-    Hand, Scripted, Way, ask, es256, hits, hs256, is_verified_anew, keep, refused, rules, set, signer, token,
-    usual,
+    Hand, Scripted, Way, ask, es256, hits, hs256, is_verified_anew, keep, refused, rules, set,
+    signer, token, usual,
 };
 
 fn trusting(clock: &Hand, sources: &[&Scripted]) -> Verifier {
@@ -83,7 +85,10 @@ fn an_unavailable_source_is_never_a_success() {
     source.go_down();
     for _ in 0..3 {
         let rejection = verifier.verify(&token).unwrap_err();
-        assert_eq!((rejection.status(), rejection.kind()), (503, Kind::Unavailable));
+        assert_eq!(
+            (rejection.status(), rejection.kind()),
+            (503, Kind::Unavailable)
+        );
     }
     source.have(&keys);
     assert!(verifier.verify(&token).is_ok());

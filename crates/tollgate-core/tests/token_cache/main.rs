@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_core::{
-    Algorithm, Clock, Key, KeySet, KeySource, Principal, RejectionKind, SigningKey, TokenCacheStatus,
-    Unavailable, Verifier, VerifierBuilder,
+    Algorithm, Clock, Key, KeySet, KeySource, Principal, RejectionKind, SigningKey,
+    TokenCacheStatus, Unavailable, Verifier, VerifierBuilder,
 };
 
 const NOW: u64 = 1_700_000_000;
@@ -98,18 +98,22 @@ fn set(keys: &[&SigningKey]) -> Arc<KeySet> {
 }
 
 fn es256(kid: &str) -> SigningKey {
-    SigningKey::generate(Algorithm::ES256).unwrap().with_kid(kid)
+    SigningKey::generate(Algorithm::ES256)
+        .unwrap()
+        .with_kid(kid)
 }
 
 /// The default key, with deterministic signatures.
 fn signer() -> SigningKey {
-    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Ed25519).unwrap());
+    static KEY: LazyLock<SigningKey> =
+        LazyLock::new(|| SigningKey::generate(Algorithm::Ed25519).unwrap());
     KEY.clone()
 }
 
 /// An untrusted key of the same type.
 fn stranger() -> SigningKey {
-    static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::Ed25519).unwrap());
+    static KEY: LazyLock<SigningKey> =
+        LazyLock::new(|| SigningKey::generate(Algorithm::Ed25519).unwrap());
     KEY.clone()
 }
 

@@ -117,7 +117,10 @@ fn small() -> Verifier {
 fn fill(verifier: &Verifier, round: usize, each: impl Fn(&dyn Fn())) {
     for n in 0..60 {
         let padding = "x".repeat(if n == 59 { 2_500 } else { 0 });
-        let token = token_with(&signer(), &json!({ "jti": format!("{round}-{n}"), "x": padding }));
+        let token = token_with(
+            &signer(),
+            &json!({ "jti": format!("{round}-{n}"), "x": padding }),
+        );
         each(&|| {
             let principal = verifier.verify(&token).unwrap();
             principal.shared_claims::<Parting>().unwrap();
@@ -182,7 +185,11 @@ fn a_dropped_verifier_leaves_nothing() {
             end.recv().unwrap();
         });
         kept.extend(see.recv().unwrap());
-        let alive = || kept.iter().filter(|claims| claims.upgrade().is_some()).count();
+        let alive = || {
+            kept.iter()
+                .filter(|claims| claims.upgrade().is_some())
+                .count()
+        };
         assert_eq!(alive(), 6);
         drop(verifier);
         // The other thread is still running.

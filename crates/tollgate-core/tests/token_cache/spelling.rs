@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use serde_json::json;
 use tollgate_core::RejectionKind as Kind;
 
-use super::{Hand, Way, ask, hits, is_verified_anew, keep, signer, status, token, token_with, usual};
+use super::{
+    Hand, Way, ask, hits, is_verified_anew, keep, signer, status, token, token_with, usual,
+};
 
 /// All one-place variants of a token are refused, and the cache answers none of them.
 #[test]
@@ -59,7 +61,10 @@ fn a_known_signature_with_other_claims_is_refused() {
         let other = token_with(&signer(), &json!({ "sub": format!("u-{n:03}") }));
         let (head, _) = other.rsplit_once('.').unwrap();
         let (outcome, way) = ask(&verifier, format!("{head}.{signature}"));
-        assert_eq!((outcome.unwrap_err(), way), (Kind::BadSignature, Way::Refused));
+        assert_eq!(
+            (outcome.unwrap_err(), way),
+            (Kind::BadSignature, Way::Refused)
+        );
     }
 }
 
@@ -86,7 +91,10 @@ fn tokens_with_a_common_signature_prefix_are_distinct() {
     let (head, ones) = one.rsplit_once('.').unwrap();
     let (_, twos) = two.rsplit_once('.').unwrap();
     let (outcome, way) = ask(&verifier, format!("{head}.{}{}", &ones[..3], &twos[3..]));
-    assert_eq!((outcome.unwrap_err(), way), (Kind::BadSignature, Way::Refused));
+    assert_eq!(
+        (outcome.unwrap_err(), way),
+        (Kind::BadSignature, Way::Refused)
+    );
 }
 
 /// Tokens that agree in everything that a weak hash could use: length, start, end.
@@ -97,7 +105,10 @@ fn each_of_many_similar_tokens_gets_its_own_result() {
         .map(|n| {
             let subject = format!("{n:08}");
             (
-                token_with(&signer(), &json!({ "sub": subject, "zoneinfo": "x".repeat(200) })),
+                token_with(
+                    &signer(),
+                    &json!({ "sub": subject, "zoneinfo": "x".repeat(200) }),
+                ),
                 subject,
             )
         })
@@ -106,7 +117,10 @@ fn each_of_many_similar_tokens_gets_its_own_result() {
     assert_eq!(lengths.len(), 1);
     for (token, subject) in &tokens {
         let (outcome, way) = ask(&verifier, token);
-        assert_eq!((outcome.unwrap().subject(), way), (Some(&**subject), Way::Anew));
+        assert_eq!(
+            (outcome.unwrap().subject(), way),
+            (Some(&**subject), Way::Anew)
+        );
     }
     let mut known = 0;
     for (token, subject) in &tokens {
@@ -121,8 +135,8 @@ fn each_of_many_similar_tokens_gets_its_own_result() {
 #[test]
 fn the_claims_of_a_hit_belong_to_its_token() {
     let verifier = usual(&Hand::new());
-    let more =
-        json!({ "scope": "a b", "jti": "j-\u{e9}\n", "sid": "s", "roles": ["x"], "deep": { "n": [1, 2.5] } });
+    let more = json!({ "scope": "a b", "jti": "j-\u{e9}\n", "sid": "s", "roles": ["x"],
+        "deep": { "n": [1, 2.5] } });
     let token = token_with(&signer(), &more);
     let (cold, way) = ask(&verifier, &token);
     assert_eq!(way, Way::Anew);

@@ -5,7 +5,9 @@ use std::sync::{Arc, Barrier};
 
 use tollgate_core::{RejectionKind as Kind, Verifier};
 
-use super::{Hand, Scripted, Way, ask, es256, hits, keep, rules, set, signer, status, token, usual};
+use super::{
+    Hand, Scripted, Way, ask, es256, hits, keep, rules, set, signer, status, token, usual,
+};
 
 #[test]
 fn threads_find_tokens_that_others_have_verified() {
@@ -53,13 +55,17 @@ fn no_thread_accepts_tokens_of_withdrawn_keys() {
     let sets = [set(&[&keys[0]]), set(&[&keys[1]])];
     let tokens = [token(&keys[0]), token(&keys[1])];
     let source = Scripted::new(&sets[0]);
-    let verifier = rules(&Hand::new()).key_source(source.clone()).build().unwrap();
+    let verifier = rules(&Hand::new())
+        .key_source(source.clone())
+        .build()
+        .unwrap();
     let (before, after) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
     // Counted instead of asserted: a panicking thread would block the others for ever.
     let wrong = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
-            let (verifier, tokens, before, after, wrong) = (&verifier, &tokens, &before, &after, &wrong);
+            let (verifier, tokens, before, after, wrong) =
+                (&verifier, &tokens, &before, &after, &wrong);
             scope.spawn(move || {
                 for round in 0..ROUNDS {
                     before.wait();
@@ -94,7 +100,10 @@ fn concurrent_rotations_never_restore_a_withdrawn_key() {
     let (both, only_new) = (set(&[&old, &new]), set(&[&new]));
     let (by_old, by_new) = (token(&old), token(&new));
     let source = Scripted::new(&both);
-    let verifier = rules(&Hand::new()).key_source(source.clone()).build().unwrap();
+    let verifier = rules(&Hand::new())
+        .key_source(source.clone())
+        .build()
+        .unwrap();
     let (withdrawn, done) = (AtomicBool::new(false), AtomicBool::new(false));
     let (asked, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
@@ -104,7 +113,8 @@ fn concurrent_rotations_never_restore_a_withdrawn_key() {
                     while !done.load(Ordering::SeqCst) {
                         let was_withdrawn = withdrawn.load(Ordering::SeqCst);
                         let outcome = verifier.verify(&by_old);
-                        let right = !(was_withdrawn && outcome.is_ok()) && verifier.verify(&by_new).is_ok();
+                        let right =
+                            !(was_withdrawn && outcome.is_ok()) && verifier.verify(&by_new).is_ok();
                         wrong.fetch_add(usize::from(!right), Ordering::SeqCst);
                         asked.fetch_add(usize::from(was_withdrawn), Ordering::SeqCst);
                     }

@@ -6,7 +6,8 @@ use serde_json::json;
 use tollgate_core::{RejectionKind as Kind, TokenCache, Verifier, VerifierBuilder};
 
 use super::{
-    Hand, NOW, Way, ask, hits, is_verified_anew, keep, refused, rules, signer, status, token, token_with,
+    Hand, NOW, Way, ask, hits, is_verified_anew, keep, refused, rules, signer, status, token,
+    token_with,
 };
 
 fn build(rules: VerifierBuilder) -> Verifier {
@@ -55,9 +56,20 @@ fn a_time_refusal_equals_that_without_a_cache() {
     };
     let kept = rules(&with).build().unwrap();
     let cold = rules(&without).without_token_cache().build().unwrap();
-    let token = token_with(&signer(), &json!({ "iat": NOW, "nbf": NOW, "exp": NOW + 50 }));
+    let token = token_with(
+        &signer(),
+        &json!({ "iat": NOW, "nbf": NOW, "exp": NOW + 50 }),
+    );
     keep(&kept, &token);
-    for now in [NOW + 39, NOW + 40, NOW + 41, NOW + 49, NOW + 50, NOW - 1, NOW] {
+    for now in [
+        NOW + 39,
+        NOW + 40,
+        NOW + 41,
+        NOW + 49,
+        NOW + 50,
+        NOW - 1,
+        NOW,
+    ] {
         with.set(now);
         without.set(now);
         let outcome = |verifier: &Verifier| {
@@ -147,7 +159,11 @@ fn a_hit_has_the_time_of_the_request() {
     assert_eq!(way, Way::Hit);
     let (second, third) = (second.unwrap(), third.unwrap());
     assert_eq!(
-        [first.verified_at(), second.verified_at(), third.verified_at()],
+        [
+            first.verified_at(),
+            second.verified_at(),
+            third.verified_at()
+        ],
         [NOW, NOW + 30, NOW + 31]
     );
     assert_eq!(second.expires_at(), first.expires_at());

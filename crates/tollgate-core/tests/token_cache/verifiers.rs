@@ -4,8 +4,8 @@ use serde_json::json;
 use tollgate_core::{RejectionKind as Kind, TrustedIssuer, Verifier};
 
 use super::{
-    Hand, ISSUER, Scripted, es256, hits, is_verified_anew, keep, refused, rules, set, signer, status,
-    stranger, token, token_with, usual,
+    Hand, ISSUER, Scripted, es256, hits, is_verified_anew, keep, refused, rules, set, signer,
+    status, stranger, token, token_with, usual,
 };
 
 #[test]
@@ -51,7 +51,10 @@ fn a_cached_token_is_not_accepted_by_a_verifier_of_another_issuer() {
 fn a_cached_token_is_not_accepted_by_a_verifier_of_another_key() {
     let clock = Hand::new();
     let ours = usual(&clock);
-    let theirs = rules(&clock).key(stranger().verifying_key()).build().unwrap();
+    let theirs = rules(&clock)
+        .key(stranger().verifying_key())
+        .build()
+        .unwrap();
     let token = token(&signer());
     keep(&ours, &token);
     refused(&theirs, &token, Kind::BadSignature);
@@ -99,7 +102,10 @@ fn a_verifier_at_the_address_of_a_dropped_one_starts_empty() {
         let verifier = usual(&clock);
         keep(&verifier, &token);
         drop(verifier);
-        let stranger = rules(&clock).key(stranger().verifying_key()).build().unwrap();
+        let stranger = rules(&clock)
+            .key(stranger().verifying_key())
+            .build()
+            .unwrap();
         refused(&stranger, &token, Kind::BadSignature);
         assert_eq!(status(&stranger).tokens, 0);
     }
@@ -120,7 +126,10 @@ fn a_verifier_without_a_cache_never_hits() {
     verifier.forget_verified_tokens();
     assert_eq!(verifier.token_cache_status(), None);
     assert_eq!(
-        source.0.asked_for_keys.load(std::sync::atomic::Ordering::SeqCst),
+        source
+            .0
+            .asked_for_keys
+            .load(std::sync::atomic::Ordering::SeqCst),
         4
     );
 }
@@ -143,10 +152,17 @@ fn each_issuer_of_a_list_keeps_its_rules_and_keys() {
         .build()
         .unwrap();
     let of = |key, name: &str| token_with(key, &json!({ "iss": name }));
-    let (from_one, from_two) = (of(&one, "https://one.example"), of(&two, "https://two.example"));
+    let (from_one, from_two) = (
+        of(&one, "https://one.example"),
+        of(&two, "https://two.example"),
+    );
     keep(&verifier, &from_one);
     keep(&verifier, &from_two);
-    refused(&verifier, of(&one, "https://two.example"), Kind::BadSignature);
+    refused(
+        &verifier,
+        of(&one, "https://two.example"),
+        Kind::BadSignature,
+    );
     // Only tokens of the issuer with changed keys are verified again.
     of_one.have(&set(&[&es256("1")]));
     hits(&verifier, &from_two);

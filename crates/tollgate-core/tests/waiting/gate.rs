@@ -7,7 +7,8 @@ use serde_json::json;
 use tollgate_core::policy::scope;
 use tollgate_core::{
     Authentication, BoxFuture, EndpointRequest, Gate, GateBuilder, HeaderEdits, Principal, Refusal,
-    RejectionKind as Kind, Renewal, RevocationCheck, SigningKey, Source, Standing, Step, Unavailable,
+    RejectionKind as Kind, Renewal, RevocationCheck, SigningKey, Source, Standing, Step,
+    Unavailable,
 };
 
 use super::source::{Script, Scripted, set};
@@ -75,7 +76,10 @@ fn bearer(token: &str) -> EndpointRequest {
 }
 
 fn kind(decided: &Result<Authentication, Refusal>) -> Option<Kind> {
-    decided.as_ref().err().map(|refusal| refusal.rejection().kind())
+    decided
+        .as_ref()
+        .err()
+        .map(|refusal| refusal.rejection().kind())
 }
 
 #[test]
@@ -114,7 +118,10 @@ fn a_pending_decision_shows_no_token() {
     let gates = Gates::new(|gate| gate);
     let token = token(&gates.key);
     let shown = format!("{:?}", gates.waiting.0.begin(&bearer(&token)));
-    assert!(token.split('.').all(|part| !shown.contains(part)), "{shown}");
+    assert!(
+        token.split('.').all(|part| !shown.contains(part)),
+        "{shown}"
+    );
 }
 
 /// A request that is refused without a key does not reach a source.
@@ -127,7 +134,10 @@ fn no_key_is_fetched_for_a_request_that_is_refused_anyway() {
     for request in [
         request("GET", &[]),
         request("POST", &[("cookie", &cookie)]),
-        request("POST", &[("cookie", &cookie), ("sec-fetch-site", "cross-site")]),
+        request(
+            "POST",
+            &[("cookie", &cookie), ("sec-fetch-site", "cross-site")],
+        ),
         request("GET", &[("cookie", &cookie), ("cookie", &cookie)]),
     ] {
         assert!(
@@ -210,7 +220,10 @@ struct Noting(Arc<Mutex<Vec<(String, String)>>>);
 
 impl Renewal for Noting {
     fn is_due(&self, _: &Principal, method: &str, path: &str) -> bool {
-        self.0.lock().unwrap().push((method.to_owned(), path.to_owned()));
+        self.0
+            .lock()
+            .unwrap()
+            .push((method.to_owned(), path.to_owned()));
         method == "PUT" && path == "/orders"
     }
 
@@ -230,7 +243,9 @@ fn a_renewal_sees_the_request_that_waited() {
         let gates = Gates::new(|gate| gate.renewal(noting.clone()));
         let mut request = bearer(&token(&gates.key));
         method.clone_into(&mut request.method);
-        request.headers.push(("content-type".to_owned(), content.into()));
+        request
+            .headers
+            .push(("content-type".to_owned(), content.into()));
         let authentication = gates.decide(&request).unwrap();
         assert_eq!(authentication.renewal_due(), due, "{method}");
         let asked = (method.to_owned(), "/orders".to_owned());

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tollgate_core::{
-    ConfigErrorKind, IssuerSource, KeySet, KeySource, PreparedIssuer, RejectionKind as Kind, SigningKey,
-    Step, TrustedIssuer, Unavailable, Verifier, VerifierBuilder,
+    ConfigErrorKind, IssuerSource, KeySet, KeySource, PreparedIssuer, RejectionKind as Kind,
+    SigningKey, Step, TrustedIssuer, Unavailable, Verifier, VerifierBuilder,
 };
 
 use super::source::{Script, Scripted, set};
@@ -70,7 +70,10 @@ fn token(issuer: impl Into<Value>, key: &SigningKey) -> String {
 }
 
 fn kind(verifier: &Verifier, token: impl AsRef<[u8]>) -> Option<Kind> {
-    verifier.verify(token).err().map(|rejection| rejection.kind())
+    verifier
+        .verify(token)
+        .err()
+        .map(|rejection| rejection.kind())
 }
 
 #[test]
@@ -97,7 +100,10 @@ fn an_issuer_under_another_name_is_not_used() {
 fn the_keys_and_rules_of_the_found_issuer_apply() {
     let (key, other) = (es256("k"), es256("k"));
     let verifier = asking(&[&Always::knowing(ACME, &key)]).build().unwrap();
-    assert_eq!(kind(&verifier, token(ACME, &other)), Some(Kind::BadSignature));
+    assert_eq!(
+        kind(&verifier, token(ACME, &other)),
+        Some(Kind::BadSignature)
+    );
     let mut elsewhere = claims(ACME);
     elsewhere["aud"] = json!("other");
     assert_eq!(
@@ -119,7 +125,10 @@ fn listed_issuers_take_precedence_over_sources() {
     ] {
         let verifier = builder.build().unwrap();
         assert_eq!(kind(&verifier, token(LISTED, &listed)), None);
-        assert_eq!(kind(&verifier, token(LISTED, &theirs)), Some(Kind::BadSignature));
+        assert_eq!(
+            kind(&verifier, token(LISTED, &theirs)),
+            Some(Kind::BadSignature)
+        );
         assert_eq!(usurper.asked(), Vec::<String>::new());
     }
 }
@@ -134,8 +143,14 @@ fn an_unlisted_issuer_is_looked_up() {
         .unwrap();
     assert_eq!(kind(&verifier, token(ACME, &acme)), None);
     assert_eq!(source.asked(), [ACME]);
-    assert_eq!(kind(&verifier, token(ACME, &listed)), Some(Kind::BadSignature));
-    assert_eq!(kind(&verifier, token(LISTED, &acme)), Some(Kind::BadSignature));
+    assert_eq!(
+        kind(&verifier, token(ACME, &listed)),
+        Some(Kind::BadSignature)
+    );
+    assert_eq!(
+        kind(&verifier, token(LISTED, &acme)),
+        Some(Kind::BadSignature)
+    );
 }
 
 /// A token without a readable issuer does not reach a source.
@@ -144,7 +159,9 @@ fn without_a_readable_issuer_no_source_is_queried() {
     let key = es256("k");
     let source = Always::knowing(ACME, &key);
     let verifier = asking(&[&source]).build().unwrap();
-    let nameless = key.encode(&json!({ "aud": "api", "exp": NOW + 60 })).unwrap();
+    let nameless = key
+        .encode(&json!({ "aud": "api", "exp": NOW + 60 }))
+        .unwrap();
     assert_eq!(kind(&verifier, nameless), Some(Kind::MissingClaim));
     for issuer in [
         json!(7),
@@ -197,7 +214,12 @@ fn sources_are_queried_in_order_until_one_knows_or_fails() {
     let nobody = || Always::new(Ok(None));
     let knowing = || Always::knowing(ACME, &key);
     let unreachable = || Always::new(Err(down(8)));
-    let asked = |sources: &[&Always]| sources.iter().map(|it| it.asked().len()).collect::<Vec<_>>();
+    let asked = |sources: &[&Always]| {
+        sources
+            .iter()
+            .map(|it| it.asked().len())
+            .collect::<Vec<_>>()
+    };
     let outcome = |sources: &[&Always]| {
         let verified = asking(sources).build().unwrap().verify(token(ACME, &key));
         let refused = verified.err();
@@ -209,7 +231,10 @@ fn sources_are_queried_in_order_until_one_knows_or_fails() {
 
     // It is unknown whether the first source knows the issuer and with which keys.
     let [first, second] = [unreachable(), knowing()];
-    assert_eq!(outcome(&[&first, &second]), Some((Kind::Unavailable, Some(8))));
+    assert_eq!(
+        outcome(&[&first, &second]),
+        Some((Kind::Unavailable, Some(8)))
+    );
     assert_eq!(asked(&[&first, &second]), [1, 0]);
 
     let [first, second] = [knowing(), unreachable()];
@@ -257,7 +282,10 @@ fn an_issuer_withdrawn_during_a_wait_is_refused() {
     let Step::Pending(verification) = verifier.begin(token(ACME, &key)) else {
         panic!("the key is not there")
     };
-    assert_eq!(wait(verification).unwrap_err().kind(), Kind::UntrustedIssuer);
+    assert_eq!(
+        wait(verification).unwrap_err().kind(),
+        Kind::UntrustedIssuer
+    );
 }
 
 #[test]
@@ -287,10 +315,15 @@ fn build_and_prepare_refuse_contradictory_options() {
 
     let issuer = || TrustedIssuer::new(ACME).key(key.verifying_key());
     assert!(issuer().audience("api").prepare().is_ok());
-    assert_eq!(issuer().prepare().unwrap_err().kind(), Config::MissingAudience);
+    assert_eq!(
+        issuer().prepare().unwrap_err().kind(),
+        Config::MissingAudience
+    );
     let keyless = TrustedIssuer::new(ACME).audience("api").prepare();
     assert_eq!(keyless.unwrap_err().kind(), Config::MissingKey);
-    let nameless = TrustedIssuer::new("").audience("api").key(key.verifying_key());
+    let nameless = TrustedIssuer::new("")
+        .audience("api")
+        .key(key.verifying_key());
     assert_eq!(nameless.prepare().unwrap_err().kind(), Config::InvalidText);
 }
 
@@ -299,7 +332,10 @@ fn debug_of_an_issuer_contains_no_key() {
     let secret = SigningKey::hs256([0x41; 32]).unwrap();
     let shown = format!("{:?}", prepared(ACME, &secret));
     assert!(shown.contains(ACME), "{shown}");
-    assert!(!shown.contains("AAAA") && !shown.contains("65, 65"), "{shown}");
+    assert!(
+        !shown.contains("AAAA") && !shown.contains("65, 65"),
+        "{shown}"
+    );
 }
 
 /// A key source that names its issuer.
@@ -318,13 +354,22 @@ impl KeySource for Of {
 #[test]
 fn keys_of_one_issuer_are_refused_for_another() {
     let unknown = || Scripted::new(Ok(set(&[])), Script::Pointless);
-    let own = |source: &'static str| builder().issuer(ACME).audience("api").key_source(Of(source));
+    let own = |source: &'static str| {
+        builder()
+            .issuer(ACME)
+            .audience("api")
+            .key_source(Of(source))
+    };
     let listed = |source: &'static str| {
-        let issuer = TrustedIssuer::new(ACME).audience("api").key_source(Of(source));
+        let issuer = TrustedIssuer::new(ACME)
+            .audience("api")
+            .key_source(Of(source));
         builder().trust(issuer)
     };
     let found = |source: &'static str| {
-        let issuer = TrustedIssuer::new(ACME).audience("api").key_source(Of(source));
+        let issuer = TrustedIssuer::new(ACME)
+            .audience("api")
+            .key_source(Of(source));
         issuer.prepare().map(drop)
     };
     for theirs in [LISTED, "", "https://acme.example/", "https://ACME.example"] {
@@ -347,7 +392,10 @@ fn keys_of_one_issuer_are_refused_for_another() {
         .issuer(ACME)
         .audience("api")
         .key_source(Arc::new(Of(LISTED)));
-    assert_eq!(shared.build().unwrap_err().kind(), ConfigErrorKind::Contradiction);
+    assert_eq!(
+        shared.build().unwrap_err().kind(),
+        ConfigErrorKind::Contradiction
+    );
     // An explicit `dangerous` option disables the check.
     assert!(
         builder()

@@ -24,7 +24,9 @@ fn anyone() -> VerifierBuilder {
 }
 
 fn es256(kid: &str) -> SigningKey {
-    SigningKey::generate(Algorithm::ES256).unwrap().with_kid(kid)
+    SigningKey::generate(Algorithm::ES256)
+        .unwrap()
+        .with_kid(kid)
 }
 
 fn claims() -> Value {

@@ -84,7 +84,11 @@ impl KeySource for Scripted {
                 Step::pending(async move {
                     poll_fn(|_| {
                         looks += 1;
-                        if looks < 3 { Poll::Pending } else { Poll::Ready(()) }
+                        if looks < 3 {
+                            Poll::Pending
+                        } else {
+                            Poll::Ready(())
+                        }
                     })
                     .await;
                     waiting.0.0.lock().unwrap().keys = keys;

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
-use tollgate_core::{Algorithm, Principal, Rejection, RejectionKind as Kind, SigningKey, Step, Verifier};
+use tollgate_core::{
+    Algorithm, Principal, Rejection, RejectionKind as Kind, SigningKey, Step, Verifier,
+};
 
 use super::source::{Script, Scripted, set};
 use super::{NOW, anyone, claims, down, es256, token, wait, within};
@@ -12,9 +14,9 @@ use super::{NOW, anyone, claims, down, es256, token, wait, within};
 type Outcome = Result<Principal, Rejection>;
 
 fn by(sources: &[&Scripted]) -> Verifier {
-    let builder = sources
-        .iter()
-        .fold(anyone(), |builder, source| builder.key_source((*source).clone()));
+    let builder = sources.iter().fold(anyone(), |builder, source| {
+        builder.key_source((*source).clone())
+    });
     builder.build().unwrap()
 }
 
@@ -51,7 +53,12 @@ fn each_reaction_of_a_source_to_an_unknown_key() {
     let unknown = Some((Kind::UnknownKey, None));
     let unavailable = |seconds| Some((Kind::Unavailable, Some(seconds)));
     for (name, source, waits, wanted) in [
-        ("none", Scripted::new(has(), Script::Pointless), false, unknown),
+        (
+            "none",
+            Scripted::new(has(), Script::Pointless),
+            false,
+            unknown,
+        ),
         (
             "cannot tell",
             Scripted::new(has(), Script::Unavailable(down(7))),
@@ -149,14 +156,22 @@ fn no_source_is_queried_without_need() {
         .unwrap();
     let every = by(&[&source]);
     let secret = SigningKey::hs256([7; 32]).unwrap();
-    let other = |algorithm| SigningKey::generate(algorithm).unwrap().with_kid("nobody's");
+    let other = |algorithm| {
+        SigningKey::generate(algorithm)
+            .unwrap()
+            .with_kid("nobody's")
+    };
     let crit = known
         .encode_header(
             &json!({"alg": "ES256", "kid": "x", "crit": ["x"], "x": 1}),
             &claims(),
         )
         .unwrap();
-    let profile = anyone().key_source(source.clone()).typ("at+jwt").build().unwrap();
+    let profile = anyone()
+        .key_source(source.clone())
+        .typ("at+jwt")
+        .build()
+        .unwrap();
     for (name, verifier, token, wanted) in [
         ("its own key", &every, token(&known), None),
         (
@@ -165,7 +180,12 @@ fn no_source_is_queried_without_need() {
             token(&stranger),
             Some(Kind::BadSignature),
         ),
-        ("a secret", &every, token(&secret), Some(Kind::WrongAlgorithm)),
+        (
+            "a secret",
+            &every,
+            token(&secret),
+            Some(Kind::WrongAlgorithm),
+        ),
         (
             "a secret with an unknown `kid`",
             &every,
@@ -184,8 +204,18 @@ fn no_source_is_queried_without_need() {
             token(&es256("nobody's")),
             Some(Kind::WrongType),
         ),
-        ("an extension", &every, crit, Some(Kind::UnsupportedExtension)),
-        ("no token", &every, "a.b.c".to_owned(), Some(Kind::MalformedToken)),
+        (
+            "an extension",
+            &every,
+            crit,
+            Some(Kind::UnsupportedExtension),
+        ),
+        (
+            "no token",
+            &every,
+            "a.b.c".to_owned(),
+            Some(Kind::MalformedToken),
+        ),
         (
             "an invalid signature",
             &every,
@@ -194,7 +224,11 @@ fn no_source_is_queried_without_need() {
         ),
     ] {
         let outcome = at_once(verifier, &token);
-        assert_eq!(outcome.err().map(|rejection| rejection.kind()), wanted, "{name}");
+        assert_eq!(
+            outcome.err().map(|rejection| rejection.kind()),
+            wanted,
+            "{name}"
+        );
         assert_eq!(source.asked(), 0, "{name}");
     }
 }
@@ -214,7 +248,12 @@ fn a_source_is_queried_if_another_key_could_verify() {
             &eddsa.clone().with_kid("known"),
             Some("known"),
         ),
-        ("a key without a `kid`", &nameless, &es256("new"), Some("new")),
+        (
+            "a key without a `kid`",
+            &nameless,
+            &es256("new"),
+            Some("new"),
+        ),
     ] {
         let source = Scripted::rotating(&[has], &[has, by]);
         let principal = waited(&self::by(&[&source]), &token(by)).expect(name);
@@ -285,15 +324,27 @@ fn no_key_is_fetched_for_another_issuers_token() {
     let (old, new) = (es256("old"), es256("new"));
     for (member, value, wanted) in [
         ("iss", json!("https://evil.example"), Kind::UntrustedIssuer),
-        ("iss", json!("https://id.example.com/"), Kind::UntrustedIssuer),
+        (
+            "iss",
+            json!("https://id.example.com/"),
+            Kind::UntrustedIssuer,
+        ),
         ("iss", json!(null), Kind::MalformedClaims),
-        ("iss", json!(["https://id.example.com"]), Kind::MalformedClaims),
+        (
+            "iss",
+            json!(["https://id.example.com"]),
+            Kind::MalformedClaims,
+        ),
     ] {
         let source = Scripted::rotating(&[&old], &[&new]);
         let builder = Verifier::builder()
             .issuer("https://id.example.com")
             .audience("api");
-        let verifier = builder.clock(|| NOW).key_source(source.clone()).build().unwrap();
+        let verifier = builder
+            .clock(|| NOW)
+            .key_source(source.clone())
+            .build()
+            .unwrap();
         let mut claims = claims();
         claims[member] = value;
         let outcome = at_once(&verifier, &new.encode(&claims).unwrap());
@@ -409,13 +460,19 @@ fn a_pending_verification_shows_no_token() {
     let source = Scripted::rotating(&[], &[]);
     let verification = by(&[&source]).begin(&token);
     let shown = format!("{verification:?}");
-    assert!(token.split('.').all(|part| !shown.contains(part)), "{shown}");
+    assert!(
+        token.split('.').all(|part| !shown.contains(part)),
+        "{shown}"
+    );
     let Step::Pending(verification) = verification else {
         panic!("the key is not there")
     };
     let rejection = wait(verification).unwrap_err();
     let shown = format!("{rejection:?} {rejection}");
-    assert!(token.split('.').all(|part| !shown.contains(part)), "{shown}");
+    assert!(
+        token.split('.').all(|part| !shown.contains(part)),
+        "{shown}"
+    );
 }
 
 /// Reported to the source of the key, with the verifier's time, and not for refused tokens.
@@ -465,7 +522,9 @@ fn a_resumed_verification_may_find_the_token_in_the_cache() {
     let source = Scripted::rotating(&[], &[&new]);
     let verifier = by(&[&source]);
     let token = token(&new);
-    let (Step::Pending(one), Step::Pending(other)) = (verifier.begin(&token), verifier.begin(&token)) else {
+    let (Step::Pending(one), Step::Pending(other)) =
+        (verifier.begin(&token), verifier.begin(&token))
+    else {
         panic!("the key is not there yet");
     };
     assert_eq!((source.asked(), source.waits()), (2, 2));

@@ -38,18 +38,23 @@ impl RequestView for Get {
 fn authentication(claims: &serde_json::Value) -> Authentication {
     let secret = [7; 32];
     let verifier =
-        Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256(secret).unwrap()).build().unwrap();
+        Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+            .key(Key::hs256(secret).unwrap()).build().unwrap();
     let token = SigningKey::hs256(secret).unwrap().encode(claims).unwrap();
     Gate::from(verifier).decide(&Get(format!("Bearer {token}"))).unwrap()
 }
 
 fn main() {
-    let allowed = authentication(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7", "scope": "orders:read"}));
+    let allowed =
+        authentication(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7",
+        "scope": "orders:read"}));
     let shopper = <Shopper>::extract(&allowed, &()).unwrap();
     assert_eq!((shopper.subject.as_str(), shopper.tenant), ("u-7", None));
     assert_eq!(Wrapped::from_authentication(&allowed).unwrap().0.subject, "u-7");
 
-    let refused = authentication(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7", "scope": "orders:readx"}));
+    let refused =
+        authentication(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7",
+        "scope": "orders:readx"}));
     assert_eq!(<Shopper>::from_authentication(&refused).unwrap_err().answer().status, 403);
     assert!(Wrapped::from_authentication(&refused).is_ok(), "it is not guarded by what it wraps");
 }

@@ -62,6 +62,7 @@ fn main() {
     );
     assert_eq!(text::<Editor>(), r#"scope("orders:read") & scope("orders:write")"#);
     assert_eq!(text::<Caller>(), r#"role("service")"#);
-    assert!(std::ptr::eq(Shopper::policy().unwrap(), Shopper::policy().unwrap()), "it is built once");
+    assert!(std::ptr::eq(Shopper::policy().unwrap(), Shopper::policy().unwrap()),
+        "it is built once");
     assert!(OrdersRead::held_by(&Held::new().scope("orders:read")));
 }

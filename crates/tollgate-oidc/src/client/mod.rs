@@ -130,8 +130,8 @@ impl fmt::Debug for HttpClient {
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, OidcError> {
     let misconfigured = |problem| OidcError::new(OidcErrorKind::Misconfigured, problem);
-    let certificates =
-        Certificate::from_pem_bundle(pem).map_err(|_| misconfigured("a root certificate is invalid"))?;
+    let certificates = Certificate::from_pem_bundle(pem)
+        .map_err(|_| misconfigured("a root certificate is invalid"))?;
     if certificates.is_empty() {
         return Err(misconfigured("the PEM text contains no root certificate"));
     }

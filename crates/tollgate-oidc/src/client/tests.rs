@@ -19,8 +19,7 @@ use crate::fetch::{Addresses, Fetch, FetchError, FetchErrorKind, FetchRequest, F
 use crate::retrieval::{Retrieved, Retriever};
 use crate::settings::{Location, Settings};
 
-const SET: &str =
-    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 /// For tests that must not end by the timeout.
 const LONG: Duration = Duration::from_secs(60);
 /// For tests that must end by the timeout.
@@ -51,7 +50,10 @@ async fn retrieve(url: String, timeout: Duration) -> Result<Retrieved, OidcError
 
 async fn error(behaviour: Behaviour, timeout: Duration) -> OidcErrorKind {
     let server = Server::start(behaviour).await;
-    retrieve(server.url("/jwks"), timeout).await.unwrap_err().kind()
+    retrieve(server.url("/jwks"), timeout)
+        .await
+        .unwrap_err()
+        .kind()
 }
 
 #[tokio::test]
@@ -104,15 +106,22 @@ async fn bad_answers_have_their_errors() {
         ),
         (answer("200 OK", r#"{"keys":[]}"#), NoUsableKey),
         (answer("200 OK", ""), Malformed),
-        (answer("200 OK\r\ncontent-encoding: gzip", "\u{1f}"), Malformed),
+        (
+            answer("200 OK\r\ncontent-encoding: gzip", "\u{1f}"),
+            Malformed,
+        ),
         (answer("200 OK\r\ncontent-encoding: gzip", SET), Malformed),
         // The declared length is larger or smaller than the content.
         (
-            raw(&format!("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{SET}")),
+            raw(&format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{SET}"
+            )),
             Unreachable,
         ),
         (
-            raw(&format!("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{SET}")),
+            raw(&format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{SET}"
+            )),
             Malformed,
         ),
         (
@@ -122,7 +131,9 @@ async fn bad_answers_have_their_errors() {
             Unreachable,
         ),
         (
-            raw(&format!("HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{SET}")),
+            raw(&format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{SET}"
+            )),
             Unreachable,
         ),
         (
@@ -173,13 +184,20 @@ async fn a_flood_is_not_read() {
         Behaviour::Flood(chunked, chunk),
     ] {
         let server = Server::start(flood).await;
-        let error = retrieve(server.url("/jwks"), LONG).await.unwrap_err().kind();
+        let error = retrieve(server.url("/jwks"), LONG)
+            .await
+            .unwrap_err()
+            .kind();
         assert!(
             matches!(error, OidcErrorKind::TooLarge | OidcErrorKind::Unreachable),
             "{error:?}"
         );
         // The operating system's buffers add to the limit.
-        assert!(server.sent() < FLOOD / 2, "{} bytes went out", server.sent());
+        assert!(
+            server.sent() < FLOOD / 2,
+            "{} bytes went out",
+            server.sent()
+        );
     }
     // Header fields without an end.
     let server = Server::start(Behaviour::Flood(
@@ -188,7 +206,10 @@ async fn a_flood_is_not_read() {
     ))
     .await;
     assert_eq!(
-        retrieve(server.url("/jwks"), LONG).await.unwrap_err().kind(),
+        retrieve(server.url("/jwks"), LONG)
+            .await
+            .unwrap_err()
+            .kind(),
         OidcErrorKind::Unreachable
     );
     assert!(server.sent() < FLOOD / 2);
@@ -294,7 +315,11 @@ async fn private_addresses_are_not_connected_to() {
     ] {
         let request = FetchRequest::new(format!("http://{host}:{port}/"));
         let error = client.get(request).await.unwrap_err();
-        assert_eq!(error.kind(), FetchErrorKind::PrivateAddress, "{host}: {error}");
+        assert_eq!(
+            error.kind(),
+            FetchErrorKind::PrivateAddress,
+            "{host}: {error}"
+        );
     }
     assert_eq!(server.requests(), 0);
     let mut request = FetchRequest::new(server.url("/"));
@@ -314,7 +339,11 @@ fn answering(answers: Vec<Vec<IpAddr>>) -> (Resolver, Arc<AtomicUsize>) {
     (resolver, asked)
 }
 
-async fn get(client: &HttpClient, port: u16, addresses: Addresses) -> Result<FetchResponse, FetchError> {
+async fn get(
+    client: &HttpClient,
+    port: u16,
+    addresses: Addresses,
+) -> Result<FetchResponse, FetchError> {
     let mut request = FetchRequest::new(format!("http://keys.example.net:{port}/jwks"));
     request.addresses = addresses;
     client.get(request).await
@@ -343,7 +372,10 @@ async fn every_address_of_a_name_must_be_public() {
     // The configuration may name any address.
     let (resolver, _) = answering(vec![vec![home]]);
     let client = HttpClient::build(&[], &resolver, is_public).unwrap();
-    assert_eq!(get(&client, port, Addresses::Any).await.unwrap().status, 200);
+    assert_eq!(
+        get(&client, port, Addresses::Any).await.unwrap().status,
+        200
+    );
     // A name without an address is unreachable.
     let (resolver, _) = answering(vec![Vec::new()]);
     let client = HttpClient::build(&[], &resolver, is_public).unwrap();
@@ -363,7 +395,10 @@ async fn dns_rebinding_gains_nothing() {
     let (resolver, asked) = answering(vec![vec![PUBLIC], vec![PRIVATE]]);
     let client = HttpClient::build(&[], &resolver, |address| address == PUBLIC).unwrap();
     // The name is resolved once, and the client connects to the result.
-    assert_eq!(get(&client, port, Addresses::Public).await.unwrap().status, 200);
+    assert_eq!(
+        get(&client, port, Addresses::Public).await.unwrap().status,
+        200
+    );
     assert_eq!((asked.load(Ordering::SeqCst), server.requests()), (1, 1));
     // No connection is kept: the name is resolved and checked again.
     let error = get(&client, port, Addresses::Public).await.unwrap_err();
@@ -397,10 +432,13 @@ async fn a_set_is_kept_that_was_not_modified() {
         while let Ok((mut stream, _)) = listener.accept().await {
             let head = String::from_utf8(server::read_head(&mut stream).await).unwrap();
             let answer = if head.contains("\r\nif-none-match: \"2031\"\r\n") {
-                "HTTP/1.1 304 Not Modified\r\netag: \"2031\"\r\ncache-control: max-age=300\r\n\r\n".to_owned()
+                "HTTP/1.1 304 Not Modified\r\netag: \"2031\"\r\ncache-control: max-age=300\r\n\r\n"
+                    .to_owned()
             } else {
                 let length = SET.len();
-                format!("HTTP/1.1 200 OK\r\netag: \"2031\"\r\ncontent-length: {length}\r\n\r\n{SET}")
+                format!(
+                    "HTTP/1.1 200 OK\r\netag: \"2031\"\r\ncontent-length: {length}\r\n\r\n{SET}"
+                )
             };
             let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, answer.as_bytes()).await;
         }
@@ -410,7 +448,10 @@ async fn a_set_is_kept_that_was_not_modified() {
         ..Settings::new(Location::Jwks(format!("http://{address}/jwks")))
     };
     let mut retriever = Retriever::new(&settings).unwrap();
-    assert!(matches!(retriever.retrieve().await, Ok(Retrieved::Changed(_))));
+    assert!(matches!(
+        retriever.retrieve().await,
+        Ok(Retrieved::Changed(_))
+    ));
     for _ in 0..2 {
         match retriever.retrieve().await.unwrap() {
             Retrieved::Unchanged(fresh) => assert_eq!(fresh.life, Some(Duration::from_secs(300))),
@@ -438,8 +479,14 @@ async fn a_request_has_only_the_expected_fields() {
         ..Settings::new(Location::Jwks(format!("http://{address}/jwks?a=b")))
     };
     let mut retriever = Retriever::new(&settings).unwrap();
-    assert!(matches!(retriever.retrieve().await, Ok(Retrieved::Changed(_))));
-    assert!(matches!(retriever.retrieve().await, Ok(Retrieved::Unchanged(_))));
+    assert!(matches!(
+        retriever.retrieve().await,
+        Ok(Retrieved::Changed(_))
+    ));
+    assert!(matches!(
+        retriever.retrieve().await,
+        Ok(Retrieved::Unchanged(_))
+    ));
     let heads = heads.lock().unwrap();
     let lines = |head: &String| {
         let mut lines: Vec<_> = head.trim_end().split("\r\n").map(str::to_owned).collect();

@@ -82,7 +82,8 @@ pub fn entra(tenant: impl AsRef<str>, audience: impl Into<String>) -> Preset {
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
 /// let token = |tenant: &str| {
-///     let token = mint.token().claim("iss", format!("https://login.microsoftonline.com/{tenant}/v2.0"));
+///     let token = mint.token()
+///         .claim("iss", format!("https://login.microsoftonline.com/{tenant}/v2.0"));
 ///     let token = token.claim("tid", tenant).claim("aud", "api");
 ///     token.claim("ver", "2.0").claim("azp", "client").build()
 /// };
@@ -110,7 +111,8 @@ pub fn entra_tenants(
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
-/// let trusted = presets::dangerous_entra_any_tenant("api").rules().key(keys::verifying(Algorithm::RS256));
+/// let trusted = presets::dangerous_entra_any_tenant("api").rules()
+///     .key(keys::verifying(Algorithm::RS256));
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
 /// let iss = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0";
@@ -122,7 +124,10 @@ pub fn entra_tenants(
 /// # Ok(()) }
 /// ```
 pub fn dangerous_entra_any_tenant(audience: impl Into<String>) -> Preset {
-    Preset::new(version_2(TEMPLATE, audience).dangerous_any_tenant(), common())
+    Preset::new(
+        version_2(TEMPLATE, audience).dangerous_any_tenant(),
+        common(),
+    )
 }
 
 /// Access tokens of version 1.0 of one tenant of Microsoft Entra ID, by ID: the default for the
@@ -221,5 +226,7 @@ fn version_2(issuer: &str, audience: impl Into<String>) -> TrustedIssuer {
 
 /// The metadata of all tenants together; its `issuer` is the template.
 fn common() -> Oidc {
-    Oidc::discover(TEMPLATE).metadata_url(format!("{LOGIN}/common/v2.0/.well-known/openid-configuration"))
+    Oidc::discover(TEMPLATE).metadata_url(format!(
+        "{LOGIN}/common/v2.0/.well-known/openid-configuration"
+    ))
 }

@@ -42,5 +42,6 @@ use super::{Preset, id_token};
 /// # Ok(()) }
 /// ```
 pub fn google(client_id: impl Into<String>) -> Preset {
-    id_token("https://accounts.google.com", client_id).with(|rules| rules.issuer_alias("accounts.google.com"))
+    id_token("https://accounts.google.com", client_id)
+        .with(|rules| rules.issuer_alias("accounts.google.com"))
 }

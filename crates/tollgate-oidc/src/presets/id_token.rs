@@ -30,7 +30,8 @@ use crate::oidc::Oidc;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let mint = Mint::new(keys::signing(Algorithm::RS256), &clock);
-/// let trusted = presets::id_token("https://id.example.com", "web").rules().key(keys::verifying(Algorithm::RS256));
+/// let trusted = presets::id_token("https://id.example.com", "web").rules()
+///     .key(keys::verifying(Algorithm::RS256));
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
 /// let token = mint.token().claim("aud", "web").claim("nonce", "n-0S6_WzA2Mj");

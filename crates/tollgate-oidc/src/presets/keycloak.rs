@@ -11,8 +11,8 @@ use crate::oidc::Oidc;
 ///
 /// By default, Keycloak does not name your service in `aud`: add a mapper of the type *Audience* to
 /// the client or to a client scope. A token without it, whose `aud` is at most `account`, is
-/// refused. Do not use [`dangerous_any_audience`](TrustedIssuer::dangerous_any_audience) instead: every client of the
-/// realm could then send its users' tokens here.
+/// refused. Do not use [`dangerous_any_audience`](TrustedIssuer::dangerous_any_audience) instead:
+/// every client of the realm could then send its users' tokens here.
 ///
 /// Also checks that the claim `typ` is `Bearer`, because ID tokens (`ID`) and other tokens of a
 /// realm differ from access tokens by nothing else, and that `sub` and `azp`, the client ID, are
@@ -77,7 +77,8 @@ pub fn keycloak(base: &str, realm: &str, audience: impl Into<String>) -> Preset 
 /// let trusted = trusted.key(keys::verifying(Algorithm::RS256));
 /// let verifier = Verifier::builder().trust(trusted).clock(clock).build()?;
 ///
-/// let token = mint.token().claim("iss", "https://id.example.com/realms/shop").claim("aud", "web").claim("azp", "web");
+/// let token = mint.token().claim("iss", "https://id.example.com/realms/shop").claim("aud", "web")
+///     .claim("azp", "web");
 /// assert!(verifier.verify(token.clone().claim("typ", "ID").build()).is_ok());
 /// let rejection = verifier.verify(token.claim("typ", "Bearer").build()).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::WrongClaim);

@@ -21,15 +21,18 @@
 //!
 //! | preset | tokens | `iss` | who they are for | scopes | roles | told from other kinds by |
 //! |---|---|---|---|---|---|---|
-//! | [`id_token`] | ID tokens of any provider | yours to name | `aud`, and `azp` where it is there | - | - | `aud` is a client, `typ` |
+//! | [`id_token`] | ID tokens of any provider | yours to name | `aud`,
+//!     and `azp` where it is there | - | - | `aud` is a client, `typ` |
 //! | [`entra`] | access tokens, v2.0, of one tenant | `https://login.microsoftonline.com/TENANT/v2.0` | `aud`, a client id | `scp` | `roles` | `ver`, `azp` |
 //! | [`entra_tenants`], [`dangerous_entra_any_tenant`] | the same, of several tenants or of all | the same with `tid` for the tenant | `aud` | `scp` | `roles` | `ver`, `azp` |
 //! | [`entra_v1`] | access tokens, v1.0, of one tenant | `https://sts.windows.net/TENANT/` | `aud`, often an App ID URI | `scp` | `roles` | `ver`, `appid` |
-//! | [`entra_id`] | ID tokens, v2.0, of one tenant | as [`entra`] | `aud` | - | `roles` | `ver`, `aud` |
+//! | [`entra_id`] | ID tokens, v2.0, of one tenant | as [`entra`] | `aud` | - | `roles` | `ver`,
+//!     `aud` |
 //! | [`google`] | ID tokens | `https://accounts.google.com` or `accounts.google.com` | `aud` | - | - | - |
 //! | [`cognito_access`] | access tokens | `https://cognito-idp.REGION.amazonaws.com/POOL` | `client_id` | `scope` | `cognito:groups` | `token_use` |
 //! | [`cognito_id`] | ID tokens | the same | `aud` | - | `cognito:groups` | `token_use` |
-//! | [`keycloak`] | access tokens | `BASE/realms/REALM` | `aud`, by a mapper | `scope` | `realm_access.roles` | the claim `typ` |
+//! | [`keycloak`] | access tokens | `BASE/realms/REALM` | `aud`,
+//!     by a mapper | `scope` | `realm_access.roles` | the claim `typ` |
 //! | [`keycloak_id`] | ID tokens | the same | `aud` | - | - | the claim `typ` |
 //! | [`auth0`] | access tokens of an API | `https://DOMAIN/` | `aud`, the API's identifier | `scope`, `permissions` | - | `aud` |
 //! | [`okta`] | access tokens of a custom authorization server | `https://DOMAIN/oauth2/SERVER` | `aud` | `scp` | - | `cid` |

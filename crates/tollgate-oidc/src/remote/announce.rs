@@ -23,7 +23,9 @@ fn log(event: &Event) {
         }
         Event::Refreshed { .. } => tracing::info!(target: "tollgate", "{event}"),
         Event::Unchanged { .. } => tracing::debug!(target: "tollgate", "{event}"),
-        Event::Failed { .. } | Event::UnknownKey { .. } => tracing::warn!(target: "tollgate", "{event}"),
+        Event::Failed { .. } | Event::UnknownKey { .. } => {
+            tracing::warn!(target: "tollgate", "{event}")
+        }
         Event::Expired { .. } => tracing::error!(target: "tollgate", "{event}"),
     }
 }
@@ -46,12 +48,14 @@ fn record(event: &Event, settings: &Settings) {
         }
         Event::UnknownKey { count, .. } => {
             let count = u64::try_from(*count).unwrap_or(u64::MAX);
-            metrics::counter!("tollgate_jwks_unknown_keys_total", "source" => source).increment(count);
+            metrics::counter!("tollgate_jwks_unknown_keys_total", "source" => source)
+                .increment(count);
             return;
         }
     };
-    metrics::counter!("tollgate_jwks_fetches_total", "source" => source.clone(), "outcome" => outcome)
-        .increment(1);
+    metrics::counter!("tollgate_jwks_fetches_total", "source" => source.clone(),
+        "outcome" => outcome)
+    .increment(1);
     if together {
         return;
     }
@@ -63,7 +67,8 @@ fn record(event: &Event, settings: &Settings) {
             reason = "exact until long after the sun has gone"
         )]
         let now = settings.clock.now() as f64;
-        metrics::gauge!("tollgate_jwks_last_success_timestamp_seconds", "source" => source.clone()).set(now);
+        metrics::gauge!("tollgate_jwks_last_success_timestamp_seconds", "source" => source.clone())
+            .set(now);
         0
     };
     metrics::gauge!("tollgate_jwks_consecutive_failures", "source" => source.clone())

@@ -77,7 +77,9 @@ impl Engine {
         let before = shared.current.load_full();
         let (now, jitter) = (shared.now(), (settings.jitter)());
         let said = match &retrieved {
-            Retrieved::Changed(Fresh { life, .. }) | Retrieved::Unchanged(Fresh { life, .. }) => *life,
+            Retrieved::Changed(Fresh { life, .. }) | Retrieved::Unchanged(Fresh { life, .. }) => {
+                *life
+            }
         };
         let times = Times {
             now,

@@ -29,7 +29,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
-use tollgate_core::{Algorithm, BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Step, Unavailable};
+use tollgate_core::{
+    Algorithm, BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Step, Unavailable,
+};
 
 use self::engine::{Ended, Engine};
 use self::schedule::{Named, Schedule, Verdict};
@@ -201,7 +203,9 @@ impl RemoteKeys {
             readiness: current.map_or(Readiness::Unavailable, |current| current.readiness(now)),
             last_success: current.map(|current| current.fetched),
             age: current.map(|current| now.saturating_sub(current.fetched_at)),
-            next_refresh: shared.is_alive().then(|| schedule.due().saturating_sub(now)),
+            next_refresh: shared
+                .is_alive()
+                .then(|| schedule.due().saturating_sub(now)),
             expires_in: usable.map(|current| current.expiry.saturating_sub(now)),
             consecutive_failures: schedule.failures(),
             last_error: schedule.last_error().cloned(),
@@ -226,9 +230,9 @@ impl RemoteKeys {
     pub fn readiness(&self) -> Readiness {
         let shared = &*self.0.shared;
         let current = shared.current.load();
-        current
-            .as_ref()
-            .map_or(Readiness::Unavailable, |current| current.readiness(shared.now()))
+        current.as_ref().map_or(Readiness::Unavailable, |current| {
+            current.readiness(shared.now())
+        })
     }
 
     /// The issuer of the keys; `None` if only the URL of the set is known.
@@ -365,19 +369,26 @@ impl Shared {
     }
 
     /// Waits for the end of the running fetch. The place is taken at once and freed on drop.
-    fn wait(shared: &Arc<Self>, mut ended: watch::Receiver<Ended>) -> BoxFuture<Result<(), Unavailable>> {
+    fn wait(
+        shared: &Arc<Self>,
+        mut ended: watch::Receiver<Ended>,
+    ) -> BoxFuture<Result<(), Unavailable>> {
         ended.mark_unchanged();
         let place = Place::take(Arc::clone(shared));
         Box::pin(async move {
             let shared = &*place.0;
             let changed = {
                 // Outside of a tokio runtime, the timer of the fetching runtime is used.
-                let _entered = Handle::try_current().is_err().then(|| shared.runtime.enter());
+                let _entered = Handle::try_current()
+                    .is_err()
+                    .then(|| shared.runtime.enter());
                 timeout(shared.settings.timeout, ended.changed())
             };
             match changed.await {
                 Ok(Ok(())) if *ended.borrow() => Ok(()),
-                _ => Err(Unavailable::new(shared.schedule().retry_after(shared.now()))),
+                _ => Err(Unavailable::new(
+                    shared.schedule().retry_after(shared.now()),
+                )),
             }
         })
     }

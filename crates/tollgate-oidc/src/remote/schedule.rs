@@ -221,7 +221,8 @@ impl Schedule {
 
     /// The time of the next action: a fetch, or the report of the expiry.
     pub(super) fn next(&self) -> Duration {
-        self.expiry.map_or(self.due(), |expiry| expiry.min(self.due()))
+        self.expiry
+            .map_or(self.due(), |expiry| expiry.min(self.due()))
     }
 
     /// Sets the expiry of the keys.
@@ -294,10 +295,16 @@ impl Sought {
 
 /// The `Retry-After` until a fetch is permitted.
 pub(super) fn retry_after(now: Duration, permitted: Duration) -> Duration {
-    permitted.saturating_sub(now).clamp(*RETRY.start(), *RETRY.end())
+    permitted
+        .saturating_sub(now)
+        .clamp(*RETRY.start(), *RETRY.end())
 }
 
 /// Returns the jitter, or 0 if it is out of range.
 fn fraction(jitter: f64) -> f64 {
-    if (0.0..1.0).contains(&jitter) { jitter } else { 0.0 }
+    if (0.0..1.0).contains(&jitter) {
+        jitter
+    } else {
+        0.0
+    }
 }

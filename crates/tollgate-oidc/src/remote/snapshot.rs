@@ -64,7 +64,9 @@ impl Snapshot {
     pub(super) fn has(&self, missing: &MissingKey<'_>) -> bool {
         let mut keys = self.keys.keys().iter();
         missing.kid().is_some_and(|kid| {
-            keys.any(|key| key.kid() == Some(kid) && key.algorithms().contains(&missing.algorithm()))
+            keys.any(|key| {
+                key.kid() == Some(kid) && key.algorithms().contains(&missing.algorithm())
+            })
         })
     }
 
@@ -115,7 +117,11 @@ impl Snapshot {
     }
 
     pub(super) fn skipped(&self) -> Vec<String> {
-        self.keys.skipped().iter().map(ToString::to_string).collect()
+        self.keys
+            .skipped()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     /// The `kid`s of these keys that `other` does not have.
@@ -176,7 +182,11 @@ mod tests {
         let first = Snapshot::changed(KeySet::from_iter([key(1, "a"), key(2, "b")]), None, TIMES);
         first.note_use(&first.keys.keys()[1], 7);
         assert_eq!(used(&first), [None, Some(7)]);
-        let second = Snapshot::changed(KeySet::from_iter([key(3, "c"), key(2, "b")]), Some(&first), TIMES);
+        let second = Snapshot::changed(
+            KeySet::from_iter([key(3, "c"), key(2, "b")]),
+            Some(&first),
+            TIMES,
+        );
         assert_eq!(used(&second), [None, Some(7)]);
         assert_eq!(second.names_not_in(Some(&first)), ["c"]);
         assert_eq!(first.names_not_in(Some(&second)), ["a"]);

@@ -39,7 +39,11 @@ fn failure() -> OidcError {
 }
 
 /// Begins and succeeds at once, with these keys.
-fn fetched(schedule: &mut Schedule, now: Duration, keys: &[u64]) -> Option<super::schedule::InVain> {
+fn fetched(
+    schedule: &mut Schedule,
+    now: Duration,
+    keys: &[u64],
+) -> Option<super::schedule::InVain> {
     assert!(schedule.begin(now));
     schedule.succeeded(now, seconds(600), 0.0, &keys.iter().copied().collect())
 }
@@ -112,7 +116,10 @@ fn a_key_that_changes_right_after_a_fetch_of_the_schedule_is_found_at_once() {
     assert_eq!(schedule.miss(START, Some(named(2)), true, 0), Verdict::Wait);
     assert_eq!(fetched(&mut schedule, START, &[2]), None);
     // A request caused that fetch.
-    assert_eq!(schedule.miss(START, Some(named(3)), true, 0), Verdict::Pointless);
+    assert_eq!(
+        schedule.miss(START, Some(named(3)), true, 0),
+        Verdict::Pointless
+    );
     let due = schedule.due();
     fetched(&mut schedule, due, &[2]);
     assert_eq!(schedule.miss(due, Some(named(3)), true, 0), Verdict::Wait);
@@ -136,7 +143,10 @@ fn a_missing_key_is_fetched_once_a_cool_down() {
     assert_eq!(schedule.miss(START, None, true, 0), Verdict::Wait);
     fetched(&mut schedule, START, &[1]);
     let rest = START + COOL_DOWN - Duration::from_nanos(1);
-    assert_eq!(schedule.miss(rest, Some(named(2)), true, 0), Verdict::Pointless);
+    assert_eq!(
+        schedule.miss(rest, Some(named(2)), true, 0),
+        Verdict::Pointless
+    );
     assert!(!schedule.begin(rest));
     let now = START + COOL_DOWN;
     assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Wait);
@@ -152,7 +162,10 @@ fn a_missing_key_is_fetched_once_a_cool_down() {
     assert_eq!((in_vain.count, &*in_vain.example), (1, "k"));
     // 2 was missing before the fetch began, so it does not exist; 3 is unknown.
     let now = now + COOL_DOWN;
-    assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Pointless);
+    assert_eq!(
+        schedule.miss(now, Some(named(2)), true, 0),
+        Verdict::Pointless
+    );
     assert_eq!(schedule.miss(now, Some(named(3)), true, 0), Verdict::Wait);
     // The entry of 2 expires after a minute.
     fetched(&mut schedule, now, &[1]);
@@ -167,7 +180,10 @@ fn without_keys_nothing_is_known_not_to_exist() {
     assert_eq!(schedule.miss(START, Some(named(2)), true, 0), Verdict::Wait);
     fetched(&mut schedule, START, &[1]);
     let now = START + COOL_DOWN;
-    assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Pointless);
+    assert_eq!(
+        schedule.miss(now, Some(named(2)), true, 0),
+        Verdict::Pointless
+    );
     let verdict = schedule.miss(now, Some(named(2)), false, 0);
     assert_eq!(verdict, Verdict::Unavailable(seconds(1)));
     assert!(schedule.begin(now), "and they are fetched");
@@ -206,7 +222,11 @@ fn after_a_failure_nobody_can_tell_whether_there_is_such_a_key() {
     let rest = schedule.miss(now + seconds(4), Some(named(2)), true, 0);
     assert_eq!(rest, Verdict::Unavailable(seconds(6)));
     let rest = schedule.miss(now + COOL_DOWN, Some(named(2)), true, 0);
-    assert_eq!(rest, Verdict::Wait, "a request need not wait for the whole pause");
+    assert_eq!(
+        rest,
+        Verdict::Wait,
+        "a request need not wait for the whole pause"
+    );
 }
 
 #[test]
@@ -238,7 +258,10 @@ fn where_tenants_come_and_go_the_first_request_waits() {
         "before it begins"
     );
     assert!(schedule.begin(START));
-    assert_eq!(schedule.miss(START, Some(named(2)), false, 1), Verdict::Wait);
+    assert_eq!(
+        schedule.miss(START, Some(named(2)), false, 1),
+        Verdict::Wait
+    );
     schedule.failed(START, 0.0, failure());
     assert_eq!(
         schedule.miss(START, Some(named(2)), false, 0),
@@ -252,7 +275,10 @@ fn the_number_of_waiting_requests_is_bounded() {
     fetched(&mut schedule, START, &[]);
     let now = START + COOL_DOWN;
     let most = Schedule::MOST_WAITING;
-    assert_eq!(schedule.miss(now, Some(named(1)), true, most - 1), Verdict::Wait);
+    assert_eq!(
+        schedule.miss(now, Some(named(1)), true, most - 1),
+        Verdict::Wait
+    );
     assert_eq!(
         schedule.miss(now, Some(named(2)), true, most),
         Verdict::Unavailable(seconds(1))
@@ -265,7 +291,10 @@ fn a_wish_that_nobody_fulfils_is_not_believed_in_for_ever() {
     fetched(&mut schedule, START, &[]);
     let now = START + COOL_DOWN;
     assert_eq!(schedule.miss(now, None, true, 0), Verdict::Wait);
-    assert_eq!(schedule.miss(now + seconds(5), None, true, 0), Verdict::Wait);
+    assert_eq!(
+        schedule.miss(now + seconds(5), None, true, 0),
+        Verdict::Wait
+    );
     let late = schedule.miss(now + seconds(6), None, true, 0);
     assert_eq!(late, Verdict::Unavailable(seconds(1)));
 }
@@ -413,8 +442,7 @@ struct Published;
 
 impl Fetch for Published {
     fn get(&self, _: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
-        let set =
-            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+        let set = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
         Box::pin(async move { Ok(FetchResponse::new(200, set)) })
     }
 }

@@ -33,7 +33,8 @@ pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, OidcErro
             format!("the issuer's metadata {problem}"),
         )
     };
-    let metadata: Metadata = json::from_slice(metadata).map_err(|error| malformed(&error.to_string()))?;
+    let metadata: Metadata =
+        json::from_slice(metadata).map_err(|error| malformed(&error.to_string()))?;
     let Some(of) = metadata.issuer else {
         return Err(malformed("has no `issuer`"));
     };
@@ -43,7 +44,9 @@ pub(super) fn jwks_uri(metadata: &[u8], issuer: &str) -> Result<String, OidcErro
             format!("the metadata names another issuer, {}", Quoted(&of)),
         ));
     }
-    metadata.jwks_uri.ok_or_else(|| malformed("has no `jwks_uri`"))
+    metadata
+        .jwks_uri
+        .ok_or_else(|| malformed("has no `jwks_uri`"))
 }
 
 /// Text from another server, quoted and cut for the log.
@@ -51,7 +54,11 @@ struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self.0.char_indices().nth(200).map_or(self.0.len(), |(at, _)| at);
+        let end = self
+            .0
+            .char_indices()
+            .nth(200)
+            .map_or(self.0.len(), |(at, _)| at);
         let more = if end < self.0.len() { "..." } else { "" };
         write!(f, "{:?}{more}", &self.0[..end])
     }

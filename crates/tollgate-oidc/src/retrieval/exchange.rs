@@ -97,7 +97,9 @@ impl Exchange<'_> {
             ("accept-encoding", "identity".to_owned()),
         ];
         if let Some(validator) = validator {
-            request.headers.push(("if-none-match", validator.etag.clone()));
+            request
+                .headers
+                .push(("if-none-match", validator.etag.clone()));
         }
         request.content_limit = CONTENT_LIMIT;
         request.timeout = left;
@@ -121,8 +123,12 @@ impl Exchange<'_> {
 impl Answered {
     /// Returns the content of a complete, unencoded response (RFC 9110 section 15.3.1).
     pub(super) fn content(&self) -> Result<&[u8], OidcError> {
-        let refused =
-            |kind, problem: String| Err(OidcError::new(kind, format!("{}: {problem}", self.place.shown())));
+        let refused = |kind, problem: String| {
+            Err(OidcError::new(
+                kind,
+                format!("{}: {problem}", self.place.shown()),
+            ))
+        };
         if self.response.status != 200 {
             return refused(
                 OidcErrorKind::UnexpectedStatus,

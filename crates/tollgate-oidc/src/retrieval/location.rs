@@ -39,7 +39,10 @@ impl Place {
         const WHAT: &str = "`jwks_uri`";
         let url = parse(WHAT, text)?;
         if url.origin() == self.url.origin() {
-            return Ok(Self { url, ..self.clone() });
+            return Ok(Self {
+                url,
+                ..self.clone()
+            });
         }
         if settings.same_origin {
             return Err(OidcError::new(
@@ -72,7 +75,10 @@ impl Place {
                 ),
             ));
         }
-        Ok(Self { url, ..self.clone() })
+        Ok(Self {
+            url,
+            ..self.clone()
+        })
     }
 
     /// Checks a URL that an issuer has named.
@@ -112,7 +118,13 @@ impl Place {
 fn parse(what: &str, text: &str) -> Result<Url, OidcError> {
     check_text(what, text)?;
     let rest = match text.split_once("://") {
-        Some((scheme, rest)) if ["https", "http"].iter().any(|of| scheme.eq_ignore_ascii_case(of)) => rest,
+        Some((scheme, rest))
+            if ["https", "http"]
+                .iter()
+                .any(|of| scheme.eq_ignore_ascii_case(of)) =>
+        {
+            rest
+        }
         _ => return Err(invalid(what, "is not an absolute `https` or `http` URL")),
     };
     if rest.starts_with(['/', '?', '#']) {
@@ -133,7 +145,10 @@ fn check_text(what: &str, text: &str) -> Result<(), OidcError> {
         .bytes()
         .find(|byte| !byte.is_ascii_graphic() || *byte == b'\\')
     {
-        return Err(invalid(what, &format!("contains the invalid byte 0x{odd:02x}")));
+        return Err(invalid(
+            what,
+            &format!("contains the invalid byte 0x{odd:02x}"),
+        ));
     }
     Ok(())
 }

@@ -75,7 +75,9 @@ impl Retriever {
     pub(crate) fn new(settings: &Settings) -> Result<Self, OidcError> {
         let named = match (&settings.location, &settings.metadata_url) {
             (Location::Jwks(url), _) => Place::named("the URL of the set", url, settings)?,
-            (Location::Issuer(_), Some(url)) => Place::named("the URL of the metadata", url, settings)?,
+            (Location::Issuer(_), Some(url)) => {
+                Place::named("the URL of the metadata", url, settings)?
+            }
             (Location::Issuer(issuer), None) => {
                 let named = Place::named("the issuer", issuer, settings)?;
                 // OpenID Connect Core 1.0 section 2, RFC 8414 section 2.
@@ -111,7 +113,9 @@ impl Retriever {
                 _ => self.fetch_metadata(issuer).await?,
             }),
         };
-        let jwks = metadata.as_ref().map_or(&self.named, |metadata| &metadata.jwks);
+        let jwks = metadata
+            .as_ref()
+            .map_or(&self.named, |metadata| &metadata.jwks);
         match self.fetch_set(jwks).await {
             Ok((set, last)) => {
                 let life = last.life;
@@ -177,8 +181,14 @@ impl Retriever {
             ));
         }
         let content = answered.content()?;
-        let fingerprint = self.fingerprints.each_ref().map(|hash| hash.hash_one(content));
-        let unchanged = self.last.as_ref().is_some_and(|last| last.content == fingerprint);
+        let fingerprint = self
+            .fingerprints
+            .each_ref()
+            .map(|hash| hash.hash_one(content));
+        let unchanged = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.content == fingerprint);
         let set = if unchanged {
             None
         } else {
@@ -203,13 +213,17 @@ impl Retriever {
 
 /// Reads a set with at least one usable key.
 fn read_set(content: &[u8]) -> Result<KeySet, OidcError> {
-    let set = KeySet::public_from_json(content)
-        .map_err(|error| OidcError::new(OidcErrorKind::Malformed, format!("not a JWK Set: {error}")))?;
+    let set = KeySet::public_from_json(content).map_err(|error| {
+        OidcError::new(OidcErrorKind::Malformed, format!("not a JWK Set: {error}"))
+    })?;
     if set.is_empty() {
         let problem = match set.skipped() {
             [] => "the set is empty".to_owned(),
             [skipped] => format!("the set has no usable key: {skipped}"),
-            [first, rest @ ..] => format!("the set has no usable key: {first}; and {} more", rest.len()),
+            [first, rest @ ..] => format!(
+                "the set has no usable key: {first}; and {} more",
+                rest.len()
+            ),
         };
         return Err(OidcError::new(OidcErrorKind::NoUsableKey, problem));
     }

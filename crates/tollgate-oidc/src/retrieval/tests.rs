@@ -14,10 +14,8 @@ const METADATA: &str = "https://id.example.com/.well-known/openid-configuration"
 const JWKS: &str = "https://id.example.com/jwks";
 const MOVED: &str = "https://id.example.com/v2/jwks";
 /// The public keys of the first two tests of RFC 8032 section 7.1.
-const ONE: &str =
-    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
-const TWO: &str =
-    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}]}"#;
+const ONE: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+const TWO: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}]}"#;
 
 /// Answers by URL, and records the requests.
 #[derive(Clone, Default)]
@@ -28,7 +26,10 @@ struct Provider {
 
 impl Provider {
     fn at(&self, url: &str, answer: FetchResponse) -> &Self {
-        self.answers.lock().unwrap().insert(url.to_owned(), Some(answer));
+        self.answers
+            .lock()
+            .unwrap()
+            .insert(url.to_owned(), Some(answer));
         self
     }
 
@@ -48,7 +49,9 @@ impl Provider {
 
     fn last_etag(&self) -> Option<String> {
         let headers = self.last().headers;
-        let mut etags = headers.into_iter().filter(|(name, _)| *name == "if-none-match");
+        let mut etags = headers
+            .into_iter()
+            .filter(|(name, _)| *name == "if-none-match");
         etags.next().map(|(_, etag)| etag)
     }
 }
@@ -83,7 +86,8 @@ fn of_set(provider: &Provider) -> Retriever {
 }
 
 fn metadata(jwks_uri: &str) -> FetchResponse {
-    let json = serde_json::json!({"issuer": ISSUER, "jwks_uri": jwks_uri, "claims_supported": ["sub"]});
+    let json =
+        serde_json::json!({"issuer": ISSUER, "jwks_uri": jwks_uri, "claims_supported": ["sub"]});
     FetchResponse::new(200, json.to_string())
 }
 
@@ -238,7 +242,10 @@ async fn metadata_that_is_elsewhere_is_looked_for_there_alone() {
     assert_eq!(provider.last().addresses, Addresses::Any);
     provider.at(
         ELSEWHERE,
-        FetchResponse::new(200, format!(r#"{{"issuer":"{ELSEWHERE}","jwks_uri":"{KEYS}"}}"#)),
+        FetchResponse::new(
+            200,
+            format!(r#"{{"issuer":"{ELSEWHERE}","jwks_uri":"{KEYS}"}}"#),
+        ),
     );
     assert_eq!(
         error(&mut Retriever::new(&settings).unwrap()).await,
@@ -410,7 +417,10 @@ async fn a_set_is_asked_for_by_its_validator() {
 
         // Facts that a 304 does not state stay as they were (RFC 9111 section 4.3.4).
         provider.at(JWKS, FetchResponse::new(304, ""));
-        assert_eq!(unchanged(&mut retriever).await, Some(Duration::from_secs(100)));
+        assert_eq!(
+            unchanged(&mut retriever).await,
+            Some(Duration::from_secs(100))
+        );
         assert_eq!(provider.last_etag().as_deref(), Some(etag));
         provider.at(
             JWKS,
@@ -418,14 +428,23 @@ async fn a_set_is_asked_for_by_its_validator() {
                 .with_header("cache-control", "max-age=50")
                 .with_header("etag", "\"2\""),
         );
-        assert_eq!(unchanged(&mut retriever).await, Some(Duration::from_secs(50)));
+        assert_eq!(
+            unchanged(&mut retriever).await,
+            Some(Duration::from_secs(50))
+        );
         assert_eq!(provider.last_etag().as_deref(), Some(etag));
 
         // A failure has no version, and keeps the last one.
-        provider.at(JWKS, FetchResponse::new(500, "").with_header("etag", "\"3\""));
+        provider.at(
+            JWKS,
+            FetchResponse::new(500, "").with_header("etag", "\"3\""),
+        );
         assert_eq!(error(&mut retriever).await, OidcErrorKind::UnexpectedStatus);
         assert_eq!(provider.last_etag().as_deref(), Some("\"2\""));
-        provider.at(JWKS, FetchResponse::new(200, "{}").with_header("etag", "\"3\""));
+        provider.at(
+            JWKS,
+            FetchResponse::new(200, "{}").with_header("etag", "\"3\""),
+        );
         assert_eq!(error(&mut retriever).await, OidcErrorKind::Malformed);
         provider.at(JWKS, FetchResponse::new(200, TWO));
         assert_eq!(kid(&mut retriever).await, "2");
@@ -473,15 +492,22 @@ async fn an_invalid_validator_is_not_sent() {
 async fn a_set_that_moves_takes_no_validator_along() {
     let provider = provider();
     let mut retriever = of_issuer(&provider);
-    provider.at(JWKS, FetchResponse::new(200, ONE).with_header("etag", "\"1\""));
+    provider.at(
+        JWKS,
+        FetchResponse::new(200, ONE).with_header("etag", "\"1\""),
+    );
     keys(&mut retriever).await;
     tokio::time::advance(Duration::from_secs(600)).await;
-    provider
-        .at(METADATA, metadata(MOVED))
-        .at(MOVED, FetchResponse::new(304, "").with_header("etag", "\"1\""));
+    provider.at(METADATA, metadata(MOVED)).at(
+        MOVED,
+        FetchResponse::new(304, "").with_header("etag", "\"1\""),
+    );
     assert_eq!(error(&mut retriever).await, OidcErrorKind::UnexpectedStatus);
     assert_eq!(provider.last_etag(), None);
-    provider.at(MOVED, FetchResponse::new(200, ONE).with_header("etag", "\"1\""));
+    provider.at(
+        MOVED,
+        FetchResponse::new(200, ONE).with_header("etag", "\"1\""),
+    );
     unchanged(&mut retriever).await;
     unchanged(&mut retriever).await;
     assert_eq!(provider.last_etag().as_deref(), Some("\"1\""));
@@ -607,9 +633,15 @@ async fn three_redirects_are_followed() {
             ("3", "/a//b@c"),
         ] {
             let url = format!("https://id.example.com/{from}");
-            provider.at(&url, FetchResponse::new(status, "").with_header("location", to));
+            provider.at(
+                &url,
+                FetchResponse::new(status, "").with_header("location", to),
+            );
         }
-        assert_eq!(error(&mut of_set(&provider)).await, OidcErrorKind::Redirected);
+        assert_eq!(
+            error(&mut of_set(&provider)).await,
+            OidcErrorKind::Redirected
+        );
         assert_eq!(provider.asked().len(), 4);
 
         provider.at("https://id.example.com/3", FetchResponse::new(200, ONE));
@@ -618,7 +650,10 @@ async fn three_redirects_are_followed() {
             "https://id.example.com/2",
             FetchResponse::new(status, "").with_header("location", "/a//b@c"),
         );
-        provider.at("https://id.example.com/a//b@c", FetchResponse::new(200, TWO));
+        provider.at(
+            "https://id.example.com/a//b@c",
+            FetchResponse::new(200, TWO),
+        );
         assert_eq!(kid(&mut of_set(&provider)).await, "2");
     }
 }
@@ -741,8 +776,14 @@ async fn dangers_are_allowed_by_their_names() {
         ..base
     };
     for (jwks_uri, kind) in [
-        ("https://keys.example.net/jwks", OidcErrorKind::ForeignOrigin),
-        ("https://id.example.com:8443/jwks", OidcErrorKind::ForeignOrigin),
+        (
+            "https://keys.example.net/jwks",
+            OidcErrorKind::ForeignOrigin,
+        ),
+        (
+            "https://id.example.com:8443/jwks",
+            OidcErrorKind::ForeignOrigin,
+        ),
         ("http://id.example.com/jwks", OidcErrorKind::ForeignOrigin),
     ] {
         provider.at(METADATA, metadata(jwks_uri));
@@ -757,12 +798,15 @@ fn urls_of_the_configuration_are_checked() {
     use OidcErrorKind::{InsecureUrl, InvalidUrl, PrivateAddress};
     let provider = Provider::default();
     let try_both = |text: &str, change: &dyn Fn(&mut Settings)| {
-        let mut kinds =
-            [Location::Issuer(text.to_owned()), Location::Jwks(text.to_owned())].map(|location| {
-                let mut settings = settings(location, &provider);
-                change(&mut settings);
-                Retriever::new(&settings).map_or_else(|error| Some(error.kind()), |_| None)
-            });
+        let mut kinds = [
+            Location::Issuer(text.to_owned()),
+            Location::Jwks(text.to_owned()),
+        ]
+        .map(|location| {
+            let mut settings = settings(location, &provider);
+            change(&mut settings);
+            Retriever::new(&settings).map_or_else(|error| Some(error.kind()), |_| None)
+        });
         assert_eq!(kinds[0], kinds[1], "{text}");
         kinds[0].take()
     };
@@ -798,17 +842,27 @@ fn urls_of_the_configuration_are_checked() {
         let public_https = text.starts_with("https://id.example.com/") || text.starts_with("HTTPS");
         let supplied = try_both(text, &|settings| settings.issuer_supplied = true);
         match kind {
-            None if public_https || text == "https://keycloak" => assert_eq!(supplied, None, "{text}"),
-            None if text.starts_with("https") => assert_eq!(supplied, Some(PrivateAddress), "{text}"),
+            None if public_https || text == "https://keycloak" => {
+                assert_eq!(supplied, None, "{text}")
+            }
+            None if text.starts_with("https") => {
+                assert_eq!(supplied, Some(PrivateAddress), "{text}")
+            }
             None => assert_eq!(supplied, Some(InsecureUrl), "{text}"),
             kind => assert_eq!(supplied, kind, "{text}"),
         }
         let plain = try_both(text, &|settings| settings.plain_http = true);
         assert_eq!(plain, kind.filter(|kind| *kind != InsecureUrl), "{text}");
     }
-    let query = settings(Location::Issuer("https://id.example.com?a".to_owned()), &provider);
+    let query = settings(
+        Location::Issuer("https://id.example.com?a".to_owned()),
+        &provider,
+    );
     assert_eq!(Retriever::new(&query).err().unwrap().kind(), InvalidUrl);
-    let query = settings(Location::Jwks("https://id.example.com?a".to_owned()), &provider);
+    let query = settings(
+        Location::Jwks("https://id.example.com?a".to_owned()),
+        &provider,
+    );
     assert!(Retriever::new(&query).is_ok());
 }
 
@@ -816,7 +870,12 @@ fn urls_of_the_configuration_are_checked() {
 struct Down;
 impl Fetch for Down {
     fn get(&self, _: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
-        Box::pin(async { Err(FetchError::new(FetchErrorKind::Unreachable, "connection refused")) })
+        Box::pin(async {
+            Err(FetchError::new(
+                FetchErrorKind::Unreachable,
+                "connection refused",
+            ))
+        })
     }
 }
 
@@ -833,7 +892,11 @@ async fn errors_say_where_and_keep_the_query() {
         fetch: Some(Arc::new(Down)),
         ..Settings::new(Location::Jwks(JWKS.to_owned()))
     };
-    let error = Retriever::new(&settings).unwrap().retrieve().await.unwrap_err();
+    let error = Retriever::new(&settings)
+        .unwrap()
+        .retrieve()
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), OidcErrorKind::Unreachable);
     assert_eq!(
         error.to_string(),

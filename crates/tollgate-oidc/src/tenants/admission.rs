@@ -195,7 +195,8 @@ mod tests {
     proptest! {
         /// In any sequence of times, n cool-downs see at most n + 1 bursts.
         #[test]
-        fn no_time_sees_more_than_its_share(burst in 1_u32..20, steps in prop::collection::vec(0_u64..3_000, 1..200)) {
+        fn no_time_sees_more_than_its_share(burst in 1_u32..20,
+            steps in prop::collection::vec(0_u64..3_000, 1..200)) {
             let mut bucket = Bucket::new(burst, COOL_DOWN);
             let (mut now, mut taken) = (Duration::ZERO, Vec::new());
             for step in steps {

@@ -24,7 +24,8 @@ use crate::oidc::Oidc;
 /// # async fn main() {
 /// # let http_client = FakeProvider::new();
 /// let tenants = Tenants::builder(|issuer| {
-///     (issuer == "https://id.acme.example").then(|| TrustedIssuer::new(issuer).audience("orders-api"))
+///     (issuer == "https://id.acme.example")
+///         .then(|| TrustedIssuer::new(issuer).audience("orders-api"))
 /// })
 /// .keys(|oidc| oidc.timeout(Duration::from_secs(2)).require_same_origin().fetch(http_client))
 /// .capacity(200)
@@ -147,7 +148,9 @@ impl TenantsBuilder {
         }
         let mut settings = self.template.0;
         if settings.metadata_url.is_some() {
-            return refuse("`metadata_url` would apply to all tenants: remove it from the template");
+            return refuse(
+                "`metadata_url` would apply to all tenants: remove it from the template",
+            );
         }
         settings.check()?;
         let runtime = Handle::try_current().map_err(|_| {

@@ -17,8 +17,8 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tollgate_core::{
-    IssuerSource, Key, KeyEpoch, KeySet, KeySource, MissingKey, PreparedIssuer, Step, TrustedIssuer,
-    Unavailable,
+    IssuerSource, Key, KeyEpoch, KeySet, KeySource, MissingKey, PreparedIssuer, Step,
+    TrustedIssuer, Unavailable,
 };
 
 pub use builder::TenantsBuilder;
@@ -183,7 +183,9 @@ impl Tenants {
     /// assert!(tenants.status().is_empty());
     /// # Ok(()) }
     /// ```
-    pub fn builder(rule: impl Fn(&str) -> Option<TrustedIssuer> + Send + Sync + 'static) -> TenantsBuilder {
+    pub fn builder(
+        rule: impl Fn(&str) -> Option<TrustedIssuer> + Send + Sync + 'static,
+    ) -> TenantsBuilder {
         TenantsBuilder::new(Box::new(rule))
     }
 
@@ -242,7 +244,10 @@ impl IssuerSource for Tenants {
             return Ok(Some(PreparedIssuer::clone(last)));
         }
         let prepared = inner.prepare(rules.key_source(TenantKeys::of(&tenant)), issuer)?;
-        tenant.value.prepared.store(Some(Arc::new(prepared.clone())));
+        tenant
+            .value
+            .prepared
+            .store(Some(Arc::new(prepared.clone())));
         Ok(Some(prepared))
     }
 }
@@ -268,7 +273,8 @@ impl Inner {
             Ok(tenant) => Ok(Some(tenant)),
             Err(NotKept::Later(wait)) => {
                 if self.complaints.are_due(now) {
-                    tracing::warn!(target: "tollgate", issuer, ?wait, "first fetch of a tenant delayed");
+                    tracing::warn!(target: "tollgate", issuer, ?wait,
+                        "first fetch of a tenant delayed");
                 }
                 Err(retry(wait))
             }
@@ -278,7 +284,12 @@ impl Inner {
 
     /// Handles a tenant that cannot be fetched: because of its name, or because of our
     /// configuration.
-    fn failed<T>(&self, issuer: &str, error: &OidcError, now: Duration) -> Result<Option<T>, Unavailable> {
+    fn failed<T>(
+        &self,
+        issuer: &str,
+        error: &OidcError,
+        now: Duration,
+    ) -> Result<Option<T>, Unavailable> {
         use OidcErrorKind::{InsecureUrl, InvalidUrl, PrivateAddress};
         if matches!(error.kind(), InvalidUrl | InsecureUrl | PrivateAddress) {
             tracing::debug!(target: "tollgate", issuer, %error, "issuer of a tenant refused");
@@ -293,7 +304,8 @@ impl Inner {
     fn prepare(&self, rules: TrustedIssuer, issuer: &str) -> Result<PreparedIssuer, Unavailable> {
         rules.prepare().map_err(|error| {
             if self.complaints.are_due(self.epoch.elapsed()) {
-                tracing::error!(target: "tollgate", issuer, %error, "invalid configuration from the rule for tenants");
+                tracing::error!(target: "tollgate", issuer, %error,
+                    "invalid configuration from the rule for tenants");
             }
             retry(Duration::from_secs(60))
         })
@@ -309,7 +321,12 @@ impl Inner {
                 event,
                 Event::Refreshed { .. } | Event::Unchanged { .. } | Event::Failed { .. }
             ) {
-                drop(running.lock().unwrap_or_else(PoisonError::into_inner).take());
+                drop(
+                    running
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .take(),
+                );
             }
             if let Some(hook) = &hook {
                 hook(event);

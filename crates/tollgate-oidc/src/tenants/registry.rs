@@ -173,7 +173,10 @@ impl<V> Registry<V> {
         if let Some(kept) = kept.get(issuer) {
             return Ok(Arc::clone(kept));
         }
-        let running = writing.admission.admit(issuer, now).map_err(NotKept::Later)?;
+        let running = writing
+            .admission
+            .admit(issuer, now)
+            .map_err(NotKept::Later)?;
         let value = make(running).map_err(NotKept::Failed)?;
         let mut next = HashMap::clone(&kept);
         let gone = self.make_room(&mut next);
@@ -192,7 +195,8 @@ impl<V> Registry<V> {
 
     /// Removes the issuers for which `keep` returns false.
     pub(super) fn retain(&self, now: Duration, mut keep: impl FnMut(&Kept<V>) -> bool) -> usize {
-        let unwanted: Vec<Arc<Kept<V>>> = self.all().into_iter().filter(|kept| !keep(kept)).collect();
+        let unwanted: Vec<Arc<Kept<V>>> =
+            self.all().into_iter().filter(|kept| !keep(kept)).collect();
         if unwanted.is_empty() {
             return 0;
         }
@@ -213,7 +217,8 @@ impl<V> Registry<V> {
         // Read once: requests write the marks concurrently.
         let mut classes = [Vec::new(), Vec::new()];
         for entry in kept.values() {
-            classes[usize::from(entry.is_proven())].push((entry.standing(), Arc::clone(&entry.issuer)));
+            classes[usize::from(entry.is_proven())]
+                .push((entry.standing(), Arc::clone(&entry.issuer)));
         }
         let room = [self.shares.unproven - 1, self.shares.proven];
         let mut gone = Vec::new();

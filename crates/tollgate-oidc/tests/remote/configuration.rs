@@ -17,7 +17,9 @@ async fn contradictions_are_refused_with_the_reason() {
         ("`timeout`", |jwks| jwks.timeout(Duration::ZERO)),
         ("`timeout`", |jwks| jwks.timeout(seconds(61))),
         ("`life` ends", |jwks| jwks.life(seconds(61)..=seconds(60))),
-        ("`life` goes", |jwks| jwks.life(seconds(60)..=DAY + seconds(1))),
+        ("`life` goes", |jwks| {
+            jwks.life(seconds(60)..=DAY + seconds(1))
+        }),
         ("`cool_down` is shorter", |jwks| {
             jwks.cool_down(Duration::from_millis(999))
         }),
@@ -25,8 +27,12 @@ async fn contradictions_are_refused_with_the_reason() {
         ("`cool_down` is longer", |jwks| {
             jwks.life(seconds(9)..=seconds(60))
         }),
-        ("`stale_if_error`", |jwks| jwks.stale_if_error(DAY + seconds(1))),
-        ("`negative_life`", |jwks| jwks.negative_life(DAY + seconds(1))),
+        ("`stale_if_error`", |jwks| {
+            jwks.stale_if_error(DAY + seconds(1))
+        }),
+        ("`negative_life`", |jwks| {
+            jwks.negative_life(DAY + seconds(1))
+        }),
     ];
     for (reason, change) in mistakes {
         let world = World::new();

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tollgate_oidc::{Event, FetchErrorKind, FetchResponse, Oidc, OidcErrorKind, Readiness, RemoteJwks};
+use tollgate_oidc::{
+    Event, FetchErrorKind, FetchResponse, Oidc, OidcErrorKind, Readiness, RemoteJwks,
+};
 use tollgate_testkit::FakeProvider;
 
 use crate::fixture::{Answer, JWKS, World, key, seconds};
@@ -123,7 +125,10 @@ async fn the_status_tells_how_it_stands() {
     assert_eq!(status.readiness, Readiness::Stale);
     assert_eq!(status.last_success, Some(start));
     assert!(status.consecutive_failures > 1);
-    assert_eq!(status.last_error.unwrap().kind(), OidcErrorKind::Unreachable);
+    assert_eq!(
+        status.last_error.unwrap().kind(),
+        OidcErrorKind::Unreachable
+    );
 
     pass(seconds(3600)).await;
     let status = service.source.status();

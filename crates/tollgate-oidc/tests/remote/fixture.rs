@@ -18,7 +18,9 @@ pub(crate) const fn seconds(seconds: u64) -> Duration {
 }
 
 pub(crate) fn key(kid: &str) -> SigningKey {
-    SigningKey::generate(Algorithm::ES256).unwrap().with_kid(kid)
+    SigningKey::generate(Algorithm::ES256)
+        .unwrap()
+        .with_kid(kid)
 }
 
 #[derive(Clone)]
@@ -128,7 +130,10 @@ impl Service {
 
     /// Returns the answer if it does not wait.
     pub(crate) fn at_once(&self, key: &SigningKey) -> Option<Answer> {
-        match self.gate.begin(&Request(format!("Bearer {}", self.token(key)))) {
+        match self
+            .gate
+            .begin(&Request(format!("Bearer {}", self.token(key))))
+        {
             Step::Ready(decided) => Some(answer(decided)),
             Step::Pending(_) => None,
         }
@@ -163,7 +168,9 @@ impl RequestView for Request {
     }
 
     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        (name == "authorization").then_some(self.0.as_bytes()).into_iter()
+        (name == "authorization")
+            .then_some(self.0.as_bytes())
+            .into_iter()
     }
 
     fn query(&self) -> Option<&str> {

@@ -79,7 +79,9 @@ async fn tokens_without_a_name_cost_a_fetch_each_cool_down() {
     let mint = tollgate_testkit::Mint::new(forger, &world.clock);
     for _ in 0..100 {
         assert_eq!(
-            service.send(mint.token().without_header("kid").build()).await,
+            service
+                .send(mint.token().without_header("kid").build())
+                .await,
             Answer::Refused
         );
         pass(seconds(1)).await;

@@ -41,7 +41,10 @@ async fn a_rotated_key_that_comes_meanwhile_is_looked_at() {
     provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("2")]);
     let before = source.keys().unwrap();
     pass(Duration::from_secs(480)).await; // the next fetch
-    assert_ne!(before.keys()[0].kid(), source.keys().unwrap().keys()[0].kid());
+    assert_ne!(
+        before.keys()[0].kid(),
+        source.keys().unwrap().keys()[0].kid()
+    );
     let missing = MissingKey::new(Some("2"), Algorithm::ES256);
     assert!(looks_again(source.refresh(&missing)).await);
     // No fetch is made for it.

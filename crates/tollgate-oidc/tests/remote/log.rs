@@ -27,12 +27,16 @@ impl Log {
     fn lines(&self) -> Vec<String> {
         let written = std::mem::take(&mut *self.0.lock().unwrap());
         let text = String::from_utf8(written).unwrap();
-        text.lines().map(|line| line.trim_start().to_owned()).collect()
+        text.lines()
+            .map(|line| line.trim_start().to_owned())
+            .collect()
     }
 
     fn assert_one(&self, start: &str, part: &str) {
         let lines = self.lines();
-        let [line] = &lines[..] else { panic!("{lines:?}") };
+        let [line] = &lines[..] else {
+            panic!("{lines:?}")
+        };
         assert!(line.starts_with(start) && line.contains(part), "{line}");
         assert!(!line.contains("secret"), "{line}");
     }
@@ -70,7 +74,8 @@ async fn every_turn_is_in_the_log_without_the_query() {
     log.assert_one("DEBUG tollgate: ", &format!("{NAME} has the same 1 keys"));
     service.request(&key("made\nup")).await;
     let lines = log.lines();
-    let line = format!(r#"WARN tollgate: {NAME} does not have 1 keys that tokens named, as "made\nup""#);
+    let line =
+        format!(r#"WARN tollgate: {NAME} does not have 1 keys that tokens named, as "made\nup""#);
     assert!(lines.contains(&line), "{lines:?}");
 
     let set = FakeProvider::jwk_set(&[key("2")]);
@@ -87,7 +92,9 @@ async fn every_turn_is_in_the_log_without_the_query() {
     );
     pass(seconds(3600 + 120)).await;
     let lines = log.lines();
-    let expired = lines.iter().filter(|line| line.starts_with("ERROR tollgate: "));
+    let expired = lines
+        .iter()
+        .filter(|line| line.starts_with("ERROR tollgate: "));
     assert_eq!(expired.count(), 1, "{lines:?}");
 
     // The client needs the full URL, and may log it.

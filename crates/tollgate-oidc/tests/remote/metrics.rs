@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use metrics::{
-    Counter, CounterFn, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString,
+    Unit,
 };
 use tollgate_oidc::FetchErrorKind;
 
@@ -104,13 +105,20 @@ fn fetches_and_keys_are_counted() {
                 ))
             };
             assert_eq!(
-                (fetches("refreshed"), fetches("unchanged"), fetches("failed")),
+                (
+                    fetches("refreshed"),
+                    fetches("unchanged"),
+                    fetches("failed")
+                ),
                 (1.0, 2.0, 2.0)
             );
             assert_eq!(of("tollgate_jwks_keys"), 2.0);
             assert_eq!(of("tollgate_jwks_unknown_keys_total"), 1.0);
             assert_eq!(of("tollgate_jwks_consecutive_failures"), 2.0);
-            assert_eq!(of("tollgate_jwks_last_success_timestamp_seconds"), success as f64);
+            assert_eq!(
+                of("tollgate_jwks_last_success_timestamp_seconds"),
+                success as f64
+            );
             pass(seconds(5000)).await;
             assert_eq!(of("tollgate_jwks_keys"), 0.0);
         });

@@ -55,7 +55,9 @@ async fn the_retry_after_of_a_503_is_true() {
     settled().await;
     pass(seconds(3)).await;
     assert_eq!(service.request(&known).await, Answer::Unavailable(7));
-    let token = service.token(&tollgate_testkit::keys::signing(tollgate_core::Algorithm::HS256));
+    let token = service.token(&tollgate_testkit::keys::signing(
+        tollgate_core::Algorithm::HS256,
+    ));
     assert_eq!(
         service.send(token).await,
         Answer::Unavailable(7),
@@ -181,7 +183,9 @@ async fn an_answer_that_is_none_replaces_nothing() {
         (500, "{}"),
         (500, &tollgate_testkit::FakeProvider::jwk_set(&[key("2")])),
     ] {
-        world.provider.answer(JWKS, FetchResponse::new(status, content));
+        world
+            .provider
+            .answer(JWKS, FetchResponse::new(status, content));
         let fetches = world.fetches();
         while world.fetches() == fetches {
             pass(seconds(10)).await;
@@ -190,7 +194,10 @@ async fn an_answer_that_is_none_replaces_nothing() {
             service.source.status().consecutive_failures > 0,
             "{status} {content}"
         );
-        assert!(std::sync::Arc::ptr_eq(&before, &service.source.keys().unwrap()));
+        assert!(std::sync::Arc::ptr_eq(
+            &before,
+            &service.source.keys().unwrap()
+        ));
         assert_eq!(service.request(&known).await, Answer::Ok);
     }
     world.assert_paced();
@@ -227,7 +234,10 @@ async fn a_start_that_hangs_ends() {
     world.provider.hang(JWKS);
     let start = tokio::spawn(world.jwks().connect());
     pass(seconds(15)).await;
-    assert_eq!(start.await.unwrap().unwrap_err().kind(), OidcErrorKind::TimedOut);
+    assert_eq!(
+        start.await.unwrap().unwrap_err().kind(),
+        OidcErrorKind::TimedOut
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,7 +247,10 @@ async fn a_machine_that_slept_does_not_use_old_keys() {
     let service = world.service(std::slice::from_ref(&known)).await;
     jump(seconds(100_000));
     assert!(!service.has_keys());
-    assert!(matches!(service.at_once(&known), Some(Answer::Unavailable(1))));
+    assert!(matches!(
+        service.at_once(&known),
+        Some(Answer::Unavailable(1))
+    ));
     settled().await;
     assert_eq!(service.request(&known).await, Answer::Ok);
 }

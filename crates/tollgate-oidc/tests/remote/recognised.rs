@@ -81,7 +81,8 @@ async fn an_unchanged_set_keeps_cached_tokens() {
     for etag in [false, true] {
         let world = World::new();
         let key = key("1");
-        let mut response = FetchResponse::new(200, FakeProvider::jwk_set(std::slice::from_ref(&key)));
+        let mut response =
+            FetchResponse::new(200, FakeProvider::jwk_set(std::slice::from_ref(&key)));
         if etag {
             response = response.with_header("etag", "\"v1\"");
         }

@@ -67,7 +67,11 @@ async fn a_withdrawn_key_stops_at_the_next_refresh() {
     pass(seconds(479)).await;
     assert_eq!(service.request(&goes).await, Answer::Ok);
     pass(seconds(1)).await;
-    assert_eq!(world.fetches(), 2, "in the background, at 80 % of ten minutes");
+    assert_eq!(
+        world.fetches(),
+        2,
+        "in the background, at 80 % of ten minutes"
+    );
     assert_eq!(service.request(&stays).await, Answer::Ok);
     assert_eq!(service.request(&goes).await, Answer::Refused);
 }
@@ -208,7 +212,10 @@ async fn the_last_use_of_a_key_is_recorded() {
     let second = world.clock.seconds();
     assert_eq!(
         used(),
-        [("old".to_owned(), Some(first)), ("new".to_owned(), Some(second))]
+        [
+            ("old".to_owned(), Some(first)),
+            ("new".to_owned(), Some(second))
+        ]
     );
     // The same keys among others, in another order.
     world

@@ -48,11 +48,17 @@ fn when_the_runtime_has_ended_keys_are_used_until_they_expire() {
     runtime().block_on(async {
         assert_eq!(service.request(&known).await, Answer::Ok);
         assert_eq!(service.source.status().next_refresh, None);
-        assert!(matches!(service.request(&key("2")).await, Answer::Unavailable(_)));
+        assert!(matches!(
+            service.request(&key("2")).await,
+            Answer::Unavailable(_)
+        ));
         pass(seconds(4190)).await;
         assert_eq!(service.request(&known).await, Answer::Ok);
         pass(seconds(10)).await;
-        assert!(matches!(service.request(&known).await, Answer::Unavailable(_)));
+        assert!(matches!(
+            service.request(&known).await,
+            Answer::Unavailable(_)
+        ));
         assert_eq!(service.source.readiness(), Readiness::Unavailable);
         assert_eq!(world.fetches(), 1);
     });
@@ -113,7 +119,11 @@ fn waiting_outside_of_a_runtime_does_not_panic() {
     world.provider.publish(JWKS, &[key("1")]);
     let source = fetching.block_on(async {
         let source = RemoteJwks::new(JWKS).fetch(world.provider.clone());
-        source.cool_down(Duration::from_secs(1)).connect().await.unwrap()
+        source
+            .cool_down(Duration::from_secs(1))
+            .connect()
+            .await
+            .unwrap()
     });
     world.provider.publish(JWKS, &[key("2")]);
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
@@ -149,7 +159,10 @@ impl std::task::Wake for Unpark {
 #[test]
 fn outside_of_a_runtime_there_is_nobody_to_fetch() {
     let world = World::new();
-    assert_eq!(world.jwks().lazy().unwrap_err().kind(), OidcErrorKind::NoRuntime);
+    assert_eq!(
+        world.jwks().lazy().unwrap_err().kind(),
+        OidcErrorKind::NoRuntime
+    );
     let provider: FakeProvider = world.provider;
     assert!(provider.requests().is_empty());
 }

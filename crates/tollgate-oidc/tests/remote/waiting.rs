@@ -47,11 +47,17 @@ async fn waiting_requests_are_bounded_and_others_get_a_503() {
         assert_eq!(request.await.unwrap(), Answer::Unavailable(1));
     }
     // A request that is dropped makes room.
-    waiting.iter().take(10).for_each(tokio::task::JoinHandle::abort);
+    waiting
+        .iter()
+        .take(10)
+        .for_each(tokio::task::JoinHandle::abort);
     settled().await;
     let late = spawn(20);
     settled().await;
-    assert_eq!(late.iter().filter(|request| request.is_finished()).count(), 10);
+    assert_eq!(
+        late.iter().filter(|request| request.is_finished()).count(),
+        10
+    );
     world.provider.publish(JWKS, std::slice::from_ref(&new));
     settled().await;
     let mut passed = 0;

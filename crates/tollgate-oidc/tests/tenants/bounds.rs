@@ -75,10 +75,18 @@ async fn a_name_that_could_be_read_in_two_ways_does_not_even_reach_the_rule() {
 async fn a_tenants_fetches_reach_public_addresses_only() {
     let house = House::open();
     house.publish("https://a.example");
-    house.present(&house.token("https://a.example")).await.unwrap();
+    house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap();
     assert_eq!(house.provider.requests().len(), 2);
     for got in house.provider.requests() {
-        assert_eq!(got.request.addresses, Addresses::Public, "{}", got.request.url);
+        assert_eq!(
+            got.request.addresses,
+            Addresses::Public,
+            "{}",
+            got.request.url
+        );
     }
     // Its metadata cannot lead into the network either.
     for (n, inside) in [
@@ -150,7 +158,9 @@ async fn rules_that_are_no_rules_are_our_fault_and_cause_no_fetch() {
         |_| TrustedIssuer::new("https://a.example").audience("orders-api"),
         |issuer| {
             let secret = tollgate_core::Key::hs256([7; 32]).unwrap();
-            TrustedIssuer::new(issuer).audience("orders-api").key(secret)
+            TrustedIssuer::new(issuer)
+                .audience("orders-api")
+                .key(secret)
         },
     ];
     for wrong in wrong {
@@ -176,7 +186,9 @@ async fn rules_that_are_no_rules_are_our_fault_and_cause_no_fetch() {
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_names_is_bounded_and_harms_nobody_who_is_proven() {
     let house = House::with(|tenants| tenants.capacity(400));
-    let proven: Vec<String> = (0..8).map(|n| format!("https://proven{n}.example")).collect();
+    let proven: Vec<String> = (0..8)
+        .map(|n| format!("https://proven{n}.example"))
+        .collect();
     for issuer in &proven {
         house.publish(issuer);
         house.present(&house.token(issuer)).await.unwrap();
@@ -255,7 +267,10 @@ async fn providers_that_hang_take_no_more_than_their_share() {
     // After their timeouts, others are admitted.
     pass(Duration::from_secs(10)).await;
     house.publish("https://a.example");
-    house.present(&house.token("https://a.example")).await.unwrap();
+    house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -277,7 +292,10 @@ async fn evicting_and_naming_an_issuer_does_not_flood_it() {
 async fn tokens_with_keys_that_are_made_up_cost_one_fetch_a_cool_down() {
     let house = House::open();
     house.publish("https://a.example");
-    house.present(&house.token("https://a.example")).await.unwrap();
+    house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap();
     for n in 0..300 {
         let key = keys::stranger(ALGORITHM).with_kid(format!("made up {n}"));
         let _ = house
@@ -286,7 +304,10 @@ async fn tokens_with_keys_that_are_made_up_cost_one_fetch_a_cool_down() {
             .unwrap_err();
         if n % 10 == 9 {
             pass(Duration::from_secs(1)).await;
-            house.verifier.verify(house.token("https://a.example")).unwrap();
+            house
+                .verifier
+                .verify(house.token("https://a.example"))
+                .unwrap();
         }
     }
     assert!(house.provider.count("https://a.example/jwks") <= 4);
@@ -299,12 +320,13 @@ async fn those_who_are_proven_do_not_notice_that_others_come_and_go() {
     let provider = FakeProvider::new();
     provider.describe("https://a.example", "https://a.example/jwks");
     provider.publish("https://a.example/jwks", &[keys::signing(ALGORITHM)]);
-    let tenants = Tenants::builder(|issuer| Some(TrustedIssuer::new(issuer).audience("orders-api")))
-        .keys(|oidc| oidc.fetch(provider.clone()))
-        .capacity(8)
-        .first_fetches(100_000)
-        .build()
-        .unwrap();
+    let tenants =
+        Tenants::builder(|issuer| Some(TrustedIssuer::new(issuer).audience("orders-api")))
+            .keys(|oidc| oidc.fetch(provider.clone()))
+            .capacity(8)
+            .first_fetches(100_000)
+            .build()
+            .unwrap();
     let verifier = Verifier::builder()
         .issuer_source(tenants.clone())
         .clock(clock.clone())
@@ -356,6 +378,10 @@ async fn those_who_are_proven_do_not_notice_that_others_come_and_go() {
     })
     .await
     .unwrap();
-    let kept: HashSet<String> = tenants.status().into_iter().map(|tenant| tenant.issuer).collect();
+    let kept: HashSet<String> = tenants
+        .status()
+        .into_iter()
+        .map(|tenant| tenant.issuer)
+        .collect();
     assert!(kept.contains("https://a.example"));
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tollgate_core::{
-    Algorithm, IssuerSource, Principal, Rejection, SigningKey, Step, TrustedIssuer, Unavailable, Verifier,
+    Algorithm, IssuerSource, Principal, Rejection, SigningKey, Step, TrustedIssuer, Unavailable,
+    Verifier,
 };
 use tollgate_oidc::{Tenants, TenantsBuilder};
 use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
@@ -72,7 +73,12 @@ impl House {
             rule(issuer)
         });
         let (fetch, wall) = (provider.clone(), clock.clone());
-        let builder = builder.keys(|oidc| oidc.fetch(fetch).clock(wall).jitter(|| 0.0).cool_down(COOL_DOWN));
+        let builder = builder.keys(|oidc| {
+            oidc.fetch(fetch)
+                .clock(wall)
+                .jitter(|| 0.0)
+                .cool_down(COOL_DOWN)
+        });
         let tenants = more(builder).build().unwrap();
         let verifier = Verifier::builder()
             .issuer_source(tenants.clone())
@@ -114,7 +120,10 @@ impl House {
     }
 
     pub(crate) fn token_by(&self, key: SigningKey, issuer: &str) -> String {
-        Mint::new(key, &self.clock).token().claim("iss", issuer).build()
+        Mint::new(key, &self.clock)
+            .token()
+            .claim("iss", issuer)
+            .build()
     }
 
     pub(crate) async fn present(&self, token: &str) -> Result<Principal, Rejection> {
@@ -131,11 +140,16 @@ impl House {
 
     pub(crate) fn audience(&self, issuer: &str, audience: &str) {
         let mut book = self.book.lock().unwrap();
-        book.audiences.insert(issuer.to_owned(), audience.to_owned());
+        book.audiences
+            .insert(issuer.to_owned(), audience.to_owned());
     }
 
     pub(crate) fn withdraw(&self, issuer: &str) {
-        self.book.lock().unwrap().withdrawn.insert(issuer.to_owned());
+        self.book
+            .lock()
+            .unwrap()
+            .withdrawn
+            .insert(issuer.to_owned());
     }
 
     pub(crate) fn accept_again(&self, issuer: &str) {
@@ -152,8 +166,15 @@ impl House {
     pub(crate) fn beginnings(&self) -> HashMap<String, Vec<Duration>> {
         let mut beginnings: HashMap<String, Vec<Duration>> = HashMap::new();
         for got in self.provider.requests() {
-            if let Some(issuer) = got.request.url.strip_suffix("/.well-known/openid-configuration") {
-                beginnings.entry(issuer.to_owned()).or_default().push(got.at);
+            if let Some(issuer) = got
+                .request
+                .url
+                .strip_suffix("/.well-known/openid-configuration")
+            {
+                beginnings
+                    .entry(issuer.to_owned())
+                    .or_default()
+                    .push(got.at);
             }
         }
         beginnings

@@ -18,12 +18,18 @@ async fn a_tenant_that_is_withdrawn_is_refused_with_the_next_token() {
     house.publish("https://b.example");
     let token = house.token("https://a.example");
     house.present(&token).await.unwrap();
-    house.present(&house.token("https://b.example")).await.unwrap();
+    house
+        .present(&house.token("https://b.example"))
+        .await
+        .unwrap();
 
     house.withdraw("https://a.example");
     let rejection = house.verifier.verify(&token).unwrap_err();
     assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
-    house.verifier.verify(house.token("https://b.example")).unwrap();
+    house
+        .verifier
+        .verify(house.token("https://b.example"))
+        .unwrap();
 
     // Fetching for it ends within a minute.
     pass(Duration::from_secs(60)).await;
@@ -34,7 +40,10 @@ async fn a_tenant_that_is_withdrawn_is_refused_with_the_next_token() {
     assert!(house.provider.count("https://b.example/jwks") > 1);
 
     house.accept_again("https://a.example");
-    house.present(&house.token("https://a.example")).await.unwrap();
+    house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap();
     house.assert_cool_downs();
 }
 
@@ -74,7 +83,10 @@ async fn the_last_use_of_a_tenants_key_is_recorded() {
             .collect()
     };
     let first = house.clock.seconds();
-    house.present(&house.token("https://a.example")).await.unwrap();
+    house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap();
     house
         .present(&house.forged("https://b.example"))
         .await
@@ -82,10 +94,19 @@ async fn the_last_use_of_a_tenants_key_is_recorded() {
     assert_eq!(used(), [vec![Some(first), None], vec![None]]);
 
     pass(Duration::from_secs(30)).await;
-    house.verifier.verify(house.token("https://a.example")).unwrap();
+    house
+        .verifier
+        .verify(house.token("https://a.example"))
+        .unwrap();
     assert_eq!(used(), [vec![Some(first + 30), None], vec![None]]);
-    house.present(&house.token("https://b.example")).await.unwrap();
-    assert_eq!(used(), [vec![Some(first + 30), None], vec![Some(first + 30)]]);
+    house
+        .present(&house.token("https://b.example"))
+        .await
+        .unwrap();
+    assert_eq!(
+        used(),
+        [vec![Some(first + 30), None], vec![Some(first + 30)]]
+    );
 }
 
 /// The sweep continues and removes no keys.
@@ -102,12 +123,18 @@ async fn a_rule_that_panics_in_the_background_harms_nobody() {
         |tenants| tenants.idle(Duration::from_secs(600)),
     );
     house.publish("https://a.example");
-    house.present(&house.token("https://a.example")).await.unwrap();
+    house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap();
     panics.store(true, Ordering::Relaxed);
     pass(Duration::from_secs(300)).await;
     assert_eq!(house.tenants.status().len(), 1);
     panics.store(false, Ordering::Relaxed);
-    house.verifier.verify(house.token("https://a.example")).unwrap();
+    house
+        .verifier
+        .verify(house.token("https://a.example"))
+        .unwrap();
     pass(Duration::from_secs(700)).await;
     assert!(house.tenants.status().is_empty());
 }
@@ -115,7 +142,11 @@ async fn a_rule_that_panics_in_the_background_harms_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_not_used_is_given_up() {
     let house = House::with(|tenants| tenants.idle(Duration::from_secs(3600)));
-    for issuer in ["https://a.example", "https://b.example", "https://c.example"] {
+    for issuer in [
+        "https://a.example",
+        "https://b.example",
+        "https://c.example",
+    ] {
         house.publish(issuer);
         house.named(issuer).unwrap();
     }
@@ -132,10 +163,16 @@ async fn a_tenant_that_is_not_used_is_given_up() {
     assert_eq!(kept(&house), ["https://a.example", "https://b.example"]);
     for _ in 0..6 {
         pass(Duration::from_secs(600)).await;
-        house.verifier.verify(house.token("https://a.example")).unwrap();
+        house
+            .verifier
+            .verify(house.token("https://a.example"))
+            .unwrap();
     }
     assert_eq!(kept(&house), ["https://a.example"]);
-    house.present(&house.token("https://b.example")).await.unwrap();
+    house
+        .present(&house.token("https://b.example"))
+        .await
+        .unwrap();
     assert_eq!(kept(&house), ["https://a.example", "https://b.example"]);
 }
 
@@ -143,7 +180,10 @@ async fn a_tenant_that_is_not_used_is_given_up() {
 async fn a_tenant_rotates_its_key_and_its_next_token_works() {
     let house = House::open();
     house.publish("https://a.example");
-    house.present(&house.token("https://a.example")).await.unwrap();
+    house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap();
     pass(COOL_DOWN).await;
 
     let next = keys::signing(ALGORITHM).with_kid("next");
@@ -176,15 +216,22 @@ async fn a_tenant_whose_provider_is_down_harms_no_other() {
         retry >= Duration::from_secs(1) && retry <= Duration::from_secs(60),
         "{retry:?}"
     );
-    house.present(&house.token("https://a.example")).await.unwrap();
-    let down = |status: &tollgate_oidc::TenantStatus| status.keys.readiness == Readiness::Unavailable;
+    house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap();
+    let down =
+        |status: &tollgate_oidc::TenantStatus| status.keys.readiness == Readiness::Unavailable;
     assert_eq!(house.tenants.status().into_iter().filter(down).count(), 1);
 
     house
         .provider
         .publish("https://down.example/jwks", &[keys::signing(ALGORITHM)]);
     pass(Duration::from_secs(60)).await;
-    house.present(&house.token("https://down.example")).await.unwrap();
+    house
+        .present(&house.token("https://down.example"))
+        .await
+        .unwrap();
     house.assert_cool_downs();
 }
 

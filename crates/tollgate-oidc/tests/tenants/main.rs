@@ -17,11 +17,17 @@ async fn the_first_token_of_a_tenant_waits_for_its_keys_and_passes() {
     house.publish("https://a.example");
     assert!(house.fetched().is_empty());
 
-    let principal = house.present(&house.token("https://a.example")).await.unwrap();
+    let principal = house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap();
     assert_eq!(principal.issuer(), Some("https://a.example"));
     assert_eq!(house.fetched().len(), 2);
     for _ in 0..100 {
-        house.verifier.verify(house.token("https://a.example")).unwrap();
+        house
+            .verifier
+            .verify(house.token("https://a.example"))
+            .unwrap();
     }
     assert_eq!(house.fetched().len(), 2);
 
@@ -57,7 +63,10 @@ async fn a_token_that_does_not_verify_proves_nothing() {
     assert_eq!(rejection.kind(), RejectionKind::BadSignature);
     assert!(!house.tenants.status()[0].proven);
 
-    house.present(&house.token("https://a.example")).await.unwrap();
+    house
+        .present(&house.token("https://a.example"))
+        .await
+        .unwrap();
     assert!(house.tenants.status()[0].proven);
 }
 
@@ -74,7 +83,10 @@ async fn a_tenant_is_held_to_the_rules_that_are_its_own() {
 
     // The current answer of the rule counts.
     house.audience("https://a.example", "orders-api");
-    house.verifier.verify(house.token("https://a.example")).unwrap();
+    house
+        .verifier
+        .verify(house.token("https://a.example"))
+        .unwrap();
     house.audience("https://a.example", "a-api");
     let rejection = house
         .verifier

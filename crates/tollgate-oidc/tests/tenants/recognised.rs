@@ -176,7 +176,10 @@ async fn every_change_of_the_rule_is_seen() {
             Some(Kind::LifetimeTooLong),
         ),
         // An invalid configuration is the service's fault.
-        (TrustedIssuer::dangerous_any_audience, Some(Kind::Unavailable)),
+        (
+            TrustedIssuer::dangerous_any_audience,
+            Some(Kind::Unavailable),
+        ),
     ];
     let change: Arc<Mutex<Option<Change>>> = Arc::default();
     let said = Arc::clone(&change);
@@ -185,7 +188,9 @@ async fn every_change_of_the_rule_is_seen() {
         let change = *said.lock().unwrap();
         Some(change.map_or(rules.clone(), |change| change(rules)))
     };
-    let house = House::ruled(rule, Arc::new(Mutex::new(Book::default())), |tenants| tenants);
+    let house = House::ruled(rule, Arc::new(Mutex::new(Book::default())), |tenants| {
+        tenants
+    });
     house.publish(A);
     let token = house.token(A);
     house.present(&token).await.unwrap();
@@ -215,7 +220,9 @@ async fn rules_with_keys_are_never_taken_for_the_same() {
         let key = said.lock().unwrap().clone();
         Some(key.into_iter().fold(rules, TrustedIssuer::key))
     };
-    let house = House::ruled(rule, Arc::new(Mutex::new(Book::default())), |tenants| tenants);
+    let house = House::ruled(rule, Arc::new(Mutex::new(Book::default())), |tenants| {
+        tenants
+    });
     house.publish(A);
     house.present(&house.token(A)).await.unwrap();
     let token = house.token_by(own, A);

@@ -133,7 +133,8 @@ impl CookieTransportBuilder {
     ///
     /// ```
     /// # use tollgate::session::CookieTransport;
-    /// assert!(!CookieTransport::builder().dangerous_without_csrf_token().build()?.requires_csrf_token());
+    /// assert!(!CookieTransport::builder().dangerous_without_csrf_token().build()?
+    ///     .requires_csrf_token());
     /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub const fn dangerous_without_csrf_token(mut self) -> Self {
@@ -249,7 +250,8 @@ fn check_path(path: &str) -> Result<(), ConfigError> {
         return refuse("`path` must not be `/`, where every request carries the refresh cookie");
     }
     // RFC 3986 section 3.3, without the semicolon, which ends the attribute.
-    let is_path_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@%/".contains(&byte);
+    let is_path_byte =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@%/".contains(&byte);
     if path.len() > LONGEST || !inside.bytes().all(is_path_byte) {
         return refuse("`path` is too long or has an invalid character");
     }

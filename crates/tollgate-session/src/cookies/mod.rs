@@ -108,7 +108,9 @@ impl CookieTransport {
     /// ```
     pub fn set(&self, tokens: &Tokens) -> Result<HeaderEdits, SessionError> {
         let cookies = &*self.0;
-        let access = cookies.access.set(&tokens.access_token, tokens.expires_in)?;
+        let access = cookies
+            .access
+            .set(&tokens.access_token, tokens.expires_in)?;
         let refresh = cookies
             .refresh
             .set(&tokens.refresh_token, tokens.session_expires_in)?;
@@ -145,7 +147,9 @@ impl CookieTransport {
         let mut edits = HeaderEdits::default();
         edits.push(
             "set-cookie",
-            self.0.access.set(&renewed.access_token, renewed.expires_in)?,
+            self.0
+                .access
+                .set(&renewed.access_token, renewed.expires_in)?,
         );
         Ok(edits)
     }
@@ -180,7 +184,10 @@ impl CookieTransport {
     /// assert_eq!(transport.refresh_token(&request)?, Some("abc"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn refresh_token<'r>(&self, request: &'r impl RequestView) -> Result<Option<&'r str>, SessionError> {
+    pub fn refresh_token<'r>(
+        &self,
+        request: &'r impl RequestView,
+    ) -> Result<Option<&'r str>, SessionError> {
         read::only(request, &self.0.refresh.name)
     }
 

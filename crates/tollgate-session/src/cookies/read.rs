@@ -8,7 +8,10 @@ use crate::error::{SessionError, SessionErrorKind};
 ///
 /// A duplicate is refused, as a sibling domain can plant a second cookie. A value that is not text
 /// is refused too.
-pub(super) fn only<'r>(request: &'r impl RequestView, name: &str) -> Result<Option<&'r str>, SessionError> {
+pub(super) fn only<'r>(
+    request: &'r impl RequestView,
+    name: &str,
+) -> Result<Option<&'r str>, SessionError> {
     let refuse = |what| Err(SessionError::new(SessionErrorKind::Invalid, what));
     let mut values = request
         .header("cookie")
@@ -16,7 +19,10 @@ pub(super) fn only<'r>(request: &'r impl RequestView, name: &str) -> Result<Opti
         .filter_map(|pair| {
             // A pair without `=` may be the cookie without a value. It must not count as a missing
             // cookie.
-            let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+            let at = pair
+                .iter()
+                .position(|byte| *byte == b'=')
+                .unwrap_or(pair.len());
             let value = pair.get(at + 1..).unwrap_or_default();
             (pair[..at].trim_ascii() == name.as_bytes()).then(|| value.trim_ascii())
         });

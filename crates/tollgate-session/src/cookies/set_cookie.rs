@@ -49,7 +49,10 @@ impl Cookie {
     }
 
     fn line(&self, value: &str, max_age: u64) -> String {
-        let mut line = format!("{}={value}; Path={}; Max-Age={max_age}", self.name, self.path);
+        let mut line = format!(
+            "{}={value}; Path={}; Max-Age={max_age}",
+            self.name, self.path
+        );
         if self.secure {
             line.push_str("; Secure");
         }

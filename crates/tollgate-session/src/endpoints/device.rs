@@ -91,7 +91,10 @@ mod tests {
     #[test]
     fn a_user_agent_is_bounded_and_safe_to_display() {
         let agent = |value: &[u8]| of(&request(&[("user-agent", value)]), 0).user_agent;
-        assert_eq!(agent(b"Mozilla/5.0 (X11)").as_deref(), Some("Mozilla/5.0 (X11)"));
+        assert_eq!(
+            agent(b"Mozilla/5.0 (X11)").as_deref(),
+            Some("Mozilla/5.0 (X11)")
+        );
         assert_eq!(
             agent(b"a\r\nSet-Cookie: b=1\x1b[31m\0\x7f").as_deref(),
             Some("aSet-Cookie: b=1[31m")

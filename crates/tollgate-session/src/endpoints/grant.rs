@@ -29,7 +29,11 @@ impl RefreshBody {
             return Ok(Self::default());
         }
         let mut body: Self = content_type.read(&request.content)?;
-        for text in [&mut body.grant_type, &mut body.refresh_token, &mut body.scope] {
+        for text in [
+            &mut body.grant_type,
+            &mut body.refresh_token,
+            &mut body.scope,
+        ] {
             text.take_if(|text| text.is_empty());
         }
         Ok(body)
@@ -58,11 +62,17 @@ impl SessionEndpoints {
         };
         let login = (self.0.login)(request).await.map_err(|failure| failure.0)?;
         let mut login = login.seen_from(&device);
-        if self.cookies().is_some_and(CookieTransport::requires_csrf_token) {
+        if self
+            .cookies()
+            .is_some_and(CookieTransport::requires_csrf_token)
+        {
             login = login.with_csrf();
         }
         let sessions = &self.0.sessions;
-        let tokens = sessions.login(login).await.map_err(|error| error.answer())?;
+        let tokens = sessions
+            .login(login)
+            .await
+            .map_err(|error| error.answer())?;
         let answer = self.token_response(&tokens);
         if answer.is_err() {
             // The client cannot use the session. If ending it fails too, it expires.
@@ -111,7 +121,10 @@ impl SessionEndpoints {
             None => Ok(answers::of_json(&TokenBody::of(tokens))),
             Some(cookies) => {
                 let edits = cookies.set(tokens).map_err(|error| error.answer())?;
-                Ok(answers::with(answers::of_json(&CookieBody::of(tokens)), &edits))
+                Ok(answers::with(
+                    answers::of_json(&CookieBody::of(tokens)),
+                    &edits,
+                ))
             }
         }
     }

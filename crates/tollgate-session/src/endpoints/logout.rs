@@ -41,7 +41,9 @@ impl SessionEndpoints {
         if session.is_none() && token.is_none() {
             return match refusal {
                 // The credentials have expired or are missing: the browser deletes the cookies.
-                Some(refusal) if self.cookies().is_some() && refusal.rejection().status() == 401 => {
+                Some(refusal)
+                    if self.cookies().is_some() && refusal.rejection().status() == 401 =>
+                {
                     Ok(self.cleared(answers::empty(204)))
                 }
                 Some(refusal) => Err(answer_of(refusal)),
@@ -88,7 +90,8 @@ impl SessionEndpoints {
         // Without a `sid` the token does not say which session to keep.
         let keep = session_of(&user).ok_or_else(answers::malformed)?;
         let sessions = self.0.sessions.clone();
-        let ended = run_to_completion(async move { sessions.logout_others(&subject, &keep).await }).await?;
+        let ended =
+            run_to_completion(async move { sessions.logout_others(&subject, &keep).await }).await?;
         Ok(answers::of_json(&json!({ "ended": ended })))
     }
 

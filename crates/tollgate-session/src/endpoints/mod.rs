@@ -171,7 +171,11 @@ impl SessionEndpoints {
         let Some(route) = Route::of(&request.path) else {
             return Answer::problem(404, "There is nothing here");
         };
-        if !route.methods().split(", ").any(|method| method == request.method) {
+        if !route
+            .methods()
+            .split(", ")
+            .any(|method| method == request.method)
+        {
             let mut refused = Answer::problem(405, "The method is not allowed here");
             refused.set("allow", route.methods());
             return refused;

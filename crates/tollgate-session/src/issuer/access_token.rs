@@ -168,7 +168,12 @@ impl<'a> ClaimsSet<'a> {
             return refuse(format!("custom claim {name:?} has a registered name"));
         }
         // A list of scopes has no doubled spaces and no other characters (RFC 6749 section 3.3).
-        if !token.scope.is_empty() && !token.scope.split(' ').all(tollgate_core::policy::is_scope_token) {
+        if !token.scope.is_empty()
+            && !token
+                .scope
+                .split(' ')
+                .all(tollgate_core::policy::is_scope_token)
+        {
             return refuse("the scope of an access token is not a list of scope tokens".to_owned());
         }
         let client_id = token.client_id.as_deref().unwrap_or(stamp.client_id);

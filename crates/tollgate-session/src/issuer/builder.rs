@@ -253,7 +253,10 @@ impl IssuerBuilder {
             }
         }
         let lifetime = self.access_lifetime;
-        if lifetime < Duration::from_secs(1) || lifetime > LONGEST_ACCESS || lifetime.subsec_nanos() != 0 {
+        if lifetime < Duration::from_secs(1)
+            || lifetime > LONGEST_ACCESS
+            || lifetime.subsec_nanos() != 0
+        {
             return refuse(
                 ConfigErrorKind::OutOfRange,
                 "`access_lifetime` must be in whole seconds, between 1 s and 24 h",

@@ -39,7 +39,10 @@ pub struct JwksEndpoint {
 
 impl JwksEndpoint {
     pub(super) const fn new(issuer: Issuer) -> Self {
-        Self { issuer, max_age: 300 }
+        Self {
+            issuer,
+            max_age: 300,
+        }
     }
 
     /// Sets how long the set may be cached (`max-age`, RFC 9111 section 5.2.2.1). Default: 5

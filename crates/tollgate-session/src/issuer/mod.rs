@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tollgate_core::{
-    Clock, ConfigError, KeyEpoch, KeySet, KeySource, SigningKey, Unavailable, Verifier, VerifierBuilder,
+    Clock, ConfigError, KeyEpoch, KeySet, KeySource, SigningKey, Unavailable, Verifier,
+    VerifierBuilder,
 };
 
 pub use self::access_token::AccessToken;
@@ -134,7 +135,8 @@ impl Issuer {
     /// # Ok(()) }
     /// ```
     pub fn withdraw(&self, kid: &str) -> bool {
-        let withdraw = |schedule: &mut Schedule, now| schedule.withdraw(kid, now).then_some(()).ok_or(());
+        let withdraw =
+            |schedule: &mut Schedule, now| schedule.withdraw(kid, now).then_some(()).ok_or(());
         self.change(withdraw).is_ok()
     }
 
@@ -308,7 +310,11 @@ impl Issuer {
 
     /// Applies a change to the schedule, or leaves it as it is on error.
     fn change<E>(&self, change: impl FnOnce(&mut Schedule, u64) -> Result<(), E>) -> Result<(), E> {
-        let _writing = self.0.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self
+            .0
+            .writing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let now = self.0.clock.now();
         let mut schedule = Schedule::clone(&self.0.snapshot.load().schedule);
         change(&mut schedule, now)?;

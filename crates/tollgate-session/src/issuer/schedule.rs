@@ -49,7 +49,9 @@ impl Schedule {
         if kid.is_empty() || kid.len() > LONGEST_KID || kid.chars().any(char::is_control) {
             return refuse(
                 ConfigErrorKind::InvalidText,
-                format!("a `kid` is empty, longer than {LONGEST_KID} bytes, or has a control character"),
+                format!(
+                    "a `kid` is empty, longer than {LONGEST_KID} bytes, or has a control character"
+                ),
             );
         }
         if self.keys().any(|other| other.kid() == Some(kid)) {
@@ -74,7 +76,11 @@ impl Schedule {
                 "HMAC secrets and public keys cannot be mixed".to_owned(),
             );
         }
-        if self.slots.iter().any(|slot| slot.active_from == active_from) {
+        if self
+            .slots
+            .iter()
+            .any(|slot| slot.active_from == active_from)
+        {
             return refuse(
                 ConfigErrorKind::Contradiction,
                 format!("two keys become active in the same second, {active_from}"),
@@ -86,7 +92,9 @@ impl Schedule {
                 format!("there are more than {} keys", KeySet::MAX_KEYS),
             );
         }
-        let at = self.slots.partition_point(|slot| slot.active_from < active_from);
+        let at = self
+            .slots
+            .partition_point(|slot| slot.active_from < active_from);
         let key = Some(key);
         self.slots.insert(at, Slot { active_from, key });
         Ok(())

@@ -26,7 +26,10 @@ pub(super) struct Snapshot {
 impl Snapshot {
     pub(super) fn of(schedule: Arc<Schedule>, now: u64) -> Self {
         let (from, until) = schedule.span(now);
-        let keys = schedule.published(now).map(SigningKey::verifying_key).collect();
+        let keys = schedule
+            .published(now)
+            .map(SigningKey::verifying_key)
+            .collect();
         // An HMAC secret has no public half, so it is not in the set.
         let public: Vec<Value> = schedule
             .published(now)

@@ -122,7 +122,11 @@ mod tests {
     #[test]
     fn every_input_changes_the_derived_secret() {
         let derive = |key: u8, session: u8, generation, salt: u8| {
-            RefreshKey::new(1, [key; 32]).derive(&SessionId::new([session; 16]), generation, &[salt; 32])
+            RefreshKey::new(1, [key; 32]).derive(
+                &SessionId::new([session; 16]),
+                generation,
+                &[salt; 32],
+            )
         };
         let one = derive(1, 2, 3, 4);
         assert_eq!(one, derive(1, 2, 3, 4));

@@ -178,7 +178,11 @@ impl Record {
         if data.len() > Body::MOST {
             return Err(SessionError::new(
                 SessionErrorKind::TooLarge,
-                format!("the session has {} bytes, more than {}", data.len(), Body::MOST),
+                format!(
+                    "the session has {} bytes, more than {}",
+                    data.len(),
+                    Body::MOST
+                ),
             ));
         }
         // An ended session needs no longer life: it is treated as a missing one. The extra second

@@ -32,9 +32,15 @@ pub(crate) enum Event<'a> {
         jti: &'a str,
     },
     /// An access token is renewed by activity.
-    Slide { presented: &'a Presented, jti: &'a str },
+    Slide {
+        presented: &'a Presented,
+        jti: &'a str,
+    },
     /// The user has authenticated again.
-    Reauthenticate { presented: &'a Presented, jti: &'a str },
+    Reauthenticate {
+        presented: &'a Presented,
+        jti: &'a str,
+    },
     /// The session is ended.
     End,
 }
@@ -153,7 +159,9 @@ fn identify(
         return unknown;
     }
     let previous = body.previous.as_ref();
-    if token.generation + 1 == body.generation && previous.is_some_and(|previous| previous.is(token)) {
+    if token.generation + 1 == body.generation
+        && previous.is_some_and(|previous| previous.is(token))
+    {
         let within = rules.grace > 0 && arrived_at < body.rotated_at.saturating_add(rules.grace);
         return if within {
             Ok(Standing::Previous)
@@ -170,7 +178,14 @@ fn identify(
     }
 }
 
-fn rotate(record: &Record, scope: &str, device: &Device, jti: &str, now: u64, rules: &Rules) -> Outcome {
+fn rotate(
+    record: &Record,
+    scope: &str,
+    device: &Device,
+    jti: &str,
+    now: u64,
+    rules: &Rules,
+) -> Outcome {
     let body = &record.body;
     let Some(generation) = body.generation.checked_add(1) else {
         return Outcome::Refused(Refused::Expired);

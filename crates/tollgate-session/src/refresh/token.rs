@@ -112,7 +112,8 @@ mod tests {
         let spellings = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
             .iter()
             .filter(|last| {
-                RefreshToken::read(&format!("{}{}", &text[..TEXT - 1], char::from(**last))).is_some()
+                RefreshToken::read(&format!("{}{}", &text[..TEXT - 1], char::from(**last)))
+                    .is_some()
             });
         assert_eq!(spellings.count(), 4, "two bits of the secret");
     }

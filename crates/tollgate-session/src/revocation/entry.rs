@@ -113,7 +113,11 @@ impl RevocationKey {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(5 + self.issuer.len() + self.value.len());
         bytes.push(self.kind.tag());
-        bytes.extend(u32::try_from(self.issuer.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend(
+            u32::try_from(self.issuer.len())
+                .unwrap_or(u32::MAX)
+                .to_be_bytes(),
+        );
         bytes.extend(self.issuer.as_bytes());
         bytes.extend(self.value.as_bytes());
         bytes

@@ -25,7 +25,10 @@ pub(super) struct Filter {
 impl Filter {
     /// Creates an empty filter with room for `entries`.
     pub(super) fn new(entries: usize) -> Self {
-        let words = entries.div_ceil(ENTRIES_PER_WORD).next_power_of_two().max(64);
+        let words = entries
+            .div_ceil(ENTRIES_PER_WORD)
+            .next_power_of_two()
+            .max(64);
         Self {
             words: (0..words).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::default(),

@@ -125,14 +125,22 @@ fn names(principal: &Principal) -> [Option<(RevocationKind, &str)>; 5] {
     let named = principal.kid().filter(|named| key != Some(named));
     [
         principal.jwt_id().map(|name| (RevocationKind::Token, name)),
-        principal.session_id().map(|name| (RevocationKind::Session, name)),
-        principal.subject().map(|name| (RevocationKind::Subject, name)),
+        principal
+            .session_id()
+            .map(|name| (RevocationKind::Session, name)),
+        principal
+            .subject()
+            .map(|name| (RevocationKind::Subject, name)),
         key.map(|name| (RevocationKind::Key, name)),
         named.map(|name| (RevocationKind::Key, name)),
     ]
 }
 
-async fn ask(shared: &Shared, keys: &[RevocationKey], issued_at: u64) -> Result<Standing, StoreError> {
+async fn ask(
+    shared: &Shared,
+    keys: &[RevocationKey],
+    issued_at: u64,
+) -> Result<Standing, StoreError> {
     let now = shared.clock.now();
     let answer = bounded(shared.timeout, shared.store.find(keys, now)).await;
     let found = answer.and_then(|found| {
@@ -160,7 +168,9 @@ async fn ask(shared: &Shared, keys: &[RevocationKey], issued_at: u64) -> Result<
 /// Applies the [`Reading`]. Tokens that are known to be revoked were refused before.
 fn without_an_answer(shared: &Shared, reading: Reading) -> Result<Standing, Unavailable> {
     match reading {
-        Reading::StaleUpTo(most) if shared.replica.age().is_some_and(|age| age < most) => Ok(Standing::Good),
+        Reading::StaleUpTo(most) if shared.replica.age().is_some_and(|age| age < most) => {
+            Ok(Standing::Good)
+        }
         Reading::FailClosed | Reading::StaleUpTo(_) => Err(Unavailable::new(RETRY_AFTER)),
         Reading::DangerousFailOpen => {
             tracing::warn!(target: "tollgate", "token accepted without a revocation check");

@@ -154,7 +154,8 @@ impl Replica {
         if !known.over_full {
             let micros = self.micros(moment);
             self.confirmed.store(micros + 1, Ordering::Release);
-            self.in_sync_until.store(micros + IN_SYNC, Ordering::Release);
+            self.in_sync_until
+                .store(micros + IN_SYNC, Ordering::Release);
         }
     }
 
@@ -250,7 +251,13 @@ mod tests {
 
     fn revokes(replica: &Replica, name: &str, now: u64) -> bool {
         let names = Names {
-            names: [Some((RevocationKind::Session, name)), None, None, None, None],
+            names: [
+                Some((RevocationKind::Session, name)),
+                None,
+                None,
+                None,
+                None,
+            ],
             issued_at: 0,
         };
         replica.revokes(&names, || now)
@@ -261,7 +268,9 @@ mod tests {
         const ROUNDS: u64 = 30_000;
         const LIFE: u64 = 1_000;
         let replica = Replica::new("iss".to_owned(), 5_000);
-        let names: Vec<String> = (0..ROUNDS).map(|round| format!("passing-{round}")).collect();
+        let names: Vec<String> = (0..ROUNDS)
+            .map(|round| format!("passing-{round}"))
+            .collect();
         let lasting: Vec<String> = (0..100).map(|number| format!("lasting-{number}")).collect();
         let forever: Vec<Revocation> = lasting.iter().map(|name| entry(name, u64::MAX)).collect();
         replica.learn(&forever, 0).unwrap();
@@ -276,7 +285,8 @@ mod tests {
                         }
                         let newest = learnt.load(Ordering::Acquire);
                         for round in newest.saturating_sub(100)..newest {
-                            let found = revokes(&replica, &names[usize::try_from(round).unwrap()], 0);
+                            let found =
+                                revokes(&replica, &names[usize::try_from(round).unwrap()], 0);
                             // A reader that was suspended may find that the entry has expired in
                             // the meantime.
                             let ended = || learnt.load(Ordering::Acquire) > round + LIFE;

@@ -159,7 +159,10 @@ impl Revocations {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn revoke_session(&self, sid: &(impl fmt::Display + ?Sized)) -> Result<(), StoreError> {
+    pub async fn revoke_session(
+        &self,
+        sid: &(impl fmt::Display + ?Sized),
+    ) -> Result<(), StoreError> {
         let entry = self.entry(RevocationKind::Session, &sid.to_string(), Revocation::ALL);
         self.revoke(&[entry]).await
     }
@@ -222,7 +225,10 @@ impl Revocations {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn entry(&self, kind: RevocationKind, name: &str, before: u64) -> Revocation {
-        let longest = self.shared.access_lifetime.saturating_add(self.shared.leeway);
+        let longest = self
+            .shared
+            .access_lifetime
+            .saturating_add(self.shared.leeway);
         Revocation {
             key: RevocationKey::new(kind, self.shared.replica.issuer(), name),
             before,

@@ -89,7 +89,8 @@ impl Follower {
                     sleep(pause).await;
                 }
                 Lost::OverFull => {
-                    tracing::error!(target: "tollgate", "more revocations than `max_entries`; querying the store for every token");
+                    tracing::error!(target: "tollgate",
+                        "more revocations than `max_entries`; querying the store for every token");
                     sleep(OVER_FULL_PAUSE).await;
                 }
             }
@@ -152,7 +153,9 @@ impl Follower {
                         continue;
                     };
                     match answer {
-                        Ok(position) if position.epoch != at.epoch || position.sequence < from.sequence => {
+                        Ok(position)
+                            if position.epoch != at.epoch || position.sequence < from.sequence =>
+                        {
                             return Err(Lost::Announcement);
                         }
                         Ok(position) if position.sequence <= at.sequence => {
@@ -162,7 +165,8 @@ impl Follower {
                         Ok(position) => awaited = Some((asked, position)),
                         // The next heartbeat queries again. Until then the confirmation ages.
                         Err(error) => {
-                            tracing::debug!(target: "tollgate", %error, "query for the store position failed");
+                            tracing::debug!(target: "tollgate", %error,
+                                "query for the store position failed");
                         }
                     }
                 }
@@ -173,7 +177,9 @@ impl Follower {
                         self.replica.purge(self.clock.now());
                     }
                     match awaited {
-                        Some((asked, _)) if asked.elapsed() >= CATCH_UP => return Err(Lost::Announcement),
+                        Some((asked, _)) if asked.elapsed() >= CATCH_UP => {
+                            return Err(Lost::Announcement);
+                        }
                         None if question.is_none() => {
                             question = Some(Question {
                                 asked: Instant::now(),

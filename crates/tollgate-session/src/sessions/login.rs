@@ -283,7 +283,11 @@ impl Sessions {
     /// Ends the sessions beyond the maximum. Concurrent logins choose the same ones.
     async fn evict_excess(&self, new: &Record, now: u64) -> Result<(), SessionError> {
         let mut live = self.live(&new.subject, now).await?;
-        let Some(excess) = live.len().checked_sub(self.0.most).filter(|excess| *excess > 0) else {
+        let Some(excess) = live
+            .len()
+            .checked_sub(self.0.most)
+            .filter(|excess| *excess > 0)
+        else {
             return Ok(());
         };
         live.retain(|record| record.id != new.id);

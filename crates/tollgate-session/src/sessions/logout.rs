@@ -111,7 +111,11 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn logout_device(&self, subject: &str, session: &SessionId) -> Result<bool, SessionError> {
+    pub async fn logout_device(
+        &self,
+        subject: &str,
+        session: &SessionId,
+    ) -> Result<bool, SessionError> {
         self.bounded(async {
             match self.load(session, self.now()).await? {
                 Some(record) if record.subject == subject => self.log_out(session).await,
@@ -142,7 +146,11 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn logout_others(&self, subject: &str, keep: &SessionId) -> Result<usize, SessionError> {
+    pub async fn logout_others(
+        &self,
+        subject: &str,
+        keep: &SessionId,
+    ) -> Result<usize, SessionError> {
         self.logout_many(subject, Some(keep)).await
     }
 
@@ -170,7 +178,10 @@ impl Sessions {
     /// ```
     pub async fn logout_all(&self, subject: &str) -> Result<usize, SessionError> {
         // Before the list is read: a login that is not listed yet sees the revocation.
-        self.0.revocations.revoke_subject(subject, self.now()).await?;
+        self.0
+            .revocations
+            .revoke_subject(subject, self.now())
+            .await?;
         self.logout_many(subject, None).await
     }
 
@@ -255,7 +266,11 @@ impl Sessions {
     /// Extends the revocation if a token outlives it, which happens after a clock was set back.
     async fn extend_revocation(&self, record: &Record) -> Result<(), SessionError> {
         let mut entry = self.session_entry(&record.id, Revocation::ALL);
-        let needed = record.body.access.expires_at.saturating_add(self.0.rules.leeway);
+        let needed = record
+            .body
+            .access
+            .expires_at
+            .saturating_add(self.0.rules.leeway);
         if entry.expires_at < needed {
             entry.expires_at = needed;
             self.0.revocations.revoke(&[entry]).await?;
@@ -263,7 +278,11 @@ impl Sessions {
         Ok(())
     }
 
-    async fn logout_many(&self, subject: &str, keep: Option<&SessionId>) -> Result<usize, SessionError> {
+    async fn logout_many(
+        &self,
+        subject: &str,
+        keep: Option<&SessionId>,
+    ) -> Result<usize, SessionError> {
         let mut count = 0;
         for _ in 0..TRIES {
             let mut found = self.not_ended(subject, self.now()).await?;

@@ -70,11 +70,16 @@ impl Sessions {
         refresh_token: &str,
         request: RefreshRequest,
     ) -> Result<Tokens, SessionError> {
-        let token = RefreshToken::read(refresh_token).ok_or_else(|| invalid("malformed refresh token"))?;
+        let token =
+            RefreshToken::read(refresh_token).ok_or_else(|| invalid("malformed refresh token"))?;
         self.bounded(self.exchange(&token, &request)).await
     }
 
-    async fn exchange(&self, token: &RefreshToken, request: &RefreshRequest) -> Result<Tokens, SessionError> {
+    async fn exchange(
+        &self,
+        token: &RefreshToken,
+        request: &RefreshRequest,
+    ) -> Result<Tokens, SessionError> {
         let arrived_at = self.now();
         let jti = self.fresh_jti()?;
         for _ in 0..TRIES {
@@ -117,7 +122,12 @@ impl Sessions {
         Err(contended())
     }
 
-    async fn issue(&self, record: &Record, rotated: bool, now: u64) -> Result<Tokens, SessionError> {
+    async fn issue(
+        &self,
+        record: &Record,
+        rotated: bool,
+        now: u64,
+    ) -> Result<Tokens, SessionError> {
         let former = record
             .body
             .former

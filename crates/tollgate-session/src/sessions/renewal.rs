@@ -61,7 +61,8 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn reauthenticated(&self, principal: &Principal) -> Result<Renewed, SessionError> {
-        let over = || invalid("the session has expired or ended, or the token is not from these sessions");
+        let over =
+            || invalid("the session has expired or ended, or the token is not from these sessions");
         let (id, presented, names) = self.presented(principal).ok_or_else(over)?;
         let renewed = self
             .bounded(self.reissue(&id, &presented, &names, Reason::StepUp))
@@ -76,7 +77,10 @@ impl Sessions {
 
     /// Returns the claims of a token from a session of this issuer, and the keys that may revoke it
     /// besides the session.
-    fn presented(&self, principal: &Principal) -> Option<(SessionId, Presented, Vec<RevocationKey>)> {
+    fn presented(
+        &self,
+        principal: &Principal,
+    ) -> Option<(SessionId, Presented, Vec<RevocationKey>)> {
         if !self.issued(principal) {
             return None;
         }
@@ -148,5 +152,7 @@ impl Sessions {
 
 /// Returns whether the token itself was revoked after its verification, for instance by a refresh.
 fn was_revoked(presented: &Presented, entries: &[Revocation]) -> bool {
-    entries.iter().any(|entry| presented.issued_at < entry.before)
+    entries
+        .iter()
+        .any(|entry| presented.issued_at < entry.before)
 }

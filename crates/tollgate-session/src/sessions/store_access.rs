@@ -30,7 +30,11 @@ impl Sessions {
         Ok(bounded(self.0.timeout, operation).await?)
     }
 
-    pub(super) async fn load(&self, id: &SessionId, now: u64) -> Result<Option<Record>, SessionError> {
+    pub(super) async fn load(
+        &self,
+        id: &SessionId,
+        now: u64,
+    ) -> Result<Option<Record>, SessionError> {
         let stored = self.query(self.0.store.load(id, now)).await?;
         stored.map(|stored| Record::read(stored, id)).transpose()
     }
@@ -44,7 +48,8 @@ impl Sessions {
     pub(super) async fn replace(&self, next: &Record, now: u64) -> Result<bool, SessionError> {
         let stored = next.write()?;
         let expected = next.revision.saturating_sub(1);
-        self.query(self.0.store.replace(&stored, expected, now)).await
+        self.query(self.0.store.replace(&stored, expected, now))
+            .await
     }
 
     /// Returns the sessions of the subject that have not expired or ended.
@@ -56,10 +61,16 @@ impl Sessions {
 
     /// Returns the sessions of the subject that were not ended. Some may have just expired while an
     /// operation in progress still uses them.
-    pub(super) async fn not_ended(&self, subject: &str, now: u64) -> Result<Vec<Record>, SessionError> {
+    pub(super) async fn not_ended(
+        &self,
+        subject: &str,
+        now: u64,
+    ) -> Result<Vec<Record>, SessionError> {
         // Sessions that have just ended are still listed.
         let most = self.0.most.saturating_mul(2).saturating_add(64);
-        let listed = self.query(self.0.store.of_subject(subject, most, now)).await?;
+        let listed = self
+            .query(self.0.store.of_subject(subject, most, now))
+            .await?;
         let mut found = Vec::with_capacity(listed.len());
         for stored in listed {
             if stored.subject != subject {

@@ -13,9 +13,10 @@ use foldhash::fast::RandomState;
 use crate::known::Text;
 use tollgate_core::{Principal, SigningKey, Verifier};
 use tollgate_session::{
-    Issuer, Login, NoRandomness, Position, Random, RefreshKey, RefreshRequest, Revocation, RevocationFeed,
-    RevocationKey, RevocationKind, RevocationSnapshot, RevocationStore, SessionError, SessionErrorKind,
-    SessionId, SessionStore, Sessions, StoreError, StoreErrorKind, StoreFuture, StoredSession, Tokens,
+    Issuer, Login, NoRandomness, Position, Random, RefreshKey, RefreshRequest, Revocation,
+    RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot, RevocationStore,
+    SessionError, SessionErrorKind, SessionId, SessionStore, Sessions, StoreError, StoreErrorKind,
+    StoreFuture, StoredSession, Tokens,
 };
 
 /// A request of an operation to the store.
@@ -97,7 +98,10 @@ pub(crate) enum Act {
 /// The result of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Done {
-    Refreshed { refresh_token: Text, access_token: Text },
+    Refreshed {
+        refresh_token: Text,
+        access_token: Text,
+    },
     Renewed(Text),
     NotRenewed,
     LoggedOut,
@@ -192,11 +196,21 @@ impl SessionStore for Puppet {
         })
     }
 
-    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+    fn replace<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> StoreFuture<'a, bool> {
         self.ask(Request::Replace(Session::of(session), expected, now), done)
     }
 
-    fn of_subject<'a>(&'a self, _: &'a str, _: usize, _: u64) -> StoreFuture<'a, Vec<StoredSession>> {
+    fn of_subject<'a>(
+        &'a self,
+        _: &'a str,
+        _: usize,
+        _: u64,
+    ) -> StoreFuture<'a, Vec<StoredSession>> {
         self.ask(Request::List, |answer| match answer {
             Answer::Listed(listed) => listed.into_iter().map(Session::stored).collect(),
             other => panic!("{other:?}"),
@@ -352,11 +366,16 @@ impl Driver {
                 ended: body.get("ended_at").is_some(),
             }
         };
-        *self.read.borrow_mut().entry(session.data).or_insert_with(read)
+        *self
+            .read
+            .borrow_mut()
+            .entry(session.data)
+            .or_insert_with(read)
     }
 
     pub(crate) fn key(&self, kind: RevocationKind, value: &str) -> Text {
-        let key = || Text::of(RevocationKey::new(kind, self.sessions.issuer().name(), value).to_bytes());
+        let key =
+            || Text::of(RevocationKey::new(kind, self.sessions.issuer().name(), value).to_bytes());
         *self
             .keys
             .borrow_mut()
@@ -474,10 +493,16 @@ impl Driver {
         let mut kept = None;
         loop {
             let login = Login::new(SUBJECT).scope("a").claim("tenant", "acme");
-            let next = self.drive(self.sessions.login(login), &call, START, &answers, |result| {
-                *tokens.lock().unwrap() = Some(result.unwrap());
-                Done::NotRenewed
-            });
+            let next = self.drive(
+                self.sessions.login(login),
+                &call,
+                START,
+                &answers,
+                |result| {
+                    *tokens.lock().unwrap() = Some(result.unwrap());
+                    Done::NotRenewed
+                },
+            );
             let answer = match next {
                 Next::Is(_) => return (tokens.into_inner().unwrap().unwrap(), kept.unwrap()),
                 Next::Asks(Request::Insert(session)) => {

@@ -141,7 +141,13 @@ fn two_operations_over_the_whole_life_of_a_session() {
         &Scenario {
             clients: 2,
             operations: 2,
-            acts: &[Act::Refresh, Act::Reuse, Act::Logout, Act::LogoutAll, Act::Slide],
+            acts: &[
+                Act::Refresh,
+                Act::Reuse,
+                Act::Logout,
+                Act::LogoutAll,
+                Act::Slide,
+            ],
             seconds: ALL_OF_IT,
             grace: GRACE,
             fine: true,

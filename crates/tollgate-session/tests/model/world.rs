@@ -96,7 +96,9 @@ impl World {
         match next {
             Move::Tick => {
                 let timely = |client: &Client| match &client.flight {
-                    Some(flight) => matches!(flight.waits, Waits::Delivery(_)) || flight.began == self.now,
+                    Some(flight) => {
+                        matches!(flight.waits, Waits::Delivery(_)) || flight.began == self.now
+                    }
                     None => true,
                 };
                 self.now < end && self.clients.iter().all(timely)
@@ -184,7 +186,10 @@ impl World {
             }
             Waits::Answer(answer) => {
                 flight.answers.push((answer, self.now));
-                assert!(flight.answers.len() < 40, "an operation does not come to an end");
+                assert!(
+                    flight.answers.len() < 40,
+                    "an operation does not come to an end"
+                );
                 let next = driver.run(&flight.call, flight.began, &flight.answers);
                 self.goes_on(driver, at, flight, next);
             }
@@ -216,15 +221,21 @@ impl World {
     }
 
     fn live(&self, now: u64) -> Option<&Session> {
-        self.session.as_ref().filter(|session| session.expires_at > now)
+        self.session
+            .as_ref()
+            .filter(|session| session.expires_at > now)
     }
 
     /// Returns `true` if the session that an operation saw had neither ended nor expired.
     fn saw_alive(&self, driver: &Driver, flight: &Flight) -> bool {
-        let loaded = flight.answers.iter().rev().find_map(|(answer, _)| match answer {
-            Answer::Loaded(loaded) => Some(loaded.as_ref()),
-            _ => None,
-        });
+        let loaded = flight
+            .answers
+            .iter()
+            .rev()
+            .find_map(|(answer, _)| match answer {
+                Answer::Loaded(loaded) => Some(loaded.as_ref()),
+                _ => None,
+            });
         loaded.flatten().is_some_and(|session| {
             let facts = driver.facts(session);
             !facts.ended && self.now < facts.idle_until
@@ -245,7 +256,10 @@ impl World {
             Request::Revoke(entries) => {
                 for entry in entries {
                     self.disturbed |= entry.before == Revocation::ALL;
-                    let kept = self.revoked.entry(entry.key).or_insert_with(|| entry.clone());
+                    let kept = self
+                        .revoked
+                        .entry(entry.key)
+                        .or_insert_with(|| entry.clone());
                     kept.before = kept.before.max(entry.before);
                     kept.expires_at = kept.expires_at.max(entry.expires_at);
                 }
@@ -318,7 +332,10 @@ impl World {
             Done::Failed(Failure::Reuse) => {
                 // **Only a used token that arrived after its time is reuse.**
                 let at = presented.unwrap();
-                let rotated = self.generations.get(at + 1).map(|(_, rotated_at)| *rotated_at);
+                let rotated = self
+                    .generations
+                    .get(at + 1)
+                    .map(|(_, rotated_at)| *rotated_at);
                 // Without a grace period no arrival is in time.
                 let late = rotated.is_some_and(|rotated_at| {
                     driver.grace() == 0 || flight.began >= rotated_at + driver.grace()

@@ -54,15 +54,18 @@ fn principal_with(claims: &[(&str, serde_json::Value)]) -> Principal {
         .build()
         .unwrap();
     let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
-    let token = claims
-        .iter()
-        .fold(mint.token(), |token, (name, value)| token.claim(name, value));
+    let token = claims.iter().fold(mint.token(), |token, (name, value)| {
+        token.claim(name, value)
+    });
     verifier.verify(token.build()).unwrap()
 }
 
 /// Returns a token of a session.
 fn of_session(sid: &str) -> Principal {
-    principal_with(&[("sid", sid.into()), ("jti", format!("token of {sid}").into())])
+    principal_with(&[
+        ("sid", sid.into()),
+        ("jti", format!("token of {sid}").into()),
+    ])
 }
 
 fn instance(store: &Scripted) -> Revocations {

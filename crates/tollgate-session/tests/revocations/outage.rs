@@ -67,7 +67,10 @@ async fn each_reading_is_bounded_in_time_and_recovers() {
         store.script().all(Mood::Fine);
         until_in_sync(&revocations).await;
         assert_eq!(at_once(&revocations, &good), Some(Verdict::Good));
-        assert_eq!(at_once(&revocations, &of_session("a")), Some(Verdict::Revoked));
+        assert_eq!(
+            at_once(&revocations, &of_session("a")),
+            Some(Verdict::Revoked)
+        );
     }
 }
 
@@ -108,7 +111,10 @@ async fn the_staleness_bound_is_exact() {
         moment().await;
     }
     assert!(age() < most + Duration::from_millis(3));
-    assert_eq!(verdict(&check, &of_session("good")).await, Verdict::Unavailable);
+    assert_eq!(
+        verdict(&check, &of_session("good")).await,
+        Verdict::Unavailable
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,7 +188,10 @@ impl tollgate_session::RevocationStore for HangingRevoke {
         self.0.find(keys, now)
     }
 
-    fn snapshot(&self, now: u64) -> tollgate_session::StoreFuture<'_, tollgate_session::RevocationSnapshot> {
+    fn snapshot(
+        &self,
+        now: u64,
+    ) -> tollgate_session::StoreFuture<'_, tollgate_session::RevocationSnapshot> {
         self.0.snapshot(now)
     }
 
@@ -242,12 +251,18 @@ async fn fail_open_is_logged_without_names() {
     let check = revocations.reading(Reading::DangerousFailOpen);
     // With a query, and without.
     for times in 1..=2 {
-        assert_eq!(verdict(&check, &of_session("SECRET-NAME")).await, Verdict::Good);
+        assert_eq!(
+            verdict(&check, &of_session("SECRET-NAME")).await,
+            Verdict::Good
+        );
         let log = log.0.lock().unwrap();
-        let warnings = log
-            .lines()
-            .filter(|line| line.starts_with("WARN") && line.contains("accepted without a revocation check"));
+        let warnings = log.lines().filter(|line| {
+            line.starts_with("WARN") && line.contains("accepted without a revocation check")
+        });
         assert_eq!(warnings.count(), times);
-        assert!(!log.contains("SECRET-NAME") && !log.contains("u-7"), "{log}");
+        assert!(
+            !log.contains("SECRET-NAME") && !log.contains("u-7"),
+            "{log}"
+        );
     }
 }

@@ -34,7 +34,11 @@ async fn a_new_instance_reads_earlier_revocations() {
     let store = Scripted::new();
     in_sync(&store).await.revoke_session("a").await.unwrap();
     let late = instance(&store);
-    assert_eq!(at_once(&late, &of_session("b")), None, "it knows nothing yet");
+    assert_eq!(
+        at_once(&late, &of_session("b")),
+        None,
+        "it knows nothing yet"
+    );
     until_in_sync(&late).await;
     assert_eq!(at_once(&late, &of_session("a")), Some(Verdict::Revoked));
 }
@@ -166,7 +170,10 @@ async fn a_new_epoch_is_read_again_and_drops_no_entry() {
     store.script().epoch = 2;
     store
         .inner
-        .revoke(&[one.entry(RevocationKind::Session, "third", Revocation::ALL)], 0)
+        .revoke(
+            &[one.entry(RevocationKind::Session, "third", Revocation::ALL)],
+            0,
+        )
         .await
         .unwrap();
     moment().await;
@@ -217,7 +224,10 @@ async fn an_over_full_replica_makes_the_gate_query_the_store() {
     assert_eq!(at_once(&one, &of_session("good")), None);
     assert_eq!(verdict(&one, &of_session("good")).await, Verdict::Good);
     sleep(Duration::from_secs(300)).await;
-    assert!(!one.in_sync(), "never in sync while there are more than fit");
+    assert!(
+        !one.in_sync(),
+        "never in sync while there are more than fit"
+    );
 
     let own = small(&Scripted::new());
     until_in_sync(&own).await;

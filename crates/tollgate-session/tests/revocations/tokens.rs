@@ -13,11 +13,18 @@ async fn a_token_is_revoked_by_any_of_its_names_and_no_other() {
     let store = Scripted::new();
     let revocations = in_sync(&store).await;
     let token = |jti: &str, sid: &str, sub: &str| {
-        principal_with(&[("jti", jti.into()), ("sid", sid.into()), ("sub", sub.into())])
+        principal_with(&[
+            ("jti", jti.into()),
+            ("sid", sid.into()),
+            ("sub", sub.into()),
+        ])
     };
     revocations.revoke_token("a", NOW + 900).await.unwrap();
     revocations.revoke_session("b").await.unwrap();
-    revocations.revoke_subject("c", Revocation::ALL).await.unwrap();
+    revocations
+        .revoke_subject("c", Revocation::ALL)
+        .await
+        .unwrap();
     let cases = [
         (token("a", "x", "x"), Verdict::Revoked),
         (token("x", "b", "x"), Verdict::Revoked),
@@ -28,7 +35,11 @@ async fn a_token_is_revoked_by_any_of_its_names_and_no_other() {
         (principal_with(&[]), Verdict::Good),
     ];
     for (principal, wanted) in cases {
-        assert_eq!(at_once(&revocations, &principal), Some(wanted), "{principal:?}");
+        assert_eq!(
+            at_once(&revocations, &principal),
+            Some(wanted),
+            "{principal:?}"
+        );
     }
     let elsewhere = principal_with(&[("iss", "https://other.example".into()), ("jti", "a".into())]);
     assert_eq!(
@@ -48,7 +59,10 @@ async fn before_excludes_its_own_second() {
         at_once(&revocations, &issued(json!(NOW - 1))),
         Some(Verdict::Revoked)
     );
-    assert_eq!(at_once(&revocations, &issued(json!(NOW))), Some(Verdict::Good));
+    assert_eq!(
+        at_once(&revocations, &issued(json!(NOW))),
+        Some(Verdict::Good)
+    );
     let verifier = Verifier::builder()
         .dangerous_any_issuer()
         .dangerous_any_audience()

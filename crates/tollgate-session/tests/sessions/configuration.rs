@@ -25,7 +25,11 @@ async fn contradictions_are_refused() {
     let good = || builder().refresh_key(key());
     assert_eq!(refused(good()), None);
     assert_eq!(
-        refused(good().grace(seconds(899)).store_timeout(Duration::from_millis(1))),
+        refused(
+            good()
+                .grace(seconds(899))
+                .store_timeout(Duration::from_millis(1))
+        ),
         None
     );
     assert_eq!(refused(builder()), Some(Kind::MissingKey));

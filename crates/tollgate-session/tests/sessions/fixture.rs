@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tollgate_core::{Principal, SigningKey};
 use tollgate_session::{
-    Issuer, MemoryStore, Position, RefreshKey, RefreshRequest, Revocation, RevocationFeed, RevocationKey,
-    RevocationKind, RevocationSnapshot, RevocationStore, SessionError, SessionErrorKind, SessionEvent,
-    SessionId, SessionStore, Sessions, SessionsBuilder, StoreError, StoreErrorKind, StoreFuture,
-    StoredSession, Tokens,
+    Issuer, MemoryStore, Position, RefreshKey, RefreshRequest, Revocation, RevocationFeed,
+    RevocationKey, RevocationKind, RevocationSnapshot, RevocationStore, SessionError,
+    SessionErrorKind, SessionEvent, SessionId, SessionStore, Sessions, SessionsBuilder, StoreError,
+    StoreErrorKind, StoreFuture, StoredSession, Tokens,
 };
 
 pub(crate) const START: u64 = 1_700_000_000;
@@ -41,8 +41,9 @@ impl Store {
     /// Returns the failure of an operation that reads or writes, if there is one.
     fn wrong<T: Send + 'static>(&self, rubbish: Option<T>) -> Option<StoreFuture<'static, T>> {
         let fault = (*self.fault.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let error =
-            |kind| Some(Box::pin(async move { Err(StoreError::new(kind, "")) }) as StoreFuture<'static, T>);
+        let error = |kind| {
+            Some(Box::pin(async move { Err(StoreError::new(kind, "")) }) as StoreFuture<'static, T>)
+        };
         match fault {
             Fault::Down => error(StoreErrorKind::Unavailable),
             Fault::Full => error(StoreErrorKind::Full),
@@ -83,12 +84,18 @@ impl SessionStore for Store {
             .unwrap_or_else(|| self.memory.load(id, now))
     }
 
-    fn replace<'a>(&'a self, session: &'a StoredSession, expected: u64, now: u64) -> StoreFuture<'a, bool> {
+    fn replace<'a>(
+        &'a self,
+        session: &'a StoredSession,
+        expected: u64,
+        now: u64,
+    ) -> StoreFuture<'a, bool> {
         self.note(session);
         self.wrong(None).unwrap_or_else(|| {
             Box::pin(async move {
                 let replaced = self.memory.replace(session, expected, now).await?;
-                self.replaced.fetch_add(u64::from(replaced), Ordering::SeqCst);
+                self.replaced
+                    .fetch_add(u64::from(replaced), Ordering::SeqCst);
                 Ok(replaced)
             })
         })
@@ -113,11 +120,13 @@ impl RevocationStore for Store {
     }
 
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
-        self.wrong(None).unwrap_or_else(|| self.memory.find(keys, now))
+        self.wrong(None)
+            .unwrap_or_else(|| self.memory.find(keys, now))
     }
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
-        self.wrong(None).unwrap_or_else(|| self.memory.snapshot(now))
+        self.wrong(None)
+            .unwrap_or_else(|| self.memory.snapshot(now))
     }
 
     fn position(&self) -> StoreFuture<'_, Position> {
@@ -146,7 +155,10 @@ impl Service {
     }
 
     /// Creates another instance with the same data and clock.
-    pub(crate) fn beside(&self, configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+    pub(crate) fn beside(
+        &self,
+        configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+    ) -> Self {
         Self::over(self.store.clone(), Arc::clone(&self.clock), configure)
     }
 
@@ -209,7 +221,8 @@ impl Service {
 
     /// Returns the events since the last call, without the subjects.
     pub(crate) fn events(&self) -> Vec<String> {
-        let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
+        let events =
+            std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
         let name = |event: &SessionEvent| {
             format!("{event:?}")
                 .split(' ')
@@ -221,7 +234,9 @@ impl Service {
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Result<Tokens, SessionError> {
-        self.sessions.refresh(token, RefreshRequest::default()).await
+        self.sessions
+            .refresh(token, RefreshRequest::default())
+            .await
     }
 
     pub(crate) async fn refused(&self, token: &str) -> SessionErrorKind {
@@ -233,7 +248,12 @@ impl Service {
     }
 
     pub(crate) fn verified(&self, token: &str) -> Option<Principal> {
-        let verifier = self.sessions.issuer().verifier().build().expect("a verifier");
+        let verifier = self
+            .sessions
+            .issuer()
+            .verifier()
+            .build()
+            .expect("a verifier");
         verifier.verify(token).ok()
     }
 

@@ -30,10 +30,17 @@ async fn two_hundred_refreshes_of_one_token_rotate_it_once() {
         let tokens = call.await.unwrap().unwrap();
         held.insert((tokens.refresh_token, tokens.access_token));
     }
-    assert_eq!(service.store.replaced.load(Ordering::SeqCst), 1, "one rotation");
+    assert_eq!(
+        service.store.replaced.load(Ordering::SeqCst),
+        1,
+        "one rotation"
+    );
     assert_eq!(held.len(), 1, "one successor");
     let events = service.events();
-    assert_eq!(events.iter().filter(|event| *event == "Refreshed").count(), 1);
+    assert_eq!(
+        events.iter().filter(|event| *event == "Refreshed").count(),
+        1
+    );
     assert_eq!(
         events.iter().filter(|event| *event == "Repeated").count(),
         CALLERS - 1
@@ -59,7 +66,10 @@ async fn fifty_concurrent_logins_keep_the_session_limit() {
     for login in logins {
         login.await.unwrap().unwrap();
     }
-    assert_eq!(service.sessions.devices("u-7", None).await.unwrap().len(), 5);
+    assert_eq!(
+        service.sessions.devices("u-7", None).await.unwrap().len(),
+        5
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -92,7 +102,10 @@ async fn a_logout_ends_concurrent_refreshes_and_renewals() {
         assert!(service.sessions.logout(&tokens.session).await.unwrap());
         for call in calls {
             if let Some(token) = call.await.unwrap() {
-                assert!(!service.accepts(&token).await, "a token came through a logout");
+                assert!(
+                    !service.accepts(&token).await,
+                    "a token came through a logout"
+                );
             }
         }
         assert!(service.refresh(&tokens.refresh_token).await.is_err());

@@ -28,7 +28,12 @@ async fn stored_bytes_cannot_be_presented_as_a_token() {
             &BASE64.decode_to_vec(&first.refresh_token).unwrap()[29..],
         ] {
             let text = BASE64.encode_to_string(secret);
-            let holds = |needle: &[u8]| session.data.windows(needle.len()).any(|window| window == needle);
+            let holds = |needle: &[u8]| {
+                session
+                    .data
+                    .windows(needle.len())
+                    .any(|window| window == needle)
+            };
             assert!(
                 !holds(secret) && !holds(text.as_bytes()),
                 "a secret is in the store"
@@ -36,7 +41,8 @@ async fn stored_bytes_cannot_be_presented_as_a_token() {
         }
         // Every run of 32 bytes in the record, raw or encoded, presented as a secret.
         let body: serde_json::Value = serde_json::from_slice(&session.data).unwrap();
-        let texts = ["/salt", "/current/hash", "/previous/hash"].map(|at| body.pointer(at).cloned());
+        let texts =
+            ["/salt", "/current/hash", "/previous/hash"].map(|at| body.pointer(at).cloned());
         for text in texts.into_iter().flatten() {
             let stolen = BASE64.decode_to_vec(text.as_str().unwrap()).unwrap();
             for generation in 1..=3_u64 {
@@ -71,7 +77,11 @@ async fn a_forged_token_with_a_known_session_ends_no_session() {
             let tampered = BASE64.encode_to_string(tampered);
             assert_eq!(service.refused(&tampered).await, Kind::Invalid, "byte {at}");
             assert!(
-                !service.sessions.logout_by_refresh_token(&tampered).await.unwrap(),
+                !service
+                    .sessions
+                    .logout_by_refresh_token(&tampered)
+                    .await
+                    .unwrap(),
                 "byte {at}"
             );
         }
@@ -122,7 +132,14 @@ async fn scope_does_not_grow() {
         scope: Some(scope.to_owned()),
         ..RefreshRequest::default()
     };
-    for more in ["admin", "orders:read admin", "orders", "ORDERS:READ", "", "*"] {
+    for more in [
+        "admin",
+        "orders:read admin",
+        "orders",
+        "ORDERS:READ",
+        "",
+        "*",
+    ] {
         let refused = service
             .sessions
             .refresh(&tokens.refresh_token, ask(more))
@@ -140,7 +157,11 @@ async fn scope_does_not_grow() {
     // Activity does not restore scope that was given up.
     service.pass(600);
     let renewed = service.sessions.renew(&principal).await.unwrap().unwrap();
-    assert!(!service.principal(&renewed.access_token).has_scope("orders:write"));
+    assert!(
+        !service
+            .principal(&renewed.access_token)
+            .has_scope("orders:write")
+    );
 }
 
 #[tokio::test]
@@ -185,7 +206,10 @@ async fn refresh_keys_rotate_without_ending_sessions() {
     let both = service.beside(|builder| builder.refresh_key(new.clone()).refresh_key(old.clone()));
     let second = both.refresh(&first.refresh_token).await.unwrap();
     assert_eq!(
-        both.refresh(&first.refresh_token).await.unwrap().refresh_token,
+        both.refresh(&first.refresh_token)
+            .await
+            .unwrap()
+            .refresh_token,
         second.refresh_token
     );
 
@@ -201,7 +225,10 @@ async fn refresh_keys_rotate_without_ending_sessions() {
         wrong.refresh(&unused.refresh_token).await.is_ok(),
         "known by its hash"
     );
-    assert_eq!(service.refused(&unused.refresh_token).await, Kind::Unavailable);
+    assert_eq!(
+        service.refused(&unused.refresh_token).await,
+        Kind::Unavailable
+    );
 }
 
 #[tokio::test]
@@ -245,7 +272,14 @@ async fn an_unused_session_expires() {
     let tokens = service.refresh(&tokens.refresh_token).await.unwrap();
     service.pass(7 * 24 * 3600);
     assert_eq!(service.refused(&tokens.refresh_token).await, Kind::Invalid);
-    assert!(service.sessions.devices("u-7", None).await.unwrap().is_empty());
+    assert!(
+        service
+            .sessions
+            .devices("u-7", None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -257,7 +291,12 @@ async fn a_clock_set_back_restores_no_session() {
     service.set(START + 10);
     assert!(service.sessions.logout(&second.session).await.unwrap());
     // The token was issued an hour ahead. The revocation still outlives it.
-    for now in [START + 10, START + 3600, START + 3600 + 900, START + 3600 + 959] {
+    for now in [
+        START + 10,
+        START + 3600,
+        START + 3600 + 900,
+        START + 3600 + 959,
+    ] {
         service.set(now);
         assert!(!service.accepts(&second.access_token).await, "at {now}");
         assert_eq!(service.refused(&second.refresh_token).await, Kind::Invalid);
@@ -374,14 +413,24 @@ async fn login_refuses_claims_that_cannot_be_issued_or_stored() {
     let service = Service::new();
     let kind = async |login| service.sessions.login(login).await.unwrap_err().kind();
     assert_eq!(kind(Login::new("")).await, Kind::Misconfigured);
-    assert_eq!(kind(login().claim("sub", "admin")).await, Kind::Misconfigured);
+    assert_eq!(
+        kind(login().claim("sub", "admin")).await,
+        Kind::Misconfigured
+    );
     assert_eq!(kind(login().claim("sid", "x")).await, Kind::Misconfigured);
     assert_eq!(kind(login().scope("a\"b")).await, Kind::Misconfigured);
     assert_eq!(
         kind(login().claim("much", "x".repeat(20_000))).await,
         Kind::TooLarge
     );
-    assert!(service.sessions.devices("u-7", None).await.unwrap().is_empty());
+    assert!(
+        service
+            .sessions
+            .devices("u-7", None)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -410,7 +459,10 @@ async fn debug_output_contains_no_secret() {
         format!("{renewed:?}"),
         format!("{:?}", service.sessions),
         format!("{errors:?} {} {}", errors[0], errors[1]),
-        format!("{:?}", RefreshKey::new(1, *b"0123456789abcdef0123456789abcdef")),
+        format!(
+            "{:?}",
+            RefreshKey::new(1, *b"0123456789abcdef0123456789abcdef")
+        ),
         format!("{:?}", service.store.written.lock().unwrap()),
     ];
     for shown in shown {

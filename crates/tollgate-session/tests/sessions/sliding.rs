@@ -75,7 +75,11 @@ async fn a_renewal_is_due_after_its_share_and_where_allowed() {
     let names: Vec<&str> = edits.iter().map(|(name, _)| name).collect();
     assert_eq!(
         names,
-        ["x-access-token", "x-access-token-expires-in", "cache-control"]
+        [
+            "x-access-token",
+            "x-access-token-expires-in",
+            "cache-control"
+        ]
     );
     let (_, token) = edits.iter().next().unwrap();
     assert!(service.accepts(std::str::from_utf8(token).unwrap()).await);
@@ -124,9 +128,17 @@ async fn a_step_up_stays_with_the_session() {
     service.pass(60);
     let fresh = service.sessions.reauthenticated(&principal).await.unwrap();
     let now = Some(service.now().into());
-    assert_eq!(service.principal(&fresh.access_token).claim("auth_time"), now);
+    assert_eq!(
+        service.principal(&fresh.access_token).claim("auth_time"),
+        now
+    );
     let refreshed = service.refresh(&tokens.refresh_token).await.unwrap();
-    assert_eq!(service.principal(&refreshed.access_token).claim("auth_time"), now);
+    assert_eq!(
+        service
+            .principal(&refreshed.access_token)
+            .claim("auth_time"),
+        now
+    );
 }
 
 #[tokio::test]
@@ -136,9 +148,10 @@ async fn a_token_is_renewed_only_by_its_own_transport() {
     service.pass(600);
     let cookies = CookieTransport::builder().build().unwrap();
     let by_cookie = RenewalTransport::Cookie(cookies.clone());
-    for (transport, by_header, by_cookie) in
-        [(RenewalTransport::Header, true, false), (by_cookie, false, true)]
-    {
+    for (transport, by_header, by_cookie) in [
+        (RenewalTransport::Header, true, false),
+        (by_cookie, false, true),
+    ] {
         let gate = service
             .sessions
             .gate()
@@ -176,6 +189,11 @@ async fn a_token_whose_key_was_revoked_is_not_renewed() {
     let tokens = service.sessions.login(login()).await.unwrap();
     let principal = service.principal(&tokens.access_token);
     service.pass(600);
-    service.sessions.revocations().revoke_key("1").await.unwrap();
+    service
+        .sessions
+        .revocations()
+        .revoke_key("1")
+        .await
+        .unwrap();
     assert_eq!(service.sessions.renew(&principal).await, Ok(None));
 }

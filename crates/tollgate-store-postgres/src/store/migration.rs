@@ -59,7 +59,10 @@ async fn migrate(shared: &Shared, connection: &mut Object) -> Result<usize, Fail
         .start()
         .await?;
     transaction
-        .batch_execute(&format!("SET LOCAL statement_timeout = {}", BOUND.as_millis()))
+        .batch_execute(&format!(
+            "SET LOCAL statement_timeout = {}",
+            BOUND.as_millis()
+        ))
         .await?;
     transaction
         .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
@@ -67,7 +70,11 @@ async fn migrate(shared: &Shared, connection: &mut Object) -> Result<usize, Fail
     // Checked first, as `IF NOT EXISTS` requires the right to create even if there is nothing to
     // create.
     let exists = "SELECT true FROM pg_namespace WHERE nspname = $1";
-    if transaction.query(exists, &[&names.schema]).await?.is_empty() {
+    if transaction
+        .query(exists, &[&names.schema])
+        .await?
+        .is_empty()
+    {
         transaction
             .batch_execute(&format!("CREATE SCHEMA \"{}\"", names.schema))
             .await?;

@@ -8,8 +8,8 @@ use tollgate_core::{Algorithm, Gate, Source};
 use super::case::{Case, Handler, Request, bearer, bearers, case, get, post};
 use super::expect::{
     Expect, anonymous, bad_signature, cross_site, expired, insufficient, malformed_claims,
-    malformed_credential, malformed_token, misconfigured, no_credential, seen, shopper, two_credentials,
-    unavailable,
+    malformed_credential, malformed_token, misconfigured, no_credential, seen, shopper,
+    two_credentials, unavailable,
 };
 use super::fixtures::{Fixed, gate, rules, token, token_by, usual, usual_gate};
 use crate::keys;
@@ -45,7 +45,12 @@ fn optional_and_preflight() -> Vec<Case> {
         Request::new("OPTIONS", "/resource").with(name, "https://app.example.com")
     };
     vec![
-        case("optional: absent is anonymous", optional(), get(), anonymous()),
+        case(
+            "optional: absent is anonymous",
+            optional(),
+            get(),
+            anonymous(),
+        ),
         case(
             "optional: another scheme or another cookie counts as absent",
             optional(),
@@ -173,7 +178,8 @@ fn handlers() -> Vec<Case> {
     let good = || bearer(token().build());
     let reader = || bearer(token().scope("orders:read").build());
     vec![
-        case("a handler with a principal", usual_gate(), good(), seen()).handler(Handler::Principal),
+        case("a handler with a principal", usual_gate(), good(), seen())
+            .handler(Handler::Principal),
         case(
             "a handler with a principal, without a credential",
             optional(),
@@ -181,7 +187,13 @@ fn handlers() -> Vec<Case> {
             no_credential(),
         )
         .handler(Handler::Principal),
-        case("a handler with claims", usual_gate(), good(), shopper("u-7", "-")).handler(Handler::Claims),
+        case(
+            "a handler with claims",
+            usual_gate(),
+            good(),
+            shopper("u-7", "-"),
+        )
+        .handler(Handler::Claims),
         case(
             "a handler with custom claims",
             usual_gate(),
@@ -278,7 +290,13 @@ fn handlers() -> Vec<Case> {
             no_credential().realm("shop"),
         )
         .handler(Handler::Principal),
-        case("the layer is missing", None, [good(), get()], misconfigured()).handler(Handler::Principal),
+        case(
+            "the layer is missing",
+            None,
+            [good(), get()],
+            misconfigured(),
+        )
+        .handler(Handler::Principal),
         case(
             "a missing layer, and a handler with an optional principal",
             None,

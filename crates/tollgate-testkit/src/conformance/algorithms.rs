@@ -25,11 +25,9 @@ pub(super) const PUBLIC: [Algorithm; 11] = [
 pub(super) const SECRET: [Algorithm; 3] = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 
 pub(super) fn accepting(algorithms: impl IntoIterator<Item = Algorithm>) -> Gate {
-    plain(
-        algorithms
-            .into_iter()
-            .fold(rules(), |rules, algorithm| rules.key(keys::verifying(algorithm))),
-    )
+    plain(algorithms.into_iter().fold(rules(), |rules, algorithm| {
+        rules.key(keys::verifying(algorithm))
+    }))
 }
 
 pub(super) fn only(algorithm: Algorithm) -> Gate {

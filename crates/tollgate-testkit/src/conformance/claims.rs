@@ -220,7 +220,12 @@ fn others() -> Vec<Case> {
         case(
             "`jti` and `client_id`",
             gate.clone(),
-            bearer(token().claim("jti", "t-1").claim("client_id", "shop").build()),
+            bearer(
+                token()
+                    .claim("jti", "t-1")
+                    .claim("client_id", "shop")
+                    .build(),
+            ),
             seen().but("id", "t-1").but("client", "shop"),
         ),
         case(

@@ -56,10 +56,18 @@ pub(super) fn cases() -> Vec<Case> {
             })
             .collect()
     };
-    let set =
-        |jwks: serde_json::Value| KeySet::from_json(json!({ "keys": jwks }).to_string()).expect("a JWK Set");
-    let oct = || json!({"kty": "oct", "alg": "HS256", "kid": "test-hs256", "k": crate::base64url(&keys::SECRET[..32])});
-    let rsa = || keys::signing(Algorithm::RS256).public_jwk().unwrap_or_default();
+    let set = |jwks: serde_json::Value| {
+        KeySet::from_json(json!({ "keys": jwks }).to_string()).expect("a JWK Set")
+    };
+    let oct = || {
+        json!({"kty": "oct", "alg": "HS256", "kid": "test-hs256",
+        "k": crate::base64url(&keys::SECRET[..32])})
+    };
+    let rsa = || {
+        keys::signing(Algorithm::RS256)
+            .public_jwk()
+            .unwrap_or_default()
+    };
     vec![
         case(
             "an RSA public key as an HMAC secret",

@@ -86,7 +86,8 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "every unsafe method",
             cookies(),
-            ["POST", "PUT", "PATCH", "DELETE"].map(|name| method(name).with("Sec-Fetch-Site", "cross-site")),
+            ["POST", "PUT", "PATCH", "DELETE"]
+                .map(|name| method(name).with("Sec-Fetch-Site", "cross-site")),
             cross_site(),
         ),
         case(

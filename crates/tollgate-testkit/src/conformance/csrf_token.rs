@@ -56,7 +56,10 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
         case(
             "a wrong token",
             cookies(),
-            ["", "c-2", "C-1", "c-", "c-11", "c-1, c-1", "\"c-1\"", "null"].map(sending),
+            [
+                "", "c-2", "C-1", "c-", "c-11", "c-1, c-1", "\"c-1\"", "null",
+            ]
+            .map(sending),
             cross_site(),
         ),
         case(

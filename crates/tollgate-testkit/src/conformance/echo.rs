@@ -106,7 +106,10 @@ pub fn echo(principal: Option<&Principal>) -> String {
         let _ = writeln!(
             body,
             "{name}={}",
-            value.filter(|value| !value.is_empty()).as_deref().unwrap_or("-")
+            value
+                .filter(|value| !value.is_empty())
+                .as_deref()
+                .unwrap_or("-")
         );
     }
     body

@@ -56,7 +56,8 @@ impl Expect {
 
     /// Adds a field.
     pub(super) fn with(mut self, (name, value): (&str, &str)) -> Self {
-        self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
+        self.headers
+            .push((name.to_owned(), value.as_bytes().to_vec()));
         self.headers.sort();
         self
     }
@@ -69,7 +70,12 @@ impl Expect {
 
     /// Expects the content of a handler.
     pub(super) fn written(body: &str) -> Self {
-        Self::new(200, &[("content-type", "text/plain; charset=utf-8")], body, None)
+        Self::new(
+            200,
+            &[("content-type", "text/plain; charset=utf-8")],
+            body,
+            None,
+        )
     }
 }
 
@@ -80,7 +86,9 @@ pub(super) fn anonymous() -> Vec<Expect> {
 
 /// Expects the content of `Handler::Claims`.
 pub(super) fn shopper(sub: &str, tenant: &str) -> Vec<Expect> {
-    vec![Expect::written(&format!("shopper={sub}\ntenant={tenant}\n"))]
+    vec![Expect::written(&format!(
+        "shopper={sub}\ntenant={tenant}\n"
+    ))]
 }
 
 /// The facts that a handler sees. Default: those of the mint's token in the `Authorization` field.
@@ -255,13 +263,21 @@ impl From<Refused> for Vec<Expect> {
 
 /// Accepts any of the rejections, whichever check comes first.
 pub(super) fn any_of(refused: impl IntoIterator<Item = Refused>) -> Vec<Expect> {
-    refused.into_iter().map(|refused| refused.expect()).collect()
+    refused
+        .into_iter()
+        .map(|refused| refused.expect())
+        .collect()
 }
 
 /// RFC 6750 section 3.1: without a credential, "the resource server SHOULD NOT include an error
 /// code".
 pub(super) fn no_credential() -> Refused {
-    refused(Kind::MissingCredential, 401, None, "Authentication is required")
+    refused(
+        Kind::MissingCredential,
+        401,
+        None,
+        "Authentication is required",
+    )
 }
 
 /// RFC 6750 section 3.1: "uses more than one method for including an access token".
@@ -361,7 +377,10 @@ pub(super) fn not_yet_valid() -> Refused {
 }
 
 pub(super) fn wrong_audience() -> Refused {
-    invalid_token(Kind::WrongAudience, "The access token is for another audience")
+    invalid_token(
+        Kind::WrongAudience,
+        "The access token is for another audience",
+    )
 }
 
 /// RFC 6750 section 3.1: "The access token provided is expired, revoked, malformed, or invalid for

@@ -50,7 +50,9 @@ fn complete(verifier: VerifierBuilder) -> Verifier {
     } else {
         verifier
     };
-    verifier.build().expect("the verifier of a case is complete")
+    verifier
+        .build()
+        .expect("the verifier of a case is complete")
 }
 
 /// Creates a gate with defaults.
@@ -59,7 +61,10 @@ pub(super) fn plain(verifier: VerifierBuilder) -> Gate {
 }
 
 /// Creates a configured gate.
-pub(super) fn gate(verifier: VerifierBuilder, configure: impl FnOnce(GateBuilder) -> GateBuilder) -> Gate {
+pub(super) fn gate(
+    verifier: VerifierBuilder,
+    configure: impl FnOnce(GateBuilder) -> GateBuilder,
+) -> Gate {
     configure(Gate::builder(complete(verifier)))
         .build()
         .expect("the gate of a case is complete")

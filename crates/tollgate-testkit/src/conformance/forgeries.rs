@@ -50,7 +50,11 @@ fn der(signature: &[u8]) -> Vec<u8> {
             .iter()
             .position(|byte| *byte != 0)
             .unwrap_or(number.len() - 1);
-        let sign = if number[first] & 0x80 == 0 { &[][..] } else { &[0] };
+        let sign = if number[first] & 0x80 == 0 {
+            &[][..]
+        } else {
+            &[0]
+        };
         let body = [sign, &number[first..]].concat();
         [&[2, u8::try_from(body.len()).unwrap_or(u8::MAX)], &body[..]].concat()
     };
@@ -66,8 +70,8 @@ fn der(signature: &[u8]) -> Vec<u8> {
 
 /// The order of P-256.
 const P256_ORDER: [u8; 32] = [
-    0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC,
-    0xE6, 0xFA, 0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
+    0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+    0xBC, 0xE6, 0xFA, 0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
 ];
 
 pub(super) fn cases() -> Vec<Case> {
@@ -170,7 +174,10 @@ fn ecdsa() -> Vec<Case> {
         case(
             "half a signature, and two",
             es256,
-            [signed(r.to_vec()), signed([&signature[..], &signature].concat())],
+            [
+                signed(r.to_vec()),
+                signed([&signature[..], &signature].concat()),
+            ],
             bad_signature(),
         ),
     ]
@@ -235,7 +242,11 @@ fn rsa() -> Vec<Case> {
         case(
             "RSA signatures that are 0, 1 and too large",
             rs256.clone(),
-            [signed(number(0)), signed(number(1)), signed(vec![0xFF; 256])],
+            [
+                signed(number(0)),
+                signed(number(1)),
+                signed(vec![0xFF; 256]),
+            ],
             bad_signature(),
         ),
         case(
@@ -306,8 +317,15 @@ fn others() -> Vec<Case> {
             "the signature of another token",
             hs256.clone(),
             [
-                bearer(good.clone().with_signature(other.signature_bytes()).to_string()),
-                bearer(format!("{}.{}.{}", good.header, other.payload, good.signature)),
+                bearer(
+                    good.clone()
+                        .with_signature(other.signature_bytes())
+                        .to_string(),
+                ),
+                bearer(format!(
+                    "{}.{}.{}",
+                    good.header, other.payload, good.signature
+                )),
             ],
             bad_signature(),
         ),

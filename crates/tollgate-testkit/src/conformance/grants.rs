@@ -100,8 +100,13 @@ fn scopes_and_roles() -> Vec<Case> {
     let gate = usual_gate();
     let held = |token: TokenBuilder| bearer(token.build());
     let scopes = |scopes: &str| seen().but("scopes", scopes);
-    let roles =
-        |paths: &[&str]| -> Gate { plain(paths.iter().fold(usual(), |rules, path| rules.role_claim(*path))) };
+    let roles = |paths: &[&str]| -> Gate {
+        plain(
+            paths
+                .iter()
+                .fold(usual(), |rules, path| rules.role_claim(*path)),
+        )
+    };
     let having = |roles: &str| seen().but("roles", roles);
     vec![
         case(
@@ -244,7 +249,11 @@ fn scopes_and_roles() -> Vec<Case> {
                     json!([["admin"]]),
                     json!(true),
                 ]
-                .map(|roles| token().claim("realm_access", json!({"roles": roles})).build()),
+                .map(|roles| {
+                    token()
+                        .claim("realm_access", json!({"roles": roles}))
+                        .build()
+                }),
             ),
             malformed_claims(),
         ),

@@ -44,7 +44,9 @@ fn extensions() -> Vec<Case> {
             gate.clone(),
             bearers([
                 with("crit", json!(["bork"])).header("bork", true).build(),
-                with("crit", json!(["exp"])).header("exp", 1_700_000_900).build(),
+                with("crit", json!(["exp"]))
+                    .header("exp", 1_700_000_900)
+                    .build(),
             ]),
             unsupported(),
         ),
@@ -112,7 +114,9 @@ fn extensions() -> Vec<Case> {
             gate,
             bearer(
                 token()
-                    .header_text(" { \"typ\" : \"JWT\" ,\n\"kid\":\"test-hs256\",\t\"alg\" : \"HS256\" } ")
+                    .header_text(
+                        " { \"typ\" : \"JWT\" ,\n\"kid\":\"test-hs256\",\t\"alg\" : \"HS256\" } ",
+                    )
                     .build(),
             ),
             seen(),
@@ -133,7 +137,8 @@ fn types() -> Vec<Case> {
         )
     };
     let absent = || bearer(token().without_header("typ").build());
-    let accepted = |name: &str, gate: Gate, typ: &str| case(name, gate, typed(typ), seen().but("type", typ));
+    let accepted =
+        |name: &str, gate: Gate, typ: &str| case(name, gate, typed(typ), seen().but("type", typ));
     vec![
         case(
             "`typ` may be absent",
@@ -193,7 +198,11 @@ fn types() -> Vec<Case> {
             [raw("null"), raw("1"), raw("[\"JWT\"]"), raw("{}")],
             malformed_header(),
         ),
-        accepted("the required `typ`", exactly("secevent+jwt"), "secevent+jwt"),
+        accepted(
+            "the required `typ`",
+            exactly("secevent+jwt"),
+            "secevent+jwt",
+        ),
         accepted(
             "the required `typ` with the prefix application/",
             exactly("secevent+jwt"),
@@ -236,9 +245,11 @@ fn offered_keys() -> Vec<Case> {
         case(
             "`jku` and `x5u` with an attacker's URL",
             gate(),
-            bearers(
-                ["jku", "x5u"].map(|name| forged().header(name, "https://evil.example/jwks.json").build()),
-            ),
+            bearers(["jku", "x5u"].map(|name| {
+                forged()
+                    .header(name, "https://evil.example/jwks.json")
+                    .build()
+            })),
             bad_signature(),
         ),
         case(
@@ -246,7 +257,10 @@ fn offered_keys() -> Vec<Case> {
             gate(),
             bearers([
                 forged().header("x5c", [&der]).build(),
-                forged().header("x5t", "AAAA").header("x5t#S256", "AAAA").build(),
+                forged()
+                    .header("x5t", "AAAA")
+                    .header("x5t#S256", "AAAA")
+                    .build(),
             ]),
             bad_signature(),
         ),

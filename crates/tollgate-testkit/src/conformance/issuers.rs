@@ -4,8 +4,8 @@ use tollgate_core::{Algorithm, Gate, TrustedIssuer, Verifier};
 
 use super::case::{Case, bearer, bearers, case};
 use super::expect::{
-    Seen, bad_signature, expired, malformed_claims, malformed_token, missing_claim, seen, unknown_key,
-    untrusted_issuer, wrong_algorithm, wrong_audience, wrong_type,
+    Seen, bad_signature, expired, malformed_claims, malformed_token, missing_claim, seen,
+    unknown_key, untrusted_issuer, wrong_algorithm, wrong_audience, wrong_type,
 };
 use super::fixtures::{claiming_each, plain, token, token_by};
 use crate::clock::FakeClock;
@@ -115,7 +115,9 @@ pub(super) fn cases() -> Vec<Case> {
                     .signed_by(&keys::stranger(Algorithm::ES256))
                     .without_header("kid")
                     .build(),
-                thirds().signed_by(&keys::stranger(Algorithm::HS256)).build(),
+                thirds()
+                    .signed_by(&keys::stranger(Algorithm::HS256))
+                    .build(),
             ]),
             bad_signature(),
         ),
@@ -205,7 +207,12 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "each issuer's own role claim",
             three(),
-            bearer(thirds().claim("roles", ["a"]).claim("groups", ["b"]).build()),
+            bearer(
+                thirds()
+                    .claim("roles", ["a"])
+                    .claim("groups", ["b"])
+                    .build(),
+            ),
             seen()
                 .but("issuer", THIRD)
                 .but("type", "at+jwt")

@@ -13,7 +13,8 @@ pub(super) fn cases() -> Vec<Case> {
     let gate = usual_gate();
     let header = |text: &str| token().header_text(text).build();
     let payload = |octets: &[u8]| token().payload(octets).build();
-    let around = |before: &[u8], inside: &[u8], after: &[u8]| payload(&[before, inside, after].concat());
+    let around =
+        |before: &[u8], inside: &[u8], after: &[u8]| payload(&[before, inside, after].concat());
     let claims = claims_with("\"x\":1");
     vec![
         case(
@@ -225,7 +226,9 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "escapes that JSON allows",
             gate.clone(),
-            bearer(claiming(r#""x":"\ud83d\ude00\u0000\n\/\\\"","y\u0000":"\u0007""#)),
+            bearer(claiming(
+                r#""x":"\ud83d\ude00\u0000\n\/\\\"","y\u0000":"\u0007""#,
+            )),
             seen(),
         ),
         case(
@@ -247,7 +250,12 @@ pub(super) fn cases() -> Vec<Case> {
     .chain([case(
         "a nested token is not a claims set",
         usual_gate(),
-        bearer(token().header("cty", "JWT").payload(token().build()).build()),
+        bearer(
+            token()
+                .header("cty", "JWT")
+                .payload(token().build())
+                .build(),
+        ),
         malformed(Kind::MalformedClaims),
     )])
     .collect()

@@ -60,7 +60,10 @@ fn selection() -> Vec<Case> {
         case(
             "`kid` selects, even if another key would verify",
             both(),
-            bearers([es256().kid("2023-11").build(), by_new().kid("2023-10").build()]),
+            bearers([
+                es256().kid("2023-11").build(),
+                by_new().kid("2023-10").build(),
+            ]),
             bad_signature(),
         ),
         case(

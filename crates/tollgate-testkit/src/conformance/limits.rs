@@ -152,7 +152,12 @@ fn counts() -> Vec<Case> {
             .iter()
             .fold(rules(), |rules, key| rules.key(key.verifying_key())),
     );
-    let by = |index: usize| token().without_header("kid").signed_by(&secrets[index]).build();
+    let by = |index: usize| {
+        token()
+            .without_header("kid")
+            .signed_by(&secrets[index])
+            .build()
+    };
     let deep_header = |depth: usize| {
         token()
             .header_text(format!("{{\"alg\":\"HS256\",{}}}", nested(depth)))
@@ -241,7 +246,9 @@ fn counts() -> Vec<Case> {
             bearers([
                 token().scope(&format!("{scopes} more")).build(),
                 token().claim("scp", many(257)).build(),
-                token().claim("scp", json!([format!("{scopes} more")])).build(),
+                token()
+                    .claim("scp", json!([format!("{scopes} more")]))
+                    .build(),
             ]),
             too_large(),
         ),

@@ -42,7 +42,10 @@ pub(super) fn cases() -> Vec<Case> {
             .cloned()
             .expect("one of three lengths has bits to spare")
     };
-    let (loose_header, loose_payload) = (of(&|token| token.header.len()), of(&|token| token.payload.len()));
+    let (loose_header, loose_payload) = (
+        of(&|token| token.header.len()),
+        of(&|token| token.payload.len()),
+    );
     vec![
         case(
             "a number of segments other than three",

@@ -74,7 +74,10 @@ pub fn cases() -> Vec<Case> {
         ("sources", sources::cases()),
         ("csrf", csrf::cases()),
         ("csrf token", csrf_token::cases(KeyOrigin::Verifier)),
-        ("csrf token: after a wait", csrf_token::cases(KeyOrigin::Source)),
+        (
+            "csrf token: after a wait",
+            csrf_token::cases(KeyOrigin::Source),
+        ),
         ("limits", limits::cases()),
         ("malformed", malformed::cases()),
         ("mutations", mutations::cases()),
@@ -93,7 +96,10 @@ pub fn cases() -> Vec<Case> {
         ("adapters", adapters::cases()),
         ("gRPC", grpc::cases()),
         ("revocation", revocation::cases(KeyOrigin::Verifier)),
-        ("revocation: after a wait", revocation::cases(KeyOrigin::Source)),
+        (
+            "revocation: after a wait",
+            revocation::cases(KeyOrigin::Source),
+        ),
         ("step-up", step_up::cases()),
         ("renewal", renewal::cases(KeyOrigin::Verifier)),
         ("renewal: after a wait", renewal::cases(KeyOrigin::Source)),

@@ -2,8 +2,8 @@
 
 use super::case::{Case, Request, bearer, case};
 use super::expect::{
-    any_of, bad_signature, invalid, malformed_credential, malformed_header, malformed_token, too_large,
-    unsupported, wrong_algorithm, wrong_type,
+    any_of, bad_signature, invalid, malformed_credential, malformed_header, malformed_token,
+    too_large, unsupported, wrong_algorithm, wrong_type,
 };
 use super::fixtures::{token, usual_gate};
 use crate::segments::{Segments, base64url};
@@ -61,7 +61,9 @@ pub(super) fn cases() -> Vec<Case> {
     let doubled: Vec<Request> = (0..text.len())
         .map(|index| bearer(format!("{}{}", &text[..=index], &text[index..])))
         .collect();
-    let cut: Vec<Request> = (1..text.len()).map(|length| bearer(&text[..length])).collect();
+    let cut: Vec<Request> = (1..text.len())
+        .map(|length| bearer(&text[..length]))
+        .collect();
     vec![
         case(
             "every bit of the payload flipped",
@@ -75,10 +77,30 @@ pub(super) fn cases() -> Vec<Case> {
             signature,
             bad_signature(),
         ),
-        case("every bit of the header flipped", gate.clone(), header, caught()),
-        case("every bit of the token flipped", gate.clone(), written, caught()),
-        case("every byte of the token removed", gate.clone(), without, caught()),
-        case("every byte of the token doubled", gate.clone(), doubled, caught()),
+        case(
+            "every bit of the header flipped",
+            gate.clone(),
+            header,
+            caught(),
+        ),
+        case(
+            "every bit of the token flipped",
+            gate.clone(),
+            written,
+            caught(),
+        ),
+        case(
+            "every byte of the token removed",
+            gate.clone(),
+            without,
+            caught(),
+        ),
+        case(
+            "every byte of the token doubled",
+            gate.clone(),
+            doubled,
+            caught(),
+        ),
         case("the token cut at every place", gate, cut, caught()),
     ]
 }

@@ -84,7 +84,12 @@ pub(super) fn cases() -> Vec<Case> {
             old(),
             expired().realm(r#"x\", error=\"none"#),
         ),
-        case("an empty realm", realm(""), get(), no_credential().realm("")),
+        case(
+            "an empty realm",
+            realm(""),
+            get(),
+            no_credential().realm(""),
+        ),
         case(
             "a realm in 400 and 403",
             realm("r"),
@@ -176,7 +181,12 @@ pub(super) fn cases() -> Vec<Case> {
                 answer.body = rejection.scope().unwrap_or_default().as_bytes().to_vec();
             }),
             bearer(token().build()),
-            vec![Expect::new(418, &[], "a", Some(RejectionKind::InsufficientScope))],
+            vec![Expect::new(
+                418,
+                &[],
+                "a",
+                Some(RejectionKind::InsufficientScope),
+            )],
         )
         .policy(scope("a")),
         case(

@@ -38,7 +38,9 @@ fn cookies() -> Vec<Case> {
             [
                 line(format!("__host-access={good}")),
                 line(format!("access={good}")),
-                line(format!("x{COOKIE}={good}; {COOKIE}2={good}; {COOKIE}.={good}")),
+                line(format!(
+                    "x{COOKIE}={good}; {COOKIE}2={good}; {COOKIE}.={good}"
+                )),
                 line(format!("a={COOKIE}={good}")),
             ],
             no_credential(),
@@ -64,7 +66,11 @@ fn cookies() -> Vec<Case> {
         case(
             "a cookie without a value",
             cookies.clone(),
-            [cookie(""), line(COOKIE.into()), line(format!("{COOKIE}; a=1"))],
+            [
+                cookie(""),
+                line(COOKIE.into()),
+                line(format!("{COOKIE}; a=1")),
+            ],
             malformed_credential(),
         ),
         case(
@@ -160,7 +166,8 @@ fn several() -> Vec<Case> {
                 bearer(&good).with("X-Access-Token", &good),
                 Request::new("GET", &format!("/resource?access_token={good}"))
                     .with("Authorization", format!("Bearer {good}")),
-                Request::new("GET", &format!("/resource?access_token={good}")).with("X-Access-Token", &good),
+                Request::new("GET", &format!("/resource?access_token={good}"))
+                    .with("X-Access-Token", &good),
             ],
             two_credentials(),
         ),
@@ -180,11 +187,20 @@ fn other_places() -> Vec<Case> {
         case(name, gate.clone(), requests, expect)
     };
     vec![
-        case("a custom field", field.clone(), custom(&good), from("header")),
+        case(
+            "a custom field",
+            field.clone(),
+            custom(&good),
+            from("header"),
+        ),
         malformed(
             &field,
             "a custom field contains the bare token",
-            vec![custom(&format!("Bearer {good}")), custom(""), custom("a, b")],
+            vec![
+                custom(&format!("Bearer {good}")),
+                custom(""),
+                custom("a, b"),
+            ],
         ),
         case(
             "a custom field twice",

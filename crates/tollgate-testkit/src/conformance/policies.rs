@@ -13,7 +13,12 @@ fn roles() -> Gate {
     plain(usual().role_claim("roles"))
 }
 
-fn required(name: &str, policy: Policy, token: &TokenBuilder, expect: impl Into<Vec<Expect>>) -> Case {
+fn required(
+    name: &str,
+    policy: Policy,
+    token: &TokenBuilder,
+    expect: impl Into<Vec<Expect>>,
+) -> Case {
     case(name, roles(), bearer(token.build()), expect).policy(policy)
 }
 
@@ -48,7 +53,12 @@ fn scopes() -> Vec<Case> {
             &token().claim("scp", ["orders:read"]),
             shown("orders:read"),
         ),
-        required("a scope that is not held", read(), &holding("profile"), refused()),
+        required(
+            "a scope that is not held",
+            read(),
+            &holding("profile"),
+            refused(),
+        ),
         required("no scope at all", read(), &token(), refused()),
         case(
             "scopes are compared exactly",
@@ -101,7 +111,12 @@ fn combinations() -> Vec<Case> {
             .implies("orders:write", "orders:read")
     };
     vec![
-        required("all: both are held", a() & b(), &holding("b a"), shown("b a")),
+        required(
+            "all: both are held",
+            a() & b(),
+            &holding("b a"),
+            shown("b a"),
+        ),
         required(
             "all: one is held, both are named",
             a() & b(),
@@ -114,7 +129,12 @@ fn combinations() -> Vec<Case> {
             &holding("a c"),
             insufficient(Some("a b c")),
         ),
-        required("any: the second is held", a() | b(), &holding("b"), shown("b")),
+        required(
+            "any: the second is held",
+            a() | b(),
+            &holding("b"),
+            shown("b"),
+        ),
         required(
             "any: none is held, the first is named",
             a() | b(),
@@ -236,7 +256,12 @@ fn combinations() -> Vec<Case> {
             insufficient(None),
         ),
         required("everybody who is known", Policy::allow(), &token(), seen()),
-        required("nobody", Policy::deny(), &holding("a b c"), insufficient(None)),
+        required(
+            "nobody",
+            Policy::deny(),
+            &holding("a b c"),
+            insufficient(None),
+        ),
         required(
             "a hierarchy: the higher scope suffices",
             scope("orders:read").with_scope_hierarchy(&hierarchy()),

@@ -86,13 +86,15 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
         case(
             "the path does not include the query",
             renewing(),
-            Request::new("GET", "/resource?keep").with("Authorization", format!("Bearer {}", due().build())),
+            Request::new("GET", "/resource?keep")
+                .with("Authorization", format!("Bearer {}", due().build())),
             renewed(origin.seen(), &plain),
         ),
         case(
             "a method without renewal",
             renewing(),
-            Request::new("DELETE", "/resource").with("Authorization", format!("Bearer {}", due().build())),
+            Request::new("DELETE", "/resource")
+                .with("Authorization", format!("Bearer {}", due().build())),
             origin.seen(),
         ),
         case(

@@ -18,7 +18,11 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             gate.source(Source::cookie("access")).revocation(Standings)
         })
     };
-    let optional = || gate(origin.verifier(), |gate| gate.optional().revocation(Standings));
+    let optional = || {
+        gate(origin.verifier(), |gate| {
+            gate.optional().revocation(Standings)
+        })
+    };
     let strict = || {
         gate(origin.verifier(), |gate| {
             gate.require(scope("a")).revocation(Standings)
@@ -61,7 +65,13 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
         case(
             "no lookup for an expired token",
             checked(),
-            bearer(origin.token().claim("sid", "asked: down").expires_in(-60).build()),
+            bearer(
+                origin
+                    .token()
+                    .claim("sid", "asked: down")
+                    .expires_in(-60)
+                    .build(),
+            ),
             expired(),
         ),
         case(
@@ -128,7 +138,9 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
         .policy(scope("a")),
         case(
             "the realm of a refusal after a lookup",
-            gate(origin.verifier(), |gate| gate.realm("shop").revocation(Standings)),
+            gate(origin.verifier(), |gate| {
+                gate.realm("shop").revocation(Standings)
+            }),
             of("asked: gone"),
             revoked().realm("shop"),
         ),

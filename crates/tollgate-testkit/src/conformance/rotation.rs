@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tollgate_core::{Algorithm, Key, KeySet, TrustedIssuer, Verifier};
 
 use super::case::{Case, bearer, bearers, case, get};
-use super::expect::{malformed_token, no_credential, seen, unavailable, unknown_key, wrong_algorithm};
+use super::expect::{
+    malformed_token, no_credential, seen, unavailable, unknown_key, wrong_algorithm,
+};
 use super::fixtures::{Fixed, plain, rules, token, token_by};
 use crate::clock::FakeClock;
 use crate::keys;
@@ -48,8 +50,10 @@ fn rotation() -> Vec<Case> {
         set(&[
             json!({"kty": "AKP", "alg": "ML-DSA-44", "kid": "odd", "pub": "AAAA"}),
             json!({"kty": "RSA", "kid": "short", "n": "AQAB", "e": "AQAB"}),
-            json!({"kty": "EC", "crv": "P-256", "kid": "off the curve", "x": crate::base64url([1; 32]), "y": crate::base64url([1; 32])}),
-            json!({"kty": "EC", "crv": "secp256k1", "kid": "unknown curve", "x": crate::base64url([1; 32]), "y": crate::base64url([1; 32])}),
+            json!({"kty": "EC", "crv": "P-256", "kid": "off the curve",
+                "x": crate::base64url([1; 32]), "y": crate::base64url([1; 32])}),
+            json!({"kty": "EC", "crv": "secp256k1", "kid": "unknown curve",
+                "x": crate::base64url([1; 32]), "y": crate::base64url([1; 32])}),
             json!(null),
             json!("a string"),
             {
@@ -145,7 +149,8 @@ fn rotation() -> Vec<Case> {
 }
 
 fn encodings() -> Vec<Case> {
-    let with = |key: Result<Key, tollgate_core::KeyError>| plain(rules().key(key.expect("a test key")));
+    let with =
+        |key: Result<Key, tollgate_core::KeyError>| plain(rules().key(key.expect("a test key")));
     let shown = |algorithm: &str| seen().by(algorithm).but("key", "-");
     let by = |algorithm: Algorithm| bearer(token_by(algorithm).build());
     let base64 = base64_simd::STANDARD.encode_to_string(&keys::SECRET[..32]);
@@ -162,7 +167,10 @@ fn encodings() -> Vec<Case> {
         ),
         case(
             "a key from DER",
-            with(Key::from_der(Algorithm::ES384, keys::der(keys::P384_PUBLIC_PEM))),
+            with(Key::from_der(
+                Algorithm::ES384,
+                keys::der(keys::P384_PUBLIC_PEM),
+            )),
             by(Algorithm::ES384),
             shown("ES384"),
         ),
@@ -174,7 +182,9 @@ fn encodings() -> Vec<Case> {
         ),
         case(
             "a key from a JWK",
-            with(Key::from_jwk(jwk(Algorithm::EdDSA, "test-eddsa").to_string())),
+            with(Key::from_jwk(
+                jwk(Algorithm::EdDSA, "test-eddsa").to_string(),
+            )),
             by(Algorithm::EdDSA),
             seen().by("EdDSA"),
         ),
@@ -261,7 +271,12 @@ fn sources() -> Vec<Case> {
             bearers(["a.b.c".to_owned(), "abc".to_owned()]),
             malformed_token(),
         ),
-        case("no credential needs no source", five(), get(), no_credential()),
+        case(
+            "no credential needs no source",
+            five(),
+            get(),
+            no_credential(),
+        ),
         case(
             "an issuer with an unavailable source",
             issuers(),

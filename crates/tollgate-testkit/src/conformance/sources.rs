@@ -3,14 +3,18 @@
 use tollgate_core::{Gate, Source};
 
 use super::case::{Case, Request, bearer, case, get};
-use super::expect::{Seen, malformed_credential, malformed_token, no_credential, seen, two_credentials};
+use super::expect::{
+    Seen, malformed_credential, malformed_token, no_credential, seen, two_credentials,
+};
 use super::fixtures::{gate, token, usual, usual_gate};
 
 pub(super) const COOKIE: &str = "__Host-access";
 
 pub(super) fn looking_at(sources: impl IntoIterator<Item = Source>) -> Gate {
     gate(usual(), |gate| {
-        sources.into_iter().fold(gate, tollgate_core::GateBuilder::source)
+        sources
+            .into_iter()
+            .fold(gate, tollgate_core::GateBuilder::source)
     })
 }
 
@@ -45,11 +49,17 @@ fn authorization() -> Vec<Case> {
     let usual = usual_gate();
     let good = token().build();
     let authorization = |value: &str| get().with("Authorization", value);
-    let each =
-        |values: &[&str]| -> Vec<Request> { values.iter().map(|value| authorization(value)).collect() };
+    let each = |values: &[&str]| -> Vec<Request> {
+        values.iter().map(|value| authorization(value)).collect()
+    };
     let around = |before: &str, after: &str| authorization(&format!("{before}{good}{after}"));
     vec![
-        case("`Authorization: Bearer`", usual.clone(), bearer(&good), seen()),
+        case(
+            "`Authorization: Bearer`",
+            usual.clone(),
+            bearer(&good),
+            seen(),
+        ),
         case(
             "the scheme is case-insensitive",
             usual.clone(),
@@ -189,11 +199,17 @@ pub(super) fn raw_cases() -> Vec<Case> {
         Source::header("X-Access-Token"),
     ]);
     let good = token().build();
-    let around = |before: &str, after: &str| get().with("Authorization", format!("{before}{good}{after}"));
+    let around =
+        |before: &str, after: &str| get().with("Authorization", format!("{before}{good}{after}"));
     let control: Vec<Request> = (0..=0x1F_u8)
         .chain([0x7F])
         .filter(|byte| *byte != b'\t')
-        .map(|byte| get().with("Authorization", [b"Bearer a.b", &[byte][..], b".c"].concat()))
+        .map(|byte| {
+            get().with(
+                "Authorization",
+                [b"Bearer a.b", &[byte][..], b".c"].concat(),
+            )
+        })
         .collect();
     vec![
         case(

@@ -26,8 +26,9 @@ pub(super) fn cases() -> Vec<Case> {
     };
     let old = || at(START - 3600);
     let too_old = || authentication_too_old("300");
-    let strict =
-        |name: &str, requests: Vec<Request>| case(name, usual_gate(), requests, too_old()).policy(age(300));
+    let strict = |name: &str, requests: Vec<Request>| {
+        case(name, usual_gate(), requests, too_old()).policy(age(300))
+    };
     vec![
         case(
             "a recent login, to the second",
@@ -40,7 +41,10 @@ pub(super) fn cases() -> Vec<Case> {
             "an old login",
             vec![at(START - 301), at(START - 310), old(), at(0)],
         ),
-        strict("a login of which nothing is said", vec![bearer(token().build())]),
+        strict(
+            "a login of which nothing is said",
+            vec![bearer(token().build())],
+        ),
         strict(
             "a login without a time",
             [
@@ -105,7 +109,8 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "the realm is in the challenge",
             gate(usual(), |gate| {
-                gate.realm("pay").max_authentication_age(Duration::from_secs(300))
+                gate.realm("pay")
+                    .max_authentication_age(Duration::from_secs(300))
             }),
             old(),
             too_old().realm("pay"),
@@ -121,13 +126,23 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "the token is verified first",
             fresh(),
-            bearer(token().claim("auth_time", START - 3600).expires_in(-60).build()),
+            bearer(
+                token()
+                    .claim("auth_time", START - 3600)
+                    .expires_in(-60)
+                    .build(),
+            ),
             expired(),
         ),
         case(
             "with a scope: only a recent login is missing",
             usual_gate(),
-            bearer(token().scope("pay").claim("auth_time", START - 3600).build()),
+            bearer(
+                token()
+                    .scope("pay")
+                    .claim("auth_time", START - 3600)
+                    .build(),
+            ),
             too_old(),
         )
         .policy(scope("pay") & age(300)),
@@ -145,8 +160,13 @@ pub(super) fn cases() -> Vec<Case> {
             insufficient(None),
         )
         .policy(scope("pay") & age(300)),
-        case("or a role: a new login would do", usual_gate(), old(), too_old())
-            .policy(role("root") | age(300)),
+        case(
+            "or a role: a new login would do",
+            usual_gate(),
+            old(),
+            too_old(),
+        )
+        .policy(role("root") | age(300)),
         case(
             "of two required ages, the shorter is in the challenge",
             usual_gate(),

@@ -6,7 +6,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use tollgate_core::policy::ScopeSet as _;
-use tollgate_core::{Answer, Authentication, Gate, Principal, Refusal, RejectionKind, RequestView, Step};
+use tollgate_core::{
+    Answer, Authentication, Gate, Principal, Refusal, RejectionKind, RequestView, Step,
+};
 
 use super::case::{Case, Handler, Reply, Request};
 use super::echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
@@ -113,7 +115,10 @@ impl Response {
             return self;
         };
         let edits = wait(renewal);
-        for (name, value) in edits.iter().filter(|(name, value)| is_sendable(name, value)) {
+        for (name, value) in edits
+            .iter()
+            .filter(|(name, value)| is_sendable(name, value))
+        {
             if name != "set-cookie" {
                 self.headers.retain(|(got, _)| got != name);
             }
@@ -160,7 +165,9 @@ impl Subject for Core {
         };
         match handle(case, &decided) {
             Ok(body) if case.reply.skip_renewal => Response::of_handler(body).replying(&case.reply),
-            Ok(body) => Response::of_handler(body).replying(&case.reply).renewed(&decided),
+            Ok(body) => Response::of_handler(body)
+                .replying(&case.reply)
+                .renewed(&decided),
             Err(refusal) => answered(refusal),
         }
     }
@@ -177,7 +184,9 @@ fn handle(case: &Case, authentication: &Authentication) -> Result<String, Refusa
         Handler::Claims => authentication
             .claims()
             .map(|shopper: Shopper| echo_claims(&shopper)),
-        Handler::Guarded => authentication.claims().map(|buyer: Buyer| echo_guarded(&buyer)),
+        Handler::Guarded => authentication
+            .claims()
+            .map(|buyer: Buyer| echo_guarded(&buyer)),
         Handler::Scoped => authentication.require(&OrdersRead::policy()).map(principal),
     }
 }
@@ -262,7 +271,11 @@ pub fn run(subject: &mut impl Subject) {
     );
     let mut names = HashSet::new();
     for case in &cases {
-        assert!(names.insert(&case.name), "two cases are called {:?}", case.name);
+        assert!(
+            names.insert(&case.name),
+            "two cases are called {:?}",
+            case.name
+        );
     }
     let mut found = mismatches_when_repeated(&cases, subject);
     let without_cache = mismatches(&cases_without_token_cache(), subject);
@@ -410,7 +423,10 @@ impl Expect {
         };
         let mut pair = |what: &str, expected: String, got: String| {
             if expected != got {
-                let _ = writeln!(text, "  {what}\n    expected {expected}\n    got      {got}");
+                let _ = writeln!(
+                    text,
+                    "  {what}\n    expected {expected}\n    got      {got}"
+                );
             }
         };
         pair("status", self.status.to_string(), got.status.to_string());

@@ -132,7 +132,10 @@ fn boundaries() -> Vec<Case> {
         case(
             "`iat` in eleven seconds",
             gate.clone(),
-            bearers(claiming_each([r#""iat":1700000011"#, r#""iat":1700000010.1"#])),
+            bearers(claiming_each([
+                r#""iat":1700000011"#,
+                r#""iat":1700000010.1"#,
+            ])),
             not_yet_valid(),
         ),
         case(
@@ -162,7 +165,9 @@ fn numbers() -> Vec<Case> {
             "fractions of a second",
             gate.clone(),
             r#""exp":1700000900.75,"nbf":1699999999.5,"iat":1699999999.25"#,
-            seen().but("not before", "1700000000").but("issued", "1699999999"),
+            seen()
+                .but("not before", "1700000000")
+                .but("issued", "1699999999"),
         ),
         case(
             "a fraction does not extend `exp`",

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tollgate_core::policy::scope;
 use tollgate_core::{
-    Algorithm, Gate, GateBuilder, IssuerSource, KeySet, KeySource, MissingKey, PreparedIssuer, SigningKey,
-    Source, Step, TrustedIssuer, Unavailable, Verifier, VerifierBuilder,
+    Algorithm, Gate, GateBuilder, IssuerSource, KeySet, KeySource, MissingKey, PreparedIssuer,
+    SigningKey, Source, Step, TrustedIssuer, Unavailable, Verifier, VerifierBuilder,
 };
 
 use super::case::{Case, Handler, Request, bearer, bearers, case, get, post};
 use super::expect::{
-    Seen, anonymous, bad_signature, cross_site, expired, insufficient, no_credential, seen, shopper,
-    unavailable, unknown_key, untrusted_issuer, wrong_algorithm, wrong_audience,
+    Seen, anonymous, bad_signature, cross_site, expired, insufficient, no_credential, seen,
+    shopper, unavailable, unknown_key, untrusted_issuer, wrong_algorithm, wrong_audience,
 };
 use super::fixtures::{Later, claims_with, gate, plain, rules, token, token_by, usual};
 use crate::clock::FakeClock;
@@ -40,7 +40,9 @@ impl KeyOrigin {
     pub(super) fn verifier(self) -> VerifierBuilder {
         match self {
             Self::Verifier => usual(),
-            Self::Source => rules().key_source(Rotating::bringing(keys::verifying(self.algorithm()))),
+            Self::Source => {
+                rules().key_source(Rotating::bringing(keys::verifying(self.algorithm())))
+            }
         }
     }
 
@@ -88,7 +90,11 @@ impl Rotating {
     }
 
     fn bringing(key: tollgate_core::Key) -> Self {
-        Self::new(KeySet::default(), KeySet::from_iter([key]), Says::Later(Ok(())))
+        Self::new(
+            KeySet::default(),
+            KeySet::from_iter([key]),
+            Says::Later(Ok(())),
+        )
     }
 }
 
@@ -307,7 +313,12 @@ fn gates() -> Vec<Case> {
             get(),
             anonymous(),
         ),
-        case("optional: the key comes", optional(brings()), new(), seen_new()),
+        case(
+            "optional: the key comes",
+            optional(brings()),
+            new(),
+            seen_new(),
+        ),
         case(
             "optional: a token with an unknown key is not anonymous",
             optional(brings_nothing()),
@@ -471,7 +482,9 @@ fn issuers() -> Vec<Case> {
             .audience(Mint::AUDIENCE)
             .key_source(source);
         let tenants = Tenants(tenant.prepare().expect("the issuer of a case is complete"));
-        let builder = Verifier::builder().clock(FakeClock::new()).issuer_source(tenants);
+        let builder = Verifier::builder()
+            .clock(FakeClock::new())
+            .issuer_source(tenants);
         plain(
             builder.trust(
                 TrustedIssuer::new(Mint::ISSUER)

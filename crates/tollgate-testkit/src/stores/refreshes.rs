@@ -9,7 +9,8 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tollgate_core::Algorithm;
 use tollgate_session::{
-    Issuer, Login, RefreshKey, RefreshRequest, RevocationStore, SessionEvent, SessionStore, Sessions, Tokens,
+    Issuer, Login, RefreshKey, RefreshRequest, RevocationStore, SessionEvent, SessionStore,
+    Sessions, Tokens,
 };
 
 use super::odd::fresh_id;
@@ -51,7 +52,10 @@ pub(super) async fn of_one_token<S: SessionStore + RevocationStore>(one: Arc<S>,
         held.len()
     );
     let rotations = rotations.load(Ordering::SeqCst);
-    assert!(rotations == 1, "one refresh token was rotated {rotations} times");
+    assert!(
+        rotations == 1,
+        "one refresh token was rotated {rotations} times"
+    );
     let kept = answer(one.load(&first.session, NOW).await);
     assert!(
         kept.is_some_and(|session| session.revision == 2),
@@ -77,7 +81,10 @@ async fn refreshed(server: &Sessions, token: &str) -> Tokens {
 }
 
 /// Creates one of several servers over the same data, with the same keys.
-fn server<S: SessionStore + RevocationStore>(store: Arc<S>, rotations: Arc<AtomicUsize>) -> Sessions {
+fn server<S: SessionStore + RevocationStore>(
+    store: Arc<S>,
+    rotations: Arc<AtomicUsize>,
+) -> Sessions {
     let issuer = Issuer::builder("https://id.example.com")
         .audience("tollgate-testkit")
         .signing_key(keys::signing(Algorithm::HS256))

@@ -31,8 +31,10 @@ pin_project! {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-    /// fn named<S, B>(guarded: &mut JwtAuthService<S>, request: Request<()>) -> JwtAuthFuture<S, ()>
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
+    /// fn named<S, B>(guarded: &mut JwtAuthService<S>, request: Request<()>) -> JwtAuthFuture<S,
+    ///     ()>
     /// where
     ///     S: Service<Request<()>, Response = Response<B>> + Clone,
     /// {
@@ -82,7 +84,11 @@ impl<S, B, M> JwtAuthFuture<S, B, M>
 where
     S: Service<Request<B>>,
 {
-    pub(super) fn serving(service: &mut S, request: Request<B>, authentication: Authentication) -> Self {
+    pub(super) fn serving(
+        service: &mut S,
+        request: Request<B>,
+        authentication: Authentication,
+    ) -> Self {
         Self {
             state: serve(service, request, authentication),
             mode: PhantomData,
@@ -151,7 +157,9 @@ where
                     let asked = waiting.as_mut().expect(SPENT);
                     let decided = ready!(asked.decision.as_mut().poll(context));
                     let Waiting {
-                        mut service, request, ..
+                        mut service,
+                        request,
+                        ..
                     } = *waiting.take().expect(SPENT);
                     match decided {
                         Ok(authentication) => serve(&mut service, request, authentication),
@@ -173,13 +181,17 @@ where
                     }
                 }
                 StateProjection::Renewing { renewing } => {
-                    let edits = ready!(renewing.as_mut().expect(SPENT).edits.as_mut().poll(context));
+                    let edits =
+                        ready!(renewing.as_mut().expect(SPENT).edits.as_mut().poll(context));
                     let mut response = renewing.take().expect(SPENT).response;
                     renewal::apply(&edits, response.headers_mut());
                     return Poll::Ready(Ok(response.map(M::of_service)));
                 }
                 StateProjection::Refused { refusal } => {
-                    return Poll::Ready(Ok(of_refusal(refusal.take().expect(SPENT), M::of_refusal)));
+                    return Poll::Ready(Ok(of_refusal(
+                        refusal.take().expect(SPENT),
+                        M::of_refusal,
+                    )));
                 }
             };
             state.set(next);

@@ -24,9 +24,11 @@ use crate::body_mode::WrappedBody;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let gate = Gate::builder(verifier).optional().build()?;
-/// let service = ServiceBuilder::new().layer(JwtAuth::new(gate)).service_fn(async |request: Request<()>| {
+/// let service = ServiceBuilder::new().layer(JwtAuth::new(gate))
+///     .service_fn(async |request: Request<()>| {
 ///     Ok::<_, std::convert::Infallible>(Response::new(request.principal().is_some().to_string()))
 /// });
 /// // With an optional gate, no token is anonymous and an invalid token is refused.
@@ -56,7 +58,8 @@ pub type JwtAuth = JwtAuthLayer<WrappedBody>;
 /// use tollgate::tower::{JwtAuth, JwtAuthLayer, WrappedBody};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+///     .key(Key::hs256([7; 32])?).build()?;
 /// let layer: JwtAuth = JwtAuthLayer::<WrappedBody>::new(verifier);
 /// assert!(format!("{layer:?}").starts_with("JwtAuth"));
 /// # Ok(()) }
@@ -73,9 +76,11 @@ impl<M> JwtAuthLayer<M> {
     /// # use tollgate::{Gate, Key, Source, Verifier};
     /// # use tollgate::tower::JwtAuth;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// let by_header = JwtAuth::new(verifier.clone());
-    /// let by_cookie = JwtAuth::new(Gate::builder(verifier).source(Source::cookie("__Host-access")).build()?);
+    /// let by_cookie =
+    ///     JwtAuth::new(Gate::builder(verifier).source(Source::cookie("__Host-access")).build()?);
     /// assert_ne!(format!("{by_header:?}"), format!("{by_cookie:?}"));
     /// # Ok(()) }
     /// ```

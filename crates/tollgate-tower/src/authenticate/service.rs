@@ -21,8 +21,10 @@ use crate::body_mode::{BodyMode, WrappedBody};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
-/// let handler = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("open")));
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
+/// let handler =
+///     service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("open")));
 /// let guarded = JwtAuthService::new(handler, verifier);
 /// assert_eq!(guarded.oneshot(Request::new(())).await?.status(), 401);
 /// # Ok(()) }
@@ -40,7 +42,8 @@ impl<S> JwtAuthService<S> {
     /// ```
     /// # use tollgate::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// let guarded = tollgate::tower::JwtAuthService::new("a service", verifier);
     /// assert_eq!(*guarded.get_ref(), "a service");
     /// # Ok(()) }
@@ -64,7 +67,8 @@ impl<S, M> JwtAuthService<S, M> {
     /// ```
     /// # use tollgate::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let guarded = tollgate::tower::JwtAuthService::new(7, verifier);
     /// assert_eq!(*guarded.get_ref(), 7);
     /// # Ok(()) }
@@ -78,7 +82,8 @@ impl<S, M> JwtAuthService<S, M> {
     /// ```
     /// # use tollgate::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let mut guarded = tollgate::tower::JwtAuthService::new(7, verifier);
     /// *guarded.get_mut() += 1;
     /// assert_eq!(guarded.into_inner(), 8);
@@ -93,7 +98,8 @@ impl<S, M> JwtAuthService<S, M> {
     /// ```
     /// # use tollgate::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
     /// # let guarded = tollgate::tower::JwtAuthService::new(7, verifier);
     /// assert_eq!(guarded.into_inner(), 7);
     /// # Ok(()) }
@@ -129,7 +135,8 @@ where
             }
             Step::Ready(Err(refusal)) => JwtAuthFuture::refused(refusal),
             Step::Pending(decision) => {
-                // Readiness is the instance's: the one that has it is called later, and its clone gets its own.
+                // Readiness is the instance's: the one that has it is called later, and its clone
+                // gets its own.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
                 JwtAuthFuture::waiting(decision, ready, request)

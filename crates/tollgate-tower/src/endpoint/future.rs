@@ -21,7 +21,8 @@ pin_project! {
     /// # use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
     /// # struct Ping;
     /// # impl Endpoint for Ping {
-    /// #     fn respond(&self, _: EndpointRequest) -> BoxFuture<Answer> { Box::pin(async { Answer::new(204) }) }
+    /// #     fn respond(&self, _: EndpointRequest) -> BoxFuture<Answer> {
+    /// #         Box::pin(async { Answer::new(204) }) }
     /// # }
     /// use tollgate::tower::{EndpointFuture, EndpointService};
     /// use tower::Service;
@@ -91,7 +92,9 @@ impl<B: Body> Future for EndpointFuture<B> {
                     let answer = whole.endpoint.respond(whole.request);
                     state.set(State::Answering { answer });
                 }
-                StateProjection::Answering { answer } => break ready!(answer.as_mut().poll(context)),
+                StateProjection::Answering { answer } => {
+                    break ready!(answer.as_mut().poll(context));
+                }
             }
         };
         Poll::Ready(Ok(of_answer(answer, ResponseBody::from)))
@@ -100,7 +103,11 @@ impl<B: Body> Future for EndpointFuture<B> {
 
 impl Reading {
     /// Reads one frame. Returns whether the content is complete, or a response instead of a call.
-    fn poll<B: Body>(&mut self, body: Pin<&mut B>, context: &mut Context<'_>) -> Poll<Result<bool, Answer>> {
+    fn poll<B: Body>(
+        &mut self,
+        body: Pin<&mut B>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<bool, Answer>> {
         let room = self.limit - self.request.content.len();
         let announced = usize::try_from(body.size_hint().lower());
         if announced.map_or(true, |announced| announced > room) {
@@ -109,7 +116,9 @@ impl Reading {
         let data = match ready!(body.poll_frame(context)) {
             None => return Poll::Ready(Ok(true)),
             Some(Ok(frame)) => frame.into_data(),
-            Some(Err(_)) => return Poll::Ready(Err(Answer::problem(400, "The content cannot be read"))),
+            Some(Err(_)) => {
+                return Poll::Ready(Err(Answer::problem(400, "The content cannot be read")));
+            }
         };
         if let Ok(data) = data {
             if data.remaining() > room {

@@ -56,7 +56,8 @@ impl EndpointService {
     /// # use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
     /// # struct Ping;
     /// # impl Endpoint for Ping {
-    /// #     fn respond(&self, _: EndpointRequest) -> BoxFuture<Answer> { Box::pin(async { Answer::new(204) }) }
+    /// #     fn respond(&self, _: EndpointRequest) -> BoxFuture<Answer> {
+    /// #         Box::pin(async { Answer::new(204) }) }
     /// # }
     /// let service = tollgate::tower::EndpointService::new(Ping);
     /// assert_eq!(format!("{service:?}"), "EndpointService { .. }");
@@ -81,7 +82,8 @@ impl EndpointService {
     ///
     /// impl Endpoint for WhereFrom {
     ///     fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer> {
-    ///         Box::pin(async move { Answer::new(if request.remote_address.is_some() { 200 } else { 404 }) })
+    ///         Box::pin(async move {
+    ///             Answer::new(if request.remote_address.is_some() { 200 } else { 404 }) })
     ///     }
     /// }
     ///
@@ -89,7 +91,8 @@ impl EndpointService {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let service = tollgate::tower::EndpointService::new(WhereFrom)
     ///     .remote_address(|extensions| extensions.get::<IpAddr>().copied());
-    /// let request = Request::get("/").extension(IpAddr::from([192, 0, 2, 7])).body(String::new())?;
+    /// let request = Request::get("/").extension(IpAddr::from([192, 0, 2, 7]))
+    ///     .body(String::new())?;
     /// assert_eq!(service.oneshot(request).await?.status(), 200);
     /// # Ok(()) }
     /// ```

@@ -22,11 +22,13 @@ use crate::body_mode::WrappedBody;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().key(Key::hs256([7; 32])?).build()?;
+/// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+/// #     .key(Key::hs256([7; 32])?).build()?;
 /// let service = ServiceBuilder::new()
 ///     .layer(JwtAuth::new(verifier))
 ///     .layer(require(scope("admin") | role("root")))
-///     .service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("purged")));
+///     .service_fn(async |_: Request<()>| Ok::<_,
+///         std::convert::Infallible>(Response::new("purged")));
 ///
 /// let request = |scope: &str| {
 ///     let claims = serde_json::json!({"exp": 4_000_000_000_u64, "scope": scope});

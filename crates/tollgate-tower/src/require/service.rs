@@ -21,7 +21,8 @@ use crate::future::ResponseFuture;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let handler = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("open")));
+/// let handler =
+///     service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new("open")));
 /// let guarded = RequireService::new(handler, scope("admin"));
 /// // Without a surrounding `JwtAuth`, the service fails closed.
 /// assert_eq!(guarded.oneshot(Request::new(())).await?.status(), 500);

@@ -52,7 +52,10 @@ fn next<B: Body + Unpin>(body: &mut B) -> Option<Result<Frame<B::Data>, B::Error
 #[test]
 fn the_body_of_the_service_is_passed_on_unchanged() {
     let mut body = ResponseBody::of_service(Trailing(0));
-    assert_eq!((body.size_hint().lower(), body.size_hint().upper()), (4, None));
+    assert_eq!(
+        (body.size_hint().lower(), body.size_hint().upper()),
+        (4, None)
+    );
     assert!(!body.is_end_stream());
     let data = next(&mut body)
         .and_then(Result::ok)

@@ -51,7 +51,10 @@ impl Service<Request<()>> for OnePermit {
     }
 
     fn call(&mut self, _: Request<()>) -> Self::Future {
-        assert!(std::mem::take(&mut self.ready), "called without being ready");
+        assert!(
+            std::mem::take(&mut self.ready),
+            "called without being ready"
+        );
         self.calls += 1;
         ready(Ok(Response::default()))
     }
@@ -86,17 +89,23 @@ fn a_refusal_is_immediate_and_keeps_the_permit() {
     assert_eq!(poll_ready(&mut service), Poll::Ready(Ok(())));
     let response = now(service.call(Request::new(()))).expect("works");
     assert_eq!(response.status(), 401);
-    assert_eq!((service.get_ref().calls, service.get_ref().ready), (0, true));
+    assert_eq!(
+        (service.get_ref().calls, service.get_ref().ready),
+        (0, true)
+    );
     // The service is still ready for the next request.
     assert_eq!(
-        now(service.call(get(token(json!({}))))).expect("works").status(),
+        now(service.call(get(token(json!({})))))
+            .expect("works")
+            .status(),
         200
     );
 }
 
 #[test]
 fn each_clone_has_its_own_readiness() {
-    let mut first = JwtAuth::new(verifier()).layer(require(Policy::allow()).layer(OnePermit::default()));
+    let mut first =
+        JwtAuth::new(verifier()).layer(require(Policy::allow()).layer(OnePermit::default()));
     assert_eq!(poll_ready(&mut first), Poll::Pending);
     let mut second = first.clone();
     assert_eq!(
@@ -106,12 +115,16 @@ fn each_clone_has_its_own_readiness() {
     );
     assert_eq!(poll_ready(&mut first), Poll::Ready(Ok(())));
     assert_eq!(
-        now(first.call(get(token(json!({}))))).expect("works").status(),
+        now(first.call(get(token(json!({})))))
+            .expect("works")
+            .status(),
         200
     );
     assert_eq!(poll_ready(&mut second), Poll::Ready(Ok(())));
     assert_eq!(
-        now(second.call(get(token(json!({}))))).expect("works").status(),
+        now(second.call(get(token(json!({})))))
+            .expect("works")
+            .status(),
         200
     );
     assert_eq!(poll_ready(&mut first), Poll::Pending);
@@ -142,7 +155,9 @@ fn a_refusal_completes_once() {
     let mut service = JwtAuth::new(verifier()).layer(OnePermit::default());
     let mut future = std::pin::pin!(service.call(Request::new(())));
     for _ in 0..2 {
-        let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let _ = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
     }
 }
 
@@ -157,7 +172,8 @@ fn the_future_is_not_boxed() {
     fn required<S: Service<Request<()>, Future = ResponseFuture<F>>, F>(_: &S) -> usize {
         size_of::<S::Future>()
     }
-    let service = tower::service_fn(|_: Request<()>| -> OfService { ready(Ok(Response::default())) });
+    let service =
+        tower::service_fn(|_: Request<()>| -> OfService { ready(Ok(Response::default())) });
     let held = |size: usize, more: usize| {
         assert!(size >= size_of::<OfService>(), "held in place");
         let most = size_of::<OfService>() + more * size_of::<usize>();

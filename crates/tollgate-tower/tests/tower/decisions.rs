@@ -14,7 +14,10 @@ async fn a_valid_token_reaches_the_service() {
     let service = ServiceBuilder::new()
         .layer(JwtAuth::new(verifier()))
         .service_fn(whoami);
-    let response = service.oneshot(get(token(json!({})))).await.expect("infallible");
+    let response = service
+        .oneshot(get(token(json!({}))))
+        .await
+        .expect("infallible");
     assert_eq!((response.status(), kind(&response)), (StatusCode::OK, None));
     assert_eq!(text(response).await, "u-7");
 }
@@ -55,7 +58,11 @@ async fn a_refusal_is_the_response_of_the_gate() {
             .map(|(name, value)| (name.as_str().into(), value.as_bytes().to_vec().into()))
             .collect();
         assert_eq!(sent, answer.headers, "{expected:?}");
-        assert_eq!(text(response).await.into_bytes(), answer.body, "{expected:?}");
+        assert_eq!(
+            text(response).await.into_bytes(),
+            answer.body,
+            "{expected:?}"
+        );
     }
 }
 
@@ -73,7 +80,9 @@ async fn fields_set_by_a_hook_are_sent_if_http_allows_them() {
         })
         .build()
         .expect("consistent");
-    let service = ServiceBuilder::new().layer(JwtAuth::new(gate)).service_fn(whoami);
+    let service = ServiceBuilder::new()
+        .layer(JwtAuth::new(gate))
+        .service_fn(whoami);
     let response = service.oneshot(Request::new(())).await.expect("infallible");
     assert_eq!(response.status(), 500);
     let twice: Vec<_> = response.headers().get_all("x-twice").iter().collect();
@@ -86,8 +95,13 @@ async fn fields_set_by_a_hook_are_sent_if_http_allows_them() {
 
 #[tokio::test]
 async fn an_optional_gate_accepts_no_token_and_refuses_an_invalid_one() {
-    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
-    let service = ServiceBuilder::new().layer(JwtAuth::new(gate)).service_fn(whoami);
+    let gate = Gate::builder(verifier())
+        .optional()
+        .build()
+        .expect("consistent");
+    let service = ServiceBuilder::new()
+        .layer(JwtAuth::new(gate))
+        .service_fn(whoami);
     let anonymous = service
         .clone()
         .oneshot(Request::new(()))
@@ -117,7 +131,11 @@ async fn a_preflight_passes_only_if_configured() {
         .layer(JwtAuth::new(verifier()))
         .service_fn(whoami);
     assert_eq!(
-        strict.oneshot(preflight()).await.expect("infallible").status(),
+        strict
+            .oneshot(preflight())
+            .await
+            .expect("infallible")
+            .status(),
         401
     );
 
@@ -125,13 +143,23 @@ async fn a_preflight_passes_only_if_configured() {
         .pass_preflight()
         .build()
         .expect("consistent");
-    let passing = ServiceBuilder::new().layer(JwtAuth::new(gate)).service_fn(whoami);
-    let passed = passing.clone().oneshot(preflight()).await.expect("infallible");
+    let passing = ServiceBuilder::new()
+        .layer(JwtAuth::new(gate))
+        .service_fn(whoami);
+    let passed = passing
+        .clone()
+        .oneshot(preflight())
+        .await
+        .expect("infallible");
     assert_eq!(text(passed).await, "-");
     let mut no_preflight = preflight();
     *no_preflight.method_mut() = http::Method::GET;
     assert_eq!(
-        passing.oneshot(no_preflight).await.expect("infallible").status(),
+        passing
+            .oneshot(no_preflight)
+            .await
+            .expect("infallible")
+            .status(),
         401
     );
 }
@@ -160,7 +188,10 @@ async fn require_checks_the_policy() {
 
 #[tokio::test]
 async fn require_refuses_anonymous_requests_for_any_policy() {
-    let gate = Gate::builder(verifier()).optional().build().expect("consistent");
+    let gate = Gate::builder(verifier())
+        .optional()
+        .build()
+        .expect("consistent");
     let service = ServiceBuilder::new()
         .layer(JwtAuth::new(gate))
         .layer(require(Policy::allow()))
@@ -171,7 +202,10 @@ async fn require_refuses_anonymous_requests_for_any_policy() {
         .await
         .expect("infallible");
     assert_eq!(kind(&anonymous), Some(RejectionKind::MissingCredential));
-    let known = service.oneshot(get(token(json!({})))).await.expect("infallible");
+    let known = service
+        .oneshot(get(token(json!({}))))
+        .await
+        .expect("infallible");
     assert_eq!(known.status(), 200);
 }
 
@@ -191,7 +225,11 @@ async fn require_accepts_only_preflights_that_the_gate_accepted() {
             .layer(JwtAuth::new(gate.build().expect("consistent")))
             .layer(require(scope("orders:write")))
             .service_fn(whoami);
-        let response = service.clone().oneshot(preflight()).await.expect("infallible");
+        let response = service
+            .clone()
+            .oneshot(preflight())
+            .await
+            .expect("infallible");
         assert_eq!(response.status(), status);
         let anonymous = service.oneshot(Request::new(())).await.expect("infallible");
         assert_eq!(anonymous.status(), 401);
@@ -203,7 +241,10 @@ async fn require_without_the_layer_is_a_server_error() {
     let service = ServiceBuilder::new()
         .layer(require(Policy::allow()))
         .service_fn(whoami);
-    let response = service.oneshot(get(token(json!({})))).await.expect("infallible");
+    let response = service
+        .oneshot(get(token(json!({}))))
+        .await
+        .expect("infallible");
     assert_eq!(response.status(), 500);
     assert_eq!(kind(&response), Some(RejectionKind::Misconfigured));
 }
@@ -234,7 +275,11 @@ async fn the_inner_of_two_layers_takes_precedence() {
     assert_eq!(text(response).await, "inner");
 
     let only_outer = with_cookie(Request::new(()), outer());
-    let response = service.clone().oneshot(only_outer).await.expect("infallible");
+    let response = service
+        .clone()
+        .oneshot(only_outer)
+        .await
+        .expect("infallible");
     assert_eq!(kind(&response), Some(RejectionKind::MissingCredential));
 
     let bad_outer = with_cookie(inner(), "bad".to_owned());
@@ -255,7 +300,10 @@ async fn an_inner_gate_replaces_the_outer_decision() {
         .layer(JwtAuth::new(verifier()))
         .layer(JwtAuth::new(by_cookie))
         .service_fn(whoami);
-    let response = service.oneshot(get(token(json!({})))).await.expect("infallible");
+    let response = service
+        .oneshot(get(token(json!({}))))
+        .await
+        .expect("infallible");
     assert_eq!(text(response).await, "-");
 }
 
@@ -267,7 +315,9 @@ async fn the_authority_of_the_target_is_the_host() {
         .source(Source::cookie("access"))
         .build()
         .expect("consistent");
-    let service = ServiceBuilder::new().layer(JwtAuth::new(gate)).service_fn(whoami);
+    let service = ServiceBuilder::new()
+        .layer(JwtAuth::new(gate))
+        .service_fn(whoami);
     let post = |target: &str, origin: &str| {
         Request::post(target)
             .version(http::Version::HTTP_2)
@@ -276,12 +326,23 @@ async fn the_authority_of_the_target_is_the_host() {
             .body(())
             .expect("valid")
     };
-    let same = post("https://shop.example.com/orders", "https://shop.example.com");
+    let same = post(
+        "https://shop.example.com/orders",
+        "https://shop.example.com",
+    );
     assert_eq!(
-        service.clone().oneshot(same).await.expect("infallible").status(),
+        service
+            .clone()
+            .oneshot(same)
+            .await
+            .expect("infallible")
+            .status(),
         200
     );
-    let other = post("https://shop.example.com/orders", "https://evil.example.com");
+    let other = post(
+        "https://shop.example.com/orders",
+        "https://evil.example.com",
+    );
     let response = service.oneshot(other).await.expect("infallible");
     assert_eq!(kind(&response), Some(RejectionKind::CrossSite));
 }

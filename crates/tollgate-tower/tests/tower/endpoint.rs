@@ -71,13 +71,16 @@ impl Body for Pieces {
 }
 
 async fn status(body: Pieces) -> u16 {
-    let Ok(response) = EndpointService::new(Mirror).oneshot(Request::new(body)).await;
+    let Ok(response) = EndpointService::new(Mirror)
+        .oneshot(Request::new(body))
+        .await;
     response.status().as_u16()
 }
 
 #[tokio::test]
 async fn the_endpoint_sees_the_whole_request() {
-    let service = EndpointService::new(Mirror).remote_address(|extensions| extensions.get().copied());
+    let service =
+        EndpointService::new(Mirror).remote_address(|extensions| extensions.get().copied());
     let request = Request::post("https://api.example.com/a%2Fb/c?x=1")
         .header("X-A", "1")
         .extension(IpAddr::from([192, 0, 2, 7]))
@@ -121,10 +124,15 @@ async fn content_with_too_large_a_length_is_not_read() {
             SizeHint::with_exact(9)
         }
     }
-    let Ok(response) = EndpointService::new(Mirror).oneshot(Request::new(Unread)).await;
+    let Ok(response) = EndpointService::new(Mirror)
+        .oneshot(Request::new(Unread))
+        .await;
     assert_eq!(response.status(), 413);
     assert_eq!(response.headers()["cache-control"], "no-store");
-    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/problem+json"
+    );
 }
 
 #[tokio::test]

@@ -47,7 +47,10 @@ pub(crate) fn get(token: impl AsRef<str>) -> Request<()> {
 
 /// A handler that responds with the subject of the caller, or `-` without one.
 pub(crate) async fn whoami(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let subject = request.principal().and_then(|user| user.subject()).unwrap_or("-");
+    let subject = request
+        .principal()
+        .and_then(|user| user.subject())
+        .unwrap_or("-");
     Ok(Response::new(Full::from(subject.to_owned())))
 }
 

@@ -54,7 +54,8 @@ impl UnaryService<Text> for Whoami {
 impl Service<http::Request<Body>> for Greeter {
     type Response = http::Response<Body>;
     type Error = std::convert::Infallible;
-    type Future = std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Future =
+        std::pin::Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
@@ -62,7 +63,11 @@ impl Service<http::Request<Body>> for Greeter {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         assert!(request.authentication().is_some());
-        Box::pin(async { Ok(Grpc::new(ProstCodec::default()).unary(Whoami, request).await) })
+        Box::pin(async {
+            Ok(Grpc::new(ProstCodec::default())
+                .unary(Whoami, request)
+                .await)
+        })
     }
 }
 
@@ -122,7 +127,9 @@ impl Peer {
             .ready()
             .await
             .map_err(|error| Status::unknown(error.to_string()))?;
-        let mut request = Request::new(Text { text: "hello".into() });
+        let mut request = Request::new(Text {
+            text: "hello".into(),
+        });
         if let Some(token) = token {
             let value = format!("Bearer {token}").parse().expect("a header value");
             request.metadata_mut().insert("authorization", value);
@@ -161,7 +168,10 @@ async fn a_missing_or_invalid_token_is_unauthenticated() {
 #[tokio::test]
 async fn an_insufficient_token_is_permission_denied() {
     let peer = Peer::start().await;
-    let status = peer.whoami(Some(with_scope("other"))).await.expect_err("refused");
+    let status = peer
+        .whoami(Some(with_scope("other")))
+        .await
+        .expect_err("refused");
     assert_eq!(status.code(), Code::PermissionDenied);
 }
 
@@ -169,10 +179,18 @@ async fn an_insufficient_token_is_permission_denied() {
 async fn unavailable_keys_are_unavailable() {
     let peer = Peer::start().await;
     peer.keys.0.store(false, Ordering::Relaxed);
-    let status = peer.whoami(Some(with_scope("greet"))).await.expect_err("refused");
+    let status = peer
+        .whoami(Some(with_scope("greet")))
+        .await
+        .expect_err("refused");
     assert_eq!(status.code(), Code::Unavailable);
-    assert_eq!(status.metadata().get("retry-after").expect("said when"), "1");
+    assert_eq!(
+        status.metadata().get("retry-after").expect("said when"),
+        "1"
+    );
     // The same connection works again after the keys are available.
     peer.keys.0.store(true, Ordering::Relaxed);
-    peer.whoami(Some(with_scope("greet"))).await.expect("let through");
+    peer.whoami(Some(with_scope("greet")))
+        .await
+        .expect("let through");
 }

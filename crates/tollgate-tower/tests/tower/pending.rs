@@ -12,8 +12,8 @@ use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::json;
 use tollgate_core::{
-    BoxFuture, Gate, HeaderEdits, Principal, RejectionKind, Renewal, RevocationCheck, Standing, Step,
-    Unavailable,
+    BoxFuture, Gate, HeaderEdits, Principal, RejectionKind, Renewal, RevocationCheck, Standing,
+    Step, Unavailable,
 };
 use tollgate_tower::JwtAuth;
 use tower::{Layer, Service};
@@ -131,7 +131,10 @@ impl Service<Request<()>> for OnePermit {
     }
 
     fn call(&mut self, _: Request<()>) -> Self::Future {
-        assert!(std::mem::take(&mut self.ready), "called without being ready");
+        assert!(
+            std::mem::take(&mut self.ready),
+            "called without being ready"
+        );
         self.store.calls.fetch_add(1, Ordering::SeqCst);
         ready(Ok(Response::default()))
     }
@@ -222,7 +225,9 @@ fn dropping_a_pending_decision_is_cancel_safe() {
 #[test]
 fn dropping_a_pending_renewal_is_cancel_safe() {
     let store = Store::default();
-    let gate = Gate::builder(verifier()).renewal(Renews(store.clone())).build();
+    let gate = Gate::builder(verifier())
+        .renewal(Renews(store.clone()))
+        .build();
     let mut service = JwtAuth::new(gate.expect("consistent")).layer(OnePermit {
         ready: false,
         store: store.clone(),

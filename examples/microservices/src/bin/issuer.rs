@@ -131,7 +131,9 @@ fn new_key(started: u64, number: u32) -> Result<SigningKey, tollgate::KeyError> 
 fn app(service: Arc<Service>, options: &IssuerOptions) -> Result<Router, Box<dyn Error>> {
     let jwks = service.published().jwks().max_age(options.max_age);
     // The issuer is a resource server too: its admin routes verify its own tokens.
-    let own = service.issuer(ISSUER).ok_or("no issuer of its own tokens")?;
+    let own = service
+        .issuer(ISSUER)
+        .ok_or("no issuer of its own tokens")?;
     let guarded = Router::new()
         .route("/keys", post(rotate))
         .route("/keys/{kid}", delete(withdraw))
@@ -215,7 +217,9 @@ impl IntoResponse for TokenError {
     }
 }
 
-async fn rotate(State(service): State<Arc<Service>>) -> Result<(StatusCode, Json<Value>), StatusCode> {
+async fn rotate(
+    State(service): State<Arc<Service>>,
+) -> Result<(StatusCode, Json<Value>), StatusCode> {
     match service.rotate() {
         Ok(key) => Ok((StatusCode::CREATED, Json(key))),
         Err(problem) => {

@@ -34,7 +34,10 @@ fn app(options: &ServiceOptions) -> Result<Router, Box<dyn Error>> {
         .build()?;
     let ready = ReadinessEndpoint::new().keys("issuer", keys);
     Ok(Router::new()
-        .route("/orders", get(orders).route_layer(require(scope(OrdersRead))))
+        .route(
+            "/orders",
+            get(orders).route_layer(require(scope(OrdersRead))),
+        )
         .route_layer(JwtAuth::new(verifier))
         .route_service("/ready", EndpointService::new(ready.clone()))
         // The status of each key, with its last use. Serve it on an internal address only.

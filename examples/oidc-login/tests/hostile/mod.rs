@@ -19,7 +19,9 @@ impl Hostile {
     pub(crate) fn start(extra: Value) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let issuer = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
-        let key = SigningKey::generate(Algorithm::ES256).unwrap().with_kid("1");
+        let key = SigningKey::generate(Algorithm::ES256)
+            .unwrap()
+            .with_kid("1");
         let mut metadata = json!({
             "issuer": issuer,
             "authorization_endpoint": format!("{issuer}/auth"),
@@ -38,7 +40,8 @@ impl Hostile {
         let answer = Arc::clone(&tokens);
         std::thread::spawn(move || {
             for connection in listener.incoming() {
-                let (metadata, jwks, answer) = (metadata.clone(), jwks.clone(), Arc::clone(&answer));
+                let (metadata, jwks, answer) =
+                    (metadata.clone(), jwks.clone(), Arc::clone(&answer));
                 std::thread::spawn(move || {
                     serve(&connection.unwrap(), |path| match path {
                         "/.well-known/openid-configuration" => metadata.to_string(),
@@ -49,7 +52,11 @@ impl Hostile {
                 });
             }
         });
-        Self { issuer, key, tokens }
+        Self {
+            issuer,
+            key,
+            tokens,
+        }
     }
 
     /// Sets the response to every code exchange.
@@ -72,7 +79,9 @@ fn serve(mut connection: &TcpStream, content: impl Fn(&str) -> String) {
             }
             head.push(line.trim_end().to_ascii_lowercase());
         }
-        let length = head.iter().find_map(|line| line.strip_prefix("content-length: "));
+        let length = head
+            .iter()
+            .find_map(|line| line.strip_prefix("content-length: "));
         let mut sent = vec![0; length.map_or(0, |length| length.parse().unwrap())];
         reader.read_exact(&mut sent).unwrap();
         let content = content(head[0].split(' ').nth(1).unwrap());

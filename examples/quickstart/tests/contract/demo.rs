@@ -6,7 +6,10 @@ use crate::PROGRAM;
 use crate::running::{Answer, Server, folder};
 
 fn token(server: &Server, user: &str, password: &str) -> String {
-    let answer = server.post("/login", &json!({"user": user, "password": password}).to_string());
+    let answer = server.post(
+        "/login",
+        &json!({"user": user, "password": password}).to_string(),
+    );
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(answer.header("cache-control"), "no-store");
     let token: Value = serde_json::from_str(&answer.body).unwrap();
@@ -35,7 +38,8 @@ fn users_log_in_and_use_their_grants() {
         token(&server, "ada", "lovelace"),
         token(&server, "bob", "builder"),
     );
-    let call = |method, path, token: &str| server.send(method, path, &[("authorization", token)], "");
+    let call =
+        |method, path, token: &str| server.send(method, path, &[("authorization", token)], "");
 
     let me = call("GET", "/me", &ada);
     assert_eq!(me.status, 200);
@@ -58,7 +62,10 @@ fn users_log_in_and_use_their_grants() {
         (orders.status, &json_of(&orders)["for"]),
         (200, &json!({"sub": "bob", "name": null}))
     );
-    assert_eq!(json_of(&call("DELETE", "/orders", &ada)), json!({"cancelled": 1}));
+    assert_eq!(
+        json_of(&call("DELETE", "/orders", &ada)),
+        json!({"cancelled": 1})
+    );
 
     let refused = call("DELETE", "/orders", &bob);
     assert_eq!(refused.status, 403);
@@ -68,7 +75,11 @@ fn users_log_in_and_use_their_grants() {
          error_description=\"The access token does not grant this request\", scope=\"orders:write\""
     );
     assert_eq!(refused.header("content-type"), "application/problem+json");
-    assert!(server.log().contains("InsufficientScope"), "{}", server.log());
+    assert!(
+        server.log().contains("InsufficientScope"),
+        "{}",
+        server.log()
+    );
 }
 
 #[test]
@@ -90,7 +101,8 @@ fn without_a_token_only_open_paths_respond() {
     let bad = server.send("GET", "/me", &[("authorization", "Bearer x")], "");
     assert_eq!(bad.status, 401);
     assert!(
-        bad.header("www-authenticate").contains("error=\"invalid_token\""),
+        bad.header("www-authenticate")
+            .contains("error=\"invalid_token\""),
         "{bad:?}"
     );
 }
@@ -105,7 +117,10 @@ fn a_wrong_login_gets_no_token() {
         ("eve", ""),
         ("", ""),
     ] {
-        let answer = server.post("/login", &json!({"user": user, "password": password}).to_string());
+        let answer = server.post(
+            "/login",
+            &json!({"user": user, "password": password}).to_string(),
+        );
         assert_eq!(
             (answer.status, &json_of(&answer)["error"]),
             (400, &json!("invalid_grant")),
@@ -130,7 +145,11 @@ fn a_token_of_an_earlier_start_is_refused() {
     let first = Server::start(PROGRAM, &folder("first"), &[]);
     let second = Server::start(PROGRAM, &folder("second"), &[]);
     let token = token(&first, "ada", "lovelace");
-    let me = |server: &Server| server.send("GET", "/me", &[("authorization", &token)], "").status;
+    let me = |server: &Server| {
+        server
+            .send("GET", "/me", &[("authorization", &token)], "")
+            .status
+    };
     assert_eq!((me(&first), me(&second)), (200, 401));
 }
 
@@ -158,7 +177,10 @@ fn the_printed_commands_work_as_shown() {
             statuses.push(answer.status);
         }
     }
-    assert!(written[0].1.contains("\"access_token\":\"ey"), "{written:?}");
+    assert!(
+        written[0].1.contains("\"access_token\":\"ey"),
+        "{written:?}"
+    );
     assert_eq!(statuses, [200, 401, 200, 200, 403]);
     assert!(server.interrupt().success(), "Ctrl-C is the ordinary end");
 }

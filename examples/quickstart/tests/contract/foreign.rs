@@ -29,7 +29,12 @@ type Maker = fn(key: &Value, claims: &[Value]) -> Option<Vec<String>>;
 #[expect(clippy::unnecessary_wraps, reason = "the others may be missing")]
 fn with_tollgate(key: &Value, claims: &[Value]) -> Option<Vec<String>> {
     let key = SigningKey::from_jwk(key.to_string()).unwrap();
-    Some(claims.iter().map(|claims| key.encode(claims).unwrap()).collect())
+    Some(
+        claims
+            .iter()
+            .map(|claims| key.encode(claims).unwrap())
+            .collect(),
+    )
 }
 
 fn with_pyjwt(key: &Value, claims: &[Value]) -> Option<Vec<String>> {
@@ -37,7 +42,11 @@ fn with_pyjwt(key: &Value, claims: &[Value]) -> Option<Vec<String>> {
         key, claims = json.load(sys.stdin)\n\
         for each in claims: print(jwt.encode(each, jwt.PyJWK(key), key['alg'], {'kid': key['kid']}))";
     let python = peer("TOLLGATE_PYTHON")?;
-    Some(lines(Command::new(python).args(["-c", program]), key, claims))
+    Some(lines(
+        Command::new(python).args(["-c", program]),
+        key,
+        claims,
+    ))
 }
 
 fn with_jose(key: &Value, claims: &[Value]) -> Option<Vec<String>> {
@@ -57,7 +66,10 @@ fn with_jose(key: &Value, claims: &[Value]) -> Option<Vec<String>> {
 fn peer(variable: &str) -> Option<PathBuf> {
     let found = std::env::var_os(variable);
     if found.is_none() {
-        assert!(!in_ci(), "{variable} is not set: `cargo xtask test` sets it");
+        assert!(
+            !in_ci(),
+            "{variable} is not set: `cargo xtask test` sets it"
+        );
         eprintln!("skipped: {variable} is not set; `cargo xtask test` sets it");
     }
     found.map(PathBuf::from)
@@ -91,7 +103,10 @@ fn lines(command: &mut Command, key: &Value, claims: &[Value]) -> Vec<String> {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 fn private(jwk: &str) -> Value {
@@ -108,7 +123,11 @@ fn public(jwk: &str) -> Value {
 fn server_with(name: &str, keys: &Value) -> Server {
     let folder = folder(name);
     fs::write(folder.join("keys.json"), keys.to_string()).unwrap();
-    Server::start(PROGRAM, &folder, &["--keys", "keys.json", "--audience", "shop"])
+    Server::start(
+        PROGRAM,
+        &folder,
+        &["--keys", "keys.json", "--audience", "shop"],
+    )
 }
 
 fn accepts_what_it_should(server: &Server, maker: Maker, jwk: &str) {
@@ -149,7 +168,9 @@ fn accepts_what_it_should(server: &Server, maker: Maker, jwk: &str) {
         assert_eq!(answer.status, status, "{answer:?}");
         assert_eq!(
             answer.header("www-authenticate"),
-            format!("Bearer realm=\"api\", error=\"{error}\", error_description=\"{description}\"{rest}")
+            format!(
+                "Bearer realm=\"api\", error=\"{error}\", error_description=\"{description}\"{rest}"
+            )
         );
     };
     let invalid = "invalid_token";
@@ -160,7 +181,13 @@ fn accepts_what_it_should(server: &Server, maker: Maker, jwk: &str) {
         "The access token is for another audience",
         "",
     );
-    refused(get("/me", expired), 401, invalid, "The access token expired", "");
+    refused(
+        get("/me", expired),
+        401,
+        invalid,
+        "The access token expired",
+        "",
+    );
     refused(
         get("/me", other_issuer),
         401,
@@ -224,7 +251,11 @@ fn the_way_of_the_readme(tool: &'static str, picks: fn(&str) -> bool, folder: &P
         .filter_map(|block| block.split("```").next());
     let make_keys = blocks.find(|block| block.starts_with(tool)).unwrap();
     let made = shell(folder, make_keys);
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
 
     let server = Server::start(
         PROGRAM,

@@ -60,7 +60,12 @@ impl Server {
                 fs::read_to_string(&log).unwrap()
             );
         }
-        let (_, address) = welcome.lines().next().unwrap().split_once("http://").unwrap();
+        let (_, address) = welcome
+            .lines()
+            .next()
+            .unwrap()
+            .split_once("http://")
+            .unwrap();
         let address = address.to_owned();
         Self {
             process,
@@ -71,7 +76,13 @@ impl Server {
     }
 
     /// Sends one request on a new connection.
-    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut connection = TcpStream::connect(&self.address).unwrap();
         connection
             .set_read_timeout(Some(Duration::from_secs(30)))
@@ -99,7 +110,11 @@ impl Server {
 
     /// Runs the printed commands that `wanted` selects, in one shell, as if pasted. Returns each
     /// with the line above it and its output. `None` if curl is missing.
-    pub(crate) fn paste(&self, directory: &Path, wanted: fn(&str) -> bool) -> Option<Vec<(&str, String)>> {
+    pub(crate) fn paste(
+        &self,
+        directory: &Path,
+        wanted: fn(&str) -> bool,
+    ) -> Option<Vec<(&str, String)>> {
         if Command::new("curl").arg("--version").output().is_err() {
             assert!(
                 !in_ci(),
@@ -208,7 +223,8 @@ pub(crate) fn shell(directory: &Path, script: &str) -> Output {
 
 /// Creates an empty folder for one test.
 pub(crate) fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", env!("CARGO_PKG_NAME")));
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", env!("CARGO_PKG_NAME")));
     if folder.exists() {
         fs::remove_dir_all(&folder).unwrap();
     }

@@ -37,7 +37,10 @@ pub fn own_keys() {
         (Algorithm::EdDSA, ED, ED_PUBLIC),
     ] {
         let signing = SigningKey::from_pem(algorithm, private).expect("a private key");
-        accepts_only(&signing, Key::from_pem(algorithm, public).expect("a public key"));
+        accepts_only(
+            &signing,
+            Key::from_pem(algorithm, public).expect("a public key"),
+        );
     }
     let signing = SigningKey::hs256(SECRET).expect("a secret");
     accepts_only(&signing, Key::hs256(SECRET).expect("a secret"));
@@ -73,7 +76,8 @@ pub fn converted_keys() {
     for (algorithm, encoding, decoding) in pairs {
         let signing = SigningKey::from_encoding_key(algorithm, &encoding.expect("an encoding key"));
         let signing = signing.expect("a signing key").with_kid("converted");
-        let key = Key::from_decoding_key(algorithm, &decoding.expect("a decoding key")).expect("a key");
+        let key =
+            Key::from_decoding_key(algorithm, &decoding.expect("a decoding key")).expect("a key");
         accepts_only(&signing, key);
 
         if let Some(public) = signing.public_jwk() {
@@ -191,12 +195,15 @@ fn verifier(key: Key) -> Verifier {
         .issuer("https://id.example.com")
         .audience("orders-api")
         .key(key);
-    builder.build().unwrap_or_else(|problem| panic!("{problem}"))
+    builder
+        .build()
+        .unwrap_or_else(|problem| panic!("{problem}"))
 }
 
 fn claims() -> Value {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
-    json!({ "iss": "https://id.example.com", "aud": "orders-api", "sub": "u-7", "iat": now, "exp": now + 600 })
+    json!({ "iss": "https://id.example.com", "aud": "orders-api", "sub": "u-7", "iat": now,
+        "exp": now + 600 })
 }

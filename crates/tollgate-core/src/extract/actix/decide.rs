@@ -15,8 +15,8 @@ fn known(request: &HttpRequest) -> Option<Authentication> {
     request.extensions().get().cloned()
 }
 
-/// The decision of a layer or of another extractor, or else the decision of a gate in the app's data.
-/// The caller must [`keep`] the outcome.
+/// The decision of a layer or of another extractor, or else the decision of a gate in the app's
+/// data. The caller must [`keep`] the outcome.
 pub fn begin(request: &HttpRequest) -> Step<Result<Authentication, Refusal>> {
     if let Some(known) = known(request) {
         return Step::Ready(check_single(request, &known).map(|()| known));
@@ -35,19 +35,25 @@ pub fn keep(request: &HttpRequest, authentication: &Authentication) {
     }
 }
 
-/// Refuses a request that a layer has let through by another gate or verifier than that of the app's
-/// data. actix-web does not tell which of the two is nearer to the handler, so the stricter one
-/// could be skipped.
+/// Refuses a request that a layer has let through by another gate or verifier than that of the
+/// app's data. actix-web does not tell which of the two is nearer to the handler, so the stricter
+/// one could be skipped.
 fn check_single(request: &HttpRequest, known: &Authentication) -> Result<(), Refusal> {
     let plain = request.app_data::<Gate>();
     let shared = request.app_data::<Data<Gate>>().map(|gate| &***gate);
-    if !plain.into_iter().chain(shared).all(|gate| known.is_by(gate)) {
+    if !plain
+        .into_iter()
+        .chain(shared)
+        .all(|gate| known.is_by(gate))
+    {
         return Err(Refusal::misconfigured(
             "a layer decided by one gate and the app's data hold another: it is undecided which one counts",
         ));
     }
     let plain = request.app_data::<Verifier>();
-    let shared = request.app_data::<Data<Verifier>>().map(|verifier| &***verifier);
+    let shared = request
+        .app_data::<Data<Verifier>>()
+        .map(|verifier| &***verifier);
     if !plain
         .into_iter()
         .chain(shared)
@@ -71,7 +77,9 @@ fn gate(request: &HttpRequest) -> Result<Cow<'_, Gate>, Refusal> {
     }
     let forms = [
         request.app_data::<Gate>().map(Form::Gate),
-        request.app_data::<Data<Gate>>().map(|gate| Form::Gate(gate)),
+        request
+            .app_data::<Data<Gate>>()
+            .map(|gate| Form::Gate(gate)),
         request.app_data::<Verifier>().map(Form::Verifier),
         request
             .app_data::<Data<Verifier>>()

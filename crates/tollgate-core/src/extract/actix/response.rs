@@ -26,7 +26,8 @@ impl ResponseError for Refusal {
 
 /// The response for an answer. Fields that HTTP does not allow are left out.
 pub fn of_answer(answer: &Answer) -> HttpResponse {
-    let mut response = HttpResponse::with_body(status(answer), answer.body.clone()).map_into_boxed_body();
+    let mut response =
+        HttpResponse::with_body(status(answer), answer.body.clone()).map_into_boxed_body();
     for (name, value) in &answer.headers {
         let named = known(name).map_or_else(
             || HeaderName::from_bytes(name.as_bytes()).ok(),

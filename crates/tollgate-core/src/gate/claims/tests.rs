@@ -51,7 +51,10 @@ fn what_was_read_once_is_shared() {
     assert!(Arc::ptr_eq(&visitor, &caller.clone().claims().unwrap()));
     assert!(Arc::ptr_eq(&buyer, &caller.clone().claims().unwrap()));
     let principal = caller.principal().unwrap();
-    assert!(Arc::ptr_eq(&visitor, &principal.clone().shared_claims().unwrap()));
+    assert!(Arc::ptr_eq(
+        &visitor,
+        &principal.clone().shared_claims().unwrap()
+    ));
     assert!(Arc::ptr_eq(&buyer, &principal.shared_claims().unwrap()));
     let owned: Buyer = caller.claims().unwrap();
     assert!(!std::ptr::eq(&raw const owned, Arc::as_ptr(&buyer)));

@@ -10,7 +10,8 @@ fn found(
     let Some(credential) = credential else {
         return Ok(None);
     };
-    compact::check_alphabet(credential.token, credential.source).map_err(|rejection| rejection.kind())?;
+    compact::check_alphabet(credential.token, credential.source)
+        .map_err(|rejection| rejection.kind())?;
     let token = String::from_utf8(credential.token.to_vec()).unwrap();
     Ok(Some((token, credential.source)))
 }
@@ -22,7 +23,12 @@ fn bearer(value: &str) -> Result<Option<String>, RejectionKind> {
 
 #[test]
 fn the_scheme_is_read_in_any_case() {
-    for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c", " Bearer a.b.c "] {
+    for value in [
+        "Bearer a.b.c",
+        "bearer a.b.c",
+        "BEARER   a.b.c",
+        " Bearer a.b.c ",
+    ] {
         assert_eq!(bearer(value), Ok(Some("a.b.c".into())), "{value}");
     }
     for value in ["Basic YTpi", "DPoP a.b.c", "Bearers a", "a.b.c", ""] {
@@ -43,7 +49,11 @@ fn the_scheme_is_read_in_any_case() {
         "Bearer =",
         "Bearer ä",
     ] {
-        assert_eq!(bearer(value), Err(RejectionKind::MalformedCredential), "{value}");
+        assert_eq!(
+            bearer(value),
+            Err(RejectionKind::MalformedCredential),
+            "{value}"
+        );
     }
 }
 
@@ -72,7 +82,10 @@ fn two_credentials_in_one_place_are_refused() {
         get().query("t=a&t=b"),
         get().with("authorization", "Bearer a").query("t=b"),
         get().with("authorization", "Bearer a").with("x-token", "a"),
-        get().with("cookie", "c=a").with("x-token", "a").query("t=b"),
+        get()
+            .with("cookie", "c=a")
+            .with("x-token", "a")
+            .query("t=b"),
     ] {
         assert_eq!(
             found(&sources, false, &request),
@@ -154,15 +167,24 @@ fn every_place_is_read() {
         Ok(Some("a.b".into()))
     );
     assert_eq!(
-        one(protocol(), get().with("sec-websocket-protocol", "chat, a.b")),
+        one(
+            protocol(),
+            get().with("sec-websocket-protocol", "chat, a.b")
+        ),
         Ok(None)
     );
     assert_eq!(
-        one(protocol(), get().with("sec-websocket-protocol", "chat, bearer")),
+        one(
+            protocol(),
+            get().with("sec-websocket-protocol", "chat, bearer")
+        ),
         Err(RejectionKind::MalformedCredential)
     );
     let parameter = || Source::dangerous_query_parameter("t");
-    assert_eq!(one(parameter(), get().query("x=1&t=a.b")), Ok(Some("a.b".into())));
+    assert_eq!(
+        one(parameter(), get().query("x=1&t=a.b")),
+        Ok(Some("a.b".into()))
+    );
     assert_eq!(one(parameter(), get().query("tt=1&T=a")), Ok(None));
     assert_eq!(
         one(parameter(), get().query("t")),
@@ -176,7 +198,10 @@ fn every_place_is_read() {
         one(Source::cookie("c"), get().with("cookie", "c=")),
         Err(RejectionKind::MalformedCredential)
     );
-    assert_eq!(one(Source::cookie("c"), get().with("cookie", "C=a")), Ok(None));
+    assert_eq!(
+        one(Source::cookie("c"), get().with("cookie", "C=a")),
+        Ok(None)
+    );
 }
 
 #[test]

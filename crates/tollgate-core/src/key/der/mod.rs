@@ -40,7 +40,13 @@ impl Document {
         }
         match tags {
             [reader::SEQUENCE, reader::BIT_STRING, 0, ..] => Ok(Self::Spki),
-            [reader::SEQUENCE, reader::SEQUENCE, reader::BIT_STRING, 0, ..] => Ok(Self::Certificate),
+            [
+                reader::SEQUENCE,
+                reader::SEQUENCE,
+                reader::BIT_STRING,
+                0,
+                ..,
+            ] => Ok(Self::Certificate),
             [reader::SEQUENCE, reader::OCTET_STRING, 0, ..] => Ok(Self::EncryptedPkcs8),
             [reader::INTEGER, reader::INTEGER, 0, ..] => Ok(Self::Pkcs1Public),
             [reader::INTEGER, reader::SEQUENCE, reader::OCTET_STRING, ..] => Ok(Self::Pkcs8),
@@ -64,9 +70,12 @@ pub(super) fn public_key(document: Document, der: &[u8]) -> Result<PublicKey, Ke
         Document::Spki => spki(der),
         Document::Pkcs1Public => pkcs1(der),
         Document::Certificate => certificate(der),
-        Document::Pkcs8 | Document::Pkcs1Private | Document::Sec1 | Document::EncryptedPkcs8 => Err(
-            KeyError::new(KeyErrorKind::PrivateKey, "the DER is a private key"),
-        ),
+        Document::Pkcs8 | Document::Pkcs1Private | Document::Sec1 | Document::EncryptedPkcs8 => {
+            Err(KeyError::new(
+                KeyErrorKind::PrivateKey,
+                "the DER is a private key",
+            ))
+        }
     }
 }
 
@@ -117,7 +126,11 @@ fn algorithm_identifier(contents: &[u8]) -> Result<KeyType, KeyError> {
     const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
     const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
     // X25519, X448 and Ed448
-    const OTHER_EDWARDS: [&[u8]; 3] = [&[0x2b, 0x65, 0x6e], &[0x2b, 0x65, 0x6f], &[0x2b, 0x65, 0x71]];
+    const OTHER_EDWARDS: [&[u8]; 3] = [
+        &[0x2b, 0x65, 0x6e],
+        &[0x2b, 0x65, 0x6f],
+        &[0x2b, 0x65, 0x71],
+    ];
 
     let mut reader = Reader::new(contents);
     let oid = reader.expect(reader::OID)?;
@@ -172,7 +185,10 @@ fn curve(oid: &[u8]) -> Result<Curve, KeyError> {
 }
 
 /// The type of the key in a private document; `None` for an `ECPrivateKey` without its curve.
-pub(super) fn private_key_type(document: Document, der: &[u8]) -> Result<Option<KeyType>, KeyError> {
+pub(super) fn private_key_type(
+    document: Document,
+    der: &[u8],
+) -> Result<Option<KeyType>, KeyError> {
     let mut reader = Reader::whole_sequence(der)?;
     match document {
         Document::Pkcs8 => {

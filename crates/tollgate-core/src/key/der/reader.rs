@@ -37,7 +37,8 @@ impl<'a> Reader<'a> {
 
     /// The next element: its tag and contents.
     pub(super) fn element(&mut self) -> Result<(u8, &'a [u8]), KeyError> {
-        const CUT: KeyError = KeyError::malformed("the DER is cut short or has a length that is not minimal");
+        const CUT: KeyError =
+            KeyError::malformed("the DER is cut short or has a length that is not minimal");
         let [tag, first, after @ ..] = self.rest else {
             return Err(CUT);
         };
@@ -81,7 +82,8 @@ impl<'a> Reader<'a> {
 
     /// A non-negative `INTEGER` in its minimal form, without the sign byte.
     pub(super) fn unsigned(&mut self) -> Result<&'a [u8], KeyError> {
-        const BAD: KeyError = KeyError::malformed("the DER has an integer that is negative or not minimal");
+        const BAD: KeyError =
+            KeyError::malformed("the DER has an integer that is negative or not minimal");
         match self.expect(INTEGER)? {
             [] | [0x80..=0xff, ..] => Err(BAD),
             [0, next, ..] if *next < 0x80 => Err(BAD),
@@ -157,7 +159,14 @@ mod tests {
         assert_eq!(read(&[1]), Some(vec![1]));
         assert_eq!(read(&[0]), Some(vec![]));
         assert_eq!(read(&[0, 0x80]), Some(vec![0x80]));
-        for bad in [&[][..], &[0x80], &[0xff, 1], &[0, 1], &[0, 0], &[0, 0x7f, 1]] {
+        for bad in [
+            &[][..],
+            &[0x80],
+            &[0xff, 1],
+            &[0, 1],
+            &[0, 0],
+            &[0, 0x7f, 1],
+        ] {
             assert_eq!(read(bad), None, "{bad:02x?}");
         }
     }

@@ -52,7 +52,8 @@ impl TryFrom<jsonwebtoken::Algorithm> for Algorithm {
 /// ```
 /// use tollgate::Algorithm;
 ///
-/// assert_eq!(jsonwebtoken::Algorithm::try_from(Algorithm::ES384)?, jsonwebtoken::Algorithm::ES384);
+/// assert_eq!(jsonwebtoken::Algorithm::try_from(Algorithm::ES384)?,
+///     jsonwebtoken::Algorithm::ES384);
 /// assert!(jsonwebtoken::Algorithm::try_from(Algorithm::ES512).is_err());
 /// # Ok::<(), tollgate::KeyError>(())
 /// ```
@@ -111,8 +112,8 @@ impl Key {
     /// The key in a `DecodingKey` (feature `jsonwebtoken`), for this algorithm.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if it is of another family than the algorithm; else as for
-    /// [`Key::hs256`] and [`Key::from_der`].
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if it is of another family than the
+    /// algorithm; else as for [`Key::hs256`] and [`Key::from_der`].
     ///
     /// ```
     /// use tollgate::{Algorithm, Key};
@@ -124,7 +125,9 @@ impl Key {
     pub fn from_decoding_key(algorithm: Algorithm, key: &DecodingKey) -> Result<Self, KeyError> {
         same_family(algorithm, key.family())?;
         match key.kind() {
-            DecodingKeyKind::RsaModulusExponent { n, e } => Self::public(algorithm, PublicKey::rsa(n, e)?),
+            DecodingKeyKind::RsaModulusExponent { n, e } => {
+                Self::public(algorithm, PublicKey::rsa(n, e)?)
+            }
             DecodingKeyKind::SecretOrDer(bytes) => match algorithm.family() {
                 Family::Hmac => Self::secret(algorithm, bytes),
                 // It keeps the bare point of a PEM or JWK, and whatever its `from_*_der` was given.
@@ -152,8 +155,8 @@ impl SigningKey {
     /// The key in an `EncodingKey` (feature `jsonwebtoken`), for this algorithm.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if it is of another family than the algorithm; else as for
-    /// [`SigningKey::hs256`] and [`SigningKey::from_der`].
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if it is of another family than the
+    /// algorithm; else as for [`SigningKey::hs256`] and [`SigningKey::from_der`].
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};

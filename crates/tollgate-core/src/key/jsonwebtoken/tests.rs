@@ -7,7 +7,10 @@ use crate::key::base64;
 const MESSAGE: &[u8] = b"header.payload";
 
 fn der(pem: &str) -> Vec<u8> {
-    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let body: String = pem
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
     base64::decode_standard(body.as_bytes()).unwrap().to_vec()
 }
 
@@ -91,7 +94,8 @@ fn keys_come_over_and_work() {
 
 #[test]
 fn what_they_let_pass_is_checked() {
-    let error = |algorithm, key: &DecodingKey| Key::from_decoding_key(algorithm, key).unwrap_err().kind();
+    let error =
+        |algorithm, key: &DecodingKey| Key::from_decoding_key(algorithm, key).unwrap_err().kind();
     assert_eq!(
         error(Algorithm::HS256, &DecodingKey::from_secret(b"short")),
         KeyErrorKind::SecretTooShort
@@ -105,7 +109,10 @@ fn what_they_let_pass_is_checked() {
     assert_eq!(error(Algorithm::RS256, &weak), KeyErrorKind::RsaModulus);
     let point = DecodingKey::from_ec_der(&[&[4][..], &[7; 64]].concat());
     assert_eq!(error(Algorithm::ES256, &point), KeyErrorKind::InvalidPoint);
-    assert_eq!(error(Algorithm::ES384, &point), KeyErrorKind::AlgorithmMismatch);
+    assert_eq!(
+        error(Algorithm::ES384, &point),
+        KeyErrorKind::AlgorithmMismatch
+    );
     assert_eq!(
         error(Algorithm::EdDSA, &DecodingKey::from_ed_der(&[0; 32])),
         KeyErrorKind::InvalidPoint
@@ -119,8 +126,10 @@ fn what_they_let_pass_is_checked() {
 
     let set: JwkSet = serde_json::from_value(json!({"keys": [
         {"kty": "oct", "k": "AAAA", "alg": "HS256", "kid": "short"},
-        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "good"},
-        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "use": "enc"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            "kid": "good"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            "use": "enc"},
         {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA"},
     ]}))
     .unwrap();
@@ -129,7 +138,11 @@ fn what_they_let_pass_is_checked() {
         set.keys().iter().map(Key::kid).collect::<Vec<_>>(),
         [Some("good")]
     );
-    let kinds: Vec<_> = set.skipped().iter().map(|skipped| skipped.error.kind()).collect();
+    let kinds: Vec<_> = set
+        .skipped()
+        .iter()
+        .map(|skipped| skipped.error.kind())
+        .collect();
     assert_eq!(
         kinds,
         [

@@ -37,7 +37,11 @@ impl SigningKey {
     /// assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9."));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn encode_with<C: Serialize + ?Sized>(&self, typ: &str, claims: &C) -> Result<String, SignError> {
+    pub fn encode_with<C: Serialize + ?Sized>(
+        &self,
+        typ: &str,
+        claims: &C,
+    ) -> Result<String, SignError> {
         #[derive(Serialize)]
         struct Header<'a> {
             alg: &'static str,
@@ -55,19 +59,20 @@ impl SigningKey {
         self.encode_parts(&header, claims)
     }
 
-    /// Like [`encode`](Self::encode), with a custom header. Nothing is added to it, and only its `alg`
-    /// is checked.
+    /// Like [`encode`](Self::encode), with a custom header. Nothing is added to it, and only its
+    /// `alg` is checked.
     ///
     /// # Errors
-    /// If the header is not a JSON object whose `alg` is the [algorithm](Self::algorithm) of the key; as for
-    /// [`encode`](Self::encode).
+    /// If the header is not a JSON object whose `alg` is the [algorithm](Self::algorithm) of the
+    /// key; as for [`encode`](Self::encode).
     ///
     /// ```
     /// use serde_json::json;
     /// use tollgate::SigningKey;
     ///
     /// let key = SigningKey::hs256([7; 32])?;
-    /// assert!(key.encode_header(&json!({"alg": "HS256", "kid": "elsewhere"}), &json!({})).is_ok());
+    /// assert!(key.encode_header(&json!({"alg": "HS256", "kid": "elsewhere"}), &json!({}))
+    ///     .is_ok());
     /// assert!(key.encode_header(&json!({"alg": "none"}), &json!({})).is_err());
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
@@ -92,7 +97,11 @@ impl SigningKey {
         self.encode_parts(&header, claims)
     }
 
-    fn encode_parts<C: Serialize + ?Sized>(&self, header: &[u8], claims: &C) -> Result<String, SignError> {
+    fn encode_parts<C: Serialize + ?Sized>(
+        &self,
+        header: &[u8],
+        claims: &C,
+    ) -> Result<String, SignError> {
         let claims = serde_json::to_vec(claims).map_err(SignProblem::Claims)?;
         // RFC 7519 section 7.1 step 1
         if claims.first() != Some(&b'{') {

@@ -100,7 +100,9 @@ impl SigningKey {
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
     ///
-    /// let key = SigningKey::from_base64_secret(Algorithm::HS256, "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
+    /// let key =
+    ///     SigningKey::from_base64_secret(Algorithm::HS256,
+    ///     "bm90IGEgc2VjcmV0LCBidXQgbG9uZyBlbm91Z2ghISE=")?;
     /// assert_eq!(key.algorithm(), Algorithm::HS256);
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
@@ -109,12 +111,14 @@ impl SigningKey {
     }
 
     /// An unencrypted private key in PEM (RFC 7468): `PRIVATE KEY` (PKCS #8), `RSA PRIVATE KEY`
-    /// (PKCS #1) or `EC PRIVATE KEY` (SEC 1). Certificates and `EC PARAMETERS` beside it are ignored.
+    /// (PKCS #1) or `EC PRIVATE KEY` (SEC 1). Certificates and `EC PARAMETERS` beside it are
+    /// ignored.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](super::KeyErrorKind::AlgorithmMismatch) if the key is not for this algorithm;
-    /// [`Encrypted`](super::KeyErrorKind::Encrypted); [`PublicKey`](super::KeyErrorKind::PublicKey) without a private key; or
-    /// what is wrong with the text or the key.
+    /// [`AlgorithmMismatch`](super::KeyErrorKind::AlgorithmMismatch) if the key is not for this
+    /// algorithm; [`Encrypted`](super::KeyErrorKind::Encrypted);
+    /// [`PublicKey`](super::KeyErrorKind::PublicKey) without a private key; or what is wrong with
+    /// the text or the key.
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
@@ -150,9 +154,9 @@ impl SigningKey {
         Self::new(algorithm, signer, material)
     }
 
-    /// A private or secret JWK (RFC 7517), with its `kid`. An RSA key needs all of `n`, `e`, `d`, `p`,
-    /// `q`, `dp`, `dq` and `qi`. Without `alg` it signs with the algorithm that [`Key::from_jwk`]
-    /// would use.
+    /// A private or secret JWK (RFC 7517), with its `kid`. An RSA key needs all of `n`, `e`, `d`,
+    /// `p`, `q`, `dp`, `dq` and `qi`. Without `alg` it signs with the algorithm that
+    /// [`Key::from_jwk`] would use.
     ///
     /// # Errors
     /// The errors of [`Key::from_jwk`], with `sign` in `key_ops` instead of `verify`.
@@ -180,8 +184,8 @@ impl SigningKey {
         })
     }
 
-    /// Generates a key without a key ID: a secret as long as the hash, RSA with 2048 bits, or a key on
-    /// the algorithm's curve.
+    /// Generates a key without a key ID: a secret as long as the hash, RSA with 2048 bits, or a key
+    /// on the algorithm's curve.
     ///
     /// # Errors
     /// [`Backend`](super::KeyErrorKind::Backend) if the system has no randomness.
@@ -270,8 +274,8 @@ impl SigningKey {
         }
     }
 
-    /// The public half as a JWK with `use`, `alg` and, if there is one, `kid`, fit for a JWK Set; `None` for HMAC, which has no
-    /// public half.
+    /// The public half as a JWK with `use`, `alg` and, if there is one, `kid`, fit for a JWK Set;
+    /// `None` for HMAC, which has no public half.
     ///
     /// ```
     /// use tollgate::{Algorithm, KeySet, SigningKey};
@@ -293,9 +297,12 @@ impl SigningKey {
             }
             PublicKey::Ec { curve, point } => {
                 let (x, y) = point.split_first()?.1.split_at_checked(curve.field_len())?;
-                json!({"kty": "EC", "crv": curve.name(), "x": base64::encode_url(x), "y": base64::encode_url(y)})
+                json!({"kty": "EC", "crv": curve.name(), "x": base64::encode_url(x),
+                    "y": base64::encode_url(y)})
             }
-            PublicKey::Ed(point) => json!({"kty": "OKP", "crv": "Ed25519", "x": base64::encode_url(point)}),
+            PublicKey::Ed(point) => {
+                json!({"kty": "OKP", "crv": "Ed25519", "x": base64::encode_url(point)})
+            }
         };
         jwk["use"] = "sig".into();
         jwk["alg"] = self.algorithm().as_str().into();

@@ -3,10 +3,10 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
-    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
-    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
-    RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
 };
 use aws_lc_rs::{hmac, rand, rsa};
 use zeroize::Zeroizing;
@@ -39,7 +39,10 @@ const REFUSED: KeyError = KeyError::new(
 const BACKEND: KeyError = KeyError::new(KeyErrorKind::Backend, "no key could be generated");
 
 impl Signer {
-    pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<(Self, Material), KeyError> {
+    pub(super) fn secret(
+        algorithm: Algorithm,
+        secret: &[u8],
+    ) -> Result<(Self, Material), KeyError> {
         secret::check(algorithm, secret)?;
         let signer = Self::Hmac(hmac_key(algorithm, secret)?);
         Ok((signer, Material::Secret(secret.to_vec().into())))
@@ -48,7 +51,8 @@ impl Signer {
     pub(super) fn generate(algorithm: Algorithm) -> Result<(Self, Material), KeyError> {
         let signer = match algorithm {
             Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => {
-                let mut secret: Bytes = Zeroizing::new(vec![0; hmac_algorithm(algorithm)?.tag_len()]);
+                let mut secret: Bytes =
+                    Zeroizing::new(vec![0; hmac_algorithm(algorithm)?.tag_len()]);
                 rand::fill(&mut secret).map_err(|_| BACKEND)?;
                 let signer = Self::Hmac(hmac_key(algorithm, &secret)?);
                 return Ok((signer, Material::Secret(secret)));
@@ -88,9 +92,9 @@ impl Signer {
                 )
             }
             Some(KeyType::Ed) => Self::Ed(Ed25519KeyPair::from_pkcs8(der).map_err(|_| REFUSED)?),
-            Some(KeyType::Ec(_)) | None => {
-                Self::Ec(EcdsaKeyPair::from_private_key_der(ecdsa(algorithm)?, der).map_err(|_| REFUSED)?)
-            }
+            Some(KeyType::Ec(_)) | None => Self::Ec(
+                EcdsaKeyPair::from_private_key_der(ecdsa(algorithm)?, der).map_err(|_| REFUSED)?,
+            ),
         };
         signer.with_public_half()
     }
@@ -107,25 +111,36 @@ impl Signer {
         let public = jwk.public(kty)?;
         let key_type = public.key_type();
         let algorithm = algorithm.unwrap_or(key_type.default_algorithm());
-        key_type.require(algorithm).map_err(|error| error.at("alg"))?;
+        key_type
+            .require(algorithm)
+            .map_err(|error| error.at("alg"))?;
         public.prepare(algorithm)?; // whether the point is on its curve
         let d = jwk.bytes("d")?;
         let signer = match &public {
-            PublicKey::Rsa { n, e } => {
-                Self::rsa_jwk(jwk, RsaPublicKeyComponents { n: n.as_slice(), e }, &d, algorithm)?
-            }
+            PublicKey::Rsa { n, e } => Self::rsa_jwk(
+                jwk,
+                RsaPublicKeyComponents { n: n.as_slice(), e },
+                &d,
+                algorithm,
+            )?,
             PublicKey::Ec { curve, point } => {
                 if d.len() != curve.field_len() {
-                    return Err(KeyError::malformed("not as long as the order of the curve").at("d"));
+                    return Err(
+                        KeyError::malformed("not as long as the order of the curve").at("d")
+                    );
                 }
-                let pair = EcdsaKeyPair::from_private_key_and_public_key(ecdsa(algorithm)?, &d, point);
+                let pair =
+                    EcdsaKeyPair::from_private_key_and_public_key(ecdsa(algorithm)?, &d, point);
                 Self::Ec(pair.map_err(|_| INCONSISTENT)?)
             }
             PublicKey::Ed(point) => {
                 if d.len() != 32 {
                     return Err(KeyError::malformed("an Ed25519 seed has 32 bytes").at("d"));
                 }
-                Self::Ed(Ed25519KeyPair::from_seed_and_public_key(&d, point).map_err(|_| INCONSISTENT)?)
+                Self::Ed(
+                    Ed25519KeyPair::from_seed_and_public_key(&d, point)
+                        .map_err(|_| INCONSISTENT)?,
+                )
             }
         };
         Ok((algorithm, signer, Material::Public(public)))
@@ -138,7 +153,9 @@ impl Signer {
         algorithm: Algorithm,
     ) -> Result<Self, KeyError> {
         if jwk.has("oth") {
-            return Err(KeyError::new(KeyErrorKind::UnsupportedKeyType, "more than two primes").at("oth"));
+            return Err(
+                KeyError::new(KeyErrorKind::UnsupportedKeyType, "more than two primes").at("oth"),
+            );
         }
         let (p, q) = (jwk.bytes("p")?, jwk.bytes("q")?);
         let (dp, dq, qi) = (jwk.bytes("dp")?, jwk.bytes("dq")?, jwk.bytes("qi")?);
@@ -179,9 +196,13 @@ impl Signer {
         Ok((self, Material::Public(public)))
     }
 
-    /// Signs once and verifies it. The library checks most keys when it reads them, but not, say, that the factors of an
-    /// RSA modulus are prime.
-    pub(super) fn check_against(&self, verifier: &Prepared, algorithm: Algorithm) -> Result<(), KeyError> {
+    /// Signs once and verifies it. The library checks most keys when it reads them, but not, say,
+    /// that the factors of an RSA modulus are prime.
+    pub(super) fn check_against(
+        &self,
+        verifier: &Prepared,
+        algorithm: Algorithm,
+    ) -> Result<(), KeyError> {
         const MESSAGE: &[u8] = b"tollgate";
         let signature = self.sign(MESSAGE).map_err(|_| REFUSED)?;
         if verifier.verify(algorithm, MESSAGE, &signature) {

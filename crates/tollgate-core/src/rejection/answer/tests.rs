@@ -31,7 +31,10 @@ fn a_missing_credential_is_challenged_without_an_error() {
     let rejection = Rejection::new(RejectionKind::MissingCredential, "x");
     let answer = of(&rejection, "api", Protocol::Http);
     assert_eq!(answer.status, 401);
-    assert_eq!(text(&answer, "www-authenticate").unwrap(), "Bearer realm=\"api\"");
+    assert_eq!(
+        text(&answer, "www-authenticate").unwrap(),
+        "Bearer realm=\"api\""
+    );
     assert_eq!(
         std::str::from_utf8(&answer.body).unwrap(),
         r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Authentication is required"}"#
@@ -95,7 +98,11 @@ fn our_own_failures_carry_no_challenge() {
         (503, Some("2"))
     );
     assert_eq!(text(&answer, "www-authenticate"), None);
-    let answer = of(&Rejection::unavailable(Duration::MAX, "x"), "api", Protocol::Http);
+    let answer = of(
+        &Rejection::unavailable(Duration::MAX, "x"),
+        "api",
+        Protocol::Http,
+    );
     assert_eq!(text(&answer, "retry-after").unwrap(), u64::MAX.to_string());
     let answer = of(
         &Rejection::unavailable(Duration::ZERO, "x"),
@@ -108,13 +115,19 @@ fn our_own_failures_carry_no_challenge() {
         "api",
         Protocol::Http,
     );
-    assert_eq!((answer.status, text(&answer, "www-authenticate")), (500, None));
+    assert_eq!(
+        (answer.status, text(&answer, "www-authenticate")),
+        (500, None)
+    );
     let answer = of(
         &Rejection::new(RejectionKind::CrossSite, "x"),
         "api",
         Protocol::Http,
     );
-    assert_eq!((answer.status, text(&answer, "www-authenticate")), (403, None));
+    assert_eq!(
+        (answer.status, text(&answer, "www-authenticate")),
+        (403, None)
+    );
 }
 
 #[test]
@@ -131,7 +144,10 @@ fn grpc_gets_trailers_only() {
             (answer.status, text(&answer, "grpc-status").as_deref()),
             (200, Some(status))
         );
-        assert_eq!(text(&answer, "content-type").as_deref(), Some("application/grpc"));
+        assert_eq!(
+            text(&answer, "content-type").as_deref(),
+            Some("application/grpc")
+        );
         assert!(answer.body.is_empty());
     }
 }
@@ -142,8 +158,8 @@ fn a_problem_is_json_whatever_it_says() {
         let answer = Answer::problem(status, "a \"b\"\n\u{1}é");
         let read: Value = serde_json::from_slice(&answer.body).unwrap();
         let detail = "a \"b\"\n\u{1}é";
-        let wanted =
-            serde_json::json!({"type": "about:blank", "title": title, "status": status, "detail": detail});
+        let wanted = serde_json::json!({"type": "about:blank", "title": title, "status": status,
+            "detail": detail});
         assert_eq!(read, wanted);
     }
     let rejection = Rejection::insufficient_scope(Some(r#"a"b\c"#.into()), "x");

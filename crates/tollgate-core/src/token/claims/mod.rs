@@ -1,4 +1,5 @@
-//! The registered claims (RFC 7519 section 4.1, RFC 8693 section 4.2, RFC 9068 section 2.2), read in one pass.
+//! The registered claims (RFC 7519 section 4.1, RFC 8693 section 4.2, RFC 9068 section 2.2), read
+//! in one pass.
 
 use std::borrow::Cow;
 
@@ -6,7 +7,9 @@ use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::token::bounds;
 use crate::token::compact::Decoded;
-use crate::token::json::{Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag};
+use crate::token::json::{
+    Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag,
+};
 
 /// A claims set whose registered members have their standard types. The verifier checks the
 /// signature; before that it reads only the issuer, to choose the keys.
@@ -39,8 +42,14 @@ pub(crate) struct Registered {
 impl ClaimSetText {
     /// Reads the claims and keeps the header's text with them. In place, because the text and the
     /// index are large to move.
-    pub(crate) fn read(&mut self, claims: &[u8], header: &str, limits: &Limits) -> Result<(), Rejection> {
-        let text = std::str::from_utf8(claims).map_err(|_| malformed("the claims are not UTF-8"))?;
+    pub(crate) fn read(
+        &mut self,
+        claims: &[u8],
+        header: &str,
+        limits: &Limits,
+    ) -> Result<(), Rejection> {
+        let text =
+            std::str::from_utf8(claims).map_err(|_| malformed("the claims are not UTF-8"))?;
         self.object
             .parse(text, bounds(limits))
             .map_err(|flaw| malformed(format!("the claims text {}", flaw.as_str())))?;
@@ -100,7 +109,9 @@ impl ClaimSetText {
 
     /// The tokens of `scope`, then those of `scp`.
     pub(crate) fn scopes(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let scope = self.string(self.registered.scope.as_ref()).unwrap_or_default();
+        let scope = self
+            .string(self.registered.scope.as_ref())
+            .unwrap_or_default();
         let listed = self.items(self.registered.scp).flat_map(split_item);
         split(scope).map(Cow::Borrowed).chain(listed)
     }
@@ -138,8 +149,8 @@ impl ClaimSetText {
         }
     }
 
-    /// Refuses a claim that is neither a string nor an array of strings, a path through a value that
-    /// is not an object, and a claim that is there both by its whole name and by its path.
+    /// Refuses a claim that is neither a string nor an array of strings, a path through a value
+    /// that is not an object, and a claim that is there both by its whole name and by its path.
     pub(crate) fn check_strings_at(&self, path: &str, most: usize) -> Result<(), Rejection> {
         self.check_way(path)?;
         match self.find(path) {
@@ -166,7 +177,10 @@ impl ClaimSetText {
             return Err(malformed(format!("{path:?} is there twice")));
         }
         let mut prefixes = path.match_indices('.').map(|(at, _)| &path[..at]);
-        let blocked = |prefix| self.find(prefix).is_some_and(|(_, kind)| kind != Kind::Object);
+        let blocked = |prefix| {
+            self.find(prefix)
+                .is_some_and(|(_, kind)| kind != Kind::Object)
+        };
         if outermost.kind != Kind::Object || prefixes.any(blocked) {
             return Err(malformed(format!("the way to {path:?} is no object")));
         }
@@ -193,7 +207,8 @@ impl Registered {
         for member in object.members() {
             let string = |what| member.text(text).ok_or_else(|| malformed(what));
             let strings = |what, most| {
-                check_strings(what, member.raw(text), member.kind, most).map(|()| (member.value, member.kind))
+                check_strings(what, member.raw(text), member.kind, most)
+                    .map(|()| (member.value, member.kind))
             };
             match member.tag() {
                 ISS => claims.issuer = Some(string("`iss` is not a string")?),
@@ -204,16 +219,22 @@ impl Registered {
                     claims.client_id = Some(string("`client_id` is not a string")?);
                 }
                 EXP => {
-                    claims.expires_at =
-                        Some(date(member, text).ok_or_else(|| malformed("`exp` is not a NumericDate"))?);
+                    claims.expires_at = Some(
+                        date(member, text)
+                            .ok_or_else(|| malformed("`exp` is not a NumericDate"))?,
+                    );
                 }
                 NBF => {
-                    claims.not_before =
-                        Some(date(member, text).ok_or_else(|| malformed("`nbf` is not a NumericDate"))?);
+                    claims.not_before = Some(
+                        date(member, text)
+                            .ok_or_else(|| malformed("`nbf` is not a NumericDate"))?,
+                    );
                 }
                 IAT => {
-                    claims.issued_at =
-                        Some(date(member, text).ok_or_else(|| malformed("`iat` is not a NumericDate"))?);
+                    claims.issued_at = Some(
+                        date(member, text)
+                            .ok_or_else(|| malformed("`iat` is not a NumericDate"))?,
+                    );
                 }
                 AUD => claims.audience = Some(strings("`aud`", limits.audiences())?),
                 SCOPE => {
@@ -256,7 +277,9 @@ fn split_item(item: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
         Cow::Borrowed(item) => (item, Vec::new()),
         Cow::Owned(item) => (
             "",
-            split(&item).map(|token| Cow::Owned(token.to_owned())).collect(),
+            split(&item)
+                .map(|token| Cow::Owned(token.to_owned()))
+                .collect(),
         ),
     };
     split(borrowed).map(Cow::Borrowed).chain(owned)
@@ -326,7 +349,11 @@ fn check_strings(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), R
 }
 
 fn check_items(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), Rejection> {
-    let refused = || malformed(format!("{what} is neither a string nor an array of strings"));
+    let refused = || {
+        malformed(format!(
+            "{what} is neither a string nor an array of strings"
+        ))
+    };
     let mut count = 0;
     for item in StringItems::new(raw, kind).ok_or_else(refused)? {
         item.map_err(|()| refused())?;

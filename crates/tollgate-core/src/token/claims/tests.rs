@@ -63,7 +63,11 @@ fn claims_of_another_type_are_refused() {
         "x",
         "",
     ] {
-        assert_eq!(read(json).unwrap_err(), RejectionKind::MalformedClaims, "{json}");
+        assert_eq!(
+            read(json).unwrap_err(),
+            RejectionKind::MalformedClaims,
+            "{json}"
+        );
     }
     assert!(
         ClaimSetText::default()
@@ -120,8 +124,14 @@ proptest! {
 #[test]
 fn roles_are_found_by_path_and_checked() {
     let claims =
-        read(r#"{"realm_access":{"roles":["admin"]},"role":"x","bad":[1],"https://a.b/r":["y"]}"#).unwrap();
-    let roles = |path| claims.strings_at(path).map(Cow::into_owned).collect::<Vec<_>>();
+        read(r#"{"realm_access":{"roles":["admin"]},"role":"x","bad":[1],"https://a.b/r":["y"]}"#)
+            .unwrap();
+    let roles = |path| {
+        claims
+            .strings_at(path)
+            .map(Cow::into_owned)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(roles("realm_access.roles"), ["admin"]);
     assert_eq!(roles("role"), ["x"]);
     assert_eq!(roles("https://a.b/r"), ["y"]);
@@ -137,11 +147,19 @@ fn roles_are_found_by_path_and_checked() {
         r#"{"a.b.roles":[],"a":{"b":{"roles":["suspended"]}}}"#,
     ] {
         assert!(
-            read(json).unwrap().check_strings_at("a.b.roles", 9).is_err(),
+            read(json)
+                .unwrap()
+                .check_strings_at("a.b.roles", 9)
+                .is_err(),
             "{json}"
         );
     }
-    for json in ["{}", r#"{"a":{}}"#, r#"{"a":{"b":{}}}"#, r#"{"a.b.roles":["x"]}"#] {
+    for json in [
+        "{}",
+        r#"{"a":{}}"#,
+        r#"{"a":{"b":{}}}"#,
+        r#"{"a.b.roles":["x"]}"#,
+    ] {
         assert!(
             read(json).unwrap().check_strings_at("a.b.roles", 9).is_ok(),
             "{json}"

@@ -39,7 +39,10 @@ impl Header {
     /// most once, in any order, without white space. `None` for all others, which
     /// [`parse`](Self::parse) reads.
     fn plain(text: &str, limits: &Limits) -> Option<Self> {
-        if bounds(limits).depth < 1 || bounds(limits).members < 3 || u32::try_from(text.len()).is_err() {
+        if bounds(limits).depth < 1
+            || bounds(limits).members < 3
+            || u32::try_from(text.len()).is_err()
+        {
             return None;
         }
         let bytes = text.as_bytes();
@@ -112,13 +115,17 @@ impl Header {
                 format!("`alg` is {}, which is not supported", Shown(name)),
             )
         })?;
-        Ok(Self { algorithm, kid, typ })
+        Ok(Self {
+            algorithm,
+            kid,
+            typ,
+        })
     }
 }
 
 /// RFC 7515 section 4.1.11: "If any of the listed extension Header Parameters are not understood
-/// and supported by the recipient, then the JWS is invalid." None is supported. A list that is empty
-/// or has other types than strings is malformed.
+/// and supported by the recipient, then the JWS is invalid." None is supported. A list that is
+/// empty or has other types than strings is malformed.
 fn critical(raw: &str, kind: Kind) -> Rejection {
     let items = match kind {
         Kind::Array => StringItems::new(raw, kind),

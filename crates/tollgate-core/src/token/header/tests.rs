@@ -10,8 +10,7 @@ fn read(json: &str) -> Result<Header, RejectionKind> {
 
 #[test]
 fn the_members_that_count_are_read() {
-    let json =
-        r#"{"typ":"JWT","alg":"RS256","kid":"k\u0031","jku":"https://evil.example","jwk":{"kty":"oct"}}"#;
+    let json = r#"{"typ":"JWT","alg":"RS256","kid":"k\u0031","jku":"https://evil.example","jwk":{"kty":"oct"}}"#;
     let header = read(json).unwrap();
     assert_eq!(header.algorithm, Algorithm::RS256);
     assert_eq!(header.kid.unwrap().read(json), "k1");
@@ -38,7 +37,11 @@ fn present_but_malformed_is_refused() {
         "",
         r#""alg""#,
     ] {
-        assert_eq!(read(json).unwrap_err(), RejectionKind::MalformedHeader, "{json}");
+        assert_eq!(
+            read(json).unwrap_err(),
+            RejectionKind::MalformedHeader,
+            "{json}"
+        );
     }
     assert!(Header::read(b"{\"alg\":\"HS256\",\"x\":\"\xff\"}", &Limits::default()).is_err());
 }
@@ -76,7 +79,11 @@ fn names_of_algorithms_are_exact() {
         "HS256\\u0000",
     ] {
         let json = format!(r#"{{"alg":"{alg}"}}"#);
-        assert_eq!(read(&json).unwrap_err(), RejectionKind::WrongAlgorithm, "{json}");
+        assert_eq!(
+            read(&json).unwrap_err(),
+            RejectionKind::WrongAlgorithm,
+            "{json}"
+        );
     }
 }
 

@@ -82,7 +82,10 @@ struct Members<'de> {
 impl<'de> MapAccess<'de> for Members<'de> {
     type Error = Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
         let Some(member) = self.rest.next() else {
             return Ok(None);
         };
@@ -126,7 +129,8 @@ impl<'de> Value<'de> {
     }
 
     fn verbatim(&self) -> Option<&'de str> {
-        matches!(self.kind, Kind::String { escaped: false }).then(|| &self.raw[1..self.raw.len() - 1])
+        matches!(self.kind, Kind::String { escaped: false })
+            .then(|| &self.raw[1..self.raw.len() - 1])
     }
 }
 

@@ -8,8 +8,8 @@ pub(crate) struct NumericDate {
 }
 
 impl NumericDate {
-    /// Reads a JSON number that the scanner accepted. `None` if it is negative or does not fit in 63
-    /// bits.
+    /// Reads a JSON number that the scanner accepted. `None` if it is negative or does not fit in
+    /// 63 bits.
     #[inline]
     pub(crate) fn parse(raw: &[u8]) -> Option<Self> {
         // Any eighteen digits fit.
@@ -101,7 +101,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn digits_read_as_the_number_that_they_write(number in 0..10_u64.pow(18), width in 1_usize..19) {
+        fn digits_read_as_the_number_that_they_write(number in 0..10_u64.pow(18),
+            width in 1_usize..19) {
             let text = format!("{number:0width$}");
             prop_assert_eq!(digits(text.as_bytes()), Some(number));
             for at in 0..text.len() {
@@ -116,7 +117,8 @@ mod tests {
 
     #[test]
     fn whole_fractional_and_exponent_forms() {
-        let read = |raw: &str| NumericDate::parse(raw.as_bytes()).map(|date| (date.floor(), date.ceil()));
+        let read =
+            |raw: &str| NumericDate::parse(raw.as_bytes()).map(|date| (date.floor(), date.ceil()));
         assert_eq!(read("0"), Some((0, 0)));
         assert_eq!(read("1516239022"), Some((1_516_239_022, 1_516_239_022)));
         assert_eq!(read("1516239022.5"), Some((1_516_239_022, 1_516_239_023)));

@@ -69,7 +69,11 @@ pub(crate) struct Name {
 /// tags are.
 pub(crate) const fn tag(name: &[u8]) -> u64 {
     #[allow(clippy::cast_possible_truncation)] // capped
-    let length = if name.len() < 255 { name.len() as u8 } else { 255 };
+    let length = if name.len() < 255 {
+        name.len() as u8
+    } else {
+        255
+    };
     if let Some(first) = name.first_chunk() {
         return u64::from_le_bytes(*first) & (u64::MAX >> 8) | (length as u64) << 56;
     }
@@ -194,7 +198,8 @@ impl Member {
     }
 }
 
-/// The elements of an array in a text that was outlined, as JSON; `None` if there are more than `most`.
+/// The elements of an array in a text that was outlined, as JSON; `None` if there are more than
+/// `most`.
 pub(crate) fn elements(array: &str, most: usize) -> Option<Vec<&str>> {
     let mut elements = Vec::new();
     let each = |element: Span| {
@@ -267,7 +272,9 @@ impl Object {
 
     pub(crate) fn get(&self, text: &str, name: &str) -> Option<&Member> {
         let tag = tag(name.as_bytes());
-        self.members.iter().find(|member| member.is(text, name, tag))
+        self.members
+            .iter()
+            .find(|member| member.is(text, name, tag))
     }
 
     /// The raw JSON at `path`: a member of exactly that name, else a path through nested objects,
@@ -298,7 +305,9 @@ fn find_nested<'t>(raw: &'t str, kind: Kind, path: &str) -> Option<(&'t str, Kin
         )
         .ok()?;
     match path.split_once('.') {
-        None => object.get(raw, path).map(|member| (member.raw(raw), member.kind)),
+        None => object
+            .get(raw, path)
+            .map(|member| (member.raw(raw), member.kind)),
         Some((first, rest)) => {
             let member = object.get(raw, first)?;
             find_nested(member.raw(raw), member.kind, rest)
@@ -429,8 +438,14 @@ fn unicode_escape(digits: &str) -> (char, usize) {
         high @ 0xD800..=0xDBFF => {
             let low = code(6).wrapping_sub(0xDC00) & 0x3FF;
             let joined = 0x1_0000 + ((high - 0xD800) << 10) + low;
-            (char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER), 10)
+            (
+                char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER),
+                10,
+            )
         }
-        plain => (char::from_u32(plain).unwrap_or(char::REPLACEMENT_CHARACTER), 4),
+        plain => (
+            char::from_u32(plain).unwrap_or(char::REPLACEMENT_CHARACTER),
+            4,
+        ),
     }
 }

@@ -32,7 +32,8 @@ pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
 
 /// The reason why [`from_slice`] refused a text.
 ///
-/// The message continues a sentence about the text ("the metadata …"). It is for the operator's log.
+/// The message continues a sentence about the text ("the metadata …"). It is for the operator's
+/// log.
 #[derive(Debug, PartialEq, Eq)]
 pub struct JsonError(Problem);
 

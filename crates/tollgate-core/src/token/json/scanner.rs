@@ -125,9 +125,10 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// The fast path for most members: no white space, a name of up to seven bytes that is certainly
-    /// new, and a string without escapes or a number of digits only. From after the opening quote to
-    /// after the value. `None` for all others, which [`member`](Self::member) reads.
+    /// The fast path for most members: no white space, a name of up to seven bytes that is
+    /// certainly new, and a string without escapes or a number of digits only. From after the
+    /// opening quote to after the value. `None` for all others, which [`member`](Self::member)
+    /// reads.
     #[inline]
     fn plain_member(&mut self, at: usize, names: &mut ObjectNames) -> Option<usize> {
         let word = u64::from_le_bytes(*self.bytes.get(at..)?.first_chunk()?);
@@ -161,7 +162,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
         if name.is_dollar() || !names.is_first(name.tag) {
             return None;
         }
-        self.members.push(Member::new(name, Span::new(start, end), kind));
+        self.members
+            .push(Member::new(name, Span::new(start, end), kind));
         Some(end)
     }
 
@@ -192,7 +194,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
         let (start, byte) = self.token(at + 1);
         let (end, kind) = self.value(start, byte, depth)?;
-        self.members.push(Member::new(name, Span::new(start, end), kind));
+        self.members
+            .push(Member::new(name, Span::new(start, end), kind));
         Ok(end)
     }
 
@@ -204,7 +207,12 @@ impl<'t, 'm> Scanner<'t, 'm> {
     }
 
     #[inline(never)]
-    fn check_name(&mut self, first: usize, name: Name, names: &mut ObjectNames) -> Result<(), Flaw> {
+    fn check_name(
+        &mut self,
+        first: usize,
+        name: Name,
+        names: &mut ObjectNames,
+    ) -> Result<(), Flaw> {
         if !name.is_dollar() && names.is_new_by_tag(&self.members[first..], name.tag) {
             return Ok(());
         }
@@ -213,7 +221,12 @@ impl<'t, 'm> Scanner<'t, 'm> {
     }
 
     #[cold]
-    fn escaped_name(&mut self, first: usize, span: Span, names: &mut ObjectNames) -> Result<Name, Flaw> {
+    fn escaped_name(
+        &mut self,
+        first: usize,
+        span: Span,
+        names: &mut ObjectNames,
+    ) -> Result<Name, Flaw> {
         let (name, unescaped) = Name::escaped(self.text, span);
         if name.is_dollar() || !names.is_first(name.tag) {
             self.check_against_earlier(first, name, Cow::Owned(unescaped), names)?;
@@ -235,7 +248,9 @@ impl<'t, 'm> Scanner<'t, 'm> {
             return Err(Flaw::Reserved);
         }
         let earlier = &self.members[first..];
-        let new = self.names.is_new(names, self.text, earlier, name, unescaped);
+        let new = self
+            .names
+            .is_new(names, self.text, earlier, name, unescaped);
         self.duplicate |= !new;
         Ok(())
     }
@@ -278,7 +293,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
             return Err(Flaw::Depth);
         }
         // Unlike this scanner, it does not recurse.
-        let mut values = serde_json::Deserializer::from_str(&self.text[at..]).into_iter::<&RawValue>();
+        let mut values =
+            serde_json::Deserializer::from_str(&self.text[at..]).into_iter::<&RawValue>();
         match values.next() {
             Some(Ok(value)) => Ok(at + value.get().len()),
             _ => Err(Flaw::Syntax),
@@ -378,7 +394,11 @@ impl<'t, 'm> Scanner<'t, 'm> {
     #[inline]
     fn digits(&self, start: usize) -> Result<usize, Flaw> {
         let at = digits_end(self.bytes, start);
-        if at == start { Err(Flaw::Syntax) } else { Ok(at) }
+        if at == start {
+            Err(Flaw::Syntax)
+        } else {
+            Ok(at)
+        }
     }
 }
 
@@ -389,7 +409,8 @@ fn digits_end(bytes: &[u8], at: usize) -> usize {
     while let Some((chunk, after)) = rest.split_first_chunk() {
         // A digit becomes 0 to 9. All other bytes get, or have, the high bit.
         let word = u64::from_le_bytes(*chunk) ^ 0x3030_3030_3030_3030;
-        let stop = (((word & 0x7F7F_7F7F_7F7F_7F7F) + 0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080;
+        let stop = (((word & 0x7F7F_7F7F_7F7F_7F7F) + 0x7676_7676_7676_7676) | word)
+            & 0x8080_8080_8080_8080;
         if stop != 0 {
             return bytes.len() - rest.len() + (stop.trailing_zeros() / 8) as usize;
         }
@@ -467,7 +488,11 @@ mod tests {
                     let mut bytes = vec![b'0' + u8::try_from(at % 10).unwrap(); length];
                     bytes[at] = byte;
                     let wanted = if byte.is_ascii_digit() { length } else { at };
-                    assert_eq!(digits_end(&bytes, 0), wanted, "{byte:#x} at {at} of {length}");
+                    assert_eq!(
+                        digits_end(&bytes, 0),
+                        wanted,
+                        "{byte:#x} at {at} of {length}"
+                    );
                 }
             }
         }
@@ -491,9 +516,11 @@ mod tests {
         ) {
             let bounds = Bounds { depth: 3, members: 3 };
             let (mut plain, mut full) = (Members::new(), Members::new());
-            let end = Scanner::new(&text, bounds, &mut plain).plain_member(0, &mut ObjectNames::new(0));
+            let end = Scanner::new(&text, bounds, &mut plain)
+                .plain_member(0, &mut ObjectNames::new(0));
             if let Some(end) = end {
-                let read = Scanner::new(&text, bounds, &mut full).member(0, 3, 0, &mut ObjectNames::new(0));
+                let read = Scanner::new(&text, bounds, &mut full)
+                    .member(0, 3, 0, &mut ObjectNames::new(0));
                 prop_assert_eq!(read, Ok(end));
                 prop_assert_eq!(format!("{plain:?}"), format!("{full:?}"));
             } else {

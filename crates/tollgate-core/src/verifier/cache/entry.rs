@@ -61,8 +61,8 @@ pub(super) struct Hashed<'t> {
 }
 
 impl Hashed<'_> {
-    /// Compares the keyed hash first. The bytes are compared only if all of its 64 bits are equal, so
-    /// the time of that comparison reveals nothing.
+    /// Compares the keyed hash first. The bytes are compared only if all of its 64 bits are equal,
+    /// so the time of that comparison reveals nothing.
     pub(super) fn is<V: Cached>(&self, entry: &Entry<V>) -> bool {
         self.hash == entry.hash && *self.token == **entry.token
     }
@@ -112,7 +112,12 @@ pub(super) struct PushedOut;
 impl<V: Cached> Lifecycle<ByToken<V>, Arc<Entry<V>>> for PushedOut {
     type RequestState = Vec<(ByToken<V>, Arc<Entry<V>>)>;
 
-    fn on_evict(&self, pushed_out: &mut Self::RequestState, token: ByToken<V>, entry: Arc<Entry<V>>) {
+    fn on_evict(
+        &self,
+        pushed_out: &mut Self::RequestState,
+        token: ByToken<V>,
+        entry: Arc<Entry<V>>,
+    ) {
         pushed_out.push((token, entry));
     }
 }

@@ -1,8 +1,8 @@
 //! The cache of verified tokens.
 //!
-//! It has two levels. All threads share the far one, which is bounded in bytes and resists floods of
-//! tokens that come once. Each thread has a near level of its own, whose lock no other thread takes.
-//! A token that the far level answers gets a place in the near one.
+//! It has two levels. All threads share the far one, which is bounded in bytes and resists floods
+//! of tokens that come once. Each thread has a near level of its own, whose lock no other thread
+//! takes. A token that the far level answers gets a place in the near one.
 //!
 //! Keeping a token costs about as much as verifying an HMAC. A token with an HMAC is kept when it
 //! comes for the second time, any other token at once.
@@ -83,8 +83,8 @@ pub(crate) struct Sought<'c, 't, V: Cached> {
 /// A token that was found, whose grounds still stand. The time has to be looked at.
 pub(crate) struct Known<V: Cached> {
     pub(crate) held: Held<V>,
-    /// Once a second for each thread that has the token, and for all that have not: the use has to be told to where the key
-    /// came from.
+    /// Once a second for each thread that has the token, and for all that have not: the use has to
+    /// be told to where the key came from.
     due: Option<Arc<Entry<V>>>,
 }
 
@@ -159,7 +159,9 @@ impl<V: Cached> VerifiedTokens<V> {
     /// Whether a token that is cheap to verify comes often enough to be kept.
     fn comes_again(&self, hash: u64) -> bool {
         let places = self.settings.max_bytes / USUAL_BYTES;
-        self.sighted.get_or_init(|| Sighted::new(places)).sight(hash)
+        self.sighted
+            .get_or_init(|| Sighted::new(places))
+            .sight(hash)
     }
 
     fn far(&self) -> &Far<V> {
@@ -191,7 +193,11 @@ impl<V: Cached> Sought<'_, '_, V> {
     /// The token, if it was verified within the lifetime and its evidence still holds.
     ///
     /// `holds` may call code of the user, which may verify tokens in turn. No lock is waited for.
-    pub(crate) fn find(&self, now: u64, holds: impl Fn(&V, &V::Evidence) -> bool) -> Option<Known<V>> {
+    pub(crate) fn find(
+        &self,
+        now: u64,
+        holds: impl Fn(&V, &V::Evidence) -> bool,
+    ) -> Option<Known<V>> {
         if let Some(known) = self.find_near(now, &holds) {
             return Some(known);
         }
@@ -204,9 +210,11 @@ impl<V: Cached> Sought<'_, '_, V> {
         }
         let near = self.cache.near();
         Counters::count(&near.counters.hits);
-        let handle = near
-            .lock()
-            .and_then(|mut table| table.has_room_for(&entry, now).then(|| table.keep(&entry, now))?);
+        let handle = near.lock().and_then(|mut table| {
+            table
+                .has_room_for(&entry, now)
+                .then(|| table.keep(&entry, now))?
+        });
         let together = || Held::Together(Arc::clone(&entry.value));
         Some(Known {
             held: handle.map_or_else(together, Held::ByThread),
@@ -234,7 +242,8 @@ impl<V: Cached> Sought<'_, '_, V> {
         None
     }
 
-    /// Keeps the token, which was not found and has been verified since; if it was cheap to verify, only when it was so before.
+    /// Keeps the token, which was not found and has been verified since; if it was cheap to verify,
+    /// only when it was so before.
     pub(crate) fn keep(self, now: u64, value: &Arc<V>, evidence: V::Evidence) {
         let Hashed { hash, token } = self.hashed;
         Counters::count(&self.cache.near().counters.misses);

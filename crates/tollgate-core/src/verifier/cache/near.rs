@@ -80,7 +80,8 @@ impl Counters {
 type Place = (usize, usize);
 
 impl<V: Cached> Near<V> {
-    /// A table with twice as many places as tokens of the usual size fit, so that few sets are full.
+    /// A table with twice as many places as tokens of the usual size fit, so that few sets are
+    /// full.
     pub(super) fn new(most_bytes: usize) -> Self {
         let places = (2 * most_bytes / USUAL_BYTES).next_power_of_two();
         let sets = places.clamp(WAYS, MOST_TOKENS) / WAYS;
@@ -113,8 +114,8 @@ impl<V: Cached> Near<V> {
     }
 
     /// Whether the token gets a place: one that is free, or that of a token that is not in use. A
-    /// thread that sees more tokens than fit keeps some of them, instead of replacing each before it
-    /// comes again.
+    /// thread that sees more tokens than fit keeps some of them, instead of replacing each before
+    /// it comes again.
     pub(super) fn has_room_for(&mut self, entry: &Entry<V>, now: u64) -> bool {
         let place = self.place_for(entry);
         let freed = self.slot(place).map_or(0, |slot| Slot::bytes(&slot.entry));
@@ -146,8 +147,8 @@ impl<V: Cached> Near<V> {
         };
     }
 
-    /// Keeps a handle and returns it. Others may have to go. An entry that is too large on its own is
-    /// not kept.
+    /// Keeps a handle and returns it. Others may have to go. An entry that is too large on its own
+    /// is not kept.
     pub(super) fn keep(&mut self, entry: &Arc<Entry<V>>, now: u64) -> Option<Arc<Handle<V>>> {
         if Slot::bytes(entry) > self.most_bytes {
             return None;

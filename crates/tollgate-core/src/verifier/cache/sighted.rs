@@ -14,7 +14,11 @@ const TOGETHER: usize = 4;
 impl Sighted {
     pub(super) fn new(tokens: usize) -> Self {
         let places = (tokens / TOGETHER).next_power_of_two();
-        Self(std::iter::repeat_with(Places::default).take(places).collect())
+        Self(
+            std::iter::repeat_with(Places::default)
+                .take(places)
+                .collect(),
+        )
     }
 
     /// Whether the hash is recorded. Records it.
@@ -49,7 +53,10 @@ mod tests {
         }
         assert!((0..4).all(|number| sighted.sight(sharing(number))));
         // The first place is as good as any for a fifth.
-        assert_eq!([sighted.sight(sharing(4)), sighted.sight(5)], [false, false]);
+        assert_eq!(
+            [sighted.sight(sharing(4)), sighted.sight(5)],
+            [false, false]
+        );
         assert_eq!([sighted.sight(6), sighted.sight(sharing(1))], [false, true]);
     }
 }

@@ -17,7 +17,8 @@ fn verified(subject: &str, padding: usize) -> Arc<Verified> {
         .dangerous_any_issuer()
         .dangerous_any_audience();
     let verifier = verifier.key(Key::hs256([7; 32]).unwrap()).build().unwrap();
-    let claims = serde_json::json!({ "sub": subject, "exp": 4_000_000_000_u64, "x": "x".repeat(padding) });
+    let claims =
+        serde_json::json!({ "sub": subject, "exp": 4_000_000_000_u64, "x": "x".repeat(padding) });
     let token = SigningKey::hs256([7; 32]).unwrap().encode(&claims).unwrap();
     let Held::Together(held) = verifier.verify(token).unwrap().held().clone() else {
         panic!("the token is not cached")
@@ -31,7 +32,11 @@ fn subject(known: Held<Verified>) -> String {
 }
 
 /// A search by a hash of the test's choosing.
-fn seek<'c, 't>(cache: &'c VerifiedTokens<Verified>, hash: u64, token: &'t [u8]) -> Sought<'c, 't, Verified> {
+fn seek<'c, 't>(
+    cache: &'c VerifiedTokens<Verified>,
+    hash: u64,
+    token: &'t [u8],
+) -> Sought<'c, 't, Verified> {
     Sought {
         hashed: Hashed { hash, token },
         ..cache.seek(token).unwrap()
@@ -88,7 +93,9 @@ fn the_same_token_under_another_hash_is_not_found() {
 /// Were all hashes the same, the cache would be slow and right, and as small as ever.
 #[test]
 fn a_cache_whose_tokens_all_meet_in_one_place_is_still_right() {
-    let settings = TokenCache::default().max_bytes(64 * 1024).max_token_bytes(1000);
+    let settings = TokenCache::default()
+        .max_bytes(64 * 1024)
+        .max_token_bytes(1000);
     let cache = VerifiedTokens::<Verified>::new(settings);
     let mut found = 0;
     for n in 0..300 {
@@ -105,10 +112,12 @@ fn a_cache_whose_tokens_all_meet_in_one_place_is_still_right() {
     assert!(found > 300, "{found}");
 }
 
-/// Two caches do not put the same token under the same hash: nobody who has measured one knows the other.
+/// Two caches do not put the same token under the same hash: nobody who has measured one knows the
+/// other.
 #[test]
 fn each_cache_hashes_in_its_own_way() {
-    let hash = |cache: &VerifiedTokens<Verified>, token: &[u8]| cache.seek(token).unwrap().hashed.hash;
+    let hash =
+        |cache: &VerifiedTokens<Verified>, token: &[u8]| cache.seek(token).unwrap().hashed.hash;
     let (one, two) = (
         VerifiedTokens::<Verified>::new(TokenCache::default()),
         VerifiedTokens::<Verified>::new(TokenCache::default()),
@@ -218,8 +227,8 @@ fn a_thread_that_sees_more_than_it_has_room_for_keeps_some() {
     assert!((2_000..10_000).contains(&found), "{found}");
 }
 
-/// A flood of tokens that are good, and come often enough to be found by the thread, takes the place of what is not in use, and
-/// hardly any of what is.
+/// A flood of tokens that are good, and come often enough to be found by the thread, takes the
+/// place of what is not in use, and hardly any of what is.
 #[test]
 fn a_flood_leaves_what_a_thread_uses() {
     let verified = verified("u-7", 0);
@@ -255,11 +264,15 @@ fn what_a_thread_does_not_use_any_more_makes_room() {
     let verified = verified("u-7", 0);
     let mut near = Near::<Verified>::new(128 * 1024);
     for n in 0..200_u64 {
-        near.keep(&entry(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), &verified), NOW);
+        near.keep(
+            &entry(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), &verified),
+            NOW,
+        );
     }
     let full = near.bytes();
     let new = entry(u64::MAX / 3, &verified);
-    let tries = |near: &mut Near<Verified>, now| (0..64).filter(|_| near.has_room_for(&new, now)).count();
+    let tries =
+        |near: &mut Near<Verified>, now| (0..64).filter(|_| near.has_room_for(&new, now)).count();
     assert_eq!(tries(&mut near, NOW), 64 / 16); // so that nothing is shut out for good
     assert_eq!(tries(&mut near, NOW + 1), 64 / 16);
     for later in [NOW + 2, NOW + 500, NOW - 1] {

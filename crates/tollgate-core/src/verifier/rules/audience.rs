@@ -16,7 +16,11 @@ pub(crate) struct AuthorizedParties {
 }
 
 impl Rules {
-    pub(super) fn check_audience(&self, claims: &ClaimSetText, limits: &Limits) -> Result<(), Rejection> {
+    pub(super) fn check_audience(
+        &self,
+        claims: &ClaimSetText,
+        limits: &Limits,
+    ) -> Result<(), Rejection> {
         if self.audiences.is_empty() {
             return Ok(());
         }
@@ -51,14 +55,23 @@ impl Rules {
             Some(got) if name == "aud" => Err(Rejection::wrong_audience(&got, &self.audiences)),
             Some(got) => Err(Rejection::new(
                 RejectionKind::WrongAudience,
-                format!("`{name}` has {}; wanted one of {:?}", Shown(&got), self.audiences),
+                format!(
+                    "`{name}` has {}; wanted one of {:?}",
+                    Shown(&got),
+                    self.audiences
+                ),
             )),
             None => Err(missing(name)),
         }
     }
 
-    /// OpenID Connect Core 1.0 section 3.1.3.7, point 3: no audience beside this service that it does not trust.
-    fn check_further_audiences(&self, claims: &ClaimSetText, further: &[String]) -> Result<(), Rejection> {
+    /// OpenID Connect Core 1.0 section 3.1.3.7, point 3: no audience beside this service that it
+    /// does not trust.
+    fn check_further_audiences(
+        &self,
+        claims: &ClaimSetText,
+        further: &[String],
+    ) -> Result<(), Rejection> {
         let known = |got: &Cow<'_, str>| self.audiences.iter().chain(further).any(|one| one == got);
         match claims.audiences().find(|got| !known(got)) {
             None => Ok(()),
@@ -136,7 +149,10 @@ mod tests {
                 r#"{"client.id":"app","aud":"other"}"#,
                 RejectionKind::WrongAudience,
             ),
-            (r#"{"client.id":"app","aud":[]}"#, RejectionKind::MissingClaim),
+            (
+                r#"{"client.id":"app","aud":[]}"#,
+                RejectionKind::MissingClaim,
+            ),
             (r#"{"client.id":[]}"#, RejectionKind::MissingClaim),
             (r#"{"client.id":"app "}"#, RejectionKind::WrongAudience),
             (r#"{"client.id":7}"#, RejectionKind::MalformedClaims),
@@ -147,7 +163,10 @@ mod tests {
                 r#"{"client.id":"app","client":{"id":"x"}}"#,
                 RejectionKind::MalformedClaims,
             ),
-            (r#"{"client.id":["app","b","c","d"]}"#, RejectionKind::TooLarge),
+            (
+                r#"{"client.id":["app","b","c","d"]}"#,
+                RejectionKind::TooLarge,
+            ),
         ] {
             assert_eq!(check(&rules, bad), Err(wanted), "{bad}");
         }

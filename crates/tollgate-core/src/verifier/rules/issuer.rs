@@ -1,4 +1,5 @@
-//! Whose tokens the rules are for: one name, its other spellings, or a template with a name for each tenant.
+//! Whose tokens the rules are for: one name, its other spellings, or a template with a name for
+//! each tenant.
 
 use super::{Rules, missing};
 use crate::rejection::{Rejection, RejectionKind, Shown};
@@ -31,9 +32,11 @@ impl Rules {
         self.issuer.iter().chain(&self.issuer_aliases)
     }
 
-    /// Whether that is one of the spellings, to the byte. Of a template it is so of the keys that all tenants have in common.
+    /// Whether that is one of the spellings, to the byte. Of a template it is so of the keys that
+    /// all tenants have in common.
     pub(crate) fn spelled(&self, issuer: &str) -> bool {
-        self.issuer.as_deref() == Some(issuer) || self.issuer_aliases.iter().any(|alias| alias == issuer)
+        self.issuer.as_deref() == Some(issuer)
+            || self.issuer_aliases.iter().any(|alias| alias == issuer)
     }
 
     /// The tenant in whose place a template has its [`TENANT`].
@@ -48,7 +51,9 @@ impl Rules {
 
     /// Whether these are the rules for tokens of that issuer, and the refusal if not.
     pub(crate) fn check_name(&self, issuer: Option<&str>) -> Result<(), Rejection> {
-        let Some(wanted) = &self.issuer else { return Ok(()) };
+        let Some(wanted) = &self.issuer else {
+            return Ok(());
+        };
         match issuer {
             Some(got) if self.names(got) => Ok(()),
             Some(got) => Err(Rejection::untrusted_issuer(got, wanted)),
@@ -104,14 +109,18 @@ impl Rules {
     }
 }
 
-/// Whether [`TENANT`] stands there once, as a whole segment of the path: so no two templates can name one issuer.
+/// Whether [`TENANT`] stands there once, as a whole segment of the path: so no two templates can
+/// name one issuer.
 pub(crate) fn is_template(issuer: &str) -> bool {
     issuer.split_once(TENANT).is_some_and(|(before, after)| {
-        before.ends_with('/') && (after.is_empty() || after.starts_with('/')) && !after.contains(TENANT)
+        before.ends_with('/')
+            && (after.is_empty() || after.starts_with('/'))
+            && !after.contains(TENANT)
     })
 }
 
-/// Whether it is a GUID as RFC 9562 section 4 writes it: a tenant has one name, so that names can be compared.
+/// Whether it is a GUID as RFC 9562 section 4 writes it: a tenant has one name, so that names can
+/// be compared.
 pub(crate) fn is_tenant(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {

@@ -77,7 +77,8 @@ impl Default for Rules {
     }
 }
 
-/// RFC 9068 section 2.2: the claims that an access token must have; `iss` and `aud` are checked by their own rules.
+/// RFC 9068 section 2.2: the claims that an access token must have; `iss` and `aud` are checked by
+/// their own rules.
 const ACCESS_TOKEN_CLAIMS: [&str; 7] = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"];
 
 impl Rules {
@@ -96,10 +97,9 @@ impl Rules {
                 format!("there is no `typ`; wanted {wanted:?}"),
             ));
         };
-        if wanted
-            .iter()
-            .any(|wanted| *wanted == typ || short_type(wanted).eq_ignore_ascii_case(short_type(typ)))
-        {
+        if wanted.iter().any(|wanted| {
+            *wanted == typ || short_type(wanted).eq_ignore_ascii_case(short_type(typ))
+        }) {
             Ok(())
         } else {
             Err(Rejection::new(
@@ -201,7 +201,11 @@ impl Rules {
 /// RFC 7515 section 4.1.9: "application/" may be left out where no other slash follows.
 fn short_type(typ: &str) -> &str {
     match typ.split_at_checked("application/".len()) {
-        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") && !rest.contains('/') => rest,
+        Some((prefix, rest))
+            if prefix.eq_ignore_ascii_case("application/") && !rest.contains('/') =>
+        {
+            rest
+        }
         _ => typ,
     }
 }
@@ -248,8 +252,14 @@ mod tests {
     fn times_hold_to_the_second() {
         let rules = rules();
         assert_eq!(check(&rules, r#"{"exp":999991}"#), Ok(()));
-        assert_eq!(check(&rules, r#"{"exp":999990}"#), Err(RejectionKind::Expired));
-        assert_eq!(check(&rules, r#"{"exp":999990.9}"#), Err(RejectionKind::Expired));
+        assert_eq!(
+            check(&rules, r#"{"exp":999990}"#),
+            Err(RejectionKind::Expired)
+        );
+        assert_eq!(
+            check(&rules, r#"{"exp":999990.9}"#),
+            Err(RejectionKind::Expired)
+        );
         assert_eq!(check(&rules, r#"{"nbf":1000010}"#), Ok(()));
         assert_eq!(
             check(&rules, r#"{"nbf":1000010.1}"#),
@@ -265,12 +275,18 @@ mod tests {
             leeway: Duration::ZERO,
             ..rules
         };
-        assert_eq!(check(&exact, r#"{"exp":1000000}"#), Err(RejectionKind::Expired));
+        assert_eq!(
+            check(&exact, r#"{"exp":1000000}"#),
+            Err(RejectionKind::Expired)
+        );
         assert_eq!(
             check(&exact, r#"{"exp":1000001,"nbf":1000000,"iat":1000000}"#),
             Ok(())
         );
-        assert_eq!(check(&Rules::default(), "{}"), Err(RejectionKind::MissingClaim));
+        assert_eq!(
+            check(&Rules::default(), "{}"),
+            Err(RejectionKind::MissingClaim)
+        );
     }
 
     #[test]
@@ -280,7 +296,10 @@ mod tests {
             ..rules()
         };
         assert_eq!(check(&rules, r#"{"iat":999930}"#), Ok(()));
-        assert_eq!(check(&rules, r#"{"iat":999929}"#), Err(RejectionKind::TooOld));
+        assert_eq!(
+            check(&rules, r#"{"iat":999929}"#),
+            Err(RejectionKind::TooOld)
+        );
         assert_eq!(check(&rules, "{}"), Err(RejectionKind::MissingClaim));
         let rules = Rules {
             max_lifetime: Some(Duration::from_secs(60)),
@@ -309,8 +328,14 @@ mod tests {
             ..rules()
         };
         assert_eq!(check(&rules, r#"{"iss":"https://a","aud":"y"}"#), Ok(()));
-        assert_eq!(check(&rules, r#"{"iss":"https://a","aud":["z","x"]}"#), Ok(()));
-        assert_eq!(check(&rules, r#"{"aud":"x"}"#), Err(RejectionKind::MissingClaim));
+        assert_eq!(
+            check(&rules, r#"{"iss":"https://a","aud":["z","x"]}"#),
+            Ok(())
+        );
+        assert_eq!(
+            check(&rules, r#"{"aud":"x"}"#),
+            Err(RejectionKind::MissingClaim)
+        );
         assert_eq!(
             check(&rules, r#"{"iss":"https://a"}"#),
             Err(RejectionKind::MissingClaim)
@@ -397,7 +422,11 @@ mod tests {
             r#"{"tenant":"a","org":{"id":null}}"#,
             r#"{"tenant":"a"}"#,
         ] {
-            assert_eq!(check(&rules, json), Err(RejectionKind::MissingClaim), "{json}");
+            assert_eq!(
+                check(&rules, json),
+                Err(RejectionKind::MissingClaim),
+                "{json}"
+            );
         }
     }
 
@@ -407,12 +436,15 @@ mod tests {
             access_token_profile: true,
             ..rules()
         };
-        let whole =
-            r#"{"iss":"i","exp":1000100,"aud":"a","sub":"s","client_id":"c","iat":1000000,"jti":"j"}"#;
+        let whole = r#"{"iss":"i","exp":1000100,"aud":"a","sub":"s","client_id":"c","iat":1000000,"jti":"j"}"#;
         assert_eq!(check(&rules, whole), Ok(()));
         for name in ACCESS_TOKEN_CLAIMS {
             let cut = whole.replace(&format!("\"{name}\":"), "\"x\":");
-            assert_eq!(check(&rules, &cut), Err(RejectionKind::MissingClaim), "{name}");
+            assert_eq!(
+                check(&rules, &cut),
+                Err(RejectionKind::MissingClaim),
+                "{name}"
+            );
         }
     }
 
@@ -425,11 +457,20 @@ mod tests {
             ],
             ..rules()
         };
-        assert_eq!(check(&rules, r#"{"token_use":"access","a":{"b":"x"}}"#), Ok(()));
-        assert_eq!(check(&rules, r#"{"token_use":"other","a.b":"\u0078"}"#), Ok(()));
+        assert_eq!(
+            check(&rules, r#"{"token_use":"access","a":{"b":"x"}}"#),
+            Ok(())
+        );
+        assert_eq!(
+            check(&rules, r#"{"token_use":"other","a.b":"\u0078"}"#),
+            Ok(())
+        );
         for (json, wanted) in [
             (r#"{"token_use":"id","a.b":"x"}"#, RejectionKind::WrongClaim),
-            (r#"{"token_use":"Access","a.b":"x"}"#, RejectionKind::WrongClaim),
+            (
+                r#"{"token_use":"Access","a.b":"x"}"#,
+                RejectionKind::WrongClaim,
+            ),
             (r#"{"token_use":"","a.b":"x"}"#, RejectionKind::WrongClaim),
             (r#"{"token_use":"access"}"#, RejectionKind::MissingClaim),
             (r#"{"a.b":"x"}"#, RejectionKind::MissingClaim),
@@ -437,8 +478,14 @@ mod tests {
                 r#"{"token_use":["access"],"a.b":"x"}"#,
                 RejectionKind::MalformedClaims,
             ),
-            (r#"{"token_use":null,"a.b":"x"}"#, RejectionKind::MalformedClaims),
-            (r#"{"token_use":true,"a.b":"x"}"#, RejectionKind::MalformedClaims),
+            (
+                r#"{"token_use":null,"a.b":"x"}"#,
+                RejectionKind::MalformedClaims,
+            ),
+            (
+                r#"{"token_use":true,"a.b":"x"}"#,
+                RejectionKind::MalformedClaims,
+            ),
             (
                 r#"{"token_use":"access","a":"x"}"#,
                 RejectionKind::MalformedClaims,
@@ -479,7 +526,11 @@ mod tests {
             r#"{"permissions":["a  b"]}"#,
             r#"{"permissions":["a\"b"]}"#,
         ] {
-            assert_eq!(check(&rules, bad), Err(RejectionKind::MalformedClaims), "{bad}");
+            assert_eq!(
+                check(&rules, bad),
+                Err(RejectionKind::MalformedClaims),
+                "{bad}"
+            );
         }
         let many = vec!["\"s\""; 257].join(",");
         assert_eq!(

@@ -26,7 +26,8 @@ async fn start() -> (String, SocketAddr) {
     let authority = params.self_signed(&authority_key).unwrap();
     let issuer = Issuer::new(params, authority_key);
     let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    let params =
+        CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
     let certificate = params.signed_by(&key, &issuer).unwrap();
 
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -86,9 +87,12 @@ async fn a_certificate_is_checked() {
         Ok(200)
     );
 
-    let (kind, text) = get(&HttpClient::new().unwrap(), format!("https://localhost:{port}/"))
-        .await
-        .unwrap_err();
+    let (kind, text) = get(
+        &HttpClient::new().unwrap(),
+        format!("https://localhost:{port}/"),
+    )
+    .await
+    .unwrap_err();
     assert_eq!(kind, FetchErrorKind::Unreachable);
     assert!(text.contains("UnknownIssuer"), "{text}");
     // Another CA with the same name.
@@ -104,9 +108,16 @@ async fn a_certificate_is_checked() {
         let found: BoxFuture<_> = Box::pin(async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]) });
         found
     });
-    let misled =
-        HttpClient::build(&certificates(authority.as_bytes()).unwrap(), &resolver, is_public).unwrap();
-    assert_eq!(get(&misled, format!("https://localhost:{port}/")).await, Ok(200));
+    let misled = HttpClient::build(
+        &certificates(authority.as_bytes()).unwrap(),
+        &resolver,
+        is_public,
+    )
+    .unwrap();
+    assert_eq!(
+        get(&misled, format!("https://localhost:{port}/")).await,
+        Ok(200)
+    );
     let (kind, text) = get(&misled, format!("https://id.example.com:{port}/"))
         .await
         .unwrap_err();
@@ -122,7 +133,11 @@ async fn a_certificate_is_checked() {
         .await
         .unwrap_err();
     assert_eq!(kind, FetchErrorKind::Unreachable);
-    assert!(get(&trusting, format!("http://localhost:{port}/")).await.is_err());
+    assert!(
+        get(&trusting, format!("http://localhost:{port}/"))
+            .await
+            .is_err()
+    );
     assert!(CryptoProvider::get_default().is_none());
 }
 

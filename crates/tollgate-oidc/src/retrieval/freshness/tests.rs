@@ -57,14 +57,21 @@ fn cache_control_sets_the_life() {
     }
     // Lines are one list (RFC 9110 section 5.3).
     assert_eq!(
-        life_of(&[("cache-control", "max-age=60"), ("cache-control", "max-age=30")]),
+        life_of(&[
+            ("cache-control", "max-age=60"),
+            ("cache-control", "max-age=30")
+        ]),
         Some(30)
     );
     assert_eq!(
-        life_of(&[("cache-control", "max-age=60"), ("cache-control", "no-store")]),
+        life_of(&[
+            ("cache-control", "max-age=60"),
+            ("cache-control", "no-store")
+        ]),
         Some(0)
     );
-    let binary = FetchResponse::new(200, "").with_header("cache-control", b"max-age=60, a=\xff".to_vec());
+    let binary =
+        FetchResponse::new(200, "").with_header("cache-control", b"max-age=60, a=\xff".to_vec());
     assert_eq!(life(&binary, NOW), Some(Duration::ZERO));
 }
 
@@ -88,7 +95,11 @@ fn the_time_in_other_caches_counts() {
         );
     }
     assert_eq!(
-        life_of(&[("cache-control", "max-age=60"), ("age", "10"), ("age", "20")]),
+        life_of(&[
+            ("cache-control", "max-age=60"),
+            ("age", "10"),
+            ("age", "20")
+        ]),
         Some(40)
     );
     assert_eq!(life_of(&[("age", "10")]), None);

@@ -63,14 +63,16 @@ proptest! {
         if let Ok(place) = Place::named("it", &text, &settings) {
             let url = &place.url;
             prop_assert!(url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)));
-            prop_assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none());
+            prop_assert!(url.username().is_empty() && url.password().is_none() && url.fragment()
+                .is_none());
             // A second parser reads the same.
             prop_assert_eq!(&Place::named("it", url.as_str(), &settings).unwrap(), &place);
         }
         let issuer = Place::named("it", "https://id.example.com/a", &settings).unwrap();
         if let Ok(place) = issuer.jwks_uri(&text, &settings) {
             prop_assert_eq!(place.url.scheme(), "https");
-            prop_assert!(place.url.origin() == issuer.url.origin() || place.addresses == Addresses::Public);
+            prop_assert!(place.url.origin() == issuer.url.origin()
+                || place.addresses == Addresses::Public);
             prop_assert!(may_be_public(&place.url));
         }
         if let Ok(place) = issuer.redirected(&text) {

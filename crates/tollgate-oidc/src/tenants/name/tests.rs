@@ -105,7 +105,10 @@ fn plain_http_and_private_hosts_are_for_those_who_said_so() {
     assert!(is_plausible(here, &settings(true, true)));
     assert!(!is_plausible(here, &settings(true, false)));
     assert!(!is_plausible(here, &settings(false, true)));
-    assert!(is_plausible("http://id.example.com", &settings(true, false)));
+    assert!(is_plausible(
+        "http://id.example.com",
+        &settings(true, false)
+    ));
     assert!(is_plausible("https://10.0.0.1", &settings(false, true)));
     for never in [
         "http://evil@localhost:8080",

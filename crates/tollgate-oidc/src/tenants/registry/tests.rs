@@ -83,7 +83,10 @@ fn names_that_are_made_up_only_push_each_other_out() {
         admit(&registry, &format!("made up {n}"), at(101 + n)).unwrap();
         assert!(registry.all().len() <= 100);
     }
-    let (proven, made_up): (Vec<_>, Vec<_>) = registry.all().into_iter().partition(|kept| kept.is_proven());
+    let (proven, made_up): (Vec<_>, Vec<_>) = registry
+        .all()
+        .into_iter()
+        .partition(|kept| kept.is_proven());
     assert_eq!((proven.len(), made_up.len()), (75, 25));
 }
 
@@ -107,7 +110,10 @@ fn going_out_and_coming_back_does_not_shorten_the_cool_down() {
     assert_eq!(admit(&registry, "victim", at(102)), Err(at(9)));
     assert_eq!(names(&registry), ["other"]);
     admit(&registry, "victim", at(111)).unwrap();
-    assert_eq!(registry.retain(at(112), |kept| &*kept.issuer != "victim"), 1);
+    assert_eq!(
+        registry.retain(at(112), |kept| &*kept.issuer != "victim"),
+        1
+    );
     assert_eq!(admit(&registry, "victim", at(113)), Err(at(9)));
 }
 
@@ -177,7 +183,8 @@ impl Model {
 
 proptest! {
     #[test]
-    fn it_behaves_like_the_model(capacity in 2_usize..20, steps in prop::collection::vec(step(), 1..300)) {
+    fn it_behaves_like_the_model(capacity in 2_usize..20,
+        steps in prop::collection::vec(step(), 1..300)) {
         let shares = Shares::of(capacity);
         let registry = registry(capacity, u32::MAX);
         let (mut model, mut now) = (Model::default(), 100);
@@ -185,17 +192,20 @@ proptest! {
             match step {
                 Step::Pass(seconds) => now += seconds,
                 Step::Admit(name) => {
-                    let rests = model.given_up.iter().any(|(got, when)| *got == name && now - when < 10);
+                    let rests = model.given_up.iter()
+                        .any(|(got, when)| *got == name && now - when < 10);
                     let kept = model.kept.iter().any(|kept| kept.0 == name);
                     if !kept && !rests {
                         model.evict(false, shares.unproven - 1, now);
                         model.evict(true, shares.proven, now);
                         model.kept.push((name, false, now));
                     }
-                    prop_assert_eq!(admit(&registry, &name.to_string(), at(now)).is_ok(), kept || !rests);
+                    prop_assert_eq!(admit(&registry, &name.to_string(), at(now))
+                        .is_ok(), kept || !rests);
                 }
                 Step::Named(name) => {
-                    if let Some(kept) = model.kept.iter_mut().find(|kept| kept.0 == name && !kept.1) {
+                    if let Some(kept) = model.kept.iter_mut()
+                        .find(|kept| kept.0 == name && !kept.1) {
                         kept.2 = now;
                     }
                     if let Some(kept) = registry.get(&name.to_string()) {
@@ -215,10 +225,13 @@ proptest! {
                     registry.retain(at(now), |kept| *kept.issuer != *name.to_string());
                 }
             }
-            let mut wanted: Vec<_> = model.kept.iter().map(|kept| (kept.0.to_string(), kept.1, kept.2)).collect();
+            let mut wanted: Vec<_> = model.kept.iter()
+                .map(|kept| (kept.0.to_string(), kept.1, kept.2)).collect();
             wanted.sort();
             let all = registry.all();
-            let mut got: Vec<_> = all.iter().map(|kept| (kept.issuer.to_string(), kept.is_proven(), kept.last_used())).collect();
+            let mut got: Vec<_> = all.iter()
+                .map(|kept| (kept.issuer.to_string(), kept.is_proven(), kept.last_used()))
+                .collect();
             got.sort();
             prop_assert_eq!(got, wanted);
             prop_assert!(all.len() <= capacity);

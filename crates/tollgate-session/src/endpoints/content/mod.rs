@@ -52,7 +52,9 @@ impl ContentType {
     pub(super) fn read<T: DeserializeOwned>(self, content: &[u8]) -> Result<T, Unreadable> {
         let read = match self {
             Self::Json => json::from_slice(content).ok(),
-            Self::Form => form(content).and_then(|form| serde_json::from_value(Value::Object(form)).ok()),
+            Self::Form => {
+                form(content).and_then(|form| serde_json::from_value(Value::Object(form)).ok())
+            }
         };
         read.ok_or(Unreadable::Malformed)
     }
@@ -65,7 +67,10 @@ fn form(content: &[u8]) -> Option<Map<String, Value>> {
         .split(|byte| *byte == b'&')
         .filter(|pair| !pair.is_empty())
     {
-        let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let at = pair
+            .iter()
+            .position(|byte| *byte == b'=')
+            .unwrap_or(pair.len());
         let value = decoded(pair.get(at + 1..).unwrap_or_default())?;
         if object
             .insert(decoded(&pair[..at])?, Value::String(value))

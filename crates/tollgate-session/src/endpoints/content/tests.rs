@@ -41,7 +41,11 @@ fn a_type_is_known_exactly() {
         &["multipart/form-data; boundary=x"],
         &[""],
     ] {
-        assert_eq!(content_type(values, "{}"), Err(Unreadable::Type), "{values:?}");
+        assert_eq!(
+            content_type(values, "{}"),
+            Err(Unreadable::Type),
+            "{values:?}"
+        );
     }
 }
 

@@ -60,7 +60,11 @@ fn ambiguous_keys_are_refused() {
         ConfigErrorKind::InvalidText
     );
     for kid in ["", "a\nb", &"x".repeat(129)] {
-        assert_eq!(refused(key(kid), 5), ConfigErrorKind::InvalidText, "{kid:?}");
+        assert_eq!(
+            refused(key(kid), 5),
+            ConfigErrorKind::InvalidText,
+            "{kid:?}"
+        );
     }
     assert_eq!(
         refused(keys::signing(Algorithm::ES256), 5),
@@ -100,9 +104,16 @@ fn after_a_withdrawal_the_next_key_signs_and_no_old_one() {
     assert!(schedule.withdraw("b", 1_100));
     assert_eq!(signs(&schedule, 1_100), Some("c"));
     assert_eq!(signs(&schedule, 1_099), Some("c"), "the clock was set back");
-    assert_eq!(phases(&schedule, 1_100)[0], ("a".to_owned(), KeyPhase::Retired));
+    assert_eq!(
+        phases(&schedule, 1_100)[0],
+        ("a".to_owned(), KeyPhase::Retired)
+    );
     assert!(schedule.withdraw("c", 1_200));
-    assert_eq!(signs(&schedule, 1_200), None, "a retired key does not sign again");
+    assert_eq!(
+        signs(&schedule, 1_200),
+        None,
+        "a retired key does not sign again"
+    );
     assert_eq!(
         phases(&schedule, 1_960),
         [],
@@ -135,7 +146,8 @@ proptest! {
             schedule.add(key(&name.to_string()), *from).unwrap();
         }
         let kid = signs(&schedule, signed).unwrap().to_owned();
-        let published = |now| schedule.published(now).map(|key| key.kid().unwrap().to_owned()).collect::<Vec<_>>();
+        let published = |now| schedule.published(now)
+            .map(|key| key.kid().unwrap().to_owned()).collect::<Vec<_>>();
         prop_assert!(published(signed + later).contains(&kid));
         let (from, until) = schedule.span(signed);
         prop_assert!(from <= signed && signed < until);

@@ -121,7 +121,10 @@ fn slide(record: &Record, presented: &Presented, now: u64, rules: &Rules) -> Out
 fn the_current_token_rotates() {
     let rules = rules();
     let one = fresh(&rules);
-    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START + 20, &rules));
+    let two = replaced(
+        &one,
+        refresh_at(&one, &of(&one, &rules), START + 20, &rules),
+    );
     assert_eq!(
         (two.revision, two.body.generation, two.body.rotated_at),
         (2, 2, START + 20)
@@ -160,7 +163,10 @@ fn the_previous_token_repeats_within_grace_and_is_reuse_after_it() {
 
 #[test]
 fn without_grace_the_previous_token_is_reuse_at_once() {
-    let rules = Rules { grace: 0, ..rules() };
+    let rules = Rules {
+        grace: 0,
+        ..rules()
+    };
     let one = fresh(&rules);
     let old = of(&one, &rules);
     let two = replaced(&one, refresh_at(&one, &old, START + 20, &rules));
@@ -245,7 +251,10 @@ fn an_ended_session_refuses_everything() {
         (&one, START + rules.idle, Refused::Expired),
         (&one, START + rules.absolute, Refused::Expired),
     ] {
-        assert_eq!(refresh_at(record, &token, at, &rules), Outcome::Refused(why));
+        assert_eq!(
+            refresh_at(record, &token, at, &rules),
+            Outcome::Refused(why)
+        );
         assert_eq!(slide(record, &access, at, &rules), Outcome::Refused(why));
         assert_eq!(step(record, &again, at, &rules), Outcome::Refused(why));
     }
@@ -254,20 +263,38 @@ fn an_ended_session_refuses_everything() {
         Outcome::Refused(Refused::Ended)
     );
     // A session can be ended whether it has expired or not.
-    replaced(&one, step(&one, &Event::End, START + rules.absolute, &rules));
+    replaced(
+        &one,
+        step(&one, &Event::End, START + rules.absolute, &rules),
+    );
 }
 
 #[test]
 fn scope_shrinks_and_returns_to_the_granted_scope() {
     let rules = rules();
     let one = fresh(&rules);
-    let ask =
-        |record: &Record, scope| refresh(record, &of(record, &rules), (START, START), Some(scope), &rules);
+    let ask = |record: &Record, scope| {
+        refresh(
+            record,
+            &of(record, &rules),
+            (START, START),
+            Some(scope),
+            &rules,
+        )
+    };
     let less = replaced(&one, ask(&one, "b  b"));
     assert_eq!((&*less.body.access.scope, &*less.body.scope), ("b", "a b"));
     for more in ["c", "a b c", "A", "", " ", "a\tb"] {
-        assert_eq!(ask(&one, more), Outcome::Refused(Refused::Scope), "{more:?}");
-        assert_eq!(ask(&less, more), Outcome::Refused(Refused::Scope), "{more:?}");
+        assert_eq!(
+            ask(&one, more),
+            Outcome::Refused(Refused::Scope),
+            "{more:?}"
+        );
+        assert_eq!(
+            ask(&less, more),
+            Outcome::Refused(Refused::Scope),
+            "{more:?}"
+        );
     }
     // RFC 6749 section 6: without a requested scope, the originally granted scope applies.
     let all = replaced(&less, refresh_at(&less, &of(&less, &rules), START, &rules));
@@ -282,7 +309,10 @@ fn the_cap_bounds_every_deadline() {
     let mut at = START;
     while at + 900 < cap {
         at += 900;
-        record = replaced(&record, refresh_at(&record, &of(&record, &rules), at, &rules));
+        record = replaced(
+            &record,
+            refresh_at(&record, &of(&record, &rules), at, &rules),
+        );
     }
     record = replaced(
         &record,
@@ -360,7 +390,10 @@ fn a_step_up_changes_only_auth_time() {
         jti: "j",
     };
     let two = replaced(&one, step(&one, &event, START + 30, &rules));
-    assert_eq!((two.body.auth_time, two.body.created_at), (START + 30, START));
+    assert_eq!(
+        (two.body.auth_time, two.body.created_at),
+        (START + 30, START)
+    );
     assert_eq!((two.body.generation, &*two.body.access.jti), (1, "j"));
     let stranger = Presented {
         subject: "u-8".to_owned(),
@@ -417,7 +450,10 @@ fn a_clock_set_back_extends_nothing_past_the_cap() {
     let old = of(&one, &rules);
     let two = replaced(&one, refresh_at(&one, &old, START + 500, &rules));
     assert_eq!(refresh_at(&two, &old, START + 400, &rules), Outcome::Repeat);
-    let three = replaced(&two, refresh_at(&two, &of(&two, &rules), START + 400, &rules));
+    let three = replaced(
+        &two,
+        refresh_at(&two, &of(&two, &rules), START + 400, &rules),
+    );
     assert_eq!(
         (three.body.cap, three.body.last_seen),
         (one.body.cap, START + 500)
@@ -476,10 +512,12 @@ proptest! {
                             prop_assert_eq!(steps_back, 1);
                             prop_assert!(now - record.body.rotated_at < grace);
                             // The same token that was issued before.
-                            prop_assert_eq!(of(&record, &rules).write(), handed_out.last().unwrap().clone());
+                            prop_assert_eq!(of(&record, &rules).write(), handed_out.last().unwrap()
+                                .clone());
                         }
                         Outcome::Reuse => {
-                            prop_assert!(steps_back > 1 || (steps_back == 1 && now - record.body.rotated_at >= grace));
+                            prop_assert!(steps_back > 1
+                                || (steps_back == 1 && now - record.body.rotated_at >= grace));
                         }
                         Outcome::Refused(_) => prop_assert!(over || !record.body.is_live(now)),
                     }
@@ -496,7 +534,8 @@ proptest! {
                 Act::Slide => slide(&record, &presented(&record), now, &rules),
                 Act::StepUp => {
                     let access = presented(&record);
-                    step(&record, &Event::Reauthenticate { presented: &access, jti: "u" }, now, &rules)
+                    step(&record, &Event::Reauthenticate { presented: &access, jti: "u" }, now,
+                        &rules)
                 }
                 Act::End => step(&record, &Event::End, now, &rules),
             };
@@ -506,7 +545,8 @@ proptest! {
             let rotated = matches!((&act, &outcome), (Act::Refresh(_), Outcome::Replace(_)));
             match outcome {
                 Outcome::Replace(body) => record = record.with(*body),
-                Outcome::Reuse => record = replaced(&record, step(&record, &Event::End, now, &rules)),
+                Outcome::Reuse => record =
+                    replaced(&record, step(&record, &Event::End, now, &rules)),
                 Outcome::Repeat | Outcome::Refused(_) => {}
             }
             over = record.body.ended_at.is_some();
@@ -524,8 +564,10 @@ proptest! {
             for token in &handed_out {
                 let secret = RefreshToken::read(token).unwrap().secret;
                 let text = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&secret[..]);
-                let holds = |needle: &[u8]| stored.data.windows(needle.len()).any(|at| at == needle);
-                prop_assert!(!holds(text.as_bytes()) && !holds(&secret[..]) && !holds(token.as_bytes()));
+                let holds = |needle: &[u8]| stored.data.windows(needle.len())
+                    .any(|at| at == needle);
+                prop_assert!(!holds(text.as_bytes()) && !holds(&secret[..])
+                    && !holds(token.as_bytes()));
             }
         }
     }

@@ -18,7 +18,10 @@ impl Pair {
         self.revoke(&entries[..2], NOW).await;
         for entry in &entries[..2] {
             let found = self.find(&entry.key, NOW).await;
-            assert!(found.as_ref() == Some(entry), "{entry:?} is found as {found:?}");
+            assert!(
+                found.as_ref() == Some(entry),
+                "{entry:?} is found as {found:?}"
+            );
         }
         assert!(
             self.find(&entries[2].key, NOW).await.is_none(),
@@ -47,7 +50,8 @@ impl Pair {
         // A random issuer, so that entries of another run do not collide.
         let issuer = fresh();
         let split = ["", "a", "ab", "abc", "abcd"];
-        let split = split.map(|start| (format!("{issuer}{start}"), "abcd"[start.len()..].to_owned()));
+        let split =
+            split.map(|start| (format!("{issuer}{start}"), "abcd"[start.len()..].to_owned()));
         let odd = texts().into_iter().map(|value| (issuer.clone(), value));
         let swapped = texts()
             .into_iter()

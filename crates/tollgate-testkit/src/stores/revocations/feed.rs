@@ -20,7 +20,11 @@ impl Pair {
             .map(|size| (0..=size % 4).map(|_| entry()).collect())
             .collect();
         for (index, call) in calls.iter().enumerate() {
-            let store = if index % 3 == 0 { &self.other } else { &self.one };
+            let store = if index % 3 == 0 {
+                &self.other
+            } else {
+                &self.one
+            };
             answer(store.revoke(call, NOW).await);
         }
         let end = answer(self.other.position().await);
@@ -120,7 +124,10 @@ impl Pair {
     }
 
     async fn feeds(&self) -> [Box<dyn RevocationFeed>; 2] {
-        [answer(self.one.feed().await), answer(self.other.feed().await)]
+        [
+            answer(self.one.feed().await),
+            answer(self.other.feed().await),
+        ]
     }
 }
 

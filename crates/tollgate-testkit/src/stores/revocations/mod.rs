@@ -42,7 +42,10 @@ impl Pair {
         let stranger = RevocationKey::new(RevocationKind::Token, "nobody", fresh());
         let alone = answer(self.one.find(std::slice::from_ref(key), now).await);
         let among = answer(self.other.find(&[stranger, key.clone()], now).await);
-        assert!(alone == among, "two instances find different entries for {key:?}");
+        assert!(
+            alone == among,
+            "two instances find different entries for {key:?}"
+        );
         assert!(alone.len() <= 1, "one key has several entries: {key:?}");
         assert!(
             alone.iter().all(|entry| entry.key == *key),

@@ -29,12 +29,14 @@ impl Pair {
             let snapshot = answer(self.other.snapshot(NOW).await);
             let at = snapshot.position;
             assert!(at.epoch == start.epoch, "the epoch changed without a loss");
-            let calls = usize::try_from(at.sequence.wrapping_sub(start.sequence)).unwrap_or(usize::MAX);
+            let calls =
+                usize::try_from(at.sequence.wrapping_sub(start.sequence)).unwrap_or(usize::MAX);
             assert!(
                 calls <= CALLS,
                 "the position is {at:?}, impossible {CALLS} calls after {start:?}"
             );
-            let shown: HashSet<&RevocationKey> = snapshot.entries.iter().map(|entry| &entry.key).collect();
+            let shown: HashSet<&RevocationKey> =
+                snapshot.entries.iter().map(|entry| &entry.key).collect();
             for (index, entry) in entries.iter().enumerate() {
                 assert!(
                     shown.contains(&entry.key) == (index < calls),
@@ -43,7 +45,10 @@ impl Pair {
                 );
             }
             if over {
-                assert!(calls == CALLS, "{CALLS} calls moved the position by {calls}");
+                assert!(
+                    calls == CALLS,
+                    "{CALLS} calls moved the position by {calls}"
+                );
                 break;
             }
         }
@@ -70,9 +75,13 @@ impl Pair {
             while writers.try_join_next().is_some() {}
             let over = writers.is_empty();
             let snapshot = answer(self.one.snapshot(NOW).await);
-            let shown: HashSet<&RevocationKey> = snapshot.entries.iter().map(|entry| &entry.key).collect();
+            let shown: HashSet<&RevocationKey> =
+                snapshot.entries.iter().map(|entry| &entry.key).collect();
             for call in &calls {
-                let seen = call.iter().filter(|entry| shown.contains(&entry.key)).count();
+                let seen = call
+                    .iter()
+                    .filter(|entry| shown.contains(&entry.key))
+                    .count();
                 assert!(
                     seen == TOGETHER || (seen == 0 && !over),
                     "{seen} of {TOGETHER} entries of one call are visible"

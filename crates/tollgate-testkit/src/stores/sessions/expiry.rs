@@ -59,7 +59,11 @@ impl Pair {
             ..first.clone()
         };
         assert!(
-            answer(self.other.replace(&shorter, 2, first.expires_at + HOUR).await),
+            answer(
+                self.other
+                    .replace(&shorter, 2, first.expires_at + HOUR)
+                    .await
+            ),
             "a replacement failed after the original expiry of an extended session"
         );
         self.holds(&shorter, shorter.expires_at - 1).await;

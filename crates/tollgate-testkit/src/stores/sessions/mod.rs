@@ -133,7 +133,10 @@ impl Pair {
 
     async fn holds(&self, session: &StoredSession, now: u64) {
         let found = self.load(&session.id, now).await;
-        assert!(found.is_some(), "a live session is missing: {session:?} at {now}");
+        assert!(
+            found.is_some(),
+            "a live session is missing: {session:?} at {now}"
+        );
         assert!(
             found.as_ref() == Some(session),
             "{session:?} was loaded as {found:?}, or with other data"

@@ -17,7 +17,9 @@ impl Pair {
     pub(super) async fn one_of_many_inserts(&self) {
         for _ in 0..4 {
             let id = fresh_id();
-            let winners = self.race(|name| StoredSession { id, ..marked(name) }, None).await;
+            let winners = self
+                .race(|name| StoredSession { id, ..marked(name) }, None)
+                .await;
             self.won(&winners, "inserted one id").await;
         }
     }
@@ -36,7 +38,11 @@ impl Pair {
     }
 
     async fn won(&self, winners: &[StoredSession], what: &str) {
-        assert!(winners.len() == 1, "{} of {MANY} callers {what}", winners.len());
+        assert!(
+            winners.len() == 1,
+            "{} of {MANY} callers {what}",
+            winners.len()
+        );
         for winner in winners {
             let found = self.load(&winner.id, NOW).await;
             assert!(
@@ -48,7 +54,11 @@ impl Pair {
 
     /// Makes every writer store its own session at the same moment, through one or the other
     /// instance. Returns the writers that succeeded.
-    async fn race(&self, of: impl Fn(u32) -> StoredSession, expected: Option<u64>) -> Vec<StoredSession> {
+    async fn race(
+        &self,
+        of: impl Fn(u32) -> StoredSession,
+        expected: Option<u64>,
+    ) -> Vec<StoredSession> {
         let start = Arc::new(Barrier::new(MANY as usize));
         let mut racers = JoinSet::new();
         for name in 0..MANY {
@@ -103,7 +113,10 @@ impl Pair {
             last.revision - 1
         );
         for name in 0..WRITERS {
-            let kept = last.data.chunks(4).filter(|chunk| **chunk == name.to_be_bytes());
+            let kept = last
+                .data
+                .chunks(4)
+                .filter(|chunk| **chunk == name.to_be_bytes());
             assert!(
                 kept.count() as u64 == UPDATES,
                 "an update was acknowledged and lost"

@@ -59,7 +59,10 @@ impl Pair {
         }
         let listed = answer(self.one.of_subject(&subject, 3, NOW + 100).await);
         assert!(
-            listed.len() == 3 && listed.iter().all(|session| session.expires_at == NOW + HOUR),
+            listed.len() == 3
+                && listed
+                    .iter()
+                    .all(|session| session.expires_at == NOW + HOUR),
             "expired sessions displace others in a bounded list"
         );
     }

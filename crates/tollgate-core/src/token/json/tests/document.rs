@@ -75,7 +75,10 @@ fn every_shape_reads_as_serde_json_reads_it() {
     assert_eq!(user, serde_json::from_str(&text).unwrap());
     assert_eq!(user.rest["quote\"d"], "v");
     let value: serde_json::Value = read(&text, &object).unwrap();
-    assert_eq!(value, serde_json::from_str::<serde_json::Value>(&text).unwrap());
+    assert_eq!(
+        value,
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    );
     assert!(
         read::<Option<serde_json::Value>>(&text, &object)
             .unwrap()

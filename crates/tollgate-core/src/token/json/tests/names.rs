@@ -14,7 +14,10 @@ fn parse(text: &str) -> Result<Object, Flaw> {
 }
 
 fn object(names: impl IntoIterator<Item = String>) -> String {
-    let members: Vec<_> = names.into_iter().map(|name| format!("\"{name}\":0")).collect();
+    let members: Vec<_> = names
+        .into_iter()
+        .map(|name| format!("\"{name}\":0"))
+        .collect();
     format!("{{{}}}", members.join(","))
 }
 
@@ -78,7 +81,11 @@ fn names_cost_time_in_proportion_to_the_text() {
             work::take();
             parse(&text).unwrap();
             let work = work::take();
-            assert!(work <= 16 * text.len(), "{what}: {work} for {} bytes", text.len());
+            assert!(
+                work <= 16 * text.len(),
+                "{what}: {work} for {} bytes",
+                text.len()
+            );
             // As a JWK Set is read: the outermost object only.
             work::take();
             Object::default().outline(&text).unwrap();
@@ -153,5 +160,9 @@ fn the_members_before_a_flaw_are_kept() {
     assert_eq!((flaw, &*names), (Flaw::Duplicate, "a b a d"));
     let (flaw, names) = kept(r#"{"a":1,"b":{"c":1,"d":[{"e":1,"f":}]}}"#);
     assert_eq!((flaw, &*names), (Flaw::Syntax, "a"));
-    assert_eq!(kept(r#"{"a":1,"a":2"#).0, Flaw::Syntax, "the grammar comes first");
+    assert_eq!(
+        kept(r#"{"a":1,"a":2"#).0,
+        Flaw::Syntax,
+        "the grammar comes first"
+    );
 }

@@ -20,7 +20,12 @@ fn members_are_found_by_their_unescaped_name() {
     let text = r#" { "a" : 1 , "\u0065xp":"x\ny", "n":{"b.c":{"d":[true]}} } "#;
     let object = parse(text).unwrap();
     assert_eq!(
-        object.get(text, "exp").unwrap().text(text).unwrap().read(text),
+        object
+            .get(text, "exp")
+            .unwrap()
+            .text(text)
+            .unwrap()
+            .read(text),
         "x\ny"
     );
     assert_eq!(object.get(text, "a").unwrap().raw(text), "1");
@@ -35,7 +40,8 @@ fn members_are_found_by_their_unescaped_name() {
 #[test]
 fn short_names_are_told_apart_by_their_tags() {
     let names = [
-        "", "a", "b", "ab", "ba", "aud", "aux", "audi", "1234567", "1234568", "\0", "\0\0", "ä", "é",
+        "", "a", "b", "ab", "ba", "aud", "aux", "audi", "1234567", "1234568", "\0", "\0\0", "ä",
+        "é",
     ];
     for (at, name) in names.iter().enumerate() {
         assert!(
@@ -55,7 +61,11 @@ fn short_names_are_told_apart_by_their_tags() {
     }
     let text = r#"{"client_id":1,"client_ib":2}"#;
     assert_eq!(
-        parse(text).unwrap().get(text, "client_ib").unwrap().raw(text),
+        parse(text)
+            .unwrap()
+            .get(text, "client_ib")
+            .unwrap()
+            .raw(text),
         "2"
     );
     assert_eq!(
@@ -149,7 +159,13 @@ fn what_is_no_object_or_no_json_is_refused() {
 
 #[test]
 fn depth_and_members_are_bounded() {
-    let nested = |depth: usize| format!("{{\"a\":{}1{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    let nested = |depth: usize| {
+        format!(
+            "{{\"a\":{}1{}}}",
+            "[".repeat(depth - 1),
+            "]".repeat(depth - 1)
+        )
+    };
     assert!(parse(&nested(8)).is_ok());
     assert_eq!(parse(&nested(9)).unwrap_err(), Flaw::Depth);
     assert_eq!(parse(&"[".repeat(100_000)).unwrap_err(), Flaw::Syntax);
@@ -185,7 +201,8 @@ fn string_items_read_both_shapes() {
 proptest! {
     /// The index accepts the output of serde_json and reads the same values.
     #[test]
-    fn accepts_what_a_serializer_writes(map in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..20)) {
+    fn accepts_what_a_serializer_writes(map in proptest::collection::btree_map(any::<String>(),
+        any::<String>(), 0..20)) {
         let text = serde_json::to_string(&map).unwrap();
         let object = parse(&text).unwrap();
         prop_assert_eq!(object.members().len(), map.len());
@@ -200,9 +217,11 @@ proptest! {
     #[test]
     fn is_never_more_lenient_than_serde_json(text in r#"[\{\}\[\]":,a\\u0-9dD8.eE+\- tnrlfs]{0,24}"#) {
         if parse(&text).is_ok() {
-            let value: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_str(&text);
+            let value: Result<serde_json::Map<String, serde_json::Value>, _> =
+                serde_json::from_str(&text);
             // serde_json bounds numbers, which is not a matter of grammar.
-            prop_assert!(value.is_ok() || value.unwrap_err().to_string().contains("number out of range"), "{}", text);
+            prop_assert!(value.is_ok() || value.unwrap_err().to_string()
+                .contains("number out of range"), "{}", text);
         }
     }
 }

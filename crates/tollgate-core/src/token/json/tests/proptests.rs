@@ -54,7 +54,13 @@ impl<'de> Deserialize<'de> for Unambiguous {
 
 /// A character of a name, in one of the spellings that JSON has for it.
 fn character() -> impl Strategy<Value = String> {
-    let chars = prop_oneof![Just('a'), Just('b'), Just('$'), Just('\u{e4}'), Just('\u{1f600}')];
+    let chars = prop_oneof![
+        Just('a'),
+        Just('b'),
+        Just('$'),
+        Just('\u{e4}'),
+        Just('\u{1f600}')
+    ];
     (chars, 0..3_u8).prop_map(|(char, spelling)| {
         let mut units = [0; 2];
         let units = char.encode_utf16(&mut units).iter();
@@ -75,7 +81,8 @@ fn character() -> impl Strategy<Value = String> {
 /// Short names, equal ones among them, and long ones that differ in the last character only.
 fn name() -> impl Strategy<Value = String> {
     let short = prop::collection::vec(character(), 0..3).prop_map(|name| name.concat());
-    (short, prop_oneof![Just(""), Just("a_long_name_")]).prop_map(|(end, start)| format!("{start}{end}"))
+    (short, prop_oneof![Just(""), Just("a_long_name_")])
+        .prop_map(|(end, start)| format!("{start}{end}"))
 }
 
 fn value() -> impl Strategy<Value = String> {
@@ -88,7 +95,8 @@ fn value() -> impl Strategy<Value = String> {
             prop::collection::vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(","))),
             prop::collection::vec(member.clone(), 0..6)
                 .prop_map(|members| format!("{{{}}}", members.join(", "))),
-            prop::collection::vec(member, 30..60).prop_map(|members| format!("{{{}}}", members.join(","))),
+            prop::collection::vec(member, 30..60)
+                .prop_map(|members| format!("{{{}}}", members.join(","))),
         ]
     })
 }

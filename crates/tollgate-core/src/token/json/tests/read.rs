@@ -17,7 +17,8 @@ fn message(json: &[u8]) -> String {
 
 #[test]
 fn an_object_is_read_as_the_type() {
-    let read: Metadata = from_slice(br#" {"issuer":"a\u0062","other":[{"x":1}],"jwks_uri":null} "#).unwrap();
+    let read: Metadata =
+        from_slice(br#" {"issuer":"a\u0062","other":[{"x":1}],"jwks_uri":null} "#).unwrap();
     let wanted = Metadata {
         issuer: "ab".into(),
         jwks_uri: None,
@@ -39,7 +40,10 @@ fn what_is_not_one_unambiguous_object_is_refused() {
         (b"\xef\xbb\xbf{}", "is not valid JSON"),
         (b"{\"issuer\":\"\xff\"}", "is not UTF-8"),
         (br#"{"issuer":"a","issuer":"a"}"#, "has a duplicate member"),
-        (br#"{"issuer":"a","iss\u0075er":"a"}"#, "has a duplicate member"),
+        (
+            br#"{"issuer":"a","iss\u0075er":"a"}"#,
+            "has a duplicate member",
+        ),
         (
             br#"{"issuer":"a","x":[{"y":{"z":1,"z":2}}]}"#,
             "has a duplicate member",
