@@ -34,34 +34,8 @@ macro_rules! pages {
         #[doc = "[token-cache.md]: crate::guide::token_cache"]
         #[doc = "[transports.md]: crate::guide::transports"]
         #[doc = ""]
-        #[cfg_attr(
-            all(
-                feature = "actix",
-                feature = "axum",
-                feature = "jsonwebtoken",
-                feature = "macros",
-                feature = "postgres",
-                feature = "redb",
-                feature = "redis",
-                feature = "session",
-                feature = "tower"
-            ),
-            doc = include_str!(concat!("../guide/", $file))
-        )]
-        #[cfg_attr(
-            not(all(
-                feature = "actix",
-                feature = "axum",
-                feature = "jsonwebtoken",
-                feature = "macros",
-                feature = "postgres",
-                feature = "redb",
-                feature = "redis",
-                feature = "session",
-                feature = "tower"
-            )),
-            doc = "Rendered with all features."
-        )]
+        #[cfg_attr(feature = "full", doc = include_str!(concat!("../guide/", $file)))]
+        #[cfg_attr(not(feature = "full"), doc = "Rendered with the feature `full`.")]
         pub mod $name {}
     )*};
 }

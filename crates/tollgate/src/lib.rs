@@ -308,18 +308,7 @@ pub use tollgate_core::__impl_extractors;
 pub mod guide;
 
 /// The pages of the repository, as tests of their examples.
-#[cfg(all(
-    doctest,
-    feature = "actix",
-    feature = "axum",
-    feature = "jsonwebtoken",
-    feature = "macros",
-    feature = "postgres",
-    feature = "redb",
-    feature = "redis",
-    feature = "session",
-    feature = "tower"
-))]
+#[cfg(all(doctest, feature = "full"))]
 mod pages {
     #[doc = include_str!("../../../README.md")]
     struct Readme;

@@ -44,7 +44,7 @@ use crate::gate::{Authentication, FromAuthentication, Refusal};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Authenticated<E>(pub E);
+pub struct Authenticated<E: FromAuthentication>(pub E);
 
 impl<E: FromAuthentication> FromAuthentication for Authenticated<E> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
@@ -56,7 +56,7 @@ impl<E: FromAuthentication> FromAuthentication for Authenticated<E> {
     }
 }
 
-impl<E> Deref for Authenticated<E> {
+impl<E: FromAuthentication> Deref for Authenticated<E> {
     type Target = E;
 
     fn deref(&self) -> &E {
@@ -64,7 +64,7 @@ impl<E> Deref for Authenticated<E> {
     }
 }
 
-impl<E> DerefMut for Authenticated<E> {
+impl<E: FromAuthentication> DerefMut for Authenticated<E> {
     fn deref_mut(&mut self) -> &mut E {
         &mut self.0
     }

@@ -1,5 +1,7 @@
 //! The extractor for handlers without a layer.
 
+use crate::gate::FromAuthentication;
+
 /// Extracts `E` by a [`Gate`](crate::Gate) that the application holds, without a `JwtAuth` layer.
 ///
 /// On axum the gate comes from the router's state, by `FromRef`. On actix-web it comes from the
@@ -55,4 +57,4 @@
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gated<E>(pub E);
+pub struct Gated<E: FromAuthentication>(pub E);

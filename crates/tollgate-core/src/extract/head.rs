@@ -1,11 +1,6 @@
 //! A request of the `http` crate 1.x, as the gate reads it.
 
-use http::header::{
-    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST,
-    HeaderName, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
-    WWW_AUTHENTICATE,
-};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
 
 use crate::http::request::RequestView;
 
@@ -54,26 +49,7 @@ impl<'a> From<&'a Parts> for RequestHead<'a> {
     }
 }
 
-/// The constant for a name that the engine asks for or answers with, which saves parsing it.
-#[inline(always)]
-#[allow(clippy::inline_always)] // the comparison is evaluated at compile time only when inlined
-pub(super) fn known(name: &str) -> Option<&'static HeaderName> {
-    Some(match name {
-        "access-control-request-method" => &ACCESS_CONTROL_REQUEST_METHOD,
-        "authorization" => &AUTHORIZATION,
-        "cache-control" => &CACHE_CONTROL,
-        "content-type" => &CONTENT_TYPE,
-        "cookie" => &COOKIE,
-        "host" => &HOST,
-        "origin" => &ORIGIN,
-        "sec-websocket-key" => &SEC_WEBSOCKET_KEY,
-        "sec-websocket-protocol" => &SEC_WEBSOCKET_PROTOCOL,
-        "sec-websocket-version" => &SEC_WEBSOCKET_VERSION,
-        "upgrade" => &UPGRADE,
-        "www-authenticate" => &WWW_AUTHENTICATE,
-        _ => return None,
-    })
-}
+super::known_names!(http);
 
 impl RequestView for RequestHead<'_> {
     fn method(&self) -> &str {

@@ -46,7 +46,7 @@ use crate::gate::{Authentication, FromAuthentication, Refusal};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Jwt<T>(pub T);
+pub struct Jwt<T: Claims>(pub T);
 
 impl<T: Claims> FromAuthentication for Jwt<T> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
@@ -54,7 +54,7 @@ impl<T: Claims> FromAuthentication for Jwt<T> {
     }
 }
 
-impl<T> Deref for Jwt<T> {
+impl<T: Claims> Deref for Jwt<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -62,7 +62,7 @@ impl<T> Deref for Jwt<T> {
     }
 }
 
-impl<T> DerefMut for Jwt<T> {
+impl<T: Claims> DerefMut for Jwt<T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.0
     }

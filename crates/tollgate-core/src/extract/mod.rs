@@ -2,6 +2,36 @@
 //!
 //! With the features `axum` and `actix` they are extractors of these frameworks.
 
+/// Defines `known`, which returns the framework's constant for a header name that the engine reads
+/// or writes. It saves parsing the name. The two frameworks use different versions of `http`.
+#[cfg(any(feature = "actix", feature = "http"))]
+macro_rules! known_names {
+    ($($http:ident)::+) => {
+        #[inline(always)]
+        #[allow(clippy::inline_always)] // evaluated at compile time only when inlined
+        pub(super) fn known(name: &str) -> Option<&'static HeaderName> {
+            use $($http)::+::header;
+            Some(match name {
+                "access-control-request-method" => &header::ACCESS_CONTROL_REQUEST_METHOD,
+                "authorization" => &header::AUTHORIZATION,
+                "cache-control" => &header::CACHE_CONTROL,
+                "content-type" => &header::CONTENT_TYPE,
+                "cookie" => &header::COOKIE,
+                "host" => &header::HOST,
+                "origin" => &header::ORIGIN,
+                "sec-websocket-key" => &header::SEC_WEBSOCKET_KEY,
+                "sec-websocket-protocol" => &header::SEC_WEBSOCKET_PROTOCOL,
+                "sec-websocket-version" => &header::SEC_WEBSOCKET_VERSION,
+                "upgrade" => &header::UPGRADE,
+                "www-authenticate" => &header::WWW_AUTHENTICATE,
+                _ => return None,
+            })
+        }
+    };
+}
+#[cfg(any(feature = "actix", feature = "http"))]
+use known_names;
+
 #[cfg(feature = "actix")]
 pub mod actix;
 mod authenticated;

@@ -35,7 +35,7 @@ use crate::gate::{Authentication, FromAuthentication, Refusal};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Optional<E>(pub Option<E>);
+pub struct Optional<E: FromAuthentication>(pub Option<E>);
 
 impl<E: FromAuthentication> FromAuthentication for Optional<E> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {

@@ -1,11 +1,7 @@
 //! A request of actix-web, as the gate reads it.
 
 use actix_web::dev::RequestHead;
-use actix_web::http::header::{
-    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST,
-    HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
-};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::uri::Authority;
 
 use crate::http::request::RequestView;
@@ -14,26 +10,7 @@ use crate::http::request::RequestView;
 #[derive(Debug)]
 pub struct View<'r>(pub &'r RequestHead);
 
-/// The constant for a name that the engine asks for or answers with, which saves parsing it.
-#[inline(always)]
-#[allow(clippy::inline_always)] // the comparison is evaluated at compile time only when inlined
-pub(super) fn known(name: &str) -> Option<&'static HeaderName> {
-    Some(match name {
-        "access-control-request-method" => &ACCESS_CONTROL_REQUEST_METHOD,
-        "authorization" => &AUTHORIZATION,
-        "cache-control" => &CACHE_CONTROL,
-        "content-type" => &CONTENT_TYPE,
-        "cookie" => &COOKIE,
-        "host" => &HOST,
-        "origin" => &ORIGIN,
-        "sec-websocket-key" => &SEC_WEBSOCKET_KEY,
-        "sec-websocket-protocol" => &SEC_WEBSOCKET_PROTOCOL,
-        "sec-websocket-version" => &SEC_WEBSOCKET_VERSION,
-        "upgrade" => &UPGRADE,
-        "www-authenticate" => &WWW_AUTHENTICATE,
-        _ => return None,
-    })
-}
+crate::extract::known_names!(actix_web::http);
 
 impl RequestView for View<'_> {
     fn method(&self) -> &str {

@@ -1,0 +1,7 @@
+use tollgate::Authenticated;
+
+struct Tenant(String);
+
+fn orders(_: Authenticated<Tenant>) {}
+
+fn main() {}
