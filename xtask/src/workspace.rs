@@ -113,8 +113,7 @@ mod tests {
     use super::{Package, Workspace};
 
     const METADATA: &str = r#"{"workspace_root": "/w", "target_directory": "/w/target", "packages": [
-        {"name": "open", "manifest_path": "/w/open/Cargo.toml", "publish": null,
-            "rust_version": "1.95",
+        {"name": "open", "manifest_path": "/w/open/Cargo.toml", "publish": null, "rust_version": "1.95",
             "targets": []},
         {"name": "closed", "manifest_path": "/w/closed/Cargo.toml", "publish": [], "targets": [
             {"kind": ["bench"], "name": "instructions"}, {"kind": ["lib"], "name": "closed"}]}]}"#;

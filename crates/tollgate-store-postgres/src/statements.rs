@@ -57,8 +57,7 @@ impl Statements {
             insert: format!(
                 "INSERT INTO {sessions} AS s (id, subject, revision, expires_at, data) \
                  VALUES ($1, $2, $3, $4, $5) \
-                 ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, revision =
-                     excluded.revision, \
+                 ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, revision = excluded.revision, \
                  expires_at = excluded.expires_at, data = excluded.data WHERE s.expires_at <= $6 \
                  RETURNING true"
             ),
@@ -79,23 +78,18 @@ impl Statements {
             revoke: format!(
                 "WITH head AS (\
                    INSERT INTO {head} AS h (epoch, sequence) VALUES ({EPOCH}, 1) \
-                   ON CONFLICT (one) DO UPDATE SET sequence = h.sequence + 1 RETURNING epoch,
-                       sequence\
+                   ON CONFLICT (one) DO UPDATE SET sequence = h.sequence + 1 RETURNING epoch, sequence\
                  ), kept AS (\
                    INSERT INTO {revocations} AS r (key, issued_before, expires_at) \
                    SELECT e.key, e.issued_before, e.expires_at \
-                   FROM head,
-                       unnest($1::bytea[], $2::numeric[], $3::numeric[]) AS e (key, issued_before,
-                       expires_at) \
+                   FROM head, unnest($1::bytea[], $2::numeric[], $3::numeric[]) AS e (key, issued_before, expires_at) \
                    ON CONFLICT (digest) DO UPDATE SET \
                    issued_before = CASE WHEN r.expires_at > $4::numeric \
-                     THEN greatest(r.issued_before,
-                         excluded.issued_before) ELSE excluded.issued_before END, \
+                     THEN greatest(r.issued_before, excluded.issued_before) ELSE excluded.issued_before END, \
                    expires_at = CASE WHEN r.expires_at > $4::numeric \
                      THEN greatest(r.expires_at, excluded.expires_at) ELSE excluded.expires_at END\
                  ) \
-                 SELECT epoch, sequence,
-                     pg_notify($5::text, epoch::text || ' ' || sequence::text || ' ' || $6::text) \
+                 SELECT epoch, sequence, pg_notify($5::text, epoch::text || ' ' || sequence::text || ' ' || $6::text) \
                  FROM head"
             ),
             find: format!(
@@ -124,8 +118,7 @@ fn purge(table: &str, key: &str) -> String {
         "WITH old AS (\
            SELECT {key} FROM {table} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED\
          ), gone AS (\
-           DELETE FROM {table} AS t USING old WHERE t.{key} =
-               old.{key} AND t.expires_at <= $1 RETURNING true\
+           DELETE FROM {table} AS t USING old WHERE t.{key} = old.{key} AND t.expires_at <= $1 RETURNING true\
          ) SELECT count(*) FROM gone"
     )
 }

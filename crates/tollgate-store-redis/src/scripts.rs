@@ -83,8 +83,7 @@ end
 if expires > cover then
   return 2
 end
-redis.call('HSET', key, 'expires', expires, 'revision', revision, 'data', data, 'cover', cover,
-    'tag', tag)
+redis.call('HSET', key, 'expires', expires, 'revision', revision, 'data', data, 'cover', cover, 'tag', tag)
 redis.call('PEXPIRE', key, life)
 return 1
 ",

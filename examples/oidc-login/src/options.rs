@@ -11,8 +11,7 @@ const HELP: &str = "\
 Options:
   --listen ADDR     address and port to listen on, port 0 for any free one [127.0.0.1:8080]
   --url URL         where browsers find this service [http://localhost: and the port]
-  --issuer URL      the provider,
-      by the name it has for itself [OIDC_ISSUER, else http://127.0.0.1:4000]
+  --issuer URL      the provider, by the name it has for itself [OIDC_ISSUER, else http://127.0.0.1:4000]
   --client-id ID    what this service is called there [OIDC_CLIENT_ID, else oidc-login]
   --help            this text
 

@@ -83,10 +83,7 @@ fn foreign_tokens(options: &Options, keys: &KeySet) -> String {
             r#"
 In another terminal, make one with the first key; private.jwk holds its private half as a JWK.
 With Python, after pip install "pyjwt[crypto]":
-    TOKEN=$(python3 -c 'import json, jwt, time; key =
-        jwt.PyJWK(json.load(open("private.jwk")),
-        {alg}); print(jwt.encode({{"iss": {issuer}, "aud": {audience}, "sub": "ada",
-        "scope": "orders:read", "exp": int(time.time()) + 900}}, key, {alg}, {{{kid}}}))')
+    TOKEN=$(python3 -c 'import json, jwt, time; key = jwt.PyJWK(json.load(open("private.jwk")), {alg}); print(jwt.encode({{"iss": {issuer}, "aud": {audience}, "sub": "ada", "scope": "orders:read", "exp": int(time.time()) + 900}}, key, {alg}, {{{kid}}}))')
 Or with Node.js, after npm install jose:
     TOKEN=$(node --input-type=module -e 'import {{ readFileSync }} from "node:fs"; import {{ SignJWT, importJWK }} from "jose"; const key = await importJWK(JSON.parse(readFileSync("private.jwk")), {alg}); console.log(await new SignJWT({{ scope: "orders:read" }}).setProtectedHeader({{ "alg": {alg}, {kid} }}).setIssuer({issuer}).setAudience({audience}).setSubject("ada").setExpirationTime("15m").sign(key))')
 "#

@@ -14,8 +14,7 @@ Options:
   --listen ADDR              address and port to listen on, port 0 for any free one [127.0.0.1:8080]
   --data DIR                 where sessions and keys are kept; made if it is not there [sliding-session-data]
   --memory                   keep nothing: sessions and keys end with the server
-  --access-lifetime SECONDS  how long an access token lasts, more than 10; from half of it on,
-      activity
+  --access-lifetime SECONDS  how long an access token lasts, more than 10; from half of it on, activity
                              renews it [900]
   --help                     this text
 ";
