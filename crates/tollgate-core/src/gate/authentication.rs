@@ -1,4 +1,4 @@
-//! What a gate knows of a request that it has let through.
+//! The outcome of a gate for a request that it admits.
 
 use std::fmt;
 
@@ -12,11 +12,11 @@ use crate::rejection::Rejection;
 use crate::step::BoxFuture;
 use crate::verifier::principal::Principal;
 
-/// The outcome of a [`Gate`] for a request that goes on: a principal, or the fact that there is
-/// none.
+/// The outcome of a [`Gate`] for an admitted request: a principal, or none for an anonymous
+/// request.
 ///
-/// An adapter puts it into the request's extensions; extractors and policies read it there.
-/// Whatever they refuse is answered as the gate would answer it.
+/// An adapter puts it into the request's extensions. Extractors and policies read it there, and
+/// their refusals get the same answer as a refusal by the gate.
 ///
 /// ```
 /// use tollgate::policy::Policy;
@@ -56,8 +56,8 @@ impl Authentication {
         }
     }
 
-    /// Whether it was this gate, or a clone of it, that decided. What another gate found out says
-    /// nothing of this one's rules.
+    /// Returns `true` if this gate or a clone of it made the decision. A decision by another gate
+    /// does not satisfy this one.
     ///
     /// ```
     /// # use tollgate::extend::RequestView;
@@ -82,14 +82,14 @@ impl Authentication {
         self.gate.is(gate)
     }
 
-    /// Whether a gate around this verifier, or around a clone of it, decided.
+    /// Returns `true` if a gate around this verifier, or around a clone of it, made the decision.
     #[cfg(feature = "actix")]
     pub(crate) fn is_by_verifier(&self, verifier: &crate::Verifier) -> bool {
         self.gate.verifier().is(verifier)
     }
 
-    /// Who the request's token speaks for; `None` for an anonymous request, which only an optional
-    /// gate lets through, and for a CORS preflight.
+    /// The principal of the token. `None` for an anonymous request, which only an optional gate
+    /// admits, and for a CORS preflight.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -108,7 +108,7 @@ impl Authentication {
         self.admitted.principal.as_ref()
     }
 
-    /// The principal, or the refusal that a request without a credential gets.
+    /// Returns the principal, or refuses an anonymous request.
     ///
     /// # Errors
     /// A [`Refusal`] of kind `MissingCredential` for an anonymous request.
@@ -132,15 +132,15 @@ impl Authentication {
             .ok_or_else(|| self.refuse(missing_credential()))
     }
 
-    /// The principal if it satisfies the policy.
+    /// Returns the principal if it satisfies the policy.
     ///
-    /// The layer `require()` of the adapters does the same for a route, and lets CORS preflights
-    /// pass that the gate has let pass. [`Policy::permits`] answers for any facts, without a
+    /// The layer `require()` of the adapters does the same for a route, and also admits CORS
+    /// preflights that the gate admitted. [`Policy::permits`] evaluates any facts, without a
     /// refusal.
     ///
     /// # Errors
-    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the
-    /// policy does not hold, `AuthenticationTooOld` where it would after a new login.
+    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `AuthenticationTooOld` if a new
+    /// login would satisfy the policy, otherwise `InsufficientScope`.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -161,11 +161,11 @@ impl Authentication {
         Ok(principal)
     }
 
-    /// For the layers of `require()`: like [`require`](Self::require), but lets a CORS preflight
-    /// pass that the gate has let pass, because it acts for no caller.
+    /// Implements the layers of `require()`: like [`require`](Self::require), but admits a CORS
+    /// preflight that the gate admitted, because it acts for no caller.
     ///
     /// # Errors
-    /// As [`require`](Self::require).
+    /// The errors of [`require`](Self::require).
     #[doc(hidden)]
     pub fn require_unless_preflight(&self, policy: &Policy) -> Result<(), Refusal> {
         if self.admitted.preflight {
@@ -175,11 +175,11 @@ impl Authentication {
         }
     }
 
-    /// The claims as the user's type, after the type's own [policy](Claims::policy).
+    /// Deserializes the claims into the user's type, after the type's own [policy](Claims::policy).
     ///
     /// # Errors
-    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` where the
-    /// type's policy does not hold, `MalformedClaims` where the claims do not fit the type.
+    /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` if the
+    /// type's policy does not hold, `MalformedClaims` if the claims do not fit the type.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -208,8 +208,8 @@ impl Authentication {
         T::from_principal(principal).map_err(|rejection| self.refuse(rejection))
     }
 
-    /// Whether the response should carry a renewed token, if [`renewal`](Self::renewal) finds it
-    /// fit: what an adapter asks before it keeps a clone until then.
+    /// Returns `true` if the response may carry a renewed token. An adapter keeps a clone for
+    /// [`renewal`](Self::renewal) only in this case.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -224,12 +224,14 @@ impl Authentication {
         self.admitted.renewal_due
     }
 
-    /// What a response of this status, with these values of `set-cookie`, is to carry besides;
-    /// `None` where no renewal is due, the response is an error, or it sets one of the gate's own
-    /// cookies by itself, as that of a logout does. A response marked
-    /// [`SkipRenewal`](crate::SkipRenewal) is not to be asked about.
+    /// Returns the header fields that the response carries for a renewed token, given its status
+    /// and its `set-cookie` values.
     ///
-    /// The future must be awaited before the response is sent, and its fields applied to it.
+    /// `None` if no renewal is due, if the response is an error, or if it sets one of the gate's
+    /// cookies itself, as a logout does. Do not call this for a response marked
+    /// [`SkipRenewal`](crate::SkipRenewal).
+    ///
+    /// Await the future before the response is sent, and apply its fields to the response.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -267,7 +269,7 @@ impl Authentication {
         self.gate.renew(self.principal()?)
     }
 
-    /// Refuses the request for a reason of the caller's own, in the gate's manner.
+    /// Refuses the request for the caller's own reason, with the answer that the gate would send.
     ///
     /// ```
     /// # use tollgate::extend::RequestView;
@@ -293,8 +295,8 @@ impl Authentication {
     }
 }
 
-/// Refuses a principal that the policy does not permit, and says which scopes, or how recent a
-/// login, would have been enough.
+/// Refuses a principal that the policy does not permit. The refusal names the scopes, or the age of
+/// a login, that would satisfy the policy.
 pub(super) fn authorise(policy: &Policy, principal: &impl Facts) -> Result<(), Rejection> {
     if policy.permits(principal) {
         return Ok(());
@@ -325,8 +327,8 @@ impl fmt::Debug for Authentication {
     }
 }
 
-/// What can be drawn from an [`Authentication`]: the core of every extractor, whichever framework
-/// it serves.
+/// A value that can be extracted from an [`Authentication`]: the base of every extractor, for all
+/// frameworks.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -359,18 +361,18 @@ impl fmt::Debug for Authentication {
     note = "to extract anything else, implement `FromAuthentication` for it"
 )]
 pub trait FromAuthentication: Sized {
-    /// Draws the value.
+    /// Extracts the value.
     ///
     /// # Errors
-    /// A [`Refusal`] where the caller is anonymous, or not fit.
+    /// A [`Refusal`] if the request is anonymous or does not meet the requirements of the type.
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal>;
 
-    /// As [`from_authentication`](Self::from_authentication), with the same outcome, where nobody
-    /// else needs the authentication any more: a type that is a part of it can take that instead of
-    /// a clone.
+    /// Extracts the value from an owned [`Authentication`], with the same outcome as
+    /// [`from_authentication`](Self::from_authentication). A type that is a part of it can move
+    /// that part instead of cloning it.
     ///
     /// # Errors
-    /// As above.
+    /// The errors of [`from_authentication`](Self::from_authentication).
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -402,7 +404,7 @@ impl FromAuthentication for Principal {
     }
 }
 
-/// `None` for an anonymous caller; whatever is wrong with anybody else is refused.
+/// Returns `None` for an anonymous request. Every other refusal stays a refusal.
 impl<T: FromAuthentication> FromAuthentication for Option<T> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         let caller = authentication
@@ -414,7 +416,7 @@ impl<T: FromAuthentication> FromAuthentication for Option<T> {
 
 macro_rules! several_from_one_authentication {
     ($($($member:ident)+;)+) => {$(
-        /// All of them from one decision.
+        /// Extracts all members from one decision.
         impl<$($member: FromAuthentication),+> FromAuthentication for ($($member,)+) {
             fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
                 Ok(($($member::from_authentication(authentication)?,)+))

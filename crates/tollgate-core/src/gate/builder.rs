@@ -55,8 +55,8 @@ impl GateBuilder {
         })
     }
 
-    /// Looks for the token here too, after the sources named before. Unless one is named, the only
-    /// source is [`Source::bearer`].
+    /// Adds a place to look for the token, after the sources added before. The default is
+    /// [`Source::bearer`] alone.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -76,8 +76,8 @@ impl GateBuilder {
         self
     }
 
-    /// Refuses a request that carries a cookie beside another credential (400), instead of going by
-    /// the first source.
+    /// Refuses a request that carries a cookie beside another credential (400). By default the
+    /// first source wins.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -100,8 +100,8 @@ impl GateBuilder {
         self
     }
 
-    /// Lets a request without a credential through as anonymous. One with a bad credential is still
-    /// refused.
+    /// Admits a request without a credential as anonymous. A request with an invalid credential is
+    /// still refused.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -119,12 +119,12 @@ impl GateBuilder {
         self
     }
 
-    /// Lets CORS preflights through as anonymous: browsers send them without credentials.
+    /// Admits CORS preflights as anonymous: browsers send them without credentials.
     ///
-    /// What makes a preflight is `OPTIONS` with two header fields, which anybody can send. Whatever
-    /// handler answers `OPTIONS` then runs for everybody, past every policy layer: one for any
-    /// method (`any`, `web::to`, a proxy) among them. With a CORS layer outside of this gate it is
-    /// not needed.
+    /// Any client can send a preflight: `OPTIONS` with two header fields. The handler that answers
+    /// `OPTIONS` then runs for every client, past all policy layers. That includes handlers for any
+    /// method (`any`, `web::to`, a proxy). A CORS layer outside of this gate makes this option
+    /// unnecessary.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -145,8 +145,8 @@ impl GateBuilder {
         self
     }
 
-    /// The `realm` of the challenge (RFC 9110 section 11.5): `api` unless set. Visible ASCII and
-    /// spaces.
+    /// Sets the `realm` of the challenge (RFC 9110 section 11.5), in visible ASCII and spaces. The
+    /// default is `api`.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -189,8 +189,8 @@ impl GateBuilder {
         self
     }
 
-    /// Requires this of every request, before any route's own policy; called again, all must hold.
-    /// Who falls short gets 403 (RFC 6750 section 3.1).
+    /// Requires this policy of every request, before the policy of a route. Repeated calls add
+    /// policies, and all must hold. Otherwise the response is 403 (RFC 6750 section 3.1).
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -214,13 +214,14 @@ impl GateBuilder {
         self
     }
 
-    /// Asks for a session-bound token as well, where a cookie comes on an unsafe method: the field
-    /// `X-CSRF-Token` must be there once and equal the `csrf` claim of the token in the cookie,
-    /// else 403. Without this, the proof of origin, which is asked for in any case, stands alone.
+    /// Requires a session-bound CSRF token if a cookie comes on an unsafe method.
     ///
-    /// A WebSocket handshake, for which a page can set no field, is let through by its proof of
-    /// origin alone; and so is every handler that changes something on a safe method, `GET` above
-    /// all. Other sources than cookies need no token.
+    /// The field `X-CSRF-Token` must be present once and equal the `csrf` claim of the token in the
+    /// cookie; otherwise the response is 403. The proof of origin is required in any case.
+    ///
+    /// A page cannot set a header field of a WebSocket handshake, so the proof of origin alone
+    /// admits a handshake. Safe methods such as `GET` need no token either, so a handler for them
+    /// must not change state. Sources other than cookies need no token.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -244,13 +245,13 @@ impl GateBuilder {
         self
     }
 
-    /// Asks whether each token was revoked, once it has verified and before any policy. The last
-    /// call counts.
+    /// Sets the revocation check, which runs after the verification of a token and before any
+    /// policy. The last call replaces earlier ones.
     ///
-    /// Without this, a token is good until it expires, whatever has become of its session. A check
-    /// that has to ask a store makes requests wait: whoever calls the gate by hand must then do so
-    /// by [`Gate::begin`], for [`Gate::decide`] answers 503 rather than wait. What happens when the
-    /// store does not answer is the check's to say.
+    /// Without a check, a token is valid until it expires, even if its session has ended. If the
+    /// check queries a store, requests wait: code that calls the gate directly must use
+    /// [`Gate::begin`], because [`Gate::decide`] answers 503 instead of waiting. The check defines
+    /// the outcome for a store that does not answer.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -280,12 +281,15 @@ impl GateBuilder {
         self
     }
 
-    /// Renews tokens by activity: a response to a request with a valid one may carry its successor.
-    /// The last call counts.
+    /// Renews tokens by activity: the response to a request with a valid token may carry its
+    /// successor. The last call replaces earlier ones.
     ///
-    /// It prolongs what a stolen token is good for, up to the limits of its session; without it, a
-    /// token lives as long as it was issued for. The layers of the adapters apply it. An extractor
-    /// that asks the gate by itself cannot, for it has no hold on the response; nor is a gRPC call
+    /// Renewal also prolongs the use of a stolen token, up to the limits of its session. Without
+    /// renewal, a token expires at its original time.
+    ///
+    /// The layers of the adapters apply the renewal. An extractor that calls the gate itself
+    /// cannot, because it has no access to the response. A gRPC call is not renewed either: its
+    /// status is known only after its header fields are sent.
     /// renewed, whose success shows only after its header fields are sent.
     ///
     /// ```
@@ -319,9 +323,9 @@ impl GateBuilder {
         self
     }
 
-    /// Requires of every request that its user has logged in at most `age` ago, in whole seconds:
+    /// Requires of every request that its user logged in at most `age` ago, in whole seconds:
     /// step-up authentication, [`Policy::max_authentication_age`] for the whole gate. The last call
-    /// counts.
+    /// replaces earlier ones.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -344,11 +348,11 @@ impl GateBuilder {
         self
     }
 
-    /// Edits the answer to a refusal, challenge and body included, before it is sent. The last call
-    /// counts.
+    /// Edits the answer to a refusal, including challenge and body, before it is sent. The last
+    /// call replaces earlier ones.
     ///
-    /// The rejection's `Display` is for the operator; what of it goes to the client is the hook's
-    /// decision.
+    /// The `Display` of the rejection is meant for the operator. The hook decides which part of it
+    /// the client gets.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -372,12 +376,11 @@ impl GateBuilder {
         self
     }
 
-    /// Checks the configuration and makes the gate.
+    /// Checks the configuration and creates the gate.
     ///
     /// # Errors
-    /// A [`ConfigError`] for a source, realm or origin that cannot be, a source named twice, a
-    /// policy on a gate that lets everybody through without one, a CSRF token where no cookie is a
-    /// source, and an age of less than a second.
+    /// A [`ConfigError`] for an invalid source, realm or origin, a source given twice, a policy on
+    /// an optional gate, a CSRF token without a cookie source, or an age below one second.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -445,7 +448,7 @@ impl GateBuilder {
         Ok(self.into_gate())
     }
 
-    /// The gate, without the checks: the defaults need none.
+    /// Creates the gate without the checks: the defaults need none.
     pub(super) fn into_gate(mut self) -> Gate {
         if self.0.sources.is_empty() {
             self.0.sources.push(Source::bearer());
@@ -454,7 +457,8 @@ impl GateBuilder {
     }
 }
 
-/// As browsers write it: a scheme, a host in lower case, perhaps a port, and nothing behind.
+/// Returns `true` for an origin in the form of browsers: a scheme, a host in lower case, an
+/// optional port, and nothing after it.
 fn is_origin(origin: &str) -> bool {
     let (host, default_port) = match (
         origin.strip_prefix("https://"),

@@ -1,4 +1,4 @@
-//! Types of the user's that stand for a token's claims.
+//! Types of the user that represent the claims of a token.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::verifier::principal::Principal;
 
-/// A type of the user's that stands for a token's claims and guards itself: what
-/// `#[derive(Claims)]` implements.
+/// A user's type that represents the claims of a token and carries its own policy.
+/// `#[derive(Claims)]` implements it.
 ///
 /// ```
 /// use std::sync::LazyLock;
@@ -29,14 +29,14 @@ use crate::verifier::principal::Principal;
 /// assert!(Shopper::policy().is_some());
 /// ```
 ///
-/// A type without a guard says so in one line, `impl Claims for Visitor {}`. That is asked for so
-/// that an extractor can never hand out a type with a guard past it.
+/// A type without a policy needs the explicit line `impl Claims for Visitor {}`. This ensures that
+/// an extractor never bypasses the policy of a type.
 ///
 /// # Shared claims
 ///
-/// An [`Arc`] of a claim set is one as well, with the same guard. It is read once for each token
-/// that the verifier keeps, and handed out as a clone of the `Arc` after that: nothing is parsed
-/// and nothing allocated. The guard is asked each time.
+/// An [`Arc`] of a claims type implements the trait too, with the same policy. The claims are
+/// deserialized once for each token that the verifier keeps. Later extractions clone the `Arc`:
+/// they neither parse nor allocate. The policy is evaluated each time.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -63,21 +63,22 @@ use crate::verifier::principal::Principal;
     note = "or write `impl Claims for {Self} {{}}` if every valid token will do"
 )]
 pub trait Claims: DeserializeOwned {
-    /// What a token must satisfy for the type to be drawn from it; `None`, unless said otherwise:
-    /// any valid token will do.
+    /// The policy that a token must satisfy before the type is extracted from it. The default
+    /// `None` accepts any valid token.
     fn policy() -> Option<&'static Policy> {
         None
     }
 
-    /// Reads the type from a principal whose token satisfies the [policy](Self::policy), which is
-    /// not asked here: extractors ask it before they come here.
+    /// Reads the type from a principal whose token satisfies the [policy](Self::policy). This
+    /// function does not evaluate the policy: extractors do that before they call it.
     ///
-    /// Unless said otherwise, by [`Principal::claims`]. What another implementation makes must
-    /// depend on the claims alone, and must not hold the principal: where the type is shared, it is
-    /// kept with the token and is the same for all its requests.
+    /// The default is [`Principal::claims`]. The result of another implementation must depend on
+    /// the claims alone and must not hold the principal: a shared type is kept with the token and
+    /// serves all its requests.
     ///
     /// # Errors
-    /// [`MalformedClaims`](crate::RejectionKind::MalformedClaims) where the claims do not fit the
+    /// [`MalformedClaims`](crate::RejectionKind::MalformedClaims) if the claims do not fit the
+    /// type.
     /// type.
     ///
     /// ```
@@ -108,7 +109,7 @@ impl Claims for serde_json::Value {}
 
 impl Claims for serde_json::Map<String, serde_json::Value> {}
 
-/// Read once for each token that the verifier keeps, and guarded as `T` is.
+/// Deserialized once for each token that the verifier keeps. The policy is that of `T`.
 impl<T: Claims + Send + Sync + 'static> Claims for Arc<T> {
     fn policy() -> Option<&'static Policy> {
         T::policy()
@@ -120,16 +121,18 @@ impl<T: Claims + Send + Sync + 'static> Claims for Arc<T> {
 }
 
 impl Principal {
-    /// The claims as the user's type, after the type's own [policy](Claims::policy), read once:
-    /// whoever asks for the same type again, with this principal or a clone of it, gets the same
-    /// [`Arc`]; with one of the same token from the verifier's cache, mostly so in the same thread.
-    /// The policy is asked each time.
+    /// Returns the claims as a shared value of the user's type, after the type's own
+    /// [policy](Claims::policy).
     ///
-    /// Four types are kept for each token; any other is read anew each time.
+    /// The claims are deserialized once: later calls for the same type, with this principal or a
+    /// clone of it, return the same [`Arc`]. A principal of the same token from the verifier's
+    /// cache shares it too, in most cases within one thread. The policy is evaluated each time.
+    ///
+    /// Each token keeps at most four types; any other type is deserialized on each call.
     ///
     /// # Errors
-    /// A [`Rejection`]: `InsufficientScope` or `AuthenticationTooOld` where the policy does not
-    /// hold, `MalformedClaims` where the claims do not fit the type.
+    /// A [`Rejection`]: `InsufficientScope` or `AuthenticationTooOld` if the policy does not hold,
+    /// `MalformedClaims` if the claims do not fit the type.
     ///
     /// ```
     /// # use std::sync::Arc;

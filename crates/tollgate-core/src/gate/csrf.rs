@@ -11,7 +11,7 @@ use crate::http::{SourceKind, field};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::verifier::principal::Principal;
 
-/// A credential that no other site can have made a browser send.
+/// A credential that another site cannot have caused a browser to send.
 pub(super) struct OriginProven<'r>(Credential<'r>);
 
 impl<'r> OriginProven<'r> {
@@ -40,7 +40,7 @@ pub(super) fn check_origin<'r>(
     Ok(OriginProven(credential))
 }
 
-/// The proof of origin, for any request.
+/// Checks the proof of origin of any request.
 pub(crate) fn prove_origin(
     request: &impl RequestView,
     trusted_origins: &[String],
@@ -55,8 +55,7 @@ pub(crate) fn prove_origin(
     }
     match (single(request, "sec-fetch-site"), origin) {
         (Some(b"same-origin"), _) => Ok(()),
-        // A handshake is never typed into an address bar; any other request that was, is the user's
-        // own.
+        // The address bar never starts a handshake. Any other request from it is the user's own.
         (Some(b"none"), _) if !is_websocket(request) => Ok(()),
         (Some(_), _) => Err(refused(
             "`Sec-Fetch-Site` is not `same-origin`, and the origin is not trusted",
@@ -79,7 +78,8 @@ pub(super) enum CsrfToken<'r> {
 impl<'r> CsrfToken<'r> {
     /// Reads the token if a browser attached the credential by itself to an unsafe request.
     ///
-    /// A page can set no field of a WebSocket handshake, so the proof of origin has to do there.
+    /// A page cannot set a header field of a WebSocket handshake, so the proof of origin suffices
+    /// there.
     pub(super) fn read(credential: &OriginProven<'_>, request: &'r impl RequestView) -> Self {
         // The handshake of HTTP/2 is a `CONNECT` (RFC 8441). Other unsafe methods have no
         // handshake.
@@ -111,7 +111,7 @@ impl TokenProven {
 }
 
 /// Refuses a request that needs a CSRF token and does not repeat the token's `csrf` claim. Only a
-/// page that was given the value can do that.
+/// page that received the value can repeat it.
 #[inline]
 pub(super) fn check_token(
     principal: Principal,
@@ -137,7 +137,8 @@ fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
 }
 
-/// A WebSocket handshake is a `GET` that other sites can make, and read the answer of.
+/// Returns `true` for a WebSocket handshake: a `GET` that other sites can make, and whose answer
+/// they can read.
 fn is_websocket(request: &impl RequestView) -> bool {
     let named = |name, wanted: &[u8]| {
         request.header(name).any(|line| {
@@ -155,13 +156,13 @@ fn single<'r>(request: &'r impl RequestView, name: &str) -> Option<&'r [u8]> {
     match (values.next(), values.next()) {
         (Some(value), None) => Some(field::trim(value)),
         (None, _) => None,
-        // A field that comes twice says nothing that could be relied upon.
+        // A repeated field is ambiguous, so its value is not used.
         (Some(_), Some(_)) => Some(b""),
     }
 }
 
-/// Whether the origin's host and port are those that the request was sent to. The scheme cannot be
-/// told behind a proxy.
+/// Returns `true` if the request was sent to the host and port of the origin. The scheme is unknown
+/// behind a proxy.
 fn is_own(origin: &[u8], request: &impl RequestView) -> bool {
     let Some(host) = request
         .authority()

@@ -1,4 +1,4 @@
-//! An HTTP endpoint of tollgate's own, such as the one for refreshing, for any framework.
+//! An HTTP endpoint that tollgate itself serves, such as token refresh, for any framework.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,8 @@ use crate::http::request::RequestView;
 use crate::rejection::answer::Answer;
 use crate::step::BoxFuture;
 
-/// Answers requests by itself: a JWK Set, a refresh, a logout. An adapter mounts it under a path.
+/// An endpoint that answers requests itself: a JWK Set, a refresh, a logout. An adapter mounts it
+/// under a path.
 ///
 /// ```
 /// use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};
@@ -24,11 +25,11 @@ use crate::step::BoxFuture;
 /// # }
 /// ```
 pub trait Endpoint: Send + Sync + 'static {
-    /// The answer to a request. It never fails: what goes wrong is an answer, too.
+    /// Answers a request. It never fails: an error is an answer too.
     fn respond(&self, request: EndpointRequest) -> BoxFuture<Answer>;
 
-    /// The most bytes of content that a request may have; an adapter answers 413 to more. 16 KiB
-    /// unless said otherwise.
+    /// The maximum content length of a request, in bytes. An adapter answers a longer one with 413.
+    /// The default is 16 KiB.
     fn content_limit(&self) -> usize {
         16 * 1024
     }
@@ -44,7 +45,7 @@ impl<E: Endpoint + ?Sized> Endpoint for std::sync::Arc<E> {
     }
 }
 
-/// A whole request to an [`Endpoint`].
+/// A complete request to an [`Endpoint`].
 ///
 /// ```
 /// use tollgate::extend::{EndpointRequest, RequestView};
@@ -58,22 +59,22 @@ impl<E: Endpoint + ?Sized> Endpoint for std::sync::Arc<E> {
 pub struct EndpointRequest {
     /// The method, in upper case as on the wire.
     pub method: String,
-    /// The path below the one that the endpoint is mounted at, with its leading slash.
+    /// The path below the mount point of the endpoint, with its leading slash.
     pub path: String,
-    /// The query of the target, without its question mark.
+    /// The query of the request target, without the question mark.
     pub query: Option<String>,
-    /// Host and port where the target itself names them; see [`RequestView::authority`].
+    /// Host and port, if the request target contains them; see [`RequestView::authority`].
     pub authority: Option<String>,
-    /// Field names in lower case with their values.
+    /// Field names in lower case, with their values.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The content.
     pub content: Vec<u8>,
-    /// The address of the peer, where the adapter knows it.
+    /// The address of the peer, if the adapter has it.
     pub remote_address: Option<IpAddr>,
 }
 
 impl EndpointRequest {
-    /// A request without header fields and content.
+    /// Creates a request without header fields and content.
     ///
     /// ```
     /// assert_eq!(tollgate::extend::EndpointRequest::new("GET", "/jwks.json").path, "/jwks.json");
@@ -115,7 +116,7 @@ impl RequestView for EndpointRequest {
 }
 
 impl std::fmt::Debug for EndpointRequest {
-    /// Without fields and content, which hold credentials.
+    /// Omits fields and content, which contain credentials.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EndpointRequest")
             .field("method", &self.method)

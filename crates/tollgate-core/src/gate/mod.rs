@@ -34,7 +34,7 @@ use crate::step::{BoxFuture, Step};
 use crate::verifier::Verifier;
 use crate::verifier::principal::Principal;
 
-/// Stands between requests and handlers: a [`Verifier`], the [`Source`]s of credentials, and the
+/// The stage between requests and handlers: a [`Verifier`], the [`Source`]s of credentials, and the
 /// answers to refused requests. Every adapter wraps a gate, so that all frameworks decide alike.
 ///
 /// A `Verifier` becomes a gate with the defaults: the token comes in `Authorization: Bearer`, every
@@ -113,8 +113,7 @@ impl Gate {
         GateBuilder::new(verifier)
     }
 
-    /// Decides on a request: admits it with what is known of its sender, or refuses it with the
-    /// answer to send.
+    /// Decides on a request: admits it with its principal, or refuses it with the answer to send.
     ///
     /// # Errors
     /// A [`Refusal`], which holds the answer for the client and the reason for the operator. The
@@ -212,8 +211,8 @@ impl Gate {
     /// log the user in to a foreign account or use up a refresh token.
     ///
     /// # Errors
-    /// A [`Refusal`] of kind `CrossSite` if the request does not come from this origin or a trusted
-    /// one, or does not tell its origin.
+    /// A [`Refusal`] of kind `CrossSite` if the request comes neither from this origin nor from a
+    /// trusted one, or has no field with its origin.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -234,7 +233,7 @@ impl Gate {
             .map_err(|rejection| self.refuse(rejection, Protocol::of(request)))
     }
 
-    /// The verifier behind the gate.
+    /// The verifier of the gate.
     ///
     /// ```
     /// # use tollgate::{Gate, Key, Verifier};
@@ -253,7 +252,7 @@ impl Gate {
         self.0.is(&other.0)
     }
 
-    /// Whether the `set-cookie` of a response sets a cookie that the gate reads.
+    /// Returns `true` if the `set-cookie` of a response sets a cookie that the gate reads.
     fn has_cookie(&self, set_cookie: &[u8]) -> bool {
         self.0
             .sources

@@ -6,7 +6,7 @@ use crate::http::request::{Protocol, RequestView};
 use crate::rejection::answer::{self, Answer};
 use crate::rejection::{Rejection, RejectionKind};
 
-/// A refused request: the answer for the client, the reason for the operator.
+/// A refused request: the answer for the client and the reason for the operator.
 ///
 /// An adapter sends the answer and leaves the rejection in the response's extensions for outer
 /// layers.
@@ -22,8 +22,8 @@ use crate::rejection::{Rejection, RejectionKind};
 pub struct Refusal(Box<(Rejection, Answer)>);
 
 impl Refusal {
-    /// With a `tracing` event for the operator: at `error` if our own side is at fault, else at
-    /// `info`.
+    /// Creates a refusal and emits its `tracing` event: at `error` if the service is at fault,
+    /// otherwise at `info`.
     pub(crate) fn logged(rejection: Rejection, answer: Answer) -> Self {
         let kind = rejection.kind();
         if rejection.status() >= 500 {
@@ -36,8 +36,8 @@ impl Refusal {
         Self(Box::new((rejection, answer)))
     }
 
-    /// For an extractor or a policy that finds that no authenticating layer ran: a server error,
-    /// never an open door.
+    /// Creates the refusal for an extractor or a policy without an authenticating layer: a server
+    /// error, so the request fails closed.
     ///
     /// ```
     /// assert_eq!(tollgate::Refusal::missing_layer().answer().header("www-authenticate"), None);
@@ -48,7 +48,7 @@ impl Refusal {
         )
     }
 
-    /// For an adapter that finds that the service is put together wrongly: a server error, with the
+    /// Creates the refusal for a service that is assembled incorrectly: a server error, with the
     /// reason in the log.
     ///
     /// ```
@@ -61,8 +61,8 @@ impl Refusal {
         Self::logged(rejection, answer)
     }
 
-    /// The same refusal in the form that the request's protocol asks for: a gRPC call gets
-    /// `grpc-status` 13 for what is wrong on our side. Refusals that a gate makes have it already.
+    /// Converts the refusal to the protocol of the request: a gRPC call gets `grpc-status` 13 if
+    /// the service is at fault. Refusals by a gate already have the right form.
     ///
     /// ```
     /// use tollgate::extend::RequestView;
@@ -93,7 +93,7 @@ impl Refusal {
         self
     }
 
-    /// Why the request is refused.
+    /// The reason of the refusal.
     ///
     /// ```
     /// assert_eq!(tollgate::Refusal::missing_layer().rejection().status(), 500);
@@ -102,7 +102,7 @@ impl Refusal {
         &self.0.0
     }
 
-    /// What the client is to be sent.
+    /// The answer for the client.
     ///
     /// ```
     /// assert!(!tollgate::Refusal::missing_layer().answer().body.is_empty());
@@ -111,7 +111,7 @@ impl Refusal {
         &self.0.1
     }
 
-    /// Both parts, to build a response from.
+    /// Splits the refusal into its parts, to build a response from them.
     ///
     /// ```
     /// let (rejection, answer) = tollgate::Refusal::missing_layer().into_parts();

@@ -1,16 +1,16 @@
-//! What a response carries beside the handler's own: a token renewed by activity.
+//! Renewal of a token by activity: header fields that the response carries beside the handler's
+//! own.
 
 use crate::http::HeaderEdits;
 use crate::step::BoxFuture;
 use crate::verifier::principal::Principal;
 
-/// Renews a token by activity: when a request with a valid one has succeeded, the response may
-/// carry its successor.
+/// A renewal of tokens by activity: the response to a successful request with a valid token may
+/// carry the token's successor.
 ///
-/// The gate asks [`is_due`](Self::is_due) when it lets a request through, and
-/// [`renew`](Self::renew) once the handler has answered without an error. What must hold of the
-/// session, that it is still there above all, is the implementation's to check in `renew`, which
-/// runs after the handler.
+/// The gate calls [`is_due`](Self::is_due) when it admits a request, and [`renew`](Self::renew)
+/// after the handler has answered without an error. `renew` must check the conditions of the
+/// session, above all that it still exists.
 ///
 /// ```
 /// use tollgate::extend::{BoxFuture, HeaderEdits, Renewal};
@@ -33,13 +33,13 @@ use crate::verifier::principal::Principal;
 /// # Ok(()) }
 /// ```
 pub trait Renewal: Send + Sync {
-    /// Whether the token's successor should go with the response to a request of this method (upper
-    /// case) and path. Called before the handler; it must not block.
+    /// Returns `true` if the response to a request of this method (upper case) and path should
+    /// carry the token's successor. Called before the handler, on the request path; must not block.
     fn is_due(&self, principal: &Principal, method: &str, path: &str) -> bool;
 
-    /// The header fields that bring the successor; none if there is none after all. It never fails:
-    /// a response is not made an error because a renewal did not work. The implementation bounds
-    /// its time.
+    /// Returns the header fields that deliver the successor, or none if there is no successor. It
+    /// never fails: a failed renewal does not turn a response into an error. The implementation
+    /// bounds its time.
     fn renew(&self, principal: &Principal) -> BoxFuture<HeaderEdits>;
 }
 
@@ -53,8 +53,8 @@ impl<R: Renewal + ?Sized> Renewal for std::sync::Arc<R> {
     }
 }
 
-/// Marks a response that must not carry a renewed token, in its extensions: that of a handler which
-/// has ended the session, or of a route whose answers are not to change anything.
+/// A marker in the extensions of a response that must not carry a renewed token, for example after
+/// a handler has ended the session.
 ///
 /// ```
 /// let marker = tollgate::SkipRenewal; // `Extension(SkipRenewal)` beside an axum handler's answer

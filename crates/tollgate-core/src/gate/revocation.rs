@@ -8,7 +8,7 @@ use crate::rejection::{Rejection, RejectionKind};
 use crate::step::Step;
 use crate::verifier::principal::Principal;
 
-/// Tells whether a verified token was revoked. This stage comes before the policy.
+/// A check for the revocation of a verified token. This stage runs before the policy.
 ///
 /// The gate calls it for every token that verifies. An answer from memory is ready at once. A
 /// request waits only if the check returns a future, for example of a query to a store.
@@ -33,7 +33,7 @@ use crate::verifier::principal::Principal;
 /// # Ok(()) }
 /// ```
 pub trait RevocationCheck: Send + Sync {
-    /// The standing of the principal's token.
+    /// Returns the standing of the principal's token.
     ///
     /// The implementation bounds the time of a pending step. The client gets a 503 for
     /// [`Unavailable`].
@@ -83,7 +83,7 @@ impl Deref for Current {
     }
 }
 
-/// Refuses a revoked token, and any token whose standing the check cannot tell.
+/// Refuses a revoked token, and a token whose standing the check cannot determine.
 #[inline]
 pub(super) fn check(
     check: Option<&dyn RevocationCheck>,

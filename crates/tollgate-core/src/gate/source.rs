@@ -1,4 +1,4 @@
-//! Where in a request the credential sits (RFC 6750 section 2).
+//! The places in a request that can hold the credential (RFC 6750 section 2).
 
 use crate::config::{ConfigError, ConfigErrorKind};
 use crate::http::request::RequestView;
@@ -6,8 +6,8 @@ use crate::http::{SourceKind, cookie, field};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::token::compact;
 
-/// A place to look for the token. A gate has an ordered list of them; the first that holds one
-/// wins.
+/// A place to look for the token. A gate has an ordered list of them; the first one that holds a
+/// credential wins.
 ///
 /// ```
 /// use tollgate::extend::SourceKind;
@@ -31,8 +31,8 @@ impl Source {
     /// The `Authorization` field with the scheme `Bearer`, in any case (RFC 6750 section 2.1, RFC
     /// 9110 section 11.1).
     ///
-    /// Another scheme counts as no credential; two `Authorization` fields, and anything behind the
-    /// scheme that is not one `b64token`, are refused.
+    /// Another scheme counts as no credential. Two `Authorization` fields are refused, and so is a
+    /// value after the scheme that is not exactly one `b64token`.
     ///
     /// ```
     /// assert_eq!(tollgate::Source::bearer().kind(), tollgate::extend::SourceKind::Bearer);
@@ -41,11 +41,11 @@ impl Source {
         Self(Place::Bearer)
     }
 
-    /// The cookie of exactly that name. A name that comes twice is refused, for either might be
-    /// planted.
+    /// The cookie of exactly this name. A request with two cookies of the name is refused, because
+    /// an attacker may have planted either.
     ///
-    /// A browser attaches a cookie to requests that other sites make too: on unsafe methods and on
-    /// WebSocket handshakes the gate therefore asks for proof of origin as well.
+    /// A browser also attaches a cookie to requests that other sites make. On unsafe methods and on
+    /// WebSocket handshakes the gate therefore requires proof of origin as well.
     ///
     /// ```
     /// # use tollgate::extend::SourceKind;
@@ -56,8 +56,8 @@ impl Source {
         Self(Place::Cookie(name.into()))
     }
 
-    /// The element after `marker` in `Sec-WebSocket-Protocol`: what a browser sends for
-    /// `new WebSocket(url, ["bearer", token])` if the marker is `bearer`.
+    /// The element after `marker` in `Sec-WebSocket-Protocol`. A browser sends it for `new
+    /// WebSocket(url, ["bearer", token])` if the marker is `bearer`.
     ///
     /// The handler should select a protocol other than the token in its answer.
     ///
@@ -70,11 +70,11 @@ impl Source {
         Self(Place::WebSocketProtocol(marker.into()))
     }
 
-    /// A header field of that name whose whole value is the token.
+    /// A header field of this name whose whole value is the token.
     ///
-    /// Only a client can set it, so it needs no proof of origin. A field that a proxy fills from a
-    /// cookie of its own is another matter: behind such a proxy, requests of other sites carry it
-    /// too, and the service has to refuse them.
+    /// Only a client can set it, so it needs no proof of origin. This does not hold if a proxy
+    /// fills the field from its own cookie: requests of other sites then carry it too, and the
+    /// service has to refuse them.
     ///
     /// ```
     /// # use tollgate::extend::SourceKind;
@@ -85,8 +85,8 @@ impl Source {
         Self(Place::Header(name.into().to_ascii_lowercase()))
     }
 
-    /// A query parameter (RFC 6750 section 2.3). Queries end up in access logs, histories and
-    /// `Referer` fields: a token there leaks, which is why RFC 9700 section 4.3.2 forbids it.
+    /// A query parameter (RFC 6750 section 2.3). Queries appear in access logs, histories and
+    /// `Referer` fields, so the token leaks. RFC 9700 section 4.3.2 forbids it.
     ///
     /// ```
     /// # use tollgate::extend::SourceKind;
@@ -97,7 +97,7 @@ impl Source {
         Self(Place::Query(name.into()))
     }
 
-    /// What kind of place it is.
+    /// The kind of this place.
     ///
     /// ```
     /// # use tollgate::extend::SourceKind;
@@ -139,8 +139,8 @@ impl Source {
         ))
     }
 
-    /// Whether `set_cookie`, the value of a `Set-Cookie` field (RFC 6265 section 4.1), sets the
-    /// cookie that this is.
+    /// Returns `true` if `set_cookie`, the value of a `Set-Cookie` field (RFC 6265 section 4.1),
+    /// sets the cookie of this source.
     pub(crate) fn is_set_by(&self, set_cookie: &[u8]) -> bool {
         let Place::Cookie(name) = &self.0 else {
             return false;
@@ -151,7 +151,7 @@ impl Source {
         field::trim(&set_cookie[..end.unwrap_or(set_cookie.len())]) == name.as_bytes()
     }
 
-    /// The one credential in this place, if there is any.
+    /// Returns the one credential in this place, if there is any.
     fn find<'r>(&self, request: &'r impl RequestView) -> Result<Option<&'r [u8]>, Rejection> {
         match &self.0 {
             Place::Bearer => bearer(request),
@@ -163,21 +163,21 @@ impl Source {
     }
 }
 
-/// The credential of a request and the kind of its source. Nothing of it is verified.
+/// The unverified credential of a request and the kind of its source.
 pub(crate) struct Credential<'r> {
     pub(crate) token: &'r [u8],
     pub(crate) source: SourceKind,
 }
 
-/// Looks through the sources in their order.
+/// Finds the credential of a request in the ordered sources.
 ///
 /// RFC 6750 section 2: "Clients MUST NOT use more than one method to transmit the token in each
-/// request", so two sources that a client fills on purpose are refused together, wherever they
-/// stand in the list. A cookie comes by itself; beside another source it is refused only if
-/// `strict`, and else not looked at if the other one comes first.
+/// request". Two sources that a client fills deliberately are therefore refused together, at any
+/// position in the list. A browser sends a cookie by itself: beside another source it is refused
+/// only if `strict`, and ignored if the other source comes first.
 ///
-/// The alphabet of a credential is checked here where there are several sources or a cookie, since
-/// it decides which refusal comes first. The verifier checks it when it splits the token.
+/// With several sources or a cookie, the alphabet of the credential is checked here, because it
+/// decides which refusal comes first. Otherwise the verifier checks it when it splits the token.
 pub(crate) fn find<'r>(
     sources: &[Source],
     strict: bool,
@@ -206,7 +206,7 @@ pub(crate) fn find<'r>(
             token,
             source: kind,
         };
-        // Which earlier source this one must not stand beside.
+        // The earlier source that must not be combined with this one.
         let other = match &found {
             Some(first) if strict || first.source.is_ambient() == kind.is_ambient() => {
                 Some(first.source)
@@ -237,8 +237,8 @@ fn bearer(request: &impl RequestView) -> Result<Option<&[u8]>, Rejection> {
             "there are two `Authorization` fields",
         ));
     }
-    // RFC 9110 section 11.4: `auth-scheme [ 1*SP ( token68 / #auth-param ) ]`. As nearly every
-    // client writes it:
+    // RFC 9110 section 11.4: `auth-scheme [ 1*SP ( token68 / #auth-param ) ]`. The fast path covers
+    // the form that nearly every client sends.
     if let Some((b"Bearer ", token @ [first, .., last])) = value.split_first_chunk()
         && ![*first, *last]
             .iter()
@@ -259,8 +259,8 @@ fn bearer(request: &impl RequestView) -> Result<Option<&[u8]>, Rejection> {
             .unwrap_or(rest.len());
         return Ok(Some(&rest[start..]));
     }
-    // Another scheme is none of ours. What is no scheme at all is a credential gone wrong, and not
-    // the lack of one.
+    // A valid other scheme is no credential for this gate. An invalid scheme is a malformed
+    // credential, not a missing one.
     if scheme.is_empty() || field::is_token(scheme) {
         return Ok(None);
     }

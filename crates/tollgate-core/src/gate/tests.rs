@@ -13,7 +13,7 @@ use crate::key::source::Unavailable;
 use crate::key::{Key, SigningKey};
 use crate::rejection::RejectionKind;
 
-/// Always waits; counts the questions that were answered and those that were dropped.
+/// A check that always waits. It counts the calls that were answered and those that were dropped.
 #[derive(Clone, Default)]
 struct Asked {
     answered: Arc<AtomicUsize>,
@@ -105,7 +105,7 @@ fn what_is_refused_anyhow_is_not_asked_about() {
     assert_eq!(check.dropped.load(Ordering::SeqCst), 0);
 }
 
-/// A foreign byte at any place decides the refusal, whatever else is wrong with the token.
+/// A byte outside of the alphabet decides the refusal, whatever other errors the token has.
 #[test]
 fn what_no_token_may_hold_makes_the_credential_malformed() {
     let signing = SigningKey::hs256([7; 32]).unwrap();
@@ -138,7 +138,7 @@ fn what_no_token_may_hold_makes_the_credential_malformed() {
                     "{place}"
                 );
             }
-            // In the alphabet of credentials, and in no token.
+            // A character of the credential alphabet that no token contains.
             let other = with(b'~');
             assert!(
                 !matches!(other, None | Some(RejectionKind::MalformedCredential)),

@@ -60,7 +60,7 @@ fn what_was_read_once_is_shared() {
     assert!(!std::ptr::eq(&raw const owned, Arc::as_ptr(&buyer)));
 }
 
-/// A thread's own handle to a token starts with no claims read, and keeps those that are.
+/// Each thread has its own handle to a token, which starts without deserialized claims.
 #[test]
 fn a_token_that_is_recognised_is_read_once_by_each_thread() {
     let verifier = Verifier::builder()
@@ -93,7 +93,7 @@ fn a_token_that_is_recognised_is_read_once_by_each_thread() {
 fn the_guard_is_asked_though_the_claims_were_read() {
     let caller = with(&json!({"exp": 4_000_000_000_u64, "sub": "u-7", "scope": "orders:read"}));
     let principal = caller.principal().unwrap();
-    // Nothing but this reads past the guard, and says so.
+    // `from_principal` bypasses the policy, as documented.
     assert_eq!(Arc::<Buyer>::from_principal(principal).unwrap().sub, "u-7");
     for _ in 0..2 {
         let refusal = caller.claims::<Arc<Buyer>>().unwrap_err();
