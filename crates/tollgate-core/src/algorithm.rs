@@ -182,7 +182,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// Whether whoever can verify can also sign.
+    /// Returns `true` if whoever can verify can also sign.
     ///
     /// ```
     /// assert!(!tollgate::extend::Family::Rsa.is_symmetric());

@@ -9,7 +9,8 @@ pub(crate) const fn decoded_len(encoded: usize) -> usize {
     encoded - encoded.div_ceil(4)
 }
 
-/// Whether there are letters, digits, `-` and `_` in it and nothing else, whatever they encode.
+/// Returns `true` if there are letters, digits, `-` and `_` in it and nothing else, whatever they
+/// encode.
 pub(crate) fn is_alphabet(text: &[u8]) -> bool {
     let (whole, rest) = text.split_at(text.len() & !3);
     let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

@@ -37,7 +37,7 @@ impl HeaderEdits {
         self.0.iter().map(|(name, value)| (&**name, &value[..]))
     }
 
-    /// Whether there is nothing to change.
+    /// Returns `true` if there is nothing to change.
     ///
     /// ```
     /// assert!(tollgate::extend::HeaderEdits::default().is_empty());

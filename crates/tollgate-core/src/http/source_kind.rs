@@ -27,8 +27,8 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
-    /// Whether a browser attaches the credential by itself, so that its presence proves nothing of
-    /// who made the request.
+    /// Returns `true` if a browser attaches the credential by itself, so that its presence proves
+    /// nothing of who made the request.
     ///
     /// ```
     /// assert!(!tollgate::extend::SourceKind::Header.is_ambient());

@@ -34,8 +34,8 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
     ],
 ];
 
-/// Whether the bytes are the canonical encoding (RFC 8032 section 5.1.3) of a point of the curve
-/// that is not one of the eight of small order, for which anybody can make signatures.
+/// Returns `true` if the bytes are the canonical encoding (RFC 8032 section 5.1.3) of a point of
+/// the curve that is not one of the eight of small order, for which anybody can make signatures.
 pub(super) fn is_usable(encoded: &[u8; 32]) -> bool {
     let mut y = *encoded;
     y[31] &= 0x7f; // without the sign of x
@@ -43,7 +43,7 @@ pub(super) fn is_usable(encoded: &[u8; 32]) -> bool {
     canonical && !SMALL_ORDER.contains(&y) && is_on_curve(encoded)
 }
 
-/// Whether a point has this encoding: the conversion has to find its other coordinate.
+/// Returns `true` if a point has this encoding: the conversion has to find its other coordinate.
 fn is_on_curve(encoded: &[u8; 32]) -> bool {
     x25519::PublicKey::from_ed25519(&PublicKey::new(*encoded)).is_ok()
 }

@@ -99,7 +99,7 @@ impl<'t> Jwk<'t> {
         self.text("kid").ok().flatten()
     }
 
-    /// Whether it declares another type than a shared secret.
+    /// Returns `true` if it declares another type than a shared secret.
     pub(super) fn is_not_secret(&self) -> bool {
         self.text("kty")
             .is_ok_and(|kty| kty.is_some_and(|kty| kty != "oct"))

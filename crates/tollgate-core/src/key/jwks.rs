@@ -255,7 +255,7 @@ impl KeySet {
         self.epoch
     }
 
-    /// Whether the set has no usable key.
+    /// Returns `true` if the set has no usable key.
     ///
     /// ```
     /// assert!(tollgate::KeySet::default().is_empty());

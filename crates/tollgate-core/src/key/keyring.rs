@@ -42,11 +42,11 @@ pub(crate) type Epochs = SmallVec<[Option<KeyEpoch>; 2]>;
 /// A search in which no key has verified the signature.
 #[derive(Default)]
 pub(crate) struct Search {
-    /// Whether a key serves the token's `alg`.
+    /// `true` if a key serves the token's `alg`.
     serving: bool,
     /// The number of keys that were tried.
     tried: usize,
-    /// Whether a key of exactly the token's `kid` was tried.
+    /// `true` if a key of exactly the token's `kid` was tried.
     exact: bool,
     unavailable: Option<Unavailable>,
 }
@@ -114,7 +114,8 @@ impl Keyring {
         Err(search)
     }
 
-    /// Whether the sources are in these epochs. A source that was unavailable must still be so.
+    /// Returns `true` if the sources are in these epochs. A source that was unavailable must still
+    /// be so.
     pub(crate) fn is_in(&self, epochs: &Epochs) -> bool {
         self.sources.len() == epochs.len()
             && self
@@ -131,7 +132,7 @@ impl Keyring {
         }
     }
 
-    /// Whether a newer set of a source could have the key.
+    /// Returns `true` if a newer set of a source could have the key.
     ///
     /// A key of the token's own `kid` that does not fit is no reason to ask, and no secret is ever
     /// fetched.

@@ -324,12 +324,13 @@ impl Key {
         self.prepared.material().family()
     }
 
-    /// Whether [`verify`](Self::verify) can return `true` for this algorithm.
+    /// Returns `true` if [`verify`](Self::verify) can return `true` for this algorithm.
     pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
         self.prepared.serves(algorithm)
     }
 
-    /// Whether `signature` is valid for `message` by this key and algorithm. Parses nothing.
+    /// Returns `true` if `signature` is valid for `message` by this key and algorithm. Parses
+    /// nothing.
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.prepared.verify(algorithm, message, signature)
     }

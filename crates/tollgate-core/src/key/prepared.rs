@@ -92,8 +92,8 @@ impl Prepared {
         self.algorithms.contains(&algorithm)
     }
 
-    /// Whether the signature is right. Its length is looked at first: it is fixed for each key, and
-    /// an ECDSA signature in DER has another.
+    /// Returns `true` if the signature is right. Its length is looked at first: it is fixed for
+    /// each key, and an ECDSA signature in DER has another.
     pub(super) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let Some(place) = self
             .algorithms

@@ -75,7 +75,7 @@ pub(super) enum KeyType {
 }
 
 impl KeyType {
-    /// Whether a key of this type can serve the algorithm.
+    /// Returns `true` if a key of this type can serve the algorithm.
     pub(super) fn fits(self, algorithm: Algorithm) -> bool {
         match self {
             Self::Rsa => algorithm.family() == Family::Rsa,

@@ -37,8 +37,8 @@ fn keys(json: &Value) -> Vec<Key> {
     }
 }
 
-/// Whether one of the keys has signed the token, which is split, decoded and read as a verifier
-/// does it.
+/// Returns `true` if one of the keys has signed the token, which is split, decoded and read as a
+/// verifier does it.
 fn accepts(keys: &[Key], token: &str) -> bool {
     signed(keys, token).unwrap_or(false)
 }

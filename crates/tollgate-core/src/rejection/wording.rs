@@ -123,8 +123,8 @@ pub(crate) const fn of(kind: Kind) -> &'static Wording {
     }
 }
 
-/// Whether a text is fit as it is for a challenge (RFC 6750 section 3: %x20-21 / %x23-5B /
-/// %x5D-7E), for a JSON string, and for `grpc-message`, where a percent sign would have to be
+/// Returns `true` if a text is fit as it is for a challenge (RFC 6750 section 3: %x20-21 / %x23-5B
+/// / %x5D-7E), for a JSON string, and for `grpc-message`, where a percent sign would have to be
 /// escaped.
 const fn is_plain(text: &str) -> bool {
     let mut rest = text.as_bytes();

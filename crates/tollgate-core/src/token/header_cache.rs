@@ -131,7 +131,7 @@ mod tests {
         )
     }
 
-    /// Whether the header was kept, and what it is.
+    /// `true` if the header was kept, and what it is.
     type Outcome = Result<(bool, Header, String), RejectionKind>;
 
     fn of(token: &str, limits: &Limits, keep: bool) -> Outcome {

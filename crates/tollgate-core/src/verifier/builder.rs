@@ -12,11 +12,11 @@ use crate::config::{ConfigError, ConfigErrorKind};
 use crate::limits::Limits;
 use crate::verifier::cache::{TokenCache, VerifiedTokens};
 
-/// The deepest JSON that may be allowed: the depth at which `serde_json` stops, too.
+/// The upper bound of the JSON depth, at which `serde_json` stops too.
 const MOST_JSON_DEPTH: usize = 128;
 
-/// The most members that the names of one object can be compared for, each with each, before a
-/// signature is known.
+/// The upper bound of members in one object. Before a signature is verified, each name is compared
+/// with each.
 const MOST_MEMBERS: usize = 4096;
 
 /// Configuration of a [`Verifier`].
@@ -212,7 +212,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// Turns the cache of verified tokens off, for a service that sees no token twice.
+    /// Turns the cache of verified tokens off, for a service that never gets a token twice.
     ///
     /// ```
     /// # use tollgate::{ConfigErrorKind, Key, TokenCache, Verifier};
@@ -316,7 +316,7 @@ impl VerifierBuilder {
     }
 }
 
-/// Bounds that no token could meet, and one that the reader's stack could not.
+/// Refuses limits that no token could meet, and a depth that would overflow the reader's stack.
 fn check_limits(limits: &Limits) -> Result<(), ConfigError> {
     let out_of_range = |message| Err(ConfigError::new(ConfigErrorKind::OutOfRange, message));
     let needed = [

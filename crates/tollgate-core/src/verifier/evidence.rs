@@ -13,7 +13,7 @@ use crate::verifier::rules::Rules;
 /// The rules of an issuer, and its fixed keys if it lives as long as the verifier.
 ///
 /// Both are in one place, so that a verified token holds them with one reference count. Key sources
-/// are not part of it: a token that is kept must not keep them running.
+/// are not part of it: a cached token must not keep them running.
 #[derive(Debug)]
 pub(crate) struct IssuerTerms {
     pub(crate) rules: Rules,
@@ -74,8 +74,8 @@ pub(crate) struct Evidence {
 pub(super) enum Trusted {
     /// The issuer at this index of the verifier's list, which never changes.
     Listed(usize),
-    /// An issuer from an issuer source, which is asked again for each token. A strong reference
-    /// would keep the key source of an issuer running that is no longer trusted.
+    /// An issuer from an issuer source, which is queried again for each token. A strong reference
+    /// would keep the key source of an issuer running after the issuer is no longer trusted.
     Found(Weak<Issuer>),
 }
 
@@ -92,8 +92,8 @@ impl Evidence {
         }
     }
 
-    /// The memory that is kept only because of the evidence, in bytes, by estimate: an issuer
-    /// source may make the rules anew for each token.
+    /// Returns an estimate of the memory that only the evidence keeps alive, in bytes: an issuer
+    /// source may create new rules for each token.
     pub(super) const fn bytes(&self) -> usize {
         const RULES: usize = 2048;
         match self.issuer {

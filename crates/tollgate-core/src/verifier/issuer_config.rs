@@ -24,7 +24,7 @@ pub(super) struct IssuerConfig {
     pub(super) keyring: Keyring,
     /// An option that can be set once and was set again.
     pub(super) set_twice: Option<&'static str>,
-    /// Whether any rule was set.
+    /// `true` if any rule was set.
     pub(super) is_used: bool,
 }
 
@@ -87,7 +87,7 @@ impl IssuerConfig {
         self.check_keys()
     }
 
-    /// Names the tenants; that can be done once.
+    /// Sets the tenants. A second call is an error at `build`.
     pub(super) fn set_tenants(&mut self, tenants: Tenants) {
         let earlier = self.rules.tenants.replace(tenants);
         if earlier.is_some() {
@@ -234,14 +234,14 @@ impl IssuerConfig {
         Ok(())
     }
 
-    /// As checked. Of an issuer that lives as long as the verifier, each token may hold all fixed
-    /// keys.
+    /// Converts checked rules to an issuer that lives as long as the verifier. Each token may hold
+    /// all its fixed keys.
     pub(super) fn into_listed_issuer(self) -> Issuer {
         let keys = self.keyring.keys.clone();
         self.into_issuer(keys)
     }
 
-    /// As checked, of an issuer that may be withdrawn: of its keys, a token holds the one that has
+    /// Converts checked rules to an issuer that may be withdrawn. A token holds only the key that
     /// verified it.
     pub(super) fn into_found_issuer(self) -> Issuer {
         self.into_issuer(Vec::new())
@@ -260,7 +260,7 @@ impl IssuerConfig {
     fn check_keys(&self) -> Result<(), ConfigError> {
         use ConfigErrorKind as Kind;
         let Keyring { keys, sources } = &self.keyring;
-        // One issuer's keys must never stand for another's tokens.
+        // The keys of one issuer must never verify the tokens of another.
         let foreign = sources.iter().filter_map(|source| source.issuer());
         if let (Some(issuer), Some(foreign)) = (
             &self.rules.issuer,

@@ -1,4 +1,4 @@
-//! The rules for the tokens of one issuer, said once for every builder that takes them.
+//! The rules for the tokens of one issuer, shared by all builders.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::verifier::rules::{Rules, Typ};
 
 /// The keys of one issuer and the rules for its tokens.
 ///
-/// `Of` tells what the rules belong to: a [`TrustedIssuer`] is an issuer beside others, and a
-/// [`VerifierBuilder`](crate::VerifierBuilder) is a verifier with its own issuer. Both have every
-/// method here.
+/// `Of` is the owner of the rules: a [`TrustedIssuer`] is one issuer among several, and a
+/// [`VerifierBuilder`](crate::VerifierBuilder) is a verifier with its own issuer. Both have all
+/// methods of this type.
 #[derive(Clone)]
 pub struct IssuerRules<Of> {
     pub(super) config: IssuerConfig,
@@ -65,15 +65,15 @@ impl TrustedIssuer {
 }
 
 impl<Of> IssuerRules<Of> {
-    /// The configuration, to be changed.
+    /// Returns the configuration for a change.
     pub(super) const fn config(&mut self) -> &mut IssuerConfig {
         self.config.is_used = true;
         &mut self.config
     }
 
     /// Adds an audience: the name of this service in `aud` (RFC 7519 section 4.1.3, RFC 8725
-    /// section 3.9), compared byte for byte. A token needs one of the added names. `build` refuses
-    /// an empty name.
+    /// section 3.9), compared byte for byte. A token needs at least one of the audiences. `build`
+    /// refuses an empty name.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -156,8 +156,8 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Adds a source of keys that may change while the service runs. It is asked for each token.
-    /// `build` refuses it together with a shared secret.
+    /// Adds a source of keys that may change while the service runs. The verifier queries it for
+    /// each token. `build` refuses it together with a shared secret.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -187,7 +187,7 @@ impl<Of> IssuerRules<Of> {
     }
 
     /// Restricts the algorithms (RFC 8725 section 3.1). The default is every algorithm that a key
-    /// serves. The last call counts. `build` refuses a list that no key serves.
+    /// serves. The last call replaces earlier ones. `build` refuses a list that no key serves.
     ///
     /// ```
     /// # use tollgate::{Algorithm, RejectionKind, SigningKey, Verifier};
@@ -341,8 +341,8 @@ impl<Of> IssuerRules<Of> {
         self.require_claim("sub")
     }
 
-    /// Refuses tokens without this claim (RFC 7519 section 4): a member of exactly that name, else
-    /// a dotted path. `build` refuses an empty name.
+    /// Refuses tokens without this claim (RFC 7519 section 4): a member of exactly this name, or
+    /// else a dotted path. `build` refuses an empty name.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -393,8 +393,8 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Adds a claim that holds roles, a string or an array of strings: a member of exactly that
-    /// name, else a dotted path such as `realm_access.roles`. `build` refuses an empty name.
+    /// Adds a claim that holds roles, a string or an array of strings: a member of exactly this
+    /// name, or else a dotted path such as `realm_access.roles`. `build` refuses an empty name.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};

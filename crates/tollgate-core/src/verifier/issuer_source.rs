@@ -8,12 +8,11 @@ use super::{Issuer, TrustedIssuer};
 use crate::config::{ConfigError, ConfigErrorKind};
 use crate::key::source::Unavailable;
 
-/// Says of an issuer that a token names whether it is trusted: for services whose tenants bring
-/// issuers of their own.
+/// A source of trusted issuers, for services whose tenants have their own issuers.
 ///
-/// It is asked for each token whose issuer is not listed, before anything of the token is verified,
-/// and must not block: the name is of the attacker's choosing, and whatever is kept for it must be
-/// bounded.
+/// The verifier queries it for each token whose issuer is not listed, before any part of the token
+/// is verified. It runs on the request path and must not block. An attacker chooses the name, so
+/// any state for it must be bounded.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -44,11 +43,11 @@ use crate::key::source::Unavailable;
 /// # Ok(()) }
 /// ```
 pub trait IssuerSource: Send + Sync {
-    /// The issuer of this name, `None` if it is not trusted. One that does not answer to the name
-    /// is not used.
+    /// Returns the issuer of this name, or `None` if it is not trusted. An issuer with a different
+    /// name is not used.
     ///
     /// # Errors
-    /// [`Unavailable`] where it cannot be told now; the client then gets a 503, never a 401.
+    /// [`Unavailable`] if the source cannot decide now. The client then gets a 503, never a 401.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -80,8 +79,7 @@ impl<S: IssuerSource + ?Sized> IssuerSource for Arc<S> {
     }
 }
 
-/// A [`TrustedIssuer`] whose rules were checked, ready for use: what [`TrustedIssuer::prepare`]
-/// makes. Cloning is cheap.
+/// A [`TrustedIssuer`] with checked rules, created by [`TrustedIssuer::prepare`]. Cloning is cheap.
 ///
 /// ```
 /// use tollgate::extend::PreparedIssuer;
@@ -126,14 +124,15 @@ impl TrustedIssuer {
 }
 
 impl PreparedIssuer {
-    /// Whether it was prepared from just these rules and one source of keys: for an
-    /// [`IssuerSource`] that asks for the rules each time and adds the source of the issuer's keys
-    /// itself. While this holds it hands out again what it has prepared with that source; a token
-    /// that was verified for one prepared issuer is verified anew for another.
+    /// Returns `true` if this issuer was prepared from exactly these rules and one key source.
     ///
-    /// Which source it was is not compared. Where `rules` has keys or a source, and where the
-    /// prepared one had more than the one source, it is `false`, so that other keys are never taken
-    /// for the same.
+    /// An [`IssuerSource`] that reads the rules on each call, and adds the key source itself, uses
+    /// this to return an issuer that it prepared earlier. A new prepared issuer would invalidate
+    /// the cached tokens of the old one.
+    ///
+    /// The identity of the key source is not compared. The result is `false` if `rules` has keys or
+    /// a key source, or if the prepared issuer has more than one key source, so that different keys
+    /// never count as equal.
     ///
     /// ```
     /// # use std::sync::Arc;

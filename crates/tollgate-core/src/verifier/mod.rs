@@ -67,7 +67,7 @@ pub struct Verifier(Arc<Inner>);
 
 struct Inner {
     issuers: Vec<Issuer>,
-    /// Asked for issuers that are not in the list.
+    /// Queried for issuers that are not in the list.
     issuer_sources: Vec<Box<dyn IssuerSource>>,
     limits: Limits,
     clock: Box<dyn Clock>,
@@ -82,7 +82,7 @@ struct Issuer {
 }
 
 impl Verifier {
-    /// Whether both are clones of one verifier.
+    /// Returns `true` if both are clones of one verifier.
     #[cfg(feature = "actix")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -106,7 +106,7 @@ impl Verifier {
     /// Creates a verifier that trusts one issuer, with the default limits, clock and token cache.
     ///
     /// # Errors
-    /// A [`ConfigError`], as [`VerifierBuilder::build`] returns it.
+    /// A [`ConfigError`], see [`VerifierBuilder::build`].
     ///
     /// ```
     /// use tollgate::{Key, TrustedIssuer, Verifier};
@@ -172,7 +172,7 @@ impl Verifier {
     }
 
     /// Like [`begin`](Self::begin), for a credential of a request: a text that is not a `b64token`
-    /// is a malformed credential, whatever else is wrong with it.
+    /// is a malformed credential, even if it has other errors.
     #[inline]
     pub(crate) fn begin_credential(
         &self,
@@ -185,10 +185,10 @@ impl Verifier {
         }
     }
 
-    /// Empties the cache of verified tokens of this verifier and its clones, at once.
+    /// Clears the cache of verified tokens of this verifier and its clones immediately.
     ///
-    /// There is no need to call it when keys change or a token is revoked: both are checked for
-    /// each request.
+    /// A change of keys or the revocation of a token does not require this call: both are checked
+    /// for each request.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -232,10 +232,10 @@ impl Verifier {
         self.0.cache.as_ref().map(VerifiedTokens::status)
     }
 
-    /// Recognises a token from the cache, or verifies it from the start.
+    /// Finds a token in the cache, or verifies it from the start.
     ///
-    /// An error is the outcome: a rejection, or a wait for a newer set of keys. `refreshed` is the
-    /// answer of the key sources after such a wait; without it they may be asked.
+    /// An error is the outcome: a rejection, or a wait for a newer key set. `refreshed` is the
+    /// answer of the key sources after such a wait; without it the sources may be queried.
     fn attempt(
         &self,
         token: &[u8],
@@ -282,8 +282,8 @@ impl Verifier {
         Ok(Principal::new(Held::Together(verified), source, now))
     }
 
-    /// The outcome of a token that no key has verified: a question to the key sources, or the
-    /// refusal. A token that names another issuer would be refused with any key.
+    /// Returns the outcome for a token that no key has verified: a query to the key sources, or the
+    /// refusal. A token with another `iss` is refused regardless of its key.
     #[cold]
     fn missing_key(
         &self,
@@ -316,7 +316,7 @@ impl Verifier {
         search.rejection(missing, refreshed).into()
     }
 
-    /// Waits for newer keys and makes a second attempt, which asks no source.
+    /// Waits for newer keys and makes a second attempt, which queries no source.
     fn wait(
         &self,
         token: &[u8],
@@ -333,8 +333,8 @@ impl Verifier {
         })
     }
 
-    /// Whether the evidence of a cached token still holds: the issuer is still trusted by the same
-    /// rules, and each source of its keys still has the same set.
+    /// Returns `true` if the evidence of a cached token still holds: the issuer is trusted by the
+    /// same rules, and each source of its keys has the same set.
     fn holds(&self, verified: &Verified, evidence: &Evidence) -> bool {
         match &evidence.issuer {
             Trusted::Listed(place) => {
@@ -351,7 +351,7 @@ impl Verifier {
         }
     }
 
-    /// Tells the source of the key that it has verified another token.
+    /// Reports the verification of another token to the source of the key.
     fn note_use(&self, evidence: &Evidence, key: &Key, now: u64) {
         let note = |issuer: &Issuer| issuer.keyring.note_use(evidence.source, key, now);
         match &evidence.issuer {
@@ -360,9 +360,9 @@ impl Verifier {
         };
     }
 
-    /// The issuer whose keys and rules the token must meet. A single issuer is chosen without a
-    /// look at the claims. Among several the unverified `iss` chooses, and a key of the chosen
-    /// issuer has to verify the token.
+    /// Returns the issuer whose keys and rules apply to the token. A single issuer is chosen
+    /// without reading the claims. Among several, the unverified `iss` selects one, and a key of
+    /// this issuer has to verify the token.
     fn issuer_of(&self, token: &Unverified<'_, '_>) -> Result<Chosen<'_>, Rejection> {
         let Inner {
             issuers,
@@ -376,7 +376,7 @@ impl Verifier {
         self.issuer_named(&claimed_issuer(&token.compact, limits)?)
     }
 
-    /// The issuer of this name, from the list or from an issuer source.
+    /// Returns the issuer of this name, from the list or from an issuer source.
     fn issuer_named(&self, claimed: &str) -> Result<Chosen<'_>, Rejection> {
         let mut listed = self.0.issuers.iter().enumerate();
         if let Some((place, listed)) = listed.find(|(_, issuer)| issuer.terms.rules.names(claimed))
@@ -400,7 +400,7 @@ impl Verifier {
 
 /// The issuer whose rules apply to a token.
 enum Chosen<'v> {
-    /// At this index of the list.
+    /// The issuer at this index of the list.
     Listed(usize, &'v Issuer),
     Found(PreparedIssuer),
 }
@@ -431,7 +431,7 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// A token within the limits whose header is read. Nothing of it is verified.
+/// A token within the limits, with its header read. No part of it is verified.
 struct Unverified<'t, 'h> {
     compact: Compact<'t>,
     header: ReadHeader<'h>,
@@ -448,7 +448,7 @@ impl<'t, 'h> Unverified<'t, 'h> {
     }
 }
 
-/// The `iss` of a token that is not verified yet.
+/// Reads the `iss` of an unverified token.
 fn claimed_issuer(token: &Compact<'_>, limits: &Limits) -> Result<Box<str>, Rejection> {
     let mut claims = ClaimSetText::default();
     claims.read(token.payload(&mut Segment::new())?, "", limits)?;
@@ -503,7 +503,7 @@ impl Issuer {
         }
     }
 
-    /// Checks the unverified `iss` before a key source is asked for the token's key.
+    /// Checks the unverified `iss` before a key source is queried for the token's key.
     fn check_name(&self, token: &Compact<'_>, limits: &Limits) -> Result<(), Rejection> {
         let rules = &self.terms.rules;
         if rules.issuer.is_none() {

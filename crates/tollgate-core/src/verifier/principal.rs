@@ -18,10 +18,11 @@ use crate::token::typed::TypedClaims;
 use crate::verifier::cache::{Cached, Held};
 use crate::verifier::evidence::{Evidence, MetRules};
 
-/// A verified token: its claims, its header, the key that verified it and its place in the request.
+/// A verified token: its claims, its header, the key that verified it and its source in the
+/// request.
 ///
-/// Only a verifier makes one. Cloning is cheap. `Debug` shows issuer, key and algorithm, never the
-/// subject or a claim.
+/// Only a verifier creates one. Cloning is cheap. `Debug` shows issuer, key and algorithm, never
+/// the subject or a claim.
 ///
 /// ```
 /// use tollgate::extend::Clock;
@@ -65,7 +66,7 @@ pub(crate) struct Verified {
 }
 
 impl Verified {
-    /// Reads the claims into their final place: they are large, and a move of them costs more than
+    /// Reads the claims into their final place. They are large, and moving them costs more than
     /// some of the checks.
     pub(super) fn read(
         header: Header,
@@ -78,7 +79,7 @@ impl Verified {
             met,
             typed: TypedClaims::default(),
         });
-        // The only reference, so nothing is cloned.
+        // This is the only reference, so `make_mut` clones nothing.
         let Self { claims, met, .. } = Arc::make_mut(&mut verified);
         read(claims, met)?;
         Ok(verified)
@@ -89,7 +90,7 @@ impl Verified {
         self.met.rules().check_times(&self.claims, now)
     }
 
-    /// `iss`.
+    /// The `iss` claim.
     pub(super) fn issuer(&self) -> Option<&str> {
         self.claims.string(self.claims.registered.issuer.as_ref())
     }
@@ -103,7 +104,7 @@ impl Verified {
 impl Cached for Verified {
     type Evidence = Evidence;
 
-    /// With an estimate of the types that the claims are read as.
+    /// Includes an estimate for the types that the claims are deserialized into.
     fn bytes(&self, evidence: &Evidence) -> usize {
         size_of::<Self>() + 3 * self.claims.bytes() + evidence.bytes()
     }
@@ -133,12 +134,11 @@ impl Principal {
         self.held.value()
     }
 
-    /// The claims as the user's type, which may borrow from the principal. Nothing is parsed twice:
-    /// the text was checked and indexed when the token was verified.
+    /// Deserializes the claims into the user's type, which may borrow from the principal. The JSON
+    /// is not parsed again: it was checked and indexed during verification.
     ///
     /// # Errors
-    /// [`RejectionKind::MalformedClaims`] where the claims do not fit the type: such a token is not
-    /// one for this service.
+    /// [`RejectionKind::MalformedClaims`] if the claims do not fit the type.
     ///
     /// ```
     /// # use tollgate::{Key, RejectionKind, SigningKey, Verifier};
@@ -158,7 +158,7 @@ impl Principal {
     /// ```
     pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Rejection> {
         T::deserialize(self.verified().claims.document()).map_err(|error| {
-            // Only what is known to hold no value goes to the log.
+            // Only texts that never contain a value of the token are logged.
             let text = error.to_string();
             let named = text.starts_with(MISFIT) || text.starts_with("missing field ");
             let what = if named {
@@ -171,7 +171,7 @@ impl Principal {
         })
     }
 
-    /// The types that the claims were read as, kept with them.
+    /// The deserialized claim types, kept with the claims.
     #[inline]
     pub(crate) fn typed(&self) -> &TypedClaims {
         match &self.held {
@@ -180,8 +180,8 @@ impl Principal {
         }
     }
 
-    /// One claim as JSON: a member of exactly that name, else the way through nested objects, split
-    /// at dots.
+    /// Returns one claim as JSON: a member of exactly this name, or else a path through nested
+    /// objects, split at dots.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -225,21 +225,21 @@ macro_rules! string_claims {
 }
 
 string_claims! {
-    /// `iss`: who issued the token (RFC 7519 section 4.1.1).
+    /// The `iss` claim: the issuer of the token (RFC 7519 section 4.1.1).
     issuer: issuer = "iss";
-    /// `sub`: whom the token speaks for (RFC 7519 section 4.1.2).
+    /// The `sub` claim: the subject of the token (RFC 7519 section 4.1.2).
     subject: subject = "sub";
-    /// `jti`: the token's own identifier (RFC 7519 section 4.1.7).
+    /// The `jti` claim: the identifier of the token (RFC 7519 section 4.1.7).
     jwt_id: jwt_id = "jti";
-    /// `sid`: the session that the token belongs to (OpenID Connect Front-Channel Logout 1.0
-    /// section 3).
+    /// The `sid` claim: the session of the token (OpenID Connect Front-Channel Logout 1.0 section
+    /// 3).
     session_id: session_id = "sid";
-    /// `client_id`: the OAuth client that asked for the token (RFC 9068 section 2.2).
+    /// The `client_id` claim: the OAuth client that requested the token (RFC 9068 section 2.2).
     client_id: client_id = "client_id";
 }
 
 impl Principal {
-    /// `exp` in whole seconds since the epoch, a fraction cut off (RFC 7519 section 4.1.4).
+    /// The `exp` claim in whole seconds since the epoch, rounded down (RFC 7519 section 4.1.4).
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -261,7 +261,7 @@ impl Principal {
             .map(NumericDate::floor)
     }
 
-    /// `nbf` in whole seconds since the epoch, a fraction rounded up (RFC 7519 section 4.1.5).
+    /// The `nbf` claim in whole seconds since the epoch, rounded up (RFC 7519 section 4.1.5).
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -281,7 +281,7 @@ impl Principal {
             .map(NumericDate::ceil)
     }
 
-    /// `iat` in whole seconds since the epoch, a fraction cut off (RFC 7519 section 4.1.6).
+    /// The `iat` claim in whole seconds since the epoch, rounded down (RFC 7519 section 4.1.6).
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -301,8 +301,8 @@ impl Principal {
             .map(NumericDate::floor)
     }
 
-    /// `auth_time` in whole seconds since the epoch, a fraction cut off: when the user last proved
-    /// who they are (RFC 9068 section 2.2.1). `None` where the claim is absent or no `NumericDate`.
+    /// The `auth_time` claim, the time of the user's last login, in whole seconds since the epoch,
+    /// rounded down (RFC 9068 section 2.2.1). `None` if the claim is absent or not a `NumericDate`.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -321,8 +321,8 @@ impl Principal {
             .map(NumericDate::floor)
     }
 
-    /// The time at which the token was verified, by the verifier's clock: what `exp` and the like
-    /// were held against.
+    /// The time of the verification, by the verifier's clock. The verifier checked `exp`, `nbf` and
+    /// `iat` against it.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -339,12 +339,12 @@ impl Principal {
         self.now
     }
 
-    /// The `csrf` claim, to which a request with a cookie is held.
+    /// The `csrf` claim, which a request with a cookie must repeat.
     pub(crate) fn csrf_token(&self) -> Option<Cow<'_, str>> {
         self.verified().claims.text("csrf")
     }
 
-    /// The values of `aud`, whether it is a string or an array.
+    /// The values of `aud`, a string or an array.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -360,8 +360,8 @@ impl Principal {
         self.verified().claims.audiences()
     }
 
-    /// The scopes of `scope` and `scp`, in their order, then those of the further
-    /// [claims](crate::VerifierBuilder::scope_claim) that the verifier is configured with.
+    /// The scopes of `scope` and `scp`, in their order, followed by those of the configured [scope
+    /// claims](crate::VerifierBuilder::scope_claim).
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -384,7 +384,7 @@ impl Principal {
         claims.scopes().chain(further)
     }
 
-    /// Whether the token carries exactly that scope.
+    /// Returns `true` if the token has exactly this scope.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -401,7 +401,7 @@ impl Principal {
         self.scopes().any(|held| held == scope)
     }
 
-    /// The values of the role claims that the verifier is configured with; without configuration
+    /// The values of the role claims that are configured at the verifier. Without configuration
     /// there are none.
     ///
     /// ```
@@ -429,7 +429,7 @@ impl Principal {
             .flat_map(|path| self.verified().claims.strings_at(path))
     }
 
-    /// Whether one of the role claims holds exactly that role.
+    /// Returns `true` if one of the role claims contains exactly this role.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -447,7 +447,7 @@ impl Principal {
         self.roles().any(|held| held == role)
     }
 
-    /// The `alg` of the header.
+    /// The `alg` header parameter.
     ///
     /// ```
     /// # use tollgate::{Algorithm, Key, SigningKey, Verifier};
@@ -467,8 +467,8 @@ impl Principal {
         self.verified().header.algorithm
     }
 
-    /// The `kid` of the header (RFC 7515 section 4.1.4); the verifying key may have been found
-    /// without one.
+    /// The `kid` header parameter (RFC 7515 section 4.1.4). It may be absent: a key can also be
+    /// found without it.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -487,7 +487,7 @@ impl Principal {
             .header_string(self.verified().header.kid.as_ref())
     }
 
-    /// The `typ` of the header, as written (RFC 7515 section 4.1.9).
+    /// The `typ` header parameter, unchanged (RFC 7515 section 4.1.9).
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -521,7 +521,8 @@ impl Principal {
         self.verified().key()
     }
 
-    /// Where in the request the token stood; `None` where the verifier was given the token itself.
+    /// The source of the token in the request; `None` if the verifier was called with the token
+    /// itself.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -557,9 +558,9 @@ impl Facts for Principal {
         self.verified().claims.has(path)
     }
 
-    /// By `auth_time` and the clock that the token was verified with. The leeway excuses a clock
-    /// that is ahead and prolongs nothing; an `auth_time` further in the future is no proof of
-    /// anything.
+    /// Compares `auth_time` with the clock of the verification. The leeway only tolerates a clock
+    /// that is ahead and does not extend the limit. An `auth_time` beyond it in the future does not
+    /// count.
     fn authenticated_within(&self, seconds: u64) -> bool {
         let leeway = self.verified().met.rules().leeway.as_secs();
         self.verified().claims.date("auth_time").is_some_and(|at| {

@@ -1,12 +1,12 @@
-//! Rules for what single providers do: further names of an issuer, tenants, and other claims than
-//! the registered ones.
+//! Rules for the peculiarities of single providers: aliases of an issuer, tenants, and other claims
+//! than the registered ones.
 
 use super::issuer_rules::IssuerRules;
 use crate::verifier::rules::{Tenants, Typ};
 
 impl<Of> IssuerRules<Of> {
-    /// Adds a spelling of the issuer, compared exactly, for a provider that uses several. It is one
-    /// issuer with the same keys and rules. `build` refuses a spelling that is already present.
+    /// Adds an alias of the issuer, compared exactly, for a provider with several spellings. All
+    /// spellings have the same keys and rules. `build` refuses an alias that is already present.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -32,14 +32,14 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Makes the issuer's name, and its [aliases](Self::issuer_alias), a template: in the place of
-    /// `{tenantid}` stands one of these tenants, each a GUID in lower case, and the token's claim
-    /// `tid` must name the same one. A key whose JWK has a member [`issuer`](crate::Key::issuer)
-    /// verifies only the tokens of that issuer.
+    /// Makes the issuer's name, and its [aliases](Self::issuer_alias), a template. `{tenantid}`
+    /// stands for one of these tenants, each a GUID in lower case, and the `tid` claim must name
+    /// the same tenant. A key whose JWK has a member [`issuer`](crate::Key::issuer) verifies only
+    /// tokens of that issuer.
     ///
-    /// Microsoft Entra publishes the keys of all tenants together. Refused at `build`: no tenant,
-    /// one in another form, tenants that are set twice, and a name without `{tenantid}` as one
-    /// whole segment of its path.
+    /// Use it for Microsoft Entra, which publishes the keys of all tenants together. `build`
+    /// refuses an empty list, a tenant in another form, tenants that are set twice, and a name
+    /// without `{tenantid}` as one whole segment of its path.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -73,7 +73,7 @@ impl<Of> IssuerRules<Of> {
     }
 
     /// Like [`tenants`](Self::tenants), for tokens of **every** tenant of the provider. Anyone can
-    /// open a tenant, so the service must separate the tenants' data by `tid`.
+    /// open a tenant, so the service must separate the data of the tenants by `tid`.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};
@@ -100,12 +100,13 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Looks for the [audience](Self::audience) in this claim, a string or an array of strings,
-    /// instead of in `aud`: a member of exactly that name, else a dotted path. It is then required,
-    /// and an `aud` that is there all the same must name an audience of this service too (RFC 7519
-    /// section 4.1.3). The last call counts. Beside
-    /// [`dangerous_any_audience`](Self::dangerous_any_audience) or the
-    /// [profile](Self::access_token_profile) it is refused at `build`.
+    /// Reads the [audience](Self::audience) from this claim, a string or an array of strings,
+    /// instead of `aud`. The name is a member of exactly this name, or else a dotted path.
+    ///
+    /// The claim is then required. An `aud` that is also present must name an audience of this
+    /// service too (RFC 7519 section 4.1.3). The last call replaces earlier ones. `build` refuses
+    /// it together with [`dangerous_any_audience`](Self::dangerous_any_audience) or the
+    /// [profile](Self::access_token_profile).
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -126,9 +127,9 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Refuses tokens whose `aud` names anybody else than this service and these (OpenID Connect
-    /// Core 1.0 section 3.1.3.7, point 3), which may stand beside it and not in its place. With
-    /// none, nobody else. The last call counts.
+    /// Refuses tokens whose `aud` contains audiences other than this service and these (OpenID
+    /// Connect Core 1.0 section 3.1.3.7, point 3). They are allowed only beside an audience of this
+    /// service. An empty list allows no further audience. The last call replaces earlier ones.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -153,8 +154,8 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Refuses tokens that were given to another client: `azp` must be this one (OpenID Connect
-    /// Core 1.0 section 2). Called again, any of the clients will do.
+    /// Refuses tokens of other clients: `azp` must be this client (OpenID Connect Core 1.0 section
+    /// 2). Repeated calls allow several clients.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -178,9 +179,9 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Accepts tokens without `azp` where `aud` has one value alone, which then is the client
-    /// (OpenID Connect Core 1.0 section 3.1.3.7, points 4 and 5). Without an
-    /// [`authorized_party`](Self::authorized_party) it is refused at `build`.
+    /// Accepts a token without `azp` if `aud` has exactly one value, which then is the client
+    /// (OpenID Connect Core 1.0 section 3.1.3.7, points 4 and 5). `build` refuses it without an
+    /// [`authorized_party`](Self::authorized_party).
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -203,9 +204,9 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// As [`typ`](Self::typ), and a token without one is accepted too: for tokens that are known by
-    /// their claims, as ID tokens are, and must not be of another kind. The last call of the two
-    /// counts.
+    /// Like [`typ`](Self::typ), but also accepts a token without `typ`. It is for tokens that are
+    /// recognised by their claims, such as ID tokens. The last call of the two replaces earlier
+    /// ones.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -229,9 +230,9 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Refuses tokens in which this claim is not one of these strings: a member of exactly that
-    /// name, else a dotted path. Providers tell the kinds of their tokens apart by such a claim.
-    /// Said twice of one claim, or with no value, it is refused at `build`.
+    /// Refuses tokens in which this claim is not one of these strings. The name is a member of
+    /// exactly this name, or else a dotted path. Providers distinguish the kinds of their tokens by
+    /// such a claim. `build` refuses a second call for the same claim, and an empty list of values.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -257,9 +258,9 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Reads scopes from this claim too, beside `scope` and `scp`, and like them: a string or an
-    /// array of strings, bounded by [`Limits::scopes`](crate::Limits::scopes). A member of exactly
-    /// that name, else a dotted path. Called again, the scopes of all count.
+    /// Adds a claim that holds scopes, in addition to `scope` and `scp`: a string or an array of
+    /// strings, bounded by [`Limits::scopes`](crate::Limits::scopes). The name is a member of
+    /// exactly this name, or else a dotted path. Repeated calls add claims.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};

@@ -77,7 +77,7 @@ impl ClaimSetText {
         self.object.find(&self.text, path)
     }
 
-    /// Whether `path` has a claim that is not `null`.
+    /// Returns `true` if `path` has a claim that is not `null`.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.find(path).is_some_and(|(_, kind)| kind != Kind::Null)
     }
@@ -102,7 +102,7 @@ impl ClaimSetText {
         self.items(self.registered.audience)
     }
 
-    /// Whether there is an `aud`, even an empty array.
+    /// Returns `true` if there is an `aud`, even an empty array.
     pub(crate) const fn has_audience(&self) -> bool {
         self.registered.audience.is_some()
     }
@@ -309,8 +309,8 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Whether the bytes are one or more scope-tokens separated by single spaces. Eight bytes at a
-/// time, without an early return.
+/// Returns `true` if the bytes are one or more scope-tokens separated by single spaces. Eight bytes
+/// at a time, without an early return.
 fn is_scope_list(bytes: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const LOWS: u64 = ONES * 0x7F;

@@ -24,8 +24,8 @@ impl<'t> NameSet<'t> {
         self.names.get_or_insert_default().insert((object, name))
     }
 
-    /// Whether `name`, which reads `unescaped`, is new in `object`, of which `earlier` are the
-    /// members so far.
+    /// Returns `true` if `name`, which reads `unescaped`, is new in `object`, of which `earlier`
+    /// are the members so far.
     pub(super) fn is_new(
         &mut self,
         object: &mut ObjectNames,
@@ -88,7 +88,7 @@ impl ObjectNames {
         }
     }
 
-    /// Whether no name of this tag can have been there, now that there is one.
+    /// Returns `true` if no name of this tag can have been there, now that there is one.
     #[inline]
     pub(super) fn is_first(&mut self, tag: u64) -> bool {
         let bit = 1 << (tag.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58);
@@ -97,7 +97,7 @@ impl ObjectNames {
         first
     }
 
-    /// Whether a look at the tags of the `earlier` members shows that this one is new.
+    /// Returns `true` if a look at the tags of the `earlier` members shows that this one is new.
     #[inline]
     pub(super) fn is_new_by_tag(&self, earlier: &[Member], tag: u64) -> bool {
         #[cfg(test)]

@@ -109,7 +109,7 @@ impl Name {
         (name, unescaped)
     }
 
-    /// Whether it begins with a dollar sign.
+    /// Returns `true` if it begins with a dollar sign.
     #[inline]
     pub(super) const fn is_dollar(&self) -> bool {
         self.tag.to_le_bytes()[0] == b'$'

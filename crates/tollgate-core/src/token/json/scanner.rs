@@ -17,9 +17,10 @@ pub(super) struct Scanner<'t, 'm> {
     /// The members of the open objects, the innermost last; at the end those of the outermost.
     members: &'m mut Members,
     names: NameSet<'t>,
-    /// Whether an object has a name twice. The scan continues, so that a syntax error comes first.
+    /// `true` if an object has a name twice. The scan continues, so that a syntax error comes
+    /// first.
     duplicate: bool,
-    /// Whether values past the depth are skipped, with a check of their grammar, not refused.
+    /// `true` if values past the depth are skipped, with a check of their grammar, not refused.
     outline: bool,
 }
 

@@ -33,7 +33,7 @@ impl<V: Cached> Entry<V> {
         size_of::<Self>() + token.len() + value.bytes(evidence) + PLACES
     }
 
-    /// Whether its use is not yet reported in this second. Threads that ask at once may all get
+    /// Returns `true` if the use is not yet reported in this second. Concurrent callers may all get
     /// `true`.
     pub(super) fn is_due(&self, now: u64) -> bool {
         let due = self.noted.load(Ordering::Relaxed) != now;
@@ -53,7 +53,7 @@ impl<V: Cached> Clone for ByToken<V> {
     }
 }
 
-/// A token to look up, with its hash, which is the secret of one cache.
+/// A token to look up, with its hash, which is specific to one cache.
 #[derive(Clone, Copy)]
 pub(super) struct Hashed<'t> {
     pub(super) hash: u64,
@@ -122,7 +122,7 @@ impl<V: Cached> Lifecycle<ByToken<V>, Arc<Entry<V>>> for PushedOut {
     }
 }
 
-/// Passes a hash through.
+/// A hasher that returns the hash unchanged.
 #[derive(Default)]
 pub(super) struct AsItIs(u64);
 

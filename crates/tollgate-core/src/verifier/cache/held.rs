@@ -15,13 +15,13 @@ pub(crate) trait Cached: Send + Sync {
     /// The memory that a [`Handle`] may take beside the value, in bytes.
     fn handle_bytes(&self) -> usize;
 
-    /// Whether a token costs hardly more to verify than to keep.
+    /// Returns `true` if verifying a token costs hardly more than keeping it.
     fn is_cheap(&self) -> bool;
 }
 
 /// A reference to a value.
 pub(crate) enum Held<V> {
-    /// Counted together with the references of all threads.
+    /// Counted together with the references of other threads.
     Together(Arc<V>),
     /// Counted by the handle of one thread.
     ByThread(Arc<Handle<V>>),
@@ -47,8 +47,8 @@ impl<V> Clone for Held<V> {
     }
 }
 
-/// The reference of one thread to a value. All that threads would write to is here: the count of
-/// references, and the counts of the types that the claims were read as.
+/// The reference of one thread to a value. All state that hits write to is here: the reference
+/// count, and the reference counts of the deserialized claim types.
 pub(crate) struct Handle<V> {
     value: Arc<V>,
     typed: TypedClaims,

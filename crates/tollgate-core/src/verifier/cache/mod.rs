@@ -1,11 +1,11 @@
 //! The cache of verified tokens.
 //!
-//! It has two levels. All threads share the far one, which is bounded in bytes and resists floods
-//! of tokens that come once. Each thread has a near level of its own, whose lock no other thread
-//! takes. A token that the far level answers gets a place in the near one.
+//! It has two levels. All threads share the far level, which is bounded in bytes and resists floods
+//! of tokens that come once. Each thread has its own near level, whose lock no other thread takes.
+//! A hit in the far level adds the token to the near level.
 //!
-//! Keeping a token costs about as much as verifying an HMAC. A token with an HMAC is kept when it
-//! comes for the second time, any other token at once.
+//! Keeping a token costs about as much as verifying an HMAC. A token with an HMAC is therefore kept
+//! on its second use, any other token on its first.
 
 mod entry;
 mod held;
@@ -41,14 +41,14 @@ const NEAR_SHARE: usize = 8;
 
 type Far<V> = Cache<ByToken<V>, Arc<Entry<V>>, Bytes, BuildHasherDefault<AsItIs>, PushedOut>;
 
-/// The verified tokens of one verifier. No other verifier can see them.
+/// The verified tokens of one verifier. They are not shared with other verifiers.
 pub(crate) struct VerifiedTokens<V: Cached> {
     settings: TokenCache,
-    /// Keyed, so that an attacker cannot choose tokens that share a place.
+    /// Keyed, so that an attacker cannot choose tokens that collide.
     hashing: SeedableRandomState,
-    /// Counts the calls of [`forget`](Self::forget). Older entries do not stand.
+    /// The number of calls of [`forget`](Self::forget). Entries of an older generation are invalid.
     generation: AtomicU64,
-    /// Made when there is something to keep.
+    /// Created with the first entry.
     far: OnceLock<Far<V>>,
     sighted: OnceLock<Sighted>,
     near: Slots<Box<Table<V>>>,
@@ -61,8 +61,8 @@ struct Table<V: Cached> {
 }
 
 impl<V: Cached> Table<V> {
-    /// `None` if the table is in use: by this thread itself, when a value's destructor or a key
-    /// source verifies tokens in turn, or by a thread that shares the slot.
+    /// Locks the table. `None` if it is in use: by this thread itself, if a value's destructor or a
+    /// key source verifies tokens in turn, or by a thread that shares the slot.
     #[inline]
     fn lock(&self) -> Option<MutexGuard<'_, Near<V>>> {
         match self.near.try_lock() {
@@ -73,17 +73,18 @@ impl<V: Cached> Table<V> {
     }
 }
 
-/// A token to look up, and to keep if it verifies.
+/// A token to look up, and to keep after its verification.
 pub(crate) struct Sought<'c, 't, V: Cached> {
     cache: &'c VerifiedTokens<V>,
     hashed: Hashed<'t>,
     generation: u64,
 }
 
-/// A token that was found, whose grounds still stand. The time has to be looked at.
+/// A cache hit whose evidence still holds. The caller has to check the time.
 pub(crate) struct Known<V: Cached> {
     pub(crate) held: Held<V>,
-    /// Once a second for each thread that has the token, and for all that have not: the use has to
+    /// Set if the use has to be reported to the source of the key: once a second for each thread
+    /// with a near entry, and once for all other threads.
     /// be told to where the key came from.
     due: Option<Arc<Entry<V>>>,
 }
@@ -97,7 +98,7 @@ impl<V: Cached> Known<V> {
 
 impl<V: Cached> VerifiedTokens<V> {
     pub(crate) fn new(settings: TokenCache) -> Self {
-        // Randomness of the operating system, which this is a way to.
+        // `RandomState` is seeded with randomness of the operating system.
         let seed = RandomState::new().hash_one(());
         Self {
             settings,
@@ -109,7 +110,7 @@ impl<V: Cached> VerifiedTokens<V> {
         }
     }
 
-    /// `None` where the token is too long to be kept.
+    /// Starts a look-up. `None` if the token is too long to be kept.
     pub(crate) fn seek<'c, 't>(&'c self, token: &'t [u8]) -> Option<Sought<'c, 't, V>> {
         if token.len() > self.settings.max_token_bytes {
             return None;
@@ -124,7 +125,7 @@ impl<V: Cached> VerifiedTokens<V> {
         })
     }
 
-    /// Every token has to be verified again.
+    /// Invalidates all entries.
     pub(crate) fn forget(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
@@ -145,7 +146,7 @@ impl<V: Cached> VerifiedTokens<V> {
         }
     }
 
-    /// The near level of this thread.
+    /// Returns the near level of this thread.
     #[inline]
     fn near(&self) -> &Table<V> {
         self.near.own().get_or_init(|| {
@@ -156,7 +157,7 @@ impl<V: Cached> VerifiedTokens<V> {
         })
     }
 
-    /// Whether a token that is cheap to verify comes often enough to be kept.
+    /// Returns `true` if a token that is cheap to verify comes often enough to be kept.
     fn comes_again(&self, hash: u64) -> bool {
         let places = self.settings.max_bytes / USUAL_BYTES;
         self.sighted
@@ -182,7 +183,7 @@ impl<V: Cached> VerifiedTokens<V> {
     }
 
     fn stands(&self, entry: &Entry<V>, now: u64) -> bool {
-        // A clock that was put back says nothing of how long ago it was.
+        // After a clock was set back, the age of an entry is unknown.
         let age = now.checked_sub(entry.since);
         age.is_some_and(|age| age < self.settings.lifetime.as_secs())
             && entry.generation == self.generation.load(Ordering::Acquire)
@@ -190,9 +191,10 @@ impl<V: Cached> VerifiedTokens<V> {
 }
 
 impl<V: Cached> Sought<'_, '_, V> {
-    /// The token, if it was verified within the lifetime and its evidence still holds.
+    /// Returns the token if it was verified within the lifetime and its evidence still holds.
     ///
-    /// `holds` may call code of the user, which may verify tokens in turn. No lock is waited for.
+    /// `holds` may call code of the user, which may verify tokens in turn. This function never
+    /// waits for a lock.
     pub(crate) fn find(
         &self,
         now: u64,
@@ -222,7 +224,7 @@ impl<V: Cached> Sought<'_, '_, V> {
         })
     }
 
-    /// The handle of this thread. If it does not stand, another thread may have a newer entry.
+    /// Looks in the near level. If its handle is invalid, another thread may have a newer entry.
     fn find_near(&self, now: u64, holds: impl Fn(&V, &V::Evidence) -> bool) -> Option<Known<V>> {
         let near = self.cache.near();
         let mut table = near.lock()?;
@@ -242,8 +244,8 @@ impl<V: Cached> Sought<'_, '_, V> {
         None
     }
 
-    /// Keeps the token, which was not found and has been verified since; if it was cheap to verify,
-    /// only when it was so before.
+    /// Keeps a token after a cache miss. A token that is cheap to verify is kept only on its second
+    /// use.
     pub(crate) fn keep(self, now: u64, value: &Arc<V>, evidence: V::Evidence) {
         let Hashed { hash, token } = self.hashed;
         Counters::count(&self.cache.near().counters.misses);
@@ -265,7 +267,7 @@ impl<V: Cached> Sought<'_, '_, V> {
         self.cache.far().insert(ByToken(Arc::clone(&entry)), entry);
     }
 
-    /// The token has to be verified again.
+    /// Invalidates the token.
     pub(crate) fn forget(&self) {
         if let Some(mut table) = self.cache.near().lock() {
             table.remove(&self.hashed);
@@ -275,7 +277,7 @@ impl<V: Cached> Sought<'_, '_, V> {
         }
     }
 
-    /// Touches an entry in the far level, which sees no hits of the near levels.
+    /// Touches an entry in the far level, which does not see the hits of the near levels.
     fn keep_far(&self, entry: &Arc<Entry<V>>) {
         let far = self.cache.far();
         if far.get(&self.hashed).is_none() {

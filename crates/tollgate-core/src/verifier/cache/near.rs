@@ -11,22 +11,22 @@ use super::held::{Cached, Handle, Held};
 /// The number of places in a set.
 const WAYS: usize = 4;
 
-/// The most places of a table, which then takes 256 KiB.
+/// The maximum number of places of a table, which then takes 256 KiB.
 const MOST_TOKENS: usize = 8192;
 
-/// The number of places that are searched for an unused token before a new one is turned away.
+/// The number of places that are searched for an unused token before a new one is rejected.
 const LOOKS: usize = 8;
 
-/// One in this many tokens that would be turned away gets a place all the same, so that a new
-/// working set can replace an old one.
+/// The share of rejected tokens that get a place anyway (one in this many), so that a new working
+/// set can replace an old one.
 const LET_IN: u8 = 16;
 
-/// A table of the tokens that a thread sees again and again.
+/// A table of the tokens that a thread uses repeatedly.
 ///
-/// It has its own handles to them, so that a hit writes to no memory of other threads. A reference
-/// count that all threads change costs as much as the look-up.
+/// It has its own handles to them, so that a hit writes to no memory of other threads. Changing a
+/// reference count that all threads share costs as much as the look-up.
 ///
-/// Aligned to cache lines of its own: its neighbours belong to another thread.
+/// Aligned to cache lines, because its neighbours belong to other threads.
 #[repr(align(128))]
 pub(super) struct Near<V: Cached> {
     sets: Box<[Set<V>]>,
@@ -37,11 +37,11 @@ pub(super) struct Near<V: Cached> {
     turned_away: u8,
 }
 
-/// The places of tokens whose hashes have their low bits in common. The hashes lie side by side,
-/// because a look-up compares them first.
+/// The places of tokens whose hashes have equal low bits. The hashes are contiguous, because a
+/// look-up compares them first.
 #[repr(align(128))]
 struct Set<V: Cached> {
-    /// May be stale where the slot is empty.
+    /// May be stale if the slot is empty.
     hashes: [u64; WAYS],
     slots: [Option<Slot<V>>; WAYS],
 }
@@ -80,8 +80,8 @@ impl Counters {
 type Place = (usize, usize);
 
 impl<V: Cached> Near<V> {
-    /// A table with twice as many places as tokens of the usual size fit, so that few sets are
-    /// full.
+    /// Creates a table with twice as many places as tokens of the usual size fit, so that few sets
+    /// are full.
     pub(super) fn new(most_bytes: usize) -> Self {
         let places = (2 * most_bytes / USUAL_BYTES).next_power_of_two();
         let sets = places.clamp(WAYS, MOST_TOKENS) / WAYS;
@@ -113,9 +113,9 @@ impl<V: Cached> Near<V> {
         }
     }
 
-    /// Whether the token gets a place: one that is free, or that of a token that is not in use. A
-    /// thread that sees more tokens than fit keeps some of them, instead of replacing each before
-    /// it comes again.
+    /// Returns `true` if the token gets a place: a free one, or that of an unused token. A thread
+    /// with more tokens than places keeps some of them, instead of replacing each one before its
+    /// next use.
     pub(super) fn has_room_for(&mut self, entry: &Entry<V>, now: u64) -> bool {
         let place = self.place_for(entry);
         let freed = self.slot(place).map_or(0, |slot| Slot::bytes(&slot.entry));
@@ -127,7 +127,7 @@ impl<V: Cached> Near<V> {
         self.turned_away == 0
     }
 
-    /// Moves the hand to a token that is not in use, if it finds one.
+    /// Moves the hand to an unused token, if it finds one.
     fn find_idle(&mut self, now: u64) -> bool {
         for _ in 0..LOOKS {
             if self.slot(self.hand).is_some() && !self.is_in_use(self.hand, now) {
@@ -147,8 +147,8 @@ impl<V: Cached> Near<V> {
         };
     }
 
-    /// Keeps a handle and returns it. Others may have to go. An entry that is too large on its own
-    /// is not kept.
+    /// Keeps a handle and returns it. It may evict others. An entry that is too large on its own is
+    /// not kept.
     pub(super) fn keep(&mut self, entry: &Arc<Entry<V>>, now: u64) -> Option<Arc<Handle<V>>> {
         if Slot::bytes(entry) > self.most_bytes {
             return None;
@@ -174,7 +174,7 @@ impl<V: Cached> Near<V> {
         Some(handle)
     }
 
-    /// The place of the same token, or else an empty one, or else the least recently used one.
+    /// Returns the place of the same token, or an empty one, or the least recently used one.
     fn place_for(&self, entry: &Entry<V>) -> Place {
         let number = self.set_of(entry.hash);
         let noted = |way: &usize| {
@@ -200,7 +200,7 @@ impl<V: Cached> Near<V> {
         self.bytes
     }
 
-    /// The memory of all slots, counted anew.
+    /// Returns the memory of all slots, recounted.
     #[cfg(test)]
     pub(super) fn measured(&self) -> usize {
         let slots = self.sets.iter().flat_map(|set| set.slots.iter().flatten());
@@ -226,7 +226,7 @@ impl<V: Cached> Set<V> {
 }
 
 impl<V: Cached> Slot<V> {
-    /// The memory of the handle and of the entry, which may be in no other place by now.
+    /// Returns the memory of the handle and of the entry, which may no longer be in the far level.
     fn bytes(entry: &Entry<V>) -> usize {
         entry.bytes + Handle::bytes(&*entry.value)
     }
@@ -236,13 +236,13 @@ impl<V: Cached> Slot<V> {
         Held::ByThread(Arc::clone(&self.handle))
     }
 
-    /// Whether its use is not yet reported in this second.
+    /// Returns `true` if its use is not yet reported in this second.
     #[inline]
     pub(super) fn is_due(&self, now: u64) -> bool {
         self.noted.replace(now) != now
     }
 
-    /// Whether its use was reported in this second or the one before.
+    /// Returns `true` if its use was reported in this second or the one before.
     fn is_in_use(&self, now: u64) -> bool {
         let since = now.checked_sub(self.noted.get());
         since.is_some_and(|since| since <= 1)

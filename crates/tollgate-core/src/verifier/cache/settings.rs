@@ -8,24 +8,24 @@ const LEAST_BYTES: usize = 64 * 1024;
 const MOST_BYTES: usize = 1 << 36;
 const MOST_LIFETIME: Duration = Duration::from_secs(86_400);
 
-/// Settings of the cache of verified tokens: a token that was verified a moment ago is recognised
-/// and not verified again.
+/// Settings of the cache of verified tokens. A cache hit replaces the verification of a token that
+/// was verified shortly before.
 ///
-/// Every [`Verifier`](crate::Verifier) has a cache of its own, unless
-/// [`without_token_cache`](crate::VerifierBuilder::without_token_cache) switches it off. The cache
-/// saves work whose outcome cannot change: the signature, and reading header and claims. Everything
+/// Every [`Verifier`](crate::Verifier) has its own cache, unless
+/// [`without_token_cache`](crate::VerifierBuilder::without_token_cache) turns it off. The cache
+/// saves work whose outcome cannot change: the signature, and parsing header and claims. Everything
 /// that can change is checked for each request:
 ///
 /// - the keys: a token is verified again as soon as the [epoch](crate::KeySource::epoch) of its
-///   issuer's keys is another, or an [issuer source](crate::IssuerSource) answers anew;
+///   issuer's keys changes, or an [issuer source](crate::IssuerSource) returns another issuer;
 /// - the time: `exp`, `nbf`, `iat` and the rules about age;
-/// - revocation, proof of origin, policy, renewal: those come after the verifier, and never see a
-///   cache.
+/// - revocation, proof of origin, policy and renewal, which come after the verifier and are never
+///   cached.
 ///
-/// A token is found by all of its bytes: a keyed hash leads to the place, and the comparison of the
-/// whole decides. Refusals are never kept. A flood of tokens that come once does not push out those
-/// that come again. A token with an HMAC, which is verified in hardly more time than it takes to
-/// keep it, is kept when it has come twice; one with a signature, at once.
+/// The whole token is the key: a keyed hash selects the entry, and all bytes are compared. Refusals
+/// are never kept. A flood of tokens that come once does not evict tokens that are used repeatedly.
+/// A token with an HMAC is kept on its second use, because verifying it costs hardly more than
+/// keeping it. A token with a signature is kept on its first use.
 ///
 /// ```
 /// use std::time::Duration;
@@ -56,7 +56,7 @@ pub struct TokenCache {
     pub(super) lifetime: Duration,
 }
 
-/// 16 MiB, tokens of up to 4096 bytes, five minutes.
+/// 16 MiB, tokens of up to 4096 bytes, a lifetime of five minutes.
 impl Default for TokenCache {
     fn default() -> Self {
         Self {
@@ -68,12 +68,13 @@ impl Default for TokenCache {
 }
 
 impl TokenCache {
-    /// How many bytes the tokens may take that all threads share, with what is kept of each; 16 MiB
-    /// unless set, which is about 6000 tokens of the usual size. Each of up to 64 threads that
-    /// verify may keep another eighth of it, plus the memory of
-    /// [shared claims](crate::Principal::shared_claims) beyond twice their text. A token that is no
-    /// longer valid is dropped when room is needed. [`build`](crate::VerifierBuilder::build)
-    /// refuses less than 64 KiB and more than 64 GiB.
+    /// Sets the bound for the tokens that all threads share, in bytes, including the data kept for
+    /// each. The default is 16 MiB, about 6000 tokens of the usual size.
+    /// [`build`](crate::VerifierBuilder::build) refuses less than 64 KiB and more than 64 GiB.
+    ///
+    /// Each of up to 64 verifying threads may keep another eighth of it, plus the memory of [shared
+    /// claims](crate::Principal::shared_claims) beyond twice their text. An expired token is
+    /// dropped when room is needed.
     ///
     /// ```
     /// # use tollgate::{ConfigErrorKind, Key, TokenCache, Verifier};
@@ -90,8 +91,8 @@ impl TokenCache {
         self
     }
 
-    /// The longest token that is kept, in bytes of its compact form; 4096 unless set. A longer one
-    /// is verified each time.
+    /// Sets the longest token that is kept, in bytes of its compact form. The default is 4096. A
+    /// longer token is verified on each use.
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, TokenCache, Verifier};
@@ -112,9 +113,9 @@ impl TokenCache {
         self
     }
 
-    /// How long a token may be recognised before it is verified again, in whole seconds; 300 unless
-    /// set. It never outlives its `exp`. Less than a second and more than a day are refused at
-    /// [`build`](crate::VerifierBuilder::build).
+    /// Sets the time after which a cached token is verified again, in whole seconds. The default is
+    /// 300. A token never outlives its `exp`. [`build`](crate::VerifierBuilder::build) refuses less
+    /// than a second and more than a day.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -150,7 +151,7 @@ impl TokenCache {
     }
 }
 
-/// How the cache of a verifier stands: see
+/// The status of the cache of a verifier: see
 /// [`Verifier::token_cache_status`](crate::Verifier::token_cache_status).
 ///
 /// ```
@@ -165,14 +166,13 @@ impl TokenCache {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenCacheStatus {
-    /// How many tokens are kept for all threads, those included whose time is over and which nobody
-    /// has asked for since.
+    /// The number of tokens that are kept for all threads, including expired ones that are not
+    /// dropped yet.
     pub tokens: usize,
-    /// What those take, in bytes.
+    /// The memory of these tokens, in bytes.
     pub bytes: u64,
-    /// How many verifications the cache has answered.
+    /// The number of cache hits.
     pub hits: u64,
-    /// How many tokens were verified because they were not in the cache, or could not be answered
-    /// from it.
+    /// The number of cache misses: verifications of tokens without a valid entry.
     pub misses: u64,
 }

@@ -1,12 +1,12 @@
-//! A record of tokens that have come before.
+//! A record of the tokens of earlier verifications.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The hashes of tokens that have verified lately. Newer ones replace older ones. A hash that is
-/// replaced, or equal to that of another token, costs nothing but time.
+/// The hashes of recently verified tokens. Newer ones replace older ones. A replaced hash, or one
+/// that equals the hash of another token, only costs time.
 pub(super) struct Sighted(Box<[Places]>);
 
-/// Several places, so that tokens with the same low bits do not replace each other in turn.
+/// Several places, so that tokens with the same low bits do not replace each other.
 type Places = [AtomicU64; TOGETHER];
 
 const TOGETHER: usize = 4;
@@ -21,7 +21,7 @@ impl Sighted {
         )
     }
 
-    /// Whether the hash is recorded. Records it.
+    /// Records the hash, and returns `true` if it was recorded before.
     #[allow(clippy::cast_possible_truncation)] // the low bits are what is wanted
     pub(super) fn sight(&self, hash: u64) -> bool {
         let places = &self.0[hash as usize & (self.0.len() - 1)];
@@ -52,7 +52,7 @@ mod tests {
             assert!(!sighted.sight(sharing(number)));
         }
         assert!((0..4).all(|number| sighted.sight(sharing(number))));
-        // The first place is as good as any for a fifth.
+        // A fifth hash replaces the first place.
         assert_eq!(
             [sighted.sight(sharing(4)), sighted.sight(5)],
             [false, false]

@@ -1,4 +1,4 @@
-//! What cannot be brought about from outside: tokens whose hashes are the same.
+//! Tests of the cache with tokens of equal hashes, which a test cannot produce from outside.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::verifier::principal::Verified;
 
 const NOW: u64 = 1_700_000_000;
 
-/// What a token of this subject verifies to.
+/// Returns the verification result of a token with this subject.
 fn verified(subject: &str, padding: usize) -> Arc<Verified> {
     let verifier = Verifier::builder()
         .dangerous_any_issuer()
@@ -31,7 +31,7 @@ fn subject(known: Held<Verified>) -> String {
     principal.subject().unwrap().to_owned()
 }
 
-/// A search by a hash of the test's choosing.
+/// Starts a look-up with a hash of the test's choice.
 fn seek<'c, 't>(
     cache: &'c VerifiedTokens<Verified>,
     hash: u64,
@@ -48,7 +48,7 @@ fn find(cache: &VerifiedTokens<Verified>, hash: u64, token: &[u8]) -> Option<Str
     Some(subject(known.held))
 }
 
-/// Keeps it for good, which takes two times for an HMAC.
+/// Keeps a token. An HMAC needs two uses.
 fn keep(cache: &VerifiedTokens<Verified>, hash: u64, token: &[u8], verified: &Arc<Verified>) {
     for _ in 0..2 {
         seek(cache, hash, token).keep(NOW, verified, Evidence::none());
@@ -62,7 +62,7 @@ fn a_token_of_the_same_hash_is_another_token() {
     for hash in [0, 1, 7, u64::MAX, 1 << 63] {
         keep(&cache, hash, b"one", &one);
         for _ in 0..3 {
-            // In the far level, then in the near one.
+            // First in the far level, then in the near one.
             for forged in [&b"two"[..], b"on", b"onee", b"", b"One", b"one\0"] {
                 assert_eq!(find(&cache, hash, forged), None);
             }
@@ -74,7 +74,7 @@ fn a_token_of_the_same_hash_is_another_token() {
             assert_eq!(find(&cache, hash, b"one").as_deref(), Some("one"));
             assert_eq!(find(&cache, hash, b"tw0"), None);
         }
-        // Another one is not thrown out for it.
+        // It does not evict another token.
         seek(&cache, hash, b"two").forget();
         assert_eq!(find(&cache, hash, b"two"), None);
         assert_eq!(find(&cache, hash, b"one").as_deref(), Some("one"));
@@ -90,7 +90,7 @@ fn the_same_token_under_another_hash_is_not_found() {
     }
 }
 
-/// Were all hashes the same, the cache would be slow and right, and as small as ever.
+/// If all hashes were equal, the cache would be slow, but correct and bounded.
 #[test]
 fn a_cache_whose_tokens_all_meet_in_one_place_is_still_right() {
     let settings = TokenCache::default()
@@ -112,8 +112,7 @@ fn a_cache_whose_tokens_all_meet_in_one_place_is_still_right() {
     assert!(found > 300, "{found}");
 }
 
-/// Two caches do not put the same token under the same hash: nobody who has measured one knows the
-/// other.
+/// Two caches hash the same token differently, so measurements of one do not help against another.
 #[test]
 fn each_cache_hashes_in_its_own_way() {
     let hash =
@@ -128,7 +127,7 @@ fn each_cache_hashes_in_its_own_way() {
     }
 }
 
-/// Single bits, lengths and places anywhere in a token make another hash.
+/// Changes of single bits, of the length, and at any place of the token change the hash.
 #[test]
 fn the_hash_is_of_the_whole_token() {
     let cache = VerifiedTokens::<Verified>::new(TokenCache::default());
@@ -172,7 +171,7 @@ fn the_table_of_a_thread_is_bounded() {
             hash,
             token: &entry.token,
         };
-        // What does not fit at all is not kept, and pushes out nothing.
+        // A token that does not fit is not kept, and evicts nothing.
         assert_eq!(near.find(&sought).is_some(), copy.is_some());
         kept += usize::from(copy.is_some());
         assert_eq!(near.measured(), near.bytes());
@@ -185,7 +184,7 @@ fn the_table_of_a_thread_is_bounded() {
     assert!((3_000..5_000).contains(&kept), "{kept}");
 }
 
-/// The handle is the thread's own: what is done with it is not counted where other threads count.
+/// A thread has its own handle, so its use does not change the counters of other threads.
 #[test]
 fn what_is_near_is_counted_by_its_thread() {
     let verified = verified("u-7", 0);
@@ -203,7 +202,7 @@ fn what_is_near_is_counted_by_its_thread() {
     assert!(held.into_iter().all(|held| subject(held) == "u-7"));
 }
 
-/// More tokens in turn than there is room for: some of them stay, whatever the others are.
+/// If a thread uses more tokens in turn than fit, some of them stay.
 #[test]
 fn a_thread_that_sees_more_than_it_has_room_for_keeps_some() {
     let verified = verified("u-7", 0);
@@ -223,12 +222,12 @@ fn a_thread_that_sees_more_than_it_has_room_for_keeps_some() {
             }
         }
     }
-    // There is room for a fourth of them. To give up the oldest each time would be to find none.
+    // A fourth of them fits. Evicting the oldest each time would lead to no hits at all.
     assert!((2_000..10_000).contains(&found), "{found}");
 }
 
-/// A flood of tokens that are good, and come often enough to be found by the thread, takes the
-/// place of what is not in use, and hardly any of what is.
+/// A flood of valid tokens, each used often enough to reach the near level, replaces unused tokens
+/// and hardly any used ones.
 #[test]
 fn a_flood_leaves_what_a_thread_uses() {
     let verified = verified("u-7", 0);
@@ -258,7 +257,7 @@ fn a_flood_leaves_what_a_thread_uses() {
     assert!(found > 5_000, "{found}");
 }
 
-/// What is used no more makes room for what is.
+/// Tokens that are no longer used make room for used ones.
 #[test]
 fn what_a_thread_does_not_use_any_more_makes_room() {
     let verified = verified("u-7", 0);

@@ -1,4 +1,4 @@
-//! Whom a token is for, and which client it was given to.
+//! The rules for the audience of a token and for its authorized party.
 
 use std::borrow::Cow;
 
@@ -7,11 +7,11 @@ use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::token::claims::ClaimSetText;
 
-/// The clients that a token may have been given to; any, where none is named.
+/// The clients whose tokens are accepted. An empty list accepts any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuthorizedParties {
     pub(crate) clients: Vec<String>,
-    /// Whether `azp` must be there even where `aud` has one value alone.
+    /// `true` if `azp` is required even if `aud` has exactly one value.
     pub(crate) required: bool,
 }
 
@@ -28,7 +28,8 @@ impl Rules {
             claims.check_strings_at(name, limits.audiences())?;
             self.check_audience_among(name, claims.strings_at(name))?;
         }
-        // RFC 7519 section 4.1.3: an `aud` that is there names this service, whatever else does.
+        // RFC 7519 section 4.1.3: an `aud` that is present must name this service, regardless of
+        // other claims.
         if self.audience_claim.is_none() || claims.has_audience() {
             self.check_audience_among("aud", claims.audiences())?;
         }
@@ -189,7 +190,7 @@ mod tests {
             ..rules()
         };
         assert_eq!(check(&beside, r#"{"aud":["project","app"]}"#), Ok(()));
-        // It may stand beside this service, not in its place.
+        // It is allowed beside this service, not instead of it.
         assert_eq!(
             check(&beside, r#"{"aud":"project"}"#),
             Err(RejectionKind::WrongAudience)

@@ -1,14 +1,14 @@
-//! Whose tokens the rules are for: one name, its other spellings, or a template with a name for
-//! each tenant.
+//! The rules for the issuer of a token: one name, its aliases, or a template with a name for each
+//! tenant.
 
 use super::{Rules, missing};
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::token::claims::ClaimSetText;
 
-/// What stands in a template for the tenant, as in the metadata of Microsoft Entra.
+/// The placeholder for the tenant in a template, as in the metadata of Microsoft Entra.
 pub(crate) const TENANT: &str = "{tenantid}";
 
-/// The tenants whose tokens are accepted, where the issuer's name is a template.
+/// The accepted tenants, if the issuer's name is a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tenants {
     Any,
@@ -16,7 +16,7 @@ pub(crate) enum Tenants {
 }
 
 impl Rules {
-    /// Whether these are the rules for tokens of that issuer.
+    /// Returns `true` if these rules apply to tokens of this issuer.
     pub(crate) fn names(&self, issuer: &str) -> bool {
         match &self.tenants {
             None => self.spelled(issuer),
@@ -27,19 +27,19 @@ impl Rules {
         }
     }
 
-    /// The issuer's name as configured, then its other spellings.
+    /// The issuer's name as configured, followed by its aliases.
     pub(crate) fn spellings(&self) -> impl Iterator<Item = &String> {
         self.issuer.iter().chain(&self.issuer_aliases)
     }
 
-    /// Whether that is one of the spellings, to the byte. Of a template it is so of the keys that
-    /// all tenants have in common.
+    /// Returns `true` if this is one of the spellings, compared byte for byte. The spelling of a
+    /// template is the `issuer` of keys that all tenants share.
     pub(crate) fn spelled(&self, issuer: &str) -> bool {
         self.issuer.as_deref() == Some(issuer)
             || self.issuer_aliases.iter().any(|alias| alias == issuer)
     }
 
-    /// The tenant in whose place a template has its [`TENANT`].
+    /// Returns the tenant that replaces [`TENANT`] in a template.
     fn tenant_of<'i>(&self, issuer: &'i str) -> Option<&'i str> {
         let tenant = |template: &String| {
             let (before, after) = template.split_once(TENANT)?;
@@ -49,7 +49,7 @@ impl Rules {
         self.spellings().find_map(tenant)
     }
 
-    /// Whether these are the rules for tokens of that issuer, and the refusal if not.
+    /// Refuses an issuer to which these rules do not apply.
     pub(crate) fn check_name(&self, issuer: Option<&str>) -> Result<(), Rejection> {
         let Some(wanted) = &self.issuer else {
             return Ok(());
@@ -61,7 +61,7 @@ impl Rules {
         }
     }
 
-    /// `key_issuer` is what the key that has verified the token says of whose tokens it verifies.
+    /// `key_issuer` is the issuer that the verifying key is bound to, if any.
     pub(super) fn check_issuer(
         &self,
         claims: &ClaimSetText,
@@ -75,7 +75,7 @@ impl Rules {
         }
     }
 
-    /// The tenant of `iss` must be the one of `tid`, and the key must not be another tenant's.
+    /// The tenant of `iss` must be the one of `tid`, and the key must not belong to another tenant.
     fn check_tenant(
         &self,
         claims: &ClaimSetText,
@@ -109,8 +109,8 @@ impl Rules {
     }
 }
 
-/// Whether [`TENANT`] stands there once, as a whole segment of the path: so no two templates can
-/// name one issuer.
+/// Returns `true` if the name contains [`TENANT`] once, as a whole segment of the path. Two
+/// templates can therefore never name the same issuer.
 pub(crate) fn is_template(issuer: &str) -> bool {
     issuer.split_once(TENANT).is_some_and(|(before, after)| {
         before.ends_with('/')
@@ -119,8 +119,8 @@ pub(crate) fn is_template(issuer: &str) -> bool {
     })
 }
 
-/// Whether it is a GUID as RFC 9562 section 4 writes it: a tenant has one name, so that names can
-/// be compared.
+/// Returns `true` for a GUID in the form of RFC 9562 section 4. Each tenant has exactly one such
+/// name, so names can be compared.
 pub(crate) fn is_tenant(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {

@@ -1,4 +1,4 @@
-//! What a claims set and a header must satisfy for one issuer.
+//! The rules that header and claims must satisfy for one issuer.
 
 mod audience;
 mod issuer;
@@ -14,17 +14,17 @@ use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::token::claims::ClaimSetText;
 
-/// The rules of one issuer, as configured; `None` where something was not said.
+/// The rules of one issuer, as configured; `None` for a rule that is not set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
     pub(crate) issuer: Option<String>,
     pub(crate) issuer_aliases: Vec<String>,
-    /// Where there are any, the issuer's name and its other spellings are templates.
+    /// If set, the issuer's name and its aliases are templates.
     pub(crate) tenants: Option<Tenants>,
     pub(crate) audiences: Arc<Vec<String>>,
-    /// The claim that names the audience, where that is not `aud`.
+    /// The claim that names the audience, if it is not `aud`.
     pub(crate) audience_claim: Option<String>,
-    /// What `aud` may name besides; anything, where nothing was said.
+    /// The values that `aud` may contain beside the audiences; `None` allows any.
     pub(crate) further_audiences: Option<Vec<String>>,
     pub(crate) authorized_parties: AuthorizedParties,
     pub(crate) algorithms: Option<Vec<Algorithm>>,
@@ -33,16 +33,16 @@ pub(crate) struct Rules {
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_lifetime: Option<Duration>,
     pub(crate) required: Vec<String>,
-    /// Claims, and the values of which each must have one.
+    /// Claims with their allowed values.
     pub(crate) values: Vec<(String, Vec<String>)>,
     pub(crate) role_claims: Vec<String>,
-    /// Claims that hold scopes, besides `scope` and `scp`.
+    /// Claims that hold scopes, in addition to `scope` and `scp`.
     pub(crate) scope_claims: Vec<String>,
     pub(crate) require_exp: bool,
     pub(crate) access_token_profile: bool,
 }
 
-/// What the header must say of the kind of token.
+/// The required `typ` of the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Typ {
     pub(crate) name: String,
@@ -82,7 +82,7 @@ impl Default for Rules {
 const ACCESS_TOKEN_CLAIMS: [&str; 7] = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"];
 
 impl Rules {
-    /// RFC 8725 section 3.11: `typ` tells kinds of tokens apart.
+    /// RFC 8725 section 3.11: `typ` distinguishes kinds of tokens.
     pub(crate) fn check_type(&self, typ: Option<&str>) -> Result<(), Rejection> {
         let wanted: &[&str] = match (&self.typ, self.access_token_profile) {
             (Some(wanted), _) if typ.is_none() && !wanted.required => return Ok(()),
@@ -109,7 +109,7 @@ impl Rules {
         }
     }
 
-    /// `key_issuer` is what the key that has verified the token says of whose tokens it verifies.
+    /// `key_issuer` is the issuer that the verifying key is bound to, if any.
     pub(crate) fn check_claims(
         &self,
         claims: &ClaimSetText,
@@ -150,7 +150,7 @@ impl Rules {
             .try_for_each(|path| claims.check_scopes_at(path, limits))
     }
 
-    /// The only rules whose outcome is another one at another time.
+    /// Checks the rules whose outcome depends on the time.
     pub(crate) fn check_times(&self, claims: &ClaimSetText, now: u64) -> Result<(), Rejection> {
         let registered = &claims.registered;
         let leeway = self.leeway.as_secs();
@@ -198,7 +198,7 @@ impl Rules {
     }
 }
 
-/// RFC 7515 section 4.1.9: "application/" may be left out where no other slash follows.
+/// RFC 7515 section 4.1.9: the prefix "application/" may be omitted if no other slash follows.
 fn short_type(typ: &str) -> &str {
     match typ.split_at_checked("application/".len()) {
         Some((prefix, rest))
@@ -210,7 +210,8 @@ fn short_type(typ: &str) -> &str {
     }
 }
 
-/// What the claim is instead is not told: it may be what a log must not have.
+/// Checks the value of a claim. The refusal does not contain the actual value, which may not be fit
+/// for a log.
 fn check_value(claims: &ClaimSetText, path: &str, values: &[String]) -> Result<(), Rejection> {
     match claims.string_at(path)? {
         Some(got) if values.iter().any(|value| *value == got) => Ok(()),
