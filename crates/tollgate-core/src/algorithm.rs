@@ -1,11 +1,11 @@
-//! The signature algorithms of RFC 7518 section 3.1, RFC 8037 and RFC 9864 that tollgate knows.
+//! The supported signature algorithms of RFC 7518 section 3.1, RFC 8037 and RFC 9864.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// A JWS signature algorithm: the value of the `alg` header member (RFC 7515 section 4.1.1).
 ///
-/// `none` is not among them and cannot be expressed.
+/// `none` is not a variant.
 ///
 /// ```
 /// use tollgate::extend::Family;
@@ -74,7 +74,7 @@ impl Algorithm {
         Self::Ed25519,
     ];
 
-    /// The registered name, as it stands in `alg`.
+    /// The registered name, as in `alg`.
     ///
     /// ```
     /// assert_eq!(tollgate::Algorithm::EdDSA.as_str(), "EdDSA");
@@ -98,7 +98,8 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of exactly that name; `None` for every other text, other case included.
+    /// Returns the algorithm of exactly this name; `None` for any other text, including another
+    /// case.
     ///
     /// ```
     /// use tollgate::Algorithm;
@@ -182,7 +183,7 @@ pub enum Family {
 }
 
 impl Family {
-    /// Returns `true` if whoever can verify can also sign.
+    /// Returns `true` if the verification key can also sign.
     ///
     /// ```
     /// assert!(!tollgate::extend::Family::Rsa.is_symmetric());
@@ -192,7 +193,7 @@ impl Family {
     }
 }
 
-/// A text is not the name of an [`Algorithm`].
+/// An error for a text that is not the name of an [`Algorithm`].
 ///
 /// ```
 /// use tollgate::Algorithm;

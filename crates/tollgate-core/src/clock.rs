@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// assert_eq!(stopped.now(), 1_700_000_000);
 /// ```
 pub trait Clock: Send + Sync {
-    /// Whole seconds since 1970-01-01T00:00:00Z (RFC 7519 section 2, `NumericDate`).
+    /// Returns whole seconds since 1970-01-01T00:00:00Z (RFC 7519 section 2, `NumericDate`).
     ///
     /// ```
     /// # use tollgate::extend::Clock;
@@ -35,7 +35,7 @@ impl<F: Fn() -> u64 + Send + Sync> Clock for F {
     }
 }
 
-/// The operating system's clock. A verifier uses it unless it is given another one.
+/// The operating system's clock, the default of a verifier.
 ///
 /// ```
 /// use tollgate::extend::{Clock, SystemClock};
@@ -46,8 +46,8 @@ impl<F: Fn() -> u64 + Send + Sync> Clock for F {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    /// Seconds since the epoch. A system clock before 1970 reads as `u64::MAX`, so that every token
-    /// counts as expired.
+    /// Returns seconds since the epoch. A system clock before 1970 reads as `u64::MAX`, so that
+    /// every token counts as expired.
     fn now(&self) -> u64 {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)

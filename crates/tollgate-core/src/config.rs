@@ -1,4 +1,4 @@
-//! Errors of a configuration.
+//! Configuration errors.
 
 use std::fmt;
 
@@ -22,19 +22,19 @@ pub enum ConfigErrorKind {
     MissingKey,
     /// Two options exclude each other.
     Contradiction,
-    /// A text is empty or has a character that its place does not allow.
+    /// A text is empty or contains a character that is not allowed there.
     InvalidText,
     /// A secret and a public key are in one list.
     MixedKeys,
     /// No key serves any of the allowed algorithms.
     NoUsableKey,
-    /// A duration or a bound is out of its documented range.
+    /// A duration or a bound is outside of its documented range.
     OutOfRange,
     /// A name occurs twice.
     Duplicate,
 }
 
-/// A refused configuration. Nothing was built.
+/// An error for a refused configuration.
 ///
 /// ```
 /// use tollgate::Verifier;
@@ -50,8 +50,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// Creates an error, for crates that check their own configuration. The message says what is
-    /// wrong and what to write instead. It must hold no secret.
+    /// Creates an error, for crates that check their own configuration. The message describes the
+    /// error and its correction. It must not contain a secret.
     ///
     /// ```
     /// use tollgate::{ConfigError, ConfigErrorKind};
@@ -68,7 +68,7 @@ impl ConfigError {
         }
     }
 
-    /// Which mistake it is.
+    /// The kind of the mistake.
     ///
     /// ```
     /// # use tollgate::{ConfigErrorKind, Verifier};

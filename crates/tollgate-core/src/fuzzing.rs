@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::Algorithm;
 use crate::limits::Limits;
 
-/// The split and the decoding of a token.
+/// Splits and decodes a token.
 pub fn token(data: &[u8]) {
     if let Ok(token) = crate::token::compact::Compact::split(data, &Limits::default()) {
         let mut segment = crate::token::compact::Segment::new();
@@ -16,13 +16,13 @@ pub fn token(data: &[u8]) {
     }
 }
 
-/// The algorithm of a header, already decoded, if the header is accepted.
+/// Returns the algorithm of a decoded header, if the header is accepted.
 pub fn header(data: &[u8]) -> Option<Algorithm> {
     let header = crate::token::header::Header::read(data, &Limits::default());
     header.ok().map(|(header, _)| header.algorithm)
 }
 
-/// A claims set, already decoded; what is accepted must be JSON to `serde_json` as well.
+/// Reads decoded claims. Accepted claims must also be JSON for `serde_json`.
 pub fn claims(data: &[u8]) {
     let mut claims = crate::token::claims::ClaimSetText::default();
     if claims.read(data, "", &Limits::default()).is_ok() {
@@ -39,7 +39,7 @@ pub fn claims(data: &[u8]) {
     }
 }
 
-/// The values of the cookie called `name` in one `Cookie` field line.
+/// Returns the values of the cookie called `name` in one `Cookie` field line.
 pub fn cookie<'a>(data: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
     crate::http::cookie::named(std::iter::once(data), name).collect()
 }

@@ -1,7 +1,7 @@
-//! Bounds on what a client may send, checked before the work that they bound.
+//! Limits on the input of a client, checked before the work that they bound.
 
-/// Bounds on a token and its parts. A token past one of them is refused as an invalid token, never
-/// cut.
+/// Limits on a token and its parts. A token that exceeds a limit is refused as an invalid token,
+/// never truncated.
 ///
 /// ```
 /// use tollgate::Limits;
@@ -66,22 +66,23 @@ macro_rules! limits {
 
 impl Limits {
     limits! {
-        /// The longest token, in bytes of its compact form; 8192 unless set.
+        /// The maximum length of a token, in bytes of its compact form. The default is 8192.
         token_bytes, with_token_bytes;
-        /// The longest header, in bytes of its encoded form; 4096 unless set.
+        /// The maximum length of a header, in bytes of its encoded form. The default is 4096.
         header_bytes, with_header_bytes;
-        /// How deep the JSON of header and claims may nest, the outermost object counted; 16 unless
-        /// set.
+        /// The maximum JSON depth of header and claims, including the outermost object. The default
+        /// is 16.
         json_depth, with_json_depth;
-        /// How many members one JSON object may have; 256 unless set.
+        /// The maximum number of members of one JSON object. The default is 256.
         members, with_members;
-        /// How many audiences `aud` may name; 32 unless set.
+        /// The maximum number of audiences in `aud`. The default is 32.
         audiences, with_audiences;
-        /// How many scopes, and how many roles in one claim, a token may carry; 256 unless set.
+        /// The maximum number of scopes, and of roles in one claim. The default is 256.
         scopes, with_scopes;
-        /// The longest `kid`, in bytes; 256 unless set.
+        /// The maximum length of `kid`, in bytes. The default is 256.
         kid_bytes, with_kid_bytes;
-        /// How many keys are tried at the most for one token, where several fit; 8 unless set.
+        /// The maximum number of keys that are tried for one token, if several fit. The default is
+        /// 8.
         candidate_keys, with_candidate_keys;
     }
 }

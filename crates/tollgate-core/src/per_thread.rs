@@ -1,4 +1,4 @@
-//! Values that threads read and count without writing to memory that another thread uses.
+//! Values that threads read and count without writing to memory of another thread.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,19 +6,19 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-/// The number of slots. Further threads share a slot with another thread, which is correct and
-/// merely slower.
+/// The number of slots. Further threads share a slot with another thread, which is correct but
+/// slower.
 const SLOTS: usize = 64;
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// The number of the thread, once it has asked for it. Without a destructor, so that it can be
-    /// read until the very end of the thread.
+    /// The number of the thread, set at the first use. Without a destructor, so that it can be read
+    /// until the very end of the thread.
     static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// A value for each slot, made when a thread of the slot first asks for it.
+/// A value for each slot, created when a thread of the slot first needs it.
 pub(crate) struct Slots<T>([OnceLock<T>; SLOTS]);
 
 impl<T> Slots<T> {
@@ -50,13 +50,13 @@ fn count(number: &Cell<Option<usize>>) -> usize {
 /// per request are hardly faster than one.
 ///
 /// A clone is a reference to the handle of the thread's slot. The first handle, that of the thread
-/// which made the value, keeps the others. Without it, a clone counts with its original.
+/// that created the value, keeps the others. Without it, a clone counts with its original.
 ///
 /// There is no reference cycle: the first handle owns the others, all own the value, and the value
 /// refers to them weakly.
 pub(crate) struct Shared<T: Send + Sync>(Arc<Handle<T>>);
 
-/// Aligned to cache lines of its own, because a thread writes to the counts before it.
+/// Aligned to cache lines, because a thread writes to the counts before it.
 #[repr(align(128))]
 struct Handle<T: Send + Sync> {
     inner: Arc<Inner<T>>,
@@ -88,7 +88,7 @@ impl<T: Send + Sync> Shared<T> {
         Arc::ptr_eq(&self.0.inner, &other.0.inner)
     }
 
-    /// The handle of a slot that has none yet.
+    /// Creates the handle of a slot that has none yet.
     #[cold]
     fn new_handle(&self) -> Arc<Handle<T>> {
         let inner = &self.0.inner;
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn the_last_clone_frees_it_whichever_thread_has_it() {
         let (shared, count) = counted();
-        // Threads that have ended, at the same time and one after the other, leave nothing behind.
+        // Ended threads, concurrent or sequential, leave nothing behind.
         let together = Barrier::new(3);
         thread::scope(|scope| {
             for _ in 0..3 {

@@ -10,8 +10,8 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The outcome of a stage: a value, or a future of it.
 ///
-/// Stages that may have to fetch a key or ask a store return a step. Nothing is boxed while
-/// nothing waits. Dropping the future is cancel-safe. A step can be awaited as it is.
+/// Stages that may have to fetch a key or query a store return a step. A ready step does not
+/// allocate. Dropping the future is cancel-safe. A step can be awaited directly.
 ///
 /// ```
 /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -37,7 +37,7 @@ pub enum Step<T> {
 }
 
 impl<T> Step<T> {
-    /// A step that waits for a future.
+    /// Creates a step that waits for a future.
     ///
     /// ```
     /// use tollgate::extend::Step;
@@ -48,7 +48,7 @@ impl<T> Step<T> {
         Self::Pending(Box::pin(outcome))
     }
 
-    /// The outcome if it is known. A pending step is dropped.
+    /// Returns the outcome if it is known. A pending step is dropped.
     ///
     /// ```
     /// use tollgate::extend::Step;
@@ -64,7 +64,7 @@ impl<T> Step<T> {
     }
 }
 
-/// The step of a stage that has failed at once.
+/// Creates the step of a stage that has failed at once.
 impl<T, E> From<E> for Step<Result<T, E>> {
     fn from(error: E) -> Self {
         Self::Ready(Err(error))

@@ -1,4 +1,4 @@
-//! Extraction from a request of axum.
+//! Extraction from an axum request.
 
 use axum_core::body::Body;
 use axum_core::extract::FromRef;
@@ -11,12 +11,12 @@ use super::{Gated, response};
 use crate::gate::{Authentication, FromAuthentication, Gate, Refusal};
 use crate::step::Step;
 
-/// Draws a value from the decision in the extensions.
+/// Extracts a value from the decision in the extensions.
 ///
-/// For `Option<T>`, an anonymous request has none; a missing layer is still refused.
+/// For `Option<T>`, an anonymous request gives `None`. A missing layer is still refused.
 ///
 /// # Errors
-/// A [`Refusal`] without a layer, and where `T` refuses.
+/// A [`Refusal`] without a layer, or if `T` refuses the request.
 pub fn extract<T: FromAuthentication>(parts: &Parts) -> Result<T, Refusal> {
     let known = parts.extensions.get::<Authentication>();
     T::from_authentication(
@@ -31,7 +31,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// A decision that had to wait, for the extractors after the first.
+/// A decision that the first extractor had to wait for, stored for the next extractors.
 #[derive(Clone)]
 struct Waited(Authentication);
 
@@ -60,7 +60,7 @@ where
     }
 }
 
-/// The decision of this gate on the request, if it has decided already.
+/// Returns the decision of this gate on the request, if it has already decided.
 fn known<'p>(parts: &'p Parts, gate: &Gate) -> Option<&'p Authentication> {
     let waited = parts.extensions.get::<Waited>().map(|Waited(known)| known);
     let mut decisions = parts

@@ -2,18 +2,18 @@
 
 use crate::gate::FromAuthentication;
 
-/// Extracts `E` by a [`Gate`](crate::Gate) that the application holds, without a `JwtAuth` layer.
+/// Extracts `E` with a [`Gate`](crate::Gate) of the application, without a `JwtAuth` layer.
 ///
 /// On axum the gate comes from the router's state, by `FromRef`. On actix-web it comes from the
-/// app's data, where a [`Verifier`](crate::Verifier) does as well. If a layer with the same gate
-/// has already decided, its decision is used. A decision by another gate is not: on axum this gate
-/// decides again, and on actix-web the response is 500.
+/// app's data, where a [`Verifier`](crate::Verifier) works as well. If a layer with the same gate
+/// has already decided, its decision is used. A decision by another gate is not used: on axum this
+/// gate decides again, and on actix-web the response is 500.
 ///
-/// For an anonymous caller of an optional gate, `Gated<Option<E>>` is `None`. A handler that needs
-/// several values asks for a tuple, `Gated<(A, B)>`, and gets them from one decision.
+/// For an anonymous caller of an optional gate, `Gated<Option<E>>` contains `None`. A handler that
+/// needs several values uses a tuple, `Gated<(A, B)>`, which is extracted from one decision.
 ///
-/// A token is not renewed here, because an extractor cannot change the response. On axum nothing is
-/// left in the request for other extractors: without a layer they answer with 500.
+/// A token is not renewed here, because an extractor cannot change the response. On axum the
+/// decision is not stored for other extractors: without a layer they answer with 500.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::{FromRef, Request}, routing::get};

@@ -6,7 +6,7 @@ use crate::http::request::RequestView;
 
 /// The head of a request, from which a [`Gate`](crate::Gate) decides.
 ///
-/// `JwtAuth` makes one for each request. Make one to call a gate by hand.
+/// `JwtAuth` creates one for each request. Create one to call a gate directly.
 ///
 /// ```
 /// use http::Request;

@@ -11,8 +11,8 @@ use crate::gate::{Authentication, FromAuthentication, Refusal};
 /// extractor by itself. Any other type implements the trait in one line, `impl Claims for T {}`,
 /// without a policy. If the claims do not fit the type, the response is 401 with `invalid_token`.
 ///
-/// `Jwt<Arc<T>>` has the same policy as `Jwt<T>`. The claims are read once for each token that the
-/// verifier caches; later requests get a clone of the [`Arc`](std::sync::Arc).
+/// `Jwt<Arc<T>>` has the same policy as `Jwt<T>`. The claims are deserialized once for each token
+/// that the verifier caches; later requests get a clone of the [`Arc`](std::sync::Arc).
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::get};

@@ -1,4 +1,4 @@
-//! The types that handlers ask for.
+//! The types that handlers extract.
 //!
 //! With the features `axum` and `actix` they are extractors of these frameworks.
 
@@ -54,7 +54,7 @@ pub use scoped::Scoped;
 
 /// Makes a type that implements `FromAuthentication` an extractor of every enabled framework.
 ///
-/// `[generics,] [type] [predicates,]`: each parameter and each predicate with a comma behind it.
+/// `[generics,] [type] [predicates,]`: each parameter and each predicate is followed by a comma.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __impl_extractors {

@@ -10,10 +10,10 @@ use super::head::known;
 use crate::gate::Refusal;
 use crate::rejection::answer::Answer;
 
-/// The response for a refusal, with the [`Rejection`](crate::Rejection) in its extensions.
+/// Converts a refusal to a response, with the [`Rejection`](crate::Rejection) in its extensions.
 ///
-/// A field that HTTP does not allow is left out, and an invalid status code becomes 500: only a
-/// hook can have set either. See [`Answer::set`].
+/// A field that HTTP does not allow is omitted, and an invalid status code becomes 500: only a hook
+/// can have set either. See [`Answer::set`].
 ///
 /// ```
 /// use http::Response;

@@ -1,4 +1,4 @@
-//! The principal of a caller that holds scopes which the type names.
+//! The principal of a caller that has the scopes of a type.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,10 +8,10 @@ use crate::gate::{Authentication, FromAuthentication, Refusal};
 use crate::policy::ScopeSet;
 use crate::verifier::principal::Principal;
 
-/// Extracts the [`Principal`] of a caller that holds every scope of `S`.
+/// Extracts the [`Principal`] of a caller that has every scope of `S`.
 ///
 /// `S` is one scope type or a tuple of up to eight. If the token lacks a scope, the response is 403
-/// with `insufficient_scope` and the scopes that would be enough.
+/// with `insufficient_scope` and the scopes that would satisfy the policy.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::post};
@@ -44,7 +44,7 @@ pub struct Scoped<S: ScopeSet> {
 }
 
 impl<S: ScopeSet> Scoped<S> {
-    /// The principal, by value.
+    /// Returns the principal by value.
     pub fn into_principal(self) -> Principal {
         self.principal
     }
@@ -54,7 +54,7 @@ impl<S: ScopeSet> FromAuthentication for Scoped<S> {
     fn from_authentication(authentication: &Authentication) -> Result<Self, Refusal> {
         let principal = authentication.authenticated()?;
         if !S::held_by(principal) {
-            // Only the refusal needs the policy, which allocates: it names the scopes.
+            // Only the refusal creates the policy, which allocates and names the scopes.
             authentication.require(&S::policy())?;
         }
         Ok(Self {

@@ -1,25 +1,25 @@
-//! base64url without padding (RFC 7515 section 2), canonical only: one text for each value.
+//! Base64url without padding (RFC 7515 section 2). Only the canonical encoding of a value is
+//! accepted.
 
 use std::mem::MaybeUninit;
 
 use base64_simd::{Out, URL_SAFE_NO_PAD};
 
-/// How many bytes `encoded` bytes of base64url hold; an upper bound where the text is not valid.
+/// Returns the decoded length of `encoded` bytes of base64url; an upper bound for an invalid text.
 pub(crate) const fn decoded_len(encoded: usize) -> usize {
     encoded - encoded.div_ceil(4)
 }
 
-/// Returns `true` if there are letters, digits, `-` and `_` in it and nothing else, whatever they
-/// encode.
+/// Returns `true` if the text contains only letters, digits, `-` and `_`, without decoding it.
 pub(crate) fn is_alphabet(text: &[u8]) -> bool {
     let (whole, rest) = text.split_at(text.len() & !3);
     let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     URL_SAFE_NO_PAD.check(whole).is_ok() && rest.iter().all(known)
 }
 
-/// Decodes into `out`, which need not hold anything yet, and gives the part that it has filled.
-/// `None` for another alphabet, padding, white space, an impossible length, trailing bits that are
-/// not zero, and where it does not fit.
+/// Decodes into `out`, which may be uninitialised, and returns the filled part. `None` for another
+/// alphabet, padding, white space, an invalid length, non-zero trailing bits, and if the result
+/// does not fit.
 pub(crate) fn decode<'o>(encoded: &[u8], out: &'o mut [MaybeUninit<u8>]) -> Option<&'o [u8]> {
     if decoded_len(encoded.len()) > out.len() {
         return None;
@@ -41,7 +41,7 @@ mod tests {
         decode(encoded, &mut out).map(<[u8]>::to_vec)
     }
 
-    /// RFC 4648 section 5, written as plainly as can be, to compare with.
+    /// RFC 4648 section 5 in a simple implementation, as a reference.
     fn plain(encoded: &[u8]) -> Option<Vec<u8>> {
         const ALPHABET: &[u8; 64] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

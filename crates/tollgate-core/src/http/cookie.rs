@@ -2,8 +2,8 @@
 
 use crate::http::field;
 
-/// The values of every cookie called `name`, over all field lines (HTTP/2 may split them, RFC 9113
-/// section 8.2.3).
+/// Returns the values of every cookie called `name`, over all field lines (HTTP/2 may split them,
+/// RFC 9113 section 8.2.3).
 pub(crate) fn named<'a>(
     lines: impl Iterator<Item = &'a [u8]>,
     name: &[u8],
@@ -14,8 +14,8 @@ pub(crate) fn named<'a>(
             let pair = field::trim(pair);
             let (got, value) = match memchr::memchr(b'=', pair) {
                 Some(at) => (&pair[..at], &pair[at + 1..]),
-                // A pair without `=` is a nameless cookie to some browsers and a valueless one to
-                // others: a value of the name alone must not pass for its absence.
+                // Browsers disagree whether a pair without `=` is a cookie without a name or without
+                // a value. A pair that equals `name` must therefore not count as an absent cookie.
                 None => (pair, &b""[..]),
             };
             (field::trim(got) == name).then(|| field::trim(value))

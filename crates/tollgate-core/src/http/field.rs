@@ -1,6 +1,6 @@
 //! The grammar of header fields (RFC 9110 section 5.6).
 
-/// A `token`: what scheme names, field names and cookie names are made of (section 5.6.2).
+/// Returns `true` for a `token`, the syntax of scheme, field and cookie names (section 5.6.2).
 pub(crate) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|byte| is_token_byte(*byte))
 }
@@ -10,8 +10,7 @@ const fn is_token_byte(byte: u8) -> bool {
         || byte.is_ascii_alphanumeric()
 }
 
-/// Without the optional white space (section 5.6.3) around: spaces and tabs, and nothing else that
-/// looks like it.
+/// Removes the optional white space (section 5.6.3) at both ends: only spaces and tabs.
 pub(crate) fn trim(value: &[u8]) -> &[u8] {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = value

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Header fields for a response, as plain data. An adapter appends each `set-cookie` to those that
-/// are there, and sets every other field in place of its former values.
+/// Header fields for a response, as plain data. An adapter appends each `set-cookie` to the
+/// existing ones, and every other field replaces its earlier values.
 ///
 /// ```
 /// use tollgate::extend::HeaderEdits;
@@ -17,7 +17,7 @@ use std::fmt;
 pub struct HeaderEdits(Vec<(Cow<'static, str>, Vec<u8>)>);
 
 impl HeaderEdits {
-    /// Adds a field; `name` in lower case.
+    /// Adds a field. `name` is in lower case.
     ///
     /// ```
     /// let mut edits = tollgate::extend::HeaderEdits::default();
@@ -47,7 +47,7 @@ impl HeaderEdits {
     }
 }
 
-/// The names of the fields alone: a value may be a token.
+/// Shows only the names of the fields: a value may be a token.
 impl fmt::Debug for HeaderEdits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("HeaderEdits").field(&Names(&self.0)).finish()

@@ -1,4 +1,4 @@
-//! The request as the engine sees it, and the grammar of its fields.
+//! The view of a request, and the grammar of its fields.
 
 pub(crate) mod base64url;
 pub(crate) mod cookie;

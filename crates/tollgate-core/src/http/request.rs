@@ -1,7 +1,8 @@
-//! How the engine sees a request: a small borrowed view, so that no version of an `http` crate is
-//! in its signatures.
+//! The view of a request: borrowed, so that no version of the `http` crate is part of the
+//! interface.
 
-/// The parts of an HTTP request that decide. An adapter implements it over its framework's request.
+/// A view of the parts of an HTTP request that a gate reads. An adapter implements it over its
+/// framework's request.
 ///
 /// ```
 /// use tollgate::extend::RequestView;
@@ -37,7 +38,7 @@ pub trait RequestView {
     /// ```
     fn method(&self) -> &str;
 
-    /// The values of every field line of that name, in their order. `name` is in lower case.
+    /// The values of every field line of this name, in their order. `name` is in lower case.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -50,7 +51,7 @@ pub trait RequestView {
     /// ```
     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]>;
 
-    /// The query of the target, without its question mark.
+    /// The query of the request target, without the question mark.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -63,8 +64,8 @@ pub trait RequestView {
     /// ```
     fn query(&self) -> Option<&str>;
 
-    /// The path of the target, as far as the layer sees it: below a nested router that is the rest.
-    /// Empty where the view does not know it.
+    /// The path of the request target, as the layer sees it: within a nested router it is the
+    /// remaining path. Empty if the view does not have it.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -80,8 +81,8 @@ pub trait RequestView {
         ""
     }
 
-    /// Host and port that the request was sent to, where the target itself names them (`:authority`
-    /// in HTTP/2 and HTTP/3); the engine falls back to the `Host` field.
+    /// Host and port of the request target, if it contains them (`:authority` in HTTP/2 and
+    /// HTTP/3). Otherwise the engine reads the `Host` field.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -97,7 +98,7 @@ pub trait RequestView {
     }
 }
 
-/// Which shape an answer must have for the client to understand it.
+/// The protocol of a request, which determines the form of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
@@ -105,8 +106,8 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// gRPC over HTTP/2 is a `POST` that says so by its content type; gRPC-Web, which browsers
-    /// speak, reads HTTP answers.
+    /// Detects the protocol. gRPC over HTTP/2 is a `POST` with its own content type. gRPC-Web,
+    /// which browsers use, has HTTP answers.
     pub(crate) fn of(request: &impl RequestView) -> Self {
         let grpc = request.method() == "POST"
             && request.header("content-type").next().is_some_and(|value| {
@@ -121,8 +122,8 @@ impl Protocol {
     }
 }
 
-/// A CORS preflight: the Fetch standard's `OPTIONS` with both fields, which a browser sends without
-/// credentials.
+/// Returns `true` for a CORS preflight: an `OPTIONS` request with both fields of the Fetch
+/// standard, which a browser sends without credentials.
 pub(crate) fn is_preflight(request: &impl RequestView) -> bool {
     request.method() == "OPTIONS"
         && request.header("origin").next().is_some()

@@ -1,8 +1,8 @@
-//! The places of a request that may hold a credential (RFC 6750 section 2).
+//! The places in a request that can hold a credential (RFC 6750 section 2).
 
 use std::fmt;
 
-/// The kind of place that a token was found in.
+/// The kind of place in which a token was found.
 ///
 /// ```
 /// use tollgate::extend::SourceKind;
@@ -20,15 +20,15 @@ pub enum SourceKind {
     Cookie,
     /// An element of `Sec-WebSocket-Protocol`.
     WebSocketProtocol,
-    /// A header field of the service's own.
+    /// A custom header field.
     Header,
     /// A query parameter.
     Query,
 }
 
 impl SourceKind {
-    /// Returns `true` if a browser attaches the credential by itself, so that its presence proves
-    /// nothing of who made the request.
+    /// Returns `true` if a browser attaches the credential by itself, so that its presence does not
+    /// prove the intent of the user.
     ///
     /// ```
     /// assert!(!tollgate::extend::SourceKind::Header.is_ambient());
@@ -38,7 +38,7 @@ impl SourceKind {
     }
 }
 
-/// The name as a log would have it: `bearer`, `cookie`, `websocket_protocol`, `header`, `query`.
+/// The name in logs: `bearer`, `cookie`, `websocket_protocol`, `header`, `query`.
 impl fmt::Display for SourceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 /// Bytes that may be secret.
 pub(super) type Bytes = Zeroizing<Vec<u8>>;
 
-/// Base64url without padding and with zero trailing bits (RFC 7515 section 2).
+/// Decodes base64url without padding and with zero trailing bits (RFC 7515 section 2).
 pub(super) fn decode_url(text: &str) -> Option<Bytes> {
     base64_simd::URL_SAFE_NO_PAD
         .decode_to_vec(text)
@@ -13,7 +13,7 @@ pub(super) fn decode_url(text: &str) -> Option<Bytes> {
         .map(Zeroizing::new)
 }
 
-/// The standard alphabet with padding (RFC 4648 section 4): `x5c` and PEM.
+/// Decodes the standard alphabet with padding (RFC 4648 section 4): `x5c` and PEM.
 pub(super) fn decode_standard(text: &[u8]) -> Option<Bytes> {
     base64_simd::STANDARD
         .decode_to_vec(text)
@@ -21,7 +21,7 @@ pub(super) fn decode_standard(text: &[u8]) -> Option<Bytes> {
         .map(Zeroizing::new)
 }
 
-/// Either alphabet, with padding or without. The two alphabets cannot be mixed.
+/// Decodes either alphabet, with padding or without. The two alphabets cannot be mixed.
 pub(super) fn decode_either(text: &str) -> Option<Bytes> {
     let standard = text.contains(['+', '/']);
     let codec = match (standard, text.ends_with('=')) {
@@ -33,7 +33,7 @@ pub(super) fn decode_either(text: &str) -> Option<Bytes> {
     codec.decode_to_vec(text).ok().map(Zeroizing::new)
 }
 
-/// Base64url without padding.
+/// Encodes base64url without padding.
 pub(super) fn encode_url(bytes: impl AsRef<[u8]>) -> String {
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
@@ -62,7 +62,7 @@ mod tests {
         ] {
             assert_eq!(url(bad), None, "{bad:?}");
         }
-        // 'AQ' has zero trailing bits, 'AR' to 'Af' have not
+        // 'AQ' has zero trailing bits, 'AR' to 'Af' do not
         assert_eq!(url("AQ"), Some(vec![1]));
         for last in "RSTUVWXYZabcdef".chars() {
             assert_eq!(url(&format!("A{last}")), None);

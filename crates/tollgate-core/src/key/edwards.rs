@@ -1,4 +1,4 @@
-//! Which 32 bytes are a usable Ed25519 public key. aws-lc-rs reads the point only when it verifies.
+//! Checks of an Ed25519 public key. aws-lc-rs decodes the point only when it verifies.
 
 use ed25519_compact::{PublicKey, x25519};
 
@@ -9,7 +9,7 @@ const P: [u8; 32] = {
     p
 };
 
-/// The `y` of the points of order 4, 1, 2, and of the two kinds of order 8.
+/// The `y` of the points of order 4, 1 and 2, and of the two kinds of order 8.
 const SMALL_ORDER: [[u8; 32]; 5] = [
     [0; 32],
     {
@@ -34,8 +34,8 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
     ],
 ];
 
-/// Returns `true` if the bytes are the canonical encoding (RFC 8032 section 5.1.3) of a point of
-/// the curve that is not one of the eight of small order, for which anybody can make signatures.
+/// Returns `true` for the canonical encoding (RFC 8032 section 5.1.3) of a point that is not one of
+/// the eight of small order. Anyone can forge signatures for those.
 pub(super) fn is_usable(encoded: &[u8; 32]) -> bool {
     let mut y = *encoded;
     y[31] &= 0x7f; // without the sign of x
@@ -43,7 +43,7 @@ pub(super) fn is_usable(encoded: &[u8; 32]) -> bool {
     canonical && !SMALL_ORDER.contains(&y) && is_on_curve(encoded)
 }
 
-/// Returns `true` if a point has this encoding: the conversion has to find its other coordinate.
+/// Returns `true` if a point has this encoding: the conversion has to compute its other coordinate.
 fn is_on_curve(encoded: &[u8; 32]) -> bool {
     x25519::PublicKey::from_ed25519(&PublicKey::new(*encoded)).is_ok()
 }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn points_off_the_curve_are_not() {
-        // worked out with whole numbers of any length
+        // computed with arbitrary-precision integers
         const ON: [u8; 37] = [
             3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 19, 21, 23, 24, 25, 26, 27, 28, 29, 30, 32, 33, 35,
             37, 39, 40, 42, 43, 44, 48, 51, 52, 54, 55, 56, 57, 58,
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn encodings_are_canonical() {
-        // p + 3 names the point of y = 3 a second time
+        // p + 3 is a second encoding of the point with y = 3
         assert!(is_usable(&small(3)));
         for above in 0..19 {
             let mut y = P;

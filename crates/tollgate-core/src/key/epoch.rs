@@ -1,13 +1,12 @@
-//! Which key set it is.
+//! The identity of a key set.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Stands for one key set of this process: two sets have the same epoch only if one is a clone of
-/// the other.
+/// The identity of a key set within this process: two sets have the same epoch only if one is a
+/// clone of the other.
 ///
-/// What was decided with the keys of an epoch holds while the source of the keys is still in it;
-/// with the next set that it hands out, all of that is over at once. The cache of verified tokens
-/// goes by it.
+/// The cache of verified tokens compares epochs: an entry is valid only while the key source still
+/// has the epoch of its verification. The next key set invalidates all of these entries at once.
 ///
 /// ```
 /// use tollgate::{Key, KeySet};
@@ -21,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct KeyEpoch(u64);
 
 impl KeyEpoch {
-    /// One that no other set has had.
+    /// Creates an epoch that no other set has had.
     pub(super) fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// A key or a set of keys was refused.
+/// An error for a refused key or key set.
 ///
-/// The message names the broken rule and, where it helps, the member. It never has a byte of the
+/// The message names the broken rule and, if it helps, the member. It never contains a byte of the
 /// key.
 ///
 /// ```
@@ -31,7 +31,7 @@ impl KeyError {
         }
     }
 
-    /// The same error at this member of a JWK.
+    /// Adds the member of the JWK to the error.
     pub(super) const fn at(mut self, member: &'static str) -> Self {
         self.member = Some(member);
         self
@@ -41,7 +41,7 @@ impl KeyError {
         Self::new(KeyErrorKind::Malformed, detail)
     }
 
-    /// The rule that was broken.
+    /// The broken rule.
     ///
     /// ```
     /// use tollgate::{Key, KeyErrorKind};
@@ -75,7 +75,7 @@ impl fmt::Display for KeyError {
 
 impl std::error::Error for KeyError {}
 
-/// The rule that a refused key broke: see [`KeyError::kind`].
+/// The rule that a refused key breaks: see [`KeyError::kind`].
 ///
 /// ```
 /// use tollgate::{Key, KeyErrorKind};
@@ -156,8 +156,8 @@ impl KeyErrorKind {
     }
 }
 
-/// A token could not be signed: see [`SigningKey::sign`](crate::SigningKey::sign) and
-/// [`SigningKey::encode`](crate::SigningKey::encode).
+/// An error for a token that cannot be signed: see [`SigningKey::sign`](crate::SigningKey::sign)
+/// and [`SigningKey::encode`](crate::SigningKey::encode).
 ///
 /// ```
 /// use tollgate::{Algorithm, SigningKey};
@@ -170,7 +170,7 @@ impl KeyErrorKind {
 #[derive(Debug)]
 pub struct SignError(SignProblem);
 
-/// The part of a [`SignError`]: see [`SignError::kind`].
+/// The failed part of a signature: see [`SignError::kind`].
 ///
 /// ```
 /// use tollgate::extend::SignErrorKind;

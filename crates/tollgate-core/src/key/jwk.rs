@@ -23,7 +23,7 @@ const BOUNDS: Bounds = Bounds {
     ..Bounds::DOCUMENT
 };
 
-/// The registered values of `key_ops` that are not of signatures.
+/// The registered values of `key_ops` that are not for signatures.
 const NOT_SIG: [&str; 6] = [
     "encrypt",
     "decrypt",
@@ -99,13 +99,13 @@ impl<'t> Jwk<'t> {
         self.text("kid").ok().flatten()
     }
 
-    /// Returns `true` if it declares another type than a shared secret.
+    /// Returns `true` if the JWK declares another type than a shared secret.
     pub(super) fn is_not_secret(&self) -> bool {
         self.text("kty")
             .is_ok_and(|kty| kty.is_some_and(|kty| kty != "oct"))
     }
 
-    /// Refuses a key whose `kid` or `issuer` is long, since both are kept.
+    /// Refuses a key with a long `kid` or `issuer`, because both are stored.
     pub(super) fn check_texts(&self, most: usize) -> Result<(), KeyError> {
         for name in ["kid", "issuer"] {
             if self.text(name)?.is_some_and(|text| text.len() > most) {
@@ -115,7 +115,7 @@ impl<'t> Jwk<'t> {
         Ok(())
     }
 
-    /// The key, for verifying.
+    /// Returns the key for verifying.
     pub(super) fn key(&self) -> Result<Key, KeyError> {
         let kty = self.kty(Purpose::Verify)?;
         let algorithm = self.algorithm()?;

@@ -11,14 +11,14 @@ use super::epoch::KeyEpoch;
 use super::error::{KeyError, KeyErrorKind};
 use super::jwk::Jwk;
 
-/// The most bytes of a `kid` or `issuer` in a fetched set. Longer than any in use.
+/// The maximum length of a `kid` or `issuer` in a fetched set, in bytes. Longer than any in use.
 const MOST_PUBLISHED_TEXT: usize = 512;
 
 /// The keys of an issuer.
 ///
 /// [`from_json`](Self::from_json) keeps the usable keys, each checked as strictly as by
 /// [`Key::from_jwk`], and reports the others. An issuer can therefore add an encryption key or a
-/// key of a new type without an outage. In code, a set is collected from [`Key`]s.
+/// key of a new type without an outage. Code can also collect a set from [`Key`]s.
 ///
 /// ```
 /// use tollgate::{KeyErrorKind, KeySet};
@@ -77,14 +77,14 @@ impl fmt::Display for SkippedKey {
 }
 
 impl KeySet {
-    /// The most keys of a set, including keys that are skipped: 128.
+    /// The maximum number of keys of a set, including skipped keys: 128.
     ///
     /// ```
     /// assert_eq!(tollgate::KeySet::MAX_KEYS, 128);
     /// ```
     pub const MAX_KEYS: usize = 128;
 
-    /// The longest JSON text of a set, in bytes: 1 MiB.
+    /// The maximum length of the JSON text of a set, in bytes: 1 MiB.
     ///
     /// ```
     /// assert_eq!(tollgate::KeySet::MAX_BYTES, 1_048_576);
@@ -116,9 +116,9 @@ impl KeySet {
 
     /// Reads a published JWK Set, such as one that is fetched from a URL.
     ///
-    /// Shared secrets are [skipped](Self::skipped) even if the set has nothing else: every reader
-    /// of the set could sign tokens with them. Keys whose `kid` or `issuer` has more than 512 bytes
-    /// are skipped, too, since both are kept and shown.
+    /// Shared secrets are [skipped](Self::skipped) even if the set contains nothing else: every
+    /// reader of the set could sign tokens with them. Keys whose `kid` or `issuer` is longer than
+    /// 512 bytes are also skipped, because both are stored and logged.
     ///
     /// # Errors
     /// See [`from_json`](Self::from_json).
@@ -218,7 +218,7 @@ impl KeySet {
         &self.keys
     }
 
-    /// The keys of the JSON text that were skipped, and why. Log them.
+    /// The skipped keys of the JSON text, with the reasons. Log them.
     ///
     /// ```
     /// use tollgate::{KeyErrorKind, KeySet};
@@ -240,7 +240,7 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// The identity of the set. An equal epoch means that nothing changed.
+    /// The identity of the set. It changes with every change of the keys.
     ///
     /// ```
     /// use tollgate::KeySet;

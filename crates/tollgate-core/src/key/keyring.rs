@@ -1,4 +1,4 @@
-//! The keys of one issuer: the choice of a key, the signature, and the question to the sources.
+//! The keys of one issuer: choosing a key, verifying the signature, and querying the key sources.
 
 use std::future::{poll_fn, ready};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) struct Verifying {
 pub(crate) enum VerifyingKey {
     /// The fixed key at this index.
     Fixed(usize),
-    /// A key of its own: its source may withdraw it.
+    /// A copy of a key, because its source may withdraw it.
     Sourced(Key),
 }
 
@@ -52,7 +52,8 @@ pub(crate) struct Search {
 }
 
 impl Keyring {
-    /// Verifies a signature with the keys that fit `kid` and `alg`, and returns the one that did.
+    /// Verifies a signature with the keys that fit `kid` and `alg`, and returns the key that
+    /// verified it.
     ///
     /// A key without a `kid` fits every token, and a token without one fits every key. At most
     /// `most` keys are tried.
@@ -77,8 +78,8 @@ impl Keyring {
         }
         let sourced = sets.iter().map(|(place, set)| (Some(*place), set.keys()));
         let lists = || std::iter::once((None, &self.keys[..])).chain(sourced.clone());
-        // A secret next to public keys is never used: the public can fetch the set. The keys of a
-        // source that is down are unknown, so they may be public.
+        // A secret beside public keys is never used, because anyone can fetch the set. The keys of
+        // an unavailable source are unknown, so they may be public.
         let public = |(_, keys): (_, &[Key])| keys.iter().any(|key| !key.family().is_symmetric());
         let barred = algorithm.family().is_symmetric()
             && (search.unavailable.is_some() || lists().any(public));
@@ -125,7 +126,7 @@ impl Keyring {
                 .all(|(source, epoch)| source.epoch().ok() == *epoch)
     }
 
-    /// Tells the source of a key that the key has verified a token.
+    /// Reports a verified token to the source of its key.
     pub(crate) fn note_use(&self, source: Option<usize>, key: &Key, now: u64) {
         if let Some(source) = source.and_then(|source| self.sources.get(source)) {
             source.used(key, now);
@@ -134,13 +135,13 @@ impl Keyring {
 
     /// Returns `true` if a newer set of a source could have the key.
     ///
-    /// A key of the token's own `kid` that does not fit is no reason to ask, and no secret is ever
+    /// The sources are not queried if a key of the token's own `kid` was tried. A secret is never
     /// fetched.
     pub(crate) fn may_be_missing(&self, search: &Search, missing: MissingKey<'_>) -> bool {
         !search.exact && !missing.algorithm().family().is_symmetric() && !self.sources.is_empty()
     }
 
-    /// Asks the sources for a newer set. The answer is ready if no source has to fetch one.
+    /// Queries the sources for a newer set. The answer is ready if no source has to fetch one.
     pub(crate) fn refresh(&self, missing: MissingKey<'_>) -> Step<Result<(), Unavailable>> {
         let mut pending = Vec::new();
         let mut known = Ok(());
@@ -161,7 +162,7 @@ impl Keyring {
     }
 }
 
-/// Waits for all answers side by side. The first error is the outcome.
+/// Waits for all answers concurrently. The first error is the outcome.
 async fn all(mut pending: Vec<BoxFuture<Result<(), Unavailable>>>) -> Result<(), Unavailable> {
     let mut outcome = Ok(());
     poll_fn(|context| {
@@ -182,7 +183,7 @@ async fn all(mut pending: Vec<BoxFuture<Result<(), Unavailable>>>) -> Result<(),
 }
 
 impl Search {
-    /// The refusal of the token, with the sources' answer to the question for a newer set.
+    /// Returns the refusal of the token, given the sources' answer to the query for a newer set.
     pub(crate) fn rejection(
         &self,
         missing: MissingKey<'_>,

@@ -1,4 +1,4 @@
-//! Keys: loaded once, checked while they are loaded, and prepared so that a token costs no parsing.
+//! Keys: loaded and checked once, and prepared so that verifying a token parses no key.
 //!
 //! A [`Key`] verifies and a [`SigningKey`] signs. Both are loaded from secret bytes, PEM, DER, a
 //! JWK or a JWK Set. All checks happen when a key is loaded, not when a token is verified:
@@ -73,7 +73,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// A secret for HMAC with SHA-256: 32 bytes or more (RFC 7518 section 3.2).
+    /// Creates a secret for HMAC with SHA-256: at least 32 bytes (RFC 7518 section 3.2).
     ///
     /// # Errors
     /// [`SecretTooShort`](KeyErrorKind::SecretTooShort). [`PublicKey`](KeyErrorKind::PublicKey) or
@@ -90,7 +90,7 @@ impl Key {
         Self::secret(Algorithm::HS256, secret.as_ref())
     }
 
-    /// A secret for HMAC with SHA-384: 48 bytes or more (RFC 7518 section 3.2).
+    /// Creates a secret for HMAC with SHA-384: at least 48 bytes (RFC 7518 section 3.2).
     ///
     /// # Errors
     /// See [`hs256`](Self::hs256).
@@ -105,7 +105,7 @@ impl Key {
         Self::secret(Algorithm::HS384, secret.as_ref())
     }
 
-    /// A secret for HMAC with SHA-512: 64 bytes or more (RFC 7518 section 3.2).
+    /// Creates a secret for HMAC with SHA-512: at least 64 bytes (RFC 7518 section 3.2).
     ///
     /// # Errors
     /// See [`hs256`](Self::hs256).
@@ -120,7 +120,7 @@ impl Key {
         Self::secret(Algorithm::HS512, secret.as_ref())
     }
 
-    /// A secret in base64, in the standard or the URL-safe alphabet, with padding or without.
+    /// Reads a secret in base64, in the standard or the URL-safe alphabet, with padding or without.
     ///
     /// # Errors
     /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the algorithm is not of HMAC.
@@ -140,12 +140,12 @@ impl Key {
         Self::secret(algorithm, &secret::decode_base64(algorithm, secret)?)
     }
 
-    /// A public key or certificate in PEM (RFC 7468): `PUBLIC KEY`, `RSA PUBLIC KEY` or
+    /// Reads a public key or certificate in PEM (RFC 7468): `PUBLIC KEY`, `RSA PUBLIC KEY` or
     /// `CERTIFICATE`.
     ///
     /// Only the key of a certificate is used: neither its dates nor its issuer are checked. Of
-    /// several certificates the first is used, which in a chain is the owner's. Text around the
-    /// blocks is ignored.
+    /// several certificates the first is used, which is the leaf certificate of a chain. Text
+    /// around the blocks is ignored.
     ///
     /// # Errors
     /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the key does not fit the
@@ -170,8 +170,8 @@ impl Key {
         Self::public(algorithm, pem::public_key(pem.as_ref())?)
     }
 
-    /// A public key or certificate in DER: `SubjectPublicKeyInfo`, `RSAPublicKey` (PKCS #1) or an
-    /// X.509 certificate. Only the key of a certificate is used.
+    /// Reads a public key or certificate in DER: `SubjectPublicKeyInfo`, `RSAPublicKey` (PKCS #1)
+    /// or an X.509 certificate. Only the key of a certificate is used.
     ///
     /// # Errors
     /// See [`from_pem`](Self::from_pem).
@@ -188,7 +188,7 @@ impl Key {
         Self::public(algorithm, der::public_key(der::Document::of(der)?, der)?)
     }
 
-    /// A JWK (RFC 7517), with its `kid`.
+    /// Reads a JWK (RFC 7517), with its `kid`.
     ///
     /// The key serves its `alg`. Without `alg` an RSA key serves RS256, an EC key the algorithm of
     /// its curve, an Ed25519 key `EdDSA` and `Ed25519`, a secret HS256. [`serving`](Self::serving)
@@ -222,7 +222,7 @@ impl Key {
         Jwk::from_bytes(json.as_ref())?.key()
     }
 
-    /// The same key with this key ID (`kid`, RFC 7517 section 4.5).
+    /// Returns the same key with this key ID (`kid`, RFC 7517 section 4.5).
     ///
     /// ```
     /// use tollgate::Key;
@@ -238,7 +238,7 @@ impl Key {
         self
     }
 
-    /// The same key for exactly these algorithms.
+    /// Returns the same key for exactly these algorithms.
     ///
     /// Prefer one key for one algorithm. This is for issuers that sign with one RSA key under
     /// several algorithms, or that omit `alg` from their JWK and do not use RS256.
@@ -268,7 +268,7 @@ impl Key {
         })
     }
 
-    /// The key ID, by which a token names its key.
+    /// The key ID, which a token names in its header.
     ///
     /// ```
     /// let key = tollgate::Key::hs256([7; 32])?.with_kid("k1");
@@ -335,7 +335,7 @@ impl Key {
         self.prepared.verify(algorithm, message, signature)
     }
 
-    /// The same new key, only for tokens of this issuer.
+    /// Restricts a new key to tokens of this issuer.
     fn bound_to(mut self, issuer: Option<&str>) -> Self {
         if let Some(prepared) = Arc::get_mut(&mut self.prepared) {
             prepared.issuer = issuer.map(Into::into);
@@ -373,7 +373,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The algorithm under each of its names (RFC 9864 section 2.2).
+/// Returns the algorithm under each of its names (RFC 9864 section 2.2).
 fn both_names(algorithm: Algorithm) -> impl Iterator<Item = Algorithm> {
     let other = match algorithm {
         Algorithm::EdDSA => Some(Algorithm::Ed25519),

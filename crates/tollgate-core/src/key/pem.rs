@@ -1,7 +1,7 @@
 //! Keys in PEM, the textual encoding of RFC 7468.
 //!
-//! The crates that read PEM refuse or accept other texts than this reader (indented lines, headers,
-//! labels that they do not know), and none clears the text of a private key from memory.
+//! Other crates for PEM differ from this reader in the texts that they accept (indented lines,
+//! headers, unknown labels), and none of them zeroizes the text of a private key.
 
 use zeroize::Zeroizing;
 
@@ -22,7 +22,7 @@ enum Contents {
     Encrypted,
 }
 
-/// The one public key of the text. Of several certificates it is the first, as in a chain.
+/// Returns the one public key of the text. Of several certificates it is the first, as in a chain.
 pub(super) fn public_key(pem: &[u8]) -> Result<PublicKey, KeyError> {
     let blocks = blocks(pem)?;
     if blocks
@@ -49,7 +49,7 @@ pub(super) fn public_key(pem: &[u8]) -> Result<PublicKey, KeyError> {
     der::public_key(document, contents)
 }
 
-/// The one private key of the text, beside certificates and `EC PARAMETERS`.
+/// Returns the one private key of the text, beside certificates and `EC PARAMETERS`.
 pub(super) fn private_key(pem: &[u8]) -> Result<(Document, Bytes), KeyError> {
     let mut private = None;
     let mut public = false;
@@ -81,7 +81,7 @@ pub(super) fn private_key(pem: &[u8]) -> Result<(Document, Bytes), KeyError> {
 const NO_BLOCK: KeyError = KeyError::malformed("the text has no PEM block");
 const SEVERAL: KeyError = KeyError::malformed("the PEM has several keys");
 
-/// The document that the label names. The contents must be that document.
+/// Returns the document type of the label. The contents must be of this type.
 fn labelled(label: &[u8], der: &[u8]) -> Result<Document, KeyError> {
     let says = match label {
         b"PUBLIC KEY" => Document::Spki,
@@ -107,7 +107,7 @@ fn labelled(label: &[u8], der: &[u8]) -> Result<Document, KeyError> {
     }
 }
 
-/// All blocks of the text. Text between them is ignored (RFC 7468 section 2).
+/// Returns all blocks of the text. Text between them is ignored (RFC 7468 section 2).
 fn blocks(pem: &[u8]) -> Result<Vec<Block<'_>>, KeyError> {
     const MAX_BYTES: usize = 1 << 20;
     if pem.len() > MAX_BYTES {
@@ -117,7 +117,7 @@ fn blocks(pem: &[u8]) -> Result<Vec<Block<'_>>, KeyError> {
         ));
     }
     let mut blocks = Vec::new();
-    // It never grows, so that no copy of a private key stays behind in memory.
+    // The buffer never grows, so that no copy of a private key remains in memory.
     let mut body = Zeroizing::new(Vec::with_capacity(pem.len()));
     let mut lines = pem
         .split(|byte| matches!(byte, b'\n' | b'\r'))

@@ -1,4 +1,4 @@
-//! A key made ready: one verifier for each algorithm it serves.
+//! A prepared key: one verifier for each algorithm that it serves.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::ParsedPublicKey;
@@ -27,13 +27,13 @@ impl Material {
     }
 }
 
-/// One verifier for each algorithm; the work that a token shall not cost is done when it is made.
+/// One verifier for each algorithm. Creating it does all work that is not needed per token.
 pub(super) struct Prepared {
     material: Material,
     /// The issuer of the tokens that the key verifies, if it declares one.
     pub(super) issuer: Option<Box<str>>,
     algorithms: Vec<Algorithm>,
-    /// At the same places as their algorithms.
+    /// In the order of their algorithms.
     verifiers: Vec<Verifier>,
 }
 
@@ -43,7 +43,7 @@ enum Verifier {
 }
 
 impl Prepared {
-    /// Prepares the key for these algorithms, and for each of them once.
+    /// Prepares the key for these algorithms, each of them once.
     pub(super) fn new(
         material: Material,
         algorithms: impl IntoIterator<Item = Algorithm>,
@@ -92,8 +92,8 @@ impl Prepared {
         self.algorithms.contains(&algorithm)
     }
 
-    /// Returns `true` if the signature is right. Its length is looked at first: it is fixed for
-    /// each key, and an ECDSA signature in DER has another.
+    /// Returns `true` if the signature is valid. The length is checked first: it is fixed for each
+    /// key, and an ECDSA signature in DER has another length.
     pub(super) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         let Some(place) = self
             .algorithms
@@ -127,8 +127,7 @@ pub(super) fn hmac_algorithm(algorithm: Algorithm) -> Result<hmac::Algorithm, Ke
     }
 }
 
-/// The key with its inner and outer hash begun. It holds three hash states, too many to lie about
-/// unboxed.
+/// Prepares the key with its inner and outer hash. Boxed, because it contains three hash states.
 pub(super) fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<Box<hmac::Key>, KeyError> {
     Ok(Box::new(hmac::Key::new(hmac_algorithm(algorithm)?, secret)))
 }

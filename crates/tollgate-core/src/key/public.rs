@@ -1,5 +1,4 @@
-//! A public key of any type, checked against the limits of its type before anything is prepared
-//! from it.
+//! A public key of any type, checked against the limits of its type before it is prepared.
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{
@@ -42,7 +41,7 @@ impl Curve {
         }
     }
 
-    /// Bytes of one coordinate, and of `r` and of `s` in a signature.
+    /// The length of a coordinate, and of `r` and of `s` in a signature, in bytes.
     pub(super) const fn field_len(self) -> usize {
         match self {
             Self::P256 => 32,
@@ -51,12 +50,12 @@ impl Curve {
         }
     }
 
-    /// Bytes of a point in uncompressed form.
+    /// The length of an uncompressed point, in bytes.
     pub(super) const fn point_len(self) -> usize {
         1 + 2 * self.field_len()
     }
 
-    /// The one algorithm that RFC 7518 section 3.4 gives the curve.
+    /// The algorithm that RFC 7518 section 3.4 assigns to the curve.
     pub(super) const fn algorithm(self) -> Algorithm {
         match self {
             Self::P256 => Algorithm::ES256,
@@ -121,7 +120,7 @@ pub(super) enum PublicKey {
 }
 
 impl PublicKey {
-    /// An RSA key (RFC 7518 section 6.3.1) from its modulus and exponent, neither with leading
+    /// Creates an RSA key (RFC 7518 section 6.3.1) from modulus and exponent, without leading
     /// zeros.
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
         let (Some(&n_first), Some(&n_last)) = (n.first(), n.last()) else {
@@ -143,8 +142,8 @@ impl PublicKey {
         if n_last & 1 == 0 {
             return Err(KeyError::new(KeyErrorKind::RsaModulus, "it is even"));
         }
-        // 65537 is the least that SP 800-56B revision 2 section 6.2 allows; 33 bits are the most
-        // that the library takes.
+        // SP 800-56B revision 2 section 6.2 requires at least 65537. The library supports at most
+        // 33 bits.
         let at_least_65537 = match e {
             [_, _] | [_] => false,
             [high, middle, low] => [*high, *middle, *low] >= [1, 0, 1],
@@ -165,9 +164,8 @@ impl PublicKey {
         })
     }
 
-    /// A point in uncompressed form (SEC 1 section 2.3.3). That it is on the curve is seen when it
-    /// is
-    /// [prepared](Self::prepare).
+    /// Creates a key from an uncompressed point (SEC 1 section 2.3.3). [`prepare`](Self::prepare)
+    /// checks that it is on the curve.
     pub(super) fn ec(curve: Curve, point: &[u8]) -> Result<Self, KeyError> {
         if point.len() != curve.point_len() || point.first() != Some(&4) {
             return Err(KeyError::new(
@@ -181,7 +179,7 @@ impl PublicKey {
         })
     }
 
-    /// An Ed25519 key (RFC 8032 section 5.1.5).
+    /// Creates an Ed25519 key (RFC 8032 section 5.1.5).
     pub(super) fn ed(encoded: &[u8]) -> Result<Self, KeyError> {
         let point: [u8; 32] = encoded.try_into().map_err(|_| {
             KeyError::new(KeyErrorKind::InvalidPoint, "an Ed25519 key has 32 bytes")
@@ -203,7 +201,7 @@ impl PublicKey {
         }
     }
 
-    /// The length of every signature that this key can have made.
+    /// The length of every signature of this key, in bytes.
     pub(super) fn signature_len(&self) -> usize {
         match self {
             Self::Rsa { n, .. } => n.len(),
@@ -212,7 +210,7 @@ impl PublicKey {
         }
     }
 
-    /// The key as the library verifies with it; here the library checks what is left to check, such
+    /// Converts the key to the form of the library. The library performs the remaining checks, such
     /// as that a point is on its curve.
     pub(super) fn prepare(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyError> {
         self.key_type().require(algorithm)?;
@@ -222,8 +220,7 @@ impl PublicKey {
                     KeyErrorKind::RsaModulus,
                     "the cryptographic library refuses the key",
                 );
-                // By way of its encoding, because only the parser of that checks the key
-                // (RSA_check_key).
+                // Via the encoding, because only its parser checks the key (RSA_check_key).
                 let spki: PublicKeyX509Der<'_> = RsaPublicKeyComponents { n, e }
                     .as_der()
                     .map_err(|_| refused)?;

@@ -1,4 +1,4 @@
-//! Checks of HMAC secrets: long enough, and not a key of another type.
+//! Checks of HMAC secrets: the length, and that a secret is not a key of another type.
 
 use super::base64;
 use super::der::Document;
@@ -93,7 +93,7 @@ pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Returns `true` if it is an uncompressed point of one of the curves.
+/// Returns `true` for an uncompressed point of one of the curves.
 fn is_point(bytes: &[u8]) -> bool {
     Curve::ALL.into_iter().any(|curve| {
         PublicKey::ec(curve, bytes).is_ok_and(|key| key.prepare(curve.algorithm()).is_ok())

@@ -1,4 +1,4 @@
-//! Where keys come from while the service runs.
+//! Key sources: keys that may change while the service runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use crate::algorithm::Algorithm;
 use crate::key::{Key, KeyEpoch, KeySet};
 use crate::step::Step;
 
-/// A place that keys come from while the service runs: a remote JWK Set, a rotating issuer of the
-/// same process.
+/// A source of keys that may change while the service runs: a remote JWK Set, or an issuer in the
+/// same process that rotates its keys.
 ///
-/// It is asked for each token and must not block: it hands out the snapshot that it has. Where that
-/// has no key for a token, the source is asked whether a newer set could have one, and the request
-/// waits for it.
+/// Called on the request path for each token; must not block. The source returns its current
+/// snapshot. If the snapshot has no key for a token, the verifier calls [`refresh`](Self::refresh),
+/// and the request waits for a newer set.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -38,11 +38,11 @@ use crate::step::Step;
 /// # Ok(()) }
 /// ```
 pub trait KeySource: Send + Sync {
-    /// The keys as they stand now.
+    /// Returns the current keys.
     ///
     /// # Errors
-    /// [`Unavailable`] where the source has none that it still vouches for; the client then gets a
-    /// 503, never a 401.
+    /// [`Unavailable`] if the source has no keys that are still valid. The client then gets a 503,
+    /// never a 401.
     ///
     /// ```
     /// use std::{sync::Arc, time::Duration};
@@ -60,16 +60,16 @@ pub trait KeySource: Send + Sync {
     /// ```
     fn keys(&self) -> Result<Arc<KeySet>, Unavailable>;
 
-    /// Which keys hold now: [`KeySet::epoch`] of what [`keys`](Self::keys) would give, and an error
-    /// where it would give one.
+    /// Returns the epoch of the current keys: the [`KeySet::epoch`] of the result of
+    /// [`keys`](Self::keys), or the same error.
     ///
-    /// It is asked whenever a token is found in the cache of verified tokens: a token that was
-    /// verified by a set of another epoch is verified again. So a source keeps its `Arc` while
-    /// nothing has changed; one that makes a new set for each call gets nothing from the cache.
-    /// Written by hand it saves the count of references that all threads share.
+    /// Called on each hit in the cache of verified tokens: a token that was verified with a set of
+    /// another epoch is verified again. A source should therefore keep its `Arc` while nothing
+    /// changes; with a new set on each call the cache has no effect. An own implementation avoids a
+    /// write to the reference count that all threads share.
     ///
     /// # Errors
-    /// [`Unavailable`] where [`keys`](Self::keys) is.
+    /// [`Unavailable`] if [`keys`](Self::keys) returns it.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -95,16 +95,16 @@ pub trait KeySource: Send + Sync {
         self.keys().map(|keys| keys.epoch())
     }
 
-    /// Asked when no key fits a token: fetches a newer set, if there may be one.
+    /// Fetches a newer set, if there may be one. Called when no key fits a token.
     ///
     /// A ready step is final. `Ok` means that the keys are as new as they can be, and the token is
     /// refused. [`Unavailable`] means that this cannot be found out now, and the client gets a 503,
     /// never a 401. A pending step waits for newer keys; then the token is checked once more.
     /// Dropping the future stops the wait, not the fetch.
     ///
-    /// The verifier asks at most once per token. It never asks for a secret, nor if a key of the
+    /// The verifier calls it at most once per token, never for a secret, and never if a key of the
     /// token's `kid` was tried. An attacker chooses `missing` and the number of calls, so the
-    /// source has to bound its work. By default there is no newer set.
+    /// source has to bound its work. The default implementation has no newer set.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicBool, Ordering};
@@ -153,8 +153,8 @@ pub trait KeySource: Send + Sync {
         Step::Ready(Ok(()))
     }
 
-    /// Whose keys they are, where the source knows: `build` then refuses rules for another issuer.
-    /// Unless said otherwise it does not know.
+    /// The issuer of the keys, if known: `build` then refuses rules for another issuer. The default
+    /// is `None`.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -181,10 +181,12 @@ pub trait KeySource: Send + Sync {
         None
     }
 
-    /// Told that a token has passed every check of the verifier by a key of the source, at a time
-    /// in seconds since the epoch. It is on the way of requests. Of a token that is recognised it
-    /// is told at least once for each second and thread, so it is no count of uses. Unless said
-    /// otherwise nothing is noted.
+    /// Records that a token has passed every check of the verifier with a key of the source, at a
+    /// time in seconds since the epoch.
+    ///
+    /// Called on the request path; must not block. For cached tokens it is called at least once per
+    /// second and thread, so the calls do not count the uses. The default implementation does
+    /// nothing.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -239,7 +241,8 @@ impl<S: KeySource + ?Sized> KeySource for Arc<S> {
     }
 }
 
-/// What a token's header says of the key that a [`KeySource`] does not have. It is not verified.
+/// The part of a token's unverified header that describes a key which a [`KeySource`] does not
+/// have.
 ///
 /// ```
 /// use tollgate::extend::MissingKey;
@@ -255,7 +258,7 @@ pub struct MissingKey<'t> {
 }
 
 impl<'t> MissingKey<'t> {
-    /// By the header's `kid` and `alg`.
+    /// Creates a description from the header's `kid` and `alg`.
     ///
     /// ```
     /// # use tollgate::extend::MissingKey;
@@ -266,7 +269,7 @@ impl<'t> MissingKey<'t> {
         Self { kid, algorithm }
     }
 
-    /// The token's `kid` (RFC 7515 section 4.1.4), if it has one.
+    /// The token's `kid` (RFC 7515 section 4.1.4), if present.
     ///
     /// ```
     /// # use tollgate::extend::MissingKey;
@@ -289,7 +292,7 @@ impl<'t> MissingKey<'t> {
     }
 }
 
-/// A [`KeySource`] cannot answer now.
+/// An error of a [`KeySource`] or of another source that cannot answer now.
 ///
 /// ```
 /// use std::time::Duration;
@@ -304,7 +307,7 @@ pub struct Unavailable {
 }
 
 impl Unavailable {
-    /// With the time after which the client may try again.
+    /// Creates an error with the time after which the client may try again.
     ///
     /// ```
     /// # use tollgate::extend::Unavailable;

@@ -1,4 +1,4 @@
-//! Signatures that must not pass, against every algorithm, and the making of tokens.
+//! Signatures that must be refused, for every algorithm, and the creation of tokens.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::algorithm::{Algorithm, Family};
 
 const MESSAGE: &[u8] = b"header.payload";
 
-/// One key for each algorithm; one RSA key for all of RSA, to save time.
+/// One key for each algorithm; all RSA algorithms share a key, to save time.
 fn signing_keys() -> Vec<SigningKey> {
     Algorithm::ALL
         .iter()
@@ -22,7 +22,7 @@ fn signing_keys() -> Vec<SigningKey> {
         .collect()
 }
 
-/// A key that serves everything of its type.
+/// A key that serves every algorithm of its type.
 fn serving_all(key: &SigningKey) -> Key {
     let key = key.verifying_key();
     let all = Algorithm::ALL.iter().copied();
@@ -228,7 +228,7 @@ fn private_jwk(alg: &str) -> Value {
     }
 }
 
-/// The RFCs' own signatures; those that have no randomness in them are made again.
+/// Verifies the signatures of the RFCs, and reproduces the deterministic ones.
 #[test]
 fn rfc_examples_are_verified_and_made_again() {
     // the payload of RFC 7515 appendix A.1 to A.3 and A.5
@@ -282,7 +282,7 @@ fn rfc_examples_are_verified_and_made_again() {
                 signature
             );
         }
-        // RFC 7515 appendix A.5: there is no key for `none`, and no key takes an empty signature
+        // RFC 7515 appendix A.5: there is no key for `none`, and no key accepts an empty signature
         let unsecured = format!("eyJhbGciOiJub25lIn0.{JOE}");
         assert!(
             !key.verifying_key()

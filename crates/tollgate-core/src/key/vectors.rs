@@ -1,6 +1,6 @@
-//! Signatures made elsewhere: Wycheproof, RFC 7520 and the examples of the RFCs, from the folder
-//! that `TOLLGATE_VECTORS` names. Tokens go through the decoder and the header's reader that a
-//! verifier uses; their claims are not looked at.
+//! Signatures of other implementations: Wycheproof, RFC 7520 and the examples of the RFCs, from the
+//! directory in `TOLLGATE_VECTORS`. Tokens pass the decoder and the header reader of a verifier;
+//! their claims are not checked.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::rejection::Rejection;
 use crate::token::compact::{Compact, Segment};
 use crate::token::header::Header;
 
-/// A file of the folder; prints a line and returns `None` without the folder.
+/// Reads a file of the directory. Without the directory, prints a line and returns `None`.
 fn vectors(file: &str) -> Option<Value> {
     let Some(folder) = std::env::var_os("TOLLGATE_VECTORS") else {
         assert!(
@@ -27,7 +27,7 @@ fn vectors(file: &str) -> Option<Value> {
     Some(serde_json::from_slice(&text).unwrap())
 }
 
-/// The keys that a JWK or a JWK Set gives.
+/// Returns the keys of a JWK or a JWK Set.
 fn keys(json: &Value) -> Vec<Key> {
     let text = json.to_string();
     if json.get("keys").is_some() {
@@ -37,8 +37,8 @@ fn keys(json: &Value) -> Vec<Key> {
     }
 }
 
-/// Returns `true` if one of the keys has signed the token, which is split, decoded and read as a
-/// verifier does it.
+/// Returns `true` if one of the keys has signed the token, which is split, decoded and read as by a
+/// verifier.
 fn accepts(keys: &[Key], token: &str) -> bool {
     signed(keys, token).unwrap_or(false)
 }
@@ -60,8 +60,8 @@ fn signed(keys: &[Key], token: &str) -> Result<bool, Rejection> {
         .any(|key| key.verify(algorithm, compact.signing_input(), signature)))
 }
 
-/// Runs the JWS cases of a Wycheproof file; `either` are those whose label is wrong or is policy,
-/// see the notes with the files. Returns how many there were.
+/// Runs the JWS cases of a Wycheproof file and returns their number. `either` lists the cases with
+/// a wrong or policy-dependent label, see the notes with the files.
 fn wycheproof(file: &str, either: &[u64]) -> usize {
     let Some(file) = vectors(file) else { return 0 };
     let mut cases = 0;
@@ -84,9 +84,9 @@ fn wycheproof(file: &str, either: &[u64]) -> usize {
 
 #[test]
 fn wycheproof_signatures() {
-    // 346, 347, 350, 351: the key's `alg` is not the token's, or is not registered; held to it,
-    // they are refused 367, 370: the bytes of a valid token, labelled invalid; 372, 373: a changed
-    // token, labelled valid
+    // 346, 347, 350, 351: the `alg` of the key differs from the token's, or is not registered:
+    // refused; 367, 370: the bytes of a valid token, labelled invalid; 372, 373: a changed token,
+    // labelled valid
     let cases = wycheproof(
         "wycheproof/json_web_signature_test.json",
         &[346, 347, 350, 351, 367, 370, 372, 373],
@@ -96,7 +96,7 @@ fn wycheproof_signatures() {
 
 #[test]
 fn wycheproof_keys() {
-    // 4: one kid twice, both are tried; 7: the ROCA fingerprint is not looked for
+    // 4: one kid twice, both are tried; 7: the ROCA fingerprint is not checked
     let cases = wycheproof("wycheproof/json_web_key_test.json", &[4, 7]);
     assert!(cases == 0 || cases == 26, "{cases}");
 }
@@ -159,7 +159,7 @@ fn examples_of_the_rfcs() {
         }
         let key = Key::from_jwk(jwk.to_string()).unwrap();
         assert!(accepts(std::slice::from_ref(&key), token), "{id}");
-        // every bit of the signature counts
+        // changing any bit of the signature invalidates it
         let (message, signature) = token.rsplit_once('.').unwrap();
         let mut signature = base64::decode_url(signature).unwrap();
         for i in 0..signature.len() {

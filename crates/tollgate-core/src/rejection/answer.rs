@@ -12,7 +12,7 @@ use crate::http::request::Protocol;
 use crate::rejection::wording;
 use crate::rejection::{Rejection, RejectionKind};
 
-/// A field's name, in lower case, and its value.
+/// The name of a field, in lower case, and its value.
 pub(crate) type Field = (Cow<'static, str>, Cow<'static, [u8]>);
 
 const NO_STORE: Field = constant("cache-control", b"no-store");
@@ -22,8 +22,8 @@ const fn constant(name: &'static str, value: &'static [u8]) -> Field {
     (Cow::Borrowed(name), Cow::Borrowed(value))
 }
 
-/// What a client is sent when it is refused, and by an [`Endpoint`](crate::Endpoint). An adapter
-/// turns it into its framework's response, unchanged.
+/// The response to a refused request, and of an [`Endpoint`](crate::Endpoint). An adapter converts
+/// it to its framework's response, unchanged.
 ///
 /// ```
 /// use tollgate::extend::Answer;
@@ -44,7 +44,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// An answer without fields and content.
+    /// Creates an answer without fields and content.
     ///
     /// ```
     /// assert!(tollgate::extend::Answer::new(403).body.is_empty());
@@ -57,7 +57,7 @@ impl Answer {
         }
     }
 
-    /// The first value of a field; `name` in any case.
+    /// Returns the first value of a field; `name` in any case.
     ///
     /// ```
     /// assert_eq!(tollgate::extend::Answer::new(403).header("content-type"), None);
@@ -69,8 +69,8 @@ impl Answer {
             .map(|(_, value)| &value[..])
     }
 
-    /// Sets a field, in place of all its former values. A name or a value that HTTP does not allow
-    /// (RFC 9110 section 5.5), a line break among them, is dropped by the adapter.
+    /// Sets a field and replaces all its earlier values. The adapter drops a name or a value that
+    /// HTTP does not allow (RFC 9110 section 5.5), for example one with a line break.
     ///
     /// ```
     /// let mut answer = tollgate::extend::Answer::new(403);
@@ -119,7 +119,8 @@ impl Answer {
         }
     }
 
-    /// Adds a field beside those of the same name, as `set-cookie` needs. `name` in lower case.
+    /// Adds a field beside those of the same name, for example `set-cookie`. `name` is in lower
+    /// case.
     ///
     /// ```
     /// let mut answer = tollgate::extend::Answer::new(200);
@@ -132,7 +133,7 @@ impl Answer {
     }
 }
 
-/// Neither values nor content: an endpoint's answer may hold tokens.
+/// Shows neither values nor content: an endpoint's answer may contain tokens.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
@@ -143,7 +144,7 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// The answer for a rejection. `opening` is what [`opening`] makes of the realm.
+/// Creates the answer for a rejection. `opening` is the result of [`opening`] for the realm.
 pub(crate) fn of(rejection: &Rejection, opening: &str, protocol: Protocol) -> Answer {
     let kind = rejection.kind();
     let mut answer = Answer {
@@ -208,8 +209,8 @@ fn trailers_only(answer: &mut Answer, kind: RejectionKind) {
     ]);
 }
 
-/// RFC 6750 section 3: the scheme "MUST be followed by one or more auth-param values", hence always
-/// a realm.
+/// RFC 6750 section 3: the scheme "MUST be followed by one or more auth-param values", so the
+/// challenge always has a realm.
 fn challenge(rejection: &Rejection, opening: &str) -> String {
     let parameters = wording::of(rejection.kind()).parameters;
     let mut challenge = String::with_capacity(opening.len() + parameters.len());
@@ -225,7 +226,7 @@ fn challenge(rejection: &Rejection, opening: &str) -> String {
     challenge
 }
 
-/// How the challenges of a realm begin: to be written once.
+/// Returns the start of all challenges of a realm. The gate computes it once.
 pub(crate) fn opening(realm: &str) -> String {
     let mut opening = String::from("Bearer realm=");
     quote(&mut opening, realm);
@@ -244,7 +245,7 @@ fn quote(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// A text as a JSON string.
+/// Encodes a text as a JSON string.
 fn json(text: &str) -> String {
     Value::from(text).to_string()
 }

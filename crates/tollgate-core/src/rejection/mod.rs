@@ -1,4 +1,4 @@
-//! Why a request is refused.
+//! Reasons for refusing a request.
 
 pub(crate) mod answer;
 mod wording;
@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What kind of refusal a [`Rejection`] is.
+/// The kind of a [`Rejection`].
 ///
 /// ```
 /// use tollgate::RejectionKind;
@@ -20,15 +20,15 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
-    /// The request carries no credential where one is looked for.
+    /// The request has no credential in any of the sources.
     MissingCredential,
-    /// The request carries more than one credential, or one cookie twice.
+    /// The request has more than one credential, or one cookie twice.
     MultipleCredentials,
-    /// The place for a credential holds something that cannot be one.
+    /// The source contains a value that cannot be a credential.
     MalformedCredential,
-    /// A cookie came without proof that the request is of the site's own making.
+    /// A cookie came without proof of origin.
     CrossSite,
-    /// The token, its header or one of its parts is over a limit.
+    /// The token, its header or one of its parts exceeds a limit.
     TooLarge,
     /// The token is not three base64url segments.
     MalformedToken,
@@ -37,48 +37,47 @@ pub enum RejectionKind {
     /// The header names an extension in `crit` (RFC 7515 section 4.1.11) or sets `b64` to false
     /// (RFC 7797).
     UnsupportedExtension,
-    /// The `typ` of the token is not one that is accepted here.
+    /// The `typ` of the token is not accepted.
     WrongType,
-    /// The `alg` of the token is not one that is accepted here.
+    /// The `alg` of the token is not accepted.
     WrongAlgorithm,
     /// No key of the issuer fits the token.
     UnknownKey,
     /// The signature does not verify.
     BadSignature,
-    /// The claims are not a JSON object, or one of them is not of its type.
+    /// The claims are not a JSON object, or one of them has the wrong type.
     MalformedClaims,
-    /// A claim that is required here is absent.
+    /// A required claim is absent.
     MissingClaim,
-    /// The time of `exp` has come.
+    /// The token has expired (`exp`).
     Expired,
-    /// The time of `nbf` has not come, or `iat` is in the future.
+    /// The time of `nbf` is in the future, or that of `iat`.
     NotYetValid,
-    /// The token was issued longer ago than is accepted here.
+    /// The token was issued longer ago than the configured maximum age.
     TooOld,
-    /// The token lives longer than is accepted here.
+    /// The lifetime of the token exceeds the configured maximum.
     LifetimeTooLong,
-    /// `iss` names no issuer that is trusted here.
+    /// `iss` is not a trusted issuer.
     UntrustedIssuer,
     /// `aud` does not name this service.
     WrongAudience,
-    /// A claim does not have a value that is accepted here.
+    /// A claim does not have an accepted value.
     WrongClaim,
-    /// The token was taken back before its time: by its own identifier, its session, its subject or
-    /// its key.
+    /// The token was revoked: by its own identifier, its session, its subject or its key.
     Revoked,
-    /// The token is valid and does not suffice.
+    /// The token is valid, but does not satisfy the policy.
     InsufficientScope,
     /// The token would suffice if its user had logged in more recently (RFC 9470).
     AuthenticationTooOld,
-    /// Our own side cannot decide now: keys or a store are out of reach.
+    /// The service cannot decide now: keys or a store are unavailable.
     Unavailable,
-    /// Our own side is put together wrongly: the authenticating layer is missing.
+    /// The service is misconfigured: the authenticating layer is missing.
     Misconfigured,
 }
 
 impl RejectionKind {
-    /// The HTTP status code of the answer (RFC 6750 section 3.1; 503 and 500 where it is not the
-    /// client's doing).
+    /// The HTTP status code of the answer (RFC 6750 section 3.1). It is 503 or 500 if the service
+    /// is at fault.
     ///
     /// ```
     /// assert_eq!(tollgate::RejectionKind::InsufficientScope.status(), 403);
@@ -87,8 +86,8 @@ impl RejectionKind {
         wording::of(self).status
     }
 
-    /// The `error` attribute of the challenge (RFC 6750 section 3.1, RFC 9470 section 3); `None`
-    /// where there is none.
+    /// The `error` attribute of the challenge (RFC 6750 section 3.1, RFC 9470 section 3), if there
+    /// is one.
     ///
     /// ```
     /// assert_eq!(tollgate::RejectionKind::MultipleCredentials.error_code(),
@@ -99,10 +98,10 @@ impl RejectionKind {
     }
 }
 
-/// A refusal: the kind that decides the answer, and the detail that the operator sees.
+/// A refusal: the kind, which determines the answer, and the detail for the operator.
 ///
-/// `Display` is for the operator's log: it names the check, what was wanted and what was got, but
-/// never a token, a key, a subject or a token identifier. The client sees only what
+/// `Display` is for the operator's log. It names the check, the expected and the actual value, but
+/// never a token, a key, a subject or a token identifier. The client gets only the information that
 /// [`RejectionKind`] implies.
 ///
 /// ```
@@ -124,7 +123,7 @@ pub struct Rejection {
     kind: RejectionKind,
     detail: Detail,
     scope: Option<Box<str>>,
-    /// When a retry makes sense, or how old a login may be: which of them, the kind tells.
+    /// The time after which to retry, or the maximum age of a login, depending on the kind.
     time: Option<Duration>,
 }
 
@@ -138,7 +137,7 @@ impl Rejection {
         }
     }
 
-    /// The time `at` in the claim `name`, held against `now`.
+    /// Creates a rejection for the time `at` in the claim `name`, compared with `now`.
     pub(crate) const fn untimely(
         kind: RejectionKind,
         name: &'static str,
@@ -153,7 +152,8 @@ impl Rejection {
         }
     }
 
-    /// `aud` has `got` first, and nothing that is wanted.
+    /// Creates a rejection for an `aud` whose first value is `got` and that contains no wanted
+    /// value.
     pub(crate) fn wrong_audience(got: &str, wanted: &Arc<Vec<String>>) -> Self {
         Self {
             kind: RejectionKind::WrongAudience,
@@ -166,7 +166,7 @@ impl Rejection {
         }
     }
 
-    /// `iss` is `got`, and is to be `wanted`.
+    /// Creates a rejection for the `iss` `got` where `wanted` is required.
     pub(crate) fn untrusted_issuer(got: &str, wanted: &str) -> Self {
         Self {
             kind: RejectionKind::UntrustedIssuer,
@@ -179,8 +179,8 @@ impl Rejection {
         }
     }
 
-    /// Our side cannot answer now; the client may try again after `retry_after` (rounded up to
-    /// whole seconds, at least one). `detail` is for the operator.
+    /// Creates a rejection for a service that cannot answer now. The client may try again after
+    /// `retry_after`, rounded up to whole seconds, at least one. `detail` is for the operator.
     ///
     /// ```
     /// use std::time::Duration;
@@ -197,7 +197,7 @@ impl Rejection {
         }
     }
 
-    /// `what` has `got` bytes and may have `most`.
+    /// Creates a rejection for a `what` of `got` bytes where `most` are allowed.
     pub(crate) fn too_large(what: &str, got: usize, most: usize) -> Self {
         Self::new(
             RejectionKind::TooLarge,
@@ -225,7 +225,7 @@ impl Rejection {
         }
     }
 
-    /// What kind of refusal it is.
+    /// The kind of the refusal.
     ///
     /// ```
     /// # use tollgate::{Rejection, RejectionKind};
@@ -257,8 +257,8 @@ impl Rejection {
         self.kind.error_code()
     }
 
-    /// The scopes that would have been enough, space-separated (RFC 6750 section 3, `scope`), where
-    /// scopes could be.
+    /// The scopes that would satisfy the policy, space-separated (RFC 6750 section 3, `scope`), if
+    /// scopes could satisfy it.
     ///
     /// ```
     /// # use tollgate::Rejection;
@@ -268,7 +268,7 @@ impl Rejection {
         self.scope.as_deref()
     }
 
-    /// After what time a retry makes sense, where our own side is at fault (RFC 9110 section
+    /// The time after which the client may retry, if the service is at fault (RFC 9110 section
     /// 10.2.3).
     ///
     /// ```
@@ -283,8 +283,8 @@ impl Rejection {
         }
     }
 
-    /// How old a login may be, in whole seconds, where a more recent one would have been enough
-    /// (RFC 9470 section 3, `max_age`).
+    /// The maximum age of a login, in whole seconds, if a more recent login would satisfy the
+    /// policy (RFC 9470 section 3, `max_age`).
     ///
     /// ```
     /// # use tollgate::Rejection;
@@ -307,8 +307,8 @@ impl Rejection {
     }
 }
 
-/// What the operator sees. What is refused often is written out only where it is shown: a refusal
-/// must not cost more than the acceptance that it takes the place of.
+/// The detail for the operator. Frequent refusals are formatted only when they are shown: a refusal
+/// must not cost more than an acceptance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Detail {
     Text(Cow<'static, str>),
@@ -352,14 +352,14 @@ impl fmt::Display for Rejection {
 
 impl std::error::Error for Rejection {}
 
-/// A value that the client chose, made fit for a log line: cut, control characters escaped.
+/// A value from the client in a form for a log line: truncated, control characters escaped.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl Shown<'_> {
-    /// How many characters of it are shown.
+    /// The maximum number of characters that are shown.
     const MOST: usize = 100;
 
-    /// The part of a value that shows as the whole of it does.
+    /// Returns the part of a value that has the same output as the whole value.
     fn part(value: &str) -> Box<str> {
         value
             .get(..value.len().min(5 * Self::MOST))
@@ -387,7 +387,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// As `{:?}` writes it, and at once where there is nothing to escape.
+/// Equals the output of `{:?}`, with a fast path for values without escapes.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {

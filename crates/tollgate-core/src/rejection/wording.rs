@@ -1,20 +1,20 @@
-//! What a client is told of each kind of rejection, written out before there is a request: which of
-//! the client's own doings is at fault, and nothing of keys or rules.
+//! The texts for the client for each kind of rejection, as constants. They name the error of the
+//! client, and reveal nothing about keys or rules.
 
 use std::borrow::Cow;
 
 use crate::rejection::RejectionKind as Kind;
 
-/// A kind's part in an answer.
+/// The part of an answer that depends on the kind.
 pub(crate) struct Wording {
     pub(crate) status: u16,
     /// RFC 6750 section 3.1, RFC 9470 section 3.
     pub(crate) error: Option<&'static str>,
     pub(crate) description: &'static str,
-    /// Of the challenge (RFC 6750 section 3), what follows the realm.
+    /// The parameters of the challenge (RFC 6750 section 3) after the realm.
     pub(crate) parameters: &'static str,
-    /// The problem (RFC 9457 section 3) with the OAuth error beside it: all of it, where the
-    /// rejection itself has nothing to add.
+    /// The problem document (RFC 9457 section 3) with the OAuth error. It is complete if the
+    /// rejection itself adds no member.
     pub(crate) problem: &'static str,
 }
 
@@ -82,7 +82,7 @@ macro_rules! wording {
     }};
 }
 
-/// What there is to say of a kind.
+/// Returns the texts for a kind.
 #[rustfmt::skip]
 pub(crate) const fn of(kind: Kind) -> &'static Wording {
     match kind {
@@ -123,9 +123,8 @@ pub(crate) const fn of(kind: Kind) -> &'static Wording {
     }
 }
 
-/// Returns `true` if a text is fit as it is for a challenge (RFC 6750 section 3: %x20-21 / %x23-5B
-/// / %x5D-7E), for a JSON string, and for `grpc-message`, where a percent sign would have to be
-/// escaped.
+/// Returns `true` if a text needs no escaping in a challenge (RFC 6750 section 3: %x20-21 / %x23-5B
+/// / %x5D-7E), in a JSON string, and in `grpc-message`, which escapes the percent sign.
 const fn is_plain(text: &str) -> bool {
     let mut rest = text.as_bytes();
     while let [byte, after @ ..] = rest {
@@ -137,7 +136,7 @@ const fn is_plain(text: &str) -> bool {
     true
 }
 
-/// How the problem of a status begins, up to the value of `detail`.
+/// Returns the start of the problem document of a status, up to the value of `detail`.
 pub(crate) fn before_detail(status: u16) -> Cow<'static, str> {
     macro_rules! any_of {
         ($($known:tt)*) => {

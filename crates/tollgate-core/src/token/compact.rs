@@ -1,4 +1,4 @@
-//! The compact serialization (RFC 7515 section 7.1): limits, then the split, then the bytes.
+//! The compact serialization (RFC 7515 section 7.1): checks of the limits, splitting and decoding.
 
 use std::mem::MaybeUninit;
 use std::ops::Deref;
@@ -12,11 +12,12 @@ use crate::rejection::{Rejection, RejectionKind};
 /// The longest signature of a supported algorithm, in bytes: RSA with 8192 bits.
 const SIGNATURE_BYTES: usize = 1024;
 
-/// How many bytes of a segment, and of header and claims together, need no heap block of their own.
+/// The number of bytes of a segment, and of header and claims together, that need no heap
+/// allocation.
 const INLINE: usize = 512;
 
-/// Where one segment is decoded to: on the stack where it is short. Nothing is written before the
-/// bytes themselves are.
+/// The buffer for one decoded segment, on the stack if the segment is short. It is not initialised
+/// before decoding.
 pub(crate) struct Segment {
     inline: [MaybeUninit<u8>; INLINE],
     heap: Vec<MaybeUninit<u8>>,
@@ -42,8 +43,7 @@ impl Segment {
     }
 }
 
-/// The text of a verified header and claims, kept without a heap block of its own where it is
-/// short.
+/// The text of verified header and claims, without a heap allocation if it is short.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // that it is large is the point
 pub(crate) enum Decoded {
@@ -58,7 +58,7 @@ impl Default for Decoded {
 }
 
 impl Decoded {
-    /// Keeps these two, one behind the other, instead of what is kept.
+    /// Replaces the content by these two texts, one after the other.
     pub(crate) fn set(&mut self, first: &str, second: &str) {
         if let Self::Inline(kept) = self {
             kept.clear();
@@ -81,7 +81,7 @@ impl Deref for Decoded {
     }
 }
 
-/// A text within the limits that has exactly three segments. Nothing of it is decoded or trusted.
+/// A text within the limits that has exactly three segments. No segment is decoded or trusted.
 #[derive(Clone, Copy)]
 pub(crate) struct Compact<'t> {
     token: &'t [u8],
@@ -89,7 +89,7 @@ pub(crate) struct Compact<'t> {
     payload_end: usize,
 }
 
-/// Refuses a credential that is not a `b64token`, whatever else is wrong with it.
+/// Refuses a credential that is not a `b64token`, even if it has other errors.
 pub(crate) fn check_alphabet(token: &[u8], source: SourceKind) -> Result<(), Rejection> {
     if is_b64token(token) {
         return Ok(());
@@ -104,8 +104,8 @@ fn not_a_token(source: SourceKind) -> Rejection {
 }
 
 impl<'t> Compact<'t> {
-    /// Splits the credential of a request. A text that is no token is refused before its length
-    /// is looked at.
+    /// Splits the credential of a request. A text with an invalid alphabet is refused before its
+    /// length is checked.
     pub(crate) fn split_credential(
         token: &'t [u8],
         source: SourceKind,
@@ -152,12 +152,12 @@ impl<'t> Compact<'t> {
         self.token
     }
 
-    /// The text that the signature covers: header and payload, with the dot between them.
+    /// The text that the signature covers: header and payload, including the dot between them.
     pub(crate) fn signing_input(&self) -> &'t [u8] {
         &self.token[..self.payload_end]
     }
 
-    /// The header as it stands.
+    /// The encoded header.
     pub(crate) fn encoded_header(&self) -> &'t [u8] {
         &self.token[..self.header_end]
     }

@@ -1,4 +1,4 @@
-//! Headers that were read already: those of an issuer's tokens are nearly all the same.
+//! A cache of headers: nearly all tokens of an issuer have the same header.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,18 +8,18 @@ use crate::rejection::Rejection;
 use crate::token::compact::{Compact, Segment};
 use crate::token::header::Header;
 
-/// How many headers each thread keeps: those of as many keys.
+/// The number of headers that each thread keeps.
 const KEPT: usize = 4;
 
-/// The longest header that is kept, in bytes of its encoded form.
+/// The maximum length of a kept header, in bytes of its encoded form.
 const LONGEST: usize = 512;
 
-/// A header that was read, with the text that it belongs to.
+/// A parsed header, with its text.
 #[derive(Debug)]
 pub(crate) enum ReadHeader<'h> {
-    /// By this thread before.
+    /// From the cache of this thread.
     Kept(Rc<KnownHeader>),
-    /// Just now.
+    /// Newly parsed.
     New(Header, &'h str),
 }
 
@@ -27,16 +27,16 @@ pub(crate) enum ReadHeader<'h> {
 pub(crate) struct KnownHeader {
     header: Header,
     text: Box<str>,
-    /// What it was read from, and within which limits: all that it depends on.
+    /// The input of the parser: the encoded text and the limits.
     encoded: Box<[u8]>,
     limits: Limits,
 }
 
-/// The headers that one thread keeps, so that no thread writes where another one looks.
+/// The headers of one thread. Threads share no headers, so that none writes to memory of another.
 #[derive(Default)]
 struct Kept {
     headers: [Option<Rc<KnownHeader>>; KEPT],
-    /// The place that is taken next.
+    /// The place for the next header.
     next: usize,
 }
 
@@ -47,8 +47,8 @@ thread_local! {
 }
 
 impl<'h> ReadHeader<'h> {
-    /// The header of the token: one that this thread has kept, if it stands there byte for byte, or
-    /// else read.
+    /// Returns the header of the token: from the cache of this thread if it is equal byte for byte,
+    /// or else newly parsed.
     pub(crate) fn of(
         token: &Compact<'_>,
         segment: &'h mut Segment,
@@ -79,8 +79,7 @@ impl<'h> ReadHeader<'h> {
         }
     }
 
-    /// Keeps the header of a token that was verified, which is this token: what others send takes
-    /// no place.
+    /// Keeps the header of this token, which must be verified: invalid tokens take no place.
     #[inline]
     pub(crate) fn keep(&self, token: &Compact<'_>, limits: &Limits) {
         if let Self::New(header, text) = self {
@@ -131,7 +130,7 @@ mod tests {
         )
     }
 
-    /// `true` if the header was kept, and what it is.
+    /// `true` if the header was kept, and the header.
     type Outcome = Result<(bool, Header, String), RejectionKind>;
 
     fn of(token: &str, limits: &Limits, keep: bool) -> Outcome {
@@ -212,7 +211,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever was kept before, a header is what the reading of it gives.
+        /// A cached header always equals a newly parsed one.
         #[test]
         fn a_header_is_as_it_is_read(
             headers in proptest::collection::vec(

@@ -1,4 +1,4 @@
-//! A token's text: its segments, its header and its claims.
+//! The text of a token: its segments, its header and its claims.
 
 pub(crate) mod claims;
 pub(crate) mod compact;

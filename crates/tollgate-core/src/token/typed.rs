@@ -1,4 +1,4 @@
-//! Claims that were read as a user's type, kept beside the text that they were read from.
+//! Claims deserialized into a user's type, kept beside their text.
 
 use std::any::Any;
 use std::fmt;
@@ -6,16 +6,16 @@ use std::sync::{Arc, OnceLock};
 
 use crate::rejection::Rejection;
 
-/// The number of types that are kept for one token. A service has one or two; claims are read anew
-/// for any further type.
+/// The number of types that are kept for one token. A service has one or two; for any further type
+/// the claims are deserialized each time.
 const MOST: usize = 4;
 
-/// The types that a token's claims have been read as. They are found without a lock and stay.
+/// The deserialized types of a token's claims. They are found without a lock and are never removed.
 #[derive(Clone, Default)]
 pub(crate) struct TypedClaims([OnceLock<Arc<dyn Any + Send + Sync>>; MOST]);
 
 impl TypedClaims {
-    /// The claims as a `T`. `read` is called the first time; a failure is not kept.
+    /// Returns the claims as a `T`. `read` is called the first time; a failure is not kept.
     pub(crate) fn get<T: Any + Send + Sync>(
         &self,
         read: impl FnOnce() -> Result<T, Rejection>,
@@ -23,10 +23,11 @@ impl TypedClaims {
         if let Some(kept) = self.kept().find_map(as_type) {
             return Ok(kept);
         }
-        // Outside of a slot: `read` is the user's code and may come here for another type.
+        // Called outside of a slot: `read` is code of the user and may call this function for
+        // another type.
         let value = Arc::new(read()?);
         for slot in &self.0 {
-            // Another thread may have been faster, with this type or another one.
+            // Another thread may have filled the slot first, with this type or another one.
             let kept = slot.get_or_init(|| Arc::clone(&value) as _);
             if let Some(kept) = as_type(kept) {
                 return Ok(kept);
@@ -41,7 +42,7 @@ impl TypedClaims {
 }
 
 fn as_type<T: Any + Send + Sync>(kept: &Arc<dyn Any + Send + Sync>) -> Option<Arc<T>> {
-    // Checked before the clone, so that no other count is written.
+    // Checked before the clone, so that no reference count of another type is written.
     let is_it = (**kept).is::<T>();
     is_it.then(|| Arc::clone(kept).downcast().ok())?
 }

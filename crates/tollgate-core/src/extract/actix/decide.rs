@@ -1,4 +1,4 @@
-//! The decision on a request of actix-web.
+//! The decision on an actix-web request.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,14 @@ use crate::gate::{Authentication, Gate, Refusal};
 use crate::step::Step;
 use crate::verifier::Verifier;
 
-/// A clone, because the caller runs code of the user, which must not find the extensions borrowed.
+/// Returns a clone, because the caller runs code of the user, which must not find the extensions
+/// borrowed.
 fn known(request: &HttpRequest) -> Option<Authentication> {
     request.extensions().get().cloned()
 }
 
-/// The decision of a layer or of another extractor, or else the decision of a gate in the app's
-/// data. The caller must [`keep`] the outcome.
+/// Returns the decision of a layer or of another extractor, or else the decision of a gate in the
+/// app's data. The caller must [`keep`] the outcome.
 pub fn begin(request: &HttpRequest) -> Step<Result<Authentication, Refusal>> {
     if let Some(known) = known(request) {
         return Step::Ready(check_single(request, &known).map(|()| known));
@@ -35,9 +36,9 @@ pub fn keep(request: &HttpRequest, authentication: &Authentication) {
     }
 }
 
-/// Refuses a request that a layer has let through by another gate or verifier than that of the
-/// app's data. actix-web does not tell which of the two is nearer to the handler, so the stricter
-/// one could be skipped.
+/// Refuses a request that a layer admitted with another gate or verifier than the one in the app's
+/// data. actix-web does not reveal which of the two is nearer to the handler, so the stricter one
+/// could be skipped.
 fn check_single(request: &HttpRequest, known: &Authentication) -> Result<(), Refusal> {
     let plain = request.app_data::<Gate>();
     let shared = request.app_data::<Data<Gate>>().map(|gate| &***gate);
@@ -66,10 +67,10 @@ fn check_single(request: &HttpRequest, known: &Authentication) -> Result<(), Ref
     Ok(())
 }
 
-/// The one gate in the app's data.
+/// Returns the one gate in the app's data.
 ///
-/// actix-web does not tell which of two data of different types is the nearer one, so two of them
-/// are refused: the wrong one could be the laxer one.
+/// actix-web does not reveal which of two data of different types is nearer to the handler. Two of
+/// them are therefore refused: the less strict one could be used by mistake.
 fn gate(request: &HttpRequest) -> Result<Cow<'_, Gate>, Refusal> {
     enum Form<'r> {
         Gate(&'r Gate),

@@ -1,4 +1,4 @@
-//! Extraction from a request of actix-web.
+//! Extraction from an actix-web request.
 
 mod decide;
 mod response;
@@ -27,7 +27,7 @@ impl<E: FromAuthentication> FromAuthentication for Gated<E> {
 
 crate::__impl_actix_extractor! { [E,] [Gated<E>] [E: FromAuthentication,] }
 
-/// Draws a value from the decision on the request.
+/// Extracts a value from the decision on the request.
 #[doc(hidden)]
 pub fn extract<T: FromAuthentication>(request: &HttpRequest) -> Extraction<T> {
     Extraction(match decide::begin(request) {
@@ -45,7 +45,8 @@ fn draw<T: FromAuthentication>(
     T::from_authentication(&decided)
 }
 
-/// The future of every extractor: ready at once, unless the gate waits for a store or a key source.
+/// The future of every extractor. It is ready at once, unless the gate waits for a store or a key
+/// source.
 ///
 /// ```
 /// use actix_web::{FromRequest, dev::Payload, test::TestRequest};
@@ -63,7 +64,7 @@ fn draw<T: FromAuthentication>(
 pub struct Extraction<T>(State<T>);
 
 enum State<T> {
-    /// `None` once it has been handed out.
+    /// `None` after the value is returned.
     Decided(Option<Result<T, Refusal>>),
     Waiting(BoxFuture<Result<Authentication, Refusal>>, HttpRequest),
 }

@@ -24,7 +24,7 @@ impl ResponseError for Refusal {
     }
 }
 
-/// The response for an answer. Fields that HTTP does not allow are left out.
+/// Converts an answer to a response. Fields that HTTP does not allow are omitted.
 pub fn of_answer(answer: &Answer) -> HttpResponse {
     let mut response =
         HttpResponse::with_body(status(answer), answer.body.clone()).map_into_boxed_body();
@@ -47,7 +47,7 @@ fn value_of(value: Cow<'static, [u8]>) -> Option<HeaderValue> {
     }
 }
 
-/// The status code; 500 where a hook has set an invalid one.
+/// Returns the status code, or 500 if a hook has set an invalid one.
 fn status(answer: &Answer) -> StatusCode {
     StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -1,4 +1,4 @@
-//! A request of actix-web, as the gate reads it.
+//! An actix-web request, as the gate reads it.
 
 use actix_web::dev::RequestHead;
 use actix_web::http::header::{HeaderName, HeaderValue};

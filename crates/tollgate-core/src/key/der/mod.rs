@@ -1,4 +1,4 @@
-//! The DER documents of keys: recognised by their shape, then read.
+//! The DER documents of keys: recognised by their structure, then read.
 //!
 //! Only the key of a certificate is read: its dates, issuer, extensions and signature are ignored.
 

@@ -22,7 +22,7 @@ impl<'a> Reader<'a> {
         Self { rest: der }
     }
 
-    /// The contents of the one `SEQUENCE` that fills `der` to its last byte.
+    /// Returns the contents of the one `SEQUENCE` that fills `der` completely.
     pub(super) fn whole_sequence(der: &'a [u8]) -> Result<Self, KeyError> {
         let mut reader = Self::new(der);
         let inner = reader.expect(SEQUENCE)?;
@@ -30,12 +30,12 @@ impl<'a> Reader<'a> {
         Ok(Self::new(inner))
     }
 
-    /// The tag of the next element; `None` at the end.
+    /// Returns the tag of the next element; `None` at the end.
     pub(super) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
 
-    /// The next element: its tag and contents.
+    /// Returns the next element: its tag and contents.
     pub(super) fn element(&mut self) -> Result<(u8, &'a [u8]), KeyError> {
         const CUT: KeyError =
             KeyError::malformed("the DER is cut short or has a length that is not minimal");
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         Ok((*tag, contents))
     }
 
-    /// The contents of the next element, which must have `tag`.
+    /// Returns the contents of the next element, which must have `tag`.
     pub(super) fn expect(&mut self, tag: u8) -> Result<&'a [u8], KeyError> {
         match self.element()? {
             (found, contents) if found == tag => Ok(contents),
@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A non-negative `INTEGER` in its minimal form, without the sign byte.
+    /// Reads a non-negative `INTEGER` in its minimal form, without the sign byte.
     pub(super) fn unsigned(&mut self) -> Result<&'a [u8], KeyError> {
         const BAD: KeyError =
             KeyError::malformed("the DER has an integer that is negative or not minimal");
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A `BIT STRING` of whole bytes.
+    /// Reads a `BIT STRING` of whole bytes.
     pub(super) fn bit_string(&mut self) -> Result<&'a [u8], KeyError> {
         match self.expect(BIT_STRING)? {
             [0, bytes @ ..] => Ok(bytes),
@@ -101,13 +101,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The bytes up to the position of `later`, a later state of the same reader.
+    /// Returns the bytes up to the position of `later`, a later state of the same reader.
     pub(super) fn up_to(&self, later: &Self) -> &'a [u8] {
         let length = self.rest.len().saturating_sub(later.rest.len());
         self.rest.get(..length).unwrap_or_default()
     }
 
-    /// Nothing may follow.
+    /// Checks that no element follows.
     pub(super) fn end(&self) -> Result<(), KeyError> {
         if self.rest.is_empty() {
             Ok(())

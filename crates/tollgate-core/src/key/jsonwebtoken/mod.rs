@@ -1,7 +1,7 @@
 //! Conversions from and to the types of the `jsonwebtoken` crate. None of its cryptography is used.
 //!
-//! These types have less than a JWK (no ES512, no `Ed25519`, no private members), and are checked
-//! like JSON. Prefer to load the JSON, PEM or DER itself.
+//! These types lack parts of a JWK (ES512, `Ed25519`, private members). Their content is checked
+//! like JSON. Prefer to load the JSON, PEM or DER directly.
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};
@@ -70,7 +70,7 @@ impl TryFrom<Algorithm> for jsonwebtoken::Algorithm {
     }
 }
 
-/// As [`Key::from_jwk`], with all its checks.
+/// Like [`Key::from_jwk`], with all its checks.
 ///
 /// ```
 /// use tollgate::{Algorithm, Key};
@@ -109,11 +109,11 @@ impl KeySet {
 }
 
 impl Key {
-    /// The key in a `DecodingKey` (feature `jsonwebtoken`), for this algorithm.
+    /// Converts the key in a `DecodingKey` (feature `jsonwebtoken`), for this algorithm.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if it is of another family than the
-    /// algorithm; else as for [`Key::hs256`] and [`Key::from_der`].
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the key is of another family than
+    /// the algorithm. See also [`Key::hs256`] and [`Key::from_der`].
     ///
     /// ```
     /// use tollgate::{Algorithm, Key};
@@ -130,7 +130,8 @@ impl Key {
             }
             DecodingKeyKind::SecretOrDer(bytes) => match algorithm.family() {
                 Family::Hmac => Self::secret(algorithm, bytes),
-                // It keeps the bare point of a PEM or JWK, and whatever its `from_*_der` was given.
+                // A `DecodingKey` keeps the bare point of a PEM or JWK, and the unchanged input of
+                // `from_*_der`.
                 Family::Ed if bytes.len() == 32 => Self::public(algorithm, PublicKey::ed(bytes)?),
                 Family::Ec if Document::of(bytes).is_err() => {
                     let curve = Curve::ALL
@@ -152,11 +153,11 @@ impl Key {
 }
 
 impl SigningKey {
-    /// The key in an `EncodingKey` (feature `jsonwebtoken`), for this algorithm.
+    /// Converts the key in an `EncodingKey` (feature `jsonwebtoken`), for this algorithm.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if it is of another family than the
-    /// algorithm; else as for [`SigningKey::hs256`] and [`SigningKey::from_der`].
+    /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the key is of another family than
+    /// the algorithm. See also [`SigningKey::hs256`] and [`SigningKey::from_der`].
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};

@@ -7,11 +7,12 @@ use crate::key::base64;
 use crate::key::error::{SignError, SignProblem};
 
 impl SigningKey {
-    /// Signs a token (RFC 7519) with these claims. The header has `alg`, `typ` (`JWT`) and, if the
-    /// key has one, `kid`.
+    /// Signs a token (RFC 7519) with these claims. The header contains `alg`, `typ` (`JWT`) and, if
+    /// the key has one, `kid`.
     ///
     /// # Errors
-    /// If the claims do not serialize to a JSON object, and the errors of [`sign`](Self::sign).
+    /// A [`SignError`] if the claims do not serialize to a JSON object; see also
+    /// [`sign`](Self::sign).
     ///
     /// ```
     /// use tollgate::SigningKey;
@@ -24,10 +25,11 @@ impl SigningKey {
         self.encode_with("JWT", claims)
     }
 
-    /// Like [`encode`](Self::encode), with another `typ`: `at+jwt` for an access token of RFC 9068.
+    /// Like [`encode`](Self::encode), with another `typ`, such as `at+jwt` for an access token of
+    /// RFC 9068.
     ///
     /// # Errors
-    /// As for [`encode`](Self::encode).
+    /// See [`encode`](Self::encode).
     ///
     /// ```
     /// use tollgate::SigningKey;
@@ -63,8 +65,8 @@ impl SigningKey {
     /// `alg` is checked.
     ///
     /// # Errors
-    /// If the header is not a JSON object whose `alg` is the [algorithm](Self::algorithm) of the
-    /// key; as for [`encode`](Self::encode).
+    /// A [`SignError`] if the header is not a JSON object whose `alg` is the
+    /// [algorithm](Self::algorithm) of the key; see also [`encode`](Self::encode).
     ///
     /// ```
     /// use serde_json::json;

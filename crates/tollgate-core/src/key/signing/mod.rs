@@ -1,4 +1,4 @@
-//! Keys that sign.
+//! Signing keys.
 
 mod encode;
 mod signer;
@@ -22,8 +22,8 @@ use crate::algorithm::Algorithm;
 
 /// A key that signs tokens under one algorithm: a shared secret or a private key.
 ///
-/// Cloning is cheap. `Debug` shows the key ID and the algorithm, never the key. A damaged key fails
-/// when it is loaded, because a test signature is made and verified then.
+/// Cloning is cheap. `Debug` shows the key ID and the algorithm, never the key. Loading a key makes
+/// and verifies a test signature, so a damaged key is refused.
 ///
 /// ```
 /// use tollgate::{Algorithm, SigningKey};
@@ -47,10 +47,10 @@ struct Pair {
 }
 
 impl SigningKey {
-    /// A secret for HMAC with SHA-256: 32 bytes or more.
+    /// Creates a secret for HMAC with SHA-256: at least 32 bytes.
     ///
     /// # Errors
-    /// As for [`Key::hs256`].
+    /// See [`Key::hs256`].
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
@@ -62,10 +62,10 @@ impl SigningKey {
         Self::secret(Algorithm::HS256, secret.as_ref())
     }
 
-    /// A secret for HMAC with SHA-384: 48 bytes or more.
+    /// Creates a secret for HMAC with SHA-384: at least 48 bytes.
     ///
     /// # Errors
-    /// As for [`Key::hs256`].
+    /// See [`Key::hs256`].
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
@@ -77,10 +77,10 @@ impl SigningKey {
         Self::secret(Algorithm::HS384, secret.as_ref())
     }
 
-    /// A secret for HMAC with SHA-512: 64 bytes or more.
+    /// Creates a secret for HMAC with SHA-512: at least 64 bytes.
     ///
     /// # Errors
-    /// As for [`Key::hs256`].
+    /// See [`Key::hs256`].
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
@@ -92,10 +92,10 @@ impl SigningKey {
         Self::secret(Algorithm::HS512, secret.as_ref())
     }
 
-    /// A secret in base64: see [`Key::from_base64_secret`].
+    /// Reads a secret in base64: see [`Key::from_base64_secret`].
     ///
     /// # Errors
-    /// As for [`Key::from_base64_secret`].
+    /// See [`Key::from_base64_secret`].
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
@@ -110,15 +110,15 @@ impl SigningKey {
         Self::secret(algorithm, &secret::decode_base64(algorithm, secret)?)
     }
 
-    /// An unencrypted private key in PEM (RFC 7468): `PRIVATE KEY` (PKCS #8), `RSA PRIVATE KEY`
-    /// (PKCS #1) or `EC PRIVATE KEY` (SEC 1). Certificates and `EC PARAMETERS` beside it are
+    /// Reads an unencrypted private key in PEM (RFC 7468): `PRIVATE KEY` (PKCS #8), `RSA PRIVATE
+    /// KEY` (PKCS #1) or `EC PRIVATE KEY` (SEC 1). Certificates and `EC PARAMETERS` beside it are
     /// ignored.
     ///
     /// # Errors
-    /// [`AlgorithmMismatch`](super::KeyErrorKind::AlgorithmMismatch) if the key is not for this
-    /// algorithm; [`Encrypted`](super::KeyErrorKind::Encrypted);
-    /// [`PublicKey`](super::KeyErrorKind::PublicKey) without a private key; or what is wrong with
-    /// the text or the key.
+    /// [`AlgorithmMismatch`](super::KeyErrorKind::AlgorithmMismatch) if the key does not fit the
+    /// algorithm. [`Encrypted`](super::KeyErrorKind::Encrypted) for an encrypted key.
+    /// [`PublicKey`](super::KeyErrorKind::PublicKey) without a private key. Other kinds if the text
+    /// or the key is invalid.
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
@@ -136,10 +136,10 @@ impl SigningKey {
         Self::new(algorithm, signer, material)
     }
 
-    /// An unencrypted private key in DER: PKCS #8, PKCS #1 or SEC 1.
+    /// Reads an unencrypted private key in DER: PKCS #8, PKCS #1 or SEC 1.
     ///
     /// # Errors
-    /// As for [`from_pem`](Self::from_pem).
+    /// See [`from_pem`](Self::from_pem).
     ///
     /// ```
     /// use tollgate::{Algorithm, KeyErrorKind, SigningKey};
@@ -154,8 +154,8 @@ impl SigningKey {
         Self::new(algorithm, signer, material)
     }
 
-    /// A private or secret JWK (RFC 7517), with its `kid`. An RSA key needs all of `n`, `e`, `d`,
-    /// `p`, `q`, `dp`, `dq` and `qi`. Without `alg` it signs with the algorithm that
+    /// Reads a private or secret JWK (RFC 7517), with its `kid`. An RSA key needs all of `n`, `e`,
+    /// `d`, `p`, `q`, `dp`, `dq` and `qi`. Without `alg` it signs with the algorithm that
     /// [`Key::from_jwk`] would use.
     ///
     /// # Errors
@@ -202,7 +202,8 @@ impl SigningKey {
         Self::new(algorithm, signer, material)
     }
 
-    /// The same key with this key ID, which [`encode`](Self::encode) writes into the header.
+    /// Returns the same key with this key ID, which [`encode`](Self::encode) writes into the
+    /// header.
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
@@ -217,7 +218,7 @@ impl SigningKey {
         self
     }
 
-    /// The key id.
+    /// The key ID.
     ///
     /// ```
     /// use tollgate::SigningKey;
@@ -229,7 +230,7 @@ impl SigningKey {
         self.kid.as_deref()
     }
 
-    /// The algorithm, by the name in the header.
+    /// The algorithm, as in the header.
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
@@ -244,7 +245,7 @@ impl SigningKey {
     /// Signs `message`. An ECDSA signature is `r` and `s` at full length (RFC 7518 section 3.4).
     ///
     /// # Errors
-    /// Only if the cryptographic library fails, for example to get randomness.
+    /// A [`SignError`] if the cryptographic library fails, for example to get randomness.
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
@@ -256,8 +257,8 @@ impl SigningKey {
         self.pair.signer.sign(message)
     }
 
-    /// The key that verifies signatures of this key, with the same key ID. For HMAC it has the same
-    /// secret.
+    /// Returns the key that verifies signatures of this key, with the same key ID. For HMAC it has
+    /// the same secret.
     ///
     /// ```
     /// use tollgate::{Algorithm, SigningKey};
@@ -274,8 +275,8 @@ impl SigningKey {
         }
     }
 
-    /// The public half as a JWK with `use`, `alg` and, if there is one, `kid`, fit for a JWK Set;
-    /// `None` for HMAC, which has no public half.
+    /// Returns the public half as a JWK with `use`, `alg` and, if there is one, `kid`, for a JWK
+    /// Set. `None` for HMAC, which has no public half.
     ///
     /// ```
     /// use tollgate::{Algorithm, KeySet, SigningKey};

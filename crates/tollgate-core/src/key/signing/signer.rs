@@ -1,4 +1,4 @@
-//! Private keys as the library signs with them.
+//! Private keys in the form in which the library signs with them.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -77,7 +77,7 @@ impl Signer {
         document: Document,
         der: &[u8],
     ) -> Result<(Self, Material), KeyError> {
-        // An ECPrivateKey without its curve is taken to be on that of the algorithm.
+        // An ECPrivateKey without a curve has the curve of the algorithm.
         let key_type = der::private_key_type(document, der)?;
         if let Some(key_type) = key_type {
             key_type.require(algorithm)?;
@@ -196,8 +196,8 @@ impl Signer {
         Ok((self, Material::Public(public)))
     }
 
-    /// Signs once and verifies it. The library checks most keys when it reads them, but not, say,
-    /// that the factors of an RSA modulus are prime.
+    /// Makes one signature and verifies it. The library checks most keys when it reads them, but
+    /// for example not that the factors of an RSA modulus are prime.
     pub(super) fn check_against(
         &self,
         verifier: &Prepared,

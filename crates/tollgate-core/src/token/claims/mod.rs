@@ -11,13 +11,13 @@ use crate::token::json::{
     Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag,
 };
 
-/// A claims set whose registered members have their standard types. The verifier checks the
-/// signature; before that it reads only the issuer, to choose the keys.
+/// A claims set whose registered members have their standard types. Before the signature is
+/// verified, the verifier reads only the issuer, to choose the keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClaimSetText {
-    /// The claims, then the header.
+    /// The claims, followed by the header.
     text: Decoded,
-    /// Where the claims end.
+    /// The end of the claims.
     end: usize,
     object: Object,
     pub(crate) registered: Registered,
@@ -40,8 +40,8 @@ pub(crate) struct Registered {
 }
 
 impl ClaimSetText {
-    /// Reads the claims and keeps the header's text with them. In place, because the text and the
-    /// index are large to move.
+    /// Reads the claims in place, because the text and the index are large to move. Keeps the
+    /// header's text with them.
     pub(crate) fn read(
         &mut self,
         claims: &[u8],
@@ -68,7 +68,7 @@ impl ClaimSetText {
         Document::new(&self.text[..self.end], &self.object)
     }
 
-    /// A string of the header.
+    /// Returns a string of the header.
     pub(crate) fn header_string<'s>(&'s self, member: Option<&'s Text>) -> Option<&'s str> {
         member.map(|text| text.read(&self.text[self.end..]))
     }
@@ -86,14 +86,14 @@ impl ClaimSetText {
         claim.map(|text| text.read(&self.text))
     }
 
-    /// The date in the claim `name`; `None` if it is absent or not a `NumericDate`.
+    /// Returns the date in the claim `name`; `None` if it is absent or not a `NumericDate`.
     pub(crate) fn date(&self, name: &str) -> Option<NumericDate> {
         let member = self.object.get(&self.text, name)?;
         let number = member.kind == Kind::Number;
         number.then(|| NumericDate::parse(member.value.bytes_of(&self.text)))?
     }
 
-    /// The string in the claim `name`; `None` if it is absent or not a string.
+    /// Returns the string in the claim `name`; `None` if it is absent or not a string.
     pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         self.object.get(&self.text, name)?.string(&self.text)
     }
@@ -102,7 +102,7 @@ impl ClaimSetText {
         self.items(self.registered.audience)
     }
 
-    /// Returns `true` if there is an `aud`, even an empty array.
+    /// Returns `true` if `aud` is present, even as an empty array.
     pub(crate) const fn has_audience(&self) -> bool {
         self.registered.audience.is_some()
     }
@@ -134,8 +134,8 @@ impl ClaimSetText {
         self.strings_at(path).flat_map(split_item)
     }
 
-    /// The string in the claim at `path`, `None` if it is absent. Refuses another type, and the
-    /// paths that [`check_strings_at`](Self::check_strings_at) refuses.
+    /// Returns the string in the claim at `path`, `None` if it is absent. Refuses another type, and
+    /// the paths that [`check_strings_at`](Self::check_strings_at) refuses.
     pub(crate) fn string_at(&self, path: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
         self.check_way(path)?;
         let Some((raw, kind)) = self.find(path) else {
@@ -150,7 +150,7 @@ impl ClaimSetText {
     }
 
     /// Refuses a claim that is neither a string nor an array of strings, a path through a value
-    /// that is not an object, and a claim that is there both by its whole name and by its path.
+    /// that is not an object, and a claim that is present both by its whole name and by its path.
     pub(crate) fn check_strings_at(&self, path: &str, most: usize) -> Result<(), Rejection> {
         self.check_way(path)?;
         match self.find(path) {
@@ -295,7 +295,7 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     if !is_scope_list(bytes) {
         return Err(malformed(format!("{what} is not a list of scope-tokens")));
     }
-    // A list this short cannot have more.
+    // A list this short cannot exceed the limit.
     if bytes.len() / 2 < most {
         return Ok(());
     }
@@ -309,16 +309,16 @@ fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Returns `true` if the bytes are one or more scope-tokens separated by single spaces. Eight bytes
-/// at a time, without an early return.
+/// Returns `true` if the bytes are one or more scope-tokens separated by single spaces. Processes
+/// eight bytes at a time, without an early return.
 fn is_scope_list(bytes: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const LOWS: u64 = ONES * 0x7F;
-    /// The high bit of each byte that is `wanted`, of bytes below 0x80.
+    /// Sets the high bit of each byte that equals `wanted`. All bytes must be below 0x80.
     const fn are(bytes: u64, wanted: u64) -> u64 {
         !((bytes ^ (ONES * wanted)) + LOWS)
     }
-    // As if a space preceded the first byte.
+    // Equivalent to a space before the first byte.
     let (mut wrong, mut spaces) = (0, 0x80 << 56);
     let mut look = |eight: [u8; 8]| {
         let word = u64::from_le_bytes(eight);

@@ -102,7 +102,7 @@ fn lists_are_bounded() {
 }
 
 proptest! {
-    /// The grammar as RFC 6749 section 3.3 writes it, token by token.
+    /// The grammar of RFC 6749 section 3.3, token by token.
     #[test]
     fn a_list_of_scopes_is_tokens_and_single_spaces(scope in r"[a! ]{0,40}|[a~ ]{1,9}[\x00-\x7f\u{e9}][a! ]{0,40}", most in 0_usize..20) {
         let tokens: Vec<_> = scope.split(' ').collect();

@@ -1,15 +1,15 @@
-//! Duplicate member names: found in time proportional to the text, whatever the names are.
+//! Detection of duplicate member names, in time proportional to the text for all inputs.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::object::{Member, Name};
 
-/// Up to this many members, names are compared one by one; an ordinary token has no larger object.
+/// Up to this many members, names are compared pairwise. Ordinary tokens have no larger object.
 const PAIRWISE: usize = 32;
 
-/// The names of the objects that outgrew the comparison one by one, each with its object. The
-/// hasher is keyed at random, so that a token cannot choose names that collide.
+/// The names of the objects that are too large for pairwise comparison, each with its object. The
+/// hasher has a random key, so that a token cannot choose names that collide.
 #[derive(Default)]
 pub(super) struct NameSet<'t> {
     names: Option<Box<Names<'t>>>,
@@ -24,8 +24,8 @@ impl<'t> NameSet<'t> {
         self.names.get_or_insert_default().insert((object, name))
     }
 
-    /// Returns `true` if `name`, which reads `unescaped`, is new in `object`, of which `earlier`
-    /// are the members so far.
+    /// Returns `true` if `name`, unescaped in `unescaped`, is new in `object`. `earlier` are the
+    /// members of the object so far.
     pub(super) fn is_new(
         &mut self,
         object: &mut ObjectNames,
@@ -48,7 +48,7 @@ impl<'t> NameSet<'t> {
     }
 }
 
-/// Compares with each earlier name; `None` where that could take too long.
+/// Compares with each earlier name; `None` if that could take too long.
 fn is_new_of_few(text: &str, earlier: &[Member], name: Name, unescaped: &str) -> Option<bool> {
     if earlier.len() > PAIRWISE {
         return None;
@@ -69,10 +69,10 @@ fn is_new_of_few(text: &str, earlier: &[Member], name: Name, unescaped: &str) ->
     Some(true)
 }
 
-/// The names that one object had so far: a bit for many names, so that a name whose bit is not set
-/// is new for certain.
+/// A filter over the names of one object: each name sets a bit. A name whose bit is not set is
+/// certainly new.
 pub(super) struct ObjectNames {
-    /// Where the object begins, which no two objects of a text share.
+    /// The start of the object, which is unique within the text.
     start: usize,
     filter: u64,
     in_set: bool,
@@ -88,7 +88,7 @@ impl ObjectNames {
         }
     }
 
-    /// Returns `true` if no name of this tag can have been there, now that there is one.
+    /// Returns `true` if this tag is certainly new. Records it.
     #[inline]
     pub(super) fn is_first(&mut self, tag: u64) -> bool {
         let bit = 1 << (tag.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58);
@@ -97,7 +97,7 @@ impl ObjectNames {
         first
     }
 
-    /// Returns `true` if a look at the tags of the `earlier` members shows that this one is new.
+    /// Returns `true` if the tags of the `earlier` members show that this one is new.
     #[inline]
     pub(super) fn is_new_by_tag(&self, earlier: &[Member], tag: u64) -> bool {
         #[cfg(test)]

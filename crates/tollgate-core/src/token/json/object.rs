@@ -109,7 +109,7 @@ impl Name {
         (name, unescaped)
     }
 
-    /// Returns `true` if it begins with a dollar sign.
+    /// Returns `true` if the name begins with a dollar sign.
     #[inline]
     pub(super) const fn is_dollar(&self) -> bool {
         self.tag.to_le_bytes()[0] == b'$'
@@ -198,8 +198,7 @@ impl Member {
     }
 }
 
-/// The elements of an array in a text that was outlined, as JSON; `None` if there are more than
-/// `most`.
+/// Returns the elements of an outlined array as JSON; `None` if there are more than `most`.
 pub(crate) fn elements(array: &str, most: usize) -> Option<Vec<&str>> {
     let mut elements = Vec::new();
     let each = |element: Span| {
@@ -247,8 +246,8 @@ impl Object {
         Scanner::new(text, bounds, &mut self.members).whole_object()
     }
 
-    /// As [`parse`](Self::parse), but of nested values checks the grammar alone, however deep they
-    /// nest: each of them can be parsed on its own, and be refused on its own.
+    /// Like [`parse`](Self::parse), but checks only the grammar of nested values, at any depth.
+    /// Each of them can be parsed, and refused, on its own.
     pub(crate) fn outline(&mut self, text: &str) -> Result<(), Flaw> {
         if u32::try_from(text.len()).is_err() {
             return Err(Flaw::Syntax);
@@ -277,8 +276,8 @@ impl Object {
             .find(|member| member.is(text, name, tag))
     }
 
-    /// The raw JSON at `path`: a member of exactly that name, else a path through nested objects,
-    /// split at dots.
+    /// Returns the raw JSON at `path`: a member of exactly this name, or else a path through nested
+    /// objects, split at dots.
     pub(crate) fn find<'t>(&self, text: &'t str, path: &str) -> Option<(&'t str, Kind)> {
         if let Some(member) = self.get(text, path) {
             return Some((member.raw(text), member.kind));

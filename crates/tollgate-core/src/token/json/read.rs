@@ -1,4 +1,4 @@
-//! Whole values from JSON that others wrote, for documents that are not on the hot path.
+//! Deserialization of whole JSON documents that are not on the hot path.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use super::document::{Document, MISFIT};
 use super::object::Object;
 use super::{Bounds, Flaw};
 
-/// Reads a `T` from one JSON object, strictly.
+/// Deserializes a `T` from one JSON object, strictly.
 ///
-/// No object has a member twice, at any depth and in any spelling (RFC 8259 section 4, RFC 7493
-/// section 2.3); nesting is at most 127 levels deep; the text is UTF-8 and ends with the object.
-/// Takes time in proportion to the text, whose size the caller bounds.
+/// A duplicate member in any object is refused, in any spelling (RFC 8259 section 4, RFC 7493
+/// section 2.3). The nesting is at most 127 levels deep. The text is UTF-8 and ends with the
+/// object. The time is proportional to the length of the text, which the caller bounds.
 ///
 /// # Errors
-/// [`JsonError`], which holds no value of the text.
+/// A [`JsonError`], which contains no value of the text.
 pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
     let text = std::str::from_utf8(json).map_err(|_| JsonError(Problem::NotUtf8))?;
     let mut object = Object::default();
@@ -30,7 +30,7 @@ pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
     })
 }
 
-/// The reason why [`from_slice`] refused a text.
+/// An error for a text that [`from_slice`] refused.
 ///
 /// The message continues a sentence about the text ("the metadata …"). It is for the operator's
 /// log.
@@ -41,7 +41,7 @@ pub struct JsonError(Problem);
 enum Problem {
     NotUtf8,
     Flaw(Flaw),
-    /// Another type is wanted; the text names the member, where that is known.
+    /// A value has the wrong type; the text names the member, if it is known.
     Misfit(Option<String>),
 }
 
