@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::fetch::{FetchError, FetchErrorKind};
 
-/// The most characters of a client's message: it is stored and logged repeatedly.
+/// The maximum length of a client's message in characters: it is stored and logged repeatedly.
 const MOST_SAID: usize = 500;
 
 /// The kind of an [`OidcError`].

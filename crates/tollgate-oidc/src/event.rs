@@ -17,11 +17,10 @@ use crate::error::OidcError;
 ///
 /// | Metric | |
 /// |---|---|
-/// | `tollgate_jwks_fetches_total` | counts fetches; label `outcome`: `refreshed`,
-///     `unchanged` or `failed` |
-/// | `tollgate_jwks_unknown_keys_total` | counts the keys that were not found |
+/// | `tollgate_jwks_fetches_total` | fetches; label `outcome`: `refreshed`, `unchanged`, `failed` |
+/// | `tollgate_jwks_unknown_keys_total` | keys that were not found |
 /// | `tollgate_jwks_keys` | the number of usable keys: zero after expiry |
-/// | `tollgate_jwks_consecutive_failures` | the failed fetches since the last success |
+/// | `tollgate_jwks_consecutive_failures` | failed fetches since the last success |
 /// | `tollgate_jwks_last_success_timestamp_seconds` | the time of the last successful fetch |
 ///
 /// ```
@@ -61,7 +60,7 @@ pub enum Event {
         keys: usize,
         /// The `kid`s that are new.
         added: Vec<String>,
-        /// The `kid`s that are gone: tokens by these keys are refused from now on.
+        /// The `kid`s that are gone: tokens signed by these keys are refused from now on.
         withdrawn: Vec<String>,
         /// The members of the set that are not used, with the reason.
         skipped: Vec<String>,
@@ -96,8 +95,8 @@ pub enum Event {
         /// The issuer, or the URL of the set.
         source: Arc<str>,
     },
-    /// A fetch did not bring the keys that tokens named: the tokens are forged, or the issuer signs
-    /// with a key that it does not publish. At most once per fetch.
+    /// A fetch did not return the keys that tokens named: the tokens are forged, or the issuer
+    /// signs with a key that it does not publish. Emitted at most once per fetch.
     #[non_exhaustive]
     UnknownKey {
         /// The issuer, or the URL of the set.

@@ -109,10 +109,10 @@ impl fmt::Debug for FetchRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Addresses {
-    /// Public addresses only: an issuer has named the host and must not reach into the service's
+    /// Public addresses only: the host comes from an issuer and must not reach into the service's
     /// network. The client connects to the address that it checked, without a second lookup.
     Public,
-    /// Any address: the service's own configuration has named the host.
+    /// Any address: the host comes from the service's own configuration.
     Any,
 }
 

@@ -15,7 +15,7 @@ use crate::settings::{Location, Settings};
 /// The keys of an issuer that publishes metadata: `OpenID` Connect Discovery 1.0 section 4, RFC
 /// 8414.
 ///
-/// As a key source it never loosens a verifier's rules: issuer and audience are still required, and
+/// As a key source it never weakens a verifier's rules: issuer and audience are still required, and
 /// `build` refuses an issuer other than this one.
 ///
 /// ```

@@ -41,13 +41,13 @@ pub(crate) struct Settings {
     pub(crate) location: Location,
     /// The URL of the issuer's metadata, if it is not the well-known one.
     pub(crate) metadata_url: Option<String>,
-    /// Whether the set must be on the issuer's origin.
+    /// `true` if the set must be on the issuer's origin.
     pub(crate) same_origin: bool,
-    /// Whether `http` is allowed for hosts other than loopback.
+    /// `true` if `http` is allowed for hosts other than loopback.
     pub(crate) plain_http: bool,
-    /// Whether an issuer may name a host in a private network.
+    /// `true` if an issuer may name a host in a private network.
     pub(crate) private_addresses: bool,
-    /// Whether a token has named the location, as for tenants, and not the configuration.
+    /// `true` if the location comes from a token, as for tenants, and not from the configuration.
     pub(crate) issuer_supplied: bool,
     pub(crate) timeout: Duration,
     /// The life of keys whose response does not state one.
@@ -66,7 +66,7 @@ pub(crate) struct Settings {
     /// Returns a number from 0 to below 1.
     pub(crate) jitter: Arc<dyn Fn() -> f64 + Send + Sync>,
     pub(crate) on_event: Option<Arc<Hook>>,
-    /// Whether a request waits for the first fetch. Tenants' requests do.
+    /// `true` if a request waits for the first fetch. Tenants' requests do.
     pub(crate) wait_for_first: bool,
 }
 

@@ -35,7 +35,7 @@ use crate::error::OidcError;
 pub struct Status {
     /// The issuer; or the URL of the set, without its query, if the issuer is not known.
     pub source: String,
-    /// Whether the source can serve.
+    /// `true` if the source can serve.
     pub readiness: Readiness,
     /// The last time at which keys were fetched or found unchanged, in seconds since the epoch.
     pub last_success: Option<u64>,
@@ -91,7 +91,7 @@ pub struct KeyStatus {
     pub last_used: Option<u64>,
 }
 
-/// Whether a key source can serve.
+/// The readiness of a key source.
 ///
 /// ```
 /// use tollgate::oidc::Readiness;

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// addresses (RFC 6890), it is neither private, shared, loopback, link-local, documentation,
 /// benchmarking, multicast nor reserved.
 ///
-/// An issuer may send the service only to public addresses. So the answer is no where the
-/// registries leave a choice.
+/// An issuer may send the service only to public addresses. If the registries are ambiguous, the
+/// result is therefore `false`.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -50,8 +50,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 #[allow(clippy::match_same_arms, reason = "each block has its own")]
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
-        // IPv4-mapped (RFC 4291 section 2.5.5.2): the connection uses IPv4. NAT64 (RFC 6052): how
-        // an IPv6-only host reaches IPv4.
+        // IPv4-mapped (RFC 4291 section 2.5.5.2): the connection uses IPv4. NAT64 (RFC 6052): an
+        // IPv6-only host uses it to reach IPv4.
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             is_public_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
         }

@@ -1,4 +1,4 @@
-//! Rules for hosts and URLs: which are public, and how a URL is displayed.
+//! Rules for hosts and URLs: the public hosts, and the display form of a URL.
 
 mod ip;
 

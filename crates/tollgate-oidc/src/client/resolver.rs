@@ -21,8 +21,8 @@ pub(super) fn system_resolver() -> Resolver {
     })
 }
 
-/// The client connects to the checked addresses: a name that resolves differently a moment later
-/// gains nothing.
+/// A resolver that checks addresses. The client connects to exactly these addresses, so a name that
+/// later resolves differently (DNS rebinding) has no effect.
 pub(super) struct CheckedResolver {
     pub(super) resolver: Resolver,
     pub(super) permitted: fn(IpAddr) -> bool,

@@ -327,7 +327,7 @@ async fn private_addresses_are_not_connected_to() {
     assert_eq!(client.get(request).await.unwrap().status, 200);
 }
 
-/// A resolver that gives one answer after the other, and the last one from then on.
+/// A resolver that returns these answers in turn, and then repeats the last one.
 fn answering(answers: Vec<Vec<IpAddr>>) -> (Resolver, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -423,7 +423,7 @@ async fn a_name_that_is_unknown_is_unreachable() {
     assert!(found.iter().all(IpAddr::is_loopback));
 }
 
-/// RFC 9110 section 13.1.2, on a socket: the second answer has no content, and its life counts.
+/// RFC 9110 section 13.1.2, over a socket: the second answer has no content, and its life counts.
 #[tokio::test]
 async fn a_set_is_kept_that_was_not_modified() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -6,8 +6,8 @@ use super::{Preset, id_token};
 /// issuer may be `https://accounts.google.com` or `accounts.google.com`, because Google uses both.
 ///
 /// Any Google account can log in. To admit one organisation only, require its `hd`, which Google
-/// sets for accounts that the organisation manages; the domain of an `email` proves nothing. A user
-/// is identified by `sub`.
+/// sets for accounts that the organisation manages; the domain of an `email` is no proof. A user is
+/// identified by `sub`.
 ///
 /// An ID token that an Android app requested for your server has the server's ID in `aud` and the
 /// app's in `azp`: add the app with

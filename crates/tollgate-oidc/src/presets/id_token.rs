@@ -18,7 +18,7 @@ use crate::oidc::Oidc;
 /// - `exp`, `iat` and `sub` are present (section 2).
 /// - The header's `typ` is `JWT` or absent: an RFC 9068 access token, `at+jwt`, is refused.
 ///
-/// Not checked, because only the login knows them: `nonce` (point 11), to be compared with
+/// Not checked, because they depend on the login: `nonce` (point 11), to be compared with
 /// [`has_nonce`]; `acr` and `auth_time` (points 12 and 13), if you requested them; `at_hash` and
 /// `c_hash`, for tokens that arrive through the browser.
 ///

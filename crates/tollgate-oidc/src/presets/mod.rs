@@ -1,7 +1,7 @@
-//! Well-known providers, as data for the ordinary rules.
+//! Presets for well-known providers, as values of the ordinary rules.
 //!
-//! A [`Preset`] has the rules for one kind of token of one provider, and the location of its keys.
-//! It does only what the rules of a [`TrustedIssuer`] can do, and further rules can be added.
+//! A [`Preset`] contains the rules for one kind of token of one provider, and the location of its
+//! keys. It uses only the rules of a [`TrustedIssuer`], and further rules can be added.
 //!
 //! ```no_run
 //! use tollgate::Verifier;
@@ -17,28 +17,45 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The presets:
+//! The presets and their issuers:
 //!
-//! | preset | tokens | `iss` | who they are for | scopes | roles | told from other kinds by |
-//! |---|---|---|---|---|---|---|
-//! | [`id_token`] | ID tokens of any provider | yours to name | `aud`,
-//!     and `azp` where it is there | - | - | `aud` is a client, `typ` |
-//! | [`entra`] | access tokens, v2.0, of one tenant | `https://login.microsoftonline.com/TENANT/v2.0` | `aud`, a client id | `scp` | `roles` | `ver`, `azp` |
-//! | [`entra_tenants`], [`dangerous_entra_any_tenant`] | the same, of several tenants or of all | the same with `tid` for the tenant | `aud` | `scp` | `roles` | `ver`, `azp` |
-//! | [`entra_v1`] | access tokens, v1.0, of one tenant | `https://sts.windows.net/TENANT/` | `aud`, often an App ID URI | `scp` | `roles` | `ver`, `appid` |
-//! | [`entra_id`] | ID tokens, v2.0, of one tenant | as [`entra`] | `aud` | - | `roles` | `ver`,
-//!     `aud` |
-//! | [`google`] | ID tokens | `https://accounts.google.com` or `accounts.google.com` | `aud` | - | - | - |
-//! | [`cognito_access`] | access tokens | `https://cognito-idp.REGION.amazonaws.com/POOL` | `client_id` | `scope` | `cognito:groups` | `token_use` |
-//! | [`cognito_id`] | ID tokens | the same | `aud` | - | `cognito:groups` | `token_use` |
-//! | [`keycloak`] | access tokens | `BASE/realms/REALM` | `aud`,
-//!     by a mapper | `scope` | `realm_access.roles` | the claim `typ` |
-//! | [`keycloak_id`] | ID tokens | the same | `aud` | - | - | the claim `typ` |
-//! | [`auth0`] | access tokens of an API | `https://DOMAIN/` | `aud`, the API's identifier | `scope`, `permissions` | - | `aud` |
-//! | [`okta`] | access tokens of a custom authorization server | `https://DOMAIN/oauth2/SERVER` | `aud` | `scp` | - | `cid` |
+//! | preset | tokens | `iss` |
+//! |---|---|---|
+//! | [`id_token`] | ID tokens of any provider | your choice |
+//! | [`entra`] | access tokens, v2.0, one tenant | `https://login.microsoftonline.com/TENANT/v2.0` |
+//! | [`entra_tenants`] | the same, several tenants | the same, with `tid` as the tenant |
+//! | [`dangerous_entra_any_tenant`] | the same, all tenants | the same, with `tid` as the tenant |
+//! | [`entra_v1`] | access tokens, v1.0, one tenant | `https://sts.windows.net/TENANT/` |
+//! | [`entra_id`] | ID tokens, v2.0, one tenant | as [`entra`] |
+//! | [`google`] | ID tokens | `https://accounts.google.com` or `accounts.google.com` |
+//! | [`cognito_access`] | access tokens | `https://cognito-idp.REGION.amazonaws.com/POOL` |
+//! | [`cognito_id`] | ID tokens | the same |
+//! | [`keycloak`] | access tokens | `BASE/realms/REALM` |
+//! | [`keycloak_id`] | ID tokens | the same |
+//! | [`auth0`] | access tokens of an API | `https://DOMAIN/` |
+//! | [`okta`] | access tokens of a custom authorization server | `https://DOMAIN/oauth2/SERVER` |
 //!
-//! An access token is for a service to authorise by. An ID token tells a client about a login,
-//! once, and is no credential for requests. So no preset accepts both. Times, signature and the
+//! The claims that each preset reads. The last column has the claims that distinguish the tokens
+//! from other kinds:
+//!
+//! | preset | audience | scopes | roles | distinguished by |
+//! |---|---|---|---|---|
+//! | [`id_token`] | `aud`, and `azp` if present | - | - | `aud` is a client, `typ` |
+//! | [`entra`] | `aud`, a client ID | `scp` | `roles` | `ver`, `azp` |
+//! | [`entra_tenants`] | `aud` | `scp` | `roles` | `ver`, `azp` |
+//! | [`dangerous_entra_any_tenant`] | `aud` | `scp` | `roles` | `ver`, `azp` |
+//! | [`entra_v1`] | `aud`, often an App ID URI | `scp` | `roles` | `ver`, `appid` |
+//! | [`entra_id`] | `aud` | - | `roles` | `ver`, `aud` |
+//! | [`google`] | `aud` | - | - | - |
+//! | [`cognito_access`] | `client_id` | `scope` | `cognito:groups` | `token_use` |
+//! | [`cognito_id`] | `aud` | - | `cognito:groups` | `token_use` |
+//! | [`keycloak`] | `aud`, by a mapper | `scope` | `realm_access.roles` | the claim `typ` |
+//! | [`keycloak_id`] | `aud` | - | - | the claim `typ` |
+//! | [`auth0`] | `aud`, the API's identifier | `scope`, `permissions` | - | `aud` |
+//! | [`okta`] | `aud` | `scp` | - | `cid` |
+//!
+//! An access token authorises requests to a service. An ID token informs a client about one login
+//! and is no credential for requests. No preset therefore accepts both. Times, signature and the
 //! kind of key are always checked.
 
 mod auth0;

@@ -19,7 +19,8 @@ use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
 use crate::retrieval::{Fresh, Retrieved, Retriever};
 
-/// Whether the last fetch brought keys, for waiting requests. The channel closes with the engine.
+/// `true` if the last fetch returned keys, for waiting requests. The channel closes with the
+/// engine.
 pub(super) type Ended = bool;
 
 /// Fetches when due, until dropped.

@@ -108,7 +108,7 @@ struct Shared {
     /// Signals the end of a fetch to waiting requests.
     ended: watch::Receiver<Ended>,
     waiting: AtomicUsize,
-    /// Whether the task that fetches is alive.
+    /// `true` if the task that fetches is alive.
     alive: AtomicBool,
     /// Randomly keyed, so that `kid`s cannot be chosen to collide.
     hasher: RandomState,
@@ -215,7 +215,7 @@ impl RemoteKeys {
         }
     }
 
-    /// Whether there are usable keys, for a readiness probe. Takes no lock.
+    /// Returns `true` if there are usable keys, for a readiness probe. Takes no lock.
     ///
     /// ```
     /// # use tollgate::oidc::{Readiness, RemoteJwks};

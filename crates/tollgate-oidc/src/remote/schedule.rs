@@ -1,10 +1,11 @@
 //! The schedule of fetches, and the answer to a token whose key is missing. Nothing here waits or
 //! reads a clock.
 //!
-//! Invariant: after the start of a fetch that a request caused, and of one that failed, none begins
-//! for a cool-down. So forged tokens cause at most one fetch per cool-down, and a failing issuer is
-//! not asked more often. A scheduled fetch that succeeds does not count: a key that changes right
-//! after it is found at once. Only [`begin`](Schedule::begin) starts a fetch.
+//! Invariant: after the start of a fetch that a request caused, and of one that failed, no fetch
+//! begins for a cool-down. Forged tokens therefore cause at most one fetch per cool-down, and a
+//! failing issuer is not contacted more often. A scheduled fetch that succeeds does not count: a
+//! key that changes right after it is found at once. Only [`begin`](Schedule::begin) starts a
+//! fetch.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -27,7 +28,7 @@ pub(super) struct Schedule {
     patience: Duration,
     wait_for_first: bool,
 
-    /// Whether a fetch is running.
+    /// `true` if a fetch is running.
     running: bool,
     /// The start of the last fetch.
     began: Option<Duration>,
@@ -39,10 +40,10 @@ pub(super) struct Schedule {
     due: Duration,
     /// The time at which a fetch was requested that has not begun yet.
     wished: Option<Duration>,
-    /// Whether a request caused it, and not the start.
+    /// `true` if a request caused it, and not the start.
     requested: bool,
-    /// The keys that were missing before the running fetch began. If the fetch does not bring them,
-    /// they do not exist.
+    /// The keys that were missing before the running fetch began. Keys that the fetch does not
+    /// return do not exist.
     sought: Sought,
     /// The same for the next fetch.
     seeking: Sought,
@@ -79,7 +80,7 @@ pub(super) struct Named<'t> {
     pub(super) kid: &'t str,
 }
 
-/// The keys that a fetch did not bring.
+/// The keys that a fetch did not return.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InVain {
     pub(super) example: String,
@@ -130,8 +131,8 @@ impl Schedule {
         true
     }
 
-    /// Records a fetch whose keys have this life. Returns the keys that it did not bring. `jitter`
-    /// is from 0 to below 1.
+    /// Records a fetch whose keys have this life, and returns the missing keys that it did not
+    /// return. `jitter` is from 0 to below 1.
     pub(super) fn succeeded(
         &mut self,
         now: Duration,
@@ -265,7 +266,7 @@ impl Schedule {
         self.last_error.as_ref()
     }
 
-    /// Whether a fetch is requested that has not begun yet.
+    /// Returns `true` if a fetch is requested that has not begun yet.
     pub(super) const fn is_wished(&self) -> bool {
         self.wished.is_some()
     }

@@ -1,4 +1,4 @@
-//! The schedule, by examples and under random steps; and a reader that takes no lock.
+//! The schedule, with examples and with random steps, and a reader that takes no lock.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn failure() -> OidcError {
     OidcError::new(OidcErrorKind::Unreachable, "down")
 }
 
-/// Begins and succeeds at once, with these keys.
+/// Begins a fetch, which succeeds at once with these keys.
 fn fetched(
     schedule: &mut Schedule,
     now: Duration,

@@ -64,7 +64,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// The members that matter of the metadata.
+/// The members of the metadata that are used.
 #[derive(Deserialize)]
 struct Metadata {
     issuer: Option<String>,

@@ -35,7 +35,7 @@ pub(super) struct Validator {
 pub(super) struct Answered {
     pub(super) response: FetchResponse,
     pub(super) place: Place,
-    /// Whether the document is the one of the validator (RFC 9110 section 13.1.2).
+    /// `true` if the document is the one of the validator (RFC 9110 section 13.1.2).
     pub(super) not_modified: bool,
 }
 

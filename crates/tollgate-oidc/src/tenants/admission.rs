@@ -7,8 +7,8 @@ use std::time::Duration;
 /// The maximum number of concurrent first fetches.
 pub(super) const MOST_RUNNING: usize = 32;
 
-/// Bounds the first fetches of issuers that tokens name: the burst, the rate, and none of an issuer
-/// that was removed less than a cool-down ago.
+/// Bounds the first fetches of issuers that tokens name: the burst, the rate, and the first fetches
+/// of an issuer that was removed less than a cool-down ago.
 ///
 /// All times are durations since one instant.
 pub(super) struct Admission {
@@ -23,7 +23,7 @@ pub(super) struct Admission {
 pub(super) struct Running(#[allow(dead_code, reason = "its drop is what it is for")] Arc<()>);
 
 impl Admission {
-    /// For `burst` first fetches at once, and as many per further cool-down.
+    /// Allows `burst` first fetches at once, and as many per further cool-down.
     pub(super) fn new(burst: u32, cool_down: Duration) -> Self {
         Self {
             bucket: Bucket::new(burst, cool_down),
@@ -51,7 +51,7 @@ impl Admission {
         Ok(Running(Arc::clone(&self.running)))
     }
 
-    /// Records that these issuers were removed. Adding one back does not shorten its cool-down.
+    /// Records the removal of these issuers. Adding one again does not shorten its cool-down.
     pub(super) fn given_up(&mut self, issuers: impl IntoIterator<Item = Arc<str>>, now: Duration) {
         for issuer in issuers {
             self.resting.add(issuer, now);
@@ -177,7 +177,7 @@ mod tests {
         admission.given_up(["a".into()], at(100));
         assert_eq!(admission.admit("a", at(103)).unwrap_err(), at(7));
         assert!(admission.admit("b", at(103)).is_ok());
-        // Removed again meanwhile: the later rest counts.
+        // Removed again in the meantime: the later rest counts.
         admission.given_up(["a".into()], at(105));
         assert_eq!(admission.admit("a", at(110)).unwrap_err(), at(5));
         assert!(admission.admit("a", at(115)).is_ok());
@@ -193,7 +193,7 @@ mod tests {
     }
 
     proptest! {
-        /// In any sequence of times, n cool-downs see at most n + 1 bursts.
+        /// In any sequence of times, n cool-downs have at most n + 1 bursts.
         #[test]
         fn no_time_sees_more_than_its_share(burst in 1_u32..20,
             steps in prop::collection::vec(0_u64..3_000, 1..200)) {

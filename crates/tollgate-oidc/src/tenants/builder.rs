@@ -56,9 +56,9 @@ impl TenantsBuilder {
     /// Configures how the keys of every tenant are fetched and kept, with the methods of [`Oidc`].
     /// All tenants share client, clock and jitter. The issuer of the template is ignored.
     ///
-    /// All URLs follow the rules for URLs that an issuer names: `https`, and public hosts only.
-    /// [`Oidc::dangerous_allow_plain_http`] and [`Oidc::dangerous_allow_private_addresses`]
-    /// weaken that; a local identity provider in development needs both. `build` refuses
+    /// All URLs follow the rules for URLs from an issuer: `https`, and public hosts only.
+    /// [`Oidc::dangerous_allow_plain_http`] and [`Oidc::dangerous_allow_private_addresses`] weaken
+    /// that; a local identity provider in development needs both. `build` refuses
     /// [`Oidc::metadata_url`].
     ///
     /// ```

@@ -38,9 +38,9 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// The time after which an unused unproven issuer is removed.
 const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 
-/// Trusts the issuers that a rule accepts, and keeps the keys of a bounded number of them: for a
-/// service whose tenants bring their own identity providers. It is an [`IssuerSource`]; clones
-/// share everything.
+/// A source of trusted issuers for services whose tenants bring their own identity providers. It
+/// trusts the issuers that a rule accepts, and keeps the keys of a bounded number of them. It
+/// implements [`IssuerSource`]; clones share everything.
 ///
 /// The rule gets the `iss` of a token and returns the requirements for tokens of that issuer, or
 /// `None`. The keys are then discovered ([`Oidc::discover`](crate::Oidc::discover)) and are valid
@@ -83,7 +83,7 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// # Ok(()) }
 /// ```
 ///
-/// # The rule is asked for each token
+/// # The rule runs for each token
 ///
 /// A tenant that the rule no longer accepts is refused with the next token. A change of the
 /// requirements, such as another audience, applies at once. While the rule returns the same
@@ -93,15 +93,16 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 ///
 /// Attackers choose the `iss`. A list of tenants is the best rule. A pattern (every host below
 /// `example.com`, every path of a provider) lets an attacker cause fetches for any matching name,
-/// within the bounds below, and trusts everyone who can publish keys under such a name. An
+/// within the bounds below, and trusts every party that can publish keys under such a name. An
 /// ambiguous name never reaches the rule: it must be an `https` URL of at most 512 bytes in normal
 /// form, without credentials, query or fragment, and its host may be public.
 ///
 /// # Bounds
 ///
 /// - At most [`capacity`](TenantsBuilder::capacity) tenants are kept. A quarter of them, and at
-///   most 64, may be *unproven*: no token of theirs has verified yet. Invented names evict each
-///   other, and never a proven tenant. Within each class the least recently used one goes first.
+///   most 64, may be *unproven*: none of their tokens has verified yet. Invented names evict each
+///   other, and never a proven tenant. Within each class the least recently used tenant is evicted
+///   first.
 /// - First fetches are bounded together: [`first_fetches`](TenantsBuilder::first_fetches) at once
 ///   and as many per further cool-down, and at most 32 concurrently. Beyond that, a token of a new
 ///   tenant gets a 503 with `Retry-After`; known tenants are not affected.
@@ -112,11 +113,11 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// - A tenant that was not used for [`idle`](TenantsBuilder::idle) is removed; an unproven one
 ///   after ten minutes.
 ///
-/// # What goes wrong
+/// # Errors of the rule
 ///
-/// If the rule returns a configuration that [`prepare`](TrustedIssuer::prepare) refuses, or one for
-/// another issuer, the service is at fault: the log gets an event of level `ERROR`, and the
-/// response is 503. Nothing is fetched.
+/// A rule may return a configuration that [`prepare`](TrustedIssuer::prepare) refuses, or one for
+/// another issuer. The log then gets an event of level `ERROR`, and the response is 503. Nothing is
+/// fetched.
 #[derive(Clone)]
 pub struct Tenants(Arc<Inner>);
 
@@ -143,7 +144,8 @@ struct Tenant {
     prepared: ArcSwapOption<PreparedIssuer>,
 }
 
-/// The keys of a tenant for a verifier. It does not own the tenant, which owns it.
+/// The keys of a tenant for a verifier. The tenant owns this value, so the value does not own the
+/// tenant.
 struct TenantKeys {
     issuer: Arc<str>,
     keys: RemoteKeys,
@@ -189,7 +191,7 @@ impl Tenants {
         TenantsBuilder::new(Box::new(rule))
     }
 
-    /// The status of the tenants that are kept now, by issuer: at most
+    /// Returns the status of all tenants that are kept now, by issuer: at most
     /// [`capacity`](TenantsBuilder::capacity).
     ///
     /// ```
@@ -282,8 +284,7 @@ impl Inner {
         }
     }
 
-    /// Handles a tenant that cannot be fetched: because of its name, or because of our
-    /// configuration.
+    /// Handles a tenant that cannot be fetched, because of its name or of the configuration.
     fn failed<T>(
         &self,
         issuer: &str,

@@ -31,7 +31,7 @@ pub(super) fn is_plausible(issuer: &str, settings: &Settings) -> bool {
     scheme && bare && url.has_host() && public && is_written(&url, issuer)
 }
 
-/// Most issuers leave out the single slash after the host.
+/// Most issuers omit the single slash after the host.
 fn is_written(url: &Url, issuer: &str) -> bool {
     let written = url.as_str();
     written == issuer || (url.path() == "/" && written.strip_suffix('/') == Some(issuer))

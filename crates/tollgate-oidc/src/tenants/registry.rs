@@ -17,8 +17,8 @@ const MOST_UNPROVEN: usize = 64;
 
 /// The state of each issuer. Readers take no lock and never wait; writers are serialized.
 ///
-/// An issuer is *proven* once a token of it has verified. Each class has its own slots, and the
-/// least recently used issuer of a class makes room: invented names evict only each other.
+/// An issuer is *proven* once one of its tokens has verified. Each class has its own slots, and the
+/// least recently used issuer of a class is evicted first: invented names evict only each other.
 pub(super) struct Registry<V> {
     /// Replaced as a whole by each write: writes are as rare as first fetches. The hash is randomly
     /// keyed.
@@ -68,7 +68,7 @@ pub(super) struct Kept<V> {
 #[derive(Debug)]
 pub(super) struct Usage {
     proven: AtomicBool,
-    /// In seconds, by the caller's time.
+    /// In seconds, by the caller's clock.
     last_used: AtomicU64,
 }
 
@@ -84,7 +84,7 @@ impl Usage {
         self.proven.load(Ordering::Relaxed)
     }
 
-    /// In seconds, by the caller's time.
+    /// In seconds, by the caller's clock.
     pub(super) fn last_used(&self) -> u64 {
         self.last_used.load(Ordering::Relaxed)
     }
@@ -122,7 +122,7 @@ impl<V> std::ops::Deref for Kept<V> {
 }
 
 impl<V> Kept<V> {
-    /// The lowest standing makes room first.
+    /// The issuer with the lowest standing is evicted first.
     fn standing(&self) -> (u64, u64) {
         (self.last_used(), self.admitted)
     }

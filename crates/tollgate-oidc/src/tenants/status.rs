@@ -19,7 +19,7 @@ use crate::status::Status;
 pub struct TenantStatus {
     /// The tenant's issuer.
     pub issuer: String,
-    /// Whether a token of it has verified since it was added.
+    /// `true` if one of its tokens has verified since it was added.
     pub proven: bool,
     /// The status of its keys.
     pub keys: Status,

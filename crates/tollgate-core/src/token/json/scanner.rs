@@ -49,11 +49,11 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// The whole text must be one object, with optional white space around it.
+    /// Checks that the whole text is one object, with optional white space around it.
     pub(super) fn whole_object(&mut self) -> Result<(), Flaw> {
         let (at, first) = self.token(0);
         if first != b'{' {
-            // The operator learns whether it is JSON of another type or garbage.
+            // The operator sees whether the text is JSON of another type or no JSON.
             let flaw = if self.value(at, first, self.bounds.depth).is_ok() {
                 Flaw::NotAnObject
             } else {
@@ -71,13 +71,13 @@ impl<'t, 'm> Scanner<'t, 'm> {
         Ok(())
     }
 
-    /// The byte at `at`; NUL past the end, which the grammar allows nowhere.
+    /// Returns the byte at `at`, or NUL past the end, which the grammar never allows.
     #[inline]
     fn byte(&self, at: usize) -> u8 {
         self.bytes.get(at).copied().unwrap_or_default()
     }
 
-    /// The start of the next token after white space, and its first byte.
+    /// Returns the start of the next token after white space, and its first byte.
     #[inline]
     fn token(&self, at: usize) -> (usize, u8) {
         match self.byte(at) {
@@ -96,7 +96,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// From after the brace. Leaves the members on the stack, for the caller to remove.
+    /// Reads from after the brace. Leaves the members on the stack, for the caller to remove.
     fn object(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
         let Some(depth) = depth.checked_sub(1) else {
             return self.past_depth(at - 1);
@@ -127,9 +127,10 @@ impl<'t, 'm> Scanner<'t, 'm> {
     }
 
     /// The fast path for most members: no white space, a name of up to seven bytes that is
-    /// certainly new, and a string without escapes or a number of digits only. From after the
-    /// opening quote to after the value. `None` for all others, which [`member`](Self::member)
-    /// reads.
+    /// certainly new, and a string without escapes or a number of digits only.
+    ///
+    /// Reads from after the opening quote to after the value. `None` for all others, which
+    /// [`member`](Self::member) reads.
     #[inline]
     fn plain_member(&mut self, at: usize, names: &mut ObjectNames) -> Option<usize> {
         let word = u64::from_le_bytes(*self.bytes.get(at..)?.first_chunk()?);
@@ -168,8 +169,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
         Some(end)
     }
 
-    /// A member of the object whose members start at `first`, from after its opening quote to after
-    /// its value.
+    /// Reads a member of the object whose members start at `first`, from after its opening quote to
+    /// after its value.
     #[inline(never)]
     fn member(
         &mut self,
@@ -235,8 +236,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
         Ok(name)
     }
 
-    /// Records a duplicate, and refuses the private names of `serde_json`, for which it would read
-    /// another value than the text has.
+    /// Records a duplicate. Refuses the private names of `serde_json`, which would make it read a
+    /// value that differs from the text.
     #[cold]
     fn check_against_earlier(
         &mut self,
@@ -256,7 +257,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         Ok(())
     }
 
-    /// From after the bracket.
+    /// Reads from after the bracket.
     fn array(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
         self.elements(at, depth, |_| Ok(()))
     }
@@ -287,7 +288,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// The object or array at `at`, which is nested deeper than the bound.
+    /// Handles an object or array at `at` that is nested deeper than the bound.
     #[cold]
     fn past_depth(&self, at: usize) -> Result<usize, Flaw> {
         if !self.outline {
@@ -302,7 +303,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// The value at `at`, whose first byte is `first`.
+    /// Reads the value at `at`, whose first byte is `first`.
     fn value(&mut self, at: usize, first: u8, depth: usize) -> Result<(usize, Kind), Flaw> {
         match first {
             b'"' => {
@@ -327,7 +328,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// From after the opening quote to the closing one, and whether there are escapes.
+    /// Reads from after the opening quote to the closing one. Also returns `true` if there are
+    /// escapes.
     #[inline]
     fn string(&self, at: usize) -> Result<(usize, bool), Flaw> {
         let end = plain_end(self.bytes, at);
@@ -338,7 +340,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// From the first escape to the closing quote.
+    /// Reads from the first escape to the closing quote.
     fn escaped_string(&self, mut at: usize) -> Result<usize, Flaw> {
         loop {
             at = match self.byte(at) {
@@ -349,7 +351,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
         }
     }
 
-    /// From after the backslash.
+    /// Reads from after the backslash.
     fn escape(&self, at: usize) -> Result<usize, Flaw> {
         match self.byte(at) {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
@@ -403,7 +405,8 @@ impl<'t, 'm> Scanner<'t, 'm> {
     }
 }
 
-/// The first position from `at` that is not a digit, or the end. Reads eight bytes at a time.
+/// Returns the first position from `at` that is not a digit, or the end. Reads eight bytes at a
+/// time.
 #[inline]
 fn digits_end(bytes: &[u8], at: usize) -> usize {
     let mut rest = bytes.get(at..).unwrap_or_default();
@@ -420,8 +423,8 @@ fn digits_end(bytes: &[u8], at: usize) -> usize {
     bytes.len() - rest.len() + leading(rest, |byte| byte.is_ascii_digit())
 }
 
-/// The first position from `at` of a quote, a backslash or a control character, or the end. Reads
-/// eight bytes at a time.
+/// Returns the first position from `at` of a quote, a backslash or a control character, or the end.
+/// Reads eight bytes at a time.
 #[inline]
 pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
     let mut rest = bytes.get(at..).unwrap_or_default();
@@ -435,14 +438,14 @@ pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
     bytes.len() - rest.len() + leading(rest, |byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F))
 }
 
-/// The number of leading bytes that match.
+/// Returns the number of leading bytes that match.
 #[inline(never)]
 fn leading(bytes: &[u8], matches: impl Fn(u8) -> bool) -> usize {
     bytes.iter().take_while(|byte| matches(**byte)).count()
 }
 
-/// The high bit of each byte of `word` that is a quote, a backslash or a control character. Exact
-/// up to the first of them.
+/// Sets the high bit of each byte of `word` that is a quote, a backslash or a control character.
+/// Exact up to the first of them.
 #[inline]
 const fn stops(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -510,7 +513,7 @@ mod tests {
     }
 
     proptest! {
-        /// The fast path reads a member as the full grammar does.
+        /// The fast path returns the same result as the full grammar.
         #[test]
         fn a_plain_member_reads_like_any_other(
             text in r#"[a-c$\\\n\u{e9}]{0,9}"{0,2} ?:{0,2} ?("[a-c\\/\n\u{e9}]{0,20}"?|-?[0-9]{0,20}[.eE]?[0-9]?|true|\{\}) ?[,}]?\PC{0,9}"#

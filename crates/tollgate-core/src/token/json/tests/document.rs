@@ -67,7 +67,7 @@ fn every_shape_reads_as_serde_json_reads_it() {
     let text = r#"{"sub":"u-1","name":"Zo\u00eb","tenant":"t","null":null,"plan":"free","other":{"paid":3},
         "address":{"city":"Ulm"},"tags":["a","\u0062"],"pair":[-1,2.5],"extra":{"x":[1]},"quote\"d":"v"}"#;
     let object = index(text);
-    // A borrowed str cannot hold an escape, by either way.
+    // Neither way lets a borrowed str contain an escape.
     assert!(read::<User<'_>>(text, &object).is_err());
     let text = text.replace(r"Zo\u00eb", "Zoë");
     let object = index(&text);

@@ -21,7 +21,8 @@ fn object(names: impl IntoIterator<Item = String>) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// Objects whose names are as alike as they can be: equal tags, equal lengths, equal filters.
+/// Creates objects whose names are as similar as possible: equal tags, equal lengths, equal
+/// filters.
 fn adversarial(count: usize) -> Vec<(&'static str, String)> {
     let numbers = || 0..count;
     let escaped = |n: usize| format!("\\u0061bcdefg{n:06}");
@@ -86,7 +87,7 @@ fn names_cost_time_in_proportion_to_the_text() {
                 "{what}: {work} for {} bytes",
                 text.len()
             );
-            // As a JWK Set is read: the outermost object only.
+            // Like the reader of a JWK Set: the outermost object only.
             work::take();
             Object::default().outline(&text).unwrap();
             let work = work::take();

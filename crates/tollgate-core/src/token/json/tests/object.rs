@@ -219,7 +219,7 @@ proptest! {
         if parse(&text).is_ok() {
             let value: Result<serde_json::Map<String, serde_json::Value>, _> =
                 serde_json::from_str(&text);
-            // serde_json bounds numbers, which is not a matter of grammar.
+            // serde_json bounds numbers, in addition to the grammar.
             prop_assert!(value.is_ok() || value.unwrap_err().to_string()
                 .contains("number out of range"), "{}", text);
         }

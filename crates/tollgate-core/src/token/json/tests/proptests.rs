@@ -1,4 +1,4 @@
-//! The strict reader against a plain one, which keeps every name of every object.
+//! Compares the strict reader with a simple one, which keeps every name of every object.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for Unambiguous {
     }
 }
 
-/// A character of a name, in one of the spellings that JSON has for it.
+/// A character of a name, in one of its JSON spellings.
 fn character() -> impl Strategy<Value = String> {
     let chars = prop_oneof![
         Just('a'),
