@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_clock_says_the_second_that_it_is() {
+    fn the_system_clock_returns_the_current_second() {
         let precise = || {
             SystemTime::now()
                 .duration_since(UNIX_EPOCH)

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_clone_frees_it_whichever_thread_has_it() {
+    fn the_last_clone_on_any_thread_frees_the_value() {
         let (shared, count) = counted();
         // Ended threads, concurrent or sequential, leave nothing behind.
         let together = Barrier::new(3);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn clones_go_on_where_the_first_thread_has_none_left() {
+    fn clones_outlive_the_first_thread() {
         let (shared, count) = counted();
         let elsewhere = thread::scope(|scope| scope.spawn(|| shared.clone()).join().unwrap());
         drop(shared);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn two_values_are_two() {
+    fn two_values_are_independent() {
         assert!(!counted().0.is(&counted().0));
     }
 }

@@ -1,5 +1,5 @@
 //! Single JWKs, with each rule violated.
-#![allow(clippy::unwrap_used, reason = "a failed test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::sync::LazyLock;
 

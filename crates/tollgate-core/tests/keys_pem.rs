@@ -1,5 +1,5 @@
 //! PEM and DER in every encoding of openssl (see `keys/generate.sh`), valid and damaged.
-#![allow(clippy::unwrap_used, reason = "a failed test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use tollgate_core::Algorithm::{self, *};
 use tollgate_core::KeyErrorKind::{self, *};

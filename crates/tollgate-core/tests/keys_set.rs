@@ -1,5 +1,5 @@
 //! JWK Sets: published by providers, and invalid ones.
-#![allow(clippy::unwrap_used, reason = "a failed test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::path::PathBuf;
 
@@ -159,7 +159,7 @@ fn duplicate_members_of_the_set_are_refused() {
     assert_eq!(error("{\"a\":1,\"keys\":[],\"a\":2}"), DuplicateMember);
     let set = KeySet::from_json(format!("{{\"a\":[{{}}],\"keys\":[{ED}],\"b\":1e999}}")).unwrap();
     assert_eq!(set.len(), 1);
-    // Of what is no key only the grammar counts.
+    // For members that are not keys, only the grammar is checked.
     let deep = "[".repeat(5000) + &"]".repeat(5000);
     let other = format!("\"a\":{{\"b\":1,\"b\":1}},\"c\":{deep}");
     let set = KeySet::from_json(format!("{{{other},\"keys\":[{ED}]}}")).unwrap();
@@ -470,8 +470,8 @@ fn size_is_bounded() {
     assert_eq!((set.len(), set.skipped()[0].error.kind()), (1, TooLarge));
 }
 
-/// Memory of a set from a third party is bounded, whatever its size: a service may have a thousand
-/// sets.
+/// The memory of a set from a third party is bounded, regardless of its size: a service may have a
+/// thousand sets.
 #[test]
 fn texts_of_published_keys_are_bounded() {
     let key = |member: &str, length: usize| {
@@ -493,7 +493,7 @@ fn texts_of_published_keys_are_bounded() {
         // The limit does not apply to the service's own file.
         assert_eq!(KeySet::from_json(key(member, 5_000)).unwrap().len(), 1);
     }
-    // Nor is the text of a skipped key kept.
+    // The text of a skipped key is not kept either.
     let set = json!({"keys": [{"kty": "AKP", "kid": "k".repeat(513)}]}).to_string();
     assert_eq!(
         KeySet::public_from_json(set).unwrap().skipped()[0].kid,

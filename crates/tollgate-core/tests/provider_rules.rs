@@ -1,4 +1,4 @@
-//! Provider-specific rules, and attacks on each.
+//! Provider-specific rules, with an attack on each.
 
 #![allow(clippy::unwrap_used)]
 

@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_the_engine_on_every_character() {
+    fn agrees_with_the_core_on_every_character() {
         for char in
             (0..=0x17f)
                 .filter_map(char::from_u32)

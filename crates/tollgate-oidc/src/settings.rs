@@ -36,7 +36,7 @@ pub(crate) type Hook = dyn Fn(&Event) + Send + Sync;
 
 /// The settings of one key source.
 #[derive(Clone)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[allow(clippy::struct_excessive_bools, reason = "independent options")]
 pub(crate) struct Settings {
     pub(crate) location: Location,
     /// The URL of the issuer's metadata, if it is not the well-known one.

@@ -1,7 +1,7 @@
-//! The client ignores the environment, and a crypto provider that another crate has installed. Each
-//! case runs this test in a process of its own.
+//! The client ignores the environment, and uses a crypto provider that another crate has installed.
+//! Each case runs this test in its own process.
 #![cfg(feature = "reqwest")]
-#![allow(clippy::unwrap_used, reason = "a failed test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -37,8 +37,8 @@ fn in_another_process(role: &str, variables: &[(&str, &str)]) {
 }
 
 #[test]
-fn no_proxy_is_asked() {
-    // A connection to it waits forever.
+fn no_proxy_is_used() {
+    // A connection to this proxy waits forever.
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", proxy.local_addr().unwrap());
     in_another_process(
@@ -70,7 +70,7 @@ async fn role_with_a_proxy_in_the_environment() {
 }
 
 #[test]
-fn a_provider_of_others_is_used() {
+fn an_installed_crypto_provider_is_used() {
     in_another_process("role_with_a_provider", &[]);
 }
 
@@ -85,7 +85,7 @@ async fn role_with_a_provider() {
 }
 
 #[test]
-fn a_provider_that_cannot_is_an_error() {
+fn an_unusable_crypto_provider_is_an_error() {
     in_another_process("role_with_a_provider_of_nothing", &[]);
 }
 

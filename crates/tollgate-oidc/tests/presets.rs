@@ -15,7 +15,7 @@ const TENANT: &str = "6babcaad-604b-40ac-a9d7-9fd97c0b779f";
 const OTHER_TENANT: &str = "bbbb1111-cccc-2222-dddd-3333eeee4444";
 const LOGIN: &str = "https://login.microsoftonline.com";
 
-/// Trusts the issuer with a key of the test kit instead of the provider's.
+/// Trusts the issuer with a key of the testkit instead of the provider's.
 fn trusting(issuer: TrustedIssuer) -> Verifier {
     let issuer = issuer.key(keys::verifying(Algorithm::RS256));
     let builder = Verifier::builder().trust(issuer).clock(FakeClock::new());
@@ -26,7 +26,7 @@ fn of(preset: Preset) -> Verifier {
     trusting(preset.rules())
 }
 
-/// These claims; `typ` is `JWT`.
+/// Signs a token with these claims; `typ` is `JWT`.
 fn token(claims: &Value) -> TokenBuilder {
     let mint = Mint::new(keys::signing(Algorithm::RS256), &FakeClock::new());
     mint.token().payload(claims.to_string())
@@ -50,14 +50,14 @@ fn kind(verifier: &Verifier, claims: &Value) -> Option<RejectionKind> {
     outcome.err().map(|rejection| rejection.kind())
 }
 
-/// The unchanged token passes, and none of the changed ones does.
+/// The unchanged token is accepted, and each changed one is refused.
 #[track_caller]
 fn refuses<const N: usize>(
     verifier: &Verifier,
     honest: &Value,
     attacks: [(Value, RejectionKind); N],
 ) {
-    assert_eq!(kind(verifier, honest), None, "the honest token");
+    assert_eq!(kind(verifier, honest), None, "the genuine token");
     for (changes, wanted) in attacks {
         let got = kind(verifier, &but(honest, &changes));
         assert_eq!(got, Some(wanted), "{changes}");
@@ -73,7 +73,7 @@ fn generic_id_token() -> Value {
 }
 
 #[test]
-fn id_tokens_are_held_to_openid_connect() {
+fn id_tokens_follow_openid_connect() {
     let verifier = of(presets::id_token("https://id.example.com", "web"));
     let honest = generic_id_token();
     refuses(
@@ -126,7 +126,7 @@ fn id_tokens_are_held_to_openid_connect() {
 }
 
 #[test]
-fn an_id_token_may_name_whom_the_client_trusts() {
+fn an_id_token_may_name_trusted_audiences() {
     let rules = presets::id_token("https://id.example.com", "web").rules();
     let verifier = trusting(rules.further_audiences(["project"]).authorized_party("app"));
     let honest = but(
@@ -149,7 +149,7 @@ fn an_id_token_may_name_whom_the_client_trusts() {
 }
 
 #[test]
-fn a_nonce_is_compared_whole() {
+fn a_nonce_is_compared_completely() {
     let verifier = of(presets::id_token("https://id.example.com", "web"));
     let with = |nonce: &Value| {
         let claims = but(&generic_id_token(), &json!({ "nonce": nonce }));
@@ -196,7 +196,7 @@ fn entra_of_one_tenant() {
         &verifier,
         &honest,
         [
-            // An ID token of a client that is one registration with its API.
+            // An ID token, if client and API share one registration.
             (
                 json!({ "azp": null, "azpacr": null, "scp": null, "nonce": "1" }),
                 Kind::MissingClaim,
@@ -297,7 +297,7 @@ fn entra_id_tokens() {
         &verifier,
         &but(&entra_token(TENANT), &changes),
         [
-            // An access token for an API that is one registration with the client.
+            // An access token, if API and client share one registration.
             (json!({ "azp": "another" }), Kind::WrongClaim),
             (json!({ "aud": "another" }), Kind::WrongAudience),
             (json!({ "tid": OTHER_TENANT }), Kind::WrongClaim),
@@ -419,7 +419,7 @@ fn cognito_access_tokens() {
     let dressed = but(&id, &json!({ "client_id": "xxxxxxxxxxxxexample" }));
     assert_eq!(kind(&verifier, &dressed), Some(Kind::WrongClaim));
 
-    // Cognito writes no `typ`.
+    // Cognito omits `typ`.
     let bare = token(&access).without_header("typ").build();
     let principal = verifier.verify(bare).unwrap();
     assert!(principal.has_scope("resourceserver.1/appclient2") && principal.has_role("testgroup"));
@@ -575,7 +575,7 @@ fn auth0_access_tokens() {
                 json!({ "iss": "https://my-domain.eu.auth0.com/" }),
                 Kind::UntrustedIssuer,
             ),
-            // Its ID token, and one for the endpoint of user information alone.
+            // Auth0's ID token, and a token for the user info endpoint alone.
             (
                 json!({ "aud": "my_client_id", "scope": null, "nonce": "1" }),
                 Kind::WrongAudience,
@@ -601,7 +601,7 @@ fn auth0_access_tokens() {
     let plain = but(&honest, &json!({ "permissions": null }));
     assert_eq!(kind(&verifier, &plain), None);
 
-    // The profile of RFC 9068, and a service that takes nothing else.
+    // The profile of RFC 9068, and a service that requires it.
     let changes =
         json!({ "azp": null, "client_id": "my_client_id", "jti": "73WakrfVbNJBaAmhQtEeDv" });
     let profile = token(&but(&honest, &changes)).typ("at+jwt").build();
@@ -637,7 +637,7 @@ fn okta_access_tokens() {
                 json!({ "aud": "https://example.okta.com" }),
                 Kind::WrongAudience,
             ),
-            // An ID token, even of a client with the API's name.
+            // An ID token, even if its client has the name of the API.
             (
                 json!({ "cid": null, "scp": null, "jti": "ID.4eAWJOCMB3SX8XewDfVR" }),
                 Kind::MissingClaim,
@@ -727,7 +727,7 @@ fn locations() -> Vec<(Preset, String, String)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_are_where_the_providers_publish_them() {
+async fn presets_find_the_keys_of_their_providers() {
     let jwks_uri = "https://keys.example.com/jwks";
     let describe = |issuer: &str| {
         let metadata = json!({ "issuer": issuer, "jwks_uri": jwks_uri });
@@ -753,9 +753,9 @@ async fn keys_are_where_the_providers_publish_them() {
     }
 }
 
-/// Keys that are bound to tenants: one tenant's key signs a token of another tenant.
+/// Keys that are bound to tenants: the key of one tenant signs a token of another.
 #[tokio::test(start_paused = true)]
-async fn a_tenants_own_key_opens_no_other_tenant() {
+async fn a_tenants_own_key_is_refused_for_other_tenants() {
     let provider = FakeProvider::new();
     let key = |kid: &str| {
         SigningKey::generate(Algorithm::ES256)

@@ -83,7 +83,7 @@ async fn the_answer_follows_the_keys_through_an_outage() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_source_that_is_down_is_enough() {
+async fn one_unavailable_source_fails_the_probe() {
     let house = House::open();
     house.provider.fail(OTHER, FetchErrorKind::TimedOut);
     let endpoint = ReadinessEndpoint::new()
@@ -101,7 +101,7 @@ async fn one_source_that_is_down_is_enough() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_details_say_what_an_operator_asks() {
+async fn the_details_contain_the_status_of_each_source() {
     let house = House::open();
     let keys = house.keys(JWKS).await;
     let verifier = Verifier::builder()
@@ -144,7 +144,7 @@ async fn the_details_say_what_an_operator_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_said_of_the_keys_unless_it_was_asked_for() {
+async fn without_details_the_response_reveals_no_keys() {
     let house = House::open();
     let endpoint = ReadinessEndpoint::new().keys("id", house.keys(JWKS).await);
     assert_eq!(get(&endpoint).await.body, br#"{"status":"ready"}"#);
@@ -154,7 +154,7 @@ async fn nothing_is_said_of_the_keys_unless_it_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_the_provider_chose_breaks_out_of_nothing() {
+async fn names_from_the_provider_are_escaped() {
     let house = House::open();
     for kid in [
         "\"}],\"status\":\"ready",
@@ -217,7 +217,7 @@ async fn probes_cause_no_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_tenant_does_not_take_the_service_from_the_others() {
+async fn one_tenants_outage_does_not_affect_the_others() {
     let house = House::open();
     let provider = house.provider.clone();
     let tenants =
@@ -256,7 +256,7 @@ async fn one_tenant_does_not_take_the_service_from_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn text_of_a_provider_is_quoted_and_bounded() {
+async fn text_from_a_provider_is_quoted_and_bounded() {
     let house = House::open();
     house.provider.answer(
         JWKS,

@@ -505,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_refused() {
+    fn invalid_configurations_are_refused() {
         let invalid = Some(ConfigErrorKind::InvalidText);
         assert_eq!(refused(builder().realm("a\r\nSet-Cookie: x")), invalid);
         assert_eq!(refused(builder().realm("ü")), invalid);

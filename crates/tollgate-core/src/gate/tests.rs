@@ -55,7 +55,7 @@ fn good() -> TestRequest {
 }
 
 #[test]
-fn who_cannot_wait_is_refused_rather_than_let_through() {
+fn a_caller_that_cannot_wait_is_refused() {
     let check = Asked::default();
     let refusal = gate(check.clone()).decide(&good()).unwrap_err();
     assert_eq!(refusal.rejection().kind(), RejectionKind::Unavailable);
@@ -66,11 +66,11 @@ fn who_cannot_wait_is_refused_rather_than_let_through() {
 }
 
 #[test]
-fn a_question_that_nobody_waits_for_is_given_up() {
+fn a_dropped_decision_drops_the_revocation_check() {
     let check = Asked::default();
     let gate = gate(check.clone());
     let Step::Pending(decision) = gate.begin(&good()) else {
-        panic!("the store has to be asked")
+        panic!("the check is called")
     };
     drop(gate); // the decision owns all that it needs
     drop(decision);
@@ -79,21 +79,21 @@ fn a_question_that_nobody_waits_for_is_given_up() {
 }
 
 #[test]
-fn a_question_that_is_answered_lets_the_request_through() {
+fn a_good_standing_admits_the_request() {
     let check = Asked::default();
     let Step::Pending(mut decision) = gate(check.clone()).begin(&good()) else {
-        panic!("the store has to be asked")
+        panic!("the check is called")
     };
     let mut context = Context::from_waker(Waker::noop());
     let Poll::Ready(decided) = Pin::new(&mut decision).poll(&mut context) else {
-        panic!("the store answers at once")
+        panic!("the check answers at once")
     };
     assert!(decided.unwrap().principal().is_some());
     assert_eq!(check.answered.load(Ordering::SeqCst), 1);
 }
 
 #[test]
-fn what_is_refused_anyhow_is_not_asked_about() {
+fn a_refused_request_is_not_checked_for_revocation() {
     let check = Asked::default();
     let gate = gate(check.clone());
     for request in [
@@ -107,7 +107,7 @@ fn what_is_refused_anyhow_is_not_asked_about() {
 
 /// A byte outside of the alphabet decides the refusal, whatever other errors the token has.
 #[test]
-fn what_no_token_may_hold_makes_the_credential_malformed() {
+fn an_invalid_character_makes_the_credential_malformed() {
     let signing = SigningKey::hs256([7; 32]).unwrap();
     let claims = serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7"});
     let good = signing.encode(&claims).unwrap();

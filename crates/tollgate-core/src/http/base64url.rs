@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_canonical_text_of_a_value_is_accepted() {
+    fn only_the_canonical_encoding_is_accepted() {
         assert_eq!(decoded(b"Zg"), Some(b"f".to_vec()));
         assert_eq!(decoded(b""), Some(vec![]));
         for refused in [
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_at_every_place_is_judged_alike() {
+    fn every_byte_is_checked_at_every_position() {
         for length in 0..12 {
             assert_eq!(
                 decoded_len(length),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn a_result_that_does_not_fit_is_refused() {
         assert_eq!(decode(b"Zm9vYmFy", &mut [MaybeUninit::uninit(); 5]), None);
         assert_eq!(
             decode(b"Zm9vYmFy", &mut [MaybeUninit::uninit(); 6]),
@@ -102,7 +102,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_plain_decoder(text in "[A-Za-z0-9_=+/ -]{0,80}|[A-Za-z0-9_-]{0,160}") {
+        fn agrees_with_the_reference(text in "[A-Za-z0-9_=+/ -]{0,80}|[A-Za-z0-9_-]{0,160}") {
             prop_assert_eq!(decoded(text.as_bytes()), plain(text.as_bytes()));
         }
     }

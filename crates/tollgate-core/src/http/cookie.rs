@@ -53,7 +53,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_a_panic(lines in proptest::collection::vec(any::<Vec<u8>>(),
+        fn arbitrary_bytes_cause_no_panic(lines in proptest::collection::vec(any::<Vec<u8>>(),
             0..4)) {
             let count = named(lines.iter().map(Vec::as_slice), b"a").count();
             prop_assert!(count <= lines.iter().map(|line| line.len() + 1).sum::<usize>());

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grpc_is_told_by_its_content_type() {
+    fn grpc_is_detected_by_its_content_type() {
         let protocol =
             |value: &str| Protocol::of(&TestRequest::new("POST").with("content-type", value));
         for grpc in [

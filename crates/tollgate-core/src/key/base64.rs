@@ -44,7 +44,7 @@ pub(super) fn append_url(bytes: &[u8], text: &mut String) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test")]
+#[allow(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use super::*;
 
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn base64url_has_one_spelling() {
+    fn base64url_has_one_encoding() {
         assert_eq!(url(""), Some(vec![]));
         assert_eq!(url("AQAB"), Some(vec![1, 0, 1]));
         assert_eq!(url("_-8"), Some(vec![0xff, 0xef]));
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn no_position_is_overlooked() {
+    fn every_position_is_checked() {
         // long enough for the vector instructions
         let good = encode_url([0x5a; 96]);
         assert_eq!(url(&good), Some(vec![0x5a; 96]));

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn points_off_the_curve_are_not() {
+    fn points_off_the_curve_are_refused() {
         // computed with arbitrary-precision integers
         const ON: [u8; 37] = [
             3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 19, 21, 23, 24, 25, 26, 27, 28, 29, 30, 32, 33, 35,
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn points_of_small_order_are_not() {
+    fn points_of_small_order_are_refused() {
         for y in SMALL_ORDER {
             assert!(!is_usable(&signed(y, false)));
             assert!(!is_usable(&signed(y, true)));

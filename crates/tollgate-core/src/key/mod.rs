@@ -30,10 +30,10 @@ mod secret;
 mod signing;
 pub(crate) mod source;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test")]
+#[allow(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test")]
+#[allow(clippy::unwrap_used, reason = "a panic fails the test")]
 mod vectors;
 
 use std::fmt;

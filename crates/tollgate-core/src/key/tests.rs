@@ -32,7 +32,7 @@ fn serving_all(key: &SigningKey) -> Key {
 }
 
 #[test]
-fn signatures_are_of_one_message_key_and_algorithm() {
+fn a_signature_fits_one_message_key_and_algorithm() {
     let keys = signing_keys();
     for key in &keys {
         let algorithm = key.algorithm();
@@ -77,7 +77,7 @@ fn signatures_are_of_one_message_key_and_algorithm() {
 }
 
 #[test]
-fn every_bit_of_a_signature_counts() {
+fn a_changed_bit_invalidates_a_signature() {
     for key in signing_keys() {
         let (algorithm, verifier) = (key.algorithm(), key.verifying_key());
         let mut signature = key.sign(MESSAGE).unwrap();
@@ -124,7 +124,7 @@ fn the_length_of_a_signature_is_fixed() {
 }
 
 #[test]
-fn ecdsa_is_r_and_s_and_neither_is_zero() {
+fn ecdsa_values_out_of_range_are_refused() {
     // the order of P-256 (SEC 2 section 2.4.2)
     const ORDER: [u8; 32] = [
         0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
@@ -161,7 +161,7 @@ fn ecdsa_is_r_and_s_and_neither_is_zero() {
 }
 
 #[test]
-fn ed25519_has_one_s() {
+fn ed25519_accepts_only_a_reduced_s() {
     // the order of the base point, least byte first (RFC 8032 section 5.1)
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
@@ -182,7 +182,7 @@ fn ed25519_has_one_s() {
 }
 
 #[test]
-fn signing_keys_travel_as_public_jwks() {
+fn public_jwks_round_trip() {
     for key in signing_keys() {
         let key = key.with_kid("k1");
         let Some(jwk) = key.public_jwk() else {
@@ -230,7 +230,7 @@ fn private_jwk(alg: &str) -> Value {
 
 /// Verifies the signatures of the RFCs, and reproduces the deterministic ones.
 #[test]
-fn rfc_examples_are_verified_and_made_again() {
+fn rfc_examples_are_verified_and_reproduced() {
     // the payload of RFC 7515 appendix A.1 to A.3 and A.5
     const JOE: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     let es512 = json!({"kty": "EC", "crv": "P-521",
@@ -292,7 +292,7 @@ fn rfc_examples_are_verified_and_made_again() {
 }
 
 #[test]
-fn the_halves_of_a_private_jwk_belong_together() {
+fn the_halves_of_a_private_jwk_must_match() {
     let error = |jwk: &Value| SigningKey::from_jwk(jwk.to_string()).unwrap_err().kind();
     let other_ec = SigningKey::generate(Algorithm::ES256)
         .unwrap()
@@ -351,7 +351,7 @@ fn the_halves_of_a_private_jwk_belong_together() {
 }
 
 #[test]
-fn private_jwks_are_held_to_their_members() {
+fn private_jwk_members_are_checked() {
     let with = |jwk: &str, name: &str, value: Value| {
         let mut jwk = private_jwk(jwk);
         jwk[name] = value;
@@ -416,7 +416,7 @@ fn private_jwks_are_held_to_their_members() {
 }
 
 #[test]
-fn tokens_are_headed_by_the_key() {
+fn the_header_contains_the_data_of_the_key() {
     let decode = |part: &str| -> Value {
         serde_json::from_slice(&base64::decode_url(part).unwrap()).unwrap()
     };
@@ -454,7 +454,7 @@ fn tokens_are_headed_by_the_key() {
 }
 
 #[test]
-fn tokens_that_cannot_be() {
+fn invalid_headers_and_claims_are_refused() {
     use std::collections::BTreeMap;
 
     let key = SigningKey::hs256([7; 32]).unwrap();

@@ -109,7 +109,7 @@ fn wycheproof_structure() {
 }
 
 #[test]
-fn labels_not_to_trust_are_met_the_right_way() {
+fn unreliable_labels_are_checked_individually() {
     let Some(file) = vectors("wycheproof/json_web_signature_test.json") else {
         return;
     };
@@ -203,7 +203,7 @@ fn rfc_7520_signatures() {
 }
 
 #[test]
-fn rfc_8037_signature_of_the_cookbook() {
+fn rfc_8037_signature() {
     let Some(file) = vectors("jose-cookbook/curve25519/jws.json") else {
         return;
     };

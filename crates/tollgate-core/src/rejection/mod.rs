@@ -409,7 +409,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_detail_that_is_written_late_reads_as_one_that_was_written_at_once() {
+    fn a_lazy_detail_has_the_same_text_as_an_eager_one() {
         let late = Rejection::untimely(RejectionKind::Expired, "exp", 7, 9);
         assert_eq!(late.detail(), "`exp` is 7; it is 9");
         assert_eq!(late.to_string(), "Expired: `exp` is 7; it is 9");
@@ -421,7 +421,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_escaped_and_cut(text in r#"[a-c"\\\n\x7f\u{e9}]{0,12}|[ -~]{90,110}|\PC{95,105}"#) {
+        fn shown_values_are_escaped(text in r#"[a-c"\\\n\x7f\u{e9}]{0,12}|[ -~]{90,110}|\PC{95,105}"#) {
             let cut: String = text.chars().take(100).collect();
             let ellipsis = if cut == text { "" } else { "…" };
             prop_assert_eq!(Shown(&text).to_string(), format!("{cut:?}{ellipsis}"));

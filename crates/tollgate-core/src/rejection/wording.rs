@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_have_to_be_escaped_is_not_plain() {
+    fn a_text_that_needs_escaping_is_not_plain() {
         for text in ["", " !#[]~", "The access token expired"] {
             assert!(is_plain(text), "{text:?}");
         }

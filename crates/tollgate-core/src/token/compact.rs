@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_of_any_length_is_decoded_whole() {
+    fn a_segment_of_any_length_is_decoded_completely() {
         for length in [0, 1, INLINE - 1, INLINE, INLINE + 1, 5000] {
             let bytes: Vec<_> = (0..=u8::MAX).cycle().take(length).collect();
             let encoded = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_kept_whole() {
+    fn long_texts_are_kept_completely() {
         for length in [0, INLINE, INLINE + 1, 5000] {
             let text = "é".repeat(length / 2) + if length % 2 == 1 { "x" } else { "" };
             for at in [0, length / 2 / 2 * 2, length / 2 * 2] {
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_at_every_place_is_held_to_the_alphabet() {
+    fn the_alphabet_is_checked_at_every_position() {
         let allowed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
         for byte in 0..=u8::MAX {
             let member = allowed.contains(&byte);

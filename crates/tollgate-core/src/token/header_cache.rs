@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_kept_is_found() {
+    fn only_kept_headers_are_found() {
         let limits = Limits::default();
         let token = token(r#"{"alg":"HS256","kid":"once"}"#);
         assert!(!is_kept(&token));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn other_limits_are_looked_at_anew() {
+    fn other_limits_cause_a_new_parse() {
         let limits = Limits::default();
         let token = token(r#"{"alg":"HS256","kid":"0123456789"}"#);
         of(&token, &limits, true).unwrap();
@@ -213,7 +213,7 @@ mod tests {
     proptest! {
         /// A cached header always equals a newly parsed one.
         #[test]
-        fn a_header_is_as_it_is_read(
+        fn a_cached_header_equals_a_parsed_one(
             headers in proptest::collection::vec(
                 r#"\{"alg":"(HS256|RS256|none)"(,"kid":"[a-c]{1,2}")?(,"typ":"(JWT|jwt)")?(,"crit":\["b64"\])?\}|\PC{0,9}"#,
                 1..24,

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn past_the_last_place_each_reading_is_new() {
+    fn beyond_the_limit_each_read_is_new() {
         let typed = TypedClaims::default();
         let kept = (
             get::<0>(&typed, 1),
@@ -102,15 +102,15 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_may_ask_for_another_type_and_for_its_own() {
+    fn a_read_may_request_another_type_and_its_own() {
         let typed = TypedClaims::default();
         let outer = typed.get(|| Ok(Numbered::<0>(get::<1>(&typed, 5).0 + get::<0>(&typed, 6).0)));
-        assert_eq!(outer.unwrap().0, 6, "the inner one was there first");
+        assert_eq!(outer.unwrap().0, 6, "the inner value was stored first");
         assert_eq!((get::<0>(&typed, 9).0, get::<1>(&typed, 9).0), (6, 5));
     }
 
     #[test]
-    fn threads_that_read_at_once_get_one_value() {
+    fn concurrent_reads_get_one_value() {
         for _ in 0..50 {
             let typed = TypedClaims::default();
             let barrier = Barrier::new(4);
@@ -136,7 +136,7 @@ mod tests {
                 assert!(Arc::ptr_eq(&one.1, &all[0].1));
                 assert!(Arc::ptr_eq(&one.2, &all[0].2));
             }
-            assert_eq!(typed.kept().count(), 3, "each is kept once");
+            assert_eq!(typed.kept().count(), 3, "each type is stored once");
         }
     }
 }

@@ -12,7 +12,7 @@ use tollgate_core::{
     SigningKey, Standing, Step, TokenCache, TrustedIssuer, Unavailable, Verifier,
 };
 
-use super::spelling::facts;
+use super::similar_tokens::facts;
 use super::{Hand, ISSUER, NOW, Scripted, claims_with, es256, status};
 
 const TENANT: &str = "https://tenant.example";

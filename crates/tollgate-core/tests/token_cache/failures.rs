@@ -88,8 +88,8 @@ fn a_flood_of_refusals_evicts_nothing() {
     hits(&verifier, &token);
 }
 
-/// An HMAC token is cached when it arrives for the second time, whatever came in between, and then
-/// behaves like any other.
+/// An HMAC token is cached on its second arrival, regardless of the tokens in between, and is then
+/// treated like any other.
 #[test]
 fn a_cheap_token_is_cached_on_its_second_arrival() {
     let clock = Hand::new();
@@ -113,7 +113,7 @@ fn a_cheap_token_is_cached_on_its_second_arrival() {
     refused(&verifier, &token, Kind::Expired);
 }
 
-/// A token refused by one issuer of a list is not accepted by another because of a cached token.
+/// A token that one issuer of a list refuses is not accepted for another because of a cached token.
 #[test]
 fn a_token_with_another_issuer_claim_is_another_token() {
     let builder = Verifier::builder().clock(Hand::new());

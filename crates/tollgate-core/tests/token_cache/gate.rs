@@ -55,7 +55,7 @@ fn refuses(gate: &Gate, request: &Request, kind: Kind) {
     assert_eq!(refusal.rejection().kind(), kind);
 }
 
-/// Number of cache hits of the verifier.
+/// Returns the number of cache hits of the verifier.
 fn hits(gate: &Gate) -> u64 {
     status(gate.verifier()).hits
 }
@@ -162,7 +162,7 @@ fn a_cookie_needs_proof_of_origin_each_time() {
     assert!(gate.decide(&right).is_ok());
 }
 
-/// The credential's location belongs to the request, not to the token: from a header it needs no
+/// The source of a credential depends on the request, not on the token: in a header it needs no
 /// proof of origin.
 #[test]
 fn the_location_of_a_token_is_not_cached() {

@@ -43,7 +43,7 @@ fn acme(key: &SigningKey) -> TrustedIssuer {
         .key(key.verifying_key())
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "a known answer")]
+#[allow(clippy::unnecessary_wraps, reason = "a scripted answer")]
 fn found(issuer: TrustedIssuer) -> Answer {
     Ok(Some(issuer.prepare().unwrap()))
 }
@@ -175,7 +175,7 @@ fn the_keys_of_a_found_issuer_are_checked_too() {
     refused(&verifier, &token, Kind::Unavailable);
 }
 
-/// The first source that knows an issuer decides, even if it learns of it later.
+/// The first source that has an issuer decides, even if the issuer is added to it later.
 #[test]
 fn the_order_of_directories_applies_to_cached_tokens() {
     let (ours, theirs) = (es256("1"), es256("1"));

@@ -1,20 +1,20 @@
-//! Attacks on the cache of verified tokens: every change applies to the next request.
+//! Tests of the token cache: every change applies to the next request.
 
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
-mod ending;
+mod clearing;
 mod equality;
 mod failures;
-mod forgetting;
 mod gate;
 mod issuers;
+mod key_use;
 mod keys;
 mod reentrant;
-mod spelling;
+mod similar_tokens;
+mod thread_exit;
 mod threads;
 mod times;
-mod use_noted;
 mod verifiers;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -44,7 +44,7 @@ impl Gates {
             Step::Pending(decision) => wait(decision),
         };
         let Step::Pending(decision) = self.waiting.0.begin(request) else {
-            panic!("the key is not there")
+            panic!("the key is missing")
         };
         let decided = wait(decision);
         let told = |decided: &Result<Authentication, Refusal>| match decided {
@@ -268,7 +268,7 @@ fn a_grpc_call_gets_a_grpc_response() {
     let failing = Scripted::new(Ok(set(&[])), Script::Pending(Ok(set(&[])), Err(down(9))));
     let gate = Gate::from(anyone().key_source(failing).build().unwrap());
     let Step::Pending(decision) = gate.begin(&request) else {
-        panic!("the key is not there")
+        panic!("the key is missing")
     };
     let refusal = wait(decision).unwrap_err();
     assert_eq!(refusal.answer().header("grpc-status"), Some(&b"14"[..]));
@@ -289,7 +289,7 @@ fn the_hook_is_called_once_for_a_refusal() {
         .build()
         .unwrap();
     let Step::Pending(decision) = gate.begin(&bearer(&token(&es256("nobody's")))) else {
-        panic!("the key is not there")
+        panic!("the key is missing")
     };
     assert_eq!(heard.load(Ordering::SeqCst), 0);
     let refusal = wait(decision).unwrap_err();

@@ -256,7 +256,7 @@ fn the_keys_of_a_found_issuer_can_be_awaited() {
         .build()
         .unwrap();
     let Step::Pending(verification) = verifier.begin(token(ACME, &key)) else {
-        panic!("the key is not there")
+        panic!("the key is missing")
     };
     assert_eq!(wait(verification).unwrap().issuer(), Some(ACME));
     assert_eq!(source.asked(), 1);
@@ -280,7 +280,7 @@ fn an_issuer_withdrawn_during_a_wait_is_refused() {
     let once = Once(Mutex::new(Some(issuer.prepare().unwrap())));
     let verifier = builder().issuer_source(once).build().unwrap();
     let Step::Pending(verification) = verifier.begin(token(ACME, &key)) else {
-        panic!("the key is not there")
+        panic!("the key is missing")
     };
     assert_eq!(
         wait(verification).unwrap_err().kind(),

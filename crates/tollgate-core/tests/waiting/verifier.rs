@@ -32,7 +32,7 @@ fn waited(verifier: &Verifier, token: &str) -> Outcome {
 fn at_once(verifier: &Verifier, token: &str) -> Outcome {
     match verifier.begin(token) {
         Step::Ready(outcome) => outcome,
-        Step::Pending(_) => panic!("it waits"),
+        Step::Pending(_) => panic!("the verification waits"),
     }
 }
 
@@ -370,7 +370,7 @@ fn a_token_that_expires_while_it_waits_is_refused() {
         .build()
         .unwrap();
     let Step::Pending(verification) = verifier.begin(token(&new)) else {
-        panic!("the key is not there")
+        panic!("the key is missing")
     };
     time.store(NOW + 60, Ordering::SeqCst);
     assert_eq!(refused(&wait(verification)), (Kind::Expired, None));
@@ -408,7 +408,7 @@ fn two_sources_are_queried_concurrently() {
             [&bringing, &failing]
         };
         let Step::Pending(verification) = by(&sources).begin(token(&new)) else {
-            panic!("the key is not there")
+            panic!("the key is missing")
         };
         assert_eq!((failing.waits(), bringing.waits()), (1, 1));
         assert!(within(3, verification).unwrap().is_ok());
@@ -465,7 +465,7 @@ fn a_pending_verification_shows_no_token() {
         "{shown}"
     );
     let Step::Pending(verification) = verification else {
-        panic!("the key is not there")
+        panic!("the key is missing")
     };
     let rejection = wait(verification).unwrap_err();
     let shown = format!("{rejection:?} {rejection}");
@@ -525,7 +525,7 @@ fn a_resumed_verification_may_find_the_token_in_the_cache() {
     let (Step::Pending(one), Step::Pending(other)) =
         (verifier.begin(&token), verifier.begin(&token))
     else {
-        panic!("the key is not there yet");
+        panic!("the key is missing");
     };
     assert_eq!((source.asked(), source.waits()), (2, 2));
     let counts = || {

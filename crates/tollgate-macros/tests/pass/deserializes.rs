@@ -56,5 +56,5 @@ fn main() {
         authentication(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": "u-7",
         "scope": "orders:readx"}));
     assert_eq!(<Shopper>::from_authentication(&refused).unwrap_err().answer().status, 403);
-    assert!(Wrapped::from_authentication(&refused).is_ok(), "it is not guarded by what it wraps");
+    assert!(Wrapped::from_authentication(&refused).is_ok(), "the policy of the inner type does not apply");
 }

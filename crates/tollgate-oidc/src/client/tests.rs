@@ -57,7 +57,7 @@ async fn error(behaviour: Behaviour, timeout: Duration) -> OidcErrorKind {
 }
 
 #[tokio::test]
-async fn a_good_answer_is_read() {
+async fn a_valid_response_is_read() {
     for behaviour in [
         answer("200 OK\r\ncache-control: max-age=90", SET),
         // Until the end of the connection, and in chunks.
@@ -88,7 +88,7 @@ async fn a_good_answer_is_read() {
 }
 
 #[tokio::test]
-async fn bad_answers_have_their_errors() {
+async fn invalid_responses_have_their_errors() {
     use OidcErrorKind::{Malformed, NoUsableKey, UnexpectedStatus, Unreachable};
     for (behaviour, kind) in [
         (answer("500 Internal Server Error", SET), UnexpectedStatus),
@@ -271,7 +271,7 @@ async fn the_client_itself_has_a_timeout() {
 }
 
 #[tokio::test]
-async fn the_client_follows_nothing_and_redirects_lead_nowhere_else() {
+async fn the_client_follows_no_redirect_and_retrievals_stay_on_the_origin() {
     let other = Server::start(answer("200 OK", SET)).await;
     let port = other.address.port();
     for location in [
@@ -385,7 +385,7 @@ async fn every_address_of_a_name_must_be_public() {
 
 /// The first address counts as public here, the second as private.
 #[tokio::test]
-async fn dns_rebinding_gains_nothing() {
+async fn dns_rebinding_has_no_effect() {
     const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     let server = Server::start(answer("200 OK", SET)).await;
@@ -408,7 +408,7 @@ async fn dns_rebinding_gains_nothing() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_unknown_is_unreachable() {
+async fn an_unknown_name_is_unreachable() {
     let resolver: Resolver = Arc::new(|_| {
         let failed: BoxFuture<_> = Box::pin(async { Err(std::io::Error::other("no such host")) });
         failed
@@ -425,7 +425,7 @@ async fn a_name_that_is_unknown_is_unreachable() {
 
 /// RFC 9110 section 13.1.2, over a socket: the second answer has no content, and its life counts.
 #[tokio::test]
-async fn a_set_is_kept_that_was_not_modified() {
+async fn an_unmodified_set_is_kept() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -455,7 +455,7 @@ async fn a_set_is_kept_that_was_not_modified() {
     for _ in 0..2 {
         match retriever.retrieve().await.unwrap() {
             Retrieved::Unchanged(fresh) => assert_eq!(fresh.life, Some(Duration::from_secs(300))),
-            Retrieved::Changed(_) => panic!("it was sent again"),
+            Retrieved::Changed(_) => panic!("the set was sent again"),
         }
     }
 }

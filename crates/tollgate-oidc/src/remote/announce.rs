@@ -62,10 +62,7 @@ fn record(event: &Event, settings: &Settings) {
     let failures = if let Event::Failed { consecutive, .. } = event {
         *consecutive
     } else {
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "exact until long after the sun has gone"
-        )]
+        #[allow(clippy::cast_precision_loss, reason = "exact for all realistic times")]
         let now = settings.clock.now() as f64;
         metrics::gauge!("tollgate_jwks_last_success_timestamp_seconds", "source" => source.clone())
             .set(now);

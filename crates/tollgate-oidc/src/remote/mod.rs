@@ -14,7 +14,7 @@ mod snapshot;
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::unchecked_time_subtraction,
-    reason = "a failed test"
+    reason = "a panic fails the test"
 )]
 mod tests;
 

@@ -62,7 +62,7 @@ mod tests {
     const LIFE: Duration = Duration::from_secs(60);
 
     #[test]
-    fn a_name_is_forgotten_at_the_end_of_its_life() {
+    fn an_entry_expires_after_its_life() {
         let mut unknown = NegativeCache::new(LIFE);
         let start = Duration::from_secs(5);
         unknown.insert(start, 1);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_makes_room() {
+    fn the_oldest_entry_is_evicted() {
         let mut unknown = NegativeCache::new(LIFE);
         for name in 0..100_000 {
             unknown.insert(Duration::ZERO, name);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_life_nothing_is_noted() {
+    fn without_a_life_nothing_is_recorded() {
         let mut unknown = NegativeCache::new(Duration::ZERO);
         unknown.insert(Duration::ZERO, 1);
         assert!(!unknown.contains(Duration::ZERO, 1));

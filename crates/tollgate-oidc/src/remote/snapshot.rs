@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_use_stay_with_the_keys_that_stay() {
+    fn remaining_keys_keep_their_times_of_use() {
         let first = Snapshot::changed(KeySet::from_iter([key(1, "a"), key(2, "b")]), None, TIMES);
         first.note_use(&first.keys.keys()[1], 7);
         assert_eq!(used(&first), [None, Some(7)]);

@@ -58,7 +58,10 @@ fn the_first_fetch_begins_at_once_and_only_once() {
     let mut schedule = schedule();
     assert_eq!(schedule.due(), START);
     assert!(schedule.begin(START));
-    assert!(!schedule.begin(START + seconds(100)), "it is on its way");
+    assert!(
+        !schedule.begin(START + seconds(100)),
+        "the fetch is running"
+    );
     assert_eq!(schedule.fetches(), 1);
 }
 
@@ -98,11 +101,15 @@ fn failures_double_the_pause_up_to_five_minutes() {
     fetched(&mut schedule, now, &[]);
     now += seconds(480);
     fail(&mut schedule, now);
-    assert_eq!(schedule.due() - now, COOL_DOWN, "a success ends the row");
+    assert_eq!(
+        schedule.due() - now,
+        COOL_DOWN,
+        "a success resets the count"
+    );
 }
 
 #[test]
-fn a_slow_failure_is_followed_by_a_pause_all_the_same() {
+fn a_slow_failure_is_followed_by_a_pause() {
     let mut schedule = schedule();
     assert!(schedule.begin(START));
     schedule.failed(START + seconds(15), 0.0, failure());
@@ -110,7 +117,7 @@ fn a_slow_failure_is_followed_by_a_pause_all_the_same() {
 }
 
 #[test]
-fn a_key_that_changes_right_after_a_fetch_of_the_schedule_is_found_at_once() {
+fn a_key_change_after_a_scheduled_fetch_is_found_at_once() {
     let mut schedule = schedule();
     fetched(&mut schedule, START, &[1]);
     assert_eq!(schedule.miss(START, Some(named(2)), true, 0), Verdict::Wait);
@@ -126,7 +133,7 @@ fn a_key_that_changes_right_after_a_fetch_of_the_schedule_is_found_at_once() {
 }
 
 #[test]
-fn a_fetch_of_the_schedule_that_fails_cools_down_as_any_other() {
+fn a_failed_scheduled_fetch_starts_a_cool_down() {
     let mut schedule = schedule();
     fetched(&mut schedule, START, &[1]);
     let due = schedule.due();
@@ -137,7 +144,7 @@ fn a_fetch_of_the_schedule_that_fails_cools_down_as_any_other() {
 }
 
 #[test]
-fn a_missing_key_is_fetched_once_a_cool_down() {
+fn a_missing_key_is_fetched_once_per_cool_down() {
     let mut schedule = schedule();
     fetched(&mut schedule, START - COOL_DOWN, &[1]);
     assert_eq!(schedule.miss(START, None, true, 0), Verdict::Wait);
@@ -154,7 +161,7 @@ fn a_missing_key_is_fetched_once_a_cool_down() {
     assert_eq!(
         schedule.miss(now, Some(named(3)), true, 1),
         Verdict::Wait,
-        "it is on its way"
+        "the fetch is running"
     );
     let in_vain = schedule
         .succeeded(now, seconds(600), 0.0, &HashSet::from([1]))
@@ -174,7 +181,7 @@ fn a_missing_key_is_fetched_once_a_cool_down() {
 }
 
 #[test]
-fn without_keys_nothing_is_known_not_to_exist() {
+fn without_keys_the_negative_cache_stays_empty() {
     let mut schedule = schedule();
     fetched(&mut schedule, START - COOL_DOWN, &[1]);
     assert_eq!(schedule.miss(START, Some(named(2)), true, 0), Verdict::Wait);
@@ -186,11 +193,11 @@ fn without_keys_nothing_is_known_not_to_exist() {
     );
     let verdict = schedule.miss(now, Some(named(2)), false, 0);
     assert_eq!(verdict, Verdict::Unavailable(seconds(1)));
-    assert!(schedule.begin(now), "and they are fetched");
+    assert!(schedule.begin(now), "the keys are fetched");
 }
 
 #[test]
-fn a_missing_key_that_has_come_is_not_unknown() {
+fn an_arrived_key_is_not_in_the_negative_cache() {
     let mut schedule = schedule();
     fetched(&mut schedule, START, &[1]);
     let now = START + COOL_DOWN;
@@ -201,7 +208,7 @@ fn a_missing_key_that_has_come_is_not_unknown() {
 }
 
 #[test]
-fn tokens_that_name_no_key_are_never_told_that_there_is_none() {
+fn tokens_without_a_kid_never_get_a_negative_answer() {
     let mut schedule = schedule();
     fetched(&mut schedule, START, &[1]);
     for round in 1..5 {
@@ -213,7 +220,7 @@ fn tokens_that_name_no_key_are_never_told_that_there_is_none() {
 }
 
 #[test]
-fn after_a_failure_nobody_can_tell_whether_there_is_such_a_key() {
+fn after_a_failure_a_missing_key_is_unavailable() {
     let mut schedule = schedule();
     fetched(&mut schedule, START, &[1]);
     let now = START + COOL_DOWN;
@@ -230,7 +237,7 @@ fn after_a_failure_nobody_can_tell_whether_there_is_such_a_key() {
 }
 
 #[test]
-fn without_keys_a_request_wishes_and_does_not_wait() {
+fn without_keys_a_request_triggers_a_fetch_and_does_not_wait() {
     let mut schedule = schedule();
     fail(&mut schedule, START);
     fail(&mut schedule, START + seconds(10));
@@ -243,12 +250,12 @@ fn without_keys_a_request_wishes_and_does_not_wait() {
         schedule.miss(now, Some(named(2)), false, 0),
         Verdict::Unavailable(seconds(1))
     );
-    assert_eq!(schedule.due(), now, "the wish is heard");
+    assert_eq!(schedule.due(), now, "the fetch is requested");
     assert!(schedule.begin(now));
 }
 
 #[test]
-fn where_tenants_come_and_go_the_first_request_waits() {
+fn for_tenants_the_first_request_waits() {
     let mut settings = settings();
     settings.wait_for_first = true;
     let mut schedule = Schedule::new(&settings, START);
@@ -286,7 +293,7 @@ fn the_number_of_waiting_requests_is_bounded() {
 }
 
 #[test]
-fn a_wish_that_nobody_fulfils_is_not_believed_in_for_ever() {
+fn a_requested_fetch_that_never_begins_times_out() {
     let mut schedule = schedule();
     fetched(&mut schedule, START, &[]);
     let now = START + COOL_DOWN;
@@ -357,7 +364,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn fetches_stay_a_cool_down_apart(steps in steps(), wait_for_first: bool) {
+    fn fetches_are_a_cool_down_apart(steps in steps(), wait_for_first: bool) {
         let mut settings = settings();
         settings.wait_for_first = wait_for_first;
         let mut schedule = Schedule::new(&settings, START);

@@ -76,7 +76,7 @@ fn meaning(name: &str, value: Option<&str>) -> CacheControl {
 /// `Some(None)` if it is malformed.
 #[allow(
     clippy::option_option,
-    reason = "the end of the list, and what is no directive"
+    reason = "`None` is the end of the list, `Some(None)` a malformed directive"
 )]
 fn next_directive<'a>(rest: &mut &'a str) -> Option<Option<(&'a str, Option<String>)>> {
     // Empty elements are allowed.

@@ -1,4 +1,4 @@
-//! One retrieval of the keys: the metadata where needed, then the set.
+//! One retrieval of the keys: the metadata if needed, then the set.
 
 mod discovery;
 mod exchange;
@@ -104,7 +104,7 @@ impl Retriever {
     /// retrieval ends within twice the timeout.
     ///
     /// # Errors
-    /// Returns an error if there is nothing that may replace the current keys.
+    /// Returns an error if the response must not replace the current keys.
     pub(crate) async fn retrieve(&mut self) -> Result<Retrieved, OidcError> {
         let metadata = match &self.settings.location {
             Location::Jwks(_) => None,
@@ -163,7 +163,7 @@ impl Retriever {
     /// Returns the set if it has changed, and the facts to cache in any case.
     async fn fetch_set(&self, jwks: &Place) -> Result<(Option<KeySet>, LastSet), OidcError> {
         const ACCEPT: &str = "application/jwk-set+json, application/json";
-        // A set at another URL has versions of its own.
+        // A set at another URL has its own versions.
         let last = self.last.as_ref().filter(|last| last.jwks == *jwks);
         let known = last.and_then(|last| last.validator.as_ref());
         let answered = self.exchange().get(jwks, ACCEPT, known).await?;

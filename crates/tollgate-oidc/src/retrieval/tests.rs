@@ -17,7 +17,7 @@ const MOVED: &str = "https://id.example.com/v2/jwks";
 const ONE: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 const TWO: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"2","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}]}"#;
 
-/// Answers by URL, and records the requests.
+/// Answers by URL and records the requests.
 #[derive(Clone, Default)]
 struct Provider {
     answers: Arc<Mutex<HashMap<String, Option<FetchResponse>>>>,
@@ -37,7 +37,7 @@ impl Provider {
         self.answers.lock().unwrap().insert(url.to_owned(), None);
     }
 
-    /// The URLs since the last time.
+    /// Returns the URLs since the last call.
     fn asked(&self) -> Vec<String> {
         let requests: Vec<_> = self.requests.lock().unwrap().drain(..).collect();
         requests.into_iter().map(|request| request.url).collect()
@@ -122,7 +122,7 @@ async fn error(retriever: &mut Retriever) -> OidcErrorKind {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_issuer_is_asked_for_its_metadata_and_then_for_its_set() {
+async fn the_metadata_is_fetched_before_the_set() {
     let provider = provider();
     let mut retriever = of_issuer(&provider);
     assert_eq!(kid(&mut retriever).await, "1");
@@ -146,7 +146,7 @@ async fn an_issuer_is_asked_for_its_metadata_and_then_for_its_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_life_of_metadata_is_what_it_says_within_the_bounds() {
+async fn the_stated_life_of_metadata_is_bounded() {
     for (said, life) in [
         ("max-age=300", 300),
         ("max-age=1", 60),
@@ -168,7 +168,7 @@ async fn the_life_of_metadata_is_what_it_says_within_the_bounds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metadata_is_where_either_standard_says() {
+async fn both_well_known_locations_are_tried() {
     for (issuer, openid, oauth) in [
         (
             "https://a.example",
@@ -223,7 +223,7 @@ async fn metadata_is_where_either_standard_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metadata_that_is_elsewhere_is_looked_for_there_alone() {
+async fn a_configured_metadata_url_is_the_only_one() {
     const ELSEWHERE: &str = "https://meta.example.net/common/config?v=2";
     const KEYS: &str = "https://meta.example.net/keys";
     let provider = provider();
@@ -262,7 +262,7 @@ async fn metadata_that_is_elsewhere_is_looked_for_there_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metadata_is_of_the_issuer_to_the_byte() {
+async fn the_issuer_in_the_metadata_is_compared_exactly() {
     for of in [
         "https://id.example.com/",
         "https://ID.example.com",
@@ -377,7 +377,7 @@ async fn malformed_sets_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn odd_members_are_skipped_with_a_reason_and_the_others_serve() {
+async fn unusable_members_are_skipped_with_a_reason() {
     let provider = provider();
     let set = r#"{"keys":[
         {"kty":"OKP","crv":"Ed25519","kid":"1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
@@ -404,7 +404,7 @@ async fn odd_members_are_skipped_with_a_reason_and_the_others_serve() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_set_is_asked_for_by_its_validator() {
+async fn a_set_is_requested_with_its_validator() {
     for etag in ["\"1\"", "W/\"1\"", "\"\""] {
         let provider = provider();
         let mut retriever = of_set(&provider);
@@ -434,7 +434,7 @@ async fn a_set_is_asked_for_by_its_validator() {
         );
         assert_eq!(provider.last_etag().as_deref(), Some(etag));
 
-        // A failure has no version, and keeps the last one.
+        // A failure has no validator, and the last one is kept.
         provider.at(
             JWKS,
             FetchResponse::new(500, "").with_header("etag", "\"3\""),
@@ -450,7 +450,7 @@ async fn a_set_is_asked_for_by_its_validator() {
         assert_eq!(kid(&mut retriever).await, "2");
         assert_eq!(provider.last_etag().as_deref(), Some("\"2\""));
 
-        // The new one has none.
+        // The new set has none.
         unchanged(&mut retriever).await;
         assert_eq!(provider.last_etag(), None);
     }
@@ -489,7 +489,7 @@ async fn an_invalid_validator_is_not_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_set_that_moves_takes_no_validator_along() {
+async fn a_moved_set_is_requested_without_a_validator() {
     let provider = provider();
     let mut retriever = of_issuer(&provider);
     provider.at(
@@ -514,7 +514,7 @@ async fn a_set_that_moves_takes_no_validator_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metadata_is_read_anew_after_the_set_was_not_there() {
+async fn metadata_is_fetched_again_after_a_missing_set() {
     let provider = provider();
     let mut retriever = of_issuer(&provider);
     keys(&mut retriever).await;
@@ -543,7 +543,7 @@ async fn nothing_waits_longer_than_the_timeout() {
         );
         provider.at(METADATA, metadata(JWKS));
     }
-    // A dropped retrieval has changed nothing.
+    // A dropped retrieval leaves the state unchanged.
     provider.at(JWKS, FetchResponse::new(200, ONE));
     keys(&mut retriever).await;
     provider.hang(JWKS);
@@ -559,7 +559,7 @@ async fn nothing_waits_longer_than_the_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn redirects_win_no_time() {
+async fn redirects_do_not_extend_the_timeout() {
     struct Slow;
     impl Fetch for Slow {
         fn get(&self, request: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
@@ -611,7 +611,7 @@ async fn redirects_stay_on_the_origin() {
         assert_eq!(error(&mut of_set(&provider)).await, kind, "{location}");
         assert_eq!(provider.asked(), [JWKS], "{location}");
     }
-    // None, or two.
+    // No `location`, or two.
     let provider = provider();
     provider.at(JWKS, FetchResponse::new(302, ONE));
     assert_eq!(error(&mut of_set(&provider)).await, UnexpectedStatus);
@@ -659,7 +659,7 @@ async fn three_redirects_are_followed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_validator_is_for_where_it_came_from() {
+async fn a_validator_applies_to_its_url_only() {
     let provider = provider();
     let to = |path: &str| FetchResponse::new(302, "").with_header("location", path);
     let tagged = |content| FetchResponse::new(200, content).with_header("etag", "\"1\"");
@@ -670,7 +670,7 @@ async fn a_validator_is_for_where_it_came_from() {
     keys(&mut retriever).await;
     unchanged(&mut retriever).await;
     assert_eq!(provider.last_etag().as_deref(), Some("\"1\""));
-    // Another document has the same version.
+    // Another document with the same validator.
     provider
         .at(JWKS, to("/b"))
         .at("https://id.example.com/b", tagged(TWO));
@@ -681,7 +681,7 @@ async fn a_validator_is_for_where_it_came_from() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_issuer_may_name_a_public_host_and_no_other() {
+async fn an_issuer_may_name_only_public_hosts() {
     use OidcErrorKind::{InsecureUrl, InvalidUrl, PrivateAddress};
     const FOREIGN: &str = "https://keys.example.net/jwks";
     let provider = provider();
@@ -745,7 +745,7 @@ async fn an_issuer_may_name_a_public_host_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dangers_are_allowed_by_their_names() {
+async fn dangerous_options_disable_their_checks() {
     let provider = provider();
     let base = settings(Location::Issuer(ISSUER.to_owned()), &provider);
     provider.at(METADATA, metadata("https://10.0.0.1/jwks"));
@@ -770,7 +770,7 @@ async fn dangers_are_allowed_by_their_names() {
         OidcErrorKind::InsecureUrl
     );
 
-    // A stricter rule.
+    // An additional rule is stricter.
     let same = Settings {
         same_origin: true,
         ..base
@@ -866,7 +866,7 @@ fn urls_of_the_configuration_are_checked() {
     assert!(Retriever::new(&query).is_ok());
 }
 
-/// Cannot be reached.
+/// A client that cannot connect.
 struct Down;
 impl Fetch for Down {
     fn get(&self, _: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
@@ -880,7 +880,7 @@ impl Fetch for Down {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_say_where_and_keep_the_query() {
+async fn errors_name_the_url_without_its_query() {
     let provider = Provider::default();
     let url = "https://id.example.com/jwks?key=secret".to_owned();
     let mut retriever = Retriever::new(&settings(Location::Jwks(url), &provider)).unwrap();
@@ -905,7 +905,7 @@ async fn errors_say_where_and_keep_the_query() {
 }
 
 #[test]
-fn retrievals_cross_threads() {
+fn retrievals_are_send() {
     fn crosses<T: Send>(_: &T) {}
     let mut retriever = of_set(&Provider::default());
     crosses(&retriever);

@@ -20,7 +20,7 @@ pub(super) struct Admission {
 
 /// Held while a first fetch runs.
 #[derive(Debug)]
-pub(super) struct Running(#[allow(dead_code, reason = "its drop is what it is for")] Arc<()>);
+pub(super) struct Running(#[allow(dead_code, reason = "counted by its drop")] Arc<()>);
 
 impl Admission {
     /// Allows `burst` first fetches at once, and as many per further cool-down.
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_admitted_and_then_one_an_interval() {
+    fn a_burst_is_admitted_and_then_one_per_interval() {
         let mut admission = Admission::new(10, COOL_DOWN);
         for n in 0..10 {
             assert!(admission.admit(&n.to_string(), at(100)).is_ok(), "{n}");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_that_was_given_up_rests_for_a_cool_down() {
+    fn a_removed_issuer_rests_for_a_cool_down() {
         let mut admission = Admission::new(10, COOL_DOWN);
         admission.given_up(["a".into()], at(100));
         assert_eq!(admission.admit("a", at(103)).unwrap_err(), at(7));
@@ -195,7 +195,7 @@ mod tests {
     proptest! {
         /// In any sequence of times, n cool-downs have at most n + 1 bursts.
         #[test]
-        fn no_time_sees_more_than_its_share(burst in 1_u32..20,
+        fn the_rate_is_bounded_in_every_window(burst in 1_u32..20,
             steps in prop::collection::vec(0_u64..3_000, 1..200)) {
             let mut bucket = Bucket::new(burst, COOL_DOWN);
             let (mut now, mut taken) = (Duration::ZERO, Vec::new());

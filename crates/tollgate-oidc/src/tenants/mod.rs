@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_comes_back_after_a_second_at_least_and_a_minute_at_most() {
+    fn retry_after_is_between_a_second_and_a_minute() {
         for (after, wanted) in [(0, 1_000), (1, 1_000), (1_500, 1_500), (60_001, 60_000)] {
             let unavailable = retry(Duration::from_millis(after));
             assert_eq!(unavailable.retry_after(), Duration::from_millis(wanted));

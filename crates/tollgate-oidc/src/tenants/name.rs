@@ -8,12 +8,12 @@ use crate::settings::Settings;
 /// The longest issuer, in bytes.
 pub(super) const MOST_BYTES: usize = 512;
 
-/// Returns whether the rule may see this issuer: an `https` URL (or `http`, if allowed) in normal
+/// Returns `true` if the rule may see this issuer: an `https` URL (or `http`, if allowed) in normal
 /// form, without credentials, query and fragment (`OpenID` Connect Discovery 1.0 section 3, RFC
 /// 8414 section 2), whose host may be public.
 ///
 /// Another spelling (`https://ID.example`, `https://id.example:443`, `https://id.example/a/../b`, a
-/// line break, a backslash) could mean one thing to a rule that compares text and another to the
+/// line break, a backslash) could have different meanings for a rule that compares text and for the
 /// client that connects.
 pub(super) fn is_plausible(issuer: &str, settings: &Settings) -> bool {
     if issuer.len() > MOST_BYTES || !issuer.bytes().all(|byte| byte.is_ascii_graphic()) {

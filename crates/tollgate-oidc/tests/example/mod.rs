@@ -6,7 +6,7 @@ use tollgate_testkit::{FakeProvider, keys};
 pub const ISSUER: &str = "https://id.example.com";
 pub const JWKS: &str = "https://id.example.com/jwks.json";
 
-/// A provider with one key.
+/// Creates a provider with one key.
 pub fn provider() -> FakeProvider {
     let provider = FakeProvider::new();
     provider.describe(ISSUER, JWKS);

@@ -48,7 +48,7 @@ async fn contradictions_are_refused_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bounds_may_be_reached() {
+async fn bounds_are_inclusive() {
     let world = World::new();
     let jwks = world
         .jwks()
@@ -70,7 +70,7 @@ async fn bounds_may_be_reached() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_stale_if_error_keys_end_with_their_life() {
+async fn without_stale_if_error_keys_expire_with_their_life() {
     let world = World::new();
     world
         .provider

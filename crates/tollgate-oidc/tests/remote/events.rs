@@ -1,4 +1,4 @@
-//! Events, and what they display.
+//! Events and their display.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ fn names(world: &World) -> Vec<&'static str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_turn_is_told() {
+async fn every_change_is_an_event() {
     let world = World::new();
     let service = world.service(&[key("1"), key("2")]).await;
     assert_eq!(names(&world), ["refreshed"]);
@@ -104,7 +104,7 @@ async fn every_turn_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_status_tells_how_it_stands() {
+async fn the_status_reflects_the_keys() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
     let start = world.clock.seconds();
@@ -136,7 +136,7 @@ async fn the_status_tells_how_it_stands() {
         (status.readiness, status.expires_in),
         (Readiness::Unavailable, None)
     );
-    assert_eq!(status.keys.len(), 1, "which ones they were");
+    assert_eq!(status.keys.len(), 1, "the expired keys are listed");
 
     world.provider.publish(JWKS, &[key("1")]);
     pass(seconds(400)).await;
@@ -161,8 +161,7 @@ async fn neither_keys_nor_tokens_are_shown() {
     assert_eq!(kid.len(), 64);
 }
 
-/// A URL may have a secret in it, as `?key=` or before an `@`. A refused URL is not displayed
-/// either.
+/// A URL may contain a secret, as `?key=` or before an `@`. A refused URL is not displayed either.
 #[tokio::test(start_paused = true)]
 async fn secrets_in_a_url_are_not_displayed() {
     const URL: &str = "https://id.example.com/jwks.json?key=sesame";

@@ -41,7 +41,7 @@ impl World {
         }
     }
 
-    /// The source of the keys: they are fresh for ten minutes, without jitter.
+    /// Returns the source of the keys, which are fresh for ten minutes, without jitter.
     pub(crate) fn jwks(&self) -> RemoteJwks {
         let events = Arc::clone(&self.events);
         RemoteJwks::new(JWKS)
@@ -51,7 +51,7 @@ impl World {
             .on_event(move |event| events.lock().unwrap().push(event.clone()))
     }
 
-    /// A service that has fetched these keys.
+    /// Returns a service that has fetched these keys.
     pub(crate) async fn service(&self, keys: &[SigningKey]) -> Service {
         self.provider.publish(JWKS, keys);
         let service = self.serve(self.jwks().connect().await.unwrap());
@@ -85,7 +85,7 @@ impl World {
         );
     }
 
-    /// The time since the world was created.
+    /// Returns the time since the world was created.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }

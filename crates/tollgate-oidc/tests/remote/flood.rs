@@ -1,4 +1,4 @@
-//! Tokens that name keys which do not exist.
+//! Tokens with `kid`s of keys that do not exist.
 
 use tollgate_oidc::{Event, FetchErrorKind};
 
@@ -6,7 +6,7 @@ use crate::fixture::{Answer, JWKS, World, key, seconds};
 use crate::time::pass;
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_made_up_names_cost_a_fetch_each_cool_down() {
+async fn ten_thousand_invented_kids_cost_one_fetch_per_cool_down() {
     let world = World::new();
     let known = key("1");
     let service = world.service(std::slice::from_ref(&known)).await;
@@ -28,11 +28,11 @@ async fn ten_thousand_made_up_names_cost_a_fetch_each_cool_down() {
     let unknown = events
         .iter()
         .filter(|event| matches!(event, Event::UnknownKey { .. }));
-    assert!(unknown.count() < world.fetches(), "at most one for a fetch");
+    assert!(unknown.count() < world.fetches(), "at most one per fetch");
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_made_up_names_during_an_outage_are_503s_and_cost_no_more() {
+async fn ten_thousand_invented_kids_during_an_outage_get_503() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
     pass(seconds(60)).await;
@@ -55,7 +55,7 @@ async fn ten_thousand_made_up_names_during_an_outage_are_503s_and_cost_no_more()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_not_there_is_looked_for_once_a_minute() {
+async fn a_missing_kid_is_fetched_once_a_minute() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
     pass(seconds(60)).await;
@@ -71,7 +71,7 @@ async fn a_name_that_is_not_there_is_looked_for_once_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_without_a_name_cost_a_fetch_each_cool_down() {
+async fn tokens_without_a_kid_cost_one_fetch_per_cool_down() {
     let world = World::new();
     let known = key("1");
     let service = world.service(std::slice::from_ref(&known)).await;

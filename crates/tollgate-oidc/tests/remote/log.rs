@@ -43,7 +43,7 @@ impl Log {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_turn_is_in_the_log_without_the_query() {
+async fn every_event_is_logged_without_the_query() {
     const URL: &str = "https://id.example.com/jwks.json?key=secret";
     const NAME: &str = "\"https://id.example.com/jwks.json\"";
     let log = Log::default();

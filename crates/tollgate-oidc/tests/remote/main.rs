@@ -3,14 +3,15 @@
 #![allow(
     clippy::unchecked_time_subtraction,
     clippy::unwrap_used,
-    reason = "a failed test"
+    reason = "a panic fails the test"
 )]
 
+mod cached_tokens;
 mod configuration;
 mod events;
 mod fixture;
 mod flood;
-mod late;
+mod late_keys;
 mod log;
 #[cfg(feature = "metrics")]
 #[allow(
@@ -20,7 +21,6 @@ mod log;
 )]
 mod metrics;
 mod outage;
-mod recognised;
 mod rotation;
 mod runtimes;
 #[path = "../time/mod.rs"]

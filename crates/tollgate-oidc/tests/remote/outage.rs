@@ -9,12 +9,12 @@ use crate::fixture::{Answer, COOL_DOWN, JWKS, World, key, seconds};
 use crate::time::{jump, pass, settled, tasks};
 
 #[tokio::test(start_paused = true)]
-async fn keys_are_used_until_they_expire_and_then_a_503_says_when_to_come_again() {
+async fn keys_are_used_until_they_expire_and_then_the_answer_is_503() {
     let world = World::new();
     let known = key("1");
     let service = world.service(std::slice::from_ref(&known)).await;
     world.provider.fail(JWKS, FetchErrorKind::Unreachable);
-    // Ten minutes of life, and an hour more.
+    // Ten minutes of life, and one more hour.
     for (at, readiness) in [
         (599, Readiness::Ready),
         (600, Readiness::Stale),
@@ -29,7 +29,7 @@ async fn keys_are_used_until_they_expire_and_then_a_503_says_when_to_come_again(
     assert_eq!(service.source.readiness(), Readiness::Unavailable);
     for _ in 0..200 {
         let Answer::Unavailable(after) = service.request(&known).await else {
-            panic!("never a 401, never let through")
+            panic!("neither a 401 nor a success")
         };
         assert!((1..=60).contains(&after));
         pass(seconds(1)).await;
@@ -47,7 +47,7 @@ async fn keys_are_used_until_they_expire_and_then_a_503_says_when_to_come_again(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_retry_after_of_a_503_is_true() {
+async fn the_retry_after_of_a_503_is_accurate() {
     let world = World::new();
     let known = key("1");
     world.provider.fail(JWKS, FetchErrorKind::Unreachable);
@@ -85,7 +85,7 @@ async fn during_an_outage_an_unknown_key_is_a_503() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_hangs_costs_a_request_its_timeout() {
+async fn a_hanging_provider_costs_a_request_its_timeout() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
     pass(seconds(60)).await;
@@ -107,7 +107,7 @@ async fn a_provider_that_hangs_costs_a_request_its_timeout() {
     );
 }
 
-/// Ignores its timeout.
+/// A client that ignores its timeout.
 struct Deaf;
 
 impl Fetch for Deaf {
@@ -120,12 +120,12 @@ struct Panics;
 
 impl Fetch for Panics {
     fn get(&self, _: FetchRequest) -> BoxFuture<Result<FetchResponse, FetchError>> {
-        Box::pin(async { panic!("a bug of the client's") })
+        Box::pin(async { panic!("a bug in the client") })
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_never_answers_does_not_stop_the_fetching() {
+async fn a_hanging_client_does_not_stop_fetching() {
     let world = World::new();
     let source = world.jwks().fetch(Deaf).lazy().unwrap();
     pass(seconds(3600)).await;
@@ -135,7 +135,7 @@ async fn a_client_that_never_answers_does_not_stop_the_fetching() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_panics_does_not_stop_the_fetching() {
+async fn a_panicking_client_does_not_stop_fetching() {
     let world = World::new();
     let source = world.jwks().fetch(Panics).lazy().unwrap();
     pass(seconds(3600)).await;
@@ -145,11 +145,11 @@ async fn a_client_that_panics_does_not_stop_the_fetching() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hook_that_panics_does_not_stop_the_fetching() {
+async fn a_panicking_hook_does_not_stop_fetching() {
     let world = World::new();
     let source = world
         .jwks()
-        .on_event(|_| panic!("a bug of the service's"))
+        .on_event(|_| panic!("a bug in the service"))
         .lazy()
         .unwrap();
     pass(seconds(60)).await;
@@ -159,7 +159,7 @@ async fn a_hook_that_panics_does_not_stop_the_fetching() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_none_replaces_nothing() {
+async fn an_invalid_response_replaces_nothing() {
     let world = World::new();
     let known = key("1");
     let service = world.service(std::slice::from_ref(&known)).await;
@@ -204,7 +204,7 @@ async fn an_answer_that_is_none_replaces_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lazy_start_answers_503_until_keys_have_come() {
+async fn a_lazy_start_answers_503_until_keys_arrive() {
     let world = World::new();
     let known = key("1");
     world.provider.hang(JWKS);
@@ -219,17 +219,17 @@ async fn a_lazy_start_answers_503_until_keys_have_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_must_not_be_lazy_fails_after_one_fetch() {
+async fn connect_fails_after_one_failed_fetch() {
     let world = World::new();
     world.provider.fail(JWKS, FetchErrorKind::Unreachable);
     let error = world.jwks().connect().await.unwrap_err();
     assert_eq!(error.kind(), OidcErrorKind::Unreachable);
     pass(seconds(3600)).await;
-    assert_eq!((world.fetches(), tasks()), (1, 0), "nothing goes on");
+    assert_eq!((world.fetches(), tasks()), (1, 0), "no task remains");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_hangs_ends() {
+async fn a_hanging_connect_times_out() {
     let world = World::new();
     world.provider.hang(JWKS);
     let start = tokio::spawn(world.jwks().connect());
@@ -241,7 +241,7 @@ async fn a_start_that_hangs_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_machine_that_slept_does_not_use_old_keys() {
+async fn expired_keys_are_not_used_after_a_suspend() {
     let world = World::new();
     let known = key("1");
     let service = world.service(std::slice::from_ref(&known)).await;

@@ -77,7 +77,7 @@ async fn a_withdrawn_key_stops_at_the_next_refresh() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn jitter_brings_the_refresh_forward_and_never_puts_it_off() {
+async fn jitter_only_makes_the_refresh_earlier() {
     for (jitter, at) in [(0.0, 480), (0.999, 433)] {
         let world = World::new();
         world.provider.publish(JWKS, &[key("1")]);
@@ -90,7 +90,7 @@ async fn jitter_brings_the_refresh_forward_and_never_puts_it_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_set_of_the_same_bytes_is_the_same_set() {
+async fn equal_bytes_keep_the_epoch() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
     let before = service.source.keys().unwrap();
@@ -101,7 +101,7 @@ async fn a_set_of_the_same_bytes_is_the_same_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_set_that_was_not_modified_is_the_same_set() {
+async fn a_304_keeps_the_epoch() {
     let world = World::new();
     let set = FakeProvider::jwk_set(&[key("1")]);
     let response = FetchResponse::new(200, set).with_header("etag", "\"v1\"");
@@ -149,7 +149,7 @@ async fn the_stated_life_counts_within_bounds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_changes_right_after_the_start_is_found_at_once() {
+async fn a_key_change_after_the_start_is_found_at_once() {
     let world = World::new();
     let new = key("2031-02");
     let service = world.service(&[key("2031-01")]).await;
@@ -159,7 +159,7 @@ async fn a_key_that_changes_right_after_the_start_is_found_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_comes_within_the_cool_down_has_to_wait_for_its_end() {
+async fn a_key_change_within_the_cool_down_waits_for_its_end() {
     let world = World::new();
     let new = key("2031-02");
     let service = world.service(&[key("2031-01")]).await;
@@ -173,7 +173,7 @@ async fn a_key_that_comes_within_the_cool_down_has_to_wait_for_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forged_signature_under_a_known_name_causes_no_fetch() {
+async fn a_forged_signature_with_a_known_kid_causes_no_fetch() {
     let world = World::new();
     let service = world.service(&[key("2031-01")]).await;
     pass(seconds(60)).await;
@@ -184,7 +184,7 @@ async fn a_forged_signature_under_a_known_name_causes_no_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_of_hmac_causes_no_fetch() {
+async fn an_hmac_token_causes_no_fetch() {
     let world = World::new();
     let service = world.service(&[key("2031-01")]).await;
     pass(seconds(60)).await;
@@ -240,7 +240,7 @@ async fn the_last_use_of_a_key_is_recorded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn readers_see_one_whole_set_while_it_is_swapped() {
+async fn readers_see_a_consistent_set_during_a_swap() {
     let world = World::new();
     let both = [key("stays"), key("comes")];
     let service = world.service(&both[..1]).await;
@@ -262,7 +262,7 @@ async fn readers_see_one_whole_set_while_it_is_swapped() {
     for round in 0..50_usize {
         world.provider.publish(JWKS, &both[..=(round + 1) % 2]);
         let before = world.fetches();
-        // Time stands still for the readers, which run outside of the runtime.
+        // Time is paused for the readers, which run outside of the runtime.
         jump(seconds(480));
         while world.fetches() == before || service.source.status().age != Some(seconds(0)) {
             tokio::task::yield_now().await;

@@ -20,13 +20,13 @@ fn runtime() -> Runtime {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_the_last_handle_the_fetching_ends() {
+async fn dropping_the_last_handle_stops_fetching() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
     let clone = service.source.clone();
     drop(service);
     pass(seconds(480)).await;
-    assert_eq!(world.fetches(), 2, "a clone is enough");
+    assert_eq!(world.fetches(), 2, "a clone keeps it running");
     world.provider.hang(JWKS);
     pass(seconds(480)).await;
     assert_eq!((world.fetches(), world.provider.given_up()), (3, 0));
@@ -39,7 +39,7 @@ async fn with_the_last_handle_the_fetching_ends() {
 }
 
 #[test]
-fn when_the_runtime_has_ended_keys_are_used_until_they_expire() {
+fn after_the_runtime_ended_keys_are_used_until_they_expire() {
     let world = World::new();
     let known = key("1");
     let first = runtime();
@@ -90,7 +90,7 @@ fn a_waiting_request_ends_with_the_runtime() {
 }
 
 #[test]
-fn a_runtime_that_does_not_run_keeps_nobody_waiting_for_ever() {
+fn a_stopped_runtime_does_not_block_requests_for_ever() {
     let world = World::new();
     let idle = runtime();
     let service = idle.block_on(world.service(&[key("1")]));
@@ -157,7 +157,7 @@ impl std::task::Wake for Unpark {
 }
 
 #[test]
-fn outside_of_a_runtime_there_is_nobody_to_fetch() {
+fn outside_of_a_runtime_there_is_an_error() {
     let world = World::new();
     assert_eq!(
         world.jwks().lazy().unwrap_err().kind(),

@@ -4,7 +4,7 @@ use crate::fixture::{Answer, JWKS, World, key, seconds};
 use crate::time::{pass, settled, tasks};
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_goes_away_stops_no_fetch() {
+async fn a_dropped_request_does_not_stop_the_fetch() {
     let world = World::new();
     let new = key("2");
     let service = world.service(&[key("1")]).await;
@@ -23,7 +23,7 @@ async fn a_request_that_goes_away_stops_no_fetch() {
     settled().await;
     assert_eq!(service.at_once(&new), Some(Answer::Ok));
     assert_eq!(world.fetches(), 2);
-    assert_eq!(tasks(), 1, "nobody but who fetches");
+    assert_eq!(tasks(), 1, "only the fetching task");
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +69,7 @@ async fn waiting_requests_are_bounded_and_others_get_a_503() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_place_of_a_decision_that_is_never_polled_is_given_back() {
+async fn an_unpolled_decision_frees_its_place() {
     let world = World::new();
     let service = world.service(&[key("1")]).await;
     pass(seconds(60)).await;

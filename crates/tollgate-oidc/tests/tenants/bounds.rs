@@ -30,7 +30,7 @@ async fn a_refused_issuer_is_neither_fetched_nor_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_could_be_read_in_two_ways_does_not_even_reach_the_rule() {
+async fn an_ambiguous_name_does_not_reach_the_rule() {
     let house = House::ruled(
         |issuer| Some(TrustedIssuer::new(issuer).audience("orders-api")),
         Arc::default(),
@@ -88,7 +88,7 @@ async fn a_tenants_fetches_reach_public_addresses_only() {
             got.request.url
         );
     }
-    // Its metadata cannot lead into the network either.
+    // Its metadata cannot lead into the private network either.
     for (n, inside) in [
         "https://10.0.0.1/jwks",
         "http://b.example/jwks",
@@ -135,7 +135,7 @@ async fn keys_never_cross_issuers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_metadata_of_another_issuer_brings_no_keys() {
+async fn metadata_of_another_issuer_is_refused() {
     let house = House::open();
     house.publish("https://a.example");
     let metadata = r#"{"issuer": "https://a.example", "jwks_uri": "https://a.example/jwks"}"#;
@@ -152,7 +152,7 @@ async fn the_metadata_of_another_issuer_brings_no_keys() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rules_that_are_no_rules_are_our_fault_and_cause_no_fetch() {
+async fn invalid_rules_are_a_server_error_and_cause_no_fetch() {
     let wrong: [fn(&str) -> TrustedIssuer; 3] = [
         |issuer| TrustedIssuer::new(issuer),
         |_| TrustedIssuer::new("https://a.example").audience("orders-api"),
@@ -182,9 +182,9 @@ async fn rules_that_are_no_rules_are_our_fault_and_cause_no_fetch() {
     }
 }
 
-/// A hundred thousand names in a hundred seconds, each accepted by a careless rule.
+/// A hundred thousand names in a hundred seconds, all accepted by a lax rule.
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_names_is_bounded_and_harms_nobody_who_is_proven() {
+async fn a_flood_of_names_is_bounded_and_evicts_no_proven_issuer() {
     let house = House::with(|tenants| tenants.capacity(400));
     let proven: Vec<String> = (0..8)
         .map(|n| format!("https://proven{n}.example"))
@@ -228,14 +228,14 @@ async fn a_flood_of_names_is_bounded_and_harms_nobody_who_is_proven() {
     // Ten at once, and ten in each cool-down.
     assert!((90..=110).contains(&made_up), "{made_up}");
     assert!(later > 99_000, "{later}");
-    // In total: those, and the retries of the 64 unproven ones.
+    // In total: these, and the retries of the 64 unproven issuers.
     let all: usize = beginnings.values().map(Vec::len).sum();
     assert!(all <= 110 + 64 * 10 + 8, "{all}");
     house.assert_cool_downs();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_of_new_tenants_is_told_when_to_come_back() {
+async fn a_burst_of_new_tenants_gets_retry_after() {
     let house = House::open();
     let names: Vec<String> = (0..11).map(|n| format!("https://t{n}.example")).collect();
     for name in &names {
@@ -253,7 +253,7 @@ async fn a_burst_of_new_tenants_is_told_when_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn providers_that_hang_take_no_more_than_their_share() {
+async fn hanging_providers_are_bounded() {
     let house = House::with(|tenants| tenants.first_fetches(1_000));
     for n in 0..40 {
         let issuer = format!("https://slow{n}.example");
@@ -289,7 +289,7 @@ async fn evicting_and_naming_an_issuer_does_not_flood_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tokens_with_keys_that_are_made_up_cost_one_fetch_a_cool_down() {
+async fn invented_kids_cost_one_fetch_per_cool_down() {
     let house = House::open();
     house.publish("https://a.example");
     house
@@ -313,9 +313,9 @@ async fn tokens_with_keys_that_are_made_up_cost_one_fetch_a_cool_down() {
     assert!(house.provider.count("https://a.example/jwks") <= 4);
 }
 
-/// Real threads and real time: eight verify while others invent names.
+/// Real threads and real time: eight threads verify while others invent names.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn those_who_are_proven_do_not_notice_that_others_come_and_go() {
+async fn proven_issuers_are_not_affected_by_invented_ones() {
     let clock = tollgate_testkit::FakeClock::new();
     let provider = FakeProvider::new();
     provider.describe("https://a.example", "https://a.example/jwks");

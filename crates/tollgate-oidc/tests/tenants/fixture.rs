@@ -36,7 +36,7 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// With a rule that accepts every issuer below `example`.
+    /// Uses a rule that accepts every issuer below `example`.
     pub(crate) fn open() -> Self {
         Self::with(|tenants| tenants)
     }
@@ -110,7 +110,7 @@ impl House {
         self.token_by(keys::signing(ALGORITHM), issuer)
     }
 
-    /// A token by another key with the genuine key's `kid`.
+    /// Returns a token by another key with the genuine key's `kid`.
     pub(crate) fn forged(&self, issuer: &str) -> String {
         self.token_by(Self::strangers_key(), issuer)
     }
@@ -133,7 +133,8 @@ impl House {
         }
     }
 
-    /// Asks as the verifier does when a token names this issuer: returns whether it is trusted.
+    /// Queries like the verifier when a token names this issuer, and returns `true` if it is
+    /// trusted.
     pub(crate) fn named(&self, issuer: &str) -> Result<bool, Unavailable> {
         self.tenants.issuer(issuer).map(|found| found.is_some())
     }
@@ -156,13 +157,13 @@ impl House {
         self.book.lock().unwrap().withdrawn.remove(issuer);
     }
 
-    /// The URLs that were fetched.
+    /// Returns the fetched URLs.
     pub(crate) fn fetched(&self) -> Vec<String> {
         let requests = self.provider.requests();
         requests.into_iter().map(|got| got.request.url).collect()
     }
 
-    /// The starts of retrievals for each issuer, by the requests for its metadata.
+    /// Returns the starts of retrievals for each issuer, by the requests for its metadata.
     pub(crate) fn beginnings(&self) -> HashMap<String, Vec<Duration>> {
         let mut beginnings: HashMap<String, Vec<Duration>> = HashMap::new();
         for got in self.provider.requests() {

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
+mod cached_tokens;
 mod fixture;
-mod life;
-mod recognised;
+mod lifecycle;
 #[path = "../time/mod.rs"]
 mod time;
 
@@ -55,7 +55,7 @@ async fn many_first_tokens_share_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_does_not_verify_proves_nothing() {
+async fn an_invalid_token_does_not_prove_its_issuer() {
     let house = House::open();
     house.publish("https://a.example");
     let forged = house.forged("https://a.example");
@@ -71,7 +71,7 @@ async fn a_token_that_does_not_verify_proves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_is_held_to_the_rules_that_are_its_own() {
+async fn each_tenant_has_its_own_rules() {
     let house = House::open();
     house.publish("https://a.example");
     house.audience("https://a.example", "a-api");
@@ -96,7 +96,7 @@ async fn a_tenant_is_held_to_the_rules_that_are_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_named_issuer_stands_beside_tenants() {
+async fn a_configured_issuer_works_beside_tenants() {
     use tollgate_core::{TrustedIssuer, Verifier};
     use tollgate_testkit::keys;
 

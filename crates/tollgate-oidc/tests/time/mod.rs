@@ -1,4 +1,4 @@
-//! tokio's paused time, moved by the test.
+//! Paused tokio time, advanced by the test.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
@@ -15,7 +15,7 @@ pub(crate) async fn pass(time: Duration) {
     settled().await;
 }
 
-/// Runs all tasks until they wait; time stands still.
+/// Runs all tasks until they wait; the time does not change.
 pub(crate) async fn settled() {
     // More turns than the longest chain of tasks that wake each other.
     for _ in 0..64 {
@@ -29,7 +29,7 @@ pub(crate) fn jump(time: Duration) {
     let _ = advance.poll(&mut Context::from_waker(Waker::noop()));
 }
 
-/// The number of tasks that are alive.
+/// Returns the number of tasks that are alive.
 pub(crate) fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }

@@ -43,7 +43,7 @@ fn with(claims: &serde_json::Value) -> Authentication {
 }
 
 #[test]
-fn what_was_read_once_is_shared() {
+fn claims_are_deserialized_once_and_shared() {
     let caller = with(&json!({"exp": 4_000_000_000_u64, "sub": "u-7", "scope": "orders:write"}));
     let visitor: Arc<Visitor> = caller.claims().unwrap();
     let buyer: Arc<Buyer> = caller.claims().unwrap();
@@ -62,7 +62,7 @@ fn what_was_read_once_is_shared() {
 
 /// Each thread has its own handle to a token, which starts without deserialized claims.
 #[test]
-fn a_token_that_is_recognised_is_read_once_by_each_thread() {
+fn each_thread_deserializes_a_cached_token_once() {
     let verifier = Verifier::builder()
         .dangerous_any_issuer()
         .dangerous_any_audience();
@@ -90,7 +90,7 @@ fn a_token_that_is_recognised_is_read_once_by_each_thread() {
 }
 
 #[test]
-fn the_guard_is_asked_though_the_claims_were_read() {
+fn the_policy_is_evaluated_for_shared_claims() {
     let caller = with(&json!({"exp": 4_000_000_000_u64, "sub": "u-7", "scope": "orders:read"}));
     let principal = caller.principal().unwrap();
     // `from_principal` bypasses the policy, as documented.
@@ -107,7 +107,7 @@ fn the_guard_is_asked_though_the_claims_were_read() {
 }
 
 #[test]
-fn neither_nobody_nor_what_does_not_fit_is_shared() {
+fn anonymous_and_misfitting_claims_are_not_shared() {
     let refusal = decided(&TestRequest::new("GET"))
         .claims::<Arc<Visitor>>()
         .unwrap_err();

@@ -22,7 +22,7 @@ fn bearer(value: &str) -> Result<Option<String>, RejectionKind> {
 }
 
 #[test]
-fn the_scheme_is_read_in_any_case() {
+fn the_scheme_is_case_insensitive() {
     for value in [
         "Bearer a.b.c",
         "bearer a.b.c",
@@ -136,7 +136,7 @@ fn a_header_wins_over_a_cookie_unless_strict() {
 }
 
 #[test]
-fn every_place_is_read() {
+fn every_source_is_read() {
     let get = || TestRequest::new("GET");
     let one = |source: Source, request: TestRequest| {
         found(&[source], false, &request).map(|found| found.map(|(token, _)| token))
@@ -205,7 +205,7 @@ fn every_place_is_read() {
 }
 
 #[test]
-fn places_that_cannot_be_are_refused() {
+fn invalid_sources_are_refused() {
     for source in [
         Source::cookie("a b"),
         Source::cookie(""),

@@ -118,12 +118,12 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test")]
+#[allow(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_minimal_and_inside() {
+    fn lengths_are_minimal_and_within_bounds() {
         let long = |header: &[u8], n: usize| [header, &vec![0; n][..]].concat();
         for (der, length) in [
             (vec![0x04, 0x00], 0),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_is_the_whole_text() {
+    fn a_sequence_fills_the_whole_text() {
         assert!(Reader::whole_sequence(&[0x30, 0x02, 0x05, 0x00]).is_ok());
         assert!(Reader::whole_sequence(&[0x30, 0x02, 0x05, 0x00, 0x00]).is_err());
         assert!(Reader::whole_sequence(&[0x31, 0x02, 0x05, 0x00]).is_err());

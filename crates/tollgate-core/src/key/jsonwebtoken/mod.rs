@@ -197,5 +197,5 @@ fn json(value: &impl serde::Serialize) -> Result<Zeroizing<Vec<u8>>, KeyError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test")]
+#[allow(clippy::unwrap_used, reason = "a panic fails the test")]
 mod tests;

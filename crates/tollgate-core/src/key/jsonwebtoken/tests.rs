@@ -31,7 +31,7 @@ fn names_of_algorithms_agree() {
 }
 
 #[test]
-fn keys_come_over_and_work() {
+fn converted_keys_verify_and_sign() {
     let rsa = der(include_str!("../../../tests/keys/rsa-pkcs1.pem"));
     let rsa_public = der(include_str!("../../../tests/keys/rsa-public-pkcs1.pem"));
     let p384 = der(include_str!("../../../tests/keys/p384.pem"));
@@ -93,7 +93,7 @@ fn keys_come_over_and_work() {
 }
 
 #[test]
-fn what_they_let_pass_is_checked() {
+fn converted_keys_are_checked() {
     let error =
         |algorithm, key: &DecodingKey| Key::from_decoding_key(algorithm, key).unwrap_err().kind();
     assert_eq!(

@@ -87,7 +87,7 @@ fn a_step_up_challenge_names_the_age() {
 }
 
 #[test]
-fn our_own_failures_carry_no_challenge() {
+fn server_errors_have_no_challenge() {
     let answer = of(
         &Rejection::unavailable(Duration::from_millis(1200), "x"),
         "api",
@@ -153,7 +153,7 @@ fn grpc_gets_trailers_only() {
 }
 
 #[test]
-fn a_problem_is_json_whatever_it_says() {
+fn a_problem_is_json_for_any_detail() {
     for (status, title) in [(413, "Content Too Large"), (418, "Error")] {
         let answer = Answer::problem(status, "a \"b\"\n\u{1}é");
         let read: Value = serde_json::from_slice(&answer.body).unwrap();

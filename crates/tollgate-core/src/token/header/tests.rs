@@ -9,7 +9,7 @@ fn read(json: &str) -> Result<Header, RejectionKind> {
 }
 
 #[test]
-fn the_members_that_count_are_read() {
+fn the_supported_members_are_read() {
     let json = r#"{"typ":"JWT","alg":"RS256","kid":"k\u0031","jku":"https://evil.example","jwk":{"kty":"oct"}}"#;
     let header = read(json).unwrap();
     assert_eq!(header.algorithm, Algorithm::RS256);

@@ -101,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn digits_read_as_the_number_that_they_write(number in 0..10_u64.pow(18),
+        fn digits_are_parsed_to_their_number(number in 0..10_u64.pow(18),
             width in 1_usize..19) {
             let text = format!("{number:0width$}");
             prop_assert_eq!(digits(text.as_bytes()), Some(number));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_negative_or_too_large_is_refused() {
+    fn negative_and_too_large_dates_are_refused() {
         for raw in [
             "-1",
             "-0",

@@ -515,7 +515,7 @@ mod tests {
     proptest! {
         /// The fast path returns the same result as the full grammar.
         #[test]
-        fn a_plain_member_reads_like_any_other(
+        fn the_fast_path_agrees_with_the_grammar(
             text in r#"[a-c$\\\n\u{e9}]{0,9}"{0,2} ?:{0,2} ?("[a-c\\/\n\u{e9}]{0,20}"?|-?[0-9]{0,20}[.eE]?[0-9]?|true|\{\}) ?[,}]?\PC{0,9}"#
         ) {
             let bounds = Bounds { depth: 3, members: 3 };

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_sight_is_known_until_others_take_the_place() {
+    fn a_hash_is_recorded_until_others_replace_it() {
         let sighted = Sighted::new(400);
         assert_eq!(sighted.0.len(), 128);
         assert_eq!([sighted.sight(5), sighted.sight(5)], [false, true]);

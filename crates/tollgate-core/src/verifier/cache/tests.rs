@@ -56,7 +56,7 @@ fn keep(cache: &VerifiedTokens<Verified>, hash: u64, token: &[u8], verified: &Ar
 }
 
 #[test]
-fn a_token_of_the_same_hash_is_another_token() {
+fn equal_hashes_do_not_confuse_tokens() {
     let cache = VerifiedTokens::<Verified>::new(TokenCache::default());
     let (one, two) = (verified("one", 0), verified("two", 0));
     for hash in [0, 1, 7, u64::MAX, 1 << 63] {
@@ -92,7 +92,7 @@ fn the_same_token_under_another_hash_is_not_found() {
 
 /// If all hashes were equal, the cache would be slow, but correct and bounded.
 #[test]
-fn a_cache_whose_tokens_all_meet_in_one_place_is_still_right() {
+fn a_cache_with_only_collisions_is_correct() {
     let settings = TokenCache::default()
         .max_bytes(64 * 1024)
         .max_token_bytes(1000);
@@ -114,7 +114,7 @@ fn a_cache_whose_tokens_all_meet_in_one_place_is_still_right() {
 
 /// Two caches hash the same token differently, so measurements of one do not help against another.
 #[test]
-fn each_cache_hashes_in_its_own_way() {
+fn each_cache_has_its_own_hash_key() {
     let hash =
         |cache: &VerifiedTokens<Verified>, token: &[u8]| cache.seek(token).unwrap().hashed.hash;
     let (one, two) = (
@@ -129,7 +129,7 @@ fn each_cache_hashes_in_its_own_way() {
 
 /// Changes of single bits, of the length, and at any place of the token change the hash.
 #[test]
-fn the_hash_is_of_the_whole_token() {
+fn the_hash_covers_the_whole_token() {
     let cache = VerifiedTokens::<Verified>::new(TokenCache::default());
     let hash = |token: &[u8]| cache.seek(token).unwrap().hashed.hash;
     let token = [b'x'; 1000];
@@ -186,7 +186,7 @@ fn the_table_of_a_thread_is_bounded() {
 
 /// A thread has its own handle, so its use does not change the counters of other threads.
 #[test]
-fn what_is_near_is_counted_by_its_thread() {
+fn near_handles_are_counted_by_their_thread() {
     let verified = verified("u-7", 0);
     let mut near = Near::<Verified>::new(64 * 1024);
     let entry = entry(7, &verified);
@@ -204,7 +204,7 @@ fn what_is_near_is_counted_by_its_thread() {
 
 /// If a thread uses more tokens in turn than fit, some of them stay.
 #[test]
-fn a_thread_that_sees_more_than_it_has_room_for_keeps_some() {
+fn an_overloaded_thread_keeps_some_tokens() {
     let verified = verified("u-7", 0);
     let entries: Vec<_> = (0..200_u64)
         .map(|n| entry(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), &verified))
@@ -229,7 +229,7 @@ fn a_thread_that_sees_more_than_it_has_room_for_keeps_some() {
 /// A flood of valid tokens, each used often enough to reach the near level, replaces unused tokens
 /// and hardly any used ones.
 #[test]
-fn a_flood_leaves_what_a_thread_uses() {
+fn a_flood_does_not_evict_tokens_in_use() {
     let verified = verified("u-7", 0);
     let entries: Vec<_> = (0..30_u64)
         .map(|n| entry(n.wrapping_mul(0x9E37_79B9_7F4A_7C15), &verified))
@@ -259,7 +259,7 @@ fn a_flood_leaves_what_a_thread_uses() {
 
 /// Tokens that are no longer used make room for used ones.
 #[test]
-fn what_a_thread_does_not_use_any_more_makes_room() {
+fn unused_tokens_make_room() {
     let verified = verified("u-7", 0);
     let mut near = Near::<Verified>::new(128 * 1024);
     for n in 0..200_u64 {
@@ -277,5 +277,5 @@ fn what_a_thread_does_not_use_any_more_makes_room() {
     for later in [NOW + 2, NOW + 500, NOW - 1] {
         assert_eq!(tries(&mut near, later), 64);
     }
-    assert_eq!(near.bytes(), full, "to ask changes nothing");
+    assert_eq!(near.bytes(), full, "a look-up changes nothing");
 }

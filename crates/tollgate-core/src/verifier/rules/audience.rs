@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn another_claim_names_the_audience() {
+    fn the_audience_may_be_in_another_claim() {
         let rules = Rules {
             audience_claim: Some("client.id".into()),
             ..rules()
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authorized_party_is_one_of_those_named() {
+    fn the_authorized_party_must_be_configured() {
         let party = |required| Rules {
             authorized_parties: AuthorizedParties {
                 clients: vec!["app".into(), "cli".into()],

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn tenants_are_written_in_one_way() {
+    fn a_tenant_has_one_spelling() {
         for good in [ONE, TWO, "00000000-0000-0000-0000-000000000000"] {
             assert!(is_tenant(good), "{good}");
         }
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_has_its_place_once_and_between_slashes() {
+    fn a_template_has_one_placeholder_as_a_segment() {
         for good in [
             TEMPLATE,
             "https://sts.example/{tenantid}",
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_names_the_issuers_of_its_tenants_alone() {
+    fn a_template_matches_only_its_tenants() {
         let any = rules(Tenants::Any);
         let one = rules(Tenants::These(vec![ONE.into()]));
         let filled = |tenant: &str| TEMPLATE.replace(TENANT, tenant);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tenant_of_the_token_is_the_one_of_its_issuer() {
+    fn the_tenant_of_token_and_issuer_must_match() {
         let any = rules(Tenants::Any);
         let issuer = TEMPLATE.replace(TENANT, ONE);
         assert_eq!(check(&any, &of(&issuer, ONE), None), Ok(()));
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_one_tenant_verifies_no_tokens_of_another() {
+    fn a_key_of_one_tenant_is_refused_for_another() {
         let any = rules(Tenants::Any);
         let token = of(&TEMPLATE.replace(TENANT, ONE), ONE);
         let old = of(&format!("https://sts.example/{ONE}/"), ONE);

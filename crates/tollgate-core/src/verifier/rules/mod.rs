@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn times_hold_to_the_second() {
+    fn times_are_exact_to_the_second() {
         let rules = rules();
         assert_eq!(check(&rules, r#"{"exp":999991}"#), Ok(()));
         assert_eq!(
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn age_and_lifetime_need_their_claims() {
+    fn age_and_lifetime_require_their_claims() {
         let rules = Rules {
             max_age: Some(Duration::from_secs(60)),
             ..rules()
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_one_of_those_allowed() {
+    fn only_allowed_values_are_accepted() {
         let rules = Rules {
             values: vec![
                 ("token_use".into(), vec!["access".into(), "other".into()]),

@@ -68,7 +68,7 @@ fn special_addresses_are_not_public() {
 }
 
 #[test]
-fn their_neighbours_are() {
+fn neighbouring_addresses_are_public() {
     for address in [
         "1.1.1.1",
         "9.255.255.255",

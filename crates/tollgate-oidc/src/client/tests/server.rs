@@ -88,7 +88,7 @@ async fn respond(mut stream: TcpStream, behaviour: Behaviour, sent: Arc<AtomicUs
     let _ = stream.shutdown().await;
 }
 
-/// Reads the head of a `GET`; of anything else, only the first byte.
+/// Reads the head of a `GET`; for any other input, only the first byte.
 pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") && head.first().is_none_or(|first| *first == b'G') {

@@ -76,7 +76,7 @@ fn cache_control_sets_the_life() {
 }
 
 #[test]
-fn the_time_in_other_caches_counts() {
+fn the_age_header_counts() {
     for (age, life) in [
         ("0", 60),
         ("10", 50),
@@ -125,7 +125,7 @@ fn expires_sets_the_life() {
             Some(life),
             "{expires}"
         );
-        // Without a date it is now.
+        // Without `date`, the current time counts.
         assert_eq!(life_of(&[("expires", expires)]), Some(life), "{expires}");
     }
     assert_eq!(
@@ -142,7 +142,7 @@ fn expires_sets_the_life() {
         Some(0)
     );
     assert_eq!(life_of(&[("date", DATE)]), None);
-    // RFC 9111 section 5.3: `max-age` counts, whatever `expires` says.
+    // RFC 9111 section 5.3: `max-age` counts, regardless of `expires`.
     assert_eq!(
         life_of(&[("expires", LATER), ("cache-control", "max-age=5")]),
         Some(5)
@@ -158,25 +158,25 @@ fn expires_sets_the_life() {
 }
 
 #[test]
-fn the_date_of_these_tests() {
+fn http_dates_are_parsed() {
     assert_eq!(http_date(b"Thu, 20 Nov 2031 00:00:00 GMT"), Some(NOW));
 }
 
 proptest! {
     #[test]
-    fn no_header_is_too_odd(
+    fn odd_headers_never_extend_the_life(
         name in prop::sample::select(vec!["cache-control", "age", "expires", "date"]),
         value in prop::collection::vec(any::<u8>(), 0..64),
         more in "[a-zA-Z0-9=\", \\\\-]{0,40}",
     ) {
         let base = response(&[("cache-control", "max-age=60")]);
         let odd = base.with_header(name, value).with_header("cache-control", more);
-        // No addition makes the life longer.
+        // No additional header extends the life.
         prop_assert!(life(&odd, NOW) <= Some(Duration::from_secs(60)));
     }
 
     #[test]
-    fn a_list_reads_the_same_however_it_is_written(
+    fn the_list_notation_does_not_matter(
         seconds in prop::collection::vec(0..1_000_000_u64, 1..5),
         quoted in any::<[bool; 5]>(),
         upper in any::<[bool; 5]>(),

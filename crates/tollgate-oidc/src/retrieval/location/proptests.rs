@@ -11,7 +11,7 @@ fn settings() -> Settings {
     Settings::new(Location::Jwks(String::new()))
 }
 
-/// A text made of pieces of URLs, in any order.
+/// Texts composed of pieces of URLs, in any order.
 fn url_like() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "https",
@@ -65,7 +65,7 @@ proptest! {
             prop_assert!(url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)));
             prop_assert!(url.username().is_empty() && url.password().is_none() && url.fragment()
                 .is_none());
-            // A second parser reads the same.
+            // A second parse returns the same place.
             prop_assert_eq!(&Place::named("it", url.as_str(), &settings).unwrap(), &place);
         }
         let issuer = Place::named("it", "https://id.example.com/a", &settings).unwrap();

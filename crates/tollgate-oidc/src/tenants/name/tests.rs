@@ -16,7 +16,7 @@ fn plausible(issuer: &str) -> bool {
 }
 
 #[test]
-fn issuers_as_providers_write_them_are_plausible() {
+fn issuers_of_providers_are_plausible() {
     for issuer in [
         "https://id.example.com",
         "https://id.example.com/",
@@ -100,7 +100,7 @@ fn ambiguous_issuers_are_not_plausible() {
 }
 
 #[test]
-fn plain_http_and_private_hosts_are_for_those_who_said_so() {
+fn plain_http_and_private_hosts_need_their_options() {
     let here = "http://localhost:8080";
     assert!(is_plausible(here, &settings(true, true)));
     assert!(!is_plausible(here, &settings(true, false)));
@@ -121,7 +121,7 @@ fn plain_http_and_private_hosts_are_for_those_who_said_so() {
 
 proptest! {
     #[test]
-    fn nothing_panics_and_what_is_plausible_stays_what_it_is(
+    fn plausible_issuers_are_in_normal_form(
         issuer in "(https?://)?[ -~]{0,24}([/?#@:\\\\%\u{e9}\r\n]?[a-z0-9.]{0,8}){0,4}"
     ) {
         if is_plausible(&issuer, &settings(true, true)) {

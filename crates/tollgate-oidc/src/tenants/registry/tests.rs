@@ -1,4 +1,4 @@
-//! The registry against a model, and under several threads.
+//! The registry compared with a model, and under several threads.
 
 use std::convert::Infallible;
 use std::sync::atomic::AtomicUsize;
@@ -53,7 +53,7 @@ fn the_shares_add_up_to_the_capacity() {
 }
 
 #[test]
-fn the_least_recently_used_makes_room() {
+fn the_least_recently_used_issuer_is_evicted() {
     let registry = registry(8, 1_000); // 6 and 2
     admit(&registry, "a", at(100)).unwrap();
     admit(&registry, "b", at(101)).unwrap();
@@ -63,7 +63,7 @@ fn the_least_recently_used_makes_room() {
 }
 
 #[test]
-fn within_a_second_the_first_admitted_makes_room() {
+fn within_a_second_the_first_admitted_is_evicted() {
     let registry = registry(8, 1_000);
     for name in ["a", "b", "c"] {
         admit(&registry, name, at(100)).unwrap();
@@ -72,7 +72,7 @@ fn within_a_second_the_first_admitted_makes_room() {
 }
 
 #[test]
-fn names_that_are_made_up_only_push_each_other_out() {
+fn invented_names_evict_only_each_other() {
     let registry = registry(100, 1_000_000);
     for n in 0..75 {
         let name = format!("proven {n:02}");
@@ -103,7 +103,7 @@ fn naming_a_proven_issuer_does_not_keep_it() {
 }
 
 #[test]
-fn going_out_and_coming_back_does_not_shorten_the_cool_down() {
+fn removal_and_return_do_not_shorten_the_cool_down() {
     let registry = registry(4, 1_000); // 3 and 1
     admit(&registry, "victim", at(100)).unwrap();
     admit(&registry, "other", at(101)).unwrap();
@@ -127,7 +127,7 @@ fn a_failed_make_adds_nothing() {
 }
 
 #[test]
-fn a_time_that_goes_back_takes_no_use_back() {
+fn a_clock_set_back_does_not_change_the_last_use() {
     let registry = registry(4, 1_000);
     admit(&registry, "a", at(100)).unwrap();
     let a = registry.get("a").unwrap();
@@ -256,7 +256,7 @@ fn readers_and_writers_do_not_disturb_each_other() {
                 loop {
                     registry
                         .get("proven")
-                        .expect("it is never pushed out")
+                        .expect("the proven issuer is never evicted")
                         .verified(at(100));
                     if let Some(kept) = registry.get(&format!("{}", round % 200)) {
                         kept.named(at(100 + round % 7));

@@ -63,7 +63,7 @@ struct User<'a> {
 }
 
 #[test]
-fn every_shape_reads_as_serde_json_reads_it() {
+fn every_shape_agrees_with_serde_json() {
     let text = r#"{"sub":"u-1","name":"Zo\u00eb","tenant":"t","null":null,"plan":"free","other":{"paid":3},
         "address":{"city":"Ulm"},"tags":["a","\u0062"],"pair":[-1,2.5],"extra":{"x":[1]},"quote\"d":"v"}"#;
     let object = index(text);
@@ -89,7 +89,7 @@ fn every_shape_reads_as_serde_json_reads_it() {
 }
 
 #[test]
-fn tagged_and_untagged_enums_read() {
+fn tagged_and_untagged_enums_are_deserialized() {
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(tag = "kind", rename_all = "lowercase")]
     enum Tagged {
@@ -114,7 +114,7 @@ fn tagged_and_untagged_enums_read() {
 }
 
 #[test]
-fn a_type_that_does_not_fit_is_an_error() {
+fn a_wrong_type_is_an_error() {
     #[derive(Debug, Deserialize)]
     struct Strict {
         #[allow(dead_code)]

@@ -38,7 +38,7 @@ fn members_are_found_by_their_unescaped_name() {
 }
 
 #[test]
-fn short_names_are_told_apart_by_their_tags() {
+fn short_names_differ_in_their_tags() {
     let names = [
         "", "a", "b", "ab", "ba", "aud", "aux", "audi", "1234567", "1234568", "\0", "\0\0", "ä",
         "é",
@@ -103,7 +103,7 @@ fn duplicates_are_refused_at_every_level_and_in_every_spelling() {
 }
 
 #[test]
-fn names_that_a_reader_would_take_for_something_else_are_refused() {
+fn private_names_of_serde_json_are_refused() {
     for text in [
         r#"{"$serde_json::private::RawValue":"1"}"#,
         r#"{"a":{"$serde_json::private::Number":"1"}}"#,
@@ -115,7 +115,7 @@ fn names_that_a_reader_would_take_for_something_else_are_refused() {
 }
 
 #[test]
-fn what_is_no_object_or_no_json_is_refused() {
+fn non_objects_and_non_json_are_refused() {
     for text in ["[]", "1", "\"x\"", "null", " [1,2] "] {
         assert_eq!(parse(text).unwrap_err(), Flaw::NotAnObject, "{text}");
     }
@@ -201,7 +201,7 @@ fn string_items_read_both_shapes() {
 proptest! {
     /// The index accepts the output of serde_json and reads the same values.
     #[test]
-    fn accepts_what_a_serializer_writes(map in proptest::collection::btree_map(any::<String>(),
+    fn accepts_the_output_of_a_serializer(map in proptest::collection::btree_map(any::<String>(),
         any::<String>(), 0..20)) {
         let text = serde_json::to_string(&map).unwrap();
         let object = parse(&text).unwrap();

@@ -103,7 +103,7 @@ fn value() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn duplicates_are_what_a_set_of_names_says(value in value(), name in name()) {
+    fn duplicates_agree_with_a_set_of_names(value in value(), name in name()) {
         let text = format!("{{\"{name}\":{value}}}");
         let bounds = Bounds { depth: 127, members: usize::MAX };
         let read = Object::default().parse(&text, bounds);

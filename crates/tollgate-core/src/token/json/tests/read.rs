@@ -32,7 +32,7 @@ fn an_object_is_read_as_the_type() {
 }
 
 #[test]
-fn what_is_not_one_unambiguous_object_is_refused() {
+fn ambiguous_documents_are_refused() {
     for (text, flaw) in [
         (&b""[..], "is not valid JSON"),
         (b"[]", "is not a JSON object"),

@@ -50,7 +50,7 @@ fn only_the_exact_token_is_a_hit() {
     assert_eq!(status(&verifier).tokens, 1);
 }
 
-/// An attacker puts the signature of a valid token under other claims.
+/// A forged token with the signature of a valid token and other claims.
 #[test]
 fn a_known_signature_with_other_claims_is_refused() {
     let verifier = usual(&Hand::new());
@@ -68,7 +68,7 @@ fn a_known_signature_with_other_claims_is_refused() {
     }
 }
 
-/// Two signatures with a common prefix, which a cache keyed by part of the signature would confuse.
+/// Two signatures with a common prefix: a cache keyed by part of the signature would confuse them.
 #[test]
 fn tokens_with_a_common_signature_prefix_are_distinct() {
     let verifier = usual(&Hand::new());
@@ -97,7 +97,7 @@ fn tokens_with_a_common_signature_prefix_are_distinct() {
     );
 }
 
-/// Tokens that agree in everything that a weak hash could use: length, start, end.
+/// Tokens with equal values of everything that a weak hash could use: length, start, end.
 #[test]
 fn each_of_many_similar_tokens_gets_its_own_result() {
     let verifier = usual(&Hand::new());

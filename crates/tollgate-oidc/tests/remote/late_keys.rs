@@ -23,7 +23,7 @@ async fn looks_again(refresh: Step<Result<(), Unavailable>>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_keys_that_come_meanwhile_are_looked_at() {
+async fn the_first_keys_that_arrive_meanwhile_are_used() {
     let provider = FakeProvider::new();
     provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("1")]);
     let source = source(&provider).lazy().unwrap();
@@ -34,7 +34,7 @@ async fn the_first_keys_that_come_meanwhile_are_looked_at() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rotated_key_that_comes_meanwhile_is_looked_at() {
+async fn a_rotated_key_that_arrives_meanwhile_is_used() {
     let provider = FakeProvider::new();
     provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("1")]);
     let source = source(&provider).connect().await.unwrap();
@@ -52,7 +52,7 @@ async fn a_rotated_key_that_comes_meanwhile_is_looked_at() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_of_the_name_and_another_algorithm_is_not_the_one() {
+async fn a_key_with_the_kid_and_another_algorithm_does_not_match() {
     let provider = FakeProvider::new();
     provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("1")]);
     let source = source(&provider).connect().await.unwrap();

@@ -31,7 +31,7 @@ impl Service {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_withdrawn_key_takes_its_tokens_along() {
+async fn a_withdrawn_key_invalidates_its_cached_tokens() {
     let world = World::new();
     let (stays, goes) = (key("stays"), key("goes"));
     let service = world.service(&[stays.clone(), goes.clone()]).await;
@@ -47,10 +47,10 @@ async fn a_withdrawn_key_takes_its_tokens_along() {
     service.hit(&by_stays).await;
 }
 
-/// A stolen key is withdrawn. The first token of the new key brings the set, and tokens of the
+/// A stolen key is withdrawn. The first token of the new key causes a fetch, and tokens of the
 /// stolen key are refused.
 #[tokio::test(start_paused = true)]
-async fn the_fetch_that_one_token_causes_is_seen_by_all_others() {
+async fn a_fetch_caused_by_one_token_applies_to_all() {
     let world = World::new();
     let (stolen, new) = (key("stolen"), key("new"));
     let service = world.service(std::slice::from_ref(&stolen)).await;
@@ -64,7 +64,7 @@ async fn the_fetch_that_one_token_causes_is_seen_by_all_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_replaced_under_its_name_takes_its_tokens_along() {
+async fn a_key_replaced_under_its_kid_invalidates_its_tokens() {
     let world = World::new();
     let (old, new) = (key("1"), key("1"));
     let service = world.service(std::slice::from_ref(&old)).await;
@@ -97,9 +97,9 @@ async fn an_unchanged_set_keeps_cached_tokens() {
     }
 }
 
-/// The keys age without fetches. When they expire, the cache answers no more.
+/// The keys age without fetches. After their expiry there are no cache hits.
 #[tokio::test(start_paused = true)]
-async fn keys_that_expire_take_all_tokens_along() {
+async fn expired_keys_invalidate_all_cached_tokens() {
     let world = World::new();
     let key = key("1");
     let service = world.service(std::slice::from_ref(&key)).await;
@@ -125,7 +125,7 @@ async fn keys_that_expire_take_all_tokens_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clones_of_a_source_are_one_source() {
+async fn clones_of_a_source_share_their_keys() {
     let world = World::new();
     let (old, new) = (key("old"), key("new"));
     let service = world.service(std::slice::from_ref(&old)).await;

@@ -1,4 +1,4 @@
-//! Cached tokens of tenants: rule, keys and tenant are checked all the same.
+//! Cached tokens of tenants: rule, keys and tenant are still checked.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ impl House {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_rule_says_the_same_tokens_are_recognised() {
+async fn tokens_are_cached_while_the_rule_is_unchanged() {
     let house = House::open();
     house.publish(A);
     let token = house.token(A);
@@ -63,7 +63,7 @@ async fn the_current_rule_applies_to_cached_tokens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_a_tenant_withdraws_is_out_with_the_refresh() {
+async fn a_withdrawn_key_is_refused_after_the_refresh() {
     let house = House::open();
     let (stays, goes) = (
         SigningKey::generate(ALGORITHM).unwrap().with_kid("stays"),
@@ -84,8 +84,8 @@ async fn a_key_that_a_tenant_withdraws_is_out_with_the_refresh() {
     house.assert_cool_downs();
 }
 
-/// A cached token that is not sent again does not keep its tenant: fetching ends after it is
-/// withdrawn.
+/// A cached token that is not sent again does not keep its tenant: fetching ends after the tenant
+/// is withdrawn.
 #[tokio::test(start_paused = true)]
 async fn cached_tokens_do_not_keep_a_tenant() {
     let house = House::open();
@@ -99,9 +99,9 @@ async fn cached_tokens_do_not_keep_a_tenant() {
     assert_eq!(house.fetched().len(), before);
 }
 
-/// A removed tenant returns: its keys are fetched anew, and its tokens are verified anew.
+/// A removed tenant returns: its keys are fetched again, and its tokens are verified again.
 #[tokio::test(start_paused = true)]
-async fn a_tenant_that_comes_back_starts_with_nothing() {
+async fn a_returning_tenant_starts_without_keys() {
     let house = House::open();
     house.publish(A);
     let token = house.token_by(keys::signing(ALGORITHM), A);
@@ -117,9 +117,9 @@ async fn a_tenant_that_comes_back_starts_with_nothing() {
     house.refuses(&token, Kind::BadSignature);
 }
 
-/// The keys age without fetches. When they expire, the cache answers no more.
+/// The keys age without fetches. After their expiry there are no cache hits.
 #[tokio::test(start_paused = true)]
-async fn keys_that_expire_take_all_tokens_along() {
+async fn expired_keys_invalidate_all_cached_tokens() {
     let house = House::open();
     house.publish(A);
     house.present(&house.token(A)).await.unwrap();
@@ -153,9 +153,9 @@ async fn keys_that_expire_take_all_tokens_along() {
     );
 }
 
-/// The rule returns one answer after the other to a cached token.
+/// The rule returns a different answer for each use of a cached token.
 #[tokio::test(start_paused = true)]
-async fn every_change_of_the_rule_is_seen() {
+async fn every_change_of_the_rule_applies() {
     type Change = fn(TrustedIssuer) -> TrustedIssuer;
     let changes: [(Change, Option<Kind>); 12] = [
         (|rules| rules.leeway(Duration::from_secs(11)), None),
@@ -175,7 +175,7 @@ async fn every_change_of_the_rule_is_seen() {
             |rules| rules.max_lifetime(Duration::from_secs(60)),
             Some(Kind::LifetimeTooLong),
         ),
-        // An invalid configuration is the service's fault.
+        // An invalid configuration is an error of the service.
         (
             TrustedIssuer::dangerous_any_audience,
             Some(Kind::Unavailable),
@@ -208,10 +208,10 @@ async fn every_change_of_the_rule_is_seen() {
     }
 }
 
-/// A rule that returns keys, which it should not, is prepared for each token; keys that it no
+/// A rule that returns keys, against the documentation, is prepared for each token; keys that it no
 /// longer returns are gone.
 #[tokio::test(start_paused = true)]
-async fn rules_with_keys_are_never_taken_for_the_same() {
+async fn rules_with_keys_never_count_as_equal() {
     let own = SigningKey::generate(ALGORITHM).unwrap().with_kid("own");
     let key: Arc<Mutex<Option<Key>>> = Arc::new(Mutex::new(Some(own.verifying_key())));
     let said = Arc::clone(&key);

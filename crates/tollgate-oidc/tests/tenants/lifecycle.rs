@@ -12,7 +12,7 @@ use crate::fixture::{ALGORITHM, COOL_DOWN, House};
 use crate::time::{pass, settled, tasks};
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_that_is_withdrawn_is_refused_with_the_next_token() {
+async fn a_withdrawn_tenant_is_refused_with_the_next_token() {
     let house = House::open();
     house.publish("https://a.example");
     house.publish("https://b.example");
@@ -48,7 +48,7 @@ async fn a_tenant_that_is_withdrawn_is_refused_with_the_next_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_that_is_withdrawn_while_its_first_token_waits_is_refused() {
+async fn a_tenant_withdrawn_during_its_first_wait_is_refused() {
     let house = House::open();
     house.publish("https://a.example");
     house.provider.hang("https://a.example/jwks");
@@ -66,7 +66,7 @@ async fn a_tenant_that_is_withdrawn_while_its_first_token_waits_is_refused() {
     assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
 }
 
-/// A service that lets tenants rotate must know which of their keys are still in use.
+/// A service with key rotation by tenants must find the keys that are still in use.
 #[tokio::test(start_paused = true)]
 async fn the_last_use_of_a_tenants_key_is_recorded() {
     let house = House::open();
@@ -111,12 +111,12 @@ async fn the_last_use_of_a_tenants_key_is_recorded() {
 
 /// The sweep continues and removes no keys.
 #[tokio::test(start_paused = true)]
-async fn a_rule_that_panics_in_the_background_harms_nobody() {
+async fn a_panicking_rule_in_the_background_removes_no_tenant() {
     let panics = Arc::new(AtomicBool::new(false));
     let read = Arc::clone(&panics);
     let house = House::ruled(
         move |issuer| {
-            assert!(!read.load(Ordering::Relaxed), "the rule was told to panic");
+            assert!(!read.load(Ordering::Relaxed), "the rule panics");
             Some(TrustedIssuer::new(issuer).audience("orders-api"))
         },
         Arc::default(),
@@ -140,7 +140,7 @@ async fn a_rule_that_panics_in_the_background_harms_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_that_is_not_used_is_given_up() {
+async fn an_unused_tenant_is_removed() {
     let house = House::with(|tenants| tenants.idle(Duration::from_secs(3600)));
     for issuer in [
         "https://a.example",
@@ -154,7 +154,7 @@ async fn a_tenant_that_is_not_used_is_given_up() {
     for issuer in ["https://a.example", "https://b.example"] {
         house.verifier.verify(house.token(issuer)).unwrap();
     }
-    // The unproven one goes first, the unused one next.
+    // The unproven tenant is removed first, the unused one next.
     pass(Duration::from_secs(660)).await;
     let kept = |house: &House| -> Vec<String> {
         let status = house.tenants.status().into_iter();
@@ -196,7 +196,7 @@ async fn a_tenant_rotates_its_key_and_its_next_token_works() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tenant_whose_provider_is_down_harms_no_other() {
+async fn an_unavailable_provider_does_not_affect_other_tenants() {
     let house = House::open();
     house.publish("https://a.example");
     house.publish("https://down.example");
@@ -236,7 +236,7 @@ async fn a_tenant_whose_provider_is_down_harms_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_the_last_handle_all_fetching_ends() {
+async fn dropping_the_last_handle_stops_all_fetching() {
     let house = House::open();
     for n in 0..5 {
         let issuer = format!("https://t{n}.example");
