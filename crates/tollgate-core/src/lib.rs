@@ -8,7 +8,7 @@
 //!    proof of origin.
 //! 2. A [`Verifier`] checks [`Limits`], header, [`Key`], signature and claims, and makes a
 //!    [`Principal`].
-//! 3. A [`RevocationCheck`] tells whether the token was revoked, and a [`Policy`] decides.
+//! 3. A [`RevocationCheck`] checks whether the token was revoked, and a [`Policy`] decides.
 //! 4. The outcome is an [`Authentication`] for the handler or a [`Refusal`] with the [`Answer`] for
 //!    the client.
 //!

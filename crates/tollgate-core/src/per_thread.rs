@@ -46,8 +46,8 @@ fn count(number: &Cell<Option<usize>>) -> usize {
     next
 }
 
-/// Like an [`Arc`], but each thread counts its own clones. Two threads that write one count twice
-/// per request are hardly faster than one.
+/// Like an [`Arc`], but each thread counts its own clones. Two threads that write to a shared count
+/// twice per request are hardly faster than one thread.
 ///
 /// A clone is a reference to the handle of the thread's slot. The first handle, that of the thread
 /// that created the value, keeps the others. Without it, a clone counts with its original.
@@ -171,7 +171,7 @@ mod tests {
             scope.spawn(|| {
                 let theirs = [shared.clone(), shared.clone(), shared.clone()];
                 assert_eq!(Arc::strong_count(&shared.0), here);
-                assert_eq!(Arc::strong_count(&theirs[0].0), 1 + theirs.len()); // and where it is kept
+                assert_eq!(Arc::strong_count(&theirs[0].0), 1 + theirs.len()); // and its slot
                 assert!(theirs.iter().all(|clone| clone.is(&shared)));
             });
         });

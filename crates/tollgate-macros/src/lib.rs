@@ -31,7 +31,7 @@ mod valid;
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Derives `Claims` and the extractor for a type of claims, with its guard.
+/// Derives `Claims` and the extractor for a type of claims, with its own policy.
 ///
 /// serde deserializes the type from the claims of the token. Derive `Deserialize` as well, and use
 /// serde's attributes for fields that are renamed, optional, defaulted or flattened. The type is

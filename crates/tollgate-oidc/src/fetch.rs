@@ -8,7 +8,8 @@ use tollgate_core::BoxFuture;
 
 use crate::address::redacted;
 
-/// Fetches a document over HTTP: the trait for a custom client. `HttpClient` is the default client.
+/// An HTTP client that fetches a document. Implement it for a custom client; `HttpClient` is the
+/// default.
 ///
 /// An implementation makes one `GET` and returns the response. It follows no redirect and keeps no
 /// cookies. The caller decides about redirects, freshness and content.

@@ -41,8 +41,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! - [`Oidc`] and [`RemoteJwks`] configure where the keys are and how they are kept; [`RemoteKeys`]
-//!   holds the keys.
+//! - [`Oidc`] and [`RemoteJwks`] configure the location of the keys and their refresh;
+//!   [`RemoteKeys`] holds the keys.
 //! - [`presets`] configure Entra ID, Google, Cognito, Keycloak, Auth0 and Okta.
 //! - [`Tenants`] trusts issuers that are not known when the service starts.
 //! - [`Event`], [`Status`] and [`ReadinessEndpoint`] report the state of the keys.

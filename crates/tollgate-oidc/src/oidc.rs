@@ -237,9 +237,9 @@ macro_rules! keeping_methods {
                 self
             }
 
-            /// Sets the bounds for the life of keys, whatever the response states. Default: 1
-            /// minute to 1 hour; maximum: 24 hours. While the issuer can be reached, a withdrawn
-            /// key stops working after the longest life at the latest.
+            /// Sets the bounds for the life of keys, regardless of the response. Default: 1 minute
+            /// to 1 hour; maximum: 24 hours. While the issuer can be reached, a withdrawn key stops
+            /// working after the longest life at the latest.
             ///
             /// ```
             /// # mod example {

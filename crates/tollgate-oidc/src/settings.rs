@@ -99,7 +99,7 @@ impl Settings {
         said.unwrap_or(self.default_life).clamp(least, most)
     }
 
-    /// The limit for a retrieval. By itself, it ends within twice the timeout.
+    /// The limit for a retrieval, which normally ends within twice the timeout.
     pub(crate) fn longest_retrieval(&self) -> Duration {
         self.timeout.saturating_mul(3)
     }
@@ -115,6 +115,8 @@ impl Settings {
         }
     }
 
+    /// Checks the settings.
+    ///
     /// # Errors
     /// Returns [`Misconfigured`](OidcErrorKind::Misconfigured) with the reason.
     pub(crate) fn check(&self) -> Result<(), OidcError> {

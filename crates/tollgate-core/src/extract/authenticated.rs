@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use crate::gate::{Authentication, FromAuthentication, Refusal};
 
-/// Extracts a type that implements [`FromAuthentication`] behind a `JwtAuth` layer.
+/// An extractor for any type that implements [`FromAuthentication`], behind a `JwtAuth` layer.
 ///
 /// The types of this crate and those that derive `Claims` are extractors by themselves. Any other
 /// type implements `FromAuthentication` and is extracted through this one, on axum and on

@@ -2,7 +2,7 @@
 
 use crate::gate::FromAuthentication;
 
-/// Extracts `E` with a [`Gate`](crate::Gate) of the application, without a `JwtAuth` layer.
+/// An extractor of `E` with a [`Gate`](crate::Gate) of the application, without a `JwtAuth` layer.
 ///
 /// On axum the gate comes from the router's state, by `FromRef`. On actix-web it comes from the
 /// app's data, where a [`Verifier`](crate::Verifier) works as well. If a layer with the same gate

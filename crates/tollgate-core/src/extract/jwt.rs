@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use crate::Claims;
 use crate::gate::{Authentication, FromAuthentication, Refusal};
 
-/// Extracts the claims of the caller's token as a type that serde can read.
+/// An extractor for the claims of the caller's token, as a type that serde can deserialize.
 ///
 /// The policy of the type is checked first. A type that derives `Claims` has one, and is an
 /// extractor by itself. Any other type implements the trait in one line, `impl Claims for T {}`,

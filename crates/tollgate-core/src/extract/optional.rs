@@ -2,7 +2,8 @@
 
 use crate::gate::{Authentication, FromAuthentication, Refusal};
 
-/// Extracts `None` for an anonymous caller, and `Some` for every other caller that `E` accepts.
+/// An extractor of `None` for an anonymous caller, and of `Some` for every other caller that `E`
+/// accepts.
 ///
 /// Use it behind an [`optional`](crate::GateBuilder::optional) gate; every other gate refuses
 /// anonymous callers. Everything that `E` refuses is refused: invalid claims, a missing scope, a

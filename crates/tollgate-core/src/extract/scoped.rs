@@ -8,7 +8,7 @@ use crate::gate::{Authentication, FromAuthentication, Refusal};
 use crate::policy::ScopeSet;
 use crate::verifier::principal::Principal;
 
-/// Extracts the [`Principal`] of a caller that has every scope of `S`.
+/// An extractor of the [`Principal`] of a caller that has every scope of `S`.
 ///
 /// `S` is one scope type or a tuple of up to eight. If the token lacks a scope, the response is 403
 /// with `insufficient_scope` and the scopes that would satisfy the policy.

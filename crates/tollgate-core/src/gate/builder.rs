@@ -290,7 +290,6 @@ impl GateBuilder {
     /// The layers of the adapters apply the renewal. An extractor that calls the gate itself
     /// cannot, because it has no access to the response. A gRPC call is not renewed either: its
     /// status is known only after its header fields are sent.
-    /// renewed, whose success shows only after its header fields are sent.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }

@@ -79,7 +79,6 @@ pub trait Claims: DeserializeOwned {
     /// # Errors
     /// [`MalformedClaims`](crate::RejectionKind::MalformedClaims) if the claims do not fit the
     /// type.
-    /// type.
     ///
     /// ```
     /// # use tollgate::{Claims, Key, Principal, Rejection, RejectionKind, SigningKey, Verifier};

@@ -72,7 +72,7 @@ fn a_dropped_decision_drops_the_revocation_check() {
     let Step::Pending(decision) = gate.begin(&good()) else {
         panic!("the check is called")
     };
-    drop(gate); // the decision owns all that it needs
+    drop(gate); // the decision owns its data
     drop(decision);
     assert_eq!(check.answered.load(Ordering::SeqCst), 0);
     assert_eq!(check.dropped.load(Ordering::SeqCst), 1);
@@ -105,7 +105,7 @@ fn a_refused_request_is_not_checked_for_revocation() {
     assert_eq!(check.dropped.load(Ordering::SeqCst), 0);
 }
 
-/// A byte outside of the alphabet decides the refusal, whatever other errors the token has.
+/// A byte outside of the alphabet decides the refusal, regardless of other errors of the token.
 #[test]
 fn an_invalid_character_makes_the_credential_malformed() {
     let signing = SigningKey::hs256([7; 32]).unwrap();

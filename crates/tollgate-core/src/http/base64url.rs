@@ -41,7 +41,7 @@ mod tests {
         decode(encoded, &mut out).map(<[u8]>::to_vec)
     }
 
-    /// RFC 4648 section 5 in a simple implementation, as a reference.
+    /// Decodes as in RFC 4648 section 5, in a simple implementation, as a reference.
     fn plain(encoded: &[u8]) -> Option<Vec<u8>> {
         const ALPHABET: &[u8; 64] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

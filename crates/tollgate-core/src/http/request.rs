@@ -81,7 +81,7 @@ pub trait RequestView {
         ""
     }
 
-    /// Host and port of the request target, if it contains them (`:authority` in HTTP/2 and
+    /// The host and port of the request target, if it contains them (`:authority` in HTTP/2 and
     /// HTTP/3). Otherwise the engine reads the `Host` field.
     ///
     /// ```

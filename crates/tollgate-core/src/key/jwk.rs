@@ -179,7 +179,7 @@ impl<'t> Jwk<'t> {
         Ok(kty)
     }
 
-    /// RFC 7517 sections 4.2 and 4.3.
+    /// Checks `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3).
     fn check_use(&self, purpose: Purpose) -> Result<(), KeyError> {
         let usage = self.text("use")?;
         if usage.as_ref().is_some_and(|usage| usage != "sig") {
@@ -229,7 +229,7 @@ impl<'t> Jwk<'t> {
         )
     }
 
-    /// RFC 7518 section 6.4.
+    /// Reads a secret (RFC 7518 section 6.4).
     pub(super) fn secret(
         &self,
         algorithm: Option<Algorithm>,
@@ -290,7 +290,7 @@ impl<'t> Jwk<'t> {
         }
     }
 
-    /// RFC 7518 section 6.3.1.
+    /// Reads an RSA key (RFC 7518 section 6.3.1).
     fn rsa(&self) -> Result<PublicKey, KeyError> {
         let (n, e) = (self.bytes("n")?, self.bytes("e")?);
         // Some providers publish the sign byte that section 6.3.1.1 warns of. It changes nothing.
@@ -301,7 +301,7 @@ impl<'t> Jwk<'t> {
         PublicKey::rsa(n, &e)
     }
 
-    /// RFC 7518 section 6.2.1.
+    /// Reads an EC key (RFC 7518 section 6.2.1).
     fn ec(&self, curve: Option<Curve>) -> Result<PublicKey, KeyError> {
         let Some(curve) = curve else {
             return Err(KeyError::new(KeyErrorKind::MissingMember, "it is required").at("crv"));
@@ -321,7 +321,7 @@ impl<'t> Jwk<'t> {
         PublicKey::ec(curve, &point)
     }
 
-    /// RFC 8037 section 2.
+    /// Reads an Ed25519 key (RFC 8037 section 2).
     fn ed(&self) -> Result<PublicKey, KeyError> {
         self.required_text("crv")?;
         PublicKey::ed(&self.bytes("x")?).map_err(|error| error.at("x"))

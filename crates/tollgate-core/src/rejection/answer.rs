@@ -176,7 +176,7 @@ pub(crate) fn of(rejection: &Rejection, opening: &str, protocol: Protocol) -> An
     answer
 }
 
-/// RFC 9457 section 3, with the OAuth error beside it.
+/// Creates the problem document of RFC 9457 section 3, with the OAuth error.
 fn problem(rejection: &Rejection) -> String {
     let mut problem = String::from(wording::of(rejection.kind()).problem);
     if rejection.scope().is_some() || rejection.max_age().is_some() {
@@ -193,7 +193,8 @@ fn problem(rejection: &Rejection) -> String {
     problem
 }
 
-/// gRPC over HTTP/2: a failed call answers 200 with `grpc-status` among the headers and no content.
+/// Converts an answer for gRPC over HTTP/2: a failed call has the status 200, `grpc-status` among
+/// the headers and no content.
 fn trailers_only(answer: &mut Answer, kind: RejectionKind) {
     let status: &[u8] = match answer.status {
         400 | 401 => b"16", // UNAUTHENTICATED
@@ -209,8 +210,8 @@ fn trailers_only(answer: &mut Answer, kind: RejectionKind) {
     ]);
 }
 
-/// RFC 6750 section 3: the scheme "MUST be followed by one or more auth-param values", so the
-/// challenge always has a realm.
+/// Creates the challenge. RFC 6750 section 3: the scheme "MUST be followed by one or more
+/// auth-param values", so it always has a realm.
 fn challenge(rejection: &Rejection, opening: &str) -> String {
     let parameters = wording::of(rejection.kind()).parameters;
     let mut challenge = String::with_capacity(opening.len() + parameters.len());
@@ -233,7 +234,7 @@ pub(crate) fn opening(realm: &str) -> String {
     opening
 }
 
-/// RFC 9110 section 5.6.4.
+/// Writes a quoted string (RFC 9110 section 5.6.4).
 fn quote(out: &mut String, text: &str) {
     out.push('"');
     for char in text.chars() {

@@ -45,7 +45,7 @@ impl Segment {
 
 /// The text of verified header and claims, without a heap allocation if it is short.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant)] // that it is large is the point
+#[allow(clippy::large_enum_variant)] // the inline variant avoids an allocation
 pub(crate) enum Decoded {
     Inline(ArrayString<INLINE>),
     Heap(Box<str>),
@@ -178,7 +178,7 @@ impl<'t> Compact<'t> {
     }
 }
 
-/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+/// Returns `true` for a `b64token`: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
 /// (RFC 6750 section 2.1).
 fn is_b64token(token: &[u8]) -> bool {
     !token.is_empty() && (is_base64url_and_dots(token) || is_by_grammar(token))

@@ -172,7 +172,7 @@ mod tests {
         assert!(!is_kept(&token));
         of(&token, &limits, true).unwrap();
         assert!(is_kept(&token));
-        of(&token, &limits, true).unwrap(); // which takes no second place
+        of(&token, &limits, true).unwrap(); // takes no second place
         OF_THREAD.with(|kept| assert_eq!(kept.borrow().headers.iter().flatten().count(), 1));
     }
 

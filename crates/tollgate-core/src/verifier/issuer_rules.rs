@@ -21,8 +21,8 @@ pub struct IssuerRules<Of> {
     pub(super) of: Of,
 }
 
-/// An issuer with its keys and rules, for a verifier that trusts several:
-/// see [`VerifierBuilder::trust`](crate::VerifierBuilder::trust).
+/// An issuer with its keys and rules, for a verifier that trusts several: see
+/// [`VerifierBuilder::trust`](crate::VerifierBuilder::trust).
 ///
 /// ```
 /// use tollgate::{Key, TrustedIssuer, Verifier};

@@ -35,7 +35,7 @@ use crate::verifier::cache::{Held, TokenCacheStatus, VerifiedTokens};
 use crate::verifier::evidence::{Evidence, IssuerTerms, MetRules, Trusted};
 use crate::verifier::principal::{Principal, Verified};
 
-/// Verifies tokens of one or several issuers, each with its keys and rules.
+/// A verifier of tokens of one or several issuers, each with its keys and rules.
 ///
 /// Build a verifier once, clone it freely and share it between threads. A configuration error shows
 /// at [`build`](VerifierBuilder::build).

@@ -23,7 +23,7 @@ fn the_use_of_a_key_is_reported_once_a_second() {
         }
     }
     assert_eq!(source.used(), [NOW, NOW + 1, NOW + 2, NOW + 3]);
-    // A clock that goes back within the lifetime is a different second too.
+    // A clock that is set back within the lifetime is a different second too.
     clock.set(NOW + 2);
     hits(&verifier, &token);
     assert_eq!(source.used().last(), Some(&(NOW + 2)));

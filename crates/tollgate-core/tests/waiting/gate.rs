@@ -107,7 +107,7 @@ fn a_dropped_decision_is_cancelled() {
     let (gate, source) = gates.waiting;
     let decision = gate.begin(&request);
     assert!(matches!(decision, Step::Pending(_)));
-    drop((gate, request)); // the decision owns all that it needs
+    drop((gate, request)); // the decision owns its data
     assert_eq!(source.waits(), 1);
     drop(decision);
     assert_eq!(source.waits(), 0);

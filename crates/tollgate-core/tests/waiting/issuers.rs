@@ -229,7 +229,7 @@ fn sources_are_queried_in_order_until_one_knows_or_fails() {
     assert_eq!(outcome(&[&first, &second, &third]), None);
     assert_eq!(asked(&[&first, &second, &third]), [1, 1, 0]);
 
-    // It is unknown whether the first source knows the issuer and with which keys.
+    // It is unknown whether the first source has the issuer, and with which keys.
     let [first, second] = [unreachable(), knowing()];
     assert_eq!(
         outcome(&[&first, &second]),

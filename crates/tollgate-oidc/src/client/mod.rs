@@ -190,7 +190,7 @@ async fn get(client: Client, request: FetchRequest) -> Result<FetchResponse, Fet
 }
 
 fn fetch_error(error: reqwest::Error) -> FetchError {
-    // The URL may have a secret in its query, and the caller knows it.
+    // The URL may have a secret in its query, and the caller already has it.
     let error = error.without_url();
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(this) = cause {

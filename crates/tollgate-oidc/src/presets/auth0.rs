@@ -5,9 +5,9 @@ use tollgate_core::TrustedIssuer;
 use super::Preset;
 use crate::oidc::Oidc;
 
-/// Access tokens of an API that is registered with Auth0. `domain` is the tenant's domain, such as
-/// `example.eu.auth0.com`, or a custom one. The audience is the API's *identifier*: often a URL,
-/// but only a name that is never called.
+/// Creates the preset for access tokens of an API that is registered with Auth0. `domain` is the
+/// tenant's domain, such as `example.eu.auth0.com`, or a custom one. The audience is the API's
+/// *identifier*: often a URL, but only a name that is never called.
 ///
 /// Checks that `iss` is `https://DOMAIN/`, including the trailing slash, that `aud` names the API
 /// (and optionally `/userinfo`), and that `sub` and `iat` are present. An ID token fails, because

@@ -5,7 +5,7 @@ use tollgate_core::TrustedIssuer;
 use super::{Preset, id_token};
 use crate::oidc::Oidc;
 
-/// Access tokens of an Amazon Cognito user pool for these app clients.
+/// Creates the preset for access tokens of an Amazon Cognito user pool, for these app clients.
 ///
 /// Such a token has no `aud`, unless it is bound to a resource. Its `client_id` is the app client,
 /// and it is valid for every service that trusts that client. So the client IDs are the
@@ -64,8 +64,8 @@ pub fn cognito_access(
     Preset::new(rules, Oidc::discover(issuer))
 }
 
-/// ID tokens of an Amazon Cognito user pool for the app client `client_id`: like [`id_token`], with
-/// `token_use` equal to `id`. Roles are the user's groups.
+/// Creates the preset for ID tokens of an Amazon Cognito user pool, for the app client `client_id`:
+/// like [`id_token`], with `token_use` equal to `id`. Roles are the user's groups.
 ///
 /// ```
 /// use tollgate::{Algorithm, RejectionKind, Verifier};

@@ -8,9 +8,9 @@ use crate::oidc::Oidc;
 const LOGIN: &str = "https://login.microsoftonline.com";
 const TEMPLATE: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
 
-/// Access tokens of version 2.0 of one tenant of Microsoft Entra ID. The tenant is its ID, a GUID
-/// in lower case, and not a name or `common`. The audience is the application (client) ID of your
-/// API.
+/// Creates the preset for access tokens of version 2.0 of one Microsoft Entra ID tenant. The tenant
+/// is its ID, a GUID in lower case, and not a name or `common`. The audience is the application
+/// (client) ID of your API.
 ///
 /// The registration of the API decides the version: with `requestedAccessTokenVersion` 2 use this
 /// preset, otherwise [`entra_v1`].
@@ -130,9 +130,10 @@ pub fn dangerous_entra_any_tenant(audience: impl Into<String>) -> Preset {
     )
 }
 
-/// Access tokens of version 1.0 of one tenant of Microsoft Entra ID, by ID: the default for the
-/// registration of an API. The audience is the App ID URI or the client ID of your API, as the
-/// client requested; if both occur, add both with [`audience`](TrustedIssuer::audience).
+/// Creates the preset for access tokens of version 1.0 of one Microsoft Entra ID tenant, by ID: the
+/// default version for the registration of an API. The audience is the App ID URI or the client ID
+/// of your API, as the client requested; if both occur, add both with
+/// [`audience`](TrustedIssuer::audience).
 ///
 /// Like [`entra`], but `iss` is `https://sts.windows.net/TENANT/`, `ver` is `1.0`, and the client
 /// ID is in `appid`: restrict it with [`require_value`](TrustedIssuer::require_value).
@@ -174,10 +175,10 @@ pub fn entra_v1(tenant: impl AsRef<str>, audience: impl Into<String>) -> Preset 
     Preset::new(rules, Oidc::discover(issuer).metadata_url(metadata))
 }
 
-/// ID tokens of version 2.0 of one tenant of Microsoft Entra ID, by ID, for the client `client_id`:
-/// like [`id_token`], and `tid` and `ver` are checked as by [`entra`]. A user is identified by
-/// `tid` and `oid`. `sub` differs for each client, and `email` and `preferred_username` must not be
-/// used for decisions.
+/// Creates the preset for ID tokens of version 2.0 of one Microsoft Entra ID tenant, by ID, for the
+/// client `client_id`: like [`id_token`], with the checks of `tid` and `ver` of [`entra`]. A user
+/// is identified by `tid` and `oid`. `sub` differs for each client, and `email` and
+/// `preferred_username` must not be used for decisions.
 ///
 /// If a client and its API share one registration, the API's access tokens differ little from ID
 /// tokens. Those with an `azp` of another client are refused, and the client's own have no `nonce`,

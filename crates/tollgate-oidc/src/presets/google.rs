@@ -2,8 +2,9 @@
 
 use super::{Preset, id_token};
 
-/// ID tokens of Google ("Sign in with Google") for the client `client_id`: like [`id_token`]. The
-/// issuer may be `https://accounts.google.com` or `accounts.google.com`, because Google uses both.
+/// Creates the preset for ID tokens of Google ("Sign in with Google"), for the client `client_id`:
+/// like [`id_token`]. The issuer may be `https://accounts.google.com` or `accounts.google.com`,
+/// because Google uses both.
 ///
 /// Any Google account can log in. To admit one organisation only, require its `hd`, which Google
 /// sets for accounts that the organisation manages; the domain of an `email` is no proof. A user is

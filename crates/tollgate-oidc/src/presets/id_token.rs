@@ -5,7 +5,8 @@ use tollgate_core::{Principal, TrustedIssuer};
 use super::Preset;
 use crate::oidc::Oidc;
 
-/// ID tokens of `issuer` for the client `client_id`: OpenID Connect Core 1.0 section 3.1.3.7.
+/// Creates the preset for ID tokens of `issuer`, for the client `client_id`: OpenID Connect Core
+/// 1.0 section 3.1.3.7.
 ///
 /// Checks, in addition to the defaults:
 ///

@@ -5,8 +5,8 @@ use tollgate_core::TrustedIssuer;
 use super::{Preset, id_token};
 use crate::oidc::Oidc;
 
-/// Access tokens of a Keycloak realm. `base` is the URL of the server, such as
-/// `https://id.example.com`; servers before version 17, and those configured so, have `/auth` at
+/// Creates the preset for access tokens of a Keycloak realm. `base` is the URL of the server, such
+/// as `https://id.example.com`; servers before version 17, and those configured so, have `/auth` at
 /// the end. A trailing slash does not matter.
 ///
 /// By default, Keycloak does not name your service in `aud`: add a mapper of the type *Audience* to
@@ -61,9 +61,9 @@ pub fn keycloak(base: &str, realm: &str, audience: impl Into<String>) -> Preset 
     Preset::new(rules, Oidc::discover(issuer))
 }
 
-/// ID tokens of a Keycloak realm for the client `client_id`: like [`id_token`], with the claim
-/// `typ` equal to `ID`. `base` is the same as for [`keycloak`]. An ID token has no roles, unless a
-/// mapper adds them.
+/// Creates the preset for ID tokens of a Keycloak realm, for the client `client_id`: like
+/// [`id_token`], with the claim `typ` equal to `ID`. `base` is the same as for [`keycloak`]. An ID
+/// token has no roles, unless a mapper adds them.
 ///
 /// ```
 /// use tollgate::{Algorithm, RejectionKind, Verifier};

@@ -22,11 +22,11 @@
 //! | preset | tokens | `iss` |
 //! |---|---|---|
 //! | [`id_token`] | ID tokens of any provider | your choice |
-//! | [`entra`] | access tokens, v2.0, one tenant | `https://login.microsoftonline.com/TENANT/v2.0` |
+//! | [`entra`] | v2.0 access tokens, one tenant | `https://login.microsoftonline.com/TENANT/v2.0` |
 //! | [`entra_tenants`] | the same, several tenants | the same, with `tid` as the tenant |
 //! | [`dangerous_entra_any_tenant`] | the same, all tenants | the same, with `tid` as the tenant |
-//! | [`entra_v1`] | access tokens, v1.0, one tenant | `https://sts.windows.net/TENANT/` |
-//! | [`entra_id`] | ID tokens, v2.0, one tenant | as [`entra`] |
+//! | [`entra_v1`] | v1.0 access tokens, one tenant | `https://sts.windows.net/TENANT/` |
+//! | [`entra_id`] | v2.0 ID tokens, one tenant | as [`entra`] |
 //! | [`google`] | ID tokens | `https://accounts.google.com` or `accounts.google.com` |
 //! | [`cognito_access`] | access tokens | `https://cognito-idp.REGION.amazonaws.com/POOL` |
 //! | [`cognito_id`] | ID tokens | the same |

@@ -5,9 +5,10 @@ use tollgate_core::TrustedIssuer;
 use super::Preset;
 use crate::oidc::Oidc;
 
-/// Access tokens of a custom authorization server of Okta. `domain` is your organisation's domain,
-/// such as `example.okta.com`, or a custom one. `server` is the ID of the authorization server,
-/// such as `default`. The audience is the configured one of that server, such as `api://default`.
+/// Creates the preset for access tokens of a custom authorization server of Okta. `domain` is your
+/// organisation's domain, such as `example.okta.com`, or a custom one. `server` is the ID of the
+/// authorization server, such as `default`. The audience is the configured one of that server, such
+/// as `api://default`.
 ///
 /// Checks `iss` and `aud`, and that `sub`, `iat` and `cid`, the client ID, are present; ID tokens
 /// have no `cid`. Restrict the clients with `.require_value("cid", [..])`. Scopes come from `scp`,

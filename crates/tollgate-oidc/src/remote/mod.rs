@@ -1,8 +1,8 @@
 //! Keys that are kept fresh in the background.
 //!
-//! [`schedule`] decides when to fetch and how to answer a token whose key is missing; it is pure
-//! arithmetic. [`engine`] is the task that fetches. [`snapshot`] is the state for readers: a reader
-//! takes no lock, loads the snapshot and checks its expiry.
+//! [`schedule`] computes the times of fetches, and the answer to a token with a missing key; it is
+//! pure arithmetic. [`engine`] is the task that fetches. [`snapshot`] is the state for readers: a
+//! reader takes no lock, loads the snapshot and checks its expiry.
 
 mod announce;
 mod engine;

@@ -66,7 +66,7 @@ mod tests {
         let mut unknown = NegativeCache::new(LIFE);
         let start = Duration::from_secs(5);
         unknown.insert(start, 1);
-        unknown.insert(start + LIFE / 2, 1); // does not prolong it
+        unknown.insert(start + LIFE / 2, 1); // does not extend its life
         assert!(unknown.contains(start + Duration::from_millis(59_999), 1));
         assert!(!unknown.contains(start + LIFE, 1));
         assert_eq!(unknown.len(), 0);

@@ -66,7 +66,7 @@ struct Sought {
 pub(super) enum Verdict {
     /// The keys are current: there is no such key.
     Pointless,
-    /// Unknown for now; ask again after this time.
+    /// Unknown for now; retry after this time.
     Unavailable(Duration),
     /// A fetch is running or will begin now: wait for it.
     Wait,

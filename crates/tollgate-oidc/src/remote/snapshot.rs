@@ -9,7 +9,7 @@ use tollgate_core::{Key, KeySet, MissingKey};
 
 use crate::status::{KeyStatus, Readiness};
 
-/// The state for readers, swapped as a whole. Only the times of use change.
+/// The state for readers, swapped as a whole. Only the use times change.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) keys: Arc<KeySet>,
@@ -19,7 +19,7 @@ pub(super) struct Snapshot {
     /// The same by the wall clock.
     pub(super) fetched: u64,
     pub(super) life_end: Duration,
-    /// The end of use. Every reader checks it, so that it holds even if the engine is gone.
+    /// The expiry. Every reader checks it, so that it holds even if the engine is gone.
     pub(super) expiry: Duration,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Times {
 }
 
 impl Snapshot {
-    /// A new set; keys that stay keep their times of use.
+    /// Creates a snapshot of a new set; remaining keys keep their use times.
     pub(super) fn changed(keys: KeySet, before: Option<&Self>, times: Times) -> Self {
         let used = keys
             .keys()
@@ -214,7 +214,7 @@ mod tests {
         });
         assert!(Arc::ptr_eq(&first.keys, &second.keys));
         assert_eq!(second.life_end, Duration::from_secs(120));
-        first.note_use(&first.keys.keys()[0], 8); // by a reader of the snapshot of before
+        first.note_use(&first.keys.keys()[0], 8); // by a reader of the previous snapshot
         assert_eq!(used(&second), [Some(8)]);
     }
 }

@@ -58,7 +58,7 @@ fn max_age(response: &FetchResponse) -> CacheControl {
     found
 }
 
-/// RFC 9111 section 5.2.2.
+/// Returns the meaning of a directive (RFC 9111 section 5.2.2).
 fn meaning(name: &str, value: Option<&str>) -> CacheControl {
     // `no-cache="set-cookie"` is for caches that keep more than the content.
     if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
@@ -107,7 +107,7 @@ fn directive<'a>(rest: &mut &'a str) -> Option<(&'a str, Option<String>)> {
     (rest.is_empty() || rest.starts_with(',')).then_some((name, value))
 }
 
-/// RFC 9110 section 5.6.2.
+/// Takes a token (RFC 9110 section 5.6.2).
 fn token<'a>(rest: &mut &'a str) -> Option<&'a str> {
     let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let end = rest
@@ -133,7 +133,7 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// RFC 9111 section 1.2.2: an overflow counts as a very large number.
+/// Parses delta-seconds (RFC 9111 section 1.2.2): an overflow counts as a very large number.
 fn delta_seconds(text: &str) -> Option<u64> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

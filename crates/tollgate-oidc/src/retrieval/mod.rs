@@ -70,6 +70,8 @@ struct LastSet {
 }
 
 impl Retriever {
+    /// Creates a retriever for the location in the settings.
+    ///
     /// # Errors
     /// Returns an error for an invalid location, and if there is no HTTP client.
     pub(crate) fn new(settings: &Settings) -> Result<Self, OidcError> {

@@ -31,7 +31,8 @@ pub(super) fn is_plausible(issuer: &str, settings: &Settings) -> bool {
     scheme && bare && url.has_host() && public && is_written(&url, issuer)
 }
 
-/// Most issuers omit the single slash after the host.
+/// Returns `true` if `issuer` is the serialization of `url`. Most issuers omit the single slash
+/// after the host.
 fn is_written(url: &Url, issuer: &str) -> bool {
     let written = url.as_str();
     written == issuer || (url.path() == "/" && written.strip_suffix('/') == Some(issuer))

@@ -84,7 +84,7 @@ impl Usage {
         self.proven.load(Ordering::Relaxed)
     }
 
-    /// In seconds, by the caller's clock.
+    /// Returns the last use, in seconds by the caller's clock.
     pub(super) fn last_used(&self) -> u64 {
         self.last_used.load(Ordering::Relaxed)
     }
@@ -233,7 +233,7 @@ impl<V> Registry<V> {
         gone
     }
 
-    /// After a panic of a writer the map is unchanged.
+    /// Locks the registry for writing. After a panic of a writer the map is unchanged.
     fn writing(&self) -> MutexGuard<'_, Writing> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,5 @@
-//! Keys that arrive after a reader has looked and before it asks for a refresh: the reader looks
-//! again.
+//! Keys that arrive after a reader has loaded the snapshot and before it requests a refresh: the
+//! reader loads the snapshot again.
 
 use std::time::Duration;
 

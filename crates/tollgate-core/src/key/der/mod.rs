@@ -91,7 +91,7 @@ fn spki(der: &[u8]) -> Result<PublicKey, KeyError> {
     }
 }
 
-/// `RSAPublicKey`.
+/// Reads an `RSAPublicKey`.
 pub(super) fn pkcs1(der: &[u8]) -> Result<PublicKey, KeyError> {
     let mut reader = Reader::whole_sequence(der)?;
     let (n, e) = (reader.unsigned()?, reader.unsigned()?);
@@ -119,7 +119,8 @@ pub(super) fn certificate(der: &[u8]) -> Result<PublicKey, KeyError> {
     spki(before.up_to(&tbs))
 }
 
-/// `AlgorithmIdentifier` (RFC 3279 section 2.3.1, RFC 5480 section 2.1, RFC 8410 section 3).
+/// Reads an `AlgorithmIdentifier` (RFC 3279 section 2.3.1, RFC 5480 section 2.1, RFC 8410 section
+/// 3).
 fn algorithm_identifier(contents: &[u8]) -> Result<KeyType, KeyError> {
     const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
     const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];

@@ -85,7 +85,7 @@ impl Signer {
         let signer = match key_type {
             Some(KeyType::Rsa) => {
                 let pkcs1 = der::rsa_private_key(document, der)?;
-                der::rsa_public_half(pkcs1)?; // its limits, before the library refuses it with less to say
+                der::rsa_public_half(pkcs1)?; // its limits first, because the library's error has less detail
                 Self::Rsa(
                     RsaKeyPair::from_der(pkcs1).map_err(|_| REFUSED)?,
                     rsa_encoding(algorithm)?,
@@ -114,7 +114,7 @@ impl Signer {
         key_type
             .require(algorithm)
             .map_err(|error| error.at("alg"))?;
-        public.prepare(algorithm)?; // whether the point is on its curve
+        public.prepare(algorithm)?; // checks that the point is on its curve
         let d = jwk.bytes("d")?;
         let signer = match &public {
             PublicKey::Rsa { n, e } => Self::rsa_jwk(

@@ -285,8 +285,8 @@ fn split_item(item: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
     split(borrowed).map(Cow::Borrowed).chain(owned)
 }
 
-/// RFC 6749 section 3.3: scope-tokens separated by single spaces. The empty string, which some
-/// issuers send, has no scope.
+/// Checks a list of scopes (RFC 6749 section 3.3): scope-tokens separated by single spaces. The
+/// empty string, which some issuers send, is an empty list.
 fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
     let bytes = scope.as_bytes();
     if bytes.is_empty() {

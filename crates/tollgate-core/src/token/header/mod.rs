@@ -123,9 +123,8 @@ impl Header {
     }
 }
 
-/// RFC 7515 section 4.1.11: "If any of the listed extension Header Parameters are not understood
-/// and supported by the recipient, then the JWS is invalid." None is supported. A list that is
-/// empty or has other types than strings is malformed.
+/// Returns the refusal of a header with `crit`. No extension is supported, so the token is invalid
+/// (RFC 7515 section 4.1.11). An empty list, and one with other types than strings, is malformed.
 fn critical(raw: &str, kind: Kind) -> Rejection {
     let items = match kind {
         Kind::Array => StringItems::new(raw, kind),

@@ -10,8 +10,7 @@ use serde_json::Error;
 use super::object::{Kind, Member, Object};
 use crate::rejection::Shown;
 
-/// An indexed object as a serde data source. Only the values that the type asks for are passed to
-/// `serde_json`.
+/// An indexed object as a serde data source. Only the requested values are passed to `serde_json`.
 #[derive(Clone, Copy)]
 pub(crate) struct Document<'de> {
     text: &'de str,
@@ -48,7 +47,7 @@ impl<'de> Deserializer<'de> for Document<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        // `RawValue` uses a private name that only the deserializer of `serde_json` knows.
+        // Only the deserializer of `serde_json` handles the private name of `RawValue`.
         if name.starts_with('$') {
             return self.whole().deserialize_newtype_struct(name, visitor);
         }

@@ -56,7 +56,7 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds of a document whose size is bounded already: as deep as `serde_json` reads.
+    /// The bounds of a document of bounded size: the depth is that of `serde_json`.
     pub(crate) const DOCUMENT: Self = Self {
         depth: 127,
         members: usize::MAX,

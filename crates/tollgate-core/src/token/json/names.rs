@@ -42,7 +42,7 @@ impl<'t> NameSet<'t> {
                 self.insert(object.start, member.name(text));
             }
             object.in_set = true;
-            object.filter = u64::MAX; // every later name comes here
+            object.filter = u64::MAX; // every later name takes this path
         }
         self.insert(object.start, unescaped)
     }

@@ -68,7 +68,7 @@ pub(crate) struct Name {
 /// The first seven bytes of a name and its length. Names of up to seven bytes are equal if their
 /// tags are.
 pub(crate) const fn tag(name: &[u8]) -> u64 {
-    #[allow(clippy::cast_possible_truncation)] // capped
+    #[allow(clippy::cast_possible_truncation)] // bounded
     let length = if name.len() < 255 {
         name.len() as u8
     } else {

@@ -8,8 +8,8 @@ use super::names::{NameSet, ObjectNames};
 use super::object::{Kind, Member, Members, Name, Span};
 use super::{Bounds, Flaw};
 
-/// Walks `text` once. Each method takes the byte offset of its start and returns the offset after
-/// what it read.
+/// A scanner that reads `text` once. Each method takes the byte offset of its start and returns the
+/// offset after the text that it read.
 pub(super) struct Scanner<'t, 'm> {
     text: &'t str,
     bytes: &'t [u8],
@@ -204,7 +204,7 @@ impl<'t, 'm> Scanner<'t, 'm> {
     fn nested_object(&mut self, at: usize, depth: usize) -> Result<usize, Flaw> {
         let open = self.members.len();
         let end = self.object(at, depth);
-        self.members.truncate(open); // of a flawed text, too: its outermost members are still read
+        self.members.truncate(open); // even for a flawed text: its outermost members are still read
         end
     }
 

@@ -85,7 +85,6 @@ pub(crate) struct Known<V: Cached> {
     pub(crate) held: Held<V>,
     /// Set if the use has to be reported to the source of the key: once a second for each thread
     /// with a near entry, and once for all other threads.
-    /// be told to where the key came from.
     due: Option<Arc<Entry<V>>>,
 }
 

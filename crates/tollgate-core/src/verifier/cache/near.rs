@@ -94,7 +94,7 @@ impl<V: Cached> Near<V> {
         }
     }
 
-    #[allow(clippy::cast_possible_truncation)] // the low bits are what is wanted
+    #[allow(clippy::cast_possible_truncation)] // uses the low bits
     const fn set_of(&self, hash: u64) -> usize {
         hash as usize & (self.sets.len() - 1)
     }

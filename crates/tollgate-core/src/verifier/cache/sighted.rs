@@ -22,7 +22,7 @@ impl Sighted {
     }
 
     /// Records the hash, and returns `true` if it was recorded before.
-    #[allow(clippy::cast_possible_truncation)] // the low bits are what is wanted
+    #[allow(clippy::cast_possible_truncation)] // uses the low bits
     pub(super) fn sight(&self, hash: u64) -> bool {
         let places = &self.0[hash as usize & (self.0.len() - 1)];
         let held = |sought| {

@@ -272,7 +272,7 @@ fn unused_tokens_make_room() {
     let new = entry(u64::MAX / 3, &verified);
     let tries =
         |near: &mut Near<Verified>, now| (0..64).filter(|_| near.has_room_for(&new, now)).count();
-    assert_eq!(tries(&mut near, NOW), 64 / 16); // so that nothing is shut out for good
+    assert_eq!(tries(&mut near, NOW), 64 / 16); // no token is rejected for ever
     assert_eq!(tries(&mut near, NOW + 1), 64 / 16);
     for later in [NOW + 2, NOW + 500, NOW - 1] {
         assert_eq!(tries(&mut near, later), 64);

@@ -39,7 +39,7 @@ impl Rules {
         }
     }
 
-    /// RFC 7519 section 4.1.3: one of the values must identify this service.
+    /// Checks that one of the values identifies this service (RFC 7519 section 4.1.3).
     fn check_audience_among<'c>(
         &self,
         name: &str,
@@ -66,8 +66,8 @@ impl Rules {
         }
     }
 
-    /// OpenID Connect Core 1.0 section 3.1.3.7, point 3: no audience beside this service that it
-    /// does not trust.
+    /// Refuses further audiences that are not trusted (OpenID Connect Core 1.0 section 3.1.3.7,
+    /// point 3).
     fn check_further_audiences(
         &self,
         claims: &ClaimSetText,
@@ -83,7 +83,7 @@ impl Rules {
         }
     }
 
-    /// OpenID Connect Core 1.0 sections 2 and 3.1.3.7, points 4 and 5.
+    /// Checks `azp` (OpenID Connect Core 1.0 sections 2 and 3.1.3.7, points 4 and 5).
     pub(super) fn check_authorized_party(&self, claims: &ClaimSetText) -> Result<(), Rejection> {
         let AuthorizedParties { clients, required } = &self.authorized_parties;
         if clients.is_empty() {

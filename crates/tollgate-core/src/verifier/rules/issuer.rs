@@ -61,7 +61,7 @@ impl Rules {
         }
     }
 
-    /// `key_issuer` is the issuer that the verifying key is bound to, if any.
+    /// Checks `iss`. `key_issuer` is the issuer that the verifying key is bound to, if any.
     pub(super) fn check_issuer(
         &self,
         claims: &ClaimSetText,

@@ -82,7 +82,7 @@ impl Default for Rules {
 const ACCESS_TOKEN_CLAIMS: [&str; 7] = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"];
 
 impl Rules {
-    /// RFC 8725 section 3.11: `typ` distinguishes kinds of tokens.
+    /// Checks `typ`, which distinguishes kinds of tokens (RFC 8725 section 3.11).
     pub(crate) fn check_type(&self, typ: Option<&str>) -> Result<(), Rejection> {
         let wanted: &[&str] = match (&self.typ, self.access_token_profile) {
             (Some(wanted), _) if typ.is_none() && !wanted.required => return Ok(()),
@@ -109,7 +109,7 @@ impl Rules {
         }
     }
 
-    /// `key_issuer` is the issuer that the verifying key is bound to, if any.
+    /// Checks the claims. `key_issuer` is the issuer that the verifying key is bound to, if any.
     pub(crate) fn check_claims(
         &self,
         claims: &ClaimSetText,
@@ -198,7 +198,8 @@ impl Rules {
     }
 }
 
-/// RFC 7515 section 4.1.9: the prefix "application/" may be omitted if no other slash follows.
+/// Removes the prefix "application/", which may be omitted if no other slash follows (RFC 7515
+/// section 4.1.9).
 fn short_type(typ: &str) -> &str {
     match typ.split_at_checked("application/".len()) {
         Some((prefix, rest))

@@ -78,7 +78,7 @@ fn character() -> impl Strategy<Value = String> {
     })
 }
 
-/// Short names, equal ones among them, and long ones that differ in the last character only.
+/// Short names, some of them equal, and long names that differ only in the last character.
 fn name() -> impl Strategy<Value = String> {
     let short = prop::collection::vec(character(), 0..3).prop_map(|name| name.concat());
     (short, prop_oneof![Just(""), Just("a_long_name_")])
