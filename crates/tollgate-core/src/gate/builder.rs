@@ -378,8 +378,9 @@ impl GateBuilder {
     /// Checks the configuration and creates the gate.
     ///
     /// # Errors
-    /// A [`ConfigError`] for an invalid source, realm or origin, a source given twice, a policy on
-    /// an optional gate, a CSRF token without a cookie source, or an age below one second.
+    /// A [`ConfigError`] for an invalid source, realm or origin, and for a source given twice. Also
+    /// for a policy on an optional gate, a CSRF token without a cookie source, or an age below one
+    /// second.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }

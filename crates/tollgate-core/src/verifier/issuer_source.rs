@@ -131,8 +131,8 @@ impl PreparedIssuer {
     /// the cached tokens of the old one.
     ///
     /// The identity of the key source is not compared. The result is `false` if `rules` has keys or
-    /// a key source, or if the prepared issuer has more than one key source, so that different keys
-    /// never count as equal.
+    /// a key source, or if the prepared issuer has more than one key source. Different keys
+    /// therefore never count as equal.
     ///
     /// ```
     /// # use std::sync::Arc;

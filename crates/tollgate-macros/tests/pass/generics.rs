@@ -1,3 +1,5 @@
+//! Generic types with claims.
+
 #![allow(non_camel_case_types)] // r#type
 
 #[path = "../tollgate_stub/mod.rs"]

@@ -1,3 +1,5 @@
+//! Each form of a requirement.
+
 #[path = "../tollgate_stub/mod.rs"]
 mod tollgate_stub;
 

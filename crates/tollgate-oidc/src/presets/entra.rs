@@ -15,11 +15,13 @@ const TEMPLATE: &str = "https://login.microsoftonline.com/{tenantid}/v2.0";
 /// The registration of the API decides the version: with `requestedAccessTokenVersion` 2 use this
 /// preset, otherwise [`entra_v1`].
 ///
-/// Checks that `iss` and `tid` are the tenant, that `aud` is the API, that `ver` is `2.0`, and that
-/// `azp`, the client ID, is present, which ID tokens do not have. Restrict the clients with
-/// [`authorized_party`](TrustedIssuer::authorized_party). Scopes come from `scp`, which only tokens
-/// of users have; roles are the app roles in `roles`, which users and applications have. Require
-/// one of the two: any application of the tenant can request a token without either.
+/// Checks that `iss` and `tid` are the tenant, that `aud` is the API, and that `ver` is `2.0`. Also
+/// checks that `azp`, the client ID, is present, because ID tokens do not have it. Restrict the
+/// clients with [`authorized_party`](TrustedIssuer::authorized_party).
+///
+/// Scopes come from `scp`, which only tokens of users have. Roles are the app roles in `roles`,
+/// which users and applications have. Require one of the two: any application of the tenant can
+/// request a token without either.
 ///
 /// Not supported: tokens for Microsoft's own APIs (Graph), which are not meant to be read, and
 /// tokens of the national clouds and of External ID, which have other issuers: configure the same

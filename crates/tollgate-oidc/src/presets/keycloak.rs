@@ -14,13 +14,14 @@ use crate::oidc::Oidc;
 /// refused. Do not use [`dangerous_any_audience`](TrustedIssuer::dangerous_any_audience) instead:
 /// every client of the realm could then send its users' tokens here.
 ///
-/// Also checks that the claim `typ` is `Bearer`, because ID tokens (`ID`) and other tokens of a
-/// realm differ from access tokens by nothing else, and that `sub` and `azp`, the client ID, are
-/// present. Restrict the clients with [`authorized_party`](TrustedIssuer::authorized_party). Scopes
-/// come from `scope`. Roles are the realm's, from `realm_access.roles`. A client's own roles are in
-/// `resource_access`, kept apart because one name may mean two things; to add those of a client
-/// `orders`, use `.role_claim("resource_access.orders.roles")`. That does not work for a client ID
-/// with a dot, for which a mapper can rename the claim.
+/// Also checks that `sub` and `azp`, the client ID, are present, and that the claim `typ` is
+/// `Bearer`: only `typ` distinguishes access tokens from ID tokens (`ID`) and other tokens of a
+/// realm. Restrict the clients with [`authorized_party`](TrustedIssuer::authorized_party).
+///
+/// Scopes come from `scope`. Roles are the realm's, from `realm_access.roles`. A client's own roles
+/// are in `resource_access`, kept apart because one name may mean two things. To add those of a
+/// client `orders`, use `.role_claim("resource_access.orders.roles")`. That does not work for a
+/// client ID with a dot, for which a mapper can rename the claim.
 ///
 /// Not supported: tokens bound to a key of the client (`typ` is `DPoP`), and lightweight access
 /// tokens without these claims.

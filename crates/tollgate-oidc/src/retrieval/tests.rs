@@ -1,3 +1,5 @@
+//! Tests of retrievals with scripted responses.
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

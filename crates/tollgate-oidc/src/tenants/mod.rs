@@ -93,9 +93,10 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 ///
 /// Attackers choose the `iss`. A list of tenants is the best rule. A pattern (every host below
 /// `example.com`, every path of a provider) lets an attacker cause fetches for any matching name,
-/// within the bounds below, and trusts every party that can publish keys under such a name. An
-/// ambiguous name never reaches the rule: it must be an `https` URL of at most 512 bytes in normal
-/// form, without credentials, query or fragment, and its host may be public.
+/// within the bounds below. It also trusts every party that can publish keys under such a name.
+///
+/// An ambiguous name never reaches the rule: it must be an `https` URL of at most 512 bytes in
+/// normal form, without credentials, query or fragment, and its host may be public.
 ///
 /// # Bounds
 ///

@@ -1,3 +1,5 @@
+//! Tests of shared claims.
+
 use std::sync::LazyLock;
 
 use serde_json::json;

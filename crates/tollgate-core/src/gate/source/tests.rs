@@ -1,3 +1,5 @@
+//! Tests of the sources of credentials.
+
 use super::*;
 use crate::http::request::TestRequest;
 

@@ -1,3 +1,5 @@
+//! Tests of the conversions.
+
 use jsonwebtoken::jwk::JwkSet;
 use serde_json::json;
 

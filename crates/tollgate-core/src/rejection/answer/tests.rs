@@ -1,3 +1,5 @@
+//! Tests of the answers to rejections.
+
 use std::time::Duration;
 
 use super::*;

@@ -149,8 +149,9 @@ impl ClaimSetText {
         }
     }
 
-    /// Refuses a claim that is neither a string nor an array of strings, a path through a value
-    /// that is not an object, and a claim that is present both by its whole name and by its path.
+    /// Refuses a claim that is neither a string nor an array of strings. Also refuses a path
+    /// through a value that is not an object, and a claim that is present both by its whole name
+    /// and by its path.
     pub(crate) fn check_strings_at(&self, path: &str, most: usize) -> Result<(), Rejection> {
         self.check_way(path)?;
         match self.find(path) {

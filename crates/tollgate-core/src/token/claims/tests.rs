@@ -1,3 +1,5 @@
+//! Tests of the claims reader.
+
 use proptest::prelude::*;
 
 use super::*;

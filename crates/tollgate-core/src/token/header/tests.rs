@@ -1,3 +1,5 @@
+//! Tests of the header reader.
+
 use proptest::prelude::*;
 
 use super::*;

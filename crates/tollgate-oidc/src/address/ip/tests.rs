@@ -1,3 +1,5 @@
+//! Tests of public and special-purpose addresses.
+
 use super::*;
 
 fn public(address: &str) -> bool {

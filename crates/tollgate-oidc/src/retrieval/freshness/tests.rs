@@ -1,3 +1,5 @@
+//! Tests of the life of a response.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Properties of accepted URLs.
+
 use std::net::IpAddr;
 
 use proptest::prelude::*;

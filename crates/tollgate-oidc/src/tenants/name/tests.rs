@@ -1,3 +1,5 @@
+//! Tests of the rules for issuer names.
+
 use proptest::prelude::*;
 
 use super::*;

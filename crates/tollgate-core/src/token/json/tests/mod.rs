@@ -1,3 +1,5 @@
+//! Tests of the strict JSON reader.
+
 mod document;
 mod names;
 mod object;
