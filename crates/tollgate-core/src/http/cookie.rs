@@ -14,8 +14,9 @@ pub(crate) fn named<'a>(
             let pair = field::trim(pair);
             let (got, value) = match memchr::memchr(b'=', pair) {
                 Some(at) => (&pair[..at], &pair[at + 1..]),
-                // Browsers disagree whether a pair without `=` is a cookie without a name or without
-                // a value. A pair that equals `name` must therefore not count as an absent cookie.
+                // Browsers disagree whether a pair without `=` is a cookie without a name or one
+                // without a value. A pair that equals `name` must therefore not count as an absent
+                // cookie.
                 None => (pair, &b""[..]),
             };
             (field::trim(got) == name).then(|| field::trim(value))
