@@ -20,10 +20,10 @@ use crate::store::{StoreError, StoreErrorKind};
 #[non_exhaustive]
 pub enum SessionErrorKind {
     /// The credential is not from a live session: unknown, malformed, forged, expired or ended. The
-    /// client cannot tell these apart (`invalid_grant`, RFC 6749 section 5.2).
+    /// client cannot distinguish these cases (`invalid_grant`, RFC 6749 section 5.2).
     Invalid,
-    /// A refresh token was used again after its time. Its session has been ended (RFC 9700 section
-    /// 4.14.2).
+    /// A used refresh token was presented again, outside the grace period. Its session has been
+    /// ended (RFC 9700 section 4.14.2).
     Reuse,
     /// The requested scope exceeds that of the session (`invalid_scope`, RFC 6749 sections 5.2 and
     /// 6).

@@ -41,7 +41,7 @@ pub enum SessionEvent {
         /// The user (`sub`).
         subject: String,
     },
-    /// A refresh token was used after its time, by its owner or by a thief. The session was ended
+    /// A used refresh token was presented again, by its owner or by a thief. The session was ended
     /// (RFC 9700 section 4.14.2). Notify the user.
     ReuseDetected {
         /// The session.

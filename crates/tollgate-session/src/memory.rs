@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(full.kind(), StoreErrorKind::Full);
         assert!(
             !store.insert(&session(2, NOW + 9), NOW).await.unwrap(),
-            "it is there"
+            "the session exists"
         );
         assert!(store.insert(&session(3, NOW + 9), NOW + 1).await.unwrap());
         assert_eq!(store.of_subject("u-7", 9, NOW + 1).await.unwrap().len(), 2);

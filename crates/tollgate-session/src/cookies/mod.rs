@@ -20,8 +20,8 @@ use crate::sessions::{Renewed, Tokens};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SameSite {
-    /// No cross-site request, not even a navigation by a link. The first page after a link has no
-    /// user.
+    /// No cross-site request, not even a navigation by a link. The first page after a cross-site
+    /// link is anonymous.
     Strict,
     /// Navigations by a link.
     #[default]

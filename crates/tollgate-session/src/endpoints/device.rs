@@ -128,13 +128,13 @@ mod tests {
         assert_eq!(
             address(&["203.0.113.7"], 2),
             None,
-            "a request that came past the proxies"
+            "a request that bypassed the proxies"
         );
         assert_eq!(address(&[], 1), None);
     }
 
     #[test]
-    fn an_address_is_an_address() {
+    fn only_valid_addresses_are_read() {
         for (text, wanted) in [
             ("203.0.113.7:443", Some("203.0.113.7")),
             ("[2001:db8::1]:443", Some("2001:db8::1")),

@@ -50,8 +50,8 @@ impl RefreshBody {
 
 impl SessionEndpoints {
     pub(super) async fn log_in(&self, request: EndpointRequest) -> Result<Answer, Answer> {
-        // Otherwise another site can log the user in as someone else and read what they enter
-        // there.
+        // Login CSRF: otherwise another site can log the user in to an attacker's account and read
+        // the data that the user enters there.
         self.prove_origin(&request)?;
         let content_type = ContentType::of(&request)?;
         let device = device::of(&request, self.0.proxies);

@@ -87,7 +87,7 @@ impl SessionEndpoints {
     pub(super) async fn log_out_others(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
         let user = self.user(request).await?;
         let subject = subject_of(&user)?.to_owned();
-        // Without a `sid` the token does not say which session to keep.
+        // Without a `sid` the token does not identify the session to keep.
         let keep = session_of(&user).ok_or_else(answers::malformed)?;
         let sessions = self.0.sessions.clone();
         let ended =

@@ -48,14 +48,14 @@ type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailur
 ///
 /// | Request | Needs | Answer |
 /// |---|---|---|
-/// | `POST /login` | what the service asks for | 200 with tokens; 401 |
+/// | `POST /login` | the credentials of the login function | 200 with tokens; 401 |
 /// | `POST /refresh` | the refresh token | 200 with tokens; 400 `invalid_grant`, `invalid_scope` |
 /// | `POST /logout` | the access or the refresh token | 204 |
-/// | `GET /session` | the access token | 200: when it ends, its scope, the CSRF token |
+/// | `GET /session` | the access token | 200: the expiry, the scope, the CSRF token |
 /// | `GET /sessions` | the access token | 200: the user's devices |
-/// | `DELETE /sessions/{id}` | the access token | 204; 404 where the user has no such session |
-/// | `POST /sessions/logout-others` | the access token | 200: how many were ended |
-/// | `POST /sessions/logout-all` | the access token | 200: how many were ended |
+/// | `DELETE /sessions/{id}` | the access token | 204; 404 if the user has no such session |
+/// | `POST /sessions/logout-others` | the access token | 200: the number of ended sessions |
+/// | `POST /sessions/logout-all` | the access token | 200: the number of ended sessions |
 ///
 /// With cookies, login, refresh and logout require the proof of origin. Unsafe requests that need
 /// the access token also require `x-csrf-token`, unless it is

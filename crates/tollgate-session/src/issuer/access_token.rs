@@ -187,7 +187,8 @@ impl<'a> ClaimsSet<'a> {
         // Retired keys and revocations are kept only as long as a token can live.
         if expires_at <= issued_at || expires_at > latest {
             return refuse(format!(
-                "the lifetime must be above zero and at most {} s: iat={issued_at} exp={expires_at}",
+                "the lifetime must be above zero and at most {} s: \
+                 iat={issued_at} exp={expires_at}",
                 stamp.lifetime
             ));
         }

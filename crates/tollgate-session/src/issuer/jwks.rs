@@ -46,8 +46,8 @@ impl JwksEndpoint {
     }
 
     /// Sets how long the set may be cached (`max-age`, RFC 9111 section 5.2.2.1). Default: 5
-    /// minutes, and less if a phase changes before. A key that is scheduled to sign sooner than
-    /// this may not be known everywhere when it begins to sign.
+    /// minutes, and less if a phase changes before. If a key is scheduled to
+    /// sign sooner than this, some verifiers may not have it when it begins to sign.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -23,7 +23,7 @@ use tollgate_core::Algorithm;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyPhase {
-    /// The key is published, so that every verifier knows it in time, but does not sign yet.
+    /// The key is published, so that every verifier can fetch it in time, but does not sign yet.
     Next,
     /// The key signs.
     Active,

@@ -34,8 +34,8 @@ use crate::random::Random;
 /// An issuer of access tokens (RFC 9068). It rotates the signing keys and publishes the public
 /// ones.
 ///
-/// It is the [`KeySource`] of every verifier that it [creates](Self::verifier), so all of them see
-/// a rotation at once. Clones share their state. `Debug` shows `kid`s, never a key.
+/// It is the [`KeySource`] of every verifier that it [creates](Self::verifier), so a
+/// rotation takes effect in all of them at once. Clones share their state. `Debug` shows `kid`s, never a key.
 ///
 /// ```
 /// use tollgate::{Algorithm, SigningKey};
@@ -88,7 +88,7 @@ impl Issuer {
     /// Schedules a key at run time. It is published at once and signs from `active_from` on, in
     /// seconds since the epoch. A time in the past means now.
     ///
-    /// Other verifiers learn the key when they next fetch the JWK Set, so schedule it at least
+    /// Other verifiers get the key with their next fetch of the JWK Set, so schedule it at least
     /// [`max-age`](JwksEndpoint::max_age) ahead.
     ///
     /// # Errors
@@ -110,7 +110,8 @@ impl Issuer {
     pub fn rotate(&self, key: SigningKey, active_from: u64) -> Result<(), ConfigError> {
         self.change(|schedule, now| {
             schedule.prune(now);
-            // The previous key has signed until now, whatever was planned. Its tokens must verify.
+            // The previous key has signed until now, regardless of the schedule. Its tokens must
+            // verify.
             schedule.add(key, active_from.max(now))
         })
     }

@@ -12,7 +12,7 @@ use crate::random::{NoRandomness, Random, SystemRandom};
 const PURPOSE: &[u8] = b"tollgate refresh v1";
 
 /// A key that the secrets of refresh tokens are derived from (HMAC-SHA256, RFC 2104), and the
-/// number that tokens name it by.
+/// number that identifies it in tokens.
 ///
 /// A secret is derived from this key, the session, a counter and a random salt that only the store
 /// has. Neither the store nor the key alone is enough to create a token, and the server can return
@@ -64,7 +64,7 @@ impl RefreshKey {
         Ok(Self::new(id, *secret))
     }
 
-    /// The number that tokens name the key by.
+    /// The number that identifies the key in tokens.
     pub const fn id(&self) -> u32 {
         self.id
     }

@@ -17,7 +17,7 @@ use crate::store::StoredSession;
 /// The longest duration of an operation, in seconds: the largest store timeout.
 const LONGEST_OPERATION: u64 = 60;
 
-/// A session, as the rules see it.
+/// A decoded session.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) id: SessionId,

@@ -63,7 +63,7 @@ pub(crate) enum Outcome {
     Replace(Box<Body>),
     /// Issues tokens from the stored body again.
     Repeat,
-    /// A refresh token was used after its time. The session must be ended.
+    /// A used refresh token was presented again. The session must be ended.
     Reuse,
     /// The session does not change.
     Refused(Refused),
@@ -76,7 +76,7 @@ pub(crate) enum Refused {
     Ended,
     /// The idle timeout or the absolute timeout has passed.
     Expired,
-    /// The token is forged, was derived from a key that is gone, or belongs to another user.
+    /// The token is forged, was derived from a removed key, or belongs to another user.
     Unknown,
     /// The successor was derived from a key that this instance does not have.
     KeyMissing,
@@ -214,7 +214,7 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
     if fresh.expires_at <= presented.expires_at {
         return Outcome::Refused(Refused::NothingGained);
     }
-    // Concurrent requests of one page all get the token that the first of them caused.
+    // Concurrent requests of one page all get the token of the first renewal.
     let last = &body.access;
     if last.jti != presented.jti
         && last.issued_at >= presented.issued_at

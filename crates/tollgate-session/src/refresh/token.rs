@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn tokens_round_trip() {
         let text = token().write();
         assert_eq!(text.len(), TEXT);
         let read = RefreshToken::read(&text).unwrap();
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_spelling_is_read() {
+    fn only_the_canonical_encoding_is_read() {
         let text = token().write();
         for wrong in [
             "",
@@ -115,7 +115,11 @@ mod tests {
                 RefreshToken::read(&format!("{}{}", &text[..TEXT - 1], char::from(**last)))
                     .is_some()
             });
-        assert_eq!(spellings.count(), 4, "two bits of the secret");
+        assert_eq!(
+            spellings.count(),
+            4,
+            "two of the six bits belong to the secret"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Revocations, and how they reach every instance.
+//! Revocations and their distribution to all instances.
 
 mod entry;
 mod filter;

@@ -35,8 +35,8 @@ pub enum Reading {
     /// Accepts the token if the replica was complete less than this long ago. Refuses it with 503
     /// after that.
     StaleUpTo(Duration),
-    /// Accepts the token and logs a warning. An attacker who can cut off the store can use tokens
-    /// that were revoked in the meantime.
+    /// Accepts the token and logs a warning. By cutting off the store, an attacker can use tokens that
+    /// were revoked in the meantime.
     DangerousFailOpen,
 }
 
@@ -94,7 +94,7 @@ fn check(
         names: names(principal),
         issued_at: principal.issued_at().unwrap_or(0),
     };
-    // The order matters: entries that the replica learns between the two reads are seen.
+    // This order is required: entries that arrive between the two reads are then found.
     let in_sync = replica.is_in_sync();
     if replica.revokes(&names, || shared.clock.now()) {
         return Step::Ready(Ok(Standing::Revoked));

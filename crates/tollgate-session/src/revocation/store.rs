@@ -17,7 +17,7 @@ use crate::store::StoreFuture;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
-    /// A random number that changes when the sequence begins anew, such as after the store was
+    /// A random number that changes when the sequence restarts, for instance after the store was
     /// emptied.
     pub epoch: u64,
     /// Grows by one with each call of [`RevocationStore::revoke`].

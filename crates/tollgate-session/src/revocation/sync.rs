@@ -40,7 +40,7 @@ pub(super) struct Follower {
 enum Lost {
     /// The store failed.
     Store(StoreError),
-    /// An announcement was lost, or the store's sequence began anew.
+    /// An announcement was lost, or the store's sequence restarted.
     Announcement,
     /// There are more entries than the replica may hold.
     OverFull,

@@ -105,7 +105,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets how long a session lasts after the login, whatever its use. Default: 30 days.
+    /// Sets how long a session lasts after the login, regardless of its use. Default: 30 days.
     ///
     /// ```
     #[doc = include_str!("../../doc/builder.md")]

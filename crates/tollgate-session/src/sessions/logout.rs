@@ -177,7 +177,7 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn logout_all(&self, subject: &str) -> Result<usize, SessionError> {
-        // Before the list is read: a login that is not listed yet sees the revocation.
+        // Revoked before the list is read: a login that is not listed yet finds the revocation.
         self.0
             .revocations
             .revoke_subject(subject, self.now())
@@ -238,8 +238,8 @@ impl Sessions {
         // The revocation comes first: even if the session store is down, the tokens are revoked.
         let there = self.load(id, self.now()).await.ok().flatten();
         self.0.revocations.revoke_session(id).await?;
-        // A refresh that sees the entry ends the session too, and may be first. This call still
-        // counts as the one that ended it.
+        // A concurrent refresh that finds the entry also ends the session, and may be first. This
+        // call still counts as the one that ended it.
         let ended = self.finish(id).await?;
         Ok(ended.or_else(|| there.filter(|record| record.body.ended_at.is_none())))
     }

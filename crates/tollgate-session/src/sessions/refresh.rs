@@ -22,7 +22,7 @@ pub struct RefreshRequest {
     /// The scope of the access token, separated by spaces: a subset of the scope granted at login.
     /// `None` for all of it (RFC 6749 section 6).
     pub scope: Option<String>,
-    /// The device of the client. Missing values stay as they were.
+    /// The device of the client. Missing values do not change.
     pub device: Device,
 }
 
@@ -83,7 +83,7 @@ impl Sessions {
         let arrived_at = self.now();
         let jti = self.fresh_jti()?;
         for _ in 0..TRIES {
-            // Read before the check for revocations, because expiry is computed from it.
+            // Read before the revocation check, because the expiry is computed from it.
             let now = self.now();
             let Some(record) = self.load(&token.session, now).await? else {
                 return Err(invalid("the session is unknown or expired"));

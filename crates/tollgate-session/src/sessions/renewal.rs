@@ -112,7 +112,7 @@ impl Sessions {
     ) -> Result<Option<Renewed>, SessionError> {
         let jti = &*self.fresh_jti()?;
         for _ in 0..TRIES {
-            // Read before the check for revocations, because expiry is computed from it.
+            // Read before the revocation check, because the expiry is computed from it.
             let now = self.now();
             let Some(record) = self.load(id, now).await? else {
                 return Ok(None);

@@ -1,4 +1,4 @@
-//! The tokens of a session, as they are returned to the client.
+//! The tokens that are returned to the client.
 
 use std::fmt;
 

@@ -14,7 +14,7 @@ fn content_type(values: &[&str], content: &str) -> Result<Option<ContentType>, U
 }
 
 #[test]
-fn a_type_is_known_exactly() {
+fn content_types_are_matched_exactly() {
     for value in [
         "application/json",
         "Application/JSON; charset=UTF-8",
@@ -50,7 +50,7 @@ fn a_type_is_known_exactly() {
 }
 
 #[test]
-fn a_name_stands_once() {
+fn duplicate_names_are_refused() {
     let read = |text: &str| ContentType::Json.read::<Value>(text.as_bytes());
     assert_eq!(
         read(r#"{"a": [1, -2, 0.5, null, true, "x", {}]}"#),
@@ -92,13 +92,13 @@ fn a_name_stands_once() {
 
 proptest! {
     #[test]
-    fn any_content_is_read_without_a_panic(content: Vec<u8>) {
+    fn arbitrary_content_does_not_panic(content: Vec<u8>) {
         let _ = ContentType::Json.read::<Value>(&content);
         let _ = ContentType::Form.read::<Value>(&content);
     }
 
     #[test]
-    fn what_was_written_as_json_is_read_as_it_was(number: i64, text: String, list: Vec<bool>) {
+    fn json_round_trips(number: i64, text: String, list: Vec<bool>) {
         let value = json!({"n": number, "t": text, "l": list});
         prop_assert_eq!(ContentType::Json.read::<Value>(value.to_string().as_bytes()), Ok(value));
     }

@@ -117,7 +117,7 @@ fn after_a_withdrawal_the_next_key_signs_and_no_old_one() {
     assert_eq!(
         phases(&schedule, 1_960),
         [],
-        "what was superseded is gone in its time"
+        "the superseded keys are removed"
     );
     schedule.add(key("d"), 1_300).unwrap();
     assert_eq!(signs(&schedule, 1_300), Some("d"));

@@ -346,7 +346,7 @@ fn concurrent_renewals_get_one_successor() {
     assert_eq!(
         (two.body.generation, &two.body.current),
         (1, &one.body.current),
-        "the refresh token stays"
+        "the refresh token does not change"
     );
     assert_eq!(
         (&*two.body.access.jti, two.body.access.expires_at),
