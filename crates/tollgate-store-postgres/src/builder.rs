@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_plain() {
+    fn names_have_only_lower_case_letters_digits_and_underscores() {
         for name in ["", "a b", "A", "1a", "a\"", "a;", "ä", "a.b"] {
             assert_eq!(
                 refused(|b| b.schema(name)),

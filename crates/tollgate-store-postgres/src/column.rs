@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_comes_back() {
+    fn numbers_round_trip() {
         for number in [
             0,
             1,
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_invalid_number_is_refused() {
-        let rubbish: [&[u8]; 8] = [
+        let malformed: [&[u8]; 8] = [
             &[],
             &[0, 1, 0, 0, 0, 0],
             // -1, NaN, infinity, 0.0001, 1.0001, 10000 to the 9th and to the 65535th.
@@ -184,7 +184,7 @@ mod tests {
             &[0, 1, 0, 9, 0, 0, 0, 0, 0, 1],
             &[0, 1, 0xff, 0xff, 0, 0, 0, 4, 0, 1],
         ];
-        for raw in rubbish {
+        for raw in malformed {
             assert!(Number::from_sql(&Type::NUMERIC, raw).is_err(), "{raw:?}");
         }
     }

@@ -88,17 +88,18 @@ impl Connect for Dialer {
     }
 }
 
-/// Returns the settings of a session for statements, whatever the defaults of the server, the
-/// database or the role are.
+/// Returns the settings of a session for statements. They override the defaults of the server, the
+/// database and the role.
 ///
-/// The statements are written for this isolation level. A commit that is not on disk when it is
-/// acknowledged could lose a rotation. A stricter setting is left alone.
+/// The statements are written for this isolation level. Without `synchronous_commit`, an
+/// acknowledged rotation could be lost. A stricter setting is kept.
 pub(crate) fn settings(statement_timeout: Duration) -> String {
     format!(
         "SET statement_timeout = {}; \
          SET default_transaction_isolation = 'read committed'; \
          SET search_path = pg_catalog, pg_temp; \
-         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+         SELECT set_config('synchronous_commit', 'on', false) \
+         WHERE current_setting('synchronous_commit') = 'off'",
         statement_timeout.as_millis().max(1)
     )
 }

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_corrupt() {
+    fn a_malformed_notification_is_corrupt() {
         for text in [
             "",
             " ",

@@ -62,7 +62,8 @@ impl Statements {
                  RETURNING true"
             ),
             load: format!(
-                "SELECT id, subject, revision, expires_at, data FROM {sessions} WHERE id = $1 AND expires_at > $2"
+                "SELECT id, subject, revision, expires_at, data FROM {sessions} \
+                 WHERE id = $1 AND expires_at > $2"
             ),
             replace: format!(
                 "UPDATE {sessions} SET revision = $2, expires_at = $3, data = $4 \
@@ -94,13 +95,14 @@ impl Statements {
             ),
             find: format!(
                 "SELECT key, issued_before, expires_at FROM {revocations} \
-                 WHERE digest IN (SELECT sha256(k.key) FROM unnest($1::bytea[]) AS k (key)) AND expires_at > $2"
+                 WHERE digest IN (SELECT sha256(k.key) FROM unnest($1::bytea[]) AS k (key)) \
+                 AND expires_at > $2"
             ),
             entries: format!(
                 "SELECT key, issued_before, expires_at FROM {revocations} WHERE expires_at > $1"
             ),
             head: format!("SELECT epoch, sequence FROM {head}"),
-            // If the head was removed, the sequence begins anew.
+            // If the head was removed, a new sequence begins.
             begin: format!(
                 "INSERT INTO {head} AS h (epoch, sequence) VALUES ({EPOCH}, 0) \
                  ON CONFLICT (one) DO UPDATE SET sequence = h.sequence RETURNING epoch, sequence"
@@ -116,7 +118,8 @@ impl Statements {
 fn purge(table: &str, key: &str) -> String {
     format!(
         "WITH old AS (\
-           SELECT {key} FROM {table} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED\
+           SELECT {key} FROM {table} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 \
+           FOR UPDATE SKIP LOCKED\
          ), gone AS (\
            DELETE FROM {table} AS t USING old WHERE t.{key} = old.{key} AND t.expires_at <= $1 RETURNING true\
          ) SELECT count(*) FROM gone"

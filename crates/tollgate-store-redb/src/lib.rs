@@ -30,8 +30,8 @@ use crate::writer::{Operation, Writer};
 /// them.
 ///
 /// A full disk is reported as [`Full`](StoreErrorKind::Full), a failing one as `Unavailable`, a
-/// malformed row as `Corrupt`. Only stored writes are acknowledged, and the store recovers by
-/// itself when the disk does.
+/// malformed row as `Corrupt`. A write is acknowledged after it is on disk. When the disk works
+/// again, the store recovers automatically.
 ///
 /// ```
 /// use tollgate::session::StoreErrorKind;

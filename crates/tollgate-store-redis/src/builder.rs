@@ -235,7 +235,8 @@ impl RedisStoreBuilder {
         {
             return refused(
                 ConfigErrorKind::OutOfRange,
-                "`wait_replicas` requires at least one replica and a timeout between 10 ms and 60 s",
+                "`wait_replicas` requires at least one replica and a timeout \
+                 between 10 ms and 60 s",
             );
         }
         let instance = random()

@@ -1,4 +1,4 @@
-//! The failures of a server, and how they are handled.
+//! The classification of server failures.
 
 use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
 use tollgate_session::{StoreError, StoreErrorKind};
@@ -8,14 +8,14 @@ use tollgate_session::{StoreError, StoreErrorKind};
 pub(crate) enum Failure {
     /// Another node has the slot, permanently or (`asking`) for this request.
     Elsewhere { address: String, asking: bool },
-    /// The server does not know the script.
+    /// The script is not in the server's cache.
     NoScript,
     /// The server was not reached, so nothing was executed.
     Unreached(StoreError),
     /// The connection ended before the answer. The server may have executed the request.
     Unanswered(StoreError),
-    /// The server cannot execute the request now: it is loading, is not a master any more, or does
-    /// not see the whole cluster.
+    /// The server cannot execute the request now: it is loading, is not a master any more, or
+    /// reports that the cluster is down.
     Later(StoreError),
     /// A retry does not help.
     Final(StoreError),

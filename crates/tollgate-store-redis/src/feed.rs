@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_heard() {
+    fn announcements_round_trip() {
         let entries = [entry("a"), entry("b")];
         let said = [digits(5), digits(6), message(&entries)].concat();
         let heard = announcement(&said).unwrap();
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_malformed_announcement_is_refused() {
         let position = [digits(5), digits(6)].concat();
-        for rubbish in [
+        for malformed in [
             &b""[..],
             b"hello",
             &position,
@@ -164,7 +164,7 @@ mod tests {
             &[&position[..], b"+x"].concat(),
             &[b'x'; 41],
         ] {
-            assert!(announcement(rubbish).is_err());
+            assert!(announcement(malformed).is_err());
         }
     }
 }

@@ -68,7 +68,7 @@ impl Keys {
     }
 }
 
-/// Returns which of a cluster's 16384 slots a key is in: CRC16 (XMODEM) of its hash tag.
+/// Returns the slot of a key in a cluster, 0 to 16383: CRC16 (XMODEM) of its hash tag.
 /// <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags>
 pub(crate) fn slot(key: &str) -> u16 {
     let tag = key
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_are_those_of_redis() {
+    fn slots_equal_those_of_redis() {
         // The answers of `CLUSTER KEYSLOT`.
         assert_eq!(slot("123456789"), 0x31C3);
         assert_eq!(slot("foo"), 12_182);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_cannot_reach_into_another() {
+    fn ambiguous_namespaces_are_refused() {
         for odd in ["", "a:b", "a{b", "a}b", "a b", "ä", &"a".repeat(65)] {
             assert!(Keys::new(odd).is_none(), "{odd}");
         }

@@ -1,4 +1,4 @@
-//! Operations, as they are sent to a server.
+//! The commands of an operation.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ impl<'s> Operation<'s> {
         self.wait.is_some()
     }
 
-    /// Returns the commands: the script by its hash, or its source for a server that does not know
+    /// Returns the commands: the script by its hash, or its source for a server that has not cached
     /// it.
     pub(crate) fn commands(&self, whole_script: bool, asking: bool, deadline: Instant) -> Pipeline {
         let mut commands = redis::pipe();

@@ -225,8 +225,8 @@ mod tests {
     #[test]
     fn malformed_entries_and_positions_are_refused() {
         let key = RevocationKey::new(RevocationKind::Token, "i", "1");
-        for rubbish in [&b""[..], &[b'1'; 39], &[b'1'; 41], &[b'x'; 40], &[0xFF; 40]] {
-            assert!(entry(key.clone(), rubbish).is_err());
+        for malformed in [&b""[..], &[b'1'; 39], &[b'1'; 41], &[b'x'; 40], &[0xFF; 40]] {
+            assert!(entry(key.clone(), malformed).is_err());
         }
         assert_eq!(
             entry(key, &[digits(1), digits(2)].concat())

@@ -2,7 +2,7 @@
 //!
 //! Times and counts are decimal numbers of 20 digits: Lua numbers are exact only up to 2^53, and
 //! such texts compare like numbers. A script reads and checks everything before its first write,
-//! and its first line keeps it from starting on a server whose memory is full. So it is executed
+//! and its first line prevents a start on a server whose memory is full. So it is executed
 //! completely or not at all.
 
 use std::sync::LazyLock;
@@ -58,7 +58,7 @@ return 1
 });
 
 /// Replaces a session. Returns 1 on success, 0 if the revision differs or the session is gone, 2 if
-/// the index of its subject must be told of the longer life first.
+/// the entry in the index of its subject must be extended first.
 pub(crate) static REPLACE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES,
@@ -167,7 +167,7 @@ end
 pub(crate) static POSITION: LazyLock<Script> =
     LazyLock::new(|| Script::new(&[READS, HISTORY, POSITION_NOW, "return position(KEYS[1])"]));
 
-/// Small enough to run on a full server, whose position could not be read otherwise.
+/// Begins a sequence. Allowed on a full server, because the position could not be read otherwise.
 pub(crate) static BEGIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         "#!lua flags=allow-oom\n",

@@ -59,7 +59,7 @@ impl SessionStore for RedisStore {
             let deadline = self.deadline();
             let tag = self.tag();
             let mut covered = 0;
-            // The second attempt, after the index was told that the session lives longer.
+            // The second attempt follows an extension of the entry in the index.
             for _ in 0..2 {
                 let arguments = vec![
                     digits(now),
@@ -137,7 +137,7 @@ impl SessionStore for RedisStore {
 /// An entry of a subject's index.
 struct Entry {
     id: SessionId,
-    /// The session has ended by then, as far as the index knows.
+    /// The end of the session according to the index.
     cover: u64,
     /// The time of the last write to the entry.
     entered: u64,
@@ -255,14 +255,14 @@ type Pair = (Vec<u8>, Vec<u8>);
 
 /// Reads the fields and values of a hash.
 pub(crate) fn pairs(value: Value) -> Result<Vec<Pair>, StoreError> {
-    let rubbish = || corrupt("unexpected type of a hash");
+    let malformed = || corrupt("unexpected type of a hash");
     let values = match value {
         Value::Array(values) if values.len() % 2 == 0 => values,
-        _ => return Err(rubbish()),
+        _ => return Err(malformed()),
     };
     let mut bytes = values.into_iter().map(|value| match value {
         Value::BulkString(bytes) => Ok(bytes),
-        _ => Err(rubbish()),
+        _ => Err(malformed()),
     });
     let mut pairs = Vec::with_capacity(bytes.len() / 2);
     while let (Some(field), Some(value)) = (bytes.next(), bytes.next()) {
@@ -283,9 +283,9 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_no_hash() {
+    fn unexpected_answers_are_not_hashes() {
         let text = || Value::BulkString(b"a".to_vec());
-        for rubbish in [
+        for malformed in [
             Value::Nil,
             Value::Okay,
             Value::Int(1),
@@ -293,7 +293,7 @@ mod tests {
             Value::Array(vec![text(), Value::Nil]),
             Value::Array(vec![Value::Array(Vec::new()), text()]),
         ] {
-            assert!(pairs(rubbish).is_err());
+            assert!(pairs(malformed).is_err());
         }
         assert_eq!(pairs(Value::Array(vec![text(), text()])).unwrap().len(), 1);
     }

@@ -174,9 +174,9 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_no_answer() {
+    fn malformed_answers_are_refused() {
         let host = || Value::BulkString(b"h".to_vec());
-        for rubbish in [
+        for malformed in [
             Value::Nil,
             Value::Okay,
             Value::Array(vec![Value::Int(1)]),
@@ -190,10 +190,13 @@ mod tests {
                 Value::Array(Vec::new()),
             ])]),
         ] {
-            assert!(Slots::read(Some(&rubbish), "h").is_none(), "{rubbish:?}");
+            assert!(
+                Slots::read(Some(&malformed), "h").is_none(),
+                "{malformed:?}"
+            );
         }
-        for rubbish in ["", "h", "h:", "h:0", "h:x", "h:70000"] {
-            assert!(Address::parse(rubbish, "h").is_none(), "{rubbish}");
+        for malformed in ["", "h", "h:", "h:0", "h:x", "h:70000"] {
+            assert!(Address::parse(malformed, "h").is_none(), "{malformed}");
         }
         assert_eq!(Address::parse("::1:7000", "h").unwrap().host, "::1");
     }

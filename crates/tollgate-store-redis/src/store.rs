@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_compare_as_numbers_do() {
+    fn digits_compare_like_numbers() {
         assert!(digits(9) < digits(10));
         assert_eq!(number(&digits(u64::MAX)).unwrap(), u64::MAX);
         for rubbish in [

@@ -52,8 +52,8 @@ impl PostgresStore {
     ///
     /// The migration is one transaction under an advisory lock, so that any number of instances can
     /// call this at startup. If there is nothing to do it only reads, so that a role without the
-    /// right to create tables can call it. Tables of a later version of this crate are left as they
-    /// are.
+    /// right to create tables can call it. Tables of a later version of this crate are not
+    /// changed.
     ///
     /// # Errors
     /// The errors of the server, or `Timeout` after a minute, for instance if another migration is
@@ -72,8 +72,8 @@ impl PostgresStore {
     }
 
     /// Removes all rows that have expired at `now` (in seconds since the epoch) in bounded batches,
-    /// and returns their number. The store does this by itself whenever it writes, a little each
-    /// second. Call this if the service writes rarely, or to free disk space now.
+    /// and returns their number. The store also removes a few batches with its writes, at most
+    /// once per second. Call this if the service writes rarely, or to free disk space now.
     ///
     /// # Errors
     /// The errors of the server. Rows that were removed stay removed.

@@ -9,7 +9,7 @@ use crate::store::{PostgresStore, Shared};
 
 /// The maximum number of rows per statement, which bounds how long locks are held.
 const BATCH: i64 = 500;
-/// The maximum number of batches that a store removes by itself per second.
+/// The maximum number of batches that a store removes automatically per second.
 const BATCHES_A_SECOND: usize = 2;
 
 /// Removes all expired rows.
