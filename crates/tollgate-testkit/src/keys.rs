@@ -1,8 +1,8 @@
 //! Published test keys.
 //!
 //! The private keys are published with this crate. **Never trust one of them outside of a test**:
-//! any reader can sign with it. There are two keys for every algorithm: the issuer's, and a
-//! stranger's with the same type and `kid`, which must be refused in its place.
+//! any reader can sign with it. There are two keys for every algorithm: the issuer's, and an
+//! untrusted one with the same type and `kid`, which a verifier must refuse.
 //!
 //! ```
 //! use tollgate::Algorithm;

@@ -95,7 +95,7 @@ impl Segments {
         self
     }
 
-    /// Signs header and payload with `key`, whatever the header says.
+    /// Signs header and payload with `key`, regardless of the `alg` in the header.
     ///
     /// # Panics
     /// If the cryptographic library fails.

@@ -105,7 +105,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Invented input is neither accepted, nor a panic, nor a server error.
+    /// Arbitrary input is refused as a client error, without a panic.
     #[test]
     fn arbitrary_bytes_anywhere_are_a_client_error(
         names in prop::collection::vec(
@@ -134,7 +134,7 @@ proptest! {
         prop_assert!(matches!(status(&gate(), &request), 400 | 401));
     }
 
-    /// A valid token is accepted, whatever other claims it has.
+    /// A valid token is accepted with any additional claims.
     #[test]
     fn a_valid_token_is_accepted(
         algorithm in algorithm(),
@@ -183,7 +183,7 @@ proptest! {
         let rejection = verifier(algorithm).verify(&bad);
         prop_assert!(rejection.is_err(), "{}", String::from_utf8_lossy(&bad));
         let value = [b"Bearer ".as_slice(), &bad].concat();
-        // White space at the ends belongs to the field, not to the token.
+        // White space around the token is not part of it.
         if bad.trim_ascii() != good {
             let request = Request::new("GET", "/resource").with("authorization", value);
             let gate = Gate::from(verifier(algorithm));

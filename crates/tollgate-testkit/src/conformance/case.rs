@@ -21,7 +21,7 @@ use super::expect::Expect;
 pub struct Case {
     /// The unique name of the case.
     pub name: String,
-    /// The gate in front of the handler; `None` if the authenticating layer was forgotten.
+    /// The gate in front of the handler; `None` if the authentication layer is missing.
     pub gate: Option<Gate>,
     /// The additional policy of the route, applied by the adapter's `require`.
     pub policy: Option<Policy>,

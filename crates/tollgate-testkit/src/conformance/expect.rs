@@ -91,7 +91,8 @@ pub(super) fn shopper(sub: &str, tenant: &str) -> Vec<Expect> {
     ))]
 }
 
-/// The facts that a handler sees. Default: those of the mint's token in the `Authorization` field.
+/// The lines of [`echo`](super::echo). Default: those of the mint's token in the `Authorization`
+/// field.
 #[derive(Clone)]
 pub(super) struct Seen([(&'static str, String); 15]);
 
@@ -261,7 +262,7 @@ impl From<Refused> for Vec<Expect> {
     }
 }
 
-/// Accepts any of the rejections, whichever check comes first.
+/// Accepts any of the rejections, because the order of the checks is not fixed.
 pub(super) fn any_of(refused: impl IntoIterator<Item = Refused>) -> Vec<Expect> {
     refused
         .into_iter()
@@ -300,7 +301,7 @@ pub(super) fn malformed_credential() -> Refused {
     )
 }
 
-/// The request may be forged. The token is not at fault, so there is no challenge.
+/// The request may be forged. The token is not the cause, so there is no challenge.
 pub(super) fn cross_site() -> Refused {
     refused(
         Kind::CrossSite,
@@ -415,7 +416,7 @@ pub(super) fn insufficient(scope: Option<&'static str>) -> Refused {
     }
 }
 
-/// RFC 9110 section 15.6.4: the service is unavailable, whatever the client sent.
+/// RFC 9110 section 15.6.4: the service is unavailable. The request is not at fault.
 pub(super) fn unavailable(retry_after: &'static str) -> Refused {
     Refused {
         retry_after: Some(retry_after),

@@ -134,7 +134,7 @@ impl KeySource for Fixed {
     }
 }
 
-/// A revocation check that follows the token's `sid`. A query is ready at the second poll.
+/// A revocation check that follows the token's `sid`. Its answer is ready at the second poll.
 pub(super) struct Standings;
 
 impl RevocationCheck for Standings {

@@ -13,7 +13,7 @@ const RS256: &str = "eyJhbGciOiJSUzI1NiJ9";
 const EDDSA: &str = "eyJhbGciOiJFZERTQSJ9";
 const CLAIMS: &str = "eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUuY29tIiwiYXVkIjoib3JkZXJzLWFwaSIsInN1YiI6InUtNyIsImlhdCI6MTcwMDAwMDAwMCwiZXhwIjoxNzAwMDAwOTAwfQ";
 
-// Created with Python's `cryptography` and the issuer's keys, as honest signers do not produce most
+// Created with Python's `cryptography` and the issuer's keys, because correct signers create only few
 // of them.
 const SALT_32: &str = "eGF6PTlHoUSI1hF1arvhO4WJpnlIeU5wuf662GGrinR_4gLQV60FuOKmuzhqrShuHoDYPfjDOm3SpQ2trF7rxaXTxNEIPTf1PGQ79VNW6Wazfei1GZWM5zkdYxUccThwyCPxIruPZNzO6NOYaNfH_JVkEXVz5SkPuX2DNuAO0dUoujtYd3eMVNJiABuL3LfqPiKhETsXlU5Y7Ld_8w0SnLM-eUqgOsJWPZ5G53ToGG6LJnY5w0YTEP_NKTYU87KdLd0ETRxQ_ook20lYGnUqQqop2IEAOstSbWADQJ-Or9ft2uYSCq7xB8wQboyCcqANp1X58cqavqWV8wDyHcWeEQ";
 const SALT_0: &str = "ohOIejcsi7Um9vP5zERW13tHtuUM1Wr2A_AYhHhUnkRBKGS3_ciHNyf17mozYwNJ-vCcKK175uOdiWLR2W2aYz1D772QEGKMe_GvVviignMZzQpkrRkpLLKPrv9x2RzpHPVWrat05MZ-7WkiNjv7AiegtkcvReHQGpU9-rUngCE-vSAsCrUbVEedQ9WpM5NXpnXTMWKFsyzaHaxdjVhWzffYflBTRkHpziL9N9rRoOnpan9SOmk1cf1vAzyvY5Fm3tdG_unaDXnlfMkBb5HIVhCK9ngkQHoUXKFrIOLrzEsogcXvKe4doYCcC6BO65rnzV2Isvpwq9gpier-l7pA5g";

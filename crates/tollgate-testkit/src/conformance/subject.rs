@@ -15,8 +15,8 @@ use super::echo::{Buyer, OrdersRead, Shopper, echo, echo_claims, echo_guarded};
 use super::expect::Expect;
 use super::{LEAST, cases, cases_without_token_cache};
 
-/// An adapter under test. It assembles a case as a user of the framework would, and sends one
-/// request.
+/// An adapter under test. It assembles a case like an application of the framework, and sends
+/// one request.
 ///
 /// See [`Core`] for an example.
 ///
@@ -341,7 +341,7 @@ pub fn mismatches(cases: &[Case], subject: &mut impl Subject) -> Vec<String> {
 }
 
 /// Returns the differences if each request is sent three times through its gate. The third time,
-/// the verifier's cache must answer for as many tokens as were verified the first time.
+/// the number of cache hits must equal the number of tokens that were verified the first time.
 ///
 /// ```
 /// use tollgate_testkit::conformance::{self, Core};
@@ -374,7 +374,8 @@ pub fn mismatches_when_repeated(cases: &[Case], subject: &mut impl Subject) -> V
         let known = if case.waits() { third.0 } else { verified };
         if third != (known, verified - known) {
             found.push(format!(
-                "--- {}\n  {verified} tokens verified, and when they came again, {third:?} were known and not known\n",
+                "--- {}\n  {verified} tokens were verified in the first pass; hits and misses of the third \
+                 pass: {third:?}\n",
                 case.name
             ));
         }

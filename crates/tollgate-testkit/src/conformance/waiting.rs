@@ -20,7 +20,7 @@ use crate::clock::FakeClock;
 use crate::keys;
 use crate::mint::{Mint, TokenBuilder};
 
-/// The place of the key when a request arrives. It must not affect the response.
+/// The origin of the key when a request arrives. It must not affect the response.
 #[derive(Clone, Copy)]
 pub(super) enum KeyOrigin {
     /// The verifier has the key.
@@ -462,7 +462,7 @@ fn handlers() -> Vec<Case> {
 
 const TENANT: &str = "https://tenant.example.com";
 
-/// A source that knows one issuer and is unavailable for others.
+/// A source that finds one issuer and is unavailable for others.
 struct Tenants(PreparedIssuer);
 
 impl IssuerSource for Tenants {

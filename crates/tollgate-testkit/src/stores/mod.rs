@@ -16,8 +16,8 @@
 //! ```
 //!
 //! The suite needs a tokio runtime with real time, and no other writer may use the store meanwhile.
-//! Existing data is left alone. A failed check panics with a message that says what the store did
-//! wrong.
+//! Existing data is not changed. A failed check panics with a message that describes the wrong
+//! behaviour of the store.
 
 mod odd;
 mod refreshes;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use tollgate_session::{RevocationStore, SessionStore, StoreError};
 
-/// An ordinary time, in seconds since the epoch.
+/// The time of the suite, in seconds since the epoch.
 const NOW: u64 = 1_700_000_000;
 /// One hour, in seconds: long enough that no store removes an entry during the suite.
 const HOUR: u64 = 3600;
@@ -36,7 +36,7 @@ const HOUR: u64 = 3600;
 /// Runs the whole suite on two instances over the same data.
 ///
 /// # Panics
-/// If the store breaks its contract. The message says how.
+/// If the store breaks its contract. The message describes the violation.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -64,7 +64,7 @@ pub async fn accept<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S
 /// Runs the whole suite on one instance, for a store that cannot have two.
 ///
 /// # Panics
-/// If the store breaks its contract. The message says how.
+/// If the store breaks its contract. The message describes the violation.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -84,7 +84,7 @@ pub async fn all<S: SessionStore + RevocationStore>(store: Arc<S>) {
 /// Runs the session part of the suite on one instance.
 ///
 /// # Panics
-/// If the store breaks its contract. The message says how.
+/// If the store breaks its contract. The message describes the violation.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -108,7 +108,7 @@ pub async fn sessions<S: SessionStore>(store: Arc<S>) {
 /// Runs the revocation part of the suite on one instance.
 ///
 /// # Panics
-/// If the store breaks its contract. The message says how.
+/// If the store breaks its contract. The message describes the violation.
 ///
 /// ```
 /// # use std::sync::Arc;

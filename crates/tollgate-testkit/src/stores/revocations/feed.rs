@@ -150,7 +150,7 @@ async fn following(feed: &mut dyn RevocationFeed, last: Position) -> Announcemen
     }
 }
 
-/// Asserts that a listener that applies the announcement knows every revoked entry.
+/// Asserts that the announcement contains every revoked entry, or requires a snapshot.
 fn covers(heard: &Announcement, call: &[Revocation]) {
     // `None` requires a snapshot.
     let Some(entries) = &heard.entries else {

@@ -40,7 +40,8 @@ impl Pair {
             for (index, entry) in entries.iter().enumerate() {
                 assert!(
                     shown.contains(&entry.key) == (index < calls),
-                    "the snapshot has the position after {calls} calls, but not the content of call {}",
+                    "the snapshot has the position after {calls} calls, but not the content \
+                     of call {}",
                     index + 1
                 );
             }
