@@ -28,7 +28,8 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// A session in a store: the fields to find and expire it by, and opaque bytes.
 ///
 /// A store does not interpret sessions. It keeps them, and replaces one only by compare-and-swap on
-/// its revision. `data` contains personal data of the user, but no secret that a client can present.
+/// its revision. `data` contains personal data of the user, but no secret that a client can
+/// present.
 ///
 /// ```
 /// use tollgate::session::{SessionId, StoredSession};

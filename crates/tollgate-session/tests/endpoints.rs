@@ -1,4 +1,4 @@
-//! The session endpoints under attack, with both transports.
+//! The session endpoints with both transports, including attacks.
 
 #![allow(clippy::unwrap_used)]
 
@@ -81,12 +81,12 @@ impl RevocationStore for Store {
     }
 }
 
-/// Logs in Alice, who has one password. A requested scope is granted.
+/// Logs in any user with the password `correct horse`. Other names select a failure.
 async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
-    let said: BTreeMap<String, String> = request.read()?;
+    let sent: BTreeMap<String, String> = request.read()?;
     match (
-        said.get("user").map(String::as_str),
-        said.get("password").map(String::as_str),
+        sent.get("user").map(String::as_str),
+        sent.get("password").map(String::as_str),
     ) {
         (Some("flood"), _) => Err(LoginFailure::too_many_attempts(Duration::from_secs(30))),
         (Some("down"), _) => Err(LoginFailure::unavailable(Duration::ZERO)),
@@ -186,7 +186,7 @@ impl Call {
         assert_eq!(
             answer.header("cache-control"),
             Some(&b"no-store"[..]),
-            "nothing is kept"
+            "every response must not be stored"
         );
         if answer.status >= 400 && answer.status != 418 && !head {
             let body = body(&answer);
@@ -202,7 +202,7 @@ impl Call {
         for (name, value) in &answer.headers {
             assert!(
                 !value.iter().any(u8::is_ascii_control),
-                "{name} would break its line"
+                "the field {name} contains a control character"
             );
         }
         answer
@@ -211,7 +211,7 @@ impl Call {
 
 fn body(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body)
-        .unwrap_or_else(|_| panic!("{} without JSON", answer.status))
+        .unwrap_or_else(|_| panic!("a response {} without JSON content", answer.status))
 }
 
 fn error(answer: &Answer) -> (u16, String) {
@@ -244,7 +244,7 @@ impl Browser {
             .iter()
             .map(|line| line.split(';').next().unwrap().to_owned())
             .collect();
-        assert_eq!(pairs.len(), 2, "both cookies come together");
+        assert_eq!(pairs.len(), 2, "both cookies are set together");
         Self {
             cookies: pairs.join("; "),
             csrf: body(answer)["csrf_token"].as_str().unwrap().to_owned(),
@@ -358,7 +358,7 @@ async fn an_ended_session_is_an_invalid_grant() {
 }
 
 #[tokio::test]
-async fn an_access_token_is_no_refresh_token_and_the_reverse() {
+async fn access_and_refresh_tokens_are_not_interchangeable() {
     let world = json_world();
     let (access, refresh) = tokens(&world).await;
     let as_refresh = Call::new("POST", "/refresh").json(&json!({"refresh_token": access}));
@@ -371,7 +371,7 @@ async fn an_access_token_is_no_refresh_token_and_the_reverse() {
 #[tokio::test]
 async fn a_failed_login_reveals_nothing_else() {
     let world = cookie_world();
-    for (said, status) in [
+    for (sent, status) in [
         (json!({"user": "alice", "password": "guess"}), 401),
         (json!({"user": "nobody", "password": "guess"}), 401),
         (json!({"user": "flood"}), 429),
@@ -382,11 +382,11 @@ async fn a_failed_login_reveals_nothing_else() {
         (json!({"user": "broken"}), 500),
     ] {
         let answer = Call::new("POST", "/login")
-            .json(&said)
+            .json(&sent)
             .same_origin()
             .to(&world)
             .await;
-        assert_eq!(answer.status, status, "{said}");
+        assert_eq!(answer.status, status, "{sent}");
         assert!(set_cookies(&answer).is_empty());
         if status == 401 {
             assert!(answer.header("www-authenticate").is_some());
@@ -628,7 +628,7 @@ async fn another_site_can_neither_log_in_nor_refresh_nor_log_out() {
         ("sec-fetch-site", "same-site"),
         ("origin", "https://evil.example"),
         ("origin", "null"),
-        ("x-nothing", "said"),
+        ("x-nothing", "sent"),
     ] {
         for path in ["/login", "/refresh", "/logout"] {
             let call = Call::new("POST", path)
@@ -892,7 +892,7 @@ async fn a_user_sees_their_own_devices_and_ends_them() {
     assert_eq!(
         mallory.call("DELETE", &path).to(&world).await.status,
         404,
-        "it is not hers"
+        "the session belongs to another user"
     );
     let ended = here.call("DELETE", &path).to(&world).await;
     assert_eq!((ended.status, set_cookies(&ended).len()), (204, 0));
@@ -1040,7 +1040,7 @@ async fn a_logout_that_failed_halfway_can_be_repeated() {
     assert_eq!(
         session.to(&world).await.status,
         401,
-        "the token is taken back already"
+        "the access token is already revoked"
     );
     assert_eq!(devices(&world).await, 1);
     assert_eq!(logout().to(&world).await.status, 204);
@@ -1071,19 +1071,21 @@ async fn debug_shows_no_credential() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Any content is at most the client's fault, never a failure of the service.
+    /// No request causes a failure of the service.
     #[test]
     fn no_request_causes_a_500(
         cookies: bool,
         method in "GET|HEAD|POST|DELETE|OPTIONS|[A-Z]{0,4}",
-        path in "/(login|refresh|logout|session|sessions|sessions/(logout-others|logout-all|[A-Za-z0-9_-]{22}))|/.{0,12}",
+        path in "/(login|refresh|logout|session|sessions\
+            |sessions/(logout-others|logout-all|[A-Za-z0-9_-]{22}))|/.{0,12}",
         content_type in "application/json|application/x-www-form-urlencoded|.{0,12}",
         cookie in "(__Host-access|__Secure-refresh)=.{0,90}|.{0,12}",
         authorization in "Bearer [A-Za-z0-9._-]{0,90}|.{0,12}",
         content in prop_oneof![
             "\\PC{0,40}".prop_map(String::into_bytes),
             any::<Vec<u8>>(),
-            "\\{\"(refresh_token|scope|user|grant_type)\":\"[A-Za-z0-9_=-]{0,90}\"\\}".prop_map(String::into_bytes),
+            "\\{\"(refresh_token|scope|user|grant_type)\":\"[A-Za-z0-9_=-]{0,90}\"\\}"
+                .prop_map(String::into_bytes),
         ],
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,4 +1,4 @@
-//! The issuer under attack and during key rotation.
+//! The issuer: claims, forged tokens and key rotation.
 
 #![allow(clippy::unwrap_used)]
 
@@ -242,7 +242,7 @@ fn a_next_key_verifies_before_it_signs() {
         .build()
         .unwrap();
     let verifier = verifier(&issuer);
-    // Another instance, whose clock is ahead, signs with the key already.
+    // An instance with a clock that is ahead already signs with the key.
     let early = next
         .encode_with("at+jwt", &segment(&token(&issuer), 1))
         .unwrap();
@@ -267,10 +267,13 @@ fn a_retired_key_verifies_until_its_last_token_expires() {
     clock.set(START + 99);
     let last = token(&issuer);
     clock.set(START + 100 + RETENTION - 2);
-    assert!(verifier.verify(&last).is_ok(), "its last token lives");
+    assert!(
+        verifier.verify(&last).is_ok(),
+        "the last token of the key has not expired"
+    );
     clock.set(START + 100 + RETENTION - 1);
     let mut claims = segment(&last, 1);
-    // A thief of the retired key signs tokens with it today.
+    // An attacker signs a new token with the stolen, retired key.
     claims["iat"] = json!(clock.seconds());
     claims["exp"] = json!(clock.seconds() + 900);
     let forged = old.encode_with("at+jwt", &claims).unwrap();
@@ -474,7 +477,7 @@ async fn the_set_holds_public_members_only() {
         let set: Value = serde_json::from_slice(&answer.body).unwrap();
         let members = set["keys"].as_array().unwrap();
         if algorithm.family().is_symmetric() {
-            assert!(members.is_empty(), "a secret is published");
+            assert!(members.is_empty(), "the HMAC secret was published");
             continue;
         }
         for name in members[0].as_object().unwrap().keys() {
@@ -531,7 +534,10 @@ async fn a_conditional_request_gets_304() {
     let issuer = issuer(&FakeClock::new());
     let first = jwks(&issuer, "GET", &[]).await;
     let etag = String::from_utf8(first.header("etag").unwrap().to_vec()).unwrap();
-    assert!(etag.starts_with('"') && etag.ends_with('"'), "a strong tag");
+    assert!(
+        etag.starts_with('"') && etag.ends_with('"'),
+        "the entity-tag must be strong"
+    );
     for method in ["GET", "HEAD"] {
         let again = jwks(&issuer, method, &[("if-none-match", &etag)]).await;
         assert_eq!((again.status, again.body.len()), (304, 0));

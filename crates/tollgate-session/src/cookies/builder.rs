@@ -46,8 +46,8 @@ impl CookieTransportBuilder {
         }
     }
 
-    /// Sets the path of the session endpoints in the URLs of the browser. The refresh cookie is sent
-    /// only there. Default: `/auth`. Must not be `/` or end with a slash.
+    /// Sets the path of the session endpoints in the URLs of the browser. The refresh cookie is
+    /// sent only there. Default: `/auth`. Must not be `/` or end with a slash.
     ///
     /// ```
     /// # use tollgate::session::CookieTransport;

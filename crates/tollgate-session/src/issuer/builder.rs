@@ -97,8 +97,8 @@ impl IssuerBuilder {
     }
 
     /// Schedules a key that signs from `active_from` on, in seconds since the epoch. It is
-    /// published at once, so that verifiers can fetch it in time. A time in the past is correct for a
-    /// service that restarts: the previous key then counts as superseded at that time.
+    /// published at once, so that verifiers can fetch it in time. A time in the past is correct for
+    /// a service that restarts: the previous key then counts as superseded at that time.
     ///
     /// ```
     /// # use tollgate::{Algorithm, SigningKey};

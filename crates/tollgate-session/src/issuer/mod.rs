@@ -35,7 +35,8 @@ use crate::random::Random;
 /// ones.
 ///
 /// It is the [`KeySource`] of every verifier that it [creates](Self::verifier), so a
-/// rotation takes effect in all of them at once. Clones share their state. `Debug` shows `kid`s, never a key.
+/// rotation takes effect in all of them at once. Clones share their state. `Debug` shows `kid`s,
+/// never a key.
 ///
 /// ```
 /// use tollgate::{Algorithm, SigningKey};

@@ -35,8 +35,8 @@ pub enum Reading {
     /// Accepts the token if the replica was complete less than this long ago. Refuses it with 503
     /// after that.
     StaleUpTo(Duration),
-    /// Accepts the token and logs a warning. By cutting off the store, an attacker can use tokens that
-    /// were revoked in the meantime.
+    /// Accepts the token and logs a warning. By cutting off the store, an attacker can use tokens
+    /// that were revoked in the meantime.
     DangerousFailOpen,
 }
 

@@ -15,8 +15,8 @@ const IN_SYNC: u64 = 1_000_000;
 
 /// A replica of all live entries of one issuer, with the time until which it counts as in sync.
 ///
-/// Entries are dropped only when they expire, regardless of later answers of the store. A token that
-/// was refused once stays refused.
+/// Entries are dropped only when they expire, regardless of later answers of the store: a token
+/// that was refused once stays refused.
 pub(super) struct Replica {
     issuer: String,
     most: usize,

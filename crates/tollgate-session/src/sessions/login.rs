@@ -203,7 +203,7 @@ impl Sessions {
         for _ in 0..TRIES {
             let now = self.now();
             let record = self.new_record(login, now)?;
-            // Issued before anything is stored, so that a misconfiguration leaves no session behind.
+            // Issued before anything is stored, so that a misconfiguration leaves no session.
             let tokens = self.tokens(&record, now)?;
             if !self.insert(&record, now).await? {
                 continue;

@@ -400,7 +400,7 @@ impl Driver {
             assert_eq!(
                 principal.claim("tenant"),
                 Some("acme".into()),
-                "a custom claim is lost"
+                "a custom claim is missing"
             );
             Some((principal.issued_at()?, principal.expires_at()?))
         };
@@ -538,7 +538,10 @@ impl Driver {
         }
         let mut polled = operation.as_mut().poll(&mut context);
         for (answer, at) in answers {
-            assert!(polled.is_pending(), "it is done before its answers are");
+            assert!(
+                polled.is_pending(),
+                "the operation completed before it received all answers"
+            );
             {
                 let mut stage = self.puppet.stage();
                 stage.clock = *at;
@@ -554,7 +557,7 @@ impl Driver {
                     .stage()
                     .asked
                     .clone()
-                    .expect("it waits for the store alone"),
+                    .expect("the operation waits for something other than the store"),
             ),
         }
     }

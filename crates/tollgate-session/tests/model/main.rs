@@ -4,7 +4,7 @@
 //! may happen. The search visits every state once. `tollgate_session::guarantees` documents the
 //! covered cases.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+#![allow(clippy::unwrap_used, reason = "test code")]
 
 mod driver;
 mod known;
@@ -97,7 +97,7 @@ const ALL_OF_IT: u64 = CAP + LEEWAY + 1;
 
 const EVERYTHING: &[Act] = &[Act::Refresh, Act::Reuse, Act::Logout, Act::Slide];
 
-/// A long search, which runs only with the full test suite.
+/// Prints the number of states of a scenario.
 fn report(name: &str, scenario: &Scenario) {
     println!("{name}: {} states", explore(scenario));
 }
@@ -121,7 +121,7 @@ fn three_clients_across_the_grace_boundary() {
 #[test]
 fn three_clients_within_one_second() {
     report(
-        "three clients at once",
+        "three clients within one second",
         &Scenario {
             clients: 3,
             operations: 3,
@@ -137,7 +137,7 @@ fn three_clients_within_one_second() {
 #[test]
 fn two_operations_over_the_whole_life_of_a_session() {
     report(
-        "a whole life",
+        "whole lifetime",
         &Scenario {
             clients: 2,
             operations: 2,
@@ -177,7 +177,7 @@ fn one_long_running_client() {
 #[test]
 fn revoked_previous_access_tokens() {
     report(
-        "taking back",
+        "revoked previous access tokens",
         &Scenario {
             clients: 2,
             operations: 3,

@@ -186,10 +186,7 @@ impl World {
             }
             Waits::Answer(answer) => {
                 flight.answers.push((answer, self.now));
-                assert!(
-                    flight.answers.len() < 40,
-                    "an operation does not come to an end"
-                );
+                assert!(flight.answers.len() < 40, "an operation does not terminate");
                 let next = driver.run(&flight.call, flight.began, &flight.answers);
                 self.goes_on(driver, at, flight, next);
             }
@@ -274,7 +271,7 @@ impl World {
                         .collect(),
                 )
             }
-            Request::Insert(_) => panic!("nobody logs in"),
+            Request::Insert(_) => panic!("no client logs in"),
         }
     }
 
@@ -284,11 +281,11 @@ impl World {
             driver.facts(self.session.as_ref().unwrap()),
             driver.facts(&session),
         );
-        assert!(!old.ended, "a session that has ended is written again");
+        assert!(!old.ended, "an ended session was replaced");
         assert_eq!(
             (new.cap, new.created_at),
             (START + CAP, START),
-            "the cap has moved"
+            "the absolute timeout has moved"
         );
         assert!(new.idle_until <= START + CAP);
         let (from, to) = (old.generation, new.generation);
@@ -313,19 +310,19 @@ impl World {
                 refresh_token,
                 access_token,
             } => {
-                assert!(!flight.over, "a session that is over was refreshed");
+                assert!(!flight.over, "an ended session was refreshed");
                 assert!(
                     flight.began < START + CAP,
-                    "a session was refreshed after its cap"
+                    "a session was refreshed after its absolute timeout"
                 );
                 // **All clients receive the same successor.**
                 let (successor, _) = &mut self.generations[presented.unwrap() + 1];
                 let known = successor.get_or_insert(*refresh_token);
-                assert_eq!(known, refresh_token, "two successors of one token");
+                assert_eq!(known, refresh_token, "one token has two successors");
                 self.hand_out(driver, *access_token);
             }
             Done::Renewed(access_token) => {
-                assert!(!flight.over, "a session that is over was renewed");
+                assert!(!flight.over, "an ended session was renewed");
                 self.hand_out(driver, *access_token);
             }
             Done::LoggedOut => self.over = true,
@@ -343,7 +340,7 @@ impl World {
                 let older = self.generations.len() > at + 2;
                 assert!(
                     late || older,
-                    "a token within its grace window was taken for reuse"
+                    "a token within its grace period was treated as reuse"
                 );
                 self.over = true;
                 self.disturbed = true;
@@ -351,9 +348,11 @@ impl World {
             Done::Failed(Failure::Invalid) => {
                 // **A client that lost a response and retries in time is not logged out.**
                 let ended = self.disturbed || !self.saw_alive(driver, flight);
-                assert!(ended, "a good token was refused");
+                assert!(ended, "a valid token was refused");
             }
-            Done::Failed(Failure::Other) => panic!("an operation failed though the store did not"),
+            Done::Failed(Failure::Other) => {
+                panic!("an operation failed without a failure of the store")
+            }
             Done::NotRenewed => {}
         }
         self.check(driver);
@@ -361,8 +360,11 @@ impl World {
 
     fn hand_out(&mut self, driver: &Driver, access_token: Text) {
         let verified = driver.verify(access_token, self.now);
-        let (_, expires_at) = verified.expect("a token that is no good was handed out");
-        assert!(expires_at <= START + CAP, "a token outlives the cap");
+        let (_, expires_at) = verified.expect("an invalid token was issued");
+        assert!(
+            expires_at <= START + CAP,
+            "a token outlives the absolute timeout"
+        );
         self.handed_out.insert(access_token);
     }
 
@@ -376,14 +378,14 @@ impl World {
             if let Some((issued_at, _)) = driver.verify(*token, self.now) {
                 assert!(
                     self.is_revoked(driver, issued_at),
-                    "a token of a session that is over is accepted"
+                    "a token of an ended session is accepted"
                 );
             }
         }
         if let Some(session) = self.live(self.now) {
             assert!(
                 driver.facts(session).ended,
-                "a session that is over can be refreshed"
+                "an ended session can be refreshed"
             );
         }
     }

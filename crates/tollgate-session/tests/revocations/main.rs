@@ -1,4 +1,4 @@
-//! Revocations as a gate sees them, with a scripted store and paused time.
+//! Revocation checks with a scripted store and paused time.
 
 #![allow(clippy::unwrap_used)]
 
@@ -87,13 +87,13 @@ async fn until_in_sync(revocations: &Revocations) {
     while !revocations.in_sync() {
         assert!(
             start.elapsed() < Duration::from_secs(30),
-            "it does not come back into sync"
+            "the replica is not in sync"
         );
         sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// Lets tasks run as far as they can without time passing.
+/// Runs all tasks that are ready, without advancing the time.
 async fn moment() {
     sleep(Duration::from_millis(1)).await;
 }

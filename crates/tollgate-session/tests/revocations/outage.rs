@@ -45,7 +45,7 @@ async fn each_reading_is_bounded_in_time_and_recovers() {
             assert_eq!(
                 at_once(&check, &of_session("a")),
                 Some(Verdict::Revoked),
-                "known is known"
+                "an entry of the replica still applies"
             );
             sleep(Duration::from_secs(1)).await;
         }
@@ -54,7 +54,7 @@ async fn each_reading_is_bounded_in_time_and_recovers() {
         assert_eq!(
             verdict(&late, &good).await,
             Verdict::Unavailable,
-            "{mood:?}: too stale"
+            "{mood:?}: the replica is older than the limit"
         );
         let open = revocations.reading(Reading::DangerousFailOpen);
         assert_eq!(verdict(&open, &good).await, Verdict::Good, "{mood:?}");

@@ -38,7 +38,7 @@ pub(crate) struct Script {
     pub(crate) deaf: bool,
     /// Announcements have no entries.
     pub(crate) terse: bool,
-    /// Added to the epoch: the store began anew.
+    /// Added to the epoch, as after a restart of the sequence.
     pub(crate) epoch: u64,
     /// The number of queries.
     pub(crate) finds: usize,
@@ -90,7 +90,7 @@ impl Scripted {
 }
 
 fn down() -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "down by order of the test")
+    StoreError::new(StoreErrorKind::Unavailable, "scripted failure")
 }
 
 /// Fails or waits by the mood. Returns whether the answer must be corrupt.

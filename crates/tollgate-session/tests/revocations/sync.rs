@@ -17,13 +17,13 @@ async fn in_sync_the_store_is_not_queried() {
     assert_eq!(
         at_once(&other, &a),
         Some(Verdict::Revoked),
-        "at once where it was revoked"
+        "the revoking instance applies the entry at once"
     );
     moment().await;
     assert_eq!(
         at_once(&one, &a),
         Some(Verdict::Revoked),
-        "by announcement elsewhere"
+        "another instance applies the announcement"
     );
     assert_eq!(at_once(&one, &b), Some(Verdict::Good));
     assert_eq!(store.script().finds, 0);
@@ -37,7 +37,7 @@ async fn a_new_instance_reads_earlier_revocations() {
     assert_eq!(
         at_once(&late, &of_session("b")),
         None,
-        "it knows nothing yet"
+        "the replica is still empty"
     );
     until_in_sync(&late).await;
     assert_eq!(at_once(&late, &of_session("a")), Some(Verdict::Revoked));
@@ -59,7 +59,7 @@ async fn a_lost_announcement_is_detected_within_a_second() {
             sleep(Duration::from_millis(5)).await;
             assert!(
                 start.elapsed() <= Duration::from_secs(1),
-                "a revoked token is accepted for too long"
+                "a revoked token was accepted for more than a second"
             );
         }
         assert_eq!(verdict(&one, &principal).await, Verdict::Revoked);
@@ -68,18 +68,18 @@ async fn a_lost_announcement_is_detected_within_a_second() {
         assert_eq!(
             at_once(&one, &principal),
             Some(Verdict::Revoked),
-            "learnt by a snapshot"
+            "the entry comes from a snapshot"
         );
         assert_eq!(
             at_once(&one, &of_session("good")),
             Some(Verdict::Good),
-            "and nobody asks any more"
+            "the store is not queried any more"
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_is_noticed_at_once() {
+async fn a_gap_in_the_sequence_is_detected_at_once() {
     let store = Scripted::new();
     let (one, other) = (in_sync(&store).await, in_sync(&store).await);
     store.script().deaf = true;
@@ -89,14 +89,14 @@ async fn a_gap_is_noticed_at_once() {
     assert_eq!(
         at_once(&one, &of_session("lost")),
         Some(Verdict::Good),
-        "it cannot know yet"
+        "the lost announcement is not detected yet"
     );
     other.revoke_session("heard").await.unwrap();
     moment().await;
     assert_eq!(
         at_once(&one, &of_session("good")),
         None,
-        "it knows that it has missed something"
+        "the gap in the sequence is detected"
     );
     assert_eq!(verdict(&one, &of_session("lost")).await, Verdict::Revoked);
     until_in_sync(&one).await;
@@ -142,7 +142,7 @@ async fn a_late_heartbeat_makes_the_gate_query_the_store() {
         assert_eq!(
             verdict(&one, &of_session("good")).await,
             Verdict::Good,
-            "the store says so"
+            "the answer comes from the store"
         );
         store.script().position = scripted::Mood::Fine;
         until_in_sync(&one).await;
@@ -199,7 +199,7 @@ async fn a_truncated_announcement_causes_a_snapshot() {
     assert_eq!(
         at_once(&one, &of_session("good")),
         None,
-        "it knows that there is something it does not know"
+        "the replica is out of sync without the snapshot"
     );
     assert_eq!(verdict(&one, &of_session("d")).await, Verdict::Revoked);
 }
@@ -224,17 +224,17 @@ async fn an_over_full_replica_makes_the_gate_query_the_store() {
     assert_eq!(at_once(&one, &of_session("good")), None);
     assert_eq!(verdict(&one, &of_session("good")).await, Verdict::Good);
     sleep(Duration::from_secs(300)).await;
-    assert!(
-        !one.in_sync(),
-        "never in sync while there are more than fit"
-    );
+    assert!(!one.in_sync(), "an over-full replica is never in sync");
 
     let own = small(&Scripted::new());
     until_in_sync(&own).await;
     for sid in ["a", "b", "c"] {
         own.revoke_session(sid).await.unwrap();
     }
-    assert!(!own.in_sync(), "its own entries do not fit either");
+    assert!(
+        !own.in_sync(),
+        "the replica is over-full after own revocations"
+    );
     assert_eq!(verdict(&own, &of_session("c")).await, Verdict::Revoked);
 }
 
@@ -246,7 +246,7 @@ async fn the_task_ends_with_the_last_handle() {
     assert_eq!(store.listeners(), 1);
     drop(one);
     moment().await;
-    assert_eq!(store.listeners(), 1, "a gate still reads");
+    assert_eq!(store.listeners(), 1, "a check still uses the replica");
     drop(reading);
     moment().await;
     assert_eq!(store.listeners(), 0);

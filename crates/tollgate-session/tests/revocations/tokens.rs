@@ -77,7 +77,7 @@ async fn before_excludes_its_own_second() {
     assert_eq!(
         at_once(&revocations, &undated),
         Some(Verdict::Revoked),
-        "it may be an old one"
+        "a token without `iat` may have been issued at any time"
     );
 }
 
@@ -135,7 +135,11 @@ async fn an_entry_expires_to_the_second_by_the_given_clock() {
     clock.set(NOW + 960);
     assert_eq!(at_once(&revocations, &by_session), Some(Verdict::Good));
     sleep(Duration::from_secs(20)).await;
-    assert_eq!(revocations.status().entries, 0, "cleaned up by and by");
+    assert_eq!(
+        revocations.status().entries,
+        0,
+        "expired entries are removed"
+    );
 }
 
 #[tokio::test(start_paused = true)]

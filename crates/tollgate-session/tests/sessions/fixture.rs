@@ -39,7 +39,7 @@ impl Store {
     }
 
     /// Returns the failure of an operation that reads or writes, if there is one.
-    fn wrong<T: Send + 'static>(&self, rubbish: Option<T>) -> Option<StoreFuture<'static, T>> {
+    fn wrong<T: Send + 'static>(&self, corrupt: Option<T>) -> Option<StoreFuture<'static, T>> {
         let fault = (*self.fault.lock().unwrap_or_else(PoisonError::into_inner))?;
         let error = |kind| {
             Some(Box::pin(async move { Err(StoreError::new(kind, "")) }) as StoreFuture<'static, T>)
@@ -49,7 +49,7 @@ impl Store {
             Fault::Full => error(StoreErrorKind::Full),
             Fault::Silent => Some(Box::pin(pending())),
             Fault::Rubbish => {
-                rubbish.map(|rubbish| Box::pin(async { Ok(rubbish) }) as StoreFuture<'static, T>)
+                corrupt.map(|corrupt| Box::pin(async { Ok(corrupt) }) as StoreFuture<'static, T>)
             }
         }
     }
@@ -62,7 +62,7 @@ impl Store {
     }
 }
 
-fn rubbish(id: SessionId) -> StoredSession {
+fn corrupt(id: SessionId) -> StoredSession {
     StoredSession {
         id,
         subject: "u-7".to_owned(),
@@ -80,7 +80,7 @@ impl SessionStore for Store {
     }
 
     fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
-        self.wrong(Some(Some(rubbish(*id))))
+        self.wrong(Some(Some(corrupt(*id))))
             .unwrap_or_else(|| self.memory.load(id, now))
     }
 
@@ -107,7 +107,7 @@ impl SessionStore for Store {
         most: usize,
         now: u64,
     ) -> StoreFuture<'a, Vec<StoredSession>> {
-        let listed = vec![rubbish(SessionId::new([9; 16]))];
+        let listed = vec![corrupt(SessionId::new([9; 16]))];
         self.wrong(Some(listed))
             .unwrap_or_else(|| self.memory.of_subject(subject, most, now))
     }
@@ -240,11 +240,14 @@ impl Service {
     }
 
     pub(crate) async fn refused(&self, token: &str) -> SessionErrorKind {
-        self.refresh(token).await.expect_err("it is refused").kind()
+        self.refresh(token)
+            .await
+            .expect_err("the token is accepted")
+            .kind()
     }
 
     pub(crate) fn principal(&self, token: &str) -> Principal {
-        self.verified(token).expect("the token verifies")
+        self.verified(token).expect("the token does not verify")
     }
 
     pub(crate) fn verified(&self, token: &str) -> Option<Principal> {

@@ -1,4 +1,4 @@
-//! Sessions as a service uses them, and as an attacker does.
+//! Sessions in a service, including attacks.
 
 mod configuration;
 mod fixture;

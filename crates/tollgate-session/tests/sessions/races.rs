@@ -104,7 +104,7 @@ async fn a_logout_ends_concurrent_refreshes_and_renewals() {
             if let Some(token) = call.await.unwrap() {
                 assert!(
                     !service.accepts(&token).await,
-                    "a token came through a logout"
+                    "a token is accepted after the logout"
                 );
             }
         }

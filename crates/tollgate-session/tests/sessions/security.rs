@@ -36,10 +36,10 @@ async fn stored_bytes_cannot_be_presented_as_a_token() {
             };
             assert!(
                 !holds(secret) && !holds(text.as_bytes()),
-                "a secret is in the store"
+                "the store contains a secret"
             );
         }
-        // Every run of 32 bytes in the record, raw or encoded, presented as a secret.
+        // Each stored hash and salt, presented as a secret.
         let body: serde_json::Value = serde_json::from_slice(&session.data).unwrap();
         let texts =
             ["/salt", "/current/hash", "/previous/hash"].map(|at| body.pointer(at).cloned());
@@ -60,7 +60,7 @@ async fn stored_bytes_cannot_be_presented_as_a_token() {
     assert_eq!(tried, 15);
     assert!(
         service.refresh(&second.refresh_token).await.is_ok(),
-        "nobody was logged out by it"
+        "the forged tokens ended the session"
     );
 }
 
@@ -215,7 +215,7 @@ async fn refresh_keys_rotate_without_ending_sessions() {
 
     let after = both.beside(|builder| builder.refresh_key(new));
     let third = after.refresh(&second.refresh_token).await.unwrap();
-    // A token of the removed key is invalid, and does no harm.
+    // A token of the removed key is invalid, and ends no session.
     assert_eq!(after.refused(&unused.refresh_token).await, Kind::Invalid);
     assert_eq!(after.refused(&first.refresh_token).await, Kind::Invalid);
     assert!(after.refresh(&third.refresh_token).await.is_ok());
@@ -223,7 +223,7 @@ async fn refresh_keys_rotate_without_ending_sessions() {
     let wrong = service.beside(|builder| builder.refresh_key(RefreshKey::new(1, [9; 32])));
     assert!(
         wrong.refresh(&unused.refresh_token).await.is_ok(),
-        "known by its hash"
+        "the token verifies by its stored hash"
     );
     assert_eq!(
         service.refused(&unused.refresh_token).await,
@@ -256,7 +256,7 @@ async fn nothing_outlives_the_absolute_timeout() {
     service.set(cap - 10);
     assert!(
         service.sessions.renew(&principal).await.unwrap().is_none(),
-        "nothing is gained"
+        "a renewal would not extend the token"
     );
     service.set(cap);
     assert_eq!(service.refused(&tokens.refresh_token).await, Kind::Invalid);
@@ -319,7 +319,7 @@ async fn a_refresh_revokes_previous_access_tokens_if_configured() {
         .await
         .unwrap()
         .unwrap();
-    // In the same second `iat` does not distinguish them.
+    // Both tokens have the same `iat`.
     let second = service.refresh(&first.refresh_token).await.unwrap();
     for former in [&first.access_token, &renewed.access_token] {
         assert!(!service.accepts(former).await);
@@ -333,7 +333,7 @@ async fn a_refresh_revokes_previous_access_tokens_if_configured() {
     let former = service.principal(&first.access_token);
     assert!(
         service.sessions.renew(&former).await.unwrap().is_none(),
-        "what was taken back is not renewed"
+        "a revoked token was renewed"
     );
     let third = service.refresh(&second.refresh_token).await.unwrap();
     assert!(!service.accepts(&second.access_token).await);
@@ -356,7 +356,7 @@ async fn a_subject_revocation_prevents_a_refresh() {
     assert_eq!(
         service.refused(&tokens.refresh_token).await,
         Kind::Invalid,
-        "though the entry has expired"
+        "the session stays ended after the entry has expired"
     );
     assert!(service.sessions.login(login()).await.is_ok());
 }
@@ -373,7 +373,7 @@ async fn all_sessions_of_a_user_end_together() {
     for tokens in &mine {
         assert!(
             !service.accepts(&tokens.access_token).await,
-            "even of the same second"
+            "tokens of the same second are revoked too"
         );
         assert_eq!(service.refused(&tokens.refresh_token).await, Kind::Invalid);
     }

@@ -47,7 +47,7 @@ async fn a_renewed_token_has_the_same_claims() {
     );
     assert_eq!(refreshed.csrf, tokens.csrf);
     let again = service.sessions.renew(&successor).await.unwrap();
-    assert!(again.is_none(), "nothing is gained");
+    assert!(again.is_none(), "a renewal would not extend the token");
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_renewal_is_due_after_its_share_and_where_allowed() {
 async fn nothing_is_renewed_after_a_logout() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
-    // A request was accepted, and its response is in progress.
+    // The request was accepted, and its response is pending.
     let principal = service.principal(&tokens.access_token);
     service.pass(600);
     service.sessions.logout(&tokens.session).await.unwrap();
