@@ -27,7 +27,8 @@ pub(crate) enum Retry {
 }
 
 impl Failure {
-    /// Creates the failure of an operation that timed out. The answer is still pending on the connection.
+    /// Creates the failure of an operation that timed out. Its answer is still pending on the
+    /// connection.
     pub(crate) fn timeout(what: &'static str) -> Self {
         Self {
             error: StoreError::new(StoreErrorKind::Timeout, what),

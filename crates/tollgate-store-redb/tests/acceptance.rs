@@ -113,7 +113,7 @@ async fn expired_rows_are_removed_from_the_file() {
 
 #[tokio::test]
 async fn a_malformed_row_affects_no_other() {
-    let directory = Directory::new("rubbish");
+    let directory = Directory::new("malformed");
     let path = directory.file("sessions.redb");
     let store = RedbStore::open(&path).unwrap();
     store.insert(&session(1), NOW).await.unwrap();

@@ -1,7 +1,7 @@
-//! A process that is killed at any moment loses no acknowledged write.
+//! Acknowledged writes survive a kill of the process at any moment.
 //!
-//! The process is this test program again: with a variable set, one of its tests becomes the
-//! victim.
+//! The test starts its own program again, with an environment variable that turns one of its tests
+//! into the process to kill.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ use tollgate_session::{
 };
 use tollgate_store_redb::RedbStore;
 
-const VICTIM: &str = "TOLLGATE_REDB_VICTIM";
+const CHILD: &str = "TOLLGATE_REDB_CHILD";
 const NOW: u64 = 1_700_000_000;
 const ROUNDS: usize = 50;
 
@@ -29,7 +29,7 @@ fn session(id: SessionId, revision: u64) -> StoredSession {
         subject: format!("owner of {id}"),
         revision,
         expires_at: NOW + 900 + revision,
-        // Several pages, so that a commit is more than one write.
+        // Several pages, so that a commit consists of several writes.
         data: revision.to_be_bytes().repeat(1000),
     }
 }
@@ -48,11 +48,11 @@ fn say(line: &str) {
     out.flush().unwrap();
 }
 
-/// Rotates and revokes until killed, and prints each acknowledged write. Does nothing without the
-/// variable.
+/// Rotates and revokes until it is killed, and prints each acknowledged write. Does nothing without
+/// the variable.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn victim() {
-    let Some(path) = std::env::var_os(VICTIM) else {
+async fn child_process() {
+    let Some(path) = std::env::var_os(CHILD) else {
         return;
     };
     let store = RedbStore::open(path).unwrap();
@@ -70,7 +70,7 @@ async fn victim() {
                         .replace(&session(id, revision), revision - 1, NOW)
                         .await
                         .unwrap(),
-                    "nobody else replaces it"
+                    "another writer has replaced the session"
                 );
                 say(&format!("kept {id} {revision}"));
                 let name = format!("{id}-{revision}");
@@ -86,8 +86,8 @@ async fn victim() {
 
 fn start(path: &Path) -> (Child, impl Iterator<Item = String>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "victim", "--nocapture"])
-        .env(VICTIM, path)
+        .args(["--exact", "child_process", "--nocapture"])
+        .env(CHILD, path)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -135,7 +135,7 @@ impl Acknowledged {
                 .await
                 .unwrap()
                 .expect("an acknowledged session is lost");
-            // One more write may be stored, if the victim was killed before it printed it.
+            // One more write may be stored, if the child was killed before it printed the line.
             let one_more = revision + 1;
             assert!(
                 found.revision == *revision || found.revision == one_more,
@@ -144,10 +144,10 @@ impl Acknowledged {
             );
             assert!(
                 found == session(*id, found.revision),
-                "a session is half one and half another"
+                "a session was stored partially"
             );
             let listed = store.of_subject(&found.subject, 9, NOW).await.unwrap();
-            assert!(listed == [found], "the index is not what the sessions are");
+            assert!(listed == [found], "the index differs from the sessions");
         }
         let keys: Vec<_> = self.revoked.iter().map(|name| entry(name).key).collect();
         let found = store.find(&keys, NOW).await.unwrap();
@@ -160,14 +160,14 @@ impl Acknowledged {
         let revocations = u64::try_from(snapshot.entries.len()).unwrap();
         assert_eq!(
             snapshot.position.sequence, revocations,
-            "one for each call that was kept"
+            "the sequence does not equal the number of stored calls"
         );
     }
 }
 
 #[tokio::test]
 async fn a_killed_process_loses_no_acknowledged_write() {
-    if std::env::var_os(VICTIM).is_some() {
+    if std::env::var_os(CHILD).is_some() {
         return;
     }
     let directory = Directory::new("kill");
@@ -178,7 +178,7 @@ async fn a_killed_process_loses_no_acknowledged_write() {
         let (mut child, mut lines) = start(&path);
         assert!(
             lines.any(|line| line == "ready"),
-            "the victim did not start"
+            "the child process did not start"
         );
         if round == 0 {
             let error = RedbStore::open(&path).unwrap_err();
@@ -187,14 +187,14 @@ async fn a_killed_process_loses_no_acknowledged_write() {
         }
         let mut left = number(300);
         while left > 0 {
-            let line = lines.next().expect("the victim lives until it is killed");
+            let line = lines.next().expect("the child process ended early");
             left -= u64::from(acknowledged.note(&line));
         }
-        // Not always directly after an acknowledgement.
+        // Kills the child at a random time after an acknowledgement.
         std::thread::sleep(std::time::Duration::from_micros(number(5_000)));
         child.kill().unwrap();
         let status = child.wait().unwrap();
-        assert!(!status.success(), "it was killed");
+        assert!(!status.success(), "the child process was not killed");
         for line in lines {
             acknowledged.note(&line);
         }
@@ -204,7 +204,7 @@ async fn a_killed_process_loses_no_acknowledged_write() {
         assert_eq!(
             *epoch.get_or_insert(position.epoch),
             position.epoch,
-            "it is the same store"
+            "the epoch has changed"
         );
     }
     assert!(acknowledged.revisions.len() > ROUNDS && acknowledged.revoked.len() > ROUNDS);
