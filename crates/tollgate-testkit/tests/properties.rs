@@ -201,7 +201,7 @@ proptest! {
             builder.claim("aud", "elsewhere") }.build();
         let request = Request::new("GET", "/resource")
             .with("authorization", format!("Bearer {token}"));
-        let refusal = gate().decide(&request).map(drop).expect_err("the token is not good");
+        let refusal = gate().decide(&request).map(drop).expect_err("the token is invalid");
         let shown = format!("{refusal} {refusal:?} {:?}", refusal.answer());
         let payload = token.split('.').nth(1).unwrap_or_default();
         prop_assert!(!shown.contains(&subject) && !shown.contains(payload), "{shown}");

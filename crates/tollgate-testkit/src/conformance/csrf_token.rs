@@ -39,14 +39,14 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             .with("Connection", "Upgrade")
     };
     vec![
-        case("the right one", cookies(), sending("c-1"), from_cookie()),
+        case("the right token", cookies(), sending("c-1"), from_cookie()),
         case(
             "the token, on every unsafe method",
             cookies(),
             ["POST", "PUT", "PATCH", "DELETE"].map(|name| method(name).with("X-CSRF-Token", "c-1")),
             from_cookie(),
         ),
-        case("none", cookies(), posted(), cross_site()),
+        case("no token", cookies(), posted(), cross_site()),
         case(
             "no token, on every unsafe method",
             cookies(),

@@ -77,15 +77,20 @@ pub(super) fn cases() -> Vec<Case> {
             unavailable("3").grpc("14"),
         ),
         case("a good token", usual_gate(), with(token().build()), seen()),
-        case("a hook edits that answer too", hooked(), call(), {
-            let mut expect = no_credential().grpc("16").expect();
-            for (name, value) in &mut expect.headers {
-                if name == "grpc-message" {
-                    *value = b"no".to_vec();
+        case(
+            "a hook changes a trailers-only response",
+            hooked(),
+            call(),
+            {
+                let mut expect = no_credential().grpc("16").expect();
+                for (name, value) in &mut expect.headers {
+                    if name == "grpc-message" {
+                        *value = b"no".to_vec();
+                    }
                 }
-            }
-            vec![expect]
-        }),
+                vec![expect]
+            },
+        ),
         case(
             "gRPC-Web and other content types get an HTTP response",
             usual_gate(),

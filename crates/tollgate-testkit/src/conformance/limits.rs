@@ -177,7 +177,8 @@ fn counts() -> Vec<Case> {
             bearers([
                 claiming(&nested(17)),
                 claiming(
-                    "\"a\":[{\"b\":[{\"b\":[{\"b\":[{\"b\":[{\"b\":[{\"b\":[{\"b\":[{\"b\":0}]}]}]}]}]}]}]}]",
+                    "\"a\":[{\"b\":[{\"b\":[{\"b\":[{\"b\":\
+                     [{\"b\":[{\"b\":[{\"b\":[{\"b\":0}]}]}]}]}]}]}]}]",
                 ),
             ]),
             malformed_claims(),
@@ -264,7 +265,12 @@ fn counts() -> Vec<Case> {
             bearers([by(0), by(7)]),
             shown(),
         ),
-        case("the ninth key is not", nine, bearer(by(8)), bad_signature()),
+        case(
+            "the ninth key is not tried",
+            nine,
+            bearer(by(8)),
+            bad_signature(),
+        ),
         case(
             "the limit of candidate keys is configurable",
             plain(

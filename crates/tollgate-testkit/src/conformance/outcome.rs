@@ -15,7 +15,8 @@ const EXPIRED_FIELDS: [(&str, &str); 3] = [
     ("content-type", "application/problem+json"),
     (
         "www-authenticate",
-        "Bearer realm=\"api\", error=\"invalid_token\", error_description=\"The access token expired\"",
+        "Bearer realm=\"api\", error=\"invalid_token\", \
+         error_description=\"The access token expired\"",
     ),
 ];
 const EXPIRED_BODY: &str = concat!(
@@ -24,7 +25,8 @@ const EXPIRED_BODY: &str = concat!(
 );
 const INSUFFICIENT_CHALLENGE: &str = concat!(
     r#"Bearer realm="api", error="insufficient_scope", "#,
-    r#"error_description="The access token does not grant this request", scope="orders:read orders:write""#,
+    r#"error_description="The access token does not grant this request", "#,
+    r#"scope="orders:read orders:write""#,
 );
 const INSUFFICIENT_BODY: &str = concat!(
     r#"{"type":"about:blank","title":"Forbidden","status":403,"#,
@@ -122,7 +124,7 @@ pub(super) fn cases() -> Vec<Case> {
             )],
         ),
         case(
-            "a hook replaces the challenge, status and adds a field",
+            "a hook replaces the challenge and the status, and adds a field",
             hooked(|rejection, answer| {
                 answer.status = 404;
                 answer.set("WWW-Authenticate", "Bearer realm=\"other\"");

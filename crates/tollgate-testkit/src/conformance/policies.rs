@@ -255,9 +255,14 @@ fn combinations() -> Vec<Case> {
             &token().claim("tenant", json!(null)),
             insufficient(None),
         ),
-        required("everybody who is known", Policy::allow(), &token(), seen()),
         required(
-            "nobody",
+            "any authenticated caller",
+            Policy::allow(),
+            &token(),
+            seen(),
+        ),
+        required(
+            "no caller",
             Policy::deny(),
             &holding("a b c"),
             insufficient(None),
@@ -293,7 +298,12 @@ fn gates() -> Vec<Case> {
     let guarded = || gate(usual(), |gate| gate.require(scope("a")));
     let with = |scopes: &str| bearer(holding(scopes).build());
     vec![
-        case("what the gate requires", guarded(), with("a"), shown("a")),
+        case(
+            "a policy of the gate that is satisfied",
+            guarded(),
+            with("a"),
+            shown("a"),
+        ),
         case(
             "a policy of the gate that is not satisfied",
             guarded(),
@@ -320,6 +330,6 @@ fn gates() -> Vec<Case> {
             with("a"),
             insufficient(Some("a b")),
         ),
-        case("nothing is required", usual_gate(), with("a"), shown("a")),
+        case("no policy", usual_gate(), with("a"), shown("a")),
     ]
 }

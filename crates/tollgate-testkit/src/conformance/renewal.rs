@@ -82,7 +82,7 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             bearer(origin.token().build()),
             origin.seen(),
         ),
-        case("nobody", renewing(), get(), anonymous()),
+        case("an anonymous request", renewing(), get(), anonymous()),
         case(
             "the path does not include the query",
             renewing(),

@@ -45,13 +45,13 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             unavailable("7"),
         ),
         case(
-            "nobody is asked about for no token",
+            "no lookup without a token",
             checked(),
             get(),
             no_credential(),
         ),
         case(
-            "no store is asked about a token that does not verify",
+            "no lookup for a token with a bad signature",
             checked(),
             bearer(
                 origin
@@ -167,10 +167,10 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
     for (name, handler) in [
         ("a principal", Handler::Principal),
         ("claims", Handler::Claims),
-        ("a type with a guard of its own", Handler::Guarded),
+        ("a guarded type", Handler::Guarded),
         ("a scope", Handler::Scoped),
     ] {
-        let name = format!("no handler that asks for {name} sees a revoked token");
+        let name = format!("a handler with {name} is not called for a revoked token");
         cases.push(case(&name, checked(), gone.map(of), revoked()).handler(handler));
     }
     cases

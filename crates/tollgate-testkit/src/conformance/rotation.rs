@@ -119,7 +119,7 @@ fn rotation() -> Vec<Case> {
             shown("old"),
         ),
         case(
-            "an encryption key in a set verifies nothing",
+            "an encryption key in a set does not verify",
             plain(rules().key_set(odd())),
             bearer(token_by(Algorithm::RS256).kid("enc").build()),
             wrong_algorithm(),

@@ -41,12 +41,9 @@ pub(super) fn cases() -> Vec<Case> {
             "an old login",
             vec![at(START - 301), at(START - 310), old(), at(0)],
         ),
+        strict("no time of login", vec![bearer(token().build())]),
         strict(
-            "a login of which nothing is said",
-            vec![bearer(token().build())],
-        ),
-        strict(
-            "a login without a time",
+            "a time of login that is not a date",
             [
                 json!(null),
                 json!("1700000000"),
@@ -59,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
             .to_vec(),
         ),
         strict(
-            "a login at an impossible time",
+            "a time of login outside the range of dates",
             claiming_each([
                 r#""auth_time":1e400"#,
                 r#""auth_time":9223372036854775808"#,
@@ -154,14 +151,14 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .policy(scope("pay") & age(300)),
         case(
-            "with a scope: both are missing, and a new login would not suffice",
+            "with a scope: both are missing, so a new login does not suffice",
             usual_gate(),
             old(),
             insufficient(None),
         )
         .policy(scope("pay") & age(300)),
         case(
-            "or a role: a new login would do",
+            "or a role: a new login suffices",
             usual_gate(),
             old(),
             too_old(),
@@ -182,7 +179,7 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .policy(age(60) | age(300)),
         case(
-            "not: a login that must be old cannot be requested",
+            "not: no challenge requests an old login",
             usual_gate(),
             at(START),
             insufficient(None),

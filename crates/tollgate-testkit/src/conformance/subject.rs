@@ -138,7 +138,7 @@ fn wait<F: Future>(future: F) -> F::Output {
             return output;
         }
     }
-    panic!("a future of the table never completes");
+    panic!("a future of the table does not complete");
 }
 
 /// The core without a framework: the smallest [`Subject`].
@@ -273,7 +273,7 @@ pub fn run(subject: &mut impl Subject) {
     for case in &cases {
         assert!(
             names.insert(&case.name),
-            "two cases are called {:?}",
+            "two cases have the name {:?}",
             case.name
         );
     }
@@ -286,7 +286,7 @@ pub fn run(subject: &mut impl Subject) {
     );
     assert!(
         found.is_empty(),
-        "{} answers differ, of {} cases:\n\n{}",
+        "{} responses differ, of {} cases:\n\n{}",
         found.len(),
         cases.len(),
         found.join("\n")
@@ -323,7 +323,7 @@ pub fn mismatches(cases: &[Case], subject: &mut impl Subject) -> Vec<String> {
                 case.requests.len()
             );
             if leaked {
-                text.push_str("    the answer repeats a part of the credential\n");
+                text.push_str("    the response contains a part of the credential\n");
             }
             for line in &request.headers {
                 let value = String::from_utf8_lossy(&line.1);
@@ -374,8 +374,8 @@ pub fn mismatches_when_repeated(cases: &[Case], subject: &mut impl Subject) -> V
         let known = if case.waits() { third.0 } else { verified };
         if third != (known, verified - known) {
             found.push(format!(
-                "--- {}\n  {verified} tokens were verified in the first pass; hits and misses of the third \
-                 pass: {third:?}\n",
+                "--- {}\n  {verified} tokens were verified in the first pass; \
+                 hits and misses of the third pass: {third:?}\n",
                 case.name
             ));
         }

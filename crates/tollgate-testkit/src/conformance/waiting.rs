@@ -439,7 +439,7 @@ fn handlers() -> Vec<Case> {
     for (name, handler) in [
         ("a principal", Handler::Principal),
         ("claims", Handler::Claims),
-        ("a type with a guard of its own", Handler::Guarded),
+        ("a guarded type", Handler::Guarded),
         ("a scope", Handler::Scoped),
     ] {
         let new = || bearer(by_new().build());

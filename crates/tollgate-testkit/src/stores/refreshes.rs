@@ -59,7 +59,7 @@ pub(super) async fn of_one_token<S: SessionStore + RevocationStore>(one: Arc<S>,
     let kept = answer(one.load(&first.session, NOW).await);
     assert!(
         kept.is_some_and(|session| session.revision == 2),
-        "one rotation must be one replacement"
+        "one rotation must replace the session once"
     );
     // The successor can be refreshed in turn, at either server.
     let next = refreshed(&servers[1], &tokens[0].refresh_token).await;

@@ -20,7 +20,7 @@ impl Pair {
             let found = self.find(&entry.key, NOW).await;
             assert!(
                 found.as_ref() == Some(entry),
-                "{entry:?} is found as {found:?}"
+                "the query for {entry:?} returned {found:?}"
             );
         }
         assert!(
@@ -29,14 +29,14 @@ impl Pair {
         );
         assert!(
             answer(self.one.find(&[], NOW).await).is_empty(),
-            "entries were found for no key"
+            "a query without keys returned entries"
         );
         let mut keys: Vec<_> = (0..500).map(|_| entry().key).collect();
         keys.push(entries[0].key.clone());
         let found = answer(self.other.find(&keys, NOW).await);
         assert!(
             found == entries[..1],
-            "of many keys, another one than the revoked was found"
+            "a query for many keys did not return exactly the revoked one"
         );
     }
 
@@ -104,7 +104,7 @@ impl Pair {
             let found = self.find(&key, NOW).await;
             assert!(
                 found.as_ref() == Some(&both),
-                "{first:?}, then {second:?}, became {found:?}"
+                "{first:?} and then {second:?} were merged to {found:?}"
             );
             let still = self.find(&key, both.expires_at - 1).await;
             assert!(still.is_some(), "an extended entry expired early");
@@ -121,7 +121,7 @@ impl Pair {
             .map(|found| (found.before, found.expires_at));
         assert!(
             found == Some((8, NOW + HOUR)),
-            "two entries for one key in one call became {found:?}"
+            "two entries for one key in one call were merged to {found:?}"
         );
     }
 
@@ -131,11 +131,11 @@ impl Pair {
         self.revoke(std::slice::from_ref(&first), NOW).await;
         assert!(
             self.find(&first.key, end - 1).await.is_some(),
-            "an entry ended before its time"
+            "an entry expired early"
         );
         assert!(
             self.find(&first.key, end).await.is_none(),
-            "an entry outlived its time"
+            "an entry was found after its expiry"
         );
         let second = Revocation {
             before: 7,
@@ -161,7 +161,7 @@ impl Pair {
         );
         assert!(
             self.find(&live.key, NOW).await == Some(live),
-            "an entry beside an expired one was lost"
+            "an entry was lost because another entry of the call had expired"
         );
     }
 
@@ -182,12 +182,12 @@ impl Pair {
             let found = self.find(&entry.key, now).await;
             assert!(
                 found.as_ref() == Some(&entry),
-                "{entry:?}, created at {now}, is found as {found:?}"
+                "the query for {entry:?}, created at {now}, returned {found:?}"
             );
             let last = self.find(&entry.key, expires_at - 1).await;
-            assert!(last.is_some(), "{entry:?} ended before its time");
+            assert!(last.is_some(), "{entry:?} expired early");
             let gone = self.find(&entry.key, expires_at).await;
-            assert!(gone.is_none(), "{entry:?} outlived its time");
+            assert!(gone.is_none(), "{entry:?} was found after its expiry");
         }
     }
 }

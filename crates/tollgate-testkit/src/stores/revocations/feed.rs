@@ -60,7 +60,7 @@ impl Pair {
                 let early = answer(early);
                 assert!(
                     early.position.sequence <= last.sequence,
-                    "an announcement without a revocation"
+                    "there was an announcement without a revocation"
                 );
             }
             let call = [entry()];

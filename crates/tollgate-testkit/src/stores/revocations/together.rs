@@ -28,7 +28,10 @@ impl Pair {
             let over = writing.is_finished();
             let snapshot = answer(self.other.snapshot(NOW).await);
             let at = snapshot.position;
-            assert!(at.epoch == start.epoch, "the epoch changed without a loss");
+            assert!(
+                at.epoch == start.epoch,
+                "the epoch changed without a loss of data"
+            );
             let calls =
                 usize::try_from(at.sequence.wrapping_sub(start.sequence)).unwrap_or(usize::MAX);
             assert!(
