@@ -39,7 +39,8 @@ impl Browser {
             Ok(driver) => driver,
             Err(problem) => {
                 let problem = format!(
-                    "chromedriver does not run ({problem}); on Debian `apt-get install chromium chromium-driver`"
+                    "chromedriver does not run ({problem}); \
+                     on Debian `apt-get install chromium chromium-driver`"
                 );
                 assert!(!crate::in_ci(), "{problem}");
                 eprintln!("SKIPPED: {problem}");
@@ -74,7 +75,7 @@ impl Browser {
         let made = browser
             .ask("POST", "/session", Some(&wanted))
             .unwrap_or_else(|problem| panic!("Chromium does not start: {problem}"));
-        let id = made["sessionId"].as_str().expect("a session has an id");
+        let id = made["sessionId"].as_str().expect("a session without an ID");
         browser.session = format!("/session/{id}");
         Some(browser)
     }
@@ -168,7 +169,7 @@ impl Browser {
     pub fn cookies(&self) -> Vec<Value> {
         match self.get("/cookie") {
             Value::Array(cookies) => cookies,
-            other => panic!("cookies are an array and not {other}"),
+            other => panic!("the cookies are not an array: {other}"),
         }
     }
 
@@ -240,7 +241,7 @@ impl Browser {
     fn wait_for(&self, what: &str, ready: impl Fn(&Self) -> bool) {
         let end = Instant::now() + PATIENCE;
         while !ready(self) {
-            assert!(Instant::now() < end, "waited in vain for {what}");
+            assert!(Instant::now() < end, "timed out: {what}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

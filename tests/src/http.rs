@@ -53,7 +53,8 @@ impl Request {
         let mut connection = TcpStream::connect(authority)?;
         connection.set_read_timeout(Some(PATIENCE))?;
         let mut head = format!(
-            "{} {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\ncontent-length: {}\r\n",
+            "{} {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\
+             content-length: {}\r\n",
             self.method,
             self.content.len()
         );
@@ -152,8 +153,12 @@ fn chunks(connection: &mut impl BufRead) -> Result<Vec<u8>> {
 /// Splits a URL into the authority, and the path with the query.
 fn split(url: &str) -> Result<(&str, &str)> {
     let rest = url.strip_prefix("http://");
-    let rest =
-        rest.ok_or_else(|| Error::new(ErrorKind::InvalidInput, format!("{url} is not of http")))?;
+    let rest = rest.ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            format!("{url} is not an `http` URL"),
+        )
+    })?;
     Ok(match rest.find('/') {
         Some(slash) => rest.split_at(slash),
         None => (rest, "/"),

@@ -59,9 +59,7 @@ impl Peer {
 
     fn spawn(name: &'static str, command: &mut Command) -> Result<Self, String> {
         let unusable = |problem: &dyn std::fmt::Display| {
-            format!(
-                "the peer `{name}` does not run, `cargo xtask tools` installs it or says what it needs: {problem}"
-            )
+            format!("the peer `{name}` does not run: {problem}; install it by `cargo xtask tools`")
         };
         let mut process = command
             .stdin(Stdio::piped())
@@ -69,7 +67,7 @@ impl Peer {
             .spawn()
             .map_err(|problem| unusable(&problem))?;
         let (Some(requests), Some(answers)) = (process.stdin.take(), process.stdout.take()) else {
-            return Err(unusable(&"no pipe to it"));
+            return Err(unusable(&"the process has no pipes"));
         };
         let mut peer = Self {
             name,
@@ -97,8 +95,11 @@ impl Peer {
     fn expect(&mut self, request: &Value) -> Value {
         match self.ask(request) {
             Ok(answer) if answer.get("error").is_none() || answer.get("ok").is_some() => answer,
-            Ok(answer) => panic!("{} cannot serve {request}: {}", self.name, answer["error"]),
-            Err(problem) => panic!("{} ended at {request}: {problem}", self.name),
+            Ok(answer) => panic!(
+                "{} cannot execute {request}: {}",
+                self.name, answer["error"]
+            ),
+            Err(problem) => panic!("{} failed at {request}: {problem}", self.name),
         }
     }
 
@@ -144,7 +145,7 @@ impl Peer {
             "claims": claims });
         match &self.expect(&request)["token"] {
             Value::String(token) => token.clone(),
-            other => panic!("{} answered {other} in place of a token", self.name),
+            other => panic!("{} returned {other} and not a token", self.name),
         }
     }
 

@@ -14,7 +14,7 @@ use tollgate_tests::browser::Browser;
 fn serve(fields: &'static str) -> (u16, mpsc::Receiver<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (tell, told) = mpsc::channel();
+    let (sender, requests) = mpsc::channel();
     std::thread::spawn(move || {
         for connection in listener.incoming() {
             let mut connection = connection.unwrap();
@@ -26,13 +26,14 @@ fn serve(fields: &'static str) -> (u16, mpsc::Receiver<Vec<String>>) {
             let body = "<title>served</title>";
             let _ = write!(
                 connection,
-                "HTTP/1.1 200 OK\r\n{fields}content-type: text/html\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                "HTTP/1.1 200 OK\r\n{fields}content-type: text/html\r\nconnection: close\r\n\
+                 content-length: {}\r\n\r\n{body}",
                 body.len()
             );
-            let _ = tell.send(head);
+            let _ = sender.send(head);
         }
     });
-    (port, told)
+    (port, requests)
 }
 
 #[test]
@@ -40,7 +41,8 @@ fn chromium_keeps_host_cookies_of_localhost_and_sends_fetch_metadata() {
     let Some(browser) = Browser::start() else {
         return;
     };
-    let (port, told) = serve("set-cookie: __Host-a=1; Path=/; Secure; HttpOnly; SameSite=Lax\r\n");
+    let (port, requests) =
+        serve("set-cookie: __Host-a=1; Path=/; Secure; HttpOnly; SameSite=Lax\r\n");
     browser.visit(&format!("http://localhost:{port}/"));
     let cookie = browser.cookie("__Host-a").unwrap();
     assert_eq!(
@@ -54,7 +56,7 @@ fn chromium_keeps_host_cookies_of_localhost_and_sends_fetch_metadata() {
         &json!([]),
     );
     assert_eq!(status, 200);
-    let posted = told
+    let posted = requests
         .iter()
         .find(|head| head[0].starts_with("POST"))
         .unwrap();

@@ -48,7 +48,7 @@ fn conforms(subject: &mut impl Subject) {
     let found = conformance::mismatches(&open, subject);
     assert!(
         found.is_empty(),
-        "{} answers differ from the core's:\n\n{}",
+        "{} responses differ from the core's:\n\n{}",
         found.len(),
         found.join("\n")
     );
@@ -79,7 +79,7 @@ fn without_a_layer(admits: impl Fn(&Case) -> bool, subject: &mut impl Subject) {
     ));
     assert!(
         found.is_empty(),
-        "{} answers differ:\n\n{}",
+        "{} responses differ:\n\n{}",
         found.len(),
         found.join("\n")
     );

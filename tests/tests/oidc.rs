@@ -4,8 +4,8 @@
 
 #![allow(clippy::unwrap_used)] // a test
 
-#[path = "oidc/attacks.rs"]
-mod attacks;
+#[path = "oidc/fetch_limits.rs"]
+mod fetch_limits;
 #[path = "oidc/login.rs"]
 mod login;
 #[path = "oidc/outages.rs"]

@@ -87,14 +87,18 @@ fn exchange_with(name: &'static str) {
     let both: Vec<&str> = known
         .filter(|name| offered.iter().any(|offered| offered == name))
         .collect();
-    assert_eq!(both, algorithms(name), "what {name} offers has changed");
+    assert_eq!(
+        both,
+        algorithms(name),
+        "the algorithms of {name} have changed"
+    );
     for algorithm in both {
-        theirs_to_us(&mut peer, algorithm);
-        ours_to_them(&mut peer, algorithm);
+        tollgate_verifies(&mut peer, algorithm);
+        peer_verifies(&mut peer, algorithm);
     }
 }
 
-fn theirs_to_us(peer: &mut Peer, algorithm: &str) {
+fn tollgate_verifies(peer: &mut Peer, algorithm: &str) {
     let context = format!("{algorithm} from {}", peer.name());
     let pair = peer.generate(algorithm);
     let token = peer.sign(algorithm, &pair.private, &json!({ "kid": "k1" }), &claims());
@@ -122,7 +126,7 @@ fn theirs_to_us(peer: &mut Peer, algorithm: &str) {
     );
 }
 
-fn ours_to_them(peer: &mut Peer, algorithm: &str) {
+fn peer_verifies(peer: &mut Peer, algorithm: &str) {
     let context = format!("{algorithm} to {}", peer.name());
     // A private key of the peer and one of tollgate. A secret is always the peer's, because
     // tollgate does not export secrets.
@@ -142,7 +146,7 @@ fn ours_to_them(peer: &mut Peer, algorithm: &str) {
             .with_kid("k2");
         let public = made
             .public_jwk()
-            .unwrap_or_else(|| panic!("{context}: no public half"));
+            .unwrap_or_else(|| panic!("{context}: no public key"));
         keys.push((made, public));
     }
     for (key, public) in keys {

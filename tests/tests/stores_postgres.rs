@@ -4,6 +4,8 @@
 
 #[path = "stores_postgres/acceptance.rs"]
 mod acceptance;
+#[path = "stores_postgres/corrupt_data.rs"]
+mod corrupt_data;
 #[path = "stores_postgres/durability.rs"]
 mod durability;
 #[path = "stores_postgres/feed.rs"]
@@ -12,8 +14,6 @@ mod feed;
 mod migration;
 #[path = "stores_postgres/outages.rs"]
 mod outages;
-#[path = "stores_postgres/rubbish.rs"]
-mod rubbish;
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ async fn ready(server: &Postgres) -> PostgresStore {
 }
 
 /// Opens a separate client of the server.
-async fn stranger(server: &Postgres) -> Client {
+async fn other_client(server: &Postgres) -> Client {
     let (client, connection) =
         tollgate_store_postgres::tokio_postgres::connect(&server.url(), NoTls)
             .await

@@ -4,6 +4,8 @@
 
 #[path = "stores_redis/contract.rs"]
 mod contract;
+#[path = "stores_redis/corrupt_data.rs"]
+mod corrupt_data;
 #[path = "stores_redis/failover.rs"]
 mod failover;
 #[path = "stores_redis/fixture.rs"]
@@ -12,5 +14,3 @@ mod fixture;
 mod outages;
 #[path = "stores_redis/proxy.rs"]
 mod proxy;
-#[path = "stores_redis/rubbish.rs"]
-mod rubbish;

@@ -19,8 +19,7 @@
 //! }
 //! ```
 
-#![allow(clippy::unwrap_used,
-    clippy::missing_panics_doc)] // a benchmark without its setup has no result
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a benchmark without its setup has no result
 
 pub mod candidates;
 pub mod fixture;

@@ -186,7 +186,7 @@ impl Call {
         assert_eq!(
             answer.header("cache-control"),
             Some(&b"no-store"[..]),
-            "every response must not be stored"
+            "no response may be stored"
         );
         if answer.status >= 400 && answer.status != 418 && !head {
             let body = body(&answer);

@@ -57,11 +57,11 @@ struct State {
     bytes: AtomicUsize,
     /// Number of clients that wait for a response that never comes.
     waiting: AtomicUsize,
-    told: Mutex<Told>,
+    settings: Mutex<Settings>,
 }
 
 #[derive(Debug, Default)]
-struct Told {
+struct Settings {
     fault: Fault,
     /// Faults by path, which take precedence over `fault`.
     faults: Vec<(String, Fault)>,
@@ -74,8 +74,8 @@ struct Told {
 }
 
 impl State {
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,13 +86,16 @@ impl Front {
     /// # Panics
     /// If no port is available.
     pub fn open() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        let port = listener.local_addr().expect("it is bound").port();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("no port is available");
+        let port = listener
+            .local_addr()
+            .expect("the listener has no address")
+            .port();
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
-                if shared.told().closed {
+                if shared.settings().closed {
                     break;
                 }
                 let shared = Arc::clone(&shared);
@@ -120,29 +123,29 @@ impl Front {
 
     /// Sets the fault for every request from now on. Hanging and dripping connections are closed.
     pub fn set(&self, fault: Fault) {
-        let mut told = self.state.told();
-        told.changes += 1;
-        told.faults.clear();
-        told.fault = fault;
+        let mut settings = self.state.settings();
+        settings.changes += 1;
+        settings.faults.clear();
+        settings.fault = fault;
     }
 
     /// Sets the fault for requests with that path from now on.
     pub fn set_for(&self, path: &str, fault: Fault) {
-        let mut told = self.state.told();
-        told.changes += 1;
-        told.faults.retain(|(other, _)| other != path);
-        told.faults.push((path.to_owned(), fault));
+        let mut settings = self.state.settings();
+        settings.changes += 1;
+        settings.faults.retain(|(other, _)| other != path);
+        settings.faults.push((path.to_owned(), fault));
     }
 
     /// Number of requests for that path since the start.
     pub fn count(&self, path: &str) -> usize {
-        let told = self.state.told();
-        told.paths.iter().filter(|asked| *asked == path).count()
+        let settings = self.state.settings();
+        settings.paths.iter().filter(|asked| *asked == path).count()
     }
 
     /// The path of every request, in order.
     pub fn paths(&self) -> Vec<String> {
-        self.state.told().paths.clone()
+        self.state.settings().paths.clone()
     }
 
     /// Number of clients that currently wait for a hanging or dripping response.
@@ -158,7 +161,7 @@ impl Front {
 
 impl Drop for Front {
     fn drop(&mut self) {
-        self.state.told().closed = true;
+        self.state.settings().closed = true;
         // Wakes the accept loop, which then sees that the proxy is closed.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
     }
@@ -173,11 +176,11 @@ fn serve(state: &State, client: TcpStream) -> Result<()> {
     let path = head.split(' ').nth(1).unwrap_or_default();
     let path = path.split('?').next().unwrap_or_default().to_owned();
     let (fault, changes) = {
-        let mut told = state.told();
-        let fault = told.faults.iter().find(|(of, _)| *of == path);
-        let fault = fault.map_or(&told.fault, |(_, fault)| fault).clone();
-        told.paths.push(path);
-        (fault, told.changes)
+        let mut settings = state.settings();
+        let fault = settings.faults.iter().find(|(of, _)| *of == path);
+        let fault = fault.map_or(&settings.fault, |(_, fault)| fault).clone();
+        settings.paths.push(path);
+        (fault, settings.changes)
     };
     match fault {
         Fault::None => hand_on(state, client, &head, &content),
@@ -304,8 +307,8 @@ fn wait(state: &State, mut client: &TcpStream, changes: usize, drops: Option<&[u
         let drop = drops.as_mut().and_then(Iterator::next);
         let dripped = drop.map_or(Ok(()), |drop| client.write_all(&[*drop]));
         let over = {
-            let told = state.told();
-            told.closed || told.changes != changes
+            let settings = state.settings();
+            settings.closed || settings.changes != changes
         };
         if gone || dripped.is_err() || over {
             state.waiting.fetch_sub(1, Ordering::SeqCst);

@@ -42,8 +42,8 @@ impl Process {
             .create(true)
             .append(true)
             .open(log)
-            .expect("the log can be written");
-        let errors = output.try_clone().expect("a file can be shared");
+            .expect("the log cannot be written");
+        let errors = output.try_clone().expect("the log cannot be duplicated");
         let program = command.get_program().to_string_lossy().into_owned();
         match command
             .stdin(Stdio::null())
@@ -76,8 +76,8 @@ impl Process {
         let _ = self.child.wait();
     }
 
-    /// Sends a signal by name: `STOP` pauses the process, `CONT` resumes it, `TERM` asks it to
-    /// exit.
+    /// Sends a signal by name: `STOP` pauses the process, `CONT` resumes it, `TERM`
+    /// terminates it.
     ///
     /// # Panics
     /// If the signal cannot be sent.
@@ -112,7 +112,7 @@ impl Scratch {
     /// If it cannot be created.
     pub fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tollgate-{name}-{:08x}", unlike_others()));
-        std::fs::create_dir_all(&path).expect("the folder for temporary files can be written");
+        std::fs::create_dir_all(&path).expect("the temporary directory cannot be created");
         Self { path }
     }
 
@@ -159,7 +159,7 @@ pub fn eventually(what: &str, mut ask: impl FnMut() -> bool) {
     while !ask() {
         assert!(
             start.elapsed() < PATIENCE,
-            "{what}: not within {PATIENCE:?}"
+            "timed out after {PATIENCE:?}: {what}"
         );
         std::thread::sleep(Duration::from_millis(20));
     }

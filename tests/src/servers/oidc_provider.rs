@@ -71,9 +71,9 @@ impl OidcProvider {
             }
             let log =
                 std::fs::read_to_string(provider.scratch.path().join("log")).unwrap_or_default();
-            assert!(log.contains("EADDRINUSE"), "oidc-provider ends: {log}");
+            assert!(log.contains("EADDRINUSE"), "oidc-provider exited: {log}");
         }
-        panic!("oidc-provider finds no port");
+        panic!("oidc-provider found no free port");
     }
 
     fn spawn(port: u16, settings: &Value, scratch: &Scratch) -> Option<Process> {
@@ -121,10 +121,10 @@ impl OidcProvider {
     /// If it does not start.
     pub fn restart(&mut self) {
         self.stop();
-        eventually("oidc-provider starts again", || {
+        eventually("oidc-provider restarts", || {
             if !self.process.runs() {
                 self.process = Self::spawn(self.port, &self.settings, &self.scratch)
-                    .expect("it was there before");
+                    .expect("oidc-provider is not installed any more");
             }
             self.answers()
         });
@@ -176,7 +176,7 @@ impl OidcProvider {
         ]);
         match tokens["access_token"].take() {
             Value::String(token) => token,
-            _ => panic!("there is no access token in {tokens}"),
+            _ => panic!("no access token in {tokens}"),
         }
     }
 
@@ -205,7 +205,7 @@ impl OidcProvider {
             pairs.find_map(|(found, value)| (found == name).then(|| value.to_owned()))
         };
         assert_eq!(parameter("state").as_deref(), Some("here-and-there"));
-        let code = parameter("code").unwrap_or_else(|| panic!("there is no code in {came_back}"));
+        let code = parameter("code").unwrap_or_else(|| panic!("no code in {came_back}"));
         self.tokens(&[
             ("grant_type", "authorization_code"),
             ("client_id", login.client),
@@ -235,13 +235,13 @@ impl OidcProvider {
     fn tokens(&self, form: &[(&str, &str)]) -> Value {
         let answer = Request::post(self.url() + "/token", form).send();
         let answer =
-            answer.unwrap_or_else(|problem| panic!("oidc-provider does not answer: {problem}"));
+            answer.unwrap_or_else(|problem| panic!("oidc-provider does not respond: {problem}"));
         assert_eq!(
             answer.status, 200,
-            "oidc-provider refuses: {}",
+            "oidc-provider refused the request: {}",
             answer.content
         );
-        serde_json::from_str(&answer.content).expect("a token response is JSON")
+        serde_json::from_str(&answer.content).expect("the token response is not JSON")
     }
 }
 
@@ -262,7 +262,7 @@ impl Visit {
                 answer = self.send(Request::post(&url, form), &url);
             }
             let Some(next) = answer.field("location") else {
-                panic!("{url} leads nowhere: {answer:?}");
+                panic!("{url} has no redirect: {answer:?}");
             };
             if next.starts_with(end) {
                 return next.to_owned();
@@ -272,7 +272,7 @@ impl Visit {
                 None => next.to_owned(),
             };
         }
-        panic!("{url} is one redirect of too many")
+        panic!("too many redirects, at {url}")
     }
 
     fn send(&mut self, mut request: Request, url: &str) -> Answer {

@@ -71,7 +71,7 @@ impl Postgres {
             server.port = free_port();
             server.process = server.spawn();
         }
-        panic!("postgres ends as soon as it is started:\n{}", server.log());
+        panic!("postgres exits at startup:\n{}", server.log());
     }
 
     fn spawn(&self) -> Process {
@@ -142,7 +142,7 @@ impl Postgres {
         self.process.kill();
         signal("KILL", &children);
         // Children started in the meantime exit by themselves.
-        eventually("all of postgres ends", || {
+        eventually("all processes of postgres exit", || {
             children.iter().all(|child| !is_running(*child))
         });
     }
@@ -154,7 +154,7 @@ impl Postgres {
     /// If it does not start.
     pub fn restart(&mut self) {
         self.stop();
-        eventually("postgres starts again", || {
+        eventually("postgres restarts", || {
             if !self.process.runs() {
                 self.process = self.spawn();
             }
@@ -300,13 +300,14 @@ fn programs() -> Option<PathBuf> {
 
 fn initialize(programs: &Path, user: Option<&User>, folder: &Path) {
     let password = folder.join("password");
-    std::fs::write(&password, PASSWORD).expect("a folder of its own can be written");
+    std::fs::write(&password, PASSWORD).expect("the password file cannot be written");
     if let Some(user) = user {
         for path in [folder, &password] {
-            chown(path, Some(user.id), Some(user.group)).expect("root can give away what it made");
+            chown(path, Some(user.id), Some(user.group)).expect("root cannot change the owner");
         }
     }
-    std::fs::set_permissions(folder, Permissions::from_mode(0o700)).expect("it is ours");
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))
+        .expect("the permissions cannot be set");
     let output = command(&programs.join("initdb"), user)
         .args(["--no-sync", "--no-instructions", "-E", "UTF8", "--locale=C"])
         .args(["-A", "scram-sha-256", "-U", "tollgate", "--pwfile"])
@@ -316,7 +317,7 @@ fn initialize(programs: &Path, user: Option<&User>, folder: &Path) {
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
-        .expect("initdb runs");
+        .expect("initdb cannot be run");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "initdb: {errors}");
 }
@@ -336,5 +337,5 @@ fn spawn(
         .args(options)
         .current_dir(scratch.path());
     Process::start(&mut command, &scratch.path().join("log"), GET_POSTGRES)
-        .expect("its companions were there, so it is")
+        .expect("postgres is not installed any more")
 }

@@ -37,7 +37,7 @@ impl Redis {
                 return Some(server);
             }
         }
-        panic!("redis-server ends as soon as it is started");
+        panic!("redis-server exits at startup");
     }
 
     fn launch(port: u16, options: &[&str], scratch: Scratch) -> Option<Self> {
@@ -142,10 +142,10 @@ impl Redis {
     /// If it does not start.
     pub fn restart(&mut self) {
         self.stop();
-        eventually("redis-server starts again", || {
+        eventually("redis-server restarts", || {
             if !self.process.runs() {
                 self.process = Self::spawn(self.port, &self.options, &self.scratch)
-                    .expect("it was there before");
+                    .expect("redis-server is not installed any more");
             }
             self.answers()
         });
@@ -195,7 +195,7 @@ impl RedisCluster {
                 return Some(cluster);
             }
         }
-        panic!("redis-server ends as soon as it is started");
+        panic!("redis-server exits at startup");
     }
 
     fn launch() -> Option<Vec<Redis>> {
@@ -215,7 +215,7 @@ impl RedisCluster {
                 scratch.path().join("nodes.conf"),
                 Self::configuration(ports, buses, node),
             )
-            .expect("a folder of its own can be written");
+            .expect("the node list cannot be written");
             let options = [
                 "--cluster-enabled",
                 "yes",
@@ -258,7 +258,7 @@ impl RedisCluster {
                 id(node),
                 master + 1
             )
-            .expect("a string takes everything");
+            .expect("a string accepts every write");
         }
         text + &format!("vars currentEpoch {} lastVoteEpoch 0\n", Self::MASTERS)
     }
@@ -270,12 +270,12 @@ impl RedisCluster {
     /// If the cluster does not become ready.
     pub fn until_ready(&self) {
         for node in &self.nodes {
-            eventually("the cluster is whole", || {
+            eventually("the cluster is complete", || {
                 let answer = node.ask(&["CLUSTER", "INFO"]);
                 !answer.status.success()
                     || String::from_utf8_lossy(&answer.stdout).contains("cluster_state:ok")
             });
-            eventually("the replicas follow", || {
+            eventually("the replicas are in sync", || {
                 let answer = node.ask(&["INFO", "replication"]);
                 let text = String::from_utf8_lossy(&answer.stdout);
                 !answer.status.success()
@@ -314,14 +314,14 @@ impl RedisCluster {
     /// If no node responds.
     pub fn master_of(&self, key: &str) -> usize {
         let mut number = None;
-        eventually("somebody knows the master", || {
+        eventually("a node reports the master", || {
             number = self
                 .nodes
                 .iter()
                 .find_map(|asked| self.master_according_to(asked, key));
             number.is_some()
         });
-        number.expect("it was found")
+        number.expect("no node reported the master")
     }
 
     fn master_according_to(&self, asked: &Redis, key: &str) -> Option<usize> {

@@ -59,7 +59,7 @@ impl Unwrapped {
 impl Subject for Unwrapped {
     fn send(&mut self, case: &Case, request: &Request) -> Response {
         let resource = web::resource("/resource").route(route(case));
-        let gate = case.gate.clone().expect("a case with a gate");
+        let gate = case.gate.clone().expect("a case without a gate");
         let app = App::new().app_data(gate);
         self.0.block_on(async {
             match case.policy.clone().map(require) {
@@ -89,7 +89,7 @@ fn route(case: &Case) -> Route {
 }
 
 fn replied(reply: &Reply, body: String) -> HttpResponse {
-    let status = StatusCode::from_u16(reply.status).expect("a status of the table is one");
+    let status = StatusCode::from_u16(reply.status).expect("an invalid status");
     let mut built = HttpResponse::build(status);
     built.content_type("text/plain; charset=utf-8");
     for (name, value) in &reply.headers {
@@ -115,14 +115,11 @@ where
 {
     let app = test::init_service(app).await;
     let mut built = test::TestRequest::default()
-        .method(
-            Method::from_bytes(request.method.as_bytes()).expect("a method of the table is one"),
-        )
+        .method(Method::from_bytes(request.method.as_bytes()).expect("an invalid method"))
         .uri(&request.target);
     for (name, value) in &request.headers {
-        let name =
-            HeaderName::from_bytes(name.as_bytes()).expect("a field name of the table is one");
-        let value = HeaderValue::from_bytes(value).expect("a field value of the table is one");
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("an invalid field name");
+        let value = HeaderValue::from_bytes(value).expect("an invalid field value");
         built = built.append_header((name, value));
     }
     let response = test::call_service(&app, built.to_request()).await;
@@ -135,7 +132,7 @@ where
         .collect();
     let body = to_bytes(response.into_body())
         .await
-        .unwrap_or_else(|_| panic!("the body is in memory"));
+        .unwrap_or_else(|_| panic!("a body that cannot be read"));
     Response {
         rejection,
         ..Response::new(status, headers, body)

@@ -80,7 +80,7 @@ impl Subject for Ungated {
                 any(async |Gated(caller): Gated<Scoped<OrdersRead>>| echo(Some(&caller)))
             }
         };
-        let gate = case.gate.clone().expect("a case with a gate");
+        let gate = case.gate.clone().expect("a case without a gate");
         let app = Router::new().route("/resource", route).with_state(gate);
         call(&self.0, app, request)
     }

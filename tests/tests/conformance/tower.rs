@@ -25,9 +25,7 @@ pub(crate) fn http_request<B: Default>(request: &Request) -> http::Request<B> {
     for (name, value) in &request.headers {
         built = built.header(name, &value[..]);
     }
-    built
-        .body(B::default())
-        .expect("a request of the table is one")
+    built.body(B::default()).expect("an invalid request")
 }
 
 /// Converts a response of `http` 1.x for comparison with the table.
@@ -41,7 +39,7 @@ where
     let body = body
         .collect()
         .await
-        .expect("the body is in memory")
+        .expect("a body that cannot be read")
         .to_bytes();
     Response {
         rejection: parts.extensions.get().map(Rejection::kind),
@@ -52,7 +50,7 @@ where
 pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
         .build()
-        .expect("a runtime without drivers starts")
+        .expect("a runtime without drivers")
 }
 
 impl Tower {
@@ -97,10 +95,10 @@ pub(crate) fn replied(reply: &Reply, body: String) -> http::Response<String> {
     if reply.skip_renewal {
         built = built.extension(SkipRenewal);
     }
-    built.body(body).expect("a reply of the table is one")
+    built.body(body).expect("an invalid response")
 }
 
-/// Does manually what extractors do in a framework.
+/// Reads the extension of the gate, like the extractors of a framework.
 fn handle(asked: Handler, request: &http::Request<Full<Bytes>>) -> Result<String, Refusal> {
     let authentication = request
         .authentication()

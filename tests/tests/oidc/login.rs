@@ -33,7 +33,7 @@ fn id_tokens(world: &World) -> Verifier {
 fn text<'v>(tokens: &'v Value, name: &str) -> &'v str {
     tokens[name]
         .as_str()
-        .unwrap_or_else(|| panic!("there is no {name}"))
+        .unwrap_or_else(|| panic!("no {name} in the token response"))
 }
 
 #[test]

@@ -65,12 +65,12 @@ fn outage(outage: &Outage) {
     assert!(world.watch.failures() > 1);
     assert_eq!(world.services.expect(200, &token), passes);
     assert_eq!(world.status().readiness, Readiness::Stale);
-    // Only the schedule has made attempts: first one per cool-down, then fewer.
+    // All attempts were scheduled: first one per cool-down, then fewer.
     let schedule =
         usize::try_from(world.elapsed().as_secs() / LONGEST_PAUSE.as_secs()).unwrap() + 8;
     assert!(
         world.attempts() <= schedule,
-        "{} of {schedule}",
+        "{} attempts, at most {schedule}",
         world.attempts()
     );
 
@@ -83,7 +83,11 @@ fn outage(outage: &Outage) {
     }
     // The limit of attempts does not grow here, except by the time spent waiting.
     let most = attempts + 1 + world.most_attempts() - permitted;
-    assert!(world.attempts() <= most, "{} of {most}", world.attempts());
+    assert!(
+        world.attempts() <= most,
+        "{} attempts, at most {most}",
+        world.attempts()
+    );
     assert_eq!(world.services.expect(200, &token), passes);
     world.assert_bounded();
 
@@ -99,7 +103,10 @@ fn outage(outage: &Outage) {
     assert_eq!(refused.status, 503);
     assert_eq!(
         refused.content,
-        r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"Authentication is not available at the moment"}"#
+        concat!(
+            r#"{"type":"about:blank","title":"Service Unavailable","status":503,"#,
+            r#""detail":"Authentication is not available at the moment"}"#
+        )
     );
     for _ in 0..20 {
         world.pass(COOL_DOWN / 4);
@@ -107,7 +114,7 @@ fn outage(outage: &Outage) {
     }
     world.assert_bounded();
 
-    // After the outage, the service recovers by itself.
+    // After the outage, the service recovers automatically.
     outage.end(&mut world);
     world.pass(LONGEST_PAUSE);
     assert_eq!(world.services.expect(200, &world.issuer.token()), passes);
@@ -133,7 +140,7 @@ outages! {
     the_provider_answers_304_without_being_asked: Outage::Fault(Fault::Status(304));
     the_provider_answers_a_page: Outage::Fault(Fault::html());
     the_provider_answers_an_empty_set: Outage::Fault(Fault::empty_set());
-    the_provider_answers_rubbish: Outage::Fault(Fault::Content("application/json",
+    the_provider_returns_malformed_content: Outage::Fault(Fault::Content("application/json",
         "{\"keys\":[{".to_owned()));
     the_provider_answers_nothing: Outage::Fault(Fault::Hangs);
     the_provider_drips: Outage::Fault(Fault::Drips);
@@ -199,11 +206,11 @@ fn a_client_disconnect_does_not_cancel_the_fetch() {
     world.issuer.provider.pause();
     for number in 0..2 {
         let client = world.services.send_and_go_on(number, &new);
-        eventually("it has caused a fetch", || world.issuer.fetches() == 2);
+        eventually("the request causes a fetch", || world.issuer.fetches() == 2);
         drop(client);
     }
     world.issuer.provider.resume();
-    eventually("the fetch has ended", || world.watch.successes() == 2);
+    eventually("the fetch completes", || world.watch.successes() == 2);
     world.services.expect(200, &new);
     assert_eq!(world.issuer.fetches(), 2);
 }
@@ -309,7 +316,7 @@ fn a_request_restores_expired_keys_after_the_cool_down() {
     world.services.expect(503, &token);
     world.issuer.front.set(Fault::None);
     world.pass(COOL_DOWN);
-    eventually("a request has brought them back", || {
+    eventually("a request restores the keys", || {
         world.services.ask_axum(&token).status == 200
     });
     world.assert_bounded();

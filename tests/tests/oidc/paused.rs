@@ -70,7 +70,7 @@ impl Drop for PausedRuntime {
     }
 }
 
-/// A key source that reads the time of the paused runtime, whatever runtime the service has.
+/// A key source that uses the time of the paused runtime, on any runtime of the service.
 pub(crate) struct PausedKeys {
     pub(crate) keys: RemoteKeys,
     pub(crate) handle: Handle,

@@ -33,7 +33,7 @@ fn the_first_request_after_a_rotation_is_accepted() {
         let answer = world.services.expect(200, &after);
         assert!(answer.content.contains("by new with"), "{answer:?}");
         world.services.expect(200, &before);
-        assert_eq!(world.issuer.fetches(), 2, "one more for all of these");
+        assert_eq!(world.issuer.fetches(), 2, "one more fetch for all requests");
         assert_eq!(kids(&world), ["new", "old"]);
         world.assert_bounded();
     }

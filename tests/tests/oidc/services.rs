@@ -95,7 +95,7 @@ impl Services {
         assert_eq!(
             timeless(&axum),
             timeless(&actix),
-            "first axum, then actix-web"
+            "axum (left) and actix-web (right) differ"
         );
         for answer in [&axum, &actix] {
             let seconds = answer
@@ -110,7 +110,7 @@ impl Services {
     /// Sends a token to both and asserts byte-equal responses. Requires that no fetch is running.
     pub(crate) fn ask_at_rest(&self, token: &str) -> Answer {
         let [axum, actix] = self.ask_each(token);
-        assert_eq!(axum, actix, "first axum, then actix-web");
+        assert_eq!(axum, actix, "axum (left) and actix-web (right) differ");
         axum
     }
 
@@ -129,7 +129,7 @@ impl Services {
             200 => {}
             401 => assert!(answer.field("www-authenticate").is_some(), "{answer:?}"),
             503 => assert_eq!(answer.field("www-authenticate"), None, "{answer:?}"),
-            _ => panic!("{status} is not asked for here"),
+            _ => panic!("unexpected status {status}"),
         }
         answer
     }

@@ -70,11 +70,13 @@ fn connect_has_a_timeout() {
         let (watch, runtime) = (Watch::default(), PausedRuntime::start());
         let connecting = kept!(Oidc::discover(issuer.front.url()), watch).connect();
         let connecting = runtime.handle().spawn(connecting);
-        eventually("it waits for an answer", || issuer.front.waiting() > 0);
+        eventually("the fetch waits for a response", || {
+            issuer.front.waiting() > 0
+        });
         runtime.advance(TIMEOUT);
         let error = runtime.handle().block_on(connecting).unwrap().unwrap_err();
         assert_eq!(error.kind(), OidcErrorKind::TimedOut);
-        eventually("the exchange has ended", || issuer.front.waiting() == 0);
+        eventually("the fetch ends", || issuer.front.waiting() == 0);
     }
 }
 
@@ -103,7 +105,7 @@ fn a_lazy_start_answers_503_until_the_provider_responds() {
 
     world.issuer.provider.restart();
     world.pass(COOL_DOWN);
-    eventually("it has come up", || {
+    eventually("the service recovers", || {
         world.services.ask_axum(&token).status == 200
     });
     world.services.expect(200, &token);

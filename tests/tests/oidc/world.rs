@@ -247,10 +247,14 @@ impl World {
     /// Asserts that attempts and provider requests stay within the limit.
     pub(crate) fn assert_bounded(&self) {
         let most = self.most_attempts();
-        assert!(self.attempts() <= most, "{} of {most}", self.attempts());
+        assert!(
+            self.attempts() <= most,
+            "{} attempts, at most {most}",
+            self.attempts()
+        );
         for path in [JWKS, METADATA] {
             let count = self.issuer.front.count(path);
-            assert!(count <= most, "{count} of {most} for {path}");
+            assert!(count <= most, "{count} requests for {path}, at most {most}");
         }
     }
 
@@ -276,7 +280,7 @@ impl World {
 
     /// Waits until the key source is idle or waits for time to pass.
     pub(crate) fn settle(&self) {
-        eventually("the keys wait for time to pass", || {
+        eventually("the key source is idle", || {
             if self.is_fetching() {
                 self.hangs()
             } else {
@@ -303,7 +307,7 @@ impl World {
     pub(crate) fn ask_while_time_passes(&self, token: &str) -> Answer {
         std::thread::scope(|scope| {
             let asked = scope.spawn(|| self.services.ask(token));
-            eventually("there is an answer", || {
+            eventually("the response arrives", || {
                 if self.hangs() && self.is_fetching() {
                     self.runtime.advance(TIMEOUT);
                 }

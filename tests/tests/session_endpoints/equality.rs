@@ -48,7 +48,10 @@ impl Both {
             send(self.axum.1, &ask).await,
             send(self.actix.1, &ask).await,
         );
-        assert_eq!(one, other, "{ask:?}: first axum, then actix-web");
+        assert_eq!(
+            one, other,
+            "{ask:?}: axum (left) and actix-web (right) differ"
+        );
         one
     }
 
@@ -202,7 +205,7 @@ async fn responses_to_an_app_that_stores_tokens_are_equal() {
     let again = both.expect(200, refresh(&first)).await;
     assert_eq!(
         second.content, again.content,
-        "a lost answer is given again"
+        "a retry gets the same tokens"
     );
     let greedy = r#"","scope":"all"#;
     both.expect(400, refresh(&(second.member("refresh_token") + greedy)))
@@ -345,7 +348,7 @@ async fn responses_to_a_browser_are_equal() {
     let refused = both.expect(400, forged).await;
     assert!(
         refused.field("set-cookie").is_none(),
-        "a loser clears nothing"
+        "a refused refresh must not change the cookies"
     );
 
     both.expect(403, cross(with(post("/auth/logout")))).await;

@@ -1,4 +1,4 @@
-//! Store failures, as a client of either framework sees them.
+//! The responses of both frameworks during store failures.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ async fn one_fault(call: &impl AsyncFn(&Service, &Ask) -> Got, fault: Fault) {
         assert_eq!(
             at(path, &revoked).await,
             401,
-            "{fault:?} {path}: known is known"
+            "{fault:?} {path}: a known revocation still applies"
         );
     }
     for ask in [
@@ -85,7 +85,7 @@ async fn one_fault(call: &impl AsyncFn(&Service, &Ask) -> Got, fault: Fault) {
     );
     assert_eq!(at("/open", &token).await, 200, "{fault:?}");
 
-    // The service recovers by itself.
+    // The service recovers automatically.
     service.store.fail(None);
     until_in_sync(&service).await;
     for path in ["/closed", "/stale", "/open"] {
@@ -106,7 +106,7 @@ async fn until_in_sync(service: &Service) {
     while !service.sessions.revocations().in_sync() {
         assert!(
             start.elapsed() < Duration::from_secs(60),
-            "it does not come back"
+            "the replica is not in sync"
         );
         sleep(Duration::from_millis(50)).await;
     }

@@ -41,8 +41,8 @@ impl Random for Counted {
 }
 
 async fn log_in(request: LoginRequest) -> Result<Login, LoginFailure> {
-    let said: BTreeMap<String, String> = request.read()?;
-    match said.get("password").map(String::as_str) {
+    let sent: BTreeMap<String, String> = request.read()?;
+    match sent.get("password").map(String::as_str) {
         Some("lovelace") => Ok(Login::new("ada")
             .scope("orders:read orders:write")
             .claim("tenant", "acme")),

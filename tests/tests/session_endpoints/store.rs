@@ -72,7 +72,7 @@ impl Store {
     }
 }
 
-fn rubbish(id: SessionId) -> StoredSession {
+fn corrupt(id: SessionId) -> StoredSession {
     StoredSession {
         id,
         subject: "ada".to_owned(),
@@ -89,7 +89,7 @@ impl SessionStore for Store {
 
     fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
         if self.fault() == Some(Fault::Rubbish) {
-            return Box::pin(async { Ok(Some(rubbish(*id))) });
+            return Box::pin(async { Ok(Some(corrupt(*id))) });
         }
         self.bear(Access::Read, self.kept.load(id, now))
     }

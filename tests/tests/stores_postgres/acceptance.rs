@@ -133,7 +133,8 @@ async fn only_expired_rows_are_removed() {
 
     // An insert also removes expired rows.
     assert!(store.insert(&session(99, "u-8"), NOW + 100).await.unwrap());
-    let left = "SELECT (SELECT count(*) FROM tollgate.sessions) + (SELECT count(*) FROM tollgate.revocations)";
+    let left = "SELECT (SELECT count(*) FROM tollgate.sessions) \
+                + (SELECT count(*) FROM tollgate.revocations)";
     tollgate_tests::servers::eventually("the expired rows are removed", || server.sql(left) == "1");
 }
 
@@ -144,7 +145,8 @@ async fn more_rows_than_one_batch_are_removed() {
     };
     let store = ready(&server).await;
     server.sql(
-        "INSERT INTO tollgate.sessions SELECT decode(md5(n::text), 'hex'), '', 1, 5, '' FROM generate_series(1, 1234) n",
+        "INSERT INTO tollgate.sessions SELECT decode(md5(n::text), 'hex'), '', 1, 5, '' \
+         FROM generate_series(1, 1234) n",
     );
     assert_eq!(store.purge(NOW).await.unwrap(), 1234);
 }

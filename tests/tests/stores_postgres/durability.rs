@@ -53,20 +53,24 @@ async fn no_acknowledged_rotation_or_revocation_is_lost_and_each_has_one_winner(
         for id in 0..SESSIONS {
             let kept = resumes(|| async { store.load(&session(id, "").id, NOW).await })
                 .await
-                .expect("a session is lost");
+                .expect("an acknowledged session is lost");
             let last = winners
                 .keys()
                 .filter(|(of, _)| *of == id)
                 .map(|(_, revision)| *revision)
                 .max();
-            let last = last.expect("nobody won anything");
+            let last = last.expect("no rotation was acknowledged");
             assert!(
                 kept.revision >= last,
-                "session {id}: {} after {last}",
+                "session {id}: found revision {}, acknowledged {last}",
                 kept.revision
             );
             if let Some(winner) = winners.get(&(id, kept.revision)) {
-                assert_eq!(kept.data, [*winner], "another's rotation was kept");
+                assert_eq!(
+                    kept.data,
+                    [*winner],
+                    "the stored rotation is not the acknowledged one"
+                );
             }
         }
         assert!(!revoked.is_empty());

@@ -7,7 +7,7 @@ use tollgate_session::{RevocationFeed, RevocationStore, StoreErrorKind};
 use tollgate_store_postgres::PostgresStore;
 use tollgate_tests::servers::Postgres;
 
-use super::{NOW, open, ready, revocation, stranger};
+use super::{NOW, open, other_client, ready, revocation};
 
 /// Returns the error that the feed ends with, within the time limit.
 async fn end(feed: &mut dyn RevocationFeed) -> StoreErrorKind {
@@ -20,11 +20,11 @@ async fn end(feed: &mut dyn RevocationFeed) -> StoreErrorKind {
     };
     let kind = timeout(Duration::from_secs(5), ended)
         .await
-        .expect("the feed is silent");
+        .expect("the feed does not report the loss");
     assert_eq!(
         feed.next().await.unwrap_err().kind(),
         kind,
-        "and it stays dead"
+        "the feed must stay closed"
     );
     kind
 }
@@ -87,13 +87,17 @@ async fn an_invalid_notification_ends_the_feed() {
         return;
     };
     let store = ready(&server).await;
-    for rubbish in ["", "rubbish", "1 2 rubbish", "1 -1 "] {
+    for malformed in ["", "malformed", "1 2 malformed", "1 -1 "] {
         let mut feed = store.feed().await.unwrap();
         // Notifications on other channels are ignored.
         server.sql(&format!(
-            "NOTIFY \"tollgate.other\"; SELECT pg_notify('tollgate.revocations', '{rubbish}')"
+            "NOTIFY \"tollgate.other\"; SELECT pg_notify('tollgate.revocations', '{malformed}')"
         ));
-        assert_eq!(end(&mut *feed).await, StoreErrorKind::Corrupt, "{rubbish}");
+        assert_eq!(
+            end(&mut *feed).await,
+            StoreErrorKind::Corrupt,
+            "{malformed}"
+        );
     }
     hears(&store).await;
 }
@@ -107,9 +111,13 @@ async fn a_listener_that_is_too_slow_gets_an_error() {
     let mut feed = store.feed().await.unwrap();
     let flood = "DO $$ BEGIN FOR n IN 1..5000 LOOP \
                  PERFORM pg_notify('tollgate.revocations', '1 ' || n || ' '); END LOOP; END $$";
-    stranger(&server).await.batch_execute(flood).await.unwrap();
+    other_client(&server)
+        .await
+        .batch_execute(flood)
+        .await
+        .unwrap();
     // The listener reads nothing until the flood is over.
-    tollgate_tests::servers::eventually("the connection is given up", || {
+    tollgate_tests::servers::eventually("the connection is closed", || {
         server.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'") == "0"
     });
     assert_eq!(end(&mut *feed).await, StoreErrorKind::Full);
@@ -123,7 +131,7 @@ async fn dropping_a_feed_closes_its_connection() {
     };
     let store = ready(&server).await;
     drop(store.feed().await.unwrap());
-    tollgate_tests::servers::eventually("the connection ends", || {
+    tollgate_tests::servers::eventually("the connection is closed", || {
         server.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'") == "0"
     });
 }

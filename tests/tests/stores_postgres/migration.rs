@@ -26,7 +26,7 @@ async fn concurrent_starts_migrate_once() {
     for task in tasks {
         steps += task.await.unwrap();
     }
-    assert_eq!(steps, 2, "one for each of the two sets of tables");
+    assert_eq!(steps, 2, "each of the two sets of tables is migrated once");
     assert_eq!(
         server.sql("SELECT count(*) FROM tollgate.revocation_head"),
         "1"

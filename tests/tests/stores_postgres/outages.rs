@@ -8,7 +8,7 @@ use tollgate_store_postgres::PostgresStore;
 use tollgate_store_postgres::tokio_postgres::{Config, NoTls};
 use tollgate_tests::servers::{Postgres, eventually, free_port};
 
-use super::{NOW, failure, ready, resumes, revocation, session, stranger};
+use super::{NOW, failure, other_client, ready, resumes, revocation, session};
 
 /// Asserts that every operation fails with one of these kinds.
 async fn all_fail(store: &PostgresStore, kinds: &[StoreErrorKind]) {
@@ -53,7 +53,10 @@ async fn broken_connections_are_replaced_without_an_error() {
     };
     let store = ready(&server).await;
     for _ in 0..5 {
-        server.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'tollgate'");
+        server.sql(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+             WHERE application_name = 'tollgate'",
+        );
         assert_eq!(store.load(&session(1, "u-7").id, NOW).await.unwrap(), None);
     }
 }
@@ -89,10 +92,11 @@ async fn waiting_for_a_lock_has_a_timeout() {
     let store = ready(&server).await;
     let held = session(1, "u-7");
     assert!(store.insert(&held, NOW).await.unwrap());
-    let stranger = stranger(&server).await;
-    stranger
+    let other_client = other_client(&server).await;
+    other_client
         .batch_execute(
-            "BEGIN; LOCK TABLE tollgate.revocation_head; SELECT * FROM tollgate.sessions FOR UPDATE",
+            "BEGIN; LOCK TABLE tollgate.revocation_head; \
+             SELECT * FROM tollgate.sessions FOR UPDATE",
         )
         .await
         .unwrap();
@@ -107,12 +111,14 @@ async fn waiting_for_a_lock_has_a_timeout() {
     assert_eq!(
         store.load(&held.id, NOW).await.unwrap(),
         Some(held.clone()),
-        "reading needs no lock"
+        "a read must not wait for the lock"
     );
     // An abandoned statement is not executed later.
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-    eventually("the server gives up, too", || server.sql(waiting) == "0");
-    stranger.batch_execute("ROLLBACK").await.unwrap();
+    eventually("the server cancels the statement", || {
+        server.sql(waiting) == "0"
+    });
+    other_client.batch_execute("ROLLBACK").await.unwrap();
     assert!(store.replace(&held, 1, NOW).await.unwrap());
     store.revoke(&[revocation("a")], NOW).await.unwrap();
     assert_eq!(store.position().await.unwrap().sequence, 1);
@@ -130,8 +136,8 @@ async fn cancelled_callers_leak_no_connection() {
         .unwrap();
     let held = session(1, "u-7");
     assert!(store.insert(&held, NOW).await.unwrap());
-    let stranger = stranger(&server).await;
-    stranger
+    let other_client = other_client(&server).await;
+    other_client
         .batch_execute("BEGIN; SELECT * FROM tollgate.sessions FOR UPDATE")
         .await
         .unwrap();
@@ -140,7 +146,7 @@ async fn cancelled_callers_leak_no_connection() {
             tokio::time::timeout(Duration::from_millis(50), store.replace(&held, 1, NOW));
         assert!(impatient.await.is_err());
     }
-    stranger.batch_execute("ROLLBACK").await.unwrap();
+    other_client.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(store.load(&held.id, NOW).await.unwrap(), Some(held));
 }
 
@@ -153,7 +159,8 @@ async fn a_read_only_server_gives_errors_and_recovers() {
     assert!(store.insert(&session(1, "u-7"), NOW).await.unwrap());
     server.sql("ALTER DATABASE postgres SET default_transaction_read_only = on");
     server.sql(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'tollgate'",
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+         WHERE application_name = 'tollgate'",
     );
     let next = session(2, "u-7");
     assert_eq!(
@@ -168,8 +175,10 @@ async fn a_read_only_server_gives_errors_and_recovers() {
         store.load(&session(1, "u-7").id, NOW).await.unwrap(),
         Some(session(1, "u-7"))
     );
-    server
-        .sql("SET transaction_read_only = off; ALTER DATABASE postgres RESET default_transaction_read_only");
+    server.sql(
+        "SET transaction_read_only = off; \
+             ALTER DATABASE postgres RESET default_transaction_read_only",
+    );
     // Connections opened meanwhile still have the old default. They are replaced one by one.
     assert!(resumes(|| store.insert(&next, NOW)).await);
     resumes(|| async { store.revoke(&[revocation("a")], NOW).await }).await;
@@ -187,8 +196,10 @@ async fn a_full_server_gives_errors_and_recovers() {
     server.sql(
         "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN RAISE 'No space left on device' USING ERRCODE = '53100'; END $$; \
-         CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON tollgate.sessions EXECUTE FUNCTION no_room(); \
-         CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON tollgate.revocations EXECUTE FUNCTION no_room()",
+         CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON tollgate.sessions \
+         EXECUTE FUNCTION no_room(); \
+         CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON tollgate.revocations \
+         EXECUTE FUNCTION no_room()",
     );
     assert_eq!(
         failure(store.insert(&session(2, "u-7"), NOW)).await,
@@ -203,7 +214,11 @@ async fn a_full_server_gives_errors_and_recovers() {
         failure(store.revoke(&[revocation("a")], NOW)).await,
         StoreErrorKind::Full
     );
-    assert_eq!(store.position().await.unwrap(), before, "all or nothing");
+    assert_eq!(
+        store.position().await.unwrap(),
+        before,
+        "a failed call must store no entry"
+    );
     assert_eq!(store.load(&held.id, NOW).await.unwrap(), Some(held.clone()));
     server.sql("DROP FUNCTION no_room CASCADE");
     assert!(store.replace(&held, 1, NOW).await.unwrap());
@@ -219,8 +234,8 @@ async fn a_full_server_gives_errors_and_recovers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_servers_on_the_port_give_errors() {
     // No server.
-    let nobody = PostgresStore::builder(url(free_port())).build().unwrap();
-    all_fail(&nobody, &[StoreErrorKind::Unavailable]).await;
+    let unreachable = PostgresStore::builder(url(free_port())).build().unwrap();
+    all_fail(&unreachable, &[StoreErrorKind::Unavailable]).await;
 
     // A server that speaks another protocol, disconnects immediately, or does not respond.
     let any = [

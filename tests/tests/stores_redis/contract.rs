@@ -26,7 +26,7 @@ fn a_cluster_passes_the_suite() {
         return;
     };
     let urls = cluster.urls();
-    // One instance knows a master, the other a replica.
+    // One instance is configured with a master, the other with a replica.
     let knows = |url: &String| {
         RedisStore::cluster([url.as_str()])
             .timeout(TIMEOUT)
@@ -79,11 +79,11 @@ fn keys_that_change_together_are_in_one_slot() {
     assert_eq!(
         slots(&mine.id.to_string()),
         (1, 1),
-        "one key in one slot for a session"
+        "a session has one key in one slot"
     );
     assert_eq!(slots("subject:u-7"), (1, 1));
     assert_eq!(slots("revocations"), (3, 1));
-    assert_eq!(all.len(), 5, "nothing else is kept: {all:?}");
+    assert_eq!(all.len(), 5, "unexpected keys: {all:?}");
     assert!(all.iter().all(|key| key.starts_with("{shop:")));
 }
 
@@ -149,7 +149,7 @@ fn an_index_outlives_each_replacement_and_drops_ended_sessions() {
         let life = |key: &str| server.command(&["PTTL", key]).parse::<i64>().unwrap();
         assert!(
             life(key) >= life(&session_key),
-            "the index ends before its session"
+            "the index expires before its session"
         );
 
         // A lookup removes sessions that ended early from the index.
@@ -164,7 +164,11 @@ fn an_index_outlives_each_replacement_and_drops_ended_sessions() {
         }
         let length = || server.command(&["HLEN", "{tollgate:subject:u-8}"]);
         assert_eq!(soon(store.of_subject("u-8", 9, NOW + 2)).await.unwrap(), []);
-        assert_eq!(length(), "10", "a young entry's session may be on its way");
+        assert_eq!(
+            length(),
+            "10",
+            "recent entries may belong to sessions that are being inserted"
+        );
         assert_eq!(
             soon(store.of_subject("u-8", 9, NOW + 600)).await.unwrap(),
             []
@@ -182,10 +186,7 @@ fn an_index_outlives_each_replacement_and_drops_ended_sessions() {
             .command(&["HLEN", "{tollgate:subject:u-9}"])
             .parse()
             .unwrap();
-        assert!(
-            left <= 65,
-            "{left} entries of sessions that are gone are kept"
-        );
+        assert!(left <= 65, "{left} entries of expired sessions are left");
     });
 }
 
@@ -206,7 +207,7 @@ fn expired_revocations_are_removed() {
         soon(store.revoke(&[revocation("e")], u64::MAX))
             .await
             .unwrap();
-        assert_eq!(length(), "5", "a senseless clock takes nothing away");
+        assert_eq!(length(), "5", "a clock that is far off must remove nothing");
         soon(store.revoke(&[revocation("f")], NOW + HOUR + 301))
             .await
             .unwrap();
@@ -257,6 +258,6 @@ fn every_key_has_an_end(server: &Redis) {
     assert_eq!(
         server.command(&["EVAL", script, "0"]),
         "",
-        "keys without an end"
+        "keys without an expiry"
     );
 }

@@ -70,7 +70,7 @@ fn replicated_data_survives_the_loss_of_a_master() {
         }
         tasks.spawn(revoke(stores[1].clone(), revoked.clone(), stop.clone()));
 
-        until("work goes on", async || {
+        until("writes are acknowledged", async || {
             winners.lock().await.len() > 60 && revoked.lock().await.len() > 5
         })
         .await;
@@ -104,7 +104,7 @@ fn replicated_data_survives_the_loss_of_a_master() {
         }
 
         let (winners, revoked) = (winners.lock().await.clone(), revoked.lock().await.clone());
-        everything_is_kept(&stores, &sessions, &winners, &revoked).await;
+        assert_no_acknowledged_write_is_lost(&stores, &sessions, &winners, &revoked).await;
         // Sequence numbers may be reused, so the epoch must change.
         assert_ne!(soon(stores[0].position()).await.unwrap().epoch, epoch);
         let mut feed = soon(stores[0].feed()).await.unwrap();
@@ -119,7 +119,7 @@ fn replicated_data_survives_the_loss_of_a_master() {
 }
 
 /// Asserts that every acknowledged write is still there.
-async fn everything_is_kept(
+async fn assert_no_acknowledged_write_is_lost(
     stores: &[RedisStore; 2],
     sessions: &[StoredSession],
     winners: &HashMap<(SessionId, u64), usize>,
@@ -129,18 +129,18 @@ async fn everything_is_kept(
         let kept = soon(stores[0].load(&session.id, NOW))
             .await
             .unwrap()
-            .expect("it is kept");
+            .expect("an acknowledged session is lost");
         let highest = highest(winners, session.id);
         assert!(
             kept.revision >= highest,
-            "revision {highest} was acknowledged, and {} is kept",
+            "revision {highest} was acknowledged, but {} is stored",
             kept.revision
         );
         if let Some(winner) = winners.get(&(session.id, kept.revision)) {
             assert_eq!(
                 kept.data,
                 winner.to_string().into_bytes(),
-                "another's than acknowledged"
+                "the stored data is not the acknowledged data"
             );
         }
     }
@@ -206,7 +206,7 @@ async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     while !ask().await {
         assert!(
             start.elapsed() < PATIENCE,
-            "{what}: not within {PATIENCE:?}"
+            "timed out after {PATIENCE:?}: {what}"
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -251,7 +251,7 @@ fn a_hanging_node_does_not_delay_the_others() {
         soon(store.load(&other.id, NOW)).await.unwrap().unwrap();
         assert!(
             start.elapsed() < Duration::from_secs(2),
-            "one node holds up the other"
+            "a hanging node delays the others"
         );
         until("a replica takes over", async || {
             matches!(soon(store.load(&mine.id, NOW)).await, Ok(Some(_)))

@@ -34,7 +34,7 @@ pub(crate) fn store(url: &str) -> RedisStore {
 pub(crate) async fn soon<T>(operation: impl Future<Output = T>) -> T {
     tokio::time::timeout(BOUND, operation)
         .await
-        .expect("an operation takes longer than it may")
+        .expect("an operation exceeds the limit")
 }
 
 pub(crate) fn session(subject: &str) -> StoredSession {

@@ -13,14 +13,14 @@ use crate::proxy::{Mode, Proxy};
 /// A short timeout, for tests that exceed it.
 const BRIEF: Duration = Duration::from_millis(300);
 
-fn hasty(url: &str) -> RedisStore {
+fn with_short_timeout(url: &str) -> RedisStore {
     RedisStore::builder(url).timeout(BRIEF).build().unwrap()
 }
 
 /// Asserts that every operation fails with this kind in time.
 async fn all_fail(store: &RedisStore, kind: StoreErrorKind) {
     let mine = session("u-7");
-    let told = [
+    let errors = [
         soon(store.insert(&mine, NOW)).await.unwrap_err(),
         soon(store.load(&mine.id, NOW)).await.unwrap_err(),
         soon(store.replace(&next(&mine), 1, NOW)).await.unwrap_err(),
@@ -35,12 +35,12 @@ async fn all_fail(store: &RedisStore, kind: StoreErrorKind) {
         soon(store.position()).await.unwrap_err(),
         soon(store.feed()).await.err().unwrap(),
     ];
-    for error in told {
+    for error in errors {
         assert_eq!(error.kind(), kind, "{error}");
     }
 }
 
-/// Asserts that the store works again by itself.
+/// Asserts that the store recovers automatically.
 async fn resumes(store: &RedisStore) {
     let start = std::time::Instant::now();
     loop {
@@ -52,7 +52,7 @@ async fn resumes(store: &RedisStore) {
             }
             Err(error) => assert!(
                 start.elapsed() < PATIENCE,
-                "service does not resume: {error}"
+                "the store does not recover: {error}"
             ),
         }
     }
@@ -79,7 +79,7 @@ fn a_server_that_is_down_fails_fast_and_recovers() {
 #[test]
 fn a_hanging_server_costs_at_most_the_timeout() {
     let Some(server) = Redis::start() else { return };
-    let store = hasty(&server.url());
+    let store = with_short_timeout(&server.url());
     run(async {
         resumes(&store).await;
         server.pause();
@@ -100,7 +100,7 @@ fn a_hanging_server_costs_at_most_the_timeout() {
 #[test]
 fn a_slow_server_costs_at_most_the_timeout() {
     let Some(server) = Redis::start() else { return };
-    let store = hasty(&server.url());
+    let store = with_short_timeout(&server.url());
     run(async {
         resumes(&store).await;
         server.command(&["CLIENT", "PAUSE", "2000", "ALL"]);
@@ -115,7 +115,7 @@ fn a_silently_dead_connection_is_replaced() {
     let Some(server) = Redis::start() else { return };
     run(async {
         let proxy = Proxy::to(server.port()).await;
-        let store = hasty(&proxy.url);
+        let store = with_short_timeout(&proxy.url);
         resumes(&store).await;
         proxy.set(Mode::Swallow);
         let error = soon(store.position()).await.unwrap_err();
@@ -251,7 +251,10 @@ fn a_restart_begins_a_new_epoch_even_without_data_loss() {
         server.restart();
         let lost = soon(feed.next()).await.unwrap_err();
         assert_eq!(lost.kind(), StoreErrorKind::Unavailable, "{lost}");
-        assert!(soon(feed.next()).await.is_err(), "it stays dead");
+        assert!(
+            soon(feed.next()).await.is_err(),
+            "the feed must stay closed"
+        );
         assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), Some(mine));
         let snapshot = soon(store.snapshot(NOW)).await.unwrap();
         assert_eq!(snapshot.entries, [revocation("a")]);
@@ -266,7 +269,7 @@ fn a_restart_begins_a_new_epoch_even_without_data_loss() {
 #[test]
 fn a_feed_of_a_hanging_server_ends() {
     let Some(server) = Redis::start() else { return };
-    let store = hasty(&server.url());
+    let store = with_short_timeout(&server.url());
     run(async {
         let mut feed = soon(store.feed()).await.unwrap();
         server.pause();
@@ -276,7 +279,10 @@ fn a_feed_of_a_hanging_server_ends() {
             if let Ok(lost) = tokio::time::timeout(Duration::from_millis(50), feed.next()).await {
                 break lost.unwrap_err();
             }
-            assert!(start.elapsed() < PATIENCE, "the feed does not die");
+            assert!(
+                start.elapsed() < PATIENCE,
+                "the feed does not report the loss"
+            );
         };
         assert_eq!(lost.kind(), StoreErrorKind::Unavailable, "{lost}");
         server.resume();

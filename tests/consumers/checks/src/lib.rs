@@ -91,7 +91,8 @@ pub fn converted_keys() {
             let set = KeySet::from_jsonwebtoken(&JwkSet { keys: vec![jwk] }).expect("a key set");
             assert_eq!((set.len(), set.skipped().len()), (1, 0), "{algorithm}");
         }
-        let theirs = jsonwebtoken::Algorithm::try_from(algorithm).expect("an algorithm both have");
+        let theirs =
+            jsonwebtoken::Algorithm::try_from(algorithm).expect("an algorithm of both libraries");
         assert_eq!(Algorithm::try_from(theirs).ok(), Some(algorithm));
     }
 }
@@ -116,7 +117,7 @@ pub fn requests() {
     let good = Request::get("/me").header("authorization", format!("Bearer {token}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
-        .expect("a runtime without drivers starts");
+        .expect("a runtime without drivers");
     for (request, expected) in [
         (good, StatusCode::OK),
         (Request::get("/me"), StatusCode::UNAUTHORIZED),
@@ -139,11 +140,11 @@ pub fn provider_is_still_free() {
     };
     assert!(
         OWN.install_default().is_ok(),
-        "tollgate has chosen a provider for its consumer"
+        "tollgate has installed a provider"
     );
 }
 
-/// Creates a token with `jsonwebtoken`, whatever the backend.
+/// Creates a token with `jsonwebtoken` and any backend.
 pub fn token_by_jsonwebtoken() -> jsonwebtoken::errors::Result<String> {
     let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
     jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(SECRET))
@@ -159,7 +160,7 @@ pub fn accepted_by_tollgate(token: &str) -> bool {
         .is_ok()
 }
 
-/// Returns whether `jsonwebtoken`, whatever the backend, accepts a token created by tollgate.
+/// Returns whether `jsonwebtoken`, with any backend, accepts a token created by tollgate.
 ///
 /// # Panics
 /// If tollgate cannot create a token.
@@ -180,7 +181,7 @@ fn accepts_only(signing: &SigningKey, key: Key) {
         .verify(&token)
         .unwrap_or_else(|problem| panic!("{problem}: {token}"));
     assert_eq!(principal.subject(), Some("u-7"));
-    let (signed, signature) = token.rsplit_once('.').expect("a token has a signature");
+    let (signed, signature) = token.rsplit_once('.').expect("a token without a signature");
     let flipped = if signature.starts_with('A') { 'B' } else { 'A' };
     assert!(
         verifier

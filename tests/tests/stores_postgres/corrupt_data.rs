@@ -12,7 +12,8 @@ async fn invalid_rows_are_corrupt() {
     };
     let store = ready(&server).await;
     server.sql(
-        "ALTER TABLE tollgate.sessions DROP CONSTRAINT sessions_id_check, DROP CONSTRAINT sessions_expires_at_check, ALTER expires_at TYPE numeric; \
+        "ALTER TABLE tollgate.sessions DROP CONSTRAINT sessions_id_check, \
+         DROP CONSTRAINT sessions_expires_at_check, ALTER expires_at TYPE numeric; \
          ALTER TABLE tollgate.revocations DROP CONSTRAINT revocations_issued_before_check; \
          INSERT INTO tollgate.sessions VALUES \
          ('\\x01', 'short', 1, 9000000000, ''), \
@@ -20,7 +21,8 @@ async fn invalid_rows_are_corrupt() {
          (decode(repeat('04', 16), 'hex'), 'u-7', 1, 'NaN', ''), \
          (decode(repeat('05', 16), 'hex'), 'u-7', 1, 9000000000.5, ''), \
          (decode(repeat('06', 16), 'hex'), 'u-7', 1, 18446744073709551616, ''); \
-         INSERT INTO tollgate.revocations (key, issued_before, expires_at) VALUES ('rubbish', 1, 9000000000)",
+         INSERT INTO tollgate.revocations (key, issued_before, expires_at) \
+         VALUES ('malformed', 1, 9000000000)",
     );
     assert_eq!(
         failure(store.of_subject("short", 9, NOW)).await,

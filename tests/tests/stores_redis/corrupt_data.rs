@@ -30,8 +30,8 @@ fn an_invalid_session_value_is_corrupt() {
         let mut connection = connect(&server).await;
         let mine = session("u-7");
         let key = format!("{{tollgate:session:{}}}", mine.id).into_bytes();
-        let rubbish: [&[&[u8]]; 5] = [
-            &[b"SET", &key, b"rubbish"],
+        let malformed: [&[&[u8]]; 5] = [
+            &[b"SET", &key, b"malformed"],
             &[b"HSET", &key, b"a", b"b"],
             &[
                 b"HSET",
@@ -59,18 +59,18 @@ fn an_invalid_session_value_is_corrupt() {
             ],
             &[b"RPUSH", &key, b"a"],
         ];
-        for rubbish in rubbish {
+        for malformed in malformed {
             write(&mut connection, &[b"DEL", &key]).await;
-            write(&mut connection, rubbish).await;
-            let told = [
+            write(&mut connection, malformed).await;
+            let errors = [
                 soon(store.load(&mine.id, NOW)).await.unwrap_err(),
                 soon(store.replace(&next(&mine), 1, NOW)).await.unwrap_err(),
             ];
-            for error in told {
+            for error in errors {
                 assert_eq!(
                     error.kind(),
                     StoreErrorKind::Corrupt,
-                    "{error} for {rubbish:?}"
+                    "{error} for {malformed:?}"
                 );
             }
         }
@@ -83,19 +83,19 @@ fn an_invalid_session_value_is_corrupt() {
 
         let id = mine.id.to_string();
         let index = b"{tollgate:subject:u-7}".as_slice();
-        let rubbish: [&[&[u8]]; 3] = [
-            &[b"SET", index, b"rubbish"],
+        let malformed: [&[&[u8]]; 3] = [
+            &[b"SET", index, b"malformed"],
             &[b"HSET", index, b"a", b"b"],
             &[b"HSET", index, id.as_bytes(), b"b"],
         ];
-        for rubbish in rubbish {
+        for malformed in malformed {
             write(&mut connection, &[b"DEL", index]).await;
-            write(&mut connection, rubbish).await;
+            write(&mut connection, malformed).await;
             let error = soon(store.of_subject("u-7", 9, NOW)).await.unwrap_err();
             assert_eq!(
                 error.kind(),
                 StoreErrorKind::Corrupt,
-                "{error} for {rubbish:?}"
+                "{error} for {malformed:?}"
             );
         }
         // Other sessions are not affected.
@@ -114,14 +114,14 @@ fn an_invalid_revocation_value_is_corrupt_and_nothing_is_written() {
         let entries = b"{tollgate:revocations}:entries".as_slice();
         let endings = b"{tollgate:revocations}:endings".as_slice();
         let key = revocation("a").key.to_bytes();
-        for spoilt in [place, entries, endings] {
+        for corrupted in [place, entries, endings] {
             write(&mut connection, &[b"FLUSHALL"]).await;
             soon(store.revoke(&[revocation("b")], NOW)).await.unwrap();
             let others: Vec<&[u8]> = [place, entries, endings]
                 .into_iter()
-                .filter(|key| *key != spoilt)
+                .filter(|key| *key != corrupted)
                 .collect();
-            write(&mut connection, &[b"SET", spoilt, b"rubbish"]).await;
+            write(&mut connection, &[b"SET", corrupted, b"malformed"]).await;
             let before = dump(&mut connection, &others).await;
             let error = soon(store.revoke(&[revocation("a")], NOW))
                 .await
@@ -130,12 +130,12 @@ fn an_invalid_revocation_value_is_corrupt_and_nothing_is_written() {
             assert_eq!(
                 dump(&mut connection, &others).await,
                 before,
-                "half of a call was done"
+                "a failed call was executed partially"
             );
         }
         write(&mut connection, &[b"FLUSHALL"]).await;
         soon(store.revoke(&[revocation("b")], NOW)).await.unwrap();
-        write(&mut connection, &[b"HSET", entries, &key, b"rubbish"]).await;
+        write(&mut connection, &[b"HSET", entries, &key, b"malformed"]).await;
         for error in [
             soon(store.revoke(&[revocation("c"), revocation("a")], NOW))
                 .await
@@ -167,7 +167,7 @@ fn an_invalid_revocation_value_is_corrupt_and_nothing_is_written() {
         let mut feed = soon(store.feed()).await.unwrap();
         write(
             &mut connection,
-            &[b"PUBLISH", b"tollgate:revocations", b"rubbish"],
+            &[b"PUBLISH", b"tollgate:revocations", b"malformed"],
         )
         .await;
         let error = soon(feed.next()).await.unwrap_err();

@@ -8,11 +8,11 @@ fn jsonwebtoken_panics_and_tollgate_works() {
     // The premise of this package: if `jsonwebtoken` stops panicking, remove the package.
     assert!(
         catch_unwind(consumer_checks::token_by_jsonwebtoken).is_err(),
-        "without a backend"
+        "`jsonwebtoken` does not panic without a backend"
     );
     assert!(
         catch_unwind(consumer_checks::accepted_by_jsonwebtoken).is_err(),
-        "without a backend"
+        "`jsonwebtoken` does not panic without a backend"
     );
     consumer_checks::own_keys();
     consumer_checks::converted_keys();

@@ -1,4 +1,4 @@
-//! Tokens that try to make the service flood its provider.
+//! The limits on fetches that tokens can cause.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
