@@ -1,4 +1,4 @@
-//! Import circles between the top-level modules of a crate.
+//! Import cycles between the top-level modules of a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,12 +7,12 @@ use crate::modules::{self, Module};
 use crate::report::{Outcome, StepResult};
 use crate::workspace::Workspace;
 
-/// For each module the modules that it imports, each with a file that does.
+/// The imported modules of each module, each with a file that contains the import.
 type Imports = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Fails if a module imports another one that imports it, directly or through others.
+/// Fails if two modules import each other, directly or through other modules.
 ///
-/// A module here is a top-level one with everything below it. Test modules do not count.
+/// A module is a top-level module with everything below it. Test modules do not count.
 pub(crate) fn check(workspace: &Workspace) -> StepResult {
     let mut problems = Vec::new();
     for package in workspace.published() {
@@ -32,11 +32,11 @@ pub(crate) fn check(workspace: &Workspace) -> StepResult {
     }
 }
 
-/// Reads what the top-level modules of the crate in `source` import from one another.
+/// Reads the imports between the top-level modules of the crate in `source`.
 fn imports(source: &Path) -> Result<Imports, String> {
     let modules = modules::read(source)?;
     let top: BTreeSet<&str> = modules.iter().filter_map(Module::top).collect();
-    // A name that the root re-exports stands for the module that it comes from.
+    // A name that the root re-exports counts as an import of its module.
     let root = modules.iter().filter(|module| module.top().is_none());
     let reexported: BTreeMap<&str, &str> = root
         .flat_map(|root| &root.uses)
@@ -65,7 +65,7 @@ fn imports(source: &Path) -> Result<Imports, String> {
     Ok(imports)
 }
 
-/// The imports that are part of a circle, one line each.
+/// Returns the imports that are part of a cycle, one line each.
 fn circles(imports: &Imports) -> Vec<String> {
     let mut found = Vec::new();
     for (importer, imported) in imports {
@@ -81,7 +81,7 @@ fn circles(imports: &Imports) -> Vec<String> {
     found
 }
 
-/// The shortest chain of imports that leads from one module to another.
+/// Returns the shortest chain of imports from one module to another.
 fn way<'a>(imports: &'a Imports, from: &'a str, to: &'a str) -> Option<Vec<&'a str>> {
     let mut ways = vec![vec![from]];
     let mut seen = BTreeSet::from([from]);

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A child process whose errors hold its command line.
+/// A child process whose errors contain its command line.
 #[derive(Debug)]
 pub(crate) struct Program {
     command: Command,
@@ -12,12 +12,12 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// A program by path, or by name if it is on the search path.
+    /// Creates a program by path, or by name if it is on the search path.
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
         let program = program.as_ref();
         let name = Path::new(program).file_name().unwrap_or(program);
         let mut command = Command::new(program);
-        // `cargo run` sets these for xtask; the packages that are built must not read them.
+        // `cargo run` sets these variables for xtask. The builds must not inherit them.
         for (variable, _) in std::env::vars_os() {
             let about_xtask = variable.to_str().is_some_and(|name| {
                 name.starts_with("CARGO_PKG_")
@@ -71,7 +71,7 @@ impl Program {
     /// Runs it and shows its output.
     ///
     /// # Errors
-    /// If it cannot be started or fails. The text holds the command line.
+    /// If it cannot be started or fails. The text contains the command line.
     pub(crate) fn run(mut self) -> Result<(), String> {
         let status = self
             .command

@@ -3,8 +3,8 @@
 use crate::report::{Outcome, Report};
 use crate::tools::Tools;
 
-/// The members of `tests/consumers`. Each is tested alone, because cargo unites the features of
-/// packages that it builds together, and these differ in their features only.
+/// The members of `tests/consumers`. They differ only in features, which cargo unifies in one
+/// build, so each is tested in its own build.
 const CONSUMERS: &[&str] = &["none", "aws-lc-rs", "rust-crypto", "both"];
 
 pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
@@ -17,7 +17,7 @@ pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
                     .args(["test", "--locked", "--manifest-path"])
                     .arg(tools.workspace.root.join("tests/consumers/Cargo.toml"))
                     .args(["--package", &format!("consumer-{consumer}"), "--target-dir"])
-                    // Dependencies that the workspace has compiled are not compiled again.
+                    // Reuses the compiled dependencies of the workspace.
                     .arg(&tools.workspace.target)
                     .run()?;
                 Ok(Outcome::Passed)

@@ -1,23 +1,23 @@
-//! The crates that the examples in the documentation name.
+//! The crates that the examples of the documentation use.
 
 use std::path::{Path, PathBuf};
 
 use crate::report::{Outcome, StepResult};
 use crate::workspace::Workspace;
 
-/// The number of findings that are printed for a place.
+/// The maximum number of findings that are printed per place.
 const SHOWN: usize = 20;
 
-/// The facade, from which an example takes everything.
+/// The facade: the only crate of the workspace that an example may use.
 const FACADE: &str = "tollgate";
 
-/// The facade does not re-export the test kit, so that an example may name it beside the facade.
+/// The test kit, which an example may also use, because the facade does not re-export it.
 const TESTKIT: &str = "tollgate_testkit";
 
-/// Fails if a code block of the documentation names one of our crates other than the facade.
+/// Fails if a code block of the documentation names a crate of the workspace other than the facade.
 ///
-/// An example is copied into a project that depends, of our crates, on the facade alone. Lines that
-/// rustdoc hides count too.
+/// Users copy examples into projects that depend only on the facade. Lines that rustdoc hides count
+/// too.
 pub(crate) fn check(workspace: &Workspace) -> StepResult {
     let root = &workspace.root;
     let crates: Vec<String> = workspace
@@ -63,7 +63,7 @@ pub(crate) fn check(workspace: &Workspace) -> StepResult {
     }
 }
 
-/// The files with that extension below a directory.
+/// Returns the files with that extension below a directory.
 fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, String> {
     let unreadable =
         |problem: std::io::Error| format!("cannot read {}: {problem}", directory.display());
@@ -80,7 +80,7 @@ fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-/// The crates that code blocks name, each with the number of its line.
+/// Returns the crates that code blocks name, each with its line number.
 fn named<'c>(text: &str, markdown: bool, crates: &'c [String]) -> Vec<(usize, &'c str)> {
     let (mut found, mut fence) = (Vec::new(), None);
     for (index, line) in text.lines().enumerate() {
@@ -91,7 +91,7 @@ fn named<'c>(text: &str, markdown: bool, crates: &'c [String]) -> Vec<(usize, &'
             line.strip_prefix("///")
                 .or_else(|| line.strip_prefix("//!"))
         };
-        // A code block ends with its comment.
+        // A code block ends with its comment at the latest.
         let Some(line) = line.map(str::trim_start) else {
             fence = None;
             continue;

@@ -1,16 +1,15 @@
-//! Every published crate compiles with any choice of its features.
+//! Builds of the published crates with different features.
 
 use crate::report::{Outcome, Report};
 use crate::tools::{HACK, Tools};
 
-/// The features of the facade that stand for a framework. An application enables one of them.
+/// The features of the facade for frameworks. An application enables one of them.
 const ADAPTERS: &str = "actix,axum,tower";
 
-/// Checks the published crates, or those that are named, without features, with each alone and with
-/// all.
+/// Checks the published or the named crates without features, with each feature alone and with all.
 ///
-/// By clippy, which checks what the compiler checks and can deny warnings without compiling the
-/// dependencies again, so that code which is dead without a feature is found too.
+/// Clippy includes the checks of the compiler, and can deny warnings without compiling the
+/// dependencies again. So it also finds code that is dead without a feature.
 pub(crate) fn run(tools: &Tools<'_>, named: &[String], report: &mut Report) {
     let published = tools
         .workspace

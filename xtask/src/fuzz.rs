@@ -1,4 +1,4 @@
-//! The fuzz targets, under libFuzzer.
+//! Runs of the fuzz targets with libFuzzer.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use crate::command::Program;
 use crate::report::{Outcome, Report};
 use crate::tools::{FUZZ, Tools};
 
-/// Runs the named targets, or all, each for that many seconds, one target a core at a time.
+/// Runs the named targets, or all, each for that many seconds. One target runs per core at a time.
 pub(crate) fn run(tools: &Tools<'_>, seconds: u32, named: &[String], report: &mut Report) {
     let mut binaries = Err("they were not built".to_owned());
     report.step("tool: cargo-fuzz", || tools.install(FUZZ));
@@ -68,8 +68,8 @@ fn build(tools: &Tools<'_>, named: &[String]) -> Result<Vec<PathBuf>, String> {
     let target = tools.workspace.target.join("fuzz");
     tools
         .cargo()
-        // The project has no unsafe code for a sanitizer to check, and without one there are about
-        // twice as many executions a second.
+        // Without a sanitizer there are about twice as many executions per second, and the project
+        // has no unsafe code that a sanitizer could check.
         .args([
             "fuzz",
             "build",
@@ -96,7 +96,7 @@ fn build(tools: &Tools<'_>, named: &[String]) -> Result<Vec<PathBuf>, String> {
         .collect())
 }
 
-/// The names of the targets: one file each.
+/// Returns the names of the targets. Each is one file.
 fn targets(folder: &Path) -> Result<Vec<String>, String> {
     let unreadable =
         |problem: std::io::Error| format!("cannot read {}: {problem}", folder.display());
@@ -171,7 +171,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_host_is_known() {
+    fn the_host_is_read() {
         assert!(super::host().unwrap().contains('-'));
     }
 

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::report::{Outcome, StepResult};
 
-/// Fails if a relative link leads to no file. Anchors and links to other sites are not checked.
+/// Fails if the target of a relative link does not exist. Anchors and links to other sites are not
+/// checked.
 pub(crate) fn check(root: &Path) -> StepResult {
     let pages = pages(root)?;
     let (mut count, mut broken) = (0, Vec::new());
@@ -30,7 +31,7 @@ pub(crate) fn check(root: &Path) -> StepResult {
     }
 }
 
-/// The pages at the top, all pages below `docs`, and the README of each crate and example.
+/// Returns the pages in the root, all pages below `docs`, and the README of each crate and example.
 fn pages(root: &Path) -> Result<Vec<PathBuf>, String> {
     let mut pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
         .map(|page| root.join(page))
@@ -71,8 +72,8 @@ fn unreadable(path: &Path, problem: &std::io::Error) -> String {
     format!("cannot read {}: {problem}", path.display())
 }
 
-/// The targets of `[..](target)` and `[..]: target` outside of code, each with the number of its
-/// line.
+/// Returns the targets of `[..](target)` and `[..]: target` outside code, each with its line
+/// number.
 fn targets(text: &str) -> Vec<(usize, &str)> {
     let (mut found, mut fence) = (Vec::new(), None);
     for (index, line) in text.lines().enumerate() {
@@ -107,7 +108,7 @@ fn targets(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// The path of a link's target without title and anchor, if the link is relative.
+/// Returns the path of a relative link without title and anchor; `None` for other links.
 fn relative(target: &str) -> Option<&str> {
     let path = target.trim().trim_start_matches('<');
     let path = path.split([' ', '>', '#']).next().unwrap_or_default();

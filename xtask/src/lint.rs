@@ -3,14 +3,14 @@
 use crate::report::{Outcome, Report};
 use crate::tools::Tools;
 
-/// Packages outside of the workspace. The manifest of each says why.
+/// The packages outside the workspace. The manifest of each gives the reason.
 const OUTSIDE: &[&str] = &[
     "benches/peers/Cargo.toml",
     "tests/consumers/Cargo.toml",
     "fuzz/Cargo.toml",
 ];
 
-/// Checks that compile nothing.
+/// Runs the checks that compile nothing.
 pub(crate) fn quick(tools: &Tools<'_>, report: &mut Report) {
     report.step("formatting", || {
         tools.cargo().args(["fmt", "--all", "--check"]).run()?;

@@ -1,10 +1,10 @@
 //! The project's checks, run as `cargo xtask <command>`.
 //!
-//! `cargo xtask test` is for contributors: formatting, structure, tests and clippy, in that order,
-//! and nothing is compiled before the first tests that they do not need. `cargo xtask ci` adds the
-//! checks that take long or need more tools. Each part is a command too.
+//! `cargo xtask test` is for contributors. It runs formatting, structure checks, tests and clippy,
+//! in that order. Before the first tests it compiles only their dependencies. `cargo xtask ci` adds
+//! the checks that take long or need more tools. Each part is also a command.
 //!
-//! A missing program is a skip, which the summary lists; with `CI=true` it is a failure.
+//! If a program is missing, the step is skipped and listed in the summary. With `CI=true` it fails.
 
 mod circles;
 mod command;
@@ -111,8 +111,8 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
     }
 }
 
-/// The quick checks first, then the tests, the smallest part of them first. Clippy is last, because
-/// it compiles everything once more.
+/// Runs the quick checks, then the tests, the smallest part first. Clippy is last, because it
+/// compiles everything again.
 fn test(tools: &Tools<'_>, report: &mut Report) {
     lint::quick(tools, report);
     suite::engine(tools, report);
@@ -140,8 +140,8 @@ enum Request {
 }
 
 impl Request {
-    /// Returns `None` for anything that the usage text does not name, so that a misspelt option is
-    /// an error.
+    /// Parses a command line. Returns `None` for anything that is not in the usage text, so that a
+    /// misspelt option is an error.
     fn parse(arguments: &[String]) -> Option<Self> {
         let mut rest = arguments.iter().map(String::as_str);
         let request = match rest.next()? {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn other_command_lines_are_refused() {
         for line in [
             "",
             "tset",

@@ -1,4 +1,4 @@
-//! The modules of a crate and the paths in them, read from its source without compiling it.
+//! The modules of a crate and their paths, read from the source without compiling it.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 /// The file of the root module.
 const ROOT: &str = "lib.rs";
 
-/// A file, or the part of one that belongs to a module written in it.
+/// A module: a file, or an inline module of a file.
 #[derive(Debug)]
 pub(crate) struct Module {
-    /// The names from the crate's root to here; none for the root.
+    /// The names from the crate's root to this module; empty for the root.
     path: Vec<String>,
     /// The file, relative to the crate's `src`.
     pub(crate) file: String,
-    /// Paths that begin with `crate`, `self` or `super`, as seen from the root.
+    /// The paths that begin with `crate`, `self` or `super`, relative to the root.
     pub(crate) paths: Vec<Vec<String>>,
     /// The names that `use` brings into this module.
     pub(crate) uses: Vec<Use>,
@@ -24,20 +24,19 @@ pub(crate) struct Module {
 #[derive(Debug)]
 pub(crate) struct Use {
     pub(crate) name: String,
-    /// The path as seen from the root, if it is not another crate's.
+    /// The path relative to the root, unless it is in another crate.
     pub(crate) absolute: Vec<String>,
 }
 
 impl Module {
-    /// The top-level module that this one is in; `None` for the root and for modules written in its
-    /// file.
+    /// The top-level module that contains this one; `None` for the root and its inline modules.
     pub(crate) fn top(&self) -> Option<&str> {
         let first = self.path.first().map(String::as_str);
         first.filter(|_| self.file != ROOT)
     }
 }
 
-/// Reads the modules of the crate in `source`, as `mod` declares them, without those for tests.
+/// Reads the modules of the crate in `source` that `mod` declares, except those for tests.
 ///
 /// # Errors
 /// If a file that `mod` declares is missing or is not Rust.
@@ -73,14 +72,14 @@ fn read_file(
     Ok(())
 }
 
-/// A module that `mod name;` declares, to be read from a file of its own.
+/// A module that `mod name;` declares, in its own file.
 #[derive(Debug)]
 struct Declared {
     module: Vec<String>,
     name: String,
 }
 
-/// Walks through the tokens of one file.
+/// The state of a walk through the tokens of a file.
 #[derive(Debug)]
 struct Scan {
     file: String,
@@ -127,7 +126,7 @@ impl Scan {
         }
     }
 
-    /// `mod name;` or `mod name { … }`.
+    /// Reads `mod name;` or `mod name { … }`.
     fn module<'t>(&mut self, tokens: &'t [TokenTree]) -> Option<&'t [TokenTree]> {
         let [keyword, TokenTree::Ident(name), end, after @ ..] = tokens else {
             return None;
@@ -153,7 +152,7 @@ impl Scan {
         Some(after)
     }
 
-    /// `use …;`.
+    /// Reads `use …;`.
     fn import<'t>(&mut self, tokens: &'t [TokenTree]) -> Option<&'t [TokenTree]> {
         let (keyword, rest) = tokens.split_first()?;
         if !is_ident(keyword, "use") {
@@ -176,7 +175,7 @@ impl Scan {
         Some(&rest[end + 1..])
     }
 
-    /// A path that begins with `crate`, `self` or `super`.
+    /// Reads a path that begins with `crate`, `self` or `super`.
     fn path<'t>(&mut self, tokens: &'t [TokenTree]) -> Option<&'t [TokenTree]> {
         let (path, after) = segments(tokens);
         if path.len() < 2 {
@@ -189,7 +188,7 @@ impl Scan {
 }
 
 impl Module {
-    /// A path as seen from the root, if it begins with `crate`, `self` or `super`.
+    /// Returns the path relative to the root, if it begins with `crate`, `self` or `super`.
     fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let mut base = self.path.clone();
         let mut rest = path;
@@ -218,7 +217,7 @@ fn module(path: Vec<String>, file: &str) -> Module {
     }
 }
 
-/// One path of a `use` tree; without a name for `*`.
+/// One path of a `use` tree. It has no name for `*`.
 #[derive(Debug)]
 struct Leaf {
     path: Vec<String>,
@@ -227,7 +226,7 @@ struct Leaf {
 
 fn tree(tokens: &[TokenTree], prefix: &[String], leaves: &mut Vec<Leaf>) {
     for branch in tokens.split(|token| is_punct(token, ',')) {
-        // `::name` is another crate's, as `name` is.
+        // `::name` is a path in another crate, like `name`.
         let branch = if branch.len() > 2 && separator(branch) {
             &branch[2..]
         } else {
@@ -260,7 +259,7 @@ fn tree(tokens: &[TokenTree], prefix: &[String], leaves: &mut Vec<Leaf>) {
     }
 }
 
-/// The names joined by `::` that the tokens begin with, and what follows them.
+/// Returns the names joined by `::` at the start of the tokens, and the rest of the tokens.
 fn segments(tokens: &[TokenTree]) -> (Vec<String>, &[TokenTree]) {
     let (mut names, mut rest) = (Vec::new(), tokens);
     while let Some((TokenTree::Ident(name), after)) = rest.split_first() {
@@ -278,7 +277,7 @@ fn separator(tokens: &[TokenTree]) -> bool {
     matches!(tokens, [first, second, ..] if is_punct(first, ':') && is_punct(second, ':'))
 }
 
-/// Returns the tokens after an item for tests, if the first tokens are one.
+/// Returns the tokens after an item for tests, if they begin with one.
 fn skip_test_item(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
     let [mark, TokenTree::Group(attribute), rest @ ..] = tokens else {
         return None;
@@ -294,7 +293,7 @@ fn skip_test_item(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
     Some(last.map_or(&[][..], |last| &rest[last + 1..]))
 }
 
-/// Whether an attribute leaves its item out of every build but those for tests.
+/// Returns `true` if the attribute restricts its item to test builds.
 fn for_tests(attribute: &str) -> bool {
     let text: String = attribute.split_whitespace().collect();
     text == "test" || text == "cfg(test)" || text.starts_with("cfg(all(test,")

@@ -1,4 +1,4 @@
-//! The archives that publishing uploads.
+//! The archives of the published crates.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -6,8 +6,8 @@ use std::{env, fs};
 use crate::report::{Outcome, Report};
 use crate::tools::Tools;
 
-/// The workspace's profile, which a packaged manifest lacks: with it, dependencies that the
-/// workspace has compiled are not compiled again.
+/// The profile of the workspace, which a packaged manifest lacks. With it, the compiled
+/// dependencies of the workspace are reused.
 const PROFILE: &[&str] = &[
     "--config",
     r#"profile.dev.debug="line-tables-only""#,
@@ -15,9 +15,9 @@ const PROFILE: &[&str] = &[
     r#"profile.dev.package."*".opt-level=1"#,
 ];
 
-/// Packs the published crates, or those that are named, and builds each from its archive.
+/// Packages the published or the named crates, and builds each from its archive.
 ///
-/// The other archives stand for the registry. This finds a file that an archive lacks, and a
+/// The other archives replace the registry. This finds a file that is missing in an archive, and a
 /// dependency without a version.
 pub(crate) fn run(tools: &Tools<'_>, named: &[String], report: &mut Report) {
     report.step("package", || {
@@ -41,10 +41,10 @@ pub(crate) fn run(tools: &Tools<'_>, named: &[String], report: &mut Report) {
     });
 }
 
-/// Removes what cargo has unpacked of earlier archives.
+/// Removes the unpacked archives of earlier runs.
 ///
-/// Cargo knows an unpacked archive by name, version and the path of its registry, which stay the
-/// same when the content changes.
+/// Cargo identifies an unpacked archive by its name, its version and the path of its registry. None
+/// of them changes with the content.
 fn remove_unpacked(tools: &Tools<'_>) -> Result<(), String> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let Some(home) = home.or_else(|| Some(env::home_dir()?.join(".cargo"))) else {

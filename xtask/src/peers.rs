@@ -1,11 +1,12 @@
-//! The crates that tollgate is compared with: `benches/peers`, a workspace of its own.
+//! The comparison with other crates: `benches/peers`, a separate workspace.
 
 use crate::report::{Outcome, Report};
 use crate::tools::Tools;
 
-/// Checks that the comparison still compiles, with the versions of its last run.
+/// Checks that the comparison compiles, with the versions of its last run.
 ///
-/// It is run by hand: times on a shared machine vary too much to decide anything.
+/// The comparison itself is run manually, because times on a shared machine vary too much for a
+/// check.
 pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
     report.step("peers: the comparison compiles", || {
         tools
@@ -13,7 +14,7 @@ pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
             .args(["clippy", "--locked", "--all-targets", "--manifest-path"])
             .arg(tools.workspace.root.join("benches/peers/Cargo.toml"))
             .arg("--target-dir")
-            // Dependencies that the workspace has compiled are not compiled again.
+            // Reuses the compiled dependencies of the workspace.
             .arg(&tools.workspace.target)
             .args(["--", "-D", "warnings"])
             .run()?;

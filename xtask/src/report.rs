@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Passed,
-    /// The step could not run. The text says what is missing and how to get it. A failure under CI.
+    /// The step could not run. The text names the missing program and its installation. A failure
+    /// under CI.
     Skipped(String),
 }
 
@@ -30,7 +31,7 @@ struct Step {
 }
 
 impl Report {
-    /// A report in which a skip is a failure if the variable `CI` is set.
+    /// Creates a report in which a skip is a failure if the variable `CI` is set.
     pub(crate) fn new() -> Self {
         Self::with_ci(in_ci())
     }
@@ -102,7 +103,7 @@ impl Report {
     }
 }
 
-/// Whether this is a CI run.
+/// Returns `true` in a CI run.
 fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
 }

@@ -7,10 +7,10 @@ use crate::command::Program;
 use crate::report::{Outcome, Report, StepResult};
 use crate::tools::{NEXTEST, Tools};
 
-/// The absolute path of the directory of test vectors, for the tests.
+/// The variable with the absolute path of the directory of test vectors.
 const VECTORS: &str = "TOLLGATE_VECTORS";
 
-/// Runs the unit tests of the engine, so that there is a result before the rest has been compiled.
+/// Runs the unit tests of the engine, to get a first result before the rest is compiled.
 pub(crate) fn engine(tools: &Tools<'_>, report: &mut Report) {
     report.step("unit tests of the engine", || {
         tests(tools, &["--package", "tollgate-core", "--lib"])
@@ -23,7 +23,7 @@ pub(crate) fn all(tools: &Tools<'_>, report: &mut Report) {
         vectors(std::env::var_os(VECTORS).as_deref())
     });
     report.step("tests", || {
-        // Without documentation tests, which nextest does not run.
+        // Documentation tests are separate, because nextest does not run them.
         tests(tools, &["--workspace", "--lib", "--bins", "--tests"])
     });
     report.step("documentation tests", || {
@@ -41,7 +41,7 @@ pub(crate) fn all(tools: &Tools<'_>, report: &mut Report) {
     });
 }
 
-/// By nextest if it is installed, else by `cargo test`, which does not end a test that hangs.
+/// Runs tests by nextest if it is installed, else by `cargo test`, which has no timeout.
 fn tests(tools: &Tools<'_>, scope: &[&str]) -> StepResult {
     let runner: &[&str] = if tools.has(NEXTEST) {
         &["nextest", "run"]
@@ -55,12 +55,12 @@ fn tests(tools: &Tools<'_>, scope: &[&str]) -> StepResult {
     Ok(Outcome::Passed)
 }
 
-/// Without the vectors their tests pass without a check, so that their absence is reported here.
+/// Reports missing test vectors, because their tests pass without them.
 fn vectors(directory: Option<&OsStr>) -> StepResult {
     let Some(directory) = directory.map(Path::new) else {
         return Ok(Outcome::Skipped(format!("{VECTORS} is not set")));
     };
-    // A test runs in the directory of its package, where a relative path would be another one.
+    // A relative path would be resolved in the directory of each test's package.
     if directory.is_absolute() && directory.is_dir() {
         Ok(Outcome::Passed)
     } else {
@@ -71,7 +71,7 @@ fn vectors(directory: Option<&OsStr>) -> StepResult {
     }
 }
 
-/// Counts instructions, which are the same on a busy machine.
+/// Counts instructions, which do not depend on the load of the machine.
 pub(crate) fn instructions(tools: &Tools<'_>, report: &mut Report) {
     report.step("instruction budgets", || {
         let exists = tools
@@ -95,7 +95,7 @@ pub(crate) fn instructions(tools: &Tools<'_>, report: &mut Report) {
 }
 
 impl Tools<'_> {
-    /// Passes the paths of the peers to the tests. A variable that is set already stays as it is.
+    /// Passes the paths of the peers to the tests. Variables that are already set do not change.
     fn with_peers(&self, program: Program) -> Program {
         let found = [
             ("TOLLGATE_PYTHON", self.python()),

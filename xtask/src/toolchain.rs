@@ -6,8 +6,8 @@ use crate::command::Program;
 use crate::report::{Outcome, Report, StepResult};
 use crate::tools::Tools;
 
-/// Compares the compiler with the minimum supported version: a run with a newer one does not prove
-/// the minimum.
+/// Compares the compiler with the minimum supported version. A run with a newer compiler does not
+/// check the minimum.
 pub(crate) fn run(tools: &Tools<'_>, report: &mut Report) {
     report.step("minimum Rust version", || {
         let minimum = tools
@@ -40,7 +40,7 @@ fn compare(minimum: &str, version: &str) -> StepResult {
     }
 }
 
-/// Major and minor version of `1.95.0` or `1.95`.
+/// Returns the major and minor version of `1.95.0` or `1.95`.
 fn minor(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
@@ -52,7 +52,7 @@ mod tests {
     use crate::report::Outcome;
 
     #[test]
-    fn only_the_minimum_itself_proves_the_minimum() {
+    fn newer_versions_skip_the_check_and_older_ones_fail() {
         for version in ["rustc 1.95.0 (59807616e 2026-04-14)", "rustc 1.95.3"] {
             assert_eq!(compare("1.95", version), Ok(Outcome::Passed), "{version}");
         }

@@ -1,4 +1,4 @@
-//! Programs that the checks need beside Rust: found, or else installed into `target/tools`.
+//! The programs that the checks need besides Rust. Missing ones are installed into `target/tools`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub(crate) const HACK: Subcommand = Subcommand {
     version: "0.6.45",
 };
 
-/// The subcommands as Python wheels, which hold the binaries: pinned versions with their checksums.
+/// The subcommands as Python wheels, which contain the binaries: pinned versions with checksums.
 const PREBUILT: &str = "xtask/tools.txt";
 
 const GET_PYTHON: &str = "Python 3.10 or later with its venv module is missing: \
@@ -40,7 +40,7 @@ const GET_PYTHON: &str = "Python 3.10 or later with its venv module is missing: 
 const GET_NODE: &str = "Node.js 20 or later with npm is missing: \
     on Debian and Ubuntu `apt-get install nodejs npm`, elsewhere node";
 
-/// Programs that the tests start and that only the system's package manager has.
+/// The programs that the tests start and that the package manager of the system installs.
 const PROGRAMS: [Installable; 4] = [
     Installable {
         names: &["redis-server", "redis-cli"],
@@ -66,7 +66,7 @@ const PROGRAMS: [Installable; 4] = [
 
 struct Installable {
     names: &'static [&'static str],
-    /// Directories in which each version has a directory with its `bin`.
+    /// The directories that contain a directory with a `bin` for each version.
     directories: &'static [&'static str],
     hint: &'static str,
 }
@@ -105,7 +105,7 @@ impl<'w> Tools<'w> {
         }
     }
 
-    /// Installs what the tests exchange tokens with: two JWT libraries and an identity provider.
+    /// Installs the peers of the tests: JWT libraries and an identity provider.
     pub(crate) fn install_peers(&self, report: &mut Report) {
         report.step("tool: Python peers", || self.install_python());
         report.step("tool: Node.js peers", || self.install_node());
@@ -117,7 +117,7 @@ impl<'w> Tools<'w> {
         }
     }
 
-    /// Installs the test runner if that takes no compiling; without it `cargo test` runs the tests.
+    /// Installs the test runner if a prebuilt one exists. Otherwise `cargo test` runs the tests.
     pub(crate) fn install_nextest(&self, report: &mut Report) {
         report.step("tool: cargo-nextest", || {
             if !self.has(NEXTEST)
@@ -129,13 +129,14 @@ impl<'w> Tools<'w> {
         });
     }
 
-    /// `cargo` with the installed subcommands on its search path, in the workspace's root.
+    /// Returns `cargo` in the root of the workspace, with the installed subcommands on its search
+    /// path.
     pub(crate) fn cargo(&self) -> Program {
         let mut paths = vec![self.directory.join("bin"), self.prebuilt().join("bin")];
         paths.extend(std::env::split_paths(
             &std::env::var_os("PATH").unwrap_or_default(),
         ));
-        // Fails only for a path that contains the separator, which no result of `split_paths` does.
+        // Fails only for a path that contains the separator, which `split_paths` never returns.
         let paths = std::env::join_paths(paths).unwrap_or_else(|_| OsString::from("/usr/bin"));
         Program::cargo()
             .env("PATH", paths)
@@ -148,8 +149,8 @@ impl<'w> Tools<'w> {
             .succeeds()
     }
 
-    /// Makes the subcommand available: any version that is found, else the pinned one, prebuilt or
-    /// compiled.
+    /// Makes the subcommand available. Uses any version that is found, else the pinned one,
+    /// prebuilt or compiled.
     pub(crate) fn install(&self, subcommand: Subcommand) -> StepResult {
         let Subcommand { name, version } = subcommand;
         if self.has(subcommand) {
@@ -164,12 +165,11 @@ impl<'w> Tools<'w> {
             self.directory.display()
         );
         self.cargo()
-            // Without optimisation: compiling takes longer than the few seconds that the program
-            // runs.
+            // Without optimisation, because compiling takes longer than the program runs.
             .args(["install", "--quiet", "--locked", "--debug", name])
             .args(["--version", version, "--root"])
             .arg(&self.directory)
-            // Otherwise its objects would be among those of the workspace.
+            // Otherwise its objects would be in the target directory of the workspace.
             .env_remove("CARGO_TARGET_DIR")
             .run()?;
         Ok(Outcome::Passed)
@@ -193,7 +193,7 @@ impl<'w> Tools<'w> {
             .map(drop)
     }
 
-    /// `pip install` of a file of requirements, in the environment of the peers.
+    /// Returns `pip install` for a file of requirements, in the environment of the peers.
     fn pip_install(&self, requirements: &Path) -> Program {
         Program::new(self.directory.join("python/bin/python3"))
             .args([
@@ -305,7 +305,7 @@ impl Subcommand {
     }
 }
 
-/// Remembers the manifests that a directory was installed from, so that a change installs it again.
+/// A record of the manifests that a directory was installed from. A change installs it again.
 struct Stamp {
     file: PathBuf,
     content: String,

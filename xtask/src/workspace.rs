@@ -1,4 +1,4 @@
-//! The workspace as `cargo metadata` describes it.
+//! The workspace as returned by `cargo metadata`.
 
 use std::path::{Path, PathBuf};
 
@@ -19,9 +19,9 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) directory: PathBuf,
-    /// Whether its manifest allows it to be published.
+    /// `true` if the manifest allows publishing.
     pub(crate) published: bool,
-    /// The minimum supported Rust version of its manifest.
+    /// The minimum supported Rust version in the manifest.
     pub(crate) rust_version: Option<String>,
     pub(crate) benches: Vec<String>,
 }
@@ -112,8 +112,10 @@ mod tests {
 
     use super::{Package, Workspace};
 
-    const METADATA: &str = r#"{"workspace_root": "/w", "target_directory": "/w/target", "packages": [
-        {"name": "open", "manifest_path": "/w/open/Cargo.toml", "publish": null, "rust_version": "1.95",
+    const METADATA: &str = r#"{"workspace_root": "/w", "target_directory": "/w/target",
+        "packages": [
+        {"name": "open", "manifest_path": "/w/open/Cargo.toml", "publish": null,
+            "rust_version": "1.95",
             "targets": []},
         {"name": "closed", "manifest_path": "/w/closed/Cargo.toml", "publish": [], "targets": [
             {"kind": ["bench"], "name": "instructions"}, {"kind": ["lib"], "name": "closed"}]}]}"#;

@@ -12,12 +12,12 @@ fn imports(edges: &[(&str, &str)]) -> Imports {
 }
 
 #[test]
-fn imports_in_one_direction_are_no_circle() {
+fn imports_in_one_direction_are_not_a_cycle() {
     assert!(circles(&imports(&[("a", "b"), ("b", "c"), ("a", "c")])).is_empty());
 }
 
 #[test]
-fn a_circle_of_two_is_found_from_both_sides() {
+fn a_cycle_of_two_modules_is_found_from_both() {
     let found = circles(&imports(&[("a", "b"), ("b", "a"), ("c", "a")]));
     assert_eq!(
         found,
@@ -29,7 +29,7 @@ fn a_circle_of_two_is_found_from_both_sides() {
 }
 
 #[test]
-fn a_circle_through_others_is_found() {
+fn a_cycle_through_other_modules_is_found() {
     let found = circles(&imports(&[("a", "b"), ("b", "c"), ("c", "a"), ("c", "d")]));
     assert_eq!(found.len(), 3, "{found:?}");
     assert!(found[0].ends_with("b -> c -> a"), "{found:?}");
@@ -41,7 +41,7 @@ mod in_a_crate {
 
     use crate::circles;
 
-    /// A crate in a directory of its own.
+    /// A crate in its own directory.
     struct Source(PathBuf);
 
     impl Source {
@@ -63,7 +63,7 @@ mod in_a_crate {
 
     impl Drop for Source {
         fn drop(&mut self) {
-            // A directory that stays behind in the temporary one does no harm.
+            // A remaining temporary directory is harmless.
             let _ = fs::remove_dir_all(&self.0);
         }
     }
@@ -94,7 +94,7 @@ mod in_a_crate {
     }
 
     #[test]
-    fn a_name_from_the_root_is_the_module_it_comes_from() {
+    fn a_name_from_the_root_counts_for_its_module() {
         let source = Source::new(
             "reexport",
             &[
@@ -107,7 +107,7 @@ mod in_a_crate {
     }
 
     #[test]
-    fn the_root_is_no_part_of_a_circle() {
+    fn the_root_is_not_part_of_a_cycle() {
         let source = Source::new(
             "root",
             &[

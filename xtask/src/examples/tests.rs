@@ -35,6 +35,7 @@ fn names_in_code_blocks_of_comments_are_found() {
 
 #[test]
 fn names_in_code_blocks_of_pages_are_found() {
-    let page = "tollgate_core\n```rust\nuse tollgate_core::Key;\nuse tollgate::Key;\n```\n`tollgate_core`\n";
+    let page = "tollgate_core\n```rust\nuse tollgate_core::Key;\nuse tollgate::Key;\n```\n\
+                `tollgate_core`\n";
     assert_eq!(named(page, true, &crates()), [(3, "tollgate_core")]);
 }

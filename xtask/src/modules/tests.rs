@@ -20,7 +20,7 @@ fn paths(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn paths_are_seen_from_the_root() {
+fn paths_are_relative_to_the_root() {
     assert_eq!(paths("use crate::x::Y;"), ["x::Y"]);
     assert_eq!(paths("use super::x;"), ["a::x"]);
     assert_eq!(paths("pub(crate) use super::super::x;"), ["x"]);
@@ -37,7 +37,7 @@ fn paths_are_seen_from_the_root() {
 }
 
 #[test]
-fn groups_are_taken_apart() {
+fn groups_are_expanded() {
     let text = "use crate::{x::{self, Y as Z}, super_name::*, w::{a::A, b::{B, C}}};";
     assert_eq!(
         paths(text),
@@ -46,7 +46,7 @@ fn groups_are_taken_apart() {
 }
 
 #[test]
-fn a_module_in_a_file_has_a_path_of_its_own() {
+fn an_inline_module_has_its_own_path() {
     assert_eq!(
         paths("mod inner { use super::x; use super::super::y; }"),
         ["a::b::x", "a::y"]
@@ -75,7 +75,7 @@ fn names_of_uses_are_read() {
 }
 
 #[test]
-fn only_items_for_tests_are_left_out() {
+fn only_items_for_tests_are_skipped() {
     assert!(
         paths("#[cfg(test)] mod tests { use crate::x; } #[test] fn t() { crate::x::y(); }")
             .is_empty()
