@@ -13,7 +13,11 @@
 //! ```
 
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a benchmark without its setup has no result
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a benchmark without its setup has no result"
+)]
 
 pub mod failing;
 pub mod load;

@@ -27,8 +27,8 @@ use tokio::task::JoinSet;
 
 /// A client that sends a request and waits for the response.
 pub trait Client: Send + 'static {
-    /// Sends one request. Panics on an unexpected response: a failure must not count as a fast
-    /// response.
+    /// Sends one request. Panics on an unexpected response, because a failure must not count as a
+    /// fast response.
     fn ask(&mut self) -> impl Future<Output = ()> + Send;
 }
 

@@ -137,7 +137,8 @@ fn answer(mut connection: TcpStream, set: &str) -> io::Result<()> {
     let length = set.len();
     write!(
         connection,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/jwk-set+json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{set}"
+        "HTTP/1.1 200 OK\r\ncontent-type: application/jwk-set+json\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n{set}"
     )
 }
 

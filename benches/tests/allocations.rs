@@ -1,5 +1,5 @@
-//! Allocation counts of a check, which do not depend on the machine. One test in its own process,
-//! because allocations are counted for the whole process.
+//! The allocation budgets of a check. Allocation counts do not depend on the machine. There is one
+//! test in its own process, because allocations are counted for the whole process.
 
 #![allow(clippy::unwrap_used)] // a test
 
@@ -21,17 +21,17 @@ fn allocations(run: impl FnMut()) -> f64 {
 
 #[test]
 fn checks_stay_within_their_allocation_budgets() {
-    a_verified_token_is_one_allocation_and_owned_claims_are_theirs();
-    a_policy_that_holds_allocates_nothing();
-    garbage_is_refused_without_much_ado();
-    a_token_seen_before_allocates_nothing();
-    the_middleware_allocates_little_for_a_new_token();
-    the_middleware_allocates_nothing_for_a_token_seen_before();
-    without_a_layer_nothing_is_allocated_for_a_token_seen_before();
-    what_is_refused_allocates_its_answer();
+    verification_allocates_once_plus_owned_claims();
+    a_satisfied_policy_does_not_allocate();
+    malformed_tokens_are_refused_with_few_allocations();
+    a_cached_token_does_not_allocate();
+    the_middleware_allocates_once_for_a_new_token();
+    the_middleware_does_not_allocate_for_a_cached_token();
+    extractors_without_a_layer_do_not_allocate_for_a_cached_token();
+    a_refusal_allocates_only_its_response();
 }
 
-fn a_verified_token_is_one_allocation_and_owned_claims_are_theirs() {
+fn verification_allocates_once_plus_owned_claims() {
     for algorithm in ALGORITHMS {
         let fixture = Fixture::new(algorithm);
         let verifier = fixture.cold_verifier();
@@ -43,7 +43,7 @@ fn a_verified_token_is_one_allocation_and_owned_claims_are_theirs() {
     }
 }
 
-fn a_policy_that_holds_allocates_nothing() {
+fn a_satisfied_policy_does_not_allocate() {
     let fixture = Fixture::new(Algorithm::HS256);
     let principal = fixture.verifier().verify(&fixture.token).unwrap();
     let policy: Policy = (scope("orders:read") & scope("profile")) | role("admin");
@@ -51,7 +51,7 @@ fn a_policy_that_holds_allocates_nothing() {
     assert!(allocations(|| assert!(policy.permits(black_box(&principal)))) < f64::EPSILON);
 }
 
-fn garbage_is_refused_without_much_ado() {
+fn malformed_tokens_are_refused_with_few_allocations() {
     let verifier = Fixture::new(Algorithm::HS256).verifier();
     for garbage in [
         "x".repeat(8192),
@@ -63,7 +63,7 @@ fn garbage_is_refused_without_much_ado() {
     }
 }
 
-fn a_token_seen_before_allocates_nothing() {
+fn a_cached_token_does_not_allocate() {
     for algorithm in ALGORITHMS {
         let fixture = Fixture::new(algorithm);
         let verifier = fixture.verifier();
@@ -83,14 +83,14 @@ const NEW: f64 = 1.0;
 /// The same with the layer around the router, relative to the bare route, including the strings.
 const AROUND: f64 = 4.0;
 /// A cached token, relative to a layer that inserts a value.
-const SEEN: f64 = 0.0;
+const CACHED: f64 = 0.0;
 /// The same without a layer, relative to the bare route. On actix-web, one for the stored decision.
 const ALONE_ON_AXUM: f64 = 0.0;
 const ALONE_ON_ACTIX: f64 = 1.0;
 /// A refusal, including its response.
 const REFUSED: f64 = 31.0;
 
-fn the_middleware_allocates_little_for_a_new_token() {
+fn the_middleware_allocates_once_for_a_new_token() {
     let fixture = Fixture::new(Algorithm::HS256);
     let verifier = fixture.cold_verifier();
     for on in FRAMEWORKS {
@@ -102,7 +102,7 @@ fn the_middleware_allocates_little_for_a_new_token() {
     assert!(around <= AROUND, "{around}");
 }
 
-fn the_middleware_allocates_nothing_for_a_token_seen_before() {
+fn the_middleware_does_not_allocate_for_a_cached_token() {
     for algorithm in [Algorithm::HS256, Algorithm::RS256] {
         let fixture = Fixture::new(algorithm);
         let verifier = fixture.verifier();
@@ -110,16 +110,16 @@ fn the_middleware_allocates_nothing_for_a_token_seen_before() {
             let over = |endpoint| on.over(Endpoint::Inserting, endpoint, &verifier, &fixture);
             let [layer, shared, principal] =
                 [Endpoint::Layer, Endpoint::Shared, Endpoint::Principal].map(over);
-            assert!(layer <= SEEN, "{on:?}, {algorithm}: {layer}");
-            assert!(shared <= SEEN, "{on:?}, {algorithm}: {shared}");
-            assert!(principal <= SEEN, "{on:?}, {algorithm}: {principal}");
+            assert!(layer <= CACHED, "{on:?}, {algorithm}: {layer}");
+            assert!(shared <= CACHED, "{on:?}, {algorithm}: {shared}");
+            assert!(principal <= CACHED, "{on:?}, {algorithm}: {principal}");
             let claims = over(Endpoint::Claims);
-            assert!(claims <= CLAIMS + SEEN, "{on:?}, {algorithm}: {claims}");
+            assert!(claims <= CLAIMS + CACHED, "{on:?}, {algorithm}: {claims}");
         }
     }
 }
 
-fn without_a_layer_nothing_is_allocated_for_a_token_seen_before() {
+fn extractors_without_a_layer_do_not_allocate_for_a_cached_token() {
     let fixture = Fixture::new(Algorithm::RS256);
     let verifier = fixture.verifier();
     for (on, alone) in [
@@ -135,7 +135,7 @@ fn without_a_layer_nothing_is_allocated_for_a_token_seen_before() {
     }
 }
 
-fn what_is_refused_allocates_its_answer() {
+fn a_refusal_allocates_only_its_response() {
     let fixture = Fixture::new(Algorithm::HS256);
     let verifier = fixture.cold_verifier();
     for on in FRAMEWORKS {

@@ -1,5 +1,5 @@
-//! A token that is not revoked costs no allocation. In its own process, because allocations are
-//! counted for the whole process.
+//! The allocation budget of a revocation check: none for a token that is not revoked. In its own
+//! process, because allocations are counted for the whole process.
 
 use std::hint::black_box;
 

@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
-/// Splits on `;` and on the first `=`. Spaces and tabs around each part are trimmed.
+/// Returns the values of a cookie. Splits on `;` and on the first `=`, and trims spaces and tabs
+/// around each part.
 fn plain<'a>(line: &'a [u8], name: &[u8]) -> Vec<&'a [u8]> {
     let mut values = Vec::new();
     for pair in line.split(|byte| *byte == b';') {

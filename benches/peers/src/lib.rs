@@ -19,7 +19,11 @@
 //! }
 //! ```
 
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a benchmark without its setup has no result
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a benchmark without its setup has no result"
+)]
 
 pub mod candidates;
 pub mod fixture;

@@ -108,7 +108,8 @@ impl Load {
     pub fn connect(server: &Server, fixture: &Fixture, connections: usize) -> Self {
         let address = server.address;
         let request = format!(
-            "GET / HTTP/1.1\r\nhost: {address}\r\nuser-agent: load\r\naccept: */*\r\nauthorization: Bearer {}\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: {address}\r\nuser-agent: load\r\naccept: */*\r\n\
+             authorization: Bearer {}\r\n\r\n",
             fixture.good
         );
         let connect = |_| {

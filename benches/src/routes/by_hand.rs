@@ -1,5 +1,5 @@
-//! A typical hand-written extractor on axum: key and rules in an extension, the header
-//! and the token decoded by hand.
+//! A typical hand-written extractor on axum. It takes the key and the rules from an extension,
+//! parses the header and decodes the token.
 
 use std::sync::Arc;
 
