@@ -58,7 +58,8 @@ pub(super) fn cases() -> Vec<Case> {
                 format!("{text}.{signature}"),
                 format!("{text}.{payload}.{signature}"),
                 format!("{header}..{payload}.{signature}"),
-                "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA"
+                "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..\
+                 AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA"
                     .to_owned(),
                 "....".to_owned(),
                 ".".to_owned(),
@@ -98,7 +99,10 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "trailing bits in the signature",
             gate.clone(),
-            bearer(format!("{header}.{payload}.{}", with_trailing_bits(signature))),
+            bearer(format!(
+                "{header}.{payload}.{}",
+                with_trailing_bits(signature)
+            )),
             malformed_token(),
         ),
         case(
@@ -148,9 +152,14 @@ pub(super) fn cases() -> Vec<Case> {
             bearers([
                 format!(
                     "{header}.{payload}.{}",
-                    signature.replace(['-', '_'], "+").replacen(|_| true, "+", 1)
+                    signature
+                        .replace(['-', '_'], "+")
+                        .replacen(|_| true, "+", 1)
                 ),
-                format!("{header}.{payload}.{}", signature.replacen(|_| true, "/", 1)),
+                format!(
+                    "{header}.{payload}.{}",
+                    signature.replacen(|_| true, "/", 1)
+                ),
                 format!("{}.{payload}.{signature}", header.replacen('e', "+", 1)),
                 format!("~{header}.{payload}.{signature}"),
             ]),
