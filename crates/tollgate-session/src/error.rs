@@ -82,7 +82,7 @@ impl fmt::Display for SessionError {
 impl std::error::Error for SessionError {}
 
 impl From<StoreError> for SessionError {
-    /// Every failure of a store is temporary.
+    /// Converts a failure of a store, which is always temporary.
     fn from(error: StoreError) -> Self {
         Self::new(SessionErrorKind::Unavailable, error.to_string())
     }

@@ -179,8 +179,8 @@ impl Link {
     }
 }
 
-/// Detects callers that give up before the deadline. A connection that stays silent may be dead,
-/// and impatient callers alone would keep it forever.
+/// A guard that detects callers that give up before the deadline. A connection that stays silent
+/// may be dead, and impatient callers alone would keep it forever.
 struct Unanswered<'l> {
     link: &'l Link,
     number: u64,

@@ -235,7 +235,7 @@ impl CookieTransportBuilder {
     }
 }
 
-/// RFC 9110 section 5.6.2.
+/// Returns `true` for a byte of a token (RFC 9110 section 5.6.2).
 const fn is_token_byte(byte: u8) -> bool {
     matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
         || byte.is_ascii_alphanumeric()

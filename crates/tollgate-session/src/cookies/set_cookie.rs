@@ -62,8 +62,8 @@ impl Cookie {
     }
 }
 
-/// RFC 6265bis section 4.1.1: no control characters, white space, quotes, commas, semicolons and
-/// backslashes.
+/// Returns `true` for a byte of a cookie value (RFC 6265bis section 4.1.1): no control character,
+/// white space, quote, comma, semicolon or backslash.
 const fn is_cookie_octet(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x2B | 0x2D..=0x3A | 0x3C..=0x5B | 0x5D..=0x7E)
 }

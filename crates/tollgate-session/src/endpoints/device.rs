@@ -40,7 +40,8 @@ fn user_agent(value: &[u8]) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Direction marks and zero-width characters, which make a text look like another one.
+/// Returns `true` for direction marks and zero-width characters, which make a text look like
+/// another one.
 const fn is_invisible(letter: char) -> bool {
     matches!(
         letter,

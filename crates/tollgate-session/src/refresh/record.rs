@@ -106,7 +106,7 @@ pub(crate) struct Access {
     pub(crate) scope: String,
 }
 
-/// 32 bytes, serialised as base64url.
+/// An array of 32 bytes, serialised as base64url.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Bytes(pub(crate) [u8; 32]);

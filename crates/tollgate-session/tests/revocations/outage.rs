@@ -204,7 +204,7 @@ impl tollgate_session::RevocationStore for HangingRevoke {
     }
 }
 
-/// Collects every event, one line each.
+/// A subscriber that records every event, one line each.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<String>>);
 
