@@ -126,7 +126,7 @@ proptest! {
         prop_assert!(matches!(status, 400 | 401 | 403), "{status}");
     }
 
-    /// Unstructured bytes in the most important place.
+    /// Arbitrary bytes in the `Authorization` field are refused.
     #[test]
     fn arbitrary_bytes_in_authorization_are_refused(value in prop::collection::vec(any::<u8>(),
         0..300)) {
@@ -159,7 +159,7 @@ proptest! {
         }
     }
 
-    /// One change anywhere in a valid token makes it invalid.
+    /// A valid token with one change is refused.
     #[test]
     fn a_valid_token_with_one_change_is_refused(
         algorithm in algorithm(),

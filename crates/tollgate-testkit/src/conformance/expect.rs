@@ -270,8 +270,8 @@ pub(super) fn any_of(refused: impl IntoIterator<Item = Refused>) -> Vec<Expect> 
         .collect()
 }
 
-/// RFC 6750 section 3.1: without a credential, "the resource server SHOULD NOT include an error
-/// code".
+/// Expects the rejection of a request without a credential. "The resource server SHOULD NOT include
+/// an error code" (RFC 6750 section 3.1).
 pub(super) fn no_credential() -> Refused {
     refused(
         Kind::MissingCredential,
@@ -281,7 +281,8 @@ pub(super) fn no_credential() -> Refused {
     )
 }
 
-/// RFC 6750 section 3.1: "uses more than one method for including an access token".
+/// Expects the rejection of a request that "uses more than one method for including an access
+/// token" (RFC 6750 section 3.1).
 pub(super) fn two_credentials() -> Refused {
     refused(
         Kind::MultipleCredentials,
@@ -291,7 +292,7 @@ pub(super) fn two_credentials() -> Refused {
     )
 }
 
-/// RFC 6750 section 3.1: "or is otherwise malformed".
+/// Expects the rejection of a request that "is otherwise malformed" (RFC 6750 section 3.1).
 pub(super) fn malformed_credential() -> Refused {
     refused(
         Kind::MalformedCredential,
@@ -301,7 +302,8 @@ pub(super) fn malformed_credential() -> Refused {
     )
 }
 
-/// The request may be forged. The token is not the cause, so there is no challenge.
+/// Expects the rejection of a request that may be forged. The token is not the cause, so there is
+/// no challenge.
 pub(super) fn cross_site() -> Refused {
     refused(
         Kind::CrossSite,
@@ -315,7 +317,7 @@ fn invalid_token(kind: Kind, detail: &'static str) -> Refused {
     refused(kind, 401, Some("invalid_token"), detail)
 }
 
-/// The token is invalid. The response does not reveal why.
+/// Expects the rejection of an invalid token. The response does not contain the reason.
 pub(super) fn invalid(kind: Kind) -> Refused {
     invalid_token(kind, "The access token is invalid")
 }
@@ -348,7 +350,7 @@ pub(super) fn untrusted_issuer() -> Refused {
     invalid(Kind::UntrustedIssuer)
 }
 
-/// `MalformedToken`, `MalformedHeader` or `MalformedClaims`.
+/// Expects `MalformedToken`, `MalformedHeader` or `MalformedClaims`.
 pub(super) fn malformed(kind: Kind) -> Refused {
     invalid_token(kind, "The access token is malformed")
 }
@@ -384,13 +386,13 @@ pub(super) fn wrong_audience() -> Refused {
     )
 }
 
-/// RFC 6750 section 3.1: "The access token provided is expired, revoked, malformed, or invalid for
-/// other reasons."
+/// Expects the rejection of a revoked token: "The access token provided is expired, revoked,
+/// malformed, or invalid for other reasons" (RFC 6750 section 3.1).
 pub(super) fn revoked() -> Refused {
     invalid_token(Kind::Revoked, "The access token was revoked")
 }
 
-/// RFC 9470 section 3, with the age in seconds.
+/// Expects the challenge of RFC 9470 section 3, with the maximum age in seconds.
 pub(super) fn authentication_too_old(max_age: &'static str) -> Refused {
     Refused {
         max_age: Some(max_age),
@@ -403,7 +405,8 @@ pub(super) fn authentication_too_old(max_age: &'static str) -> Refused {
     }
 }
 
-/// RFC 6750 section 3.1: "MAY include the "scope" attribute with the scope necessary".
+/// Expects `insufficient_scope`, which "MAY include the "scope" attribute with the scope necessary"
+/// (RFC 6750 section 3.1).
 pub(super) fn insufficient(scope: Option<&'static str>) -> Refused {
     Refused {
         scope,
@@ -416,7 +419,7 @@ pub(super) fn insufficient(scope: Option<&'static str>) -> Refused {
     }
 }
 
-/// RFC 9110 section 15.6.4: the service is unavailable. The request is not at fault.
+/// Expects 503 (RFC 9110 section 15.6.4). The request is not the cause.
 pub(super) fn unavailable(retry_after: &'static str) -> Refused {
     Refused {
         retry_after: Some(retry_after),
@@ -429,7 +432,7 @@ pub(super) fn unavailable(retry_after: &'static str) -> Refused {
     }
 }
 
-/// The service is misconfigured.
+/// Expects 500: the service is misconfigured.
 pub(super) fn misconfigured() -> Refused {
     refused(
         Kind::Misconfigured,

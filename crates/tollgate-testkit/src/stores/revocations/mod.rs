@@ -11,7 +11,7 @@ use tollgate_session::{Revocation, RevocationKey, RevocationKind, RevocationStor
 use super::odd::fresh;
 use super::{HOUR, NOW, answer};
 
-/// Two instances over the same data.
+/// A pair of instances over the same data.
 #[derive(Clone)]
 pub(in crate::stores) struct Pair {
     pub(in crate::stores) one: Arc<dyn RevocationStore>,

@@ -12,7 +12,7 @@ use tollgate_session::{SessionId, SessionStore, StoredSession};
 use super::odd::{fresh, fresh_id};
 use super::{HOUR, NOW, answer};
 
-/// Two instances over the same data.
+/// A pair of instances over the same data.
 #[derive(Clone)]
 pub(in crate::stores) struct Pair {
     pub(in crate::stores) one: Arc<dyn SessionStore>,
