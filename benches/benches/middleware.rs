@@ -19,7 +19,7 @@ use tollgate_core::Verifier;
 tollgate_benches::count_allocations!();
 
 const SIGNATURE: &str = "signature check alone (aws-lc-rs, prepared)";
-/// Number of distinct tokens, far more than the cache of [`Fixture::forgetful_verifier`] holds.
+/// The number of distinct tokens, far more than the cache of [`Fixture::forgetful_verifier`] holds.
 const RING: usize = 2048;
 const TIME: Duration = Duration::from_millis(400);
 

@@ -24,7 +24,7 @@ use tollgate_tests::servers::{Postgres, Redis, RedisCluster, Scratch};
 const CLIENTS: [usize; 3] = [1, 8, 64];
 const SLICES: u32 = 10;
 const SLICE: Duration = Duration::from_millis(300);
-/// Warm-up time of each store.
+/// The warm-up time of each store.
 const WARM_UP: Duration = Duration::from_millis(300);
 
 struct Contender {

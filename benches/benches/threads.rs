@@ -18,9 +18,9 @@ const SLICE: Duration = Duration::from_millis(40);
 /// Enough to verify each token a few times.
 const WARM_UP: Duration = Duration::from_millis(10);
 const SLICES: usize = 50;
-/// Number of tokens that fit into the cache level of each thread.
+/// The number of tokens that fit into the cache level of each thread.
 const MANY: usize = 500;
-/// Number of tokens that do not fit: most are found in the shared level.
+/// The number of tokens that do not fit: most are found in the shared level.
 const MORE: usize = 4000;
 
 /// A constructor for the work of one thread, called on that thread.

@@ -7,7 +7,7 @@ use tollgate_session::{MemoryStore, Revocation, RevocationKind, Revocations};
 
 use crate::tokens::{AUDIENCE, ISSUER};
 
-/// Tokens with every revocable property, and revocations of other tokens.
+/// A set of tokens with every revocable property, and revocations of other tokens.
 pub struct Fixture {
     /// A replica in sync with a store in memory.
     pub revocations: Revocations,

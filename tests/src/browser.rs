@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// Timeout of a page operation.
+/// The timeout of a page operation.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The key of an element reference in `WebDriver`.

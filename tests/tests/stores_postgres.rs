@@ -26,7 +26,8 @@ use tollgate_tests::servers::Postgres;
 
 const NOW: u64 = 1_700_000_000;
 
-/// Maximum duration of an operation: a connection, a statement, and a margin for a busy machine.
+/// The maximum duration of an operation: a connection, a statement, and a margin for a busy
+/// machine.
 const BOUND: Duration = Duration::from_millis(600 + 600 + 900);
 
 fn open(server: &Postgres) -> PostgresStore {

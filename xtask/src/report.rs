@@ -15,7 +15,7 @@ pub(crate) enum Outcome {
 /// The result of a step; the error is the text for the summary.
 pub(crate) type StepResult = Result<Outcome, String>;
 
-/// Collects the steps of one run. A failed step does not stop the steps after it.
+/// The steps of one run. A failed step does not stop the steps after it.
 #[derive(Debug)]
 pub(crate) struct Report {
     ci: bool,

@@ -26,7 +26,8 @@ const WARM_OTHERS: f64 = 3520.0;
 const WARM_AROUND: f64 = 2325.0;
 /// The same with shared claims or a principal, without a layer.
 const WARM_ALONE: f64 = 1870.0;
-/// Maximum cost of other extractors relative to `Jwt<T>`, with a margin for the check for a caller.
+/// The maximum cost of other extractors relative to `Jwt<T>`, with a margin for the check for a
+/// caller.
 const NO_MORE: f64 = 1.02;
 
 macro_rules! cold {

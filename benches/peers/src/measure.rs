@@ -14,8 +14,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// A repeatable operation. It must use its result, for example with [`std::hint::black_box`].
 pub type Operation<'a> = Box<dyn FnMut() + 'a>;
 
-/// Nanoseconds per operation in the fastest slice. The operations alternate, for about `time` each,
-/// so that disturbances affect all of them equally.
+/// Measures the nanoseconds per operation in the fastest slice. The operations alternate, for about
+/// `time` each, so that disturbances affect all of them equally.
 ///
 /// ```
 /// use std::{hint::black_box, time::Duration};
@@ -55,7 +55,7 @@ fn rounds(operation: &mut Operation<'_>, slice: Duration) -> u32 {
     rounds.max(1)
 }
 
-/// Heap allocations per operation, including reallocations. The warm-up is not counted.
+/// Counts the heap allocations per operation, including reallocations. The warm-up is not counted.
 ///
 /// ```
 /// use std::hint::black_box;
@@ -87,8 +87,8 @@ pub fn allocations(operation: &mut Operation<'_>) -> f64 {
 const OPERATION: &str = "TOLLGATE_PEERS_OPERATION";
 const ROUNDS: &str = "TOLLGATE_PEERS_ROUNDS";
 
-/// Instructions per operation: the difference of two runs under valgrind with different numbers of
-/// rounds. The program must [run the operation](counted) there. `None` without valgrind.
+/// Counts the instructions per operation: the difference of two runs under valgrind with different
+/// numbers of rounds. The program must [run the operation](counted) there. `None` without valgrind.
 pub fn instructions(operation: &str, fixture: &Fixture) -> Option<u64> {
     const FEW: u32 = 100;
     const MANY: u32 = 400;

@@ -92,7 +92,8 @@ pub fn pin(core: usize) {
     assert!(status.success(), "two cores are needed");
 }
 
-/// Connections to one server. Each sends the same request and waits for the response, repeatedly.
+/// A set of connections to one server. Each sends the same request and waits for the response,
+/// repeatedly.
 ///
 /// It busy-waits: a server that is slower than its client would have to wake it for each response.
 /// That cost would count as the server's and exceed that of a check.

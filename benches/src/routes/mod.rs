@@ -89,7 +89,7 @@ impl Endpoint {
 /// A function that sends a request with the next credential and returns the status.
 pub type Ask = Box<dyn FnMut() -> u16>;
 
-/// `Authorization` values that are used in turn.
+/// A ring of `Authorization` values that are used in turn.
 struct Ring<V> {
     values: Vec<Option<V>>,
     next: usize,

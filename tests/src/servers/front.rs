@@ -55,7 +55,7 @@ struct State {
     server: AtomicU16,
     /// Bytes of [`Fault::Huge`] that clients have read.
     bytes: AtomicUsize,
-    /// Number of clients that wait for a response that never comes.
+    /// The number of clients that wait for a response that never comes.
     waiting: AtomicUsize,
     settings: Mutex<Settings>,
 }
@@ -63,9 +63,9 @@ struct State {
 #[derive(Debug, Default)]
 struct Settings {
     fault: Fault,
-    /// Faults by path, which take precedence over `fault`.
+    /// The faults by path, which take precedence over `fault`.
     faults: Vec<(String, Fault)>,
-    /// Number of fault changes. A change releases the clients that wait because of an earlier
+    /// The number of fault changes. A change releases the clients that wait because of an earlier
     /// fault.
     changes: usize,
     closed: bool,
@@ -137,7 +137,7 @@ impl Front {
         settings.faults.push((path.to_owned(), fault));
     }
 
-    /// Number of requests for that path since the start.
+    /// The number of requests for that path since the start.
     pub fn count(&self, path: &str) -> usize {
         let settings = self.state.settings();
         settings.paths.iter().filter(|asked| *asked == path).count()
@@ -148,12 +148,12 @@ impl Front {
         self.state.settings().paths.clone()
     }
 
-    /// Number of clients that currently wait for a hanging or dripping response.
+    /// The number of clients that currently wait for a hanging or dripping response.
     pub fn waiting(&self) -> usize {
         self.state.waiting.load(Ordering::SeqCst)
     }
 
-    /// Total bytes that clients have read of huge responses.
+    /// The total bytes that clients have read of huge responses.
     pub fn bytes(&self) -> usize {
         self.state.bytes.load(Ordering::SeqCst)
     }

@@ -22,7 +22,7 @@ pub use redis::{Redis, RedisCluster};
 
 use crate::in_ci;
 
-/// Timeout for the start of a server on a busy machine.
+/// The timeout for the start of a server on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server process, ended on drop.

@@ -175,7 +175,7 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Number of masters. The replica of master `n` is node `n + MASTERS`.
+    /// The number of masters. The replica of master `n` is node `n + MASTERS`.
     pub const MASTERS: usize = 3;
     const SLOTS: usize = 16_384;
 

@@ -107,7 +107,7 @@ impl KeySource for PausedKeys {
     }
 }
 
-/// Polls a future within the runtime of the handle.
+/// A future that is polled within the runtime of the handle.
 struct Entered<T> {
     handle: Handle,
     future: BoxFuture<T>,

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tollgate_core::{Principal, Verifier};
 use tollgate_tests::http::{Answer, Request};
 
-/// Both services, each on its own port, with the same verifier.
+/// The services on axum and actix-web, each on its own port, with the same verifier.
 pub(crate) struct Services {
     axum: u16,
     actix: u16,

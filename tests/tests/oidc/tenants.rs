@@ -13,7 +13,7 @@ use crate::world::{AUDIENCE, Issuer, TIMEOUT};
 
 const KEYS: [(&str, &str); 1] = [("ES256", "1")];
 
-/// Services whose tenants have these providers.
+/// The services, with one provider per tenant.
 struct House {
     tenants: Tenants,
     services: Services,

@@ -21,9 +21,9 @@ pub(crate) const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
 pub(crate) const JWKS: &str = "/jwks";
 pub(crate) const METADATA: &str = "/.well-known/openid-configuration";
 
-/// Lifetime of the keys, since the provider does not set one.
+/// The lifetime of the keys, since the provider does not set one.
 pub(crate) const LIFE: Duration = Duration::from_secs(600);
-/// Grace period of expired keys while the provider is unavailable.
+/// The grace period of expired keys while the provider is unavailable.
 pub(crate) const STALE: Duration = Duration::from_secs(3600);
 pub(crate) const COOL_DOWN: Duration = Duration::from_secs(10);
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
@@ -92,7 +92,7 @@ impl Issuer {
             .client_credentials("robot", "beep", resource, "orders:read")
     }
 
-    /// Number of fetches of its keys.
+    /// The number of fetches of its keys.
     pub(crate) fn fetches(&self) -> usize {
         self.front.count(JWKS)
     }
@@ -129,7 +129,7 @@ pub(crate) fn stranger(issuer: &str, kid: &str) -> String {
 /// A counter of attempts to fetch keys.
 #[derive(Clone, Default)]
 pub(crate) struct Watch {
-    /// Number of successful and of failed attempts.
+    /// The number of successful and of failed attempts.
     ended: Arc<[AtomicUsize; 2]>,
 }
 
@@ -217,7 +217,7 @@ impl World {
         world
     }
 
-    /// Number of cache hits of the services.
+    /// The number of cache hits of the services.
     pub(crate) fn hits(&self) -> u64 {
         self.verifier.token_cache_status().unwrap().hits
     }
@@ -228,12 +228,13 @@ impl World {
         self.keys.status()
     }
 
-    /// Number of started attempts to fetch keys.
+    /// The number of started attempts to fetch keys.
     pub(crate) fn attempts(&self) -> usize {
         usize::try_from(self.status().fetches).unwrap()
     }
 
-    /// Maximum number of attempts: the scheduled ones while they succeed, plus one per cool-down.
+    /// The maximum number of attempts: the scheduled ones while they succeed, plus one per
+    /// cool-down.
     pub(crate) fn most_attempts(&self) -> usize {
         let each = |pause: Duration| 1 + self.elapsed().as_nanos() / pause.as_nanos();
         usize::try_from(each(LIFE.mul_f64(0.8)) + each(COOL_DOWN)).unwrap()

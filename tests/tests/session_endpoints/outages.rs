@@ -17,8 +17,8 @@ const FAULTS: [Fault; 5] = [
     Fault::Rubbish,
 ];
 
-/// Maximum response time: a logout queries the store with a timeout of one second, possibly several
-/// times.
+/// The maximum response time: a logout queries the store with a timeout of one second, possibly
+/// several times.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn every_fault(call: impl AsyncFn(&Service, &Ask) -> Got) {

@@ -13,7 +13,7 @@ use tollgate_testkit::{FakeClock, keys};
 
 use crate::store::Store;
 
-/// Maximum age of the revocation replica at `/stale`.
+/// The maximum age of the revocation replica at `/stale`.
 pub(crate) const STALE: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]

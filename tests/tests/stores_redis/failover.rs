@@ -12,7 +12,7 @@ use tollgate_tests::servers::{PATIENCE, RedisCluster};
 
 use crate::fixture::{NOW, next, revocation, run, session, soon};
 
-/// Number of concurrent writers for each session.
+/// The number of concurrent writers for each session.
 const RIVALS: usize = 3;
 
 /// The writer that was acknowledged for each revision of a session.

@@ -14,7 +14,7 @@ pub(crate) const HOUR: u64 = 3600;
 
 /// The configured timeout of an operation, much more than a server needs on a busy machine.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
-/// Maximum duration of an operation, well above the timeout.
+/// The maximum duration of an operation, well above the timeout.
 pub(crate) const BOUND: Duration = Duration::from_secs(10);
 
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
