@@ -10,10 +10,8 @@
 //! | [`Scoped<S>`](tollgate_core::Scoped) | the principal | also: every scope of `S` |
 //! | a type that derives `Claims` | the claims as that type | also: its scopes and roles |
 //! | [`Authenticated<E>`](tollgate_core::Authenticated) | your own `FromAuthentication` type | also: `E` accepts it |
-//! | `Option` of each | `None` for an anonymous caller | no token,
-//!     or one for which the extractor succeeds |
-//! | [`Gated`](tollgate_core::Gated) of each | the same,
-//!     without a layer | the gate in the router's state and the extractor accept it |
+//! | `Option` of each | `None` for an anonymous caller | no token, or one for which the extractor succeeds |
+//! | [`Gated`](tollgate_core::Gated) of each | the same, without a layer | the gate in the router's state and the extractor accept it |
 //!
 //! ```
 //! use axum::{Router, routing::{delete, get}};

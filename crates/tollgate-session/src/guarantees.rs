@@ -43,8 +43,7 @@
 //! | 3 | 3 | 0 | the same, and activity | 1 s |
 //! | 2 | 2 | 8: past every timeout | the same, and logout of all sessions | 2 s |
 //! | 2 | 3 | 1 | the same without logout of all | none |
-//! | 2 | 3 | 1 | refresh, logout, activity,
-//!     with [`revoke_former_access`](crate::SessionsBuilder::revoke_former_access) | 1 s |
+//! | 2 | 3 | 1 | refresh, logout, activity, with [`revoke_former_access`](crate::SessionsBuilder::revoke_former_access) | 1 s |
 //! | 1 | 3 | 8 | refresh, stolen token, logout, activity | none, 2 s |
 //!
 //! # Threads

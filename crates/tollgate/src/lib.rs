@@ -217,23 +217,18 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `macros` (default) | `#[derive(Claims)]`,
-//!     which makes a struct an extractor of every enabled framework, and `scopes!` |
+//! | `macros` (default) | `#[derive(Claims)]`, which makes a struct an extractor of every enabled framework, and `scopes!` |
 //! | `axum` | the module `tollgate::axum`: layers and extractors for axum 0.8 |
 //! | `actix` | the module `tollgate::actix`: middleware and extractors for actix-web 4 |
-//! | `tower` | the module `tollgate::tower`: the layers alone, for tonic,
-//!     hyper and other services over `http` 1.x |
-//! | `session` | the module `tollgate::session`: issuing, refresh rotation, sliding renewal,
-//!     revocation, devices, logout; in memory |
-//! | `oidc` | the module `tollgate::oidc`: remote JWK Sets, `OpenID` Connect discovery,
-//!     many issuers, and the client that fetches them |
+//! | `tower` | the module `tollgate::tower`: the layers alone, for tonic, hyper and other services over `http` 1.x |
+//! | `session` | the module `tollgate::session`: issuing, refresh rotation, sliding renewal, revocation, devices, logout; in memory |
+//! | `oidc` | the module `tollgate::oidc`: remote JWK Sets, `OpenID` Connect discovery, many issuers, and the client that fetches them |
 //! | `oidc-own-client` | the same without the client: you bring one |
 //! | `metrics` | counters and gauges of remote keys, by the `metrics` crate |
 //! | `redb`, `redis`,
 //!     `postgres` | the modules below `tollgate::stores`: sessions in an embedded database,
 //!     in Redis or Redis Cluster, in PostgreSQL |
-//! | `jsonwebtoken` | conversions from and to the key types of the `jsonwebtoken` crate,
-//!     and none of its backends |
+//! | `jsonwebtoken` | conversions from and to the key types of the `jsonwebtoken` crate, and none of its backends |
 
 #![forbid(unsafe_code)]
 
