@@ -2,23 +2,23 @@
 //!
 //! | page | task |
 //! |---|---|
-//! | [`transports`] | where the token comes from |
+//! | [`transports`] | the sources of a token |
 //! | [`keys`] | keys, issuers and audiences |
 //! | [`identity_providers`] | keys of a remote issuer, and their rotation |
 //! | [`policies`] | scopes, roles and claims that a caller must hold |
-//! | [`answers`] | what a refused client and the operator see |
+//! | [`answers`] | the responses to rejected requests, and the log events |
 //! | [`sessions`] | login, refresh, sliding sessions, step-up, devices, logout |
 //! | [`cookies`] | sessions for browsers, and CSRF |
 //! | [`revocation`] | revoked tokens, and outages of the store |
-//! | [`stores`] | where sessions are stored, and the guarantees of each store |
+//! | [`stores`] | storage for sessions, and the guarantees of each store |
 //! | [`token_cache`] | the cache of verified tokens |
 //! | [`testing`] | tokens, clocks and stores for tests |
 //!
-//! The pages are those of `docs/guide` in the repository. This module exists in the documentation
-//! only.
+//! The pages are those of `docs/guide` in the repository. This module exists only in the
+//! documentation.
 
-/// The pages. The targets of their links in rustdoc come first, because the first definition of a
-/// link counts.
+/// Declares the pages. The link targets for rustdoc come first, because the first definition of a
+/// link wins.
 macro_rules! pages {
     ($($name:ident: $file:literal,)*) => {$(
         #[doc = "[../../examples/hot-path]: https://github.com/tollgate-rs/tollgate/tree/main/examples/hot-path"]

@@ -1,9 +1,9 @@
 //! JSON Web Token authentication and authorisation for axum, actix-web and tower.
 //!
-//! A layer reads the token from the request, verifies it, and gives the handler a typed principal.
-//! A refused request gets the status, the challenge (RFC 6750) and the problem document (RFC 9457)
-//! that the standards ask for, the same on every framework. Defaults are strict. Every option that
-//! weakens a check has `dangerous` in its name, and `build()` refuses contradictions.
+//! A layer reads the token from the request, verifies it, and passes a typed principal to the
+//! handler. A rejected request gets the status, the challenge (RFC 6750) and the problem document
+//! (RFC 9457) that the standards define, the same on every framework. Defaults are strict. Every
+//! option that weakens a check has `dangerous` in its name, and `build()` rejects contradictions.
 //!
 //! The [guide](crate::guide) explains each task, from transports to stores.
 //!
@@ -38,7 +38,7 @@
 //! let verifier = Verifier::builder()
 //!     .issuer("https://id.example.com") // required, or waived by `.dangerous_any_issuer()`
 //!     .audience("orders-api") // required, or waived by `.dangerous_any_audience()`
-//!     .key(Key::hs256(secret)?) // or Key::from_pem(..), Key::from_jwk(..), .key_set(KeySet::from_json(..)?)
+//!     .key(Key::hs256(secret)?) // or Key::from_pem(..), Key::from_jwk(..), .key_set(..)
 //! #   .clock(|| 1_700_000_000)
 //!     .build()?; // an invalid configuration fails here
 //!
@@ -113,20 +113,21 @@
 //! // With a token for `orders:read`:
 //! # let bearer = ("authorization", format!("Bearer {token}"));
 //! let request =
-//! test::TestRequest::get().uri("/orders").insert_header(bearer.clone()).to_request();
-//! assert_eq!(test::call_and_read_body(&app, request).await, "the orders of u-7"); let request =
-//! test::TestRequest::post().uri("/purge").insert_header(bearer).to_request();
-//! assert_eq!(test::call_service(&app, request).await.status(), 403); // Without any: let request =
-//! test::TestRequest::get().uri("/orders").to_request(); assert_eq!(test::call_service(&app,
-//! request).await.status(), 401);
+//!     test::TestRequest::get().uri("/orders").insert_header(bearer.clone()).to_request();
+//! assert_eq!(test::call_and_read_body(&app, request).await, "the orders of u-7");
+//! let request = test::TestRequest::post().uri("/purge").insert_header(bearer).to_request();
+//! assert_eq!(test::call_service(&app, request).await.status(), 403);
+//! // Without any:
+//! let request = test::TestRequest::get().uri("/orders").to_request();
+//! assert_eq!(test::call_service(&app, request).await.status(), 401);
 //! # Ok(()) }
 //! ```
 //!
 //! # Sessions
 //!
-//! Requires the feature `session`; see the module `tollgate::session`. Login,
-//!     refresh with rotation,
-//! logout and the list of devices are one endpoint, which every framework mounts:
+//! Requires the feature `session`; see the module `tollgate::session`. Login, refresh with
+//! rotation, logout and the list of devices are one endpoint that can be mounted in every
+//! framework:
 #![cfg_attr(all(feature = "axum", feature = "session"), doc = "```")]
 #![cfg_attr(not(all(feature = "axum", feature = "session")), doc = "```ignore")]
 //! use axum::{Router, routing::get};
@@ -134,7 +135,7 @@
 //! use tollgate::Principal;
 //! use tollgate::session::{
 //!     Issuer, Login, LoginFailure, LoginRequest, MemoryStore, RefreshKey, SessionEndpoints,
-//!         Sessions, Transport,
+//!     Sessions, Transport,
 //! };
 //! use tollgate::{Algorithm, SigningKey};
 //! # use axum::{body::{Body, to_bytes}, extract::Request};
@@ -156,8 +157,8 @@
 //!     .audience("orders-api")
 //!     .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("2026-11"))
 //!     .build()?;
-//! let sessions = Sessions::builder(issuer, MemoryStore::default()) // or in redb, Redis,
-//! PostgreSQL
+//! // Also available: redb, Redis, PostgreSQL.
+//! let sessions = Sessions::builder(issuer, MemoryStore::default())
 //!     .refresh_key(RefreshKey::generate(1)?)
 //!     .build()?;
 //! let auth = SessionEndpoints::builder(sessions.clone(), Transport::Json) // or in cookies
@@ -183,52 +184,50 @@
 //! #         .unwrap();
 //! #     app.clone().oneshot(request).await.unwrap().status()
 //! # };
-//! let (_, first) = post("/auth/login", json!({"user": "ada", "password": "lovelace"})).await; let
-//! (_, second) = post("/auth/refresh", json!({"refresh_token": first["refresh_token"]})).await;
-//! assert_eq!(orders(&second).await, 200); assert_eq!(post("/auth/logout", json!({"refresh_token":
-//! second["refresh_token"]})).await.0, 204); assert_eq!(orders(&second).await, 401); // at once,
-//! though the token has not expired
+//! let (_, first) = post("/auth/login", json!({"user": "ada", "password": "lovelace"})).await;
+//! let (_, second) = post("/auth/refresh", json!({"refresh_token": first["refresh_token"]})).await;
+//! assert_eq!(orders(&second).await, 200);
+//! let (status, _) =
+//!     post("/auth/logout", json!({"refresh_token": second["refresh_token"]})).await;
+//! assert_eq!(status, 204);
+//! assert_eq!(orders(&second).await, 401); // at once, before the token expires
 //! # Ok(()) }
 //! ```
 //!
-//! # The parts
+//! # Parts
 //!
-//! - A [`Verifier`] checks tokens: [`Key`]s, issuers, audiences,
-//!     times. Create one; clones are cheap.
-//! - A [`Gate`] adds what belongs to a request: the [`Source`]s of the token,
-//!     whether it is optional,
-//!   the realm of the challenge, hooks. A verifier alone becomes a gate with the defaults.
-//! - A [`Policy`] says what a caller must hold. It is made of [`scope`], [`role`], [`claim`],
-//!     [`any`],
-//!   [`all`] and [`not`].
-//! - `JwtAuth` and `require` are in the module of your framework, under the same names in each.
+//! - A [`Verifier`] verifies tokens: [`Key`]s, issuers, audiences, times. Create one; clones are
+//!   cheap.
+//! - A [`Gate`] adds the rules for a request: the [`Source`]s of the token, optional
+//!   authentication, the realm of the challenge, hooks. A verifier converts into a gate with the
+//!   defaults.
+//! - A [`Policy`] is a condition on the caller. It is built from [`scope`], [`role`], [`claim`],
+//!   [`any`], [`all`] and [`not`].
+//! - `JwtAuth` and `require` are in the module of each framework, under the same names.
 //! - The extractors are the same types on every framework: [`Principal`], [`Jwt`], [`Scoped`],
-//!   [`Optional`], [`Gated`], [`Authenticated`] for types of your own, and every type that derives
+//!   [`Optional`], [`Gated`], [`Authenticated`] for custom types, and every type that derives
 //!   `Claims`. The error of each is a [`Refusal`].
 //! - A [`SigningKey`] signs tokens, for services that issue their own and for tests.
-//! - `Sessions`, in the module `tollgate::session`, begins,
-//!     continues and ends logins; `Revocations`
-//!   revokes tokens.
-//! - The module [`extend`] has the traits for your own stores, key sources, renewals and endpoints.
+//! - `Sessions`, in the module `tollgate::session`, starts, continues and ends sessions;
+//!   `Revocations` revokes tokens.
+//! - The module [`extend`] has the traits for custom stores, key sources, renewals and endpoints.
 //!
 //! # Features
 //!
-//! Features are additive. Without any, this crate is the engine alone.
+//! Features are additive. Without any feature, this crate is the engine alone.
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `macros` (default) | `#[derive(Claims)]`, which makes a struct an extractor of every enabled framework, and `scopes!` |
+//! | `macros` (default) | `#[derive(Claims)]`, which makes a struct an extractor, and `scopes!` |
 //! | `axum` | the module `tollgate::axum`: layers and extractors for axum 0.8 |
 //! | `actix` | the module `tollgate::actix`: middleware and extractors for actix-web 4 |
-//! | `tower` | the module `tollgate::tower`: the layers alone, for tonic, hyper and other services over `http` 1.x |
-//! | `session` | the module `tollgate::session`: issuing, refresh rotation, sliding renewal, revocation, devices, logout; in memory |
-//! | `oidc` | the module `tollgate::oidc`: remote JWK Sets, `OpenID` Connect discovery, many issuers, and the client that fetches them |
-//! | `oidc-own-client` | the same without the client: you bring one |
-//! | `metrics` | counters and gauges of remote keys, by the `metrics` crate |
-//! | `redb`, `redis`,
-//!     `postgres` | the modules below `tollgate::stores`: sessions in an embedded database,
-//!     in Redis or Redis Cluster, in PostgreSQL |
-//! | `jsonwebtoken` | conversions from and to the key types of the `jsonwebtoken` crate, and none of its backends |
+//! | `tower` | the module `tollgate::tower`: layers for tonic, hyper and others over `http` 1.x |
+//! | `session` | the module `tollgate::session`: login, refresh, renewal, revocation, logout |
+//! | `oidc` | the module `tollgate::oidc`: remote JWK Sets, `OpenID` Connect discovery, a client |
+//! | `oidc-own-client` | the same without the client, for a client of your own |
+//! | `metrics` | counters and gauges of remote keys, with the `metrics` crate |
+//! | `redb`, `redis`, `postgres` | the modules of `tollgate::stores`: persistent sessions |
+//! | `jsonwebtoken` | conversions from and to the key types of `jsonwebtoken`, without backends |
 
 #![forbid(unsafe_code)]
 
@@ -264,9 +263,9 @@ pub use tollgate_session as session;
 #[doc(inline)]
 pub use tollgate_tower as tower;
 
-/// Traits and types for your own stores, key sources, renewals and endpoints.
+/// Traits and types for custom stores, key sources, renewals and endpoints.
 ///
-/// A service that uses the parts of this crate as they are needs none of them.
+/// A service that uses the parts of this crate unchanged needs none of them.
 pub mod extend {
     #[doc(inline)]
     pub use tollgate_core::{
@@ -277,7 +276,7 @@ pub mod extend {
     };
 }
 
-/// Stores for sessions that outlive a process or are shared by several.
+/// Persistent stores for sessions, also for several processes.
 #[cfg(any(feature = "postgres", feature = "redb", feature = "redis"))]
 pub mod stores {
     #[cfg(feature = "postgres")]
@@ -291,7 +290,7 @@ pub mod stores {
     pub use tollgate_store_redis as redis;
 }
 
-/// For code that the macros generate; not part of the interface.
+/// Support for code that the macros generate; not part of the interface.
 #[doc(hidden)]
 pub mod __private {
     pub use tollgate_core::__private::*;
@@ -302,7 +301,7 @@ pub use tollgate_core::__impl_extractors;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 
-/// The pages of the repository, as tests of their examples.
+/// The pages of the repository, included so that their examples are tested.
 #[cfg(all(doctest, feature = "full"))]
 mod pages {
     #[doc = include_str!("../../../README.md")]
