@@ -10,7 +10,7 @@ use actix_web::web::Bytes;
 use tollgate_core::__private::actix::of_answer;
 use tollgate_core::Answer;
 
-/// The answer to a `HEAD`.
+/// Creates the response to a `HEAD` request.
 pub(crate) fn of_head(answer: &Answer) -> HttpResponse {
     let response = of_answer(answer);
     let announced = answer
@@ -24,7 +24,7 @@ pub(crate) fn of_head(answer: &Answer) -> HttpResponse {
     }
 }
 
-/// A body of which a `HEAD` response has the length only (RFC 9110 section 8.6). actix-web writes
+/// The body of a `HEAD` response: only its length is sent (RFC 9110 section 8.6). actix-web writes
 /// `content-length` from the body and drops a field with another value.
 struct Announced(u64);
 

@@ -1,11 +1,11 @@
-//! Reading the decision of a layer from the request.
+//! Access to the authentication of a request.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::{HttpMessage, HttpRequest};
 use tollgate_core::{Authentication, Principal};
 
-/// Reads the decision of a [`JwtAuth`](crate::JwtAuth), in middleware and in handlers that take the
-/// whole request.
+/// An extension trait that reads the decision of a [`JwtAuth`](crate::JwtAuth), for middleware and
+/// for handlers that take the whole request.
 ///
 /// ```
 /// use actix_web::dev::Service;
@@ -68,7 +68,7 @@ pub trait AuthenticationExt: sealed::Sealed {
     /// ```
     fn authentication(&self) -> Option<Authentication>;
 
-    /// The principal; `None` for an anonymous caller, and if the request is not authenticated.
+    /// The principal; `None` for an anonymous caller, and if the request was not authenticated.
     ///
     /// ```
     /// use actix_web::{FromRequest, test::TestRequest};

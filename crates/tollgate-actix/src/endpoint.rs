@@ -1,4 +1,4 @@
-//! An endpoint as a service of an app.
+//! The adapter from an endpoint to a service of an app.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use tollgate_core::{Answer, Endpoint, EndpointRequest, RequestView};
 
 use crate::answer;
 
-/// Serves an [`Endpoint`] in a scope, whose path is where it is mounted. It answers every request
-/// below that path, whatever its method.
+/// A service that serves an [`Endpoint`] in a scope; the scope determines its path. It responds to
+/// every request below that path, with any method.
 ///
-/// The content is read before the endpoint is called, up to the endpoint's own limit; larger
-/// content is answered with 413. The address of the peer is that of the connection.
+/// The service reads the content before it calls the endpoint, up to the limit of the endpoint. The
+/// response to larger content is 413. The address of the peer is that of the connection.
 ///
-/// Cheap to clone: create one before [`HttpServer::new`](actix_web::HttpServer::new) and clone it
+/// Clones are cheap: create one before [`HttpServer::new`](actix_web::HttpServer::new) and clone it
 /// in the closure.
 ///
 /// ```
@@ -55,7 +55,7 @@ pub struct EndpointService {
 }
 
 impl EndpointService {
-    /// Serves the endpoint.
+    /// Creates the service of an endpoint.
     pub fn new(endpoint: impl Endpoint) -> Self {
         Self {
             endpoint: Arc::new(endpoint),
@@ -102,7 +102,7 @@ async fn respond(
     }
 }
 
-/// All of the request but its content.
+/// Returns the request without its content.
 fn head(request: &HttpRequest) -> EndpointRequest {
     let view = View(request.head());
     let mut head = EndpointRequest::new(view.method(), below(request));
@@ -116,8 +116,8 @@ fn head(request: &HttpRequest) -> EndpointRequest {
     head
 }
 
-/// The path below the place of the endpoint as it was sent. The router, which knows where that is,
-/// has decoded it, but never a slash: so many segments are taken from the end.
+/// Returns the path below the endpoint's scope, as it was sent. The router has decoded the rest of
+/// the path, except for slashes, so only the number of its segments is reliable.
 fn below(request: &HttpRequest) -> &str {
     let segments = request.match_info().unprocessed().matches('/').count();
     let path = request.path();

@@ -18,12 +18,12 @@ const SPENT: &str = "polled after it was ready";
 
 pin_project! {
     /// The future of [`JwtAuthService`](crate::JwtAuthService) and
-    /// [`RequireService`](crate::RequireService): the response of the wrapped service, with the
-    /// renewed token if there is one, or the refusal. It allocates only to wait for a store or a
-    /// key source, and to renew a token.
+    /// [`RequireService`](crate::RequireService): the response of the inner service, perhaps with a
+    /// renewed token, or a refusal.
     ///
-    /// The body is an [`EitherBody`]: on the left that of the wrapped service, on the right the
-    /// answer.
+    /// It allocates only to wait for a store or a key source, and to renew a token. The body is an
+    /// [`EitherBody`]: the left one is the body of the inner service, the right one the content of
+    /// the refusal.
     ///
     /// ```
     /// use actix_web::body::MessageBody;
@@ -61,7 +61,7 @@ pin_project! {
 }
 
 pin_project! {
-    /// The options are empty once the future has answered.
+    /// The options are `None` after the future has completed.
     #[project = StateProjection]
     enum State<S, F, R> {
         Waiting { waiting: Option<Box<Waiting<S>>> },
@@ -71,7 +71,7 @@ pin_project! {
     }
 }
 
-/// A request whose decision is waited for: a store or a source of keys is being asked.
+/// A request that waits for a decision of a store or a key source.
 struct Waiting<S> {
     decision: BoxFuture<Result<Authentication, Refusal>>,
     service: Rc<S>,
@@ -79,7 +79,7 @@ struct Waiting<S> {
     request: ServiceRequest,
 }
 
-/// A response that a renewed token is to go with.
+/// A response that waits for its renewed token.
 struct Renewing<R> {
     edits: BoxFuture<HeaderEdits>,
     response: R,
@@ -88,7 +88,7 @@ struct Renewing<R> {
 /// The task of a middleware after a decision that accepts a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Duty {
-    /// Store the decision for the service behind, and renew the token.
+    /// Store the decision for the inner service, and renew the token.
     Authenticate,
     /// Check the policy. Renewal is the task of `JwtAuth`.
     Authorise(Policy),

@@ -1,10 +1,10 @@
 //! Middleware and extractors for [actix-web](actix_web) 4.
 //!
-//! [`JwtAuth`] authenticates each request before an app, a scope or a resource. The extractors give
-//! the outcome to handlers: [`Principal`](tollgate_core::Principal),
-//! [`Jwt<T>`](tollgate_core::Jwt), [`Scoped<S>`](tollgate_core::Scoped), types that derive
-//! `Claims`, and [`Authenticated<E>`](tollgate_core::Authenticated) for your own
-//! `FromAuthentication` types. [`require`] asks for more before some routes.
+//! [`JwtAuth`] authenticates each request before an app, a scope or a resource. The extractors pass
+//! the result to handlers: [`Principal`](tollgate_core::Principal), [`Jwt<T>`](tollgate_core::Jwt),
+//! [`Scoped<S>`](tollgate_core::Scoped), types that derive `Claims`, and
+//! [`Authenticated<E>`](tollgate_core::Authenticated) for custom `FromAuthentication` types.
+//! [`require`] checks a policy before some routes.
 //!
 //! ```
 //! use actix_web::{App, test, web};
@@ -39,7 +39,7 @@
 //!                 .wrap(require(scope("admin")))
 //!                 .get(async || "the keys"),
 //!         )
-//!         .wrap(JwtAuth::new(verifier)), // what is wrapped last comes first
+//!         .wrap(JwtAuth::new(verifier)), // the last middleware runs first
 //! )
 //! .await;
 //!
@@ -63,14 +63,14 @@
 //!
 //! # Refusals
 //!
-//! A middleware here never returns `Err`. A refused request gets a *response*, which outer
-//! middleware (a logger, CORS) handles like every other. Status, header fields and content are
-//! those of the [`Answer`](tollgate_core::Answer). For outer middleware the
-//! [`Rejection`](tollgate_core::Rejection) is in the response's extensions, and
+//! The middleware of this crate never returns `Err`. A refused request gets a *response*, which
+//! outer middleware (a logger, CORS) handles like every other. Status, header fields and content
+//! are those of the [`Answer`](tollgate_core::Answer). For outer middleware, the
+//! [`Rejection`](tollgate_core::Rejection) is in the extensions of the response, and
 //! [`HttpResponse::error`](actix_web::HttpResponse::error) is the
 //! [`Refusal`](tollgate_core::Refusal).
 //!
-//! The error of every extractor is a `Refusal`. A handler can return one for reasons of its own:
+//! The error of every extractor is a `Refusal`. A handler can also return one:
 //!
 //! ```
 //! use tollgate::policy::role;
@@ -88,27 +88,27 @@
 //!
 //! # `Option<Jwt<T>>` is not optional authentication
 //!
-//! `Option<E>` of actix-web turns *every* error of `E` into `None`. Invalid claims, a missing scope
-//! and a missing `JwtAuth` then look anonymous. Use [`Optional`](tollgate_core::Optional), which is
-//! `None` for an anonymous caller only.
+//! `Option<E>` of actix-web turns *every* error of `E` into `None`. The caller then looks anonymous
+//! after invalid claims, a missing scope or a missing `JwtAuth`. Use
+//! [`Optional`](tollgate_core::Optional), which is `None` only for an anonymous caller.
 //!
 //! # Without the middleware
 //!
 //! An extractor without a [`JwtAuth`] before it uses the [`Gate`](tollgate_core::Gate) or
 //! [`Verifier`](tollgate_core::Verifier) in the app's data, plain or in
 //! [`web::Data`](actix_web::web::Data), and authenticates the request itself. If there is none or
-//! more than one, the response is 500 and the log says why. The token is not renewed, because an
-//! extractor cannot change the response.
+//! more than one, the response is 500, and the reason is logged. The token is not renewed, because
+//! an extractor cannot change the response.
 //!
 //! With a `JwtAuth` before it, a gate in the app's data must be the gate of the layer, and a
-//! verifier must be the verifier of the layer; clones are the same. Otherwise the response is 500:
-//! actix-web does not tell which one is nearer to the handler, and the stricter one could be
-//! skipped.
+//! verifier must be the verifier of the layer; clones are the same. Otherwise the response is 500,
+//! because actix-web does not reveal which one is nearer to the handler, and the stricter one could
+//! be skipped.
 //!
 //! # `http` 0.2
 //!
-//! actix-web uses version 0.2 of the `http` crate. This interface has only the types that actix-web
-//! re-exports, and none of `http` 1.x.
+//! actix-web uses version 0.2 of the `http` crate. The interface of this crate contains only types
+//! that actix-web re-exports, and none of `http` 1.x.
 
 #![forbid(unsafe_code)]
 

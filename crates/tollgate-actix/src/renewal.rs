@@ -1,10 +1,10 @@
-//! A renewed token on its way into a response of actix-web's.
+//! Renewed tokens in responses of actix-web.
 
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use tollgate_core::{Authentication, BoxFuture, HeaderEdits, SkipRenewal};
 
-/// The fields that renew the token, if the gate renews it on this response.
+/// Starts the renewal of the token if the gate renews on this response.
 pub(crate) fn of<B>(
     authentication: &Authentication,
     response: &ServiceResponse<B>,
@@ -30,7 +30,7 @@ pub(crate) fn apply(edits: &HeaderEdits, headers: &mut HeaderMap) {
             HeaderName::from_bytes(name.as_bytes()),
             HeaderValue::from_bytes(value),
         ) else {
-            continue; // as of a refusal's fields, what HTTP does not allow is left out
+            continue; // drop fields that HTTP does not allow, as for a refusal
         };
         if name == SET_COOKIE {
             headers.append(name, value);

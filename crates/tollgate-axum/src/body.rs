@@ -1,12 +1,14 @@
-//! The body of a response that has passed a layer: axum's.
+//! The response body of the layers: axum's body.
 
 use axum_core::BoxError;
 use axum_core::body::Body;
 use bytes::Bytes;
 use tollgate_tower::BodyMode;
 
-/// The mode of the layers of this crate: every body becomes axum's [`Body`], which costs nothing
-/// where it is one, and elsewhere what it costs axum itself.
+/// A mode that converts every body to axum's [`Body`].
+///
+/// The conversion is free if the body already has this type. Otherwise it costs as much as in axum
+/// itself.
 ///
 /// ```
 /// use axum::body::{Body, HttpBody};

@@ -1,18 +1,17 @@
-//! The layers of `tollgate-tower`, with axum's body.
+//! The layers of `tollgate-tower` with axum's body.
 
 use tollgate_core::Policy;
 use tollgate_tower::JwtAuthLayer;
 
 use crate::body::AxumBody;
 
-/// Authenticates every request before a service: the layer, for `Router::layer` and for a whole
+/// A layer that authenticates every request before a service, for `Router::layer` or a whole
 /// router.
 ///
-/// A request that the [`Gate`](tollgate_core::Gate) lets through carries an
-/// [`Authentication`](tollgate_core::Authentication) in its extensions, for the extractors; any
-/// other is answered as the gate says. It is the [layer of
-/// `tollgate-tower`](tollgate_tower::JwtAuth), where more is said of it; its responses have axum's
-/// body.
+/// A request that the [`Gate`](tollgate_core::Gate) accepts has an
+/// [`Authentication`](tollgate_core::Authentication) in its extensions, for the extractors. For any
+/// other request, the gate determines the response. This is the [layer of
+/// `tollgate-tower`](tollgate_tower::JwtAuth) with axum's body; see there for the details.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::get};
@@ -30,18 +29,18 @@ use crate::body::AxumBody;
 /// let request = || Request::get("/").header("authorization", format!("Bearer {token}"))
 ///     .body(Body::empty());
 ///
-/// let app = routes.clone().layer(JwtAuth::new(verifier.clone())); // each route behind the layer
+/// let app = routes.clone().layer(JwtAuth::new(verifier.clone())); // around each route
 /// assert_eq!(app.clone().oneshot(request()?).await?.status(), 200);
 /// assert_eq!(app.oneshot(Request::get("/").body(Body::empty())?).await?.status(), 401);
 ///
-/// let app = JwtAuth::new(verifier).layer(routes); // the whole router behind it, which costs less
+/// let app = JwtAuth::new(verifier).layer(routes); // around the whole router, which is faster
 /// assert_eq!(app.clone().oneshot(request()?).await?.status(), 200);
 /// assert_eq!(app.oneshot(Request::get("/nowhere").body(Body::empty())?).await?.status(), 401);
 /// # Ok(()) }
 /// ```
 pub type JwtAuth = JwtAuthLayer<AxumBody>;
 
-/// The service that [`JwtAuth`] makes.
+/// The service that [`JwtAuth`] creates.
 ///
 /// ```
 /// use tollgate::axum::{JwtAuth, JwtAuthService};
@@ -64,18 +63,20 @@ pub type JwtAuthService<S> = tollgate_tower::JwtAuthService<S, AxumBody>;
 /// use tollgate::axum::{JwtAuthFuture, JwtAuthService};
 /// use tower::Service;
 ///
-/// fn named(guarded: &mut JwtAuthService<Router>, request: Request) -> JwtAuthFuture<Router,
-///     axum::body::Body> {
+/// fn named(
+///     guarded: &mut JwtAuthService<Router>,
+///     request: Request,
+/// ) -> JwtAuthFuture<Router, axum::body::Body> {
 ///     guarded.call(request)
 /// }
 /// # let _ = named;
 /// ```
 pub type JwtAuthFuture<S, B> = tollgate_tower::JwtAuthFuture<S, B, AxumBody>;
 
-/// Asks for scopes, roles or claims before a service; for a route, by its `route_layer`.
+/// Creates a layer that requires scopes, roles or claims; for a route, use it with `route_layer`.
 ///
-/// [`JwtAuth`] must stand outside of it: without it every request is answered with 500. It is the
-/// [layer of `tollgate-tower`](tollgate_tower::require()); its responses have axum's body.
+/// [`JwtAuth`] must wrap it: without it, every response is 500. This is the [layer of
+/// `tollgate-tower`](tollgate_tower::require()) with axum's body.
 ///
 /// ```
 /// use axum::{Router, body::Body, extract::Request, routing::post};
@@ -103,7 +104,7 @@ pub const fn require(policy: Policy) -> Require {
     Require::new(policy)
 }
 
-/// The layer that [`require`] makes.
+/// The layer that [`require`] creates.
 ///
 /// ```
 /// use tollgate::axum::{Require, require};

@@ -1,17 +1,20 @@
 //! Layers and extractors for [axum](https://docs.rs/axum) 0.8.
 //!
-//! [`JwtAuth`] authenticates each request before the router. The extractors give the outcome to
-//! handlers. [`require`] guards a route by its `route_layer`.
+//! [`JwtAuth`] authenticates each request before the router. The extractors pass the result to
+//! handlers. [`require`] guards a single route with its `route_layer`.
 //!
-//! | extractor | the handler gets | the request needs |
+//! | extractor | value | condition |
 //! |---|---|---|
-//! | [`Principal`](tollgate_core::Principal) | the caller | a token that the gate accepts |
-//! | [`Jwt<T>`](tollgate_core::Jwt) | the claims as a type of yours | also: the policy of `T` holds, the claims fit `T` |
-//! | [`Scoped<S>`](tollgate_core::Scoped) | the principal | also: every scope of `S` |
-//! | a type that derives `Claims` | the claims as that type | also: its scopes and roles |
-//! | [`Authenticated<E>`](tollgate_core::Authenticated) | your own `FromAuthentication` type | also: `E` accepts it |
-//! | `Option` of each | `None` for an anonymous caller | no token, or one for which the extractor succeeds |
-//! | [`Gated`](tollgate_core::Gated) of each | the same, without a layer | the gate in the router's state and the extractor accept it |
+//! | [`Principal`](tollgate_core::Principal) | the caller | the gate accepts the token |
+//! | [`Jwt<T>`](tollgate_core::Jwt) | the claims as `T` | the policy of `T`; the claims fit `T` |
+//! | [`Scoped<S>`](tollgate_core::Scoped) | the principal | every scope of `S` |
+//! | a type that derives `Claims` | the claims as that type | its scopes and roles |
+//! | [`Authenticated<E>`](tollgate_core::Authenticated) | a custom type | `E` accepts the caller |
+//! | `Option` of each | `None` for an anonymous caller | no token, or the condition |
+//! | [`Gated`](tollgate_core::Gated) of each | the same, without a layer | the gate in the state |
+//!
+//! The condition applies in addition to an accepted token. [`Gated`](tollgate_core::Gated) uses the
+//! gate in the router's state.
 //!
 //! ```
 //! use axum::{Router, routing::{delete, get}};
@@ -57,20 +60,20 @@
 //!
 //! # Without a layer
 //!
-//! Without a [`JwtAuth`] before it, every extractor except `Gated` answers with 500 and logs an
-//! error, also in an `Option`. A missing layer never makes a caller anonymous.
+//! Without a [`JwtAuth`] before it, every extractor except `Gated` responds with 500 and logs an
+//! error, also inside an `Option`. A missing layer never makes a caller anonymous.
 //!
 //! # Order of layers
 //!
-//! `Router::layer` puts a layer before the routes that were added before it, and their fallbacks.
-//! Add `CorsLayer` of tower-http after [`JwtAuth`], so that it is outside: it then answers
-//! preflights, and pages of another origin can read refusals.
+//! `Router::layer` wraps the routes that were added before it, and their fallbacks. Add `CorsLayer`
+//! of tower-http after [`JwtAuth`], so that it is outside. It then responds to preflights, and
+//! pages of another origin can read rejections.
 //!
-//! # Decisions of a handler
+//! # Decisions in a handler
 //!
-//! A handler that decides by more than the token extracts the
-//! [`Authentication`](tollgate_core::Authentication) and returns its [`Refusal`], which axum
-//! answers with like the layer does:
+//! A handler whose decision depends on more than the token extracts the
+//! [`Authentication`](tollgate_core::Authentication) and returns its [`Refusal`]. The response is
+//! the same as that of the layer:
 //!
 //! ```
 //! use axum::extract::Path;

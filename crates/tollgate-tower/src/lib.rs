@@ -32,7 +32,8 @@
 //!     .layer(require(scope("orders:read")))
 //!     .service_fn(async |request: Request<()>| {
 //!         let subject = request.principal().and_then(|user| user.subject()).unwrap_or_default();
-//!         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from(subject.to_owned())))
+//!         let body = Full::<Bytes>::from(subject.to_owned());
+//!         Ok::<_, std::convert::Infallible>(Response::new(body))
 //!     });
 //!
 //! let token = SigningKey::hs256([7; 32])?.encode(&serde_json::json!({

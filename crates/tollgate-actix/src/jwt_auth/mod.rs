@@ -1,4 +1,4 @@
-//! The middleware that authenticates.
+//! Authentication of every request before a service.
 
 mod service;
 
@@ -11,19 +11,19 @@ use tollgate_core::Gate;
 
 pub use service::JwtAuthService;
 
-/// Lets a request through only if the [`Gate`] does; for [`wrap`](actix_web::App::wrap) on an app,
-/// a scope or a resource.
+/// A middleware that authenticates every request, for [`wrap`](actix_web::App::wrap) on an app, a
+/// scope or a resource.
 ///
-/// What the gate found out goes into the request's extensions as an
-/// [`Authentication`](tollgate_core::Authentication), where the extractors,
-/// [`require`](crate::require) and [`AuthenticationExt`](crate::AuthenticationExt) find it. A
-/// refused request does not reach the wrapped service; its response is the engine's answer, with
-/// the [`Rejection`](tollgate_core::Rejection) in its extensions.
+/// A request that the [`Gate`] accepts has an [`Authentication`](tollgate_core::Authentication) in
+/// its extensions, for the extractors, [`require`](crate::require) and
+/// [`AuthenticationExt`](crate::AuthenticationExt). A refused request does not reach the inner
+/// service. Its response is that of the gate, with the [`Rejection`](tollgate_core::Rejection) in
+/// its extensions.
 ///
-/// The middleware that is wrapped last runs first: a logger and CORS are wrapped after `JwtAuth`,
-/// so that they see refusals too. On an app it stands before paths that do not exist as well: who
-/// is refused does not learn which do. Where one stands inside another, both must let the request
-/// through, and the handler sees what the inner one found.
+/// The middleware that is wrapped last runs first. Wrap a logger and CORS after `JwtAuth`, so that
+/// they see refusals too. On an app, `JwtAuth` also guards unknown paths, so a refused request does
+/// not reveal which paths exist. If one `JwtAuth` is inside another, both must accept the request,
+/// and the handler sees the decision of the inner one.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
@@ -60,9 +60,11 @@ pub struct JwtAuth {
 }
 
 impl JwtAuth {
-    /// Around a [`Gate`], or a [`Verifier`](tollgate_core::Verifier) with a gate's defaults. Both
-    /// are cheap to clone: make one before [`HttpServer::new`](actix_web::HttpServer::new) and
-    /// clone it in its closure.
+    /// Creates the middleware for a [`Gate`], or for a [`Verifier`](tollgate_core::Verifier) with
+    /// the gate defaults.
+    ///
+    /// Clones of both are cheap: create one before [`HttpServer::new`](actix_web::HttpServer::new)
+    /// and clone it in the closure.
     ///
     /// ```
     /// use tollgate::actix::JwtAuth;
@@ -74,7 +76,7 @@ impl JwtAuth {
     ///     .key(Key::hs256([7; 32])?).build()?;
     /// let app = move || actix_web::App::new().wrap(JwtAuth::new(verifier.clone()));
     /// # fn shared<F: Fn() -> A + Send + Clone + 'static, A>(_: &F) {}
-    /// shared(&app); // as `HttpServer::new` asks
+    /// shared(&app); // the bounds of `HttpServer::new`
     ///
     /// let service = actix_web::test::init_service(app()).await;
     /// let request = actix_web::test::TestRequest::default().to_request();

@@ -1,4 +1,4 @@
-//! The wrapped service.
+//! The service behind a `JwtAuth`.
 
 use std::rc::Rc;
 
@@ -9,7 +9,8 @@ use tollgate_core::Gate;
 
 use crate::future::{Duty, ResponseFuture};
 
-/// A service behind a [`JwtAuth`](crate::JwtAuth).
+/// A service that authenticates every request before an inner service, created by
+/// [`JwtAuth`](crate::JwtAuth).
 ///
 /// ```
 /// use actix_web::dev::{Service, Transform};

@@ -1,4 +1,4 @@
-//! The middleware that authorises.
+//! Authorisation by scopes, roles or claims before a service.
 
 mod service;
 
@@ -13,15 +13,13 @@ pub use service::RequireService;
 
 use crate::future::Duty;
 
-/// Lets a request through only if its caller satisfies the policy; for
-/// [`wrap`](actix_web::App::wrap) on an app, a scope or a resource that stands behind a
-/// [`JwtAuth`](crate::JwtAuth).
+/// Creates a middleware that requires scopes, roles or claims, for [`wrap`](actix_web::App::wrap)
+/// on an app, a scope or a resource behind a [`JwtAuth`](crate::JwtAuth).
 ///
-/// The middleware that is wrapped last runs first, so on one and the same place `JwtAuth` is
-/// wrapped after `require`. Where no `JwtAuth` has run before it, `require` goes by the gate or
-/// verifier in the app's data, as extractors do; where there is none, or more than one, every
-/// request gets a 500 and the log says why. An anonymous caller, whom an optional gate lets
-/// through, satisfies no policy.
+/// The middleware that is wrapped last runs first: on the same app, scope or resource, wrap
+/// `JwtAuth` after `require`. Without a `JwtAuth`, `require` uses the gate or verifier in the app's
+/// data, as extractors do. If there is none or more than one, every response is 500, and the reason
+/// is logged. An anonymous caller behind an optional gate satisfies no policy.
 ///
 /// ```
 /// use actix_web::{App, HttpResponse, test, web};
@@ -60,7 +58,7 @@ pub const fn require(policy: Policy) -> Require {
     Require { policy }
 }
 
-/// What [`require`] makes.
+/// The middleware that [`require`] creates.
 ///
 /// ```
 /// use tollgate::actix::Require;

@@ -1,4 +1,4 @@
-//! The wrapped service.
+//! The service behind a `require`.
 
 use std::rc::Rc;
 
@@ -8,7 +8,8 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 use crate::future::{Duty, ResponseFuture};
 use tollgate_core::__private::actix::begin;
 
-/// A service behind a [`require`](crate::require).
+/// A service that requires scopes, roles or claims before an inner service, created by
+/// [`require`](crate::require).
 ///
 /// ```
 /// use actix_web::dev::{Service, Transform};

@@ -33,8 +33,10 @@ pin_project! {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
     /// #     .key(Key::hs256([7; 32])?).build()?;
-    /// fn named<S, B>(guarded: &mut JwtAuthService<S>, request: Request<()>) -> JwtAuthFuture<S,
-    ///     ()>
+    /// fn named<S, B>(
+    ///     guarded: &mut JwtAuthService<S>,
+    ///     request: Request<()>,
+    /// ) -> JwtAuthFuture<S, ()>
     /// where
     ///     S: Service<Request<()>, Response = Response<B>> + Clone,
     /// {

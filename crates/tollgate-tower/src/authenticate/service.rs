@@ -135,8 +135,8 @@ where
             }
             Step::Ready(Err(refusal)) => JwtAuthFuture::refused(refusal),
             Step::Pending(decision) => {
-                // Readiness is the instance's: the one that has it is called later, and its clone
-                // gets its own.
+                // Readiness belongs to an instance: keep the ready one for the later call, and
+                // leave a clone that becomes ready on its own.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
                 JwtAuthFuture::waiting(decision, ready, request)

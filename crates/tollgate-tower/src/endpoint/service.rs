@@ -69,8 +69,8 @@ impl EndpointService {
         }
     }
 
-    /// Sets how to find the address of the peer in the extensions of a request, for example axum's
-    /// `ConnectInfo<SocketAddr>` or tonic's `TcpConnectInfo`.
+    /// Sets the function that reads the address of the peer from the extensions of a request, for
+    /// example from axum's `ConnectInfo<SocketAddr>` or tonic's `TcpConnectInfo`.
     ///
     /// ```
     /// use std::net::IpAddr;

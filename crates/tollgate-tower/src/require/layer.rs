@@ -49,7 +49,7 @@ pub const fn require(policy: Policy) -> Require {
 /// The layer that [`require`] creates.
 pub type Require = RequireLayer<WrappedBody>;
 
-/// Asks for scopes, roles or claims before a service: the layer, made by [`require`]. `M` is the
+/// A layer that requires scopes, roles or claims, created by [`require`]. `M` is the
 /// [`BodyMode`](crate::BodyMode) of its responses.
 ///
 /// ```
