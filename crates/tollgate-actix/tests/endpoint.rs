@@ -1,4 +1,4 @@
-//! What actix-web makes of an endpoint's answer on the wire.
+//! The response of an endpoint on the wire.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,8 @@ use actix_web::{App, HttpServer, rt, web};
 use tollgate_actix::EndpointService;
 use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
 
-/// Seven bytes, which are announced to `HEAD` and known already to whoever has an `If-None-Match`.
+/// An endpoint with seven bytes. `HEAD` gets their length, and a request with `If-None-Match` gets
+/// 304.
 struct Seven;
 
 impl Endpoint for Seven {
@@ -39,7 +40,7 @@ fn ask(address: SocketAddr, method: &str, field: &str) -> String {
 }
 
 #[actix_web::test]
-async fn head_announces_what_get_brings() {
+async fn head_has_the_content_length_of_get() {
     let server = HttpServer::new(|| {
         App::new().service(web::scope("/keys").service(EndpointService::new(Seven)))
     })
@@ -62,7 +63,7 @@ async fn head_announces_what_get_brings() {
         get.contains("content-length: 7\r\n") && get.ends_with("seven!!"),
         "{get}"
     );
-    // RFC 9110 section 8.6: the length that the content of a GET would have, or none at all.
+    // RFC 9110 section 8.6: the length of the content of a GET, or no length at all.
     assert_eq!(head.matches("content-length").count(), 1, "{head}");
     assert!(
         head.contains("content-length: 7\r\n") && head.ends_with("\r\n\r\n"),

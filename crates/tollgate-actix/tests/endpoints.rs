@@ -1,4 +1,4 @@
-//! Endpoints mounted in apps, and what never reaches them.
+//! Endpoints mounted in apps, and requests that never reach them.
 #![allow(clippy::unwrap_used)]
 
 use actix_web::body::to_bytes;
@@ -8,7 +8,7 @@ use actix_web::{App, Scope, web};
 use tollgate_actix::EndpointService;
 use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
 
-/// Answers with what it was asked.
+/// An endpoint that echoes the request.
 struct Mirror;
 
 impl Endpoint for Mirror {
@@ -66,7 +66,7 @@ async fn the_endpoint_sees_the_whole_request() {
 }
 
 #[actix_web::test]
-async fn the_path_is_what_follows_the_place() {
+async fn the_path_is_relative_to_the_scope() {
     let app = init_service(
         App::new()
             .service(web::scope("/v%201/{tenant}").service(endpoint("/auth", Mirror)))
@@ -108,7 +108,7 @@ async fn an_endpoint_within_a_scope() {
 }
 
 #[actix_web::test]
-async fn content_beyond_the_limit_is_not_handed_on() {
+async fn content_over_the_limit_does_not_reach_the_endpoint() {
     let app = init_service(App::new().service(endpoint("/auth", Mirror))).await;
     for (content, status) in [("12345678", 201), ("123456789", 413)] {
         let request = TestRequest::post().uri("/auth/x").set_payload(content);

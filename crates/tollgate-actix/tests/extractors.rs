@@ -1,4 +1,4 @@
-//! Extractors: behind the middleware, without it, and where both are missing.
+//! Tests of the extractors: behind the middleware, with a gate in the app's data, and with neither.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -69,7 +69,7 @@ async fn perhaps(Optional(shopper): Optional<Jwt<Shopper>>) -> String {
     shopper.map_or("anonymous".into(), |Jwt(shopper)| shopper.sub)
 }
 
-/// What actix-web makes of it.
+/// An extractor of actix-web, which turns errors into `None`.
 async fn option(shopper: Option<Jwt<Shopper>>) -> String {
     shopper.map_or("anonymous".into(), |Jwt(shopper)| shopper.sub)
 }
@@ -147,7 +147,7 @@ async fn behind_the_middleware() {
 }
 
 #[actix_web::test]
-async fn a_scope_that_is_missing_is_named() {
+async fn a_missing_scope_is_named() {
     let app = app!(.wrap(JwtAuth::new(verifier())));
     let request = bearer("/scoped", &with_scope("orders:read")).to_request();
     let response = call_service(&app, request).await;
@@ -164,7 +164,7 @@ async fn a_scope_that_is_missing_is_named() {
 }
 
 #[actix_web::test]
-async fn an_extractors_refusal_is_the_engines_answer_with_the_rejection_beside_it() {
+async fn a_refusal_of_an_extractor_is_the_answer_of_the_gate() {
     let app = app!(.wrap(JwtAuth::new(gate().optional().realm("shop").build().unwrap())));
     let response = call_service(&app, get("/claims").to_request()).await;
     assert_eq!(response.status(), 401);
@@ -181,12 +181,15 @@ async fn an_extractors_refusal_is_the_engines_answer_with_the_rejection_beside_i
     assert_eq!(response.headers().len(), 3);
     assert_eq!(
         to_bytes(response.into_body()).await.unwrap(),
-        r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Authentication is required"}"#
+        concat!(
+            r#"{"type":"about:blank","title":"Unauthorized","status":401,"#,
+            r#""detail":"Authentication is required"}"#
+        )
     );
 }
 
 #[actix_web::test]
-async fn optional_is_none_for_the_anonymous_only() {
+async fn optional_is_none_only_for_an_anonymous_caller() {
     let app = app!(.wrap(JwtAuth::new(optional())));
     assert_eq!(body!(app, get("/perhaps")), "anonymous");
     assert_eq!(body!(app, bearer("/perhaps", &token(&json!({})))), "u-7");
@@ -196,16 +199,16 @@ async fn optional_is_none_for_the_anonymous_only() {
 }
 
 #[actix_web::test]
-async fn actix_webs_option_hides_what_is_wrong_with_an_accepted_token_but_admits_nobody() {
+async fn option_of_actix_web_hides_errors_behind_the_middleware() {
     let app = app!(.wrap(JwtAuth::new(optional())));
     assert_eq!(body!(app, get("/option")), "anonymous");
     // The middleware refuses a bad token before the extractor could hide it.
     assert_eq!(status!(app, bearer("/option", "forged")), 401);
-    // Claims that do not fit are hidden.
+    // Invalid claims are hidden.
     let unfit = token(&json!({ "tenant": 7 }));
     assert_eq!(body!(app, bearer("/option", &unfit)), "anonymous");
 
-    // Without the middleware everybody is anonymous, good token or bad.
+    // Without the middleware every caller is anonymous, with any token.
     let app = app!();
     for request in [
         get("/option"),
@@ -217,7 +220,7 @@ async fn actix_webs_option_hides_what_is_wrong_with_an_accepted_token_but_admits
 }
 
 #[actix_web::test]
-async fn without_middleware_and_gate_it_is_a_server_error() {
+async fn without_middleware_and_gate_the_response_is_500() {
     let app = app!();
     let token = with_scope("orders:write orders:read");
     for path in ["/claims", "/principal", "/scoped", "/perhaps"] {
@@ -231,7 +234,7 @@ async fn without_middleware_and_gate_it_is_a_server_error() {
 }
 
 #[actix_web::test]
-async fn without_middleware_a_gate_in_the_apps_data_decides() {
+async fn without_middleware_the_gate_in_the_data_decides() {
     let gate = gate().realm("shop").build().unwrap();
     let good = with_scope("orders:write orders:read");
     for app in [
@@ -252,8 +255,8 @@ async fn without_middleware_a_gate_in_the_apps_data_decides() {
 }
 
 #[actix_web::test]
-async fn two_forms_of_a_gate_are_as_bad_as_none() {
-    // The strict one of the scope is nearer, but nothing says so.
+async fn two_gates_in_different_forms_are_refused() {
+    // The strict gate of the scope is nearer, but actix-web does not reveal this.
     let scope = web::scope("/in")
         .app_data(web::Data::new(
             gate().require(role("staff")).build().unwrap(),
@@ -265,7 +268,7 @@ async fn two_forms_of_a_gate_are_as_bad_as_none() {
 }
 
 #[actix_web::test]
-async fn the_nearer_gate_of_one_form_counts() {
+async fn the_nearest_gate_of_one_form_takes_precedence() {
     let scope = web::scope("/in")
         .app_data(gate().require(role("staff")).build().unwrap())
         .configure(routes);
@@ -282,7 +285,7 @@ async fn the_nearer_gate_of_one_form_counts() {
 }
 
 #[actix_web::test]
-async fn the_middleware_counts_before_the_apps_data() {
+async fn the_middleware_takes_precedence_over_the_data() {
     let strict = gate().require(role("staff")).build().unwrap();
     let app = app!(.app_data(optional()).wrap(JwtAuth::new(strict)));
     assert_eq!(status!(app, get("/perhaps")), 401);
@@ -290,7 +293,7 @@ async fn the_middleware_counts_before_the_apps_data() {
 }
 
 #[actix_web::test]
-async fn a_policy_goes_by_the_apps_data_too() {
+async fn require_uses_the_gate_in_the_data() {
     let resource = web::resource("/staff")
         .wrap(require(role("staff")))
         .get(HttpResponse::Ok);
@@ -300,7 +303,7 @@ async fn a_policy_goes_by_the_apps_data_too() {
 }
 
 #[actix_web::test]
-async fn what_an_extractor_decided_is_kept() {
+async fn the_decision_of_an_extractor_is_stored() {
     let request = bearer("/", &token(&json!({})))
         .app_data(verifier())
         .to_http_request();
@@ -313,7 +316,7 @@ async fn what_an_extractor_decided_is_kept() {
     assert!(request.authentication().is_none());
 }
 
-/// What `#[derive(Claims)]` generates for a generic type.
+/// Written by hand, like the code that `#[derive(Claims)]` generates for a generic type.
 struct Tenant<T>(T);
 
 impl<T: Claims> FromAuthentication for Tenant<T> {
@@ -325,7 +328,7 @@ impl<T: Claims> FromAuthentication for Tenant<T> {
 tollgate_core::__impl_extractors! { [T,] [Tenant<T>] [T: Claims,] }
 
 #[actix_web::test]
-async fn the_macro_makes_an_extractor_of_a_users_type() {
+async fn the_macro_makes_a_custom_type_an_extractor() {
     let request = bearer("/", &token(&json!({})))
         .app_data(verifier())
         .to_http_request();
@@ -342,7 +345,7 @@ async fn the_macro_makes_an_extractor_of_a_users_type() {
 }
 
 #[actix_web::test]
-async fn nothing_of_a_token_is_in_debug() {
+async fn debug_reveals_no_part_of_a_token() {
     let token = token(&json!({ "tenant": "blue" }));
     let request = bearer("/", &token).app_data(verifier()).to_http_request();
     let principal = Principal::extract(&request).await.unwrap();
@@ -355,9 +358,9 @@ async fn nothing_of_a_token_is_in_debug() {
     assert!(!format!("{rejected:?} {rejected}").contains("forged"));
 }
 
-/// Which of the two is the stricter one, or stands nearer, cannot be told.
+/// Refused, because neither the nearer nor the stricter of the two can be determined.
 #[actix_web::test]
-async fn a_layer_and_another_gate_in_the_data_are_a_mistake_of_the_service() {
+async fn a_layer_and_a_different_gate_in_the_data_are_refused() {
     let strict = gate().require(role("staff")).build().unwrap();
     let app = app!(.app_data(strict.clone()).wrap(JwtAuth::new(verifier())));
     let response = call_service(&app, bearer("/claims", &token(&json!({}))).to_request()).await;
@@ -367,7 +370,7 @@ async fn a_layer_and_another_gate_in_the_data_are_a_mistake_of_the_service() {
     assert_eq!(response.status(), 403);
 }
 
-/// A verifier for another audience than that of `verifier()`.
+/// Creates a verifier for another audience than that of `verifier()`.
 fn other_audience() -> Verifier {
     let verifier = Verifier::builder()
         .dangerous_any_issuer()
@@ -377,12 +380,12 @@ fn other_audience() -> Verifier {
 }
 
 #[actix_web::test]
-async fn a_verifier_in_the_data_that_is_not_the_layers_is_refused() {
+async fn a_layer_and_a_different_verifier_in_the_data_are_refused() {
     let other = other_audience();
     let apps = [
         app!(.app_data(other.clone()).wrap(JwtAuth::new(verifier()))),
         app!(.app_data(web::Data::new(other.clone())).wrap(JwtAuth::new(verifier()))),
-        // An equal verifier is not the same one.
+        // An equal verifier is not the same verifier.
         app!(.app_data(verifier()).wrap(JwtAuth::new(verifier()))),
     ];
     let token = with_scope("orders:write orders:read");
@@ -396,7 +399,7 @@ async fn a_verifier_in_the_data_that_is_not_the_layers_is_refused() {
 }
 
 #[actix_web::test]
-async fn a_verifier_in_the_data_of_a_scope_or_resource_that_is_not_the_layers_is_refused() {
+async fn a_different_verifier_in_the_data_of_a_scope_or_resource_is_refused() {
     let inner = web::scope("/inner")
         .app_data(other_audience())
         .configure(routes);
@@ -425,7 +428,7 @@ async fn a_verifier_in_the_data_of_a_scope_or_resource_that_is_not_the_layers_is
 }
 
 #[actix_web::test]
-async fn the_layers_own_verifier_in_the_data_is_no_contradiction() {
+async fn the_verifier_of_the_layer_in_the_data_is_accepted() {
     let verifier = verifier();
     let optional = Gate::builder(verifier.clone()).optional().build().unwrap();
     let good = with_scope("orders:write orders:read");
@@ -454,7 +457,7 @@ impl FromAuthentication for Account {
 }
 
 #[actix_web::test]
-async fn a_type_of_the_user_is_extracted_behind_the_layer() {
+async fn a_custom_type_is_extracted_behind_the_layer() {
     let own = async |Authenticated(account): Authenticated<Account>| account.0;
     let perhaps = async |Authenticated(account): Authenticated<Option<Account>>| {
         account.map_or("anonymous".into(), |account| account.0)
@@ -524,7 +527,7 @@ fn shared_routes(config: &mut web::ServiceConfig) {
 }
 
 #[actix_web::test]
-async fn shared_claims_are_read_once_for_a_request() {
+async fn shared_claims_are_deserialized_once() {
     let app = init_service(
         App::new()
             .configure(shared_routes)
@@ -543,7 +546,7 @@ async fn shared_claims_are_read_once_for_a_request() {
 }
 
 #[actix_web::test]
-async fn shared_claims_are_guarded_as_the_type_is() {
+async fn shared_claims_have_the_guard_of_the_type() {
     let app = init_service(
         App::new()
             .configure(shared_routes)
@@ -562,14 +565,15 @@ async fn shared_claims_are_guarded_as_the_type_is() {
             header(response.headers(), "www-authenticate"),
             Some(concat!(
                 r#"Bearer realm="api", error="insufficient_scope", "#,
-                r#"error_description="The access token does not grant this request", scope="orders:write""#
+                r#"error_description="The access token does not grant this request", "#,
+                r#"scope="orders:write""#
             ))
         );
     }
 }
 
 #[actix_web::test]
-async fn shared_claims_of_nobody_are_none() {
+async fn shared_claims_of_an_anonymous_caller_are_none() {
     let app = init_service(
         App::new()
             .configure(shared_routes)

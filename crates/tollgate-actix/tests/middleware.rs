@@ -1,4 +1,4 @@
-//! `JwtAuth` and `require` around apps, scopes and resources.
+//! Tests of `JwtAuth` and `require` around apps, scopes and resources.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -55,13 +55,13 @@ async fn an_app_is_guarded() {
     assert_eq!(refused.status(), 401);
     assert_eq!(kind(&refused), Some(RejectionKind::MissingCredential));
 
-    // Not even whether a path exists is told.
+    // The response does not reveal which paths exist.
     let unknown = call_service(&app, get("/unknown").to_request()).await;
     assert_eq!(unknown.status(), 401);
 }
 
 #[actix_web::test]
-async fn a_scope_is_guarded_and_its_neighbours_are_not() {
+async fn only_the_wrapped_scope_is_guarded() {
     let app = init_service(
         App::new()
             .service(
@@ -109,7 +109,7 @@ async fn a_resource_is_guarded_for_every_method() {
 }
 
 #[actix_web::test]
-async fn an_answer_is_the_engines_to_the_byte() {
+async fn the_response_is_the_answer_of_the_gate() {
     let gate = gate().realm("a \"b\"").build().unwrap();
     let app = init_service(App::new().wrap(JwtAuth::new(gate))).await;
     let response = call_service(&app, bearer("/", &expired()).to_request()).await;
@@ -117,9 +117,10 @@ async fn an_answer_is_the_engines_to_the_byte() {
     let headers = response.headers();
     assert_eq!(
         header(headers, "www-authenticate"),
-        Some(
-            r#"Bearer realm="a \"b\"", error="invalid_token", error_description="The access token expired""#
-        )
+        Some(concat!(
+            r#"Bearer realm="a \"b\"", error="invalid_token", "#,
+            r#"error_description="The access token expired""#
+        ))
     );
     assert_eq!(header(headers, "cache-control"), Some("no-store"));
     assert_eq!(
@@ -129,12 +130,15 @@ async fn an_answer_is_the_engines_to_the_byte() {
     assert_eq!(headers.len(), 3);
     assert_eq!(
         to_bytes(response.into_body()).await.unwrap(),
-        r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"The access token expired","error":"invalid_token"}"#
+        concat!(
+            r#"{"type":"about:blank","title":"Unauthorized","status":401,"#,
+            r#""detail":"The access token expired","error":"invalid_token"}"#
+        )
     );
 }
 
 #[actix_web::test]
-async fn what_a_hook_sets_and_http_does_not_allow_is_dropped() {
+async fn invalid_fields_from_a_hook_are_dropped() {
     let gate = gate()
         .on_rejection(|_, answer| {
             answer.status = 7;
@@ -211,7 +215,7 @@ async fn a_refused_request_does_not_reach_the_inner_service() {
             std::future::ready(Ok::<_, ()>(request.into_response(HttpResponse::Ok())))
         })
     };
-    // The error type of the inner service need not be actix-web's.
+    // The inner service may have any error type.
     let service = JwtAuth::new(verifier()).new_transform(inner).await.unwrap();
     assert_eq!(
         service
@@ -228,7 +232,7 @@ async fn a_refused_request_does_not_reach_the_inner_service() {
 }
 
 #[actix_web::test]
-async fn a_policy_stands_behind_the_gate() {
+async fn require_checks_the_policy() {
     let app = init_service(
         App::new()
             .service(
@@ -262,7 +266,7 @@ async fn a_policy_stands_behind_the_gate() {
 }
 
 #[actix_web::test]
-async fn a_policy_on_the_same_place_is_wrapped_before_the_gate() {
+async fn require_on_the_same_resource_is_wrapped_before_the_gate() {
     let right = web::resource("/right")
         .wrap(require(scope("a")))
         .wrap(JwtAuth::new(verifier()))
@@ -280,7 +284,7 @@ async fn a_policy_on_the_same_place_is_wrapped_before_the_gate() {
 }
 
 #[actix_web::test]
-async fn of_nested_gates_both_must_agree_and_the_inner_one_is_seen() {
+async fn nested_gates_must_both_accept_and_the_inner_one_takes_precedence() {
     let staff = gate()
         .require(role("staff"))
         .realm("staff")
@@ -314,13 +318,13 @@ async fn of_nested_gates_both_must_agree_and_the_inner_one_is_seen() {
     assert_eq!(call(get("/staff")).await.status(), 401);
     assert_eq!(call(bearer("/staff", "forged")).await.status(), 401);
 
-    // The inner gate looks for a cookie only: to it, the bearer is anonymous.
+    // The inner gate reads only a cookie, so the caller is anonymous.
     let request = bearer("/cookie", &token(&json!({}))).to_request();
     assert_eq!(call_and_read_body(&app, request).await, "anonymous");
 }
 
 #[actix_web::test]
-async fn an_optional_gate_lets_the_anonymous_through_and_nothing_bad() {
+async fn an_optional_gate_accepts_no_token_and_refuses_an_invalid_one() {
     let app = init_service(
         App::new()
             .route("/", web::get().to(subject))
@@ -340,7 +344,7 @@ async fn an_optional_gate_lets_the_anonymous_through_and_nothing_bad() {
 }
 
 #[actix_web::test]
-async fn preflights_pass_only_on_request() {
+async fn preflights_pass_only_if_configured() {
     let preflight = || {
         TestRequest::default()
             .method(actix_web::http::Method::OPTIONS)
@@ -379,7 +383,7 @@ async fn preflights_pass_only_on_request() {
 }
 
 #[actix_web::test]
-async fn header_lines_and_bytes_are_seen_as_they_came() {
+async fn header_fields_reach_the_gate_unchanged() {
     let app = init_service(
         App::new()
             .route("/", web::get().to(subject))
@@ -395,7 +399,7 @@ async fn header_lines_and_bytes_are_seen_as_they_came() {
     assert_eq!(status(twice).await, 400);
     let shouted = get("/").insert_header(("AUTHORIZATION", format!("BEARER {token}")));
     assert_eq!(status(shouted).await, 200);
-    // Bytes that are no text must not make the field invisible.
+    // A value that is not UTF-8 must not hide the field.
     let value = actix_web::http::header::HeaderValue::from_bytes(b"Bearer \xff\xfe").unwrap();
     assert_eq!(
         status(get("/").insert_header(("authorization", value))).await,
@@ -404,7 +408,7 @@ async fn header_lines_and_bytes_are_seen_as_they_came() {
 }
 
 #[actix_web::test]
-async fn every_source_is_reached() {
+async fn every_source_is_read() {
     let gate = gate()
         .source(Source::bearer())
         .source(Source::cookie("access"))
@@ -457,7 +461,7 @@ async fn every_source_is_reached() {
 }
 
 #[actix_web::test]
-async fn the_authority_of_the_target_proves_an_origin_over_http_2() {
+async fn the_authority_of_the_target_is_the_host_over_http_2() {
     let gate = gate().source(Source::cookie("access")).build().unwrap();
     let app = init_service(
         App::new()
@@ -478,13 +482,13 @@ async fn the_authority_of_the_target_proves_an_origin_over_http_2() {
     let other = call_service(&app, post(h2, "https://evil.example")).await;
     assert_eq!(other.status(), 403);
     assert_eq!(kind(&other), Some(RejectionKind::CrossSite));
-    // HTTP/1.1 has a `Host` instead; here there is none, and no proof.
+    // Without an authority or a `Host` there is no proof of origin.
     let without = call_service(&app, post("/", "https://api.example.com")).await;
     assert_eq!(without.status(), 403);
 }
 
 #[actix_web::test]
-async fn grpc_gets_the_engines_answer_for_it() {
+async fn grpc_gets_a_trailers_only_response() {
     let app = init_service(App::new().wrap(JwtAuth::new(verifier()))).await;
     let request = get("/")
         .method(actix_web::http::Method::POST)
@@ -499,8 +503,8 @@ async fn grpc_gets_the_engines_answer_for_it() {
 }
 
 #[actix_web::test]
-async fn what_is_known_does_not_outlive_its_request() {
-    // actix-web uses request objects again.
+async fn an_authentication_does_not_outlive_its_request() {
+    // actix-web reuses request objects.
     let app = init_service(
         App::new()
             .service(

@@ -1,4 +1,4 @@
-//! Decisions that have to wait for a store, by the middlewares and by the extractors.
+//! Decisions that wait for a store, in the middleware and in the extractors.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -23,10 +23,10 @@ use tollgate_core::{
     Unavailable,
 };
 
-/// What the test and the futures under test share.
+/// State shared by the test and the futures under test.
 #[derive(Clone, Default)]
 struct Store {
-    /// Whether the token is good, once the store answers.
+    /// The response of the store, when it is available: is the token valid?
     answer: Arc<Mutex<Option<bool>>>,
     open: Arc<AtomicUsize>,
 }
@@ -51,7 +51,7 @@ impl Store {
     }
 }
 
-/// Open until it is dropped.
+/// A pending lookup, counted until it is dropped.
 struct Question(Store);
 
 impl Future for Question {
@@ -100,7 +100,7 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 #[actix_web::test]
-async fn a_client_that_goes_away_leaves_nothing_behind() {
+async fn dropping_a_pending_response_is_cancel_safe() {
     let store = Store::default();
     let calls = Rc::new(Cell::new(0));
     let counted = Rc::clone(&calls);
@@ -131,7 +131,7 @@ async fn a_client_that_goes_away_leaves_nothing_behind() {
 }
 
 #[actix_web::test]
-async fn an_extractor_that_is_dropped_leaves_nothing_behind() {
+async fn dropping_a_pending_extractor_is_cancel_safe() {
     let store = Store::default();
     let request = good().app_data(store.gate()).to_http_request();
     let mut future = Box::pin(Principal::from_request(&request, &mut Payload::None));
@@ -143,7 +143,7 @@ async fn an_extractor_that_is_dropped_leaves_nothing_behind() {
 }
 
 #[actix_web::test]
-async fn no_extractor_lets_a_revoked_token_by() {
+async fn every_extractor_refuses_a_revoked_token() {
     async fn refused<E: FromRequest<Error = tollgate_core::Refusal>>(request: &HttpRequest) {
         let rejected = E::extract(request).await.err().unwrap();
         assert_eq!(rejected.rejection().kind(), RejectionKind::Revoked);
@@ -155,7 +155,7 @@ async fn no_extractor_lets_a_revoked_token_by() {
     refused::<Jwt<serde_json::Value>>(&request()).await;
     refused::<Scoped<OrdersRead>>(&request()).await;
     refused::<Optional<Principal>>(&request()).await;
-    // Twice by one request: what was refused once is not let by the second time.
+    // A second extraction from the same request is refused as well.
     let twice = request();
     refused::<Principal>(&twice).await;
     refused::<Optional<Principal>>(&twice).await;
@@ -166,7 +166,7 @@ async fn no_extractor_lets_a_revoked_token_by() {
 }
 
 #[actix_web::test]
-async fn a_policy_that_asks_the_gate_itself_waits_for_it() {
+async fn require_without_the_middleware_waits_for_the_gate() {
     for (is_good, status) in [(true, 200), (false, 401)] {
         let store = Store::answering(is_good);
         let resource = web::resource("/")
@@ -180,7 +180,7 @@ async fn a_policy_that_asks_the_gate_itself_waits_for_it() {
 }
 
 #[actix_web::test]
-async fn several_extractors_of_one_handler_wait_together() {
+async fn several_extractors_of_one_handler_share_a_lookup() {
     async fn handler(_: Principal, _: Scoped<OrdersRead>, _: Optional<Principal>) -> &'static str {
         "in"
     }

@@ -1,4 +1,4 @@
-//! One derived type, an extractor on every framework that is enabled.
+//! Tests of a derived type as an extractor of every enabled framework.
 
 use actix_web::test::TestRequest;
 use actix_web::web;
@@ -7,7 +7,7 @@ use tollgate::{Claims, Gate, Key, Scope, SigningKey, Verifier, policy, scopes};
 use tower::ServiceExt;
 
 scopes! {
-    /// To see orders.
+    /// May read orders.
     OrdersRead = "orders:read",
     OrdersWrite = "orders:write",
 }
@@ -20,7 +20,7 @@ struct Shopper {
     tenant: Option<String>,
 }
 
-/// A type with parameters, defaults and bounds.
+/// A type with generic parameters, defaults and bounds.
 #[derive(serde::Deserialize, Claims)]
 struct With<T: Clone = u8, const N: usize = 1>
 where
@@ -32,7 +32,7 @@ where
     size: std::marker::PhantomData<[T; N]>,
 }
 
-/// Names of the prelude that mean something else where the type is declared.
+/// A module that shadows names of the prelude.
 mod crowded {
     #![allow(dead_code)]
     struct Result;
@@ -48,7 +48,7 @@ mod crowded {
     }
 }
 
-/// As a crate that re-exports tollgate would have it.
+/// A re-export of tollgate, as in another crate.
 mod renamed {
     pub(crate) mod auth {
         pub(crate) use tollgate::*;
@@ -76,7 +76,7 @@ fn gate() -> Gate {
         .expect("consistent")
 }
 
-/// The `Authorization` of a token with these claims.
+/// Creates the `Authorization` field of a token with these claims.
 fn bearer(more: Value) -> String {
     let mut claims = json!({
         "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900, "sub": "u-7",
@@ -171,7 +171,7 @@ async fn by_actix(path: &str, authorization: Option<&str>) -> (u16, String) {
     (status, String::from_utf8(content).expect("text"))
 }
 
-/// What both frameworks answer; they must agree to the byte.
+/// Returns the response of both frameworks, which must be byte-identical.
 async fn answer(path: &str, authorization: Option<&str>) -> (u16, String) {
     let answer = by_axum(path, authorization).await;
     assert_eq!(by_actix(path, authorization).await, answer, "{path}");
@@ -196,7 +196,7 @@ async fn the_type_is_an_extractor() {
 }
 
 #[actix_web::test]
-async fn the_type_is_its_own_guard() {
+async fn the_scope_and_role_of_the_type_are_required() {
     let unscoped = bearer(json!({"scope": "orders:write", "roles": ["clerk"]}));
     for path in ["/", "/optional", "/crowded", "/wrapped"] {
         let (status, problem) = answer(path, Some(&unscoped)).await;
@@ -209,7 +209,7 @@ async fn the_type_is_its_own_guard() {
         assert_eq!(status, 403);
         assert!(
             !problem.contains(r#""scope""#),
-            "no scope would have been enough: {problem}"
+            "no scope is sufficient: {problem}"
         );
     }
     let admin = bearer(json!({"roles": ["admin"]}));
@@ -226,7 +226,7 @@ async fn the_claims_must_fit_the_type() {
 }
 
 #[actix_web::test]
-async fn only_the_optional_accepts_the_anonymous() {
+async fn only_optional_accepts_an_anonymous_caller() {
     assert_eq!(answer("/optional", None).await, (200, "false".into()));
     for path in ["/", "/with", "/crowded", "/renamed"] {
         assert_eq!(answer(path, None).await.0, 401, "{path}");

@@ -1,5 +1,4 @@
-//! What a user of this crate is told about a mistake; the macros' own crate has a case for each of
-//! theirs.
+//! Compile errors for misuse of this crate. The crate of the macros tests each of its own errors.
 
 #[test]
 fn a_mistake_gives_one_error() {

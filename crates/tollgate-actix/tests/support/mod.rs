@@ -1,4 +1,4 @@
-//! A verifier with a clock of its own, and tokens for it.
+//! A verifier at a fixed time, and tokens for it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use actix_web::http::header::HeaderMap;
@@ -27,7 +27,7 @@ pub fn optional() -> Gate {
     gate().optional().build().unwrap()
 }
 
-/// A good token for `u-7`, with these claims over those that it has anyhow.
+/// Creates a valid token for `u-7`. These claims override the default ones.
 pub fn token(claims: &Value) -> String {
     let mut all = json!({
         "iss": "https://id.example.com", "aud": "orders-api", "sub": "u-7", "exp": NOW + 900,

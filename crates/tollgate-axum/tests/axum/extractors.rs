@@ -1,4 +1,4 @@
-//! Each extractor: what it lets through, and what it answers to everyone else.
+//! Tests of each extractor: accepted requests, and the responses to refused ones.
 
 use std::sync::{Arc, LazyLock};
 
@@ -34,7 +34,7 @@ impl Claims for Buyer {
     }
 }
 
-/// What the derive would generate for a type with a parameter.
+/// Written by hand, like the code that the derive generates for a generic type.
 struct Caller<T>(T);
 
 impl<T: From<String>> FromAuthentication for Caller<T> {
@@ -46,7 +46,7 @@ impl<T: From<String>> FromAuthentication for Caller<T> {
 
 tollgate_core::__impl_extractors! { [T,] [Caller<T>] [T: From<String>,] }
 
-/// A type of the user, which is no extractor by itself.
+/// A custom type that is not an extractor itself.
 struct Account(String);
 
 impl FromAuthentication for Account {
@@ -60,7 +60,7 @@ impl FromAuthentication for Account {
 }
 
 #[tokio::test]
-async fn a_type_of_the_user_is_extracted_behind_the_layer() {
+async fn a_custom_type_is_extracted_behind_the_layer() {
     let routes = Router::new()
         .route(
             "/",
@@ -156,7 +156,7 @@ fn optional() -> Router {
 }
 
 #[tokio::test]
-async fn each_extracts_from_a_good_token() {
+async fn every_extractor_accepts_a_valid_token() {
     let app = app().layer(JwtAuth::new(verifier()));
     for path in ["/", "/me", "/read", "/both", "/own"] {
         let request = bearer(json!({"scope": "orders:read orders:write"})).uri(path);
@@ -167,7 +167,7 @@ async fn each_extracts_from_a_good_token() {
 }
 
 #[tokio::test]
-async fn claims_that_do_not_fit_are_not_accepted() {
+async fn invalid_claims_are_refused() {
     let app = app().layer(JwtAuth::new(verifier()));
     let seen = send(&app, bearer(json!({"tenant": 7}))).await;
     assert_eq!(
@@ -181,7 +181,7 @@ async fn claims_that_do_not_fit_are_not_accepted() {
 }
 
 #[tokio::test]
-async fn scopes_that_are_not_held_are_named() {
+async fn missing_scopes_are_named() {
     let app = app().layer(JwtAuth::new(verifier()));
     for (path, held, wanted) in [
         ("/read", "", "scope=\"orders:read\""),
@@ -200,7 +200,7 @@ async fn scopes_that_are_not_held_are_named() {
 }
 
 #[tokio::test]
-async fn without_the_layer_nobody_gets_in() {
+async fn without_the_layer_every_request_is_refused() {
     for app in [app(), optional()] {
         for path in ["/", "/me", "/read", "/own"] {
             for request in [
@@ -237,7 +237,7 @@ async fn an_optional_gate_does_not_make_extractors_optional() {
 }
 
 #[tokio::test]
-async fn none_stands_for_an_anonymous_caller_only() {
+async fn none_is_only_for_an_anonymous_caller() {
     let gate = Gate::builder(verifier())
         .optional()
         .build()
@@ -271,7 +271,7 @@ async fn none_stands_for_an_anonymous_caller_only() {
 }
 
 #[tokio::test]
-async fn debug_tells_nothing_of_the_caller() {
+async fn debug_reveals_nothing_about_the_caller() {
     async fn handler(principal: Principal, scoped: Scoped<OrdersRead>) -> String {
         format!("{principal:?} {:?}", scoped.clone())
     }
@@ -310,7 +310,7 @@ fn shared() -> Router {
 }
 
 #[tokio::test]
-async fn shared_claims_are_read_once_for_a_request() {
+async fn shared_claims_are_deserialized_once() {
     let app = shared().layer(JwtAuth::new(verifier()));
     let seen = send(&app, bearer(json!({})).uri("/both")).await;
     assert_eq!(seen, Seen::ok("u-7 true"));
@@ -322,7 +322,7 @@ async fn shared_claims_are_read_once_for_a_request() {
 }
 
 #[tokio::test]
-async fn shared_claims_are_guarded_as_the_type_is() {
+async fn shared_claims_have_the_guard_of_the_type() {
     let app = shared().layer(JwtAuth::new(verifier()));
     let allowed = bearer(json!({"scope": "orders:write"})).uri("/buyer");
     assert_eq!(send(&app, allowed).await, Seen::ok("u-7"));
@@ -336,14 +336,15 @@ async fn shared_claims_are_guarded_as_the_type_is() {
             seen.challenge.as_deref(),
             Some(concat!(
                 r#"Bearer realm="api", error="insufficient_scope", "#,
-                r#"error_description="The access token does not grant this request", scope="orders:write""#
+                r#"error_description="The access token does not grant this request", "#,
+                r#"scope="orders:write""#
             ))
         );
     }
 }
 
 #[tokio::test]
-async fn shared_claims_of_nobody_are_none() {
+async fn shared_claims_of_an_anonymous_caller_are_none() {
     let gate = Gate::builder(verifier())
         .optional()
         .build()

@@ -33,7 +33,7 @@ pub(crate) fn verifier() -> Verifier {
         .expect("consistent")
 }
 
-/// A good token, with `more` claims.
+/// Creates a valid token with `more` claims.
 pub(crate) fn token(more: Value) -> String {
     let mut claims = json!({
         "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900, "sub": "u-7",
@@ -50,7 +50,7 @@ pub(crate) fn bearer(more: Value) -> request::Builder {
     Request::get("/").header("authorization", format!("Bearer {}", token(more)))
 }
 
-/// What a client sees, and what the layers outside of the router do.
+/// A response as a client sees it, and its rejection as outer layers see it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) status: StatusCode,
@@ -85,7 +85,7 @@ pub(crate) async fn send(app: &Router, request: request::Builder) -> Seen {
     }
 }
 
-/// The kind of a refusal; `None` if the request got through.
+/// Returns the kind of a refusal, or `None` if the request was accepted.
 pub(crate) async fn refused(app: &Router, request: request::Builder) -> Option<RejectionKind> {
     let seen = send(app, request).await;
     assert_eq!(seen.kind.is_none(), seen.status.is_success(), "{seen:?}");

@@ -1,4 +1,4 @@
-//! Extraction by the gate in the state.
+//! Extraction with the gate in the router's state.
 
 use axum::Router;
 use axum::extract::{FromRef, Request};
@@ -64,7 +64,7 @@ async fn the_gate_in_the_state_decides() {
 }
 
 #[tokio::test]
-async fn optional_is_what_the_gate_says() {
+async fn the_gate_determines_optional_authentication() {
     let gate = Gate::builder(verifier())
         .optional()
         .build()
@@ -89,7 +89,7 @@ async fn optional_is_what_the_gate_says() {
 }
 
 #[tokio::test]
-async fn a_gate_may_be_the_state() {
+async fn the_state_can_be_a_gate() {
     let app = Router::new()
         .route(
             "/",
@@ -100,7 +100,7 @@ async fn a_gate_may_be_the_state() {
 }
 
 #[tokio::test]
-async fn several_see_the_same_caller() {
+async fn several_extractors_see_the_same_caller() {
     type Together = Gated<(Principal, Option<Scoped<OrdersRead>>, Jwt<Shopper>)>;
     async fn together(Gated((first, second, Jwt(third))): Together) -> String {
         assert_eq!(
@@ -127,7 +127,7 @@ async fn several_see_the_same_caller() {
     let readers = |path| bearer(json!({"scope": "orders:read"})).uri(path);
     assert_eq!(send(&app, readers("/together")).await, Seen::ok("u-7"));
     assert_eq!(send(&app, readers("/beside")).await, Seen::ok("u-7"));
-    // Each of them refuses for all.
+    // Each of them can refuse the request.
     let unscoped = bearer(json!({})).uri("/together");
     assert_eq!(
         refused(&app, unscoped).await,
@@ -136,7 +136,7 @@ async fn several_see_the_same_caller() {
 }
 
 #[tokio::test]
-async fn an_extractor_beside_it_finds_no_layer() {
+async fn a_plain_extractor_beside_it_requires_a_layer() {
     let handler = async |_: Gated<Principal>, _: Principal| "in";
     let app = Router::new()
         .route("/", get(handler))
@@ -147,9 +147,9 @@ async fn an_extractor_beside_it_finds_no_layer() {
     );
 }
 
-/// The layer reads the header and the gate in the state a cookie.
+/// The layer reads the header, and the gate in the state reads a cookie.
 #[tokio::test]
-async fn what_another_gate_decided_does_not_count() {
+async fn a_decision_of_another_gate_is_ignored() {
     let by_cookie = Gate::builder(verifier())
         .source(Source::cookie("access"))
         .build()

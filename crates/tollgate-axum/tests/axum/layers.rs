@@ -1,4 +1,4 @@
-//! The layers in the places that a router has for them.
+//! Tests of the layers in `Router::layer`, `route_layer` and around a router.
 
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
@@ -13,7 +13,7 @@ use tollgate_core::{Authentication, Gate, Principal, Refusal, Rejection, Rejecti
 use crate::fixture::{Seen, bearer, refused, send, verifier};
 
 #[tokio::test]
-async fn a_route_layer_guards_its_route_alone() {
+async fn a_route_layer_guards_only_its_route() {
     let app = Router::new()
         .route(
             "/admin",
@@ -31,7 +31,7 @@ async fn a_route_layer_guards_its_route_alone() {
         refused(&app, post("user")).await,
         Some(RejectionKind::InsufficientScope)
     );
-    // Another method of the route is none of the guard's business.
+    // The guard does not apply to another method of the route.
     assert_eq!(
         send(&app, bearer(json!({})).uri("/admin")).await.status,
         405
@@ -97,7 +97,7 @@ async fn an_inner_middleware_sees_the_caller() {
 }
 
 #[tokio::test]
-async fn a_handler_refuses_as_the_gate_does() {
+async fn a_refusal_of_a_handler_is_the_answer_of_the_gate() {
     async fn handler(Extension(known): Extension<Authentication>) -> Result<&'static str, Refusal> {
         known.require(&claim("tenant", "acme"))?;
         Ok("in")
@@ -125,7 +125,7 @@ async fn a_handler_refuses_as_the_gate_does() {
 }
 
 #[test]
-fn a_refusal_is_an_error_as_well() {
+fn a_refusal_is_an_error() {
     fn error<T: std::error::Error + Send + Sync + Clone + 'static>(error: &T) -> String {
         error.to_string()
     }

@@ -1,4 +1,4 @@
-//! Extractors, layers and websockets in real routers.
+//! Tests of extractors, layers and WebSockets in routers.
 
 mod extractors;
 mod fixture;

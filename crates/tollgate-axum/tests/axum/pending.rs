@@ -1,5 +1,4 @@
-//! Decisions that have to wait for a store: by the layer, by extractors, and for an endpoint in a
-//! router.
+//! Decisions that wait for a store, in the layer and in extractors, and a nested endpoint.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use tollgate_core::{
 
 use crate::fixture::{OrdersRead, bearer, refused, send, verifier};
 
-/// Has to ask about every token, and is told this.
+/// A revocation check that waits for every token, with a fixed result.
 #[derive(Clone, Copy)]
 struct Store(Result<bool, ()>);
 
@@ -63,7 +62,7 @@ fn request(path: &str) -> axum::http::request::Builder {
 }
 
 #[tokio::test]
-async fn no_extractor_lets_a_revoked_token_by() {
+async fn every_extractor_refuses_a_revoked_token() {
     let app = by_extractors(Store(Ok(false)));
     for path in PATHS {
         assert_eq!(
@@ -75,7 +74,7 @@ async fn no_extractor_lets_a_revoked_token_by() {
 }
 
 #[tokio::test]
-async fn no_extractor_lets_a_token_by_that_nobody_knows_of() {
+async fn every_extractor_fails_closed_without_the_store() {
     let app = by_extractors(Store(Err(())));
     for path in PATHS {
         assert_eq!(
@@ -87,7 +86,7 @@ async fn no_extractor_lets_a_token_by_that_nobody_knows_of() {
 }
 
 #[tokio::test]
-async fn every_extractor_waits_for_a_good_token() {
+async fn every_extractor_waits_for_a_valid_token() {
     let app = by_extractors(Store(Ok(true)));
     for path in PATHS {
         assert_eq!(send(&app, request(path)).await.text, "in", "{path}");
@@ -105,7 +104,7 @@ async fn a_store_is_asked_once_by_each_gate() {
     let app = Router::new().route("/", get(two)).with_state(gate(&one));
     assert_eq!(send(&app, bearer(json!({}))).await.text, "in");
     assert_eq!((one.asked(), other.asked()), (1, 0));
-    // What one gate waited for is not what another one would have.
+    // A decision by another gate does not satisfy this one.
     let app = app.layer(JwtAuth::new(gate(&other)));
     assert_eq!(send(&app, bearer(json!({}))).await.text, "in");
     assert_eq!((one.asked(), other.asked()), (2, 1));
@@ -144,7 +143,7 @@ async fn the_layer_waits() {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_nested_in_a_router() {
+async fn an_endpoint_can_be_nested_in_a_router() {
     struct Mirror;
 
     impl Endpoint for Mirror {

@@ -1,4 +1,4 @@
-//! A browser's websocket, which can send no `Authorization`, over a real connection.
+//! A WebSocket of a browser, which cannot send `Authorization`, over a loopback connection.
 
 use axum::Router;
 use axum::extract::ws::{Message, WebSocketUpgrade};
@@ -20,7 +20,7 @@ async fn echo(upgrade: WebSocketUpgrade, caller: Principal) -> Response {
         .protocols(["orders.v1"])
         .on_upgrade(async move |mut socket| {
             if let Some(Ok(Message::Text(text))) = socket.recv().await {
-                // A client that has gone is none of this test's.
+                // The client may already have disconnected.
                 let _ = socket
                     .send(Message::Text(format!("{text}, {subject}").into()))
                     .await;
@@ -43,8 +43,8 @@ async fn serve() -> std::net::SocketAddr {
     address
 }
 
-/// What `new WebSocket(url, protocols)` does. Gives the protocol that was selected, and the answer
-/// to one message.
+/// Connects like `new WebSocket(url, protocols)`. Returns the selected protocol and the response to
+/// one message.
 async fn talk(protocols: &str) -> Result<(Option<String>, String), Error> {
     let address = serve().await;
     let mut request = format!("ws://{address}/ws").into_client_request()?;
@@ -64,7 +64,7 @@ async fn talk(protocols: &str) -> Result<(Option<String>, String), Error> {
 }
 
 #[tokio::test]
-async fn the_token_comes_among_the_protocols() {
+async fn the_token_is_read_from_the_protocols() {
     let token = token(json!({}));
     let (selected, answer) = talk(&format!("orders.v1, bearer, {token}"))
         .await
@@ -78,7 +78,7 @@ async fn the_token_comes_among_the_protocols() {
 }
 
 #[tokio::test]
-async fn a_handshake_without_a_good_token_fails() {
+async fn a_handshake_without_a_valid_token_fails() {
     let expired = token(json!({"exp": 1_600_000_000}));
     for protocols in [
         "orders.v1".to_owned(),
