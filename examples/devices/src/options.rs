@@ -12,9 +12,9 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_NAME");
 const HELP: &str = "\
 Options:
   --listen ADDR    address and port to listen on, port 0 for any free one [127.0.0.1:8080]
-  --data DIR       where sessions and keys are kept; made if it is not there [devices-data]
-  --memory         keep nothing: sessions and keys end with the server
-  --fresh SECONDS  how long after the password was entered the account may be closed [300]
+  --data DIR       folder for sessions and keys, created if absent [devices-data]
+  --memory         keep sessions and keys in memory only
+  --fresh SECONDS  maximum age of the login for closing the account [300]
   --help           this text
 ";
 

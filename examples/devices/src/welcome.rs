@@ -8,14 +8,13 @@ pub(crate) fn text(address: SocketAddr, options: &Options) -> String {
     let url = format!("http://{address}");
     let kept = match &options.data {
         Some(folder) => format!("Sessions and keys are kept in {}.", folder.display()),
-        None => "WARNING: nothing is kept; all sessions end with the server.".to_owned(),
+        None => "WARNING: sessions are kept in memory only.".to_owned(),
     };
     let fresh = options.fresh.as_secs();
     let json = r#"-H "Content-Type: application/json""#;
     let login = |device: &str| {
-        format!(
-            r#"curl -s {url}/auth/login {json} -d '{{"user":"ada","password":"lovelace","device":"{device}"}}'"#
-        )
+        let content = format!(r#"{{"user":"ada","password":"lovelace","device":"{device}"}}"#);
+        format!(r#"curl -s {url}/auth/login {json} -d '{content}'"#)
     };
     let (laptop, phone) = (login("laptop"), login("phone"));
     let to = |method: &str, path: &str, device: &str| {
@@ -24,6 +23,7 @@ pub(crate) fn text(address: SocketAddr, options: &Options) -> String {
     let list = to("GET", "/auth/sessions", "LAPTOP");
     let close = to("DELETE", "/account", "LAPTOP");
     let again = to("POST", "/reauthenticate", "LAPTOP").replacen("curl -i", "curl -s", 1);
+    let again = format!(r#"{again} {json} -d '{{"password":"lovelace"}}'"#);
     format!(
         r#"{PROGRAM} listens on {url}
 {kept}
@@ -33,23 +33,23 @@ In another terminal, log in as ada on two devices:
     ANSWER=$({phone})
     PHONE=$(echo "$ANSWER" | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
     REFRESH=$(echo "$ANSWER" | sed 's/.*"refresh_token":"\([^"]*\)".*/\1/')
-Where is she logged in? 200 with both:
+List her devices, 200 with both:
     {list}
-Log out all others than the laptop, 200 with how many:
+Log out all devices except the laptop, 200 with their number:
     {others}
 The phone's token is refused at once, 401:
     {phone_me}
-And it cannot be refreshed, 400:
+Its refresh token is refused too, 400:
     curl -i {url}/auth/refresh {json} -d "{{\"refresh_token\":\"$REFRESH\"}}"
-Close the account, which the password must have been entered for in the last {fresh} s, 200:
+Close the account. This requires a login in the last {fresh} s, 200:
     {close}
-Later that is 401 insufficient_user_authentication; then enter it again for a fresh token:
-    LAPTOP=$({again} {json} -d '{{"password":"lovelace"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-And close the account with that, 200:
+Later the response is 401 insufficient_user_authentication. Then enter the password again:
+    LAPTOP=$({again} | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+Close the account with the new token, 200:
     {close}
 Log out everywhere, 200:
     {all}
-The laptop is out, too, 401:
+The laptop is logged out too, 401:
     {laptop_me}
 
 Ctrl-C stops the server.

@@ -117,7 +117,7 @@ fn the_list_names_each_device() {
     Logged::in_as(&server, "bob", "builder", "tablet");
 
     let list = phone.list(&server);
-    assert_eq!(list.len(), 2, "bob's is not ada's business: {list:?}");
+    assert_eq!(list.len(), 2, "only ada's devices: {list:?}");
     for (device, logged, current) in [("laptop", &laptop, false), ("phone", &phone, true)] {
         let entry = list
             .iter()
@@ -156,7 +156,7 @@ fn a_logged_out_device_is_refused_immediately() {
     assert_eq!(
         laptop.send(&server, "DELETE", &path, "").status,
         404,
-        "it is gone"
+        "the session has ended"
     );
     assert_eq!(phone.send(&server, "GET", "/auth/sessions", "").status, 401);
 }
@@ -170,7 +170,7 @@ fn a_user_cannot_log_out_another_users_device() {
     assert_eq!(
         bob.send(&server, "DELETE", &path, "").status,
         404,
-        "not even that it exists"
+        "its existence is not revealed"
     );
     assert_eq!(server.send("DELETE", &path, &[], "").status, 401);
     assert_eq!(
@@ -245,7 +245,7 @@ fn closing_the_account_requires_a_recent_password() {
         if answer.status != 200 {
             break answer;
         }
-        assert!(Instant::now() < end, "it never grows too old");
+        assert!(Instant::now() < end, "the login does not become too old");
         std::thread::sleep(Duration::from_millis(100));
     };
     // RFC 9470 section 3.
@@ -260,7 +260,7 @@ fn closing_the_account_requires_a_recent_password() {
         challenge.contains("max_age=\"4\"") || challenge.contains("max_age=4"),
         "{challenge}"
     );
-    assert_eq!(laptop.me(&server), 200, "for the rest it is good");
+    assert_eq!(laptop.me(&server), 200, "other routes accept it");
     // A refresh does not count as authentication.
     let refreshed: Value = serde_json::from_str(&laptop.refresh(&server).body).unwrap();
     laptop.access = text(&refreshed["access_token"]);

@@ -182,7 +182,7 @@ async fn main() -> ExitCode {
         Ok(Some(address)) => address,
         Ok(None) => {
             println!(
-                "usage: header-vs-cookie [--listen ADDR]   (127.0.0.1:8080, port 0 for any free one)"
+                "usage: header-vs-cookie [--listen ADDR]   (127.0.0.1:8080, port 0: any free port)"
             );
             return ExitCode::SUCCESS;
         }

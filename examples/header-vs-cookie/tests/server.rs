@@ -58,7 +58,7 @@ fn both_transports_reach_the_same_api() {
     assert_eq!(
         me(&both),
         json!({"sub": "ada", "by": "Bearer"}),
-        "the header decides"
+        "the header takes precedence"
     );
     assert_eq!(server.send("GET", "/me", &[], "").status, 401);
 }
@@ -130,7 +130,7 @@ fn a_wrong_login_gets_no_token() {
     assert_eq!(
         (answer.status, answer.header("set-cookie")),
         (415, ""),
-        "a form of another site's"
+        "a form of another site"
     );
 }
 

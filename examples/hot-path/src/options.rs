@@ -11,8 +11,8 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_NAME");
 const HELP: &str = "\
 Options:
   --listen ADDR    address and port to listen on, port 0 for any free one [127.0.0.1:8080]
-  --cache-mib N    how many MiB the verified tokens may take that all threads share [32]
-  --workers N      how many threads serve requests [as many as there are cores]
+  --cache-mib N    size in MiB of the cache that all threads share [32]
+  --workers N      number of threads that serve requests [number of cores]
   --help           this text
 ";
 

@@ -131,7 +131,7 @@ fn a_withdrawn_key_invalidates_its_cached_tokens() {
     assert_eq!(
         shop.misses_and_hits(),
         (2, 1),
-        "the operator's token came too"
+        "the operator's token was verified too"
     );
     // The former key remains, but in a new set, so its tokens are verified once more.
     assert_eq!(
@@ -152,7 +152,7 @@ fn a_withdrawn_key_invalidates_its_cached_tokens() {
     assert_eq!(
         shop.send("DELETE", "/keys/2", &shop.operator).status,
         401,
-        "it was the operator's key as well"
+        "the operator's token has the same key"
     );
 
     let [shopper, operator] = ["shopper", "operator"].map(|who| next[who].as_str().unwrap());
@@ -164,7 +164,7 @@ fn a_withdrawn_key_invalidates_its_cached_tokens() {
     assert_eq!(
         (misses, hits),
         (before.0 + 1, before.1 + 1),
-        "a key that was not there changes nothing"
+        "an unknown key changes nothing"
     );
 }
 

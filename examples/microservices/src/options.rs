@@ -10,9 +10,9 @@ use lexopt::prelude::*;
 const ISSUER_HELP: &str = "\
 Options:
   --listen ADDR       address and port to listen on, port 0 for any free one [127.0.0.1:8080]
-  --name URL          where clients reach it, the `iss` of its tokens [http:// and the address]
-  --announce SECONDS  how long a new key is published before it signs [0]
-  --max-age SECONDS   how long others may keep the published keys [300]
+  --name URL          URL of the issuer, the `iss` of its tokens [http:// and the address]
+  --announce SECONDS  time between publication and first use of a key [0]
+  --max-age SECONDS   `max-age` of the published keys [300]
   --help              this text
 ";
 
@@ -20,8 +20,8 @@ const SERVICE_HELP: &str = "\
 Options:
   --listen ADDR        address and port to listen on, port 0 for any free one [127.0.0.1:PORT]
   --issuer URL         the issuer's name [http://127.0.0.1:8080]
-  --life SECONDS       how long keys are used at most without asking for newer ones [300]
-  --cool-down SECONDS  the least time between two fetches that requests cause [10]
+  --life SECONDS       maximum lifetime of fetched keys [300]
+  --cool-down SECONDS  minimum time between two fetches on the request path [10]
   --help               this text
 ";
 

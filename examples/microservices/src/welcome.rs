@@ -24,20 +24,20 @@ pub fn issuer(address: SocketAddr) -> String {
     format!(
         r#"issuer listens on {url}
 
-In another terminal, what services need to know, 200:
+In another terminal, the metadata of the issuer, 200:
     curl -i {url}/.well-known/oauth-authorization-server
 The public keys, 200:
     curl -i {url}/jwks.json
-A token for changing the keys:
+A token that may change the keys:
     OPERATOR=$({operator})
-Sign with another key from now on, 201 with its name:
+Sign with a new key from now on, 201 with its kid:
     curl -i -X POST {url}/keys {bearer}
 The former key is published until its last token has expired, 200 with both:
     curl -i {url}/jwks.json
-Take a key away, as if it had been stolen, 204 (here the former one):
+Withdraw a key, as after a theft, 204 (here the former one):
     FORMER=$(curl -s {url}/jwks.json | sed 's/.*"kid":"\([^"]*-1\)".*/\1/')
     curl -i -X DELETE {url}/keys/$FORMER -H "Authorization: Bearer $({operator})"
-What it signed is not good any more, 401:
+Its tokens are refused, 401:
     curl -i -X POST {url}/keys {bearer}
 
 Ctrl-C stops the server.
@@ -83,17 +83,17 @@ fn service(
         "{name} listens on {url}
 Its keys come from {issuer}.
 
-In another terminal, does it have them? 200:
+In another terminal, 200 if it has them:
     curl -i {url}/ready
 A token of the issuer for this service:
     TOKEN=$({own})
 With it, 200:
     {with}
-With one for the other service, 401:
+With a token for the other service, 401:
     {wrong}
-Without any, 401:
+Without a token, 401:
     curl -i {url}{path}
-Which keys it has, and when each was last used, 200:
+The keys and the time of their last use, 200:
     curl -i {url}/status
 
 Ctrl-C stops the server.
@@ -103,10 +103,11 @@ Ctrl-C stops the server.
     )
 }
 
-/// The command that gets a token and writes nothing else.
+/// Returns the command that requests a token and prints only the token.
 fn token(issuer: &str, client: &str, secret: &str, resource: &str) -> String {
     format!(
-        "curl -s {issuer}/token -d grant_type=client_credentials -d client_id={client} -d client_secret={secret} \
-         -d resource={resource} | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/'"
+        "curl -s {issuer}/token -d grant_type=client_credentials -d client_id={client} \
+         -d client_secret={secret} -d resource={resource} | \
+         sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/'"
     )
 }

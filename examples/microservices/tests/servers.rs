@@ -128,7 +128,8 @@ fn ask_for_token(issuer: &Server, form: &str) -> Answer {
 
 fn token(issuer: &Server, client: &str, secret: &str, resource: &str) -> String {
     let form = format!(
-        "grant_type=client_credentials&client_id={client}&client_secret={secret}&resource={resource}"
+        "grant_type=client_credentials&client_id={client}&client_secret={secret}\
+         &resource={resource}"
     );
     let answer = ask_for_token(issuer, &form);
     assert_eq!(
@@ -151,7 +152,7 @@ fn text(value: &Value) -> String {
 fn wait(what: &str, mut so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !so() {
-        assert!(Instant::now() < end, "in vain: {what}");
+        assert!(Instant::now() < end, "timed out: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -186,7 +187,7 @@ fn a_new_key_is_fetched_on_first_use_and_the_former_key_remains() {
     assert_eq!(running.statuses(&before), [200, 200]);
     let kid = running.rotate();
     for service in running.services() {
-        assert!(!kids(service).contains(&kid), "nobody has told it");
+        assert!(!kids(service).contains(&kid), "it has not fetched yet");
     }
     let after = running.tokens();
     // On an overloaded machine, the fetch may take longer than the request waits.
@@ -245,7 +246,7 @@ fn a_withdrawn_key_is_refused_after_the_next_fetch() {
 
     running.rotate();
     assert_eq!(running.withdraw(&former), 204);
-    assert_eq!(running.withdraw(&former), 404, "it is gone");
+    assert_eq!(running.withdraw(&former), 404, "the key no longer exists");
     wait("what it signed is refused", || {
         running.statuses(&before) == [401, 401]
     });
@@ -313,7 +314,7 @@ fn without_the_issuer_a_lazy_service_answers_503_and_an_eager_one_fails() {
     assert_eq!(
         orders.send("GET", "/orders", &[], "").status,
         401,
-        "for that no key is needed"
+        "no key is required for this"
     );
 
     let output = Command::new(BILLING_PROGRAM)

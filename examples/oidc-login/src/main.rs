@@ -55,7 +55,8 @@ fn sessions(home: &Url) -> Result<Sessions, Box<dyn Error>> {
         .audience(home.as_str())
         .signing_key(SigningKey::generate(Algorithm::ES256)?.with_kid("1"))
         .build()?;
-    let sessions = Sessions::builder(issuer, MemoryStore::default()) // to persist sessions, see the example `sliding-session`
+    // For persistent sessions, see the example `sliding-session`.
+    let sessions = Sessions::builder(issuer, MemoryStore::default())
         .refresh_key(RefreshKey::generate(1)?)
         .build()?;
     Ok(sessions)

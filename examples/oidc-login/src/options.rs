@@ -10,12 +10,12 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_NAME");
 const HELP: &str = "\
 Options:
   --listen ADDR     address and port to listen on, port 0 for any free one [127.0.0.1:8080]
-  --url URL         where browsers find this service [http://localhost: and the port]
-  --issuer URL      the provider, by the name it has for itself [OIDC_ISSUER, else http://127.0.0.1:4000]
-  --client-id ID    what this service is called there [OIDC_CLIENT_ID, else oidc-login]
+  --url URL         URL of this service for browsers [http://localhost: and the port]
+  --issuer URL      issuer URL of the provider [OIDC_ISSUER, else http://127.0.0.1:4000]
+  --client-id ID    client ID of this service at the provider [OIDC_CLIENT_ID, else oidc-login]
   --help            this text
 
-OIDC_CLIENT_SECRET is the secret that the provider gave to this service, if it did.
+OIDC_CLIENT_SECRET is the client secret, if the provider requires one.
 ";
 
 pub(crate) enum Request {

@@ -92,7 +92,8 @@ impl Discovery {
         // Spawned, so that it completes even if the browser disconnects. Otherwise each disconnect
         // would cause another fetch.
         let found = tokio::spawn(async move {
-            let mut last = discovery.last.lock().await; // single flight: concurrent requests wait here for the same result
+            // Single flight: concurrent requests wait here for the same result.
+            let mut last = discovery.last.lock().await;
             if let Some((at, found)) = &*last
                 && at.elapsed() < KNOWN_FOR
             {
@@ -135,7 +136,7 @@ pub(crate) struct Http(reqwest::Client);
 impl Http {
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none()) // prevents request forgery through a redirect
+            .redirect(reqwest::redirect::Policy::none()) // no request forgery by a redirect
             .no_proxy() // like tollgate's own key fetches
             .timeout(TIMEOUT)
             .build()?;

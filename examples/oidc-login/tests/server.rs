@@ -3,10 +3,10 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
-mod hostile;
 #[allow(dead_code)] // not every function is used here
 #[path = "../../quickstart/tests/running/mod.rs"]
 mod running;
+mod scripted_provider;
 
 use std::process::Command;
 
@@ -16,8 +16,8 @@ use tollgate_tests::browser::Browser;
 use tollgate_tests::http::{Answer, Request, urlencoded};
 use tollgate_tests::servers::{Front, OidcProvider, eventually, free_port};
 
-use crate::hostile::Hostile;
 use crate::running::{Server, folder};
+use crate::scripted_provider::ScriptedProvider;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_oidc-login");
 const SECRET: &str = "a secret between the two of them";
@@ -162,7 +162,8 @@ fn log_in(browser: &Browser, site: &Site, name: &str, password: &str) {
 
 fn me(browser: &Browser) -> Value {
     browser.run_async(
-        "const answer = await fetch('/me'); return [answer.status, (await answer.json()).name ?? null]",
+        "const answer = await fetch('/me'); \
+         return [answer.status, (await answer.json()).name ?? null]",
         &json!([]),
     )
 }
@@ -460,8 +461,8 @@ type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
 
 #[test]
 fn an_id_token_of_another_login_is_refused() {
-    let hostile = Hostile::start(json!({}));
-    let site = Site::start("id-token", &hostile.issuer, free_port());
+    let provider = ScriptedProvider::start(json!({}));
+    let site = Site::start("id-token", &provider.issuer, free_port());
     // Logs in with a code whose ID token has these changes.
     let with = |change: &dyn Fn(&mut Value), sign: &dyn Fn(&Value) -> String| {
         let (url, cookie) = site.begin();
@@ -470,12 +471,12 @@ fn an_id_token_of_another_login_is_refused() {
             .unwrap()
             .as_secs();
         let mut claims = json!({
-            "iss": hostile.issuer, "aud": "oidc-login", "sub": "mallory", "iat": now,
+            "iss": provider.issuer, "aud": "oidc-login", "sub": "mallory", "iat": now,
                 "exp": now + 300,
             "nonce": parameter(&url, "nonce"), "name": "Mallory".repeat(100),
         });
         change(&mut claims);
-        hostile.answer(
+        provider.answer(
             json!({ "access_token": "x", "token_type": "Bearer", "id_token": sign(&claims) }),
         );
         // This provider does not announce `iss`.
@@ -484,7 +485,7 @@ fn an_id_token_of_another_login_is_refused() {
             &cookie,
         )
     };
-    let signed = |claims: &Value| hostile.key.encode(claims).unwrap();
+    let signed = |claims: &Value| provider.key.encode(claims).unwrap();
     let done = with(&|_| {}, &signed);
     assert_eq!(done.status, 303, "{}", site.server.log());
     let me: Value = serde_json::from_str(&site.get("me", access(&done).unwrap()).content).unwrap();
@@ -555,8 +556,8 @@ fn an_id_token_of_another_login_is_refused() {
 
 #[test]
 fn an_invalid_token_response_is_refused() {
-    let hostile = Hostile::start(json!({}));
-    let site = Site::start("nonsense", &hostile.issuer, free_port());
+    let provider = ScriptedProvider::start(json!({}));
+    let site = Site::start("nonsense", &provider.issuer, free_port());
     for (tokens, status, text) in [
         (
             json!({ "access_token": "x", "token_type": "Bearer" }),
@@ -578,7 +579,7 @@ fn an_invalid_token_response_is_refused() {
         (json!("x".repeat(2 << 20)), 503, OUT_OF_REACH), // not read to the end
     ] {
         let (url, cookie) = site.begin();
-        hostile.answer(tokens);
+        provider.answer(tokens);
         let answer = site.callback(
             &[("state", &parameter(&url, "state")), ("code", "x")],
             &cookie,

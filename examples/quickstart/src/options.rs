@@ -16,13 +16,13 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_NAME");
 const HELP: &str = "\
 Options:
   --listen ADDR    address and port to listen on, port 0 for any free one [127.0.0.1:8080]
-  --issuer TEXT    the `iss` that a token must have [https://id.example.com]
-  --audience TEXT  the `aud` that a token must have [orders-api]
-  --keys FILE      accept tokens made elsewhere: a JWK or a JWK Set to verify them with;
-                   without it, the server makes a key and offers /login to its demo users
+  --issuer TEXT    required `iss` of a token [https://id.example.com]
+  --audience TEXT  required `aud` of a token [orders-api]
+  --keys FILE      verify tokens of another issuer with this JWK or JWK Set; without it,
+                   the server creates a key and has /login for its demo users
   --help           this text
 
-RUST_LOG chooses what is logged to stderr: `warn`, `tollgate=info` [info].
+RUST_LOG selects the events on stderr, such as `warn` or `tollgate=info` [info].
 ";
 
 pub(crate) enum Request {

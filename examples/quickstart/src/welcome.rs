@@ -16,11 +16,11 @@ pub(crate) fn text(address: SocketAddr, options: &Options) -> String {
         r#"{PROGRAM} listens on {url}
 
 {first}
-Who am I? 200 with the claims of the token:
+The claims of the token, 200:
     curl -i {url}/me -H "Authorization: Bearer $TOKEN"
-The same without a token, 401:
+Without a token, 401:
     curl -i {url}/me
-The orders, for which the token must grant orders:read, 200:
+The orders, which require the scope orders:read, 200:
     curl -i {url}/orders -H "Authorization: Bearer $TOKEN"
 {then}
 Ctrl-C stops the server.
@@ -29,24 +29,29 @@ Ctrl-C stops the server.
 }
 
 fn login(url: &str) -> String {
-    let ada = format!(
-        r#"curl -s {url}/login -H "Content-Type: application/json" -d '{{"user":"ada","password":"lovelace"}}'"#
-    );
+    let ada = log_in(url, "ada", "lovelace");
     format!(
-        r#"In another terminal, log in as ada; the answer holds the token:
+        r#"In another terminal, log in as ada. The response contains the token:
     {ada}
-Keep it for the next requests:
+Store it for the next requests:
     TOKEN=$({ada} | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 "#
     )
 }
 
+/// Returns the command that logs a user in.
+fn log_in(url: &str, user: &str, password: &str) -> String {
+    let credentials = format!(r#"{{"user":"{user}","password":"{password}"}}"#);
+    format!(r#"curl -s {url}/login -H "Content-Type: application/json" -d '{credentials}'"#)
+}
+
 fn refused_as_bob(url: &str) -> String {
+    let bob = log_in(url, "bob", "builder");
     format!(
-        r#"Cancel the orders, which takes the scope orders:write or the role admin; ada has both, 200:
+        r#"Cancel the orders. This requires the scope orders:write or the role admin. As ada, 200:
     curl -i -X DELETE {url}/orders -H "Authorization: Bearer $TOKEN"
-The same as bob, who may only read, 403 with the scope that he lacks:
-    BOB=$(curl -s {url}/login -H "Content-Type: application/json" -d '{{"user":"bob","password":"builder"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+As bob, 403 with the missing scope:
+    BOB=$({bob} | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
     curl -i -X DELETE {url}/orders -H "Authorization: Bearer $BOB"
 "#
     )
@@ -54,7 +59,7 @@ The same as bob, who may only read, 403 with the scope that he lacks:
 
 fn refused(url: &str) -> String {
     format!(
-        r#"Cancel the orders, which takes the scope orders:write or the role admin; this token has neither, 403:
+        r#"Cancel the orders. This requires the scope orders:write or the role admin, 403:
     curl -i -X DELETE {url}/orders -H "Authorization: Bearer $TOKEN"
 "#
     )
@@ -81,7 +86,7 @@ fn foreign_tokens(options: &Options, keys: &KeySet) -> String {
     accepted
         + &format!(
             r#"
-In another terminal, make one with the first key; private.jwk holds its private half as a JWK.
+In another terminal, create a token with the first key. Its private key is in private.jwk.
 With Python, after pip install "pyjwt[crypto]":
     TOKEN=$(python3 -c 'import json, jwt, time; key = jwt.PyJWK(json.load(open("private.jwk")), {alg}); print(jwt.encode({{"iss": {issuer}, "aud": {audience}, "sub": "ada", "scope": "orders:read", "exp": int(time.time()) + 900}}, key, {alg}, {{{kid}}}))')
 Or with Node.js, after npm install jose:

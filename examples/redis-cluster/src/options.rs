@@ -13,15 +13,15 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_NAME");
 
 const HELP: &str = "\
 Options:
-  --redis URL         a node of the cluster, redis://HOST:PORT; repeated for more than one
-  --signing-key FILE  the key that signs access tokens, a PEM file by
+  --redis URL         a node of the cluster, redis://HOST:PORT; can be repeated
+  --signing-key FILE  the key that signs access tokens, a PEM file created by
                       openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out FILE
-  --refresh-key FILE  the secret that refresh tokens are derived with, 32 bytes by
+  --refresh-key FILE  the secret that derives refresh tokens, 32 bytes created by
                       openssl rand -out FILE 32
   --listen ADDR       address and port to listen on, port 0 for any free one [127.0.0.1:8080]
   --help              this text
 
-All instances are given the same keys.
+All instances need the same keys.
 ";
 
 pub(crate) enum Request {

@@ -119,7 +119,7 @@ fn is_not_the_clients_fault(answer: &Answer) -> bool {
 /// that window.
 fn until_replicated(cluster: &RedisCluster) {
     for node in cluster.nodes() {
-        eventually("the replicas have it all", || {
+        eventually("the replicas are in sync", || {
             let state = node.command(&["INFO", "replication"]);
             let own = state
                 .lines()
@@ -143,7 +143,7 @@ fn instances_share_sessions() {
     let again = tokens(&refresh(one, &first.refresh));
     assert_eq!(
         again.refresh, second.refresh,
-        "within the grace, the same successor at both"
+        "within the grace period, both return the same successor"
     );
     assert_eq!(orders(one, &second.access).status, 200);
 
@@ -190,10 +190,10 @@ fn a_logout_applies_to_the_other_instance_within_a_second() {
         assert_eq!(
             orders(one, &mine.access).status,
             401,
-            "at once where it was done"
+            "immediate on the instance of the logout"
         );
         while orders(other, &mine.access).status != 401 {
-            assert!(out.elapsed() < Duration::from_secs(1), "still let in");
+            assert!(out.elapsed() < Duration::from_secs(1), "still accepted");
         }
         assert_eq!(refresh(other, &mine.refresh).status, 400);
         for server in service.instances() {
@@ -238,7 +238,7 @@ fn the_loss_of_a_master_ends_no_session() {
             assert_ne!(
                 orders(server, &ended.access).status,
                 200,
-                "a logout is not forgotten"
+                "the logout is permanent"
             );
             assert_ne!(refresh(server, &ended.refresh).status, 200);
         }
@@ -262,7 +262,7 @@ fn without_its_store_the_service_answers_503_and_recovers() {
     }
     for server in service.instances() {
         // The revocation replica is valid for less than a second.
-        eventually("nothing is let in unasked", || {
+        eventually("no token is accepted without the store", || {
             let asked = Instant::now();
             let answer = orders(server, &mine.access);
             assert!(asked.elapsed() < BOUND, "{:?}", asked.elapsed());
@@ -294,10 +294,10 @@ fn without_its_store_the_service_answers_503_and_recovers() {
         eventually("the service is back", || {
             is_not_the_clients_fault(&orders(server, &mine.access))
         });
-        eventually("refreshing is back", || {
+        eventually("refreshing works again", || {
             is_not_the_clients_fault(&refresh(server, &mine.refresh))
         });
-        eventually("what was logged out stays so", || {
+        eventually("the logout is permanent", || {
             orders(server, &ended.access).status == 401
         });
     }

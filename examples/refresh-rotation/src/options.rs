@@ -12,9 +12,9 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_NAME");
 const HELP: &str = "\
 Options:
   --listen ADDR    address and port to listen on, port 0 for any free one [127.0.0.1:8080]
-  --data DIR       where sessions and keys are kept; made if it is not there [refresh-rotation-data]
-  --grace SECONDS  how long a refresh token that was used gives its successor again, for an
-                   answer that got lost; later its use ends the session; 0, or 2 and more [10]
+  --data DIR       folder for sessions and keys, created if absent [refresh-rotation-data]
+  --grace SECONDS  grace period in which a used refresh token returns its successor again;
+                   later use ends the session; 0, or 2 and more [10]
   --help           this text
 ";
 

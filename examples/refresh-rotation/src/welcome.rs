@@ -19,30 +19,30 @@ pub(crate) fn text(address: SocketAddr) -> String {
 
 In another terminal, log in as ada, 200 with an access token and a refresh token:
     curl -i {login}
-Once more, and keep both:
+Log in again, and store both tokens:
     field() {{ sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/"; }}
     LOGIN=$(curl -s {login})
     ACCESS=$(echo "$LOGIN" | field access_token)
     REFRESH=$(echo "$LOGIN" | field refresh_token)
-The orders, 200 for a quarter of an hour:
+The orders, 200 for 15 minutes:
     curl -i {orders} $ACCESS"
-Refresh before that is over; the refresh token is used up by it, and the answer has its successor:
+Refresh before the access token expires. The response contains the next refresh token:
     SUCCESSOR=$(curl -s {first} | field refresh_token)
-The same once more, as if the answer had been lost: 200 with the same successor, for 10 seconds:
+The same again, as after a lost response: 200 with the same successor, for 10 seconds:
     curl -i {first}
-Refresh for an access token that can read and no more, and cancel the orders with it, 403:
+Refresh for an access token that may only read, and cancel the orders with it, 403:
     LESS=$(curl -s {less})
     LAST=$(echo "$LESS" | field refresh_token)
     curl -i -X DELETE {orders} $(echo "$LESS" | field access_token)"
-More than the login gave is not to be had, 400 invalid_scope:
+A scope that the login did not grant, 400 invalid_scope:
     curl -i {more}
-Use the first refresh token, long since used up, as a thief would: 400, and the session is over:
+Reuse the first refresh token, as a thief would: 400, and the session ends:
     curl -i {first}
-So its last refresh token is worth nothing, 400:
+Its last refresh token is refused, 400:
     curl -i {end}
-Nor is the access token, though its time is not over, 401:
+Its access token is refused before it expires, 401:
     curl -i {orders} $ACCESS"
-Log in again, and out, 204:
+Log in again, and log out, 204:
     ACCESS=$(curl -s {login} | field access_token)
     curl -i -X POST {url}/auth/logout -H "Authorization: Bearer $ACCESS"
 The public keys, for services that verify access tokens themselves, 200:

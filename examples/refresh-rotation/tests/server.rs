@@ -101,12 +101,12 @@ fn a_refresh_gives_new_tokens_and_keeps_the_old_access_token() {
     assert_eq!(
         orders(&server, &first.access),
         200,
-        "a request that is on its way is not cut off"
+        "the access token stays valid"
     );
     assert_eq!(
         orders(&server, &second.refresh),
         401,
-        "that is no access token"
+        "a refresh token is not an access token"
     );
     refused(&refresh(&server, &second.access), "invalid_grant");
 }
@@ -137,7 +137,7 @@ fn eight_concurrent_refreshes_get_the_same_successor() {
         successors
             .iter()
             .all(|successor| *successor == successors[0]),
-        "they differ"
+        "the successors differ"
     );
     assert_eq!(refresh(server, &successors[0]).status, 200);
 }
@@ -159,7 +159,7 @@ fn reuse_of_a_refresh_token_ends_the_session() {
     assert_eq!(
         orders(&server, &other.access),
         200,
-        "the user's other session goes on"
+        "the user's other session continues"
     );
     assert_eq!(refresh(&server, &other.refresh).status, 200);
 }
@@ -203,7 +203,7 @@ fn a_refresh_can_only_narrow_the_scope() {
     assert_eq!(
         refresh(&server, &less.refresh).status,
         200,
-        "what was refused used nothing up"
+        "a refused refresh does not use the token"
     );
 
     let bob = login(&server, "bob", "builder");
@@ -244,13 +244,13 @@ fn a_killed_server_resumes_with_all_sessions() {
     assert_eq!(
         orders(&server, &ended.access),
         401,
-        "a logout is not forgotten"
+        "the logout is permanent"
     );
     refused(&refresh(&server, &ended.refresh), "invalid_grant");
     let again = tokens(&refresh(&server, &first.refresh));
     assert_eq!(
         again.refresh, second.refresh,
-        "the grace outlives the process"
+        "the grace period survives a restart"
     );
     let third = tokens(&refresh(&server, &second.refresh));
     assert_eq!(orders(&server, &third.access), 200);
@@ -271,7 +271,7 @@ fn other_services_verify_access_tokens_with_the_published_keys() {
     );
     assert!(
         !answer.body.contains("\"d\""),
-        "the private half stays where it is"
+        "the private key is not published"
     );
     let verifier = Verifier::builder()
         .issuer("https://id.example.com")
@@ -296,7 +296,7 @@ fn other_services_verify_access_tokens_with_the_published_keys() {
     for file in ["signing-key.der", "refresh.key"] {
         let file = folder.join("refresh-rotation-data").join(file);
         let mode = fs::metadata(file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "nobody else reads it");
+        assert_eq!(mode & 0o777, 0o600, "only the owner can read it");
     }
 }
 

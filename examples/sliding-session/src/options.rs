@@ -12,10 +12,10 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_NAME");
 const HELP: &str = "\
 Options:
   --listen ADDR              address and port to listen on, port 0 for any free one [127.0.0.1:8080]
-  --data DIR                 where sessions and keys are kept; made if it is not there [sliding-session-data]
-  --memory                   keep nothing: sessions and keys end with the server
-  --access-lifetime SECONDS  how long an access token lasts, more than 10; from half of it on, activity
-                             renews it [900]
+  --data DIR                 folder for sessions and keys, created if absent [sliding-session-data]
+  --memory                   keep sessions and keys in memory only
+  --access-lifetime SECONDS  lifetime of an access token, more than 10; a request in its
+                             second half renews it [900]
   --help                     this text
 ";
 

@@ -7,7 +7,7 @@ use crate::options::{Options, PROGRAM};
 pub(crate) fn text(address: SocketAddr, options: &Options) -> String {
     let kept = match &options.data {
         Some(folder) => format!("Sessions and keys are kept in {}.", folder.display()),
-        None => "WARNING: nothing is kept; all sessions end with the server.".to_owned(),
+        None => "WARNING: sessions are kept in memory only.".to_owned(),
     };
     // By name: browsers accept `Secure` cookies from `localhost` without TLS.
     let port = address.port();

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
-mod elsewhere;
+mod attacker;
 #[allow(dead_code)] // not every function is used here
 #[path = "../../quickstart/tests/running/mod.rs"]
 mod running;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tollgate_tests::browser::Browser;
 
-use crate::elsewhere::Elsewhere;
+use crate::attacker::Attacker;
 use crate::running::{Answer, Server, folder};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sliding-session");
@@ -121,13 +121,13 @@ fn login_sets_both_cookies_hidden_from_scripts() {
         assert_eq!(cookie["sameSite"], "Lax", "{cookie}");
         assert_eq!(
             cookie["domain"], "localhost",
-            "for this host alone: {cookie}"
+            "only for this host: {cookie}"
         );
         assert!(cookie["expiry"].is_u64(), "{cookie}");
     }
     assert!(
         browser.cookie("__Secure-refresh").is_none(),
-        "it is not for the page"
+        "the page cannot read it"
     );
     assert_eq!(browser.run("return document.cookie", &json!([])), "");
 
@@ -145,7 +145,7 @@ fn login_sets_both_cookies_hidden_from_scripts() {
 }
 
 #[test]
-fn a_wrong_password_logs_in_nobody() {
+fn a_wrong_password_gets_no_session() {
     let server = Server::start(PROGRAM, &folder("wrong"), &["--memory"]);
     let Some(browser) = open(&server) else { return };
     browser.type_into("[name=user]", "ada");
@@ -213,13 +213,15 @@ fn two_tabs_that_refresh_concurrently_stay_logged_in() {
     for round in 1.. {
         assert!(round <= 50, "never at once: {}", server.log());
         browser.run(
-            "new BroadcastChannel('now').postMessage(''); document.querySelector('#refresh').click()",
+            "new BroadcastChannel('now').postMessage(''); \
+             document.querySelector('#refresh').click()",
             &json!([]),
         );
         for tab in [&first, &second] {
             browser.switch_to(tab);
             browser.wait_until(&format!(
-                "document.querySelectorAll('[data-what=\"POST /auth/refresh: 200\"]').length >= {round} && {IDLE}"
+                "document.querySelectorAll('[data-what=\"POST /auth/refresh: 200\"]').length \
+                 >= {round} && {IDLE}"
             ));
             assert_eq!(state(&browser), "You are logged in as ada.");
             assert_eq!(
@@ -259,7 +261,7 @@ fn a_logout_in_one_tab_logs_out_the_other() {
     assert_eq!(
         state(&browser),
         "You are logged in as ada.",
-        "it has not asked yet"
+        "it has sent no request yet"
     );
     assert!(press(&browser, "#click").starts_with("POST /clicks: 401"));
     assert_eq!(state(&browser), "You are logged out.");
@@ -292,11 +294,11 @@ fn form_posts_from_another_site_change_nothing() {
     log_in(&browser, "ada", "lovelace");
     press(&browser, "#click");
     let before = cookie_value(&browser, "__Host-access");
-    let elsewhere = Elsewhere::start(&home(&server));
+    let attacker = Attacker::start(&home(&server));
 
     // 127.0.0.1 is another site than localhost, so the browser sends no Lax cookies. Another port
     // of localhost is the same site, so the browser sends them.
-    for (origin, click_status) in [(elsewhere.other_site(), 401), (elsewhere.same_site(), 403)] {
+    for (origin, click_status) in [(attacker.other_site(), 401), (attacker.same_site(), 403)] {
         for (form, statuses) in [
             ("click", &[click_status][..]),
             ("refresh", &[403]),

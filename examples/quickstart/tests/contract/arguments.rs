@@ -49,7 +49,9 @@ fn help_exits_successfully() {
 #[test]
 fn a_file_without_a_usable_key_is_refused() {
     let folder = folder("bad-keys");
-    let private = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let private = r#"{"kty":"OKP","crv":"Ed25519",
+        "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+        "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
     let private_set = format!(r#"{{"keys": [{private}]}}"#);
     for (text, named) in [
         ("", "not a JSON object"),

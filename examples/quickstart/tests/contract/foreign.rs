@@ -14,11 +14,13 @@ use crate::running::{Answer, Server, folder, in_ci, shell};
 
 /// RFC 7517 appendix A.2.
 const EC: &str = r#"{"kty":"EC","crv":"P-256","kid":"ec","alg":"ES256",
-    "x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    "x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
     "d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE"}"#;
 /// RFC 8037 appendix A.1.
 const ED: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"ed","alg":"EdDSA",
-    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
+    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}"#;
 /// RFC 7515 appendix A.1.
 const OCT: &str = r#"{"kty":"oct","kid":"oct","alg":"HS256",
     "k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}"#;
@@ -40,7 +42,8 @@ fn with_tollgate(key: &Value, claims: &[Value]) -> Option<Vec<String>> {
 fn with_pyjwt(key: &Value, claims: &[Value]) -> Option<Vec<String>> {
     let program = "import json, jwt, sys\n\
         key, claims = json.load(sys.stdin)\n\
-        for each in claims: print(jwt.encode(each, jwt.PyJWK(key), key['alg'], {'kid': key['kid']}))";
+        head = {'kid': key['kid']}\n\
+        for each in claims: print(jwt.encode(each, jwt.PyJWK(key), key['alg'], head))";
     let python = peer("TOLLGATE_PYTHON")?;
     Some(lines(
         Command::new(python).args(["-c", program]),
@@ -130,7 +133,7 @@ fn server_with(name: &str, keys: &Value) -> Server {
     )
 }
 
-fn accepts_what_it_should(server: &Server, maker: Maker, jwk: &str) {
+fn assert_grants(server: &Server, maker: Maker, jwk: &str) {
     let good = json!({
         "iss": "https://id.example.com", "aud": ["shop", "other"], "sub": "eva", "exp": now() + 600,
         "scope": "orders:read", "name": "Eva",
@@ -215,7 +218,7 @@ fn foreign_tokens_are_verified() {
     );
     for maker in [with_tollgate as Maker, with_pyjwt, with_jose] {
         for jwk in [EC, ED] {
-            accepts_what_it_should(&server, maker, jwk);
+            assert_grants(&server, maker, jwk);
         }
     }
     let log = server.log();
@@ -237,13 +240,13 @@ fn foreign_tokens_are_verified() {
 fn a_shared_secret_works_as_a_key() {
     let server = server_with("secret", &private(OCT));
     for maker in [with_tollgate as Maker, with_pyjwt, with_jose] {
-        accepts_what_it_should(&server, maker, OCT);
+        assert_grants(&server, maker, OCT);
     }
 }
 
 /// Follows the README: creates the keys, starts the server, and runs the commands it prints for the
 /// tool.
-fn the_way_of_the_readme(tool: &'static str, picks: fn(&str) -> bool, folder: &Path) {
+fn follow_the_readme(tool: &'static str, picks: fn(&str) -> bool, folder: &Path) {
     let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
     let mut blocks = readme
         .split("```sh\n")
@@ -283,7 +286,7 @@ fn the_way_of_the_readme(tool: &'static str, picks: fn(&str) -> bool, folder: &P
 fn the_readme_works_with_python() {
     if peer("TOLLGATE_PYTHON").is_some() {
         let picks = |command: &str| !command.contains("node ");
-        the_way_of_the_readme("python3", picks, &folder("readme-python"));
+        follow_the_readme("python3", picks, &folder("readme-python"));
     }
 }
 
@@ -293,6 +296,6 @@ fn the_readme_works_with_node() {
         let folder = folder("readme-node");
         std::os::unix::fs::symlink(modules, folder.join("node_modules")).unwrap();
         let picks = |command: &str| !command.contains("python3 ");
-        the_way_of_the_readme("node", picks, &folder);
+        follow_the_readme("node", picks, &folder);
     }
 }

@@ -93,7 +93,8 @@ impl Server {
             .collect();
         let fields = fields.concat();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{fields}content-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             {fields}content-length: {}\r\n\r\n{body}",
             self.address,
             body.len(),
         );

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tollgate::{Algorithm, SigningKey};
 
-pub(crate) struct Hostile {
+pub(crate) struct ScriptedProvider {
     pub(crate) issuer: String,
     /// The only published key.
     pub(crate) key: SigningKey,
     tokens: Arc<Mutex<Value>>,
 }
 
-impl Hostile {
+impl ScriptedProvider {
     /// Serves until the test ends. `extra` is merged into the metadata.
     pub(crate) fn start(extra: Value) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -87,7 +87,8 @@ fn serve(mut connection: &TcpStream, content: impl Fn(&str) -> String) {
         let content = content(head[0].split(' ').nth(1).unwrap());
         let _ = write!(
             connection,
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{content}",
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{content}",
             content.len()
         );
     }

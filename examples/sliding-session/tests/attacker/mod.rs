@@ -3,11 +3,11 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 
-pub(crate) struct Elsewhere {
+pub(crate) struct Attacker {
     port: u16,
 }
 
-impl Elsewhere {
+impl Attacker {
     /// Serves a page whose forms post to the server at `home`, until the test ends.
     pub(crate) fn start(home: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -42,7 +42,8 @@ fn serve(mut connection: &TcpStream, page: &str) {
     }
     let _ = write!(
         connection,
-        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{page}",
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{page}",
         page.len()
     );
 }
@@ -51,7 +52,8 @@ fn serve(mut connection: &TcpStream, page: &str) {
 fn page(home: &str) -> String {
     let form = |id: &str, path: &str, field: &str| {
         format!(
-            "<form id={id} method=post enctype=text/plain action='{home}{path}'>{field}<button>Win</button></form>"
+            "<form id={id} method=post enctype=text/plain action='{home}{path}'>\
+             {field}<button>Win</button></form>"
         )
     };
     [
