@@ -22,10 +22,10 @@ struct Store(Result<bool, ()>);
 
 impl RevocationCheck for Store {
     fn check(&self, _: &tollgate_core::Principal) -> Step<Result<Standing, Unavailable>> {
-        let Self(told) = *self;
+        let Self(result) = *self;
         Step::pending(async move {
             tokio::task::yield_now().await;
-            match told {
+            match result {
                 Ok(true) => Ok(Standing::Good),
                 Ok(false) => Ok(Standing::Revoked),
                 Err(()) => Err(Unavailable::new(std::time::Duration::from_secs(2))),

@@ -168,7 +168,7 @@ fn the_ready_instance_waits_with_its_request() {
     make_ready(&mut service);
     assert!(service.get_ref().ready);
     let mut response = pin!(service.call(good()));
-    assert!(!service.get_ref().ready, "a clone stands in its place");
+    assert!(!service.get_ref().ready, "it is replaced by a clone");
     assert!(poll(response.as_mut()).is_pending());
     assert_eq!((store.calls(), store.open()), (0, 1));
 
