@@ -185,7 +185,10 @@ async fn unavailable_keys_are_unavailable() {
         .expect_err("refused");
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(
-        status.metadata().get("retry-after").expect("has retry-after"),
+        status
+            .metadata()
+            .get("retry-after")
+            .expect("has retry-after"),
         "1"
     );
     // The same connection works again after the keys are available.
