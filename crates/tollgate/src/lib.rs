@@ -228,6 +228,7 @@
 //! | `metrics` | counters and gauges of remote keys, with the `metrics` crate |
 //! | `redb`, `redis`, `postgres` | the modules of `tollgate::stores`: persistent sessions |
 //! | `jsonwebtoken` | conversions from and to the key types of `jsonwebtoken`, without backends |
+//! | `full` | all features of this table |
 
 #![forbid(unsafe_code)]
 
