@@ -70,7 +70,7 @@ fn a_cached_token_does_not_allocate() {
         let verify = || {
             drop(black_box(
                 verifier.verify(black_box(&fixture.token)).unwrap(),
-            ))
+            ));
         };
         assert!(allocations(verify) < f64::EPSILON, "{algorithm}");
     }

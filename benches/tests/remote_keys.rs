@@ -23,7 +23,7 @@ fn verification_with_fetched_keys_allocates_once() {
         let fixed = fixture.cold_verifier();
         let remote = verifier(runtime.block_on(fetched(&fixture)));
         let verify = |verifier: &tollgate_core::Verifier| {
-            drop(verifier.verify(black_box(&fixture.token)).unwrap())
+            drop(verifier.verify(black_box(&fixture.token)).unwrap());
         };
         let rows = compare(
             &mut [

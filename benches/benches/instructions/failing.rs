@@ -27,16 +27,16 @@ const fn by_signature(name: &'static str, run: fn(u32)) -> Scenario {
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     early("failing-nothing", |rounds| {
-        refused(Failing::Nothing, rounds)
+        refused(Failing::Nothing, rounds);
     }),
     early("failing-garbage-8k", |rounds| {
-        refused(Failing::Garbage, rounds)
+        refused(Failing::Garbage, rounds);
     }),
     early("failing-garbage-8k-header", |rounds| {
         refused(Failing::GarbageHeader, rounds);
     }),
     early("failing-malformed", |rounds| {
-        refused(Failing::Malformed, rounds)
+        refused(Failing::Malformed, rounds);
     }),
     early("failing-wrong-algorithm", |rounds| {
         refused(Failing::WrongAlgorithm, rounds);
@@ -45,7 +45,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         refused(Failing::UnknownKey, rounds);
     }),
     late("failing-expired", |rounds| {
-        refused(Failing::Expired, rounds)
+        refused(Failing::Expired, rounds);
     }),
     late("failing-wrong-issuer", |rounds| {
         refused(Failing::WrongIssuer, rounds);

@@ -133,6 +133,16 @@ fn missing_and_contradictory_options_fail_at_build() {
         let description = format!("{builder:?}");
         assert_eq!(builder.build().unwrap_err().kind(), wanted, "{description}");
     }
+}
+
+#[test]
+fn limits_of_zero_and_the_longest_leeway_are_accepted() {
+    let full = || {
+        builder()
+            .issuer("i")
+            .audience("a")
+            .key(secret(1).verifying_key())
+    };
     assert!(full().build().is_ok());
     // A token may have no audience, no scope and no `kid`.
     let bare = Limits::default()

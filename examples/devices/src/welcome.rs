@@ -14,7 +14,7 @@ pub(crate) fn text(address: SocketAddr, options: &Options) -> String {
     let json = r#"-H "Content-Type: application/json""#;
     let login = |device: &str| {
         let content = format!(r#"{{"user":"ada","password":"lovelace","device":"{device}"}}"#);
-        format!(r#"curl -s {url}/auth/login {json} -d '{content}'"#)
+        format!(r"curl -s {url}/auth/login {json} -d '{content}'")
     };
     let (laptop, phone) = (login("laptop"), login("phone"));
     let to = |method: &str, path: &str, device: &str| {

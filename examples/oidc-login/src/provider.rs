@@ -110,7 +110,7 @@ impl Discovery {
         let metadata = Metadata::discover_async(self.issuer.clone(), &self.http).await;
         let metadata = metadata
             .inspect_err(|problem| {
-                eprintln!("{PROGRAM}: {} is out of reach: {problem}", &**self.issuer)
+                eprintln!("{PROGRAM}: {} is out of reach: {problem}", &**self.issuer);
             })
             .ok()?;
         let Extensions {

@@ -1,4 +1,4 @@
-//! Tests of extractors, layers and WebSockets in routers.
+//! Tests of extractors, layers and `WebSockets` in routers.
 
 mod extractors;
 mod fixture;

@@ -149,7 +149,7 @@ impl<'p> Evaluation<'p> {
                 match &next.policy.0.clause {
                     _ if next.satisfied => {}
                     Clause::Group(_, parts) if !parts.is_empty() => {
-                        open.extend(next.children.iter().rev())
+                        open.extend(next.children.iter().rev());
                     }
                     _ => return Some(next),
                 }

@@ -91,7 +91,7 @@ fn verifications_in_a_destructor_are_cached() {
         super::token_with(&signer(), &serde_json::json!({ "jti": "new" })),
     );
     in_ending_thread(&verifier, &new, true, || {
-        is_verified_anew(&verifier, &known)
+        is_verified_anew(&verifier, &known);
     });
     hits(&verifier, &new);
     hits(&verifier, &known);

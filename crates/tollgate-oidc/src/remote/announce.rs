@@ -24,7 +24,7 @@ fn log(event: &Event) {
         Event::Refreshed { .. } => tracing::info!(target: "tollgate", "{event}"),
         Event::Unchanged { .. } => tracing::debug!(target: "tollgate", "{event}"),
         Event::Failed { .. } | Event::UnknownKey { .. } => {
-            tracing::warn!(target: "tollgate", "{event}")
+            tracing::warn!(target: "tollgate", "{event}");
         }
         Event::Expired { .. } => tracing::error!(target: "tollgate", "{event}"),
     }

@@ -845,10 +845,10 @@ fn urls_of_the_configuration_are_checked() {
         let supplied = try_both(text, &|settings| settings.issuer_supplied = true);
         match kind {
             None if public_https || text == "https://keycloak" => {
-                assert_eq!(supplied, None, "{text}")
+                assert_eq!(supplied, None, "{text}");
             }
             None if text.starts_with("https") => {
-                assert_eq!(supplied, Some(PrivateAddress), "{text}")
+                assert_eq!(supplied, Some(PrivateAddress), "{text}");
             }
             None => assert_eq!(supplied, Some(InsecureUrl), "{text}"),
             kind => assert_eq!(supplied, kind, "{text}"),
