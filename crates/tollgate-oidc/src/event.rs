@@ -19,7 +19,7 @@ use crate::error::OidcError;
 /// |---|---|
 /// | `tollgate_jwks_fetches_total` | fetches; label `outcome`: `refreshed`, `unchanged`, `failed` |
 /// | `tollgate_jwks_unknown_keys_total` | keys that were not found |
-/// | `tollgate_jwks_keys` | the number of usable keys: zero after expiry |
+/// | `tollgate_jwks_keys` | the number of usable keys: zero after expiry and withdrawal |
 /// | `tollgate_jwks_consecutive_failures` | failed fetches since the last success |
 /// | `tollgate_jwks_last_success_timestamp_seconds` | the time of the last successful fetch |
 ///
@@ -95,6 +95,14 @@ pub enum Event {
         /// The issuer, or the URL of the set.
         source: Arc<str>,
     },
+    /// The issuer has withdrawn its last key: it publishes exactly `{"keys":[]}`, and a second
+    /// fetch past all caches has confirmed it at least five minutes later. The response to tokens
+    /// is 503 until it publishes a key again. Emitted once.
+    #[non_exhaustive]
+    Withdrawn {
+        /// The issuer, or the URL of the set.
+        source: Arc<str>,
+    },
     /// A fetch did not return the keys that tokens named: the tokens are forged, or the issuer
     /// signs with a key that it does not publish. Emitted at most once per fetch.
     #[non_exhaustive]
@@ -130,6 +138,7 @@ impl Event {
             | Self::Unchanged { source, .. }
             | Self::Failed { source, .. }
             | Self::Expired { source }
+            | Self::Withdrawn { source }
             | Self::UnknownKey { source, .. } => source,
         }
     }
@@ -173,6 +182,10 @@ impl fmt::Display for Event {
             Self::Expired { .. } => write!(
                 f,
                 "{source:?} could not be fetched in time: its keys are not used any more"
+            ),
+            Self::Withdrawn { .. } => write!(
+                f,
+                "{source:?} has withdrawn its last key: its keys are not used any more"
             ),
             Self::UnknownKey { kid, count, .. } => {
                 write!(

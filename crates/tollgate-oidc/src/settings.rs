@@ -57,9 +57,9 @@ pub(crate) struct Settings {
     /// The time after their life in which keys are still used while fetches fail.
     pub(crate) stale_if_error: Duration,
     /// The minimum time between the start of a fetch that a request caused or that failed, and the
-    /// start of the next one.
+    /// start of the next one from the same budget.
     pub(crate) cool_down: Duration,
-    /// The time for which a `kid` that was not found is not looked for again.
+    /// The time for which a `kid` that was not found is remembered.
     pub(crate) negative_life: Duration,
     pub(crate) fetch: Option<Arc<dyn Fetch>>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -84,7 +84,7 @@ impl Settings {
             life: Duration::from_secs(60)..=Duration::from_secs(3600),
             stale_if_error: Duration::from_secs(3600),
             cool_down: Duration::from_secs(10),
-            negative_life: Duration::from_secs(60),
+            negative_life: Duration::from_secs(3600),
             fetch: None,
             clock: Arc::new(SystemClock),
             jitter: Arc::new(random_fraction),
@@ -150,10 +150,6 @@ impl Settings {
             (
                 self.stale_if_error > DAY,
                 "`stale_if_error` is longer than 24 hours: a withdrawn key would be trusted that long",
-            ),
-            (
-                self.negative_life > DAY,
-                "`negative_life` is longer than 24 hours: a new key would not be found before",
             ),
         ];
         match mistakes.into_iter().find(|(mistaken, _)| *mistaken) {

@@ -26,7 +26,9 @@ fn log(event: &Event) {
         Event::Failed { .. } | Event::UnknownKey { .. } => {
             tracing::warn!(target: "tollgate", "{event}");
         }
-        Event::Expired { .. } => tracing::error!(target: "tollgate", "{event}"),
+        Event::Expired { .. } | Event::Withdrawn { .. } => {
+            tracing::error!(target: "tollgate", "{event}")
+        }
     }
 }
 
@@ -40,7 +42,7 @@ fn record(event: &Event, settings: &Settings) {
         Event::Refreshed { .. } => "refreshed",
         Event::Unchanged { .. } => "unchanged",
         Event::Failed { .. } => "failed",
-        Event::Expired { .. } => {
+        Event::Expired { .. } | Event::Withdrawn { .. } => {
             if !together {
                 metrics::gauge!("tollgate_jwks_keys", "source" => source).set(0.0);
             }

@@ -81,6 +81,7 @@ impl Engine {
             Retrieved::Changed(Fresh { life, .. }) | Retrieved::Unchanged(Fresh { life, .. }) => {
                 *life
             }
+            Retrieved::Withdrawn => return Err(self.withdraw()),
         };
         let times = Times {
             now,
@@ -92,7 +93,7 @@ impl Engine {
         let after = match (retrieved, before.as_deref()) {
             (Retrieved::Changed(fresh), before) => Snapshot::changed(fresh.found, before, times),
             (Retrieved::Unchanged(_), Some(before)) => before.unchanged(times),
-            (Retrieved::Unchanged(_), None) => {
+            (Retrieved::Unchanged(_) | Retrieved::Withdrawn, _) => {
                 let detail = "the set is reported as unchanged, but there is none";
                 return Err(OidcError::new(OidcErrorKind::Malformed, detail));
             }
@@ -104,7 +105,7 @@ impl Engine {
         let in_vain = {
             let mut schedule = shared.schedule();
             let in_vain = schedule.succeeded(now, times.life, jitter, &brought);
-            schedule.expires(after.expiry);
+            schedule.expires(Some(after.expiry));
             self.ended.send_replace(true);
             in_vain
         };
@@ -130,6 +131,21 @@ impl Engine {
             });
         }
         Ok(())
+    }
+
+    /// Ends the keys, of which the issuer has withdrawn the last.
+    fn withdraw(&self) -> OidcError {
+        let shared = &*self.shared;
+        let now = shared.now();
+        let current = shared.current.load_full();
+        if let Some(current) = current.filter(|current| current.is_usable(now)) {
+            shared.current.store(Some(Arc::new(current.ended(now))));
+            shared.schedule().expires(None);
+            let source = Arc::clone(&shared.source);
+            shared.announce(&Event::Withdrawn { source });
+        }
+        let detail = "the issuer has withdrawn its last key";
+        OidcError::new(OidcErrorKind::NoUsableKey, detail)
     }
 
     fn fail(&self, error: OidcError) {

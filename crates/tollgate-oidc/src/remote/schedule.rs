@@ -1,11 +1,15 @@
 //! The schedule of fetches, and the answer to a token whose key is missing. Nothing here waits or
 //! reads a clock.
 //!
-//! Invariant: after the start of a fetch that a request caused, and of one that failed, no fetch
-//! begins for a cool-down. Forged tokens therefore cause at most one fetch per cool-down, and a
-//! failing issuer is not contacted more often. A scheduled fetch that succeeds does not count: a
-//! key that changes right after it is found at once. Only [`begin`](Schedule::begin) starts a
-//! fetch.
+//! Requests have two budgets, one for keys that were never looked for, and one for keys that were
+//! looked for and not found. Each allows one fetch per cool-down. So invented `kid`s do not use up
+//! the fetch for a `kid` that was named before it was published.
+//!
+//! Invariant: after the start of a fetch that a request caused, its budget allows none for a
+//! cool-down; after the start of a fetch that failed, none begins for a cool-down. So forged tokens
+//! cause at most two fetches per cool-down, and a failing issuer is not asked more often. A
+//! scheduled fetch that succeeds does not count: a key that changes right after it is found at
+//! once. Only [`begin`](Schedule::begin) starts a fetch.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -32,26 +36,37 @@ pub(super) struct Schedule {
     running: bool,
     /// The start of the last fetch.
     began: Option<Duration>,
-    /// The start of the last fetch that a request caused or that failed: a cool-down follows.
-    cooling: Option<Duration>,
+    /// For each budget, the start of the last fetch that it paid or that failed: a cool-down
+    /// follows.
+    cooling: [Option<Duration>; 2],
     /// The number of failures since the last success.
     failures: u32,
     /// The time of the next fetch, unless a request causes one before.
     due: Duration,
     /// The time at which a fetch was requested that has not begun yet.
     wished: Option<Duration>,
-    /// `true` if a request caused it, and not the start.
-    requested: bool,
+    /// The budget that pays for it, unless it is the first one.
+    paid_by: Option<Budget>,
     /// The keys that were missing before the running fetch began. Keys that the fetch does not
     /// return do not exist.
     sought: Sought,
     /// The same for the next fetch.
     seeking: Sought,
+    /// The keys that were looked for and not found.
     unknown: NegativeCache,
     /// The expiry of the keys, until it was reported.
     expiry: Option<Duration>,
     fetches: u64,
     last_error: Option<OidcError>,
+}
+
+/// The budgets of fetches that requests cause.
+#[derive(Clone, Copy, Debug)]
+enum Budget {
+    /// For keys that were never looked for, and for tokens that name none.
+    New,
+    /// For keys that were looked for and not found.
+    Repeated,
 }
 
 /// Hashes of missing keys, and one `kid` for display.
@@ -99,11 +114,11 @@ impl Schedule {
             wait_for_first: settings.wait_for_first,
             running: false,
             began: None,
-            cooling: None,
+            cooling: [None; 2],
             failures: 0,
             due: now,
             wished: Some(now),
-            requested: false,
+            paid_by: None,
             sought: Sought::default(),
             seeking: Sought::default(),
             unknown: NegativeCache::new(settings.negative_life),
@@ -116,15 +131,15 @@ impl Schedule {
     /// Starts a fetch if one is due and permitted; it runs until [`succeeded`](Self::succeeded) or
     /// [`failed`](Self::failed).
     pub(super) fn begin(&mut self, now: Duration) -> bool {
-        let wanted = self.wished.is_some() || now >= self.due;
-        if self.running || !wanted || now < self.permitted() {
+        // A wish is made where its budget permits it, and `due` is a cool-down after every start.
+        if self.running || (self.wished.is_none() && now < self.due) {
             return false;
         }
         self.running = true;
         self.began = Some(now);
         self.wished = None;
-        if std::mem::take(&mut self.requested) {
-            self.cooling = Some(now);
+        if let Some(budget) = self.paid_by.take() {
+            self.cooling[budget as usize] = Some(now);
         }
         self.sought = std::mem::take(&mut self.seeking);
         self.fetches += 1;
@@ -161,7 +176,7 @@ impl Schedule {
     /// Records a failed fetch: the pause doubles with each consecutive failure.
     pub(super) fn failed(&mut self, now: Duration, jitter: f64, error: OidcError) {
         self.running = false;
-        self.cooling = self.began;
+        self.cooling = [self.began; 2];
         self.last_error = Some(error);
         self.sought = Sought::default();
         let doubled = self.cool_down.saturating_mul(1 << self.failures.min(16));
@@ -169,7 +184,7 @@ impl Schedule {
         self.failures = self.failures.saturating_add(1);
         self.due = now
             .saturating_add(pause.mul_f64(1.0 + 0.1 * fraction(jitter)))
-            .max(self.permitted());
+            .max(self.cooled(self.began));
     }
 
     /// Returns the answer to a request whose key is missing: `named`, or any key if the token names
@@ -181,17 +196,16 @@ impl Schedule {
         has_keys: bool,
         waiting: usize,
     ) -> Verdict {
-        if let Some(named) = named
-            && has_keys
-            && self.unknown.contains(now, named.hash)
-        {
-            return Verdict::Pointless;
-        }
-        if !self.is_coming() && now < self.permitted() {
+        let budget = match named {
+            Some(named) if self.unknown.contains(now, named.hash) => Budget::Repeated,
+            _ => Budget::New,
+        };
+        let permitted = self.cooled(self.cooling[budget as usize]);
+        if !self.is_coming() && now < permitted {
             return if has_keys && self.failures == 0 {
                 Verdict::Pointless
             } else {
-                Verdict::Unavailable(self.retry_after(now))
+                Verdict::Unavailable(retry_after(now, permitted))
             };
         }
         if self
@@ -202,8 +216,10 @@ impl Schedule {
             return Verdict::Unavailable(*RETRY.start());
         }
         if !self.running {
-            self.requested |= self.wished.is_none();
-            self.wished.get_or_insert(now);
+            if self.wished.is_none() {
+                self.wished = Some(now);
+                self.paid_by = Some(budget);
+            }
             self.seeking.add(named);
         }
         if waiting >= Self::MOST_WAITING || !(has_keys || self.wait_for_first) {
@@ -214,10 +230,7 @@ impl Schedule {
 
     /// The time of the next fetch.
     pub(super) fn due(&self) -> Duration {
-        match self.wished {
-            Some(since) => since.max(self.permitted()),
-            None => self.due.max(self.permitted()),
-        }
+        self.wished.unwrap_or(self.due)
     }
 
     /// The time of the next action: a fetch, or the report of the expiry.
@@ -226,9 +239,9 @@ impl Schedule {
             .map_or(self.due(), |expiry| expiry.min(self.due()))
     }
 
-    /// Sets the expiry of the keys.
-    pub(super) fn expires(&mut self, expiry: Duration) {
-        self.expiry = Some(expiry);
+    /// Sets the expiry of the keys, or none if its report is not wanted.
+    pub(super) fn expires(&mut self, expiry: Option<Duration>) {
+        self.expiry = expiry;
     }
 
     /// Returns, once, whether the keys have expired.
@@ -236,9 +249,9 @@ impl Schedule {
         self.expiry.take_if(|expiry| *expiry <= now).is_some()
     }
 
-    /// The earliest time of the next fetch.
+    /// The earliest time of a fetch for a request without keys, which may name any key.
     pub(super) fn permitted(&self) -> Duration {
-        self.cooled(self.cooling)
+        self.cooled(self.cooling[Budget::New as usize])
     }
 
     /// The end of the cool-down after that start.

@@ -48,6 +48,17 @@ impl Snapshot {
         Self::new(Arc::clone(&self.keys), Arc::clone(&self.used), times)
     }
 
+    /// No keys any more.
+    pub(super) fn ended(&self, now: Duration) -> Self {
+        Self {
+            keys: Arc::default(),
+            used: Arc::default(),
+            life_end: now,
+            expiry: now,
+            ..*self
+        }
+    }
+
     fn new(keys: Arc<KeySet>, used: Arc<[AtomicU64]>, times: Times) -> Self {
         let life_end = times.now.saturating_add(times.life);
         Self {

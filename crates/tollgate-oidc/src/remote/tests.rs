@@ -167,17 +167,40 @@ fn a_missing_key_is_fetched_once_per_cool_down() {
         .succeeded(now, seconds(600), 0.0, &HashSet::from([1]))
         .unwrap();
     assert_eq!((in_vain.count, &*in_vain.example), (1, "k"));
-    // 2 was missing before the fetch began, so it does not exist; 3 is unknown.
+    // 3 came after the fetch had begun, so it was not looked for.
     let now = now + COOL_DOWN;
+    assert_eq!(schedule.miss(now, Some(named(3)), true, 0), Verdict::Wait);
+}
+
+#[test]
+fn a_key_that_was_not_found_has_a_fetch_that_new_ones_do_not_use_up() {
+    let mut schedule = schedule();
+    fetched(&mut schedule, START - COOL_DOWN, &[1]);
+    assert_eq!(schedule.miss(START, Some(named(2)), true, 0), Verdict::Wait);
+    assert!(fetched(&mut schedule, START, &[1]).is_some());
+    let now = START + seconds(1);
     assert_eq!(
-        schedule.miss(now, Some(named(2)), true, 0),
+        schedule.miss(now, Some(named(3)), true, 0),
         Verdict::Pointless
     );
-    assert_eq!(schedule.miss(now, Some(named(3)), true, 0), Verdict::Wait);
-    // The entry of 2 expires after a minute.
-    fetched(&mut schedule, now, &[1]);
-    let now = START + COOL_DOWN + seconds(60);
     assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Wait);
+    assert!(fetched(&mut schedule, now, &[1]).is_some());
+    assert_eq!(
+        schedule.miss(now + COOL_DOWN / 2, Some(named(2)), true, 0),
+        Verdict::Pointless
+    );
+    // Its fetch does not put off the one for new keys, nor the reverse.
+    let now = START + COOL_DOWN;
+    assert_eq!(schedule.miss(now, Some(named(3)), true, 0), Verdict::Wait);
+    assert!(fetched(&mut schedule, now, &[1]).is_some());
+    let now = now + seconds(1);
+    assert_eq!(schedule.miss(now, Some(named(2)), true, 0), Verdict::Wait);
+    // A failure counts for both.
+    fail(&mut schedule, now);
+    for name in [2, 4] {
+        let verdict = schedule.miss(now, Some(named(name)), true, 0);
+        assert_eq!(verdict, Verdict::Unavailable(COOL_DOWN));
+    }
 }
 
 #[test]
@@ -186,12 +209,14 @@ fn without_keys_the_negative_cache_stays_empty() {
     fetched(&mut schedule, START - COOL_DOWN, &[1]);
     assert_eq!(schedule.miss(START, Some(named(2)), true, 0), Verdict::Wait);
     fetched(&mut schedule, START, &[1]);
-    let now = START + COOL_DOWN;
     assert_eq!(
-        schedule.miss(now, Some(named(2)), true, 0),
+        schedule.miss(START, Some(named(3)), true, 0),
         Verdict::Pointless
     );
-    let verdict = schedule.miss(now, Some(named(2)), false, 0);
+    let verdict = schedule.miss(START, Some(named(3)), false, 0);
+    assert_eq!(verdict, Verdict::Unavailable(COOL_DOWN));
+    let now = START + COOL_DOWN;
+    let verdict = schedule.miss(now, Some(named(3)), false, 0);
     assert_eq!(verdict, Verdict::Unavailable(seconds(1)));
     assert!(schedule.begin(now), "the keys are fetched");
 }
@@ -326,7 +351,7 @@ fn retry_after_is_at_most_a_minute() {
 fn expiry_is_reported_once() {
     let mut schedule = schedule();
     fetched(&mut schedule, START, &[]);
-    schedule.expires(START + seconds(100));
+    schedule.expires(Some(START + seconds(100)));
     assert_eq!(
         schedule.next(),
         START + seconds(100),
@@ -364,14 +389,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn fetches_are_a_cool_down_apart(steps in steps(), wait_for_first: bool) {
+    fn fetches_are_a_cool_down_apart(steps in steps(), wait_for_first: bool, repeat: bool) {
         let mut settings = settings();
         settings.wait_for_first = wait_for_first;
         let mut schedule = Schedule::new(&settings, START);
         let (mut now, mut running, mut expiry) = (START, false, None::<Duration>);
         let mut begun: Vec<Duration> = Vec::new();
-        // The last start that requires a pause, and the number of starts that do not.
-        let (mut cooling, mut own) = (None::<Duration>, 0_u128);
+        // Names that are never repeated have one budget of fetches.
+        let (budgets, mut made_up) = (1 + usize::from(repeat), 10_000);
+        // The starts that requests caused, the last failed one, and the number of the others.
+        let (mut caused, mut failed) = (Vec::new(), None::<Duration>);
+        let mut own = 0_u128;
         let (mut requested, mut first) = (false, true);
         for step in steps {
             match step {
@@ -380,7 +408,9 @@ proptest! {
                     let has_keys = expiry.is_some_and(|expiry| now < expiry);
                     let failing = schedule.failures() > 0;
                     let wished = schedule.is_wished();
-                    let verdict = schedule.miss(now, name.map(named), has_keys, waiting);
+                    made_up += 1;
+                    let name = name.map(|name| named(if repeat { name % 5 } else { made_up }));
+                    let verdict = schedule.miss(now, name, has_keys, waiting);
                     requested |= schedule.is_wished() && !wished;
                     match verdict {
                         Verdict::Wait => {
@@ -392,20 +422,20 @@ proptest! {
                             prop_assert!((seconds(1)..=seconds(60)).contains(&after));
                         }
                         // Never while the answer is unknown.
-                        Verdict::Pointless => {
-                            prop_assert!(has_keys);
-                            prop_assert!(name.is_some() || !failing);
-                        }
+                        Verdict::Pointless => prop_assert!(has_keys && !failing),
                     }
                 }
                 Step::Begin => {
                     if schedule.begin(now) {
                         prop_assert!(!running);
-                        if let Some(last) = cooling {
+                        if let Some(last) = failed {
                             prop_assert!(now - last >= COOL_DOWN, "{:?}", now - last);
                         }
                         if requested {
-                            cooling = Some(now);
+                            caused.push(now);
+                            if let Some(last) = caused.iter().nth_back(budgets) {
+                                prop_assert!(now - *last >= COOL_DOWN, "{:?}", now - *last);
+                            }
                         } else if let (Some(last), false) = (begun.last(), first) {
                             prop_assert!(now - *last >= COOL_DOWN, "{:?}", now - *last);
                         }
@@ -428,18 +458,18 @@ proptest! {
                 Step::Fail { jitter } if running => {
                     running = false;
                     schedule.failed(now, jitter, failure());
-                    cooling = begun.last().copied();
+                    failed = begun.last().copied();
                     prop_assert!(schedule.due() >= now + COOL_DOWN);
                     prop_assert!(schedule.due() <= now + seconds(330));
                 }
                 Step::Succeed { .. } | Step::Fail { .. } => {}
             }
-            prop_assert!(schedule.due() >= schedule.permitted());
             prop_assert!(schedule.kept() <= 2 * Schedule::MOST_WAITING + NegativeCache::MOST);
         }
         let elapsed = now - START;
         let strangers = begun.len() as u128 - own;
-        prop_assert!(strangers <= 1 + elapsed.as_nanos() / COOL_DOWN.as_nanos());
+        let cool_downs = 1 + elapsed.as_nanos() / COOL_DOWN.as_nanos();
+        prop_assert!(strangers <= budgets as u128 * cool_downs);
         prop_assert!(own <= 1 + elapsed.as_nanos() / COOL_DOWN.as_nanos());
     }
 }

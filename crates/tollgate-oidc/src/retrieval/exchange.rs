@@ -22,6 +22,8 @@ pub(super) struct Exchange<'a> {
     pub(super) fetch: &'a dyn Fetch,
     /// The deadline for the whole document, redirects included.
     pub(super) deadline: Instant,
+    /// Whether caches must revalidate (RFC 9111 section 5.2.1.4).
+    pub(super) no_cache: bool,
 }
 
 /// The version of a known document, valid only for its URL.
@@ -96,6 +98,11 @@ impl Exchange<'_> {
             ("accept", accept.to_owned()),
             ("accept-encoding", "identity".to_owned()),
         ];
+        if self.no_cache {
+            request
+                .headers
+                .push(("cache-control", "no-cache".to_owned()));
+        }
         if let Some(validator) = validator {
             request
                 .headers

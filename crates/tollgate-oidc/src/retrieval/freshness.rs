@@ -151,6 +151,11 @@ fn age(response: &FetchResponse) -> Option<u64> {
     Some(oldest)
 }
 
+/// Returns whether a cache may have stored the response before the request.
+pub(super) fn is_from_cache(response: &FetchResponse) -> bool {
+    age(response) != Some(0)
+}
+
 /// Returns `expires` minus `date`, or minus `now` without `date` (RFC 9111 section 4.2.1, RFC 9110
 /// section 6.6.1). `None` without `expires`.
 fn expires(response: &FetchResponse, now: u64) -> Option<u64> {

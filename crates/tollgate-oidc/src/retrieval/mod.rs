@@ -12,8 +12,10 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tokio::time::Instant;
-use tollgate_core::KeySet;
+use tollgate_core::{KeySet, json};
 
 use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::Fetch;
@@ -21,6 +23,9 @@ use crate::settings::{Location, Settings};
 
 use self::exchange::{Exchange, Validator};
 use self::location::Place;
+
+/// The minimum time between the two empty sets that withdraw the last key.
+const CONFIRMATION: Duration = Duration::from_secs(300);
 
 /// Retrieves the keys of one location repeatedly. It caches the metadata and the validator of the
 /// last set. Dropping a retrieval is cancel-safe.
@@ -31,6 +36,7 @@ pub(crate) struct Retriever {
     named: Place,
     metadata: Option<Metadata>,
     last: Option<LastSet>,
+    emptied: Option<Emptied>,
     fingerprints: [RandomState; 2],
 }
 
@@ -41,6 +47,8 @@ pub(crate) enum Retrieved {
     Changed(Fresh<KeySet>),
     /// The same bytes as in the last successful retrieval.
     Unchanged(Fresh<()>),
+    /// The issuer has withdrawn its last key: an exactly empty set, confirmed.
+    Withdrawn,
 }
 
 /// A result and its stated life from now on, before the configured bounds.
@@ -67,6 +75,25 @@ struct LastSet {
     validator: Option<Validator>,
     content: Fingerprint,
     life: Option<Duration>,
+}
+
+/// An exactly empty set, until a set with keys comes.
+struct Emptied {
+    jwks: Place,
+    /// The time of the first one that no cache had stored.
+    seen: Option<Instant>,
+}
+
+/// The response for a set.
+enum Answer {
+    /// The set if it has changed, and the facts to cache in any case.
+    Keys(Option<KeySet>, LastSet),
+    /// An exactly empty set.
+    Empty {
+        /// Whether no cache had stored it.
+        uncached: bool,
+        error: OidcError,
+    },
 }
 
 impl Retriever {
@@ -98,6 +125,7 @@ impl Retriever {
             named,
             metadata: None,
             last: None,
+            emptied: None,
             fingerprints: [RandomState::new(), RandomState::new()],
         })
     }
@@ -118,15 +146,26 @@ impl Retriever {
         let jwks = metadata
             .as_ref()
             .map_or(&self.named, |metadata| &metadata.jwks);
+        let asked = Instant::now();
         match self.fetch_set(jwks).await {
-            Ok((set, last)) => {
+            Ok(Answer::Keys(set, last)) => {
                 let life = last.life;
+                self.emptied = None;
                 self.metadata = metadata;
                 self.last = Some(last);
                 Ok(match set {
                     Some(found) => Retrieved::Changed(Fresh { found, life }),
                     None => Retrieved::Unchanged(Fresh { found: (), life }),
                 })
+            }
+            Ok(Answer::Empty { uncached, error }) => {
+                let jwks = jwks.clone();
+                self.metadata = None;
+                if self.is_withdrawn(jwks, uncached, asked) {
+                    self.last = None;
+                    return Ok(Retrieved::Withdrawn);
+                }
+                Err(error)
             }
             Err(error) => {
                 // The set may have moved.
@@ -136,9 +175,20 @@ impl Retriever {
         }
     }
 
+    /// Records an empty set that was asked for at that time. Returns whether it confirms another.
+    fn is_withdrawn(&mut self, jwks: Place, uncached: bool, asked: Instant) -> bool {
+        let former = self.emptied.take().filter(|former| former.jwks == jwks);
+        let seen = former.and_then(|former| former.seen);
+        self.emptied = Some(Emptied {
+            jwks,
+            seen: seen.or_else(|| uncached.then(Instant::now)),
+        });
+        uncached && seen.is_some_and(|seen| asked.saturating_duration_since(seen) >= CONFIRMATION)
+    }
+
     async fn fetch_metadata(&self, issuer: &str) -> Result<Metadata, OidcError> {
         const ACCEPT: &str = "application/json";
-        let exchange = self.exchange();
+        let exchange = self.exchange(false);
         let answered = if self.settings.metadata_url.is_some() {
             exchange.get(&self.named, ACCEPT, None).await?
         } else {
@@ -162,17 +212,20 @@ impl Retriever {
         })
     }
 
-    /// Returns the set if it has changed, and the facts to cache in any case.
-    async fn fetch_set(&self, jwks: &Place) -> Result<(Option<KeySet>, LastSet), OidcError> {
+    async fn fetch_set(&self, jwks: &Place) -> Result<Answer, OidcError> {
         const ACCEPT: &str = "application/jwk-set+json, application/json";
         // A set at another URL has its own versions.
         let last = self.last.as_ref().filter(|last| last.jwks == *jwks);
-        let known = last.and_then(|last| last.validator.as_ref());
-        let answered = self.exchange().get(jwks, ACCEPT, known).await?;
+        let no_cache = self.emptied.as_ref().is_some_and(|set| set.jwks == *jwks);
+        let known = last
+            .filter(|_| !no_cache)
+            .and_then(|last| last.validator.as_ref());
+        let exchange = self.exchange(no_cache);
+        let answered = exchange.get(jwks, ACCEPT, known).await?;
         let life = freshness::life(&answered.response, self.settings.clock.now());
         if let Some(last) = last.filter(|_| answered.not_modified) {
             // RFC 9111 section 4.3.4: the fields of the 304 replace the stored ones.
-            return Ok((
+            return Ok(Answer::Keys(
                 None,
                 LastSet {
                     jwks: jwks.clone(),
@@ -191,10 +244,17 @@ impl Retriever {
             .last
             .as_ref()
             .is_some_and(|last| last.content == fingerprint);
-        let set = if unchanged {
-            None
-        } else {
-            Some(read_set(content).map_err(|error| error.at(&answered.place.shown()))?)
+        let set = match (!unchanged).then(|| read_set(content)).transpose() {
+            Ok(set) => set,
+            Err(error) => {
+                let error = error.at(&answered.place.shown());
+                return if is_exactly_empty(content) {
+                    let uncached = no_cache && !freshness::is_from_cache(&answered.response);
+                    Ok(Answer::Empty { uncached, error })
+                } else {
+                    Err(error)
+                };
+            }
         };
         let last = LastSet {
             jwks: jwks.clone(),
@@ -202,13 +262,14 @@ impl Retriever {
             content: fingerprint,
             life,
         };
-        Ok((set, last))
+        Ok(Answer::Keys(set, last))
     }
 
-    fn exchange(&self) -> Exchange<'_> {
+    fn exchange(&self, no_cache: bool) -> Exchange<'_> {
         Exchange {
             fetch: &*self.fetch,
             deadline: Instant::now() + self.settings.timeout,
+            no_cache,
         }
     }
 }
@@ -230,4 +291,15 @@ fn read_set(content: &[u8]) -> Result<KeySet, OidcError> {
         return Err(OidcError::new(OidcErrorKind::NoUsableKey, problem));
     }
     Ok(set)
+}
+
+/// Returns whether the content is an object with the single member `keys`, an empty array. Another
+/// member may mean that the response is no set but an error.
+fn is_exactly_empty(content: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Empty {
+        keys: Vec<IgnoredAny>,
+    }
+    json::from_slice(content).is_ok_and(|set: Empty| set.keys.is_empty())
 }

@@ -104,7 +104,7 @@ fn provider() -> Provider {
 async fn keys(retriever: &mut Retriever) -> KeySet {
     match retriever.retrieve().await.unwrap() {
         Retrieved::Changed(fresh) => fresh.found,
-        Retrieved::Unchanged(_) => panic!("unchanged"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -114,8 +114,8 @@ async fn kid(retriever: &mut Retriever) -> String {
 
 async fn unchanged(retriever: &mut Retriever) -> Option<Duration> {
     match retriever.retrieve().await.unwrap() {
-        Retrieved::Changed(_) => panic!("changed"),
         Retrieved::Unchanged(fresh) => fresh.life,
+        other => panic!("{other:?}"),
     }
 }
 

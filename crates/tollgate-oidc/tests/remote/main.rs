@@ -26,3 +26,4 @@ mod runtimes;
 #[path = "../time/mod.rs"]
 mod time;
 mod waiting;
+mod withdrawal;
