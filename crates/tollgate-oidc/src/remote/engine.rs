@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{timeout, timeout_at};
 
 use super::Shared;
@@ -28,15 +28,39 @@ pub(super) struct Engine {
     pub(super) shared: Arc<Shared>,
     pub(super) retriever: Retriever,
     pub(super) ended: watch::Sender<Ended>,
+    /// Bounds the first fetch.
+    pub(super) turn: Option<Turn>,
+}
+
+/// The permission of a first fetch, which is held until its end.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    Now(OwnedSemaphorePermit),
+    /// The fetch waits for a permit.
+    Later(Arc<Semaphore>),
+}
+
+impl Turn {
+    async fn come(self) -> Option<OwnedSemaphorePermit> {
+        match self {
+            Self::Now(permit) => Some(permit),
+            Self::Later(permits) => permits.acquire_owned().await.ok(),
+        }
+    }
 }
 
 impl Engine {
     /// Runs until dropped.
     pub(super) async fn run(mut self) {
         loop {
+            let turn = match self.turn.take() {
+                Some(turn) => turn.come().await,
+                None => None,
+            };
             if self.begin() {
                 let _ = self.fetch().await;
             }
+            drop(turn);
             self.expire();
             self.rest().await;
         }

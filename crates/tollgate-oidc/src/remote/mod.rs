@@ -33,6 +33,7 @@ use tollgate_core::{
     Algorithm, BoxFuture, Key, KeyEpoch, KeySet, KeySource, MissingKey, Step, Unavailable,
 };
 
+pub(crate) use self::engine::Turn;
 use self::engine::{Ended, Engine};
 use self::schedule::{Named, Schedule, Verdict};
 use self::snapshot::Snapshot;
@@ -129,8 +130,14 @@ impl RemoteKeys {
     }
 
     /// Starts without keys and fetches on `runtime`.
-    pub(crate) fn spawn(settings: Settings, runtime: &Handle) -> Result<Self, OidcError> {
-        Ok(Self::start(Self::engine(settings, Some(runtime.clone()))?))
+    pub(crate) fn spawn(
+        settings: Settings,
+        runtime: &Handle,
+        turn: Turn,
+    ) -> Result<Self, OidcError> {
+        let mut engine = Self::engine(settings, Some(runtime.clone()))?;
+        engine.turn = Some(turn);
+        Ok(Self::start(engine))
     }
 
     fn engine(settings: Settings, runtime: Option<Handle>) -> Result<Engine, OidcError> {
@@ -164,6 +171,7 @@ impl RemoteKeys {
             shared,
             retriever,
             ended: sender,
+            turn: None,
         })
     }
 

@@ -4,23 +4,27 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The maximum number of concurrent first fetches.
+use tokio::sync::Semaphore;
+
+use crate::remote::Turn;
+
+/// The maximum number of concurrent first fetches of unknown issuers.
 pub(super) const MOST_RUNNING: usize = 32;
 
+/// The maximum number of concurrent first fetches of known issuers. The others wait.
+const MOST_KNOWN_RUNNING: usize = 64;
+
 /// Bounds the first fetches of issuers that tokens name: the burst, the rate, and the first fetches
-/// of an issuer that was removed less than a cool-down ago.
+/// of an issuer that was removed less than a cool-down ago. Unknown issuers take nothing from known
+/// ones.
 ///
 /// All times are durations since one instant.
 pub(super) struct Admission {
     bucket: Bucket,
     resting: Resting,
-    /// Each running first fetch holds a clone.
-    running: Arc<()>,
+    running: Arc<Semaphore>,
+    known_running: Arc<Semaphore>,
 }
-
-/// Held while a first fetch runs.
-#[derive(Debug)]
-pub(super) struct Running(#[allow(dead_code, reason = "counted by its drop")] Arc<()>);
 
 impl Admission {
     /// Allows `burst` first fetches at once, and as many per further cool-down.
@@ -32,7 +36,8 @@ impl Admission {
                 until: HashMap::new(),
                 order: VecDeque::new(),
             },
-            running: Arc::new(()),
+            running: Arc::new(Semaphore::new(MOST_RUNNING)),
+            known_running: Arc::new(Semaphore::new(MOST_KNOWN_RUNNING)),
         }
     }
 
@@ -40,15 +45,23 @@ impl Admission {
     ///
     /// # Errors
     /// Returns the time to wait, as far as it is known now.
-    pub(super) fn admit(&mut self, issuer: &str, now: Duration) -> Result<Running, Duration> {
+    pub(super) fn admit(
+        &mut self,
+        issuer: &str,
+        is_known: bool,
+        now: Duration,
+    ) -> Result<Turn, Duration> {
         if let Some(rest) = self.resting.rest(issuer, now) {
             return Err(rest);
         }
-        if Arc::strong_count(&self.running) > MOST_RUNNING {
-            return Err(Duration::from_secs(1));
+        if is_known {
+            return Ok(Turn::Later(Arc::clone(&self.known_running)));
         }
+        let Ok(permit) = Arc::clone(&self.running).try_acquire_owned() else {
+            return Err(Duration::from_secs(1));
+        };
         self.bucket.take(now)?;
-        Ok(Running(Arc::clone(&self.running)))
+        Ok(Turn::Now(permit))
     }
 
     /// Records the removal of these issuers. Adding one again does not shorten its cool-down.
@@ -149,47 +162,69 @@ mod tests {
     fn a_burst_is_admitted_and_then_one_per_interval() {
         let mut admission = Admission::new(10, COOL_DOWN);
         for n in 0..10 {
-            assert!(admission.admit(&n.to_string(), at(100)).is_ok(), "{n}");
+            assert!(
+                admission.admit(&n.to_string(), false, at(100)).is_ok(),
+                "{n}"
+            );
         }
-        assert_eq!(admission.admit("10", at(100)).unwrap_err(), at(1));
-        assert!(admission.admit("10", at(101)).is_ok());
-        assert_eq!(admission.admit("11", at(101)).unwrap_err(), at(1));
+        assert_eq!(admission.admit("10", false, at(100)).unwrap_err(), at(1));
+        assert!(admission.admit("10", false, at(101)).is_ok());
+        assert_eq!(admission.admit("11", false, at(101)).unwrap_err(), at(1));
         for n in 0..10 {
-            assert!(admission.admit(&n.to_string(), at(1_000)).is_ok(), "{n}");
+            assert!(
+                admission.admit(&n.to_string(), false, at(1_000)).is_ok(),
+                "{n}"
+            );
         }
-        assert!(admission.admit("12", at(1_000)).is_err());
+        assert!(admission.admit("12", false, at(1_000)).is_err());
     }
 
     #[test]
     fn concurrent_fetches_are_bounded_with_a_full_bucket() {
         let mut admission = Admission::new(1_000, COOL_DOWN);
         let mut running: Vec<_> = (0..MOST_RUNNING)
-            .map(|n| admission.admit(&n.to_string(), at(1)).unwrap())
+            .map(|n| admission.admit(&n.to_string(), false, at(1)).unwrap())
             .collect();
-        assert_eq!(admission.admit("one more", at(1)).unwrap_err(), at(1));
+        assert_eq!(
+            admission.admit("one more", false, at(1)).unwrap_err(),
+            at(1)
+        );
         running.pop();
-        assert!(admission.admit("one more", at(1)).is_ok());
+        assert!(admission.admit("one more", false, at(1)).is_ok());
     }
 
     #[test]
     fn a_removed_issuer_rests_for_a_cool_down() {
         let mut admission = Admission::new(10, COOL_DOWN);
         admission.given_up(["a".into()], at(100));
-        assert_eq!(admission.admit("a", at(103)).unwrap_err(), at(7));
-        assert!(admission.admit("b", at(103)).is_ok());
+        assert_eq!(admission.admit("a", false, at(103)).unwrap_err(), at(7));
+        assert!(admission.admit("b", false, at(103)).is_ok());
         // Removed again in the meantime: the later rest counts.
         admission.given_up(["a".into()], at(105));
-        assert_eq!(admission.admit("a", at(110)).unwrap_err(), at(5));
-        assert!(admission.admit("a", at(115)).is_ok());
+        assert_eq!(admission.admit("a", false, at(110)).unwrap_err(), at(5));
+        assert!(admission.admit("a", false, at(115)).is_ok());
         assert_eq!(admission.resting(at(115)), 0);
+    }
+
+    #[test]
+    fn unknown_issuers_take_nothing_from_known_ones() {
+        let mut admission = Admission::new(1, COOL_DOWN);
+        let _running = admission.admit("unknown", false, at(1)).unwrap();
+        for n in 0..1_000 {
+            assert!(admission.admit(&n.to_string(), false, at(1)).is_err());
+            assert!(admission.admit(&n.to_string(), true, at(1)).is_ok());
+        }
+        // The cool-down of a removed issuer holds for both.
+        admission.given_up(["a".into()], at(1));
+        assert_eq!(admission.admit("a", true, at(2)).unwrap_err(), at(9));
     }
 
     #[test]
     fn a_refusal_takes_nothing_from_the_bucket() {
         let mut admission = Admission::new(1, COOL_DOWN);
         admission.given_up(["a".into()], at(100));
-        assert!(admission.admit("a", at(101)).is_err());
-        assert!(admission.admit("b", at(101)).is_ok());
+        assert!(admission.admit("a", false, at(101)).is_err());
+        assert!(admission.admit("b", false, at(101)).is_ok());
     }
 
     proptest! {

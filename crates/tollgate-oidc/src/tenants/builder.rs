@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::admission::Admission;
-use super::registry::Registry;
-use super::{Complaints, Inner, Rule, SWEEP, Tenants};
+use super::registry::{self, Registry};
+use super::{Complaints, Inner, Known, Rule, SWEEP, Tenants, name};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::oidc::Oidc;
 
@@ -36,6 +36,9 @@ use crate::oidc::Oidc;
 #[must_use = "nothing is trusted before `build`"]
 pub struct TenantsBuilder {
     rule: Rule,
+    known: Known,
+    listed: Vec<String>,
+    remembered: Vec<String>,
     template: Oidc,
     capacity: usize,
     first_fetches: u32,
@@ -46,11 +49,90 @@ impl TenantsBuilder {
     pub(super) fn new(rule: Rule) -> Self {
         Self {
             rule,
+            known: Box::new(|_| false),
+            listed: Vec::new(),
+            remembered: Vec::new(),
             template: Oidc::discover(""),
             capacity: 1000,
             first_fetches: 10,
             idle: Duration::from_secs(24 * 3600),
         }
+    }
+
+    /// The issuers of a list, all of which are known.
+    pub(super) fn listed(rule: Rule, listed: Vec<String>) -> Self {
+        let capacity = listed.len() + registry::MOST_UNPROVEN;
+        Self {
+            capacity: capacity.max(1000),
+            listed,
+            ..Self::new(rule).known(|_| true)
+        }
+    }
+
+    /// Sets the predicate for *known* tenants, of those that the rule accepts. Default: none is
+    /// known, except for the issuers of [`Tenants::listed`].
+    ///
+    /// The first fetch of a known tenant does not count towards
+    /// [`first_fetches`](Self::first_fetches), which strangers can use up. A known tenant is evicted
+    /// only for another known one. The predicate must be a lookup in a list or table of no more
+    /// than [`capacity`](Self::capacity) tenants, and not a pattern that an invented name can match.
+    /// It is called before a first fetch, and must not block.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use std::sync::{Arc, RwLock};
+    /// use tollgate::TrustedIssuer;
+    /// use tollgate::oidc::Tenants;
+    /// # use tollgate_testkit::FakeProvider;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let http_client = FakeProvider::new();
+    /// // A table of issuers and audiences that changes while the service runs.
+    /// let table = Arc::new(RwLock::new(HashMap::<String, String>::new()));
+    /// let tenants = Tenants::builder(move |issuer| {
+    ///     let table = table.read().ok()?;
+    ///     Some(TrustedIssuer::new(issuer).audience(table.get(issuer)?))
+    /// })
+    /// .known(|_| true) // every issuer in the table
+    /// .keys(|oidc| oidc.fetch(http_client))
+    /// .build()?;
+    /// assert!(tenants.remembered().is_empty());
+    /// # Ok(()) }
+    /// ```
+    pub fn known(mut self, known: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.known = Box::new(known);
+        self
+    }
+
+    /// Sets the issuers that [`Tenants::remembered`] returned in an earlier run. Their first
+    /// fetches do not count towards [`first_fetches`](Self::first_fetches), so that strangers cannot
+    /// lock them out after a start. The rule still decides whether they are accepted. Only as many
+    /// as [`capacity`](Self::capacity) are used.
+    ///
+    /// ```
+    /// use tollgate::TrustedIssuer;
+    /// use tollgate::oidc::Tenants;
+    /// # use tollgate_testkit::FakeProvider;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let http_client = FakeProvider::new();
+    /// let file = "https://acme.id.example.com\n"; // written before the last stop
+    /// let tenants = Tenants::builder(|issuer| {
+    ///     let host = issuer.strip_prefix("https://")?;
+    ///     let matches = host.ends_with(".id.example.com");
+    ///     matches.then(|| TrustedIssuer::new(issuer).audience("orders-api"))
+    /// })
+    /// .remembered(file.lines())
+    /// .keys(|oidc| oidc.fetch(http_client))
+    /// .build()?;
+    /// assert_eq!(tenants.remembered(), ["https://acme.id.example.com"]);
+    /// # Ok(()) }
+    /// ```
+    pub fn remembered<I: Into<String>>(mut self, issuers: impl IntoIterator<Item = I>) -> Self {
+        self.remembered = issuers.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Configures how the keys of every tenant are fetched and kept, with the methods of [`Oidc`].
@@ -91,8 +173,8 @@ impl TenantsBuilder {
         self
     }
 
-    /// Sets the number of first fetches at once, and per further [cool-down](Oidc::cool_down).
-    /// Default: 10.
+    /// Sets the number of first fetches of unknown issuers at once, and per further
+    /// [cool-down](Oidc::cool_down). Default: 10. [Known](Self::known) tenants are not counted.
     ///
     /// ```
     /// # use tollgate::oidc::{OidcErrorKind, Tenants};
@@ -162,6 +244,21 @@ impl TenantsBuilder {
         // All tenants share one client.
         settings.fetch = Some(settings.fetch_or_default()?);
         settings.issuer_supplied = true;
+        if let Some(odd) =
+            (self.listed.iter()).find(|issuer| !name::is_plausible(issuer, &settings))
+        {
+            return Err(OidcError::new(
+                OidcErrorKind::Misconfigured,
+                format!("the listed issuer {odd:?} is not an `https` URL in normal form"),
+            ));
+        }
+        if registry::most_proven(self.capacity) < self.listed.len() {
+            return refuse("`capacity` is too small for the listed tenants: remove it");
+        }
+        let remembered: Vec<Arc<str>> = (self.remembered.iter())
+            .filter(|issuer| name::is_plausible(issuer, &settings))
+            .map(|issuer| Arc::from(&**issuer))
+            .collect();
         settings.wait_for_first = true;
         let admission = Admission::new(self.first_fetches, settings.cool_down);
         Ok(Tenants(Arc::new_cyclic(|inner| {
@@ -177,11 +274,13 @@ impl TenantsBuilder {
             });
             Inner {
                 rule: self.rule,
-                registry: Registry::new(self.capacity, admission),
+                known: self.known,
+                registry: Registry::new(self.capacity, admission, remembered),
                 settings,
                 epoch: tokio::time::Instant::now(),
                 idle: self.idle,
                 runtime: runtime.clone(),
+                delays: Complaints::default(),
                 complaints: Complaints::default(),
                 sweeper: sweeper.abort_handle(),
             }

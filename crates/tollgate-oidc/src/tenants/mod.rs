@@ -6,10 +6,11 @@ mod name;
 mod registry;
 mod status;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -25,11 +26,9 @@ pub use builder::TenantsBuilder;
 pub use status::TenantStatus;
 
 use crate::error::{OidcError, OidcErrorKind};
-use crate::event::Event;
 use crate::remote::RemoteKeys;
 use crate::settings::{Location, Settings};
 
-use admission::Running;
 use registry::{Kept, NotKept, Registry, Usage};
 
 /// The interval at which unused tenants are removed.
@@ -65,9 +64,8 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// #     mint.token().claim("iss", "https://evil.example").build(),
 /// # );
 /// let customers = ["https://id.acme.example", "https://login.globex.example"];
-/// let tenants = Tenants::builder(move |issuer| {
-///     let customer = customers.contains(&issuer);
-///     customer.then(|| TrustedIssuer::new(issuer).audience("orders-api"))
+/// let tenants = Tenants::listed(customers, |issuer| {
+///     TrustedIssuer::new(issuer).audience("orders-api")
 /// })
 /// .keys(|oidc| oidc.fetch(http_client))
 /// .build()?;
@@ -76,7 +74,7 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// // The first token of a tenant waits for its keys.
 /// let Step::Pending(first) = verifier.begin(acmes) else { panic!() };
 /// assert_eq!(first.await?.issuer(), Some("https://id.acme.example"));
-/// // An issuer that the rule refuses is not fetched.
+/// // An issuer that is not listed is not fetched.
 /// let rejection = verifier.verify(evils).unwrap_err();
 /// assert_eq!(rejection.kind(), RejectionKind::UntrustedIssuer);
 /// assert_eq!(tenants.status().len(), 1);
@@ -91,9 +89,19 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// [cached](tollgate_core::TokenCache). The rule must be fast and must not block: look tenants up
 /// in memory. Fetching for a tenant that the rule no longer accepts ends within a minute.
 ///
-/// Attackers choose the `iss`. A list of tenants is the best rule. A pattern (every host below
-/// `example.com`, every path of a provider) lets an attacker cause fetches for any matching name,
-/// within the bounds below. It also trusts every party that can publish keys under such a name.
+/// Attackers choose the `iss`. A list of tenants is the best rule: [`Tenants::listed`], or a lookup
+/// in a table with [`known`](TenantsBuilder::known). A pattern (every host below `example.com`,
+/// every path of a provider) lets an attacker cause fetches for any matching name, within the
+/// bounds below. It also trusts every party that can publish keys under such a name.
+///
+/// # Known tenants
+///
+/// A tenant is *known* by a list, by [`known`](TenantsBuilder::known), or because one of its tokens
+/// has verified before, in this run or in an earlier one
+/// ([`remembered`](TenantsBuilder::remembered)). The first fetches of known tenants are not limited
+/// in rate: 64 run concurrently, and the others wait. Tokens with invented issuers cannot use up
+/// this admission. With a pattern and without remembered tenants, they can lock new tenants out:
+/// all unknown issuers share the rate below.
 ///
 /// An ambiguous name never reaches the rule: it must be an `https` URL of at most 512 bytes in
 /// normal form, without credentials, query or fragment, and its host may be public.
@@ -101,16 +109,22 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// # Bounds
 ///
 /// - At most [`capacity`](TenantsBuilder::capacity) tenants are kept. A quarter of them, and at
-///   most 64, may be *unproven*: none of their tokens has verified yet. Invented names evict each
-///   other, and never a proven tenant. Within each class the least recently used tenant is evicted
-///   first.
-/// - First fetches are bounded together: [`first_fetches`](TenantsBuilder::first_fetches) at once
-///   and as many per further cool-down, and at most 32 concurrently. Beyond that, a token of a new
-///   tenant gets a 503 with `Retry-After`; known tenants are not affected.
-/// - After its first fetch, tokens cause at most one fetch of an issuer per cool-down. An evicted
+///   most 64, may be unknown and *unproven*: none of their tokens has verified yet. Invented names
+///   evict each other, the least recently used one first, and never a known or proven tenant.
+/// - Without a free place, the proven tenant that was admitted last is evicted. So a tenant in use
+///   is not evicted for tenants that came later. A tenant of the list or of
+///   [`known`](TenantsBuilder::known) is evicted last.
+/// - First fetches of unknown issuers are bounded together:
+///   [`first_fetches`](TenantsBuilder::first_fetches) at once and as many per further cool-down, and
+///   at most 32 concurrently. Beyond that, a token of an unknown issuer gets a 503 with
+///   `Retry-After`; known tenants are not affected.
+/// - As many issuers as the capacity are remembered after they were removed. Each takes at most
+///   512 bytes.
+/// - After its first fetch, tokens cause at most two fetches of an issuer per cool-down. An evicted
 ///   issuer is not fetched again before a cool-down has passed.
-/// - In total, tokens cause per cool-down at most twice `first_fetches` first fetches, and one more
-///   fetch for each known tenant.
+/// - In total, tokens cause per cool-down at most twice `first_fetches` first fetches of unknown
+///   issuers, and three fetches for each tenant that is kept or known: the first one, and those for
+///   unknown `kid`s ([`cool_down`](crate::Oidc::cool_down)).
 /// - A tenant that was not used for [`idle`](TenantsBuilder::idle) is removed; an unproven one
 ///   after ten minutes.
 ///
@@ -124,8 +138,11 @@ pub struct Tenants(Arc<Inner>);
 
 type Rule = Box<dyn Fn(&str) -> Option<TrustedIssuer> + Send + Sync>;
 
+type Known = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 struct Inner {
     rule: Rule,
+    known: Known,
     registry: Registry<Tenant>,
     /// The settings of each tenant, without its location.
     settings: Settings,
@@ -133,6 +150,8 @@ struct Inner {
     epoch: Instant,
     idle: Duration,
     runtime: Handle,
+    /// Of delayed fetches, which strangers can cause: they do not suppress other complaints.
+    delays: Complaints,
     complaints: Complaints,
     sweeper: AbortHandle,
 }
@@ -190,6 +209,63 @@ impl Tenants {
         rule: impl Fn(&str) -> Option<TrustedIssuer> + Send + Sync + 'static,
     ) -> TenantsBuilder {
         TenantsBuilder::new(Box::new(rule))
+    }
+
+    /// Starts a configuration with a list of issuers, which are all *known*: see
+    /// [`known`](TenantsBuilder::known). `rule` gets an issuer of the list and returns the
+    /// requirements for it, without keys. Other issuers are refused.
+    ///
+    /// [`build`](TenantsBuilder::build) refuses a name that could never match, and a
+    /// [`capacity`](TenantsBuilder::capacity) with fewer places for proven tenants than the list
+    /// has. The default capacity is 1000, or 64 more than the list.
+    ///
+    /// ```
+    /// use tollgate::TrustedIssuer;
+    /// use tollgate::oidc::Tenants;
+    /// # use tollgate_testkit::FakeProvider;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let http_client = FakeProvider::new();
+    /// let customers = ["https://id.acme.example", "https://login.globex.example"];
+    /// let tenants = Tenants::listed(customers, |issuer| {
+    ///     TrustedIssuer::new(issuer).audience("orders-api").require_subject()
+    /// })
+    /// .keys(|oidc| oidc.fetch(http_client))
+    /// .build()?;
+    /// assert!(tenants.status().is_empty()); // nothing is fetched before the first token
+    /// # Ok(()) }
+    /// ```
+    pub fn listed<I: Into<String>>(
+        issuers: impl IntoIterator<Item = I>,
+        rule: impl Fn(&str) -> TrustedIssuer + Send + Sync + 'static,
+    ) -> TenantsBuilder {
+        let listed: HashSet<String> = issuers.into_iter().map(Into::into).collect();
+        let names = listed.iter().cloned().collect();
+        let rule = move |issuer: &str| listed.contains(issuer).then(|| rule(issuer));
+        TenantsBuilder::listed(Box::new(rule), names)
+    }
+
+    /// Returns the issuers whose tokens have verified in this run, or in an earlier run by
+    /// [`TenantsBuilder::remembered`], as far as the rule still accepts them. At most twice the
+    /// [`capacity`](TenantsBuilder::capacity). Write them to a file or a table now and then, and
+    /// before the service ends, for the next run.
+    ///
+    /// ```
+    /// # use tollgate::oidc::Tenants;
+    /// # use tollgate_testkit::FakeProvider;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let http_client = FakeProvider::new();
+    /// let tenants = Tenants::builder(|_| None).keys(|oidc| oidc.fetch(http_client)).build()?;
+    /// let file = tenants.remembered().join("\n"); // an issuer has no line break
+    /// assert_eq!(file, "");
+    /// # Ok(()) }
+    /// ```
+    pub fn remembered(&self) -> Vec<String> {
+        let issuers = self.0.registry.remembered().into_iter();
+        let accepted = issuers.filter(|issuer| self.0.is_accepted(issuer));
+        accepted.map(|issuer| issuer.to_string()).collect()
     }
 
     /// Returns the status of all tenants that are kept now, by issuer: at most
@@ -265,9 +341,12 @@ impl Inner {
     ) -> Result<Option<Arc<Kept<Tenant>>>, Unavailable> {
         // An invalid configuration causes no fetch.
         self.prepare(rules.clone().key_source(NoKeys(issuer.to_owned())), issuer)?;
-        let admitted = self.registry.admit(issuer, now, |running| {
+        let is_known = (self.known)(issuer);
+        let admitted = self.registry.admit(issuer, is_known, now, |turn| {
+            let mut settings = self.settings.clone();
+            settings.location = Location::Issuer(issuer.to_owned());
             Ok(Tenant {
-                keys: RemoteKeys::spawn(self.settings_of(issuer, running), &self.runtime)?,
+                keys: RemoteKeys::spawn(settings, &self.runtime, turn)?,
                 epoch: self.epoch,
                 prepared: ArcSwapOption::empty(),
             })
@@ -275,7 +354,7 @@ impl Inner {
         match admitted {
             Ok(tenant) => Ok(Some(tenant)),
             Err(NotKept::Later(wait)) => {
-                if self.complaints.are_due(now) {
+                if self.delays.are_due(now) {
                     tracing::warn!(target: "tollgate", issuer, ?wait,
                         "first fetch of a tenant delayed");
                 }
@@ -311,30 +390,6 @@ impl Inner {
             }
             retry(Duration::from_secs(60))
         })
-    }
-
-    fn settings_of(&self, issuer: &str, running: Running) -> Settings {
-        let mut settings = self.settings.clone();
-        settings.location = Location::Issuer(issuer.to_owned());
-        let running = Mutex::new(Some(running));
-        let hook = settings.on_event.take();
-        settings.on_event = Some(Arc::new(move |event: &Event| {
-            if matches!(
-                event,
-                Event::Refreshed { .. } | Event::Unchanged { .. } | Event::Failed { .. }
-            ) {
-                drop(
-                    running
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .take(),
-                );
-            }
-            if let Some(hook) = &hook {
-                hook(event);
-            }
-        }));
-        settings
     }
 
     /// Removes tenants that are unused or no longer accepted.

@@ -1,24 +1,32 @@
 //! The registry of issuers: a bounded number, in two classes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::admission::{Admission, Running};
+use super::admission::Admission;
+use crate::remote::Turn;
 
 #[cfg(test)]
 mod tests;
 
 /// The maximum number of unproven issuers.
-const MOST_UNPROVEN: usize = 64;
+pub(super) const MOST_UNPROVEN: usize = 64;
+
+/// Returns the maximum number of proven issuers.
+pub(super) const fn most_proven(capacity: usize) -> usize {
+    Shares::of(capacity).proven
+}
 
 /// The state of each issuer. Readers take no lock and never wait; writers are serialized.
 ///
-/// An issuer is *proven* once one of its tokens has verified. Each class has its own slots, and the
-/// least recently used issuer of a class is evicted first: invented names evict only each other.
+/// An issuer is *proven* once one of its tokens has verified. Proven and unproven issuers have
+/// their own slots: invented names evict only each other. An issuer that is known or was proven
+/// before has a slot among the proven ones from the start. Of unproven issuers the least recently
+/// used one is evicted first, of proven ones the one that was admitted last.
 pub(super) struct Registry<V> {
     /// Replaced as a whole by each write: writes are as rare as first fetches. The hash is randomly
     /// keyed.
@@ -29,6 +37,7 @@ pub(super) struct Registry<V> {
 
 struct Writing {
     admission: Admission,
+    remembered: Remembered,
     admitted: u64,
 }
 
@@ -54,13 +63,37 @@ impl Shares {
     }
 }
 
+/// Issuers that were proven before, a bounded number. The one that was added first makes room.
+struct Remembered {
+    most: usize,
+    names: HashSet<Arc<str>>,
+    order: VecDeque<Arc<str>>,
+}
+
+impl Remembered {
+    fn add(&mut self, issuer: Arc<str>) {
+        if !self.names.insert(Arc::clone(&issuer)) {
+            return;
+        }
+        self.order.push_back(issuer);
+        if self.order.len() > self.most
+            && let Some(first) = self.order.pop_front()
+        {
+            self.names.remove(&first);
+        }
+    }
+}
+
 /// An issuer in the registry.
 #[derive(Debug)]
 pub(super) struct Kept<V> {
     pub(super) issuer: Arc<str>,
     pub(super) value: V,
-    /// The order of admission, to break ties within a second.
+    /// The order of admission.
     admitted: u64,
+    is_known: bool,
+    /// Whether it has a slot among the proven ones before it is proven.
+    is_favoured: bool,
     pub(super) usage: Arc<Usage>,
 }
 
@@ -122,11 +155,23 @@ impl<V> std::ops::Deref for Kept<V> {
 }
 
 impl<V> Kept<V> {
-    /// The issuer with the lowest standing is evicted first.
-    fn standing(&self) -> (u64, u64) {
-        (self.last_used(), self.admitted)
+    /// Returns whether it has a slot among the proven ones.
+    fn is_regular(&self) -> bool {
+        self.is_favoured || self.is_proven()
+    }
+
+    /// The issuer with the lowest standing of its class is evicted first. Known issuers have a
+    /// higher standing than others, and proven ones than unproven ones.
+    fn standing(&self) -> Standing {
+        if self.is_proven() {
+            (self.is_known, true, u64::MAX - self.admitted, 0)
+        } else {
+            (self.is_known, false, self.last_used(), self.admitted)
+        }
     }
 }
+
+type Standing = (bool, bool, u64, u64);
 
 /// The reason for which an issuer is not admitted.
 #[derive(Debug)]
@@ -137,12 +182,38 @@ pub(super) enum NotKept<E> {
     Failed(E),
 }
 
+impl Writing {
+    /// Records that these issuers were removed.
+    fn give_up<V>(&mut self, gone: &[Arc<Kept<V>>], now: Duration) {
+        for kept in gone.iter().filter(|kept| kept.is_proven()) {
+            self.remembered.add(Arc::clone(&kept.issuer));
+        }
+        let names = gone.iter().map(|kept| Arc::clone(&kept.issuer));
+        self.admission.given_up(names, now);
+    }
+}
+
 impl<V> Registry<V> {
-    pub(super) fn new(capacity: usize, admission: Admission) -> Self {
+    /// Creates a registry for `capacity` issuers. The issuers `remembered`, as many at most, were
+    /// proven before.
+    pub(super) fn new(
+        capacity: usize,
+        admission: Admission,
+        remembered: impl IntoIterator<Item = Arc<str>>,
+    ) -> Self {
+        let mut before = Remembered {
+            most: capacity,
+            names: HashSet::new(),
+            order: VecDeque::new(),
+        };
+        for issuer in remembered.into_iter().take(capacity) {
+            before.add(issuer);
+        }
         Self {
             kept: ArcSwap::default(),
             writing: Mutex::new(Writing {
                 admission,
+                remembered: before,
                 admitted: 0,
             }),
             shares: Shares::of(capacity),
@@ -158,36 +229,56 @@ impl<V> Registry<V> {
         self.kept.load().values().cloned().collect()
     }
 
-    /// Returns the issuer. Adds it with the value of `make` if a first fetch is permitted.
+    /// Returns the issuers that are or were proven: the kept ones by admission, then the others.
+    pub(super) fn remembered(&self) -> Vec<Arc<str>> {
+        let mut proven = self.all();
+        proven.retain(|kept| kept.is_proven());
+        proven.sort_by_key(|kept| kept.admitted);
+        let mut names: Vec<_> = proven.iter().map(|kept| Arc::clone(&kept.issuer)).collect();
+        let known: HashSet<_> = names.iter().cloned().collect();
+        let writing = self.writing();
+        let before = writing.remembered.order.iter();
+        names.extend(before.filter(|name| !known.contains(*name)).cloned());
+        names
+    }
+
+    /// Returns the issuer. Adds it with the value of `make` if a first fetch is permitted. Known
+    /// issuers and those that were proven before are not subject to the rate of first fetches.
     ///
     /// # Errors
     /// Returns an error if a first fetch is not permitted now, and if `make` fails.
     pub(super) fn admit<E>(
         &self,
         issuer: &str,
+        is_known: bool,
         now: Duration,
-        make: impl FnOnce(Running) -> Result<V, E>,
+        make: impl FnOnce(Turn) -> Result<V, E>,
     ) -> Result<Arc<Kept<V>>, NotKept<E>> {
         let mut writing = self.writing();
         let kept = self.kept.load_full();
         if let Some(kept) = kept.get(issuer) {
             return Ok(Arc::clone(kept));
         }
-        let running = writing
+        let is_favoured = is_known || writing.remembered.names.contains(issuer);
+        let turn = writing
             .admission
-            .admit(issuer, now)
+            .admit(issuer, is_favoured, now)
             .map_err(NotKept::Later)?;
-        let value = make(running).map_err(NotKept::Failed)?;
-        let mut next = HashMap::clone(&kept);
-        let gone = self.make_room(&mut next);
-        writing.admission.given_up(gone, now);
+        let value = make(turn).map_err(NotKept::Failed)?;
         writing.admitted += 1;
-        let entry = Arc::new(Kept {
+        let mut entry = Kept {
             issuer: issuer.into(),
             value,
             admitted: writing.admitted,
+            is_known,
+            is_favoured,
             usage: Arc::new(Usage::new(now)),
-        });
+        };
+        entry.is_favoured &= self.has_slot(&kept, entry.standing());
+        let mut next = HashMap::clone(&kept);
+        let gone = self.make_room(&mut next, entry.is_favoured);
+        writing.give_up(&gone, now);
+        let entry = Arc::new(entry);
         next.insert(Arc::clone(&entry.issuer), Arc::clone(&entry));
         self.kept.store(Arc::new(next));
         Ok(entry)
@@ -202,33 +293,43 @@ impl<V> Registry<V> {
         }
         let mut writing = self.writing();
         let mut next = HashMap::clone(&self.kept.load());
-        let gone = unwanted
-            .iter()
-            .filter_map(|kept| next.remove_entry(&kept.issuer).map(|(issuer, _)| issuer));
+        let gone = unwanted.iter().filter_map(|kept| next.remove(&kept.issuer));
         let gone: Vec<_> = gone.collect();
-        let count = gone.len();
-        writing.admission.given_up(gone, now);
+        writing.give_up(&gone, now);
         self.kept.store(Arc::new(next));
-        count
+        gone.len()
     }
 
-    /// Evicts until one more unproven issuer fits and no class exceeds its share.
-    fn make_room(&self, kept: &mut HashMap<Arc<str>, Arc<Kept<V>>>) -> Vec<Arc<str>> {
+    /// Returns whether an issuer of that standing has a slot among the proven ones: a free one, or
+    /// one of an issuer with a lower standing.
+    fn has_slot(&self, kept: &HashMap<Arc<str>, Arc<Kept<V>>>, standing: Standing) -> bool {
+        let regular = || kept.values().filter(|kept| kept.is_regular());
+        regular().count() < self.shares.proven || regular().any(|kept| kept.standing() < standing)
+    }
+
+    /// Evicts until one more issuer fits into its class and no class exceeds its share.
+    fn make_room(
+        &self,
+        kept: &mut HashMap<Arc<str>, Arc<Kept<V>>>,
+        is_regular: bool,
+    ) -> Vec<Arc<Kept<V>>> {
         // Read once: requests write the marks concurrently.
         let mut classes = [Vec::new(), Vec::new()];
         for entry in kept.values() {
-            classes[usize::from(entry.is_proven())]
+            classes[usize::from(entry.is_regular())]
                 .push((entry.standing(), Arc::clone(&entry.issuer)));
         }
-        let room = [self.shares.unproven - 1, self.shares.proven];
+        let mut room = [self.shares.unproven, self.shares.proven];
+        room[usize::from(is_regular)] -= 1;
         let mut gone = Vec::new();
         for (mut class, room) in classes.into_iter().zip(room) {
             class.sort_unstable();
             let over = class.len().saturating_sub(room);
-            gone.extend(class.drain(..over).map(|(_, issuer)| issuer));
-        }
-        for issuer in &gone {
-            kept.remove(issuer);
+            gone.extend(
+                class
+                    .drain(..over)
+                    .filter_map(|(_, issuer)| kept.remove(&issuer)),
+            );
         }
         gone
     }

@@ -95,6 +95,20 @@ impl House {
         }
     }
 
+    /// The same service with these tenants.
+    pub(crate) fn of(tenants: Tenants, other: Self) -> Self {
+        let verifier = Verifier::builder()
+            .issuer_source(tenants.clone())
+            .clock(other.clock.clone())
+            .build()
+            .unwrap();
+        Self {
+            tenants,
+            verifier,
+            ..other
+        }
+    }
+
     /// Publishes the genuine key.
     pub(crate) fn publish(&self, issuer: &str) {
         self.publish_keys(issuer, &[keys::signing(ALGORITHM)]);

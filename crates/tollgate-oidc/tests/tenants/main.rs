@@ -5,6 +5,7 @@ mod bounds;
 mod cached_tokens;
 mod fixture;
 mod lifecycle;
+mod strangers;
 #[path = "../time/mod.rs"]
 mod time;
 

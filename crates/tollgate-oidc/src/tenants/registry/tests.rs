@@ -10,11 +10,12 @@ use super::*;
 const COOL_DOWN: Duration = Duration::from_secs(10);
 
 fn registry(capacity: usize, burst: u32) -> Registry<()> {
-    Registry::new(capacity, Admission::new(burst, COOL_DOWN))
+    Registry::new(capacity, Admission::new(burst, COOL_DOWN), [])
 }
 
 fn admit(registry: &Registry<()>, issuer: &str, now: Duration) -> Result<(), Duration> {
-    match registry.admit(issuer, now, |_| Ok::<_, Infallible>(())) {
+    let is_known = issuer.starts_with("known");
+    match registry.admit(issuer, is_known, now, |_| Ok::<_, Infallible>(())) {
         Ok(_) => Ok(()),
         Err(NotKept::Later(wait)) => Err(wait),
         Err(NotKept::Failed(never)) => match never {},
@@ -91,15 +92,70 @@ fn invented_names_evict_only_each_other() {
 }
 
 #[test]
-fn naming_a_proven_issuer_does_not_keep_it() {
+fn the_proven_issuer_that_was_admitted_last_is_evicted() {
     let registry = registry(2, 1_000); // 1 and 1
     admit(&registry, "old", at(100)).unwrap();
     registry.get("old").unwrap().verified(at(100));
     admit(&registry, "new", at(101)).unwrap();
     registry.get("new").unwrap().verified(at(101));
-    registry.get("old").unwrap().named(at(150));
+    registry.get("new").unwrap().verified(at(149));
+    registry.get("new").unwrap().named(at(150));
     admit(&registry, "newest", at(151)).unwrap();
-    assert_eq!(names(&registry), ["new", "newest"]);
+    assert_eq!(names(&registry), ["newest", "old"]);
+    // It has no precedence when it comes back.
+    assert_eq!(registry.remembered(), ["old".into(), "new".into()]);
+    for round in 0..100 {
+        let now = at(200 + 20 * round);
+        admit(&registry, "new", now).unwrap();
+        registry.get("new").unwrap().verified(now);
+        admit(&registry, &format!("made up {round}"), now).unwrap();
+        assert!(registry.get("old").is_some());
+    }
+}
+
+#[test]
+fn known_issuers_are_evicted_only_for_each_other() {
+    let registry = registry(8, 1_000); // 6 and 2
+    for n in 0..7 {
+        let name = format!("proven {n}");
+        admit(&registry, &name, at(100)).unwrap();
+        registry.get(&name).unwrap().verified(at(100));
+    }
+    for n in 0..6 {
+        admit(&registry, &format!("known {n}"), at(200)).unwrap();
+        registry.get("known 0").unwrap().verified(at(200));
+    }
+    let known: Vec<_> = (0..6).map(|n| format!("known {n}")).collect();
+    assert_eq!(names(&registry), known);
+    for n in 6..100 {
+        admit(&registry, &format!("known {n}"), at(200 + n)).unwrap();
+        admit(&registry, &format!("made up {n}"), at(200 + n)).unwrap();
+        assert!(registry.get("known 0").is_some(), "it is proven");
+        assert!(registry.all().len() <= 8);
+    }
+}
+
+#[test]
+fn issuers_that_were_proven_do_not_push_each_other_out_when_they_come_back() {
+    let before: Vec<Arc<str>> = (0..100).map(|n| format!("{n:02}").into()).collect();
+    let registry = Registry::new(200, Admission::new(1, COOL_DOWN), before.clone());
+    for issuer in &before {
+        admit(&registry, issuer, at(100)).unwrap();
+    }
+    assert_eq!(registry.all().len(), 100);
+    assert_eq!(registry.remembered(), before);
+    // At most as many as the capacity are remembered.
+    let many = (0..1_000).map(|n| format!("{n}").into());
+    let registry: Registry<()> = Registry::new(8, Admission::new(1, COOL_DOWN), many);
+    assert_eq!(registry.remembered().len(), 8);
+    for n in 0..1_000 {
+        admit(&registry, &format!("known {n}"), at(100 + n)).unwrap();
+        registry
+            .get(&format!("known {n}"))
+            .unwrap()
+            .verified(at(100 + n));
+    }
+    assert!(registry.remembered().len() <= 16);
 }
 
 #[test]
@@ -121,7 +177,7 @@ fn removal_and_return_do_not_shorten_the_cool_down() {
 fn a_failed_make_adds_nothing() {
     let registry = registry(4, 1_000);
     admit(&registry, "a", at(100)).unwrap();
-    let failed = registry.admit("b", at(100), |_| Err("no"));
+    let failed = registry.admit("b", false, at(100), |_| Err("no"));
     assert!(matches!(failed, Err(NotKept::Failed("no"))));
     assert_eq!(names(&registry), ["a"]);
 }
@@ -157,26 +213,82 @@ fn step() -> impl Strategy<Value = Step> {
 /// The registry as a plain list.
 #[derive(Default)]
 struct Model {
-    /// Name, whether it is proven, and last use, in order of admission.
-    kept: Vec<(u8, bool, u64)>,
+    /// In order of admission.
+    kept: Vec<Entry>,
     /// Name and time of removal.
-    given_up: Vec<(u8, u64)>,
+    given_up: Vec<(String, u64)>,
+    /// The last issuers that were removed after they were proven.
+    remembered: Vec<String>,
+    most: usize,
+}
+
+#[derive(Clone)]
+struct Entry {
+    name: String,
+    favoured: bool,
+    proven: bool,
+    used: u64,
 }
 
 impl Model {
-    fn evict(&mut self, proven: bool, room: usize, now: u64) {
-        while self.kept.iter().filter(|kept| kept.1 == proven).count() > room {
-            let class = self.kept.iter().filter(|kept| kept.1 == proven);
-            let oldest = class.min_by_key(|kept| kept.2).unwrap().0;
-            self.give_up(oldest, now);
-        }
+    /// The index of the regular or other entry that is evicted first.
+    fn last(&self, regular: bool) -> Option<usize> {
+        let class = self.kept.iter().enumerate();
+        let class = class.filter(|(_, kept)| (kept.favoured || kept.proven) == regular);
+        let (index, _) = class.min_by_key(|(index, kept)| {
+            let order = if kept.proven { usize::MAX - index } else { 0 };
+            let used = if kept.proven { 0 } else { kept.used };
+            (
+                kept.name.starts_with("known"),
+                kept.proven,
+                order,
+                used,
+                *index,
+            )
+        })?;
+        Some(index)
     }
 
-    fn give_up(&mut self, name: u8, now: u64) {
-        let before = self.kept.len();
-        self.kept.retain(|kept| kept.0 != name);
-        if self.kept.len() < before {
-            self.given_up.push((name, now));
+    fn count(&self, regular: bool) -> usize {
+        let class = self.kept.iter();
+        class
+            .filter(|kept| (kept.favoured || kept.proven) == regular)
+            .count()
+    }
+
+    fn admit(&mut self, name: &str, shares: Shares, now: u64) {
+        let is_known = name.starts_with("known");
+        let mut favoured = is_known || self.remembered.iter().any(|before| before == name);
+        if favoured && self.count(true) >= shares.proven {
+            let last = &self.kept[self.last(true).unwrap()];
+            favoured = (last.name.starts_with("known"), last.proven) <= (is_known, false);
+        }
+        let mut room = [shares.unproven, shares.proven];
+        room[usize::from(favoured)] -= 1;
+        for regular in [false, true] {
+            while self.count(regular) > room[usize::from(regular)] {
+                let last = self.last(regular).unwrap();
+                self.give_up(&self.kept[last].name.clone(), now);
+            }
+        }
+        self.kept.push(Entry {
+            name: name.to_owned(),
+            favoured,
+            proven: false,
+            used: now,
+        });
+    }
+
+    fn give_up(&mut self, name: &str, now: u64) {
+        let Some(index) = self.kept.iter().position(|kept| kept.name == name) else {
+            return;
+        };
+        let gone = self.kept.remove(index);
+        self.given_up.push((gone.name.clone(), now));
+        if gone.proven && !self.remembered.contains(&gone.name) {
+            self.remembered.push(gone.name);
+            let over = self.remembered.len().saturating_sub(self.most);
+            self.remembered.drain(..over);
         }
     }
 }
@@ -187,51 +299,53 @@ proptest! {
         steps in prop::collection::vec(step(), 1..300)) {
         let shares = Shares::of(capacity);
         let registry = registry(capacity, u32::MAX);
-        let (mut model, mut now) = (Model::default(), 100);
+        let (mut model, mut now) = (Model { most: capacity, ..Model::default() }, 100);
+        let called = |name: u8| format!("{}{name}", if name < 6 { "known " } else { "" });
         for step in steps {
             match step {
                 Step::Pass(seconds) => now += seconds,
                 Step::Admit(name) => {
+                    let name = called(name);
                     let rests = model.given_up.iter()
                         .any(|(got, when)| *got == name && now - when < 10);
-                    let kept = model.kept.iter().any(|kept| kept.0 == name);
+                    let kept = model.kept.iter().any(|kept| kept.name == name);
                     if !kept && !rests {
-                        model.evict(false, shares.unproven - 1, now);
-                        model.evict(true, shares.proven, now);
-                        model.kept.push((name, false, now));
+                        model.admit(&name, shares, now);
                     }
-                    prop_assert_eq!(admit(&registry, &name.to_string(), at(now))
-                        .is_ok(), kept || !rests);
+                    prop_assert_eq!(admit(&registry, &name, at(now)).is_ok(), kept || !rests);
                 }
                 Step::Named(name) => {
+                    let name = called(name);
                     if let Some(kept) = model.kept.iter_mut()
-                        .find(|kept| kept.0 == name && !kept.1) {
-                        kept.2 = now;
+                        .find(|kept| kept.name == name && !kept.proven) {
+                        kept.used = now;
                     }
-                    if let Some(kept) = registry.get(&name.to_string()) {
+                    if let Some(kept) = registry.get(&name) {
                         kept.named(at(now));
                     }
                 }
                 Step::Verified(name) => {
-                    if let Some(kept) = model.kept.iter_mut().find(|kept| kept.0 == name) {
-                        (kept.1, kept.2) = (true, now);
+                    let name = called(name);
+                    if let Some(kept) = model.kept.iter_mut().find(|kept| kept.name == name) {
+                        (kept.proven, kept.used) = (true, now);
                     }
-                    if let Some(kept) = registry.get(&name.to_string()) {
+                    if let Some(kept) = registry.get(&name) {
                         kept.verified(at(now));
                     }
                 }
                 Step::GiveUp(name) => {
-                    model.give_up(name, now);
-                    registry.retain(at(now), |kept| *kept.issuer != *name.to_string());
+                    let name = called(name);
+                    model.give_up(&name, now);
+                    registry.retain(at(now), |kept| *kept.issuer != *name);
                 }
             }
             let mut wanted: Vec<_> = model.kept.iter()
-                .map(|kept| (kept.0.to_string(), kept.1, kept.2)).collect();
+                .map(|kept| (kept.name.clone(), kept.favoured, kept.proven, kept.used)).collect();
             wanted.sort();
             let all = registry.all();
-            let mut got: Vec<_> = all.iter()
-                .map(|kept| (kept.issuer.to_string(), kept.is_proven(), kept.last_used()))
-                .collect();
+            let mut got: Vec<_> = all.iter().map(|kept| {
+                (kept.issuer.to_string(), kept.is_favoured, kept.is_proven(), kept.last_used())
+            }).collect();
             got.sort();
             prop_assert_eq!(got, wanted);
             prop_assert!(all.len() <= capacity);
