@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{Query, State};
-use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use openidconnect::core::{CoreAuthenticationFlow, CoreErrorResponseType};
@@ -145,6 +145,7 @@ fn own_page(home: &Url, wanted: &str) -> Url {
 pub(crate) struct Callback {
     state: String,
     code: Option<String>,
+    error: Option<String>,
     iss: Option<String>,
 }
 
@@ -196,7 +197,7 @@ impl SignIn {
                 ));
             }
         }
-        let Some(code) = callback.code else {
+        let (Some(code), None) = (callback.code, callback.error) else {
             return Err(Failure::new(
                 StatusCode::FORBIDDEN,
                 "The provider did not log you in.",
@@ -314,9 +315,5 @@ fn redirect<const N: usize>(
     fields: [(HeaderName, String); N],
 ) -> impl IntoResponse + use<N> {
     let fields = axum::response::AppendHeaders(fields);
-    let location = [
-        (LOCATION, url.to_string()),
-        (CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    (StatusCode::SEE_OTHER, location, fields)
+    (StatusCode::SEE_OTHER, [(LOCATION, url.to_string())], fields)
 }

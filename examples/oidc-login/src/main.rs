@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::middleware::map_response;
 use axum::routing::get;
 use axum::{Json, Router};
 use openidconnect::url::Url;
@@ -107,6 +108,7 @@ async fn app(home: &Url, options: &Options) -> Result<Router, Box<dyn Error>> {
                 .route("/login", get(login::begin))
                 .route("/callback", callback)
                 .route("/provider-logout", get(login::provider_logout))
+                .layer(map_response(page::protect))
                 .with_state(sign_in),
         )
         .merge(page::routes()))

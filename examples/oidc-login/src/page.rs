@@ -3,10 +3,10 @@
 use std::fmt::Display;
 
 use axum::Router;
-use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
 };
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tollgate::{Rejection, RejectionKind};
@@ -93,19 +93,28 @@ impl Failure {
     }
 }
 
+/// Sets the fields that each response of the login has, also the refusals of the gate and of the
+/// extractors.
+pub(crate) async fn protect(mut response: Response) -> Response {
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (CACHE_CONTROL, "no-store"),
+        (REFERRER_POLICY, "no-referrer"), // the URL may contain a code
+    ] {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let fields = [
-            (CONTENT_TYPE, "text/html; charset=utf-8"),
-            (CONTENT_SECURITY_POLICY, POLICY),
-            (CACHE_CONTROL, "no-store"),
-            (REFERRER_POLICY, "no-referrer"), // the URL of this page may contain a code
-        ];
+        let fields = [(CONTENT_TYPE, "text/html; charset=utf-8")];
         let mut response = (self.status, fields, Self::page(self.text)).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response
                 .headers_mut()
-                .insert(RETRY_AFTER, axum::http::HeaderValue::from_static("5"));
+                .insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
     }

@@ -110,6 +110,15 @@ fn access(answer: &Answer) -> Option<&str> {
     access.next()
 }
 
+/// Asserts that the response neither discloses its URL nor is stored.
+#[track_caller]
+fn assert_protected(answer: &Answer) {
+    let policy = "default-src 'self'; frame-ancestors 'none'";
+    assert_eq!(answer.field("content-security-policy"), Some(policy));
+    assert_eq!(answer.field("referrer-policy"), Some("no-referrer"));
+    assert_eq!(answer.field("cache-control"), Some("no-store"));
+}
+
 /// Asserts that the response is an error page with this text and sets no access cookie.
 #[track_caller]
 fn assert_refused(answer: &Answer, status: u16, text: &str) {
@@ -117,7 +126,7 @@ fn assert_refused(answer: &Answer, status: u16, text: &str) {
     assert!(answer.content.contains(text), "{answer:?}");
     assert_eq!(access(answer), None);
     assert_eq!(answer.field("location"), None);
-    assert_eq!(answer.field("cache-control"), Some("no-store"));
+    assert_protected(answer);
     assert!(
         answer
             .field("content-type")
@@ -352,7 +361,9 @@ fn a_provider_response_works_once_and_only_in_its_browser() {
     assert_refused(&site.come_back(&callback, &both), 400, TOOK_TOO_LONG);
     // A duplicate parameter.
     let twice = format!("{callback}&state={state}");
-    assert_eq!(site.come_back(&twice, &cookie).status, 400);
+    let refused = site.come_back(&twice, &cookie);
+    assert_eq!(refused.status, 400);
+    assert_protected(&refused);
 
     let done = site.come_back(&callback, &cookie);
     assert_eq!(
@@ -408,6 +419,19 @@ fn a_response_of_another_provider_is_refused() {
         parameters.extend(issuer.map(|issuer| ("iss", issuer)));
         assert_refused(&site.callback(&parameters, &cookie), 400, ANOTHER_PROVIDER);
     }
+    // The code was not sent to the provider.
+    assert!(access(&site.come_back(&callback, &cookie)).is_some());
+}
+
+#[test]
+fn a_response_with_an_error_beside_a_code_is_refused() {
+    let Some((provider, site)) = start("error") else {
+        return;
+    };
+    let (url, cookie) = site.begin();
+    let callback = provider.visit(&url, &site.home, "ada", "lovelace");
+    let failed = site.come_back(&format!("{callback}&error=access_denied"), &cookie);
+    assert_refused(&failed, 403, "The provider did not log you in.");
     // The code was not sent to the provider.
     assert!(access(&site.come_back(&callback, &cookie)).is_some());
 }
