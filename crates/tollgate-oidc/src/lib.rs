@@ -50,8 +50,8 @@
 //!   `reqwest`.
 //!
 //! A token is checked against a snapshot in memory, without a lock; a background task fetches. The
-//! cost of tokens with unknown keys is bounded: one fetch per cool-down, and a limited number of
-//! waiting requests and of remembered `kid`s.
+//! cost of tokens with unknown keys is bounded: one fetch per cool-down for new `kid`s, one for
+//! repeated ones, and a limited number of waiting requests and of remembered `kid`s.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -56,7 +56,12 @@ use crate::status::{Readiness, Status};
 ///
 /// Readers take no lock and never wait: [`keys`](KeySource::keys) loads a snapshot that is swapped
 /// as a whole. Only a token whose key is missing costs more. The cost of all such tokens is
-/// bounded: one fetch per cool-down, 1024 waiting requests, 1024 remembered `kid`s.
+/// bounded: one fetch per cool-down for new `kid`s and one for repeated ones, 1024 waiting
+/// requests, 1024 remembered `kid`s.
+///
+/// The set `{"keys":[]}` ends the keys if a second fetch, past all caches and at least five minutes
+/// later, confirms it. The response to tokens is then 503 until the set has a key again. Any other
+/// response without a usable key is a failed fetch, and the last keys stay in use.
 ///
 /// ```
 /// use tollgate::{Algorithm, Verifier};

@@ -73,10 +73,10 @@ impl TenantsBuilder {
     /// known, except for the issuers of [`Tenants::listed`].
     ///
     /// The first fetch of a known tenant does not count towards
-    /// [`first_fetches`](Self::first_fetches), which strangers can use up. A known tenant is evicted
-    /// only for another known one. The predicate must be a lookup in a list or table of no more
-    /// than [`capacity`](Self::capacity) tenants, and not a pattern that an invented name can match.
-    /// It is called before a first fetch, and must not block.
+    /// [`first_fetches`](Self::first_fetches), which strangers can use up. A known tenant is
+    /// evicted only for another known one. The predicate must be a lookup in a list or table of no
+    /// more than [`capacity`](Self::capacity) tenants, and not a pattern that an invented name can
+    /// match. It is called before a first fetch, and must not block.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -106,9 +106,9 @@ impl TenantsBuilder {
     }
 
     /// Sets the issuers that [`Tenants::remembered`] returned in an earlier run. Their first
-    /// fetches do not count towards [`first_fetches`](Self::first_fetches), so that strangers cannot
-    /// lock them out after a start. The rule still decides whether they are accepted. Only as many
-    /// as [`capacity`](Self::capacity) are used.
+    /// fetches do not count towards [`first_fetches`](Self::first_fetches), so that strangers
+    /// cannot lock them out after a start. The rule still decides whether they are accepted. Only
+    /// as many as [`capacity`](Self::capacity) are used.
     ///
     /// ```
     /// use tollgate::TrustedIssuer;
@@ -158,7 +158,9 @@ impl TenantsBuilder {
     }
 
     /// Sets the maximum number of tenants. Default: 1000; minimum: 2. Each takes a sleeping task
-    /// and its keys.
+    /// and its keys. A quarter of the places, and at most 64, is for unknown tenants of which no
+    /// token has verified yet. Set it above the number of tenants in use: the ones that came last
+    /// are evicted.
     ///
     /// ```
     /// # use tollgate::oidc::{OidcErrorKind, Tenants};

@@ -111,12 +111,12 @@ const UNPROVEN_IDLE: Duration = Duration::from_secs(600);
 /// - At most [`capacity`](TenantsBuilder::capacity) tenants are kept. A quarter of them, and at
 ///   most 64, may be unknown and *unproven*: none of their tokens has verified yet. Invented names
 ///   evict each other, the least recently used one first, and never a known or proven tenant.
-/// - Without a free place, the proven tenant that was admitted last is evicted. So a tenant in use
-///   is not evicted for tenants that came later. A tenant of the list or of
-///   [`known`](TenantsBuilder::known) is evicted last.
+/// - Without a free place, the proven tenant that was admitted last is evicted: a tenant in use is
+///   not evicted for tenants that came later. The exception are tenants of the list and of
+///   [`known`](TenantsBuilder::known), which evict others and are evicted last.
 /// - First fetches of unknown issuers are bounded together:
-///   [`first_fetches`](TenantsBuilder::first_fetches) at once and as many per further cool-down, and
-///   at most 32 concurrently. Beyond that, a token of an unknown issuer gets a 503 with
+///   [`first_fetches`](TenantsBuilder::first_fetches) at once and as many per further cool-down,
+///   and at most 32 concurrently. Beyond that, a token of an unknown issuer gets a 503 with
 ///   `Retry-After`; known tenants are not affected.
 /// - As many issuers as the capacity are remembered after they were removed. Each takes at most
 ///   512 bytes.
