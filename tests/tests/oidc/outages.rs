@@ -5,7 +5,7 @@ use std::time::Duration;
 use tollgate_oidc::Readiness;
 use tollgate_tests::servers::{Fault, Front, eventually};
 
-use crate::world::{COOL_DOWN, Issuer, LIFE, STALE, World};
+use crate::world::{COOL_DOWN, Issuer, JWKS, LIFE, STALE, World};
 
 /// The maximum interval between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -147,6 +147,26 @@ outages! {
     the_provider_closes_connections: Outage::Fault(Fault::Broken);
     the_provider_redirects_to_nowhere: Outage::Fault(Fault::Redirect("http://127.0.0.1:9/jwks".to_owned()));
     the_provider_redirects_in_a_circle: Outage::Fault(Fault::Redirect("/jwks".to_owned()));
+}
+
+#[test]
+fn an_empty_set_withdraws_the_last_key() {
+    let Some(issuer) = Issuer::start(&[("ES256", "1")]) else {
+        return;
+    };
+    let world = World::connect(issuer);
+    let token = world.issuer.token();
+    world.issuer.front.set_for(JWKS, Fault::empty_set());
+    // The refresh, but not yet the confirmation.
+    world.pass(LIFE);
+    assert!(world.watch.failures() > 1);
+    world.services.expect(200, &token);
+    world.pass(2 * LONGEST_PAUSE);
+    world.services.expect(503, &token);
+    world.assert_bounded();
+    world.issuer.front.set(Fault::None);
+    world.pass(LONGEST_PAUSE);
+    world.services.expect(200, &token);
 }
 
 #[test]
