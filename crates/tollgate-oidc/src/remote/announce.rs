@@ -27,7 +27,7 @@ fn log(event: &Event) {
             tracing::warn!(target: "tollgate", "{event}");
         }
         Event::Expired { .. } | Event::Withdrawn { .. } => {
-            tracing::error!(target: "tollgate", "{event}")
+            tracing::error!(target: "tollgate", "{event}");
         }
     }
 }

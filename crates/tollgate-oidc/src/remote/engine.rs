@@ -17,7 +17,7 @@ use super::schedule::Schedule;
 use super::snapshot::{Snapshot, Times};
 use crate::error::{OidcError, OidcErrorKind};
 use crate::event::Event;
-use crate::retrieval::{Fresh, Retrieved, Retriever};
+use crate::retrieval::{Retrieved, Retriever};
 
 /// `true` if the last fetch returned keys, for waiting requests. The channel closes with the
 /// engine.
@@ -101,10 +101,9 @@ impl Engine {
         let settings = &shared.settings;
         let before = shared.current.load_full();
         let (now, jitter) = (shared.now(), (settings.jitter)());
-        let said = match &retrieved {
-            Retrieved::Changed(Fresh { life, .. }) | Retrieved::Unchanged(Fresh { life, .. }) => {
-                *life
-            }
+        let (found, said) = match retrieved {
+            Retrieved::Changed(fresh) => (Some(fresh.found), fresh.life),
+            Retrieved::Unchanged(fresh) => (None, fresh.life),
             Retrieved::Withdrawn => return Err(self.withdraw()),
         };
         let times = Times {
@@ -113,11 +112,11 @@ impl Engine {
             life: settings.bounded_life(said),
             stale: settings.stale_if_error,
         };
-        let changed = matches!(retrieved, Retrieved::Changed(_));
-        let after = match (retrieved, before.as_deref()) {
-            (Retrieved::Changed(fresh), before) => Snapshot::changed(fresh.found, before, times),
-            (Retrieved::Unchanged(_), Some(before)) => before.unchanged(times),
-            (Retrieved::Unchanged(_) | Retrieved::Withdrawn, _) => {
+        let changed = found.is_some();
+        let after = match (found, before.as_deref()) {
+            (Some(found), before) => Snapshot::changed(found, before, times),
+            (None, Some(before)) => before.unchanged(times),
+            (None, None) => {
                 let detail = "the set is reported as unchanged, but there is none";
                 return Err(OidcError::new(OidcErrorKind::Malformed, detail));
             }

@@ -87,7 +87,7 @@ struct Emptied {
 /// The response for a set.
 enum Answer {
     /// The set if it has changed, and the facts to cache in any case.
-    Keys(Option<KeySet>, LastSet),
+    Keys(Option<KeySet>, Box<LastSet>),
     /// An exactly empty set.
     Empty {
         /// Whether no cache had stored it.
@@ -152,7 +152,7 @@ impl Retriever {
                 let life = last.life;
                 self.emptied = None;
                 self.metadata = metadata;
-                self.last = Some(last);
+                self.last = Some(*last);
                 Ok(match set {
                     Some(found) => Retrieved::Changed(Fresh { found, life }),
                     None => Retrieved::Unchanged(Fresh { found: (), life }),
@@ -225,15 +225,13 @@ impl Retriever {
         let life = freshness::life(&answered.response, self.settings.clock.now());
         if let Some(last) = last.filter(|_| answered.not_modified) {
             // RFC 9111 section 4.3.4: the fields of the 304 replace the stored ones.
-            return Ok(Answer::Keys(
-                None,
-                LastSet {
-                    jwks: jwks.clone(),
-                    validator: answered.validator().or_else(|| last.validator.clone()),
-                    content: last.content,
-                    life: life.or(last.life),
-                },
-            ));
+            let last = LastSet {
+                jwks: jwks.clone(),
+                validator: answered.validator().or_else(|| last.validator.clone()),
+                content: last.content,
+                life: life.or(last.life),
+            };
+            return Ok(Answer::Keys(None, Box::new(last)));
         }
         let content = answered.content()?;
         let fingerprint = self
@@ -262,7 +260,7 @@ impl Retriever {
             content: fingerprint,
             life,
         };
-        Ok(Answer::Keys(set, last))
+        Ok(Answer::Keys(set, Box::new(last)))
     }
 
     fn exchange(&self, no_cache: bool) -> Exchange<'_> {

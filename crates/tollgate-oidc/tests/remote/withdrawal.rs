@@ -66,10 +66,8 @@ async fn an_empty_set_that_is_confirmed_ends_the_keys() {
     pass(seconds(7200)).await;
     assert!(!service.has_keys());
     assert_eq!(withdrawn(&world), 1);
-    let events = world.events.lock().unwrap();
     let expired = |event: &Event| matches!(event, Event::Expired { .. });
-    assert!(!events.iter().any(expired));
-    drop(events);
+    assert!(!world.events.lock().unwrap().iter().any(expired));
 
     // Until keys appear again, also the same ones.
     world.provider.publish(JWKS, std::slice::from_ref(&only));
