@@ -330,10 +330,10 @@ macro_rules! keeping_methods {
             }
 
             /// Sets the time for which a `kid` that was not found is remembered. Default: 1 hour.
-            /// The last 1024 are remembered. Together they have one fetch per cool-down, which other
-            /// unknown `kid`s do not use up: a `kid` that a forged token named before the issuer
-            /// published it is found by its first genuine token. With zero, all unknown `kid`s share
-            /// one fetch per cool-down.
+            /// The last 1024 are remembered. Together they have one fetch per cool-down, which
+            /// other unknown `kid`s do not use up: a `kid` that a forged token named before the
+            /// issuer published it is found by its first genuine token. With zero, all unknown
+            /// `kid`s share one fetch per cool-down.
             ///
             /// ```
             /// # mod example {
