@@ -42,6 +42,15 @@ impl Device {
         self
     }
 
+    /// Returns whether `seen` has a value that differs from the one here.
+    pub(crate) fn differs(&self, seen: &Self) -> bool {
+        let seen = seen.clone().cut();
+        let differs = |here: &Option<String>, seen: Option<String>| seen.is_some() && *here != seen;
+        differs(&self.user_agent, seen.user_agent)
+            || differs(&self.address, seen.address)
+            || differs(&self.name, seen.name)
+    }
+
     /// Returns these values, replaced by those that `newer` has.
     pub(crate) fn updated(&self, newer: Self) -> Self {
         let newer = newer.cut();

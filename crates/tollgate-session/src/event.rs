@@ -40,6 +40,10 @@ pub enum SessionEvent {
         session: SessionId,
         /// The user (`sub`).
         subject: String,
+        /// `true` if the device differs from that of the first request: a user agent, an address or
+        /// a name that the request has and the session does not. An owner's address may change; a
+        /// thief within the grace period is seen here alone.
+        other_device: bool,
     },
     /// A used refresh token was presented again, by its owner or by a thief. The session was ended
     /// (RFC 9700 section 4.14.2). Notify the user.
@@ -87,7 +91,9 @@ impl SessionEvent {
         match self {
             Self::LoggedIn { session, subject } => ("LoggedIn", *session, subject),
             Self::Refreshed { session, subject } => ("Refreshed", *session, subject),
-            Self::Repeated { session, subject } => ("Repeated", *session, subject),
+            Self::Repeated {
+                session, subject, ..
+            } => ("Repeated", *session, subject),
             Self::ReuseDetected { session, subject } => ("ReuseDetected", *session, subject),
             Self::Renewed { session, subject } => ("Renewed", *session, subject),
             Self::LoggedOut { session, subject } => ("LoggedOut", *session, subject),

@@ -11,8 +11,8 @@ use tokio::sync::broadcast;
 
 use crate::id::SessionId;
 use crate::revocation::{
-    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot,
-    RevocationStore,
+    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind,
+    RevocationSnapshot, RevocationStore,
 };
 use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
 
@@ -67,7 +67,8 @@ impl MemoryStore {
     /// The maximum number of sessions of a default store.
     pub const MAX_SESSIONS: usize = 100_000;
 
-    /// The maximum number of revocations of a default store.
+    /// The maximum number of revocations of a default store. A tenth of it is reserved for
+    /// revocations of users and keys, so that logouts cannot make those fail.
     pub const MAX_REVOCATIONS: usize = 100_000;
 
     /// Creates an empty store with a maximum number of sessions and of revocations.
@@ -149,8 +150,17 @@ impl MemoryStore {
             .filter(|entry| entry.expires_at > now && !state.revocations.contains_key(&entry.key))
             .map(|entry| &entry.key)
             .collect();
-        if state.revocations.len() + new.len() > self.0.max_revocations {
-            return Err(full("revocation", self.0.max_revocations));
+        let one = |key: &&RevocationKey| {
+            matches!(key.kind(), RevocationKind::Token | RevocationKind::Session)
+        };
+        let reserved = if new.iter().all(one) {
+            self.0.max_revocations / 10
+        } else {
+            0
+        };
+        let most = self.0.max_revocations - reserved;
+        if !new.is_empty() && state.revocations.len() + new.len() > most {
+            return Err(full("revocation", most));
         }
         for entry in entries.iter().filter(|entry| entry.expires_at > now) {
             state.widen(entry);

@@ -13,9 +13,9 @@ use super::{Inner, Issuer};
 use crate::random::{Random, SystemRandom};
 
 /// The longest access lifetime. Anything longer should be a session.
-const LONGEST_ACCESS: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const LONGEST_ACCESS: Duration = Duration::from_secs(24 * 60 * 60);
 /// The largest leeway, which is also the largest of a verifier.
-const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
+pub(crate) const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
 
 /// A builder of an [`Issuer`]. Created by [`Issuer::builder`].
 ///

@@ -24,6 +24,7 @@ use tollgate_core::{
 pub use self::access_token::AccessToken;
 use self::access_token::{ClaimsSet, Stamp};
 pub use self::builder::IssuerBuilder;
+pub(crate) use self::builder::{LONGEST_ACCESS, LONGEST_LEEWAY};
 pub use self::jwks::JwksEndpoint;
 pub use self::key_state::{KeyPhase, KeyState};
 use self::schedule::Schedule;
@@ -214,6 +215,10 @@ impl Issuer {
     /// Creates a builder of a verifier for this issuer's access tokens. The issuer, the audience,
     /// the profile of RFC 9068, the rotating keys, the clock and the leeway are set.
     ///
+    /// The verifier refuses a token that was issued longer ago than the
+    /// [access lifetime](Self::access_lifetime), whatever its `exp`. After the lifetime was
+    /// shortened, a token thus lives no longer than a revocation by user or by key.
+    ///
     /// ```
     /// # use tollgate::{Algorithm, SigningKey};
     /// # use tollgate::session::{AccessToken, Issuer};
@@ -233,6 +238,7 @@ impl Issuer {
             .key_source(self.clone())
             .clock(move || clock.now())
             .leeway(self.0.leeway)
+            .max_age(self.0.access_lifetime)
     }
 
     /// Creates the endpoint that publishes the public keys.

@@ -9,6 +9,6 @@ mod token;
 pub use key::RefreshKey;
 
 pub(crate) use key::RefreshKeys;
-pub(crate) use record::{Access, Body, Bytes, Record, Sealed};
+pub(crate) use record::{Access, Body, Bytes, Issued, Record, Sealed};
 pub(crate) use step::{Event, Outcome, Presented, Refused, Rules, granted, step};
 pub(crate) use token::RefreshToken;

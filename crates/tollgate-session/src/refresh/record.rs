@@ -12,6 +12,7 @@ use super::token::RefreshToken;
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind, corrupt};
 use crate::id::SessionId;
+use crate::issuer::{LONGEST_ACCESS, LONGEST_LEEWAY};
 use crate::store::StoredSession;
 
 /// The longest duration of an operation, in seconds: the largest store timeout.
@@ -49,11 +50,17 @@ pub(crate) struct Body {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Sealed>,
     pub(crate) rotated_at: u64,
+    /// The last rotation by a re-authentication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) step_up: Option<StepUp>,
     /// The access token that was issued last.
     pub(crate) access: Access,
     /// The access token that the last refresh replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) former: Option<Access>,
+    /// The times of all access tokens of the session. See [`Body::issued`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) issued: Option<Issued>,
     /// The scope that the login granted.
     pub(crate) scope: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +111,28 @@ pub(crate) struct Access {
     pub(crate) issued_at: u64,
     pub(crate) expires_at: u64,
     pub(crate) scope: String,
+    /// The `auth_time` of the token; `None` for that of the session, in a record of an earlier
+    /// version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) auth_time: Option<u64>,
+}
+
+/// A rotation by a re-authentication: the generation that it created, and its time.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct StepUp {
+    pub(crate) generation: u64,
+    pub(crate) at: u64,
+}
+
+/// Bounds of all access tokens that any instance has issued for a session.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Issued {
+    /// The latest `iat`.
+    pub(crate) last: u64,
+    /// The latest `exp`.
+    pub(crate) until: u64,
 }
 
 /// An array of 32 bytes, serialised as base64url.
@@ -135,6 +164,27 @@ impl Body {
 
     pub(crate) const fn is_live(&self, now: u64) -> bool {
         self.ended_at.is_none() && now < self.idle_until && now < self.cap
+    }
+
+    /// The bounds of the access tokens. A record of an earlier version has none: its tokens live at
+    /// most as long as any issuer permits.
+    pub(crate) fn issued(&self) -> Issued {
+        let last = self.access.issued_at.max(self.last_seen);
+        let until = last.saturating_add(LONGEST_ACCESS.as_secs()).min(self.cap);
+        self.issued.unwrap_or(Issued {
+            last,
+            until: until.max(self.access.expires_at),
+        })
+    }
+
+    /// Replaces the access token.
+    pub(crate) fn issue(&mut self, access: Access) {
+        let before = self.issued();
+        self.issued = Some(Issued {
+            last: before.last.max(access.issued_at),
+            until: before.until.max(access.expires_at),
+        });
+        self.access = access;
     }
 }
 
@@ -190,8 +240,14 @@ impl Record {
         let expires_at = match self.body.ended_at {
             Some(ended_at) => ended_at.saturating_add(1),
             // An operation that extends the session now must fail once a logout finds nothing more
-            // to end.
-            None => self.body.idle_until.saturating_add(LONGEST_OPERATION),
+            // to end. A logout needs the record as long as a token may be accepted, which may be
+            // longer than the session after its timeouts were shortened.
+            None => {
+                let tokens = self.body.issued().until;
+                let tokens = tokens.saturating_add(LONGEST_LEEWAY.as_secs());
+                let end = self.body.idle_until.max(tokens);
+                end.saturating_add(LONGEST_OPERATION)
+            }
         };
         Ok(StoredSession {
             id: self.id,

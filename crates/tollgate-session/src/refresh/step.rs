@@ -4,7 +4,7 @@
 use aws_lc_rs::constant_time;
 
 use super::key::RefreshKeys;
-use super::record::{Access, Body, Record, Sealed};
+use super::record::{Access, Body, Record, Sealed, StepUp};
 use super::token::RefreshToken;
 use crate::device::Device;
 
@@ -41,6 +41,8 @@ pub(crate) enum Event<'a> {
         presented: &'a Presented,
         jti: &'a str,
     },
+    /// The access token was issued before `not_before`, and such tokens of the user are revoked.
+    Restamp { not_before: u64 },
     /// The session is ended.
     End,
 }
@@ -52,6 +54,7 @@ pub(crate) struct Presented {
     pub(crate) issued_at: u64,
     pub(crate) expires_at: u64,
     pub(crate) scope: String,
+    pub(crate) auth_time: Option<u64>,
 }
 
 /// The outcome of an [`Event`].
@@ -84,6 +87,8 @@ pub(crate) enum Refused {
     Scope,
     /// The new token would not live longer than the presented one.
     NothingGained,
+    /// The token is from before a re-authentication, which replaced it.
+    SteppedUp,
 }
 
 pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) -> Outcome {
@@ -121,11 +126,19 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
             if presented.subject != record.subject {
                 return Outcome::Refused(Refused::Unknown);
             }
-            let mut next = used(body, now, rules);
-            next.auth_time = now;
-            next.access = access(body, &presented.scope, jti, now, rules);
+            let Some(mut next) = rotated(record, now, rules) else {
+                return Outcome::Refused(Refused::Expired);
+            };
+            let latest = body.auth_time.min(now.saturating_add(rules.leeway));
+            next.auth_time = latest.max(now);
+            next.step_up = Some(StepUp {
+                generation: next.generation,
+                at: now,
+            });
+            next.issue(access(&next, &presented.scope, jti, now, rules));
             Outcome::Replace(Box::new(next))
         }
+        Event::Restamp { not_before } => restamp(body, *not_before, now),
         Event::End => {
             let mut next = body.clone();
             next.ended_at = Some(now);
@@ -158,22 +171,32 @@ fn identify(
     if token.generation >= body.generation {
         return unknown;
     }
+    let within = |since: u64| rules.grace > 0 && arrived_at < since.saturating_add(rules.grace);
+    // A request of the owner may have been in progress during the re-authentication. A thief must
+    // not receive its successor.
+    let stepped_up = body
+        .step_up
+        .is_some_and(|step_up| token.generation < step_up.generation && within(step_up.at));
+    let used = if stepped_up {
+        Outcome::Refused(Refused::SteppedUp)
+    } else {
+        Outcome::Reuse
+    };
     let previous = body.previous.as_ref();
     if token.generation + 1 == body.generation
         && previous.is_some_and(|previous| previous.is(token))
     {
-        let within = rules.grace > 0 && arrived_at < body.rotated_at.saturating_add(rules.grace);
-        return if within {
+        return if within(body.rotated_at) && !stepped_up {
             Ok(Standing::Previous)
         } else {
-            Err(Outcome::Reuse)
+            Err(used)
         };
     }
     // An older token differs from a forged one. A forged one must not end a session, as the
     // session ID is no secret.
     let derived = key.derive(&record.id, token.generation, &body.salt.0);
     match constant_time::verify_slices_are_equal(&*derived, &*token.secret) {
-        Ok(()) if token.generation > 0 => Err(Outcome::Reuse),
+        Ok(()) if token.generation > 0 => Err(used),
         _ => unknown,
     }
 }
@@ -187,9 +210,19 @@ fn rotate(
     rules: &Rules,
 ) -> Outcome {
     let body = &record.body;
-    let Some(generation) = body.generation.checked_add(1) else {
+    let Some(mut next) = rotated(record, now, rules) else {
         return Outcome::Refused(Refused::Expired);
     };
+    next.former = Some(body.access.clone());
+    next.issue(access(body, scope, jti, now, rules));
+    next.device = body.device.updated(device.clone());
+    Outcome::Replace(Box::new(next))
+}
+
+/// Returns the body with the next refresh token; `None` after the last possible one.
+fn rotated(record: &Record, now: u64, rules: &Rules) -> Option<Body> {
+    let body = &record.body;
+    let generation = body.generation.checked_add(1)?;
     let key = rules.keys.newest();
     let secret = key.derive(&record.id, generation, &body.salt.0);
     let mut next = used(body, now, rules);
@@ -199,16 +232,17 @@ fn rotate(
         Sealed::new(&secret, key.id()),
     ));
     next.rotated_at = now;
-    next.former = Some(body.access.clone());
-    next.access = access(body, scope, jti, now, rules);
-    next.device = body.device.updated(device.clone());
-    Outcome::Replace(Box::new(next))
+    Some(next)
 }
 
 fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Rules) -> Outcome {
     let body = &record.body;
     if presented.subject != record.subject {
         return Outcome::Refused(Refused::Unknown);
+    }
+    // A thief must not obtain the owner's later authentication by an older token.
+    if presented.auth_time.unwrap_or(0) < body.auth_time {
+        return Outcome::Refused(Refused::SteppedUp);
     }
     let fresh = access(body, &presented.scope, jti, now, rules);
     if fresh.expires_at <= presented.expires_at {
@@ -226,7 +260,23 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
         return Outcome::Repeat;
     }
     let mut next = used(body, now, rules);
-    next.access = fresh;
+    next.issue(fresh);
+    Outcome::Replace(Box::new(next))
+}
+
+/// Moves `iat` past a revocation of the user's earlier tokens, at most into the next second: a
+/// verifier refuses a token from further ahead.
+fn restamp(body: &Body, not_before: u64, now: u64) -> Outcome {
+    let access = &body.access;
+    let possible = not_before <= now.saturating_add(1) && not_before < access.expires_at;
+    if !possible || not_before <= access.issued_at {
+        return Outcome::Refused(Refused::NothingGained);
+    }
+    let mut next = body.clone();
+    next.issue(Access {
+        issued_at: not_before,
+        ..access.clone()
+    });
     Outcome::Replace(Box::new(next))
 }
 
@@ -248,6 +298,7 @@ fn access(body: &Body, scope: &str, jti: &str, now: u64, rules: &Rules) -> Acces
         issued_at: not_before.max(now).min(expires_at.saturating_sub(1)),
         expires_at,
         scope: scope.to_owned(),
+        auth_time: Some(body.auth_time),
     }
 }
 

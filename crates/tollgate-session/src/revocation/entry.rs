@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest;
+
 use crate::store::{StoreError, StoreErrorKind};
 
 /// The claim or header parameter that a revocation matches.
@@ -24,10 +26,19 @@ pub enum RevocationKind {
     Subject,
     /// All tokens signed by a key, by `kid`.
     Key,
+    /// All sessions of a user, by `sub`. [`Sessions`](crate::Sessions) ends a session that began
+    /// before the entry's time; a gate does not read these entries.
+    SubjectSessions,
 }
 
 impl RevocationKind {
-    pub(crate) const EVERY: [Self; 4] = [Self::Token, Self::Session, Self::Subject, Self::Key];
+    pub(crate) const EVERY: [Self; 5] = [
+        Self::Token,
+        Self::Session,
+        Self::Subject,
+        Self::Key,
+        Self::SubjectSessions,
+    ];
 
     /// The index in [`EVERY`](Self::EVERY).
     pub(crate) const fn index(self) -> usize {
@@ -40,6 +51,7 @@ impl RevocationKind {
             Self::Session => b's',
             Self::Subject => b'u',
             Self::Key => b'k',
+            Self::SubjectSessions => b'e',
         }
     }
 
@@ -49,6 +61,7 @@ impl RevocationKind {
             b's' => Some(Self::Session),
             b'u' => Some(Self::Subject),
             b'k' => Some(Self::Key),
+            b'e' => Some(Self::SubjectSessions),
             _ => None,
         }
     }
@@ -174,7 +187,8 @@ pub struct Revocation {
     /// The key that the tokens match.
     pub key: RevocationKey,
     /// Only tokens issued (`iat`) before this second match. [`Revocation::ALL`] matches all of
-    /// them.
+    /// them, and so does every value of 2^63 and above. The lower bits of such a value name the
+    /// user whose entries are counted.
     pub before: u64,
     /// The end of the entry, in seconds since the epoch. No token can match any more by then.
     pub expires_at: u64,
@@ -183,6 +197,31 @@ pub struct Revocation {
 impl Revocation {
     /// The value of [`before`](Self::before) that matches every token, whenever it was issued.
     pub const ALL: u64 = u64::MAX;
+    /// The first value of [`before`](Self::before) that matches every token.
+    const FIRST_OF_ALL: u64 = 1 << 63;
+
+    /// Makes an entry that matches every token count as one of `subject`. The owner has no column
+    /// of its own, so that every store keeps it.
+    pub(crate) fn owned_by(mut self, subject: &str) -> Self {
+        if Self::is_all(self.before) {
+            self.before = Self::FIRST_OF_ALL | owner(subject);
+        }
+        self
+    }
+
+    /// Returns whether a value of [`before`](Self::before) matches every token.
+    pub(crate) const fn is_all(before: u64) -> bool {
+        before >= Self::FIRST_OF_ALL
+    }
+
+    /// Returns the owner that a value of [`before`](Self::before) names.
+    pub(crate) const fn owner_in(before: u64) -> Option<u64> {
+        if Self::is_all(before) && before != Self::ALL {
+            Some(before & !Self::FIRST_OF_ALL)
+        } else {
+            None
+        }
+    }
 
     /// Encodes several entries as one message.
     ///
@@ -234,6 +273,13 @@ impl Revocation {
         self.before = self.before.max(other.before);
         self.expires_at = self.expires_at.max(other.expires_at);
     }
+}
+
+/// The number by which the entries of a subject are counted, below 2^63 - 1.
+pub(crate) fn owner(subject: &str) -> u64 {
+    let hash = digest::digest(&digest::SHA256, subject.as_bytes());
+    let first = hash.as_ref().first_chunk().copied().unwrap_or_default();
+    u64::from_be_bytes(first) >> 2
 }
 
 fn corrupt() -> StoreError {

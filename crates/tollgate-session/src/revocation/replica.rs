@@ -1,13 +1,13 @@
 //! The replica of the revocations in this process.
 
-use std::collections::HashMap;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::entry::{Revocation, RevocationKey, RevocationKind};
+use super::entry::{Revocation, RevocationKey, RevocationKind, owner};
 use super::filter::Filter;
 
 /// The time that the replica stays in sync after a confirmation, in microseconds.
@@ -34,7 +34,9 @@ pub(super) struct Replica {
 #[derive(Default)]
 struct Known {
     /// The entries by kind and name.
-    entries: [HashMap<Box<str>, Extent>; 4],
+    entries: [HashMap<Box<str>, Extent>; RevocationKind::EVERY.len()],
+    /// The number of entries of each owner.
+    owned: HashMap<u64, usize>,
     /// `true` if an entry did not fit, so that the replica is incomplete.
     over_full: bool,
 }
@@ -49,7 +51,7 @@ pub(super) struct Extent {
 impl Extent {
     /// Returns whether the entry revokes a token at `now` that was issued at `issued_at`.
     pub(super) const fn revokes(self, issued_at: u64, now: u64) -> bool {
-        self.expires_at > now && (self.before == Revocation::ALL || issued_at < self.before)
+        self.expires_at > now && (Revocation::is_all(self.before) || issued_at < self.before)
     }
 }
 
@@ -106,7 +108,7 @@ impl Replica {
         })
     }
 
-    /// Adds entries. Skips those of other issuers.
+    /// Adds entries. Skips those of other issuers, and those that no token is checked for.
     pub(super) fn learn<'a>(
         &self,
         entries: impl IntoIterator<Item = &'a Revocation>,
@@ -114,7 +116,10 @@ impl Replica {
     ) -> Result<(), OverFull> {
         let mut known = self.known();
         for entry in entries {
-            if entry.key.issuer() != self.issuer || entry.expires_at <= now {
+            if entry.key.issuer() != self.issuer
+                || entry.expires_at <= now
+                || entry.key.kind() == RevocationKind::SubjectSessions
+            {
                 continue;
             }
             if !known.widen(entry) {
@@ -140,8 +145,18 @@ impl Replica {
 
     fn drop_expired(&self, known: &mut Known, now: u64) {
         let before = known.len();
+        let mut gone = Vec::new();
         for entries in &mut known.entries {
-            entries.retain(|_, extent| extent.expires_at > now);
+            entries.retain(|_, extent| {
+                let lives = extent.expires_at > now;
+                if !lives {
+                    gone.push(Revocation::owner_in(extent.before));
+                }
+                lives
+            });
+        }
+        for owner in gone {
+            known.disown(owner);
         }
         if known.len() < before {
             self.filter.keep_only(known.names());
@@ -192,6 +207,17 @@ impl Replica {
         (known.len(), known.over_full)
     }
 
+    /// The maximum number of entries.
+    pub(super) const fn most(&self) -> usize {
+        self.most
+    }
+
+    /// The number of known entries that count as those of `subject`.
+    pub(super) fn owned_by(&self, subject: &str) -> usize {
+        let owner = owner(subject);
+        self.known().owned.get(&owner).copied().unwrap_or(0)
+    }
+
     fn micros(&self, moment: Instant) -> u64 {
         let since = moment.saturating_duration_since(self.base);
         since.as_secs() * 1_000_000 + u64::from(since.subsec_micros())
@@ -211,8 +237,14 @@ impl Known {
     fn widen(&mut self, entry: &Revocation) -> bool {
         let extent = self.entries[entry.key.kind().index()].get_mut(entry.key.value());
         if let Some(extent) = extent {
+            let former = Revocation::owner_in(extent.before);
             extent.before = extent.before.max(entry.before);
             extent.expires_at = extent.expires_at.max(entry.expires_at);
+            let owner = Revocation::owner_in(extent.before);
+            if owner != former {
+                self.disown(former);
+                self.own(owner);
+            }
             true
         } else {
             false
@@ -220,7 +252,25 @@ impl Known {
     }
 
     fn insert(&mut self, entry: &Revocation) {
+        self.own(Revocation::owner_in(entry.before));
         self.entries[entry.key.kind().index()].insert(entry.key.value().into(), entry.into());
+    }
+
+    fn own(&mut self, owner: Option<u64>) {
+        if let Some(owner) = owner {
+            *self.owned.entry(owner).or_default() += 1;
+        }
+    }
+
+    fn disown(&mut self, owner: Option<u64>) {
+        if let Some(owner) = owner
+            && let Entry::Occupied(mut count) = self.owned.entry(owner)
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 
     fn names(&self) -> impl Iterator<Item = (u8, &str)> {

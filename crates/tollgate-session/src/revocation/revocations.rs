@@ -87,6 +87,9 @@ pub struct RevocationStatus {
     pub confirmed: Option<Duration>,
     /// The number of entries in the replica.
     pub entries: usize,
+    /// The [capacity](RevocationsBuilder::max_entries) of the replica: `entries` divided by it is
+    /// the fill level.
+    pub max_entries: usize,
     /// `true` if there are more entries than fit. The gate then queries the store for every token.
     pub over_full: bool,
 }
@@ -136,7 +139,7 @@ impl Revocations {
     /// ```
     pub async fn revoke_token(&self, jti: &str, expires_at: u64) -> Result<(), StoreError> {
         let entry = Revocation {
-            expires_at: expires_at.saturating_add(self.shared.leeway),
+            expires_at: self.end_after(expires_at),
             ..self.entry(RevocationKind::Token, jti, Revocation::ALL)
         };
         self.revoke(&[entry]).await
@@ -170,6 +173,9 @@ impl Revocations {
     /// Revokes all access tokens of a user (`sub`) that were issued (`iat`) before `before`;
     /// [`Revocation::ALL`] for all. It does not end the user's sessions, whose refresh tokens may
     /// outlive the entry: [`Sessions::logout_all`](crate::Sessions::logout_all) does both.
+    ///
+    /// A refresh or a login gets a token that is not revoked if `before` is at most one second
+    /// ahead. Until then the tokens that it gets are refused.
     ///
     /// # Errors
     /// The errors of the store. The revocation may or may not be stored then.
@@ -309,6 +315,16 @@ impl Revocations {
         }
     }
 
+    /// The number of known entries that count as those of `subject`.
+    pub(crate) fn owned_by(&self, subject: &str) -> usize {
+        self.shared.replica.owned_by(subject)
+    }
+
+    /// Returns the end of an entry for tokens that expire at `expiry`.
+    pub(crate) fn end_after(&self, expiry: u64) -> u64 {
+        expiry.saturating_add(self.shared.leeway)
+    }
+
     /// Returns `true` if the replica is in sync, so that the store is not queried.
     pub fn in_sync(&self) -> bool {
         self.shared.replica.is_in_sync()
@@ -321,6 +337,7 @@ impl Revocations {
             in_sync: self.in_sync(),
             confirmed: self.shared.replica.age(),
             entries,
+            max_entries: self.shared.replica.most(),
             over_full,
         }
     }

@@ -51,6 +51,8 @@ pub struct SessionsBuilder {
     grace: Duration,
     revoke_former_access: bool,
     most: usize,
+    most_revocations: usize,
+    max_revocations: Option<usize>,
     timeout: Duration,
     on_event: Option<Listener>,
 }
@@ -68,6 +70,8 @@ impl SessionsBuilder {
             grace: Duration::from_secs(10),
             revoke_former_access: false,
             most: 64,
+            most_revocations: 256,
+            max_revocations: None,
             timeout: Duration::from_secs(1),
             on_event: None,
         }
@@ -176,6 +180,47 @@ impl SessionsBuilder {
         self
     }
 
+    /// Sets the number of revocations of sessions and tokens per subject. Beyond it they merge into
+    /// one, which refuses all earlier access tokens of the subject: its other sessions have to
+    /// refresh. Default: 256.
+    ///
+    /// The count is that of the replica in this process, so instances that revoke at the same
+    /// moment may exceed it.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/builder.md")]
+    /// let sessions = builder.refresh_key(key).max_revocations_per_subject(1).build()?;
+    /// for _ in 0..9 {
+    ///     let tokens = sessions.login(Login::new("u-7")).await?;
+    ///     sessions.logout(&tokens.session).await?;
+    /// }
+    /// assert_eq!(sessions.revocations().status().entries, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn max_revocations_per_subject(mut self, most: usize) -> Self {
+        self.most_revocations = most;
+        self
+    }
+
+    /// Sets the capacity of the replica of the revocations, as
+    /// [`RevocationsBuilder::max_entries`](crate::RevocationsBuilder::max_entries) does. Default:
+    /// 100,000 entries.
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/builder.md")]
+    /// let sessions = builder.refresh_key(key).max_revocations(1_000_000).build()?;
+    /// assert_eq!(sessions.revocations().status().max_entries, 1_000_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn max_revocations(mut self, most: usize) -> Self {
+        self.max_revocations = Some(most);
+        self
+    }
+
     /// Sets the timeout of an operation on the stores. Default: 1 second.
     ///
     /// ```
@@ -220,6 +265,7 @@ impl SessionsBuilder {
     /// [`ConfigError`] if:
     ///
     /// - there is no refresh key, or two have the same number;
+    /// - a maximum is out of range;
     /// - a timeout is not in whole seconds, or the timeouts contradict each other or the access
     ///   lifetime;
     /// - the store timeout is not shorter than a non-zero grace period;
@@ -247,8 +293,12 @@ impl SessionsBuilder {
             // A revocation may reach the store this much later than its time was read.
             .leeway(self.issuer.leeway().saturating_add(self.timeout))
             .timeout(self.timeout)
-            .clock(move || clock.now())
-            .build()?;
+            .clock(move || clock.now());
+        let revocations = match self.max_revocations {
+            Some(most) => revocations.max_entries(most),
+            None => revocations,
+        };
+        let revocations = revocations.build()?;
         let rules = Rules {
             idle: self.idle.as_secs(),
             absolute: self.absolute.as_secs(),
@@ -266,6 +316,7 @@ impl SessionsBuilder {
             rules,
             revoke_former_access: self.revoke_former_access,
             most: self.most,
+            most_revocations: self.most_revocations,
             timeout: self.timeout,
             on_event: self.on_event,
         })))
@@ -313,6 +364,11 @@ impl SessionsBuilder {
                 self.most == 0 || self.most > MOST_SESSIONS,
                 OutOfRange,
                 "`max_sessions_per_subject` must be between 1 and 10000",
+            ),
+            (
+                self.most_revocations == 0,
+                OutOfRange,
+                "`max_revocations_per_subject` must be at least 1",
             ),
         ] {
             if mistaken {

@@ -11,7 +11,8 @@ use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;
 use crate::id::SessionId;
-use crate::refresh::{Access, Body, Bytes, Record, Sealed};
+use crate::refresh::{Access, Body, Bytes, Issued, Record, Sealed};
+use crate::revocation::{Revocation, RevocationKind};
 
 /// A login: the user and the content of the tokens. The service must have authenticated the user.
 ///
@@ -200,19 +201,28 @@ impl Sessions {
 
     async fn begin(&self, login: &Login) -> Result<Tokens, SessionError> {
         // One attempt suffices, unless all sessions of the subject are ended at the same moment.
+        let mut not_before = 0;
         for _ in 0..TRIES {
             let now = self.now();
-            let record = self.new_record(login, now)?;
+            // A logout of all sessions may come from an instance whose clock is ahead.
+            let ahead = not_before.min(now.saturating_add(self.0.rules.leeway));
+            let record = self.new_record(login, now.max(ahead))?;
             // Issued before anything is stored, so that a misconfiguration leaves no session.
-            let tokens = self.tokens(&record, now)?;
+            self.tokens(&record, now)?;
             if !self.insert(&record, now).await? {
                 continue;
             }
             self.evict_excess(&record, now).await?;
-            if is_revoked(&record, &self.revocations_of(&record, None).await?) {
-                self.finish(&record.id).await?;
+            let revocations = self.revocations_of(&record, None).await?;
+            if is_revoked(&record, &revocations) {
+                self.finish(&record.id, None).await?;
+                let all = |entry: &&Revocation| entry.key.kind() == RevocationKind::SubjectSessions;
+                let ends = revocations.iter().filter(all).map(|entry| entry.before);
+                not_before = ends.max().unwrap_or(0);
                 continue;
             }
+            let record = self.restamped(record, &revocations).await?;
+            let tokens = self.tokens(&record, now)?;
             self.notify(&SessionEvent::LoggedIn {
                 session: record.id,
                 subject: record.subject,
@@ -236,26 +246,30 @@ impl Sessions {
         let key = rules.keys.newest();
         let current = Sealed::new(&key.derive(&id, 1, &salt), key.id());
         let cap = now.saturating_add(rules.absolute);
-        let body = Body {
+        let auth_time = login.auth_time.map_or(now, |auth_time| auth_time.min(now));
+        let mut body = Body {
             version: Body::VERSION,
             created_at: now,
             cap,
             idle_until: now.saturating_add(rules.idle).min(cap),
             last_seen: now,
-            auth_time: login.auth_time.map_or(now, |auth_time| auth_time.min(now)),
+            auth_time,
             ended_at: None,
             salt: Bytes(salt),
             generation: 1,
             current,
             previous: None,
             rotated_at: now,
+            step_up: None,
             access: Access {
                 jti: self.fresh_jti()?,
                 issued_at: now,
                 expires_at: now.saturating_add(rules.access).min(cap),
                 scope: login.scope.clone(),
+                auth_time: Some(auth_time),
             },
             former: None,
+            issued: None,
             scope: login.scope.clone(),
             client_id: login.client_id.clone(),
             csrf: if login.csrf {
@@ -266,6 +280,10 @@ impl Sessions {
             claims: login.claims.clone(),
             device: login.device.clone().cut(),
         };
+        body.issued = Some(Issued {
+            last: body.access.issued_at,
+            until: body.access.expires_at,
+        });
         Ok(Record {
             id,
             subject: login.subject.clone(),

@@ -7,7 +7,8 @@ use crate::error::SessionError;
 use crate::event::SessionEvent;
 use crate::id::SessionId;
 use crate::refresh::{Event, Outcome, Record, RefreshToken, Refused, step};
-use crate::revocation::Revocation;
+use crate::revocation::{Revocation, RevocationKind};
+use crate::store::StoreErrorKind;
 
 impl Sessions {
     /// Ends a session. Returns `false` if it had expired or ended before. After this returns, no
@@ -79,7 +80,7 @@ impl Sessions {
             };
             let genuine = match step(&record, &event, now, &self.0.rules) {
                 Outcome::Replace(_) | Outcome::Repeat | Outcome::Reuse => true,
-                Outcome::Refused(why) => why == Refused::KeyMissing,
+                Outcome::Refused(why) => matches!(why, Refused::KeyMissing | Refused::SteppedUp),
             };
             if genuine {
                 self.log_out(&record.id).await
@@ -178,10 +179,11 @@ impl Sessions {
     /// ```
     pub async fn logout_all(&self, subject: &str) -> Result<usize, SessionError> {
         // Revoked before the list is read: a login that is not listed yet finds the revocation.
-        self.0
-            .revocations
-            .revoke_subject(subject, self.now())
-            .await?;
+        let now = self.now();
+        let revocations = &self.0.revocations;
+        let kinds = [RevocationKind::Subject, RevocationKind::SubjectSessions];
+        let entries = kinds.map(|kind| revocations.entry(kind, subject, now));
+        revocations.revoke(&entries).await?;
         self.logout_many(subject, None).await
     }
 
@@ -235,47 +237,64 @@ impl Sessions {
 
     /// Revokes a session's tokens, then ends it. Returns its record, unless it was ended before.
     pub(super) async fn end(&self, id: &SessionId) -> Result<Option<Record>, SessionError> {
-        // The revocation comes first: even if the session store is down, the tokens are revoked.
-        let there = self.load(id, self.now()).await.ok().flatten();
-        self.0.revocations.revoke_session(id).await?;
-        // A concurrent refresh that finds the entry also ends the session, and may be first. This
-        // call still counts as the one that ended it.
-        let ended = self.finish(id).await?;
-        Ok(ended.or_else(|| there.filter(|record| record.body.ended_at.is_none())))
+        // Even if the session store is down or has lost the session, the tokens are revoked.
+        if !matches!(self.load(id, self.now()).await, Ok(Some(_))) {
+            self.0.revocations.revoke_session(id).await?;
+        }
+        self.finish(id, None).await
     }
 
-    /// Ends a session whose tokens have been revoked.
-    pub(super) async fn finish(&self, id: &SessionId) -> Result<Option<Record>, SessionError> {
+    /// Ends a session. Before the write, it revokes the tokens of the record that the write
+    /// replaces, unless it was `revoked` in this revision. An operation that issues a token in the
+    /// meantime either loses its own write, or makes this one fail and try again.
+    pub(super) async fn finish(
+        &self,
+        id: &SessionId,
+        revoked: Option<u64>,
+    ) -> Result<Option<Record>, SessionError> {
+        let mut there = None;
         for _ in 0..TRIES {
             let now = self.now();
             let Some(record) = self.load(id, now).await? else {
-                return Ok(None);
+                return Ok(there);
             };
             let Outcome::Replace(body) = step(&record, &Event::End, now, &self.0.rules) else {
-                return Ok(None);
+                return Ok(there);
             };
-            self.extend_revocation(&record).await?;
+            if revoked != Some(record.revision) {
+                let entries = self.ending(std::slice::from_ref(&record), now, true);
+                self.0.revocations.revoke(&entries).await?;
+            }
             let next = record.with(*body);
             if self.replace(&next, now).await? {
                 return Ok(Some(next));
             }
+            // A concurrent refresh that finds the entry also ends the session, and may be first. This
+            // call still counts as the one that ended it.
+            there = Some(record);
         }
         Err(contended())
     }
 
-    /// Extends the revocation if a token outlives it, which happens after a clock was set back.
-    async fn extend_revocation(&self, record: &Record) -> Result<(), SessionError> {
-        let mut entry = self.session_entry(&record.id, Revocation::ALL);
-        let needed = record
-            .body
-            .access
-            .expires_at
-            .saturating_add(self.0.rules.leeway);
-        if entry.expires_at < needed {
-            entry.expires_at = needed;
-            self.0.revocations.revoke(&[entry]).await?;
+    /// Returns the entries that revoke the tokens of these sessions of one subject: one `each`
+    /// within the budget, or one for all. Sessions whose tokens have all expired need none.
+    fn ending(&self, records: &[Record], now: u64, each: bool) -> Vec<Revocation> {
+        let until = |record: &&Record| record.body.issued().until;
+        let accepted = |record: &&Record| self.0.revocations.end_after(until(record)) > now;
+        let records: Vec<&Record> = records.iter().filter(accepted).collect();
+        let entry = |record: &&Record| {
+            let id = record.id.to_string();
+            self.entry(record, RevocationKind::Session, &id, Revocation::ALL)
+        };
+        let last = records.iter().map(|record| record.body.issued().last).max();
+        match (records.iter().max_by_key(|record| until(record)), last) {
+            (Some(longest), Some(last)) if each => {
+                let entries = records.iter().map(entry).collect();
+                self.within_budget(longest, entries, last.saturating_add(1))
+            }
+            (Some(longest), Some(last)) => vec![self.merged(longest, last.saturating_add(1))],
+            _ => Vec::new(),
         }
-        Ok(())
     }
 
     async fn logout_many(
@@ -290,12 +309,20 @@ impl Sessions {
             if found.is_empty() {
                 return Ok(count);
             }
-            let entry = |record: &Record| self.session_entry(&record.id, Revocation::ALL);
-            let entries: Vec<Revocation> = found.iter().map(entry).collect();
-            self.0.revocations.revoke(&entries).await?;
+            let now = self.now();
+            let revocations = &self.0.revocations;
+            let entries = self.ending(&found, now, true);
+            match revocations.revoke(&entries).await {
+                // There is room for the subject, whose entry exists.
+                Err(error) if error.kind() == StoreErrorKind::Full && keep.is_none() => {
+                    let entries = self.ending(&found, now, false);
+                    revocations.revoke(&entries).await?;
+                }
+                stored => stored?,
+            }
             for record in &found {
-                // A refresh may have been first, as in `end`.
-                let ended = self.finish(&record.id).await?;
+                // A refresh may have been first, as in `finish`.
+                let ended = self.finish(&record.id, Some(record.revision)).await?;
                 count += usize::from(self.notify_logout(ended.or_else(|| Some(record.clone()))));
             }
         }

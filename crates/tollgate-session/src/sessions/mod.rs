@@ -73,6 +73,7 @@ struct Inner {
     rules: Rules,
     revoke_former_access: bool,
     most: usize,
+    most_revocations: usize,
     timeout: Duration,
     on_event: Option<Listener>,
 }

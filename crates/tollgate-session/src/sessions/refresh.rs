@@ -95,16 +95,17 @@ impl Sessions {
                 device: &request.device,
                 jti: &jti,
             };
-            let (record, rotated) = match step(&record, &event, now, &self.0.rules) {
+            let (record, repeated) = match step(&record, &event, now, &self.0.rules) {
                 Outcome::Replace(body) => {
                     let next = record.with(*body);
                     if !self.replace(&next, now).await? {
                         continue;
                     }
-                    (next, true)
+                    (next, None)
                 }
                 Outcome::Repeat => {
                     let mut record = record;
+                    let other_device = record.body.device.differs(&request.device);
                     // A caller that requests less scope does not get more because another caller
                     // was first.
                     if let Some(asked) = granted(&record.body.scope, request.scope.as_deref())
@@ -112,56 +113,61 @@ impl Sessions {
                     {
                         record.body.access.scope = asked;
                     }
-                    (record, false)
+                    (record, Some(other_device))
                 }
                 Outcome::Reuse => return self.reused(&record).await,
                 Outcome::Refused(why) => return Err(refused(why)),
             };
-            return self.issue(&record, rotated, now).await;
+            return self.issue(record, repeated, now).await;
         }
         Err(contended())
     }
 
     async fn issue(
         &self,
-        record: &Record,
-        rotated: bool,
+        record: Record,
+        repeated: Option<bool>,
         now: u64,
     ) -> Result<Tokens, SessionError> {
-        let former = record
-            .body
-            .former
+        let former = record.body.former.clone();
+        let former = former.filter(|_| self.0.revoke_former_access);
+        let former_key = former
             .as_ref()
-            .filter(|_| self.0.revoke_former_access);
-        let former_key = former.map(|former| self.key(RevocationKind::Token, &*former.jti));
-        let revocations = self.revocations_of(record, former_key.clone()).await?;
-        if is_revoked(record, &revocations) {
-            // For instance by subject: the session must stay ended after the entry expires. If a
-            // logout revoked it, the logout does the same.
-            self.finish(&record.id).await?;
+            .map(|former| self.key(RevocationKind::Token, &*former.jti));
+        let revocations = self.revocations_of(&record, former_key.clone()).await?;
+        if is_revoked(&record, &revocations) {
+            // The session must stay ended after the entry expires. If a logout revoked it, the
+            // logout does the same.
+            self.finish(&record.id, None).await?;
             return Err(invalid("the session was revoked"));
         }
+        let record = self.restamped(record, &revocations).await?;
+        let issued_at = record.body.access.issued_at;
         if let (Some(former), Some(key)) = (former, former_key)
             && !revocations.iter().any(|entry| entry.key == key)
         {
-            let issued_at = record.body.access.issued_at;
-            let entries = [
+            let id = record.id.to_string();
+            let entries = vec![
                 Revocation {
                     key,
                     before: Revocation::ALL,
-                    expires_at: former.expires_at.saturating_add(self.0.rules.leeway),
+                    expires_at: self.0.revocations.end_after(former.expires_at),
                 },
                 // The tokens that concurrent renewals have issued.
-                self.session_entry(&record.id, issued_at),
+                self.entry(&record, RevocationKind::Session, &id, issued_at),
             ];
+            let entries = self.within_budget(&record, entries, issued_at);
             self.0.revocations.revoke(&entries).await?;
         }
-        let tokens = self.tokens(record, now)?;
+        let tokens = self.tokens(&record, now)?;
         let (session, subject) = (record.id, record.subject.clone());
-        self.notify(&if rotated {
-            SessionEvent::Refreshed { session, subject }
-        } else {
-            SessionEvent::Repeated { session, subject }
+        self.notify(&match repeated {
+            None => SessionEvent::Refreshed { session, subject },
+            Some(other_device) => SessionEvent::Repeated {
+                session,
+                subject,
+                other_device,
+            },
         });
         Ok(tokens)
     }
@@ -193,6 +199,7 @@ fn refused(why: Refused) -> SessionError {
         ),
         Refused::Ended => invalid("the session was ended"),
         Refused::Expired => invalid("the session has expired"),
+        Refused::SteppedUp => invalid("the refresh token is from before a re-authentication"),
         Refused::Unknown | Refused::NothingGained => {
             invalid("the refresh token does not belong to the session")
         }

@@ -3,11 +3,11 @@
 use tollgate_core::Principal;
 
 use super::store_access::{TRIES, contended, invalid, is_revoked};
-use super::{Renewed, Sessions};
+use super::{Renewed, Sessions, Tokens};
 use crate::error::SessionError;
 use crate::event::SessionEvent;
 use crate::id::SessionId;
-use crate::refresh::{Event, Outcome, Presented, step};
+use crate::refresh::{Event, Outcome, Presented, Record, step};
 use crate::revocation::{Revocation, RevocationKey, RevocationKind};
 
 /// The reason for a renewal.
@@ -22,7 +22,8 @@ impl Sessions {
     /// session. Concurrent calls with one token return the same successor.
     ///
     /// Returns `None` if the new token would not live longer, if the session has expired or ended,
-    /// or if the token was revoked after its verification.
+    /// if the token was revoked after its verification, or if it is from before the last
+    /// [re-authentication](Self::reauthenticated).
     ///
     /// # Errors
     /// `Unavailable` if a store failed or timed out.
@@ -39,12 +40,23 @@ impl Sessions {
         let Some((id, presented, names)) = self.presented(principal) else {
             return Ok(None);
         };
-        self.bounded(self.reissue(&id, &presented, &names, Reason::Slide))
-            .await
+        let reissue = self.reissue(&id, &presented, &names, Reason::Slide);
+        let Some((record, now)) = self.bounded(reissue).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Renewed {
+            access_token: self.access_token(&record)?,
+            expires_in: self.access_end(&record).saturating_sub(now),
+        }))
     }
 
-    /// Issues another access token for a user who has authenticated again. Its `auth_time` is now,
-    /// as in all later tokens of the session (OpenID Connect Core 1.0 section 2, RFC 9470).
+    /// Issues new tokens for a user who has authenticated again. Their `auth_time` is now, as in
+    /// all later tokens of the session (OpenID Connect Core 1.0 section 2, RFC 9470).
+    ///
+    /// The client must replace both tokens. The former tokens never gain the new `auth_time`: the
+    /// access token is not renewed, and the refresh token is refused. Within the grace period that
+    /// does not end the session, later it is reuse. If the response is lost, let the user
+    /// authenticate again.
     ///
     /// # Errors
     /// - `Invalid`: the session has expired or ended, or the token is not from these sessions.
@@ -54,20 +66,23 @@ impl Sessions {
     #[doc = include_str!("../../doc/sessions.md")]
     /// let tokens = sessions.login(Login::new("u-7").auth_time(1_700_000_000)).await?;
     /// let verifier = sessions.issuer().verifier().build()?;
-    /// let renewed = sessions.reauthenticated(&verifier.verify(&tokens.access_token)?).await?;
-    /// let principal = verifier.verify(&renewed.access_token)?;
+    /// let fresh = sessions.reauthenticated(&verifier.verify(&tokens.access_token)?).await?;
+    /// let principal = verifier.verify(&fresh.access_token)?;
     /// assert_eq!(principal.claim("auth_time"), principal.claim("iat"));
+    ///
+    /// let refresh = |token| sessions.refresh(token, RefreshRequest::default());
+    /// assert!(refresh(&tokens.refresh_token).await.is_err());
+    /// assert!(refresh(&fresh.refresh_token).await.is_ok());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn reauthenticated(&self, principal: &Principal) -> Result<Renewed, SessionError> {
+    pub async fn reauthenticated(&self, principal: &Principal) -> Result<Tokens, SessionError> {
         let over =
             || invalid("the session has expired or ended, or the token is not from these sessions");
         let (id, presented, names) = self.presented(principal).ok_or_else(over)?;
-        let renewed = self
-            .bounded(self.reissue(&id, &presented, &names, Reason::StepUp))
-            .await?;
-        renewed.ok_or_else(over)
+        let reissue = self.reissue(&id, &presented, &names, Reason::StepUp);
+        let (record, now) = self.bounded(reissue).await?.ok_or_else(over)?;
+        self.tokens(&record, now)
     }
 
     /// Returns whether the token is from the issuer of these sessions.
@@ -91,6 +106,7 @@ impl Sessions {
             issued_at: principal.issued_at()?,
             expires_at: principal.expires_at()?,
             scope: scopes.join(" "),
+            auth_time: principal.claim("auth_time").and_then(|time| time.as_u64()),
         };
         let mut names = vec![self.key(RevocationKind::Token, &*presented.jti)];
         let kids = [principal.key().kid(), principal.kid()];
@@ -103,13 +119,14 @@ impl Sessions {
         Some((principal.session_id()?.parse().ok()?, presented, names))
     }
 
+    /// Returns the record to issue tokens from, and the time.
     async fn reissue(
         &self,
         id: &SessionId,
         presented: &Presented,
         names: &[RevocationKey],
         reason: Reason,
-    ) -> Result<Option<Renewed>, SessionError> {
+    ) -> Result<Option<(Record, u64)>, SessionError> {
         let jti = &*self.fresh_jti()?;
         for _ in 0..TRIES {
             // Read before the revocation check, because the expiry is computed from it.
@@ -133,26 +150,32 @@ impl Sessions {
                 Outcome::Reuse | Outcome::Refused(_) => return Ok(None),
             };
             let revocations = self.revocations_of(&record, names.iter().cloned()).await?;
-            if is_revoked(&record, &revocations) || was_revoked(presented, &revocations) {
+            if is_revoked(&record, &revocations) || was_revoked(presented, &revocations, reason) {
                 return Ok(None);
             }
-            let renewed = Renewed {
-                access_token: self.access_token(&record)?,
-                expires_in: self.access_end(&record).saturating_sub(now),
-            };
+            let record = self.restamped(record, &revocations).await?;
             self.notify(&SessionEvent::Renewed {
                 session: record.id,
-                subject: record.subject,
+                subject: record.subject.clone(),
             });
-            return Ok(Some(renewed));
+            return Ok(Some((record, now)));
         }
         Err(contended())
     }
 }
 
 /// Returns whether the token itself was revoked after its verification, for instance by a refresh.
-fn was_revoked(presented: &Presented, entries: &[Revocation]) -> bool {
-    entries
-        .iter()
-        .any(|entry| presented.issued_at < entry.before)
+/// The user who has authenticated again may go on if the session's earlier tokens were revoked.
+fn was_revoked(presented: &Presented, entries: &[Revocation], reason: Reason) -> bool {
+    let counts = |entry: &&Revocation| match reason {
+        Reason::Slide => true,
+        Reason::StepUp => {
+            matches!(
+                entry.key.kind(),
+                RevocationKind::Token | RevocationKind::Key
+            )
+        }
+    };
+    let mut entries = entries.iter().filter(counts);
+    entries.any(|entry| presented.issued_at < entry.before)
 }

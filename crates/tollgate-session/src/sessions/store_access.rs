@@ -6,7 +6,7 @@ use super::{Sessions, Tokens};
 use crate::error::{SessionError, SessionErrorKind, corrupt};
 use crate::id::SessionId;
 use crate::issuer::AccessToken;
-use crate::refresh::Record;
+use crate::refresh::{Event, Outcome, Record, step};
 use crate::revocation::{Revocation, RevocationKey, RevocationKind};
 use crate::store::{StoreFuture, bounded};
 
@@ -85,11 +85,40 @@ impl Sessions {
         Ok(found)
     }
 
-    /// Creates an entry that revokes the session's tokens issued before `before`.
-    pub(super) fn session_entry(&self, id: &SessionId, before: u64) -> Revocation {
-        self.0
-            .revocations
-            .entry(RevocationKind::Session, &id.to_string(), before)
+    /// Creates an entry that lives until no token of the record can be accepted.
+    pub(super) fn entry(
+        &self,
+        record: &Record,
+        kind: RevocationKind,
+        name: &str,
+        before: u64,
+    ) -> Revocation {
+        Revocation {
+            key: self.key(kind, name),
+            before,
+            expires_at: self.0.revocations.end_after(record.body.issued().until),
+        }
+    }
+
+    /// Returns `entries` if the subject has room for them within its budget. Otherwise returns the
+    /// entry that revokes the subject's tokens issued before `before`.
+    pub(super) fn within_budget(
+        &self,
+        record: &Record,
+        entries: Vec<Revocation>,
+        before: u64,
+    ) -> Vec<Revocation> {
+        let owned = self.0.revocations.owned_by(&record.subject);
+        if owned.saturating_add(entries.len()) <= self.0.most_revocations {
+            let owned_by = |entry: Revocation| entry.owned_by(&record.subject);
+            return entries.into_iter().map(owned_by).collect();
+        }
+        vec![self.merged(record, before)]
+    }
+
+    /// Creates the entry that revokes the subject's tokens issued before `before`.
+    pub(super) fn merged(&self, record: &Record, before: u64) -> Revocation {
+        self.entry(record, RevocationKind::Subject, &record.subject, before)
     }
 
     pub(super) fn key(&self, kind: RevocationKind, value: impl Into<String>) -> RevocationKey {
@@ -107,9 +136,39 @@ impl Sessions {
         let mut keys = vec![
             self.key(RevocationKind::Session, record.id.to_string()),
             self.key(RevocationKind::Subject, &*record.subject),
+            self.key(RevocationKind::SubjectSessions, &*record.subject),
         ];
         keys.extend(others);
         Ok(self.0.revocations.find(&keys).await?)
+    }
+
+    /// Returns the record as its token may be issued: `iat` is moved past a revocation of the
+    /// subject's earlier tokens. If that is not possible, or another writer was first, the token is
+    /// one of those that are revoked, and the client refreshes again.
+    ///
+    /// The move is a write, so that it does not overtake the end of the session.
+    pub(super) async fn restamped(
+        &self,
+        record: Record,
+        entries: &[Revocation],
+    ) -> Result<Record, SessionError> {
+        let subject = entries
+            .iter()
+            .filter(|entry| entry.key.kind() == RevocationKind::Subject);
+        let Some(not_before) = subject.map(|entry| entry.before).max() else {
+            return Ok(record);
+        };
+        let now = self.now();
+        let event = Event::Restamp { not_before };
+        let Outcome::Replace(body) = step(&record, &event, now, &self.0.rules) else {
+            return Ok(record);
+        };
+        let next = record.with(*body);
+        Ok(if self.replace(&next, now).await? {
+            next
+        } else {
+            record
+        })
     }
 
     /// Issues the last access token of the record. All callers receive the same one.
@@ -119,7 +178,7 @@ impl Sessions {
         token.session = Some(record.id);
         token.client_id.clone_from(&body.client_id);
         token.scope.clone_from(&body.access.scope);
-        token.auth_time = Some(body.auth_time);
+        token.auth_time = body.access.auth_time.or(Some(body.auth_time));
         token.csrf.clone_from(&body.csrf);
         token.jti = Some(body.access.jti.clone());
         token.issued_at = Some(body.access.issued_at);
@@ -169,9 +228,9 @@ impl Sessions {
 /// as a refresh may leave one, does not.
 pub(super) fn is_revoked(record: &Record, entries: &[Revocation]) -> bool {
     entries.iter().any(|entry| match entry.key.kind() {
-        RevocationKind::Session => entry.before == Revocation::ALL,
-        RevocationKind::Subject => record.body.created_at < entry.before,
-        RevocationKind::Token | RevocationKind::Key => false,
+        RevocationKind::Session => Revocation::is_all(entry.before),
+        RevocationKind::SubjectSessions => record.body.created_at < entry.before,
+        RevocationKind::Token | RevocationKind::Subject | RevocationKind::Key => false,
     })
 }
 

@@ -66,17 +66,20 @@ impl fmt::Debug for Tokens {
 /// `Debug` does not show it.
 ///
 /// ```
+/// # use std::sync::atomic::{AtomicU64, Ordering};
 /// # use tollgate::SigningKey;
 /// # use tollgate::session::{Issuer, Login, MemoryStore, RefreshKey, Sessions};
+/// # static NOW: AtomicU64 = AtomicU64::new(1_700_000_000);
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
-/// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+/// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11"))
+/// #     .clock(|| NOW.load(Ordering::Relaxed)).build()?;
 /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
 /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
-/// let tokens = sessions.login(Login::new("u-7").auth_time(1_700_000_000)).await?;
+/// let tokens = sessions.login(Login::new("u-7")).await?;
 /// let principal = sessions.issuer().verifier().build()?.verify(&tokens.access_token)?;
-/// // The user has just authenticated again.
-/// let renewed = sessions.reauthenticated(&principal).await?;
+/// NOW.fetch_add(600, Ordering::Relaxed); // ten minutes pass
+/// let renewed = sessions.renew(&principal).await?.ok_or("the session has ended")?;
 /// assert_eq!(renewed.expires_in, 15 * 60);
 /// assert!(!format!("{renewed:?}").contains(&renewed.access_token));
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;

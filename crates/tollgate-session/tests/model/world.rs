@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollgate_session::{Revocation, RevocationKind};
+use tollgate_session::RevocationKind;
 
 use crate::driver::{
     Act, Answer, CAP, Call, Done, Driver, Entry, Failure, Next, Request, START, SUBJECT, Session,
@@ -252,7 +252,7 @@ impl World {
             }
             Request::Revoke(entries) => {
                 for entry in entries {
-                    self.disturbed |= entry.before == Revocation::ALL;
+                    self.disturbed |= entry.before >= 1 << 63;
                     let kept = self
                         .revoked
                         .entry(entry.key)

@@ -154,6 +154,17 @@ impl Service {
         Self::over(Store::default(), Arc::new(AtomicU64::new(START)), configure)
     }
 
+    pub(crate) fn over_memory(
+        memory: MemoryStore,
+        configure: impl FnOnce(SessionsBuilder) -> SessionsBuilder,
+    ) -> Self {
+        let store = Store {
+            memory,
+            ..Store::default()
+        };
+        Self::over(store, Arc::new(AtomicU64::new(START)), configure)
+    }
+
     /// Creates another instance with the same data and clock.
     pub(crate) fn beside(
         &self,

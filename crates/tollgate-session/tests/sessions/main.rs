@@ -4,5 +4,7 @@ mod configuration;
 mod fixture;
 mod outages;
 mod races;
+mod revocations;
 mod security;
 mod sliding;
+mod step_up;

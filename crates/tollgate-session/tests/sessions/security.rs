@@ -341,7 +341,7 @@ async fn a_refresh_revokes_previous_access_tokens_if_configured() {
 }
 
 #[tokio::test]
-async fn a_subject_revocation_prevents_a_refresh() {
+async fn a_subject_revocation_ends_no_session() {
     let service = Service::new();
     let tokens = service.sessions.login(login()).await.unwrap();
     service.pass(1);
@@ -351,14 +351,49 @@ async fn a_subject_revocation_prevents_a_refresh() {
         .revoke_subject("u-7", service.now())
         .await
         .unwrap();
-    assert_eq!(service.refused(&tokens.refresh_token).await, Kind::Invalid);
-    service.pass(3600);
-    assert_eq!(
-        service.refused(&tokens.refresh_token).await,
-        Kind::Invalid,
-        "the session stays ended after the entry has expired"
-    );
-    assert!(service.sessions.login(login()).await.is_ok());
+    assert!(!service.accepts(&tokens.access_token).await);
+    let tokens = service.refresh(&tokens.refresh_token).await.unwrap();
+    assert!(service.accepts(&tokens.access_token).await);
+}
+
+#[tokio::test]
+async fn a_login_in_the_second_of_a_subject_revocation_succeeds() {
+    let service = Service::new();
+    let before = service.sessions.login(login()).await.unwrap();
+    let revocations = service.sessions.revocations();
+    let next_second = service.now() + 1;
+    revocations
+        .revoke_subject("u-7", next_second)
+        .await
+        .unwrap();
+    let after = service.sessions.login(login()).await.unwrap();
+    assert!(!service.accepts(&before.access_token).await);
+    assert!(service.accepts(&after.access_token).await);
+    let refreshed = service.refresh(&before.refresh_token).await.unwrap();
+    assert!(service.accepts(&refreshed.access_token).await);
+    let again = service.refresh(&before.refresh_token).await.unwrap();
+    assert_eq!(again.access_token, refreshed.access_token);
+
+    // All tokens are refused as long as the entry says so, and no session ends.
+    revocations
+        .revoke_subject("u-7", tollgate_session::Revocation::ALL)
+        .await
+        .unwrap();
+    let tokens = service.sessions.login(login()).await.unwrap();
+    assert!(!service.accepts(&tokens.access_token).await);
+    service.pass(15 * 60 + 62);
+    let tokens = service.refresh(&tokens.refresh_token).await.unwrap();
+    assert!(service.accepts(&tokens.access_token).await);
+}
+
+#[tokio::test]
+async fn a_login_after_a_logout_by_a_clock_ahead_succeeds() {
+    let service = Service::new();
+    service.set(service.now() + 5);
+    service.sessions.logout_all("u-7").await.unwrap();
+    service.set(service.now() - 5);
+    let tokens = service.sessions.login(login()).await.unwrap();
+    assert!(service.refresh(&tokens.refresh_token).await.is_ok());
 }
 
 #[tokio::test]

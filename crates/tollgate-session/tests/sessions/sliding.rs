@@ -132,7 +132,7 @@ async fn a_step_up_stays_with_the_session() {
         service.principal(&fresh.access_token).claim("auth_time"),
         now
     );
-    let refreshed = service.refresh(&tokens.refresh_token).await.unwrap();
+    let refreshed = service.refresh(&fresh.refresh_token).await.unwrap();
     assert_eq!(
         service
             .principal(&refreshed.access_token)

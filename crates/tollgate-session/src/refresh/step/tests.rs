@@ -40,13 +40,16 @@ fn fresh(rules: &Rules) -> Record {
             current: Sealed::new(&key.derive(&id, 1, &salt), key.id()),
             previous: None,
             rotated_at: START,
+            step_up: None,
             access: Access {
                 jti: "jti-1".to_owned(),
                 issued_at: START,
                 expires_at: START + rules.access,
                 scope: "a b".to_owned(),
+                auth_time: Some(START),
             },
             former: None,
+            issued: None,
             scope: "a b".to_owned(),
             client_id: None,
             csrf: None,
@@ -102,6 +105,7 @@ fn presented(record: &Record) -> Presented {
         issued_at: access.issued_at,
         expires_at: access.expires_at,
         scope: access.scope,
+        auth_time: access.auth_time,
     }
 }
 
@@ -381,7 +385,7 @@ fn concurrent_renewals_get_one_successor() {
 }
 
 #[test]
-fn a_step_up_changes_only_auth_time() {
+fn a_step_up_rotates_and_sets_auth_time() {
     let rules = rules();
     let one = fresh(&rules);
     let access = presented(&one);
@@ -394,7 +398,9 @@ fn a_step_up_changes_only_auth_time() {
         (two.body.auth_time, two.body.created_at),
         (START + 30, START)
     );
-    assert_eq!((two.body.generation, &*two.body.access.jti), (1, "j"));
+    assert_eq!((two.body.generation, &*two.body.access.jti), (2, "j"));
+    assert_eq!(two.body.access.auth_time, Some(START + 30));
+    assert_eq!(two.body.former, None, "a lost answer can be repeated");
     let stranger = Presented {
         subject: "u-8".to_owned(),
         ..presented(&one)
@@ -407,6 +413,113 @@ fn a_step_up_changes_only_auth_time() {
         step(&one, &event, START, &rules),
         Outcome::Refused(Refused::Unknown)
     );
+}
+
+#[test]
+fn a_refresh_token_from_before_a_step_up_is_refused_within_grace() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START + 1, &rules));
+    let access = presented(&two);
+    let event = Event::Reauthenticate {
+        presented: &access,
+        jti: "j",
+    };
+    let three = replaced(&two, step(&two, &event, START + 20, &rules));
+    let four = replaced(
+        &three,
+        refresh_at(&three, &of(&three, &rules), START + 21, &rules),
+    );
+    let stepped_up = Outcome::Refused(Refused::SteppedUp);
+    for record in [&three, &four] {
+        for old in [of(&one, &rules), of(&two, &rules)] {
+            assert_eq!(refresh_at(record, &old, START + 29, &rules), stepped_up);
+            // The request arrived in time, only the store was slow.
+            let slow = refresh(record, &old, (START + 29, START + 31), None, &rules);
+            assert_eq!(slow, stepped_up);
+            assert_eq!(refresh_at(record, &old, START + 31, &rules), Outcome::Reuse);
+        }
+    }
+    // The token of the re-authentication itself has the usual grace period.
+    let again = refresh_at(&four, &of(&three, &rules), START + 30, &rules);
+    assert_eq!(again, Outcome::Repeat);
+    let strict = Rules {
+        grace: 0,
+        ..self::rules()
+    };
+    assert_eq!(
+        refresh_at(&three, &of(&two, &rules), START + 20, &strict),
+        Outcome::Reuse
+    );
+}
+
+#[test]
+fn an_access_token_from_before_a_step_up_is_not_renewed() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let old = presented(&one);
+    let event = Event::Reauthenticate {
+        presented: &old,
+        jti: "j",
+    };
+    let two = replaced(&one, step(&one, &event, START + 30, &rules));
+    let no_time = Presented {
+        auth_time: None,
+        ..presented(&one)
+    };
+    for at in [START + 60, START + 90] {
+        for thief in [&old, &no_time] {
+            let outcome = slide(&two, thief, at, &rules);
+            assert_eq!(outcome, Outcome::Refused(Refused::SteppedUp));
+        }
+    }
+    let three = replaced(&two, slide(&two, &presented(&two), START + 90, &rules));
+    assert_eq!(three.body.access.auth_time, Some(START + 30));
+    // The repeat of a renewal has no later time either.
+    assert_eq!(
+        slide(&three, &old, START + 90, &rules),
+        Outcome::Refused(Refused::SteppedUp)
+    );
+}
+
+#[test]
+fn the_record_keeps_the_latest_expiry_of_any_configuration() {
+    let long = rules();
+    let short = Rules {
+        access: 10,
+        ..rules()
+    };
+    let one = fresh(&long);
+    let two = replaced(&one, refresh_at(&one, &of(&one, &long), START + 1, &long));
+    let three = replaced(&two, refresh_at(&two, &of(&two, &long), START + 2, &short));
+    assert_eq!(three.body.access.expires_at, START + 12);
+    assert!(three.body.issued().until >= START + 101);
+    // A record of an earlier version does not say it.
+    let mut old = three.body;
+    old.issued = None;
+    assert_eq!(old.issued().until, old.cap.min(START + 2 + 24 * 3600));
+}
+
+#[test]
+fn a_restamp_moves_only_iat_and_at_most_one_second_ahead() {
+    let rules = rules();
+    let one = fresh(&rules);
+    let restamp = |not_before| step(&one, &Event::Restamp { not_before }, START, &rules);
+    for not_before in [0, START, START + 2, u64::MAX] {
+        let outcome = restamp(not_before);
+        assert_eq!(
+            outcome,
+            Outcome::Refused(Refused::NothingGained),
+            "{not_before}"
+        );
+    }
+    let two = replaced(&one, restamp(START + 1));
+    assert_eq!(two.body.access.issued_at, START + 1);
+    assert_eq!(two.body.issued().last, START + 1);
+    let mut back = two.body;
+    back.access.issued_at = START;
+    back.issued = None;
+    assert_eq!(back, one.body);
 }
 
 #[test]
@@ -519,6 +632,11 @@ proptest! {
                             prop_assert!(steps_back > 1
                                 || (steps_back == 1 && now - record.body.rotated_at >= grace));
                         }
+                        Outcome::Refused(Refused::SteppedUp) => {
+                            let step_up = record.body.step_up.unwrap();
+                            prop_assert!(token.generation < step_up.generation);
+                            prop_assert!(now - step_up.at < grace);
+                        }
                         Outcome::Refused(_) => prop_assert!(over || !record.body.is_live(now)),
                     }
                     outcome
@@ -542,7 +660,10 @@ proptest! {
             if over {
                 prop_assert!(matches!(outcome, Outcome::Refused(_)), "{:?} after the end", act);
             }
-            let rotated = matches!((&act, &outcome), (Act::Refresh(_), Outcome::Replace(_)));
+            let rotated = matches!(
+                (&act, &outcome),
+                (Act::Refresh(_) | Act::StepUp, Outcome::Replace(_))
+            );
             match outcome {
                 Outcome::Replace(body) => record = record.with(*body),
                 Outcome::Reuse => record =
@@ -558,6 +679,10 @@ proptest! {
             prop_assert!(body.idle_until <= cap && body.access.expires_at <= cap);
             prop_assert_eq!(body.generation, before.body.generation + u64::from(rotated));
             prop_assert!(body.access.issued_at < body.access.expires_at);
+            prop_assert_eq!(body.access.auth_time, Some(body.auth_time));
+            prop_assert!(body.issued().until >= body.access.expires_at);
+            prop_assert!(body.issued().until >= before.body.issued().until.min(cap)
+                || before.body.issued.is_none());
             let stored = record.write().unwrap();
             prop_assert_eq!(&Record::read(stored.clone(), &record.id).unwrap().body, body);
             // No stored byte string contains a secret that was issued.

@@ -46,6 +46,7 @@ impl Pair {
             RevocationKind::Session,
             RevocationKind::Subject,
             RevocationKind::Key,
+            RevocationKind::SubjectSessions,
         ];
         // A random issuer, so that entries of another run do not collide.
         let issuer = fresh();
