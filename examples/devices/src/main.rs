@@ -143,7 +143,8 @@ struct Password {
     password: String,
 }
 
-/// Checks the password again and issues an access token with the new authentication time.
+/// Checks the password again and issues tokens with the new authentication time. They replace both
+/// tokens of the client.
 async fn reauthenticate(
     caller: Principal,
     sessions: Data<Sessions>,
@@ -162,6 +163,8 @@ async fn reauthenticate(
                 "access_token": fresh.access_token,
                 "token_type": "Bearer",
                 "expires_in": fresh.expires_in,
+                "refresh_token": fresh.refresh_token,
+                "refresh_expires_in": fresh.refresh_expires_in,
             })),
         Err(problem) if problem.is_unavailable() => HttpResponse::ServiceUnavailable()
             .insert_header((RETRY_AFTER, 1))

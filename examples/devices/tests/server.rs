@@ -286,10 +286,11 @@ fn closing_the_account_requires_a_recent_password() {
         (200, "no-store"),
         "{right:?}"
     );
-    let former = std::mem::replace(
-        &mut laptop.access,
-        text(&serde_json::from_str::<Value>(&right.body).unwrap()["access_token"]),
-    );
+    // The former refresh token is refused, and the session goes on.
+    assert_eq!(laptop.refresh(&server).status, 400);
+    let right: Value = serde_json::from_str(&right.body).unwrap();
+    let former = std::mem::replace(&mut laptop.access, text(&right["access_token"]));
+    laptop.refresh = text(&right["refresh_token"]);
     assert_eq!(close(&laptop).status, 200);
     // The session keeps the new authentication time for later tokens. The earlier token keeps its
     // own.

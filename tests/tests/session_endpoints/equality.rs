@@ -254,7 +254,8 @@ async fn responses_to_an_app_that_stores_tokens_are_equal() {
     both.expect(400, refresh(&desk.member("refresh_token")))
         .await;
 
-    // The grace period of the first refresh token is over.
+    // The grace period of the first refresh token is over, also the one after the step-up.
+    both.pass(10);
     both.expect(400, refresh(&first)).await;
     both.expect(401, get("/orders").bearer(&renewed)).await;
     both.expect(400, refresh(&second.member("refresh_token")))

@@ -129,11 +129,13 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
             let Some(mut next) = rotated(record, now, rules) else {
                 return Outcome::Refused(Refused::Expired);
             };
-            let latest = body.auth_time.min(now.saturating_add(rules.leeway));
-            next.auth_time = latest.max(now);
+            // A slower request may have read the clock before the last one.
+            let latest = now.saturating_add(rules.leeway);
+            let not_before = |time: u64| time.min(latest).max(now);
+            next.auth_time = not_before(body.auth_time);
             next.step_up = Some(StepUp {
                 generation: next.generation,
-                at: now,
+                at: not_before(body.step_up.map_or(0, |last| last.at)),
             });
             next.issue(access(&next, &presented.scope, jti, now, rules));
             Outcome::Replace(Box::new(next))

@@ -93,6 +93,35 @@ pub(crate) enum Act {
     LogoutAll,
     /// Renews the current access token.
     Slide,
+    /// Renews the first access token, which was stolen.
+    SlideStolen,
+    /// The owner authenticates again.
+    StepUp,
+}
+
+/// A configuration of an instance. Times are in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Config {
+    pub(crate) grace: u64,
+    pub(crate) access: u64,
+    pub(crate) idle: u64,
+    pub(crate) cap: u64,
+    /// The numbers of the refresh keys, the newest first.
+    pub(crate) keys: &'static [u32],
+    pub(crate) revoke_former_access: bool,
+}
+
+impl Config {
+    pub(crate) const fn new(grace: u64) -> Self {
+        Self {
+            grace,
+            access: ACCESS,
+            idle: IDLE,
+            cap: CAP,
+            keys: &[1],
+            revoke_former_access: false,
+        }
+    }
 }
 
 /// The result of an operation.
@@ -103,6 +132,10 @@ pub(crate) enum Done {
         access_token: Text,
     },
     Renewed(Text),
+    SteppedUp {
+        refresh_token: Text,
+        access_token: Text,
+    },
     NotRenewed,
     LoggedOut,
     Failed(Failure),
@@ -273,6 +306,7 @@ pub(crate) struct Facts {
     pub(crate) idle_until: u64,
     pub(crate) generation: u64,
     pub(crate) rotated_at: u64,
+    pub(crate) auth_time: u64,
     pub(crate) ended: bool,
 }
 
@@ -282,15 +316,21 @@ type Run = (Call, u64, Vec<(Answer, u64)>);
 /// A cache of computed values.
 type Memory<K, V> = RefCell<HashMap<K, V, RandomState>>;
 
+/// The claims of a token that a verifier accepts.
+#[derive(Clone, Copy)]
+pub(crate) struct Verified {
+    pub(crate) issued_at: u64,
+    pub(crate) expires_at: u64,
+    pub(crate) auth_time: u64,
+}
+
 pub(crate) struct Driver {
-    grace: u64,
     runs: Memory<Run, Next>,
     read: Memory<Text, Facts>,
     keys: Memory<(RevocationKind, String), Text>,
-    verified: Memory<(Text, u64), Option<(u64, u64)>>,
+    verified: Memory<(Text, u64), Option<Verified>>,
     puppet: Puppet,
-    sessions: Sessions,
-    verifier: Verifier,
+    instances: Vec<(Config, Sessions, Verifier)>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -302,10 +342,12 @@ pub(crate) struct Call {
     pub(crate) number: u64,
     /// The presented token; for a logout, the token of the session.
     pub(crate) token: Text,
+    /// The configuration of the instance.
+    pub(crate) config: usize,
 }
 
 impl Driver {
-    pub(crate) fn new(grace: u64, revoke_former_access: bool) -> Self {
+    pub(crate) fn new(configs: &[Config]) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -313,11 +355,30 @@ impl Driver {
             .unwrap();
         let puppet = Puppet::default();
         puppet.stage().clock = START;
+        let instances = configs
+            .iter()
+            .map(|config| Self::instance(&runtime, &puppet, *config));
+        Self {
+            runs: RefCell::default(),
+            read: RefCell::default(),
+            keys: RefCell::default(),
+            verified: RefCell::default(),
+            instances: instances.collect(),
+            puppet,
+            runtime,
+        }
+    }
+
+    fn instance(
+        runtime: &tokio::runtime::Runtime,
+        puppet: &Puppet,
+        config: Config,
+    ) -> (Config, Sessions, Verifier) {
         let clock = puppet.clone();
         let issuer = Issuer::builder("https://id.example.com")
             .audience("orders-api")
             .signing_key(SigningKey::hs256([7; 32]).unwrap().with_kid("1"))
-            .access_lifetime(Duration::from_secs(ACCESS))
+            .access_lifetime(Duration::from_secs(config.access))
             .leeway(Duration::from_secs(LEEWAY))
             .clock(move || clock.stage().clock)
             .random(puppet.clone())
@@ -325,31 +386,41 @@ impl Driver {
             .unwrap();
         let verifier = issuer.verifier().build().unwrap();
         let builder = Sessions::builder(issuer, puppet.clone())
-            .refresh_key(RefreshKey::new(1, [1; 32]))
-            .grace(Duration::from_secs(grace))
-            .idle_timeout(Duration::from_secs(IDLE))
-            .absolute_timeout(Duration::from_secs(CAP))
+            .grace(Duration::from_secs(config.grace))
+            .idle_timeout(Duration::from_secs(config.idle))
+            .absolute_timeout(Duration::from_secs(config.cap))
             .store_timeout(Duration::from_millis(500));
-        let builder = if revoke_former_access {
+        let mut builder = if config.revoke_former_access {
             builder.revoke_former_access()
         } else {
             builder
         };
-        let sessions = {
-            let _inside = runtime.enter();
-            builder.build().unwrap()
-        };
-        Self {
-            runs: RefCell::default(),
-            read: RefCell::default(),
-            keys: RefCell::default(),
-            verified: RefCell::default(),
-            grace,
-            puppet,
-            sessions,
-            verifier,
-            runtime,
+        for number in config.keys {
+            let secret = [u8::try_from(*number).unwrap(); 32];
+            builder = builder.refresh_key(RefreshKey::new(*number, secret));
         }
+        let _inside = runtime.enter();
+        (config, builder.build().unwrap(), verifier)
+    }
+
+    pub(crate) const fn configs(&self) -> usize {
+        self.instances.len()
+    }
+
+    pub(crate) fn config(&self, at: usize) -> Config {
+        self.instances[at].0
+    }
+
+    /// Returns the generation of a refresh token and the number of its key.
+    pub(crate) fn generation(token: Text) -> (u64, u32) {
+        let bytes = base64_simd::URL_SAFE_NO_PAD
+            .decode_to_vec(token.bytes())
+            .unwrap();
+        let (generation, rest) = bytes[17..].split_first_chunk().unwrap();
+        (
+            u64::from_be_bytes(*generation),
+            u32::from_be_bytes(*rest.first_chunk().unwrap()),
+        )
     }
 
     /// Returns the content of a record.
@@ -363,6 +434,7 @@ impl Driver {
                 idle_until: number("idle_until"),
                 generation: number("generation"),
                 rotated_at: number("rotated_at"),
+                auth_time: number("auth_time"),
                 ended: body.get("ended_at").is_some(),
             }
         };
@@ -374,8 +446,7 @@ impl Driver {
     }
 
     pub(crate) fn key(&self, kind: RevocationKind, value: &str) -> Text {
-        let key =
-            || Text::of(RevocationKey::new(kind, self.sessions.issuer().name(), value).to_bytes());
+        let key = || Text::of(RevocationKey::new(kind, "https://id.example.com", value).to_bytes());
         *self
             .keys
             .borrow_mut()
@@ -383,18 +454,17 @@ impl Driver {
             .or_insert_with(key)
     }
 
-    pub(crate) const fn grace(&self) -> u64 {
-        self.grace
-    }
-
-    /// Returns the principal if a gate accepts the token at that time.
+    /// Returns the principal if the gate of any instance accepts the token at that time.
     fn principal(&self, token: &str, now: u64) -> Option<Principal> {
         self.puppet.stage().clock = now;
-        self.verifier.verify(token).ok()
+        let verifiers = self.instances.iter().map(|(_, _, verifier)| verifier);
+        verifiers
+            .into_iter()
+            .find_map(|verifier| verifier.verify(token).ok())
     }
 
-    /// Returns `iat` and `exp` if the token verifies at that time.
-    pub(crate) fn verify(&self, token: Text, now: u64) -> Option<(u64, u64)> {
+    /// Returns the claims if the token verifies at that time.
+    pub(crate) fn verify(&self, token: Text, now: u64) -> Option<Verified> {
         let judged = || {
             let principal = self.principal(&token.string(), now)?;
             assert_eq!(
@@ -402,7 +472,11 @@ impl Driver {
                 Some("acme".into()),
                 "a custom claim is missing"
             );
-            Some((principal.issued_at()?, principal.expires_at()?))
+            Some(Verified {
+                issued_at: principal.issued_at()?,
+                expires_at: principal.expires_at()?,
+                auth_time: principal.claim("auth_time")?.as_u64()?,
+            })
         };
         *self
             .verified
@@ -425,9 +499,10 @@ impl Driver {
 
     fn run_anew(&self, call: &Call, began: u64, answers: &[(Answer, u64)]) -> Next {
         let token = call.token.string();
+        let sessions = &self.instances[call.config].1;
         match call.act {
             Act::Refresh | Act::Reuse => {
-                let operation = self.sessions.refresh(&token, RefreshRequest::default());
+                let operation = sessions.refresh(&token, RefreshRequest::default());
                 self.drive(operation, call, began, answers, |result| match result {
                     Ok(Tokens {
                         refresh_token,
@@ -440,11 +515,22 @@ impl Driver {
                     Err(error) => Done::Failed(error.into()),
                 })
             }
-            Act::Slide => {
+            Act::StepUp => {
+                let principal = self.principal(&token, began).unwrap();
+                let operation = sessions.reauthenticated(&principal);
+                self.drive(operation, call, began, answers, |result| match result {
+                    Ok(tokens) => Done::SteppedUp {
+                        refresh_token: Text::of(tokens.refresh_token),
+                        access_token: Text::of(tokens.access_token),
+                    },
+                    Err(error) => Done::Failed(error.into()),
+                })
+            }
+            Act::Slide | Act::SlideStolen => {
                 // The gate has accepted the token.
                 let principal = self.principal(&token, began).unwrap();
                 self.drive(
-                    self.sessions.renew(&principal),
+                    sessions.renew(&principal),
                     call,
                     began,
                     answers,
@@ -458,7 +544,7 @@ impl Driver {
             Act::Logout => {
                 let session = token.parse().unwrap();
                 self.drive(
-                    self.sessions.logout(&session),
+                    sessions.logout(&session),
                     call,
                     began,
                     answers,
@@ -469,7 +555,7 @@ impl Driver {
                 )
             }
             Act::LogoutAll => self.drive(
-                self.sessions.logout_all(SUBJECT),
+                sessions.logout_all(SUBJECT),
                 call,
                 began,
                 answers,
@@ -487,6 +573,7 @@ impl Driver {
             act: Act::Refresh,
             number: 0,
             token: Text::of(""),
+            config: 0,
         };
         let tokens = Mutex::new(None);
         let mut answers = Vec::new();
@@ -494,7 +581,7 @@ impl Driver {
         loop {
             let login = Login::new(SUBJECT).scope("a").claim("tenant", "acme");
             let next = self.drive(
-                self.sessions.login(login),
+                self.instances[0].1.login(login),
                 &call,
                 START,
                 &answers,

@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use foldhash::quality::RandomState;
 
-use driver::{Act, CAP, Driver, GRACE, LEEWAY, START};
+use driver::{Act, CAP, Config, Driver, GRACE, LEEWAY};
 use world::{Move, World};
 
 struct Scenario {
@@ -26,26 +26,29 @@ struct Scenario {
     acts: &'static [Act],
     /// The maximum number of seconds that pass.
     seconds: u64,
-    grace: u64,
+    /// The configurations of the instances, one after the other.
+    configs: Vec<Config>,
+    /// The seconds that have passed since the login.
+    begins: u64,
     /// `true` if events may occur between the execution of a store operation and the arrival of its
     /// answer. In between the service only reads the clock, so this matters only if time passes.
     fine: bool,
-    revoke_former_access: bool,
 }
 
 /// Searches all reachable states and returns their number.
 fn explore(scenario: &Scenario) -> usize {
-    let driver = Driver::new(scenario.grace, scenario.revoke_former_access);
+    let driver = Driver::new(&scenario.configs);
     let seeds = [RandomState::default(), RandomState::default()];
     let fingerprint = |world: &World| seeds.each_ref().map(|seed| seed.hash_one(world));
-    let start = World::new(&driver, scenario.clients);
-    let end = START + scenario.seconds;
+    let mut start = World::new(&driver, scenario.clients);
+    start.now += scenario.begins;
+    let end = start.now + scenario.seconds;
     let mut seen = HashSet::from([fingerprint(&start)]);
     let mut open = vec![(start, 0)];
     // The predecessor and the move by which each state was first reached.
     let mut reached: Vec<(usize, Option<Move>)> = vec![(0, None)];
     while let Some((world, number)) = open.pop() {
-        let mut moves = vec![Move::Tick];
+        let mut moves = vec![Move::Tick, Move::Configure];
         for at in 0..scenario.clients {
             // Identical clients behave identically.
             if at > 0 && world.clients[at] == world.clients[at - 1] {
@@ -111,9 +114,9 @@ fn three_clients_across_the_grace_boundary() {
             operations: 3,
             acts: &[Act::Refresh, Act::Reuse, Act::Logout],
             seconds: 1,
-            grace: 1,
+            configs: vec![Config::new(1)],
+            begins: 0,
             fine: false,
-            revoke_former_access: false,
         },
     );
 }
@@ -127,9 +130,9 @@ fn three_clients_within_one_second() {
             operations: 3,
             acts: EVERYTHING,
             seconds: 0,
-            grace: 1,
+            configs: vec![Config::new(1)],
+            begins: 0,
             fine: false,
-            revoke_former_access: false,
         },
     );
 }
@@ -149,16 +152,16 @@ fn two_operations_over_the_whole_life_of_a_session() {
                 Act::Slide,
             ],
             seconds: ALL_OF_IT,
-            grace: GRACE,
+            configs: vec![Config::new(GRACE)],
+            begins: 0,
             fine: true,
-            revoke_former_access: false,
         },
     );
 }
 
 #[test]
 fn one_long_running_client() {
-    for grace in [0, GRACE] {
+    for configs in [vec![Config::new(0)], vec![Config::new(GRACE)]] {
         report(
             "one client",
             &Scenario {
@@ -166,9 +169,9 @@ fn one_long_running_client() {
                 operations: 3,
                 acts: EVERYTHING,
                 seconds: ALL_OF_IT,
-                grace,
+                configs,
+                begins: 0,
                 fine: false,
-                revoke_former_access: false,
             },
         );
     }
@@ -183,9 +186,12 @@ fn revoked_previous_access_tokens() {
             operations: 3,
             acts: &[Act::Refresh, Act::Logout, Act::Slide],
             seconds: 1,
-            grace: 1,
+            configs: vec![Config {
+                revoke_former_access: true,
+                ..Config::new(1)
+            }],
+            begins: 0,
             fine: false,
-            revoke_former_access: true,
         },
     );
 }
@@ -199,9 +205,110 @@ fn without_grace() {
             operations: 3,
             acts: EVERYTHING,
             seconds: 1,
-            grace: 0,
+            configs: vec![Config::new(0)],
+            begins: 0,
             fine: false,
-            revoke_former_access: false,
+        },
+    );
+}
+
+#[test]
+fn a_thief_with_old_tokens_during_a_step_up() {
+    for configs in [vec![Config::new(0)], vec![Config::new(1)]] {
+        report(
+            "step-up",
+            &Scenario {
+                clients: 2,
+                operations: 3,
+                acts: &[Act::Refresh, Act::Reuse, Act::SlideStolen, Act::StepUp],
+                seconds: 2,
+                configs,
+                begins: 0,
+                fine: false,
+            },
+        );
+    }
+    let configs = vec![Config {
+        revoke_former_access: true,
+        ..Config::new(1)
+    }];
+    report(
+        "step-up that revokes",
+        &Scenario {
+            clients: 2,
+            operations: 2,
+            acts: &[
+                Act::Refresh,
+                Act::SlideStolen,
+                Act::Slide,
+                Act::StepUp,
+                Act::Logout,
+            ],
+            seconds: 3,
+            configs,
+            begins: 0,
+            fine: false,
+        },
+    );
+}
+
+#[test]
+fn a_configuration_that_changes() {
+    const BASE: Config = Config::new(1);
+    const SHORT: Config = Config { access: 2, ..BASE };
+    const LONG: Config = Config { access: 4, ..BASE };
+    const ADDED: Config = Config {
+        keys: &[1, 2],
+        ..BASE
+    };
+    const PROMOTED: Config = Config {
+        keys: &[2, 1],
+        ..BASE
+    };
+    for (configs, acts) in [
+        (
+            vec![LONG, SHORT, LONG],
+            &[Act::Refresh, Act::Slide, Act::Logout][..],
+        ),
+        (
+            vec![SHORT, LONG, SHORT],
+            &[Act::Refresh, Act::Slide, Act::Logout],
+        ),
+        (vec![BASE, ADDED, PROMOTED], &[Act::Refresh, Act::Reuse]),
+    ] {
+        report(
+            "a configuration that changes",
+            &Scenario {
+                clients: 2,
+                operations: 2,
+                acts,
+                seconds: 5,
+                configs,
+                begins: 0,
+                fine: false,
+            },
+        );
+    }
+}
+
+#[test]
+fn three_clients_when_the_session_and_its_token_expire_together() {
+    let configs = vec![Config {
+        access: 3,
+        idle: 3,
+        cap: 3,
+        ..Config::new(1)
+    }];
+    report(
+        "three clients at the end",
+        &Scenario {
+            clients: 3,
+            operations: 3,
+            acts: &[Act::Refresh, Act::Slide, Act::Logout],
+            seconds: 3,
+            configs,
+            begins: 2,
+            fine: false,
         },
     );
 }

@@ -5,26 +5,41 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollgate_session::RevocationKind;
 
 use crate::driver::{
-    Act, Answer, CAP, Call, Done, Driver, Entry, Failure, Next, Request, START, SUBJECT, Session,
+    Act, Answer, Call, Done, Driver, Entry, Failure, Next, Request, START, SUBJECT, Session,
+    Verified,
 };
 use crate::known::Text;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct World {
     pub(crate) now: u64,
+    /// The configuration of the instances that requests reach.
+    pub(crate) config: usize,
     session: Option<Session>,
     revoked: BTreeMap<Text, Entry>,
     pub(crate) clients: Vec<Client>,
     pub(crate) begun: u64,
     sid: Text,
-    /// The refresh token of each generation, and the time when it became current.
-    generations: Vec<(Option<Text>, u64)>,
+    generations: Vec<Generation>,
+    first_access: Text,
     /// Every access token that was issued, whether it arrived or not.
     handed_out: BTreeSet<Text>,
     /// A logout has returned, or reuse was reported.
     over: bool,
     /// A logout was begun, a stolen token was presented, or the session is being ended for reuse.
     disturbed: bool,
+}
+
+/// A generation of the refresh token.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Generation {
+    token: Option<Text>,
+    /// The time when it became current.
+    since: u64,
+    /// The authentication that it stands for.
+    auth_time: u64,
+    /// A re-authentication created it.
+    stepped_up: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +73,8 @@ pub(crate) enum Waits {
 pub(crate) enum Move {
     /// A second passes.
     Tick,
+    /// The instances restart with the next configuration. Requests in progress run to their end.
+    Configure,
     Begin(usize, Act),
     /// The awaited step happens.
     Go(usize),
@@ -78,12 +95,19 @@ impl World {
         let (refresh_token, access_token) = (client.refresh_token, client.access_token);
         Self {
             now: START,
+            config: 0,
             session: Some(session),
             revoked: BTreeMap::new(),
             clients: vec![client; clients],
             begun: 0,
             sid: Text::of(tokens.session.to_string()),
-            generations: vec![(Some(refresh_token), START)],
+            generations: vec![Generation {
+                token: Some(refresh_token),
+                since: START,
+                auth_time: START,
+                stepped_up: false,
+            }],
+            first_access: access_token,
             handed_out: [access_token].into(),
             over: false,
             disturbed: false,
@@ -103,10 +127,16 @@ impl World {
                 };
                 self.now < end && self.clients.iter().all(timely)
             }
+            Move::Configure => self.config + 1 < driver.configs(),
             Move::Begin(at, act) => {
                 let client = &self.clients[at];
+                let accepted = |token| driver.verify(token, self.now).is_some();
                 client.flight.is_none()
-                    && (act != Act::Slide || driver.verify(client.access_token, self.now).is_some())
+                    && match act {
+                        Act::Slide | Act::StepUp => accepted(client.access_token),
+                        Act::SlideStolen => accepted(self.first_access),
+                        _ => true,
+                    }
             }
             Move::Go(at) | Move::Lose(at) => self.clients[at].flight.is_some(),
             Move::DoAndLose(at) => {
@@ -121,16 +151,18 @@ impl World {
         let mut world = self.clone();
         match next {
             Move::Tick => world.now += 1,
+            Move::Configure => world.config += 1,
             Move::Begin(at, act) => world.begin(driver, at, act),
             Move::Lose(at) => world.clients[at].flight = None,
             Move::DoAndLose(at) => {
                 let flight = world.clients[at].flight.take();
                 if let Some(Flight {
                     waits: Waits::Effect(request),
+                    call,
                     ..
                 }) = flight
                 {
-                    world.apply(driver, request);
+                    world.apply(driver, request, call.act == Act::StepUp);
                 }
             }
             Move::Go(at) => {
@@ -157,8 +189,9 @@ impl World {
         let client = &self.clients[at];
         let token = match act {
             Act::Refresh => client.refresh_token,
-            Act::Reuse => self.generations[0].0.unwrap(),
-            Act::Slide => client.access_token,
+            Act::Reuse => self.generations[0].token.unwrap(),
+            Act::Slide | Act::StepUp => client.access_token,
+            Act::SlideStolen => self.first_access,
             Act::Logout | Act::LogoutAll => self.sid,
         };
         self.disturbed |= matches!(act, Act::Reuse | Act::Logout | Act::LogoutAll);
@@ -166,6 +199,7 @@ impl World {
             act,
             number: self.begun,
             token,
+            config: self.config,
         };
         let next = driver.run(&call, self.now, &[]);
         let flight = Flight {
@@ -181,7 +215,8 @@ impl World {
     fn go(&mut self, driver: &Driver, at: usize, mut flight: Flight) {
         match flight.waits.clone() {
             Waits::Effect(request) => {
-                flight.waits = Waits::Answer(self.apply(driver, request));
+                let stepping_up = flight.call.act == Act::StepUp;
+                flight.waits = Waits::Answer(self.apply(driver, request, stepping_up));
                 self.clients[at].flight = Some(flight);
             }
             Waits::Answer(answer) => {
@@ -198,7 +233,16 @@ impl World {
                     self.clients[at].refresh_token = refresh_token;
                     self.clients[at].access_token = access_token;
                 }
-                Done::Renewed(access_token) => self.clients[at].access_token = access_token,
+                Done::SteppedUp {
+                    refresh_token,
+                    access_token,
+                } => {
+                    self.clients[at].refresh_token = refresh_token;
+                    self.clients[at].access_token = access_token;
+                }
+                Done::Renewed(access_token) if flight.call.act == Act::Slide => {
+                    self.clients[at].access_token = access_token;
+                }
                 _ => {}
             },
         }
@@ -239,14 +283,24 @@ impl World {
         })
     }
 
-    fn apply(&mut self, driver: &Driver, request: Request) -> Answer {
+    /// Returns the generation of the session that the operation loaded first.
+    fn first_seen(driver: &Driver, flight: &Flight) -> usize {
+        let loaded = flight.answers.iter().find_map(|(answer, _)| match answer {
+            Answer::Loaded(loaded) => loaded.as_ref(),
+            _ => None,
+        });
+        let generation = loaded.map_or(0, |session| driver.facts(session).generation);
+        usize::try_from(generation).unwrap()
+    }
+
+    fn apply(&mut self, driver: &Driver, request: Request, stepping_up: bool) -> Answer {
         match request {
             Request::Load(now) => Answer::Loaded(self.live(now).cloned()),
             Request::List => Answer::Listed(self.live(self.now).cloned().into_iter().collect()),
             Request::Replace(session, expected, now) => {
                 let replaces = self.live(now).is_some_and(|kept| kept.revision == expected);
                 if replaces {
-                    self.replaced(driver, session);
+                    self.replaced(driver, session, stepping_up);
                 }
                 Answer::Done(replaces)
             }
@@ -276,7 +330,7 @@ impl World {
     }
 
     /// **Each generation is rotated at most once, and the absolute timeout never moves.**
-    fn replaced(&mut self, driver: &Driver, session: Session) {
+    fn replaced(&mut self, driver: &Driver, session: Session, stepping_up: bool) {
         let (old, new) = (
             driver.facts(self.session.as_ref().unwrap()),
             driver.facts(&session),
@@ -284,15 +338,26 @@ impl World {
         assert!(!old.ended, "an ended session was replaced");
         assert_eq!(
             (new.cap, new.created_at),
-            (START + CAP, START),
+            (START + driver.config(0).cap, START),
             "the absolute timeout has moved"
         );
-        assert!(new.idle_until <= START + CAP);
+        assert!(new.idle_until <= new.cap);
         let (from, to) = (old.generation, new.generation);
         assert_eq!(from, self.generations.len() as u64);
         if from != to {
             assert_eq!(to, from + 1);
-            self.generations.push((None, new.rotated_at));
+            // A slower step-up does not end the grace period of the last one.
+            let stepped_up = self.generations.iter().filter(|_| stepping_up);
+            let stepped_up = stepped_up.filter(|known| known.stepped_up);
+            let last = stepped_up.map(|known| known.since).max().unwrap_or(0);
+            self.generations.push(Generation {
+                token: None,
+                since: new.rotated_at.max(last),
+                auth_time: new.auth_time,
+                stepped_up: stepping_up,
+            });
+        } else {
+            assert_eq!(old.auth_time, new.auth_time, "a step-up without a rotation");
         }
         self.session = Some(session);
     }
@@ -302,9 +367,18 @@ impl World {
         let generation = |token: Text| {
             self.generations
                 .iter()
-                .position(|(known, _)| *known == Some(token))
+                .position(|known| known.token == Some(token))
         };
         let presented = generation(call.token);
+        // A rotation by the step-up of a later generation keeps the token out.
+        let grace = driver.config(call.config).grace;
+        // Without a grace period no arrival is in time.
+        let within = |since: u64| grace > 0 && flight.began < since + grace;
+        let stepped_up = presented.is_some_and(|at| {
+            let later = self.generations.iter().skip(at + 1);
+            let mut later = later.filter(|known| known.stepped_up);
+            later.any(|known| within(known.since))
+        });
         match done {
             Done::Refreshed {
                 refresh_token,
@@ -312,31 +386,55 @@ impl World {
             } => {
                 assert!(!flight.over, "an ended session was refreshed");
                 assert!(
-                    flight.began < START + CAP,
+                    flight.began < START + driver.config(0).cap,
                     "a session was refreshed after its absolute timeout"
                 );
                 // **All clients receive the same successor.**
-                let (successor, _) = &mut self.generations[presented.unwrap() + 1];
-                let known = successor.get_or_insert(*refresh_token);
+                let at = presented.unwrap();
+                let auth_time = self.generations[at].auth_time;
+                let successor = &mut self.generations[at + 1];
+                assert!(
+                    !successor.stepped_up,
+                    "a token from before a step-up got its successor"
+                );
+                let known = successor.token.get_or_insert(*refresh_token);
                 assert_eq!(known, refresh_token, "one token has two successors");
-                self.hand_out(driver, *access_token);
+                self.hand_out(driver, *access_token, auth_time);
             }
             Done::Renewed(access_token) => {
                 assert!(!flight.over, "an ended session was renewed");
-                self.hand_out(driver, *access_token);
+                let presented = driver.verify(call.token, flight.began).unwrap();
+                self.hand_out(driver, *access_token, presented.auth_time);
+            }
+            Done::SteppedUp {
+                refresh_token,
+                access_token,
+            } => {
+                assert!(!flight.over, "an ended session was stepped up");
+                let (number, _) = Driver::generation(*refresh_token);
+                let at = usize::try_from(number).unwrap() - 1;
+                assert!(self.generations[at].stepped_up);
+                assert_eq!(
+                    self.generations[at].token, None,
+                    "two step-ups got one token"
+                );
+                self.generations[at].token = Some(*refresh_token);
+                let auth_time = self.generations[at].auth_time;
+                assert!(auth_time >= flight.began, "a step-up in the past");
+                self.hand_out(driver, *access_token, auth_time);
             }
             Done::LoggedOut => self.over = true,
             Done::Failed(Failure::Reuse) => {
                 // **Only a used token that arrived after its time is reuse.**
                 let at = presented.unwrap();
-                let rotated = self
-                    .generations
-                    .get(at + 1)
-                    .map(|(_, rotated_at)| *rotated_at);
-                // Without a grace period no arrival is in time.
-                let late = rotated.is_some_and(|rotated_at| {
-                    driver.grace() == 0 || flight.began >= rotated_at + driver.grace()
-                });
+                let seen = Self::first_seen(driver, flight);
+                let mut known = self.generations[..seen].iter().skip(at + 1);
+                assert!(
+                    !known.any(|known| known.stepped_up && within(known.since)),
+                    "a step-up made an earlier token reuse"
+                );
+                let rotated = self.generations.get(at + 1).map(|known| known.since);
+                let late = rotated.is_some_and(|since| !within(since));
                 let older = self.generations.len() > at + 2;
                 assert!(
                     late || older,
@@ -348,22 +446,34 @@ impl World {
             Done::Failed(Failure::Invalid) => {
                 // **A client that lost a response and retries in time is not logged out.**
                 let ended = self.disturbed || !self.saw_alive(driver, flight);
-                assert!(ended, "a valid token was refused");
+                let keyless = self.lacks_key(driver, call);
+                assert!(ended || stepped_up || keyless, "a valid token was refused");
             }
-            Done::Failed(Failure::Other) => {
-                panic!("an operation failed without a failure of the store")
-            }
+            Done::Failed(Failure::Other) => assert!(
+                self.lacks_key(driver, call),
+                "an operation failed without a failure of the store"
+            ),
             Done::NotRenewed => {}
         }
         self.check(driver);
     }
 
-    fn hand_out(&mut self, driver: &Driver, access_token: Text) {
+    /// Returns `true` if the instance of the call may meet tokens of a key that it does not have.
+    fn lacks_key(&self, driver: &Driver, call: &Call) -> bool {
+        let keys = driver.config(call.config).keys;
+        let mut later = (call.config..=self.config).map(|at| driver.config(at).keys[0]);
+        later.any(|newest| !keys.contains(&newest))
+    }
+
+    /// **A token never carries a later authentication than the presented one.**
+    fn hand_out(&mut self, driver: &Driver, access_token: Text, auth_time: u64) {
         let verified = driver.verify(access_token, self.now);
-        let (_, expires_at) = verified.expect("an invalid token was issued");
+        let verified = verified.expect("an invalid token was issued");
+        let cap = START + driver.config(0).cap;
+        assert!(verified.expires_at <= cap, "a token outlives the absolute timeout");
         assert!(
-            expires_at <= START + CAP,
-            "a token outlives the absolute timeout"
+            verified.auth_time <= auth_time,
+            "a token inherited a step-up"
         );
         self.handed_out.insert(access_token);
     }
@@ -375,7 +485,7 @@ impl World {
             return;
         }
         for token in &self.handed_out {
-            if let Some((issued_at, _)) = driver.verify(*token, self.now) {
+            if let Some(Verified { issued_at, .. }) = driver.verify(*token, self.now) {
                 assert!(
                     self.is_revoked(driver, issued_at),
                     "a token of an ended session is accepted"
