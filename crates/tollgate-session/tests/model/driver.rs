@@ -23,7 +23,7 @@ use tollgate_session::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Request {
     Insert(Session),
-    Load(u64),
+    Load([u8; 16], u64),
     Replace(Session, u64, u64),
     List,
     Revoke(Vec<Entry>),
@@ -97,6 +97,8 @@ pub(crate) enum Act {
     SlideStolen,
     /// The owner authenticates again.
     StepUp,
+    /// Logs in. The user may have [`Config::most`] sessions.
+    Login,
 }
 
 /// A configuration of an instance. Times are in seconds.
@@ -109,6 +111,8 @@ pub(crate) struct Config {
     /// The numbers of the refresh keys, the newest first.
     pub(crate) keys: &'static [u32],
     pub(crate) revoke_former_access: bool,
+    /// The maximum number of sessions.
+    pub(crate) most: usize,
 }
 
 impl Config {
@@ -120,6 +124,7 @@ impl Config {
             cap: CAP,
             keys: &[1],
             revoke_former_access: false,
+            most: 64,
         }
     }
 }
@@ -222,8 +227,8 @@ impl SessionStore for Puppet {
         self.ask(Request::Insert(Session::of(session)), done)
     }
 
-    fn load<'a>(&'a self, _: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
-        self.ask(Request::Load(now), |answer| match answer {
+    fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
+        self.ask(Request::Load(*id.as_bytes(), now), |answer| match answer {
             Answer::Loaded(loaded) => loaded.map(Session::stored),
             other => panic!("{other:?}"),
         })
@@ -389,6 +394,9 @@ impl Driver {
             .grace(Duration::from_secs(config.grace))
             .idle_timeout(Duration::from_secs(config.idle))
             .absolute_timeout(Duration::from_secs(config.cap))
+            .max_sessions_per_subject(config.most)
+            // The replica has entries of other worlds, which must not count.
+            .max_revocations_per_subject(usize::MAX)
             .store_timeout(Duration::from_millis(500));
         let mut builder = if config.revoke_former_access {
             builder.revoke_former_access()
@@ -409,6 +417,14 @@ impl Driver {
 
     pub(crate) fn config(&self, at: usize) -> Config {
         self.instances[at].0
+    }
+
+    /// Returns the session of a refresh token.
+    pub(crate) fn session(token: Text) -> [u8; 16] {
+        let bytes = base64_simd::URL_SAFE_NO_PAD
+            .decode_to_vec(token.bytes())
+            .unwrap();
+        *bytes[1..].first_chunk().unwrap()
     }
 
     /// Returns the generation of a refresh token and the number of its key.
@@ -511,6 +527,17 @@ impl Driver {
                     }) => Done::Refreshed {
                         refresh_token: Text::of(refresh_token),
                         access_token: Text::of(access_token),
+                    },
+                    Err(error) => Done::Failed(error.into()),
+                })
+            }
+            Act::Login => {
+                let login = Login::new(SUBJECT).scope("a").claim("tenant", "acme");
+                let operation = sessions.login(login);
+                self.drive(operation, call, began, answers, |result| match result {
+                    Ok(tokens) => Done::Refreshed {
+                        refresh_token: Text::of(tokens.refresh_token),
+                        access_token: Text::of(tokens.access_token),
                     },
                     Err(error) => Done::Failed(error.into()),
                 })

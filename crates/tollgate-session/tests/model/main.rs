@@ -8,6 +8,7 @@
 
 mod driver;
 mod known;
+mod logins;
 mod world;
 
 use std::collections::HashSet;
@@ -214,14 +215,14 @@ fn without_grace() {
 
 #[test]
 fn a_thief_with_old_tokens_during_a_step_up() {
-    for configs in [vec![Config::new(0)], vec![Config::new(1)]] {
+    for (seconds, configs) in [(1, vec![Config::new(0)]), (2, vec![Config::new(1)])] {
         report(
             "step-up",
             &Scenario {
                 clients: 2,
                 operations: 3,
                 acts: &[Act::Refresh, Act::Reuse, Act::SlideStolen, Act::StepUp],
-                seconds: 2,
+                seconds,
                 configs,
                 begins: 0,
                 fine: false,

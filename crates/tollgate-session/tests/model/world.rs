@@ -192,7 +192,7 @@ impl World {
             Act::Reuse => self.generations[0].token.unwrap(),
             Act::Slide | Act::StepUp => client.access_token,
             Act::SlideStolen => self.first_access,
-            Act::Logout | Act::LogoutAll => self.sid,
+            Act::Logout | Act::LogoutAll | Act::Login => self.sid,
         };
         self.disturbed |= matches!(act, Act::Reuse | Act::Logout | Act::LogoutAll);
         let call = Call {
@@ -295,7 +295,7 @@ impl World {
 
     fn apply(&mut self, driver: &Driver, request: Request, stepping_up: bool) -> Answer {
         match request {
-            Request::Load(now) => Answer::Loaded(self.live(now).cloned()),
+            Request::Load(_, now) => Answer::Loaded(self.live(now).cloned()),
             Request::List => Answer::Listed(self.live(self.now).cloned().into_iter().collect()),
             Request::Replace(session, expected, now) => {
                 let replaces = self.live(now).is_some_and(|kept| kept.revision == expected);
