@@ -9,7 +9,8 @@
 //! Unit tests cover every transition. A property test runs random histories of refreshes,
 //! forgeries, renewals, step-ups, logouts and pauses. It checks these invariants after each event:
 //!
-//! - The generation grows by one with each rotation, and with nothing else.
+//! - The generation grows by one with each rotation, and with nothing else. A refresh and a
+//!   re-authentication rotate.
 //! - The absolute timeout never moves, and no deadline lies behind it.
 //! - A repeat within the grace period returns the same token.
 //! - A forged token changes nothing.
@@ -29,10 +30,12 @@
 //!   the same one.
 //! - Reuse is detected only for a used token that arrived after its grace period, or for one older
 //!   than the previous token. The session is ended before the response is sent.
+//! - No token carries a later authentication than the token that was presented for it. Within the
+//!   grace period after a re-authentication, an earlier refresh token is refused and is no reuse.
 //! - A client that lost a response and retries with its token within the grace period is not logged
 //!   out, unless the successor was used in between.
 //! - After a logout returns, no access token of the session is accepted, in the same second or
-//!   later. No later refresh or renewal succeeds, and none that was in progress restores the
+//!   later, by an instance of any of the configurations. No later refresh or renewal succeeds, and none that was in progress restores the
 //!   session.
 //! - The absolute timeout never moves, and no token outlives it.
 //! - Every operation completes, and none fails unless the store does.
@@ -45,6 +48,20 @@
 //! | 2 | 3 | 1 | the same without logout of all | none |
 //! | 2 | 3 | 1 | refresh, logout, activity, with [`revoke_former_access`](crate::SessionsBuilder::revoke_former_access) | 1 s |
 //! | 1 | 3 | 8 | refresh, stolen token, logout, activity | none, 2 s |
+//! | 2 | 3 | 1, 2 | refresh, step-up, stolen refresh and access token | none, 1 s |
+//! | 2 | 2 | 3 | refresh, step-up, stolen access token, logout, activity, with [`revoke_former_access`](crate::SessionsBuilder::revoke_former_access) | 1 s |
+//! | 2 | 2 | 5 | refresh, logout, activity, while the access lifetime is shortened and lengthened | 1 s |
+//! | 2 | 2 | 5 | refresh, stolen token, while a refresh key is added and becomes the newest | 1 s |
+//! | 3 | 3 | 3 | refresh, logout, activity, while the idle timeout, the absolute timeout and the token end together | 1 s |
+//! | 2 | 3 | 1 | refresh, logout, activity, with revocations that merge | 1 s |
+//!
+//! A second search has several sessions of one user: three logins of two clients with a maximum of
+//! one session, two logins or logouts of all sessions, and two logins or refreshes. It follows an
+//! operation for twelve answers of the store and shows:
+//!
+//! - The logins leave at most the maximum number of sessions, and no login fails.
+//! - A logout of all sessions ends each session whose login had returned before.
+//! - No access token of an ended session is accepted.
 //!
 //! # Threads
 //!
@@ -53,8 +70,8 @@
 //!
 //! # Limits
 //!
-//! - More clients or operations than the table lists, several sessions that change concurrently,
-//!   and logins that race others.
+//! - More clients or operations than the table lists. Logins beyond the maximum may end each
+//!   other's sessions and try again. After 16 rounds a login fails, and the client has to repeat it.
 //! - A faulty store. Atomic replacement and durability are the store's responsibility; the
 //!   acceptance suite of `tollgate-testkit` tests them. A write that the store executes after its
 //!   timeout can rotate a token with a rotation time in the past. It loses against any other write,

@@ -182,7 +182,7 @@ impl SessionsBuilder {
 
     /// Sets the number of revocations of sessions and tokens per subject. Beyond it they merge into
     /// one, which refuses all earlier access tokens of the subject: its other sessions have to
-    /// refresh. Default: 256.
+    /// refresh. Default: 256. With zero, they always merge.
     ///
     /// The count is that of the replica in this process, so instances that revoke at the same
     /// moment may exceed it.
@@ -364,11 +364,6 @@ impl SessionsBuilder {
                 self.most == 0 || self.most > MOST_SESSIONS,
                 OutOfRange,
                 "`max_sessions_per_subject` must be between 1 and 10000",
-            ),
-            (
-                self.most_revocations == 0,
-                OutOfRange,
-                "`max_revocations_per_subject` must be at least 1",
             ),
         ] {
             if mistaken {

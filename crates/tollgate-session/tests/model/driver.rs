@@ -113,6 +113,9 @@ pub(crate) struct Config {
     pub(crate) revoke_former_access: bool,
     /// The maximum number of sessions.
     pub(crate) most: usize,
+    /// The number of revocations of the user before they merge. The replica has entries of other
+    /// worlds, so only none or no maximum is deterministic.
+    pub(crate) budget: usize,
 }
 
 impl Config {
@@ -125,6 +128,7 @@ impl Config {
             keys: &[1],
             revoke_former_access: false,
             most: 64,
+            budget: usize::MAX,
         }
     }
 }
@@ -395,8 +399,7 @@ impl Driver {
             .idle_timeout(Duration::from_secs(config.idle))
             .absolute_timeout(Duration::from_secs(config.cap))
             .max_sessions_per_subject(config.most)
-            // The replica has entries of other worlds, which must not count.
-            .max_revocations_per_subject(usize::MAX)
+            .max_revocations_per_subject(config.budget)
             .store_timeout(Duration::from_millis(500));
         let mut builder = if config.revoke_former_access {
             builder.revoke_former_access()

@@ -12,7 +12,7 @@ use crate::known::Text;
 
 /// The number of answers after which an operation is followed no further. Logins beyond the maximum
 /// end each other's sessions and try again, without a bound if every interleaving is allowed.
-const FOLLOWED: usize = 16;
+const FOLLOWED: usize = 12;
 
 /// A store with several sessions of one user, and the operations in flight.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -272,9 +272,9 @@ fn explore(clients: usize, operations: u64, seconds: u64, most: usize, acts: &[A
 #[test]
 fn logins_that_race_each_other() {
     for (clients, operations, seconds, most, acts) in [
-        (2, 2, 1, 1, &[Act::Login, Act::LogoutAll][..]),
-        (2, 3, 0, 1, &[Act::Login, Act::Refresh]),
-        (2, 3, 0, 2, &[Act::Login]),
+        (2, 3, 0, 1, &[Act::Login][..]),
+        (2, 2, 0, 2, &[Act::Login, Act::LogoutAll]),
+        (2, 2, 1, 1, &[Act::Login, Act::Refresh]),
     ] {
         let states = explore(clients, operations, seconds, most, acts);
         println!("logins: {states} states");

@@ -313,3 +313,23 @@ fn three_clients_when_the_session_and_its_token_expire_together() {
         },
     );
 }
+
+#[test]
+fn merged_revocations() {
+    let configs = vec![Config {
+        budget: 0,
+        ..Config::new(1)
+    }];
+    report(
+        "merged revocations",
+        &Scenario {
+            clients: 2,
+            operations: 3,
+            acts: &[Act::Refresh, Act::Slide, Act::Logout],
+            seconds: 1,
+            configs,
+            begins: 0,
+            fine: false,
+        },
+    );
+}

@@ -470,7 +470,10 @@ impl World {
         let verified = driver.verify(access_token, self.now);
         let verified = verified.expect("an invalid token was issued");
         let cap = START + driver.config(0).cap;
-        assert!(verified.expires_at <= cap, "a token outlives the absolute timeout");
+        assert!(
+            verified.expires_at <= cap,
+            "a token outlives the absolute timeout"
+        );
         assert!(
             verified.auth_time <= auth_time,
             "a token inherited a step-up"
