@@ -237,17 +237,16 @@ impl Record {
         }
         // An ended session needs no longer life: it is treated as a missing one. The extra second
         // is for stores that cannot keep an expired session.
-        let expires_at = match self.body.ended_at {
-            Some(ended_at) => ended_at.saturating_add(1),
+        let expires_at = if let Some(ended_at) = self.body.ended_at {
+            ended_at.saturating_add(1)
+        } else {
             // An operation that extends the session now must fail once a logout finds nothing more
             // to end. A logout needs the record as long as a token may be accepted, which may be
             // longer than the session after its timeouts were shortened.
-            None => {
-                let tokens = self.body.issued().until;
-                let tokens = tokens.saturating_add(LONGEST_LEEWAY.as_secs());
-                let end = self.body.idle_until.max(tokens);
-                end.saturating_add(LONGEST_OPERATION)
-            }
+            let tokens = self.body.issued().until;
+            let tokens = tokens.saturating_add(LONGEST_LEEWAY.as_secs());
+            let end = self.body.idle_until.max(tokens);
+            end.saturating_add(LONGEST_OPERATION)
         };
         Ok(StoredSession {
             id: self.id,

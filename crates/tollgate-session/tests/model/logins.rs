@@ -40,6 +40,9 @@ struct Flight {
     before: BTreeSet<[u8; 16]>,
 }
 
+/// A call, the second in which it began, its answers, and the sessions that had begun before.
+type Run = (Call, u64, Vec<(Answer, u64)>, BTreeSet<[u8; 16]>);
+
 impl Many {
     fn begin(&mut self, driver: &Driver, at: usize, act: Act, token: Text) {
         self.begun += 1;
@@ -60,7 +63,7 @@ impl Many {
         &mut self,
         driver: &Driver,
         at: usize,
-        (call, began, answers, before): (Call, u64, Vec<(Answer, u64)>, BTreeSet<[u8; 16]>),
+        (call, began, answers, before): Run,
         next: Next,
     ) {
         let done = match next {

@@ -344,7 +344,9 @@ impl World {
         assert!(new.idle_until <= new.cap);
         let (from, to) = (old.generation, new.generation);
         assert_eq!(from, self.generations.len() as u64);
-        if from != to {
+        if from == to {
+            assert_eq!(old.auth_time, new.auth_time, "a step-up without a rotation");
+        } else {
             assert_eq!(to, from + 1);
             // A slower step-up does not end the grace period of the last one.
             let stepped_up = self.generations.iter().filter(|_| stepping_up);
@@ -356,8 +358,6 @@ impl World {
                 auth_time: new.auth_time,
                 stepped_up: stepping_up,
             });
-        } else {
-            assert_eq!(old.auth_time, new.auth_time, "a step-up without a rotation");
         }
         self.session = Some(session);
     }

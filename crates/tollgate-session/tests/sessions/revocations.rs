@@ -1,5 +1,7 @@
 //! Revocations that cover every token, and that no account can fill.
 
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
 use tollgate_session::{

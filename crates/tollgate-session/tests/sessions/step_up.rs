@@ -1,5 +1,7 @@
 //! A thief with old tokens while the owner authenticates again.
 
+#![allow(clippy::unwrap_used)]
+
 use tollgate_session::{Login, RefreshKey, RefreshRequest, SessionErrorKind as Kind, Tokens};
 
 use crate::fixture::Service;
