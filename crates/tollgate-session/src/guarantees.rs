@@ -48,11 +48,11 @@
 //! | 2 | 3 | 1 | the same without logout of all | none |
 //! | 2 | 3 | 1 | refresh, logout, activity, with [`revoke_former_access`](crate::SessionsBuilder::revoke_former_access) | 1 s |
 //! | 1 | 3 | 8 | refresh, stolen token, logout, activity | none, 2 s |
-//! | 2 | 3 | 1, 2 | refresh, step-up, stolen refresh and access token | none, 1 s |
-//! | 2 | 2 | 3 | refresh, step-up, stolen access token, logout, activity, with [`revoke_former_access`](crate::SessionsBuilder::revoke_former_access) | 1 s |
-//! | 2 | 2 | 5 | refresh, logout, activity, while the access lifetime is shortened and lengthened | 1 s |
-//! | 2 | 2 | 5 | refresh, stolen token, while a refresh key is added and becomes the newest | 1 s |
-//! | 3 | 3 | 3 | refresh, logout, activity, while the idle timeout, the absolute timeout and the token end together | 1 s |
+//! | 2 | 3 | 1 | refresh, step-up, stolen refresh and access token | none, 1 s |
+//! | 2 | 2 | 3 | the same and logout, activity, with `revoke_former_access` | 1 s |
+//! | 2 | 2 | 5 | refresh, logout, activity, while the access lifetime changes | 1 s |
+//! | 2 | 2 | 5 | refresh, stolen token, while a refresh key is added | 1 s |
+//! | 3 | 3 | 3 | refresh, logout, activity, while both timeouts and the token end | 1 s |
 //! | 2 | 3 | 1 | refresh, logout, activity, with revocations that merge | 1 s |
 //!
 //! A second search has several sessions of one user: three logins of two clients with a maximum of

@@ -269,8 +269,8 @@ impl Sessions {
             if self.replace(&next, now).await? {
                 return Ok(Some(next));
             }
-            // A concurrent refresh that finds the entry also ends the session, and may be first. This
-            // call still counts as the one that ended it.
+            // A concurrent refresh that finds the entry also ends the session, and may be first.
+            // This call still counts as the one that ended it.
             there = Some(record);
         }
         Err(contended())
