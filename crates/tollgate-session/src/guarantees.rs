@@ -35,8 +35,8 @@
 //! - A client that lost a response and retries with its token within the grace period is not logged
 //!   out, unless the successor was used in between.
 //! - After a logout returns, no access token of the session is accepted, in the same second or
-//!   later, by an instance of any of the configurations. No later refresh or renewal succeeds, and none that was in progress restores the
-//!   session.
+//!   later, by an instance of any of the configurations. No later refresh or renewal succeeds, and
+//!   none that was in progress restores the session.
 //! - The absolute timeout never moves, and no token outlives it.
 //! - Every operation completes, and none fails unless the store does.
 //!
@@ -71,7 +71,7 @@
 //! # Limits
 //!
 //! - More clients or operations than the table lists. Logins beyond the maximum may end each
-//!   other's sessions and try again. After 16 rounds a login fails, and the client has to repeat it.
+//!   other's sessions and try again. After 16 rounds a login fails, and the client must repeat it.
 //! - A faulty store. Atomic replacement and durability are the store's responsibility; the
 //!   acceptance suite of `tollgate-testkit` tests them. A write that the store executes after its
 //!   timeout can rotate a token with a rotation time in the past. It loses against any other write,
