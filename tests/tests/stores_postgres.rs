@@ -12,6 +12,10 @@ mod durability;
 mod feed;
 #[path = "stores_postgres/migration.rs"]
 mod migration;
+#[path = "stores/neighbor.rs"]
+mod neighbor;
+#[path = "stores_postgres/neighbors.rs"]
+mod neighbors;
 #[path = "stores_postgres/outages.rs"]
 mod outages;
 

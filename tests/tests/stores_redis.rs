@@ -10,6 +10,10 @@ mod corrupt_data;
 mod failover;
 #[path = "stores_redis/fixture.rs"]
 mod fixture;
+#[path = "stores/neighbor.rs"]
+mod neighbor;
+#[path = "stores_redis/neighbors.rs"]
+mod neighbors;
 #[path = "stores_redis/outages.rs"]
 mod outages;
 #[path = "stores_redis/proxy.rs"]

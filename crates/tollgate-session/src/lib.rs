@@ -32,7 +32,7 @@ pub use random::{NoRandomness, Random, SystemRandom};
 pub use refresh::RefreshKey;
 pub use renewal::{RenewalTransport, SlidingRenewal};
 pub use revocation::{
-    Announcement, Position, Reading, Revocation, RevocationFeed, RevocationKey, RevocationKind,
+    Position, Reading, Revocation, RevocationFeed, RevocationKey, RevocationKind,
     RevocationReading, RevocationSnapshot, RevocationStatus, RevocationStore, Revocations,
     RevocationsBuilder,
 };

@@ -7,17 +7,14 @@ use std::future::ready;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 
 use crate::id::SessionId;
 use crate::revocation::{
-    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind,
-    RevocationSnapshot, RevocationStore,
+    Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
+    RevocationStore,
 };
 use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
-
-/// The number of announcements that may wait for a listener.
-const BACKLOG: usize = 256;
 
 /// A store that keeps sessions and revocations in the memory of one process. Clones share their
 /// content.
@@ -48,7 +45,7 @@ pub struct MemoryStore(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    announcements: broadcast::Sender<Announcement>,
+    hints: watch::Sender<()>,
     max_sessions: usize,
     max_revocations: usize,
 }
@@ -58,8 +55,11 @@ struct State {
     of_subject: HashMap<String, HashSet<SessionId>>,
     /// Ordered by expiry.
     session_ends: BTreeSet<(u64, SessionId)>,
-    revocations: HashMap<RevocationKey, Revocation>,
+    /// With the sequence of the last change.
+    revocations: HashMap<RevocationKey, (Revocation, u64)>,
     revocation_ends: BTreeSet<(u64, RevocationKey)>,
+    /// Ordered by the sequence of the last change.
+    revocation_order: BTreeSet<(u64, RevocationKey)>,
     position: Position,
 }
 
@@ -101,13 +101,14 @@ impl MemoryStore {
                 session_ends: BTreeSet::new(),
                 revocations: HashMap::new(),
                 revocation_ends: BTreeSet::new(),
+                revocation_order: BTreeSet::new(),
                 position: Position {
                     // Unique for each store, as each hasher has its own seed.
                     epoch: RandomState::new().build_hasher().finish(),
                     sequence: 0,
                 },
             }),
-            announcements: broadcast::Sender::new(BACKLOG),
+            hints: watch::Sender::new(()),
             max_sessions,
             max_revocations,
         }))
@@ -162,16 +163,12 @@ impl MemoryStore {
         if !new.is_empty() && state.revocations.len() + new.len() > most {
             return Err(full("revocation", most));
         }
+        state.position.sequence += 1;
         for entry in entries.iter().filter(|entry| entry.expires_at > now) {
             state.widen(entry);
         }
-        state.position.sequence += 1;
-        // The lock is still held, so that announcements are sent in order. There may be no
-        // listener.
-        let _ = self.0.announcements.send(Announcement {
-            position: state.position,
-            entries: Some(entries.to_vec()),
-        });
+        drop(state);
+        self.0.hints.send_replace(());
         Ok(())
     }
 }
@@ -189,8 +186,10 @@ impl State {
             .first()
             .is_some_and(|(end, _)| *end <= now)
         {
-            if let Some((_, key)) = self.revocation_ends.pop_first() {
-                self.revocations.remove(&key);
+            if let Some((_, key)) = self.revocation_ends.pop_first()
+                && let Some((_, sequence)) = self.revocations.remove(&key)
+            {
+                self.revocation_order.remove(&(sequence, key));
             }
         }
     }
@@ -215,16 +214,38 @@ impl State {
         }
     }
 
+    /// Adds the entry, or extends the entry of the same key, at the current position.
     fn widen(&mut self, entry: &Revocation) {
-        let there = self
+        let key = &entry.key;
+        let (there, sequence) = self
             .revocations
-            .entry(entry.key.clone())
-            .or_insert_with(|| entry.clone());
+            .entry(key.clone())
+            .or_insert_with(|| (entry.clone(), 0));
         self.revocation_ends
-            .remove(&(there.expires_at, entry.key.clone()));
+            .remove(&(there.expires_at, key.clone()));
+        self.revocation_order.remove(&(*sequence, key.clone()));
         there.widen(entry);
-        self.revocation_ends
-            .insert((there.expires_at, entry.key.clone()));
+        *sequence = self.position.sequence;
+        self.revocation_ends.insert((there.expires_at, key.clone()));
+        self.revocation_order.insert((*sequence, key.clone()));
+    }
+
+    fn changes(&self, after: Position, now: u64) -> Option<RevocationSnapshot> {
+        if after.epoch != self.position.epoch || after.sequence > self.position.sequence {
+            return None;
+        }
+        // The least of all keys.
+        let least = RevocationKey::new(RevocationKind::Token, "", "");
+        let changed = self.revocation_order.range((after.sequence + 1, least)..);
+        let entries = changed.filter_map(|(_, key)| self.revocations.get(key));
+        Some(RevocationSnapshot {
+            position: self.position,
+            entries: entries
+                .map(|(entry, _)| entry)
+                .filter(|entry| entry.expires_at > now)
+                .cloned()
+                .collect(),
+        })
     }
 }
 
@@ -297,6 +318,7 @@ impl RevocationStore for MemoryStore {
             let state = self.state();
             let found = keys.iter().filter_map(|key| state.revocations.get(key));
             Ok(found
+                .map(|(entry, _)| entry)
                 .filter(|entry| entry.expires_at > now)
                 .cloned()
                 .collect())
@@ -306,10 +328,8 @@ impl RevocationStore for MemoryStore {
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
         Box::pin(async move {
             let state = self.state();
-            let live = state
-                .revocations
-                .values()
-                .filter(|entry| entry.expires_at > now);
+            let entries = state.revocations.values().map(|(entry, _)| entry);
+            let live = entries.filter(|entry| entry.expires_at > now);
             Ok(RevocationSnapshot {
                 position: state.position,
                 entries: live.cloned().collect(),
@@ -321,26 +341,25 @@ impl RevocationStore for MemoryStore {
         Box::pin(ready(Ok(self.state().position)))
     }
 
+    fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
+        Box::pin(async move { Ok(self.state().changes(after, now)) })
+    }
+
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
-        let feed: Box<dyn RevocationFeed> = Box::new(Feed(self.0.announcements.subscribe()));
+        let feed: Box<dyn RevocationFeed> = Box::new(Feed(self.0.hints.subscribe()));
         Box::pin(ready(Ok(feed)))
     }
 }
 
-struct Feed(broadcast::Receiver<Announcement>);
+struct Feed(watch::Receiver<()>);
 
 impl RevocationFeed for Feed {
-    fn next(&mut self) -> StoreFuture<'_, Announcement> {
+    fn next(&mut self) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            self.0.recv().await.map_err(|error| match error {
-                broadcast::error::RecvError::Lagged(missed) => StoreError::new(
-                    StoreErrorKind::Unavailable,
-                    format!("a slow listener missed {missed} announcements"),
-                ),
-                broadcast::error::RecvError::Closed => {
-                    StoreError::new(StoreErrorKind::Unavailable, "the store was dropped")
-                }
-            })
+            self.0
+                .changed()
+                .await
+                .map_err(|_| StoreError::new(StoreErrorKind::Unavailable, "the store was dropped"))
         })
     }
 }
@@ -426,24 +445,11 @@ mod tests {
             (
                 sessions,
                 state.revocations.len(),
-                state.revocation_ends.len(),
+                (state.revocation_ends.len(), state.revocation_order.len()),
             )
         };
-        assert_eq!(sizes(&store.state()), ((1, 1, 1), 1, 1));
+        assert_eq!(sizes(&store.state()), ((1, 1, 1), 1, (1, 1)));
         store.state().drop_ended(NOW + 5);
-        assert_eq!(sizes(&store.state()), ((0, 0, 0), 0, 0));
-    }
-
-    #[tokio::test]
-    async fn a_slow_listener_gets_an_error() {
-        let store = MemoryStore::default();
-        let mut feed = store.feed().await.unwrap();
-        for _ in 0..=BACKLOG {
-            store.revoke(&[entry("a", NOW + 1)], NOW).await.unwrap();
-        }
-        assert_eq!(
-            feed.next().await.unwrap_err().kind(),
-            StoreErrorKind::Unavailable
-        );
+        assert_eq!(sizes(&store.state()), ((0, 0, 0), 0, (0, 0)));
     }
 }

@@ -1,4 +1,4 @@
-//! The revocation store: rows, the head row with the position, and announcements.
+//! The revocation store: rows, the head row with the position, and hints.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use tollgate_session::{
 
 use crate::column::{self, Number, Private};
 use crate::failure::Failure;
-use crate::feed::{Feed, Notice};
+use crate::feed::Feed;
 use crate::store::{PostgresStore, Shared};
 
 impl RevocationStore for PostgresStore {
@@ -25,22 +25,15 @@ impl RevocationStore for PostgresStore {
                 .values()
                 .map(|entry| Number(entry.expires_at))
                 .collect();
-            let payload = Notice::payload(entries.values());
             let rows = self
                 .shared
                 .pool
                 .write(
                     &self.shared.statements.revoke,
-                    &[
-                        &Private(keys),
-                        &before,
-                        &ends,
-                        &Number(now),
-                        &self.shared.names.channel(),
-                        &Private(payload),
-                    ],
+                    &[&Private(keys), &before, &ends, &Number(now)],
                 )
                 .await?;
+            self.hint().await;
             self.purge_in_passing(now).await;
             position(&rows).map(drop)
         })
@@ -117,10 +110,54 @@ impl RevocationStore for PostgresStore {
         })
     }
 
+    fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
+        Box::pin(async move {
+            let rows = self
+                .shared
+                .pool
+                .read(
+                    &self.shared.statements.changes,
+                    &[&Number(after.sequence), &Number(now)],
+                )
+                .await?;
+            // A missing head begins a new epoch.
+            let Some(row) = rows.first() else {
+                return Ok(None);
+            };
+            let position = position(&rows)?;
+            if position.epoch != after.epoch || position.sequence < after.sequence {
+                return Ok(None);
+            }
+            let none = column::get::<Option<&[u8]>>(row, 2)?.is_none();
+            let rows = if none { &[][..] } else { &rows[..] };
+            let entries = rows.iter().map(|row| entry_from(row, 2));
+            Ok(Some(RevocationSnapshot {
+                position,
+                entries: entries.collect::<Result<_, _>>()?,
+            }))
+        })
+    }
+
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
         Box::pin(async move {
             Ok(Box::new(Feed::begin(&self.shared).await?) as Box<dyn RevocationFeed>)
         })
+    }
+}
+
+impl PostgresStore {
+    /// Wakes the feeds, after the commit: any role can fill the server's queue of notifications,
+    /// which must not undo a revocation. Without a hint, other instances read it a little later.
+    async fn hint(&self) {
+        let channel = self.shared.names.channel();
+        let hinted = self
+            .shared
+            .pool
+            .write(self.shared.statements.hint, &[&channel])
+            .await;
+        if let Err(error) = hinted {
+            tracing::debug!(target: "tollgate", %error, "no hint of a revocation");
+        }
     }
 }
 
@@ -178,10 +215,15 @@ fn position(rows: &[Row]) -> Result<Position, StoreError> {
 }
 
 fn entry(row: &Row) -> Result<Revocation, StoreError> {
+    entry_from(row, 0)
+}
+
+/// Reads the entry whose columns begin at `index`.
+fn entry_from(row: &Row, index: usize) -> Result<Revocation, StoreError> {
     Ok(Revocation {
-        key: RevocationKey::from_bytes(column::get(row, 0)?)?,
-        before: column::get::<Number>(row, 1)?.0,
-        expires_at: column::get::<Number>(row, 2)?.0,
+        key: RevocationKey::from_bytes(column::get(row, index)?)?,
+        before: column::get::<Number>(row, index + 1)?.0,
+        expires_at: column::get::<Number>(row, index + 2)?.0,
     })
 }
 

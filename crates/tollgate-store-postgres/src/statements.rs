@@ -40,8 +40,10 @@ pub(crate) struct Statements {
     pub(crate) replace: String,
     pub(crate) of_subject: String,
     pub(crate) revoke: String,
+    pub(crate) hint: &'static str,
     pub(crate) find: String,
     pub(crate) entries: String,
+    pub(crate) changes: String,
     pub(crate) head: String,
     pub(crate) begin: String,
     pub(crate) purge_sessions: String,
@@ -81,18 +83,18 @@ impl Statements {
                    INSERT INTO {head} AS h (epoch, sequence) VALUES ({EPOCH}, 1) \
                    ON CONFLICT (one) DO UPDATE SET sequence = h.sequence + 1 RETURNING epoch, sequence\
                  ), kept AS (\
-                   INSERT INTO {revocations} AS r (key, issued_before, expires_at) \
-                   SELECT e.key, e.issued_before, e.expires_at \
+                   INSERT INTO {revocations} AS r (key, issued_before, expires_at, sequence) \
+                   SELECT e.key, e.issued_before, e.expires_at, head.sequence \
                    FROM head, unnest($1::bytea[], $2::numeric[], $3::numeric[]) AS e (key, issued_before, expires_at) \
-                   ON CONFLICT (digest) DO UPDATE SET \
+                   ON CONFLICT (digest) DO UPDATE SET sequence = excluded.sequence, \
                    issued_before = CASE WHEN r.expires_at > $4::numeric \
                      THEN greatest(r.issued_before, excluded.issued_before) ELSE excluded.issued_before END, \
                    expires_at = CASE WHEN r.expires_at > $4::numeric \
                      THEN greatest(r.expires_at, excluded.expires_at) ELSE excluded.expires_at END\
                  ) \
-                 SELECT epoch, sequence, pg_notify($5::text, epoch::text || ' ' || sequence::text || ' ' || $6::text) \
-                 FROM head"
+                 SELECT epoch, sequence FROM head"
             ),
+            hint: "SELECT pg_notify($1, '')",
             find: format!(
                 "SELECT key, issued_before, expires_at FROM {revocations} \
                  WHERE digest IN (SELECT sha256(k.key) FROM unnest($1::bytea[]) AS k (key)) \
@@ -100,6 +102,11 @@ impl Statements {
             ),
             entries: format!(
                 "SELECT key, issued_before, expires_at FROM {revocations} WHERE expires_at > $1"
+            ),
+            // The head and its changes, as of one moment. Without changes, one row has no entry.
+            changes: format!(
+                "SELECT h.epoch, h.sequence, r.key, r.issued_before, r.expires_at FROM {head} AS h \
+                 LEFT JOIN {revocations} AS r ON r.sequence > $1 AND r.expires_at > $2"
             ),
             head: format!("SELECT epoch, sequence FROM {head}"),
             // If the head was removed, a new sequence begins.

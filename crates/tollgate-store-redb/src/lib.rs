@@ -15,11 +15,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use redb::ReadTransaction;
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 use tollgate_session::{
-    Announcement, Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot,
-    RevocationStore, SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture,
-    StoredSession,
+    Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
+    SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession,
 };
 
 use crate::database::Database;
@@ -162,24 +161,25 @@ impl RevocationStore for RedbStore {
         Box::pin(self.read(tables::position))
     }
 
+    fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
+        Box::pin(self.read(move |transaction| tables::changes(transaction, after, now)))
+    }
+
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
         let feed: Box<dyn RevocationFeed> = Box::new(Feed(self.0.writer.listen()));
         Box::pin(std::future::ready(Ok(feed)))
     }
 }
 
-struct Feed(broadcast::Receiver<Announcement>);
+struct Feed(watch::Receiver<()>);
 
 impl RevocationFeed for Feed {
-    fn next(&mut self) -> StoreFuture<'_, Announcement> {
+    fn next(&mut self) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            self.0.recv().await.map_err(|error| {
-                let detail = match error {
-                    broadcast::error::RecvError::Lagged(_) => "the listener is too slow",
-                    broadcast::error::RecvError::Closed => "the store is closed",
-                };
-                StoreError::new(StoreErrorKind::Unavailable, detail)
-            })
+            self.0
+                .changed()
+                .await
+                .map_err(|_| StoreError::new(StoreErrorKind::Unavailable, "the store is closed"))
         })
     }
 }

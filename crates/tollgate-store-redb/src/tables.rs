@@ -17,13 +17,21 @@ const SESSION_ENDS: TableDefinition<'_, (u64, Id), ()> = TableDefinition::new("s
 const REVOCATIONS: TableDefinition<'_, &[u8], (u64, u64)> = TableDefinition::new("revocations");
 const REVOCATION_ENDS: TableDefinition<'_, (u64, &[u8]), ()> =
     TableDefinition::new("revocation ends");
+/// The sequence of the last change of each revocation, by key and in order.
+const REVOCATION_SEQUENCES: TableDefinition<'_, &[u8], u64> =
+    TableDefinition::new("revocation sequences");
+const REVOCATION_ORDER: TableDefinition<'_, (u64, &[u8]), ()> =
+    TableDefinition::new("revocation order");
 const FACTS: TableDefinition<'_, &str, u64> = TableDefinition::new("facts");
 
 const FORMAT: &str = "format";
 const EPOCH: &str = "epoch";
 const SEQUENCE: &str = "sequence";
 /// The current format.
-const FORMAT_NOW: u64 = 1;
+const FORMAT_NOW: u64 = 2;
+/// The format without the order of the revocations. Nobody follows their changes when the file is
+/// opened, so the order begins then.
+const FORMAT_UNORDERED: u64 = 1;
 
 /// Creates missing tables. A new file gets this `epoch`.
 pub(crate) fn prepare(transaction: &WriteTransaction, epoch: u64) -> Result<(), Failure> {
@@ -32,6 +40,10 @@ pub(crate) fn prepare(transaction: &WriteTransaction, epoch: u64) -> Result<(), 
     let format = facts.get(FORMAT)?.map(|format| format.value());
     match format {
         Some(FORMAT_NOW) => Ok(()),
+        Some(FORMAT_UNORDERED) => {
+            facts.insert(FORMAT, FORMAT_NOW)?;
+            Ok(())
+        }
         Some(_) => Err(Failure::Row("the file was written by a later version")),
         None => {
             facts.insert(FORMAT, FORMAT_NOW)?;
@@ -111,22 +123,52 @@ pub(crate) fn snapshot(
     now: u64,
 ) -> Result<RevocationSnapshot, Failure> {
     let mut entries = Vec::new();
-    for entry in transaction.open_table(REVOCATIONS)?.range::<&[u8]>(..)? {
-        let (key, value) = entry?;
+    for row in transaction.open_table(REVOCATIONS)?.range::<&[u8]>(..)? {
+        let (key, value) = row?;
         let (before, expires_at) = value.value();
         if expires_at > now {
-            let key = RevocationKey::from_bytes(key.value())
-                .map_err(|_| Failure::Row("malformed key of a revocation"))?;
-            entries.push(Revocation {
-                key,
-                before,
-                expires_at,
-            });
+            entries.push(entry(key.value(), before, expires_at)?);
         }
     }
     Ok(RevocationSnapshot {
         position: position(transaction)?,
         entries,
+    })
+}
+
+pub(crate) fn changes(
+    transaction: &ReadTransaction,
+    after: Position,
+    now: u64,
+) -> Result<Option<RevocationSnapshot>, Failure> {
+    let position = position(transaction)?;
+    if after.epoch != position.epoch || after.sequence > position.sequence {
+        return Ok(None);
+    }
+    let revocations = transaction.open_table(REVOCATIONS)?;
+    let order = transaction.open_table(REVOCATION_ORDER)?;
+    let mut entries = Vec::new();
+    for changed in order.range((after.sequence + 1, &[][..])..)? {
+        let (changed, _) = changed?;
+        let (_, key) = changed.value();
+        let Some(found) = revocations.get(key)? else {
+            continue;
+        };
+        let (before, expires_at) = found.value();
+        if expires_at > now {
+            entries.push(entry(key, before, expires_at)?);
+        }
+    }
+    Ok(Some(RevocationSnapshot { position, entries }))
+}
+
+fn entry(key: &[u8], before: u64, expires_at: u64) -> Result<Revocation, Failure> {
+    let key = RevocationKey::from_bytes(key)
+        .map_err(|_| Failure::Row("malformed key of a revocation"))?;
+    Ok(Revocation {
+        key,
+        before,
+        expires_at,
     })
 }
 
@@ -152,6 +194,8 @@ pub(crate) struct Tables<'t> {
     session_ends: Table<'t, (u64, Id), ()>,
     revocations: Table<'t, &'static [u8], (u64, u64)>,
     revocation_ends: Table<'t, (u64, &'static [u8]), ()>,
+    revocation_sequences: Table<'t, &'static [u8], u64>,
+    revocation_order: Table<'t, (u64, &'static [u8]), ()>,
     facts: Table<'t, &'static str, u64>,
 }
 
@@ -163,6 +207,8 @@ impl<'t> Tables<'t> {
             session_ends: transaction.open_table(SESSION_ENDS)?,
             revocations: transaction.open_table(REVOCATIONS)?,
             revocation_ends: transaction.open_table(REVOCATION_ENDS)?,
+            revocation_sequences: transaction.open_table(REVOCATION_SEQUENCES)?,
+            revocation_order: transaction.open_table(REVOCATION_ORDER)?,
             facts: transaction.open_table(FACTS)?,
         })
     }
@@ -191,9 +237,9 @@ impl<'t> Tables<'t> {
         Ok(true)
     }
 
-    /// Stores the entries and returns the new position.
-    pub(crate) fn revoke(&mut self, entries: &[Revocation], now: u64) -> Result<Position, Failure> {
-        let mut position = position_in(&self.facts)?;
+    /// Stores the entries at the next position.
+    pub(crate) fn revoke(&mut self, entries: &[Revocation], now: u64) -> Result<(), Failure> {
+        let sequence = position_in(&self.facts)?.sequence + 1;
         for entry in entries.iter().filter(|entry| entry.expires_at > now) {
             let key = entry.key.to_bytes();
             let there = self.revocations.get(&*key)?.map(|there| there.value());
@@ -207,10 +253,20 @@ impl<'t> Tables<'t> {
             }
             self.revocations.insert(&*key, (before, expires_at))?;
             self.revocation_ends.insert((expires_at, &*key), ())?;
+            self.leave_order(&key)?;
+            self.revocation_sequences.insert(&*key, sequence)?;
+            self.revocation_order.insert((sequence, &*key), ())?;
         }
-        position.sequence += 1;
-        self.facts.insert(SEQUENCE, position.sequence)?;
-        Ok(position)
+        self.facts.insert(SEQUENCE, sequence)?;
+        Ok(())
+    }
+
+    fn leave_order(&mut self, key: &[u8]) -> Result<(), Failure> {
+        let removed = self.revocation_sequences.remove(key)?;
+        if let Some(sequence) = removed.map(|removed| removed.value()) {
+            self.revocation_order.remove((sequence, key))?;
+        }
+        Ok(())
     }
 
     /// Removes at most `most` expired sessions and as many expired revocations.
@@ -242,6 +298,7 @@ impl<'t> Tables<'t> {
             }
             self.revocation_ends.remove((end, &*key))?;
             self.revocations.remove(&*key)?;
+            self.leave_order(&key)?;
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::{broadcast, mpsc, oneshot};
-use tollgate_session::{Announcement, Revocation, StoreError, StoreErrorKind, StoredSession};
+use tokio::sync::{mpsc, oneshot, watch};
+use tollgate_session::{Revocation, StoreError, StoreErrorKind, StoredSession};
 
 use crate::database::Database;
 use crate::failure::Failure;
@@ -16,8 +16,6 @@ const WAITING: usize = 1024;
 const TOGETHER: usize = 256;
 /// The number of expired rows that are removed per operation.
 const PURGED: usize = 4;
-/// The number of announcements that may wait for a listener.
-const BACKLOG: usize = 256;
 
 /// A write operation.
 #[derive(Debug)]
@@ -34,30 +32,24 @@ struct Request {
     reply: oneshot::Sender<Result<bool, StoreError>>,
 }
 
-/// The result of an operation, reported after the commit.
-struct Done {
-    result: Result<bool, StoreError>,
-    announcement: Option<Announcement>,
-}
-
 pub(crate) struct Writer {
     requests: Option<mpsc::Sender<Request>>,
-    announcements: broadcast::Sender<Announcement>,
+    hints: watch::Sender<()>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(crate) fn start(database: Arc<Database>) -> Result<Self, StoreError> {
         let (requests, waiting) = mpsc::channel(WAITING);
-        let announcements = broadcast::Sender::new(BACKLOG);
-        let told = announcements.clone();
+        let hints = watch::Sender::new(());
+        let hinted = hints.clone();
         let thread = std::thread::Builder::new()
             .name("tollgate-redb".to_owned())
-            .spawn(move || run(&database, waiting, &told))
+            .spawn(move || run(&database, waiting, &hinted))
             .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error.to_string()))?;
         Ok(Self {
             requests: Some(requests),
-            announcements,
+            hints,
             thread: Some(thread),
         })
     }
@@ -81,8 +73,8 @@ impl Writer {
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
-    pub(crate) fn listen(&self) -> broadcast::Receiver<Announcement> {
-        self.announcements.subscribe()
+    pub(crate) fn listen(&self) -> watch::Receiver<()> {
+        self.hints.subscribe()
     }
 }
 
@@ -97,11 +89,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(
-    database: &Database,
-    mut waiting: mpsc::Receiver<Request>,
-    announcements: &broadcast::Sender<Announcement>,
-) {
+fn run(database: &Database, mut waiting: mpsc::Receiver<Request>, hints: &watch::Sender<()>) {
     let mut batch = Vec::with_capacity(TOGETHER);
     while let Some(first) = waiting.blocking_recv() {
         batch.push(first);
@@ -111,13 +99,13 @@ fn run(
             batch.push(next);
         }
         match database.with(|database| commit(database, &batch)) {
-            Ok(done) => {
-                for (request, done) in batch.drain(..).zip(done) {
-                    if let Some(announcement) = done.announcement {
-                        // There may be no listener.
-                        let _ = announcements.send(announcement);
-                    }
-                    let _ = request.reply.send(done.result);
+            Ok(results) => {
+                let revokes = |request: &Request| matches!(request.operation, Operation::Revoke(_));
+                if batch.iter().any(revokes) {
+                    hints.send_replace(());
+                }
+                for (request, result) in batch.drain(..).zip(results) {
+                    let _ = request.reply.send(result);
                 }
             }
             Err(error) => {
@@ -131,17 +119,17 @@ fn run(
 }
 
 /// Executes the operations in order in one transaction and syncs it to disk.
-fn commit(database: &redb::Database, batch: &[Request]) -> Result<Vec<Done>, Failure> {
+fn commit(
+    database: &redb::Database,
+    batch: &[Request],
+) -> Result<Vec<Result<bool, StoreError>>, Failure> {
     let transaction = database.begin_write()?;
     let mut tables = Tables::open(&transaction)?;
-    let mut done = Vec::with_capacity(batch.len());
+    let mut results = Vec::with_capacity(batch.len());
     for request in batch {
-        done.push(match carry_out(&mut tables, request) {
-            Ok(done) => done,
-            Err(Failure::Row(what)) => Done {
-                result: Err(Failure::Row(what).to_error()),
-                announcement: None,
-            },
+        results.push(match carry_out(&mut tables, request) {
+            Ok(result) => Ok(result),
+            Err(Failure::Row(what)) => Err(Failure::Row(what).to_error()),
             Err(failure) => return Err(failure),
         });
     }
@@ -152,25 +140,14 @@ fn commit(database: &redb::Database, batch: &[Request]) -> Result<Vec<Done>, Fai
     }
     drop(tables);
     transaction.commit()?;
-    Ok(done)
+    Ok(results)
 }
 
-fn carry_out(tables: &mut Tables<'_>, request: &Request) -> Result<Done, Failure> {
+fn carry_out(tables: &mut Tables<'_>, request: &Request) -> Result<bool, Failure> {
     let now = request.now;
-    let mut announcement = None;
-    let result = match &request.operation {
-        Operation::Insert(session) => tables.insert(session, now)?,
-        Operation::Replace(session, expected) => tables.replace(session, *expected, now)?,
-        Operation::Revoke(entries) => {
-            announcement = Some(Announcement {
-                position: tables.revoke(entries, now)?,
-                entries: Some(entries.clone()),
-            });
-            true
-        }
-    };
-    Ok(Done {
-        result: Ok(result),
-        announcement,
-    })
+    match &request.operation {
+        Operation::Insert(session) => tables.insert(session, now),
+        Operation::Replace(session, expected) => tables.replace(session, *expected, now),
+        Operation::Revoke(entries) => tables.revoke(entries, now).map(|()| true),
+    }
 }

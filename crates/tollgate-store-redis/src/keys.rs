@@ -57,12 +57,17 @@ impl Keys {
         format!("{{{}:revocations}}:endings", self.namespace)
     }
 
+    /// The key of the revocations by the sequence of their last change.
+    pub(crate) fn order(&self) -> String {
+        format!("{{{}:revocations}}:order", self.namespace)
+    }
+
     /// The key of the position in the sequence of revocations.
     pub(crate) fn position(&self) -> String {
         format!("{{{}:revocations}}:position", self.namespace)
     }
 
-    /// The channel of the announcements.
+    /// The channel of the hints.
     pub(crate) fn channel(&self) -> String {
         format!("{}:revocations", self.namespace)
     }
@@ -104,6 +109,7 @@ mod tests {
         let keys = Keys::new("a").unwrap();
         assert_eq!(slot(&keys.entries()), slot(&keys.endings()));
         assert_eq!(slot(&keys.entries()), slot(&keys.position()));
+        assert_eq!(slot(&keys.entries()), slot(&keys.order()));
     }
 
     #[test]

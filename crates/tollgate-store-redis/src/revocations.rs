@@ -8,10 +8,10 @@ use tollgate_session::{
 };
 
 use crate::failure::corrupt;
-use crate::feed::{Feed, message};
+use crate::feed::Feed;
 use crate::keys::slot;
 use crate::operation::{Operation, Script};
-use crate::scripts::{BEGIN, POSITION, REVOKE, SNAPSHOT};
+use crate::scripts::{BEGIN, CHANGES, POSITION, REVOKE, SNAPSHOT};
 use crate::sessions::pairs;
 use crate::store::{RedisStore, SLACK, digits, life, number, random};
 
@@ -37,7 +37,6 @@ impl RevocationStore for RedisStore {
                 new_epoch()?,
                 life(end.max(now.saturating_add(POSITION_LIFE)), now),
                 self.keys().channel().into_bytes(),
-                message(entries),
             ];
             for entry in entries {
                 arguments.extend([
@@ -49,6 +48,7 @@ impl RevocationStore for RedisStore {
             }
             let keys = vec![
                 self.keys().position(),
+                self.keys().order(),
                 self.keys().entries(),
                 self.keys().endings(),
             ];
@@ -99,29 +99,35 @@ impl RevocationStore for RedisStore {
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
         Box::pin(async move {
             let keys = [self.keys().position(), self.keys().entries()];
-            let mut values = self.begun(&SNAPSHOT, &keys, self.deadline()).await?;
-            let entries = match (values.len(), values.pop()) {
-                (3, Some(entries)) => pairs(entries)?,
-                _ => return Err(corrupt("unexpected length of an answer")),
-            };
-            let mut snapshot = RevocationSnapshot {
-                position: position(&values)?,
-                entries: Vec::with_capacity(entries.len()),
-            };
-            for (key, value) in entries {
-                let entry = entry(RevocationKey::from_bytes(&key)?, &value)?;
-                if entry.expires_at > now {
-                    snapshot.entries.push(entry);
-                }
-            }
-            Ok(snapshot)
+            let values = self
+                .begun(&SNAPSHOT, &keys, Vec::new(), self.deadline())
+                .await?;
+            read(values, now)
         })
     }
 
     fn position(&self) -> StoreFuture<'_, Position> {
         Box::pin(async move {
             let keys = [self.keys().position()];
-            position(&self.begun(&POSITION, &keys, self.deadline()).await?)
+            let values = self.begun(&POSITION, &keys, Vec::new(), self.deadline());
+            position(&values.await?)
+        })
+    }
+
+    fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
+        Box::pin(async move {
+            let keys = [
+                self.keys().position(),
+                self.keys().order(),
+                self.keys().entries(),
+            ];
+            let arguments = vec![after.sequence.to_string().into_bytes()];
+            let values = self
+                .begun(&CHANGES, &keys, arguments, self.deadline())
+                .await?;
+            let changes = read(values, now)?;
+            let at = changes.position;
+            Ok(Some(changes).filter(|_| at.epoch == after.epoch && at.sequence >= after.sequence))
         })
     }
 
@@ -144,22 +150,23 @@ impl RedisStore {
         &self,
         script: &Script,
         keys: &[String],
+        arguments: Vec<Vec<u8>>,
         deadline: Instant,
     ) -> Result<Vec<Value>, StoreError> {
         // A new sequence begins once per history of a server. The history can end between the two
         // calls.
         for _ in 0..3 {
             match self
-                .read(script, keys.to_vec(), Vec::new(), deadline)
+                .read(script, keys.to_vec(), arguments.clone(), deadline)
                 .await?
             {
                 Value::Array(values) => return Ok(values),
                 Value::Nil => {}
                 _ => break,
             }
+            let begun = vec![self.keys().position(), self.keys().order()];
             let arguments = vec![new_epoch()?, life(POSITION_LIFE, 0)];
-            self.write(&BEGIN, vec![keys[0].clone()], arguments, deadline)
-                .await?;
+            self.write(&BEGIN, begun, arguments, deadline).await?;
         }
         Err(corrupt("unexpected answer of a script"))
     }
@@ -167,6 +174,25 @@ impl RedisStore {
 
 fn new_epoch() -> Result<Vec<u8>, StoreError> {
     Ok(digits(u64::from_be_bytes(random()?)))
+}
+
+/// Reads a script's answer: the position, and the entries that have not expired.
+fn read(mut values: Vec<Value>, now: u64) -> Result<RevocationSnapshot, StoreError> {
+    let entries = match (values.len(), values.pop()) {
+        (3, Some(entries)) => pairs(entries)?,
+        _ => return Err(corrupt("unexpected length of an answer")),
+    };
+    let mut snapshot = RevocationSnapshot {
+        position: position(&values)?,
+        entries: Vec::with_capacity(entries.len()),
+    };
+    for (key, value) in entries {
+        let entry = entry(RevocationKey::from_bytes(&key)?, &value)?;
+        if entry.expires_at > now {
+            snapshot.entries.push(entry);
+        }
+    }
+    Ok(snapshot)
 }
 
 /// Reads the position: the first two numbers of a script's answer.

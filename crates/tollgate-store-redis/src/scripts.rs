@@ -154,11 +154,11 @@ local function position(key)
 end
 ";
 
-/// Begins a new sequence, unless it has begun in this history.
+/// Begins a new sequence with an empty order, unless it has begun in this history.
 const BEGIN_ANEW: &str = "
-local function begin(key, epoch)
+local function begin(key, order, epoch)
   if not position(key) then
-    redis.call('DEL', key)
+    redis.call('DEL', key, order)
     redis.call('HSET', key, 'epoch', epoch, 'sequence', '0', 'history', history())
   end
 end
@@ -176,7 +176,7 @@ pub(crate) static BEGIN: LazyLock<Script> = LazyLock::new(|| {
         BEGIN_ANEW,
         LIVES,
         "
-begin(KEYS[1], ARGV[1])
+begin(KEYS[1], KEYS[2], ARGV[1])
 lives(KEYS[1], ARGV[2])
 return 1
 ",
@@ -197,7 +197,30 @@ return {at[1], at[2], redis.call('HGETALL', KEYS[2])}
     ])
 });
 
-/// Stores revocations, removes some that ended long ago, and announces the new ones.
+/// The position and the entries that changed after a number of the sequence, as of one moment.
+pub(crate) static CHANGES: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(&[
+        READS,
+        HISTORY,
+        POSITION_NOW,
+        "
+local at = position(KEYS[1])
+if not at then return false end
+local changed = {}
+for _, key in ipairs(redis.call('ZRANGE', KEYS[2], '(' .. ARGV[1], '+inf', 'BYSCORE')) do
+  local entry = redis.call('HGET', KEYS[3], key)
+  if entry then
+    table.insert(changed, key)
+    table.insert(changed, entry)
+  end
+end
+return {at[1], at[2], changed}
+",
+    ])
+});
+
+/// Stores revocations, removes some that ended long ago, and gives a hint. The hint may fail, such
+/// as for want of permission.
 pub(crate) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&[
         WRITES,
@@ -207,9 +230,9 @@ pub(crate) static REVOKE: LazyLock<Script> = LazyLock::new(|| {
         POSITION_NOW,
         BEGIN_ANEW,
         "
-local place, entries, endings = KEYS[1], KEYS[2], KEYS[3]
-local now, dead, life, epoch, place_life, channel, told = unpack(ARGV, 1, 7)
-local FIRST = 8
+local place, order, entries, endings = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local now, dead, life, epoch, place_life, channel = unpack(ARGV, 1, 6)
+local FIRST = 7
 local kept = {}
 for i = FIRST, #ARGV, 4 do
   local key, before, expires = ARGV[i], ARGV[i + 1], ARGV[i + 2]
@@ -230,24 +253,27 @@ for i = FIRST, #ARGV, 4 do
 end
 local gone = redis.call('ZRANGE', endings, '-inf', dead, 'BYSCORE', 'LIMIT', 0, 1000)
 redis.call('HLEN', entries)
+redis.call('ZCARD', order)
 if redis.call('EXISTS', place) == 1 then
   redis.call('HINCRBY', place, 'sequence', 0)
 end
-begin(place, epoch)
+begin(place, order, epoch)
 for _, key in ipairs(gone) do
   redis.call('HDEL', entries, key)
   redis.call('ZREM', endings, key)
+  redis.call('ZREM', order, key)
 end
+local sequence = redis.call('HINCRBY', place, 'sequence', 1)
 for key, entry in pairs(kept) do
   redis.call('HSET', entries, key, entry[1])
   redis.call('ZADD', endings, entry[2], key)
+  redis.call('ZADD', order, sequence, key)
 end
 lives(entries, life)
 lives(endings, life)
+lives(order, life)
 lives(place, place_life)
-local sequence = redis.call('HINCRBY', place, 'sequence', 1)
-local at = string.format('%020d', sequence)
-redis.call('PUBLISH', channel, redis.call('HGET', place, 'epoch') .. at .. told)
+redis.pcall('PUBLISH', channel, '')
 return 1
 ",
     ])

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tollgate_session::{
-    Announcement, MemoryStore, Position, Revocation, RevocationFeed, RevocationKey,
-    RevocationSnapshot, RevocationStore, SessionId, SessionStore, StoreError, StoreErrorKind,
-    StoreFuture, StoredSession,
+    MemoryStore, Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot,
+    RevocationStore, SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture,
+    StoredSession,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +130,10 @@ impl RevocationStore for Store {
         self.bear(Access::Read, self.kept.position())
     }
 
+    fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
+        self.bear(Access::Read, self.kept.changes(after, now))
+    }
+
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
         let begun = Box::pin(async {
             Ok(Box::new(Feed {
@@ -148,11 +152,11 @@ struct Feed {
 }
 
 impl RevocationFeed for Feed {
-    fn next(&mut self) -> StoreFuture<'_, Announcement> {
+    fn next(&mut self) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             tokio::select! {
                 _ = self.fault.changed() => Err(StoreError::new(StoreErrorKind::Unavailable, "")),
-                told = self.kept.next() => told,
+                hint = self.kept.next() => hint,
             }
         })
     }

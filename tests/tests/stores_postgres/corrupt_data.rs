@@ -21,8 +21,8 @@ async fn invalid_rows_are_corrupt() {
          (decode(repeat('04', 16), 'hex'), 'u-7', 1, 'NaN', ''), \
          (decode(repeat('05', 16), 'hex'), 'u-7', 1, 9000000000.5, ''), \
          (decode(repeat('06', 16), 'hex'), 'u-7', 1, 18446744073709551616, ''); \
-         INSERT INTO tollgate.revocations (key, issued_before, expires_at) \
-         VALUES ('malformed', 1, 9000000000)",
+         INSERT INTO tollgate.revocations (key, issued_before, expires_at, sequence) \
+         VALUES ('malformed', 1, 9000000000, 5)",
     );
     assert_eq!(
         failure(store.of_subject("short", 9, NOW)).await,
@@ -39,6 +39,11 @@ async fn invalid_rows_are_corrupt() {
         );
     }
     assert_eq!(failure(store.snapshot(NOW)).await, StoreErrorKind::Corrupt);
+    let at = store.position().await.unwrap();
+    assert_eq!(
+        failure(store.changes(at, NOW)).await,
+        StoreErrorKind::Corrupt
+    );
     // Other rows are still readable.
     assert!(store.insert(&session(3, "u-7"), NOW).await.unwrap());
     server.sql("DELETE FROM tollgate.revocations; UPDATE tollgate.sessions SET subject = 'u-8'");

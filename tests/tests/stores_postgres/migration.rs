@@ -1,11 +1,18 @@
 //! Creation of the tables.
 
-use tollgate_session::{SessionStore, StoreErrorKind};
+use tollgate_session::{RevocationStore, SessionStore, StoreErrorKind};
 use tollgate_store_postgres::PostgresStore;
 use tollgate_store_postgres::tokio_postgres::Config;
 use tollgate_tests::servers::Postgres;
 
-use super::{NOW, failure, open, ready, session};
+use super::{NOW, failure, open, other_client, ready, revocation, session};
+
+const FIRST: &str = include_str!(
+    "../../../crates/tollgate-store-postgres/migrations/0001_sessions_and_revocations.sql"
+);
+const SECOND: &str = include_str!(
+    "../../../crates/tollgate-store-postgres/migrations/0002_order_of_revocations.sql"
+);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_starts_migrate_once() {
@@ -26,29 +33,54 @@ async fn concurrent_starts_migrate_once() {
     for task in tasks {
         steps += task.await.unwrap();
     }
-    assert_eq!(steps, 2, "each of the two sets of tables is migrated once");
+    assert_eq!(steps, 4, "each of the two sets of tables is migrated once");
     assert_eq!(
         server.sql("SELECT count(*) FROM tollgate.revocation_head"),
         "1"
     );
     assert_eq!(
-        server.sql("SELECT version FROM tollgate.other_migrations"),
-        "1"
+        server.sql("SELECT max(version) FROM tollgate.other_migrations"),
+        "2"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_shipped_file_can_be_run_manually() {
+async fn the_shipped_files_can_be_run_manually() {
     let Some(server) = Postgres::start() else {
         return;
     };
     server.sql("CREATE SCHEMA tollgate");
-    server.sql(include_str!(
-        "../../../crates/tollgate-store-postgres/migrations/0001_sessions_and_revocations.sql"
-    ));
+    server.sql(FIRST);
+    server.sql(SECOND);
     let store = open(&server);
     assert_eq!(store.migrate().await.unwrap(), 0);
     assert!(store.insert(&session(1, "u-7"), NOW).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revocations_of_the_first_version_are_kept() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    server.sql("CREATE SCHEMA tollgate");
+    server.sql(FIRST);
+    let old = "INSERT INTO tollgate.revocations (key, issued_before, expires_at) \
+               VALUES ('t\\000\\000\\000\\001ab', 7, 9000000000)";
+    server.sql(old);
+    let store = open(&server);
+    assert_eq!(store.migrate().await.unwrap(), 1);
+    let snapshot = store.snapshot(NOW).await.unwrap();
+    assert_eq!(snapshot.entries.len(), 1);
+    store.revoke(&[revocation("new")], NOW).await.unwrap();
+    let changes = store
+        .changes(snapshot.position, NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(changes.entries, [revocation("new")]);
+    // The first version of the store cannot revoke unnoticed.
+    let refused = other_client(&server).await.batch_execute(old).await;
+    assert!(refused.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -178,9 +178,9 @@ impl fmt::Debug for RevocationKey {
 /// use tollgate::session::{Revocation, RevocationKey, RevocationKind};
 ///
 /// let key = RevocationKey::new(RevocationKind::Subject, "https://id.example.com", "u-7");
-/// let all = Revocation { key, before: 1_700_000_000, expires_at: 1_700_000_960 };
-/// assert_eq!(Revocation::decode(&Revocation::encode([&all]))?, [all]);
-/// # Ok::<(), tollgate::session::StoreError>(())
+/// let earlier = Revocation { key, before: 1_700_000_000, expires_at: 1_700_000_960 };
+/// let all = Revocation { before: Revocation::ALL, ..earlier.clone() };
+/// assert_ne!(earlier, all, "tokens from now on are also refused");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
@@ -221,51 +221,6 @@ impl Revocation {
         } else {
             None
         }
-    }
-
-    /// Encodes several entries as one message.
-    ///
-    /// ```
-    /// # use tollgate::session::Revocation;
-    /// assert!(Revocation::encode([]).is_empty());
-    /// ```
-    pub fn encode<'a>(entries: impl IntoIterator<Item = &'a Self>) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for entry in entries {
-            let key = entry.key.to_bytes();
-            bytes.extend(entry.before.to_be_bytes());
-            bytes.extend(entry.expires_at.to_be_bytes());
-            bytes.extend(u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes());
-            bytes.extend(key);
-        }
-        bytes
-    }
-
-    /// Decodes the entries from the bytes of [`encode`](Self::encode).
-    ///
-    /// # Errors
-    /// `Corrupt` if the bytes are malformed.
-    ///
-    /// ```
-    /// # use tollgate::session::Revocation;
-    /// assert!(Revocation::decode(b"rubbish").is_err());
-    /// ```
-    pub fn decode(mut bytes: &[u8]) -> Result<Vec<Self>, StoreError> {
-        let mut entries = Vec::new();
-        while !bytes.is_empty() {
-            let (before, rest) = bytes.split_first_chunk().ok_or_else(corrupt)?;
-            let (expires_at, rest) = rest.split_first_chunk().ok_or_else(corrupt)?;
-            let (length, rest) = rest.split_first_chunk().ok_or_else(corrupt)?;
-            let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| corrupt())?;
-            let (key, rest) = rest.split_at_checked(length).ok_or_else(corrupt)?;
-            entries.push(Self {
-                key: RevocationKey::from_bytes(key)?,
-                before: u64::from_be_bytes(*before),
-                expires_at: u64::from_be_bytes(*expires_at),
-            });
-            bytes = rest;
-        }
-        Ok(entries)
     }
 
     /// Extends this entry by another one of the same key.

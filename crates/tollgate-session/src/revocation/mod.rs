@@ -11,4 +11,4 @@ mod sync;
 pub use entry::{Revocation, RevocationKey, RevocationKind};
 pub use reading::{Reading, RevocationReading};
 pub use revocations::{RevocationStatus, Revocations, RevocationsBuilder};
-pub use store::{Announcement, Position, RevocationFeed, RevocationSnapshot, RevocationStore};
+pub use store::{Position, RevocationFeed, RevocationSnapshot, RevocationStore};

@@ -8,12 +8,19 @@ use crate::store::StoreFuture;
 /// A position of a store in the sequence of its revocations.
 ///
 /// ```
-/// use tollgate::session::Position;
+/// use tollgate::session::{
+///     MemoryStore, Position, Revocation, RevocationKey, RevocationKind, RevocationStore,
+/// };
 ///
-/// let before = Position { epoch: 1, sequence: 41 };
-/// let after = Position { epoch: 1, sequence: 42 };
-/// assert!(after.follows(before));
-/// assert!(!Position { epoch: 2, sequence: 42 }.follows(before), "another epoch");
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let (store, now) = (MemoryStore::default(), 1_700_000_000);
+/// let before = store.position().await?;
+/// let key = RevocationKey::new(RevocationKind::Token, "https://id.example.com", "4711");
+/// store.revoke(&[Revocation { key, before: Revocation::ALL, expires_at: now + 900 }], now).await?;
+/// let after = Position { sequence: before.sequence + 1, ..before };
+/// assert_eq!(store.position().await?, after);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
@@ -24,39 +31,8 @@ pub struct Position {
     pub sequence: u64,
 }
 
-impl Position {
-    /// Returns whether this position directly follows `earlier`.
-    ///
-    /// ```
-    /// # use tollgate::session::Position;
-    /// let at = |sequence| Position { epoch: 1, sequence };
-    /// assert!(!at(3).follows(at(1)));
-    /// ```
-    pub fn follows(self, earlier: Self) -> bool {
-        self.epoch == earlier.epoch && Some(self.sequence) == earlier.sequence.checked_add(1)
-    }
-}
-
-/// One call of [`RevocationStore::revoke`], as announced to every instance.
-///
-/// ```
-/// use tollgate::session::{Announcement, Position};
-///
-/// let known = Position { epoch: 1, sequence: 6 };
-/// let position = Position { epoch: 1, sequence: 8 };
-/// let announcement = Announcement { position, entries: Some(Vec::new()) };
-/// assert!(!announcement.position.follows(known), "announcement 7 was lost: take a snapshot");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announcement {
-    /// The position of the store after the call.
-    pub position: Position,
-    /// The revoked entries; `None` if they are too large for the channel, so that a
-    /// [snapshot](RevocationStore::snapshot) must be taken.
-    pub entries: Option<Vec<Revocation>>,
-}
-
-/// A snapshot of all revocations.
+/// The revocations of a store at one position: all of them, or those that changed after an earlier
+/// position.
 ///
 /// ```
 /// use tollgate::session::{MemoryStore, RevocationStore};
@@ -71,14 +47,14 @@ pub struct Announcement {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationSnapshot {
-    /// The exact position of the snapshot.
+    /// The exact position of the store when the entries were read.
     pub position: Position,
     /// The entries that have not expired.
     pub entries: Vec<Revocation>,
 }
 
-/// A store that keeps revocations and announces new ones. `now` has the meaning that it has in
-/// [`SessionStore`](crate::SessionStore).
+/// A store that keeps revocations in a sequence and gives hints about new ones. `now` has the
+/// meaning that it has in [`SessionStore`](crate::SessionStore).
 ///
 /// ```
 /// use tollgate::session::{
@@ -96,8 +72,9 @@ pub struct RevocationSnapshot {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait RevocationStore: Send + Sync + 'static {
-    /// Stores the entries, all or none, and announces them as one. An entry whose key exists
-    /// extends the existing entry: the later `before` and the later `expires_at` apply.
+    /// Stores the entries, all or none, as one step of the sequence, and then wakes the
+    /// [feeds](Self::feed). An entry whose key exists extends the existing entry: the later
+    /// `before` and the later `expires_at` apply.
     fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()>;
 
     /// Returns the entries of these keys that have not expired, in any order.
@@ -109,8 +86,17 @@ pub trait RevocationStore: Send + Sync + 'static {
     /// Returns the current position. Must be cheap, as it is called several times a second.
     fn position(&self) -> StoreFuture<'_, Position>;
 
-    /// Subscribes to announcements. Every call of [`revoke`](Self::revoke) after this returns is
-    /// announced. The listener detects lost messages by their positions.
+    /// Returns the entries that were stored or extended after the position `after` and have not
+    /// expired, and the position that they lead to, as of one moment. Entries of earlier calls may
+    /// be among them, but none of a later call may be missing.
+    ///
+    /// Returns `None` if the store cannot tell, such as for another epoch or a later position than
+    /// its own. The caller then takes a [snapshot](Self::snapshot).
+    fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>>;
+
+    /// Subscribes to hints. A hint follows every call of [`revoke`](Self::revoke) after this
+    /// returns, but it carries no data and proves nothing: the channel may lose, repeat or invent
+    /// hints. The store decides.
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>>;
 }
 
@@ -131,12 +117,16 @@ impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
         (**self).position()
     }
 
+    fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
+        (**self).changes(after, now)
+    }
+
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
         (**self).feed()
     }
 }
 
-/// A subscription to the announcements of a [`RevocationStore`].
+/// A subscription to the hints of a [`RevocationStore`].
 ///
 /// ```
 /// use tollgate::session::{
@@ -146,18 +136,19 @@ impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let (store, now) = (MemoryStore::default(), 1_700_000_000);
 /// let mut feed = store.feed().await?;
+/// let known = store.position().await?;
 /// let key = RevocationKey::new(RevocationKind::Session, "https://id.example.com", "s-1");
-/// let before = Revocation::ALL;
-/// let entry = Revocation { key: key.clone(), before, expires_at: now + 900 };
-/// store.revoke(&[entry], now).await?;
-/// let announcement = feed.next().await?;
-/// assert_eq!(announcement.position, store.position().await?);
-/// assert_eq!(announcement.entries.map(|entries| entries[0].key.clone()), Some(key));
+/// let entry = Revocation { key, before: Revocation::ALL, expires_at: now + 900 };
+/// store.revoke(&[entry.clone()], now).await?;
+/// feed.next().await?;
+/// let changes = store.changes(known, now).await?.expect("the same epoch");
+/// assert_eq!(changes.entries, [entry]);
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait RevocationFeed: Send {
-    /// Waits for the next announcement. Cancel-safe. After an error the feed is closed, and the
-    /// caller must [subscribe](RevocationStore::feed) again.
-    fn next(&mut self) -> StoreFuture<'_, Announcement>;
+    /// Waits for the next hint. Cancel-safe. Hints that arrive while nothing waits become one, so a
+    /// flood of them needs no memory. After an error the feed is closed, and the caller must
+    /// [subscribe](RevocationStore::feed) again.
+    fn next(&mut self) -> StoreFuture<'_, ()>;
 }

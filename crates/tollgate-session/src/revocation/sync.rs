@@ -1,30 +1,30 @@
 //! The task that keeps the replica in sync with the store.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout_at};
 use tollgate_core::Clock;
 
 use super::replica::{OverFull, Replica};
-use super::store::{Announcement, Position, RevocationFeed, RevocationStore};
-use crate::store::{StoreError, StoreFuture, bounded};
+use super::store::{Position, RevocationSnapshot, RevocationStore};
+use crate::store::{StoreError, bounded};
 
-/// The interval between queries for the store's position.
+/// The longest time between the starts of two reads of the store. No hint is needed for them.
 const HEARTBEAT: Duration = Duration::from_millis(250);
-/// The time that the feed may lag behind the store's position before an announcement counts as
-/// lost.
-const CATCH_UP: Duration = Duration::from_millis(500);
+/// The time in which all hints become one.
+const COALESCED: Duration = Duration::from_millis(50);
 /// The first pause before a restart. It doubles each time, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// The pause if there are more entries than fit, as reading them again soon does not help.
 const OVER_FULL_PAUSE: Duration = Duration::from_secs(10);
-/// The number of heartbeats between two purges.
-const CLEANING: u32 = 40;
+/// The time between two purges.
+const CLEANING: Duration = Duration::from_secs(10);
 /// The factor by which the timeout of a snapshot is longer.
 const SNAPSHOT_PATIENCE: u32 = 10;
 
@@ -40,8 +40,8 @@ pub(super) struct Follower {
 enum Lost {
     /// The store failed.
     Store(StoreError),
-    /// An announcement was lost, or the store's sequence restarted.
-    Announcement,
+    /// The store cannot tell the changes, such as after its sequence restarted.
+    Sequence,
     /// There are more entries than the replica may hold.
     OverFull,
 }
@@ -58,34 +58,56 @@ impl From<OverFull> for Lost {
     }
 }
 
-/// An event that the follower handles.
-enum Event {
-    Announced(Result<Announcement, StoreError>),
-    Position(Result<Position, StoreError>),
-    Beat,
-}
-
-/// A pending query for the store's position.
-struct Question<'a> {
-    asked: Instant,
-    /// The position of the replica when the query started.
-    from: Position,
-    answer: StoreFuture<'a, Position>,
-}
-
 impl Follower {
     pub(super) async fn run(self) {
+        let hints = Notify::new();
+        let (mut listening, mut following) = (pin!(self.listen(&hints)), pin!(self.follow(&hints)));
+        poll_fn(|context| {
+            // Neither of them ends.
+            let _ = listening.as_mut().poll(context);
+            following.as_mut().poll(context)
+        })
+        .await;
+    }
+
+    /// Forwards the hints of the store, at most one in [`COALESCED`]. Anyone may forge, suppress or
+    /// repeat them, so they and the state of the feed decide only how soon the store is read.
+    async fn listen(&self, hints: &Notify) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let lost = self.follow(&mut pause).await;
+            let start = Instant::now();
+            let Err(error) = self.hear(hints).await;
+            tracing::info!(target: "tollgate", %error, "no hints of revocations");
+            if start.elapsed() >= LONGEST_PAUSE {
+                pause = FIRST_PAUSE;
+            }
+            sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    async fn hear(&self, hints: &Notify) -> Result<Infallible, StoreError> {
+        let mut feed = bounded(self.timeout, self.store.feed()).await?;
+        loop {
+            // The first time for calls before the subscription.
+            hints.notify_one();
+            sleep(COALESCED).await;
+            feed.next().await?;
+        }
+    }
+
+    async fn follow(&self, hints: &Notify) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Err(lost) = self.try_follow(hints, &mut pause).await;
             self.replica.lose_sync();
             match lost {
                 Lost::Store(error) => {
                     tracing::warn!(target: "tollgate", %error, "revocations out of sync");
                     sleep(pause).await;
                 }
-                Lost::Announcement => {
-                    tracing::info!(target: "tollgate", "revocation announcement lost");
+                Lost::Sequence => {
+                    tracing::info!(target: "tollgate", "the sequence of revocations restarted");
                     sleep(pause).await;
                 }
                 Lost::OverFull => {
@@ -98,100 +120,56 @@ impl Follower {
         }
     }
 
-    /// Subscribes, takes a snapshot, then applies announcements until one is missing.
-    async fn follow(&self, pause: &mut Duration) -> Lost {
-        match self.try_follow(pause).await {
-            Ok(never) => match never {},
-            Err(lost) => lost,
+    /// Takes a snapshot, then reads the changes at each hint and at each heartbeat.
+    async fn try_follow(&self, hints: &Notify, pause: &mut Duration) -> Result<Infallible, Lost> {
+        let mut at = self.take_snapshot().await?;
+        let mut asked = Instant::now();
+        let mut cleaned = asked;
+        loop {
+            let _ = timeout_at(asked + HEARTBEAT, hints.notified()).await;
+            // A complete answer proves that nothing was missing when the read started.
+            asked = Instant::now();
+            let now = self.clock.now();
+            match self.changes(at, now).await {
+                Ok(Some(changes)) => {
+                    self.replica.learn(&changes.entries, now)?;
+                    self.replica.confirm(asked);
+                    at = changes.position;
+                    *pause = FIRST_PAUSE;
+                }
+                Ok(None) => return Err(Lost::Sequence),
+                // The next heartbeat reads again. Until then the confirmation ages.
+                Err(error) if self.replica.is_in_sync() => {
+                    tracing::debug!(target: "tollgate", %error, "read of revocations failed");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if cleaned.elapsed() >= CLEANING {
+                cleaned = Instant::now();
+                self.replica.purge(now);
+            }
         }
     }
 
-    async fn try_follow(&self, pause: &mut Duration) -> Result<std::convert::Infallible, Lost> {
-        let mut feed = bounded(self.timeout, self.store.feed()).await?;
-        let mut at = self.take_snapshot().await?;
-        let mut beats = interval(HEARTBEAT);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut cleaning = CLEANING;
-        let mut question: Option<Question<'_>> = None;
-        // The position of the store that the feed has not reached yet, and when the query for it
-        // started.
-        let mut awaited: Option<(Instant, Position)> = None;
-        loop {
-            match next_event(&mut *feed, question.as_mut(), &mut beats).await {
-                Event::Announced(announcement) => {
-                    let announcement = announcement?;
-                    if announcement.position.epoch == at.epoch
-                        && announcement.position.sequence <= at.sequence
-                    {
-                        continue; // the snapshot had it
-                    }
-                    if !announcement.position.follows(at) {
-                        return Err(Lost::Announcement);
-                    }
-                    if let Some(entries) = &announcement.entries {
-                        self.replica.learn(entries, self.clock.now())?;
-                        at = announcement.position;
-                    } else {
-                        self.replica.lose_sync();
-                        let taken = self.take_snapshot().await?;
-                        if taken.epoch != announcement.position.epoch
-                            || taken.sequence < announcement.position.sequence
-                        {
-                            return Err(Lost::Announcement);
-                        }
-                        at = taken;
-                    }
-                    if let Some((asked, position)) = awaited
-                        && at.sequence >= position.sequence
-                    {
-                        self.replica.confirm(asked);
-                        awaited = None;
-                    }
-                }
-                Event::Position(answer) => {
-                    let Some(Question { asked, from, .. }) = question.take() else {
-                        continue;
-                    };
-                    match answer {
-                        Ok(position)
-                            if position.epoch != at.epoch || position.sequence < from.sequence =>
-                        {
-                            return Err(Lost::Announcement);
-                        }
-                        Ok(position) if position.sequence <= at.sequence => {
-                            self.replica.confirm(asked);
-                            *pause = FIRST_PAUSE;
-                        }
-                        Ok(position) => awaited = Some((asked, position)),
-                        // The next heartbeat queries again. Until then the confirmation ages.
-                        Err(error) => {
-                            tracing::debug!(target: "tollgate", %error,
-                                "query for the store position failed");
-                        }
-                    }
-                }
-                Event::Beat => {
-                    cleaning -= 1;
-                    if cleaning == 0 {
-                        cleaning = CLEANING;
-                        self.replica.purge(self.clock.now());
-                    }
-                    match awaited {
-                        Some((asked, _)) if asked.elapsed() >= CATCH_UP => {
-                            return Err(Lost::Announcement);
-                        }
-                        None if question.is_none() => {
-                            question = Some(Question {
-                                asked: Instant::now(),
-                                from: at,
-                                answer: Box::pin(bounded(self.timeout, self.store.position())),
-                            });
-                        }
-                        Some(_) | None => {}
-                    }
-                }
-            }
+    /// Reads the changes after `at`; `None` if the store cannot tell them.
+    async fn changes(
+        &self,
+        at: Position,
+        now: u64,
+    ) -> Result<Option<RevocationSnapshot>, StoreError> {
+        let position = bounded(self.timeout, self.store.position()).await?;
+        if position == at {
+            let entries = Vec::new();
+            return Ok(Some(RevocationSnapshot { position, entries }));
         }
+        if position.epoch != at.epoch {
+            return Ok(None);
+        }
+        let changes = bounded(self.timeout, self.store.changes(at, now)).await?;
+        // An older answer, such as of a server that lags behind, would lack entries.
+        Ok(changes.filter(|changes| {
+            changes.position.epoch == at.epoch && changes.position.sequence >= position.sequence
+        }))
     }
 
     /// Reads all entries of the store into the replica and returns the position of the snapshot.
@@ -205,25 +183,4 @@ impl Follower {
         self.replica.confirm(asked);
         Ok(snapshot.position)
     }
-}
-
-/// Waits for the first event. Announcements take precedence.
-async fn next_event(
-    feed: &mut dyn RevocationFeed,
-    mut question: Option<&mut Question<'_>>,
-    beats: &mut Interval,
-) -> Event {
-    let mut announcement = feed.next();
-    poll_fn(|context| {
-        if let Poll::Ready(announcement) = announcement.as_mut().poll(context) {
-            return Poll::Ready(Event::Announced(announcement));
-        }
-        if let Some(question) = &mut question
-            && let Poll::Ready(answer) = Pin::new(&mut question.answer).poll(context)
-        {
-            return Poll::Ready(Event::Position(answer));
-        }
-        beats.poll_tick(context).map(|_| Event::Beat)
-    })
-    .await
 }

@@ -294,6 +294,10 @@ impl RevocationStore for Puppet {
         Box::pin(async { Err(StoreError::new(StoreErrorKind::Unavailable, "")) })
     }
 
+    fn changes(&self, _: Position, _: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
+        Box::pin(async { Err(StoreError::new(StoreErrorKind::Unavailable, "")) })
+    }
+
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
         Box::pin(async { Err(StoreError::new(StoreErrorKind::Unavailable, "")) })
     }

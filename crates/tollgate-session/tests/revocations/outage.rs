@@ -16,7 +16,9 @@ async fn cut_off(store: &Scripted, mood: Mood) -> Revocations {
     sleep(Duration::from_secs(2)).await;
     store.script().all(mood);
     store.cut_feeds();
-    moment().await;
+    while revocations.in_sync() {
+        moment().await;
+    }
     revocations
 }
 
@@ -197,6 +199,14 @@ impl tollgate_session::RevocationStore for HangingRevoke {
 
     fn position(&self) -> tollgate_session::StoreFuture<'_, tollgate_session::Position> {
         self.0.position()
+    }
+
+    fn changes(
+        &self,
+        after: tollgate_session::Position,
+        now: u64,
+    ) -> tollgate_session::StoreFuture<'_, Option<tollgate_session::RevocationSnapshot>> {
+        self.0.changes(after, now)
     }
 
     fn feed(&self) -> tollgate_session::StoreFuture<'_, Box<dyn tollgate_session::RevocationFeed>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tollgate_session::{
-    Announcement, MemoryStore, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind,
+    MemoryStore, Position, Revocation, RevocationFeed, RevocationKey, RevocationKind,
     RevocationSnapshot, RevocationStore, StoreError, StoreErrorKind, StoreFuture,
 };
 
@@ -34,15 +34,20 @@ pub(crate) struct Script {
     pub(crate) position: Mood,
     pub(crate) snapshot: Mood,
     pub(crate) feed: Mood,
-    /// Announcements are lost.
+    pub(crate) changes: Mood,
+    /// Hints are lost.
     pub(crate) deaf: bool,
-    /// Announcements have no entries.
-    pub(crate) terse: bool,
+    /// Every wait for a hint ends at once with a forged one.
+    pub(crate) forging: bool,
+    /// The store cannot tell changes.
+    pub(crate) forgetful: bool,
     /// Added to the epoch, as after a restart of the sequence.
     pub(crate) epoch: u64,
     /// The number of queries.
     pub(crate) finds: usize,
     pub(crate) snapshots: usize,
+    pub(crate) positions: usize,
+    pub(crate) subscriptions: usize,
 }
 
 impl Script {
@@ -50,6 +55,7 @@ impl Script {
         self.find = mood;
         self.position = mood;
         self.snapshot = mood;
+        self.changes = mood;
         self.feed = mood;
     }
 }
@@ -148,7 +154,11 @@ impl RevocationStore for Scripted {
 
     fn position(&self) -> StoreFuture<'_, Position> {
         Box::pin(async move {
-            let mood = self.script().position;
+            let mood = {
+                let mut script = self.script();
+                script.positions += 1;
+                script.position
+            };
             if bear(mood).await? {
                 return Ok(Position {
                     epoch: 0xbad,
@@ -159,9 +169,38 @@ impl RevocationStore for Scripted {
         })
     }
 
+    fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
+        Box::pin(async move {
+            let (mood, forgetful) = {
+                let script = self.script();
+                (script.changes, script.forgetful)
+            };
+            if bear(mood).await? {
+                return Err(StoreError::new(StoreErrorKind::Corrupt, "rubbish"));
+            }
+            let inner = self.inner.position().await?;
+            if forgetful || self.moved(inner).epoch != after.epoch {
+                return Ok(None);
+            }
+            let after = Position {
+                epoch: inner.epoch,
+                ..after
+            };
+            let mut changes = self.inner.changes(after, now).await?;
+            if let Some(changes) = &mut changes {
+                changes.position = self.moved(changes.position);
+            }
+            Ok(changes)
+        })
+    }
+
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
         Box::pin(async move {
-            let mood = self.script().feed;
+            let mood = {
+                let mut script = self.script();
+                script.subscriptions += 1;
+                script.feed
+            };
             if bear(mood).await? {
                 return Err(StoreError::new(StoreErrorKind::Corrupt, "rubbish"));
             }
@@ -181,22 +220,19 @@ struct Feed {
 }
 
 impl RevocationFeed for Feed {
-    fn next(&mut self) -> StoreFuture<'_, Announcement> {
+    fn next(&mut self) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             loop {
+                if self.store.script().forging {
+                    return Ok(());
+                }
                 tokio::select! {
                     _ = self.cut.changed() => return Err(down()),
-                    told = self.inner.next() => {
-                        let mut told = told?;
-                        told.position = self.store.moved(told.position);
-                        let script = self.store.script();
-                        if script.deaf {
-                            continue;
+                    hint = self.inner.next() => {
+                        hint?;
+                        if !self.store.script().deaf {
+                            return Ok(());
                         }
-                        if script.terse {
-                            told.entries = None;
-                        }
-                        return Ok(told);
                     }
                 }
             }

@@ -133,6 +133,11 @@ impl RevocationStore for Store {
         self.wrong(None).unwrap_or_else(|| self.memory.position())
     }
 
+    fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
+        self.wrong(None)
+            .unwrap_or_else(|| self.memory.changes(after, now))
+    }
+
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
         self.memory.feed()
     }

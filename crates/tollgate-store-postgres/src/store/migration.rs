@@ -11,10 +11,16 @@ use crate::failure::Failure;
 use crate::store::Shared;
 
 /// All migrations in order. A released migration is never changed.
-const STEPS: [(i32, &str); 1] = [(
-    1,
-    include_str!("../../migrations/0001_sessions_and_revocations.sql"),
-)];
+const STEPS: [(i32, &str); 2] = [
+    (
+        1,
+        include_str!("../../migrations/0001_sessions_and_revocations.sql"),
+    ),
+    (
+        2,
+        include_str!("../../migrations/0002_order_of_revocations.sql"),
+    ),
+];
 
 /// The key of the advisory lock: a number that no other program is likely to use.
 const LOCK: i64 = 0x746f_6c6c_6761_7465;

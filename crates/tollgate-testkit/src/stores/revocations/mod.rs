@@ -1,5 +1,6 @@
 //! The contract of a revocation store.
 
+mod changes;
 mod entries;
 mod feed;
 mod together;
@@ -27,10 +28,14 @@ impl Pair {
         self.extreme_times_are_accepted().await;
         self.a_snapshot_shows_its_position().await;
         self.a_call_is_atomic().await;
-        self.announcements_reach_all_in_order().await;
-        self.an_idle_feed_loses_nothing().await;
-        self.a_large_call_is_announced().await;
-        self.concurrent_announcements_have_one_order().await;
+        self.changes_are_exact().await;
+        self.a_change_is_the_whole_entry().await;
+        self.unknown_positions_have_no_changes().await;
+        self.a_large_call_changes_much().await;
+        self.changes_lead_to_their_position().await;
+        self.every_revocation_gives_a_hint().await;
+        self.an_idle_feed_loses_no_hint().await;
+        self.a_burst_does_not_end_a_feed().await;
     }
 
     async fn revoke(&self, entries: &[Revocation], now: u64) {
