@@ -29,8 +29,8 @@ const EPOCH: &str = "epoch";
 const SEQUENCE: &str = "sequence";
 /// The current format.
 const FORMAT_NOW: u64 = 2;
-/// The format without the order of the revocations. Nobody follows their changes when the file is
-/// opened, so the order begins then.
+/// The format without the order of the revocations. Changes are followed only while the file is
+/// open, so the order begins when it is opened.
 const FORMAT_UNORDERED: u64 = 1;
 
 /// Creates missing tables. A new file gets this `epoch`.

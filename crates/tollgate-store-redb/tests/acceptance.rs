@@ -74,6 +74,50 @@ async fn the_sequence_continues_after_reopening_the_file() {
 }
 
 #[tokio::test]
+async fn a_file_of_the_first_format_is_updated() {
+    let directory = Directory::new("format");
+    let path = directory.file("sessions.redb");
+    let store = RedbStore::open(&path).unwrap();
+    store.revoke(&[entry("a")], NOW).await.unwrap();
+    drop(store);
+    let facts = redb::TableDefinition::<&str, u64>::new("facts");
+    let order = redb::TableDefinition::<(u64, &[u8]), ()>::new("revocation order");
+    let sequences = redb::TableDefinition::<&[u8], u64>::new("revocation sequences");
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction
+        .open_table(facts)
+        .unwrap()
+        .insert("format", 1)
+        .unwrap();
+    transaction.delete_table(order).unwrap();
+    transaction.delete_table(sequences).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+
+    let store = RedbStore::open(&path).unwrap();
+    let snapshot = store.snapshot(NOW).await.unwrap();
+    assert_eq!(snapshot.entries, [entry("a")]);
+    let later = Revocation {
+        expires_at: NOW + 950,
+        ..entry("a")
+    };
+    store
+        .revoke(std::slice::from_ref(&later), NOW)
+        .await
+        .unwrap();
+    let changes = store.changes(snapshot.position, NOW).await.unwrap();
+    assert_eq!(changes.unwrap().entries, [later]);
+    drop(store);
+    // A version that does not know the order refuses the file.
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
+    let facts = transaction.open_table(facts).unwrap();
+    let format = facts.get("format").unwrap().unwrap().value();
+    assert_eq!(format, 2);
+}
+
+#[tokio::test]
 async fn expired_rows_are_removed_from_the_file() {
     let directory = Directory::new("purge");
     let path = directory.file("sessions.redb");

@@ -17,9 +17,10 @@ use crate::store::{StoreError, bounded};
 /// A handle that revokes tokens of one issuer and checks whether a token is revoked. The check uses
 /// a replica of the store's entries in memory.
 ///
-/// A background task follows the store's announcements and confirms four times a second that none
-/// is missing. While the replica is in sync, a token that is not revoked costs neither a round trip
-/// nor an allocation. A revoked token is refused within a second, whichever instance revoked it.
+/// A background task reads new entries from the store at each hint, and at least four times a
+/// second, and so confirms that none is missing. While the replica is in sync, a token that is not
+/// revoked costs neither a round trip nor an allocation. A revoked token is refused within a
+/// second, whichever instance revoked it.
 ///
 /// If a confirmation is late, the gate queries the store for every token. If the store does not
 /// answer, the [`Reading`] decides. Clones share the replica; the task ends with the last of them.

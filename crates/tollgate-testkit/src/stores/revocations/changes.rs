@@ -123,7 +123,7 @@ impl Pair {
         let after = answer(self.one.position().await);
         let mut long = entry();
         long.key = RevocationKey::new(long.key.kind(), "i", incompressible(4096));
-        let mut much: Vec<Revocation> = (0..9_000).map(|_| entry()).collect();
+        let mut much: Vec<Revocation> = (0..400).map(|_| entry()).collect();
         much.push(long);
         answer(self.one.revoke(&much, NOW).await);
         much.sort_by(|one, other| one.key.cmp(&other.key));

@@ -11,8 +11,8 @@ use super::{Pair, entry};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The time after which a feed counts as silent.
 const SILENCE: Duration = Duration::from_millis(20);
-/// More revocations than a listener could be expected to queue.
-const BURST: usize = 300;
+/// The number of revocations that no listener waits for.
+const BURST: usize = 100;
 
 impl Pair {
     pub(super) async fn every_revocation_gives_a_hint(&self) {
