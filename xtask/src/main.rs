@@ -88,6 +88,7 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
             peers::run(&tools, report);
             features::run(&tools, &[], report);
             package::run(&tools, &[], report);
+            suite::interleavings(&tools, report);
             suite::instructions(&tools, report);
             fuzz::run(&tools, *fuzz_seconds, &[], report);
         }

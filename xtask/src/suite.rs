@@ -71,6 +71,19 @@ fn vectors(directory: Option<&OsStr>) -> StepResult {
     }
 }
 
+/// Runs the tests of `tollgate-session` that choose the interleaving of threads.
+pub(crate) fn interleavings(tools: &Tools<'_>, report: &mut Report) {
+    report.step("interleavings", || {
+        tools
+            .cargo()
+            .args(["test", "--package", "tollgate-session", "--lib"])
+            .arg("interleavings")
+            .env("RUSTFLAGS", "--cfg shuttle")
+            .run()?;
+        Ok(Outcome::Passed)
+    });
+}
+
 /// Counts instructions, which do not depend on the load of the machine.
 pub(crate) fn instructions(tools: &Tools<'_>, report: &mut Report) {
     report.step("instruction budgets", || {

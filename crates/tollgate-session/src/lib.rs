@@ -17,6 +17,7 @@ mod renewal;
 mod revocation;
 mod sessions;
 mod store;
+mod sync;
 
 pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
 pub use device::Device;

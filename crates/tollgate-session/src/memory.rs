@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::future::ready;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 
@@ -15,6 +15,7 @@ use crate::revocation::{
     RevocationStore,
 };
 use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A store that keeps sessions and revocations in the memory of one process. Clones share their
 /// content.

@@ -2,9 +2,10 @@
 //! token.
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::quality::RandomState;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of entries per 64-bit word when the filter is full.
 const ENTRIES_PER_WORD: usize = 4;

@@ -2,6 +2,8 @@
 
 mod entry;
 mod filter;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod reading;
 mod replica;
 mod revocations;

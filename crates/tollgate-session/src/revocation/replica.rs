@@ -1,14 +1,15 @@
 //! The replica of the revocations in this process.
 
 use std::collections::hash_map::{Entry, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::entry::{Revocation, RevocationKey, RevocationKind, owner};
 use super::filter::Filter;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The time that the replica stays in sync after a confirmation, in microseconds.
 const IN_SYNC: u64 = 1_000_000;

@@ -1,0 +1,6 @@
+//! The locks and atomics of the standard library; in the tests of interleavings those of `shuttle`.
+
+#[cfg(all(test, shuttle))]
+pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
+#[cfg(not(all(test, shuttle)))]
+pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
