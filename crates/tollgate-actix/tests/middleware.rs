@@ -489,11 +489,18 @@ async fn the_authority_of_the_target_is_the_host_over_http_2() {
 
 #[actix_web::test]
 async fn grpc_gets_a_trailers_only_response() {
+    let call = || {
+        get("/")
+            .method(actix_web::http::Method::POST)
+            .insert_header(("content-type", "application/grpc"))
+            .to_request()
+    };
     let app = init_service(App::new().wrap(JwtAuth::new(verifier()))).await;
-    let request = get("/")
-        .method(actix_web::http::Method::POST)
-        .insert_header(("content-type", "application/grpc"));
-    let response = call_service(&app, request.to_request()).await;
+    assert_eq!(call_service(&app, call()).await.status(), 401);
+
+    let speaking = gate().grpc_answers().build().unwrap();
+    let app = init_service(App::new().wrap(JwtAuth::new(speaking))).await;
+    let response = call_service(&app, call()).await;
     assert_eq!(response.status(), 200);
     assert_eq!(header(response.headers(), "grpc-status"), Some("16"));
     assert_eq!(

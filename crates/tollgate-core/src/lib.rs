@@ -51,7 +51,7 @@ mod step;
 mod token;
 mod verifier;
 
-pub use crate::http::request::RequestView;
+pub use crate::http::request::{PeerAddress, RequestView};
 pub use crate::http::{HeaderEdits, SourceKind};
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
 pub use clock::{Clock, SystemClock};
@@ -61,7 +61,9 @@ pub use gate::endpoint::{Endpoint, EndpointRequest};
 pub use gate::renewal::{Renewal, SkipRenewal};
 pub use gate::revocation::{RevocationCheck, Standing};
 pub use gate::source::Source;
-pub use gate::{Authentication, Claims, FromAuthentication, Gate, GateBuilder, Refusal};
+pub use gate::{
+    Authentication, Claims, ForwardAuth, FromAuthentication, Gate, GateBuilder, Refusal,
+};
 pub use key::source::{KeySource, MissingKey, Unavailable};
 pub use key::{
     Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey, SkippedKey,

@@ -384,3 +384,26 @@ fn keys_without_a_kid_do_not_use_the_tries_of_the_named_key() {
     let verifier = anyone().key_set(keys).build().unwrap();
     assert_eq!(kind(&verifier, &named.encode(&claims("i")).unwrap()), None);
 }
+
+#[test]
+fn a_bound_token_is_refused_by_the_verifier_alone_also_from_the_cache() {
+    let verifier = anyone().key(secret(1).verifying_key()).build().unwrap();
+    let mut bound = claims("i");
+    bound["cnf"] = json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" });
+    let token = secret(1).encode(&bound).unwrap();
+    for _ in 0..4 {
+        let refused = Some(RejectionKind::UnprovenBinding);
+        assert_eq!(kind(&verifier, &token), refused);
+        let begun = verifier.begin(&token).ready().unwrap();
+        assert_eq!(begun.err().map(|rejection| rejection.kind()), refused);
+    }
+    let hits = verifier.token_cache_status().unwrap().hits;
+    assert!(hits > 0, "the token came from the cache");
+
+    bound["cnf"] = Value::Null;
+    let token = secret(1).encode(&bound).unwrap();
+    assert_eq!(
+        kind(&verifier, &token),
+        Some(RejectionKind::MalformedClaims)
+    );
+}

@@ -6,6 +6,7 @@
 //! | [`keys`] | keys, issuers and audiences |
 //! | [`identity_providers`] | keys of a remote issuer, and their rotation |
 //! | [`policies`] | scopes, roles and claims that a caller must hold |
+//! | [`forward_auth`] | a gate that nginx, Caddy or HAProxy asks for permission |
 //! | [`answers`] | the responses to rejected requests, and the log events |
 //! | [`sessions`] | login, refresh, sliding sessions, step-up, devices, logout |
 //! | [`cookies`] | sessions for browsers, and CSRF |
@@ -25,6 +26,7 @@ macro_rules! pages {
         #[doc = "[../../examples/oidc-login]: https://github.com/tollgate-rs/tollgate/tree/main/examples/oidc-login"]
         #[doc = "[../PERFORMANCE.md]: https://github.com/tollgate-rs/tollgate/blob/main/docs/PERFORMANCE.md"]
         #[doc = "[cookies.md]: crate::guide::cookies"]
+        #[doc = "[forward-auth.md]: crate::guide::forward_auth"]
         #[doc = "[identity-providers.md]: crate::guide::identity_providers"]
         #[doc = "[revocation.md]: crate::guide::revocation"]
         #[doc = "[sessions.md]: crate::guide::sessions"]
@@ -43,6 +45,7 @@ macro_rules! pages {
 pages! {
     answers: "answers.md",
     cookies: "cookies.md",
+    forward_auth: "forward-auth.md",
     identity_providers: "identity-providers.md",
     keys: "keys.md",
     policies: "policies.md",

@@ -244,10 +244,10 @@ pub use tollgate_core::policy::{
 };
 #[doc(inline)]
 pub use tollgate_core::{
-    Algorithm, Authenticated, Authentication, Claims, ConfigError, ConfigErrorKind, Gate,
-    GateBuilder, Gated, IssuerRules, Jwt, Key, KeyError, KeyErrorKind, KeySet, Limits, Optional,
-    Policy, Principal, Refusal, Rejection, RejectionKind, Scope, Scoped, SignError, SigningKey,
-    SkipRenewal, Source, TokenCache, TrustedIssuer, Verifier, VerifierBuilder,
+    Algorithm, Authenticated, Authentication, Claims, ConfigError, ConfigErrorKind, ForwardAuth,
+    Gate, GateBuilder, Gated, IssuerRules, Jwt, Key, KeyError, KeyErrorKind, KeySet, Limits,
+    Optional, Policy, Principal, Refusal, Rejection, RejectionKind, Scope, Scoped, SignError,
+    SigningKey, SkipRenewal, Source, TokenCache, TrustedIssuer, Verifier, VerifierBuilder,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
@@ -271,9 +271,10 @@ pub mod extend {
     #[doc(inline)]
     pub use tollgate_core::{
         Answer, BoxFuture, Clock, Endpoint, EndpointRequest, Family, FromAuthentication,
-        HeaderEdits, IssuerSource, KeyEpoch, KeySource, MissingKey, PreparedIssuer, Renewal,
-        RequestView, RevocationCheck, SignErrorKind, SkippedKey, SourceKind, Standing, Step,
-        StepFuture, SystemClock, TokenCacheStatus, Unavailable, UnknownAlgorithm, VerifierSettings,
+        HeaderEdits, IssuerSource, KeyEpoch, KeySource, MissingKey, PeerAddress, PreparedIssuer,
+        Renewal, RequestView, RevocationCheck, SignErrorKind, SkippedKey, SourceKind, Standing,
+        Step, StepFuture, SystemClock, TokenCacheStatus, Unavailable, UnknownAlgorithm,
+        VerifierSettings,
     };
 }
 

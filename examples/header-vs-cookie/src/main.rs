@@ -45,6 +45,8 @@ fn gate(key: &SigningKey) -> Result<Gate, Box<dyn Error>> {
     let gate = Gate::builder(verifier)
         .source(Source::bearer())
         .source(Source::cookie(COOKIE))
+        // Browsers reach this example without TLS. Behind TLS, remove this line.
+        .dangerous_plain_http()
         // To accept pages of another origin: .trusted_origin("https://app.example.com")
         .build()?;
     Ok(gate)

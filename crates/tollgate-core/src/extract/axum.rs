@@ -19,9 +19,7 @@ use crate::step::Step;
 /// A [`Refusal`] without a layer, or if `T` refuses the request.
 pub fn extract<T: FromAuthentication>(parts: &Parts) -> Result<T, Refusal> {
     let known = parts.extensions.get::<Authentication>();
-    T::from_authentication(
-        known.ok_or_else(|| Refusal::missing_layer().for_request(&RequestHead::from(parts)))?,
-    )
+    T::from_authentication(known.ok_or_else(Refusal::missing_layer)?)
 }
 
 /// The answer of the gate, with the [`Rejection`](crate::Rejection) in the response's extensions.

@@ -1,8 +1,10 @@
 //! A request of the `http` crate 1.x, as the gate reads it.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
+use std::net::IpAddr;
 
-use crate::http::request::RequestView;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, request::Parts};
+
+use crate::http::request::{PeerAddress, RequestView};
 
 /// The head of a request, from which a [`Gate`](crate::Gate) decides.
 ///
@@ -27,6 +29,7 @@ pub struct RequestHead<'a> {
     method: &'a Method,
     target: &'a Uri,
     headers: &'a HeaderMap,
+    extensions: &'a Extensions,
 }
 
 impl<'a, B> From<&'a Request<B>> for RequestHead<'a> {
@@ -35,6 +38,7 @@ impl<'a, B> From<&'a Request<B>> for RequestHead<'a> {
             method: request.method(),
             target: request.uri(),
             headers: request.headers(),
+            extensions: request.extensions(),
         }
     }
 }
@@ -45,6 +49,7 @@ impl<'a> From<&'a Parts> for RequestHead<'a> {
             method: &parts.method,
             target: &parts.uri,
             headers: &parts.headers,
+            extensions: &parts.extensions,
         }
     }
 }
@@ -77,5 +82,11 @@ impl RequestView for RequestHead<'_> {
     /// 3.2.2).
     fn authority(&self) -> Option<&str> {
         self.target.authority().map(::http::uri::Authority::as_str)
+    }
+
+    /// The [`PeerAddress`] in the extensions.
+    fn remote_address(&self) -> Option<IpAddr> {
+        let peer = self.extensions.get::<PeerAddress>();
+        peer.map(|PeerAddress(address)| *address)
     }
 }

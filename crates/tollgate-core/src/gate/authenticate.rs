@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Gate, authentication, csrf, revocation, source};
+use super::{Gate, authentication, binding, csrf, revocation, source};
 use crate::gate::csrf::CsrfToken;
 use crate::gate::revocation::Current;
 use crate::http::request::{self, Protocol, RequestView};
@@ -34,12 +34,13 @@ pub(super) fn authenticate(gate: &Gate, request: &impl RequestView) -> Stage<Adm
     let Some(credential) = found else {
         return anonymous(settings.optional);
     };
-    let credential = csrf::check_origin(credential, request, &settings.trusted_origins)?;
+    let credential = csrf::check_origin(credential, request, &settings.origins)?;
     let rest = Rest::read(gate, request, &credential);
     let verified = settings
         .verifier
         .begin_credential(credential.token(), credential.source());
-    let current = rest.after(verified, |rest, principal| {
+    let current = rest.after(verified, |rest, verified| {
+        let principal = binding::check(verified)?;
         let principal = csrf::check_token(principal, &rest.csrf_token)?;
         Ok(revocation::check(
             rest.gate.0.revocation.as_deref(),

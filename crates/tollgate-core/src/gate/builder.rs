@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Gate, Inner};
+use super::{ForwardAuth, Gate, Inner};
 use crate::config::{ConfigError, ConfigErrorKind};
+use crate::gate::csrf::Origins;
 use crate::gate::renewal::Renewal;
 use crate::gate::revocation::RevocationCheck;
 use crate::gate::source::Source;
@@ -44,8 +45,13 @@ impl GateBuilder {
             strict_sources: false,
             optional: false,
             pass_preflight: false,
+            grpc_answers: false,
+            forward_auth: None,
             challenge: answer::opening("api"),
-            trusted_origins: Vec::new(),
+            origins: Origins {
+                trusted: Vec::new(),
+                plain_http: false,
+            },
             csrf_token: false,
             revocation: None,
             policy: None,
@@ -185,7 +191,77 @@ impl GateBuilder {
     /// ```
     #[must_use]
     pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
-        self.0.trusted_origins.push(origin.into());
+        self.0.origins.trusted.push(origin.into());
+        self
+    }
+
+    /// Takes pages of `http://` with the host of the request for the service's own. By default the
+    /// service's origin is `https`, because a page from plain http can be anyone's on the network.
+    /// For a service that browsers reach without TLS, in development.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, token, verifier};
+    /// # use tollgate::{Gate, Source};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gate = || Gate::builder(verifier()).source(Source::cookie("access"));
+    /// let post = Request::new("POST")
+    ///     .with("host", "localhost:8080")
+    ///     .with("origin", "http://localhost:8080")
+    ///     .with("cookie", format!("access={}", token("")));
+    /// assert!(gate().build()?.decide(&post).is_err());
+    /// assert!(gate().dangerous_plain_http().build()?.decide(&post).is_ok());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn dangerous_plain_http(mut self) -> Self {
+        self.0.origins.plain_http = true;
+        self
+    }
+
+    /// Answers refused gRPC calls in gRPC's form: status 200, `grpc-status` 16, 7, 14 or 13, and no
+    /// content. Off by default.
+    ///
+    /// A call is a `POST` with the content type `application/grpc`, which any client can send. Do
+    /// not set it for a gate that a proxy asks for permission: the proxy reads 200 as a yes.
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::{Request, verifier};
+    /// # use tollgate::Gate;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let call = Request::new("POST").with("content-type", "application/grpc");
+    /// let refusal = Gate::from(verifier()).decide(&call).unwrap_err();
+    /// assert_eq!(refusal.answer().status, 401);
+    /// let gate = Gate::builder(verifier()).grpc_answers().build()?;
+    /// let refusal = gate.decide(&call).unwrap_err();
+    /// assert_eq!(refusal.answer().header("grpc-status"), Some(&b"16"[..]));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub const fn grpc_answers(mut self) -> Self {
+        self.0.grpc_answers = true;
+        self
+    }
+
+    /// Decides on the request that a proxy asks about in a subrequest, not on the subrequest. See
+    /// [`ForwardAuth`]. The last call counts. `build` rejects it together with
+    /// [`grpc_answers`](Self::grpc_answers) or [`dangerous_plain_http`](Self::dangerous_plain_http).
+    ///
+    /// ```
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
+    /// # use example::verifier;
+    /// # use tollgate::{ConfigErrorKind, ForwardAuth, Gate};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let proxy = || ForwardAuth::from_proxies([[127, 0, 0, 1]]);
+    /// assert!(Gate::builder(verifier()).forward_auth(proxy()).build().is_ok());
+    /// let both = Gate::builder(verifier()).forward_auth(proxy()).grpc_answers().build();
+    /// assert_eq!(both.unwrap_err().kind(), ConfigErrorKind::Contradiction);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn forward_auth(mut self, forward: ForwardAuth) -> Self {
+        self.0.forward_auth = Some(forward);
         self
     }
 
@@ -379,8 +455,9 @@ impl GateBuilder {
     ///
     /// # Errors
     /// A [`ConfigError`] for an invalid source, realm or origin, and for a source given twice. Also
-    /// for a policy on an optional gate, a CSRF token without a cookie source, or an age below one
-    /// second.
+    /// for a policy on an optional gate, a CSRF token without a cookie source, a revocation check
+    /// for an issuer that the verifier does not trust, a contradiction of
+    /// [`forward_auth`](Self::forward_auth), or an age below one second.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
@@ -423,7 +500,8 @@ impl GateBuilder {
             ));
         }
         if let Some(origin) = gate
-            .trusted_origins
+            .origins
+            .trusted
             .iter()
             .find(|origin| !is_origin(origin))
         {
@@ -438,6 +516,22 @@ impl GateBuilder {
                 Kind::Contradiction,
                 "`require_csrf_token` is for cookies, and no source is one: name it, or leave the token out",
             ));
+        }
+        let revoked = gate.revocation.as_deref().and_then(RevocationCheck::issuer);
+        if let Some(issuer) = revoked.filter(|issuer| !gate.verifier.may_trust(issuer)) {
+            return Err(ConfigError::new(
+                Kind::Contradiction,
+                format!("`revocation` is for issuer {issuer:?}, which the verifier does not trust"),
+            ));
+        }
+        if let Some(forward) = &gate.forward_auth {
+            forward.check()?;
+            if gate.grpc_answers || gate.origins.plain_http {
+                return Err(ConfigError::new(
+                    Kind::Contradiction,
+                    "`forward_auth` contradicts `grpc_answers`, which proxies read as success, and `dangerous_plain_http`, because the proxy tells the scheme: remove one",
+                ));
+            }
         }
         if gate.policy.is_some() && (gate.optional || gate.pass_preflight) {
             return Err(ConfigError::new(
@@ -502,6 +596,32 @@ mod tests {
 
     fn refused(builder: GateBuilder) -> Option<ConfigErrorKind> {
         builder.build().err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn contradictions_of_forward_auth_are_refused() {
+        use ConfigErrorKind as Kind;
+        let proxy = || ForwardAuth::from_proxies([[127, 0, 0, 1]]);
+        let with = |forward| refused(builder().forward_auth(forward));
+        let nobody: [std::net::IpAddr; 0] = [];
+        assert_eq!(with(proxy()), None);
+        assert_eq!(
+            with(ForwardAuth::from_proxies(nobody)),
+            Some(Kind::Contradiction)
+        );
+        for name in ["", "a b", "a:", "ü"] {
+            assert_eq!(
+                with(proxy().fields("m", "h", "s", name)),
+                Some(Kind::InvalidText),
+                "{name}"
+            );
+        }
+        let twice = proxy().fields("X-Method", "h", "s", "x-method");
+        assert_eq!(with(twice), Some(Kind::Duplicate));
+        for other in [builder().grpc_answers(), builder().dangerous_plain_http()] {
+            let kind = refused(other.forward_auth(proxy()));
+            assert_eq!(kind, Some(Kind::Contradiction));
+        }
     }
 
     #[test]

@@ -5,11 +5,19 @@ use std::borrow::Cow;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
+use crate::gate::binding::Bound;
 use crate::gate::source::Credential;
 use crate::http::request::RequestView;
 use crate::http::{SourceKind, field};
 use crate::rejection::{Rejection, RejectionKind};
 use crate::verifier::principal::Principal;
+
+/// The origins whose pages may use a cookie on unsafe methods.
+pub(super) struct Origins {
+    pub(super) trusted: Vec<String>,
+    /// Whether the service's own origin may begin with `http://`.
+    pub(super) plain_http: bool,
+}
 
 /// A credential that another site cannot have caused a browser to send.
 pub(super) struct OriginProven<'r>(Credential<'r>);
@@ -32,22 +40,20 @@ impl<'r> OriginProven<'r> {
 pub(super) fn check_origin<'r>(
     credential: Credential<'r>,
     request: &impl RequestView,
-    trusted_origins: &[String],
+    origins: &Origins,
 ) -> Result<OriginProven<'r>, Rejection> {
     if credential.source.is_ambient() && (!is_safe(request.method()) || is_websocket(request)) {
-        prove_origin(request, trusted_origins)?;
+        prove_origin(request, origins)?;
     }
     Ok(OriginProven(credential))
 }
 
 /// Checks the proof of origin of any request.
-pub(crate) fn prove_origin(
-    request: &impl RequestView,
-    trusted_origins: &[String],
-) -> Result<(), Rejection> {
+pub(super) fn prove_origin(request: &impl RequestView, origins: &Origins) -> Result<(), Rejection> {
     let origin = single(request, "origin");
     if let Some(origin) = origin
-        && trusted_origins
+        && origins
+            .trusted
             .iter()
             .any(|trusted| trusted.as_bytes() == origin)
     {
@@ -60,8 +66,10 @@ pub(crate) fn prove_origin(
         (Some(_), _) => Err(refused(
             "`Sec-Fetch-Site` is not `same-origin`, and the origin is not trusted",
         )),
-        (None, Some(origin)) if is_own(origin, request) => Ok(()),
-        (None, Some(_)) => Err(refused("`Origin` is neither this host nor trusted")),
+        (None, Some(origin)) if is_own(origin, request, origins.plain_http) => Ok(()),
+        (None, Some(_)) => Err(refused(
+            "`Origin` is neither this host by `https` nor trusted",
+        )),
         (None, None) => Err(refused("there is neither `Sec-Fetch-Site` nor `Origin`")),
     }
 }
@@ -114,9 +122,10 @@ impl TokenProven {
 /// page that received the value can repeat it.
 #[inline]
 pub(super) fn check_token(
-    principal: Principal,
+    principal: Bound,
     token: &CsrfToken<'_>,
 ) -> Result<TokenProven, Rejection> {
+    let principal = principal.into_principal();
     let CsrfToken::Needed(sent) = token else {
         return Ok(TokenProven(principal));
     };
@@ -161,9 +170,9 @@ fn single<'r>(request: &'r impl RequestView, name: &str) -> Option<&'r [u8]> {
     }
 }
 
-/// Returns `true` if the request was sent to the host and port of the origin. The scheme is unknown
-/// behind a proxy.
-fn is_own(origin: &[u8], request: &impl RequestView) -> bool {
+/// Returns `true` if the request was sent to the origin. If the view does not know the scheme, it
+/// is `https`, or with `plain_http` either.
+fn is_own(origin: &[u8], request: &impl RequestView, plain_http: bool) -> bool {
     let Some(host) = request
         .authority()
         .map(str::as_bytes)
@@ -171,9 +180,12 @@ fn is_own(origin: &[u8], request: &impl RequestView) -> bool {
     else {
         return false;
     };
-    let authority = [&b"https://"[..], b"http://"]
-        .iter()
-        .find_map(|scheme| origin.strip_prefix(*scheme));
+    let of_scheme = |scheme: &str| origin.strip_prefix(scheme.as_bytes())?.strip_prefix(b"://");
+    let authority = match request.scheme() {
+        Some(scheme) => of_scheme(scheme),
+        None if plain_http => of_scheme("https").or_else(|| of_scheme("http")),
+        None => of_scheme("https"),
+    };
     !host.is_empty() && authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
@@ -191,7 +203,11 @@ mod tests {
             token: b"a.b.c",
             source,
         };
-        check_origin(credential, request, &["https://app.example.com".to_owned()]).is_ok()
+        let origins = Origins {
+            trusted: vec!["https://app.example.com".to_owned()],
+            plain_http: false,
+        };
+        check_origin(credential, request, &origins).is_ok()
     }
 
     fn post() -> TestRequest {

@@ -113,6 +113,10 @@ impl RequestView for EndpointRequest {
     fn authority(&self) -> Option<&str> {
         self.authority.as_deref()
     }
+
+    fn remote_address(&self) -> Option<IpAddr> {
+        self.remote_address
+    }
 }
 
 impl std::fmt::Debug for EndpointRequest {

@@ -2,10 +2,12 @@
 
 mod authenticate;
 mod authentication;
+mod binding;
 mod builder;
 mod claims;
 pub(crate) mod csrf;
 pub(crate) mod endpoint;
+mod forward_auth;
 mod refusal;
 pub(crate) mod renewal;
 pub(crate) mod revocation;
@@ -18,6 +20,7 @@ use std::time::Duration;
 pub use authentication::{Authentication, FromAuthentication};
 pub use builder::GateBuilder;
 pub use claims::Claims;
+pub use forward_auth::ForwardAuth;
 pub use refusal::Refusal;
 
 use self::authenticate::{Admitted, authenticate};
@@ -84,9 +87,11 @@ struct Inner {
     strict_sources: bool,
     optional: bool,
     pass_preflight: bool,
+    grpc_answers: bool,
+    forward_auth: Option<ForwardAuth>,
     /// The start of every challenge, with the realm.
     challenge: String,
-    trusted_origins: Vec<String>,
+    origins: csrf::Origins,
     csrf_token: bool,
     revocation: Option<Box<dyn RevocationCheck>>,
     policy: Option<Policy>,
@@ -139,7 +144,7 @@ impl Gate {
             let detail =
                 "a store or a key source has to be asked, and `decide` cannot wait: use `begin`";
             let rejection = Rejection::unavailable(Duration::from_secs(1), detail);
-            Err(self.refuse(rejection, Protocol::of(request)))
+            Err(self.refuse(rejection, self.protocol(request)))
         })
     }
 
@@ -182,8 +187,14 @@ impl Gate {
         gate: Cow<'_, Self>,
         request: &impl RequestView,
     ) -> Step<Result<Authentication, Refusal>> {
-        let protocol = Protocol::of(request);
-        match authenticate(&gate, request).unwrap_or_else(Step::from) {
+        let protocol = gate.protocol(request);
+        let admitted = match &gate.0.forward_auth {
+            None => authenticate(&gate, request),
+            Some(forward) => forward
+                .original(request)
+                .and_then(|original| authenticate(&gate, &original)),
+        };
+        match admitted.unwrap_or_else(Step::from) {
             Step::Ready(outcome) => Step::Ready(Self::conclude(gate, protocol, outcome)),
             Step::Pending(outcome) => {
                 let gate = Cow::Owned(gate.into_owned());
@@ -205,7 +216,8 @@ impl Gate {
     }
 
     /// Refuses a request without the proof of origin that a cookie needs on an unsafe method. The
-    /// method does not matter, nor does a cookie.
+    /// method does not matter, nor does a cookie. With [`ForwardAuth`], the original request is
+    /// checked.
     ///
     /// Endpoints that set cookies need this: with a request made by another site, an attacker could
     /// log the user in to a foreign account or use up a refresh token.
@@ -229,8 +241,13 @@ impl Gate {
     /// # Ok(()) }
     /// ```
     pub fn prove_origin(&self, request: &impl RequestView) -> Result<(), Refusal> {
-        csrf::prove_origin(request, &self.0.trusted_origins)
-            .map_err(|rejection| self.refuse(rejection, Protocol::of(request)))
+        let proven = match &self.0.forward_auth {
+            None => csrf::prove_origin(request, &self.0.origins),
+            Some(forward) => forward
+                .original(request)
+                .and_then(|original| csrf::prove_origin(&original, &self.0.origins)),
+        };
+        proven.map_err(|rejection| self.refuse(rejection, self.protocol(request)))
     }
 
     /// The verifier of the gate.
@@ -246,6 +263,16 @@ impl Gate {
     /// ```
     pub fn verifier(&self) -> &Verifier {
         &self.0.verifier
+    }
+
+    /// The form of a refusal. Without the option for gRPC, nothing in a request selects it.
+    #[inline]
+    fn protocol(&self, request: &impl RequestView) -> Protocol {
+        if self.0.grpc_answers {
+            Protocol::of(request)
+        } else {
+            Protocol::Http
+        }
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -272,6 +299,10 @@ impl Gate {
         if let Some(hook) = &self.0.hook {
             hook(&rejection, &mut answer);
         }
+        // A proxy reads success as permission.
+        if self.0.forward_auth.is_some() && answer.status < 300 {
+            answer.status = rejection.status();
+        }
         Refusal::logged(rejection, answer)
     }
 }
@@ -292,7 +323,10 @@ impl fmt::Debug for Gate {
             .field("optional", &gate.optional)
             .field("pass_preflight", &gate.pass_preflight)
             .field("challenge", &gate.challenge)
-            .field("trusted_origins", &gate.trusted_origins)
+            .field("trusted_origins", &gate.origins.trusted)
+            .field("plain_http", &gate.origins.plain_http)
+            .field("grpc_answers", &gate.grpc_answers)
+            .field("forward_auth", &gate.forward_auth)
             .field("csrf_token", &gate.csrf_token)
             .field("revocation", &gate.revocation.is_some())
             .field("policy", &gate.policy)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::http::request::{Protocol, RequestView};
+use crate::http::request::Protocol;
 use crate::rejection::answer::{self, Answer};
 use crate::rejection::{Rejection, RejectionKind};
 
@@ -59,38 +59,6 @@ impl Refusal {
         let rejection = Rejection::new(RejectionKind::Misconfigured, detail);
         let answer = answer::of(&rejection, "", Protocol::Http);
         Self::logged(rejection, answer)
-    }
-
-    /// Converts the refusal to the protocol of the request: a gRPC call gets `grpc-status` 13 if
-    /// the service is at fault. Refusals by a gate already have the right form.
-    ///
-    /// ```
-    /// use tollgate::extend::RequestView;
-    /// use tollgate::Refusal;
-    ///
-    /// struct Call;
-    ///
-    /// impl RequestView for Call {
-    ///     fn method(&self) -> &str {
-    ///         "POST"
-    ///     }
-    ///     fn header<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-    ///         (name == "content-type").then_some(&b"application/grpc"[..]).into_iter()
-    ///     }
-    ///     fn query(&self) -> Option<&str> {
-    ///         None
-    ///     }
-    /// }
-    ///
-    /// let refusal = Refusal::missing_layer().for_request(&Call);
-    /// assert_eq!(refusal.answer().header("grpc-status"), Some(&b"13"[..]));
-    /// ```
-    #[must_use]
-    pub fn for_request(mut self, request: &impl RequestView) -> Self {
-        if self.rejection().kind() == RejectionKind::Misconfigured {
-            self.0.1 = answer::of(&self.0.0, "", Protocol::of(request));
-        }
-        self
     }
 
     /// The reason of the refusal.

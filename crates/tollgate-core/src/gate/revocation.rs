@@ -38,11 +38,23 @@ pub trait RevocationCheck: Send + Sync {
     /// The implementation bounds the time of a pending step. The client gets a 503 for
     /// [`Unavailable`].
     fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>>;
+
+    /// The issuer whose tokens the check can find revoked. `None`, the default, if it is not one.
+    ///
+    /// A gate rejects at `build` a check for an issuer that its verifier does not trust.
+    /// Compare tokens by [`Principal::is_of_issuer`]: one issuer may have several names.
+    fn issuer(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl<C: RevocationCheck + ?Sized> RevocationCheck for std::sync::Arc<C> {
     fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>> {
         (**self).check(principal)
+    }
+
+    fn issuer(&self) -> Option<&str> {
+        (**self).issuer()
     }
 }
 

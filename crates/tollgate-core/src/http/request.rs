@@ -1,6 +1,8 @@
 //! The view of a request: borrowed, so that no version of the `http` crate is part of the
 //! interface.
 
+use std::net::IpAddr;
+
 /// A view of the parts of an HTTP request that a gate reads. An adapter implements it over its
 /// framework's request.
 ///
@@ -96,7 +98,38 @@ pub trait RequestView {
     fn authority(&self) -> Option<&str> {
         None
     }
+
+    /// `https` or `http`, where it is known for sure which of them the client used. Where it is
+    /// not, the default, the gate assumes `https` for the origin of the service.
+    fn scheme(&self) -> Option<&str> {
+        None
+    }
+
+    /// The address of the peer of the connection, where the view knows it. Never taken from a
+    /// header field.
+    fn remote_address(&self) -> Option<IpAddr> {
+        None
+    }
 }
+
+/// The address of the peer of a connection, in the extensions of a request of the `http` crate.
+///
+/// A gate with [`ForwardAuth`](crate::ForwardAuth) needs it. With axum, a middleware outside of
+/// `JwtAuth` inserts it from `ConnectInfo`. With actix-web it is known without.
+///
+/// ```
+/// use http::Request;
+/// use tollgate::extend::{PeerAddress, RequestView};
+/// use tollgate::tower::RequestHead;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let address = "192.0.2.7".parse()?;
+/// let request = Request::get("/").extension(PeerAddress(address)).body(())?;
+/// assert_eq!(RequestHead::from(&request).remote_address(), Some(address));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress(pub IpAddr);
 
 /// The protocol of a request, which determines the form of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

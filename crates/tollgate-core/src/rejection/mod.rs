@@ -63,6 +63,12 @@ pub enum RejectionKind {
     WrongAudience,
     /// A claim does not have an accepted value.
     WrongClaim,
+    /// The token is bound to a key or certificate by `cnf`, and no proof of it was checked (RFC
+    /// 7800).
+    UnprovenBinding,
+    /// A gate with [`ForwardAuth`](crate::ForwardAuth) was not told of the original request by a
+    /// declared proxy.
+    UnknownOriginalRequest,
     /// The token was revoked: by its own identifier, its session, its subject or its key.
     Revoked,
     /// The token is valid, but does not satisfy the policy.

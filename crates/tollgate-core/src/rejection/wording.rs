@@ -92,6 +92,9 @@ pub(crate) const fn of(kind: Kind) -> &'static Wording {
         Kind::MalformedCredential => wording!(400, "The credential is malformed",
             "invalid_request"),
         Kind::CrossSite => wording!(403, "A cookie needs a same-origin request here"),
+        Kind::UnknownOriginalRequest => {
+            wording!(403, "The original request is not known here")
+        }
         Kind::TooLarge => wording!(401, "The access token is too large", "invalid_token"),
         Kind::MalformedToken | Kind::MalformedHeader | Kind::MalformedClaims => {
             wording!(401, "The access token is malformed", "invalid_token")
@@ -110,7 +113,8 @@ pub(crate) const fn of(kind: Kind) -> &'static Wording {
         | Kind::TooOld
         | Kind::LifetimeTooLong
         | Kind::UntrustedIssuer
-        | Kind::WrongClaim => wording!(401, "The access token is invalid", "invalid_token"),
+        | Kind::WrongClaim
+        | Kind::UnprovenBinding => wording!(401, "The access token is invalid", "invalid_token"),
         Kind::InsufficientScope => {
             wording!(403, "The access token does not grant this request", "insufficient_scope")
         }

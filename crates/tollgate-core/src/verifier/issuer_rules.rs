@@ -434,6 +434,32 @@ impl<Of> IssuerRules<Of> {
         self.config().rules.require_exp = false;
         self
     }
+
+    /// Accepts tokens that are bound to a key or certificate by `cnf` (RFC 7800, RFC 8705, RFC
+    /// 9449), without a proof. Anyone with a copy of such a token can then use it: set this only
+    /// behind a proxy that checks the proof of every request. By default they are rejected.
+    ///
+    /// ```
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
+    /// let claims = serde_json::json!({
+    ///     "exp": 4_000_000_000_u64,
+    ///     "cnf": {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"},
+    /// });
+    /// let token = key.encode(&claims)?;
+    /// let rejection = builder().build()?.verify(&token).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::UnprovenBinding);
+    /// assert!(builder().dangerous_ignore_confirmation().build()?.verify(&token).is_ok());
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn dangerous_ignore_confirmation(mut self) -> Self {
+        self.config().rules.ignore_confirmation = true;
+        self
+    }
 }
 
 impl fmt::Debug for TrustedIssuer {

@@ -2,6 +2,7 @@
 
 mod builder;
 pub(crate) mod cache;
+pub(crate) mod confirmation;
 mod evidence;
 mod issuer_config;
 mod issuer_rules;
@@ -32,6 +33,7 @@ use crate::token::claims::ClaimSetText;
 use crate::token::compact::{Compact, Segment};
 use crate::token::header_cache::ReadHeader;
 use crate::verifier::cache::{Held, TokenCacheStatus, VerifiedTokens};
+use crate::verifier::confirmation::Unconfirmed;
 use crate::verifier::evidence::{Evidence, IssuerTerms, MetRules, Trusted};
 use crate::verifier::principal::{Principal, Verified};
 
@@ -140,8 +142,8 @@ impl Verifier {
     /// ```
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Principal, Rejection> {
         match self.attempt(token.as_ref(), None, None) {
-            Ok(principal) => Ok(principal),
-            Err(Step::Ready(outcome)) => outcome,
+            Ok(verified) => verified.without_proof(),
+            Err(Step::Ready(outcome)) => outcome?.without_proof(),
             Err(Step::Pending(_)) => {
                 let second = std::time::Duration::from_secs(1);
                 let detail = "a key source is being asked for the token's key, and this call cannot wait for it";
@@ -166,21 +168,24 @@ impl Verifier {
     /// ```
     pub fn begin(&self, token: impl AsRef<[u8]>) -> Step<Result<Principal, Rejection>> {
         match self.attempt(token.as_ref(), None, None) {
-            Ok(principal) => Step::Ready(Ok(principal)),
-            Err(step) => step,
+            Ok(verified) => Step::Ready(verified.without_proof()),
+            Err(Step::Ready(outcome)) => Step::Ready(outcome.and_then(Unconfirmed::without_proof)),
+            Err(Step::Pending(outcome)) => {
+                Step::pending(async move { outcome.await?.without_proof() })
+            }
         }
     }
 
     /// Like [`begin`](Self::begin), for a credential of a request: a text that is not a `b64token`
-    /// is a malformed credential, even if it has other errors.
+    /// is a malformed credential, even if it has other errors. The caller checks the binding.
     #[inline]
     pub(crate) fn begin_credential(
         &self,
         token: &[u8],
         source: SourceKind,
-    ) -> Step<Result<Principal, Rejection>> {
+    ) -> Step<Result<Unconfirmed, Rejection>> {
         match self.attempt(token, Some(source), None) {
-            Ok(principal) => Step::Ready(Ok(principal)),
+            Ok(verified) => Step::Ready(Ok(verified)),
             Err(step) => step,
         }
     }
@@ -241,7 +246,7 @@ impl Verifier {
         token: &[u8],
         source: Option<SourceKind>,
         refreshed: Option<Result<(), Unavailable>>,
-    ) -> Result<Principal, Step<Result<Principal, Rejection>>> {
+    ) -> Result<Unconfirmed, Step<Result<Unconfirmed, Rejection>>> {
         let Inner {
             limits,
             clock,
@@ -259,7 +264,7 @@ impl Verifier {
             if let Some(evidence) = known.due() {
                 self.note_use(evidence, verified.key(), now);
             }
-            return Ok(Principal::new(known.held, source, now));
+            return Ok(Unconfirmed::new(Principal::new(known.held, source, now)));
         }
         let compact = match source {
             Some(source) => Compact::split_credential(token, source, limits)?,
@@ -279,7 +284,11 @@ impl Verifier {
         if let Some(sought) = sought {
             sought.keep(now, &verified, Evidence::new(issuer, key_source, epochs));
         }
-        Ok(Principal::new(Held::Together(verified), source, now))
+        Ok(Unconfirmed::new(Principal::new(
+            Held::Together(verified),
+            source,
+            now,
+        )))
     }
 
     /// Returns the outcome for a token that no key has verified: a query to the key sources, or the
@@ -291,7 +300,7 @@ impl Verifier {
         issuer: &Issuer,
         source: Option<SourceKind>,
         refreshed: Option<Result<(), Unavailable>>,
-    ) -> Step<Result<Principal, Rejection>> {
+    ) -> Step<Result<Unconfirmed, Rejection>> {
         let Unsigned {
             compact,
             header,
@@ -322,12 +331,12 @@ impl Verifier {
         token: &[u8],
         source: Option<SourceKind>,
         newer_keys: BoxFuture<Result<(), Unavailable>>,
-    ) -> Step<Result<Principal, Rejection>> {
+    ) -> Step<Result<Unconfirmed, Rejection>> {
         let (verifier, token) = (self.clone(), Zeroizing::new(token.to_vec()));
         Step::pending(async move {
             let refreshed = newer_keys.await;
             match verifier.attempt(&token, source, Some(refreshed)) {
-                Ok(principal) => Ok(principal),
+                Ok(unconfirmed) => Ok(unconfirmed),
                 Err(outcome) => outcome.await,
             }
         })
@@ -395,6 +404,16 @@ impl Verifier {
         }
         let detail = format!("`iss` is {}, which is not trusted", Shown(claimed));
         Err(Rejection::new(RejectionKind::UntrustedIssuer, detail))
+    }
+}
+
+impl Verifier {
+    /// Whether a token of this issuer can pass; `true` if the issuers cannot be enumerated.
+    pub(crate) fn may_trust(&self, issuer: &str) -> bool {
+        let mut listed = self.0.issuers.iter().map(|listed| &listed.terms.rules);
+        !self.0.issuer_sources.is_empty()
+            || listed
+                .any(|rules| rules.issuer.is_none() || rules.names(issuer) || rules.spelled(issuer))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::http::SourceKind;
 use crate::key::Key;
 use crate::policy::Facts;
 use crate::rejection::{Rejection, RejectionKind};
-use crate::token::claims::ClaimSetText;
+use crate::token::claims::{ClaimSetText, Confirmation};
 use crate::token::header::Header;
 use crate::token::json::{MISFIT, NumericDate};
 use crate::token::typed::TypedClaims;
@@ -93,6 +93,16 @@ impl Verified {
     /// The `iss` claim.
     pub(super) fn issuer(&self) -> Option<&str> {
         self.claims.string(self.claims.registered.issuer.as_ref())
+    }
+
+    /// The binding that has to be proved.
+    #[inline]
+    pub(super) fn confirmation(&self) -> Confirmation {
+        match self.claims.registered.confirmation {
+            Confirmation::None => Confirmation::None,
+            _ if self.met.rules().ignore_confirmation => Confirmation::None,
+            bound => bound,
+        }
     }
 
     #[inline]
@@ -299,6 +309,34 @@ impl Principal {
             .registered
             .issued_at
             .map(NumericDate::floor)
+    }
+
+    /// Returns `true` if the token is of this issuer, named by `iss` or by any other name that the rules of
+    /// the token's issuer have for it: an [alias](crate::VerifierBuilder::issuer_alias), another
+    /// template filled in with the same [tenant](crate::VerifierBuilder::tenants), or a template,
+    /// which names all its tenants.
+    ///
+    /// ```
+    /// # use tollgate::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let verifier = Verifier::builder()
+    ///     .issuer("https://accounts.google.com")
+    ///     .issuer_alias("accounts.google.com")
+    ///     .audience("app")
+    ///     .key(Key::hs256([7; 32])?)
+    ///     .build()?;
+    /// # let claims = serde_json::json!({
+    /// #     "exp": 4_000_000_000_u64, "iss": "accounts.google.com", "aud": "app",
+    /// # });
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// assert_eq!(principal.issuer(), Some("accounts.google.com"));
+    /// assert!(principal.is_of_issuer("https://accounts.google.com"));
+    /// assert!(!principal.is_of_issuer("https://id.example.com"));
+    /// # Ok(()) }
+    /// ```
+    pub fn is_of_issuer(&self, name: &str) -> bool {
+        let rules = self.verified().met.rules();
+        self.issuer().is_some_and(|own| rules.are_one(own, name))
     }
 
     /// The `auth_time` claim, the time of the user's last login, in whole seconds since the epoch,

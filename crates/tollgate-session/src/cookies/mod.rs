@@ -217,6 +217,11 @@ impl CookieTransport {
     #[must_use]
     pub fn apply(&self, gate: GateBuilder) -> GateBuilder {
         let gate = gate.source(self.source());
+        let gate = if self.0.access.secure {
+            gate
+        } else {
+            gate.dangerous_plain_http()
+        };
         if self.0.csrf_token {
             gate.require_csrf_token()
         } else {

@@ -72,12 +72,20 @@ impl RevocationCheck for RevocationReading {
     fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>> {
         check(&self.shared, self.reading, principal)
     }
+
+    fn issuer(&self) -> Option<&str> {
+        Some(self.shared.replica.issuer())
+    }
 }
 
 impl RevocationCheck for Revocations {
     /// Checks the token with [`Reading::FailClosed`].
     fn check(&self, principal: &Principal) -> Step<Result<Standing, Unavailable>> {
         check(&self.shared, Reading::FailClosed, principal)
+    }
+
+    fn issuer(&self) -> Option<&str> {
+        Some(self.shared.replica.issuer())
     }
 }
 
@@ -87,7 +95,7 @@ fn check(
     principal: &Principal,
 ) -> Step<Result<Standing, Unavailable>> {
     let replica = &*shared.replica;
-    if principal.issuer() != Some(replica.issuer()) {
+    if !principal.is_of_issuer(replica.issuer()) {
         return Step::Ready(Ok(Standing::Good)); // revocations of another issuer are not here
     }
     let names = Names {

@@ -1,7 +1,7 @@
 //! The tokens that an entry matches.
 
 use serde_json::json;
-use tollgate_core::{Algorithm, Key, SigningKey, Verifier};
+use tollgate_core::{Algorithm, ConfigErrorKind, Gate, Key, SigningKey, Verifier};
 use tollgate_session::{Revocation, RevocationKind};
 
 use super::*;
@@ -171,4 +171,100 @@ async fn a_false_positive_of_the_filter_refuses_no_token() {
         assert_eq!(at_once(&revocations, &gone), Some(Verdict::Revoked));
     }
     assert_eq!(store.script().finds, 0);
+}
+
+const TEMPLATE: &str = "https://login.example/{tenantid}/v2.0";
+const OLD_TEMPLATE: &str = "https://sts.example/{tenantid}/";
+const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+const OTHER_TENANT: &str = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
+
+fn filled(template: &str, tenant: &str) -> String {
+    template.replace("{tenantid}", tenant)
+}
+
+/// Trusts an issuer with an alias, and two tenants with two templates.
+fn verifier_with_aliases() -> Verifier {
+    let rules = |issuer: &str, alias: &str| {
+        tollgate_core::TrustedIssuer::new(issuer)
+            .issuer_alias(alias)
+            .audience(Mint::AUDIENCE)
+            .key(keys::verifying(Algorithm::HS256))
+    };
+    Verifier::builder()
+        .trust(rules("https://accounts.example", "accounts.example"))
+        .trust(rules(TEMPLATE, OLD_TEMPLATE).tenants([TENANT, OTHER_TENANT]))
+        .clock(FakeClock::new())
+        .build()
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_applies_to_every_name_of_its_issuer() {
+    let [new, old] = [TEMPLATE, OLD_TEMPLATE].map(|template| filled(template, TENANT));
+    let names = [
+        ("https://accounts.example", "accounts.example"),
+        ("accounts.example", "https://accounts.example"),
+        (&new, &old),
+        (&old, &new),
+        (TEMPLATE, &old),
+        (OLD_TEMPLATE, &new),
+    ];
+    let other_tenant = filled(OLD_TEMPLATE, OTHER_TENANT);
+    let mint = Mint::new(keys::signing(Algorithm::HS256), &FakeClock::new());
+    let token = |issuer: &str| {
+        let tenant = [TENANT, OTHER_TENANT]
+            .into_iter()
+            .find(|tenant| issuer.contains(tenant));
+        let token = mint.token().claim("iss", issuer).claim("jti", "a");
+        let token = token.claim("tid", tenant);
+        verifier_with_aliases().verify(token.build()).unwrap()
+    };
+    for (revoked, used) in names {
+        let store = Scripted::new();
+        let revocations = Revocations::builder(store.clone(), revoked)
+            .clock(FakeClock::new())
+            .build()
+            .unwrap();
+        until_in_sync(&revocations).await;
+        revocations.revoke_token("a", NOW + 900).await.unwrap();
+        let gate = Gate::builder(verifier_with_aliases()).revocation(revocations.clone());
+        assert!(gate.build().is_ok(), "{revoked}");
+        let verdict = |issuer: &str| at_once(&revocations, &token(issuer));
+        assert_eq!(verdict(used), Some(Verdict::Revoked), "{revoked}, {used}");
+        if !revoked.contains('{') {
+            assert_eq!(verdict(revoked), Some(Verdict::Revoked), "{revoked}");
+            assert_eq!(verdict(&other_tenant), Some(Verdict::Good), "{revoked}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_refuses_revocations_of_an_issuer_that_it_does_not_trust() {
+    let unlisted = filled(TEMPLATE, "99999999-2222-3333-4444-555555555555");
+    for issuer in [
+        "https://accounts.example/",
+        "http://accounts.example",
+        &unlisted,
+    ] {
+        let build = || {
+            Revocations::builder(Scripted::new(), issuer)
+                .build()
+                .unwrap()
+        };
+        let gate = Gate::builder(verifier_with_aliases()).revocation(build());
+        let problem = gate.build().unwrap_err();
+        assert_eq!(problem.kind(), ConfigErrorKind::Contradiction, "{issuer}");
+        let reading = build().reading(tollgate_session::Reading::DangerousFailOpen);
+        let gate = Gate::builder(verifier_with_aliases()).revocation(std::sync::Arc::new(reading));
+        assert!(gate.build().is_err(), "{issuer}");
+
+        let anyone = Verifier::builder()
+            .dangerous_any_issuer()
+            .dangerous_any_audience();
+        let anyone = anyone
+            .key(keys::verifying(Algorithm::HS256))
+            .build()
+            .unwrap();
+        assert!(Gate::builder(anyone).revocation(build()).build().is_ok());
+    }
 }

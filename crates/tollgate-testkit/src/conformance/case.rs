@@ -1,6 +1,7 @@
 //! The cases of the table.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use tollgate_core::{Gate, Policy};
 
@@ -182,6 +183,8 @@ pub struct Request {
     pub target: String,
     /// The fields in order, names in any case.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The address of the peer, if the connection has one.
+    pub peer: Option<IpAddr>,
 }
 
 impl Request {
@@ -195,6 +198,7 @@ impl Request {
             method: method.to_owned(),
             target: target.to_owned(),
             headers: Vec::new(),
+            peer: None,
         }
     }
 
@@ -210,6 +214,14 @@ impl Request {
     pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers
             .push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+}
+
+impl Request {
+    /// Sets the address of the peer.
+    pub(super) const fn with_peer(mut self, peer: IpAddr) -> Self {
+        self.peer = Some(peer);
         self
     }
 }

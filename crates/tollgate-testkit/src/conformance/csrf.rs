@@ -99,9 +99,23 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "an `Origin` equal to this host",
             cookies(),
+            origin("https://api.example.com"),
+            from_cookie(),
+        ),
+        case(
+            "an `Origin` by plain http is not this service",
+            cookies(),
+            origin("http://api.example.com"),
+            cross_site(),
+        ),
+        case(
+            "an `Origin` by plain http, where the gate declares it",
+            gate(usual(), |gate| {
+                gate.source(Source::cookie("access")).dangerous_plain_http()
+            }),
             [
-                origin("https://api.example.com"),
                 origin("http://api.example.com"),
+                origin("https://api.example.com"),
             ],
             from_cookie(),
         ),

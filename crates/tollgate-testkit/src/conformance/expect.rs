@@ -313,6 +313,16 @@ pub(super) fn cross_site() -> Refused {
     )
 }
 
+/// The proxy is at fault, or there is none. No credential helps, so there is no challenge.
+pub(super) fn unknown_original() -> Refused {
+    refused(
+        Kind::UnknownOriginalRequest,
+        403,
+        None,
+        "The original request is not known here",
+    )
+}
+
 fn invalid_token(kind: Kind, detail: &'static str) -> Refused {
     refused(kind, 401, Some("invalid_token"), detail)
 }

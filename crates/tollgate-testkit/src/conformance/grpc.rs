@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use tollgate_core::policy::scope;
-use tollgate_core::{Algorithm, Source};
+use tollgate_core::{Algorithm, GateBuilder, Source};
 
 use super::case::{Case, Handler, case, get, post};
 use super::expect::{
-    cross_site, expired, insufficient, malformed_credential, no_credential, seen, unavailable,
+    cross_site, expired, insufficient, malformed_credential, misconfigured, no_credential, seen,
+    unavailable,
 };
-use super::fixtures::{Fixed, gate, plain, rules, token, token_by, usual, usual_gate};
+use super::fixtures::{Fixed, gate, rules, token, token_by, usual, usual_gate};
 
 pub(super) fn cases() -> Vec<Case> {
     let call = || {
@@ -19,17 +20,26 @@ pub(super) fn cases() -> Vec<Case> {
     };
     let with = |token: String| call().with("Authorization", format!("Bearer {token}"));
     let typed = |content: &str| post().with("Content-Type", content);
-    let down = || plain(rules().key_source(Fixed::down(Duration::from_secs(3))));
-    let cookies = || gate(usual(), |gate| gate.source(Source::cookie("access")));
+    let down = || {
+        let down = rules().key_source(Fixed::down(Duration::from_secs(3)));
+        gate(down, GateBuilder::grpc_answers)
+    };
+    let speaking = || gate(usual(), GateBuilder::grpc_answers);
+    let cookies = || {
+        gate(usual(), |gate| {
+            gate.grpc_answers().source(Source::cookie("access"))
+        })
+    };
     let hooked = || {
         gate(usual(), |gate| {
-            gate.on_rejection(|_, answer| answer.set("grpc-message", "no"))
+            gate.grpc_answers()
+                .on_rejection(|_, answer| answer.set("grpc-message", "no"))
         })
     };
     vec![
         case(
             "no credential",
-            usual_gate(),
+            speaking(),
             [
                 call(),
                 typed("application/grpc+proto"),
@@ -40,26 +50,26 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "an expired token",
-            usual_gate(),
+            speaking(),
             with(token().expires_in(-60).build()),
             expired().grpc("16"),
         ),
         case(
             "a malformed credential",
-            usual_gate(),
+            speaking(),
             with("\"".into()),
             malformed_credential().grpc("16"),
         ),
         case(
             "a missing scope",
-            usual_gate(),
+            speaking(),
             with(token().build()),
             insufficient(Some("a")).grpc("7"),
         )
         .policy(scope("a")),
         case(
             "a scope that a handler requires",
-            usual_gate(),
+            speaking(),
             with(token().build()),
             insufficient(Some("orders:read")).grpc("7"),
         )
@@ -76,7 +86,7 @@ pub(super) fn cases() -> Vec<Case> {
             with(token_by(Algorithm::RS256).build()),
             unavailable("3").grpc("14"),
         ),
-        case("a good token", usual_gate(), with(token().build()), seen()),
+        case("a good token", speaking(), with(token().build()), seen()),
         case(
             "a hook changes a trailers-only response",
             hooked(),
@@ -93,7 +103,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "gRPC-Web and other content types get an HTTP response",
-            usual_gate(),
+            speaking(),
             [
                 typed("application/grpc-web"),
                 typed("application/grpc-web+proto"),
@@ -102,6 +112,29 @@ pub(super) fn cases() -> Vec<Case> {
                 get().with("Accept", "application/grpc"),
             ],
             no_credential(),
+        ),
+        case(
+            "a gate without the option gives a call the ordinary response",
+            usual_gate(),
+            [
+                call(),
+                typed("application/grpc+proto"),
+                typed("APPLICATION/GRPC"),
+            ],
+            no_credential(),
+        ),
+        case(
+            "a token that does not suffice, without the option",
+            usual_gate(),
+            with(token().build()),
+            insufficient(Some("a")),
+        )
+        .policy(scope("a")),
+        case(
+            "a missing layer has no option",
+            None,
+            call(),
+            misconfigured(),
         ),
     ]
 }

@@ -15,6 +15,7 @@
 
 mod adapters;
 mod algorithms;
+mod bound;
 mod case;
 mod claims;
 mod confusion;
@@ -24,6 +25,7 @@ mod echo;
 mod expect;
 mod fixtures;
 mod forgeries;
+mod forward_auth;
 mod grants;
 mod grpc;
 mod header;
@@ -58,7 +60,7 @@ use waiting::KeyOrigin;
 ///
 /// assert!(conformance::cases().len() >= conformance::LEAST);
 /// ```
-pub const LEAST: usize = 714;
+pub const LEAST: usize = 761;
 
 /// Returns the table. Its clock stays at [`FakeClock::START`](crate::FakeClock::START).
 ///
@@ -70,7 +72,7 @@ pub const LEAST: usize = 714;
 /// assert!(cases.iter().any(|case| case.name == "sources: `Authorization: Bearer`"));
 /// ```
 pub fn cases() -> Vec<Case> {
-    let groups: [(&str, Vec<Case>); 27] = [
+    let groups: [(&str, Vec<Case>); 30] = [
         ("sources", sources::cases()),
         ("csrf", csrf::cases()),
         ("csrf token", csrf_token::cases(KeyOrigin::Verifier)),
@@ -95,11 +97,14 @@ pub fn cases() -> Vec<Case> {
         ("outcome", outcome::cases()),
         ("adapters", adapters::cases()),
         ("gRPC", grpc::cases()),
+        ("forward auth", forward_auth::cases()),
         ("revocation", revocation::cases(KeyOrigin::Verifier)),
         (
             "revocation: after a wait",
             revocation::cases(KeyOrigin::Source),
         ),
+        ("bound", bound::cases(KeyOrigin::Verifier)),
+        ("bound: after a wait", bound::cases(KeyOrigin::Source)),
         ("step-up", step_up::cases()),
         ("renewal", renewal::cases(KeyOrigin::Verifier)),
         ("renewal: after a wait", renewal::cases(KeyOrigin::Source)),

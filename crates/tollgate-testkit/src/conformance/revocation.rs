@@ -12,6 +12,11 @@ use super::waiting::KeyOrigin;
 
 pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
     let checked = || gate(origin.verifier(), |gate| gate.revocation(Standings));
+    let speaking = || {
+        gate(origin.verifier(), |gate| {
+            gate.grpc_answers().revocation(Standings)
+        })
+    };
     let of = |session: &str| bearer(origin.token().claim("sid", session).build());
     let cookie = || {
         gate(origin.verifier(), |gate| {
@@ -146,13 +151,13 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
         ),
         case(
             "over gRPC",
-            checked(),
+            speaking(),
             gone.map(|session| grpc(&of(session))),
             revoked().grpc("16"),
         ),
         case(
             "a store that fails, over gRPC",
-            checked(),
+            speaking(),
             grpc(&of("asked: down")),
             unavailable("7").grpc("14"),
         ),

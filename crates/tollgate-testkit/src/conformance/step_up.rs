@@ -114,7 +114,10 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "over gRPC",
-            fresh(),
+            gate(usual(), |gate| {
+                gate.grpc_answers()
+                    .max_authentication_age(Duration::from_secs(300))
+            }),
             post()
                 .with("Content-Type", "application/grpc")
                 .with("Authorization", format!("Bearer {}", token().build())),

@@ -161,7 +161,7 @@ impl Subject for Core {
         let decided = match case.gate.as_ref().map(decide) {
             Some(Ok(authentication)) => authentication,
             Some(Err(refusal)) => return answered(refusal),
-            None => return answered(Refusal::missing_layer().for_request(request)),
+            None => return answered(Refusal::missing_layer()),
         };
         match handle(case, &decided) {
             Ok(body) if case.reply.skip_renewal => Response::of_handler(body).replying(&case.reply),
@@ -248,6 +248,10 @@ impl RequestView for Request {
     fn authority(&self) -> Option<&str> {
         let (_, rest) = self.target.split_once("://")?;
         rest.split(['/', '?']).next()
+    }
+
+    fn remote_address(&self) -> Option<std::net::IpAddr> {
+        self.peer
     }
 }
 

@@ -163,6 +163,10 @@ fn seen_new() -> Seen {
     seen().by("EdDSA")
 }
 
+fn speaking(verifier: VerifierBuilder) -> Gate {
+    gate(verifier, tollgate_core::GateBuilder::grpc_answers)
+}
+
 fn grpc(token: &TokenBuilder) -> Request {
     post()
         .with("Content-Type", "application/grpc")
@@ -396,16 +400,16 @@ fn gates() -> Vec<Case> {
             bearer(token_by(OLD).kid("nobody's").build()),
             unknown_key().realm("shop"),
         ),
-        case("over gRPC", plain(brings()), grpc(&by_new()), seen_new()),
+        case("over gRPC", speaking(brings()), grpc(&by_new()), seen_new()),
         case(
             "the key does not arrive, over gRPC",
-            plain(brings_nothing()),
+            speaking(brings_nothing()),
             grpc(&token_by(OLD).kid("nobody's")),
             unknown_key().grpc("16"),
         ),
         case(
             "the source fails, over gRPC",
-            plain(fails()),
+            speaking(fails()),
             grpc(&by_new()),
             unavailable("9").grpc("14"),
         ),

@@ -46,8 +46,9 @@ use crate::body_mode::WrappedBody;
 ///
 /// # gRPC
 ///
-/// A gRPC request is recognised by its content type and refused as gRPC requires: `grpc-status` 16,
-/// 7 or 14 in a trailers-only response. As a layer of tonic's `Server` it guards every service. For
+/// With [`grpc_answers`](tollgate_core::GateBuilder::grpc_answers), a gRPC request is recognised by
+/// its content type and refused as gRPC requires: `grpc-status` 16, 7 or 14 in a trailers-only
+/// response. As a layer of tonic's `Server` it guards every service. For
 /// a single service, use `named_layer` of tonic.
 pub type JwtAuth = JwtAuthLayer<WrappedBody>;
 

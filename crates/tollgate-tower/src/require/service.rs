@@ -2,7 +2,6 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use tollgate_core::__private::head::RequestHead;
 use tollgate_core::{Policy, Refusal};
 use tower_service::Service;
 
@@ -114,7 +113,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let decision = match request.authentication() {
             Some(authentication) => authentication.require_unless_preflight(&self.policy),
-            None => Err(Refusal::missing_layer().for_request(&RequestHead::from(&request))),
+            None => Err(Refusal::missing_layer()),
         };
         match decision {
             Ok(()) => ResponseFuture::of_service(self.inner.call(request)),

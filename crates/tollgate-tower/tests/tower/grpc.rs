@@ -9,7 +9,7 @@ use http::uri::PathAndQuery;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tollgate_core::policy::scope;
-use tollgate_core::{Key, KeySet, KeySource, Unavailable, Verifier};
+use tollgate_core::{Gate, Key, KeySet, KeySource, Unavailable, Verifier};
 use tollgate_tower::{AuthenticationExt, JwtAuth, require};
 use tonic::body::Body;
 use tonic::server::{Grpc, NamedService, UnaryService};
@@ -102,6 +102,10 @@ impl Peer {
             .clock(|| 1_700_000_000)
             .build()
             .expect("consistent");
+        let gate = Gate::builder(verifier)
+            .grpc_answers()
+            .build()
+            .expect("consistent");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let greeter = ServiceBuilder::new()
@@ -109,7 +113,7 @@ impl Peer {
             .named_layer(Greeter);
         tokio::spawn(
             Server::builder()
-                .layer(JwtAuth::new(verifier))
+                .layer(JwtAuth::new(gate))
                 .add_service(greeter)
                 .serve_with_incoming(TcpIncoming::from(listener)),
         );

@@ -90,7 +90,7 @@ fn gate(request: &HttpRequest) -> Result<Cow<'_, Gate>, Refusal> {
     match (forms.next(), forms.next()) {
         (Some(Form::Gate(gate)), None) => Ok(Cow::Borrowed(gate)),
         (Some(Form::Verifier(verifier)), None) => Ok(Cow::Owned(Gate::from(verifier.clone()))),
-        (None, _) => Err(Refusal::missing_layer().for_request(&View(request.head()))),
+        (None, _) => Err(Refusal::missing_layer()),
         (Some(_), Some(_)) => Err(Refusal::misconfigured(
             "the app's data hold more than one form of a gate or verifier: it is undecided which one counts",
         )),

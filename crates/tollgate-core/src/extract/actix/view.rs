@@ -1,5 +1,7 @@
 //! An actix-web request, as the gate reads it.
 
+use std::net::IpAddr;
+
 use actix_web::dev::RequestHead;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::uri::Authority;
@@ -36,5 +38,9 @@ impl RequestView for View<'_> {
 
     fn authority(&self) -> Option<&str> {
         self.0.uri.authority().map(Authority::as_str)
+    }
+
+    fn remote_address(&self) -> Option<IpAddr> {
+        self.0.peer_addr.map(|peer| peer.ip())
     }
 }

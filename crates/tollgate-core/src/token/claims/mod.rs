@@ -34,9 +34,21 @@ pub(crate) struct Registered {
     pub(crate) expires_at: Option<NumericDate>,
     pub(crate) not_before: Option<NumericDate>,
     pub(crate) issued_at: Option<NumericDate>,
+    pub(crate) confirmation: Confirmation,
     audience: Option<(Span, Kind)>,
     scope: Option<Text>,
     scp: Option<(Span, Kind)>,
+}
+
+/// The claim `cnf` (RFC 7800 section 3.1), as far as it is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Confirmation {
+    #[default]
+    None,
+    /// An object with members.
+    Bound,
+    /// Neither absent nor an object with members: `null` and `{}` included.
+    Malformed,
 }
 
 impl ClaimSetText {
@@ -200,6 +212,7 @@ const IAT: u64 = tag(b"iat");
 const AUD: u64 = tag(b"aud");
 const SCOPE: u64 = tag(b"scope");
 const SCP: u64 = tag(b"scp");
+const CNF: u64 = tag(b"cnf");
 const CLIENT_ID: u64 = tag(b"client_id");
 
 impl Registered {
@@ -236,6 +249,15 @@ impl Registered {
                         date(member, text)
                             .ok_or_else(|| malformed("`iat` is not a NumericDate"))?,
                     );
+                }
+                CNF => {
+                    // An object that has a member has a quoted name.
+                    let members = member.kind == Kind::Object && member.raw(text).contains('"');
+                    claims.confirmation = if members {
+                        Confirmation::Bound
+                    } else {
+                        Confirmation::Malformed
+                    };
                 }
                 AUD => claims.audience = Some(strings("`aud`", limits.audiences())?),
                 SCOPE => {

@@ -39,6 +39,21 @@ impl Rules {
             || self.issuer_aliases.iter().any(|alias| alias == issuer)
     }
 
+    /// Returns `true` if `other` names the issuer that `one` names. A template names all tenants.
+    pub(crate) fn are_one(&self, one: &str, other: &str) -> bool {
+        if one == other {
+            return true;
+        }
+        if self.tenants.is_none() {
+            return self.spelled(one) && self.spelled(other);
+        }
+        match (self.tenant_of(one), self.tenant_of(other)) {
+            (Some(one), Some(other)) => one == other,
+            (Some(_), None) => self.spelled(other),
+            (None, _) => false,
+        }
+    }
+
     /// Returns the tenant that replaces [`TENANT`] in a template.
     fn tenant_of<'i>(&self, issuer: &'i str) -> Option<&'i str> {
         let tenant = |template: &String| {
@@ -234,6 +249,29 @@ mod tests {
             );
         }
         assert!(any.spelled(TEMPLATE) && !any.spelled(&filled(ONE)));
+    }
+
+    #[test]
+    fn a_tenant_has_its_name_in_each_template_and_no_other_tenants() {
+        let any = rules(Tenants::Any);
+        let (new, old) = (TEMPLATE, "https://sts.example/{tenantid}/");
+        let of = |template: &str, tenant: &str| template.replace(TENANT, tenant);
+        assert!(any.are_one(&of(new, ONE), &of(old, ONE)));
+        assert!(any.are_one(&of(old, ONE), &of(new, ONE)));
+        assert!(any.are_one(&of(old, ONE), new) && any.are_one(&of(new, ONE), old));
+        assert!(!any.are_one(&of(new, ONE), &of(new, TWO)));
+        assert!(!any.are_one(&of(new, ONE), &of(old, TWO)));
+        assert!(!any.are_one(&of(new, ONE), "https://other.example/{tenantid}/"));
+        assert!(!any.are_one("https://other.example", new));
+        let aliased = Rules {
+            issuer: Some("https://a".into()),
+            issuer_aliases: vec!["a".into(), "b".into()],
+            ..Rules::default()
+        };
+        assert!(aliased.are_one("a", "https://a") && aliased.are_one("a", "b"));
+        assert!(!aliased.are_one("a", "c") && !aliased.are_one("c", "a"));
+        let unnamed = Rules::default();
+        assert!(unnamed.are_one("a", "a") && !unnamed.are_one("a", "b"));
     }
 
     #[test]

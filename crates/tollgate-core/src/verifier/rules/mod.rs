@@ -39,6 +39,8 @@ pub(crate) struct Rules {
     /// Claims that hold scopes, in addition to `scope` and `scp`.
     pub(crate) scope_claims: Vec<String>,
     pub(crate) require_exp: bool,
+    /// Whether `cnf` is not read.
+    pub(crate) ignore_confirmation: bool,
     pub(crate) access_token_profile: bool,
 }
 
@@ -72,6 +74,7 @@ impl Default for Rules {
             role_claims: Vec::new(),
             scope_claims: Vec::new(),
             require_exp: true,
+            ignore_confirmation: false,
             access_token_profile: false,
         }
     }
