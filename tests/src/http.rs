@@ -19,8 +19,13 @@ pub struct Request {
 impl Request {
     /// Creates a `GET` request for a URL that begins with `http://`.
     pub fn get(url: impl Into<String>) -> Self {
+        Self::new("GET", url)
+    }
+
+    /// Creates a request without fields and content for a URL that begins with `http://`.
+    pub fn new(method: &'static str, url: impl Into<String>) -> Self {
         Self {
-            method: "GET",
+            method,
             url: url.into(),
             fields: Vec::new(),
             content: String::new(),

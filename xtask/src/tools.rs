@@ -41,7 +41,7 @@ const GET_NODE: &str = "Node.js 20 or later with npm is missing: \
     on Debian and Ubuntu `apt-get install nodejs npm`, elsewhere node";
 
 /// The programs that the tests start and that the package manager of the system installs.
-const PROGRAMS: [Installable; 4] = [
+const PROGRAMS: [Installable; 5] = [
     Installable {
         names: &["redis-server", "redis-cli"],
         directories: &[],
@@ -61,6 +61,11 @@ const PROGRAMS: [Installable; 4] = [
         names: &["chromedriver"],
         directories: &[],
         hint: "on Debian `apt-get install chromium-driver`",
+    },
+    Installable {
+        names: &["nginx", "caddy", "haproxy"],
+        directories: &[],
+        hint: "on Debian `apt-get install nginx-light caddy haproxy`",
     },
 ];
 

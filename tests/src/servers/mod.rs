@@ -3,6 +3,7 @@
 //! If a server's program is not installed, the start prints a line to stderr and returns `None`.
 //! Under CI it panics.
 
+pub mod forward_proxy;
 pub mod front;
 pub mod oidc_provider;
 pub mod postgres;
@@ -15,6 +16,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub use forward_proxy::{ForwardProxy, ProxyKind};
 pub use front::{Fault, Front};
 pub use oidc_provider::OidcProvider;
 pub use postgres::Postgres;

@@ -122,6 +122,9 @@ where
         let value = HeaderValue::from_bytes(value).expect("an invalid field value");
         built = built.append_header((name, value));
     }
+    if let Some(peer) = request.peer {
+        built = built.peer_addr((peer, 4711).into());
+    }
     let response = test::call_service(&app, built.to_request()).await;
     let rejection = response.response().extensions().get().map(Rejection::kind);
     let status = response.status().as_u16();

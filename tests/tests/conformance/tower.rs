@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use tokio::runtime::Runtime;
 use tollgate_core::policy::ScopeSet as _;
-use tollgate_core::{Refusal, Rejection, SkipRenewal};
+use tollgate_core::{PeerAddress, Refusal, Rejection, SkipRenewal};
 use tollgate_testkit::conformance::{
     Buyer, Case, Handler, OrdersRead, Reply, Request, Response, Shopper, Subject, echo,
     echo_claims, echo_guarded,
@@ -24,6 +24,9 @@ pub(crate) fn http_request<B: Default>(request: &Request) -> http::Request<B> {
         .uri(&request.target);
     for (name, value) in &request.headers {
         built = built.header(name, &value[..]);
+    }
+    if let Some(peer) = request.peer {
+        built = built.extension(PeerAddress(peer));
     }
     built.body(B::default()).expect("an invalid request")
 }
