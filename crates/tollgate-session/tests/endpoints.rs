@@ -247,7 +247,7 @@ impl Browser {
             .iter()
             .map(|line| line.split(';').next().unwrap().to_owned())
             .collect();
-        assert_eq!(pairs.len(), 2, "both cookies are set together");
+        assert_eq!(pairs.len(), 3, "all cookies are set together");
         Self {
             cookies: pairs.join("; "),
             csrf: body(answer)["csrf_token"].as_str().unwrap().to_owned(),
@@ -258,12 +258,23 @@ impl Browser {
         Self::of(&log_in(world).await)
     }
 
-    /// The refresh cookie alone, as after the access cookie has expired.
-    fn refresh_cookie(&self) -> &str {
-        self.cookies
-            .split("; ")
-            .find(|pair| pair.starts_with("__Secure-refresh="))
-            .unwrap()
+    /// The cookies after the response to a refresh.
+    fn refreshed(&self, answer: &Answer) -> Self {
+        let lines = set_cookies(answer);
+        assert_eq!(lines.len(), 2, "the binding cookie stays");
+        let mut pairs: Vec<_> = self.cookies.split("; ").map(str::to_owned).collect();
+        for (at, line) in [0, 2].into_iter().zip(lines) {
+            line.split(';').next().unwrap().clone_into(&mut pairs[at]);
+        }
+        Self {
+            cookies: pairs.join("; "),
+            csrf: body(answer)["csrf_token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// The cookies that remain after the access cookie has expired.
+    fn lasting_cookies(&self) -> &str {
+        self.cookies.split_once("; ").unwrap().1
     }
 
     fn call(&self, method: &str, path: &str) -> Call {
@@ -543,7 +554,7 @@ async fn paths_and_methods_are_exact() {
 }
 
 #[tokio::test]
-async fn both_cookies_are_set_and_the_content_has_no_token() {
+async fn all_cookies_are_set_and_the_content_has_no_token() {
     let world = cookie_world();
     let answer = log_in(&world).await;
     let lines = set_cookies(&answer);
@@ -552,9 +563,13 @@ async fn both_cookies_are_set_and_the_content_has_no_token() {
             && lines[0].ends_with("; Path=/; Max-Age=900; Secure; HttpOnly; SameSite=Lax")
     );
     assert!(
-        lines[1].starts_with("__Secure-refresh=")
-            && lines[1].contains("; Path=/auth; ")
-            && lines[1].ends_with("; Secure; HttpOnly; SameSite=Lax")
+        lines[1].starts_with("__Host-session=")
+            && lines[1].ends_with("; Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax")
+    );
+    assert!(
+        lines[2].starts_with("__Secure-refresh=")
+            && lines[2].contains("; Path=/auth; ")
+            && lines[2].ends_with("; Secure; HttpOnly; SameSite=Lax")
     );
     let text = String::from_utf8(answer.body.clone()).unwrap();
     for line in &lines {
@@ -572,18 +587,16 @@ async fn a_browser_refreshes_by_its_cookie() {
     let browser = Browser::log_in(&world).await;
     let call = || {
         Call::new("POST", "/refresh")
-            .with("cookie", browser.refresh_cookie())
+            .with("cookie", browser.lasting_cookies())
             .same_origin()
     };
     let answer = call().to(&world).await;
     assert_eq!(answer.status, 200);
-    let after = Browser::of(&answer);
-    assert_ne!(after.refresh_cookie(), browser.refresh_cookie());
+    let after = browser.refreshed(&answer);
+    assert_ne!(after.lasting_cookies(), browser.lasting_cookies());
     // The other tab comes a moment later and gets the same tokens.
-    assert_eq!(
-        Browser::of(&call().to(&world).await).refresh_cookie(),
-        after.refresh_cookie()
-    );
+    let again = browser.refreshed(&call().to(&world).await);
+    assert_eq!(again.lasting_cookies(), after.lasting_cookies());
     let less = call().json(&json!({"scope": "a"})).to(&world).await;
     assert_eq!(less.status, 200);
     // A token in the content is refused with this transport, as a page must not have it.
@@ -611,13 +624,13 @@ async fn a_refresh_that_fails_deletes_no_cookie() {
         assert!(set_cookies(&answer).is_empty(), "{cookie}");
     }
     world.store.down.store(true, Ordering::Relaxed);
-    let down = call(browser.refresh_cookie()).to(&world).await;
+    let down = call(browser.lasting_cookies()).to(&world).await;
     assert_eq!(down.status, 503);
     assert!(set_cookies(&down).is_empty());
     world.store.down.store(false, Ordering::Relaxed);
-    assert_eq!(call(browser.refresh_cookie()).to(&world).await.status, 200);
+    assert_eq!(call(browser.lasting_cookies()).to(&world).await.status, 200);
     world.clock.advance(60);
-    let reused = call(browser.refresh_cookie()).to(&world).await;
+    let reused = call(browser.lasting_cookies()).to(&world).await;
     assert_eq!(error(&reused), (400, "invalid_grant".to_owned()));
     assert!(set_cookies(&reused).is_empty());
 }
@@ -716,7 +729,7 @@ async fn a_reloaded_page_gets_its_csrf_token() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_the_session_and_deletes_both_cookies() {
+async fn a_logout_ends_the_session_and_deletes_all_cookies() {
     let world = cookie_world();
     let browser = Browser::log_in(&world).await;
     let answer = browser.call("POST", "/logout").to(&world).await;
@@ -725,6 +738,7 @@ async fn a_logout_ends_the_session_and_deletes_both_cookies() {
         set_cookies(&answer),
         [
             "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+            "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
             "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
         ]
     );
@@ -752,7 +766,7 @@ async fn a_logout_works_when_the_access_token_has_expired() {
 
     let browser = Browser::log_in(&world).await;
     let call = Call::new("POST", "/logout")
-        .with("cookie", browser.refresh_cookie())
+        .with("cookie", browser.lasting_cookies())
         .same_origin();
     assert_eq!(call.to(&world).await.status, 204);
     assert_eq!(devices(&world).await, 0);
@@ -780,19 +794,23 @@ async fn a_planted_refresh_cookie_does_not_prevent_a_logout() {
         .with("cookie", planted)
         .to(&world)
         .await;
-    assert_eq!((answer.status, set_cookies(&answer).len()), (204, 2));
+    assert_eq!((answer.status, set_cookies(&answer).len()), (204, 3));
     assert_eq!(devices(&world).await, 0);
 
-    // Nothing else names the session, and the response must not reveal that it has ended.
     let browser = Browser::log_in(&world).await;
-    let call = Call::new("POST", "/logout").same_origin();
-    let answer = call
-        .with("cookie", browser.refresh_cookie())
-        .with("cookie", planted)
-        .to(&world)
-        .await;
+    let call = |cookie: &str| {
+        Call::new("POST", "/logout")
+            .same_origin()
+            .with("cookie", browser.lasting_cookies())
+            .with("cookie", cookie)
+    };
+    // Nothing else names the session, and the response must not reveal that it has ended.
+    let answer = call("__Host-session=another").to(&world).await;
     assert_eq!((answer.status, set_cookies(&answer).len()), (400, 0));
     assert_eq!(devices(&world).await, 1);
+    let answer = call(planted).to(&world).await;
+    assert_eq!((answer.status, set_cookies(&answer).len()), (204, 3));
+    assert_eq!(devices(&world).await, 0);
 }
 
 #[tokio::test]
@@ -835,7 +853,7 @@ async fn a_failed_logout_keeps_the_cookies() {
     assert!(set_cookies(&answer).is_empty());
     world.store.down.store(false, Ordering::Relaxed);
     let again = Call::new("POST", "/logout")
-        .with("cookie", browser.refresh_cookie())
+        .with("cookie", browser.lasting_cookies())
         .same_origin();
     assert_eq!(again.to(&world).await.status, 204);
     assert_eq!(devices(&world).await, 0);
@@ -904,7 +922,7 @@ async fn a_user_sees_their_own_devices_and_ends_them() {
 
     let path = format!("/sessions/{}", here_seen["id"].as_str().unwrap());
     let own = here.call("DELETE", &path).to(&world).await;
-    assert_eq!((own.status, set_cookies(&own).len()), (204, 2));
+    assert_eq!((own.status, set_cookies(&own).len()), (204, 3));
     assert_eq!(list(&mallory).await.len(), 1);
 }
 
@@ -927,7 +945,7 @@ async fn logout_others_and_logout_all_end_the_right_sessions() {
     let answer = here.call("POST", "/sessions/logout-all").to(&world).await;
     assert_eq!(
         (body(&answer), set_cookies(&answer).len()),
-        (json!({"ended": 2}), 2)
+        (json!({"ended": 2}), 3)
     );
     assert_eq!(here.call("GET", "/session").to(&world).await.status, 401);
 }

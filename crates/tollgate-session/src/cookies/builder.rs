@@ -27,7 +27,9 @@ pub struct CookieTransportBuilder {
     path: String,
     access_name: String,
     refresh_name: String,
-    access_prefix: &'static str,
+    binding_name: String,
+    former_paths: Vec<String>,
+    host_prefix: &'static str,
     same_site: SameSite,
     csrf_token: bool,
     plain_http: bool,
@@ -39,7 +41,9 @@ impl CookieTransportBuilder {
             path: "/auth".to_owned(),
             access_name: "access".to_owned(),
             refresh_name: "refresh".to_owned(),
-            access_prefix: "__Host-",
+            binding_name: "session".to_owned(),
+            former_paths: Vec::new(),
+            host_prefix: "__Host-",
             same_site: SameSite::Lax,
             csrf_token: true,
             plain_http: false,
@@ -86,9 +90,42 @@ impl CookieTransportBuilder {
         self
     }
 
-    /// Uses the prefix `__Host-Http-` for the access cookie (RFC 6265bis section 4.1.3). Browsers
-    /// that support it accept the cookie only from the server, never from a script. Others treat it
-    /// as `__Host-`.
+    /// Sets the name of the binding cookie after its prefix. Default: `session`. Applications on one
+    /// host need different names, and different [access names](Self::access_name): a `__Host-`
+    /// cookie is for the whole host.
+    ///
+    /// ```
+    /// # use tollgate::session::CookieTransport;
+    /// let transport = CookieTransport::builder().binding_name("shop").build()?;
+    /// assert_eq!(transport.binding_name(), "__Host-shop");
+    /// # Ok::<(), tollgate::ConfigError>(())
+    /// ```
+    pub fn binding_name(mut self, name: impl Into<String>) -> Self {
+        self.binding_name = name.into();
+        self
+    }
+
+    /// Sets the paths where the endpoints were mounted earlier. Login, refresh and logout expire
+    /// the refresh cookie there, which a browser would keep and send until its end. Default: none.
+    ///
+    /// Do not list a path where another application has a refresh cookie of the same name.
+    ///
+    /// ```
+    /// # use tollgate::session::CookieTransport;
+    /// let moved = || CookieTransport::builder().path("/api/auth");
+    /// let transport = moved().former_paths(["/api"]).build()?;
+    /// assert_eq!(transport.clear().iter().count(), 4);
+    /// assert!(moved().former_paths(["/api/auth"]).build().is_err(), "it is the current path");
+    /// # Ok::<(), tollgate::ConfigError>(())
+    /// ```
+    pub fn former_paths(mut self, paths: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.former_paths = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Uses the prefix `__Host-Http-` for the access cookie and the binding cookie (RFC 6265bis
+    /// section 4.1.3). Browsers that support it accept the cookies only from the server, never from
+    /// a script. Others treat it as `__Host-`.
     ///
     /// ```
     /// # use tollgate::session::CookieTransport;
@@ -97,11 +134,11 @@ impl CookieTransportBuilder {
     /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub const fn host_http_prefix(mut self) -> Self {
-        self.access_prefix = "__Host-Http-";
+        self.host_prefix = "__Host-Http-";
         self
     }
 
-    /// Sets the `SameSite` attribute of both cookies. Default: `Lax`.
+    /// Sets the `SameSite` attribute of all cookies. Default: `Lax`.
     ///
     /// ```
     /// # use tollgate::session::{CookieTransport, SameSite};
@@ -143,8 +180,8 @@ impl CookieTransportBuilder {
     }
 
     /// Sets cookies without `Secure` and without prefixes, for development on `http://localhost`
-    /// only. Anyone on the network can read them, and any subdomain can plant them. `build` logs a
-    /// warning.
+    /// only. Anyone on the network can read them, and any subdomain can plant them, the binding
+    /// cookie included. `build` logs a warning.
     ///
     /// ```
     /// # use tollgate::session::CookieTransport;
@@ -162,9 +199,9 @@ impl CookieTransportBuilder {
     /// # Errors
     /// [`ConfigError`] if:
     ///
-    /// - a name is not a token (RFC 9110 section 5.6.2) or has its own prefix, or both names are
+    /// - a name is not a token (RFC 9110 section 5.6.2) or has its own prefix, or two names are
     ///   equal;
-    /// - the path does not scope the refresh cookie;
+    /// - the path or a former path does not scope the refresh cookie, or two of them are equal;
     /// - `SameSite=None` is set without a CSRF token or without `Secure`.
     ///
     /// ```
@@ -175,7 +212,8 @@ impl CookieTransportBuilder {
     /// ```
     pub fn build(self) -> Result<CookieTransport, ConfigError> {
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
-        for name in [&self.access_name, &self.refresh_name] {
+        let names = [&self.access_name, &self.refresh_name, &self.binding_name];
+        for name in names {
             if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_token_byte) {
                 return refuse(
                     ConfigErrorKind::InvalidText,
@@ -190,13 +228,23 @@ impl CookieTransportBuilder {
                 );
             }
         }
-        if self.access_name == self.refresh_name {
+        if has_duplicate(&names) {
             return refuse(
                 ConfigErrorKind::Duplicate,
-                "`access_name` and `refresh_name` must differ",
+                "`access_name`, `refresh_name` and `binding_name` must differ",
             );
         }
-        check_path(&self.path)?;
+        let mut paths = vec![&self.path];
+        paths.extend(&self.former_paths);
+        for path in &paths {
+            check_path(path)?;
+        }
+        if has_duplicate(&paths) {
+            return refuse(
+                ConfigErrorKind::Duplicate,
+                "`path` and each of `former_paths` must differ",
+            );
+        }
         if self.same_site == SameSite::None {
             if !self.csrf_token {
                 return refuse(
@@ -211,14 +259,14 @@ impl CookieTransportBuilder {
                 );
             }
         }
-        let (access_prefix, refresh_prefix) = if self.plain_http {
+        let (host_prefix, refresh_prefix) = if self.plain_http {
             tracing::warn!(
                 target: "tollgate",
                 "cookies without `Secure` and prefixes: use them for development only"
             );
             ("", "")
         } else {
-            (self.access_prefix, "__Secure-")
+            (self.host_prefix, "__Secure-")
         };
         let cookie = |prefix: &str, name: &str, path: &str| Cookie {
             name: format!("{prefix}{name}"),
@@ -228,11 +276,21 @@ impl CookieTransportBuilder {
         };
         Ok(CookieTransport(Arc::new(Cookies {
             // `__Host-` requires the path `/` and no domain (RFC 6265bis section 4.1.3.2).
-            access: cookie(access_prefix, &self.access_name, "/"),
+            access: cookie(host_prefix, &self.access_name, "/"),
+            binding: cookie(host_prefix, &self.binding_name, "/"),
             refresh: cookie(refresh_prefix, &self.refresh_name, &self.path),
+            former: self
+                .former_paths
+                .iter()
+                .map(|path| cookie(refresh_prefix, &self.refresh_name, path))
+                .collect(),
             csrf_token: self.csrf_token,
         })))
     }
+}
+
+fn has_duplicate(texts: &[&String]) -> bool {
+    (1..texts.len()).any(|at| texts[..at].contains(&texts[at]))
 }
 
 /// Returns `true` for a byte of a token (RFC 9110 section 5.6.2).

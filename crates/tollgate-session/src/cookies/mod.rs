@@ -1,6 +1,7 @@
-//! The tokens of a session in two cookies (RFC 6265bis).
+//! The tokens of a session in cookies (RFC 6265bis).
 
 mod builder;
+mod presented;
 mod read;
 mod set_cookie;
 
@@ -9,9 +10,10 @@ use std::sync::Arc;
 use tollgate_core::{GateBuilder, HeaderEdits, RequestView, Source};
 
 pub use self::builder::CookieTransportBuilder;
+pub(crate) use self::presented::PresentedCookies;
 use self::set_cookie::Cookie;
-use crate::error::SessionError;
-use crate::sessions::{Renewed, Tokens};
+use crate::error::{SessionError, SessionErrorKind};
+use crate::sessions::{Bound, Login, RefreshRequest, Renewed, Sessions, Tokens};
 
 /// The cross-site requests that a browser attaches a cookie to (RFC 6265bis section 4.1.2.7).
 ///
@@ -41,10 +43,15 @@ impl SameSite {
 }
 
 /// A transport of the tokens in cookies. The access token is in a `__Host-` cookie for the whole
-/// host, the refresh token in a `__Secure-` cookie that only the session endpoints receive. Both
-/// are `HttpOnly`, and both are set and deleted together.
+/// host, the refresh token in a `__Secure-` cookie that only the session endpoints receive. A third
+/// one, the binding cookie, is a `__Host-` cookie that names the session and holds a secret. All
+/// are `HttpOnly`, and all are set at login and deleted at logout together.
 ///
-/// Neither has a `Domain`, because every host of a domain can read and plant a cookie for it.
+/// A sibling domain can plant a `__Secure-` cookie, but not a `__Host-` cookie. So a refresh needs
+/// the binding cookie, and ignores the refresh cookies of other sessions. The store has only a hash
+/// of the secret.
+///
+/// None has a `Domain`, because every host of a domain can read and plant a cookie for it.
 ///
 /// ```
 /// use tollgate::session::CookieTransport;
@@ -54,6 +61,7 @@ impl SameSite {
 ///     .iter().map(|(_, line)| String::from_utf8_lossy(line).into_owned()).collect();
 /// assert_eq!(cleared, [
 ///     "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+///     "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
 ///     "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
 /// ]);
 /// # Ok::<(), tollgate::ConfigError>(())
@@ -64,7 +72,10 @@ pub struct CookieTransport(Arc<Cookies>);
 #[derive(Debug)]
 struct Cookies {
     access: Cookie,
+    binding: Cookie,
     refresh: Cookie,
+    /// The refresh cookie at its former paths.
+    former: Vec<Cookie>,
     csrf_token: bool,
 }
 
@@ -80,18 +91,24 @@ impl CookieTransport {
         CookieTransportBuilder::new()
     }
 
-    /// Returns the fields that set both cookies.
+    /// Begins a session in this browser, and returns its tokens and the fields that set the
+    /// cookies. For handlers that log users in themselves, such as the callback of an OpenID
+    /// provider. The handler must have proved the origin of the request, or its `state`.
     ///
-    /// The refresh cookie lives until the absolute timeout. Activity moves the idle timeout without
-    /// a response that could set the cookie again; the server enforces the idle timeout.
+    /// The session whose cookies come with `request` is ended, so that a browser has one session.
+    /// If the login fails, that session stays. With [`SameSite::Strict`], a redirect from another
+    /// site brings no cookies, and ends nothing.
+    ///
+    /// The CSRF token is added, unless it was
+    /// [disabled](CookieTransportBuilder::dangerous_without_csrf_token).
     ///
     /// # Errors
-    /// `TooLarge` if a cookie has more than 4096 bytes with its attributes, because browsers drop
-    /// it silently. Reduce the custom claims. No cookie is set then.
+    /// The errors of [`Sessions::login`], and `TooLarge` if a cookie has more than 4096 bytes with
+    /// its attributes, because browsers drop it silently. Reduce the custom claims.
     ///
     /// ```
     /// # use tollgate::session::{
-    /// #     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, Sessions,
+    /// #     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, Sessions,
     /// # };
     /// # use tollgate::SigningKey;
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
@@ -99,10 +116,115 @@ impl CookieTransport {
     /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
     /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
     /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// use tollgate::extend::EndpointRequest; // or `tollgate::tower::RequestHead`
+    ///
     /// let transport = CookieTransport::builder().build()?;
-    /// let tokens = sessions.login(Login::new("u-7")).await?;
-    /// let edits = transport.set(&tokens)?;
-    /// assert_eq!(edits.iter().filter(|(name, _)| *name == "set-cookie").count(), 2);
+    /// let request = EndpointRequest::new("GET", "/callback");
+    /// let (tokens, edits) = transport.log_in(&sessions, Login::new("u-7"), &request).await?;
+    /// assert_eq!(edits.iter().filter(|(name, _)| *name == "set-cookie").count(), 3);
+    /// assert!(tokens.csrf.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn log_in(
+        &self,
+        sessions: &Sessions,
+        login: Login,
+        request: &impl RequestView,
+    ) -> Result<(Tokens, HeaderEdits), SessionError> {
+        let presented = self.presented(request);
+        self.begin(sessions, login, presented).await
+    }
+
+    pub(crate) async fn begin(
+        &self,
+        sessions: &Sessions,
+        mut login: Login,
+        presented: PresentedCookies,
+    ) -> Result<(Tokens, HeaderEdits), SessionError> {
+        if self.requires_csrf_token() {
+            login = login.with_csrf();
+        }
+        sessions
+            .begin(&login.bound(), &presented.former(), |tokens| {
+                self.set(tokens)
+            })
+            .await
+    }
+
+    /// Refreshes the session of the binding cookie, and returns its tokens and the fields that set
+    /// the cookies. Refresh cookies of other sessions are ignored.
+    ///
+    /// # Errors
+    /// The errors of [`Sessions::refresh`]. `Invalid` also if the binding cookie is missing, comes
+    /// with two values, or no refresh cookie belongs to its session. No cookie is deleted then.
+    ///
+    /// ```
+    /// # use tollgate::session::{
+    /// #     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, Sessions,
+    /// # };
+    /// # use tollgate::SigningKey;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// use tollgate::extend::EndpointRequest;
+    ///
+    /// let transport = CookieTransport::builder().build()?;
+    /// let mut request = EndpointRequest::new("POST", "/refresh");
+    /// let tokens = sessions.login(Login::new("u-8")).await?;
+    /// let planted = format!("__Secure-refresh={}", tokens.refresh_token);
+    /// request.headers.push(("cookie".to_owned(), planted.into_bytes()));
+    /// let refreshed = transport.refresh(&sessions, RefreshRequest::default(), &request).await;
+    /// assert!(refreshed.is_err(), "the binding cookie is missing");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn refresh(
+        &self,
+        sessions: &Sessions,
+        wanted: RefreshRequest,
+        request: &impl RequestView,
+    ) -> Result<(Tokens, HeaderEdits), SessionError> {
+        let presented = self.presented(request);
+        let tokens = presented.refresh(sessions, &wanted).await?;
+        let edits = self.set(&tokens)?;
+        Ok((tokens, edits))
+    }
+
+    pub(crate) fn presented(&self, request: &impl RequestView) -> PresentedCookies {
+        PresentedCookies::read(request, &self.0)
+    }
+
+    /// Returns the fields that set the cookies of a session that was begun by
+    /// [`log_in`](Self::log_in).
+    ///
+    /// The refresh cookie lives until the absolute timeout. Activity moves the idle timeout without
+    /// a response that could set the cookie again; the server enforces the idle timeout. The
+    /// binding cookie lives as long, and is set by the login only.
+    ///
+    /// # Errors
+    /// - `TooLarge`: a cookie has more than 4096 bytes with its attributes. No cookie is set then.
+    /// - `Misconfigured`: the session was begun without a binding cookie, by [`Sessions::login`].
+    ///
+    /// ```
+    /// # use tollgate::session::{
+    /// #     CookieTransport, Issuer, Login, MemoryStore, RefreshKey, RefreshRequest, Sessions,
+    /// # };
+    /// # use tollgate::SigningKey;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// use tollgate::extend::EndpointRequest;
+    ///
+    /// let transport = CookieTransport::builder().build()?;
+    /// let request = EndpointRequest::new("GET", "/callback");
+    /// let (tokens, _) = transport.log_in(&sessions, Login::new("u-7"), &request).await?;
+    /// assert!(transport.set(&tokens).is_ok());
+    /// assert!(transport.set(&sessions.login(Login::new("u-7")).await?).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -114,10 +236,28 @@ impl CookieTransport {
         let refresh = cookies
             .refresh
             .set(&tokens.refresh_token, tokens.session_expires_in)?;
+        let binding = match &tokens.bound {
+            Bound::New(value) => Some(cookies.binding.set(value, tokens.session_expires_in)?),
+            Bound::Kept => None,
+            Bound::No => {
+                return Err(SessionError::new(
+                    SessionErrorKind::Misconfigured,
+                    "the session has no binding cookie: begin it by `CookieTransport::log_in`",
+                ));
+            }
+        };
         let mut edits = HeaderEdits::default();
-        edits.push("set-cookie", access);
-        edits.push("set-cookie", refresh);
+        for line in [Some(access), binding, Some(refresh)].into_iter().flatten() {
+            edits.push("set-cookie", line);
+        }
+        self.expire_former(&mut edits);
         Ok(edits)
+    }
+
+    fn expire_former(&self, edits: &mut HeaderEdits) {
+        for cookie in &self.0.former {
+            edits.push("set-cookie", cookie.delete());
+        }
     }
 
     /// Returns the field that sets only the access cookie, for a sliding session.
@@ -158,7 +298,7 @@ impl CookieTransport {
         Ok(edits)
     }
 
-    /// Returns the fields that delete both cookies. Use it only for a logout: a failed refresh may
+    /// Returns the fields that delete all cookies. Use it only for a logout: a failed refresh may
     /// have lost a race, and deleting would remove the winner's cookies.
     ///
     /// ```
@@ -167,32 +307,13 @@ impl CookieTransport {
     /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
     pub fn clear(&self) -> HeaderEdits {
+        let cookies = &*self.0;
         let mut edits = HeaderEdits::default();
-        edits.push("set-cookie", self.0.access.delete());
-        edits.push("set-cookie", self.0.refresh.delete());
+        for cookie in [&cookies.access, &cookies.binding, &cookies.refresh] {
+            edits.push("set-cookie", cookie.delete());
+        }
+        self.expire_former(&mut edits);
         edits
-    }
-
-    /// Returns the refresh token of a request, if there is one. It is not verified yet.
-    ///
-    /// # Errors
-    /// `Invalid` if the cookie is present twice, as one may be planted, or is not text.
-    ///
-    /// ```
-    /// use tollgate::extend::EndpointRequest;
-    ///
-    /// let transport = tollgate::session::CookieTransport::builder().build()?;
-    /// let mut request = EndpointRequest::new("POST", "/refresh");
-    /// assert_eq!(transport.refresh_token(&request)?, None);
-    /// request.headers.push(("cookie".to_owned(), b"__Secure-refresh=abc".to_vec()));
-    /// assert_eq!(transport.refresh_token(&request)?, Some("abc"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn refresh_token<'r>(
-        &self,
-        request: &'r impl RequestView,
-    ) -> Result<Option<&'r str>, SessionError> {
-        read::only(request, &self.0.refresh.name)
     }
 
     /// The source of the access token for a gate.
@@ -237,6 +358,11 @@ impl CookieTransport {
     /// The name of the refresh cookie, with its prefix.
     pub fn refresh_name(&self) -> &str {
         &self.0.refresh.name
+    }
+
+    /// The name of the binding cookie, with its prefix.
+    pub fn binding_name(&self) -> &str {
+        &self.0.binding.name
     }
 
     /// The path of the refresh cookie.

@@ -13,6 +13,7 @@ fn tokens() -> Tokens {
         scope: String::new(),
         session: SessionId::new([7; 16]),
         csrf: None,
+        bound: Bound::New("bbb".to_owned().into()),
     }
 }
 
@@ -25,12 +26,13 @@ fn lines(edits: &HeaderEdits) -> Vec<String> {
 }
 
 #[test]
-fn both_cookies_are_set_and_deleted_with_the_same_attributes() {
+fn all_cookies_are_set_and_deleted_with_the_same_attributes() {
     let transport = CookieTransport::builder().build().unwrap();
     assert_eq!(
         lines(&transport.set(&tokens()).unwrap()),
         [
             "__Host-access=aaa.bbb.ccc; Path=/; Max-Age=900; Secure; HttpOnly; SameSite=Lax",
+            "__Host-session=bbb; Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax",
             "__Secure-refresh=rrr; Path=/auth; Max-Age=2592000; Secure; HttpOnly; SameSite=Lax",
         ]
     );
@@ -38,26 +40,41 @@ fn both_cookies_are_set_and_deleted_with_the_same_attributes() {
         lines(&transport.clear()),
         [
             "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+            "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
             "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
         ]
     );
 }
 
 #[test]
-fn every_setting_applies_to_both_cookies() {
+fn every_setting_applies_to_all_cookies() {
     let transport = CookieTransport::builder()
         .path("/a/b")
         .access_name("id")
         .refresh_name("again")
+        .binding_name("tie")
+        .former_paths(["/a"])
         .host_http_prefix()
         .same_site(SameSite::None)
         .build()
         .unwrap();
     let expected = [
         "__Host-Http-id=aaa.bbb.ccc; Path=/; Max-Age=900; Secure; HttpOnly; SameSite=None",
+        "__Host-Http-tie=bbb; Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=None",
         "__Secure-again=rrr; Path=/a/b; Max-Age=2592000; Secure; HttpOnly; SameSite=None",
+        "__Secure-again=; Path=/a; Max-Age=0; Secure; HttpOnly; SameSite=None",
     ];
     assert_eq!(lines(&transport.set(&tokens()).unwrap()), expected);
+    let mut refreshed = tokens();
+    refreshed.bound = Bound::Kept;
+    let lines_of_refresh = lines(&transport.set(&refreshed).unwrap());
+    assert_eq!(lines_of_refresh, [expected[0], expected[2], expected[3]]);
+    let unbound = Tokens {
+        bound: Bound::No,
+        ..refreshed
+    };
+    let error = transport.set(&unbound).unwrap_err();
+    assert_eq!(error.kind(), SessionErrorKind::Misconfigured);
     let strict = CookieTransport::builder()
         .same_site(SameSite::Strict)
         .build()
@@ -79,6 +96,7 @@ fn development_cookies_have_neither_secure_nor_a_prefix() {
         lines(&transport.set(&tokens()).unwrap()),
         [
             "access=aaa.bbb.ccc; Path=/; Max-Age=900; HttpOnly; SameSite=Lax",
+            "session=bbb; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax",
             "refresh=rrr; Path=/auth; Max-Age=2592000; HttpOnly; SameSite=Lax",
         ]
     );
@@ -115,6 +133,7 @@ fn build_refuses_contradictions_and_injections() {
         let invalid = ConfigErrorKind::InvalidText;
         assert_eq!(refused(builder().access_name(name)), invalid, "{name}");
         assert_eq!(refused(builder().refresh_name(name)), invalid, "{name}");
+        assert_eq!(refused(builder().binding_name(name)), invalid, "{name}");
     }
     for path in [
         "",
@@ -133,16 +152,19 @@ fn build_refuses_contradictions_and_injections() {
         "/a\"",
         &format!("/{long}"),
     ] {
-        assert_eq!(
-            refused(builder().path(path)),
-            ConfigErrorKind::InvalidText,
-            "{path}"
-        );
+        let invalid = ConfigErrorKind::InvalidText;
+        assert_eq!(refused(builder().path(path)), invalid, "{path}");
+        assert_eq!(refused(builder().former_paths([path])), invalid, "{path}");
     }
-    assert_eq!(
-        refused(builder().access_name("refresh")),
-        ConfigErrorKind::Duplicate
-    );
+    for twice in [
+        builder().access_name("refresh"),
+        builder().access_name("session"),
+        builder().refresh_name("session"),
+        builder().former_paths(["/auth"]),
+        builder().former_paths(["/old", "/older", "/old"]),
+    ] {
+        assert_eq!(refused(twice), ConfigErrorKind::Duplicate);
+    }
     let none = || builder().same_site(SameSite::None);
     assert_eq!(
         refused(none().dangerous_without_csrf_token()),

@@ -89,7 +89,7 @@ impl SessionError {
 }
 
 /// Returns the response to an invalid refresh token (RFC 6749 section 5.2).
-pub(super) fn invalid_grant() -> Answer {
+fn invalid_grant() -> Answer {
     Answer::oauth_error(400, "invalid_grant", "The session is over: log in again")
 }
 

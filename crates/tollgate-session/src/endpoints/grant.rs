@@ -1,13 +1,13 @@
 //! Login and refresh (RFC 6749 sections 5 and 6).
 
 use serde::Deserialize;
-use tollgate_core::{Answer, EndpointRequest};
+use tollgate_core::{Answer, EndpointRequest, HeaderEdits};
 
 use super::answers::{self, CookieBody, TokenBody};
 use super::content::ContentType;
 use super::login::LoginRequest;
+use super::logout::run_to_completion;
 use super::{SessionEndpoints, Transport, device};
-use crate::cookies::CookieTransport;
 use crate::sessions::{RefreshRequest, Tokens};
 
 /// The optional content of a refresh. Other members are ignored (RFC 6749 section 3.2).
@@ -55,30 +55,27 @@ impl SessionEndpoints {
         self.prove_origin(&request)?;
         let content_type = ContentType::of(&request)?;
         let device = device::of(&request, self.0.proxies);
+        let former = self.cookies().map(|cookies| cookies.presented(&request));
         let request = LoginRequest {
             request,
             content_type,
             device: device.clone(),
         };
         let login = (self.0.login)(request).await.map_err(|failure| failure.0)?;
-        let mut login = login.seen_from(&device);
-        if self
-            .cookies()
-            .is_some_and(CookieTransport::requires_csrf_token)
-        {
-            login = login.with_csrf();
+        let login = login.seen_from(&device);
+        let sessions = self.0.sessions.clone();
+        match (self.cookies().cloned(), former) {
+            (Some(cookies), Some(former)) => {
+                // It ends the former session, which must not be left half done.
+                let login = async move { cookies.begin(&sessions, login, former).await };
+                Ok(in_cookies(&run_to_completion(login).await?))
+            }
+            _ => {
+                let tokens = sessions.login(login).await;
+                let tokens = tokens.map_err(|error| error.answer())?;
+                Ok(answers::of_json(&TokenBody::of(&tokens)))
+            }
         }
-        let sessions = &self.0.sessions;
-        let tokens = sessions
-            .login(login)
-            .await
-            .map_err(|error| error.answer())?;
-        let answer = self.token_response(&tokens);
-        if answer.is_err() {
-            // The client cannot use the session. If ending it fails too, it expires.
-            let _ = sessions.logout(&tokens.session).await;
-        }
-        answer
     }
 
     pub(super) async fn refresh(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
@@ -86,14 +83,6 @@ impl SessionEndpoints {
         let mut body = RefreshBody::of(request)?;
         let form = ContentType::of(request)? == Some(ContentType::Form);
         let in_content = body.token(&self.0.transport)?;
-        let token = match self.cookies() {
-            Some(cookies) => cookies
-                .refresh_token(request)
-                .map_err(|_| answers::malformed())?
-                .map(str::to_owned)
-                .ok_or_else(answers::invalid_grant)?,
-            None => in_content.ok_or_else(answers::malformed)?,
-        };
         match body.grant_type.as_deref() {
             Some("refresh_token") => {}
             Some(_) => {
@@ -112,20 +101,22 @@ impl SessionEndpoints {
             device: device::of(request, self.0.proxies),
         };
         // A failure does not delete the cookies: a concurrent request may have just set new ones.
-        let refreshed = self.0.sessions.refresh(&token, wanted).await;
-        self.token_response(&refreshed.map_err(|error| error.answer())?)
-    }
-
-    fn token_response(&self, tokens: &Tokens) -> Result<Answer, Answer> {
-        match self.cookies() {
-            None => Ok(answers::of_json(&TokenBody::of(tokens))),
+        let sessions = &self.0.sessions;
+        let answer = match self.cookies() {
             Some(cookies) => {
-                let edits = cookies.set(tokens).map_err(|error| error.answer())?;
-                Ok(answers::with(
-                    answers::of_json(&CookieBody::of(tokens)),
-                    &edits,
-                ))
+                let refreshed = cookies.refresh(sessions, wanted, request).await;
+                refreshed.map(|refreshed| in_cookies(&refreshed))
             }
-        }
+            None => {
+                let token = in_content.ok_or_else(answers::malformed)?;
+                let refreshed = sessions.refresh(&token, wanted).await;
+                refreshed.map(|tokens| answers::of_json(&TokenBody::of(&tokens)))
+            }
+        };
+        answer.map_err(|error| error.answer())
     }
+}
+
+fn in_cookies((tokens, edits): &(Tokens, HeaderEdits)) -> Answer {
+    answers::with(answers::of_json(&CookieBody::of(tokens)), edits)
 }

@@ -7,25 +7,24 @@ use tollgate_core::{Answer, EndpointRequest, RejectionKind};
 
 use super::grant::RefreshBody;
 use super::{SessionEndpoints, answer_of, answers, decide, session_of, subject_of};
+use crate::cookies::PresentedCookies;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
 
 impl SessionEndpoints {
-    /// Ends the session of the access token and that of the refresh token. One token suffices.
-    /// With cookies, a client without a live session gets the response of a successful logout.
+    /// Ends the session of the access token and that of the refresh token, or of the binding
+    /// cookie. One of them suffices. With cookies, a client without a live session gets the
+    /// response of a successful logout.
     pub(super) async fn log_out(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
         self.prove_origin(request)?;
         let mut body = RefreshBody::of(request)?;
         let in_content = body.token(&self.0.transport)?;
-        // A second refresh cookie, which a sibling domain can plant, must not prevent a logout by
-        // the access token.
-        let (token, ambiguous) = match self.cookies() {
-            Some(cookies) => match cookies.refresh_token(request) {
-                Ok(token) => (token.map(str::to_owned), false),
-                Err(_) => (None, true),
-            },
-            None => (in_content, false),
-        };
+        // The binding cookie alone identifies the session. The refresh cookies, which a sibling
+        // domain can plant, do not count.
+        let presented = self.cookies().map(|cookies| cookies.presented(request));
+        let ambiguous = presented.as_ref().is_some_and(|cookies| cookies.ambiguous);
+        let binding = presented.and_then(PresentedCookies::into_binding);
+        let token = in_content;
         let (session, refusal) = match decide(&self.0.ending_gate, request).await {
             Ok(authentication) => (authentication.principal().and_then(session_of), None),
             // The access token is valid but its CSRF token is missing. The refresh cookie must not
@@ -38,7 +37,7 @@ impl SessionEndpoints {
         if session.is_none() && ambiguous {
             return Err(answers::malformed());
         }
-        if session.is_none() && token.is_none() {
+        if session.is_none() && token.is_none() && binding.is_none() {
             return match refusal {
                 // The credentials have expired or are missing: the browser deletes the cookies.
                 Some(refusal)
@@ -54,6 +53,9 @@ impl SessionEndpoints {
         run_to_completion(async move {
             if let Some(session) = session {
                 sessions.logout(&session).await?;
+            }
+            if let Some(binding) = binding {
+                sessions.logout_bound(&binding).await?;
             }
             if let Some(token) = token {
                 // The response does not reveal whether the session existed (RFC 7009 section 2.2).
@@ -103,7 +105,7 @@ impl SessionEndpoints {
         Ok(self.cleared(answers::of_json(&json!({ "ended": ended }))))
     }
 
-    /// Adds the fields that delete both cookies.
+    /// Adds the fields that delete the cookies.
     fn cleared(&self, answer: Answer) -> Answer {
         match self.cookies() {
             Some(cookies) => answers::with(answer, &cookies.clear()),
@@ -112,8 +114,9 @@ impl SessionEndpoints {
     }
 }
 
-/// Runs the future to completion even if the client disconnects, as a logout is not cancel-safe.
-async fn run_to_completion<T: Send + 'static>(
+/// Runs the future to completion even if the client disconnects, as the end of a session is not
+/// cancel-safe.
+pub(super) async fn run_to_completion<T: Send + 'static>(
     ending: impl Future<Output = Result<T, SessionError>> + Send + 'static,
 ) -> Result<T, Answer> {
     let ended = match tokio::spawn(ending).await {

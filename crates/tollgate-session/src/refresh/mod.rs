@@ -1,6 +1,7 @@
 //! The rules of a session: refresh tokens, their keys, the stored state, and the function that
 //! decides every transition.
 
+mod binding;
 mod key;
 mod record;
 mod step;
@@ -8,7 +9,8 @@ mod token;
 
 pub use key::RefreshKey;
 
+pub(crate) use binding::Binding;
 pub(crate) use key::RefreshKeys;
 pub(crate) use record::{Access, Body, Bytes, Issued, Record, Sealed};
-pub(crate) use step::{Event, Outcome, Presented, Refused, Rules, granted, step};
+pub(crate) use step::{Event, Outcome, Presented, Refused, Rules, candidate, granted, step};
 pub(crate) use token::RefreshToken;

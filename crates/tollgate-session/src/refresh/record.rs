@@ -7,6 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::binding::Binding;
 use super::key::RefreshKeys;
 use super::token::RefreshToken;
 use crate::device::Device;
@@ -71,6 +72,10 @@ pub(crate) struct Body {
     pub(crate) claims: Map<String, Value>,
     #[serde(default)]
     pub(crate) device: Device,
+    /// The hash of the secret in the binding cookie. A session that was not begun by cookie has
+    /// none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) binding: Option<Bytes>,
 }
 
 /// A verifier for a refresh token. It cannot be used to create the token.
@@ -97,7 +102,7 @@ impl Sealed {
     }
 }
 
-fn sha256(secret: &[u8; 32]) -> [u8; 32] {
+pub(super) fn sha256(secret: &[u8; 32]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, secret).as_ref());
     hash
@@ -185,6 +190,18 @@ impl Body {
             until: before.until.max(access.expires_at),
         });
         self.access = access;
+    }
+
+    /// Returns whether the session is bound to this binding. A session without a binding accepts
+    /// none, and a bound session accepts nothing else than its own.
+    pub(crate) fn is_bound_to(&self, binding: Option<&Binding>) -> bool {
+        match (&self.binding, binding) {
+            (Some(kept), Some(binding)) => {
+                constant_time::verify_slices_are_equal(&kept.0, &binding.hash().0).is_ok()
+            }
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
     }
 }
 

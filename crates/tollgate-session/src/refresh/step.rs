@@ -3,6 +3,7 @@
 
 use aws_lc_rs::constant_time;
 
+use super::binding::Binding;
 use super::key::RefreshKeys;
 use super::record::{Access, Body, Record, Sealed, StepUp};
 use super::token::RefreshToken;
@@ -24,6 +25,8 @@ pub(crate) enum Event<'a> {
     /// A refresh token is presented.
     Refresh {
         token: &'a RefreshToken,
+        /// The binding of the browser, if the token came in a cookie.
+        binding: Option<&'a Binding>,
         /// The time when the request arrived. A token presented before a rotation is not reuse,
         /// however long the store took.
         arrived_at: u64,
@@ -81,6 +84,9 @@ pub(crate) enum Refused {
     Expired,
     /// The token is forged, was derived from a removed key, or belongs to another user.
     Unknown,
+    /// The token is genuine, but the session is bound to a browser and the binding is missing or
+    /// wrong, or the session has no binding.
+    Unbound,
     /// The successor was derived from a key that this instance does not have.
     KeyMissing,
     /// The session does not have the requested scope.
@@ -102,11 +108,16 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
     match event {
         Event::Refresh {
             token,
+            binding,
             arrived_at,
             scope,
             device,
             jti,
         } => match identify(record, token, *arrived_at, rules) {
+            // Before reuse is reported: a token without its binding must not end the session.
+            Ok(_) | Err(Outcome::Reuse) if !body.is_bound_to(*binding) => {
+                Outcome::Refused(Refused::Unbound)
+            }
             Ok(standing) => {
                 let Some(scope) = granted(&body.scope, *scope) else {
                     return Outcome::Refused(Refused::Scope);
@@ -201,6 +212,24 @@ fn identify(
         Ok(()) if token.generation > 0 => Err(used),
         _ => unknown,
     }
+}
+
+/// Returns the token to decide by, of several that name the session: the current one, else the
+/// previous one, else one that was used before. A forged or outdated token beside the genuine one
+/// changes nothing.
+pub(crate) fn candidate<'t>(
+    record: &Record,
+    tokens: &'t [RefreshToken],
+    arrived_at: u64,
+    rules: &Rules,
+) -> Option<&'t RefreshToken> {
+    let rank = |token: &&RefreshToken| match identify(record, token, arrived_at, rules) {
+        Ok(Standing::Current) => 0,
+        Ok(Standing::Previous) => 1,
+        Err(Outcome::Reuse) => 2,
+        Err(_) => 3,
+    };
+    tokens.iter().min_by_key(rank)
 }
 
 fn rotate(

@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::store_access::{TRIES, contended, is_revoked};
-use super::{Sessions, Tokens};
+use super::{Bound, Former, Sessions, Tokens};
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;
 use crate::id::SessionId;
-use crate::refresh::{Access, Body, Bytes, Issued, Record, Sealed};
+use crate::refresh::{Access, Binding, Body, Bytes, Issued, Record, Sealed};
 use crate::revocation::{Revocation, RevocationKind};
 
 /// A login: the user and the content of the tokens. The service must have authenticated the user.
@@ -36,6 +36,7 @@ pub struct Login {
     auth_time: Option<u64>,
     device: Device,
     csrf: bool,
+    bound: bool,
 }
 
 impl Login {
@@ -58,6 +59,7 @@ impl Login {
             auth_time: None,
             device: Device::default(),
             csrf: false,
+            bound: false,
         }
     }
 
@@ -165,6 +167,12 @@ impl Login {
         self.csrf = true;
         self
     }
+
+    /// Binds the session to the browser, by a cookie with a secret.
+    pub(crate) const fn bound(mut self) -> Self {
+        self.bound = true;
+        self
+    }
 }
 
 impl std::fmt::Debug for Login {
@@ -196,23 +204,51 @@ impl Sessions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn login(&self, login: Login) -> Result<Tokens, SessionError> {
-        self.bounded(self.begin(&login)).await
+        let (tokens, ()) = self.begin(&login, &Former::default(), |_| Ok(())).await?;
+        Ok(tokens)
     }
 
-    async fn begin(&self, login: &Login) -> Result<Tokens, SessionError> {
+    /// Begins a session and ends the one of the browser's former cookies. `answer` is called before
+    /// anything is stored: if it fails, there is no login, and the former session stays. It is called
+    /// again for the tokens that are returned.
+    pub(crate) async fn begin<T>(
+        &self,
+        login: &Login,
+        former: &Former,
+        answer: impl Fn(&Tokens) -> Result<T, SessionError>,
+    ) -> Result<(Tokens, T), SessionError> {
+        self.bounded(self.begin_unbounded(login, former, answer))
+            .await
+    }
+
+    async fn begin_unbounded<T>(
+        &self,
+        login: &Login,
+        former: &Former,
+        answer: impl Fn(&Tokens) -> Result<T, SessionError>,
+    ) -> Result<(Tokens, T), SessionError> {
+        let replaced = self.sessions_of(former).await?;
         // One attempt suffices, unless all sessions of the subject are ended at the same moment.
         let mut not_before = 0;
         for _ in 0..TRIES {
             let now = self.now();
             // A logout of all sessions may come from an instance whose clock is ahead.
             let ahead = not_before.min(now.saturating_add(self.0.rules.leeway));
-            let record = self.new_record(login, now.max(ahead))?;
-            // Issued before anything is stored, so that a misconfiguration leaves no session.
-            self.tokens(&record, now)?;
+            let (record, binding) = self.new_record(login, now.max(ahead))?;
+            let binding = binding.map(|binding| Bound::New(binding.write()));
+            let tokens = |record: &Record| {
+                let mut tokens = self.tokens(record, now)?;
+                if let Some(binding) = &binding {
+                    tokens.bound = binding.clone();
+                }
+                Ok::<_, SessionError>(tokens)
+            };
+            // Answered before anything is stored, so that a misconfiguration leaves no session.
+            answer(&tokens(&record)?)?;
             if !self.insert(&record, now).await? {
                 continue;
             }
-            self.evict_excess(&record, now).await?;
+            self.evict_excess(&record, &replaced, now).await?;
             let revocations = self.revocations_of(&record, None).await?;
             if is_revoked(&record, &revocations) {
                 self.finish(&record.id, None).await?;
@@ -222,17 +258,30 @@ impl Sessions {
                 continue;
             }
             let record = self.restamped(record, &revocations).await?;
-            let tokens = self.tokens(&record, now)?;
+            let tokens = tokens(&record)?;
+            let answer = answer(&tokens)?;
+            // Last, as a login that fails must not end a session.
+            for session in &replaced {
+                if let Err(error) = self.log_out(session).await {
+                    // The client does not get the new session. If ending it fails too, it expires.
+                    let _ = self.end(&record.id).await;
+                    return Err(error);
+                }
+            }
             self.notify(&SessionEvent::LoggedIn {
                 session: record.id,
                 subject: record.subject,
             });
-            return Ok(tokens);
+            return Ok((tokens, answer));
         }
         Err(contended())
     }
 
-    fn new_record(&self, login: &Login, now: u64) -> Result<Record, SessionError> {
+    fn new_record(
+        &self,
+        login: &Login,
+        now: u64,
+    ) -> Result<(Record, Option<Binding>), SessionError> {
         if login.subject.is_empty() {
             return Err(SessionError::new(
                 SessionErrorKind::Misconfigured,
@@ -247,6 +296,11 @@ impl Sessions {
         let current = Sealed::new(&key.derive(&id, 1, &salt), key.id());
         let cap = now.saturating_add(rules.absolute);
         let auth_time = login.auth_time.map_or(now, |auth_time| auth_time.min(now));
+        let binding = if login.bound {
+            Some(Binding::generate(id, &**self.0.issuer.random())?)
+        } else {
+            None
+        };
         let mut body = Body {
             version: Body::VERSION,
             created_at: now,
@@ -279,17 +333,19 @@ impl Sessions {
             },
             claims: login.claims.clone(),
             device: login.device.clone().cut(),
+            binding: binding.as_ref().map(Binding::hash),
         };
         body.issued = Some(Issued {
             last: body.access.issued_at,
             until: body.access.expires_at,
         });
-        Ok(Record {
+        let record = Record {
             id,
             subject: login.subject.clone(),
             revision: 1,
             body,
-        })
+        };
+        Ok((record, binding))
     }
 
     fn fresh_csrf(&self) -> Result<String, SessionError> {
@@ -298,9 +354,16 @@ impl Sessions {
         Ok(base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes[..]))
     }
 
-    /// Ends the sessions beyond the maximum. Concurrent logins choose the same ones.
-    async fn evict_excess(&self, new: &Record, now: u64) -> Result<(), SessionError> {
+    /// Ends the sessions beyond the maximum, besides those that the login replaces. Concurrent
+    /// logins choose the same ones.
+    async fn evict_excess(
+        &self,
+        new: &Record,
+        replaced: &[SessionId],
+        now: u64,
+    ) -> Result<(), SessionError> {
         let mut live = self.live(&new.subject, now).await?;
+        live.retain(|record| !replaced.contains(&record.id));
         let Some(excess) = live
             .len()
             .checked_sub(self.0.most)

@@ -73,6 +73,7 @@ impl Sessions {
             };
             let event = Event::Refresh {
                 token: &token,
+                binding: None,
                 arrived_at: now,
                 scope: None,
                 device: &Device::default(),
@@ -80,7 +81,10 @@ impl Sessions {
             };
             let genuine = match step(&record, &event, now, &self.0.rules) {
                 Outcome::Replace(_) | Outcome::Repeat | Outcome::Reuse => true,
-                Outcome::Refused(why) => matches!(why, Refused::KeyMissing | Refused::SteppedUp),
+                Outcome::Refused(why) => matches!(
+                    why,
+                    Refused::KeyMissing | Refused::SteppedUp | Refused::Unbound
+                ),
             };
             if genuine {
                 self.log_out(&record.id).await
@@ -221,7 +225,7 @@ impl Sessions {
         Ok(live.into_iter().map(info).collect())
     }
 
-    async fn log_out(&self, session: &SessionId) -> Result<bool, SessionError> {
+    pub(super) async fn log_out(&self, session: &SessionId) -> Result<bool, SessionError> {
         let ended = self.end(session).await?;
         Ok(self.notify_logout(ended))
     }

@@ -1,5 +1,6 @@
 //! The sessions of a service.
 
+mod binding;
 mod builder;
 mod info;
 mod login;
@@ -26,6 +27,9 @@ pub use info::SessionInfo;
 pub use login::Login;
 pub use refresh::RefreshRequest;
 pub use tokens::{Renewed, Tokens};
+
+pub(crate) use binding::Former;
+pub(crate) use tokens::Bound;
 
 /// A handle that begins, continues, lists and ends sessions in any store. Clones share their state.
 ///

@@ -5,7 +5,10 @@ use super::{Sessions, Tokens};
 use crate::device::Device;
 use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;
-use crate::refresh::{Event, Outcome, Record, RefreshToken, Refused, granted, step};
+use crate::id::SessionId;
+use crate::refresh::{
+    Binding, Event, Outcome, Record, RefreshToken, Refused, candidate, granted, step,
+};
 use crate::revocation::{Revocation, RevocationKind};
 
 /// The optional parameters of a refresh.
@@ -72,12 +75,28 @@ impl Sessions {
     ) -> Result<Tokens, SessionError> {
         let token =
             RefreshToken::read(refresh_token).ok_or_else(|| invalid("malformed refresh token"))?;
-        self.bounded(self.exchange(&token, &request)).await
+        let session = token.session;
+        self.bounded(self.exchange(&session, &[token], None, &request))
+            .await
+    }
+
+    /// Refreshes the session of a binding by one of its refresh cookies. All `tokens` name that
+    /// session.
+    pub(crate) async fn refresh_bound(
+        &self,
+        tokens: &[RefreshToken],
+        binding: &Binding,
+        request: &RefreshRequest,
+    ) -> Result<Tokens, SessionError> {
+        self.bounded(self.exchange(&binding.session, tokens, Some(binding), request))
+            .await
     }
 
     async fn exchange(
         &self,
-        token: &RefreshToken,
+        session: &SessionId,
+        tokens: &[RefreshToken],
+        binding: Option<&Binding>,
         request: &RefreshRequest,
     ) -> Result<Tokens, SessionError> {
         let arrived_at = self.now();
@@ -85,11 +104,15 @@ impl Sessions {
         for _ in 0..TRIES {
             // Read before the revocation check, because the expiry is computed from it.
             let now = self.now();
-            let Some(record) = self.load(&token.session, now).await? else {
+            let Some(record) = self.load(session, now).await? else {
                 return Err(invalid("the session is unknown or expired"));
+            };
+            let Some(token) = candidate(&record, tokens, arrived_at, &self.0.rules) else {
+                return Err(invalid("no refresh token of the session"));
             };
             let event = Event::Refresh {
                 token,
+                binding,
                 arrived_at,
                 scope: request.scope.as_deref(),
                 device: &request.device,
@@ -197,6 +220,7 @@ fn refused(why: Refused) -> SessionError {
             SessionErrorKind::Unavailable,
             "the refresh key of the session is not configured",
         ),
+        Refused::Unbound => invalid("the refresh token came without the binding of its session"),
         Refused::Ended => invalid("the session was ended"),
         Refused::Expired => invalid("the session has expired"),
         Refused::SteppedUp => invalid("the refresh token is from before a re-authentication"),

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::{Sessions, Tokens};
+use super::{Bound, Sessions, Tokens};
 use crate::error::{SessionError, SessionErrorKind, corrupt};
 use crate::id::SessionId;
 use crate::issuer::AccessToken;
@@ -205,6 +205,7 @@ impl Sessions {
             scope: body.access.scope.clone(),
             session: record.id,
             csrf: body.csrf.clone(),
+            bound: body.binding.map_or(Bound::No, |_| Bound::Kept),
         })
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::id::SessionId;
 
 /// The tokens of a login or a refresh, with their lifetimes.
@@ -47,6 +49,18 @@ pub struct Tokens {
     /// The CSRF token that a page sends as `x-csrf-token`, if the [login](crate::Login::with_csrf)
     /// requested one.
     pub csrf: Option<String>,
+    pub(crate) bound: Bound,
+}
+
+/// The binding of a session to a browser.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The session was not begun by cookie.
+    No,
+    /// The browser has the binding cookie.
+    Kept,
+    /// The login created this value of the binding cookie.
+    New(Zeroizing<String>),
 }
 
 impl fmt::Debug for Tokens {

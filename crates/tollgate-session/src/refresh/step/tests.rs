@@ -55,6 +55,7 @@ fn fresh(rules: &Rules) -> Record {
             csrf: None,
             claims: Map::new(),
             device: Device::default(),
+            binding: None,
         },
     }
 }
@@ -76,6 +77,7 @@ fn refresh(
         record,
         &Event::Refresh {
             token,
+            binding: None,
             arrived_at,
             scope,
             device,

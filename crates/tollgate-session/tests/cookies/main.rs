@@ -1,0 +1,10 @@
+//! Planted and duplicated cookies, and logins that replace a session.
+
+#![allow(clippy::unwrap_used)]
+
+mod jar;
+mod log;
+mod moved;
+mod planted;
+mod replaced;
+mod world;
