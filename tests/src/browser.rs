@@ -35,6 +35,14 @@ impl Browser {
     /// # Panics
     /// If it does not start, or under CI if a program is missing.
     pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts Chromium like [`start`](Self::start), with further arguments.
+    ///
+    /// # Panics
+    /// The cases of [`start`](Self::start).
+    pub fn start_with(arguments: &[&str]) -> Option<Self> {
         let driver = match spawn() {
             Ok(driver) => driver,
             Err(problem) => {
@@ -57,7 +65,8 @@ impl Browser {
         browser.wait_for("chromedriver", |browser| {
             browser.ask("GET", "/status", None).is_ok()
         });
-        let arguments = [
+        let profile = format!("--user-data-dir={}", browser.profile.display());
+        let mut all = vec![
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
@@ -67,10 +76,11 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            &format!("--user-data-dir={}", browser.profile.display()),
+            &profile,
         ];
+        all.extend(arguments);
         let wanted = json!({ "capabilities": { "alwaysMatch": {
-            "browserName": "chrome", "goog:chromeOptions": { "args": arguments },
+            "browserName": "chrome", "goog:chromeOptions": { "args": all },
         } } });
         let made = browser
             .ask("POST", "/session", Some(&wanted))

@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::extract::{Query, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use openidconnect::core::{CoreAuthenticationFlow, CoreErrorResponseType};
@@ -16,6 +17,7 @@ use openidconnect::{
     PostLogoutRedirectUrl, RequestTokenError, Scope, TokenResponse as _,
 };
 use serde::{Deserialize, Serialize};
+use tollgate::axum::RequestHead;
 use tollgate::extend::{Clock as _, Step, SystemClock};
 use tollgate::oidc::presets::has_nonce;
 use tollgate::session::{CookieTransport, Login, Sessions};
@@ -154,6 +156,7 @@ pub(crate) async fn finish(
     State(sign_in): State<Arc<SignIn>>,
     attempt: Attempt,
     Query(callback): Query<Callback>,
+    request: Parts,
 ) -> Result<Response, Failure> {
     if verify_slices_are_equal(callback.state.as_bytes(), attempt.state.as_bytes()).is_err() {
         // The attempt cookie stays: a link from an attacker must not end the login.
@@ -162,7 +165,7 @@ pub(crate) async fn finish(
             "This answer is to another login.",
         ));
     }
-    let mut response = match sign_in.log_in(attempt, callback).await {
+    let mut response = match sign_in.log_in(&request, attempt, callback).await {
         Ok(response) => response,
         Err(failure) => failure.into_response(),
     };
@@ -183,7 +186,12 @@ struct User {
 }
 
 impl SignIn {
-    async fn log_in(&self, attempt: Attempt, callback: Callback) -> Result<Response, Failure> {
+    async fn log_in(
+        &self,
+        request: &Parts,
+        attempt: Attempt,
+        callback: Callback,
+    ) -> Result<Response, Failure> {
         let provider = self.provider().await?;
         // Prevents a mix-up attack, where another provider passes off its response as this
         // provider's.
@@ -207,13 +215,15 @@ impl SignIn {
             .exchange(&provider, code, attempt.pkce_verifier)
             .await?;
         let user = self.verify(&id_token, &attempt.nonce).await?;
-        let tokens = self
-            .sessions
-            .login(self.session_of(user))
+        // Ends the session that this browser had, if any.
+        let login = self.session_of(user);
+        let (_, cookies) = self
+            .cookies
+            .log_in(&self.sessions, login, &RequestHead::from(request))
             .await
             .map_err(Failure::internal)?;
         let mut response = redirect(&attempt.return_to, []).into_response();
-        for (name, value) in self.cookies.set(&tokens).map_err(Failure::internal)?.iter() {
+        for (name, value) in cookies.iter() {
             let name = HeaderName::try_from(name).map_err(Failure::internal)?;
             let value = HeaderValue::from_bytes(value).map_err(Failure::internal)?;
             response.headers_mut().append(name, value);
@@ -284,9 +294,7 @@ impl SignIn {
     /// another provider.
     fn session_of(&self, user: User) -> Login {
         let subject = format!("{}#{}", &**self.discovery.issuer, user.sub); // an issuer has no `#`
-        let login = Login::new(subject)
-            .auth_time(user.auth_time.unwrap_or(0)) // an absent `auth_time` counts as old
-            .with_csrf();
+        let login = Login::new(subject).auth_time(user.auth_time.unwrap_or(0)); // an absent `auth_time` counts as old
         match user.name {
             Some(name) => login.claim("name", name.chars().take(100).collect::<String>()),
             None => login,

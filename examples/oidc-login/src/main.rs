@@ -65,8 +65,8 @@ fn sessions(home: &Url) -> Result<Sessions, Box<dyn Error>> {
 
 async fn app(home: &Url, options: &Options) -> Result<Router, Box<dyn Error>> {
     let sessions = sessions(home)?;
-    // `__Host-access` for the whole site, `__Secure-refresh` for /auth only. Scripts cannot read
-    // either.
+    // `__Host-access` and `__Host-session` for the whole site, `__Secure-refresh` for /auth only.
+    // Scripts cannot read them.
     let cookies = CookieTransport::builder().path("/auth").build()?;
     let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Cookie(cookies.clone()))
         .login(async |_| Err(LoginFailure::refused())) // no password login

@@ -294,6 +294,30 @@ fn without_the_provider_sessions_continue_and_logins_fail() {
 }
 
 #[test]
+fn a_login_ends_the_former_session_of_the_browser() {
+    let Some((provider, site)) = start("replaces") else {
+        return;
+    };
+    let mut former: Option<Answer> = None;
+    for (user, password) in [("ada", "lovelace"), ("eve", "dropper"), ("ada", "lovelace")] {
+        let (url, mut cookies) = site.begin();
+        let callback = provider.visit(&url, &site.home, user, password);
+        let held = former.iter().flat_map(|answer| answer.all("set-cookie"));
+        for line in held.filter(|line| line.starts_with("__Host-") && !line.contains("Max-Age=0")) {
+            cookies = format!("{cookies}; {}", line.split(';').next().unwrap());
+        }
+        let answer = site.come_back(&callback, &cookies);
+        let listed = site.get("auth/sessions", access(&answer).unwrap());
+        let listed: Value = serde_json::from_str(&listed.content).unwrap();
+        assert_eq!(listed["sessions"].as_array().unwrap().len(), 1, "{listed}");
+        if let Some(former) = former {
+            assert_eq!(site.get("me", access(&former).unwrap()).status, 401);
+        }
+        former = Some(answer);
+    }
+}
+
+#[test]
 fn visitors_cannot_flood_the_provider() {
     let port = free_port();
     let front = Front::open();

@@ -72,8 +72,8 @@ async fn login(request: LoginRequest) -> Result<Login, LoginFailure> {
 }
 
 fn app(sessions: &Sessions) -> Result<Router, Box<dyn Error>> {
-    // `__Host-access` for the whole site, `__Secure-refresh` for /auth only. Scripts cannot read
-    // either.
+    // `__Host-access` and `__Host-session` for the whole site, `__Secure-refresh` for /auth only.
+    // Scripts cannot read them.
     let cookies = CookieTransport::builder().path("/auth").build()?;
     let endpoints = SessionEndpoints::builder(sessions.clone(), Transport::Cookie(cookies.clone()))
         .login(login)

@@ -15,9 +15,11 @@ async function send(method, path, content) {
 }
 
 // Sends a request that needs a login. If the access cookie has expired, refreshes it and retries.
+// Also after a 403: a late answer to the former user may have replaced the access cookie, and the
+// CSRF token is that of the session.
 async function call(method, path) {
   let answer = await send(method, path);
-  if (answer.status === 401 && (await refresh())) answer = await send(method, path);
+  if ([401, 403].includes(answer.status) && (await refresh())) answer = await send(method, path);
   if (answer.status === 401) loggedOut("You are logged out.");
   if (answer.status >= 500) element("state").textContent = "The server cannot answer just now.";
   return answer;

@@ -104,7 +104,7 @@ fn clicks(browser: &Browser) -> Value {
 }
 
 #[test]
-fn login_sets_both_cookies_hidden_from_scripts() {
+fn login_sets_cookies_hidden_from_scripts() {
     let server = Server::start(PROGRAM, &folder("login"), &["--memory"]);
     let Some(browser) = open(&server) else { return };
     assert_eq!(state(&browser), "You are logged out.");
@@ -114,7 +114,8 @@ fn login_sets_both_cookies_hidden_from_scripts() {
     assert_eq!(state(&browser), "You are logged in as ada.");
     let access = browser.cookie("__Host-access").unwrap();
     let refresh = refresh_cookie(&browser, &server).unwrap();
-    for (cookie, path) in [(&access, "/"), (&refresh, "/auth")] {
+    let binding = browser.cookie("__Host-session").unwrap();
+    for (cookie, path) in [(&access, "/"), (&binding, "/"), (&refresh, "/auth")] {
         assert_eq!(cookie["path"], path, "{cookie}");
         assert_eq!(cookie["httpOnly"], true, "{cookie}");
         assert_eq!(cookie["secure"], true, "{cookie}");
@@ -245,6 +246,7 @@ fn a_logout_in_one_tab_logs_out_the_other() {
     let Some(browser) = open(&server) else { return };
     log_in(&browser, "ada", "lovelace");
     let access = cookie_value(&browser, "__Host-access").unwrap();
+    let binding = cookie_value(&browser, "__Host-session").unwrap();
     let refresh = refresh_cookie(&browser, &server).unwrap();
     let refresh = refresh["value"].as_str().unwrap().to_owned();
     let first = browser.tab();
@@ -254,7 +256,7 @@ fn a_logout_in_one_tab_logs_out_the_other() {
     browser.switch_to(&first);
     assert_eq!(press(&browser, "#logout"), "POST /auth/logout: 204");
     assert_eq!(state(&browser), "You are logged out.");
-    assert_eq!(browser.cookie("__Host-access"), None);
+    assert_eq!(browser.cookies(), Vec::<Value>::new());
     assert_eq!(refresh_cookie(&browser, &server), None);
 
     browser.switch_to(&second);
@@ -274,15 +276,15 @@ fn a_logout_in_one_tab_logs_out_the_other() {
             .status,
         401
     );
-    let refreshed = with_refresh_cookie(&server, &refresh);
+    let refreshed = with_refresh_cookie(&server, &binding, &refresh);
     assert_eq!(
         (refreshed.status, refreshed.header("set-cookie")),
         (400, "")
     );
 }
 
-fn with_refresh_cookie(server: &Server, token: &str) -> Answer {
-    let cookie = format!("__Secure-refresh={token}");
+fn with_refresh_cookie(server: &Server, binding: &str, token: &str) -> Answer {
+    let cookie = format!("__Host-session={binding}; __Secure-refresh={token}");
     let headers = [("cookie", &*cookie), ("sec-fetch-site", "same-origin")];
     server.send("POST", "/auth/refresh", &headers, "")
 }

@@ -311,7 +311,9 @@ async fn responses_to_a_browser_are_equal() {
     let login = both.expect(200, same(log_in())).await;
     let jar = cookies(&login);
     assert!(
-        jar.contains("__Host-access=") && jar.contains("__Secure-refresh="),
+        ["__Host-access=", "__Host-session=", "__Secure-refresh="]
+            .iter()
+            .all(|name| jar.contains(name)),
         "{jar}"
     );
     let csrf = login.member("csrf_token");
@@ -356,7 +358,7 @@ async fn responses_to_a_browser_are_equal() {
     let out = same(with(post("/auth/logout"))).with("x-csrf-token", &*csrf);
     let out = both.expect(204, out).await;
     assert!(out.all("set-cookie").all(|line| line.contains("Max-Age=0")));
-    assert_eq!(out.all("set-cookie").count(), 2);
+    assert_eq!(out.all("set-cookie").count(), 3);
     let late = both.expect(401, with(get("/orders"))).await;
     assert!(late.field("set-cookie").is_none());
 }

@@ -90,9 +90,9 @@ impl CookieTransportBuilder {
         self
     }
 
-    /// Sets the name of the binding cookie after its prefix. Default: `session`. Applications on one
-    /// host need different names, and different [access names](Self::access_name): a `__Host-`
-    /// cookie is for the whole host.
+    /// Sets the name of the binding cookie after its prefix. Default: `session`. Applications on
+    /// one host need different names, and different [access names](Self::access_name), because a
+    /// `__Host-` cookie is for the whole host.
     ///
     /// ```
     /// # use tollgate::session::CookieTransport;

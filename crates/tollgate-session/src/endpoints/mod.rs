@@ -57,6 +57,9 @@ type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailur
 /// | `POST /sessions/logout-others` | the access token | 200: the number of ended sessions |
 /// | `POST /sessions/logout-all` | the access token | 200: the number of ended sessions |
 ///
+/// With cookies, a refresh needs the binding cookie too, and a logout needs it or the access token.
+/// A login ends the session whose cookies come with it.
+///
 /// With cookies, login, refresh and logout require the proof of origin. Unsafe requests that need
 /// the access token also require `x-csrf-token`, unless it is
 /// [disabled](crate::CookieTransportBuilder::dangerous_without_csrf_token).

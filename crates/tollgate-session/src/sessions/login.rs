@@ -188,6 +188,9 @@ impl Sessions {
     /// Begins a session. If the subject has reached the maximum number, the least recently used
     /// session is ended.
     ///
+    /// For a login by cookie use [`CookieTransport::log_in`](crate::CookieTransport::log_in). It
+    /// binds the session to the browser, and ends the former session of the browser.
+    ///
     /// # Errors
     /// No session is begun in these cases:
     ///

@@ -88,6 +88,18 @@ fn refresh(
     )
 }
 
+fn refresh_bound(record: &Record, token: &RefreshToken, binding: Option<&Binding>) -> Outcome {
+    let event = Event::Refresh {
+        token,
+        binding,
+        arrived_at: START + 60,
+        scope: None,
+        device: &Device::default(),
+        jti: "jti-n",
+    };
+    step(record, &event, START + 60, &rules())
+}
+
 fn replaced(record: &Record, outcome: Outcome) -> Record {
     match outcome {
         Outcome::Replace(body) => record.with(*body),
@@ -121,6 +133,88 @@ fn slide(record: &Record, presented: &Presented, now: u64, rules: &Rules) -> Out
         now,
         rules,
     )
+}
+
+#[test]
+fn a_bound_session_is_refreshed_only_with_its_binding() {
+    let rules = rules();
+    let unbound = fresh(&rules);
+    let random = &crate::random::SystemRandom;
+    let binding = Binding::generate(unbound.id, random).unwrap();
+    let other = Binding::generate(unbound.id, random).unwrap();
+    let mut bound = unbound.clone();
+    bound.body.binding = Some(binding.hash());
+    let (token, mut forged) = (of(&bound, &rules), of(&bound, &rules));
+    forged.secret[0] ^= 1;
+    let used = replaced(&bound, refresh_bound(&bound, &token, Some(&binding)));
+    assert_eq!(used.body.binding, bound.body.binding);
+    assert_eq!(refresh_bound(&used, &token, Some(&binding)), Outcome::Reuse);
+
+    let refused = Outcome::Refused(Refused::Unbound);
+    for wrong in [None, Some(&other)] {
+        assert_eq!(refresh_bound(&bound, &token, wrong), refused);
+        assert_eq!(refresh_bound(&used, &token, wrong), refused, "no reuse");
+        let unknown = Outcome::Refused(Refused::Unknown);
+        assert_eq!(refresh_bound(&bound, &forged, wrong), unknown);
+    }
+    assert_eq!(refresh_bound(&unbound, &token, Some(&binding)), refused);
+    assert!(matches!(
+        refresh_bound(&unbound, &token, None),
+        Outcome::Replace(_)
+    ));
+}
+
+#[test]
+fn the_newest_genuine_token_decides() {
+    let rules = rules();
+    let first = fresh(&rules);
+    let old = of(&first, &rules);
+    let second = replaced(&first, refresh_at(&first, &old, START, &rules));
+    let previous = of(&second, &rules);
+    let third = replaced(&second, refresh_at(&second, &previous, START, &rules));
+    let forged = |generation| {
+        let mut token = of(&third, &rules);
+        token.generation = generation;
+        token.secret[0] ^= 1;
+        token
+    };
+    let mut tokens = vec![
+        forged(1),
+        forged(9),
+        forged(3),
+        old,
+        previous,
+        of(&third, &rules),
+    ];
+    for generation in [3, 2, 1] {
+        let chosen = candidate(&third, &tokens, START + 1, &rules).unwrap();
+        assert_eq!(chosen.generation, generation);
+        assert!(!matches!(
+            refresh_at(&third, chosen, START + 1, &rules),
+            Outcome::Refused(_)
+        ));
+        tokens.pop();
+    }
+    let refused = refresh_at(
+        &third,
+        candidate(&third, &tokens, START, &rules).unwrap(),
+        START,
+        &rules,
+    );
+    assert_eq!(refused, Outcome::Refused(Refused::Unknown));
+    assert!(candidate(&third, &[], START, &rules).is_none());
+}
+
+#[test]
+fn a_stored_session_without_a_binding_is_read() {
+    let record = fresh(&rules());
+    let stored = record.write().unwrap();
+    assert!(!String::from_utf8_lossy(&stored.data).contains("binding"));
+    assert!(Record::read(stored, &record.id).unwrap().body == record.body);
+    let mut bound = record;
+    bound.body.binding = Some(Bytes([5; 32]));
+    let stored = bound.write().unwrap();
+    assert!(Record::read(stored, &bound.id).unwrap().body == bound.body);
 }
 
 #[test]
