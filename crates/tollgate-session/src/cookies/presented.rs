@@ -21,17 +21,16 @@ pub(crate) struct PresentedCookies {
 
 impl PresentedCookies {
     pub(super) fn read(request: &impl RequestView, cookies: &Cookies) -> Self {
-        let (binding, ambiguous) = match only(request, &cookies.binding.name) {
-            Ok(value) => (value.and_then(Binding::read), false),
-            Err(Several) => {
-                tracing::warn!(
-                    target: "tollgate",
-                    cookie = &*cookies.binding.name,
-                    "several binding cookies: none is used"
-                );
-                (None, true)
-            }
-        };
+        let binding = only(request, &cookies.binding.name);
+        let ambiguous = binding.is_err();
+        if ambiguous {
+            tracing::warn!(
+                target: "tollgate",
+                cookie = &*cookies.binding.name,
+                "several binding cookies: none is used"
+            );
+        }
+        let binding = binding.ok().flatten().and_then(Binding::read);
         let (mut tokens, mut count) = (Vec::new(), 0_usize);
         for value in read::all(request, &cookies.refresh.name) {
             count = count.saturating_add(1);

@@ -64,18 +64,14 @@ impl SessionEndpoints {
         let login = (self.0.login)(request).await.map_err(|failure| failure.0)?;
         let login = login.seen_from(&device);
         let sessions = self.0.sessions.clone();
-        match (self.cookies().cloned(), former) {
-            (Some(cookies), Some(former)) => {
-                // It ends the former session, which must not be left half done.
-                let login = async move { cookies.begin(&sessions, login, former).await };
-                Ok(in_cookies(&run_to_completion(login).await?))
-            }
-            _ => {
-                let tokens = sessions.login(login).await;
-                let tokens = tokens.map_err(|error| error.answer())?;
-                Ok(answers::of_json(&TokenBody::of(&tokens)))
-            }
+        if let (Some(cookies), Some(former)) = (self.cookies().cloned(), former) {
+            // It ends the former session, which must not be left half done.
+            let login = async move { cookies.begin(&sessions, login, former).await };
+            return Ok(in_cookies(&run_to_completion(login).await?));
         }
+        let tokens = sessions.login(login).await;
+        let tokens = tokens.map_err(|error| error.answer())?;
+        Ok(answers::of_json(&TokenBody::of(&tokens)))
     }
 
     pub(super) async fn refresh(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
@@ -102,16 +98,13 @@ impl SessionEndpoints {
         };
         // A failure does not delete the cookies: a concurrent request may have just set new ones.
         let sessions = &self.0.sessions;
-        let answer = match self.cookies() {
-            Some(cookies) => {
-                let refreshed = cookies.refresh(sessions, wanted, request).await;
-                refreshed.map(|refreshed| in_cookies(&refreshed))
-            }
-            None => {
-                let token = in_content.ok_or_else(answers::malformed)?;
-                let refreshed = sessions.refresh(&token, wanted).await;
-                refreshed.map(|tokens| answers::of_json(&TokenBody::of(&tokens)))
-            }
+        let answer = if let Some(cookies) = self.cookies() {
+            let refreshed = cookies.refresh(sessions, wanted, request).await;
+            refreshed.map(|refreshed| in_cookies(&refreshed))
+        } else {
+            let token = in_content.ok_or_else(answers::malformed)?;
+            let refreshed = sessions.refresh(&token, wanted).await;
+            refreshed.map(|tokens| answers::of_json(&TokenBody::of(&tokens)))
         };
         answer.map_err(|error| error.answer())
     }

@@ -178,7 +178,7 @@ async fn several_binding_cookies_name_no_session() {
         );
         let logged = log.take();
         assert!(
-            logged.contains(r#"WARN message=several binding cookies"#),
+            logged.contains("WARN message=several binding cookies"),
             "{logged}"
         );
         assert!(logged.contains(r#"cookie="__Host-session""#), "{logged}");

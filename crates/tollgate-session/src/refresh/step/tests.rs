@@ -88,16 +88,21 @@ fn refresh(
     )
 }
 
-fn refresh_bound(record: &Record, token: &RefreshToken, binding: Option<&Binding>) -> Outcome {
+fn refresh_bound(
+    record: &Record,
+    token: &RefreshToken,
+    binding: Option<&Binding>,
+    at: u64,
+) -> Outcome {
     let event = Event::Refresh {
         token,
         binding,
-        arrived_at: START + 60,
+        arrived_at: at,
         scope: None,
         device: &Device::default(),
         jti: "jti-n",
     };
-    step(record, &event, START + 60, &rules())
+    step(record, &event, at, &rules())
 }
 
 fn replaced(record: &Record, outcome: Outcome) -> Record {
@@ -146,20 +151,30 @@ fn a_bound_session_is_refreshed_only_with_its_binding() {
     bound.body.binding = Some(binding.hash());
     let (token, mut forged) = (of(&bound, &rules), of(&bound, &rules));
     forged.secret[0] ^= 1;
-    let used = replaced(&bound, refresh_bound(&bound, &token, Some(&binding)));
+    let used = replaced(&bound, refresh_bound(&bound, &token, Some(&binding), START));
     assert_eq!(used.body.binding, bound.body.binding);
-    assert_eq!(refresh_bound(&used, &token, Some(&binding)), Outcome::Reuse);
+    assert_eq!(
+        refresh_bound(&used, &token, Some(&binding), START + 60),
+        Outcome::Reuse
+    );
 
     let refused = Outcome::Refused(Refused::Unbound);
     for wrong in [None, Some(&other)] {
-        assert_eq!(refresh_bound(&bound, &token, wrong), refused);
-        assert_eq!(refresh_bound(&used, &token, wrong), refused, "no reuse");
+        assert_eq!(refresh_bound(&bound, &token, wrong, START), refused);
+        assert_eq!(
+            refresh_bound(&used, &token, wrong, START + 60),
+            refused,
+            "no reuse"
+        );
         let unknown = Outcome::Refused(Refused::Unknown);
-        assert_eq!(refresh_bound(&bound, &forged, wrong), unknown);
+        assert_eq!(refresh_bound(&bound, &forged, wrong, START), unknown);
     }
-    assert_eq!(refresh_bound(&unbound, &token, Some(&binding)), refused);
+    assert_eq!(
+        refresh_bound(&unbound, &token, Some(&binding), START),
+        refused
+    );
     assert!(matches!(
-        refresh_bound(&unbound, &token, None),
+        refresh_bound(&unbound, &token, None, START),
         Outcome::Replace(_)
     ));
 }
