@@ -65,6 +65,9 @@ impl RevocationStore for Store {
     fn position(&self) -> StoreFuture<'_, Position> {
         self.memory.position()
     }
+    fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
+        self.memory.changes(after, now)
+    }
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
         self.memory.feed()
     }
