@@ -132,8 +132,8 @@ pub(crate) async fn changes_nothing<S: RevocationStore + Clone>(
         if known {
             number += 1;
             let sid = format!("gone-{number}");
-            let revoker = &instances[number % INSTANCES];
-            revoker.revoke_session(&sid).await.unwrap();
+            let caller = &instances[number % INSTANCES];
+            caller.revoke_session(&sid).await.unwrap();
             revoked = Some((token(&sid), Instant::now()));
         }
     }

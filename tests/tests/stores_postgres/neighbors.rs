@@ -29,10 +29,11 @@ async fn a_role_without_grants_neither_forges_nor_suppresses_a_revocation() {
     assert!(denied.await.is_err());
     // It may know the position from an earlier version, which announced it.
     let epoch = store.position().await.unwrap().epoch.cast_signed();
-    let hex: String = neighbor::forged_entry()
+    let hex: Vec<String> = neighbor::forged_entry()
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
+    let hex = hex.concat();
     let key = server.sql(&format!(
         "SELECT rtrim(translate(encode('\\x{hex}', 'base64'), E'+/\\n', '-_'), '=')"
     ));
