@@ -256,7 +256,7 @@ fn a_renewal_sees_the_request_that_waited() {
 
 #[test]
 fn a_grpc_call_gets_a_grpc_response() {
-    let gates = Gates::new(|gate| gate.require(scope("orders:read")));
+    let gates = Gates::new(|gate| gate.require(scope("orders:read")).grpc_answers());
     let mut request = bearer(&token(&gates.key));
     "POST".clone_into(&mut request.method);
     request
@@ -266,7 +266,8 @@ fn a_grpc_call_gets_a_grpc_response() {
     assert_eq!(refusal.answer().header("grpc-status"), Some(&b"7"[..]));
 
     let failing = Scripted::new(Ok(set(&[])), Script::Pending(Ok(set(&[])), Err(down(9))));
-    let gate = Gate::from(anyone().key_source(failing).build().unwrap());
+    let gate = Gate::builder(anyone().key_source(failing).build().unwrap());
+    let gate = gate.grpc_answers().build().unwrap();
     let Step::Pending(decision) = gate.begin(&request) else {
         panic!("the key is missing")
     };
