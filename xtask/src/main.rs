@@ -48,6 +48,7 @@ usage: cargo xtask <command>
   features [PACKAGE...]
                        the published crates, or those named, with no feature, each and all
   package [PACKAGE...] the archives of the published crates, or of those named, built as published
+  interleavings        tests that choose the interleaving of threads
   instructions         the instruction budgets, counted by valgrind
   fuzz [SECONDS] [TARGET...]
                        the fuzz targets, or those named, for 60 seconds each by default
@@ -107,6 +108,7 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
         Request::Peers => peers::run(&tools, report),
         Request::Features { packages } => features::run(&tools, packages, report),
         Request::Package { packages } => package::run(&tools, packages, report),
+        Request::Interleavings => suite::interleavings(&tools, report),
         Request::Instructions => suite::instructions(&tools, report),
         Request::Fuzz { seconds, targets } => fuzz::run(&tools, *seconds, targets, report),
     }
@@ -136,6 +138,7 @@ enum Request {
     Peers,
     Features { packages: Vec<String> },
     Package { packages: Vec<String> },
+    Interleavings,
     Instructions,
     Fuzz { seconds: u32, targets: Vec<String> },
 }
@@ -184,6 +187,7 @@ impl Request {
             "policy" => Self::Policy,
             "consumers" => Self::Consumers,
             "peers" => Self::Peers,
+            "interleavings" => Self::Interleavings,
             "instructions" => Self::Instructions,
             _ => return None,
         };

@@ -71,14 +71,18 @@ fn vectors(directory: Option<&OsStr>) -> StepResult {
     }
 }
 
-/// Runs the tests of `tollgate-session` that choose the interleaving of threads.
+/// Runs the tests of the crates that choose the interleaving of threads.
 pub(crate) fn interleavings(tools: &Tools<'_>, report: &mut Report) {
     report.step("interleavings", || {
         tools
             .cargo()
-            .args(["test", "--package", "tollgate-session", "--lib"])
+            .args(["test", "--package", "tollgate-core"])
+            .args(["--package", "tollgate-session", "--lib"])
             .arg("interleavings")
-            .env("RUSTFLAGS", "--cfg shuttle")
+            .env(
+                "RUSTC_WORKSPACE_WRAPPER",
+                tools.workspace.root.join("xtask/rustc-shuttle"),
+            )
             .run()?;
         Ok(Outcome::Passed)
     });

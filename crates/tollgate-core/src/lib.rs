@@ -48,6 +48,7 @@ mod per_thread;
 pub mod policy;
 mod rejection;
 mod step;
+mod sync;
 mod token;
 mod verifier;
 

@@ -1,6 +1,6 @@
 //! Random interleavings of threads over the replica and the memory store.
 //!
-//! `RUSTFLAGS="--cfg shuttle" cargo test -p tollgate-session --lib interleavings`
+//! `cargo xtask interleavings`
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -3,12 +3,12 @@
 use std::hash::{Hash, Hasher};
 use std::mem::size_of;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 use zeroize::Zeroizing;
 
 use super::held::Cached;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A verified token, and the evidence that it is still valid.
 pub(crate) struct Entry<V: Cached> {

@@ -9,6 +9,8 @@
 
 mod entry;
 mod held;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod near;
 mod settings;
 mod sighted;
@@ -17,8 +19,7 @@ mod tests;
 
 use std::fmt;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::sync::{Arc, OnceLock, TryLockError};
 
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
@@ -32,6 +33,8 @@ use self::near::{Counters, Near};
 pub use self::settings::{TokenCache, TokenCacheStatus};
 use self::sighted::Sighted;
 use crate::per_thread::Slots;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The usual memory of an entry, in bytes.
 const USUAL_BYTES: usize = 2048;

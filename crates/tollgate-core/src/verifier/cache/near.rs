@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::USUAL_BYTES;
 use super::entry::{Entry, Hashed};
 use super::held::{Cached, Handle, Held};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of places in a set.
 const WAYS: usize = 4;

@@ -1,6 +1,6 @@
 //! A record of the tokens of earlier verifications.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// The hashes of recently verified tokens. Newer ones replace older ones. A replaced hash, or one
 /// that equals the hash of another token, only costs time.
