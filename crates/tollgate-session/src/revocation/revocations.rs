@@ -332,6 +332,9 @@ impl Revocations {
     }
 
     /// The current state, for a health check or a metric.
+    ///
+    /// With the feature `metrics`, the gauges `tollgate_revocation_entries` and
+    /// `tollgate_revocation_max_entries`, with the label `issuer`, report the fill level.
     pub fn status(&self) -> RevocationStatus {
         let (entries, over_full) = self.shared.replica.size();
         RevocationStatus {

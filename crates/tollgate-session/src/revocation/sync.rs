@@ -134,6 +134,7 @@ impl Follower {
                 Ok(Some(changes)) => {
                     self.replica.learn(&changes.entries, now)?;
                     self.replica.confirm(asked);
+                    self.record();
                     at = changes.position;
                     *pause = FIRST_PAUSE;
                 }
@@ -181,6 +182,22 @@ impl Follower {
         self.replica.restart(now);
         self.replica.learn(&snapshot.entries, now)?;
         self.replica.confirm(asked);
+        self.record();
         Ok(snapshot.position)
     }
+
+    /// Reports the fill level of the replica.
+    #[cfg(feature = "metrics")]
+    #[allow(clippy::cast_precision_loss, reason = "exact for all sizes of memory")]
+    fn record(&self) {
+        let issuer = self.replica.issuer().to_owned();
+        metrics::gauge!("tollgate_revocation_entries", "issuer" => issuer.clone())
+            .set(self.replica.size().0 as f64);
+        metrics::gauge!("tollgate_revocation_max_entries", "issuer" => issuer)
+            .set(self.replica.most() as f64);
+    }
+
+    #[cfg(not(feature = "metrics"))]
+    #[allow(clippy::unused_self)]
+    const fn record(&self) {}
 }

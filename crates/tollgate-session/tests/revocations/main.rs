@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod adversary;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod outage;
 mod scripted;
 mod sync;
