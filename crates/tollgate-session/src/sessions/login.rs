@@ -220,7 +220,8 @@ impl Sessions {
         former: &Former,
         answer: impl Fn(&Tokens) -> Result<T, SessionError>,
     ) -> Result<(Tokens, T), SessionError> {
-        self.bounded(self.begin_unbounded(login, former, answer))
+        // Boxed, because a login is large and rare.
+        self.bounded(Box::pin(self.begin_unbounded(login, former, answer)))
             .await
     }
 
