@@ -128,6 +128,21 @@ fn token(session: &str) -> String {
     mint.token().claim("sid", session).build()
 }
 
+/// Sends requests with more fields than a program may have room for.
+fn many_fields(world: &World) {
+    for count in [60, 90, 97, 98, 150] {
+        let before = world.reached.load(Ordering::SeqCst);
+        let many = (0..count).fold(world.request("POST"), |request, number| {
+            request.with(&format!("x-{number}"), "1")
+        });
+        // A proxy may close the connection.
+        let passed = many.send().is_ok_and(|answer| answer.status < 400);
+        assert!(!passed, "{count} fields");
+        assert_eq!(world.reached.load(Ordering::SeqCst), before, "{count}");
+        world.refuses("after many fields", &world.request("GET"), 401);
+    }
+}
+
 fn attack(kind: ProxyKind) {
     let Some(world) = World::start(kind) else {
         return;
@@ -220,6 +235,7 @@ fn attack(kind: ProxyKind) {
         .with("origin", "https://evil.example");
     world.refuses("a cross-site handshake", &handshake, 403);
 
+    many_fields(&world);
     let unreachable = ForwardProxy::start(kind, free_port(), world.application).unwrap();
     let before = world.reached.load(Ordering::SeqCst);
     let answer = Request::get(unreachable.url("/")).send().unwrap();
@@ -244,4 +260,16 @@ fn caddy_asks_the_gate_about_the_original_request() {
 #[test]
 fn haproxy_asks_the_gate_about_the_original_request() {
     attack(ProxyKind::Haproxy);
+}
+
+#[test]
+fn haproxy_denies_a_request_after_an_error_of_the_script() {
+    let Some(mut world) = World::start(ProxyKind::Haproxy) else {
+        return;
+    };
+    let broken = |text: String| text.replace("core.httpclient()", "core.missing()");
+    let proxy =
+        ForwardProxy::start_edited(ProxyKind::Haproxy, free_port(), world.application, broken);
+    world.proxy = proxy.unwrap();
+    world.refuses("no answer to the script", &world.request("GET"), 503);
 }

@@ -36,11 +36,24 @@ impl ForwardProxy {
     /// If the page has no configuration for it, it does not start, or under CI if it is not
     /// installed.
     pub fn start(kind: ProxyKind, authentication: u16, application: u16) -> Option<Self> {
+        Self::start_edited(kind, authentication, application, |text| text)
+    }
+
+    /// Like [`start`](Self::start), with an edited configuration.
+    ///
+    /// # Panics
+    /// As `start`.
+    pub fn start_edited(
+        kind: ProxyKind,
+        authentication: u16,
+        application: u16,
+        edit: impl Fn(String) -> String,
+    ) -> Option<Self> {
         // Another process may take the port before the proxy does.
         for _ in 0..5 {
             let (port, scratch) = (free_port(), Scratch::new("proxy"));
             let configuration = |language: &str| {
-                snippet(language)
+                edit(snippet(language))
                     .replace(":8080", &format!(":{port}"))
                     .replace(":8081", &format!(":{authentication}"))
                     .replace(":8082", &format!(":{application}"))
