@@ -188,7 +188,8 @@ impl Retriever {
 
     async fn fetch_metadata(&self, issuer: &str) -> Result<Metadata, OidcError> {
         const ACCEPT: &str = "application/json";
-        let exchange = self.exchange(false);
+        // After an empty set: a cached document may name a place that the set has left.
+        let exchange = self.exchange(self.emptied.is_some());
         let answered = if self.settings.metadata_url.is_some() {
             exchange.get(&self.named, ACCEPT, None).await?
         } else {

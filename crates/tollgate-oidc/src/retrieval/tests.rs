@@ -913,3 +913,26 @@ fn retrievals_are_send() {
     crosses(&retriever);
     crosses(&retriever.retrieve());
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_an_empty_set_the_metadata_is_fetched_past_caches() {
+    let provider = provider();
+    let mut retriever = of_issuer(&provider);
+    assert_eq!(kid(&mut retriever).await, "1");
+    provider.at(JWKS, FetchResponse::new(200, r#"{"keys":[]}"#));
+    for _ in 0..2 {
+        let _ = error(&mut retriever).await;
+    }
+    let requests = provider.requests.lock().unwrap();
+    let of_metadata: Vec<_> = requests
+        .iter()
+        .filter(|asked| asked.url == METADATA)
+        .collect();
+    let no_cache = |asked: &FetchRequest| {
+        asked
+            .headers
+            .contains(&("cache-control", "no-cache".to_owned()))
+    };
+    assert_eq!(of_metadata.len(), 2);
+    assert!(!no_cache(of_metadata[0]) && no_cache(of_metadata[1]));
+}
