@@ -164,7 +164,7 @@ impl Sessions {
             self.finish(&record.id, None).await?;
             return Err(invalid("the session was revoked"));
         }
-        let record = self.restamped(record, &revocations).await?;
+        let mut record = self.restamped(record, &revocations).await?;
         let issued_at = record.body.access.issued_at;
         if let (Some(former), Some(key)) = (former, former_key)
             && !revocations.iter().any(|entry| entry.key == key)
@@ -179,8 +179,11 @@ impl Sessions {
                 // The tokens that concurrent renewals have issued.
                 self.entry(&record, RevocationKind::Session, &id, issued_at),
             ];
-            let entries = self.within_budget(&record, entries, issued_at);
+            // A merged entry has no `jti`, so it must cover the second of the former token.
+            let before = issued_at.max(former.issued_at.saturating_add(1));
+            let entries = self.within_budget(&record, entries, before);
             self.0.revocations.revoke(&entries).await?;
+            record = self.restamped(record, &entries).await?;
         }
         let tokens = self.tokens(&record, now)?;
         let (session, subject) = (record.id, record.subject.clone());

@@ -277,3 +277,21 @@ async fn a_full_store_still_takes_the_revocations_of_operators() {
     let status = revocations.status();
     assert_eq!((status.entries, status.max_entries), (93, 100_000));
 }
+
+#[tokio::test]
+async fn a_merged_revocation_covers_a_former_token_of_the_same_second() {
+    let service = Service::with(|builder| {
+        bounded(builder)
+            .max_revocations_per_subject(1)
+            .revoke_former_access()
+    });
+    for _ in 0..2 {
+        let first = service.sessions.login(Login::new("u-7")).await.unwrap();
+        let next = service.refresh(&first.refresh_token).await.unwrap();
+        let again = service.refresh(&first.refresh_token).await.unwrap();
+        assert_eq!(next.access_token, again.access_token);
+        assert!(!service.accepts(&first.access_token).await);
+        assert!(service.accepts(&next.access_token).await);
+        service.pass(5);
+    }
+}
