@@ -214,6 +214,14 @@ fn identify(
     }
 }
 
+/// Returns whether the session has issued the token, whatever the state of both is.
+pub(crate) fn is_genuine(record: &Record, token: &RefreshToken, now: u64, rules: &Rules) -> bool {
+    matches!(
+        identify(record, token, now, rules),
+        Ok(_) | Err(Outcome::Reuse | Outcome::Refused(Refused::SteppedUp))
+    )
+}
+
 /// Returns the token to decide by, of several that name the session: the current one, else the
 /// previous one, else one that was used before. A forged or outdated token beside the genuine one
 /// changes nothing.

@@ -2,11 +2,10 @@
 
 use super::store_access::{TRIES, contended};
 use super::{SessionInfo, Sessions};
-use crate::device::Device;
 use crate::error::SessionError;
 use crate::event::SessionEvent;
 use crate::id::SessionId;
-use crate::refresh::{Event, Outcome, Record, RefreshToken, Refused, step};
+use crate::refresh::{Event, Outcome, Record, RefreshToken, is_genuine, step};
 use crate::revocation::{Revocation, RevocationKind};
 use crate::store::StoreErrorKind;
 
@@ -71,22 +70,7 @@ impl Sessions {
             let Some(record) = self.load(&token.session, now).await? else {
                 return Ok(false);
             };
-            let event = Event::Refresh {
-                token: &token,
-                binding: None,
-                arrived_at: now,
-                scope: None,
-                device: &Device::default(),
-                jti: "",
-            };
-            let genuine = match step(&record, &event, now, &self.0.rules) {
-                Outcome::Replace(_) | Outcome::Repeat | Outcome::Reuse => true,
-                Outcome::Refused(why) => matches!(
-                    why,
-                    Refused::KeyMissing | Refused::SteppedUp | Refused::Unbound
-                ),
-            };
-            if genuine {
+            if is_genuine(&record, &token, now, &self.0.rules) {
                 self.log_out(&record.id).await
             } else {
                 Ok(false)

@@ -295,3 +295,21 @@ async fn a_merged_revocation_covers_a_former_token_of_the_same_second() {
         service.pass(5);
     }
 }
+
+#[tokio::test]
+async fn a_logout_by_the_refresh_token_of_an_idle_session_covers_its_tokens() {
+    let long = Service::new().with_access_lifetime(Duration::from_secs(DAY));
+    let short = long.beside(|builder| {
+        builder
+            .refresh_key(RefreshKey::new(1, [1; 32]))
+            .idle_timeout(Duration::from_secs(900))
+    });
+    let first = long.sessions.login(Login::new("u-7")).await.unwrap();
+    let second = short.refresh(&first.refresh_token).await.unwrap();
+    short.pass(3600); // idle
+    let logout = short
+        .sessions
+        .logout_by_refresh_token(&second.refresh_token);
+    assert!(logout.await.unwrap());
+    refused_for_life(&long, &short, &first).await;
+}
