@@ -753,6 +753,30 @@ async fn a_logout_ends_the_session_and_deletes_all_cookies() {
 }
 
 #[tokio::test]
+async fn repeated_logouts_of_one_account_do_not_fill_the_revocations() {
+    for world in [json_world(), cookie_world()] {
+        let mut ended = Vec::new();
+        for _ in 0..300 {
+            let answer = log_in(&world).await;
+            let content = body(&answer);
+            let call = if let Some(token) = content["access_token"].as_str() {
+                let credential = format!("Bearer {token}");
+                Call::new("POST", "/logout").with("authorization", credential)
+            } else {
+                Browser::of(&answer).call("POST", "/logout")
+            };
+            ended.push(call.0.clone());
+            assert_eq!(call.to(&world).await.status, 204);
+        }
+        world.clock.advance(5); // the store has dropped the sessions
+        for request in ended {
+            assert_eq!(Call(request).to(&world).await.status, 204);
+        }
+        assert!(world.sessions.revocations().status().entries <= 257);
+    }
+}
+
+#[tokio::test]
 async fn a_logout_works_when_the_access_token_has_expired() {
     let world = cookie_world();
     let browser = Browser::log_in(&world).await;

@@ -26,7 +26,13 @@ impl SessionEndpoints {
         let binding = presented.and_then(PresentedCookies::into_binding);
         let token = in_content;
         let (session, refusal) = match decide(&self.0.ending_gate, request).await {
-            Ok(authentication) => (authentication.principal().and_then(session_of), None),
+            Ok(authentication) => {
+                let user = authentication.principal();
+                (
+                    user.and_then(|user| Some((session_of(user)?, user.clone()))),
+                    None,
+                )
+            }
             // The access token is valid but its CSRF token is missing. The refresh cookie must not
             // bypass that.
             Err(refusal) if refusal.rejection().kind() == RejectionKind::CrossSite => {
@@ -51,8 +57,8 @@ impl SessionEndpoints {
         }
         let sessions = self.0.sessions.clone();
         run_to_completion(async move {
-            if let Some(session) = session {
-                sessions.logout(&session).await?;
+            if let Some((session, user)) = session {
+                sessions.logout_presented(&session, &user).await?;
             }
             if let Some(binding) = binding {
                 sessions.logout_bound(&binding).await?;

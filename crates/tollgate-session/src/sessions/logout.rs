@@ -1,5 +1,7 @@
 //! Logout and the list of devices.
 
+use tollgate_core::Principal;
+
 use super::store_access::{TRIES, contended};
 use super::{SessionInfo, Sessions};
 use crate::error::SessionError;
@@ -13,6 +15,9 @@ impl Sessions {
     /// Ends a session. Returns `false` if it had expired or ended before. After this returns, no
     /// instance that can read its revocations accepts an access token of the session. Nothing can
     /// be refreshed, and no operation in progress restores the session.
+    ///
+    /// A session that the store does not have gets an entry that counts towards no budget. Do not
+    /// call this with the ID of an unverified token.
     ///
     /// Not cancel-safe: if the future is dropped, the session may not be ended completely. Let it
     /// run to completion.
@@ -221,6 +226,43 @@ impl Sessions {
             subject: record.subject,
         });
         true
+    }
+
+    /// Ends the session of a verified access token. If the store does not have the session, such as
+    /// after an earlier logout, its entry counts towards the budget of the subject.
+    pub(crate) async fn logout_presented(
+        &self,
+        session: &SessionId,
+        principal: &Principal,
+    ) -> Result<bool, SessionError> {
+        self.bounded(async {
+            let now = self.now();
+            if let Some(subject) = principal.subject()
+                && let Ok(None) = self.load(session, now).await
+            {
+                let revocations = &self.0.revocations;
+                let expiry = principal.expires_at().unwrap_or(0);
+                let last = principal.issued_at().unwrap_or(0).max(now);
+                let [one, merged] = [
+                    (
+                        RevocationKind::Session,
+                        &*session.to_string(),
+                        Revocation::ALL,
+                    ),
+                    (RevocationKind::Subject, subject, last.saturating_add(1)),
+                ]
+                .map(|(kind, name, before)| {
+                    let mut entry = revocations.entry(kind, name, before);
+                    entry.expires_at = entry.expires_at.max(revocations.end_after(expiry));
+                    entry
+                });
+                let entries = self.budgeted(subject, vec![one], merged);
+                revocations.revoke(&entries).await?;
+                return Ok(false);
+            }
+            self.log_out(session).await
+        })
+        .await
     }
 
     /// Revokes a session's tokens, then ends it. Returns its record, unless it was ended before.

@@ -108,12 +108,22 @@ impl Sessions {
         entries: Vec<Revocation>,
         before: u64,
     ) -> Vec<Revocation> {
-        let owned = self.0.revocations.owned_by(&record.subject);
+        self.budgeted(&record.subject, entries, self.merged(record, before))
+    }
+
+    /// Returns `entries` if the subject has room for them within its budget, else `merged`.
+    pub(super) fn budgeted(
+        &self,
+        subject: &str,
+        entries: Vec<Revocation>,
+        merged: Revocation,
+    ) -> Vec<Revocation> {
+        let owned = self.0.revocations.owned_by(subject);
         if owned.saturating_add(entries.len()) <= self.0.most_revocations {
-            let owned_by = |entry: Revocation| entry.owned_by(&record.subject);
+            let owned_by = |entry: Revocation| entry.owned_by(subject);
             return entries.into_iter().map(owned_by).collect();
         }
-        vec![self.merged(record, before)]
+        vec![merged]
     }
 
     /// Creates the entry that revokes the subject's tokens issued before `before`.
