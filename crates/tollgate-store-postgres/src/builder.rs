@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod, Runtime};
@@ -289,6 +289,7 @@ impl PostgresStoreBuilder {
                 config: self.config,
                 dial,
                 purged_at: AtomicU64::new(0),
+                hinting: AtomicU8::new(0),
             }),
         })
     }

@@ -1,6 +1,8 @@
 //! The revocation store: rows, the head row with the position, and hints.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use deadpool_postgres::Object;
 use tokio::time::timeout;
@@ -33,7 +35,7 @@ impl RevocationStore for PostgresStore {
                     &[&Private(keys), &before, &ends, &Number(now)],
                 )
                 .await?;
-            self.hint().await;
+            self.hint();
             self.purge_in_passing(now).await;
             position(&rows).map(drop)
         })
@@ -145,19 +147,41 @@ impl RevocationStore for PostgresStore {
     }
 }
 
+/// No hint is being sent.
+const IDLE: u8 = 0;
+const SENDING: u8 = 1;
+/// A hint is being sent, and another one must follow.
+const AGAIN: u8 = 2;
+
 impl PostgresStore {
-    /// Wakes the feeds, after the commit: any role can fill the server's queue of notifications,
-    /// which must not undo a revocation. Without a hint, other instances read it a little later.
-    async fn hint(&self) {
-        let channel = self.shared.names.channel();
-        let hinted = self
-            .shared
-            .pool
-            .write(self.shared.statements.hint, &[&channel])
-            .await;
-        if let Err(error) = hinted {
-            tracing::debug!(target: "tollgate", %error, "no hint of a revocation");
+    /// Wakes the feeds, after the commit and without waiting: any role can fill the server's queue
+    /// of notifications, or hold its lock for seconds. That must neither undo nor delay a
+    /// revocation, nor use more than one connection. Without a hint, other instances read it a
+    /// little later.
+    fn hint(&self) {
+        if self.shared.hinting.swap(AGAIN, Ordering::AcqRel) != IDLE {
+            return;
         }
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let channel = shared.names.channel();
+            loop {
+                shared.hinting.store(SENDING, Ordering::Release);
+                let hinted = shared.pool.write(shared.statements.hint, &[&channel]).await;
+                if let Err(error) = hinted {
+                    tracing::debug!(target: "tollgate", %error, "no hint of a revocation");
+                }
+                let ended = shared.hinting.compare_exchange(
+                    SENDING,
+                    IDLE,
+                    Ordering::AcqRel,
+                    Ordering::Acquire,
+                );
+                if ended.is_ok() {
+                    return;
+                }
+            }
+        });
     }
 }
 

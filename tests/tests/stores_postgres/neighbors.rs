@@ -82,3 +82,31 @@ async fn a_revocation_needs_no_notification() {
         .await
         .unwrap();
 }
+
+/// Any role can hold the lock of the server's queue of notifications for seconds, by a transaction
+/// with many of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notification_that_hangs_delays_no_revocation() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    ready(&server).await;
+    server.sql(
+        "SET allow_system_table_mods = on; \
+         CREATE OR REPLACE FUNCTION pg_catalog.pg_notify(text, text) RETURNS void \
+         LANGUAGE sql AS 'SELECT pg_sleep(60)'",
+    );
+    let store = PostgresStore::builder(server.url().parse().unwrap())
+        .statement_timeout(Duration::from_secs(10))
+        .build()
+        .unwrap();
+    let revoked = async {
+        for name in ["a", "b", "c"] {
+            store.revoke(&[revocation(name)], NOW).await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), revoked)
+        .await
+        .unwrap();
+    assert_eq!(store.snapshot(NOW).await.unwrap().entries.len(), 3);
+}

@@ -5,7 +5,7 @@ mod purge;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::time::Duration;
 
 use tokio_postgres::Config;
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) dial: Arc<dyn Dial>,
     /// The second of the last purge.
     pub(crate) purged_at: AtomicU64,
+    /// The state of the hints.
+    pub(crate) hinting: AtomicU8,
 }
 
 impl PostgresStore {
