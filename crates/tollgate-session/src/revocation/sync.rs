@@ -42,6 +42,8 @@ enum Lost {
     Store(StoreError),
     /// The store cannot tell the changes, such as after its sequence restarted.
     Sequence,
+    /// The clock was set back, so that entries which were dropped as expired may live again.
+    Clock,
     /// There are more entries than the replica may hold.
     OverFull,
 }
@@ -110,6 +112,9 @@ impl Follower {
                     tracing::info!(target: "tollgate", "the sequence of revocations restarted");
                     sleep(pause).await;
                 }
+                Lost::Clock => {
+                    tracing::info!(target: "tollgate", "the clock was set back");
+                }
                 Lost::OverFull => {
                     tracing::error!(target: "tollgate",
                         "more revocations than `max_entries`; querying the store for every token");
@@ -122,7 +127,8 @@ impl Follower {
 
     /// Takes a snapshot, then reads the changes at each hint and at each heartbeat.
     async fn try_follow(&self, hints: &Notify, pause: &mut Duration) -> Result<Infallible, Lost> {
-        let mut at = self.take_snapshot().await?;
+        let mut latest = self.clock.now();
+        let mut at = self.take_snapshot(latest).await?;
         let mut asked = Instant::now();
         let mut cleaned = asked;
         loop {
@@ -130,6 +136,10 @@ impl Follower {
             // A complete answer proves that nothing was missing when the read started.
             asked = Instant::now();
             let now = self.clock.now();
+            if now < latest {
+                return Err(Lost::Clock);
+            }
+            latest = now;
             match self.changes(at, now).await {
                 Ok(Some(changes)) => {
                     self.replica.learn(&changes.entries, now)?;
@@ -174,9 +184,8 @@ impl Follower {
     }
 
     /// Reads all entries of the store into the replica and returns the position of the snapshot.
-    async fn take_snapshot(&self) -> Result<Position, Lost> {
+    async fn take_snapshot(&self, now: u64) -> Result<Position, Lost> {
         let asked = Instant::now();
-        let now = self.clock.now();
         let patience = self.timeout.saturating_mul(SNAPSHOT_PATIENCE);
         let snapshot = bounded(patience, self.store.snapshot(now)).await?;
         self.replica.restart(now);

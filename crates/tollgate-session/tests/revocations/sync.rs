@@ -249,3 +249,31 @@ async fn the_task_ends_with_the_last_handle() {
     moment().await;
     assert_eq!(store.listeners(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_loses_no_revocation() {
+    let store = Scripted::new();
+    let clock = FakeClock::new();
+    let one = Revocations::builder(store.clone(), Mint::ISSUER)
+        .timeout(TIMEOUT)
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    until_in_sync(&one).await;
+    let other = in_sync(&store).await;
+    other.revoke_session("before").await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    clock.advance(48 * 3600);
+    other.revoke_session("meanwhile").await.unwrap();
+    sleep(Duration::from_secs(30)).await;
+    clock.set(FakeClock::START);
+    sleep(Duration::from_secs(1)).await;
+    for sid in ["before", "meanwhile"] {
+        assert_eq!(
+            verdict(&one, &of_session(sid)).await,
+            Verdict::Revoked,
+            "{sid}"
+        );
+    }
+    assert!(one.in_sync());
+}
