@@ -19,11 +19,11 @@ impl Sessions {
     }
 
     /// Bounds a whole operation by the timeout, however many steps it has.
-    pub(super) async fn bounded<T>(
+    pub(super) fn bounded<T>(
         &self,
         work: impl Future<Output = Result<T, SessionError>>,
-    ) -> Result<T, SessionError> {
-        bounded(self.0.timeout, work).await
+    ) -> impl Future<Output = Result<T, SessionError>> {
+        bounded(self.0.timeout, work)
     }
 
     async fn query<T>(&self, operation: StoreFuture<'_, T>) -> Result<T, SessionError> {
