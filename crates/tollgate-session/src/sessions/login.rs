@@ -184,6 +184,15 @@ impl std::fmt::Debug for Login {
     }
 }
 
+/// The outcome of a login after its session was stored.
+enum Settled {
+    Begun(Record),
+    /// All sessions of the subject that began before this time were ended.
+    Revoked {
+        before: u64,
+    },
+}
+
 impl Sessions {
     /// Begins a session. If the subject has reached the maximum number, the least recently used
     /// session is ended.
@@ -192,7 +201,7 @@ impl Sessions {
     /// binds the session to the browser, and ends the former session of the browser.
     ///
     /// # Errors
-    /// No session is begun in these cases:
+    /// The client gets no session in these cases:
     ///
     /// - `Misconfigured`: the subject is empty, a custom claim has a registered name, or the scope
     ///   is malformed.
@@ -252,26 +261,20 @@ impl Sessions {
             if !self.insert(&record, now).await? {
                 continue;
             }
-            self.evict_excess(&record, &replaced, now).await?;
-            let revocations = self.revocations_of(&record, None).await?;
-            if is_revoked(&record, &revocations) {
-                self.finish(&record.id, None).await?;
-                let all = |entry: &&Revocation| entry.key.kind() == RevocationKind::SubjectSessions;
-                let ends = revocations.iter().filter(all).map(|entry| entry.before);
-                not_before = ends.max().unwrap_or(0);
-                continue;
+            let settled = self.settle(&record, &replaced, now).await;
+            if settled.is_err() {
+                // The client does not get the session. If ending it fails too, it expires.
+                let _ = self.end(&record.id).await;
             }
-            let record = self.restamped(record, &revocations).await?;
+            let record = match settled? {
+                Settled::Begun(record) => record,
+                Settled::Revoked { before } => {
+                    not_before = before;
+                    continue;
+                }
+            };
             let tokens = tokens(&record)?;
             let answer = answer(&tokens)?;
-            // Last, as a login that fails must not end a session.
-            for session in &replaced {
-                if let Err(error) = self.log_out(session).await {
-                    // The client does not get the new session. If ending it fails too, it expires.
-                    let _ = self.end(&record.id).await;
-                    return Err(error);
-                }
-            }
             self.notify(&SessionEvent::LoggedIn {
                 session: record.id,
                 subject: record.subject,
@@ -279,6 +282,35 @@ impl Sessions {
             return Ok((tokens, answer));
         }
         Err(contended())
+    }
+
+    /// Ends the sessions that a stored session replaces.
+    async fn settle(
+        &self,
+        record: &Record,
+        replaced: &[SessionId],
+        now: u64,
+    ) -> Result<Settled, SessionError> {
+        self.evict_excess(record, replaced, now).await?;
+        let mut revocations = self.revocations_of(record, None).await?;
+        if is_revoked(record, &revocations) {
+            self.finish(&record.id, None).await?;
+            let all = |entry: &&Revocation| entry.key.kind() == RevocationKind::SubjectSessions;
+            let ends = revocations.iter().filter(all).map(|entry| entry.before);
+            let before = ends.max().unwrap_or(0);
+            return Ok(Settled::Revoked { before });
+        }
+        // After every step that can fail, as a login that fails must not end a session.
+        for session in replaced {
+            self.log_out(session).await?;
+        }
+        // The ends may have revoked the tokens of this second. Without the new token, the client
+        // refreshes once more.
+        if !replaced.is_empty() {
+            revocations = self.revocations_of(record, None).await.unwrap_or_default();
+        }
+        let restamped = self.restamped(record.clone(), &revocations).await;
+        Ok(Settled::Begun(restamped.unwrap_or_else(|_| record.clone())))
     }
 
     fn new_record(

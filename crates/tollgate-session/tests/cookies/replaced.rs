@@ -26,6 +26,20 @@ async fn five_logins_from_one_browser_are_one_device() {
     assert_eq!(app.refresh(&mut browser).await, 200);
 }
 
+/// Over the budget of the user, the end of the replaced session revokes the tokens of its second.
+#[tokio::test]
+async fn a_second_login_in_one_second_gets_a_token_that_is_accepted() {
+    let world = World::new();
+    let app = world.app();
+    let mut browser = Jar::default();
+    for number in 0..300 {
+        world.clock.advance(if number % 2 == 0 { 2 } else { 0 });
+        assert_eq!(app.log_in(&mut browser, "alice").await, 200);
+        let user = app.user(&browser).await;
+        assert_eq!(user.as_deref(), Some("alice"), "login {number}");
+    }
+}
+
 #[tokio::test]
 async fn either_cookie_identifies_the_session_that_a_login_replaces() {
     let world = World::new();
