@@ -178,11 +178,11 @@ macro_rules! keeping_methods {
             /// let keys = || RemoteJwks::new("http://id.internal/jwks.json")
             ///     .fetch(provider.clone());
             /// assert_eq!(keys().lazy().unwrap_err().kind(), OidcErrorKind::InsecureUrl);
-            /// assert!(keys().dangerous_allow_plain_http().lazy().is_ok());
+            /// assert!(keys().dangerous_plain_http().lazy().is_ok());
             /// # Ok(()) }
             /// ```
             #[must_use]
-            pub fn dangerous_allow_plain_http(mut self) -> Self {
+            pub fn dangerous_plain_http(mut self) -> Self {
                 self.0.plain_http = true;
                 self
             }

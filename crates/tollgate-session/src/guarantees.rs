@@ -66,7 +66,14 @@
 //! # Threads
 //!
 //! Two hundred concurrent refreshes of one token on a multi-threaded runtime rotate it once, and
-//! all return the same successor.
+//! all return the same successor. Random interleavings of threads, chosen by `shuttle`, run over the
+//! replica of the revocations and the memory store.
+//!
+//! # Hints
+//!
+//! The model check has no feed of revocations. A property test runs the task that follows the store
+//! while hints are lost, repeated and forged, the feed is cut, reads fail and the epoch changes. A
+//! revoked token is never accepted while the replica is in sync, and nothing else is refused.
 //!
 //! # Limits
 //!

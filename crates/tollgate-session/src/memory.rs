@@ -152,14 +152,15 @@ impl MemoryStore {
             .filter(|entry| entry.expires_at > now && !state.revocations.contains_key(&entry.key))
             .map(|entry| &entry.key)
             .collect();
-        let one = |key: &&RevocationKey| {
-            matches!(key.kind(), RevocationKind::Token | RevocationKind::Session)
+        // Logouts leave room for users, and both leave room for keys.
+        let reserve = |key: &&RevocationKey| match key.kind() {
+            RevocationKind::Token | RevocationKind::Session => self.0.max_revocations / 10,
+            RevocationKind::Subject | RevocationKind::SubjectSessions => {
+                self.0.max_revocations / 100
+            }
+            RevocationKind::Key => 0,
         };
-        let reserved = if new.iter().all(one) {
-            self.0.max_revocations / 10
-        } else {
-            0
-        };
+        let reserved = new.iter().map(reserve).min().unwrap_or(0);
         let most = self.0.max_revocations - reserved;
         if !new.is_empty() && state.revocations.len() + new.len() > most {
             return Err(full("revocation", most));

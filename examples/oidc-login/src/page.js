@@ -5,11 +5,19 @@ let csrf = null;
 const element = (id) => document.getElementById(id);
 
 // Sends a request that needs a login. If the access cookie has expired, refreshes it and retries.
+// Also after a 403: a late answer to the former user may have replaced the access cookie, and the
+// CSRF token is that of the session.
 async function call(method, path) {
   const send = () => fetch(path, { method, headers: csrf ? { "X-CSRF-Token": csrf } : {} });
   let answer = await send();
-  if (answer.status === 401 && (await fetch("/auth/refresh", { method: "POST" })).ok) answer = await send();
+  if ([401, 403].includes(answer.status) && (await refresh())) answer = await send();
   return answer;
+}
+
+async function refresh() {
+  const answer = await fetch("/auth/refresh", { method: "POST" });
+  if (answer.ok) csrf = (await answer.json()).csrf_token;
+  return answer.ok;
 }
 
 async function show() {

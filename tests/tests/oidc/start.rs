@@ -170,7 +170,7 @@ fn a_set_on_another_origin_requires_an_explicit_option() {
     );
     assert_eq!(refused!(discover()), OidcErrorKind::InsecureUrl);
     assert_eq!(
-        refused!(discover().dangerous_allow_plain_http()),
+        refused!(discover().dangerous_plain_http()),
         OidcErrorKind::PrivateAddress
     );
     metadata(&format!("https://127.0.0.1:{}/jwks", elsewhere.port()));
@@ -181,7 +181,7 @@ fn a_set_on_another_origin_requires_an_explicit_option() {
 
     metadata(&(elsewhere.url() + JWKS));
     let keys = discover()
-        .dangerous_allow_plain_http()
+        .dangerous_plain_http()
         .dangerous_allow_private_addresses();
     let runtime = runtime();
     let keys = runtime.block_on(keys.connect()).unwrap();

@@ -33,7 +33,7 @@ impl House {
             // Longer than a test, so that no cool-down ends meanwhile.
             oidc.cool_down(Duration::from_secs(60))
                 .timeout(TIMEOUT)
-                .dangerous_allow_plain_http()
+                .dangerous_plain_http()
                 .dangerous_allow_private_addresses()
         });
         let tenants = {

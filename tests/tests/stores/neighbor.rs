@@ -150,5 +150,6 @@ pub(crate) async fn changes_nothing<S: RevocationStore + Clone>(
     );
     assert!(reads <= most, "{reads} reads after {messages} messages");
     assert_eq!(snapshots.load(Ordering::SeqCst), INSTANCES);
+    assert!(messages >= 2_000, "{messages} messages");
     println!("{messages} messages, {reads} reads, {number} revocations");
 }

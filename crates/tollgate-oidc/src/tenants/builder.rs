@@ -139,7 +139,7 @@ impl TenantsBuilder {
     /// All tenants share client, clock and jitter. The issuer of the template is ignored.
     ///
     /// All URLs follow the rules for URLs from an issuer: `https`, and public hosts only.
-    /// [`Oidc::dangerous_allow_plain_http`] and [`Oidc::dangerous_allow_private_addresses`] weaken
+    /// [`Oidc::dangerous_plain_http`] and [`Oidc::dangerous_allow_private_addresses`] weaken
     /// that; a local identity provider in development needs both. `build` refuses
     /// [`Oidc::metadata_url`].
     ///

@@ -185,11 +185,11 @@ impl CookieTransportBuilder {
     ///
     /// ```
     /// # use tollgate::session::CookieTransport;
-    /// let transport = CookieTransport::builder().dangerous_plain_http_for_development().build()?;
+    /// let transport = CookieTransport::builder().dangerous_plain_http().build()?;
     /// assert_eq!(transport.access_name(), "access");
     /// # Ok::<(), tollgate::ConfigError>(())
     /// ```
-    pub const fn dangerous_plain_http_for_development(mut self) -> Self {
+    pub const fn dangerous_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }

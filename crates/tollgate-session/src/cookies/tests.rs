@@ -89,7 +89,7 @@ fn every_setting_applies_to_all_cookies() {
 #[test]
 fn development_cookies_have_neither_secure_nor_a_prefix() {
     let transport = CookieTransport::builder()
-        .dangerous_plain_http_for_development()
+        .dangerous_plain_http()
         .build()
         .unwrap();
     assert_eq!(
@@ -171,7 +171,7 @@ fn build_refuses_contradictions_and_injections() {
         ConfigErrorKind::Contradiction
     );
     assert_eq!(
-        refused(none().dangerous_plain_http_for_development()),
+        refused(none().dangerous_plain_http()),
         ConfigErrorKind::Contradiction
     );
 }

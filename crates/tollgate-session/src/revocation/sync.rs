@@ -142,9 +142,10 @@ impl Follower {
             latest = now;
             match self.changes(at, now).await {
                 Ok(Some(changes)) => {
-                    self.replica.learn(&changes.entries, now)?;
-                    self.replica.confirm(asked);
+                    let learnt = self.replica.learn(&changes.entries, now);
                     self.record();
+                    learnt?;
+                    self.replica.confirm(asked);
                     at = changes.position;
                     *pause = FIRST_PAUSE;
                 }
@@ -189,9 +190,10 @@ impl Follower {
         let patience = self.timeout.saturating_mul(SNAPSHOT_PATIENCE);
         let snapshot = bounded(patience, self.store.snapshot(now)).await?;
         self.replica.restart(now);
-        self.replica.learn(&snapshot.entries, now)?;
-        self.replica.confirm(asked);
+        let learnt = self.replica.learn(&snapshot.entries, now);
         self.record();
+        learnt?;
+        self.replica.confirm(asked);
         Ok(snapshot.position)
     }
 

@@ -57,13 +57,19 @@ fn the_fill_level_is_reported() {
                 .max_entries(20)
                 .build()
                 .unwrap();
+            let shown = |name: &str| gauges.0.lock().unwrap()[name].to_string();
             revocations.revoke_key("2030-12").await.unwrap();
             revocations.revoke_subject("u-7", 1).await.unwrap();
             tokio::time::sleep(Duration::from_millis(500)).await;
+            assert_eq!(shown("tollgate_revocation_entries{issuer=i}"), "2");
+            assert_eq!(shown("tollgate_revocation_max_entries{issuer=i}"), "20");
+
+            // Also of a replica that has no room for the next one.
+            for number in 0..30 {
+                revocations.revoke_session(&number).await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            assert_eq!(shown("tollgate_revocation_entries{issuer=i}"), "20");
         });
     });
-    let gauges = gauges.0.lock().unwrap();
-    let shown = |name: &str| gauges[name].to_string();
-    assert_eq!(shown("tollgate_revocation_entries{issuer=i}"), "2");
-    assert_eq!(shown("tollgate_revocation_max_entries{issuer=i}"), "20");
 }
