@@ -54,7 +54,7 @@ fn count(number: &Cell<Option<usize>>) -> usize {
 ///
 /// There is no reference cycle: the first handle owns the others, all own the value, and the value
 /// refers to them weakly.
-pub(crate) struct Shared<T: Send + Sync>(Arc<Handle<T>>);
+pub(crate) struct PerThread<T: Send + Sync>(Arc<Handle<T>>);
 
 /// Aligned to cache lines, because a thread writes to the counts before it.
 #[repr(align(128))]
@@ -70,7 +70,7 @@ struct Inner<T: Send + Sync> {
     handles: Slots<Weak<Handle<T>>>,
 }
 
-impl<T: Send + Sync> Shared<T> {
+impl<T: Send + Sync> PerThread<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(Arc::new_cyclic(|first| {
             let handles = Slots::new();
@@ -115,7 +115,7 @@ impl<T: Send + Sync> Handle<T> {
     }
 }
 
-impl<T: Send + Sync> Clone for Shared<T> {
+impl<T: Send + Sync> Clone for PerThread<T> {
     #[inline]
     fn clone(&self) -> Self {
         let own = self.0.inner.handles.own().get().and_then(Weak::upgrade);
@@ -123,7 +123,7 @@ impl<T: Send + Sync> Clone for Shared<T> {
     }
 }
 
-impl<T: Send + Sync> Deref for Shared<T> {
+impl<T: Send + Sync> Deref for PerThread<T> {
     type Target = T;
 
     #[inline]
@@ -132,7 +132,7 @@ impl<T: Send + Sync> Deref for Shared<T> {
     }
 }
 
-impl<T: Send + Sync + fmt::Debug> fmt::Debug for Shared<T> {
+impl<T: Send + Sync + fmt::Debug> fmt::Debug for PerThread<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
@@ -154,9 +154,9 @@ mod tests {
         }
     }
 
-    fn counted() -> (Shared<CountsDrop>, Arc<AtomicUsize>) {
+    fn counted() -> (PerThread<CountsDrop>, Arc<AtomicUsize>) {
         let drops = Arc::new(AtomicUsize::new(0));
-        (Shared::new(CountsDrop(Arc::clone(&drops))), drops)
+        (PerThread::new(CountsDrop(Arc::clone(&drops))), drops)
     }
 
     fn drops(drops: &AtomicUsize) -> usize {

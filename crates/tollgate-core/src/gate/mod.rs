@@ -29,7 +29,7 @@ use self::revocation::RevocationCheck;
 use self::source::Source;
 use crate::http::HeaderEdits;
 use crate::http::request::{Protocol, RequestView};
-use crate::per_thread::Shared;
+use crate::per_thread::PerThread;
 use crate::policy::Policy;
 use crate::rejection::Rejection;
 use crate::rejection::answer::{self, Answer};
@@ -76,7 +76,7 @@ use crate::verifier::principal::Principal;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Gate(Shared<Inner>);
+pub struct Gate(PerThread<Inner>);
 
 type Hook = Box<dyn Fn(&Rejection, &mut Answer) + Send + Sync>;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use super::{Chosen, Issuer, PreparedIssuer};
 use crate::key::Key;
 use crate::key::keyring::{Epochs, Keyring, VerifyingKey};
-use crate::per_thread::Shared;
+use crate::per_thread::PerThread;
 use crate::verifier::rules::Rules;
 
 /// The rules of an issuer, and its fixed keys if it lives as long as the verifier.
@@ -15,7 +15,7 @@ use crate::verifier::rules::Rules;
 /// Both are in one place, so that a verified token holds them with one reference count. Key sources
 /// are not part of it: a cached token must not keep them running.
 #[derive(Debug)]
-pub(crate) struct IssuerTerms {
+pub(crate) struct IssuerEntry {
     pub(crate) rules: Rules,
     pub(crate) keys: Vec<Key>,
 }
@@ -23,13 +23,17 @@ pub(crate) struct IssuerTerms {
 /// The rules that a token has met, and the key that verified it.
 #[derive(Clone)]
 pub(crate) struct MetRules {
-    issuer: Shared<IssuerTerms>,
+    issuer: PerThread<IssuerEntry>,
     key: VerifyingKey,
 }
 
 impl MetRules {
     /// A fixed key that `issuer` does not hold is cloned from the keyring.
-    pub(super) fn new(issuer: Shared<IssuerTerms>, key: VerifyingKey, keyring: &Keyring) -> Self {
+    pub(super) fn new(
+        issuer: PerThread<IssuerEntry>,
+        key: VerifyingKey,
+        keyring: &Keyring,
+    ) -> Self {
         let key = match key {
             VerifyingKey::Fixed(place) if place >= issuer.keys.len() => {
                 VerifyingKey::Sourced(keyring.keys[place].clone())

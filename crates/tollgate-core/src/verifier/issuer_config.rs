@@ -8,8 +8,8 @@ use crate::algorithm::{Algorithm, Family};
 use crate::config::{ConfigError, ConfigErrorKind};
 use crate::key::Key;
 use crate::key::keyring::Keyring;
-use crate::per_thread::Shared;
-use crate::verifier::evidence::IssuerTerms;
+use crate::per_thread::PerThread;
+use crate::verifier::evidence::IssuerEntry;
 use crate::verifier::rules::{Rules, TENANT, Tenants, is_template, is_tenant};
 
 /// The longest leeway, in seconds.
@@ -249,7 +249,7 @@ impl IssuerConfig {
 
     fn into_issuer(self, keys: Vec<Key>) -> Issuer {
         Issuer {
-            terms: Shared::new(IssuerTerms {
+            entry: PerThread::new(IssuerEntry {
                 rules: self.rules,
                 keys,
             }),

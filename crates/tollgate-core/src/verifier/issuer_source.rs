@@ -166,10 +166,10 @@ impl PreparedIssuer {
             ..
         } = &rules.config;
         let Issuer {
-            terms,
+            entry,
             keyring: own,
         } = &*self.0;
-        let checked = &terms.rules;
+        let checked = &entry.rules;
         // `prepare` refuses these, so no prepared issuer has them.
         let passes = !dangerous_any_issuer
             && set_twice.is_none()
@@ -183,7 +183,7 @@ impl PreparedIssuer {
 impl fmt::Debug for PreparedIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("PreparedIssuer")
-            .field(&self.0.terms.rules)
+            .field(&self.0.entry.rules)
             .finish()
     }
 }

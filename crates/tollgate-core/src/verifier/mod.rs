@@ -26,7 +26,7 @@ use crate::key::Key;
 use crate::key::keyring::{Epochs, Keyring, Search, Verifying};
 use crate::key::source::{MissingKey, Unavailable};
 use crate::limits::Limits;
-use crate::per_thread::Shared;
+use crate::per_thread::PerThread;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::step::{BoxFuture, Step};
 use crate::token::claims::ClaimSetText;
@@ -34,7 +34,7 @@ use crate::token::compact::{Compact, Segment};
 use crate::token::header_cache::ReadHeader;
 use crate::verifier::cache::{Held, TokenCacheStatus, VerifiedTokens};
 use crate::verifier::confirmation::Unconfirmed;
-use crate::verifier::evidence::{Evidence, IssuerTerms, MetRules, Trusted};
+use crate::verifier::evidence::{Evidence, IssuerEntry, MetRules, Trusted};
 use crate::verifier::principal::{Principal, Verified};
 
 /// A verifier of tokens of one or several issuers, each with its keys and rules.
@@ -79,7 +79,7 @@ struct Inner {
 /// A trusted issuer, ready for use.
 struct Issuer {
     /// Its fixed keys, if any, are those of the keyring, in the same order.
-    terms: Shared<IssuerTerms>,
+    entry: PerThread<IssuerEntry>,
     keyring: Keyring,
 }
 
@@ -388,7 +388,7 @@ impl Verifier {
     /// Returns the issuer of this name, from the list or from an issuer source.
     fn issuer_named(&self, claimed: &str) -> Result<Chosen<'_>, Rejection> {
         let mut listed = self.0.issuers.iter().enumerate();
-        if let Some((place, listed)) = listed.find(|(_, issuer)| issuer.terms.rules.names(claimed))
+        if let Some((place, listed)) = listed.find(|(_, issuer)| issuer.entry.rules.names(claimed))
         {
             return Ok(Chosen::Listed(place, listed));
         }
@@ -397,7 +397,7 @@ impl Verifier {
                 Rejection::unavailable(down.retry_after(), "an issuer source cannot answer now")
             })?;
             if let Some(found) = found
-                && found.0.terms.rules.names(claimed)
+                && found.0.entry.rules.names(claimed)
             {
                 return Ok(Chosen::Found(found));
             }
@@ -410,7 +410,7 @@ impl Verifier {
 impl Verifier {
     /// Whether a token of this issuer can pass; `true` if the issuers cannot be enumerated.
     pub(crate) fn may_trust(&self, issuer: &str) -> bool {
-        let mut listed = self.0.issuers.iter().map(|listed| &listed.terms.rules);
+        let mut listed = self.0.issuers.iter().map(|listed| &listed.entry.rules);
         !self.0.issuer_sources.is_empty()
             || listed
                 .any(|rules| rules.issuer.is_none() || rules.names(issuer) || rules.spelled(issuer))
@@ -441,7 +441,7 @@ impl fmt::Debug for Verifier {
             .0
             .issuers
             .iter()
-            .map(|issuer| &issuer.terms.rules)
+            .map(|issuer| &issuer.entry.rules)
             .collect();
         f.debug_struct("Verifier")
             .field("issuers", &issuers)
@@ -490,7 +490,7 @@ impl Issuer {
         } = token;
         let (header, text) = read.parts();
         let algorithm = header.algorithm;
-        let rules = &self.terms.rules;
+        let rules = &self.entry.rules;
         rules.check_type(header.typ.as_ref().map(|typ| typ.read(text)))?;
         if let Some(allowed) = &rules.algorithms
             && !allowed.contains(&algorithm)
@@ -524,7 +524,7 @@ impl Issuer {
 
     /// Checks the unverified `iss` before a key source is queried for the token's key.
     fn check_name(&self, token: &Compact<'_>, limits: &Limits) -> Result<(), Rejection> {
-        let rules = &self.terms.rules;
+        let rules = &self.entry.rules;
         if rules.issuer.is_none() {
             return Ok(());
         }
@@ -560,7 +560,7 @@ impl Signed<'_> {
             source,
             epochs,
         } = self.verifying;
-        let met = MetRules::new(issuer.terms.clone(), key, &issuer.keyring);
+        let met = MetRules::new(issuer.entry.clone(), key, &issuer.keyring);
         let (header, text) = self.header.parts();
         let verified = Verified::read(header.clone(), met, |claims, met| {
             claims.read(payload, text, limits)?;

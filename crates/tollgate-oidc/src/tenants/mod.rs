@@ -29,7 +29,7 @@ use crate::error::{OidcError, OidcErrorKind};
 use crate::remote::RemoteKeys;
 use crate::settings::{Location, Settings};
 
-use registry::{Kept, NotKept, Registry, Usage};
+use registry::{Admitted, NotAdmitted, Registry, Usage};
 
 /// The interval at which unused tenants are removed.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -174,7 +174,7 @@ struct TenantKeys {
 }
 
 impl TenantKeys {
-    fn of(tenant: &Kept<Tenant>) -> Self {
+    fn of(tenant: &Admitted<Tenant>) -> Self {
         Self {
             issuer: Arc::clone(&tenant.issuer),
             keys: tenant.value.keys.clone(),
@@ -338,7 +338,7 @@ impl Inner {
         issuer: &str,
         rules: &TrustedIssuer,
         now: Duration,
-    ) -> Result<Option<Arc<Kept<Tenant>>>, Unavailable> {
+    ) -> Result<Option<Arc<Admitted<Tenant>>>, Unavailable> {
         // An invalid configuration causes no fetch.
         self.prepare(rules.clone().key_source(NoKeys(issuer.to_owned())), issuer)?;
         let is_known = (self.known)(issuer);
@@ -353,14 +353,14 @@ impl Inner {
         });
         match admitted {
             Ok(tenant) => Ok(Some(tenant)),
-            Err(NotKept::Later(wait)) => {
+            Err(NotAdmitted::Later(wait)) => {
                 if self.delays.are_due(now) {
                     tracing::warn!(target: "tollgate", issuer, ?wait,
                         "first fetch of a tenant delayed");
                 }
                 Err(retry(wait))
             }
-            Err(NotKept::Failed(error)) => self.failed(issuer, &error, now),
+            Err(NotAdmitted::Failed(error)) => self.failed(issuer, &error, now),
         }
     }
 

@@ -17,8 +17,8 @@ fn admit(registry: &Registry<()>, issuer: &str, now: Duration) -> Result<(), Dur
     let is_known = issuer.starts_with("known");
     match registry.admit(issuer, is_known, now, |_| Ok::<_, Infallible>(())) {
         Ok(_) => Ok(()),
-        Err(NotKept::Later(wait)) => Err(wait),
-        Err(NotKept::Failed(never)) => match never {},
+        Err(NotAdmitted::Later(wait)) => Err(wait),
+        Err(NotAdmitted::Failed(never)) => match never {},
     }
 }
 
@@ -178,7 +178,7 @@ fn a_failed_make_adds_nothing() {
     let registry = registry(4, 1_000);
     admit(&registry, "a", at(100)).unwrap();
     let failed = registry.admit("b", false, at(100), |_| Err("no"));
-    assert!(matches!(failed, Err(NotKept::Failed("no"))));
+    assert!(matches!(failed, Err(NotAdmitted::Failed("no"))));
     assert_eq!(names(&registry), ["a"]);
 }
 

@@ -1,0 +1,105 @@
+//! Tests of `builder`.
+
+use super::*;
+use crate::key::Key;
+
+fn builder() -> GateBuilder {
+    let key = Key::hs256([7; 32]).unwrap();
+    Gate::builder(
+        Verifier::builder()
+            .dangerous_any_issuer()
+            .dangerous_any_audience()
+            .key(key)
+            .build()
+            .unwrap(),
+    )
+}
+
+fn refused(builder: GateBuilder) -> Option<ConfigErrorKind> {
+    builder.build().err().map(|error| error.kind())
+}
+
+#[test]
+fn contradictions_of_forward_auth_are_refused() {
+    use ConfigErrorKind as Kind;
+    let proxy = || ForwardAuth::from_proxies([[127, 0, 0, 1]]);
+    let with = |forward| refused(builder().forward_auth(forward));
+    let nobody: [std::net::IpAddr; 0] = [];
+    assert_eq!(with(proxy()), None);
+    assert_eq!(
+        with(ForwardAuth::from_proxies(nobody)),
+        Some(Kind::Contradiction)
+    );
+    for name in ["", "a b", "a:", "ü"] {
+        assert_eq!(
+            with(proxy().fields("m", "h", "s", name)),
+            Some(Kind::InvalidText),
+            "{name}"
+        );
+    }
+    let twice = proxy().fields("X-Method", "h", "s", "x-method");
+    assert_eq!(with(twice), Some(Kind::Duplicate));
+    for other in [builder().grpc_answers(), builder().dangerous_plain_http()] {
+        let kind = refused(other.forward_auth(proxy()));
+        assert_eq!(kind, Some(Kind::Contradiction));
+    }
+}
+
+#[test]
+fn invalid_configurations_are_refused() {
+    let invalid = Some(ConfigErrorKind::InvalidText);
+    assert_eq!(refused(builder().realm("a\r\nSet-Cookie: x")), invalid);
+    assert_eq!(refused(builder().realm("ü")), invalid);
+    assert_eq!(refused(builder().source(Source::header("a b"))), invalid);
+    for origin in [
+        "",
+        "*",
+        "null",
+        "app.example.com",
+        "https://",
+        "https://App.example.com",
+        "https://a.example/",
+        "https://a.example:443",
+        "https://a.example/x",
+    ] {
+        assert_eq!(
+            refused(builder().trusted_origin(origin)),
+            invalid,
+            "{origin}"
+        );
+    }
+    let twice = builder()
+        .source(Source::cookie("a"))
+        .source(Source::cookie("a"));
+    assert_eq!(refused(twice), Some(ConfigErrorKind::Duplicate));
+    let fine = builder()
+        .realm("a \"b\"")
+        .trusted_origin("http://localhost:3000")
+        .trusted_origin("https://[::1]:8443");
+    assert_eq!(refused(fine), None);
+    assert_eq!(
+        refused(builder().trusted_origin("http://a.example:80")),
+        invalid
+    );
+    assert_eq!(
+        refused(builder().trusted_origin("http://a.example:443")),
+        None
+    );
+    let lax = builder().optional().require(Policy::scope("orders:read"));
+    assert_eq!(refused(lax), Some(ConfigErrorKind::Contradiction));
+    let tokenless = builder().source(Source::bearer()).require_csrf_token();
+    assert_eq!(refused(tokenless), Some(ConfigErrorKind::Contradiction));
+    let with_cookie = builder().source(Source::cookie("a")).require_csrf_token();
+    assert_eq!(refused(with_cookie), None);
+    let ageless = builder().max_authentication_age(Duration::from_millis(999));
+    assert_eq!(refused(ageless), Some(ConfigErrorKind::OutOfRange));
+    let age = Duration::from_secs(300);
+    for lax in [builder().optional(), builder().pass_preflight()] {
+        let kind = refused(lax.max_authentication_age(age));
+        assert_eq!(kind, Some(ConfigErrorKind::Contradiction));
+    }
+    let past = builder()
+        .pass_preflight()
+        .require(Policy::scope("orders:read"));
+    assert_eq!(refused(past), Some(ConfigErrorKind::Contradiction));
+}
