@@ -21,11 +21,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::new("hs256-seen-before", |rounds| {
         seen_before(Algorithm::HS256, rounds);
     })
-    .all(Instructions(715.0)),
+    .all(Instructions(740.0)),
     Scenario::new("rs256-seen-before", |rounds| {
         seen_before(Algorithm::RS256, rounds);
     })
-    .all(Instructions(890.0)),
+    .all(Instructions(905.0)),
     Scenario::new("garbage-8k", garbage).all(Instructions(3600.0)),
     Scenario::new("eddsa-fixed-keys", |rounds| eddsa(rounds, 1, true)).slow(),
     Scenario::new("eddsa-fetched-keys", |rounds| eddsa(rounds, 1, false))
