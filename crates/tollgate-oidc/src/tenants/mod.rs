@@ -29,7 +29,7 @@ use crate::error::{OidcError, OidcErrorKind};
 use crate::remote::RemoteKeys;
 use crate::settings::{Location, Settings};
 
-use registry::{Admitted, NotAdmitted, Registry, Usage};
+use registry::{NotAdmitted, Registry, Resident, Usage};
 
 /// The interval at which unused tenants are removed.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -174,7 +174,7 @@ struct TenantKeys {
 }
 
 impl TenantKeys {
-    fn of(tenant: &Admitted<Tenant>) -> Self {
+    fn of(tenant: &Resident<Tenant>) -> Self {
         Self {
             issuer: Arc::clone(&tenant.issuer),
             keys: tenant.value.keys.clone(),
@@ -338,7 +338,7 @@ impl Inner {
         issuer: &str,
         rules: &TrustedIssuer,
         now: Duration,
-    ) -> Result<Option<Arc<Admitted<Tenant>>>, Unavailable> {
+    ) -> Result<Option<Arc<Resident<Tenant>>>, Unavailable> {
         // An invalid configuration causes no fetch.
         self.prepare(rules.clone().key_source(NoKeys(issuer.to_owned())), issuer)?;
         let is_known = (self.known)(issuer);

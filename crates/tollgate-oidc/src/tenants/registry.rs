@@ -30,7 +30,7 @@ pub(super) const fn most_proven(capacity: usize) -> usize {
 pub(super) struct Registry<V> {
     /// Replaced as a whole by each write: writes are as rare as first fetches. The hash is randomly
     /// keyed.
-    kept: ArcSwap<HashMap<Arc<str>, Arc<Admitted<V>>>>,
+    kept: ArcSwap<HashMap<Arc<str>, Arc<Resident<V>>>>,
     writing: Mutex<Writing>,
     shares: Shares,
 }
@@ -86,7 +86,7 @@ impl Remembered {
 
 /// An issuer in the registry.
 #[derive(Debug)]
-pub(super) struct Admitted<V> {
+pub(super) struct Resident<V> {
     pub(super) issuer: Arc<str>,
     pub(super) value: V,
     /// The order of admission.
@@ -146,7 +146,7 @@ impl Usage {
     }
 }
 
-impl<V> std::ops::Deref for Admitted<V> {
+impl<V> std::ops::Deref for Resident<V> {
     type Target = Usage;
 
     fn deref(&self) -> &Usage {
@@ -154,7 +154,7 @@ impl<V> std::ops::Deref for Admitted<V> {
     }
 }
 
-impl<V> Admitted<V> {
+impl<V> Resident<V> {
     /// Returns whether it has a slot among the proven ones.
     fn is_regular(&self) -> bool {
         self.is_favoured || self.is_proven()
@@ -184,7 +184,7 @@ pub(super) enum NotAdmitted<E> {
 
 impl Writing {
     /// Records that these issuers were removed.
-    fn give_up<V>(&mut self, gone: &[Arc<Admitted<V>>], now: Duration) {
+    fn give_up<V>(&mut self, gone: &[Arc<Resident<V>>], now: Duration) {
         for kept in gone.iter().filter(|kept| kept.is_proven()) {
             self.remembered.add(Arc::clone(&kept.issuer));
         }
@@ -220,12 +220,12 @@ impl<V> Registry<V> {
         }
     }
 
-    pub(super) fn get(&self, issuer: &str) -> Option<Arc<Admitted<V>>> {
+    pub(super) fn get(&self, issuer: &str) -> Option<Arc<Resident<V>>> {
         self.kept.load().get(issuer).cloned()
     }
 
     /// Returns all issuers.
-    pub(super) fn all(&self) -> Vec<Arc<Admitted<V>>> {
+    pub(super) fn all(&self) -> Vec<Arc<Resident<V>>> {
         self.kept.load().values().cloned().collect()
     }
 
@@ -253,7 +253,7 @@ impl<V> Registry<V> {
         is_known: bool,
         now: Duration,
         make: impl FnOnce(Turn) -> Result<V, E>,
-    ) -> Result<Arc<Admitted<V>>, NotAdmitted<E>> {
+    ) -> Result<Arc<Resident<V>>, NotAdmitted<E>> {
         let mut writing = self.writing();
         let kept = self.kept.load_full();
         if let Some(kept) = kept.get(issuer) {
@@ -266,7 +266,7 @@ impl<V> Registry<V> {
             .map_err(NotAdmitted::Later)?;
         let value = make(turn).map_err(NotAdmitted::Failed)?;
         writing.admitted += 1;
-        let mut entry = Admitted {
+        let mut entry = Resident {
             issuer: issuer.into(),
             value,
             admitted: writing.admitted,
@@ -288,9 +288,9 @@ impl<V> Registry<V> {
     pub(super) fn retain(
         &self,
         now: Duration,
-        mut keep: impl FnMut(&Admitted<V>) -> bool,
+        mut keep: impl FnMut(&Resident<V>) -> bool,
     ) -> usize {
-        let unwanted: Vec<Arc<Admitted<V>>> =
+        let unwanted: Vec<Arc<Resident<V>>> =
             self.all().into_iter().filter(|kept| !keep(kept)).collect();
         if unwanted.is_empty() {
             return 0;
@@ -306,7 +306,7 @@ impl<V> Registry<V> {
 
     /// Returns whether an issuer of that standing has a slot among the proven ones: a free one, or
     /// one of an issuer with a lower standing.
-    fn has_slot(&self, kept: &HashMap<Arc<str>, Arc<Admitted<V>>>, standing: Standing) -> bool {
+    fn has_slot(&self, kept: &HashMap<Arc<str>, Arc<Resident<V>>>, standing: Standing) -> bool {
         let regular = || kept.values().filter(|kept| kept.is_regular());
         regular().count() < self.shares.proven || regular().any(|kept| kept.standing() < standing)
     }
@@ -314,9 +314,9 @@ impl<V> Registry<V> {
     /// Evicts until one more issuer fits into its class and no class exceeds its share.
     fn make_room(
         &self,
-        kept: &mut HashMap<Arc<str>, Arc<Admitted<V>>>,
+        kept: &mut HashMap<Arc<str>, Arc<Resident<V>>>,
         is_regular: bool,
-    ) -> Vec<Arc<Admitted<V>>> {
+    ) -> Vec<Arc<Resident<V>>> {
         // Read once: requests write the marks concurrently.
         let mut classes = [Vec::new(), Vec::new()];
         for entry in kept.values() {

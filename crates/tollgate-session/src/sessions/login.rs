@@ -186,7 +186,7 @@ impl std::fmt::Debug for Login {
 
 /// The outcome of a login after its session was stored.
 enum Settled {
-    Begun(Record),
+    Begun(Box<Record>),
     /// All sessions of the subject that began before this time were ended.
     Revoked {
         before: u64,
@@ -267,7 +267,7 @@ impl Sessions {
                 let _ = self.end(&record.id).await;
             }
             let record = match settled? {
-                Settled::Begun(record) => record,
+                Settled::Begun(record) => *record,
                 Settled::Revoked { before } => {
                     not_before = before;
                     continue;
@@ -310,7 +310,8 @@ impl Sessions {
             revocations = self.revocations_of(record, None).await.unwrap_or_default();
         }
         let restamped = self.restamped(record.clone(), &revocations).await;
-        Ok(Settled::Begun(restamped.unwrap_or_else(|_| record.clone())))
+        let settled = restamped.unwrap_or_else(|_| record.clone());
+        Ok(Settled::Begun(Box::new(settled)))
     }
 
     fn new_record(
