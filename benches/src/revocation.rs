@@ -35,7 +35,7 @@ impl Fixture {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn with_entries(entries: usize) -> Self {
-        let revocations = Revocations::builder(MemoryStore::default(), ISSUER)
+        let revocations = Revocations::builder(MemoryStore::new(1, 120_000), ISSUER)
             .build()
             .unwrap();
         let names = (0..entries).map(name);
