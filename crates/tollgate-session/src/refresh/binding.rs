@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use base64_simd::{Out, URL_SAFE_NO_PAD};
+use base64_simd::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::record::{Bytes, sha256};
+use super::token::decode;
 use crate::id::SessionId;
 use crate::random::{NoRandomness, Random};
 
 const VERSION: u8 = 1;
 const BYTES: usize = 1 + SessionId::BYTES + 32;
-const TEXT: usize = 66;
 
 /// The content of the binding cookie: version, session and a random secret, in base64url. The
 /// record of the session has a hash of the secret.
@@ -35,16 +35,7 @@ impl Binding {
     /// Parses a binding. Returns `None` unless the text is exactly what [`write`](Self::write)
     /// produces.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        let mut bytes = Zeroizing::new([0; BYTES]);
-        if text.len() != TEXT {
-            return None;
-        }
-        let decoded = URL_SAFE_NO_PAD
-            .decode(text.as_bytes(), Out::from_slice(&mut *bytes))
-            .ok()?;
-        if decoded.len() != BYTES {
-            return None;
-        }
+        let bytes = decode::<BYTES>(text)?;
         let (version, rest) = bytes.split_first()?;
         let (session, secret) = rest.split_first_chunk()?;
         let binding = Self {
@@ -82,6 +73,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const TEXT: usize = 66;
 
     fn binding() -> Binding {
         Binding {

@@ -9,7 +9,6 @@ use crate::id::SessionId;
 
 const VERSION: u8 = 1;
 const BYTES: usize = 1 + SessionId::BYTES + 8 + 4 + 32;
-const TEXT: usize = 82;
 
 /// A refresh token: version, session, generation, key and secret, in base64url. It has no dots, so
 /// it cannot be confused with a JWT.
@@ -24,16 +23,7 @@ impl RefreshToken {
     /// Parses a token. Returns `None` unless the text is exactly what [`write`](Self::write)
     /// produces.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        let mut bytes = Zeroizing::new([0; BYTES]);
-        if text.len() != TEXT {
-            return None;
-        }
-        let decoded = URL_SAFE_NO_PAD
-            .decode(text.as_bytes(), Out::from_slice(&mut *bytes))
-            .ok()?;
-        if decoded.len() != BYTES {
-            return None;
-        }
+        let bytes = decode::<BYTES>(text)?;
         let (version, rest) = bytes.split_first()?;
         let (session, rest) = rest.split_first_chunk()?;
         let (generation, rest) = rest.split_first_chunk()?;
@@ -59,6 +49,18 @@ impl RefreshToken {
     }
 }
 
+/// Decodes base64url of exactly `N` bytes. Unused bits are not checked.
+pub(super) fn decode<const N: usize>(text: &str) -> Option<Zeroizing<[u8; N]>> {
+    let mut bytes = Zeroizing::new([0; N]);
+    if text.len() != URL_SAFE_NO_PAD.encoded_length(N) {
+        return None;
+    }
+    let decoded = URL_SAFE_NO_PAD
+        .decode(text.as_bytes(), Out::from_slice(&mut *bytes))
+        .ok()?;
+    (decoded.len() == N).then_some(bytes)
+}
+
 impl fmt::Debug for RefreshToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RefreshToken")
@@ -73,6 +75,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const TEXT: usize = 82;
 
     fn token() -> RefreshToken {
         RefreshToken {
