@@ -374,7 +374,7 @@ async fn a_login_in_the_second_of_a_subject_revocation_succeeds() {
     let again = service.refresh(&before.refresh_token).await.unwrap();
     assert_eq!(again.access_token, refreshed.access_token);
 
-    // All tokens are refused as long as the entry says so, and no session ends.
+    // All tokens are refused until the entry expires, and no session ends.
     revocations
         .revoke_subject("u-7", tollgate_session::Revocation::ALL)
         .await
