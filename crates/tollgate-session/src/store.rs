@@ -129,6 +129,26 @@ pub trait SessionStore: Send + Sync + 'static {
         most: usize,
         now: u64,
     ) -> StoreFuture<'a, Vec<StoredSession>>;
+
+    /// Waits until the session in this revision is as durable as a write that was acknowledged.
+    /// Returns `false` if the session has another revision now, or has expired.
+    ///
+    /// [`load`](Self::load) may return a write that a failover can still lose, such as one whose
+    /// caller got an error because no replica had it in time. Nothing may be issued from such a
+    /// session before this returns `true`.
+    ///
+    /// By default the session is replaced by itself with the next revision, which is always right.
+    /// A store should override it with something that does not compete with other writers, or with
+    /// `Ok(true)` if nothing that is visible can be lost.
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        Box::pin(async move {
+            let next = StoredSession {
+                revision: session.revision.saturating_add(1),
+                ..session.clone()
+            };
+            self.replace(&next, session.revision, now).await
+        })
+    }
 }
 
 impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
@@ -157,6 +177,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
     ) -> StoreFuture<'a, Vec<StoredSession>> {
         (**self).of_subject(subject, most, now)
     }
+
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        (**self).confirm(session, now)
+    }
 }
 
 /// The kind of a [`StoreError`].
@@ -177,6 +201,12 @@ pub enum StoreErrorKind {
     Full,
     /// The answer of the store is malformed.
     Corrupt,
+    /// The store refused the credentials, or a permission is missing.
+    Denied,
+    /// The server accepts no writes, such as a replica.
+    ReadOnly,
+    /// The store has no connection left for this caller.
+    Exhausted,
 }
 
 /// An error of a store. Its message is for the operator; it contains no session, no token and no
@@ -221,6 +251,9 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Timeout => "the store timed out",
             StoreErrorKind::Full => "the store is full",
             StoreErrorKind::Corrupt => "the answer of the store is malformed",
+            StoreErrorKind::Denied => "the store denied access",
+            StoreErrorKind::ReadOnly => "the store accepts no writes",
+            StoreErrorKind::Exhausted => "the store has no connection left",
         })?;
         if self.detail.is_empty() {
             Ok(())

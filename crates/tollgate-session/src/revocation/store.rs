@@ -98,6 +98,12 @@ pub trait RevocationStore: Send + Sync + 'static {
     /// returns, but it carries no data and proves nothing: the channel may lose, repeat or invent
     /// hints. The store decides.
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>>;
+
+    /// Returns the store's own clock, in seconds since the epoch, or `None` if the store has no
+    /// other clock than its callers. By default `None`.
+    fn clock(&self) -> StoreFuture<'_, Option<u64>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
@@ -123,6 +129,10 @@ impl<S: RevocationStore + ?Sized> RevocationStore for Arc<S> {
 
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
         (**self).feed()
+    }
+
+    fn clock(&self) -> StoreFuture<'_, Option<u64>> {
+        (**self).clock()
     }
 }
 
