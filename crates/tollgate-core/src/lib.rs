@@ -96,6 +96,7 @@ pub mod __private {
     pub use crate::extract::axum;
     #[cfg(feature = "http")]
     pub use crate::extract::{head, response};
+    pub use crate::gate::endpoint::UnreadContent;
     pub use crate::gate::{Authentication, FromAuthentication, Refusal};
     pub use serde::de::DeserializeOwned;
 }

@@ -1,6 +1,7 @@
 //! An HTTP endpoint that tollgate itself serves, such as token refresh, for any framework.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::http::request::RequestView;
 use crate::rejection::answer::Answer;
@@ -33,6 +34,13 @@ pub trait Endpoint: Send + Sync + 'static {
     fn content_limit(&self) -> usize {
         16 * 1024
     }
+
+    /// The maximum time until all content of a request has arrived, counted from its header
+    /// fields. An adapter answers a slower request with 408 and closes the connection. The default
+    /// is 10 seconds.
+    fn content_timeout(&self) -> Duration {
+        Duration::from_secs(10)
+    }
 }
 
 impl<E: Endpoint + ?Sized> Endpoint for std::sync::Arc<E> {
@@ -42,6 +50,32 @@ impl<E: Endpoint + ?Sized> Endpoint for std::sync::Arc<E> {
 
     fn content_limit(&self) -> usize {
         (**self).content_limit()
+    }
+
+    fn content_timeout(&self) -> Duration {
+        (**self).content_timeout()
+    }
+}
+
+/// The reason why an adapter does not pass a request to its [`Endpoint`].
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnreadContent {
+    TooLarge,
+    TooSlow,
+    Broken,
+}
+
+impl UnreadContent {
+    pub fn answer(self) -> Answer {
+        let mut answer = match self {
+            Self::TooLarge => Answer::problem(413, "The content is too large"),
+            Self::TooSlow => Answer::problem(408, "The content did not arrive in time"),
+            Self::Broken => Answer::problem(400, "The content cannot be read"),
+        };
+        // The rest of the content is not read, so no other request can follow it.
+        answer.set("connection", "close");
+        answer
     }
 }
 
