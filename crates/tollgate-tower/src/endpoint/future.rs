@@ -9,6 +9,8 @@ use bytes::{Buf, BufMut};
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+use tollgate_core::__private::UnreadContent;
 use tollgate_core::__private::response::of_answer;
 use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
 
@@ -52,6 +54,8 @@ struct Reading {
     endpoint: Arc<dyn Endpoint>,
     request: EndpointRequest,
     limit: usize,
+    /// Created when the content has to be awaited.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl<B: Body> EndpointFuture<B> {
@@ -61,6 +65,7 @@ impl<B: Body> EndpointFuture<B> {
             endpoint,
             request,
             limit,
+            deadline: None,
         });
         Self {
             state: State::Reading {
@@ -83,9 +88,9 @@ impl<B: Body> Future for EndpointFuture<B> {
                     match ready!(so_far.poll(body, context)) {
                         Ok(true) => {}
                         Ok(false) => continue,
-                        Err(answer) => {
+                        Err(unread) => {
                             *reading = None;
-                            break answer;
+                            break unread.answer();
                         }
                     }
                     let whole = reading.take().expect("it was there a moment ago");
@@ -102,36 +107,42 @@ impl<B: Body> Future for EndpointFuture<B> {
 }
 
 impl Reading {
-    /// Reads one frame. Returns whether the content is complete, or a response instead of a call.
+    /// Reads one frame. Returns whether the content is complete.
     fn poll<B: Body>(
         &mut self,
         body: Pin<&mut B>,
         context: &mut Context<'_>,
-    ) -> Poll<Result<bool, Answer>> {
+    ) -> Poll<Result<bool, UnreadContent>> {
         let room = self.limit - self.request.content.len();
         let announced = usize::try_from(body.size_hint().lower());
         if announced.map_or(true, |announced| announced > room) {
-            return Poll::Ready(Err(too_large()));
+            return Poll::Ready(Err(UnreadContent::TooLarge));
         }
-        let data = match ready!(body.poll_frame(context)) {
+        let Poll::Ready(frame) = body.poll_frame(context) else {
+            return self.wait(context).map(|()| Err(UnreadContent::TooSlow));
+        };
+        let data = match frame {
             None => return Poll::Ready(Ok(true)),
             Some(Ok(frame)) => frame.into_data(),
-            Some(Err(_)) => {
-                return Poll::Ready(Err(Answer::problem(400, "The content cannot be read")));
-            }
+            Some(Err(_)) => return Poll::Ready(Err(UnreadContent::Broken)),
         };
         if let Ok(data) = data {
             if data.remaining() > room {
-                return Poll::Ready(Err(too_large()));
+                return Poll::Ready(Err(UnreadContent::TooLarge));
             }
             self.request.content.put(data);
         }
         Poll::Ready(Ok(false))
     }
-}
 
-fn too_large() -> Answer {
-    Answer::problem(413, "The content is too large")
+    /// Is ready when the time for the content is over.
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let endpoint = &self.endpoint;
+        let deadline = self
+            .deadline
+            .get_or_insert_with(|| Box::pin(sleep(endpoint.content_timeout())));
+        deadline.as_mut().poll(context)
+    }
 }
 
 impl<B> fmt::Debug for EndpointFuture<B> {

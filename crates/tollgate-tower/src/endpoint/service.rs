@@ -17,6 +17,10 @@ type RemoteAddress = dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync;
 /// A service that serves an [`Endpoint`] for any request body, standalone or in
 /// `Router::nest_service` of axum.
 ///
+/// The service reads the content before it calls the endpoint, within the limits of the endpoint.
+/// The response to larger content is 413, and to slower content 408. It waits for content with
+/// Tokio's timer.
+///
 /// ```
 /// use http::Request;
 /// use tollgate::extend::{Answer, BoxFuture, Endpoint, EndpointRequest};

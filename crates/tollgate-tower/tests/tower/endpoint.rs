@@ -2,13 +2,16 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
+use tokio::time::{Instant, Sleep, sleep};
 use tollgate_core::{Answer, BoxFuture, Endpoint, EndpointRequest};
 use tollgate_tower::EndpointService;
 use tower::ServiceExt;
@@ -143,4 +146,75 @@ async fn interrupted_content_does_not_reach_the_endpoint() {
     let mut broken = Pieces::of(["1234"]);
     broken.0.push(Err("connection reset"));
     assert_eq!(status(broken).await, 400);
+}
+
+/// A body of one byte each second, with this many bytes.
+struct Drip {
+    left: usize,
+    pause: Pin<Box<Sleep>>,
+}
+
+impl Drip {
+    fn of(left: usize) -> Self {
+        let pause = Box::pin(sleep(Duration::from_secs(1)));
+        Self { left, pause }
+    }
+}
+
+impl Body for Drip {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        ready!(self.pause.as_mut().poll(context));
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        *self = Self::of(self.left - 1);
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"1")))))
+    }
+}
+
+/// An endpoint for content of any size within three seconds.
+struct Hurried;
+
+impl Endpoint for Hurried {
+    fn respond(&self, _: EndpointRequest) -> BoxFuture<Answer> {
+        Box::pin(async { Answer::new(204) })
+    }
+
+    fn content_timeout(&self) -> Duration {
+        Duration::from_secs(3)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_content_does_not_reach_the_endpoint() {
+    for (bytes, status, seconds) in [(2, 204, 3), (3, 408, 3), (usize::MAX, 408, 3)] {
+        let begun = Instant::now();
+        // In an `Arc`, as a service may share its endpoint.
+        let service = EndpointService::new(Arc::new(Hurried));
+        let Ok(response) = service.oneshot(Request::new(Drip::of(bytes))).await;
+        assert_eq!(response.status(), status, "{bytes}");
+        assert_eq!(begun.elapsed().as_secs(), seconds, "{bytes}");
+        if status == 408 {
+            assert_eq!(response.headers()["connection"], "close");
+            assert_eq!(response.headers()["cache-control"], "no-store");
+            assert_eq!(
+                response.headers()["content-type"],
+                "application/problem+json"
+            );
+        }
+    }
+    assert_eq!(Mirror.content_timeout(), Duration::from_secs(10));
+}
+
+#[test]
+fn content_in_memory_needs_no_runtime() {
+    let mut context = Context::from_waker(Waker::noop());
+    let answer = pin!(status(Pieces::of(["1234"]))).poll(&mut context);
+    assert_eq!(answer, Poll::Ready(201));
 }
