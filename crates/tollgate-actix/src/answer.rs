@@ -1,14 +1,51 @@
-//! The response to a `HEAD` request.
+//! The responses to a `HEAD` request and to a request whose content is not read.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::HttpResponse;
-use actix_web::body::{BodySize, MessageBody};
-use actix_web::web::Bytes;
+use actix_web::body::{BodySize, BodyStream, BoxBody, MessageBody};
+use actix_web::web::{Bytes, Payload};
+use tollgate_core::__private::UnreadContent;
 use tollgate_core::__private::actix::of_answer;
 use tollgate_core::Answer;
+
+/// The content of a request.
+pub(crate) type Content = Pin<Box<BodyStream<Payload>>>;
+
+/// Creates the response to a request whose content is not read to its end.
+pub(crate) fn of_unread(unread: UnreadContent, content: Content) -> HttpResponse {
+    of_answer(&unread.answer())
+        .map_body(|_, answer| Unread {
+            answer,
+            _content: content,
+        })
+        .map_into_boxed_body()
+}
+
+/// A response body that keeps the content of the request. actix-web closes the connection after
+/// such a response. If the content was dropped, actix-web would read chunked content to its end,
+/// without a time limit.
+struct Unread {
+    answer: BoxBody,
+    _content: Content,
+}
+
+impl MessageBody for Unread {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.answer.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.answer).poll_next(context)
+    }
+}
 
 /// Creates the response to a `HEAD` request.
 pub(crate) fn of_head(answer: &Answer) -> HttpResponse {

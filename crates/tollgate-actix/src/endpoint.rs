@@ -1,20 +1,25 @@
 //! The adapter from an endpoint to a service of an app.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 
+use actix_web::body::{BodyStream, MessageBody as _};
 use actix_web::dev::{AppService, HttpServiceFactory};
+use actix_web::rt::time::timeout;
 use actix_web::{HttpRequest, HttpResponse, web};
+use tollgate_core::__private::UnreadContent;
 use tollgate_core::__private::actix::{View, of_answer};
-use tollgate_core::{Answer, Endpoint, EndpointRequest, RequestView};
+use tollgate_core::{Endpoint, EndpointRequest, RequestView};
 
-use crate::answer;
+use crate::answer::{self, Content};
 
 /// A service that serves an [`Endpoint`] in a scope; the scope determines its path. It responds to
 /// every request below that path, with any method.
 ///
-/// The service reads the content before it calls the endpoint, up to the limit of the endpoint. The
-/// response to larger content is 413. The address of the peer is that of the connection.
+/// The service reads the content before it calls the endpoint, within the limits of the endpoint.
+/// The response to larger content is 413, and to slower content 408. The address of the peer is
+/// that of the connection.
 ///
 /// Clones are cheap: create one before [`HttpServer::new`](actix_web::HttpServer::new) and clone it
 /// in the closure.
@@ -87,19 +92,33 @@ async fn respond(
 ) -> HttpResponse {
     let mut whole = head(&request);
     let head_only = whole.method == "HEAD";
-    let answer = match content.to_bytes_limited(endpoint.content_limit()).await {
+    let mut content: Content = Box::pin(BodyStream::new(content));
+    let limit = endpoint.content_limit();
+    let answer = match timeout(endpoint.content_timeout(), read(&mut content, limit)).await {
         Ok(Ok(content)) => {
-            whole.content = content.into();
+            whole.content = content;
             endpoint.respond(whole).await
         }
-        Ok(Err(_)) => Answer::problem(400, "The content cannot be read"),
-        Err(_) => Answer::problem(413, "The content is too large"),
+        Ok(Err(unread)) => return answer::of_unread(unread, content),
+        Err(_) => return answer::of_unread(UnreadContent::TooSlow, content),
     };
     if head_only {
         answer::of_head(&answer)
     } else {
         of_answer(&answer)
     }
+}
+
+async fn read(content: &mut Content, limit: usize) -> Result<Vec<u8>, UnreadContent> {
+    let mut whole = Vec::new();
+    while let Some(piece) = poll_fn(|context| content.as_mut().poll_next(context)).await {
+        let piece = piece.map_err(|_| UnreadContent::Broken)?;
+        if piece.len() > limit - whole.len() {
+            return Err(UnreadContent::TooLarge);
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole)
 }
 
 /// Returns the request without its content.
