@@ -22,12 +22,13 @@ impl RefreshBody {
     /// Reads the content of a request, which may be empty. An empty value counts as missing (RFC
     /// 6749 section 3.2).
     pub(super) fn of(request: &EndpointRequest) -> Result<Self, Answer> {
-        let Some(content_type) = ContentType::of(request)? else {
-            return Ok(Self::default());
-        };
+        // Browsers name a type, such as `text/plain`, even for an empty string.
         if request.content.is_empty() {
             return Ok(Self::default());
         }
+        let Some(content_type) = ContentType::of(request)? else {
+            return Ok(Self::default());
+        };
         let mut body: Self = content_type.read(&request.content)?;
         for text in [
             &mut body.grant_type,
@@ -77,7 +78,7 @@ impl SessionEndpoints {
     pub(super) async fn refresh(&self, request: &EndpointRequest) -> Result<Answer, Answer> {
         self.prove_origin(request)?;
         let mut body = RefreshBody::of(request)?;
-        let form = ContentType::of(request)? == Some(ContentType::Form);
+        let form = ContentType::of(request) == Ok(Some(ContentType::Form));
         let in_content = body.token(&self.0.transport)?;
         match body.grant_type.as_deref() {
             Some("refresh_token") => {}
