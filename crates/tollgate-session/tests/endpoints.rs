@@ -510,6 +510,25 @@ async fn malformed_content_is_a_client_error() {
 }
 
 #[tokio::test]
+async fn the_time_for_content_has_bounds() {
+    let world = json_world();
+    assert_eq!(world.endpoints.content_timeout(), Duration::from_secs(10));
+    for (millis, accepted) in [
+        (0, false),
+        (999, false),
+        (1000, true),
+        (300_000, true),
+        (300_001, false),
+    ] {
+        let built = SessionEndpoints::builder(world.sessions.clone(), Transport::Json)
+            .login(login)
+            .content_timeout(Duration::from_millis(millis))
+            .build();
+        assert_eq!(built.is_ok(), accepted, "{millis} ms");
+    }
+}
+
+#[tokio::test]
 async fn paths_and_methods_are_exact() {
     let world = json_world();
     for path in [
@@ -750,6 +769,57 @@ async fn a_logout_ends_the_session_and_deletes_all_cookies() {
     );
     // A repeated logout changes nothing.
     assert_eq!(browser.call("POST", "/logout").to(&world).await.status, 204);
+}
+
+/// Content types that browsers and HTTP libraries add to a request without content.
+const TYPES: [&str; 6] = [
+    "text/plain;charset=UTF-8",
+    "application/x-www-form-urlencoded",
+    "application/json",
+    "application/octet-stream",
+    "multipart/form-data; boundary=x",
+    "",
+];
+
+#[tokio::test]
+async fn the_type_of_empty_content_does_not_matter() {
+    for content_type in TYPES {
+        let world = json_world();
+        let (access, _) = tokens(&world).await;
+        let out = || Call::new("POST", "/logout").content(content_type, "");
+        assert_eq!(out().to(&world).await.status, 401, "{content_type}");
+        assert_eq!(devices(&world).await, 1);
+        let out = out().with("authorization", format!("Bearer {access}"));
+        assert_eq!(out.to(&world).await.status, 204, "{content_type}");
+        assert_eq!(devices(&world).await, 0);
+
+        let world = cookie_world();
+        let browser = Browser::log_in(&world).await;
+        let again = browser.call("POST", "/refresh").content(content_type, "");
+        let again = again.to(&world).await;
+        assert_eq!(again.status, 200, "{content_type}");
+        let browser = browser.refreshed(&again);
+        // A form of another site: the proof of origin is required with any type.
+        for site in ["cross-site", "same-site"] {
+            let forged = Call::new("POST", "/logout")
+                .content(content_type, "")
+                .with("cookie", &browser.cookies)
+                .with("sec-fetch-site", site);
+            assert_eq!(forged.to(&world).await.status, 403, "{content_type}");
+        }
+        let without_csrf = Call::new("POST", "/logout")
+            .content(content_type, "")
+            .with("cookie", &browser.cookies)
+            .same_origin();
+        assert_eq!(without_csrf.to(&world).await.status, 403, "{content_type}");
+        assert_eq!(devices(&world).await, 1);
+        let out = browser.call("POST", "/logout").content(content_type, "");
+        assert_eq!(out.to(&world).await.status, 204, "{content_type}");
+        assert_eq!(devices(&world).await, 0);
+    }
+    // A login requires content.
+    let login = Call::new("POST", "/login").content("text/plain", "");
+    assert_eq!(login.to(&json_world()).await.status, 415);
 }
 
 #[tokio::test]

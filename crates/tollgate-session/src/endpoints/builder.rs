@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tollgate_core::{ConfigError, ConfigErrorKind, Gate, GateBuilder};
 
@@ -12,6 +14,9 @@ use crate::sessions::{Login, Sessions};
 
 /// The upper bound of `content_limit`: 1 MiB.
 const MOST_CONTENT: usize = 1 << 20;
+
+/// The bounds of `content_timeout`.
+const CONTENT_TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
 
 type GateHook = Box<dyn Fn(GateBuilder) -> GateBuilder>;
 
@@ -44,6 +49,7 @@ pub struct SessionEndpointsBuilder {
     gate: Option<GateHook>,
     proxies: Option<usize>,
     content_limit: usize,
+    content_timeout: Duration,
 }
 
 impl SessionEndpointsBuilder {
@@ -55,6 +61,7 @@ impl SessionEndpointsBuilder {
             gate: None,
             proxies: None,
             content_limit: 16 * 1024,
+            content_timeout: Duration::from_secs(10),
         }
     }
 
@@ -164,11 +171,41 @@ impl SessionEndpointsBuilder {
         self
     }
 
+    /// Sets the maximum time until all content of a request has arrived, counted from its header
+    /// fields. Default: 10 seconds. Minimum: 1 second. Maximum: 5 minutes.
+    ///
+    /// The response to slower content is 408, and the connection is closed.
+    ///
+    /// ```
+    /// # use tollgate::extend::Endpoint;
+    /// # use tollgate::SigningKey;
+    /// # use tollgate::session::{Issuer, LoginFailure, MemoryStore};
+    /// # use tollgate::session::{RefreshKey, SessionEndpoints, Sessions, Transport};
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")
+    /// #     .signing_key(SigningKey::hs256([7; 32])?.with_kid("2026-11")).build()?;
+    /// # let sessions = Sessions::builder(issuer, MemoryStore::default())
+    /// #     .refresh_key(RefreshKey::generate(1)?).build()?;
+    /// use std::time::Duration;
+    ///
+    /// let builder = SessionEndpoints::builder(sessions, Transport::Json)
+    ///     .login(|_| async { Err(LoginFailure::refused()) });
+    /// let endpoints = builder.content_timeout(Duration::from_secs(5)).build()?;
+    /// assert_eq!(endpoints.content_timeout(), Duration::from_secs(5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn content_timeout(mut self, timeout: Duration) -> Self {
+        self.content_timeout = timeout;
+        self
+    }
+
     /// Checks the configuration and creates the endpoints.
     ///
     /// # Errors
-    /// [`ConfigError`] if there is no login function, the number of proxies is zero, or the content
-    /// limit is zero or above 1 MiB. Also the errors of [`GateBuilder::build`].
+    /// [`ConfigError`] if there is no login function, the number of proxies is zero, the content
+    /// limit is zero or above 1 MiB, or the content timeout is below one second or above 5 minutes.
+    /// Also the errors of [`GateBuilder::build`].
     ///
     /// ```
     /// # use tollgate::{ConfigErrorKind, SigningKey};
@@ -193,6 +230,12 @@ impl SessionEndpointsBuilder {
             return refuse(
                 ConfigErrorKind::OutOfRange,
                 "`content_limit` must be between 1 byte and 1 MiB",
+            );
+        }
+        if !CONTENT_TIMES.contains(&self.content_timeout) {
+            return refuse(
+                ConfigErrorKind::OutOfRange,
+                "`content_timeout` must be between 1 second and 5 minutes",
             );
         }
         if let Some(proxies) = self.proxies {
@@ -228,6 +271,7 @@ impl SessionEndpointsBuilder {
             ending_gate,
             proxies: self.proxies.unwrap_or(0),
             content_limit: self.content_limit,
+            content_timeout: self.content_timeout,
         })))
     }
 }

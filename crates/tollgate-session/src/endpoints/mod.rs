@@ -11,7 +11,9 @@ mod logout;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tollgate_core::__private::UnreadContent;
 use tollgate_core::{
     Answer, Authentication, BoxFuture, Endpoint, EndpointRequest, Gate, Principal, Refusal, Step,
 };
@@ -64,9 +66,11 @@ type LoginHook = Box<dyn Fn(LoginRequest) -> BoxFuture<Result<Login, LoginFailur
 /// the access token also require `x-csrf-token`, unless it is
 /// [disabled](crate::CookieTransportBuilder::dangerous_without_csrf_token).
 ///
-/// Content is JSON or a form. The names of members and errors are those of OAuth (RFC 6749 sections
-/// 5 and 6). If a store does not answer, the response is 503 with `Retry-After`. No response may be
-/// cached. A failed refresh never deletes a cookie.
+/// Content is JSON or a form, and may be missing. It must arrive within
+/// [10 seconds](SessionEndpointsBuilder::content_timeout), else the response is 408. The names of
+/// members and errors are those of OAuth (RFC 6749 sections 5 and 6). If a store does not answer,
+/// the response is 503 with `Retry-After`. No response may be cached. A failed refresh never
+/// changes a cookie.
 ///
 /// ```
 /// use tollgate::extend::{Endpoint, EndpointRequest};
@@ -110,6 +114,7 @@ struct Inner {
     ending_gate: Gate,
     proxies: usize,
     content_limit: usize,
+    content_timeout: Duration,
 }
 
 /// The endpoint of a request.
@@ -185,7 +190,7 @@ impl SessionEndpoints {
         }
         // Adapters stop reading at the limit. This covers direct callers.
         if request.content.len() > self.0.content_limit {
-            return Answer::problem(413, "The content is too large");
+            return UnreadContent::TooLarge.answer();
         }
         let head = request.method == "HEAD";
         // Both are responses; `Err` only returns early.
@@ -236,6 +241,10 @@ impl Endpoint for SessionEndpoints {
 
     fn content_limit(&self) -> usize {
         self.0.content_limit
+    }
+
+    fn content_timeout(&self) -> Duration {
+        self.0.content_timeout
     }
 }
 
