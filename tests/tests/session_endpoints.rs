@@ -13,6 +13,8 @@ mod equality;
 mod outages;
 #[path = "session_endpoints/service.rs"]
 mod service;
+#[path = "session_endpoints/slow_content.rs"]
+mod slow_content;
 #[path = "session_endpoints/store.rs"]
 mod store;
 

@@ -276,6 +276,19 @@ async fn responses_to_an_app_that_stores_tokens_are_equal() {
         both.pass(1);
     }
 
+    for content_type in [
+        "text/plain;charset=UTF-8",
+        "multipart/form-data; boundary=x",
+    ] {
+        let tokens = both.expect(200, log_in()).await;
+        let access = tokens.member("access_token");
+        let out = || post("/auth/logout").with("content-type", content_type);
+        both.expect(401, out()).await;
+        both.expect(204, out().bearer(&access)).await;
+        both.expect(401, get("/orders").bearer(&access)).await;
+        both.pass(1);
+    }
+
     let tokens = both.expect(200, log_in()).await;
     both.fail(Fault::Down);
     let (access, token) = (
@@ -354,7 +367,11 @@ async fn responses_to_a_browser_are_equal() {
         "a refused refresh must not change the cookies"
     );
 
-    both.expect(403, cross(with(post("/auth/logout")))).await;
+    let typed = || with(post("/auth/logout")).with("content-type", "text/plain;charset=UTF-8");
+    for forged in [with(post("/auth/logout")), typed()] {
+        both.expect(403, cross(forged)).await;
+    }
+    both.expect(403, same(typed())).await; // without the CSRF token
     let out = same(with(post("/auth/logout"))).with("x-csrf-token", &*csrf);
     let out = both.expect(204, out).await;
     assert!(out.all("set-cookie").all(|line| line.contains("Max-Age=0")));

@@ -40,7 +40,7 @@ impl Random for Counted {
     }
 }
 
-async fn log_in(request: LoginRequest) -> Result<Login, LoginFailure> {
+pub(crate) async fn log_in(request: LoginRequest) -> Result<Login, LoginFailure> {
     let sent: BTreeMap<String, String> = request.read()?;
     match sent.get("password").map(String::as_str) {
         Some("lovelace") => Ok(Login::new("ada")
