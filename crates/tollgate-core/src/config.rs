@@ -5,7 +5,8 @@ use std::fmt;
 /// The kind of a [`ConfigError`].
 ///
 /// ```
-/// use tollgate::{ConfigErrorKind, Verifier};
+/// use tollgate::config::ConfigErrorKind;
+/// use tollgate::Verifier;
 ///
 /// let error = Verifier::builder().dangerous_any_issuer().dangerous_any_audience().build()
 ///     .unwrap_err();
@@ -54,7 +55,8 @@ impl ConfigError {
     /// error and its correction. It must not contain a secret.
     ///
     /// ```
-    /// use tollgate::{ConfigError, ConfigErrorKind};
+    /// use tollgate::config::ConfigErrorKind;
+    /// use tollgate::ConfigError;
     ///
     /// let error =
     ///     ConfigError::new(ConfigErrorKind::OutOfRange,
@@ -71,7 +73,8 @@ impl ConfigError {
     /// The kind of the mistake.
     ///
     /// ```
-    /// # use tollgate::{ConfigErrorKind, Verifier};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::Verifier;
     /// assert_eq!(Verifier::builder().build().unwrap_err().kind(), ConfigErrorKind::MissingIssuer);
     /// ```
     pub const fn kind(&self) -> ConfigErrorKind {

@@ -4,7 +4,7 @@
 /// never truncated.
 ///
 /// ```
-/// use tollgate::Limits;
+/// use tollgate::config::Limits;
 ///
 /// let limits = Limits::default().with_token_bytes(4096);
 /// assert_eq!(limits.token_bytes(), 4096);
@@ -42,7 +42,8 @@ macro_rules! limits {
         $(#[$doc])*
         ///
         /// ```
-        #[doc = concat!("let limits = tollgate::Limits::default().", stringify!($with), "(5);")]
+        /// use tollgate::config::Limits;
+        #[doc = concat!("let limits = Limits::default().", stringify!($with), "(5);")]
         #[doc = concat!("assert_eq!(limits.", stringify!($name), "(), 5);")]
         /// ```
         pub const fn $name(&self) -> usize {
@@ -53,7 +54,8 @@ macro_rules! limits {
             stringify!($name), ").")]
         ///
         /// ```
-        #[doc = concat!("let limits = tollgate::Limits::default().", stringify!($with), "(7);")]
+        /// use tollgate::config::Limits;
+        #[doc = concat!("let limits = Limits::default().", stringify!($with), "(7);")]
         #[doc = concat!("assert_eq!(limits.", stringify!($name), "(), 7);")]
         /// ```
         #[must_use]

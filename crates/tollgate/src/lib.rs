@@ -239,15 +239,12 @@ pub use tollgate_actix as actix;
 #[doc(inline)]
 pub use tollgate_axum as axum;
 #[doc(inline)]
-pub use tollgate_core::policy::{
-    self, all, any, claim, claim_present, max_authentication_age, not, role, scope,
-};
+pub use tollgate_core::policy::{self, all, any, claim, not, role, scope};
 #[doc(inline)]
 pub use tollgate_core::{
-    Algorithm, Authenticated, Authentication, Claims, ConfigError, ConfigErrorKind, ForwardAuth,
-    Gate, GateBuilder, Gated, IssuerRules, Jwt, Key, KeyError, KeyErrorKind, KeySet, Limits,
-    Optional, Policy, Principal, Refusal, Rejection, RejectionKind, Scope, Scoped, SignError,
-    SigningKey, SkipRenewal, Source, TokenCache, TrustedIssuer, Verifier, VerifierBuilder,
+    Algorithm, Authenticated, Authentication, Claims, ConfigError, ForwardAuth, Gate, Gated, Jwt,
+    Key, KeyError, KeySet, Optional, Policy, Principal, Refusal, Rejection, RejectionKind, Scope,
+    Scoped, SigningKey, Source, TokenCache, TrustedIssuer, Verifier,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
@@ -257,12 +254,18 @@ pub use tollgate_macros::{Claims, scopes};
 pub use tollgate_oidc as oidc;
 #[cfg(feature = "oidc-own-client")]
 pub use tollgate_oidc::{Oidc, RemoteJwks};
-#[cfg(feature = "session")]
-#[doc(inline)]
-pub use tollgate_session as session;
 #[cfg(feature = "tower")]
 #[doc(inline)]
 pub use tollgate_tower as tower;
+
+/// Builders, limits and kinds of errors: types that a service seldom names.
+pub mod config {
+    #[doc(inline)]
+    pub use tollgate_core::{
+        ConfigErrorKind, GateBuilder, IssuerRules, KeyErrorKind, Limits, SignError, SignErrorKind,
+        VerifierBuilder,
+    };
+}
 
 /// Traits and types for custom stores, key sources, renewals and endpoints.
 ///
@@ -272,24 +275,50 @@ pub mod extend {
     pub use tollgate_core::{
         Answer, BoxFuture, Clock, Endpoint, EndpointRequest, Family, FromAuthentication,
         HeaderEdits, IssuerSource, KeyEpoch, KeySource, MissingKey, PeerAddress, PreparedIssuer,
-        Renewal, RequestView, RevocationCheck, SignErrorKind, SkippedKey, SourceKind, Standing,
-        Step, StepFuture, SystemClock, TokenCacheStatus, Unavailable, UnknownAlgorithm,
-        VerifierSettings,
+        Renewal, RequestView, RevocationCheck, SkipRenewal, SkippedKey, SourceKind, Standing, Step,
+        StepFuture, SystemClock, TokenCacheStatus, Unavailable, UnknownAlgorithm, VerifierSettings,
     };
 }
 
+/// Sessions: login, refresh with rotation, sliding renewal, revocation, devices and logout.
+///
+/// [`Sessions`](session::Sessions) starts, continues and ends them.
+/// [`SessionEndpoints`](session::SessionEndpoints) serves them over HTTP, with the tokens in JSON
+/// or in [cookies](session::CookieTransport). An [`Issuer`](session::Issuer) alone issues access
+/// tokens. The module [`guarantees`](session::guarantees) lists what holds for every session.
+///
+/// Tasks: [sessions](crate::guide::sessions), [cookies](crate::guide::cookies),
+/// [revocation](crate::guide::revocation), [stores](crate::guide::stores).
+#[cfg(feature = "session")]
+pub mod session {
+    #[doc(inline)]
+    pub use tollgate_session::*;
+}
+
 /// Persistent stores for sessions, also for several processes.
+///
+/// The [guide](crate::guide::stores) compares them. `tollgate::session::MemoryStore` keeps the
+/// sessions of one process until it ends.
 #[cfg(any(feature = "postgres", feature = "redb", feature = "redis"))]
 pub mod stores {
+    /// Sessions and revocations in PostgreSQL, for any number of instances.
     #[cfg(feature = "postgres")]
-    #[doc(inline)]
-    pub use tollgate_store_postgres as postgres;
+    pub mod postgres {
+        #[doc(inline)]
+        pub use tollgate_store_postgres::*;
+    }
+    /// Sessions and revocations in a file of one process, with redb.
     #[cfg(feature = "redb")]
-    #[doc(inline)]
-    pub use tollgate_store_redb as redb;
+    pub mod redb {
+        #[doc(inline)]
+        pub use tollgate_store_redb::*;
+    }
+    /// Sessions and revocations in Redis, on one server or on a cluster.
     #[cfg(feature = "redis")]
-    #[doc(inline)]
-    pub use tollgate_store_redis as redis;
+    pub mod redis {
+        #[doc(inline)]
+        pub use tollgate_store_redis::*;
+    }
 }
 
 /// Support for code that the macros generate; not part of the interface.

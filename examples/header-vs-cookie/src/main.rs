@@ -23,8 +23,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tollgate::axum::JwtAuth;
+use tollgate::config::SignError;
 use tollgate::extend::{Clock, SystemClock};
-use tollgate::{Algorithm, Gate, Principal, SignError, SigningKey, Source, Verifier};
+use tollgate::{Algorithm, Gate, Principal, SigningKey, Source, Verifier};
 
 const ISSUER: &str = "https://id.example.com";
 const AUDIENCE: &str = "notes-api";

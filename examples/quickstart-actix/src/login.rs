@@ -6,8 +6,9 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tollgate::config::SignError;
 use tollgate::extend::{Clock, SystemClock};
-use tollgate::{Algorithm, Key, SignError, SigningKey};
+use tollgate::{Algorithm, Key, SigningKey};
 
 const LIFETIME: u64 = 900; // in seconds
 

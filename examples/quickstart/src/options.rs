@@ -7,7 +7,8 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
 use lexopt::prelude::*;
-use tollgate::{Key, KeyErrorKind, KeySet};
+use tollgate::config::KeyErrorKind;
+use tollgate::{Key, KeySet};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 

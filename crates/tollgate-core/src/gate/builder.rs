@@ -251,7 +251,8 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::verifier;
-    /// # use tollgate::{ConfigErrorKind, ForwardAuth, Gate};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{ForwardAuth, Gate};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let proxy = || ForwardAuth::from_proxies([[127, 0, 0, 1]]);
     /// assert!(Gate::builder(verifier()).forward_auth(proxy()).build().is_ok());
@@ -302,7 +303,8 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{Request, token, verifier};
-    /// # use tollgate::{ConfigErrorKind, Gate, RejectionKind, Source};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Gate, RejectionKind, Source};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let gate = Gate::builder(verifier()).source(Source::cookie("access")).require_csrf_token()
     ///     .build()?;
@@ -462,7 +464,8 @@ impl GateBuilder {
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }
     /// # use example::{verifier};
-    /// # use tollgate::{ConfigErrorKind, Gate, Source};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Gate, Source};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let twice = Gate::builder(verifier()).source(Source::bearer()).source(Source::bearer());
     /// assert_eq!(twice.build().unwrap_err().kind(), ConfigErrorKind::Duplicate);

@@ -104,7 +104,8 @@ impl Gate {
     /// Starts a configuration around a verifier.
     ///
     /// ```
-    /// use tollgate::{ConfigErrorKind, Gate, Key, Source, Verifier};
+    /// use tollgate::config::ConfigErrorKind;
+    /// use tollgate::{Gate, Key, Source, Verifier};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()

@@ -57,7 +57,8 @@ impl<R: Renewal + ?Sized> Renewal for std::sync::Arc<R> {
 /// a handler has ended the session.
 ///
 /// ```
-/// let marker = tollgate::SkipRenewal; // `Extension(SkipRenewal)` beside an axum handler's answer
+/// // `Extension(SkipRenewal)` beside the answer of an axum handler.
+/// let marker = tollgate::extend::SkipRenewal;
 /// assert_eq!(format!("{marker:?}"), "SkipRenewal");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use std::fmt;
 /// key.
 ///
 /// ```
-/// use tollgate::{Key, KeyErrorKind};
+/// use tollgate::config::KeyErrorKind;
+/// use tollgate::Key;
 ///
 /// let error = Key::hs256("too short").unwrap_err();
 /// assert_eq!(error.kind(), KeyErrorKind::SecretTooShort);
@@ -44,7 +45,8 @@ impl KeyError {
     /// The broken rule.
     ///
     /// ```
-    /// use tollgate::{Key, KeyErrorKind};
+    /// use tollgate::config::KeyErrorKind;
+    /// use tollgate::Key;
     ///
     /// assert_eq!(Key::from_jwk("[]").unwrap_err().kind(), KeyErrorKind::Malformed);
     /// ```
@@ -78,7 +80,8 @@ impl std::error::Error for KeyError {}
 /// The rule that a refused key breaks: see [`KeyError::kind`].
 ///
 /// ```
-/// use tollgate::{Key, KeyErrorKind};
+/// use tollgate::config::KeyErrorKind;
+/// use tollgate::Key;
 ///
 /// let jwk = r#"{"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}"#;
 /// assert_eq!(Key::from_jwk(jwk).unwrap_err().kind(), KeyErrorKind::UnsupportedCurve);
@@ -173,7 +176,7 @@ pub struct SignError(SignProblem);
 /// The failed part of a signature: see [`SignError::kind`].
 ///
 /// ```
-/// use tollgate::extend::SignErrorKind;
+/// use tollgate::config::SignErrorKind;
 /// use tollgate::{Algorithm, SigningKey};
 ///
 /// let key = SigningKey::generate(Algorithm::HS256)?;
@@ -200,7 +203,7 @@ impl SignError {
     /// there is one.
     ///
     /// ```
-    /// # use tollgate::extend::SignErrorKind;
+    /// # use tollgate::config::SignErrorKind;
     /// # use tollgate::{Algorithm, SigningKey};
     /// let error = SigningKey::generate(Algorithm::HS256)?.encode("no object").unwrap_err();
     /// assert_eq!(error.kind(), SignErrorKind::Claims);

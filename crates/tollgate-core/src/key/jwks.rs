@@ -21,7 +21,8 @@ const MOST_PUBLISHED_TEXT: usize = 512;
 /// key of a new type without an outage. Code can also collect a set from [`Key`]s.
 ///
 /// ```
-/// use tollgate::{KeyErrorKind, KeySet};
+/// use tollgate::config::KeyErrorKind;
+/// use tollgate::KeySet;
 ///
 /// let set = KeySet::from_json(
 ///     r#"{"keys": [
@@ -124,7 +125,8 @@ impl KeySet {
     /// See [`from_json`](Self::from_json).
     ///
     /// ```
-    /// use tollgate::{KeyErrorKind, KeySet};
+    /// use tollgate::config::KeyErrorKind;
+    /// use tollgate::KeySet;
     ///
     /// let json =
     ///     r#"{"keys": [{"kty": "oct", "k": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"}]}"#;
@@ -221,7 +223,8 @@ impl KeySet {
     /// The skipped keys of the JSON text, with the reasons. Log them.
     ///
     /// ```
-    /// use tollgate::{KeyErrorKind, KeySet};
+    /// use tollgate::config::KeyErrorKind;
+    /// use tollgate::KeySet;
     ///
     /// let set = KeySet::from_json(r#"{"keys": [{"kty": "oct", "k": "AAAA", "use": "enc"}]}"#)?;
     /// assert_eq!(set.skipped()[0].error.kind(), KeyErrorKind::WrongUse);

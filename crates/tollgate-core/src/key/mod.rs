@@ -55,7 +55,8 @@ use crate::algorithm::{Algorithm, Family};
 /// algorithms, never the key.
 ///
 /// ```
-/// use tollgate::{Algorithm, Key, KeyErrorKind};
+/// use tollgate::config::KeyErrorKind;
+/// use tollgate::{Algorithm, Key};
 ///
 /// let key = Key::hs256("a secret of thirty-two bytes....")?.with_kid("2031-01");
 /// assert_eq!(key.algorithms(), [Algorithm::HS256]);
@@ -153,7 +154,8 @@ impl Key {
     /// private key. Other kinds if the text or the key is invalid.
     ///
     /// ```
-    /// use tollgate::{Algorithm, Key, KeyErrorKind};
+    /// use tollgate::config::KeyErrorKind;
+    /// use tollgate::{Algorithm, Key};
     ///
     /// let pem = "-----BEGIN PUBLIC KEY-----
     /// MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
@@ -177,7 +179,8 @@ impl Key {
     /// See [`from_pem`](Self::from_pem).
     ///
     /// ```
-    /// use tollgate::{Algorithm, Key, KeyErrorKind};
+    /// use tollgate::config::KeyErrorKind;
+    /// use tollgate::{Algorithm, Key};
     ///
     /// assert_eq!(Key::from_der(Algorithm::RS256, [0x30, 0x00]).unwrap_err()
     ///     .kind(), KeyErrorKind::Malformed);
@@ -205,7 +208,8 @@ impl Key {
     /// - Other kinds if a member is invalid.
     ///
     /// ```
-    /// use tollgate::{Algorithm, Key, KeyErrorKind};
+    /// use tollgate::config::KeyErrorKind;
+    /// use tollgate::{Algorithm, Key};
     ///
     /// let key = Key::from_jwk(
     ///     r#"{"kty": "EC", "crv": "P-256", "kid": "1", "use": "sig",

@@ -161,7 +161,8 @@ pub trait KeySource: Send + Sync {
     /// # use tollgate::extend::Unavailable;
     /// # use tollgate::KeySet;
     /// use tollgate::extend::KeySource;
-    /// use tollgate::{ConfigErrorKind, Verifier};
+    /// use tollgate::config::ConfigErrorKind;
+    /// use tollgate::Verifier;
     ///
     /// struct Theirs;
     ///

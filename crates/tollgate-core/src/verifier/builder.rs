@@ -74,7 +74,8 @@ impl VerifierBuilder {
     /// [`build`](Self::build) refuses a second name.
     ///
     /// ```
-    /// # use tollgate::{ConfigErrorKind, RejectionKind, SigningKey, Verifier};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let key = SigningKey::hs256([7; 32])?;
     /// let builder = || Verifier::builder().issuer("https://a.example").dangerous_any_audience()
@@ -215,7 +216,8 @@ impl VerifierBuilder {
     /// Turns the cache of verified tokens off, for a service that never gets a token twice.
     ///
     /// ```
-    /// # use tollgate::{ConfigErrorKind, Key, TokenCache, Verifier};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = || -> Result<_, Box<dyn std::error::Error>> {
     ///     Ok(Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
@@ -237,7 +239,8 @@ impl VerifierBuilder {
     /// above 128 and more than 4096 members.
     ///
     /// ```
-    /// # use tollgate::{ConfigErrorKind, Key, Limits, Verifier};
+    /// # use tollgate::config::{ConfigErrorKind, Limits};
+    /// # use tollgate::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
     ///     .key(Key::hs256([7; 32])?);
@@ -257,7 +260,8 @@ impl VerifierBuilder {
     /// A [`ConfigError`] for the first contradiction or omission; [`ConfigErrorKind`] lists them.
     ///
     /// ```
-    /// # use tollgate::{ConfigErrorKind, Key, Verifier};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Key, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = || Verifier::builder().dangerous_any_issuer()
     ///     .key(Key::hs256([7; 32]).expect("long enough"));

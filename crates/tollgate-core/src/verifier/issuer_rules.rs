@@ -43,7 +43,8 @@ impl TrustedIssuer {
     /// 4.1.1).
     ///
     /// ```
-    /// use tollgate::{ConfigErrorKind, Key, TrustedIssuer, Verifier};
+    /// use tollgate::config::ConfigErrorKind;
+    /// use tollgate::{Key, TrustedIssuer, Verifier};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let forgotten = TrustedIssuer::new("https://a.example").key(Key::hs256([1; 32])?);
@@ -116,7 +117,8 @@ impl<Of> IssuerRules<Of> {
     /// cannot be used as the other (RFC 8725 section 3.1).
     ///
     /// ```
-    /// # use tollgate::{ConfigErrorKind, Key, SigningKey, Verifier};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Key, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let public = SigningKey::generate(tollgate::Algorithm::Ed25519)?.verifying_key();
     /// let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
@@ -134,7 +136,8 @@ impl<Of> IssuerRules<Of> {
     /// source of keys.
     ///
     /// ```
-    /// # use tollgate::{ConfigErrorKind, Key, KeySet, Verifier};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Key, KeySet, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience();
     /// let set = KeySet::from_iter([Key::hs256([7; 32])?, Key::hs256([8; 32])?]);

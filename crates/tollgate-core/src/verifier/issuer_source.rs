@@ -102,7 +102,8 @@ impl TrustedIssuer {
     /// A [`ConfigError`] for the first contradiction or omission.
     ///
     /// ```
-    /// use tollgate::{ConfigErrorKind, Key, TrustedIssuer};
+    /// use tollgate::config::ConfigErrorKind;
+    /// use tollgate::{Key, TrustedIssuer};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let issuer = || TrustedIssuer::new("https://a.example")

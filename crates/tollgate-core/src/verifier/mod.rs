@@ -93,7 +93,8 @@ impl Verifier {
     /// Starts a configuration.
     ///
     /// ```
-    /// use tollgate::{ConfigErrorKind, Key, Verifier};
+    /// use tollgate::config::ConfigErrorKind;
+    /// use tollgate::{Key, Verifier};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let forgotten = Verifier::builder().issuer("https://id.example.com")

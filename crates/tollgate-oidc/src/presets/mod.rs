@@ -150,7 +150,8 @@ impl Preset {
     /// [`Tenants`](crate::Tenants).
     ///
     /// ```
-    /// use tollgate::{ConfigErrorKind, Verifier};
+    /// use tollgate::config::ConfigErrorKind;
+    /// use tollgate::Verifier;
     /// use tollgate::oidc::presets;
     ///
     /// let error = Verifier::builder().trust(presets::google("web").rules()).build().unwrap_err();

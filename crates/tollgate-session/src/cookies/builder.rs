@@ -205,7 +205,7 @@ impl CookieTransportBuilder {
     /// - `SameSite=None` is set without a CSRF token or without `Secure`.
     ///
     /// ```
-    /// # use tollgate::ConfigErrorKind;
+    /// # use tollgate::config::ConfigErrorKind;
     /// # use tollgate::session::CookieTransport;
     /// let error = CookieTransport::builder().access_name("a; Domain=x").build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::InvalidText);

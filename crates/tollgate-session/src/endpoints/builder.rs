@@ -208,7 +208,8 @@ impl SessionEndpointsBuilder {
     /// Also the errors of [`GateBuilder::build`].
     ///
     /// ```
-    /// # use tollgate::{ConfigErrorKind, SigningKey};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::SigningKey;
     /// # use tollgate::session::{Issuer, MemoryStore, RefreshKey};
     /// # use tollgate::session::{SessionEndpoints, Sessions, Transport};
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {

@@ -65,7 +65,8 @@ impl IssuerBuilder {
     /// Required, exactly once.
     ///
     /// ```
-    /// # use tollgate::{Algorithm, ConfigErrorKind, SigningKey};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Algorithm, SigningKey};
     /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let key = SigningKey::generate(Algorithm::EdDSA)?.with_kid("1");
@@ -82,7 +83,8 @@ impl IssuerBuilder {
     /// secrets too. Required, exactly once.
     ///
     /// ```
-    /// # use tollgate::{Algorithm, ConfigErrorKind, SigningKey};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Algorithm, SigningKey};
     /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let nameless = SigningKey::generate(Algorithm::EdDSA)?;
@@ -124,7 +126,8 @@ impl IssuerBuilder {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate::{Algorithm, ConfigErrorKind, SigningKey};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Algorithm, SigningKey};
     /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Issuer::builder("https://id.example.com")
@@ -228,7 +231,7 @@ impl IssuerBuilder {
     /// - the lifetime or the leeway is out of range.
     ///
     /// ```
-    /// # use tollgate::ConfigErrorKind;
+    /// # use tollgate::config::ConfigErrorKind;
     /// # use tollgate::session::Issuer;
     /// let error = Issuer::builder("https://id.example.com")
     ///     .audience("orders-api").build().unwrap_err();

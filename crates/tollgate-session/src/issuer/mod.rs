@@ -78,7 +78,7 @@ impl Issuer {
     /// Creates a builder. `name` is the value of `iss`: an https URL (RFC 8414 section 2).
     ///
     /// ```
-    /// # use tollgate::ConfigErrorKind;
+    /// # use tollgate::config::ConfigErrorKind;
     /// let error = tollgate::session::Issuer::builder("")
     ///     .audience("orders-api").build().unwrap_err();
     /// assert_eq!(error.kind(), ConfigErrorKind::InvalidText);
@@ -98,7 +98,8 @@ impl Issuer {
     /// The schedule is unchanged then.
     ///
     /// ```
-    /// # use tollgate::{Algorithm, ConfigErrorKind, SigningKey};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Algorithm, SigningKey};
     /// # use tollgate::session::Issuer;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let issuer = Issuer::builder("https://id.example.com").audience("orders-api")

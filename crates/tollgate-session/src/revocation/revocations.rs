@@ -462,7 +462,7 @@ impl RevocationsBuilder {
     /// tokio runtime.
     ///
     /// ```
-    /// # use tollgate::ConfigErrorKind;
+    /// # use tollgate::config::ConfigErrorKind;
     /// # use tollgate::session::{MemoryStore, Revocations};
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// let error = Revocations::builder(MemoryStore::default(), "i")

@@ -142,7 +142,8 @@ impl SigningKey {
     /// See [`from_pem`](Self::from_pem).
     ///
     /// ```
-    /// use tollgate::{Algorithm, KeyErrorKind, SigningKey};
+    /// use tollgate::config::KeyErrorKind;
+    /// use tollgate::{Algorithm, SigningKey};
     ///
     /// let error = SigningKey::from_der(Algorithm::ES256, [0x30, 0x00]).unwrap_err();
     /// assert_eq!(error.kind(), KeyErrorKind::Malformed);

@@ -77,7 +77,8 @@ impl TokenCache {
     /// dropped when room is needed.
     ///
     /// ```
-    /// # use tollgate::{ConfigErrorKind, Key, TokenCache, Verifier};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
     ///     .key(Key::hs256([7; 32])?);
@@ -119,7 +120,8 @@ impl TokenCache {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use tollgate::{ConfigErrorKind, Key, TokenCache, Verifier};
+    /// # use tollgate::config::ConfigErrorKind;
+    /// # use tollgate::{Key, TokenCache, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let builder = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
     ///     .key(Key::hs256([7; 32])?);
