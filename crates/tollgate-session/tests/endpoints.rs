@@ -655,6 +655,18 @@ async fn a_refresh_that_fails_deletes_no_cookie() {
 }
 
 #[tokio::test]
+async fn an_outdated_refresh_cookie_changes_no_cookie() {
+    let world = cookie_world();
+    let first = Browser::log_in(&world).await;
+    let second = first.call("POST", "/refresh").to(&world).await;
+    let second = first.refreshed(&second);
+    assert_eq!(second.call("POST", "/refresh").to(&world).await.status, 200);
+    let outdated = first.call("POST", "/refresh").to(&world).await;
+    assert_eq!(error(&outdated), (400, "invalid_grant".to_owned()));
+    assert!(set_cookies(&outdated).is_empty());
+}
+
+#[tokio::test]
 async fn another_site_can_neither_log_in_nor_refresh_nor_log_out() {
     let world = cookie_world();
     let browser = Browser::log_in(&world).await;
