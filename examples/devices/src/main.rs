@@ -179,12 +179,13 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     }
     let service = Service::new(&options)?;
     let server = HttpServer::new(move || App::new().configure(|config| service.routes(config)))
+        .shutdown_timeout(5) // seconds for open requests after SIGTERM; Ctrl-C does not wait
         .bind(options.listen)
         .map_err(|problem| options.cannot_listen(&problem))?;
     for address in server.addrs() {
         std::io::stdout().write_all(welcome::text(address, &options).as_bytes())?;
     }
-    server.run().await?; // until Ctrl-C, then a graceful shutdown
+    server.run().await?; // until Ctrl-C or SIGTERM
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! to this host, including requests from other sites. A state-changing request with a cookie
 //! therefore needs a proof of origin. tollgate requires it for cookies only.
 
+mod server;
 mod welcome;
 
 use std::error::Error;
@@ -149,14 +150,7 @@ async fn serve(address: SocketAddr) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|problem| format!("cannot listen on {address}: {problem}"))?;
     std::io::stdout().write_all(welcome::text(listener.local_addr()?).as_bytes())?;
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no signal handler: run on
-        }
-    };
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop)
-        .await?;
+    server::serve(listener, app).await?;
     Ok(())
 }
 

@@ -169,3 +169,11 @@ fn an_invalid_argument_is_named() {
     let help = Command::new(PROGRAM).arg("--help").output().unwrap();
     assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains("--listen"));
 }
+
+#[test]
+fn slow_clients_do_not_delay_a_stop() {
+    for signal in ["-INT", "-TERM"] {
+        Server::start(PROGRAM, &folder(&format!("stop{signal}")), &[])
+            .stop_with_slow_clients(signal);
+    }
+}

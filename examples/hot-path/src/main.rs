@@ -1,12 +1,13 @@
 //! An API with a tuned cache of verified tokens, on axum. It shows cache metrics, invalidation and
 //! key rotation.
 //!
-//! This file and `keys.rs` show how to use tollgate. Beside them are demo tokens, the command line,
-//! and the text printed at startup.
+//! This file and `keys.rs` show how to use tollgate. Beside them are demo tokens, the time limits
+//! of the server, the command line, and the text printed at startup.
 
 mod demo;
 mod keys;
 mod options;
+mod server;
 mod welcome;
 
 use std::error::Error;
@@ -144,14 +145,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|problem| options.cannot_listen(&problem))?;
     std::io::stdout().write_all(welcome::text(listener.local_addr()?, &tokens).as_bytes())?;
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no signal handler: run on
-        }
-    };
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop)
-        .await?;
+    server::serve(listener, app).await?;
     Ok(())
 }
 

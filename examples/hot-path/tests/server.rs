@@ -268,3 +268,11 @@ fn invalid_arguments_are_refused() {
                 .contains("--cache-mib")
     );
 }
+
+#[test]
+fn slow_clients_do_not_delay_a_stop() {
+    for signal in ["-INT", "-TERM"] {
+        Server::start(PROGRAM, &folder(&format!("stop{signal}")), &[])
+            .stop_with_slow_clients(signal);
+    }
+}

@@ -26,13 +26,6 @@ pub fn log() {
         .init();
 }
 
-/// Waits for Ctrl-C.
-pub async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await; // no signal handler: run on
-    }
-}
-
 /// Formats the error for an address that is in use.
 pub fn cannot_listen(address: SocketAddr, problem: &io::Error) -> String {
     format!("cannot listen on {address}: {problem}; choose another address with --listen")

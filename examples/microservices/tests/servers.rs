@@ -437,3 +437,13 @@ fn an_invalid_argument_is_named() {
         assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains(option));
     }
 }
+
+#[test]
+fn slow_clients_do_not_delay_a_stop() {
+    for signal in ["-INT", "-TERM"] {
+        let running = Running::start(&format!("stop{signal}"), &[], LAZY);
+        for server in [running.orders, running.billing, running.issuer] {
+            server.stop_with_slow_clients(signal);
+        }
+    }
+}

@@ -2,12 +2,13 @@
 //! with the crate `openidconnect` for the protocol.
 //!
 //! This file and `login.rs` show how to use tollgate. Beside them are the provider, the page, the
-//! command line, and the text printed at startup.
+//! time limits of the server, the command line, and the text printed at startup.
 
 mod login;
 mod options;
 mod page;
 mod provider;
+mod server;
 mod welcome;
 
 use std::error::Error;
@@ -141,14 +142,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .map_err(|problem| format!("{home} is no URL: {problem}"))?;
     let app = app(&home, &options).await?;
     std::io::stdout().write_all(welcome::text(address, &home, &options).as_bytes())?;
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no signal handler: run on
-        }
-    };
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop)
-        .await?;
+    server::serve(listener, app).await?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ async function call(method, path) {
   return answer;
 }
 
+// For outages and several tabs, see the rules for clients in the guide's page on sessions.
 async function refresh() {
   const answer = await fetch("/auth/refresh", { method: "POST" });
   if (answer.ok) csrf = (await answer.json()).csrf_token;

@@ -733,3 +733,12 @@ fn invalid_options_fail_at_startup() {
     let help = Command::new(PROGRAM).arg("--help").output().unwrap();
     assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains("--issuer"));
 }
+
+#[test]
+fn slow_clients_do_not_delay_a_stop() {
+    for signal in ["-INT", "-TERM"] {
+        let provider = ScriptedProvider::start(json!({}));
+        let site = Site::start(&format!("stop{signal}"), &provider.issuer, free_port());
+        site.server.stop_with_slow_clients(signal);
+    }
+}

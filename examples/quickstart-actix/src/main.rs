@@ -121,12 +121,13 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let app = move || App::new().configure(|config| routes(config, &verifier, demo.as_ref()));
 
     let server = HttpServer::new(app)
+        .shutdown_timeout(5) // seconds for open requests after SIGTERM; Ctrl-C does not wait
         .bind(options.listen)
         .map_err(|problem| options.cannot_listen(&problem))?;
     for address in server.addrs() {
         std::io::stdout().write_all(welcome::text(address, &options).as_bytes())?;
     }
-    server.run().await?; // until Ctrl-C, then a graceful shutdown
+    server.run().await?; // until Ctrl-C or SIGTERM
     Ok(())
 }
 

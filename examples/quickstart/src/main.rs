@@ -1,11 +1,12 @@
 //! An API behind tollgate, on axum: log in, send the token, and get a response or the reason of the
 //! refusal.
 //!
-//! This file shows how to use tollgate. Beside it are the demo login, the command line, and the
-//! text printed at startup.
+//! This file shows how to use tollgate. Beside it are the demo login, the time limits of the
+//! server, the command line, and the text printed at startup.
 
 mod login;
 mod options;
+mod server;
 mod welcome;
 
 use std::error::Error;
@@ -123,14 +124,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|problem| options.cannot_listen(&problem))?;
     std::io::stdout().write_all(welcome::text(listener.local_addr()?, &options).as_bytes())?;
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no signal handler: run on
-        }
-    };
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop)
-        .await?;
+    server::serve(listener, app).await?;
     Ok(())
 }
 

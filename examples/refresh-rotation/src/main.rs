@@ -1,11 +1,12 @@
 //! Sessions for a mobile app or a single-page app, on axum: login, refresh and logout, with the
 //! tokens in JSON.
 //!
-//! This file shows how to use tollgate. Beside it are persistent keys, the command line, and the
-//! text printed at startup.
+//! This file shows how to use tollgate. Beside it are persistent keys, the time limits of the
+//! server, the command line, and the text printed at startup.
 
 mod keys;
 mod options;
+mod server;
 mod welcome;
 
 use std::error::Error;
@@ -101,14 +102,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|problem| options.cannot_listen(&problem))?;
     std::io::stdout().write_all(welcome::text(listener.local_addr()?).as_bytes())?;
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no signal handler: run on
-        }
-    };
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop)
-        .await?;
+    server::serve(listener, app).await?;
     Ok(())
 }
 

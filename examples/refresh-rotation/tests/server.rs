@@ -384,3 +384,11 @@ fn a_second_process_on_the_same_file_is_refused() {
     assert_eq!(output.status.code(), Some(1));
     assert!(!output.stderr.is_empty());
 }
+
+#[test]
+fn slow_clients_do_not_delay_a_stop() {
+    for signal in ["-INT", "-TERM"] {
+        Server::start(PROGRAM, &folder(&format!("stop{signal}")), &[])
+            .stop_with_slow_clients(signal);
+    }
+}

@@ -1,12 +1,13 @@
 //! A web page whose users stay logged in while they are active, on axum: tokens in cookies,
 //! sessions in a file.
 //!
-//! This file shows how to use tollgate. Beside it are the page, persistent keys, the command line,
-//! and the text printed at startup.
+//! This file shows how to use tollgate. Beside it are the page, persistent keys, the time limits of
+//! the server, the command line, and the text printed at startup.
 
 mod keys;
 mod options;
 mod page;
+mod server;
 mod welcome;
 
 use std::error::Error;
@@ -113,14 +114,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|problem| options.cannot_listen(&problem))?;
     std::io::stdout().write_all(welcome::text(listener.local_addr()?, &options).as_bytes())?;
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await; // no signal handler: run on
-        }
-    };
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop)
-        .await?;
+    server::serve(listener, app).await?;
     Ok(())
 }
 

@@ -47,12 +47,13 @@ async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
             .service(web::scope("/status").service(status.clone()))
     };
     let server = HttpServer::new(app)
+        .shutdown_timeout(5) // seconds for open requests after SIGTERM; Ctrl-C does not wait
         .bind(options.listen)
         .map_err(|problem| microservices::cannot_listen(options.listen, &problem))?;
     for address in server.addrs() {
         welcome::print(&welcome::billing(address, &options))?;
     }
-    server.run().await?; // until Ctrl-C, then a graceful shutdown
+    server.run().await?; // until Ctrl-C or SIGTERM
     Ok(())
 }
 

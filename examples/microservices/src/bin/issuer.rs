@@ -1,6 +1,9 @@
 //! The issuer, on axum: issues tokens to programs, publishes its verification keys, and rotates its
 //! signing key without downtime.
 
+#[path = "../server.rs"]
+mod server;
+
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -248,9 +251,7 @@ async fn serve(options: IssuerOptions) -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(|| format!("http://{address}"));
     let app = app(Arc::new(Service::new(name, &options)?), &options)?;
     welcome::print(&welcome::issuer(address))?;
-    axum::serve(listener, app)
-        .with_graceful_shutdown(microservices::interrupted())
-        .await?;
+    server::serve(listener, app).await?;
     Ok(())
 }
 

@@ -1,5 +1,8 @@
 //! A service on axum that verifies the issuer's tokens with its published, rotating keys.
 
+#[path = "../server.rs"]
+mod server;
+
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -50,9 +53,7 @@ async fn serve(options: ServiceOptions) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|problem| microservices::cannot_listen(options.listen, &problem))?;
     welcome::print(&welcome::orders(listener.local_addr()?, &options))?;
-    axum::serve(listener, app)
-        .with_graceful_shutdown(microservices::interrupted())
-        .await?;
+    server::serve(listener, app).await?;
     Ok(())
 }
 

@@ -184,3 +184,11 @@ fn the_printed_commands_work_as_shown() {
     assert_eq!(statuses, [200, 401, 200, 200, 403]);
     assert!(server.interrupt().success(), "Ctrl-C is the ordinary end");
 }
+
+#[test]
+fn slow_clients_do_not_delay_a_stop() {
+    for signal in ["-INT", "-TERM"] {
+        Server::start(PROGRAM, &folder(&format!("stop{signal}")), &[])
+            .stop_with_slow_clients(signal);
+    }
+}

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A running example process, stopped on drop.
 pub(crate) struct Server {
@@ -157,15 +157,46 @@ impl Server {
 
     /// Sends SIGINT, as Ctrl-C does, and waits for the exit.
     pub(crate) fn interrupt(mut self) -> ExitStatus {
-        let pid = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-INT", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("-INT");
         self.process.wait().unwrap()
+    }
+
+    /// Sends `signal` while clients send the header and the content of a request slowly, and
+    /// checks that the program ends within ten seconds, as Docker requires it.
+    #[allow(dead_code)] // not every example calls it
+    pub(crate) fn stop_with_slow_clients(mut self, signal: &str) {
+        let mut clients = [
+            "GET / HTTP/1.1\r\nhost: ",
+            "POST /auth/login HTTP/1.1\r\n\
+            host: a\r\ncontent-type: application/json\r\ncontent-length: 9000\r\n\r\n{",
+        ]
+        .map(|beginning| {
+            let mut client = TcpStream::connect(&self.address).unwrap();
+            client.write_all(beginning.as_bytes()).unwrap();
+            client
+        });
+        // It has accepted the earlier connections when it answers a later one.
+        self.send("GET", "/", &[], "");
+        self.signal(signal);
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "{}", self.log());
+            for client in &mut clients {
+                let _ = client.write_all(b"a"); // until the server closes the connection
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        assert!(status.success(), "{status} {}", self.log());
+        assert!(TcpStream::connect(&self.address).is_err());
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
     }
 }
 
