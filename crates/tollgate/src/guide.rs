@@ -24,6 +24,7 @@ macro_rules! pages {
     ($($name:ident: $file:literal,)*) => {$(
         #[doc = "[../../examples/hot-path]: https://github.com/tollgate-rs/tollgate/tree/main/examples/hot-path"]
         #[doc = "[../../examples/oidc-login]: https://github.com/tollgate-rs/tollgate/tree/main/examples/oidc-login"]
+        #[doc = "[../../examples/quickstart/src/server.rs]: https://github.com/tollgate-rs/tollgate/blob/main/examples/quickstart/src/server.rs"]
         #[doc = "[../PERFORMANCE.md]: https://github.com/tollgate-rs/tollgate/blob/main/docs/PERFORMANCE.md"]
         #[doc = "[CookieTransport]: crate::session::CookieTransport"]
         #[doc = "[ForwardAuth]: crate::ForwardAuth"]
@@ -51,6 +52,7 @@ macro_rules! pages {
         #[doc = "[identity-providers.md]: crate::guide::identity_providers"]
         #[doc = "[revocation.md]: crate::guide::revocation"]
         #[doc = "[sessions.md]: crate::guide::sessions"]
+        #[doc = "[sessions.md#rules-for-clients]: crate::guide::sessions#rules-for-clients"]
         #[doc = "[sessions.md#step-up]: crate::guide::sessions#step-up"]
         #[doc = "[stores.md]: crate::guide::stores"]
         #[doc = "[testing.md]: crate::guide::testing"]
