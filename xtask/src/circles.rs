@@ -1,22 +1,23 @@
-//! Import cycles between the top-level modules of a crate.
+//! Import cycles between the top-level modules of a crate, and between the directories below.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::modules::{self, Module};
+use crate::modules::{self, Module, first_below};
 use crate::report::{Outcome, StepResult};
 use crate::workspace::Workspace;
 
 /// The imported modules of each module, each with a file that contains the import.
 type Imports = BTreeMap<String, BTreeMap<String, String>>;
 
-/// Fails if two modules import each other, directly or through other modules.
+/// Fails if two modules import each other, directly or through other modules: two top-level modules,
+/// or two directories of one directory.
 ///
-/// A module is a top-level module with everything below it. Test modules do not count.
+/// A module counts with everything below it. Test modules do not count.
 pub(crate) fn check(workspace: &Workspace) -> StepResult {
     let mut problems = Vec::new();
     for package in workspace.published() {
-        let found = circles(&imports(&package.directory.join("src"))?);
+        let found = circles_of(&package.directory.join("src"))?;
         if !found.is_empty() {
             problems.push(format!(
                 "{}:\n      {}",
@@ -32,27 +33,49 @@ pub(crate) fn check(workspace: &Workspace) -> StepResult {
     }
 }
 
-/// Reads the imports between the top-level modules of the crate in `source`.
-fn imports(source: &Path) -> Result<Imports, String> {
+/// Returns the cycles of all directories of the crate in `source`.
+fn circles_of(source: &Path) -> Result<Vec<String>, String> {
     let modules = modules::read(source)?;
-    let top: BTreeSet<&str> = modules.iter().filter_map(Module::top).collect();
-    // A name that the root re-exports counts as an import of its module.
-    let root = modules.iter().filter(|module| module.top().is_none());
-    let reexported: BTreeMap<&str, &str> = root
-        .flat_map(|root| &root.uses)
+    let parents: BTreeSet<&[String]> = modules.iter().filter_map(Module::parent).collect();
+    let found = parents
+        .into_iter()
+        .flat_map(|parent| circles(&imports(&modules, parent)));
+    Ok(found.collect())
+}
+
+/// Returns the imports between the modules of a directory. Below the root, only directories count.
+fn imports(modules: &[Module], parent: &[String]) -> Imports {
+    let counts = |path: &[String]| {
+        parent.is_empty() || modules.iter().any(|module| module.parent() == Some(path))
+    };
+    let children: BTreeSet<&str> = modules
+        .iter()
+        .filter(|module| module.parent() == Some(parent) && counts(module.path()))
+        .filter_map(|module| module.below(parent))
+        .collect();
+    // A name that the parent re-exports counts as an import of its module.
+    let reexported: BTreeMap<&str, &str> = modules
+        .iter()
+        .filter(|module| module.is_of(parent))
+        .flat_map(|module| &module.uses)
         .filter_map(|import| {
-            let module = top.get(import.absolute.first()?.as_str())?;
+            let path = &import.absolute;
+            let first = first_below(path, parent).or(path.first().map(String::as_str))?;
+            let module = children.get(first)?;
             Some((import.name.as_str(), *module))
         })
         .collect();
 
     let mut imports = Imports::new();
-    for module in &modules {
-        let Some(from) = module.top() else { continue };
-        for first in module.paths.iter().filter_map(|path| path.first()) {
-            let to = top
-                .get(first.as_str())
-                .or_else(|| reexported.get(first.as_str()));
+    for module in modules.iter().filter(|module| !module.is_of(parent)) {
+        let from = module.below(parent).filter(|from| children.contains(from));
+        let Some(from) = from else { continue };
+        for first in module
+            .paths
+            .iter()
+            .filter_map(|path| first_below(path, parent))
+        {
+            let to = children.get(first).or_else(|| reexported.get(first));
             if let Some(to) = to.filter(|to| **to != from) {
                 imports
                     .entry(from.to_owned())
@@ -62,7 +85,7 @@ fn imports(source: &Path) -> Result<Imports, String> {
             }
         }
     }
-    Ok(imports)
+    imports
 }
 
 /// Returns the imports that are part of a cycle, one line each.

@@ -12,6 +12,8 @@ const ROOT: &str = "lib.rs";
 pub(crate) struct Module {
     /// The names from the crate's root to this module; empty for the root.
     path: Vec<String>,
+    /// The path of the module that the file contains. An inline module has a longer path.
+    home: Vec<String>,
     /// The file, relative to the crate's `src`.
     pub(crate) file: String,
     /// The paths that begin with `crate`, `self` or `super`, relative to the root.
@@ -24,15 +26,37 @@ pub(crate) struct Module {
 #[derive(Debug)]
 pub(crate) struct Use {
     pub(crate) name: String,
-    /// The path relative to the root, unless it is in another crate.
+    /// The path relative to the root. A path without `crate`, `self` or `super` is as written: it
+    /// leads to a child or to another crate.
     pub(crate) absolute: Vec<String>,
 }
 
+/// Returns the name after `parent` in a path.
+pub(crate) fn first_below<'p>(path: &'p [String], parent: &[String]) -> Option<&'p str> {
+    path.strip_prefix(parent)?.first().map(String::as_str)
+}
+
 impl Module {
-    /// The top-level module that contains this one; `None` for the root and its inline modules.
-    pub(crate) fn top(&self) -> Option<&str> {
-        let first = self.path.first().map(String::as_str);
-        first.filter(|_| self.file != ROOT)
+    /// The names from the crate's root to this module.
+    pub(crate) fn path(&self) -> &[String] {
+        &self.path
+    }
+
+    /// The path of the module whose directory contains the file of this one; `None` for the root
+    /// and for inline modules.
+    pub(crate) fn parent(&self) -> Option<&[String]> {
+        let (_, parent) = self.path.split_last()?;
+        self.is_of(&self.path).then_some(parent)
+    }
+
+    /// The child of `parent` that contains this module.
+    pub(crate) fn below(&self, parent: &[String]) -> Option<&str> {
+        first_below(&self.path, parent)
+    }
+
+    /// Returns `true` for the module `path` and the inline modules of its file.
+    pub(crate) fn is_of(&self, path: &[String]) -> bool {
+        self.home == path
     }
 }
 
@@ -90,7 +114,7 @@ struct Scan {
 
 impl Scan {
     fn new(path: Vec<String>, file: &str) -> Self {
-        let current = module(path, file);
+        let current = module(path.clone(), path, file);
         Self {
             file: file.to_owned(),
             current,
@@ -102,7 +126,7 @@ impl Scan {
     /// Reads a whole file.
     fn tokens(&mut self, tokens: &[TokenTree]) {
         self.scan(tokens);
-        let whole = std::mem::replace(&mut self.current, module(Vec::new(), ""));
+        let whole = std::mem::replace(&mut self.current, module(Vec::new(), Vec::new(), ""));
         self.finished.push(whole);
     }
 
@@ -142,7 +166,8 @@ impl Scan {
             }),
             TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
                 let path = [&self.current.path[..], &[name]].concat();
-                let outer = std::mem::replace(&mut self.current, module(path, &self.file));
+                let inner = module(path, self.current.home.clone(), &self.file);
+                let outer = std::mem::replace(&mut self.current, inner);
                 self.scan(&body.stream().into_iter().collect::<Vec<_>>());
                 let inner = std::mem::replace(&mut self.current, outer);
                 self.finished.push(inner);
@@ -166,7 +191,6 @@ impl Scan {
             if let Some(absolute) = &relative {
                 self.current.paths.push(absolute.clone());
             }
-            // In the root, a path without a keyword leads to a module or to another crate.
             let absolute = relative.unwrap_or(leaf.path);
             if let Some(name) = leaf.name {
                 self.current.uses.push(Use { name, absolute });
@@ -208,9 +232,10 @@ impl Module {
     }
 }
 
-fn module(path: Vec<String>, file: &str) -> Module {
+fn module(path: Vec<String>, home: Vec<String>, file: &str) -> Module {
     Module {
         path,
+        home,
         file: file.to_owned(),
         paths: Vec::new(),
         uses: Vec::new(),

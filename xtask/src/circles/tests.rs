@@ -57,7 +57,7 @@ mod in_a_crate {
         }
 
         fn circles(&self) -> Vec<String> {
-            circles::circles(&circles::imports(&self.0).unwrap())
+            circles::circles_of(&self.0).unwrap()
         }
     }
 
@@ -104,6 +104,32 @@ mod in_a_crate {
             ],
         );
         assert_eq!(source.circles().len(), 2);
+    }
+
+    #[test]
+    fn directories_below_the_root_count() {
+        let source = Source::new(
+            "below",
+            &[
+                ("lib.rs", "mod gate;"),
+                (
+                    "gate/mod.rs",
+                    "mod csrf; mod refusal; mod source; pub use source::Source;",
+                ),
+                ("gate/csrf.rs", "mod token; pub struct Csrf;"),
+                ("gate/csrf/token.rs", "use crate::gate::Source;"),
+                ("gate/source.rs", "mod cookie; pub struct Source;"),
+                ("gate/source/cookie.rs", "use crate::gate::csrf::Csrf;"),
+                // A file below the root may import its neighbours.
+                ("gate/refusal.rs", "use super::csrf::Csrf;"),
+            ],
+        );
+        let found = source.circles();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(
+            found[1].starts_with("`source` imports `csrf` (in gate/source/cookie.rs)"),
+            "{found:?}"
+        );
     }
 
     #[test]
