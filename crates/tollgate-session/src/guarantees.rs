@@ -75,6 +75,12 @@
 //! while hints are lost, repeated and forged, the feed is cut, reads fail and the epoch changes. A
 //! revoked token is never accepted while the replica is in sync, and nothing else is refused.
 //!
+//! # Clocks
+//!
+//! A property test runs instances whose clocks jump forward by up to two hours and back, and that
+//! are restarted. A logout that was acknowledged holds on all of them. The acceptance suite of
+//! `tollgate-testkit` runs a shorter history on each store.
+//!
 //! # Limits
 //!
 //! - More clients or operations than the table lists. Logins beyond the maximum may end each
@@ -84,8 +90,8 @@
 //!   timeout can rotate a token with a rotation time in the past. It loses against any other write,
 //!   but the client may find a shorter grace period.
 //! - Clocks that differ by more than the [leeway](crate::Issuer::leeway) between instances. A clock
-//!   that is set back by more extends a grace period and a session by the same amount, but never
-//!   undoes a logout.
+//!   that is behind by more extends a grace period, a session and the life of a token by the same
+//!   amount. It undoes no logout whose revocation has not ended by the store's clock.
 //! - Revocations that have not reached other instances yet: see [`Reading`](crate::Reading).
 //! - Cryptography: HMAC-SHA256 and SHA-256 are assumed to be secure.
 //!

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod clock;
 mod cookies;
 mod device;
 mod endpoints;
@@ -19,6 +20,7 @@ mod sessions;
 mod store;
 mod sync;
 
+pub use clock::{MAX_RETENTION, SteadyClock, ended_until};
 pub use cookies::{CookieTransport, CookieTransportBuilder, SameSite};
 pub use device::Device;
 pub use endpoints::{
@@ -35,7 +37,7 @@ pub use renewal::{RenewalTransport, SlidingRenewal};
 pub use revocation::{
     Position, Reading, Revocation, RevocationFeed, RevocationKey, RevocationKind,
     RevocationReading, RevocationSnapshot, RevocationStatus, RevocationStore, Revocations,
-    RevocationsBuilder,
+    RevocationsBuilder, StoreFailure,
 };
 pub use sessions::{
     Login, RefreshRequest, Renewed, SessionInfo, Sessions, SessionsBuilder, Tokens,

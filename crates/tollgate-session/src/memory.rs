@@ -8,7 +8,9 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
+use tollgate_core::Clock;
 
+use crate::clock::{SteadyClock, ended_until};
 use crate::id::SessionId;
 use crate::revocation::{
     Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
@@ -22,6 +24,9 @@ use crate::sync::{Mutex, MutexGuard};
 ///
 /// The store is bounded. Expired entries make room. If there are none, it returns
 /// [`Full`](StoreErrorKind::Full) and never drops a live entry.
+///
+/// The store's clock is a [`SteadyClock`] that starts with the store. An entry is dropped when it
+/// has ended by that clock and by the caller's, see [`ended_until`].
 ///
 /// ```
 /// use tollgate::session::{MemoryStore, SessionId, SessionStore, StoredSession};
@@ -42,7 +47,10 @@ use crate::sync::{Mutex, MutexGuard};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct MemoryStore(Arc<Shared>);
+pub struct MemoryStore {
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+}
 
 struct Shared {
     state: Mutex<State>,
@@ -95,7 +103,7 @@ impl MemoryStore {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(max_sessions: usize, max_revocations: usize) -> Self {
-        Self(Arc::new(Shared {
+        let shared = Shared {
             state: Mutex::new(State {
                 sessions: HashMap::new(),
                 of_subject: HashMap::new(),
@@ -112,21 +120,54 @@ impl MemoryStore {
             hints: watch::Sender::new(()),
             max_sessions,
             max_revocations,
-        }))
+        };
+        Self {
+            shared: Arc::new(shared),
+            clock: Arc::new(SteadyClock::new()),
+        }
+    }
+
+    /// Sets the store's own clock, for this handle and its clones from now on. Default: a
+    /// [`SteadyClock`].
+    ///
+    /// ```
+    /// use tollgate::session::{MemoryStore, RevocationStore};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let store = MemoryStore::default().with_clock(|| 1_700_000_000);
+    /// assert_eq!(store.clock().await?, Some(1_700_000_000));
+    /// # Ok::<(), tollgate::session::StoreError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        let clock = Arc::new(clock);
+        Self { clock, ..self }
+    }
+
+    /// The time up to which entries have ended for a caller.
+    fn ended_until(&self, now: u64) -> u64 {
+        ended_until(now, self.clock.now())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn insert_now(&self, session: &StoredSession, now: u64) -> Result<bool, StoreError> {
         let mut state = self.state();
-        state.drop_ended(now);
-        if state.sessions.contains_key(&session.id) {
-            return Ok(false);
+        state.drop_ended(self.ended_until(now));
+        if let Some(there) = state.sessions.get(&session.id) {
+            if there.expires_at > now {
+                return Ok(false);
+            }
+            state.remove(&session.id);
         }
-        if state.sessions.len() >= self.0.max_sessions {
-            return Err(full("session", self.0.max_sessions));
+        if state.sessions.len() >= self.shared.max_sessions {
+            return Err(full("session", self.shared.max_sessions));
         }
         state.put(session);
         Ok(true)
@@ -134,9 +175,10 @@ impl MemoryStore {
 
     fn replace_now(&self, session: &StoredSession, expected: u64, now: u64) -> bool {
         let mut state = self.state();
-        state.drop_ended(now);
+        state.drop_ended(self.ended_until(now));
         let found = state.sessions.get(&session.id);
-        let replaced = found.is_some_and(|there| there.revision == expected);
+        let replaced =
+            found.is_some_and(|there| there.revision == expected && there.expires_at > now);
         if replaced {
             state.remove(&session.id);
             state.put(session);
@@ -145,48 +187,49 @@ impl MemoryStore {
     }
 
     fn revoke_now(&self, entries: &[Revocation], now: u64) -> Result<(), StoreError> {
+        let ended = self.ended_until(now);
         let mut state = self.state();
-        state.drop_ended(now);
+        state.drop_ended(ended);
         let new: HashSet<&RevocationKey> = entries
             .iter()
-            .filter(|entry| entry.expires_at > now && !state.revocations.contains_key(&entry.key))
+            .filter(|entry| entry.expires_at > ended && !state.revocations.contains_key(&entry.key))
             .map(|entry| &entry.key)
             .collect();
         // Logouts leave room for users, and both leave room for keys.
         let reserve = |key: &&RevocationKey| match key.kind() {
-            RevocationKind::Token | RevocationKind::Session => self.0.max_revocations / 10,
+            RevocationKind::Token | RevocationKind::Session => self.shared.max_revocations / 10,
             RevocationKind::Subject | RevocationKind::SubjectSessions => {
-                self.0.max_revocations / 100
+                self.shared.max_revocations / 100
             }
             RevocationKind::Key => 0,
         };
         let reserved = new.iter().map(reserve).min().unwrap_or(0);
-        let most = self.0.max_revocations - reserved;
+        let most = self.shared.max_revocations - reserved;
         if !new.is_empty() && state.revocations.len() + new.len() > most {
             return Err(full("revocation", most));
         }
         state.position.sequence += 1;
-        for entry in entries.iter().filter(|entry| entry.expires_at > now) {
+        for entry in entries.iter().filter(|entry| entry.expires_at > ended) {
             state.widen(entry);
         }
         drop(state);
-        self.0.hints.send_replace(());
+        self.shared.hints.send_replace(());
         Ok(())
     }
 }
 
 impl State {
-    /// Drops everything that has expired at `now`.
-    fn drop_ended(&mut self, now: u64) {
+    /// Drops everything that has ended at `ended`.
+    fn drop_ended(&mut self, ended: u64) {
         while let Some(&(end, id)) = self.session_ends.first()
-            && end <= now
+            && end <= ended
         {
             self.remove(&id);
         }
         while self
             .revocation_ends
             .first()
-            .is_some_and(|(end, _)| *end <= now)
+            .is_some_and(|(end, _)| *end <= ended)
         {
             if let Some((_, key)) = self.revocation_ends.pop_first()
                 && let Some((_, sequence)) = self.revocations.remove(&key)
@@ -232,7 +275,7 @@ impl State {
         self.revocation_order.insert((*sequence, key.clone()));
     }
 
-    fn changes(&self, after: Position, now: u64) -> Option<RevocationSnapshot> {
+    fn changes(&self, after: Position, ended: u64) -> Option<RevocationSnapshot> {
         if after.epoch != self.position.epoch || after.sequence > self.position.sequence {
             return None;
         }
@@ -244,7 +287,7 @@ impl State {
             position: self.position,
             entries: entries
                 .map(|(entry, _)| entry)
-                .filter(|entry| entry.expires_at > now)
+                .filter(|entry| entry.expires_at > ended)
                 .cloned()
                 .collect(),
         })
@@ -317,11 +360,12 @@ impl RevocationStore for MemoryStore {
 
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
         Box::pin(async move {
+            let ended = self.ended_until(now);
             let state = self.state();
             let found = keys.iter().filter_map(|key| state.revocations.get(key));
             Ok(found
                 .map(|(entry, _)| entry)
-                .filter(|entry| entry.expires_at > now)
+                .filter(|entry| entry.expires_at > ended)
                 .cloned()
                 .collect())
         })
@@ -329,9 +373,10 @@ impl RevocationStore for MemoryStore {
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
         Box::pin(async move {
+            let ended = self.ended_until(now);
             let state = self.state();
             let entries = state.revocations.values().map(|(entry, _)| entry);
-            let live = entries.filter(|entry| entry.expires_at > now);
+            let live = entries.filter(|entry| entry.expires_at > ended);
             Ok(RevocationSnapshot {
                 position: state.position,
                 entries: live.cloned().collect(),
@@ -344,12 +389,16 @@ impl RevocationStore for MemoryStore {
     }
 
     fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
-        Box::pin(async move { Ok(self.state().changes(after, now)) })
+        Box::pin(async move { Ok(self.state().changes(after, self.ended_until(now))) })
     }
 
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
-        let feed: Box<dyn RevocationFeed> = Box::new(Feed(self.0.hints.subscribe()));
+        let feed: Box<dyn RevocationFeed> = Box::new(Feed(self.shared.hints.subscribe()));
         Box::pin(ready(Ok(feed)))
+    }
+
+    fn clock(&self) -> StoreFuture<'_, Option<u64>> {
+        Box::pin(ready(Ok(Some(self.clock.now()))))
     }
 }
 

@@ -73,6 +73,10 @@ impl fmt::Debug for StoredSession {
 /// and not against its own clock. A session whose `expires_at` is not after `now` counts as
 /// missing, whether it was removed or not.
 ///
+/// A session is removed only when it has ended by the store's clock as well, or two hours later:
+/// when its `expires_at` is not after [`ended_until(now, store)`](crate::ended_until). A caller
+/// whose clock jumps forward and back thus removes no session that lives for the others.
+///
 /// An operation that returns `Ok` is durable, as far as the store is, and visible to all later
 /// operations of all instances. An operation that fails may or may not have been executed.
 ///

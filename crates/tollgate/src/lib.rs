@@ -278,6 +278,9 @@ pub mod extend {
         Renewal, RequestView, RevocationCheck, SkipRenewal, SkippedKey, SourceKind, Standing, Step,
         StepFuture, SystemClock, TokenCacheStatus, Unavailable, UnknownAlgorithm, VerifierSettings,
     };
+    #[cfg(feature = "session")]
+    #[doc(inline)]
+    pub use tollgate_session::{MAX_RETENTION, SteadyClock, ended_until};
 }
 
 /// Sessions: login, refresh with rotation, sliding renewal, revocation, devices and logout.

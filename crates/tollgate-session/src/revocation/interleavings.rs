@@ -24,6 +24,12 @@ fn entry(value: &str, expires_at: u64) -> Revocation {
     }
 }
 
+fn new_replica(most: usize) -> Replica {
+    let replica = Replica::new("iss".to_owned(), most);
+    replica.set_store_clock(1_700_000_000);
+    replica
+}
+
 fn revokes(replica: &Replica, name: &str, now: u64) -> bool {
     let mut names = [None; 5];
     names[0] = Some((RevocationKind::Session, name));
@@ -46,7 +52,7 @@ fn together<T: Send + Sync + 'static, const N: usize>(shared: &Arc<T>, threads: 
 fn a_replica_in_sync_knows_the_entries_before_its_confirmation() {
     shuttle::check_random(
         || {
-            let replica = Arc::new(Replica::new("iss".to_owned(), 8));
+            let replica = Arc::new(new_replica(8));
             replica.learn(&[entry("old", 5)], 4).unwrap();
             together(
                 &replica,
@@ -71,7 +77,7 @@ fn a_replica_in_sync_knows_the_entries_before_its_confirmation() {
 fn a_live_entry_is_never_missed() {
     shuttle::check_random(
         || {
-            let replica = Arc::new(Replica::new("iss".to_owned(), 2));
+            let replica = Arc::new(new_replica(2));
             let entries = [entry("lasting", 9), entry("old", 5)];
             replica.learn(&entries, 4).unwrap();
             together(
@@ -97,7 +103,7 @@ fn a_live_entry_is_never_missed() {
 fn an_over_full_replica_is_not_confirmed() {
     shuttle::check_random(
         || {
-            let replica = Arc::new(Replica::new("iss".to_owned(), 1));
+            let replica = Arc::new(new_replica(1));
             together(
                 &replica,
                 [

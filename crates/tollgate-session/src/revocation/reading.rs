@@ -8,9 +8,10 @@ use tokio::time::Instant;
 use tollgate_core::{Principal, RevocationCheck, Standing, Step, Unavailable};
 
 use super::entry::{RevocationKey, RevocationKind};
-use super::replica::{Extent, Names, keys};
+use super::health::Operation;
+use super::replica::{Names, keys};
 use super::revocations::{Revocations, Shared};
-use crate::store::{StoreError, StoreErrorKind, bounded};
+use crate::store::{StoreError, StoreErrorKind};
 
 /// The pause after a failure of the store before it is queried again.
 const REST: Duration = Duration::from_millis(200);
@@ -150,7 +151,14 @@ async fn ask(
     issued_at: u64,
 ) -> Result<Standing, StoreError> {
     let now = shared.clock.now();
-    let answer = bounded(shared.timeout, shared.store.find(keys, now)).await;
+    let answer = shared
+        .health
+        .watch(
+            Operation::Find,
+            shared.timeout,
+            shared.store.find(keys, now),
+        )
+        .await;
     let found = answer.and_then(|found| {
         if found.iter().all(|entry| keys.contains(&entry.key)) {
             Ok(found)
@@ -165,7 +173,7 @@ async fn ask(
     let _ = shared.replica.learn(&found, now);
     let revoked = found
         .iter()
-        .any(|entry| Extent::from(entry).revokes(issued_at, now));
+        .any(|entry| shared.replica.revokes_by(entry, issued_at, now));
     Ok(if revoked {
         Standing::Revoked
     } else {

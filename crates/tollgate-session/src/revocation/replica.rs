@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::entry::{Revocation, RevocationKey, RevocationKind, owner};
 use super::filter::Filter;
+use crate::clock::ended_until;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -16,16 +17,19 @@ const IN_SYNC: u64 = 1_000_000;
 
 /// A replica of all live entries of one issuer, with the time until which it counts as in sync.
 ///
-/// Entries are dropped only when they expire, regardless of later answers of the store: a token
-/// that was refused once stays refused.
+/// Entries are dropped only when they end by the clocks of this instance and of the store,
+/// regardless of later answers of the store: a token that was refused once stays refused.
 pub(super) struct Replica {
     issuer: String,
     most: usize,
     filter: Filter,
     /// Held by writers, also while they write to the filter.
     known: Mutex<Known>,
-    /// The origin of the two times below.
+    /// The origin of the three times below.
     base: Instant,
+    /// The store's clock at `base`, in seconds since the epoch; 0 until it is known. The monotonic
+    /// clock carries it on.
+    store_base: AtomicU64,
     /// The end of the time in sync, in microseconds; 0 if out of sync.
     in_sync_until: AtomicU64,
     /// The time when the replica was last complete, in microseconds plus one; 0 if it never was.
@@ -44,15 +48,15 @@ struct Known {
 
 /// The tokens of a name that are revoked, and the end of the entry.
 #[derive(Clone, Copy)]
-pub(super) struct Extent {
+struct Extent {
     before: u64,
     expires_at: u64,
 }
 
 impl Extent {
-    /// Returns whether the entry revokes a token at `now` that was issued at `issued_at`.
-    pub(super) const fn revokes(self, issued_at: u64, now: u64) -> bool {
-        self.expires_at > now && (Revocation::is_all(self.before) || issued_at < self.before)
+    /// Returns whether the entry revokes a token that was issued at `issued_at`.
+    const fn covers(self, issued_at: u64) -> bool {
+        Revocation::is_all(self.before) || issued_at < self.before
     }
 }
 
@@ -90,6 +94,7 @@ impl Replica {
             filter: Filter::new(most),
             known: Mutex::default(),
             base: Instant::now(),
+            store_base: AtomicU64::new(0),
             in_sync_until: AtomicU64::new(0),
             confirmed: AtomicU64::new(0),
         }
@@ -105,8 +110,37 @@ impl Replica {
             self.filter.may_have(kind.tag(), name)
                 && self.known().entries[kind.index()]
                     .get(name)
-                    .is_some_and(|extent| extent.revokes(names.issued_at, now()))
+                    .is_some_and(|extent| self.applies(*extent, names.issued_at, now()))
         })
+    }
+
+    /// Returns whether the entry revokes a token that was issued at `issued_at`.
+    pub(super) fn revokes_by(&self, entry: &Revocation, issued_at: u64, now: u64) -> bool {
+        self.applies(entry.into(), issued_at, now)
+    }
+
+    fn applies(&self, extent: Extent, issued_at: u64, now: u64) -> bool {
+        // The store's clock is read only for an entry that has ended by this instance's.
+        extent.covers(issued_at)
+            && (extent.expires_at > now || extent.expires_at > self.ended_until(now))
+    }
+
+    /// Sets the store's clock, which has just been read.
+    pub(super) fn set_store_clock(&self, seconds: u64) {
+        let passed = self.micros(Instant::now()) / 1_000_000;
+        self.store_base
+            .store(seconds.saturating_sub(passed), Ordering::Relaxed);
+    }
+
+    /// The store's clock now; near zero until it is known.
+    pub(super) fn store_clock(&self) -> u64 {
+        let base = self.store_base.load(Ordering::Relaxed);
+        base.saturating_add(self.micros(Instant::now()) / 1_000_000)
+    }
+
+    /// The time up to which entries have ended, by both clocks.
+    pub(super) fn ended_until(&self, now: u64) -> u64 {
+        ended_until(now, self.store_clock())
     }
 
     /// Adds entries. Skips those of other issuers, and those that no token is checked for.
@@ -115,10 +149,11 @@ impl Replica {
         entries: impl IntoIterator<Item = &'a Revocation>,
         now: u64,
     ) -> Result<(), OverFull> {
+        let ended = self.ended_until(now);
         let mut known = self.known();
         for entry in entries {
             if entry.key.issuer() != self.issuer
-                || entry.expires_at <= now
+                || entry.expires_at <= ended
                 || entry.key.kind() == RevocationKind::SubjectSessions
             {
                 continue;
@@ -145,11 +180,12 @@ impl Replica {
     }
 
     fn drop_expired(&self, known: &mut Known, now: u64) {
+        let ended = self.ended_until(now);
         let before = known.len();
         let mut gone = Vec::new();
         for entries in &mut known.entries {
             entries.retain(|_, extent| {
-                let lives = extent.expires_at > now;
+                let lives = extent.expires_at > ended;
                 if !lives {
                     gone.push(Revocation::owner_in(extent.before));
                 }
@@ -300,6 +336,12 @@ mod tests {
         }
     }
 
+    fn replica(most: usize) -> Replica {
+        let replica = Replica::new("iss".to_owned(), most);
+        replica.set_store_clock(1_700_000_000);
+        replica
+    }
+
     fn revokes(replica: &Replica, name: &str, now: u64) -> bool {
         let names = Names {
             names: [
@@ -318,7 +360,7 @@ mod tests {
     async fn a_live_entry_is_never_missed_during_changes() {
         const ROUNDS: u64 = 30_000;
         const LIFE: u64 = 1_000;
-        let replica = Replica::new("iss".to_owned(), 5_000);
+        let replica = replica(5_000);
         let names: Vec<String> = (0..ROUNDS)
             .map(|round| format!("passing-{round}"))
             .collect();
@@ -361,7 +403,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_expired_entry_leaves_no_bit_behind() {
-        let replica = Replica::new("iss".to_owned(), 10);
+        let replica = replica(10);
         replica.learn(&[entry("a", 5), entry("b", 6)], 4).unwrap();
         assert!(revokes(&replica, "a", 4) && !revokes(&replica, "a", 5));
         replica.purge(5);
@@ -369,9 +411,47 @@ mod tests {
         assert!(revokes(&replica, "b", 5));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_ends_by_both_clocks() {
+        const NOW: u64 = 1_700_000_000;
+        let replica = replica(10);
+        replica.learn(&[entry("a", NOW + 900)], NOW).unwrap();
+        for ahead in [0, 899, 900, 3600, 7200] {
+            replica.purge(NOW + ahead);
+            assert!(revokes(&replica, "a", NOW + ahead), "{ahead} s ahead");
+        }
+        // An entry that has ended by this instance's clock alone is learnt.
+        replica.learn(&[entry("b", NOW + 1)], NOW + 3600).unwrap();
+        assert!(revokes(&replica, "b", NOW));
+        tokio::time::advance(std::time::Duration::from_secs(900)).await;
+        assert!(revokes(&replica, "a", NOW + 899), "this instance is late");
+        assert!(!revokes(&replica, "a", NOW + 900));
+        replica.purge(NOW);
+        assert_eq!(replica.size().0, 2);
+        replica.purge(NOW + 900);
+        assert_eq!(replica.size().0, 0);
+
+        // A clock that stands still keeps no entry for ever.
+        replica.set_store_clock(NOW);
+        replica.learn(&[entry("c", NOW + 900)], NOW).unwrap();
+        replica.purge(NOW + 900 + 7199);
+        assert_eq!(replica.size().0, 1);
+        replica.purge(NOW + 900 + 7200);
+        assert_eq!(replica.size().0, 0);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_clock_of_the_store_ends_nothing_early() {
+        const NOW: u64 = 1_700_000_000;
+        let replica = Replica::new("iss".to_owned(), 10);
+        replica.learn(&[entry("a", NOW - 7199)], NOW).unwrap();
+        replica.learn(&[entry("b", NOW - 7200)], NOW).unwrap();
+        assert_eq!(replica.size().0, 1);
+    }
+
     #[tokio::test]
     async fn an_over_full_replica_is_never_in_sync() {
-        let replica = Replica::new("iss".to_owned(), 2);
+        let replica = replica(2);
         replica.confirm(Instant::now());
         assert!(replica.is_in_sync());
         replica.learn(&[entry("a", 9), entry("b", 5)], 4).unwrap();

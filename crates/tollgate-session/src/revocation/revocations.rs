@@ -8,11 +8,13 @@ use tokio::task::JoinHandle;
 use tollgate_core::{Clock, ConfigError, ConfigErrorKind, SystemClock};
 
 use super::entry::{Revocation, RevocationKey, RevocationKind};
+use super::health::{Health, Operation, StoreFailure};
 use super::reading::{Breaker, Reading, RevocationReading};
 use super::replica::Replica;
 use super::store::RevocationStore;
 use super::sync::Follower;
-use crate::store::{StoreError, bounded};
+use crate::clock::{MAX_RETENTION, SteadyClock, later, not_ahead};
+use crate::store::{StoreError, StoreFuture};
 
 /// A handle that revokes tokens of one issuer and checks whether a token is revoked. The check uses
 /// a replica of the store's entries in memory.
@@ -57,6 +59,7 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) timeout: Duration,
     pub(super) breaker: Breaker,
+    pub(super) health: Arc<Health>,
     access_lifetime: u64,
     leeway: u64,
     follower: JoinHandle<()>,
@@ -82,7 +85,13 @@ impl Drop for Shared {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RevocationStatus {
-    /// `true` if the replica is in sync, so that the store is not queried.
+    /// `true` if the replica is in sync and no operation on the store fails.
+    ///
+    /// The operations are those of this handle and of the [`Sessions`](crate::Sessions) that it
+    /// belongs to. One fails if it failed less than 5 seconds ago and has not succeeded since. A
+    /// malformed record is no failure of the store here, only in `last_error`.
+    ///
+    /// Gates depend only on the replica: while it is complete they do not query the store.
     pub in_sync: bool,
     /// The time since the replica was last complete; `None` if it never was.
     pub confirmed: Option<Duration>,
@@ -93,6 +102,49 @@ pub struct RevocationStatus {
     pub max_entries: usize,
     /// `true` if there are more entries than fit. The gate then queries the store for every token.
     pub over_full: bool,
+    /// The most recent failure of an operation that has not succeeded since.
+    pub last_error: Option<StoreFailure>,
+    /// This instance's clock minus the store's, in seconds, less the time that the answer took;
+    /// `None` if the store has no clock, or was not read yet. Read about once a minute.
+    pub clock_skew: Option<i64>,
+    /// The largest `clock_skew` for which all rules hold, in seconds: half the leeway, so that two
+    /// instances differ by at most the leeway. A larger one is logged as a warning.
+    pub max_clock_skew: u64,
+}
+
+impl RevocationStatus {
+    /// Returns `true` if the clock differs from the store's by more than
+    /// [`max_clock_skew`](Self::max_clock_skew).
+    pub fn is_skewed(&self) -> bool {
+        let skew = self.clock_skew.map_or(0, i64::unsigned_abs);
+        skew > self.max_clock_skew
+    }
+}
+
+impl fmt::Display for RevocationStatus {
+    /// One line for a readiness endpoint. It contains no names.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.in_sync {
+            "revocations in sync"
+        } else {
+            "revocations out of sync"
+        })?;
+        write!(f, ", {} of {} entries", self.entries, self.max_entries)?;
+        match self.confirmed {
+            Some(age) => write!(f, ", complete {} s ago", age.as_secs())?,
+            None => f.write_str(", never read")?,
+        }
+        if self.over_full {
+            f.write_str(", over full")?;
+        }
+        if let Some(failure) = &self.last_error {
+            write!(f, ", {failure}")?;
+        }
+        if let (true, Some(skew)) = (self.is_skewed(), self.clock_skew) {
+            write!(f, ", the clock differs from the store's by {skew} s")?;
+        }
+        Ok(())
+    }
 }
 
 impl Revocations {
@@ -217,7 +269,8 @@ impl Revocations {
             .await
     }
 
-    /// Creates an entry for tokens of this issuer. It lives as long as a token that is issued now.
+    /// Creates an entry for tokens of this issuer. It lives as long as a token that is issued now,
+    /// by the later of the clocks of this instance and of the store.
     ///
     /// ```
     /// # use tollgate::session::{MemoryStore, RevocationKind, Revocations};
@@ -232,15 +285,25 @@ impl Revocations {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn entry(&self, kind: RevocationKind, name: &str, before: u64) -> Revocation {
-        let longest = self
-            .shared
-            .access_lifetime
-            .saturating_add(self.shared.leeway);
+        let key = RevocationKey::new(kind, self.shared.replica.issuer(), name);
         Revocation {
-            key: RevocationKey::new(kind, self.shared.replica.issuer(), name),
+            key,
             before,
-            expires_at: self.shared.clock.now().saturating_add(longest),
+            expires_at: self.end_of_new(self.now()),
         }
+    }
+
+    /// The later of the clocks of this instance and of the store: an entry of an instance whose
+    /// clock is behind must not have ended for the others.
+    fn now(&self) -> u64 {
+        later(self.shared.clock.now(), self.shared.replica.store_clock())
+    }
+
+    /// The end of an entry for tokens that are issued at `now`.
+    fn end_of_new(&self, now: u64) -> u64 {
+        let longest = self.shared.access_lifetime;
+        now.saturating_add(longest)
+            .saturating_add(self.shared.leeway)
     }
 
     /// Stores several entries, all or none. They take effect in this process at once, and in others
@@ -268,7 +331,8 @@ impl Revocations {
         }
         let shared = &*self.shared;
         let now = shared.clock.now();
-        bounded(shared.timeout, shared.store.revoke(entries, now)).await?;
+        let stored = shared.store.revoke(entries, now);
+        self.watch(Operation::Revoke, stored).await?;
         // If the replica is full, gates query the store from now on.
         let _ = shared.replica.learn(entries, now);
         Ok(())
@@ -294,7 +358,29 @@ impl Revocations {
     /// ```
     pub async fn find(&self, keys: &[RevocationKey]) -> Result<Vec<Revocation>, StoreError> {
         let shared = &*self.shared;
-        bounded(shared.timeout, shared.store.find(keys, shared.clock.now())).await
+        let found = shared.store.find(keys, shared.clock.now());
+        self.watch(Operation::Find, found).await
+    }
+
+    /// Executes an operation on the store, within the timeout, and shows a failure in the status.
+    pub(crate) async fn watch<T>(
+        &self,
+        operation: Operation,
+        work: StoreFuture<'_, T>,
+    ) -> Result<T, StoreError> {
+        let shared = &*self.shared;
+        shared.health.watch(operation, shared.timeout, work).await
+    }
+
+    /// The time `now` of this instance, but not later than the store's clock. A revocation of what
+    /// was issued before a time that is ahead would refuse later logins as well.
+    pub(crate) fn not_ahead(&self, now: u64) -> u64 {
+        not_ahead(now, self.shared.replica.store_clock())
+    }
+
+    /// The time up to which entries have ended, by the clocks of this instance and of the store.
+    pub(crate) fn ended_until(&self, now: u64) -> u64 {
+        self.shared.replica.ended_until(now)
     }
 
     /// Returns the check for a gate with this [`Reading`].
@@ -322,19 +408,44 @@ impl Revocations {
     }
 
     /// Returns the end of an entry for tokens that expire at `expiry`.
+    ///
+    /// An instance whose clock is behind may accept tokens that have expired here, but not for
+    /// longer than new ones. A clock that is not comparable with the store's does not count.
     pub(crate) fn end_after(&self, expiry: u64) -> u64 {
-        expiry.saturating_add(self.shared.leeway)
+        let end = expiry.saturating_add(self.shared.leeway);
+        let (caller, store) = (self.shared.clock.now(), self.shared.replica.store_clock());
+        let now = caller.max(store);
+        let comparable = caller.abs_diff(store) <= MAX_RETENTION;
+        if comparable && end <= now && now - end < MAX_RETENTION {
+            self.end_of_new(now)
+        } else {
+            end
+        }
     }
 
-    /// Returns `true` if the replica is in sync, so that the store is not queried.
+    /// Returns `true` if the replica is in sync and no operation on the store fails: the
+    /// [`in_sync`](RevocationStatus::in_sync) of the status.
     pub fn in_sync(&self) -> bool {
-        self.shared.replica.is_in_sync()
+        self.shared.replica.is_in_sync() && !self.shared.health.is_failing()
     }
 
-    /// The current state, for a health check or a metric.
+    /// The current state, for a health check or a metric. Its `Display` is the text of a readiness
+    /// endpoint.
     ///
     /// With the feature `metrics`, the gauges `tollgate_revocation_entries` and
-    /// `tollgate_revocation_max_entries`, with the label `issuer`, report the fill level.
+    /// `tollgate_revocation_max_entries`, with the label `issuer`, report the fill level, and
+    /// `tollgate_store_clock_skew_seconds` the skew to the store's clock.
+    ///
+    /// ```
+    /// # use tollgate::session::{MemoryStore, Revocations};
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
+    ///     .build()?;
+    /// let text = revocations.status().to_string();
+    /// assert_eq!(text, "revocations out of sync, 0 of 100000 entries, never read");
+    /// # Ok::<(), tollgate::ConfigError>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn status(&self) -> RevocationStatus {
         let (entries, over_full) = self.shared.replica.size();
         RevocationStatus {
@@ -343,6 +454,9 @@ impl Revocations {
             entries,
             max_entries: self.shared.replica.most(),
             over_full,
+            last_error: self.shared.health.last_error(),
+            clock_skew: self.shared.health.skew(),
+            max_clock_skew: self.shared.leeway / 2,
         }
     }
 }
@@ -502,11 +616,16 @@ impl RevocationsBuilder {
             );
         };
         let replica = Arc::new(Replica::new(self.issuer, self.max_entries));
+        let health = Arc::new(Health::default());
+        let leeway = seconds(self.leeway);
         let follower = Follower {
             store: Arc::clone(&self.store),
             replica: Arc::clone(&replica),
             clock: Arc::clone(&self.clock),
             timeout: self.timeout,
+            health: Arc::clone(&health),
+            supported_skew: leeway / 2,
+            steady: SteadyClock::new(),
         };
         Ok(Revocations {
             shared: Arc::new(Shared {
@@ -515,8 +634,9 @@ impl RevocationsBuilder {
                 clock: self.clock,
                 timeout: self.timeout,
                 breaker: Breaker::new(),
+                health,
                 access_lifetime: seconds(self.access_lifetime),
-                leeway: seconds(self.leeway),
+                leeway,
                 follower: runtime.spawn(follower.run()),
             }),
         })

@@ -49,12 +49,17 @@ pub struct Position {
 pub struct RevocationSnapshot {
     /// The exact position of the store when the entries were read.
     pub position: Position,
-    /// The entries that have not expired.
+    /// The entries that have not ended.
     pub entries: Vec<Revocation>,
 }
 
-/// A store that keeps revocations in a sequence and gives hints about new ones. `now` has the
-/// meaning that it has in [`SessionStore`](crate::SessionStore).
+/// A store that keeps revocations in a sequence and gives hints about new ones.
+///
+/// `now` is the caller's time, in seconds since the epoch. An entry has ended when it has ended by
+/// the caller's clock and by the store's, but at most two hours after it has ended by the caller's:
+/// when its `expires_at` is not after [`ended_until(now, store)`](crate::ended_until). This applies
+/// to every operation. A caller whose clock jumps forward and back thus loses no revocation, nor
+/// does any other caller. A store without a server uses a [`SteadyClock`](crate::SteadyClock).
 ///
 /// ```
 /// use tollgate::session::{
@@ -77,18 +82,19 @@ pub trait RevocationStore: Send + Sync + 'static {
     /// `before` and the later `expires_at` apply.
     fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()>;
 
-    /// Returns the entries of these keys that have not expired, in any order.
+    /// Returns the entries of these keys that have not ended, in any order.
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>>;
 
-    /// Returns all entries that have not expired, as of one moment.
+    /// Returns all entries that have not ended, as of one moment. One that cannot be read is logged
+    /// and left out.
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot>;
 
     /// Returns the current position. Must be cheap, as it is called several times a second.
     fn position(&self) -> StoreFuture<'_, Position>;
 
     /// Returns the entries that were stored or extended after the position `after` and have not
-    /// expired, and the position that they lead to, as of one moment. Entries of earlier calls may
-    /// be among them, but none of a later call may be missing.
+    /// ended, and the position that they lead to, as of one moment. Entries of earlier calls may be
+    /// among them, but none of a later call may be missing.
     ///
     /// Returns `None` if the store cannot tell, such as for another epoch or a later position than
     /// its own. The caller then takes a [snapshot](Self::snapshot).
@@ -101,6 +107,9 @@ pub trait RevocationStore: Send + Sync + 'static {
 
     /// Returns the store's own clock, in seconds since the epoch, or `None` if the store has no
     /// other clock than its callers. By default `None`.
+    ///
+    /// [`Revocations`](crate::Revocations) reads it before each snapshot and about once a minute,
+    /// applies it to its replica, and reports a skew in its status.
     fn clock(&self) -> StoreFuture<'_, Option<u64>> {
         Box::pin(async { Ok(None) })
     }

@@ -10,9 +10,11 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 use tollgate_core::Clock;
 
+use super::health::{Health, Operation};
 use super::replica::{OverFull, Replica};
 use super::store::{Position, RevocationSnapshot, RevocationStore};
-use crate::store::{StoreError, bounded};
+use crate::clock::SteadyClock;
+use crate::store::{StoreError, StoreFuture, bounded};
 
 /// The longest time between the starts of two reads of the store. No hint is needed for them.
 const HEARTBEAT: Duration = Duration::from_millis(250);
@@ -25,6 +27,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const OVER_FULL_PAUSE: Duration = Duration::from_secs(10);
 /// The time between two purges.
 const CLEANING: Duration = Duration::from_secs(10);
+/// The time between two reads of the store's clock.
+const CLOCK_READ: Duration = Duration::from_secs(60);
 /// The factor by which the timeout of a snapshot is longer.
 const SNAPSHOT_PATIENCE: u32 = 10;
 
@@ -34,6 +38,11 @@ pub(super) struct Follower {
     pub(super) replica: Arc<Replica>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) timeout: Duration,
+    pub(super) health: Arc<Health>,
+    /// The largest skew to the store's clock that is not reported, in seconds.
+    pub(super) supported_skew: u64,
+    /// The clock of a store that has none.
+    pub(super) steady: SteadyClock,
 }
 
 /// A reason why the replica is out of sync.
@@ -64,9 +73,11 @@ impl Follower {
     pub(super) async fn run(self) {
         let hints = Notify::new();
         let (mut listening, mut following) = (pin!(self.listen(&hints)), pin!(self.follow(&hints)));
+        let mut timing = pin!(self.follow_clock());
         poll_fn(|context| {
-            // Neither of them ends.
+            // None of them ends.
             let _ = listening.as_mut().poll(context);
+            let _ = timing.as_mut().poll(context);
             following.as_mut().poll(context)
         })
         .await;
@@ -96,6 +107,41 @@ impl Follower {
             sleep(COALESCED).await;
             feed.next().await?;
         }
+    }
+
+    /// Reads the store's clock, apart from the entries: a slow answer delays none of them.
+    async fn follow_clock(&self) -> Infallible {
+        loop {
+            sleep(CLOCK_READ).await;
+            self.read_clock().await;
+        }
+    }
+
+    async fn read_clock(&self) {
+        let before = self.clock.now();
+        let read = self.watch(Operation::Clock, self.store.clock()).await;
+        match read {
+            Ok(Some(store)) => {
+                let after = self.clock.now();
+                self.replica.set_store_clock(store);
+                self.health
+                    .note_clock(store, before, after, self.supported_skew);
+                self.record_skew();
+            }
+            Ok(None) => self.replica.set_store_clock(self.steady.now()),
+            // The last one is carried on.
+            Err(error) => {
+                tracing::debug!(target: "tollgate", %error, "read of the store's clock failed");
+            }
+        }
+    }
+
+    async fn watch<T>(
+        &self,
+        operation: Operation,
+        work: StoreFuture<'_, T>,
+    ) -> Result<T, StoreError> {
+        self.health.watch(operation, self.timeout, work).await
     }
 
     async fn follow(&self, hints: &Notify) {
@@ -169,7 +215,9 @@ impl Follower {
         at: Position,
         now: u64,
     ) -> Result<Option<RevocationSnapshot>, StoreError> {
-        let position = bounded(self.timeout, self.store.position()).await?;
+        let position = self
+            .watch(Operation::Position, self.store.position())
+            .await?;
         if position == at {
             let entries = Vec::new();
             return Ok(Some(RevocationSnapshot { position, entries }));
@@ -177,7 +225,9 @@ impl Follower {
         if position.epoch != at.epoch {
             return Ok(None);
         }
-        let changes = bounded(self.timeout, self.store.changes(at, now)).await?;
+        let changes = self
+            .watch(Operation::Changes, self.store.changes(at, now))
+            .await?;
         // An older answer, such as of a server that lags behind, would lack entries.
         Ok(changes.filter(|changes| {
             changes.position.epoch == at.epoch && changes.position.sequence >= position.sequence
@@ -186,9 +236,14 @@ impl Follower {
 
     /// Reads all entries of the store into the replica and returns the position of the snapshot.
     async fn take_snapshot(&self, now: u64) -> Result<Position, Lost> {
+        // First, as it decides which entries have ended.
+        self.read_clock().await;
         let asked = Instant::now();
         let patience = self.timeout.saturating_mul(SNAPSHOT_PATIENCE);
-        let snapshot = bounded(patience, self.store.snapshot(now)).await?;
+        let snapshot = self
+            .health
+            .watch(Operation::Snapshot, patience, self.store.snapshot(now))
+            .await?;
         self.replica.restart(now);
         let learnt = self.replica.learn(&snapshot.entries, now);
         self.record();
@@ -208,7 +263,22 @@ impl Follower {
             .set(self.replica.most() as f64);
     }
 
+    /// Reports the skew to the store's clock.
+    #[cfg(feature = "metrics")]
+    #[allow(clippy::cast_precision_loss, reason = "exact for all plausible skews")]
+    fn record_skew(&self) {
+        if let Some(skew) = self.health.skew() {
+            let issuer = self.replica.issuer().to_owned();
+            metrics::gauge!("tollgate_store_clock_skew_seconds", "issuer" => issuer)
+                .set(skew as f64);
+        }
+    }
+
     #[cfg(not(feature = "metrics"))]
     #[allow(clippy::unused_self)]
     const fn record(&self) {}
+
+    #[cfg(not(feature = "metrics"))]
+    #[allow(clippy::unused_self)]
+    const fn record_skew(&self) {}
 }

@@ -172,10 +172,10 @@ impl Sessions {
     /// ```
     pub async fn logout_all(&self, subject: &str) -> Result<usize, SessionError> {
         // Revoked before the list is read: a login that is not listed yet finds the revocation.
-        let now = self.now();
         let revocations = &self.0.revocations;
+        let before = revocations.not_ahead(self.now());
         let kinds = [RevocationKind::Subject, RevocationKind::SubjectSessions];
-        let entries = kinds.map(|kind| revocations.entry(kind, subject, now));
+        let entries = kinds.map(|kind| revocations.entry(kind, subject, before));
         revocations.revoke(&entries).await?;
         self.logout_many(subject, None).await
     }
@@ -310,7 +310,9 @@ impl Sessions {
     /// within the budget, or one for all. Sessions whose tokens have all expired need none.
     fn ending(&self, records: &[Record], now: u64, each: bool) -> Vec<Revocation> {
         let until = |record: &&Record| record.body.issued().until;
-        let accepted = |record: &&Record| self.0.revocations.end_after(until(record)) > now;
+        // By both clocks: the token is accepted again if this clock is ahead and is set back.
+        let ended = self.0.revocations.ended_until(now);
+        let accepted = |record: &&Record| self.0.revocations.end_after(until(record)) > ended;
         let records: Vec<&Record> = records.iter().filter(accepted).collect();
         let entry = |record: &&Record| {
             let id = record.id.to_string();

@@ -7,7 +7,7 @@ use crate::error::{SessionError, SessionErrorKind, corrupt};
 use crate::id::SessionId;
 use crate::issuer::AccessToken;
 use crate::refresh::{Event, Outcome, Record, step};
-use crate::revocation::{Revocation, RevocationKey, RevocationKind};
+use crate::revocation::{Operation, Revocation, RevocationKey, RevocationKind};
 use crate::store::{StoreFuture, bounded};
 
 /// The number of attempts after lost compare-and-swap races.
@@ -27,7 +27,15 @@ impl Sessions {
     }
 
     async fn query<T>(&self, operation: StoreFuture<'_, T>) -> Result<T, SessionError> {
-        Ok(bounded(self.0.timeout, operation).await?)
+        let revocations = &self.0.revocations;
+        Ok(revocations.watch(Operation::ReadSession, operation).await?)
+    }
+
+    async fn write<T>(&self, operation: StoreFuture<'_, T>) -> Result<T, SessionError> {
+        let revocations = &self.0.revocations;
+        Ok(revocations
+            .watch(Operation::WriteSession, operation)
+            .await?)
     }
 
     pub(super) async fn load(
@@ -41,14 +49,14 @@ impl Sessions {
 
     pub(super) async fn insert(&self, record: &Record, now: u64) -> Result<bool, SessionError> {
         let stored = record.write()?;
-        self.query(self.0.store.insert(&stored, now)).await
+        self.write(self.0.store.insert(&stored, now)).await
     }
 
     /// Replaces the predecessor of `next`. Returns `false` if another writer was first.
     pub(super) async fn replace(&self, next: &Record, now: u64) -> Result<bool, SessionError> {
         let stored = next.write()?;
         let expected = next.revision.saturating_sub(1);
-        self.query(self.0.store.replace(&stored, expected, now))
+        self.write(self.0.store.replace(&stored, expected, now))
             .await
     }
 

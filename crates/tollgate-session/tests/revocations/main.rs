@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod adversary;
+mod clock;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod outage;

@@ -52,9 +52,10 @@ fn the_fill_level_is_reported() {
         .unwrap();
     metrics::with_local_recorder(&gauges, || {
         runtime.block_on(async {
-            let store = MemoryStore::default();
+            let store = MemoryStore::default().with_clock(|| 1_700_000_000);
             let revocations = Revocations::builder(store, "i")
                 .max_entries(20)
+                .clock(|| 1_700_003_600)
                 .build()
                 .unwrap();
             let shown = |name: &str| gauges.0.lock().unwrap()[name].to_string();
@@ -63,6 +64,7 @@ fn the_fill_level_is_reported() {
             tokio::time::sleep(Duration::from_millis(500)).await;
             assert_eq!(shown("tollgate_revocation_entries{issuer=i}"), "2");
             assert_eq!(shown("tollgate_revocation_max_entries{issuer=i}"), "20");
+            assert_eq!(shown("tollgate_store_clock_skew_seconds{issuer=i}"), "3600");
 
             // Also of a replica that has no room for the next one.
             for number in 0..30 {

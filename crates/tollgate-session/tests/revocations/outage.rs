@@ -16,7 +16,8 @@ async fn cut_off(store: &Scripted, mood: Mood) -> Revocations {
     sleep(Duration::from_secs(2)).await;
     store.script().all(mood);
     store.cut_feeds();
-    while revocations.in_sync() {
+    let good = of_session("good");
+    while at_once(&revocations, &good) == Some(Verdict::Good) {
         moment().await;
     }
     revocations
@@ -216,7 +217,7 @@ impl tollgate_session::RevocationStore for HangingRevoke {
 
 /// A subscriber that records every event, one line each.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
+pub(super) struct Log(pub(super) Arc<Mutex<String>>);
 
 struct Line<'a>(&'a mut String);
 

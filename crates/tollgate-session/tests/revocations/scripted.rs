@@ -35,6 +35,8 @@ pub(crate) struct Script {
     pub(crate) snapshot: Mood,
     pub(crate) feed: Mood,
     pub(crate) changes: Mood,
+    /// `None` if the store has no clock.
+    pub(crate) clock: Option<Mood>,
     /// Hints are lost.
     pub(crate) deaf: bool,
     /// Every wait for a hint ends at once with a forged one.
@@ -209,6 +211,18 @@ impl RevocationStore for Scripted {
                 cut: self.cut.subscribe(),
                 store: self.clone(),
             }) as Box<dyn RevocationFeed>)
+        })
+    }
+
+    fn clock(&self) -> StoreFuture<'_, Option<u64>> {
+        Box::pin(async move {
+            let Some(mood) = self.script().clock else {
+                return Ok(None);
+            };
+            if bear(mood).await? {
+                return Err(StoreError::new(StoreErrorKind::Corrupt, "rubbish"));
+            }
+            self.inner.clock().await
         })
     }
 }

@@ -7,4 +7,5 @@ mod races;
 mod revocations;
 mod security;
 mod sliding;
+mod status;
 mod step_up;
