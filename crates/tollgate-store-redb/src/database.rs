@@ -3,13 +3,14 @@
 use std::collections::hash_map::RandomState;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher};
+use std::io;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
 use redb::Builder;
 use tollgate_session::{StoreError, StoreErrorKind};
 
-use crate::failure::Failure;
+use crate::failure::{self, Failure, caught};
 use crate::tables;
 
 /// The size of the page cache, in bytes.
@@ -21,7 +22,24 @@ type Opener = Box<dyn Fn() -> Result<redb::Database, StoreError> + Send + Sync>;
 /// does nothing more after a failure.
 pub(crate) struct Database {
     open: Opener,
-    current: RwLock<Option<redb::Database>>,
+    current: RwLock<Option<Open>>,
+}
+
+/// An open database. redb may panic when it closes a damaged file.
+struct Open(Option<redb::Database>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let database = self.0.take();
+        let closed = caught(|| {
+            drop(database);
+            Ok::<_, Failure>(())
+        });
+        if let Err(failure) = closed {
+            let error = failure.to_error();
+            tracing::error!(target: "tollgate", %error, "the file was not closed properly");
+        }
+    }
 }
 
 impl Database {
@@ -47,30 +65,37 @@ impl Database {
             self.open_again()?;
             current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         }
-        let Some(database) = &*current else {
+        let Some(Open(Some(database))) = &*current else {
             return Err(StoreError::new(
                 StoreErrorKind::Unavailable,
                 "the database file has failed",
             ));
         };
-        let failure = match work(database) {
+        let failure = match caught(|| work(database)) {
             Ok(done) => return Ok(done),
             Err(failure) => failure,
         };
         drop(current);
         if failure.is_final() {
-            // With the lock held, no transaction is open any more.
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+            self.close();
         }
         Err(failure.to_error())
+    }
+
+    /// Closes the file, which the next operation opens again.
+    pub(crate) fn close(&self) {
+        // With the lock held, no transaction is open any more.
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn open_again(&self) -> Result<(), StoreError> {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.is_none() {
-            let database = (self.open)()?;
-            prepare(&database).map_err(|failure| failure.to_error())?;
-            *current = Some(database);
+            *current = Some(caught(|| {
+                let opened = Open(Some((self.open)()?));
+                opened.0.as_ref().map_or(Ok(()), prepare)?;
+                Ok::<_, StoreError>(opened)
+            })?);
         }
         Ok(())
     }
@@ -78,20 +103,28 @@ impl Database {
 
 fn prepare(database: &redb::Database) -> Result<(), Failure> {
     let transaction = database.begin_write()?;
-    // Unique for each file, as each hasher has its own seed.
-    tables::prepare(&transaction, RandomState::new().build_hasher().finish())?;
+    tables::prepare(&transaction, new_epoch())?;
     Ok(transaction.commit()?)
+}
+
+/// Returns a number that is unique for each file, as each hasher has its own seed.
+pub(crate) fn new_epoch() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Opens or creates the file.
 pub(crate) fn open_file(path: &Path) -> Result<redb::Database, StoreError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // personal data
-    let io = |error: std::io::Error| Failure::from(redb::Error::Io(error)).to_error();
+    let io = |error: io::Error| failure::of_file(path, &error);
     let new = !path.exists();
-    let file = options.open(path).map_err(io)?;
+    let mut options = private();
+    let file = options
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(io)?;
+    // A write of a process that was killed before it was durable is visible now, and may be
+    // confirmed.
+    file.sync_all().map_err(io)?;
     let database = Builder::new().set_cache_size(CACHE).create_file(file);
     let database = database.map_err(|error| match error {
         redb::DatabaseError::DatabaseAlreadyOpen => StoreError::new(
@@ -101,16 +134,31 @@ pub(crate) fn open_file(path: &Path) -> Result<redb::Database, StoreError> {
                 path.display()
             ),
         ),
+        redb::DatabaseError::Storage(redb::StorageError::Io(error)) => io(error),
         other => Failure::from(other).to_error(),
     })?;
-    if new && cfg!(unix) {
-        // Syncs the directory, so that the new file itself is durable.
+    if new {
+        sync_directory(path).map_err(io)?;
+    }
+    Ok(database)
+}
+
+/// The options of a file that only its owner can read, as it contains personal data.
+pub(crate) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Syncs the directory of a file, so that a new name is durable.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
         let directory = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
-        File::open(directory.unwrap_or(Path::new(".")))
-            .and_then(|directory| directory.sync_all())
-            .map_err(io)?;
+        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
     }
-    Ok(database)
+    Ok(())
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod backup;
 mod database;
 mod failure;
 #[cfg(test)]
@@ -12,13 +13,15 @@ mod writer;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use redb::ReadTransaction;
 use tokio::sync::watch;
+use tollgate_core::Clock;
 use tollgate_session::{
     Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
-    SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession,
+    SessionId, SessionStore, SteadyClock, StoreError, StoreErrorKind, StoreFuture, StoredSession,
+    ended_until,
 };
 
 use crate::database::Database;
@@ -28,9 +31,18 @@ use crate::writer::{Operation, Writer};
 /// A store of sessions and revocations in a file. Clones share it; it is closed with the last of
 /// them.
 ///
-/// A full disk is reported as [`Full`](StoreErrorKind::Full), a failing one as `Unavailable`, a
-/// malformed row as `Corrupt`. A write is acknowledged after it is on disk. When the disk works
-/// again, the store recovers automatically.
+/// A full disk is reported as [`Full`](StoreErrorKind::Full), a missing permission as `Denied`, a
+/// read-only file system as `ReadOnly`, any other failure as `Unavailable`. A write is acknowledged
+/// after it is on disk. When the disk works again, the store recovers automatically.
+///
+/// A session that cannot be read is `Corrupt` when it is loaded by its ID, so that its owner's logout
+/// can revoke its tokens. Everywhere else, a row that cannot be read is logged as an error and
+/// skipped. If the row of a revocation is lost, but not its place in the order of expiry,
+/// the store restores it when it opens the file.
+///
+/// A revocation has ended when it has ended by the caller's clock and by the store's, a
+/// [`SteadyClock`] that starts when the file is opened; see [`ended_until`]. Rows stay in the file
+/// for two hours longer.
 ///
 /// ```
 /// use tollgate::session::StoreErrorKind;
@@ -48,12 +60,17 @@ use crate::writer::{Operation, Writer};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct RedbStore(Arc<Shared>);
+pub struct RedbStore {
+    shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+}
 
 struct Shared {
     // Dropped first: waits for all accepted operations. The file is closed after that.
     writer: Writer,
     database: Arc<Database>,
+    /// Held during a backup.
+    backup: Arc<Mutex<()>>,
 }
 
 impl RedbStore {
@@ -61,8 +78,11 @@ impl RedbStore {
     /// after a crash, when the whole file is checked.
     ///
     /// # Errors
-    /// `Unavailable` if the file is already open, in this process or another, or cannot be read or
-    /// written. `Corrupt` if it is not a database of this crate.
+    /// - `Unavailable` if the file is already open, in this process or another, or was written by a
+    ///   later version, or the directory does not exist.
+    /// - `Denied` if a permission is missing, `ReadOnly` on a read-only file system, `Full` on a
+    ///   full disk.
+    /// - `Corrupt` if it is not a database of this crate.
     ///
     /// ```
     /// use tollgate::session::StoreErrorKind;
@@ -85,7 +105,49 @@ impl RedbStore {
     fn of(database: Database) -> Result<Self, StoreError> {
         let database = Arc::new(database);
         let writer = Writer::start(Arc::clone(&database))?;
-        Ok(Self(Arc::new(Shared { writer, database })))
+        let backup = Arc::default();
+        Ok(Self {
+            shared: Arc::new(Shared {
+                writer,
+                database,
+                backup,
+            }),
+            clock: Arc::new(SteadyClock::new()),
+        })
+    }
+
+    /// Sets the store's own clock, for this handle and its clones from now on. Default: a
+    /// [`SteadyClock`].
+    ///
+    /// ```
+    /// use tollgate::session::RevocationStore;
+    /// use tollgate::stores::redb::RedbStore;
+    ///
+    /// # let directory = std::env::temp_dir()
+    /// #     .join(format!("tollgate-redb-clock-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&directory)?;
+    /// # let path = directory.join("sessions.redb");
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let store = RedbStore::open(&path)?.with_clock(|| 1_700_000_000);
+    /// assert_eq!(store.clock().await?, Some(1_700_000_000));
+    /// # std::fs::remove_dir_all(directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        let clock = Arc::new(clock);
+        Self { clock, ..self }
+    }
+
+    /// The time up to which revocations have ended for a caller.
+    fn ended_until(&self, now: u64) -> u64 {
+        ended_until(now, self.clock.now())
+    }
+
+    async fn write(&self, operation: Operation, now: u64) -> Result<bool, StoreError> {
+        let ended = self.ended_until(now);
+        self.shared.writer.carry_out(operation, now, ended).await
     }
 
     /// Reads on a blocking thread.
@@ -93,15 +155,23 @@ impl RedbStore {
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let database = Arc::clone(&self.0.database);
-        let task = tokio::task::spawn_blocking(move || {
+        let database = Arc::clone(&self.shared.database);
+        blocking(move || {
             database.with(|database| read(&redb::ReadableDatabase::begin_read(database)?))
-        });
-        task.await.unwrap_or_else(|_| {
-            let detail = "the read was cancelled";
-            Err(StoreError::new(StoreErrorKind::Unavailable, detail))
         })
+        .await
     }
+}
+
+/// Executes `work` on a blocking thread.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let task = tokio::task::spawn_blocking(work);
+    task.await.unwrap_or_else(|_| {
+        let detail = "the read was cancelled";
+        Err(StoreError::new(StoreErrorKind::Unavailable, detail))
+    })
 }
 
 impl fmt::Debug for RedbStore {
@@ -112,8 +182,7 @@ impl fmt::Debug for RedbStore {
 
 impl SessionStore for RedbStore {
     fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
-        let operation = Operation::Insert(session.clone());
-        Box::pin(self.0.writer.carry_out(operation, now))
+        Box::pin(self.write(Operation::Insert(session.clone()), now))
     }
 
     fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
@@ -128,7 +197,7 @@ impl SessionStore for RedbStore {
         now: u64,
     ) -> StoreFuture<'a, bool> {
         let operation = Operation::Replace(session.clone(), expected);
-        Box::pin(self.0.writer.carry_out(operation, now))
+        Box::pin(self.write(operation, now))
     }
 
     fn of_subject<'a>(
@@ -140,21 +209,30 @@ impl SessionStore for RedbStore {
         let subject = subject.to_owned();
         Box::pin(self.read(move |transaction| tables::of_subject(transaction, &subject, most, now)))
     }
+
+    /// A read shows only what is synced to disk.
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        Box::pin(async move {
+            let there = self.load(&session.id, now).await?;
+            Ok(there.is_some_and(|there| there.revision == session.revision))
+        })
+    }
 }
 
 impl RevocationStore for RedbStore {
     fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
         let operation = Operation::Revoke(entries.to_vec());
-        Box::pin(async move { self.0.writer.carry_out(operation, now).await.map(|_| ()) })
+        Box::pin(async move { self.write(operation, now).await.map(|_| ()) })
     }
 
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
-        let keys = keys.to_vec();
-        Box::pin(self.read(move |transaction| tables::find(transaction, keys, now)))
+        let (keys, ended) = (keys.to_vec(), self.ended_until(now));
+        Box::pin(self.read(move |transaction| tables::find(transaction, keys, ended)))
     }
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
-        Box::pin(self.read(move |transaction| tables::snapshot(transaction, now)))
+        let ended = self.ended_until(now);
+        Box::pin(self.read(move |transaction| tables::snapshot(transaction, ended)))
     }
 
     fn position(&self) -> StoreFuture<'_, Position> {
@@ -162,12 +240,17 @@ impl RevocationStore for RedbStore {
     }
 
     fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
-        Box::pin(self.read(move |transaction| tables::changes(transaction, after, now)))
+        let ended = self.ended_until(now);
+        Box::pin(self.read(move |transaction| tables::changes(transaction, after, ended)))
     }
 
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
-        let feed: Box<dyn RevocationFeed> = Box::new(Feed(self.0.writer.listen()));
+        let feed: Box<dyn RevocationFeed> = Box::new(Feed(self.shared.writer.listen()));
         Box::pin(std::future::ready(Ok(feed)))
+    }
+
+    fn clock(&self) -> StoreFuture<'_, Option<u64>> {
+        Box::pin(std::future::ready(Ok(Some(self.clock.now()))))
     }
 }
 

@@ -1,8 +1,9 @@
 //! The tables and the operations within a transaction.
 
-use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{Key, ReadTransaction, ReadableTable, Table, TableDefinition, Value, WriteTransaction};
 use tollgate_session::{
-    Position, Revocation, RevocationKey, RevocationSnapshot, SessionId, StoredSession,
+    MAX_RETENTION, Position, Revocation, RevocationKey, RevocationSnapshot, SessionId,
+    StoredSession,
 };
 
 use crate::failure::Failure;
@@ -33,25 +34,54 @@ const FORMAT_NOW: u64 = 2;
 /// open, so the order begins when it is opened.
 const FORMAT_UNORDERED: u64 = 1;
 
-/// Creates missing tables. A new file gets this `epoch`.
+/// Creates missing tables, and restores revocations that were lost from one of them. A file without
+/// a position, such as a new one, gets this `epoch`.
 pub(crate) fn prepare(transaction: &WriteTransaction, epoch: u64) -> Result<(), Failure> {
-    Tables::open(transaction)?;
-    let mut facts = transaction.open_table(FACTS)?;
-    let format = facts.get(FORMAT)?.map(|format| format.value());
+    let mut tables = Tables::open(transaction)?;
+    let format = tables.facts.get(FORMAT)?.map(|format| format.value());
     match format {
-        Some(FORMAT_NOW) => Ok(()),
-        Some(FORMAT_UNORDERED) => {
-            facts.insert(FORMAT, FORMAT_NOW)?;
-            Ok(())
+        Some(FORMAT_NOW) => {}
+        Some(FORMAT_UNORDERED) | None => {
+            tables.facts.insert(FORMAT, FORMAT_NOW)?;
         }
-        Some(_) => Err(Failure::Row("the file was written by a later version")),
-        None => {
-            facts.insert(FORMAT, FORMAT_NOW)?;
-            facts.insert(EPOCH, epoch)?;
-            facts.insert(SEQUENCE, 0)?;
-            Ok(())
-        }
+        Some(later) => return Err(Failure::Version(later)),
     }
+    if position_in(&tables.facts).is_err() {
+        tables.facts.insert(EPOCH, epoch)?;
+        tables.facts.insert(SEQUENCE, 0)?;
+    }
+    tables.restore_revocations()
+}
+
+/// Copies all tables. The copy gets this `epoch`.
+pub(crate) fn copy(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    epoch: u64,
+) -> Result<(), Failure> {
+    copy_table(from, to, SESSIONS)?;
+    copy_table(from, to, OF_SUBJECT)?;
+    copy_table(from, to, SESSION_ENDS)?;
+    copy_table(from, to, REVOCATIONS)?;
+    copy_table(from, to, REVOCATION_ENDS)?;
+    copy_table(from, to, REVOCATION_SEQUENCES)?;
+    copy_table(from, to, REVOCATION_ORDER)?;
+    copy_table(from, to, FACTS)?;
+    to.open_table(FACTS)?.insert(EPOCH, epoch)?;
+    Ok(())
+}
+
+fn copy_table<K: Key + 'static, V: Value + 'static>(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    table: TableDefinition<'_, K, V>,
+) -> Result<(), Failure> {
+    let mut target = to.open_table(table)?;
+    for row in from.open_table(table)?.iter()? {
+        let (key, value) = row?;
+        target.insert(key.value(), value.value())?;
+    }
+    Ok(())
 }
 
 pub(crate) fn load(
@@ -65,6 +95,18 @@ pub(crate) fn load(
     };
     let session = row::decode(id, found.value())?;
     Ok(Some(session).filter(|session| session.expires_at > now))
+}
+
+/// Returns `None` for a malformed row, and logs it.
+fn readable<T>(decoded: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match decoded {
+        Ok(decoded) => Ok(Some(decoded)),
+        Err(Failure::Row(row)) => {
+            tracing::error!(target: "tollgate", row, "skipped a row that cannot be read");
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 pub(crate) fn of_subject(
@@ -86,10 +128,9 @@ pub(crate) fn of_subject(
         let Some(found) = sessions.get(&id)? else {
             continue;
         };
-        let session = row::decode(SessionId::new(id), found.value())?;
-        if session.expires_at > now {
-            listed.push(session);
-        }
+        let session = readable(row::decode(SessionId::new(id), found.value()))?;
+        // A damaged row may name another subject.
+        listed.extend(session.filter(|found| found.expires_at > now && found.subject == subject));
     }
     Ok(listed)
 }
@@ -97,7 +138,7 @@ pub(crate) fn of_subject(
 pub(crate) fn find(
     transaction: &ReadTransaction,
     keys: Vec<RevocationKey>,
-    now: u64,
+    ended: u64,
 ) -> Result<Vec<Revocation>, Failure> {
     let revocations = transaction.open_table(REVOCATIONS)?;
     let mut entries = Vec::new();
@@ -106,7 +147,7 @@ pub(crate) fn find(
             .get(&*key.to_bytes())?
             .map(|found| found.value());
         if let Some((before, expires_at)) = found
-            && expires_at > now
+            && expires_at > ended
         {
             entries.push(Revocation {
                 key,
@@ -120,14 +161,14 @@ pub(crate) fn find(
 
 pub(crate) fn snapshot(
     transaction: &ReadTransaction,
-    now: u64,
+    ended: u64,
 ) -> Result<RevocationSnapshot, Failure> {
     let mut entries = Vec::new();
     for row in transaction.open_table(REVOCATIONS)?.range::<&[u8]>(..)? {
         let (key, value) = row?;
         let (before, expires_at) = value.value();
-        if expires_at > now {
-            entries.push(entry(key.value(), before, expires_at)?);
+        if expires_at > ended {
+            entries.extend(readable(entry(key.value(), before, expires_at))?);
         }
     }
     Ok(RevocationSnapshot {
@@ -139,7 +180,7 @@ pub(crate) fn snapshot(
 pub(crate) fn changes(
     transaction: &ReadTransaction,
     after: Position,
-    now: u64,
+    ended: u64,
 ) -> Result<Option<RevocationSnapshot>, Failure> {
     let position = position(transaction)?;
     if after.epoch != position.epoch || after.sequence > position.sequence {
@@ -148,15 +189,15 @@ pub(crate) fn changes(
     let revocations = transaction.open_table(REVOCATIONS)?;
     let order = transaction.open_table(REVOCATION_ORDER)?;
     let mut entries = Vec::new();
-    for changed in order.range((after.sequence + 1, &[][..])..)? {
+    for changed in order.range((after.sequence.saturating_add(1), &[][..])..)? {
         let (changed, _) = changed?;
         let (_, key) = changed.value();
         let Some(found) = revocations.get(key)? else {
             continue;
         };
         let (before, expires_at) = found.value();
-        if expires_at > now {
-            entries.push(entry(key, before, expires_at)?);
+        if expires_at > ended {
+            entries.extend(readable(entry(key, before, expires_at))?);
         }
     }
     Ok(Some(RevocationSnapshot { position, entries }))
@@ -238,15 +279,22 @@ impl<'t> Tables<'t> {
     }
 
     /// Stores the entries at the next position.
-    pub(crate) fn revoke(&mut self, entries: &[Revocation], now: u64) -> Result<(), Failure> {
-        let sequence = position_in(&self.facts)?.sequence + 1;
-        for entry in entries.iter().filter(|entry| entry.expires_at > now) {
+    pub(crate) fn revoke(&mut self, entries: &[Revocation], ended: u64) -> Result<(), Failure> {
+        let Position { epoch, sequence } = position_in(&self.facts)?;
+        let sequence = if let Some(next) = sequence.checked_add(1) {
+            next
+        } else {
+            // Only in a damaged file.
+            self.facts.insert(EPOCH, epoch.wrapping_add(1))?;
+            1
+        };
+        for entry in entries.iter().filter(|entry| entry.expires_at > ended) {
             let key = entry.key.to_bytes();
             let there = self.revocations.get(&*key)?.map(|there| there.value());
             let (mut before, mut expires_at) = (entry.before, entry.expires_at);
             if let Some((there_before, there_end)) = there {
                 self.revocation_ends.remove((there_end, &*key))?;
-                if there_end > now {
+                if there_end > ended {
                     before = before.max(there_before);
                     expires_at = expires_at.max(there_end);
                 }
@@ -269,13 +317,38 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Removes at most `most` expired sessions and as many expired revocations.
+    /// Adds the revocations that are in the order of their ends alone, as after damage to their
+    /// rows. The tokens that such an entry refused are unknown, so it refuses all; for a user, all
+    /// until the entry ends.
+    fn restore_revocations(&mut self) -> Result<(), Failure> {
+        let mut lost = Vec::new();
+        for row in self.revocation_ends.iter()? {
+            let (row, _) = row?;
+            let (end, key) = row.value();
+            if self.revocations.get(key)?.is_none()
+                && let Some(entry) = readable(entry(key, Revocation::ALL, end))?
+            {
+                lost.push(entry);
+            }
+        }
+        if !lost.is_empty() {
+            let entries = lost.len();
+            tracing::error!(target: "tollgate", entries, "restored revocations of a damaged file");
+            self.revoke(&lost, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Removes at most `most` sessions and as many revocations that ended [`MAX_RETENTION`] before
+    /// `now`. The file outlives the process, whose clock may have been wrong from the start, so the
+    /// clock of the store does not count here.
     pub(crate) fn purge(&mut self, now: u64, most: usize) -> Result<(), Failure> {
+        let ended = now.saturating_sub(MAX_RETENTION);
         for _ in 0..most {
             let Some((end, id)) = self.session_ends.first()?.map(|first| first.0.value()) else {
                 break;
             };
-            if end > now {
+            if end > ended {
                 break;
             }
             self.session_ends.remove((end, id))?;
@@ -293,7 +366,7 @@ impl<'t> Tables<'t> {
             else {
                 break;
             };
-            if end > now {
+            if end > ended {
                 break;
             }
             self.revocation_ends.remove((end, &*key))?;
@@ -304,10 +377,10 @@ impl<'t> Tables<'t> {
     }
 
     fn session(&self, id: SessionId) -> Result<Option<StoredSession>, Failure> {
-        let found = self.sessions.get(id.as_bytes())?;
-        found
-            .map(|found| row::decode(id, found.value()))
-            .transpose()
+        match self.sessions.get(id.as_bytes())? {
+            Some(found) => readable(row::decode(id, found.value())),
+            None => Ok(None),
+        }
     }
 
     fn put(

@@ -29,6 +29,8 @@ pub(crate) enum Operation {
 struct Request {
     operation: Operation,
     now: u64,
+    /// The time up to which revocations have ended.
+    ended: u64,
     reply: oneshot::Sender<Result<bool, StoreError>>,
 }
 
@@ -60,12 +62,14 @@ impl Writer {
         &self,
         operation: Operation,
         now: u64,
+        ended: u64,
     ) -> Result<bool, StoreError> {
         let gone = || StoreError::new(StoreErrorKind::Unavailable, "the writer thread has ended");
         let (reply, answer) = oneshot::channel();
         let request = Request {
             operation,
             now,
+            ended,
             reply,
         };
         let requests = self.requests.as_ref().ok_or_else(gone)?;
@@ -148,6 +152,6 @@ fn carry_out(tables: &mut Tables<'_>, request: &Request) -> Result<bool, Failure
     match &request.operation {
         Operation::Insert(session) => tables.insert(session, now),
         Operation::Replace(session, expected) => tables.replace(session, *expected, now),
-        Operation::Revoke(entries) => tables.revoke(entries, now).map(|()| true),
+        Operation::Revoke(entries) => tables.revoke(entries, request.ended).map(|()| true),
     }
 }

@@ -1,25 +1,20 @@
 //! Acknowledged writes survive a kill of the process at any moment.
-//!
-//! The test starts its own program again, with an environment variable that turns one of its tests
-//! into the process to kill.
 
 #![allow(clippy::unwrap_used)]
 
+mod child;
 mod directory;
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
+use child::{number, say, start};
 use directory::Directory;
 use tollgate_session::{
-    Random, Revocation, RevocationKey, RevocationKind, RevocationStore, SessionId, SessionStore,
+    Revocation, RevocationKey, RevocationKind, RevocationStore, SessionId, SessionStore,
     StoreErrorKind, StoredSession, SystemRandom,
 };
 use tollgate_store_redb::RedbStore;
 
-const CHILD: &str = "TOLLGATE_REDB_CHILD";
 const NOW: u64 = 1_700_000_000;
 const ROUNDS: usize = 50;
 
@@ -42,17 +37,11 @@ fn entry(value: &str) -> Revocation {
     }
 }
 
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    out.write_all(format!("\n{line}\n").as_bytes()).unwrap();
-    out.flush().unwrap();
-}
-
 /// Rotates and revokes until it is killed, and prints each acknowledged write. Does nothing without
 /// the variable.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child_process() {
-    let Some(path) = std::env::var_os(CHILD) else {
+    let Some(path) = child::path() else {
         return;
     };
     let store = RedbStore::open(path).unwrap();
@@ -82,29 +71,6 @@ async fn child_process() {
     while let Some(ended) = tasks.join_next().await {
         ended.unwrap();
     }
-}
-
-fn start(path: &Path) -> (Child, impl Iterator<Item = String>) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_process", "--nocapture"])
-        .env(CHILD, path)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
-    let next = move || {
-        let line = lines.next()?.ok()?;
-        Some(String::from_utf8_lossy(&line).into_owned())
-    };
-    (child, std::iter::from_fn(next))
-}
-
-/// Returns a random number up to `most`.
-fn number(most: u64) -> u64 {
-    let mut bytes = [0; 8];
-    SystemRandom.fill(&mut bytes).unwrap();
-    u64::from_be_bytes(bytes) % (most + 1)
 }
 
 #[derive(Default)]
@@ -167,7 +133,7 @@ impl Acknowledged {
 
 #[tokio::test]
 async fn a_killed_process_loses_no_acknowledged_write() {
-    if std::env::var_os(CHILD).is_some() {
+    if child::path().is_some() {
         return;
     }
     let directory = Directory::new("kill");
@@ -175,7 +141,7 @@ async fn a_killed_process_loses_no_acknowledged_write() {
     let mut acknowledged = Acknowledged::default();
     let mut epoch = None;
     for round in 0..ROUNDS {
-        let (mut child, mut lines) = start(&path);
+        let (mut process, mut lines) = start(child::command(&[], &path));
         assert!(
             lines.any(|line| line == "ready"),
             "the child process did not start"
@@ -192,8 +158,8 @@ async fn a_killed_process_loses_no_acknowledged_write() {
         }
         // Kills the child at a random time after an acknowledgement.
         std::thread::sleep(std::time::Duration::from_micros(number(5_000)));
-        child.kill().unwrap();
-        let status = child.wait().unwrap();
+        process.kill().unwrap();
+        let status = process.wait().unwrap();
         assert!(!status.success(), "the child process was not killed");
         for line in lines {
             acknowledged.note(&line);
