@@ -19,6 +19,7 @@
 //! Existing data is not changed. A failed check panics with a message that describes the wrong
 //! behaviour of the store.
 
+mod clocks;
 mod odd;
 mod refreshes;
 mod revocations;
@@ -58,6 +59,7 @@ pub async fn accept<S: SessionStore + RevocationStore>(one: Arc<S>, other: Arc<S
     };
     pair.run().await;
     refreshes::of_one_token(one.clone(), other.clone()).await;
+    clocks::jump(one.clone(), other.clone()).await;
     revocations::Pair { one, other }.run().await;
 }
 

@@ -1,6 +1,7 @@
 //! The contract of a revocation store.
 
 mod changes;
+mod clocks;
 mod entries;
 mod feed;
 mod together;
@@ -26,6 +27,10 @@ impl Pair {
         self.a_repeated_revocation_extends_the_entry().await;
         self.entries_expire_by_the_callers_time().await;
         self.extreme_times_are_accepted().await;
+        self.instances_show_one_clock().await;
+        self.a_caller_that_is_ahead_removes_no_live_entry().await;
+        self.a_caller_that_is_ahead_stores_a_live_entry().await;
+        self.an_entry_ends_in_a_store_that_is_behind().await;
         self.a_snapshot_shows_its_position().await;
         self.a_call_is_atomic().await;
         self.changes_are_exact().await;

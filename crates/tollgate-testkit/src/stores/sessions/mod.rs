@@ -1,5 +1,7 @@
 //! The contract of a session store.
 
+mod clocks;
+mod confirm;
 mod content;
 mod expiry;
 mod races;
@@ -30,6 +32,9 @@ impl Pair {
         self.sessions_expire_by_the_callers_time().await;
         self.a_replacement_moves_the_expiry().await;
         self.extreme_times_are_accepted().await;
+        self.a_caller_that_is_ahead_removes_no_live_session().await;
+        self.a_current_session_is_confirmed().await;
+        self.another_revision_is_not_confirmed().await;
         self.one_of_many_inserts().await;
         self.one_of_many_writers_replaces().await;
         self.no_update_is_lost().await;
