@@ -51,6 +51,17 @@ impl Device {
             || differs(&self.name, seen.name)
     }
 
+    /// Returns whether `seen` may be the same device: the user agent and the name do not differ
+    /// where both are known. A phone changes its address when it changes its network, so the
+    /// address does not count.
+    pub(crate) fn may_be(&self, seen: &Self) -> bool {
+        let seen = seen.clone().cut();
+        let same = |here: &Option<String>, seen: Option<String>| {
+            here.is_none() || seen.is_none() || *here == seen
+        };
+        same(&self.user_agent, seen.user_agent) && same(&self.name, seen.name)
+    }
+
     /// Returns these values, replaced by those that `newer` has.
     pub(crate) fn updated(&self, newer: Self) -> Self {
         let newer = newer.cut();

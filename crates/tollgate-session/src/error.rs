@@ -6,7 +6,7 @@ use std::fmt;
 use tollgate_core::SignError;
 
 use crate::random::NoRandomness;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::StoreError;
 
 /// The kind of a [`SessionError`].
 ///
@@ -98,9 +98,4 @@ impl From<SignError> for SessionError {
     fn from(error: SignError) -> Self {
         Self::new(SessionErrorKind::Misconfigured, error.to_string())
     }
-}
-
-/// The error for a stored session that cannot be read.
-pub(crate) fn corrupt(what: &'static str) -> SessionError {
-    StoreError::new(StoreErrorKind::Corrupt, what).into()
 }

@@ -45,6 +45,17 @@ pub enum SessionEvent {
         /// thief within the grace period is seen here alone.
         other_device: bool,
     },
+    /// The previous refresh token was presented again after the grace period, and the same
+    /// successor was returned, as nobody had presented it. The owner has lost the answer, or one of
+    /// two clients is a thief. Notify the user if it happens more than now and then.
+    RepeatedLate {
+        /// The session.
+        session: SessionId,
+        /// The user (`sub`).
+        subject: String,
+        /// As in [`Repeated`](Self::Repeated).
+        other_device: bool,
+    },
     /// A used refresh token was presented again, by its owner or by a thief. The session was ended
     /// (RFC 9700 section 4.14.2). Notify the user.
     ReuseDetected {
@@ -94,6 +105,9 @@ impl SessionEvent {
             Self::Repeated {
                 session, subject, ..
             } => ("Repeated", *session, subject),
+            Self::RepeatedLate {
+                session, subject, ..
+            } => ("RepeatedLate", *session, subject),
             Self::ReuseDetected { session, subject } => ("ReuseDetected", *session, subject),
             Self::Renewed { session, subject } => ("Renewed", *session, subject),
             Self::LoggedOut { session, subject } => ("LoggedOut", *session, subject),

@@ -351,6 +351,16 @@ impl SessionStore for MemoryStore {
             Ok(live.take(most).cloned().collect())
         })
     }
+
+    // Nothing that is visible can be lost.
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        Box::pin(async move {
+            let state = self.state();
+            let there = state.sessions.get(&session.id);
+            Ok(there
+                .is_some_and(|there| there.revision == session.revision && there.expires_at > now))
+        })
+    }
 }
 
 impl RevocationStore for MemoryStore {

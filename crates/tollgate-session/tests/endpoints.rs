@@ -61,6 +61,9 @@ impl SessionStore for Store {
     ) -> StoreFuture<'a, Vec<StoredSession>> {
         self.unless_down(self.memory.of_subject(subject, most, now))
     }
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        self.unless_down(self.memory.confirm(session, now))
+    }
 }
 
 impl RevocationStore for Store {
@@ -365,7 +368,7 @@ async fn an_ended_session_is_an_invalid_grant() {
         );
     }
     assert_eq!(call(&refresh).to(&world).await.status, 200);
-    world.clock.advance(60);
+    world.clock.advance(3600);
     let reused = call(&refresh).to(&world).await;
     assert_eq!(error(&reused), (400, "invalid_grant".to_owned()));
     assert_eq!(devices(&world).await, 0, "reuse ends the session");
@@ -648,7 +651,7 @@ async fn a_refresh_that_fails_deletes_no_cookie() {
     assert!(set_cookies(&down).is_empty());
     world.store.down.store(false, Ordering::Relaxed);
     assert_eq!(call(browser.lasting_cookies()).to(&world).await.status, 200);
-    world.clock.advance(60);
+    world.clock.advance(3600);
     let reused = call(browser.lasting_cookies()).to(&world).await;
     assert_eq!(error(&reused), (400, "invalid_grant".to_owned()));
     assert!(set_cookies(&reused).is_empty());

@@ -128,6 +128,7 @@ impl Known {
         let builder = Sessions::builder(issuer, MemoryStore::default());
         let sessions = builder
             .refresh_key(RefreshKey::new(1, [1; 32]))
+            .grace(std::time::Duration::ZERO)
             .build()
             .unwrap();
         let gate = sessions.gate().build().unwrap();

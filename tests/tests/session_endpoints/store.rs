@@ -111,6 +111,10 @@ impl SessionStore for Store {
     ) -> StoreFuture<'a, Vec<StoredSession>> {
         self.bear(Access::Read, self.kept.of_subject(subject, most, now))
     }
+
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        self.bear(Access::Write, self.kept.confirm(session, now))
+    }
 }
 
 impl RevocationStore for Store {

@@ -122,6 +122,12 @@ impl fmt::Debug for AccessToken {
     }
 }
 
+/// Returns whether a text is empty or a list of scopes, which has no doubled spaces and no other
+/// characters (RFC 6749 section 3.3).
+pub(crate) fn is_scope(text: &str) -> bool {
+    text.is_empty() || text.split(' ').all(tollgate_core::policy::is_scope_token)
+}
+
 /// The claims set, in serialisation order.
 #[derive(Serialize)]
 pub(super) struct ClaimsSet<'a> {
@@ -167,13 +173,7 @@ impl<'a> ClaimsSet<'a> {
         {
             return refuse(format!("custom claim {name:?} has a registered name"));
         }
-        // A list of scopes has no doubled spaces and no other characters (RFC 6749 section 3.3).
-        if !token.scope.is_empty()
-            && !token
-                .scope
-                .split(' ')
-                .all(tollgate_core::policy::is_scope_token)
-        {
+        if !is_scope(&token.scope) {
             return refuse("the scope of an access token is not a list of scope tokens".to_owned());
         }
         let client_id = token.client_id.as_deref().unwrap_or(stamp.client_id);

@@ -22,6 +22,7 @@ use tollgate_core::{
 };
 
 pub use self::access_token::AccessToken;
+pub(crate) use self::access_token::is_scope;
 use self::access_token::{ClaimsSet, Stamp};
 pub use self::builder::IssuerBuilder;
 pub(crate) use self::builder::{LONGEST_ACCESS, LONGEST_LEEWAY};

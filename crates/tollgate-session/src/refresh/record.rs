@@ -11,13 +11,34 @@ use super::binding::Binding;
 use super::key::RefreshKeys;
 use super::token::RefreshToken;
 use crate::device::Device;
-use crate::error::{SessionError, SessionErrorKind, corrupt};
+use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
-use crate::issuer::{LONGEST_ACCESS, LONGEST_LEEWAY};
+use crate::issuer::{AccessToken, LONGEST_ACCESS, LONGEST_LEEWAY, is_scope};
 use crate::store::StoredSession;
 
 /// The longest duration of an operation, in seconds: the largest store timeout.
 const LONGEST_OPERATION: u64 = 60;
+
+/// A reason why a stored session cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// The record is damaged.
+    Malformed,
+    /// A newer version of this crate wrote the record.
+    Newer,
+}
+
+impl Unreadable {
+    fn of(data: &[u8]) -> Self {
+        let content: Option<Value> = serde_json::from_slice(data).ok();
+        let version = content.and_then(|content| content.get("v")?.as_u64());
+        if version.is_some_and(|version| version > u64::from(Body::VERSION)) {
+            Self::Newer
+        } else {
+            Self::Malformed
+        }
+    }
+}
 
 /// A decoded session.
 #[derive(Clone, Debug)]
@@ -51,6 +72,13 @@ pub(crate) struct Body {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<Sealed>,
     pub(crate) rotated_at: u64,
+    /// The late repeat of the current generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) late: Option<Late>,
+    /// The times when the generations before the previous one were last to be repeated, the newest
+    /// first: those within the grace period, at most [`EARLIER`](Self::EARLIER).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) earlier: Vec<u64>,
     /// The last rotation by a re-authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) step_up: Option<StepUp>,
@@ -122,6 +150,14 @@ pub(crate) struct Access {
     pub(crate) auth_time: Option<u64>,
 }
 
+/// A repeat after the grace period: the generation that was returned again, and its time.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Late {
+    pub(crate) generation: u64,
+    pub(crate) at: u64,
+}
+
 /// A rotation by a re-authentication: the generation that it created, and its time.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(Debug))]
@@ -164,8 +200,15 @@ impl<'de> Deserialize<'de> for Bytes {
 
 impl Body {
     pub(crate) const VERSION: u8 = 1;
-    /// The largest size of a body in a store, in bytes.
+    /// The largest size of a body in a store after the login, in bytes.
     const MOST: usize = 16 * 1024;
+    /// The size that later writes may add, in bytes: the previous token, the former access token,
+    /// the device and the times of rotations.
+    const GROWTH: usize = 4 * 1024;
+    /// The largest number of [`earlier`](Self::earlier) rotations.
+    pub(crate) const EARLIER: usize = 64;
+    /// The latest time that is plausible, in the year 36,812.
+    const LATEST: u64 = 1 << 40;
 
     pub(crate) const fn is_live(&self, now: u64) -> bool {
         self.ended_at.is_none() && now < self.idle_until && now < self.cap
@@ -180,6 +223,36 @@ impl Body {
             last,
             until: until.max(self.access.expires_at),
         })
+    }
+
+    /// The time of the late repeat of the current generation.
+    pub(crate) fn repeated_late_at(&self) -> Option<u64> {
+        let late = self.late?;
+        (late.generation == self.generation).then_some(late.at)
+    }
+
+    /// Returns whether the session can be used: a damaged record that is still JSON must not fail
+    /// later, in the middle of an operation.
+    fn is_plausible(&self) -> bool {
+        let access = &self.access;
+        let longest = LONGEST_ACCESS.as_secs();
+        let lives = |from: u64, to: u64| from < to && to - from <= longest && to < Self::LATEST;
+        let issued = self.issued();
+        self.generation > 0
+            && self.idle_until.max(self.cap) < Self::LATEST
+            && self.last_seen.max(self.created_at) < Self::LATEST
+            && self.rotated_at.max(self.auth_time) < Self::LATEST
+            && lives(access.issued_at, access.expires_at)
+            && lives(issued.last, issued.until)
+            && !access.jti.is_empty()
+            && self.client_id.as_deref() != Some("")
+            && [&self.scope, &access.scope]
+                .into_iter()
+                .all(|scope| is_scope(scope))
+            && !self
+                .claims
+                .keys()
+                .any(|name| AccessToken::is_registered_claim(name))
     }
 
     /// Replaces the access token.
@@ -219,18 +292,69 @@ impl fmt::Debug for Body {
 
 impl Record {
     /// Reads the session that a store returned for `id`.
-    pub(crate) fn read(stored: StoredSession, id: &SessionId) -> Result<Self, SessionError> {
-        let malformed = || corrupt("malformed session");
-        let body: Body = serde_json::from_slice(&stored.data).map_err(|_| malformed())?;
-        if stored.id != *id || body.version != Body::VERSION {
-            return Err(malformed());
+    pub(crate) fn read(stored: &StoredSession, id: &SessionId) -> Result<Self, Unreadable> {
+        let body: Result<Body, _> = serde_json::from_slice(&stored.data);
+        match body {
+            Ok(body)
+                if body.version == Body::VERSION
+                    && body.is_plausible()
+                    && stored.id == *id
+                    && !stored.subject.is_empty() =>
+            {
+                Ok(Self {
+                    id: stored.id,
+                    subject: stored.subject.clone(),
+                    revision: stored.revision,
+                    body,
+                })
+            }
+            _ => Err(Unreadable::of(&stored.data)),
         }
-        Ok(Self {
-            id: stored.id,
-            subject: stored.subject,
-            revision: stored.revision,
-            body,
-        })
+    }
+
+    /// Returns the successor of a session that cannot be read: an ended one, without its content.
+    pub(crate) fn tombstone(stored: &StoredSession, id: SessionId, now: u64) -> Self {
+        let nothing = || Bytes([0; 32]);
+        Self {
+            id,
+            subject: stored.subject.clone(),
+            revision: stored.revision.saturating_add(1),
+            body: Body {
+                version: Body::VERSION,
+                created_at: now,
+                cap: now,
+                idle_until: now,
+                last_seen: now,
+                auth_time: now,
+                ended_at: Some(now),
+                salt: nothing(),
+                generation: 1,
+                current: Sealed {
+                    hash: nothing(),
+                    key: 0,
+                },
+                previous: None,
+                rotated_at: now,
+                late: None,
+                earlier: Vec::new(),
+                step_up: None,
+                access: Access {
+                    jti: "none".to_owned(),
+                    issued_at: now,
+                    expires_at: now.saturating_add(1),
+                    scope: String::new(),
+                    auth_time: None,
+                },
+                former: None,
+                issued: None,
+                scope: String::new(),
+                client_id: None,
+                csrf: None,
+                claims: Map::new(),
+                device: Device::default(),
+                binding: None,
+            },
+        }
     }
 
     /// Serialises the session for a store.
@@ -242,20 +366,21 @@ impl Record {
             )
         };
         let data = serde_json::to_vec(&self.body).map_err(misfit)?;
-        if data.len() > Body::MOST {
+        let most = if self.revision > 1 {
+            Body::MOST + Body::GROWTH
+        } else {
+            Body::MOST
+        };
+        if data.len() > most {
             return Err(SessionError::new(
                 SessionErrorKind::TooLarge,
-                format!(
-                    "the session has {} bytes, more than {}",
-                    data.len(),
-                    Body::MOST
-                ),
+                format!("the session has {} bytes, more than {most}", data.len()),
             ));
         }
-        // An ended session needs no longer life: it is treated as a missing one. The extra second
-        // is for stores that cannot keep an expired session.
+        // An ended session is treated as a missing one. It is kept for a logout that is repeated
+        // after an error: it must find the end of the session to confirm it.
         let expires_at = if let Some(ended_at) = self.body.ended_at {
-            ended_at.saturating_add(1)
+            ended_at.saturating_add(LONGEST_OPERATION)
         } else {
             // An operation that extends the session now must fail once a logout finds nothing more
             // to end. A logout needs the record as long as a token may be accepted, which may be

@@ -5,7 +5,7 @@ use aws_lc_rs::constant_time;
 
 use super::binding::Binding;
 use super::key::RefreshKeys;
-use super::record::{Access, Body, Record, Sealed, StepUp};
+use super::record::{Access, Body, Late, Record, Sealed, StepUp};
 use super::token::RefreshToken;
 use crate::device::Device;
 
@@ -16,6 +16,8 @@ pub(crate) struct Rules {
     pub(crate) absolute: u64,
     pub(crate) access: u64,
     pub(crate) grace: u64,
+    /// The time after a rotation in which the previous token may be repeated late; zero for never.
+    pub(crate) late: u64,
     pub(crate) leeway: u64,
     pub(crate) keys: RefreshKeys,
 }
@@ -68,7 +70,13 @@ pub(crate) enum Outcome {
     /// body.
     Replace(Box<Body>),
     /// Issues tokens from the stored body again.
-    Repeat,
+    Repeat {
+        /// The grace period has passed, but that of a late repeat has not.
+        late: bool,
+    },
+    /// The grace period has passed, and the successor of the presented token was never presented.
+    /// Like `Replace`, but the body has the same refresh token, and another access token.
+    RepeatLate(Box<Body>),
     /// A used refresh token was presented again. The session must be ended.
     Reuse,
     /// The session does not change.
@@ -95,6 +103,9 @@ pub(crate) enum Refused {
     NothingGained,
     /// The token is from before a re-authentication, which replaced it.
     SteppedUp,
+    /// The token was replaced more than once, but within the grace period. A request of the owner
+    /// may have been in progress.
+    Outdated,
 }
 
 pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) -> Outcome {
@@ -118,16 +129,20 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
             Ok(_) | Err(Outcome::Reuse) if !body.is_bound_to(*binding) => {
                 Outcome::Refused(Refused::Unbound)
             }
+            Ok(Standing::Late) if body.binding.is_none() && !body.device.may_be(device) => {
+                Outcome::Reuse
+            }
             Ok(standing) => {
                 let Some(scope) = granted(&body.scope, *scope) else {
                     return Outcome::Refused(Refused::Scope);
                 };
                 match standing {
                     Standing::Current => rotate(record, &scope, device, jti, now, rules),
-                    Standing::Previous if record.refresh_token(&rules.keys).is_none() => {
+                    _ if record.refresh_token(&rules.keys).is_none() => {
                         Outcome::Refused(Refused::KeyMissing)
                     }
-                    Standing::Previous => Outcome::Repeat,
+                    Standing::Previous { late } => Outcome::Repeat { late },
+                    Standing::Late => repeat_late(body, &scope, jti, now, rules),
                 }
             }
             Err(outcome) => outcome,
@@ -148,7 +163,7 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
                 generation: next.generation,
                 at: not_before(body.step_up.map_or(0, |last| last.at)),
             });
-            next.issue(access(&next, &presented.scope, jti, now, rules));
+            next.issue(access(&next, &presented.scope, jti, (now, next.cap), rules));
             Outcome::Replace(Box::new(next))
         }
         Event::Restamp { not_before } => restamp(body, *not_before, now),
@@ -162,8 +177,12 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
 
 enum Standing {
     Current,
-    /// The previous token, within the grace period.
-    Previous,
+    /// The previous token, within the grace period after the rotation or after a late repeat.
+    Previous {
+        late: bool,
+    },
+    /// The previous token, after the grace period, while its successor may be repeated.
+    Late,
 }
 
 /// Determines which of the session's refresh tokens was presented.
@@ -187,10 +206,9 @@ fn identify(
     let within = |since: u64| rules.grace > 0 && arrived_at < since.saturating_add(rules.grace);
     // A request of the owner may have been in progress during the re-authentication. A thief must
     // not receive its successor.
-    let stepped_up = body
-        .step_up
-        .is_some_and(|step_up| token.generation < step_up.generation && within(step_up.at));
-    let used = if stepped_up {
+    let step_up = body.step_up;
+    let step_up = step_up.filter(|step_up| token.generation < step_up.generation);
+    let used = if step_up.is_some_and(|step_up| within(step_up.at)) {
         Outcome::Refused(Refused::SteppedUp)
     } else {
         Outcome::Reuse
@@ -199,17 +217,34 @@ fn identify(
     if token.generation + 1 == body.generation
         && previous.is_some_and(|previous| previous.is(token))
     {
-        return if within(body.rotated_at) && !stepped_up {
-            Ok(Standing::Previous)
-        } else {
-            Err(used)
+        if step_up.is_some() {
+            return Err(used);
+        }
+        let late_until = body.rotated_at.saturating_add(rules.late);
+        return match body.repeated_late_at() {
+            _ if within(body.rotated_at) => Ok(Standing::Previous { late: false }),
+            Some(at) if within(at) => Ok(Standing::Previous { late: true }),
+            None if rules.grace > 0 && arrived_at < late_until => Ok(Standing::Late),
+            _ => Err(used),
         };
     }
     // An older token differs from a forged one. A forged one must not end a session, as the
     // session ID is no secret.
     let derived = key.derive(&record.id, token.generation, &body.salt.0);
     match constant_time::verify_slices_are_equal(&*derived, &*token.secret) {
-        Ok(()) if token.generation > 0 => Err(used),
+        Ok(()) if token.generation > 0 => {
+            let replacements = body.generation - token.generation;
+            let earlier = replacements
+                .checked_sub(2)
+                .and_then(|at| usize::try_from(at).ok());
+            let replaced_at = earlier.and_then(|at| body.earlier.get(at));
+            Err(match used {
+                Outcome::Reuse if replaced_at.is_some_and(|at| within(*at)) => {
+                    Outcome::Refused(Refused::Outdated)
+                }
+                used => used,
+            })
+        }
         _ => unknown,
     }
 }
@@ -218,12 +253,12 @@ fn identify(
 pub(crate) fn is_genuine(record: &Record, token: &RefreshToken, now: u64, rules: &Rules) -> bool {
     matches!(
         identify(record, token, now, rules),
-        Ok(_) | Err(Outcome::Reuse | Outcome::Refused(Refused::SteppedUp))
+        Ok(_) | Err(Outcome::Reuse | Outcome::Refused(Refused::SteppedUp | Refused::Outdated))
     )
 }
 
 /// Returns the token to decide by, of several that name the session: the current one, else the
-/// previous one, else one that was used before. A forged or outdated token beside the genuine one
+/// previous one, else one that was replaced within the grace period, else one that was used before. A forged or outdated token beside the genuine one
 /// changes nothing.
 pub(crate) fn candidate<'t>(
     record: &Record,
@@ -233,9 +268,10 @@ pub(crate) fn candidate<'t>(
 ) -> Option<&'t RefreshToken> {
     let rank = |token: &&RefreshToken| match identify(record, token, arrived_at, rules) {
         Ok(Standing::Current) => 0,
-        Ok(Standing::Previous) => 1,
-        Err(Outcome::Reuse) => 2,
-        Err(_) => 3,
+        Ok(Standing::Previous { .. } | Standing::Late) => 1,
+        Err(Outcome::Refused(Refused::SteppedUp | Refused::Outdated)) => 2,
+        Err(Outcome::Reuse) => 3,
+        Err(_) => 4,
     };
     tokens.iter().min_by_key(rank)
 }
@@ -253,7 +289,7 @@ fn rotate(
         return Outcome::Refused(Refused::Expired);
     };
     next.former = Some(body.access.clone());
-    next.issue(access(body, scope, jti, now, rules));
+    next.issue(access(body, scope, jti, (now, body.cap), rules));
     next.device = body.device.updated(device.clone());
     Outcome::Replace(Box::new(next))
 }
@@ -271,7 +307,41 @@ fn rotated(record: &Record, now: u64, rules: &Rules) -> Option<Body> {
         Sealed::new(&secret, key.id()),
     ));
     next.rotated_at = now;
+    next.late = None;
+    next.earlier = earlier(body, now, rules);
     Some(next)
+}
+
+/// Returns the times of the rotations before the one that happens now, as far as tokens that they
+/// replaced may still be in requests of the owner.
+fn earlier(body: &Body, now: u64, rules: &Rules) -> Vec<u64> {
+    let last = body.previous.as_ref().map(|_| body.rotated_at);
+    let last = last.max(body.repeated_late_at());
+    let mut times: Vec<u64> = last
+        .into_iter()
+        .chain(body.earlier.iter().copied())
+        .collect();
+    times.truncate(Body::EARLIER);
+    // Another instance's clock may be behind.
+    let longest = rules.grace.saturating_add(rules.leeway);
+    while times
+        .pop_if(|at| at.saturating_add(longest) <= now)
+        .is_some()
+    {}
+    times
+}
+
+/// Returns the same refresh token and another access token. The session lives no longer, in case it
+/// is a thief.
+fn repeat_late(body: &Body, scope: &str, jti: &str, now: u64, rules: &Rules) -> Outcome {
+    let mut next = body.clone();
+    next.late = Some(Late {
+        generation: body.generation,
+        at: now,
+    });
+    next.former = Some(body.access.clone());
+    next.issue(access(body, scope, jti, (now, body.idle_until), rules));
+    Outcome::RepeatLate(Box::new(next))
 }
 
 fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Rules) -> Outcome {
@@ -283,7 +353,7 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
     if presented.auth_time.unwrap_or(0) < body.auth_time {
         return Outcome::Refused(Refused::SteppedUp);
     }
-    let fresh = access(body, &presented.scope, jti, now, rules);
+    let fresh = access(body, &presented.scope, jti, (now, body.cap), rules);
     if fresh.expires_at <= presented.expires_at {
         return Outcome::Refused(Refused::NothingGained);
     }
@@ -296,7 +366,7 @@ fn slide(record: &Record, presented: &Presented, jti: &str, now: u64, rules: &Ru
         && last.expires_at >= now.saturating_add(rules.access / 2)
         && last.expires_at <= last.issued_at.saturating_add(rules.access)
     {
-        return Outcome::Repeat;
+        return Outcome::Repeat { late: false };
     }
     let mut next = used(body, now, rules);
     next.issue(fresh);
@@ -327,8 +397,9 @@ fn used(body: &Body, now: u64, rules: &Rules) -> Body {
     next
 }
 
-fn access(body: &Body, scope: &str, jti: &str, now: u64, rules: &Rules) -> Access {
-    let expires_at = now.saturating_add(rules.access).min(body.cap);
+/// Returns an access token that is issued `now` and ends at `end` or before.
+fn access(body: &Body, scope: &str, jti: &str, (now, end): (u64, u64), rules: &Rules) -> Access {
+    let expires_at = now.saturating_add(rules.access).min(end);
     // A token is not older than its predecessor, even if another instance's clock was ahead.
     // Otherwise the revocation of the predecessor would revoke it too.
     let not_before = body.access.issued_at.min(now.saturating_add(rules.leeway));

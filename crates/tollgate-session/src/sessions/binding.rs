@@ -3,9 +3,10 @@
 use zeroize::Zeroizing;
 
 use super::Sessions;
+use super::store_access::{Loaded, unreadable};
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::refresh::Binding;
+use crate::refresh::{Binding, Unreadable};
 
 /// The credentials of the session that a browser had before a login. They are not verified yet.
 #[derive(Default)]
@@ -15,15 +16,15 @@ pub(crate) struct Former {
 }
 
 impl Sessions {
-    /// Returns the sessions of the binding and of the access token that are genuine and have not
-    /// ended.
+    /// Returns the sessions of the binding and of the access token that are genuine. One may have
+    /// just ended, which has to be confirmed. One that cannot be read is not that of a binding.
     pub(super) async fn sessions_of(
         &self,
         former: &Former,
     ) -> Result<Vec<SessionId>, SessionError> {
         let mut found = Vec::new();
         if let Some(binding) = &former.binding
-            && self.is_bound(binding).await?
+            && self.is_bound(binding).await? == Ok(true)
         {
             found.push(binding.session);
         }
@@ -31,8 +32,7 @@ impl Sessions {
             && let Ok(principal) = self.0.verifier.verify(token)
             && let Some(Ok(session)) = principal.session_id().map(str::parse)
             && !found.contains(&session)
-            && let Some(record) = self.load(&session, self.now()).await?
-            && record.body.ended_at.is_none()
+            && !matches!(self.find(&session, self.now()).await?, Loaded::Missing)
         {
             found.push(session);
         }
@@ -43,15 +43,22 @@ impl Sessions {
     /// is wrong.
     pub(crate) async fn logout_bound(&self, binding: &Binding) -> Result<bool, SessionError> {
         self.bounded(async {
-            Ok(self.is_bound(binding).await? && self.log_out(&binding.session).await?)
+            let bound = match self.is_bound(binding).await? {
+                Ok(bound) => bound,
+                // Nobody can use it.
+                Err(Unreadable::Malformed) => true,
+                Err(why) => return Err(unreadable(why)),
+            };
+            Ok(bound && self.log_out(&binding.session).await?)
         })
         .await
     }
 
-    async fn is_bound(&self, binding: &Binding) -> Result<bool, SessionError> {
-        let record = self.load(&binding.session, self.now()).await?;
-        Ok(record.is_some_and(|record| {
-            record.body.ended_at.is_none() && record.body.is_bound_to(Some(binding))
-        }))
+    async fn is_bound(&self, binding: &Binding) -> Result<Result<bool, Unreadable>, SessionError> {
+        Ok(match self.find(&binding.session, self.now()).await? {
+            Loaded::Missing => Ok(false),
+            Loaded::Found(record, _) => Ok(record.body.is_bound_to(Some(binding))),
+            Loaded::Unreadable(why, _) => Err(why),
+        })
     }
 }

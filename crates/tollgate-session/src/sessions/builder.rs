@@ -16,6 +16,9 @@ use crate::store::SessionStore;
 /// The upper bound of `max_sessions_per_subject`.
 const MOST_SESSIONS: usize = 10_000;
 
+/// The default of `late_repeat`.
+const LATE: Duration = Duration::from_secs(3600);
+
 /// The upper bound of `store_timeout`.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -49,6 +52,7 @@ pub struct SessionsBuilder {
     idle: Duration,
     absolute: Duration,
     grace: Duration,
+    late: Option<Duration>,
     revoke_former_access: bool,
     most: usize,
     most_revocations: usize,
@@ -68,6 +72,7 @@ impl SessionsBuilder {
             idle: Duration::from_secs(7 * 24 * 3600),
             absolute: Duration::from_secs(30 * 24 * 3600),
             grace: Duration::from_secs(10),
+            late: None,
             revoke_former_access: false,
             most: 64,
             most_revocations: 256,
@@ -142,6 +147,32 @@ impl SessionsBuilder {
     #[must_use]
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Sets the time after a refresh in which the previous refresh token may return the same
+    /// successor once more, although the grace period is over. A client that lost the response for
+    /// longer than the grace period, or a write of the store that landed late, then ends no
+    /// session. Default: 1 hour, or zero if [`grace`](Self::grace) is zero. With zero, a token that
+    /// arrives after the grace period is always reuse.
+    ///
+    /// It is granted once for each refresh token, only while the successor was not presented, not
+    /// after a re-authentication, and only to the same browser or device: the binding cookie, or
+    /// else the user agent and the name where both are known. The address does not count, because a
+    /// phone changes it. The access token is a new one, and the idle timeout does not move. Each
+    /// answer is a [`RepeatedLate`](SessionEvent::RepeatedLate).
+    ///
+    /// ```
+    #[doc = include_str!("../../doc/builder.md")]
+    /// let pointless = builder.refresh_key(key)
+    ///     .grace(Duration::ZERO).late_repeat(Duration::from_secs(60)).build();
+    /// assert!(pointless.is_err(), "without a grace period, every second use is reuse");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn late_repeat(mut self, late: Duration) -> Self {
+        self.late = Some(late);
         self
     }
 
@@ -304,6 +335,7 @@ impl SessionsBuilder {
             absolute: self.absolute.as_secs(),
             access: self.issuer.access_lifetime().as_secs(),
             grace: self.grace.as_secs(),
+            late: self.late.unwrap_or(LATE).as_secs(),
             leeway: self.issuer.leeway().as_secs(),
             keys,
         };
@@ -326,14 +358,16 @@ impl SessionsBuilder {
         use ConfigErrorKind::{Contradiction, OutOfRange};
 
         let access = self.issuer.access_lifetime();
-        let whole = [self.idle, self.absolute, self.grace]
+        let late = self.late.filter(|late| !late.is_zero());
+        let whole = [self.idle, self.absolute, self.grace, late.unwrap_or(LATE)]
             .iter()
             .all(|time| time.subsec_nanos() == 0);
         for (mistaken, kind, message) in [
             (
                 !whole,
                 OutOfRange,
-                "`idle_timeout`, `absolute_timeout` and `grace` must be in whole seconds",
+                "`idle_timeout`, `absolute_timeout`, `grace` and `late_repeat` must be in whole \
+                 seconds",
             ),
             (
                 self.idle < access,
@@ -354,6 +388,16 @@ impl SessionsBuilder {
                 !self.grace.is_zero() && self.grace <= self.timeout,
                 Contradiction,
                 "`grace` must be zero or longer than `store_timeout`",
+            ),
+            (
+                late.is_some_and(|late| self.grace.is_zero() || late <= self.grace),
+                Contradiction,
+                "`late_repeat` must be zero or longer than `grace`, and `grace` must not be zero",
+            ),
+            (
+                late.is_some_and(|late| late > self.idle),
+                Contradiction,
+                "`late_repeat` must not be longer than `idle_timeout`",
             ),
             (
                 self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT,

@@ -291,7 +291,7 @@ impl Sessions {
         replaced: &[SessionId],
         now: u64,
     ) -> Result<Settled, SessionError> {
-        self.evict_excess(record, replaced, now).await?;
+        // After the record is stored: a logout of all sessions lists it, or is found here.
         let mut revocations = self.revocations_of(record, None).await?;
         if is_revoked(record, &revocations) {
             self.finish(&record.id, None).await?;
@@ -300,13 +300,14 @@ impl Sessions {
             let before = ends.max().unwrap_or(0);
             return Ok(Settled::Revoked { before });
         }
+        let evicted = self.evict_excess(record, replaced, now).await?;
         // After every step that can fail, as a login that fails must not end a session.
         for session in replaced {
             self.log_out(session).await?;
         }
         // The ends may have revoked the tokens of this second. Without the new token, the client
         // refreshes once more.
-        if !replaced.is_empty() {
+        if evicted || !replaced.is_empty() {
             revocations = self.revocations_of(record, None).await.unwrap_or_default();
         }
         let restamped = self.restamped(record.clone(), &revocations).await;
@@ -351,6 +352,8 @@ impl Sessions {
             current,
             previous: None,
             rotated_at: now,
+            late: None,
+            earlier: Vec::new(),
             step_up: None,
             access: Access {
                 jti: self.fresh_jti()?,
@@ -391,22 +394,36 @@ impl Sessions {
         Ok(base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes[..]))
     }
 
-    /// Ends the sessions beyond the maximum, besides those that the login replaces. Concurrent
-    /// logins choose the same ones.
+    /// Ends the sessions beyond the maximum, besides those that the login replaces, and returns
+    /// whether there were any. Concurrent logins choose the same ones.
+    ///
+    /// If only the list fails, the user can log in, and the next login ends the sessions.
     async fn evict_excess(
         &self,
         new: &Record,
         replaced: &[SessionId],
         now: u64,
-    ) -> Result<(), SessionError> {
-        let mut live = self.live(&new.subject, now).await?;
+    ) -> Result<bool, SessionError> {
+        let mut live = match self.live(&new.subject, now).await {
+            Ok(live) => live,
+            Err(error) => {
+                let session = new.id;
+                tracing::error!(
+                    target: "tollgate",
+                    %session,
+                    %error,
+                    "login without the list of the user's sessions"
+                );
+                return Ok(false);
+            }
+        };
         live.retain(|record| !replaced.contains(&record.id));
         let Some(excess) = live
             .len()
             .checked_sub(self.0.most)
             .filter(|excess| *excess > 0)
         else {
-            return Ok(());
+            return Ok(false);
         };
         live.retain(|record| record.id != new.id);
         live.sort_by_key(|record| Reverse((record.body.last_seen, record.id)));
@@ -418,6 +435,6 @@ impl Sessions {
                 });
             }
         }
-        Ok(())
+        Ok(true)
     }
 }

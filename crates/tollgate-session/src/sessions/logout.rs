@@ -2,12 +2,13 @@
 
 use tollgate_core::Principal;
 
-use super::store_access::{TRIES, contended};
+use super::store_access::{Listed, Loaded, TRIES, contended, unreadable};
 use super::{SessionInfo, Sessions};
 use crate::error::SessionError;
 use crate::event::SessionEvent;
 use crate::id::SessionId;
-use crate::refresh::{Event, Outcome, Record, RefreshToken, is_genuine, step};
+use crate::issuer::{LONGEST_ACCESS, LONGEST_LEEWAY};
+use crate::refresh::{Event, Outcome, Record, RefreshToken, Unreadable, is_genuine, step};
 use crate::revocation::{Revocation, RevocationKind};
 use crate::store::StoreErrorKind;
 
@@ -72,14 +73,14 @@ impl Sessions {
         };
         self.bounded(async {
             let now = self.now();
-            let Some(record) = self.load(&token.session, now).await? else {
-                return Ok(false);
+            let genuine = match self.find(&token.session, now).await? {
+                Loaded::Missing => false,
+                Loaded::Found(record, _) => is_genuine(&record, &token, now, &self.0.rules),
+                // Nobody can use it.
+                Loaded::Unreadable(Unreadable::Malformed, _) => true,
+                Loaded::Unreadable(why, _) => return Err(unreadable(why)),
             };
-            if is_genuine(&record, &token, now, &self.0.rules) {
-                self.log_out(&record.id).await
-            } else {
-                Ok(false)
-            }
+            Ok(genuine && self.log_out(&token.session).await?)
         })
         .await
     }
@@ -111,10 +112,13 @@ impl Sessions {
         session: &SessionId,
     ) -> Result<bool, SessionError> {
         self.bounded(async {
-            match self.load(session, self.now()).await? {
-                Some(record) if record.subject == subject => self.log_out(session).await,
-                _ => Ok(false),
-            }
+            let owned = match self.find(session, self.now()).await? {
+                Loaded::Found(_, stored) | Loaded::Unreadable(_, Some(stored)) => {
+                    stored.subject == subject
+                }
+                Loaded::Missing | Loaded::Unreadable(_, None) => false,
+            };
+            Ok(owned && self.log_out(session).await?)
         })
         .await
     }
@@ -238,7 +242,7 @@ impl Sessions {
         self.bounded(async {
             let now = self.now();
             if let Some(subject) = principal.subject()
-                && let Ok(None) = self.load(session, now).await
+                && let Ok(Loaded::Missing) = self.find(session, now).await
             {
                 let revocations = &self.0.revocations;
                 let expiry = principal.expires_at().unwrap_or(0);
@@ -268,8 +272,10 @@ impl Sessions {
     /// Revokes a session's tokens, then ends it. Returns its record, unless it was ended before.
     pub(super) async fn end(&self, id: &SessionId) -> Result<Option<Record>, SessionError> {
         // Even if the session store is down or has lost the session, the tokens are revoked.
-        if !matches!(self.load(id, self.now()).await, Ok(Some(_))) {
-            self.0.revocations.revoke_session(id).await?;
+        match self.find(id, self.now()).await {
+            // Revoked by `finish`.
+            Ok(Loaded::Found(..) | Loaded::Unreadable(..)) => {}
+            Ok(Loaded::Missing) | Err(_) => self.0.revocations.revoke_session(id).await?,
         }
         self.finish(id, None).await
     }
@@ -285,11 +291,27 @@ impl Sessions {
         let mut there = None;
         for _ in 0..TRIES {
             let now = self.now();
-            let Some(record) = self.load(id, now).await? else {
-                return Ok(there);
+            let (record, stored) = match self.find(id, now).await? {
+                Loaded::Missing => return Ok(there),
+                Loaded::Found(record, stored) => (record, stored),
+                Loaded::Unreadable(_, stored) => {
+                    self.revoke_unreadable(id).await?;
+                    let Some(stored) = stored else {
+                        return Ok(there);
+                    };
+                    let next = Record::tombstone(&stored, *id, now);
+                    if self.replace(&next, now).await? {
+                        return Ok(Some(next));
+                    }
+                    continue;
+                }
             };
             let Outcome::Replace(body) = step(&record, &Event::End, now, &self.0.rules) else {
-                return Ok(there);
+                // Another call has ended it, and may have got an error.
+                if self.confirm(&stored, now).await? {
+                    return Ok(there);
+                }
+                continue;
             };
             if revoked != Some(record.revision) {
                 let entries = self.ending(std::slice::from_ref(&record), now, true);
@@ -304,6 +326,18 @@ impl Sessions {
             there = Some(record);
         }
         Err(contended())
+    }
+
+    /// Revokes the tokens of a session that cannot be read, as long as any of them can live.
+    async fn revoke_unreadable(&self, id: &SessionId) -> Result<(), SessionError> {
+        let (id, longest) = (
+            id.to_string(),
+            LONGEST_ACCESS.saturating_add(LONGEST_LEEWAY),
+        );
+        let revocations = &self.0.revocations;
+        let mut entry = revocations.entry(RevocationKind::Session, &id, Revocation::ALL);
+        entry.expires_at = self.now().saturating_add(longest.as_secs());
+        Ok(revocations.revoke(&[entry]).await?)
     }
 
     /// Returns the entries that revoke the tokens of these sessions of one subject: one `each`
@@ -335,11 +369,26 @@ impl Sessions {
         keep: Option<&SessionId>,
     ) -> Result<usize, SessionError> {
         let mut count = 0;
-        for _ in 0..TRIES {
-            let mut found = self.not_ended(subject, self.now()).await?;
+        'again: for _ in 0..TRIES {
+            let now = self.now();
+            let Listed {
+                open: mut found,
+                ended,
+                mut unreadable,
+            } = self.list(subject, now).await?;
             found.retain(|record| Some(&record.id) != keep);
-            if found.is_empty() {
+            unreadable.retain(|id| Some(id) != keep);
+            if found.is_empty() && unreadable.is_empty() {
+                // Another call has ended these, and may have got an error.
+                for stored in &ended {
+                    if !self.confirm(stored, now).await? {
+                        continue 'again;
+                    }
+                }
                 return Ok(count);
+            }
+            for id in &unreadable {
+                count += usize::from(self.log_out(id).await?);
             }
             let now = self.now();
             let revocations = &self.0.revocations;

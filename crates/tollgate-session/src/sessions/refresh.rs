@@ -7,9 +7,10 @@ use crate::error::{SessionError, SessionErrorKind};
 use crate::event::SessionEvent;
 use crate::id::SessionId;
 use crate::refresh::{
-    Binding, Event, Outcome, Record, RefreshToken, Refused, candidate, granted, step,
+    Access, Binding, Event, Outcome, Record, RefreshToken, Refused, candidate, granted, step,
 };
-use crate::revocation::{Revocation, RevocationKind};
+use crate::revocation::{Revocation, RevocationKey, RevocationKind};
+use crate::store::StoredSession;
 
 /// The optional parameters of a refresh.
 ///
@@ -29,19 +30,34 @@ pub struct RefreshRequest {
     pub device: Device,
 }
 
+/// The answer to a refresh, before it is carried out.
+enum Answer {
+    /// The next revision.
+    Rotation(Record),
+    /// The stored session, with the requested scope, and whether its grace period has passed.
+    Repeat(Record, StoredSession, bool),
+    /// The next revision, and the access token before the last one.
+    LateRepeat(Record, Option<Access>),
+}
+
 impl Sessions {
     /// Exchanges a refresh token for its successor and a new access token.
     ///
     /// Of several concurrent callers with one token, one rotates it, and all receive the same
     /// successor. So does a caller that presents the token again within the grace period.
     ///
-    /// A token that arrives after the grace period ends its session. A thief is detected when the
-    /// thief or the owner presents, after that period, a token that the other one has used.
+    /// After the grace period, the last token before the current one returns its successor once
+    /// more, if the successor was never presented: see
+    /// [`late_repeat`](crate::SessionsBuilder::late_repeat). Any other used token ends its session.
+    /// A thief is detected when the thief or the owner presents, after the grace period, a token
+    /// that the other one has used.
     ///
     /// On an error, do not delete the client's cookies: a concurrent request may have set new ones.
     ///
     /// # Errors
-    /// - `Invalid`: the token is malformed, forged or unknown, or the session has ended or expired.
+    /// - `Invalid`: the token is malformed, forged or unknown, the session has ended or expired, or
+    ///   its record is damaged. Also if the token was replaced more than once within the grace
+    ///   period: the session continues with a newer one.
     /// - `Reuse`: the token was used before.
     /// - `ScopeExceeded`: the scope was not granted.
     /// - `Unavailable`: a store failed or timed out. The client may retry with the same token.
@@ -101,10 +117,11 @@ impl Sessions {
     ) -> Result<Tokens, SessionError> {
         let arrived_at = self.now();
         let jti = self.fresh_jti()?;
+        let mut confirmed = false;
         for _ in 0..TRIES {
             // Read before the revocation check, because the expiry is computed from it.
             let now = self.now();
-            let Some(record) = self.load(session, now).await? else {
+            let Some((record, stored)) = self.load(session, now).await? else {
                 return Err(invalid("the session is unknown or expired"));
             };
             let Some(token) = candidate(&record, tokens, arrived_at, &self.0.rules) else {
@@ -118,17 +135,20 @@ impl Sessions {
                 device: &request.device,
                 jti: &jti,
             };
-            let (record, repeated) = match step(&record, &event, now, &self.0.rules) {
-                Outcome::Replace(body) => {
-                    let next = record.with(*body);
-                    if !self.replace(&next, now).await? {
-                        continue;
-                    }
-                    (next, None)
+            let answer = match step(&record, &event, now, &self.0.rules) {
+                Outcome::Replace(body) => Answer::Rotation(record.with(*body)),
+                // Each generation has one late repeat, and an outage of the store must not use it
+                // up. A confirmation may change the revision.
+                Outcome::RepeatLate(_) if !confirmed => {
+                    confirmed = self.confirm(&stored, now).await?;
+                    continue;
                 }
-                Outcome::Repeat => {
-                    let mut record = record;
-                    let other_device = record.body.device.differs(&request.device);
+                Outcome::RepeatLate(body) => {
+                    let former = record.body.former.clone();
+                    Answer::LateRepeat(record.with(*body), former)
+                }
+                Outcome::Repeat { late } => {
+                    let mut record = record.clone();
                     // A caller that requests less scope does not get more because another caller
                     // was first.
                     if let Some(asked) = granted(&record.body.scope, request.scope.as_deref())
@@ -136,66 +156,140 @@ impl Sessions {
                     {
                         record.body.access.scope = asked;
                     }
-                    (record, Some(other_device))
+                    Answer::Repeat(record, stored, late)
                 }
                 Outcome::Reuse => return self.reused(&record).await,
                 Outcome::Refused(why) => return Err(refused(why)),
             };
-            return self.issue(record, repeated, now).await;
+            let other_device = record.body.device.differs(&request.device);
+            if let Some(tokens) = self.answer(answer, other_device, now).await? {
+                return Ok(tokens);
+            }
         }
         Err(contended())
     }
 
-    async fn issue(
+    /// Carries out an answer. Returns `None` if another writer was first.
+    async fn answer(
         &self,
-        record: Record,
-        repeated: Option<bool>,
+        answer: Answer,
+        other_device: bool,
         now: u64,
-    ) -> Result<Tokens, SessionError> {
-        let former = record.body.former.clone();
-        let former = former.filter(|_| self.0.revoke_former_access);
-        let former_key = former
-            .as_ref()
-            .map(|former| self.key(RevocationKind::Token, &*former.jti));
-        let revocations = self.revocations_of(&record, former_key.clone()).await?;
-        if is_revoked(&record, &revocations) {
+    ) -> Result<Option<Tokens>, SessionError> {
+        let (Answer::Rotation(record)
+        | Answer::Repeat(record, ..)
+        | Answer::LateRepeat(record, ..)) = &answer;
+        let former = record.body.former.iter().cloned();
+        let mut formers: Vec<Access> = former.filter(|_| self.0.revoke_former_access).collect();
+        if let Answer::LateRepeat(_, Some(before)) = &answer
+            && !formers.is_empty()
+        {
+            // The rotation may not have come to revoke it.
+            formers.push(before.clone());
+        }
+        let keys = formers.iter().map(|former| self.former_key(former));
+        let revocations = self.revocations_of(record, keys).await?;
+        if is_revoked(record, &revocations) {
             // The session must stay ended after the entry expires. If a logout revoked it, the
             // logout does the same.
             self.finish(&record.id, None).await?;
             return Err(invalid("the session was revoked"));
         }
-        let mut record = self.restamped(record, &revocations).await?;
-        let issued_at = record.body.access.issued_at;
-        if let (Some(former), Some(key)) = (former, former_key)
-            && !revocations.iter().any(|entry| entry.key == key)
-        {
-            let id = record.id.to_string();
-            let entries = vec![
-                Revocation {
-                    key,
-                    before: Revocation::ALL,
-                    expires_at: self.0.revocations.end_after(former.expires_at),
-                },
-                // The tokens that concurrent renewals have issued.
-                self.entry(&record, RevocationKind::Session, &id, issued_at),
-            ];
-            // A merged entry has no `jti`, so it must cover the second of the former token.
-            let before = issued_at.max(former.issued_at.saturating_add(1));
-            let entries = self.within_budget(&record, entries, before);
-            self.0.revocations.revoke(&entries).await?;
-            record = self.restamped(record, &entries).await?;
-        }
+        formers.retain(|former| {
+            let key = self.former_key(former);
+            !revocations.iter().any(|entry| entry.key == key)
+        });
+        let (record, event) = match answer {
+            Answer::Rotation(record) => {
+                let record = self.past(record, &revocations, now);
+                if !self.replace(&record, now).await? {
+                    return Ok(None);
+                }
+                let record = self.revoke_formers(record, &formers).await?;
+                (record, None)
+            }
+            Answer::Repeat(record, stored, late) => {
+                let record = self.restamped(record, &revocations).await?;
+                if record.revision == stored.revision && !self.confirm(&stored, now).await? {
+                    return Ok(None);
+                }
+                let record = self.revoke_formers(record, &formers).await?;
+                (record, Some(late))
+            }
+            Answer::LateRepeat(record, _) => {
+                // Revoked before the write, for the same reason.
+                let mut entries = revocations;
+                if !formers.is_empty() {
+                    let revoked = self.former_entries(&record, &formers);
+                    self.0.revocations.revoke(&revoked).await?;
+                    entries.extend(revoked);
+                }
+                let record = self.past(record, &entries, now);
+                if !self.replace(&record, now).await? {
+                    return Ok(None);
+                }
+                (record, Some(true))
+            }
+        };
         let tokens = self.tokens(&record, now)?;
-        let (session, subject) = (record.id, record.subject.clone());
-        self.notify(&match repeated {
+        let (session, subject) = (record.id, record.subject);
+        self.notify(&match event {
             None => SessionEvent::Refreshed { session, subject },
-            Some(other_device) => SessionEvent::Repeated {
+            Some(false) => SessionEvent::Repeated {
                 session,
                 subject,
                 other_device,
             },
+            Some(true) => {
+                tracing::warn!(
+                    target: "tollgate",
+                    %session,
+                    other_device,
+                    "refresh token repeated after the grace period"
+                );
+                SessionEvent::RepeatedLate {
+                    session,
+                    subject,
+                    other_device,
+                }
+            }
         });
-        Ok(tokens)
+        Ok(Some(tokens))
+    }
+
+    fn former_key(&self, former: &Access) -> RevocationKey {
+        self.key(RevocationKind::Token, &*former.jti)
+    }
+
+    /// Revokes the access tokens that the one of the stored record replaces.
+    async fn revoke_formers(
+        &self,
+        record: Record,
+        formers: &[Access],
+    ) -> Result<Record, SessionError> {
+        if formers.is_empty() {
+            return Ok(record);
+        }
+        let entries = self.former_entries(&record, formers);
+        self.0.revocations.revoke(&entries).await?;
+        self.restamped(record, &entries).await
+    }
+
+    fn former_entries(&self, record: &Record, formers: &[Access]) -> Vec<Revocation> {
+        let id = record.id.to_string();
+        let issued_at = record.body.access.issued_at;
+        let token = |former: &Access| Revocation {
+            key: self.former_key(former),
+            before: Revocation::ALL,
+            expires_at: self.0.revocations.end_after(former.expires_at),
+        };
+        let mut entries: Vec<Revocation> = formers.iter().map(token).collect();
+        // The tokens that concurrent renewals have issued.
+        entries.push(self.entry(record, RevocationKind::Session, &id, issued_at));
+        // A merged entry has no `jti`, so it must cover the second of the former token.
+        let last = formers.iter().map(|former| former.issued_at).max();
+        let before = issued_at.max(last.unwrap_or(0).saturating_add(1));
+        self.within_budget(record, entries, before)
     }
 
     async fn reused(&self, record: &Record) -> Result<Tokens, SessionError> {
@@ -227,6 +321,7 @@ fn refused(why: Refused) -> SessionError {
         Refused::Ended => invalid("the session was ended"),
         Refused::Expired => invalid("the session has expired"),
         Refused::SteppedUp => invalid("the refresh token is from before a re-authentication"),
+        Refused::Outdated => invalid("the refresh token was replaced more than once"),
         Refused::Unknown | Refused::NothingGained => {
             invalid("the refresh token does not belong to the session")
         }

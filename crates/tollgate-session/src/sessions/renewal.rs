@@ -2,12 +2,12 @@
 
 use tollgate_core::Principal;
 
-use super::store_access::{TRIES, contended, invalid, is_revoked};
+use super::store_access::{Loaded, TRIES, contended, invalid, is_revoked, unreadable};
 use super::{Renewed, Sessions, Tokens};
 use crate::error::SessionError;
 use crate::event::SessionEvent;
 use crate::id::SessionId;
-use crate::refresh::{Event, Outcome, Presented, Record, step};
+use crate::refresh::{Event, Outcome, Presented, Record, Unreadable, step};
 use crate::revocation::{Revocation, RevocationKey, RevocationKind};
 
 /// The reason for a renewal.
@@ -131,29 +131,39 @@ impl Sessions {
         for _ in 0..TRIES {
             // Read before the revocation check, because the expiry is computed from it.
             let now = self.now();
-            let Some(record) = self.load(id, now).await? else {
-                return Ok(None);
+            let (record, stored) = match self.find(id, now).await? {
+                Loaded::Found(record, stored) => (record, stored),
+                Loaded::Unreadable(Unreadable::Newer, _) => {
+                    return Err(unreadable(Unreadable::Newer));
+                }
+                Loaded::Missing | Loaded::Unreadable(Unreadable::Malformed, _) => return Ok(None),
             };
             let event = match reason {
                 Reason::Slide => Event::Slide { presented, jti },
                 Reason::StepUp => Event::Reauthenticate { presented, jti },
             };
-            let record = match step(&record, &event, now, &self.0.rules) {
-                Outcome::Replace(body) => {
-                    let next = record.with(*body);
-                    if !self.replace(&next, now).await? {
-                        continue;
-                    }
-                    next
-                }
-                Outcome::Repeat => record,
-                Outcome::Reuse | Outcome::Refused(_) => return Ok(None),
+            let next = match step(&record, &event, now, &self.0.rules) {
+                Outcome::Replace(body) => Some(record.with(*body)),
+                Outcome::Repeat { .. } => None,
+                _ => return Ok(None),
             };
             let revocations = self.revocations_of(&record, names.iter().cloned()).await?;
             if is_revoked(&record, &revocations) || was_revoked(presented, &revocations, reason) {
                 return Ok(None);
             }
-            let record = self.restamped(record, &revocations).await?;
+            let record = if let Some(next) = next {
+                let next = self.past(next, &revocations, now);
+                if !self.replace(&next, now).await? {
+                    continue;
+                }
+                next
+            } else {
+                let record = self.restamped(record, &revocations).await?;
+                if record.revision == stored.revision && !self.confirm(&stored, now).await? {
+                    continue;
+                }
+                record
+            };
             self.notify(&SessionEvent::Renewed {
                 session: record.id,
                 subject: record.subject.clone(),

@@ -3,15 +3,33 @@
 use std::future::Future;
 
 use super::{Bound, Sessions, Tokens};
-use crate::error::{SessionError, SessionErrorKind, corrupt};
+use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
 use crate::issuer::AccessToken;
-use crate::refresh::{Event, Outcome, Record, step};
+use crate::refresh::{Event, Outcome, Record, Unreadable, step};
 use crate::revocation::{Operation, Revocation, RevocationKey, RevocationKind};
-use crate::store::{StoreFuture, bounded};
+use crate::store::{StoreErrorKind, StoreFuture, StoredSession, bounded};
 
 /// The number of attempts after lost compare-and-swap races.
 pub(super) const TRIES: usize = 16;
+
+/// A session in the store.
+pub(super) enum Loaded {
+    Missing,
+    /// The record, and the stored session that it was read from.
+    Found(Record, StoredSession),
+    /// The content, or all of it if there is none, cannot be read.
+    Unreadable(Unreadable, Option<StoredSession>),
+}
+
+/// The sessions of a subject in the store.
+pub(super) struct Listed {
+    /// The sessions that have not ended.
+    pub(super) open: Vec<Record>,
+    /// The sessions that have just ended.
+    pub(super) ended: Vec<StoredSession>,
+    pub(super) unreadable: Vec<SessionId>,
+}
 
 impl Sessions {
     pub(crate) fn now(&self) -> u64 {
@@ -38,13 +56,46 @@ impl Sessions {
             .await?)
     }
 
+    /// Loads a session. One that cannot be read is reported in the log.
+    pub(super) async fn find(&self, id: &SessionId, now: u64) -> Result<Loaded, SessionError> {
+        let loading = self.0.store.load(id, now);
+        let loaded = self.0.revocations.watch(Operation::ReadSession, loading).await;
+        let stored = match loaded {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(Loaded::Missing),
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                tracing::error!(target: "tollgate", session = %id, %error, "unreadable session");
+                return Ok(Loaded::Unreadable(Unreadable::Malformed, None));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(match read(&stored, id) {
+            Ok(record) => Loaded::Found(record, stored),
+            Err(why) => Loaded::Unreadable(why, Some(stored)),
+        })
+    }
+
+    /// Loads a session that the caller cannot continue without.
     pub(super) async fn load(
         &self,
         id: &SessionId,
         now: u64,
-    ) -> Result<Option<Record>, SessionError> {
-        let stored = self.query(self.0.store.load(id, now)).await?;
-        stored.map(|stored| Record::read(stored, id)).transpose()
+    ) -> Result<Option<(Record, StoredSession)>, SessionError> {
+        match self.find(id, now).await? {
+            Loaded::Missing => Ok(None),
+            Loaded::Found(record, stored) => Ok(Some((record, stored))),
+            Loaded::Unreadable(why, _) => Err(unreadable(why)),
+        }
+    }
+
+    /// Waits until a session that another operation has written cannot be lost any more. Returns
+    /// `false` if it has changed in the meantime. Nothing may be acknowledged before.
+    pub(super) async fn confirm(
+        &self,
+        stored: &StoredSession,
+        now: u64,
+    ) -> Result<bool, SessionError> {
+        self.write(self.0.store.confirm(stored, now)).await
     }
 
     pub(super) async fn insert(&self, record: &Record, now: u64) -> Result<bool, SessionError> {
@@ -62,35 +113,43 @@ impl Sessions {
 
     /// Returns the sessions of the subject that have not expired or ended.
     pub(super) async fn live(&self, subject: &str, now: u64) -> Result<Vec<Record>, SessionError> {
-        let mut live = self.not_ended(subject, now).await?;
+        let mut live = self.list(subject, now).await?.open;
         live.retain(|record| record.body.is_live(now));
         Ok(live)
     }
 
-    /// Returns the sessions of the subject that were not ended. Some may have just expired while an
-    /// operation in progress still uses them.
-    pub(super) async fn not_ended(
-        &self,
-        subject: &str,
-        now: u64,
-    ) -> Result<Vec<Record>, SessionError> {
-        // Sessions that have just ended are still listed.
-        let most = self.0.most.saturating_mul(2).saturating_add(64);
-        let listed = self
-            .query(self.0.store.of_subject(subject, most, now))
-            .await?;
-        let mut found = Vec::with_capacity(listed.len());
-        for stored in listed {
-            if stored.subject != subject {
-                return Err(corrupt("the list contains another user's session"));
+    /// Returns the sessions of the subject. Some may have just expired while an operation in
+    /// progress still uses them. One that cannot be read is reported in the log.
+    pub(super) async fn list(&self, subject: &str, now: u64) -> Result<Listed, SessionError> {
+        // Sessions that have just ended are still listed, and must not hide others.
+        let mut most = self.0.most.saturating_mul(2).saturating_add(64);
+        let all = loop {
+            let all = self
+                .query(self.0.store.of_subject(subject, most, now))
+                .await?;
+            if all.len() < most {
+                break all;
             }
-            let id = stored.id;
-            let record = Record::read(stored, &id)?;
-            if record.body.ended_at.is_none() {
-                found.push(record);
+            most = most.saturating_mul(2);
+        };
+        let mut listed = Listed {
+            open: Vec::with_capacity(all.len()),
+            ended: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        for stored in all {
+            if stored.subject != subject {
+                let session = stored.id;
+                tracing::error!(target: "tollgate", %session, "listed session of another user");
+                continue;
+            }
+            match read(&stored, &stored.id) {
+                Ok(record) if record.body.ended_at.is_none() => listed.open.push(record),
+                Ok(_) => listed.ended.push(stored),
+                Err(_) => listed.unreadable.push(stored.id),
             }
         }
-        Ok(found)
+        Ok(listed)
     }
 
     /// Creates an entry that lives until no token of the record can be accepted.
@@ -143,9 +202,10 @@ impl Sessions {
         RevocationKey::new(kind, self.0.issuer.name(), value)
     }
 
-    /// Returns the revocations of a session and of `others` from the store itself. Called after the
-    /// last write and before anything is issued: a logout that has returned is visible here, and a
-    /// later one revokes the issued tokens.
+    /// Returns the revocations of a session and of `others` from the store itself. Called before
+    /// the write, so that nothing changes while they cannot be read. A logout that has written its
+    /// entry is visible here. A later one finds the result of the write and revokes the issued
+    /// tokens, or makes the write fail.
     pub(super) async fn revocations_of(
         &self,
         record: &Record,
@@ -161,27 +221,39 @@ impl Sessions {
     }
 
     /// Returns the record as its token may be issued: `iat` is moved past a revocation of the
-    /// subject's earlier tokens. If that is not possible, or another writer was first, the token is
-    /// one of those that are revoked, and the client refreshes again.
-    ///
-    /// The move is a write, so that it does not overtake the end of the session.
+    /// subject's earlier tokens. If that is not possible, the token is one of those that are
+    /// revoked, and the client refreshes again. The result has to be written.
+    pub(super) fn past(&self, record: Record, entries: &[Revocation], now: u64) -> Record {
+        let subject = entries
+            .iter()
+            .filter(|entry| entry.key.kind() == RevocationKind::Subject);
+        let Some(not_before) = subject.map(|entry| entry.before).max() else {
+            return record;
+        };
+        let event = Event::Restamp { not_before };
+        match step(&record, &event, now, &self.0.rules) {
+            Outcome::Replace(body) => Record {
+                body: *body,
+                ..record
+            },
+            _ => record,
+        }
+    }
+
+    /// Like [`past`](Self::past), for a record that is stored. The move is a write, so that it does
+    /// not overtake the end of the session. If another writer was first, the token stays.
     pub(super) async fn restamped(
         &self,
         record: Record,
         entries: &[Revocation],
     ) -> Result<Record, SessionError> {
-        let subject = entries
-            .iter()
-            .filter(|entry| entry.key.kind() == RevocationKind::Subject);
-        let Some(not_before) = subject.map(|entry| entry.before).max() else {
-            return Ok(record);
-        };
         let now = self.now();
-        let event = Event::Restamp { not_before };
-        let Outcome::Replace(body) = step(&record, &event, now, &self.0.rules) else {
+        let issued_at = record.body.access.issued_at;
+        let moved = self.past(record.clone(), entries, now);
+        if moved.body.access.issued_at == issued_at {
             return Ok(record);
-        };
-        let next = record.with(*body);
+        }
+        let next = record.with(moved.body);
         Ok(if self.replace(&next, now).await? {
             next
         } else {
@@ -251,6 +323,24 @@ pub(super) fn is_revoked(record: &Record, entries: &[Revocation]) -> bool {
         RevocationKind::SubjectSessions => record.body.created_at < entry.before,
         RevocationKind::Token | RevocationKind::Subject | RevocationKind::Key => false,
     })
+}
+
+/// Reads a stored session, or reports it in the log.
+fn read(stored: &StoredSession, id: &SessionId) -> Result<Record, Unreadable> {
+    Record::read(stored, id).inspect_err(|why| {
+        tracing::error!(target: "tollgate", session = %id, ?why, "unreadable session");
+    })
+}
+
+/// The error for a session that cannot be read. The user can log in again.
+pub(super) fn unreadable(why: Unreadable) -> SessionError {
+    match why {
+        Unreadable::Malformed => invalid("the stored session cannot be read"),
+        Unreadable::Newer => SessionError::new(
+            SessionErrorKind::Unavailable,
+            "a newer version of the service has written the session",
+        ),
+    }
 }
 
 pub(super) fn invalid(detail: &'static str) -> SessionError {

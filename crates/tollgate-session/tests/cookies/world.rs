@@ -50,6 +50,9 @@ impl SessionStore for Store {
     ) -> StoreFuture<'a, Vec<StoredSession>> {
         self.memory.of_subject(subject, most, now)
     }
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        self.memory.confirm(session, now)
+    }
 }
 
 impl RevocationStore for Store {

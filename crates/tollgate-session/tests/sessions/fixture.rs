@@ -28,6 +28,10 @@ pub(crate) enum Fault {
 pub(crate) struct Store {
     pub(crate) memory: MemoryStore,
     fault: Arc<Mutex<Option<Fault>>>,
+    /// A failure of the revocations alone.
+    revocation_fault: Arc<Mutex<Option<Fault>>>,
+    /// Replaced sessions are visible, but the caller gets this failure.
+    acknowledgement_fault: Arc<Mutex<Option<Fault>>>,
     /// Every session that was passed to the store.
     pub(crate) written: Arc<Mutex<Vec<StoredSession>>>,
     pub(crate) replaced: Arc<AtomicU64>,
@@ -38,9 +42,34 @@ impl Store {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault.into();
     }
 
+    pub(crate) fn fail_revocations(&self, fault: impl Into<Option<Fault>>) {
+        *self.revocation_fault.lock().unwrap() = fault.into();
+    }
+
+    pub(crate) fn fail_acknowledgements(&self, fault: impl Into<Option<Fault>>) {
+        *self.acknowledgement_fault.lock().unwrap() = fault.into();
+    }
+
+    fn wrong_revocations<T: Send + 'static>(&self) -> Option<StoreFuture<'static, T>> {
+        let alone = *self.revocation_fault.lock().unwrap();
+        self.wrong(None).or_else(|| Self::failure(alone?, None))
+    }
+
+    fn wrong_acknowledgement<T: Send + 'static>(&self) -> Option<StoreFuture<'static, T>> {
+        let fault = *self.acknowledgement_fault.lock().unwrap();
+        Self::failure(fault?, None)
+    }
+
     /// Returns the failure of an operation that reads or writes, if there is one.
     fn wrong<T: Send + 'static>(&self, corrupt: Option<T>) -> Option<StoreFuture<'static, T>> {
         let fault = (*self.fault.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Self::failure(fault, corrupt)
+    }
+
+    fn failure<T: Send + 'static>(
+        fault: Fault,
+        corrupt: Option<T>,
+    ) -> Option<StoreFuture<'static, T>> {
         let error = |kind| {
             Some(Box::pin(async move { Err(StoreError::new(kind, "")) }) as StoreFuture<'static, T>)
         };
@@ -96,6 +125,9 @@ impl SessionStore for Store {
                 let replaced = self.memory.replace(session, expected, now).await?;
                 self.replaced
                     .fetch_add(u64::from(replaced), Ordering::SeqCst);
+                if let Some(wrong) = self.wrong_acknowledgement() {
+                    return wrong.await;
+                }
                 Ok(replaced)
             })
         })
@@ -111,16 +143,22 @@ impl SessionStore for Store {
         self.wrong(Some(listed))
             .unwrap_or_else(|| self.memory.of_subject(subject, most, now))
     }
+
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        self.wrong(None)
+            .or_else(|| self.wrong_acknowledgement())
+            .unwrap_or_else(|| self.memory.confirm(session, now))
+    }
 }
 
 impl RevocationStore for Store {
     fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
-        self.wrong(None)
+        self.wrong_revocations()
             .unwrap_or_else(|| self.memory.revoke(entries, now))
     }
 
     fn find<'a>(&'a self, keys: &'a [RevocationKey], now: u64) -> StoreFuture<'a, Vec<Revocation>> {
-        self.wrong(None)
+        self.wrong_revocations()
             .unwrap_or_else(|| self.memory.find(keys, now))
     }
 
@@ -147,7 +185,7 @@ pub(crate) struct Service {
     pub(crate) sessions: Sessions,
     pub(crate) store: Store,
     clock: Arc<AtomicU64>,
-    events: Arc<Mutex<Vec<SessionEvent>>>,
+    pub(crate) events: Arc<Mutex<Vec<SessionEvent>>>,
 }
 
 impl Service {

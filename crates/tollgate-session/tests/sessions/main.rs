@@ -1,7 +1,9 @@
 //! Sessions in a service, including attacks.
 
 mod configuration;
+mod damaged;
 mod fixture;
+mod late;
 mod outages;
 mod races;
 mod revocations;

@@ -168,11 +168,13 @@ async fn scope_does_not_grow() {
 async fn reuse_ends_the_session() {
     let service = Service::new();
     let stolen = service.sessions.login(login()).await.unwrap();
-    let owner = service.refresh(&stolen.refresh_token).await.unwrap();
+    let before = service.refresh(&stolen.refresh_token).await.unwrap();
+    let owner = service.refresh(&before.refresh_token).await.unwrap();
     service.pass(10);
     assert!(service.accepts(&owner.access_token).await);
     assert_eq!(service.refused(&stolen.refresh_token).await, Kind::Reuse);
-    assert_eq!(service.events(), ["LoggedIn", "Refreshed", "ReuseDetected"]);
+    let events = ["LoggedIn", "Refreshed", "Refreshed", "ReuseDetected"];
+    assert_eq!(service.events(), events);
     assert_eq!(service.refused(&owner.refresh_token).await, Kind::Invalid);
     assert_eq!(
         service.refused(&stolen.refresh_token).await,

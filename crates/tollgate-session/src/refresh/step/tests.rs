@@ -3,7 +3,7 @@ use serde_json::Map;
 use zeroize::Zeroizing;
 
 use super::super::key::RefreshKey;
-use super::super::record::Bytes;
+use super::super::record::{Bytes, Unreadable};
 use super::*;
 use crate::id::SessionId;
 
@@ -15,6 +15,7 @@ fn rules() -> Rules {
         absolute: 5_000,
         access: 100,
         grace: 10,
+        late: 0,
         leeway: 5,
         keys: RefreshKeys::new(vec![RefreshKey::new(1, [1; 32])]).unwrap(),
     }
@@ -40,6 +41,8 @@ fn fresh(rules: &Rules) -> Record {
             current: Sealed::new(&key.derive(&id, 1, &salt), key.id()),
             previous: None,
             rotated_at: START,
+            late: None,
+            earlier: Vec::new(),
             step_up: None,
             access: Access {
                 jti: "jti-1".to_owned(),
@@ -204,10 +207,10 @@ fn the_newest_genuine_token_decides() {
     for generation in [3, 2, 1] {
         let chosen = candidate(&third, &tokens, START + 1, &rules).unwrap();
         assert_eq!(chosen.generation, generation);
-        assert!(!matches!(
+        assert_ne!(
             refresh_at(&third, chosen, START + 1, &rules),
-            Outcome::Refused(_)
-        ));
+            Outcome::Refused(Refused::Unknown)
+        );
         tokens.pop();
     }
     let refused = refresh_at(
@@ -225,11 +228,11 @@ fn a_stored_session_without_a_binding_is_read() {
     let record = fresh(&rules());
     let stored = record.write().unwrap();
     assert!(!String::from_utf8_lossy(&stored.data).contains("binding"));
-    assert!(Record::read(stored, &record.id).unwrap().body == record.body);
+    assert!(Record::read(&stored, &record.id).unwrap().body == record.body);
     let mut bound = record;
     bound.body.binding = Some(Bytes([5; 32]));
     let stored = bound.write().unwrap();
-    assert!(Record::read(stored, &bound.id).unwrap().body == bound.body);
+    assert!(Record::read(&stored, &bound.id).unwrap().body == bound.body);
 }
 
 #[test]
@@ -266,13 +269,16 @@ fn the_previous_token_repeats_within_grace_and_is_reuse_after_it() {
     let old = of(&one, &rules);
     let two = replaced(&one, refresh_at(&one, &old, START + 20, &rules));
     for at in [START + 20, START + 29] {
-        assert_eq!(refresh_at(&two, &old, at, &rules), Outcome::Repeat);
+        assert_eq!(
+            refresh_at(&two, &old, at, &rules),
+            Outcome::Repeat { late: false }
+        );
     }
     assert_eq!(refresh_at(&two, &old, START + 30, &rules), Outcome::Reuse);
     // The request arrived in time, only the store was slow.
     assert_eq!(
         refresh(&two, &old, (START + 29, START + 31), None, &rules),
-        Outcome::Repeat
+        Outcome::Repeat { late: false }
     );
 }
 
@@ -291,19 +297,351 @@ fn without_grace_the_previous_token_is_reuse_at_once() {
 }
 
 #[test]
-fn an_older_token_is_reuse_even_within_grace() {
+fn an_older_token_is_refused_within_grace_and_is_reuse_after_it() {
     let rules = rules();
     let one = fresh(&rules);
     let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START + 1, &rules));
-    let three = replaced(&two, refresh_at(&two, &of(&two, &rules), START + 2, &rules));
+    let three = replaced(&two, refresh_at(&two, &of(&two, &rules), START + 5, &rules));
+    let four = replaced(
+        &three,
+        refresh_at(&three, &of(&three, &rules), START + 6, &rules),
+    );
+    let outdated = Outcome::Refused(Refused::Outdated);
+    assert_eq!(four.body.earlier, [START + 5, START + 1]);
+    for (token, until) in [
+        (of(&one, &rules), START + 11),
+        (of(&two, &rules), START + 15),
+    ] {
+        for at in [START, START + 6, until - 1] {
+            assert_eq!(refresh_at(&four, &token, at, &rules), outdated);
+            assert!(is_genuine(&four, &token, at, &rules));
+        }
+        assert_eq!(refresh_at(&four, &token, until, &rules), Outcome::Reuse);
+    }
     assert_eq!(
-        refresh_at(&three, &of(&one, &rules), START + 2, &rules),
+        refresh_at(&four, &of(&three, &rules), START + 6, &rules),
+        Outcome::Repeat { late: false }
+    );
+    // Beside the previous token, an outdated one does not decide, and neither does an older one
+    // beside the outdated one.
+    let tokens = [of(&one, &rules), of(&two, &rules), of(&three, &rules)];
+    let decides = |tokens: &[RefreshToken]| {
+        candidate(&four, tokens, START + 12, &rules)
+            .unwrap()
+            .generation
+    };
+    assert_eq!(decides(&tokens), 3);
+    assert_eq!(decides(&tokens[..2]), 2);
+    // Without a grace period, nothing is in progress.
+    let strict = Rules { grace: 0, ..rules };
+    assert_eq!(
+        refresh_at(&four, &of(&two, &strict), START + 6, &strict),
         Outcome::Reuse
     );
-    assert_eq!(
-        refresh_at(&three, &of(&two, &rules), START + 2, &rules),
-        Outcome::Repeat
+}
+
+#[test]
+fn the_times_of_rotations_are_pruned_and_bounded() {
+    let rules = rules();
+    let mut record = fresh(&rules);
+    for _ in 0..200 {
+        record = replaced(
+            &record,
+            refresh_at(&record, &of(&record, &rules), START, &rules),
+        );
+    }
+    assert_eq!(record.body.earlier, [START; Body::EARLIER]);
+    // The clock of another instance may be behind by the leeway.
+    let at = START + rules.grace + rules.leeway;
+    let kept = replaced(
+        &record,
+        refresh_at(&record, &of(&record, &rules), at - 1, &rules),
     );
+    assert_eq!(kept.body.earlier.len(), Body::EARLIER);
+    let pruned = replaced(
+        &record,
+        refresh_at(&record, &of(&record, &rules), at, &rules),
+    );
+    assert!(pruned.body.earlier.is_empty());
+}
+
+fn late_rules() -> Rules {
+    Rules {
+        late: 100,
+        ..rules()
+    }
+}
+
+fn repeated_late(record: &Record, outcome: Outcome) -> Record {
+    match outcome {
+        Outcome::RepeatLate(body) => record.with(*body),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_late_repeat_returns_the_successor_once_with_a_new_access_token() {
+    let rules = late_rules();
+    let one = fresh(&rules);
+    let old = of(&one, &rules);
+    let two = replaced(&one, refresh_at(&one, &old, START + 20, &rules));
+    assert_eq!(refresh_at(&two, &old, START + 120, &rules), Outcome::Reuse);
+    let late = repeated_late(&two, refresh_at(&two, &old, START + 119, &rules));
+    assert_eq!(of(&late, &rules).write(), of(&two, &rules).write());
+    assert_eq!(late.body.former, Some(two.body.access.clone()));
+    assert_eq!(
+        (
+            &*late.body.access.jti,
+            late.body.access.issued_at,
+            late.body.access.expires_at
+        ),
+        ("jti-n", START + 119, START + 219)
+    );
+    assert_eq!(
+        (
+            late.body.idle_until,
+            late.body.last_seen,
+            late.body.rotated_at
+        ),
+        (two.body.idle_until, two.body.last_seen, two.body.rotated_at)
+    );
+    // The answer may be lost as well.
+    for at in [START + 119, START + 128] {
+        assert_eq!(
+            refresh_at(&late, &old, at, &rules),
+            Outcome::Repeat { late: true }
+        );
+    }
+    assert_eq!(refresh_at(&late, &old, START + 129, &rules), Outcome::Reuse);
+    // After the next rotation, it is outdated for the grace period of the late repeat.
+    let three = replaced(
+        &late,
+        refresh_at(&late, &of(&late, &rules), START + 120, &rules),
+    );
+    assert_eq!(three.body.late, None);
+    let outdated = Outcome::Refused(Refused::Outdated);
+    assert_eq!(refresh_at(&three, &old, START + 128, &rules), outdated);
+    assert_eq!(
+        refresh_at(&three, &old, START + 129, &rules),
+        Outcome::Reuse
+    );
+    // Its own generation can be repeated late.
+    repeated_late(
+        &three,
+        refresh_at(&three, &of(&two, &rules), START + 140, &rules),
+    );
+}
+
+#[test]
+fn an_access_token_of_a_late_repeat_does_not_outlive_the_idle_timeout() {
+    let rules = Rules {
+        late: 1_000,
+        ..rules()
+    };
+    let one = fresh(&rules);
+    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START, &rules));
+    let at = two.body.idle_until - 1;
+    let late = repeated_late(&two, refresh_at(&two, &of(&one, &rules), at, &rules));
+    let access = &late.body.access;
+    assert_eq!((access.issued_at, access.expires_at), (at, at + 1));
+    assert_eq!(
+        refresh_at(&two, &of(&one, &rules), at + 1, &rules),
+        Outcome::Refused(Refused::Expired)
+    );
+}
+
+#[test]
+fn a_late_repeat_needs_the_binding_or_else_the_device() {
+    let rules = late_rules();
+    let at = START + 50;
+    let device = |agent: &str, address: &str| Device {
+        user_agent: (!agent.is_empty()).then(|| agent.to_owned()),
+        address: Some(address.to_owned()),
+        name: None,
+    };
+    let mut one = fresh(&rules);
+    one.body.device = device("phone", "203.0.113.7");
+    let mut two = replaced(&one, refresh_at(&one, &of(&one, &rules), START, &rules));
+    let old = of(&one, &rules);
+    let present = |record: &Record, device: &Device, binding: Option<&Binding>, scope| {
+        let event = Event::Refresh {
+            token: &old,
+            binding,
+            arrived_at: at,
+            scope,
+            device,
+            jti: "jti-n",
+        };
+        step(record, &event, at, &rules)
+    };
+    for same in [
+        device("phone", "203.0.113.7"),
+        device("phone", "198.51.100.1"),
+        device("", "::1"),
+    ] {
+        repeated_late(&two, present(&two, &same, None, None));
+    }
+    let thief = device("laptop", "203.0.113.7");
+    assert_eq!(present(&two, &thief, None, None), Outcome::Reuse);
+    assert_eq!(present(&two, &thief, None, Some("more")), Outcome::Reuse);
+    let named = Device {
+        name: Some("another".to_owned()),
+        ..device("phone", "203.0.113.7")
+    };
+    repeated_late(&two, present(&two, &named, None, None));
+    two.body.device.name = Some("the phone".to_owned());
+    assert_eq!(present(&two, &named, None, None), Outcome::Reuse);
+    // A browser has the binding, and its update changes the user agent.
+    let binding = Binding::generate(two.id, &crate::random::SystemRandom).unwrap();
+    two.body.binding = Some(binding.hash());
+    repeated_late(&two, present(&two, &thief, Some(&binding), None));
+    let unbound = Outcome::Refused(Refused::Unbound);
+    assert_eq!(present(&two, &device("phone", "::1"), None, None), unbound);
+}
+
+#[test]
+fn a_late_repeat_has_the_requested_scope() {
+    let rules = late_rules();
+    let one = fresh(&rules);
+    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START, &rules));
+    let ask = |scope| {
+        refresh(
+            &two,
+            &of(&one, &rules),
+            (START + 50, START + 50),
+            scope,
+            &rules,
+        )
+    };
+    let scope = |asked| repeated_late(&two, ask(asked)).body.access.scope;
+    assert_eq!((&*scope(Some("b")), &*scope(None)), ("b", "a b"));
+    assert_eq!(ask(Some("c")), Outcome::Refused(Refused::Scope));
+}
+
+#[test]
+fn a_late_repeat_is_never_granted_across_a_re_authentication() {
+    let rules = late_rules();
+    let one = fresh(&rules);
+    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START, &rules));
+    let again = |record: &Record, at| {
+        let access = presented(record);
+        let event = Event::Reauthenticate {
+            presented: &access,
+            jti: "u",
+        };
+        replaced(record, step(record, &event, at, &rules))
+    };
+    let three = again(&two, START + 1);
+    for token in [of(&one, &rules), of(&two, &rules)] {
+        for at in [START + 11, START + 50] {
+            assert_eq!(refresh_at(&three, &token, at, &rules), Outcome::Reuse);
+        }
+    }
+    // The token of the re-authentication itself may have lost its answer.
+    let four = replaced(
+        &three,
+        refresh_at(&three, &of(&three, &rules), START + 20, &rules),
+    );
+    repeated_late(
+        &four,
+        refresh_at(&four, &of(&three, &rules), START + 50, &rules),
+    );
+}
+
+#[test]
+fn without_the_key_or_the_grace_period_nothing_is_repeated_late() {
+    let rules = late_rules();
+    let one = fresh(&rules);
+    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START, &rules));
+    let keys = vec![RefreshKey::new(2, [2; 32]), RefreshKey::new(1, [1; 32])];
+    let newer = Rules {
+        keys: RefreshKeys::new(keys).unwrap(),
+        ..late_rules()
+    };
+    let three = replaced(&two, refresh_at(&two, &of(&two, &rules), START, &newer));
+    assert_eq!(
+        refresh_at(&three, &of(&two, &rules), START + 50, &rules),
+        Outcome::Refused(Refused::KeyMissing)
+    );
+    let strict = Rules {
+        grace: 0,
+        ..late_rules()
+    };
+    assert_eq!(
+        refresh_at(&two, &of(&one, &rules), START + 50, &strict),
+        Outcome::Reuse
+    );
+}
+
+/// The fields that were added later are absent until they are needed, and an instance that does
+/// not know them drops them.
+#[test]
+fn records_are_shared_with_instances_without_late_repeats() {
+    let rules = late_rules();
+    let one = fresh(&rules);
+    let text = |record: &Record| String::from_utf8(record.write().unwrap().data).unwrap();
+    assert!(!text(&one).contains("late") && !text(&one).contains("earlier"));
+    let two = replaced(&one, refresh_at(&one, &of(&one, &rules), START, &rules));
+    assert!(!text(&two).contains("late") && !text(&two).contains("earlier"));
+    let late = repeated_late(
+        &two,
+        refresh_at(&two, &of(&one, &rules), START + 50, &rules),
+    );
+    assert!(text(&late).contains(r#""late":{"generation":2,"at":1700000050}"#));
+    // An older instance renews the access token: one more late repeat is possible.
+    let mut renewed = late;
+    renewed.body.late = None;
+    repeated_late(
+        &renewed,
+        refresh_at(&renewed, &of(&one, &rules), START + 70, &rules),
+    );
+}
+
+#[test]
+fn a_damaged_record_is_malformed_and_a_later_version_is_newer() {
+    let record = fresh(&rules());
+    let stored = record.write().unwrap();
+    let with = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut body: serde_json::Value = serde_json::from_slice(&stored.data).unwrap();
+        change(&mut body);
+        let mut stored = stored.clone();
+        stored.data = serde_json::to_vec(&body).unwrap();
+        Record::read(&stored, &record.id).err()
+    };
+    assert_eq!(with(&|_| {}), None);
+    let fields = serde_json::from_slice::<Map<String, serde_json::Value>>(&stored.data).unwrap();
+    for field in fields.keys().filter(|field| *field != "device") {
+        let missing = with(&|body| {
+            body.as_object_mut().unwrap().remove(field);
+        });
+        assert_eq!(missing, Some(Unreadable::Malformed), "{field}");
+        let other = with(&|body| body[field] = serde_json::json!([null]));
+        assert_eq!(other, Some(Unreadable::Malformed), "{field}");
+    }
+    for (field, value) in [
+        ("generation", 0_u64.into()),
+        ("cap", u64::MAX.into()),
+        ("idle_until", (1_u64 << 40).into()),
+        ("scope", "a  b".into()),
+        ("client_id", "".into()),
+        ("claims", serde_json::json!({"sub": "admin"})),
+    ] {
+        let implausible = with(&|body| body[field] = serde_json::Value::clone(&value));
+        assert_eq!(implausible, Some(Unreadable::Malformed), "{field}");
+    }
+    for version in [2_u64, 255, 256, u64::MAX] {
+        let newer = with(&|body| *body = serde_json::json!({"v": version}));
+        assert_eq!(newer, Some(Unreadable::Newer), "{version}");
+    }
+    let other = SessionId::new([5; 16]);
+    assert_eq!(
+        Record::read(&stored, &other).err(),
+        Some(Unreadable::Malformed)
+    );
+    let tombstone = Record::tombstone(&stored, record.id, START + 5);
+    let stored = tombstone.write().unwrap();
+    let read = Record::read(&stored, &record.id).unwrap();
+    assert_eq!((read.revision, read.body.ended_at), (2, Some(START + 5)));
 }
 
 #[test]
@@ -468,7 +806,10 @@ fn concurrent_renewals_get_one_successor() {
         ("jti-s", START + 160)
     );
     assert_eq!(two.body.idle_until, START + 60 + rules.idle);
-    assert_eq!(slide(&two, &access, START + 61, &rules), Outcome::Repeat);
+    assert_eq!(
+        slide(&two, &access, START + 61, &rules),
+        Outcome::Repeat { late: false }
+    );
     // Another scope is another token: a renewal never restores scope that was given up.
     let less = Presented {
         scope: "a".to_owned(),
@@ -553,7 +894,7 @@ fn a_refresh_token_from_before_a_step_up_is_refused_within_grace() {
     }
     // The token of the re-authentication itself has the usual grace period.
     let again = refresh_at(&four, &of(&three, &rules), START + 30, &rules);
-    assert_eq!(again, Outcome::Repeat);
+    assert_eq!(again, Outcome::Repeat { late: false });
     let strict = Rules {
         grace: 0,
         ..self::rules()
@@ -653,7 +994,10 @@ fn a_new_key_takes_over_and_a_removed_one_is_refused() {
     );
     let two = replaced(&one, refresh_at(&one, &first, START + 1, &both));
     assert_eq!(two.body.current.key, 2);
-    assert_eq!(refresh_at(&two, &first, START + 2, &both), Outcome::Repeat);
+    assert_eq!(
+        refresh_at(&two, &first, START + 2, &both),
+        Outcome::Repeat { late: false }
+    );
     // An instance that does not have the new key yet cannot derive the successor, and ends nothing.
     assert_eq!(
         refresh_at(&two, &first, START + 2, &before),
@@ -664,7 +1008,10 @@ fn a_new_key_takes_over_and_a_removed_one_is_refused() {
         Outcome::Refused(Refused::Unknown)
     );
     let three = replaced(&two, refresh_at(&two, &of(&two, &both), START + 3, &after));
-    assert_eq!(refresh_at(&three, &first, START + 4, &both), Outcome::Reuse);
+    assert_eq!(
+        refresh_at(&three, &first, START + 11, &both),
+        Outcome::Reuse
+    );
 }
 
 #[test]
@@ -673,7 +1020,10 @@ fn a_clock_set_back_extends_nothing_past_the_cap() {
     let one = fresh(&rules);
     let old = of(&one, &rules);
     let two = replaced(&one, refresh_at(&one, &old, START + 500, &rules));
-    assert_eq!(refresh_at(&two, &old, START + 400, &rules), Outcome::Repeat);
+    assert_eq!(
+        refresh_at(&two, &old, START + 400, &rules),
+        Outcome::Repeat { late: false }
+    );
     let three = replaced(
         &two,
         refresh_at(&two, &of(&two, &rules), START + 400, &rules),
@@ -714,13 +1064,19 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 proptest! {
     /// These invariants hold for every history.
     #[test]
-    fn invariants_of_any_history(acts in acts(), grace in 0..15_u64) {
-        let rules = Rules { grace, ..rules() };
+    fn invariants_of_any_history(
+        acts in acts(),
+        grace in 0..15_u64,
+        late in prop_oneof![Just(0), 20..200_u64],
+    ) {
+        let rules = Rules { grace, late, ..rules() };
         let mut record = fresh(&rules);
         let (cap, start) = (record.body.cap, record.body.created_at);
         let mut handed_out = vec![of(&record, &rules).write()];
         let mut now = START;
         let mut over = false;
+        // The times when each generation began or was repeated late.
+        let mut last_given = std::collections::HashMap::from([(1, START)]);
         for act in acts {
             let before = record.clone();
             let outcome = match &act {
@@ -732,17 +1088,34 @@ proptest! {
                     let steps_back = record.body.generation - token.generation;
                     match &outcome {
                         Outcome::Replace(_) => prop_assert_eq!(steps_back, 0),
-                        Outcome::Repeat => {
+                        Outcome::Repeat { late } => {
                             prop_assert_eq!(steps_back, 1);
-                            prop_assert!(now - record.body.rotated_at < grace);
+                            let since = match record.body.late {
+                                Some(repeated) if *late => repeated.at,
+                                _ => record.body.rotated_at,
+                            };
+                            prop_assert!(now - since < grace);
                             // The same token that was issued before.
                             prop_assert_eq!(of(&record, &rules).write(), handed_out.last().unwrap()
                                 .clone());
                         }
-                        Outcome::Reuse => {
-                            prop_assert!(steps_back > 1
-                                || (steps_back == 1 && now - record.body.rotated_at >= grace));
+                        Outcome::RepeatLate(body) => {
+                            prop_assert_eq!(steps_back, 1);
+                            prop_assert!((grace..late).contains(&(now - record.body.rotated_at)));
+                            prop_assert!(record.body.late.is_none() && body.late.is_some());
+                            prop_assert!(record.body.step_up
+                                .is_none_or(|step_up| step_up.generation < body.generation));
+                            prop_assert_eq!(body.idle_until, record.body.idle_until);
+                            prop_assert!(body.access.expires_at <= body.idle_until);
+                            prop_assert_ne!(&body.access, &record.body.access);
                         }
+                        Outcome::Reuse => {
+                            // The last time at which its successor was given out.
+                            let last = last_given.get(&(token.generation + 1));
+                            prop_assert!(steps_back > 0 && grace <= now - last.unwrap());
+                        }
+                        Outcome::Refused(Refused::Outdated) => prop_assert!(steps_back > 1
+                            && now - last_given[&(token.generation + 1)] < grace),
                         Outcome::Refused(Refused::SteppedUp) => {
                             let step_up = record.body.step_up.unwrap();
                             prop_assert!(token.generation < step_up.generation);
@@ -776,10 +1149,15 @@ proptest! {
                 (Act::Refresh(_) | Act::StepUp, Outcome::Replace(_))
             );
             match outcome {
-                Outcome::Replace(body) => record = record.with(*body),
+                Outcome::Replace(body) | Outcome::RepeatLate(body) => {
+                    record = record.with(*body);
+                    if !matches!(act, Act::Slide) {
+                        last_given.insert(record.body.generation, now);
+                    }
+                }
                 Outcome::Reuse => record =
                     replaced(&record, step(&record, &Event::End, now, &rules)),
-                Outcome::Repeat | Outcome::Refused(_) => {}
+                Outcome::Repeat { .. } | Outcome::Refused(_) => {}
             }
             over = record.body.ended_at.is_some();
             if rotated {
@@ -795,7 +1173,7 @@ proptest! {
             prop_assert!(body.issued().until >= before.body.issued().until.min(cap)
                 || before.body.issued.is_none());
             let stored = record.write().unwrap();
-            prop_assert_eq!(&Record::read(stored.clone(), &record.id).unwrap().body, body);
+            prop_assert_eq!(&Record::read(&stored, &record.id).unwrap().body, body);
             // No stored byte string contains a secret that was issued.
             for token in &handed_out {
                 let secret = RefreshToken::read(token).unwrap().secret;
