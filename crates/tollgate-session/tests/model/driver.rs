@@ -15,8 +15,8 @@ use tollgate_core::{Principal, SigningKey, Verifier};
 use tollgate_session::{
     Issuer, Login, NoRandomness, Position, Random, RefreshKey, RefreshRequest, Revocation,
     RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot, RevocationStore,
-    SessionError, SessionErrorKind, SessionId, SessionStore, Sessions, StoreError, StoreErrorKind,
-    StoreFuture, StoredSession, Tokens,
+    SessionError, SessionErrorKind, SessionEvent, SessionId, SessionStore, Sessions, StoreError,
+    StoreErrorKind, StoreFuture, StoredSession, Tokens,
 };
 
 /// A request of an operation to the store.
@@ -28,6 +28,14 @@ pub(crate) enum Request {
     List,
     Revoke(Vec<Entry>),
     Find(Vec<Text>),
+    /// The session and its revision.
+    Confirm([u8; 16], u64, u64),
+}
+
+impl Request {
+    pub(crate) const fn is_write(&self) -> bool {
+        matches!(self, Self::Insert(_) | Self::Replace(..) | Self::Revoke(_))
+    }
 }
 
 /// An answer of the store.
@@ -38,6 +46,9 @@ pub(crate) enum Answer {
     Listed(Vec<Session>),
     Revoked,
     Found(Vec<Entry>),
+    Confirmed(bool),
+    /// An error. The request may or may not be executed.
+    Failed,
 }
 
 /// A hashable [`StoredSession`].
@@ -105,6 +116,7 @@ pub(crate) enum Act {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Config {
     pub(crate) grace: u64,
+    pub(crate) late: u64,
     pub(crate) access: u64,
     pub(crate) idle: u64,
     pub(crate) cap: u64,
@@ -122,6 +134,7 @@ impl Config {
     pub(crate) const fn new(grace: u64) -> Self {
         Self {
             grace,
+            late: if grace > 0 { grace + 1 } else { 0 },
             access: ACCESS,
             idle: IDLE,
             cap: CAP,
@@ -139,6 +152,7 @@ pub(crate) enum Done {
     Refreshed {
         refresh_token: Text,
         access_token: Text,
+        told: Told,
     },
     Renewed(Text),
     SteppedUp {
@@ -148,6 +162,15 @@ pub(crate) enum Done {
     NotRenewed,
     LoggedOut,
     Failed(Failure),
+}
+
+/// The event of a refresh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Told {
+    #[default]
+    Other,
+    Repeated,
+    RepeatedLate,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -180,6 +203,7 @@ struct Stage {
     seed: (u64, u64),
     answers: VecDeque<Answer>,
     asked: Option<Request>,
+    told: Told,
 }
 
 /// The clock, the randomness and the store of the sessions.
@@ -197,7 +221,10 @@ impl Puppet {
         Box::pin(std::future::poll_fn(move |_| {
             let mut stage = puppet.stage();
             if let Some(answer) = stage.answers.pop_front() {
-                return Poll::Ready(Ok(read(answer)));
+                return Poll::Ready(match answer {
+                    Answer::Failed => Err(StoreError::new(StoreErrorKind::Unavailable, "")),
+                    answer => Ok(read(answer)),
+                });
             }
             if let Some(request) = request.take() {
                 stage.asked = Some(request);
@@ -255,6 +282,14 @@ impl SessionStore for Puppet {
     ) -> StoreFuture<'a, Vec<StoredSession>> {
         self.ask(Request::List, |answer| match answer {
             Answer::Listed(listed) => listed.into_iter().map(Session::stored).collect(),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        let request = Request::Confirm(*session.id.as_bytes(), session.revision, now);
+        self.ask(request, |answer| match answer {
+            Answer::Confirmed(confirmed) => confirmed,
             other => panic!("{other:?}"),
         })
     }
@@ -319,6 +354,8 @@ pub(crate) struct Facts {
     pub(crate) idle_until: u64,
     pub(crate) generation: u64,
     pub(crate) rotated_at: u64,
+    /// The time of the late repeat of this generation.
+    pub(crate) late: Option<u64>,
     pub(crate) auth_time: u64,
     pub(crate) ended: bool,
 }
@@ -398,7 +435,15 @@ impl Driver {
             .build()
             .unwrap();
         let verifier = issuer.verifier().build().unwrap();
+        let told = puppet.clone();
+        let tell = move |event: &SessionEvent| match event {
+            SessionEvent::Repeated { .. } => told.stage().told = Told::Repeated,
+            SessionEvent::RepeatedLate { .. } => told.stage().told = Told::RepeatedLate,
+            _ => {}
+        };
         let builder = Sessions::builder(issuer, puppet.clone())
+            .on_event(tell)
+            .late_repeat(Duration::from_secs(config.late))
             .grace(Duration::from_secs(config.grace))
             .idle_timeout(Duration::from_secs(config.idle))
             .absolute_timeout(Duration::from_secs(config.cap))
@@ -457,6 +502,7 @@ impl Driver {
                 idle_until: number("idle_until"),
                 generation: number("generation"),
                 rotated_at: number("rotated_at"),
+                late: body["late"]["at"].as_u64(),
                 auth_time: number("auth_time"),
                 ended: body.get("ended_at").is_some(),
             }
@@ -534,6 +580,7 @@ impl Driver {
                     }) => Done::Refreshed {
                         refresh_token: Text::of(refresh_token),
                         access_token: Text::of(access_token),
+                        told: self.puppet.stage().told,
                     },
                     Err(error) => Done::Failed(error.into()),
                 })
@@ -545,6 +592,7 @@ impl Driver {
                     Ok(tokens) => Done::Refreshed {
                         refresh_token: Text::of(tokens.refresh_token),
                         access_token: Text::of(tokens.access_token),
+                        told: Told::Other,
                     },
                     Err(error) => Done::Failed(error.into()),
                 })

@@ -83,6 +83,7 @@ impl Many {
             Done::Refreshed {
                 refresh_token,
                 access_token,
+                ..
             } => {
                 self.tokens.insert((refresh_token, access_token));
             }
@@ -128,6 +129,12 @@ impl Many {
                     self.sessions.insert(session.id, session);
                 }
                 Answer::Done(replaces)
+            }
+            Request::Confirm(id, revision, now) => {
+                let there = self.sessions.get(&id);
+                Answer::Confirmed(
+                    there.is_some_and(|there| there.revision == revision && there.expires_at > now),
+                )
             }
             Request::Revoke(entries) => {
                 for entry in entries {

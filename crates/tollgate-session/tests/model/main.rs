@@ -17,8 +17,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use foldhash::quality::RandomState;
 
-use driver::{Act, CAP, Config, Driver, GRACE, LEEWAY};
-use world::{Move, World};
+use driver::{Act, CAP, Config, Driver, GRACE, IDLE, LEEWAY};
+use world::{Faults, Move, World};
 
 struct Scenario {
     clients: usize,
@@ -34,6 +34,7 @@ struct Scenario {
     /// `true` if events may occur between the execution of a store operation and the arrival of its
     /// answer. In between the service only reads the clock, so this matters only if time passes.
     fine: bool,
+    faults: Faults,
 }
 
 /// Searches all reachable states and returns their number.
@@ -41,7 +42,7 @@ fn explore(scenario: &Scenario) -> usize {
     let driver = Driver::new(&scenario.configs);
     let seeds = [RandomState::default(), RandomState::default()];
     let fingerprint = |world: &World| seeds.each_ref().map(|seed| seed.hash_one(world));
-    let mut start = World::new(&driver, scenario.clients);
+    let mut start = World::new(&driver, scenario.clients, scenario.faults);
     start.now += scenario.begins;
     let end = start.now + scenario.seconds;
     let mut seen = HashSet::from([fingerprint(&start)]);
@@ -49,13 +50,18 @@ fn explore(scenario: &Scenario) -> usize {
     // The predecessor and the move by which each state was first reached.
     let mut reached: Vec<(usize, Option<Move>)> = vec![(0, None)];
     while let Some((world, number)) = open.pop() {
-        let mut moves = vec![Move::Tick, Move::Configure];
+        let mut moves = vec![Move::Tick, Move::Configure, Move::Land, Move::Failover];
         for at in 0..scenario.clients {
             // Identical clients behave identically.
             if at > 0 && world.clients[at] == world.clients[at - 1] {
                 continue;
             }
-            moves.extend([Move::Go(at), Move::Lose(at)]);
+            moves.extend([
+                Move::Go(at),
+                Move::Lose(at),
+                Move::Fail(at),
+                Move::FailAndLand(at),
+            ]);
             if !scenario.fine {
                 moves.push(Move::DoAndLose(at));
             }
@@ -118,6 +124,7 @@ fn three_clients_across_the_grace_boundary() {
             configs: vec![Config::new(1)],
             begins: 0,
             fine: false,
+            faults: Faults::NONE,
         },
     );
 }
@@ -134,6 +141,7 @@ fn three_clients_within_one_second() {
             configs: vec![Config::new(1)],
             begins: 0,
             fine: false,
+            faults: Faults::NONE,
         },
     );
 }
@@ -156,6 +164,7 @@ fn two_operations_over_the_whole_life_of_a_session() {
             configs: vec![Config::new(GRACE)],
             begins: 0,
             fine: true,
+            faults: Faults::NONE,
         },
     );
 }
@@ -173,6 +182,7 @@ fn one_long_running_client() {
                 configs,
                 begins: 0,
                 fine: false,
+                faults: Faults::NONE,
             },
         );
     }
@@ -193,6 +203,7 @@ fn revoked_previous_access_tokens() {
             }],
             begins: 0,
             fine: false,
+            faults: Faults::NONE,
         },
     );
 }
@@ -209,6 +220,7 @@ fn without_grace() {
             configs: vec![Config::new(0)],
             begins: 0,
             fine: false,
+            faults: Faults::NONE,
         },
     );
 }
@@ -226,6 +238,7 @@ fn a_thief_with_old_tokens_during_a_step_up() {
                 configs,
                 begins: 0,
                 fine: false,
+                faults: Faults::NONE,
             },
         );
     }
@@ -249,6 +262,7 @@ fn a_thief_with_old_tokens_during_a_step_up() {
             configs,
             begins: 0,
             fine: false,
+            faults: Faults::NONE,
         },
     );
 }
@@ -256,8 +270,16 @@ fn a_thief_with_old_tokens_during_a_step_up() {
 #[test]
 fn a_configuration_that_changes() {
     const BASE: Config = Config::new(1);
-    const SHORT: Config = Config { access: 2, ..BASE };
-    const LONG: Config = Config { access: 4, ..BASE };
+    const SHORT: Config = Config {
+        access: 2,
+        late: 0,
+        ..BASE
+    };
+    const LONG: Config = Config {
+        access: 4,
+        late: 0,
+        ..BASE
+    };
     const ADDED: Config = Config {
         keys: &[1, 2],
         ..BASE
@@ -287,6 +309,7 @@ fn a_configuration_that_changes() {
                 configs,
                 begins: 0,
                 fine: false,
+                faults: Faults::NONE,
             },
         );
     }
@@ -310,6 +333,7 @@ fn three_clients_when_the_session_and_its_token_expire_together() {
             configs,
             begins: 2,
             fine: false,
+            faults: Faults::NONE,
         },
     );
 }
@@ -330,6 +354,129 @@ fn merged_revocations() {
             configs,
             begins: 0,
             fine: false,
+            faults: Faults::NONE,
+        },
+    );
+}
+
+/// The revocations fail while the sessions do not, and the reverse; writes land after their caller
+/// got an error and after other operations. The client follows the rules.
+#[test]
+fn a_client_that_follows_the_rules_during_failures_of_the_store() {
+    let faults = Faults {
+        fail: true,
+        late_writes: 1,
+        losses: Some(1),
+        honest: true,
+        ..Faults::NONE
+    };
+    for revoke_former_access in [false, true] {
+        let configs = vec![Config {
+            revoke_former_access,
+            late: IDLE,
+            ..Config::new(1)
+        }];
+        report(
+            "an honest client",
+            &Scenario {
+                clients: 1,
+                operations: 4,
+                acts: &[Act::Refresh],
+                seconds: 4,
+                configs,
+                begins: 0,
+                fine: false,
+                faults,
+            },
+        );
+    }
+}
+
+#[test]
+fn failures_and_late_writes_during_a_logout() {
+    report(
+        "failures during a logout",
+        &Scenario {
+            clients: 2,
+            operations: 2,
+            acts: &[Act::Refresh, Act::Slide, Act::Logout, Act::LogoutAll],
+            seconds: 1,
+            configs: vec![Config::new(1)],
+            begins: 0,
+            fine: false,
+            faults: Faults {
+                fail: true,
+                late_writes: 1,
+                ..Faults::NONE
+            },
+        },
+    );
+}
+
+/// A thief has the first token, outside the grace period.
+#[test]
+fn a_thief_and_an_owner_outside_the_grace_period() {
+    report(
+        "a thief outside the grace period",
+        &Scenario {
+            clients: 2,
+            operations: 4,
+            acts: &[Act::Refresh, Act::Reuse],
+            seconds: 3,
+            configs: vec![Config {
+                late: 3,
+                ..Config::new(1)
+            }],
+            begins: 0,
+            fine: false,
+            faults: Faults {
+                alone: true,
+                ..Faults::NONE
+            },
+        },
+    );
+}
+
+/// Tabs share the storage of the tokens. Answers arrive in any order, so that it may hold an older
+/// token afterwards.
+#[test]
+fn tabs_that_rotate_twice_within_the_grace_period() {
+    report(
+        "tabs",
+        &Scenario {
+            clients: 2,
+            operations: 4,
+            acts: &[Act::Refresh],
+            seconds: 1,
+            configs: vec![Config::new(2)],
+            begins: 0,
+            fine: false,
+            faults: Faults {
+                shared: true,
+                honest: true,
+                ..Faults::NONE
+            },
+        },
+    );
+}
+
+/// Writes whose callers got an error are visible, and a failover loses them.
+#[test]
+fn a_failover_loses_nothing_that_was_acknowledged() {
+    report(
+        "failover",
+        &Scenario {
+            clients: 2,
+            operations: 3,
+            acts: &[Act::Refresh, Act::Logout, Act::LogoutAll],
+            seconds: 0,
+            configs: vec![Config::new(1)],
+            begins: 0,
+            fine: false,
+            faults: Faults {
+                failover: true,
+                ..Faults::NONE
+            },
         },
     );
 }

@@ -5,13 +5,58 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollgate_session::RevocationKind;
 
 use crate::driver::{
-    Act, Answer, Call, Done, Driver, Entry, Failure, Next, Request, START, SUBJECT, Session,
+    Act, Answer, Call, Done, Driver, Entry, Failure, Next, Request, START, SUBJECT, Session, Told,
     Verified,
 };
 use crate::known::Text;
 
+/// The failures of the store that a scenario has, and what it assumes of the clients.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Faults {
+    /// A request fails and is not executed.
+    pub(crate) fail: bool,
+    /// The number of writes that fail and are executed later.
+    pub(crate) late_writes: u64,
+    /// One failover loses every write that was not acknowledged.
+    pub(crate) failover: bool,
+    /// The number of operations for each refresh token that a client may lose after a write.
+    pub(crate) losses: Option<u64>,
+    /// Operations do not overlap.
+    pub(crate) alone: bool,
+    /// All clients have one storage.
+    pub(crate) shared: bool,
+    /// Nobody may be logged out.
+    pub(crate) honest: bool,
+}
+
+impl Faults {
+    pub(crate) const NONE: Self = Self {
+        fail: false,
+        late_writes: 0,
+        failover: false,
+        losses: None,
+        alone: false,
+        shared: false,
+        honest: false,
+    };
+}
+
+/// The part of the store that survives a failover.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Durable {
+    session: Option<Session>,
+    revoked: BTreeMap<Text, Entry>,
+}
+
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct World {
+    faults: Faults,
+    /// A write whose caller got an error, and that will be executed.
+    pending: Option<(Request, bool)>,
+    late_writes: u64,
+    losses: u64,
+    /// `None` after the failover.
+    durable: Option<Durable>,
     pub(crate) now: u64,
     /// The configuration of the instances that requests reach.
     pub(crate) config: usize,
@@ -40,6 +85,10 @@ struct Generation {
     auth_time: u64,
     /// A re-authentication created it.
     stepped_up: bool,
+    /// The time of its late repeat.
+    late: Option<u64>,
+    /// The operation that created it has returned its token.
+    returned: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +106,20 @@ pub(crate) struct Flight {
     over: bool,
     answers: Vec<(Answer, u64)>,
     pub(crate) waits: Waits,
+}
+
+impl Flight {
+    /// Returns whether the client may miss something that the operation has written.
+    fn has_written(&self) -> bool {
+        match &self.waits {
+            Waits::Delivery(Done::Refreshed { told, .. }) => *told != Told::Repeated,
+            Waits::Delivery(_) => false,
+            Waits::Effect(_) | Waits::Answer(_) => self
+                .answers
+                .iter()
+                .any(|(answer, _)| *answer == Answer::Done(true)),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,10 +145,18 @@ pub(crate) enum Move {
     Lose(usize),
     /// The store executes the awaited request, and the answer is lost.
     DoAndLose(usize),
+    /// The awaited request fails.
+    Fail(usize),
+    /// The awaited write fails, and is executed later.
+    FailAndLand(usize),
+    /// The write that failed is executed.
+    Land,
+    /// Another server takes over, which has only what was acknowledged.
+    Failover,
 }
 
 impl World {
-    pub(crate) fn new(driver: &Driver, clients: usize) -> Self {
+    pub(crate) fn new(driver: &Driver, clients: usize, faults: Faults) -> Self {
         let (tokens, session) = driver.login();
         let client = Client {
             refresh_token: Text::of(tokens.refresh_token),
@@ -93,7 +164,16 @@ impl World {
             flight: None,
         };
         let (refresh_token, access_token) = (client.refresh_token, client.access_token);
+        let durable = Durable {
+            session: Some(session.clone()),
+            revoked: BTreeMap::new(),
+        };
         Self {
+            faults,
+            pending: None,
+            late_writes: 0,
+            losses: 0,
+            durable: faults.failover.then_some(durable),
             now: START,
             config: 0,
             session: Some(session),
@@ -106,6 +186,8 @@ impl World {
                 since: START,
                 auth_time: START,
                 stepped_up: false,
+                late: None,
+                returned: false,
             }],
             first_access: access_token,
             handed_out: [access_token].into(),
@@ -131,18 +213,56 @@ impl World {
             Move::Begin(at, act) => {
                 let client = &self.clients[at];
                 let accepted = |token| driver.verify(token, self.now).is_some();
-                client.flight.is_none()
+                let idle = |client: &Client| client.flight.is_none();
+                idle(client)
+                    && (!self.faults.alone || self.clients.iter().all(idle))
                     && match act {
                         Act::Slide | Act::StepUp => accepted(client.access_token),
                         Act::SlideStolen => accepted(self.first_access),
                         _ => true,
                     }
             }
-            Move::Go(at) | Move::Lose(at) => self.clients[at].flight.is_some(),
-            Move::DoAndLose(at) => {
+            Move::Go(at) => self.clients[at].flight.is_some(),
+            Move::Lose(at) => {
                 let flight = self.clients[at].flight.as_ref();
-                flight.is_some_and(|flight| matches!(flight.waits, Waits::Effect(_)))
+                flight.is_some_and(|flight| !flight.has_written() || self.may_lose())
             }
+            Move::DoAndLose(at) => self.awaited(at).is_some_and(|request| {
+                let flight = self.clients[at].flight.as_ref();
+                let harmless = !request.is_write() && !flight.is_some_and(Flight::has_written);
+                harmless || self.may_lose()
+            }),
+            Move::Fail(at) => {
+                let flight = self.clients[at].flight.as_ref();
+                self.faults.fail
+                    && self.awaited(at).is_some()
+                    && (!flight.is_some_and(Flight::has_written) || self.may_lose())
+            }
+            Move::FailAndLand(at) => {
+                self.late_writes < self.faults.late_writes
+                    && self.pending.is_none()
+                    && self.awaited(at).is_some_and(Request::is_write)
+                    && self.may_lose()
+            }
+            Move::Land => self.pending.is_some(),
+            Move::Failover => self.durable.is_some(),
+        }
+    }
+
+    fn may_lose(&self) -> bool {
+        self.faults.losses.is_none_or(|most| self.losses < most)
+    }
+
+    /// Counts a lost operation, if the scenario limits them.
+    fn lose(&mut self, harmful: bool) {
+        self.losses += u64::from(harmful && self.faults.losses.is_some());
+    }
+
+    /// Returns the request that has not reached the store.
+    fn awaited(&self, at: usize) -> Option<&Request> {
+        match &self.clients[at].flight.as_ref()?.waits {
+            Waits::Effect(request) => Some(request),
+            _ => None,
         }
     }
 
@@ -153,18 +273,35 @@ impl World {
             Move::Tick => world.now += 1,
             Move::Configure => world.config += 1,
             Move::Begin(at, act) => world.begin(driver, at, act),
-            Move::Lose(at) => world.clients[at].flight = None,
-            Move::DoAndLose(at) => {
+            Move::Lose(at) => {
                 let flight = world.clients[at].flight.take();
-                if let Some(Flight {
-                    waits: Waits::Effect(request),
-                    call,
-                    ..
-                }) = flight
-                {
-                    world.apply(driver, request, call.act == Act::StepUp);
+                world.lose(flight.is_some_and(|flight| flight.has_written()));
+            }
+            Move::DoAndLose(at) => {
+                let flight = world.clients[at].flight.take().unwrap();
+                let written = flight.has_written();
+                if let Waits::Effect(request) = flight.waits {
+                    world.lose(written || request.is_write());
+                    world.apply(driver, request, flight.call.act == Act::StepUp);
                 }
             }
+            Move::Fail(at) | Move::FailAndLand(at) => {
+                let mut flight = world.clients[at].flight.take().unwrap();
+                world.lose(flight.has_written());
+                let waits = std::mem::replace(&mut flight.waits, Waits::Answer(Answer::Failed));
+                if let (Waits::Effect(request), Move::FailAndLand(_)) = (waits, next) {
+                    world.pending = Some((request, flight.call.act == Act::StepUp));
+                    world.late_writes += 1;
+                    world.lose(true);
+                }
+                world.go(driver, at, flight);
+            }
+            Move::Land => {
+                if let Some((request, stepping_up)) = world.pending.take() {
+                    world.apply(driver, request, stepping_up);
+                }
+            }
+            Move::Failover => world.fail_over(driver),
             Move::Go(at) => {
                 let flight = world.clients[at].flight.take().unwrap();
                 world.go(driver, at, flight);
@@ -216,7 +353,9 @@ impl World {
         match flight.waits.clone() {
             Waits::Effect(request) => {
                 let stepping_up = flight.call.act == Act::StepUp;
-                flight.waits = Waits::Answer(self.apply(driver, request, stepping_up));
+                let answer = self.apply(driver, request.clone(), stepping_up);
+                self.acknowledge(&request);
+                flight.waits = Waits::Answer(answer);
                 self.clients[at].flight = Some(flight);
             }
             Waits::Answer(answer) => {
@@ -229,23 +368,71 @@ impl World {
                 Done::Refreshed {
                     refresh_token,
                     access_token,
+                    ..
                 } if flight.call.act == Act::Refresh => {
-                    self.clients[at].refresh_token = refresh_token;
-                    self.clients[at].access_token = access_token;
+                    self.store(at, refresh_token, access_token);
                 }
                 Done::SteppedUp {
                     refresh_token,
                     access_token,
-                } => {
-                    self.clients[at].refresh_token = refresh_token;
-                    self.clients[at].access_token = access_token;
-                }
+                } => self.store(at, refresh_token, access_token),
                 Done::Renewed(access_token) if flight.call.act == Act::Slide => {
                     self.clients[at].access_token = access_token;
                 }
                 _ => {}
             },
         }
+    }
+
+    /// The client stores the tokens of a response.
+    fn store(&mut self, at: usize, refresh_token: Text, access_token: Text) {
+        if self.clients[at].refresh_token != refresh_token {
+            self.losses = 0;
+        }
+        for (number, client) in self.clients.iter_mut().enumerate() {
+            if number == at || self.faults.shared {
+                client.refresh_token = refresh_token;
+                client.access_token = access_token;
+            }
+        }
+    }
+
+    /// An acknowledged write, and what an acknowledged confirmation has seen, survives a failover.
+    fn acknowledge(&mut self, request: &Request) {
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
+        match request {
+            Request::Replace(..) | Request::Confirm(..) => {
+                durable.session.clone_from(&self.session);
+            }
+            Request::Revoke(entries) => {
+                for entry in entries {
+                    let kept = self.revoked[&entry.key].clone();
+                    durable.revoked.insert(entry.key, kept);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// **No acknowledged rotation is lost, and no acknowledged logout comes back.**
+    fn fail_over(&mut self, driver: &Driver) {
+        let Durable { session, revoked } = self.durable.take().unwrap();
+        // Connections break.
+        for client in &mut self.clients {
+            let answered = |flight: &Flight| matches!(flight.waits, Waits::Delivery(_));
+            client.flight.take_if(|flight| !answered(flight));
+        }
+        if let Some(session) = &session {
+            let facts = driver.facts(session);
+            let known = usize::try_from(facts.generation).unwrap();
+            for lost in self.generations.drain(known..) {
+                assert_eq!(lost.token, None, "an acknowledged rotation was lost");
+            }
+            self.generations.last_mut().unwrap().late = facts.late;
+        }
+        (self.session, self.revoked) = (session, revoked);
     }
 
     fn goes_on(&mut self, driver: &Driver, at: usize, mut flight: Flight, next: Next) {
@@ -304,6 +491,10 @@ impl World {
                 }
                 Answer::Done(replaces)
             }
+            Request::Confirm(_, revision, now) => {
+                let there = self.live(now);
+                Answer::Confirmed(there.is_some_and(|there| there.revision == revision))
+            }
             Request::Revoke(entries) => {
                 for entry in entries {
                     self.disturbed |= entry.before >= 1 << 63;
@@ -346,6 +537,16 @@ impl World {
         assert_eq!(from, self.generations.len() as u64);
         if from == to {
             assert_eq!(old.auth_time, new.auth_time, "a step-up without a rotation");
+            if old.late != new.late {
+                assert_eq!(old.late, None, "a second late repeat");
+                assert_eq!(
+                    old.idle_until, new.idle_until,
+                    "a late repeat extends the session"
+                );
+                let last = self.generations.last_mut().unwrap();
+                assert!(!last.stepped_up, "a late repeat of a step-up");
+                last.late = new.late;
+            }
         } else {
             assert_eq!(to, from + 1);
             // A slower step-up does not end the grace period of the last one.
@@ -357,6 +558,8 @@ impl World {
                 since: new.rotated_at.max(last),
                 auth_time: new.auth_time,
                 stepped_up: stepping_up,
+                late: None,
+                returned: false,
             });
         }
         self.session = Some(session);
@@ -383,6 +586,7 @@ impl World {
             Done::Refreshed {
                 refresh_token,
                 access_token,
+                told,
             } => {
                 assert!(!flight.over, "an ended session was refreshed");
                 assert!(
@@ -397,6 +601,17 @@ impl World {
                     !successor.stepped_up,
                     "a token from before a step-up got its successor"
                 );
+                // **Outside the grace period, nobody gets tokens without an event.** The first one
+                // to get the successor of a write that landed late is told as a second one.
+                let late = successor.late.is_some_and(within);
+                match told {
+                    Told::Other => {
+                        let before = std::mem::replace(&mut successor.returned, true);
+                        assert!(!before, "an untold repeat");
+                    }
+                    Told::Repeated => assert!(within(successor.since), "an untold late repeat"),
+                    Told::RepeatedLate => assert!(late && !within(successor.since)),
+                }
                 let known = successor.token.get_or_insert(*refresh_token);
                 assert_eq!(known, refresh_token, "one token has two successors");
                 self.hand_out(driver, *access_token, auth_time);
@@ -433,13 +648,21 @@ impl World {
                     !known.any(|known| known.stepped_up && within(known.since)),
                     "a step-up made an earlier token reuse"
                 );
-                let rotated = self.generations.get(at + 1).map(|known| known.since);
-                let late = rotated.is_some_and(|since| !within(since));
-                let older = self.generations.len() > at + 2;
+                let successor = &self.generations[at + 1];
+                let late = driver.config(call.config).late;
+                let over = grace == 0 || flight.began >= successor.since + late;
                 assert!(
-                    late || older,
+                    !within(successor.since),
                     "a token within its grace period was treated as reuse"
                 );
+                // **Only the first late repeat is granted, and only of the last token.**
+                let repeated = successor.late.is_some_and(|at| over || !within(at));
+                let older = self.generations.len() > at + 2;
+                assert!(
+                    repeated || older || over || successor.stepped_up,
+                    "a late repeat was treated as reuse"
+                );
+                assert!(!self.faults.honest, "an honest client was logged out");
                 self.over = true;
                 self.disturbed = true;
             }
@@ -447,12 +670,24 @@ impl World {
                 // **A client that lost a response and retries in time is not logged out.**
                 let ended = self.disturbed || !self.saw_alive(driver, flight);
                 let keyless = self.lacks_key(driver, call);
-                assert!(ended || stepped_up || keyless, "a valid token was refused");
+                let outdated = presented.is_some_and(|at| {
+                    let replaced = self.generations.get(at + 1);
+                    let in_time =
+                        |known: &Generation| within(known.since) || known.late.is_some_and(within);
+                    self.generations.len() > at + 2 && replaced.is_some_and(in_time)
+                });
+                assert!(
+                    ended || stepped_up || keyless || outdated,
+                    "a valid token was refused"
+                );
             }
-            Done::Failed(Failure::Other) => assert!(
-                self.lacks_key(driver, call),
-                "an operation failed without a failure of the store"
-            ),
+            Done::Failed(Failure::Other) => {
+                let failed = |(answer, _): &(Answer, u64)| *answer == Answer::Failed;
+                assert!(
+                    self.lacks_key(driver, call) || flight.answers.iter().any(failed),
+                    "an operation failed without a failure of the store"
+                );
+            }
             Done::NotRenewed => {}
         }
         self.check(driver);
