@@ -774,6 +774,7 @@ async fn a_logout_ends_the_session_and_deletes_all_cookies() {
             "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
             "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
             "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+            "__Secure-refresh-2=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
         ]
     );
     assert_eq!(devices(&world).await, 0);
@@ -903,7 +904,7 @@ async fn a_planted_refresh_cookie_does_not_prevent_a_logout() {
         .with("cookie", planted)
         .to(&world)
         .await;
-    assert_eq!((answer.status, set_cookies(&answer).len()), (204, 3));
+    assert_eq!((answer.status, set_cookies(&answer).len()), (204, 4));
     assert_eq!(devices(&world).await, 0);
 
     let browser = Browser::log_in(&world).await;
@@ -918,7 +919,7 @@ async fn a_planted_refresh_cookie_does_not_prevent_a_logout() {
     assert_eq!((answer.status, set_cookies(&answer).len()), (400, 0));
     assert_eq!(devices(&world).await, 1);
     let answer = call(planted).to(&world).await;
-    assert_eq!((answer.status, set_cookies(&answer).len()), (204, 3));
+    assert_eq!((answer.status, set_cookies(&answer).len()), (204, 4));
     assert_eq!(devices(&world).await, 0);
 }
 
@@ -1031,7 +1032,7 @@ async fn a_user_sees_their_own_devices_and_ends_them() {
 
     let path = format!("/sessions/{}", here_seen["id"].as_str().unwrap());
     let own = here.call("DELETE", &path).to(&world).await;
-    assert_eq!((own.status, set_cookies(&own).len()), (204, 3));
+    assert_eq!((own.status, set_cookies(&own).len()), (204, 4));
     assert_eq!(list(&mallory).await.len(), 1);
 }
 
@@ -1054,7 +1055,7 @@ async fn logout_others_and_logout_all_end_the_right_sessions() {
     let answer = here.call("POST", "/sessions/logout-all").to(&world).await;
     assert_eq!(
         (body(&answer), set_cookies(&answer).len()),
-        (json!({"ended": 2}), 3)
+        (json!({"ended": 2}), 4)
     );
     assert_eq!(here.call("GET", "/session").to(&world).await.status, 401);
 }

@@ -375,7 +375,7 @@ async fn responses_to_a_browser_are_equal() {
     let out = same(with(post("/auth/logout"))).with("x-csrf-token", &*csrf);
     let out = both.expect(204, out).await;
     assert!(out.all("set-cookie").all(|line| line.contains("Max-Age=0")));
-    assert_eq!(out.all("set-cookie").count(), 3);
+    assert_eq!(out.all("set-cookie").count(), 4);
     let late = both.expect(401, with(get("/orders"))).await;
     assert!(late.field("set-cookie").is_none());
 }

@@ -212,6 +212,7 @@ impl CookieTransportBuilder {
     /// ```
     pub fn build(self) -> Result<CookieTransport, ConfigError> {
         let refuse = |kind, message: &str| Err(ConfigError::new(kind, message));
+        let other_name = format!("{}-2", self.refresh_name);
         let names = [&self.access_name, &self.refresh_name, &self.binding_name];
         for name in names {
             if name.is_empty() || name.len() > LONGEST || !name.bytes().all(is_token_byte) {
@@ -228,10 +229,11 @@ impl CookieTransportBuilder {
                 );
             }
         }
-        if has_duplicate(&names) {
+        if has_duplicate(&[names[0], names[1], names[2], &other_name]) {
             return refuse(
                 ConfigErrorKind::Duplicate,
-                "`access_name`, `refresh_name` and `binding_name` must differ",
+                "`access_name`, `refresh_name`, `refresh_name` with `-2`, and `binding_name` must \
+                 differ",
             );
         }
         let mut paths = vec![&self.path];
@@ -274,15 +276,18 @@ impl CookieTransportBuilder {
             secure: !self.plain_http,
             same_site: self.same_site,
         };
+        let refresh = |path: &str| {
+            [&self.refresh_name, &other_name].map(|name| cookie(refresh_prefix, name, path))
+        };
         Ok(CookieTransport(Arc::new(Cookies {
             // `__Host-` requires the path `/` and no domain (RFC 6265bis section 4.1.3.2).
             access: cookie(host_prefix, &self.access_name, "/"),
             binding: cookie(host_prefix, &self.binding_name, "/"),
-            refresh: cookie(refresh_prefix, &self.refresh_name, &self.path),
+            refresh: refresh(&self.path),
             former: self
                 .former_paths
                 .iter()
-                .map(|path| cookie(refresh_prefix, &self.refresh_name, path))
+                .flat_map(|path| refresh(path))
                 .collect(),
             csrf_token: self.csrf_token,
         })))

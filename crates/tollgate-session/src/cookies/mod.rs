@@ -13,6 +13,7 @@ pub use self::builder::CookieTransportBuilder;
 pub(crate) use self::presented::PresentedCookies;
 use self::set_cookie::Cookie;
 use crate::error::{SessionError, SessionErrorKind};
+use crate::refresh::RefreshToken;
 use crate::sessions::{Bound, Login, RefreshRequest, Renewed, Sessions, Tokens};
 
 /// The cross-site requests that a browser attaches a cookie to (RFC 6265bis section 4.1.2.7).
@@ -73,10 +74,25 @@ pub struct CookieTransport(Arc<Cookies>);
 struct Cookies {
     access: Cookie,
     binding: Cookie,
-    refresh: Cookie,
-    /// The refresh cookie at its former paths.
+    /// The refresh tokens of the odd and of the even generations. A response that is overtaken by
+    /// the next one then overwrites an older token, and one of the last two tokens remains.
+    refresh: [Cookie; 2],
+    /// The refresh cookies at their former paths.
     former: Vec<Cookie>,
     csrf_token: bool,
+}
+
+impl Cookies {
+    /// Returns the cookie for a refresh token.
+    fn refresh_for(&self, token: &str) -> &Cookie {
+        let token = RefreshToken::read(token);
+        let [odd, even] = &self.refresh;
+        if token.is_some_and(|token| token.generation % 2 == 0) {
+            even
+        } else {
+            odd
+        }
+    }
 }
 
 impl CookieTransport {
@@ -234,7 +250,7 @@ impl CookieTransport {
             .access
             .set(&tokens.access_token, tokens.expires_in)?;
         let refresh = cookies
-            .refresh
+            .refresh_for(&tokens.refresh_token)
             .set(&tokens.refresh_token, tokens.session_expires_in)?;
         let binding = match &tokens.bound {
             Bound::New(value) => Some(cookies.binding.set(value, tokens.session_expires_in)?),
@@ -309,7 +325,8 @@ impl CookieTransport {
     pub fn clear(&self) -> HeaderEdits {
         let cookies = &*self.0;
         let mut edits = HeaderEdits::default();
-        for cookie in [&cookies.access, &cookies.binding, &cookies.refresh] {
+        let [refresh, other] = &cookies.refresh;
+        for cookie in [&cookies.access, &cookies.binding, refresh, other] {
             edits.push("set-cookie", cookie.delete());
         }
         self.expire_former(&mut edits);
@@ -355,9 +372,10 @@ impl CookieTransport {
         &self.0.access.name
     }
 
-    /// The name of the refresh cookie, with its prefix.
+    /// The name of the refresh cookie, with its prefix. Every other refresh token is in a cookie of
+    /// this name with `-2`, so that a response that arrives late does not overwrite the newest one.
     pub fn refresh_name(&self) -> &str {
-        &self.0.refresh.name
+        &self.0.refresh[0].name
     }
 
     /// The name of the binding cookie, with its prefix.
@@ -367,7 +385,7 @@ impl CookieTransport {
 
     /// The path of the refresh cookie.
     pub fn path(&self) -> &str {
-        &self.0.refresh.path
+        &self.0.refresh[0].path
     }
 
     /// Returns `true` if unsafe requests must repeat the CSRF token.

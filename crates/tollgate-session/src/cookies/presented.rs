@@ -31,23 +31,30 @@ impl PresentedCookies {
             );
         }
         let binding = binding.ok().flatten().and_then(Binding::read);
-        let (mut tokens, mut count) = (Vec::new(), 0_usize);
-        for value in read::all(request, &cookies.refresh.name) {
-            count = count.saturating_add(1);
-            // The cookies of other sessions may be planted: they are ignored here, before the store
-            // is read.
-            let token = std::str::from_utf8(value).ok().and_then(RefreshToken::read);
-            let session = binding.as_ref().map(|binding| binding.session);
-            tokens.extend(token.filter(|token| Some(token.session) == session));
-        }
-        if count > 1 || tokens.len() < count {
-            tracing::warn!(
-                target: "tollgate",
-                cookie = &*cookies.refresh.name,
-                count,
-                ignored = count.saturating_sub(tokens.len()),
-                "refresh cookies that are duplicates, or not of the session of the binding cookie"
-            );
+        let mut tokens = Vec::new();
+        for cookie in &cookies.refresh {
+            let (mut count, before) = (0_usize, tokens.len());
+            for value in read::all(request, &cookie.name) {
+                count = count.saturating_add(1);
+                // The cookies of other sessions may be planted: they are ignored here, before the
+                // store is read.
+                let token = std::str::from_utf8(value).ok().and_then(RefreshToken::read);
+                let session = binding.as_ref().map(|binding| binding.session);
+                tokens.extend(token.filter(|token| Some(token.session) == session));
+            }
+            let ignored = count.saturating_sub(tokens.len() - before);
+            // A login leaves the other cookie of the former session.
+            let first = cookie.name == cookies.refresh[0].name;
+            if count > 1 || (ignored > 0 && first) {
+                tracing::warn!(
+                    target: "tollgate",
+                    cookie = &*cookie.name,
+                    count,
+                    ignored,
+                    "refresh cookies that are duplicates, or not of the session of the binding \
+                     cookie"
+                );
+            }
         }
         let access_token = only(request, &cookies.access.name).ok().flatten();
         Self {

@@ -42,6 +42,7 @@ fn all_cookies_are_set_and_deleted_with_the_same_attributes() {
             "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
             "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
             "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+            "__Secure-refresh-2=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
         ]
     );
 }
@@ -63,12 +64,16 @@ fn every_setting_applies_to_all_cookies() {
         "__Host-Http-tie=bbb; Path=/; Max-Age=2592000; Secure; HttpOnly; SameSite=None",
         "__Secure-again=rrr; Path=/a/b; Max-Age=2592000; Secure; HttpOnly; SameSite=None",
         "__Secure-again=; Path=/a; Max-Age=0; Secure; HttpOnly; SameSite=None",
+        "__Secure-again-2=; Path=/a; Max-Age=0; Secure; HttpOnly; SameSite=None",
     ];
     assert_eq!(lines(&transport.set(&tokens()).unwrap()), expected);
     let mut refreshed = tokens();
     refreshed.bound = Bound::Kept;
     let lines_of_refresh = lines(&transport.set(&refreshed).unwrap());
-    assert_eq!(lines_of_refresh, [expected[0], expected[2], expected[3]]);
+    assert_eq!(
+        lines_of_refresh,
+        [expected[0], expected[2], expected[3], expected[4]]
+    );
     let unbound = Tokens {
         bound: Bound::No,
         ..refreshed

@@ -6,5 +6,6 @@ mod jar;
 mod log;
 mod moved;
 mod planted;
+mod reordered;
 mod replaced;
 mod world;

@@ -10,6 +10,7 @@ use crate::log::Log;
 use crate::world::World;
 
 const REFRESH: &str = "__Secure-refresh";
+const REFRESH_2: &str = "__Secure-refresh-2";
 const BINDING: &str = "__Host-session";
 /// The places of a planted cookie: before, beside and after the owner's.
 const PATHS: [&str; 4] = ["/", "/auth", "/auth/refresh", "/auth/logout"];
@@ -42,6 +43,7 @@ async fn a_planted_refresh_cookie_logs_in_to_no_account() {
             }
             // Nor when the owner's own cookie is gone.
             victim.remove(REFRESH);
+            victim.remove(REFRESH_2);
             assert_eq!(app.refresh(&mut victim).await, 400);
             assert_eq!(
                 app.log_out(&mut victim).await,
@@ -83,6 +85,7 @@ async fn forged_tokens_of_the_same_session_do_not_lock_out_the_owner() {
     assert_eq!(app.user(&browser).await.as_deref(), Some("alice"));
     // Without the owner's current token, the old one is reuse, as ever.
     browser.remove(REFRESH);
+    browser.remove(REFRESH_2);
     assert_eq!(app.refresh(&mut browser).await, 400);
     assert_eq!(world.devices("alice").await, 0);
 }
