@@ -46,8 +46,8 @@ pub enum SessionEvent {
         other_device: bool,
     },
     /// The previous refresh token was presented again after the grace period, and the same
-    /// successor was returned, as nobody had presented it. The owner has lost the answer, or one of
-    /// two clients is a thief. Notify the user if it happens more than now and then.
+    /// successor was returned, because it had not been presented. The owner has lost the response,
+    /// or one of two clients is a thief. Notify the user if this is not rare.
     RepeatedLate {
         /// The session.
         session: SessionId,

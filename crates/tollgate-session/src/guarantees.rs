@@ -11,6 +11,7 @@
 //!
 //! - The generation grows by one with each rotation, and with nothing else. A refresh and a
 //!   re-authentication rotate.
+//! - Each generation is repeated late at most once, and never after a re-authentication.
 //! - The absolute timeout never moves, and no deadline lies behind it.
 //! - A repeat within the grace period returns the same token.
 //! - A forged token changes nothing.
@@ -28,8 +29,11 @@
 //!
 //! - Each generation is rotated at most once, and every client that receives its successor receives
 //!   the same one.
-//! - Reuse is detected only for a used token that arrived after its grace period, or for one older
-//!   than the previous token. The session is ended before the response is sent.
+//! - Reuse is detected only for a used token that arrived after its grace period and gets no
+//!   [late repeat](crate::SessionsBuilder::late_repeat). The session is ended before the response
+//!   is sent.
+//! - Each response with the successor of a used token, outside its grace period, is reported by
+//!   [`RepeatedLate`](crate::SessionEvent::RepeatedLate).
 //! - No token carries a later authentication than the token that was presented for it. Within the
 //!   grace period after a re-authentication, an earlier refresh token is refused and is no reuse.
 //! - A client that lost a response and retries with its token within the grace period is not logged
@@ -39,6 +43,13 @@
 //!   none that was in progress restores the session.
 //! - The absolute timeout never moves, and no token outlives it.
 //! - Every operation completes, and none fails unless the store does.
+//! - A client that follows the rules is not logged out, although the sessions or the revocations
+//!   fail at any request, and one of its operations for each refresh token is lost after a write or
+//!   lands later than it.
+//! - A failover that loses every write that was not acknowledged loses no rotation and no logout
+//!   that a client was told of.
+//! - Tabs with one storage are not logged out, in whatever order the responses arrive within the
+//!   grace period.
 //!
 //! | Clients | Operations | Seconds | Kinds | Grace period |
 //! |---|---|---|---|---|
@@ -54,6 +65,11 @@
 //! | 2 | 2 | 5 | refresh, stolen token, while a refresh key is added | 1 s |
 //! | 3 | 3 | 3 | refresh, logout, activity, while both timeouts and the token end | 1 s |
 //! | 2 | 3 | 1 | refresh, logout, activity, with revocations that merge | 1 s |
+//! | 1 | 4 | 4 | refresh, with failures and writes that land late | 1 s |
+//! | 2 | 2 | 1 | refresh, logout, activity, logout of all, with failures and writes that land late | 1 s |
+//! | 2 | 4 | 3 | refresh, stolen token, one after the other | 1 s |
+//! | 2 | 4 | 1 | refresh by tabs that share a storage | 2 s |
+//! | 2 | 3 | 0 | refresh, logout, logout of all, with a failover | 1 s |
 //!
 //! A second search has several sessions of one user: three logins of two clients with a maximum of
 //! one session, two logins or logouts of all sessions, and two logins or refreshes. It follows an
@@ -86,9 +102,10 @@
 //! - More clients or operations than the table lists. Logins beyond the maximum may end each
 //!   other's sessions and try again. After 16 rounds a login fails, and the client must repeat it.
 //! - A faulty store. Atomic replacement and durability are the store's responsibility; the
-//!   acceptance suite of `tollgate-testkit` tests them. A write that the store executes after its
-//!   timeout can rotate a token with a rotation time in the past. It loses against any other write,
-//!   but the client may find a shorter grace period.
+//!   acceptance suite of `tollgate-testkit` tests them.
+//! - A client that loses two operations of one refresh token, each for longer than the grace period
+//!   and after its write, is logged out: the second late repeat is reuse.
+//! - A logout that is repeated more than a minute after the session ended finds nothing to confirm.
 //! - Clocks that differ by more than the [leeway](crate::Issuer::leeway) between instances. A clock
 //!   that is behind by more extends a grace period, a session and the life of a token by the same
 //!   amount. It undoes no logout whose revocation has not ended by the store's clock.
@@ -97,4 +114,4 @@
 //!
 //! A thief who uses the previous token within the grace period receives the same successor as its
 //! owner. The theft is detected at the first use after the period, when both have continued from
-//! there. [`grace(Duration::ZERO)`](crate::SessionsBuilder::grace) closes this gap.
+//! there. One that uses it later, and looks like the same device, is reported. [`grace(Duration::ZERO)`](crate::SessionsBuilder::grace) closes this gap.

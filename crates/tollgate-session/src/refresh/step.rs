@@ -258,8 +258,8 @@ pub(crate) fn is_genuine(record: &Record, token: &RefreshToken, now: u64, rules:
 }
 
 /// Returns the token to decide by, of several that name the session: the current one, else the
-/// previous one, else one that was replaced within the grace period, else one that was used before. A forged or outdated token beside the genuine one
-/// changes nothing.
+/// previous one, else one that was replaced within the grace period, else one that was used before.
+/// A forged or outdated token beside the genuine one changes nothing.
 pub(crate) fn candidate<'t>(
     record: &Record,
     tokens: &'t [RefreshToken],

@@ -45,7 +45,7 @@ impl Sessions {
         self.bounded(async {
             let bound = match self.is_bound(binding).await? {
                 Ok(bound) => bound,
-                // Nobody can use it.
+                // It cannot be used, so its end does no harm.
                 Err(Unreadable::Malformed) => true,
                 Err(why) => return Err(unreadable(why)),
             };

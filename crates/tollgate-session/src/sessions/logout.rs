@@ -76,7 +76,7 @@ impl Sessions {
             let genuine = match self.find(&token.session, now).await? {
                 Loaded::Missing => false,
                 Loaded::Found(record, _) => is_genuine(&record, &token, now, &self.0.rules),
-                // Nobody can use it.
+                // It cannot be used, so its end does no harm.
                 Loaded::Unreadable(Unreadable::Malformed, _) => true,
                 Loaded::Unreadable(why, _) => return Err(unreadable(why)),
             };
@@ -293,7 +293,7 @@ impl Sessions {
             let now = self.now();
             let (record, stored) = match self.find(id, now).await? {
                 Loaded::Missing => return Ok(there),
-                Loaded::Found(record, stored) => (record, stored),
+                Loaded::Found(record, stored) => (*record, stored),
                 Loaded::Unreadable(_, stored) => {
                     self.revoke_unreadable(id).await?;
                     let Some(stored) = stored else {

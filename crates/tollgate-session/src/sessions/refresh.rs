@@ -158,11 +158,13 @@ impl Sessions {
                     }
                     Answer::Repeat(record, stored, late)
                 }
-                Outcome::Reuse => return self.reused(&record).await,
+                Outcome::Reuse => return Box::pin(self.reused(&record)).await,
                 Outcome::Refused(why) => return Err(refused(why)),
             };
             let other_device = record.body.device.differs(&request.device);
-            if let Some(tokens) = self.answer(answer, other_device, now).await? {
+            // Boxed, because the future is large.
+            let answered = Box::pin(self.answer(answer, other_device, now));
+            if let Some(tokens) = answered.await? {
                 return Ok(tokens);
             }
         }
@@ -217,7 +219,7 @@ impl Sessions {
                 (record, Some(late))
             }
             Answer::LateRepeat(record, _) => {
-                // Revoked before the write, for the same reason.
+                // Revoked before the write, so that a failure does not use up the late repeat.
                 let mut entries = revocations;
                 if !formers.is_empty() {
                     let revoked = self.former_entries(&record, &formers);

@@ -132,7 +132,7 @@ impl Sessions {
             // Read before the revocation check, because the expiry is computed from it.
             let now = self.now();
             let (record, stored) = match self.find(id, now).await? {
-                Loaded::Found(record, stored) => (record, stored),
+                Loaded::Found(record, stored) => (*record, stored),
                 Loaded::Unreadable(Unreadable::Newer, _) => {
                     return Err(unreadable(Unreadable::Newer));
                 }

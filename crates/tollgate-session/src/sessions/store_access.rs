@@ -17,7 +17,7 @@ pub(super) const TRIES: usize = 16;
 pub(super) enum Loaded {
     Missing,
     /// The record, and the stored session that it was read from.
-    Found(Record, StoredSession),
+    Found(Box<Record>, StoredSession),
     /// The content, or all of it if there is none, cannot be read.
     Unreadable(Unreadable, Option<StoredSession>),
 }
@@ -70,7 +70,7 @@ impl Sessions {
             Err(error) => return Err(error.into()),
         };
         Ok(match read(&stored, id) {
-            Ok(record) => Loaded::Found(record, stored),
+            Ok(record) => Loaded::Found(Box::new(record), stored),
             Err(why) => Loaded::Unreadable(why, Some(stored)),
         })
     }
@@ -83,7 +83,7 @@ impl Sessions {
     ) -> Result<Option<(Record, StoredSession)>, SessionError> {
         match self.find(id, now).await? {
             Loaded::Missing => Ok(None),
-            Loaded::Found(record, stored) => Ok(Some((record, stored))),
+            Loaded::Found(record, stored) => Ok(Some((*record, stored))),
             Loaded::Unreadable(why, _) => Err(unreadable(why)),
         }
     }

@@ -18,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use foldhash::quality::RandomState;
 
 use driver::{Act, CAP, Config, Driver, GRACE, IDLE, LEEWAY};
-use world::{Faults, Move, World};
+use world::{Clients, Faults, Move, World};
 
 struct Scenario {
     clients: usize,
@@ -430,7 +430,7 @@ fn a_thief_and_an_owner_outside_the_grace_period() {
             begins: 0,
             fine: false,
             faults: Faults {
-                alone: true,
+                clients: Clients::Alternating,
                 ..Faults::NONE
             },
         },
@@ -452,7 +452,7 @@ fn tabs_that_rotate_twice_within_the_grace_period() {
             begins: 0,
             fine: false,
             faults: Faults {
-                shared: true,
+                clients: Clients::Tabs,
                 honest: true,
                 ..Faults::NONE
             },

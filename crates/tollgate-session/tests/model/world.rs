@@ -5,10 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollgate_session::RevocationKind;
 
 use crate::driver::{
-    Act, Answer, Call, Done, Driver, Entry, Failure, Next, Request, START, SUBJECT, Session, Told,
-    Verified,
+    Act, Answer, Call, Config, Done, Driver, Entry, Failure, Next, Request, START, SUBJECT,
+    Session, Told, Verified,
 };
 use crate::known::Text;
+
+/// The relation of the clients.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Clients {
+    Concurrent,
+    /// Their operations do not overlap.
+    Alternating,
+    /// They have one storage.
+    Tabs,
+}
 
 /// The failures of the store that a scenario has, and what it assumes of the clients.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,11 +31,8 @@ pub(crate) struct Faults {
     pub(crate) failover: bool,
     /// The number of operations for each refresh token that a client may lose after a write.
     pub(crate) losses: Option<u64>,
-    /// Operations do not overlap.
-    pub(crate) alone: bool,
-    /// All clients have one storage.
-    pub(crate) shared: bool,
-    /// Nobody may be logged out.
+    pub(crate) clients: Clients,
+    /// A client that is logged out is a violation.
     pub(crate) honest: bool,
 }
 
@@ -35,8 +42,7 @@ impl Faults {
         late_writes: 0,
         failover: false,
         losses: None,
-        alone: false,
-        shared: false,
+        clients: Clients::Concurrent,
         honest: false,
     };
 }
@@ -215,7 +221,8 @@ impl World {
                 let accepted = |token| driver.verify(token, self.now).is_some();
                 let idle = |client: &Client| client.flight.is_none();
                 idle(client)
-                    && (!self.faults.alone || self.clients.iter().all(idle))
+                    && (self.faults.clients != Clients::Alternating
+                        || self.clients.iter().all(idle))
                     && match act {
                         Act::Slide | Act::StepUp => accepted(client.access_token),
                         Act::SlideStolen => accepted(self.first_access),
@@ -390,7 +397,7 @@ impl World {
             self.losses = 0;
         }
         for (number, client) in self.clients.iter_mut().enumerate() {
-            if number == at || self.faults.shared {
+            if number == at || self.faults.clients == Clients::Tabs {
                 client.refresh_token = refresh_token;
                 client.access_token = access_token;
             }
@@ -601,8 +608,8 @@ impl World {
                     !successor.stepped_up,
                     "a token from before a step-up got its successor"
                 );
-                // **Outside the grace period, nobody gets tokens without an event.** The first one
-                // to get the successor of a write that landed late is told as a second one.
+                // **Outside the grace period, each response with tokens is an event.** So is the
+                // first response after a rotation whose own response was lost.
                 let late = successor.late.is_some_and(within);
                 match told {
                     Told::Other => {
@@ -640,29 +647,7 @@ impl World {
             }
             Done::LoggedOut => self.over = true,
             Done::Failed(Failure::Reuse) => {
-                // **Only a used token that arrived after its time is reuse.**
-                let at = presented.unwrap();
-                let seen = Self::first_seen(driver, flight);
-                let mut known = self.generations[..seen].iter().skip(at + 1);
-                assert!(
-                    !known.any(|known| known.stepped_up && within(known.since)),
-                    "a step-up made an earlier token reuse"
-                );
-                let successor = &self.generations[at + 1];
-                let late = driver.config(call.config).late;
-                let over = grace == 0 || flight.began >= successor.since + late;
-                assert!(
-                    !within(successor.since),
-                    "a token within its grace period was treated as reuse"
-                );
-                // **Only the first late repeat is granted, and only of the last token.**
-                let repeated = successor.late.is_some_and(|at| over || !within(at));
-                let older = self.generations.len() > at + 2;
-                assert!(
-                    repeated || older || over || successor.stepped_up,
-                    "a late repeat was treated as reuse"
-                );
-                assert!(!self.faults.honest, "an honest client was logged out");
+                self.judge_reuse(driver, flight, presented.unwrap());
                 self.over = true;
                 self.disturbed = true;
             }
@@ -691,6 +676,32 @@ impl World {
             Done::NotRenewed => {}
         }
         self.check(driver);
+    }
+
+    fn judge_reuse(&self, driver: &Driver, flight: &Flight, at: usize) {
+        let Config { grace, late, .. } = driver.config(flight.call.config);
+        let within = |since: u64| grace > 0 && flight.began < since + grace;
+        // **Only a used token that arrived after its time is reuse.**
+        let seen = Self::first_seen(driver, flight);
+        let mut known = self.generations[..seen].iter().skip(at + 1);
+        assert!(
+            !known.any(|known| known.stepped_up && within(known.since)),
+            "a step-up made an earlier token reuse"
+        );
+        let successor = &self.generations[at + 1];
+        let over = grace == 0 || flight.began >= successor.since + late;
+        assert!(
+            !within(successor.since),
+            "a token within its grace period was treated as reuse"
+        );
+        // **Only the first late repeat is granted, and only of the last token.**
+        let repeated = successor.late.is_some_and(|at| over || !within(at));
+        let older = self.generations.len() > at + 2;
+        assert!(
+            repeated || older || over || successor.stepped_up,
+            "a late repeat was treated as reuse"
+        );
+        assert!(!self.faults.honest, "an honest client was logged out");
     }
 
     /// Returns `true` if the instance of the call may meet tokens of a key that it does not have.

@@ -225,7 +225,7 @@ async fn an_outage_of_acknowledgements_does_not_use_up_the_late_repeat() {
     );
 }
 
-/// Whatever a caller did not write itself is confirmed before it is acknowledged.
+/// A write of another caller is confirmed before it is acknowledged.
 #[tokio::test]
 async fn what_another_call_wrote_is_acknowledged_only_when_it_cannot_be_lost() {
     let service = Service::new();

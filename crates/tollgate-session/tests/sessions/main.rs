@@ -1,5 +1,7 @@
 //! Sessions in a service, including attacks.
 
+#![allow(clippy::unwrap_used, reason = "test code")]
+
 mod configuration;
 mod damaged;
 mod fixture;
