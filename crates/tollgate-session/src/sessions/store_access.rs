@@ -59,7 +59,11 @@ impl Sessions {
     /// Loads a session. One that cannot be read is reported in the log.
     pub(super) async fn find(&self, id: &SessionId, now: u64) -> Result<Loaded, SessionError> {
         let loading = self.0.store.load(id, now);
-        let loaded = self.0.revocations.watch(Operation::ReadSession, loading).await;
+        let loaded = self
+            .0
+            .revocations
+            .watch(Operation::ReadSession, loading)
+            .await;
         let stored = match loaded {
             Ok(Some(stored)) => stored,
             Ok(None) => return Ok(Loaded::Missing),
