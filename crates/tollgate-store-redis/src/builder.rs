@@ -9,6 +9,7 @@ use tollgate_core::{ConfigError, ConfigErrorKind};
 
 use crate::keys::Keys;
 use crate::operation::Wait;
+use crate::requirements::Requirements;
 use crate::servers::Servers;
 use crate::store::{RedisStore, random};
 
@@ -64,6 +65,7 @@ pub struct RedisStoreBuilder {
     timeout: Duration,
     wait: Option<Wait>,
     plain_tcp: bool,
+    eviction: bool,
 }
 
 impl fmt::Debug for RedisStoreBuilder {
@@ -87,6 +89,7 @@ impl RedisStoreBuilder {
             timeout: Duration::from_millis(800),
             wait: None,
             plain_tcp: false,
+            eviction: false,
         }
     }
 
@@ -152,6 +155,27 @@ impl RedisStoreBuilder {
     pub fn dangerous_plain_tcp(self) -> Self {
         Self {
             plain_tcp: true,
+            ..self
+        }
+    }
+
+    /// Allows a server whose `maxmemory-policy` evicts keys when memory is short. An evicted
+    /// revocation makes a revoked token acceptable, and an evicted session logs its user out,
+    /// without an error.
+    ///
+    /// Without this, every operation fails as `Unavailable` while the policy of a server that is
+    /// used is another than `noeviction`, whether `maxmemory` is set or not. The store reads the
+    /// policy at each connection and then every second (`INFO memory`). If it may not read it, it
+    /// logs a warning.
+    ///
+    /// ```
+    /// # use tollgate::stores::redis::RedisStore;
+    /// let store = RedisStore::builder("redis://127.0.0.1").dangerous_allow_eviction().build();
+    /// assert!(store.is_ok());
+    /// ```
+    pub fn dangerous_allow_eviction(self) -> Self {
+        Self {
+            eviction: true,
             ..self
         }
     }
@@ -243,7 +267,12 @@ impl RedisStoreBuilder {
             .map_err(|error| ConfigError::new(ConfigErrorKind::OutOfRange, error.to_string()))?;
         Ok(RedisStore::new(
             keys,
-            Servers::new(servers, self.cluster, self.timeout),
+            Servers::new(
+                servers,
+                self.cluster,
+                self.timeout,
+                Requirements::new(self.eviction),
+            ),
             self.timeout,
             self.wait,
             instance,

@@ -8,6 +8,7 @@ mod feed;
 mod keys;
 mod link;
 mod operation;
+mod requirements;
 mod revocations;
 mod scripts;
 mod servers;

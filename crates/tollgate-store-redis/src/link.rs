@@ -1,25 +1,43 @@
 //! The connection to one server. It is made on demand, and again after a loss.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{AsyncConnectionConfig, Client, Pipeline, Value};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, Pipeline, RedisConnectionInfo,
+    RedisError, Value,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
+use tollgate_session::{StoreError, StoreErrorKind};
 
-use crate::failure::{Failure, timeout};
+use crate::failure::{Failure, not_redis, timeout, unavailable};
+use crate::requirements::Requirements;
+
+/// The time between two reads of the server's policy.
+const VETTING: Duration = Duration::from_secs(1);
+/// The time in which a server that refuses a connection says why.
+const REASON: Duration = Duration::from_millis(50);
+/// The first byte of an alert: <https://www.rfc-editor.org/rfc/rfc8446#section-5.1>.
+const TLS_ALERT: u8 = 0x15;
 
 /// A connection that many callers share.
 #[derive(Debug)]
 pub(crate) struct Link {
+    /// The address, without user and password: the client crate reports every failure to log in as
+    /// a wrong password.
     client: Client,
+    info: ConnectionInfo,
     state: Mutex<State>,
     /// Held while connecting.
     connecting: tokio::sync::Mutex<()>,
     /// The number of failed attempts to connect.
     failed: AtomicU64,
     patience: Duration,
+    requirements: Arc<Requirements>,
 }
 
 #[derive(Default)]
@@ -28,6 +46,12 @@ struct State {
     connection: Option<(u64, MultiplexedConnection)>,
     made: u64,
     last_failure: Option<Failure>,
+    /// The time of the last read of the policy.
+    vetted: Option<Instant>,
+    /// `true` if the policy cannot be read on this connection.
+    unknown: bool,
+    /// The reason why the server is not used.
+    refusal: Option<StoreError>,
 }
 
 impl std::fmt::Debug for State {
@@ -41,23 +65,81 @@ impl std::fmt::Debug for State {
 impl Link {
     /// Creates a link without a connection. A connection that does not answer within `patience`
     /// counts as lost.
-    pub(crate) fn new(client: Client, patience: Duration) -> Self {
-        Self {
-            client,
+    pub(crate) fn new(
+        info: ConnectionInfo,
+        patience: Duration,
+        requirements: Arc<Requirements>,
+    ) -> Result<Self, RedisError> {
+        let bare = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let settings = info.redis_settings().clone().set_skip_set_lib_name();
+        Ok(Self {
+            client: Client::open(info.clone().set_redis_settings(bare))?,
+            info: info.set_redis_settings(settings),
             state: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
             failed: AtomicU64::new(0),
             patience,
-        }
+            requirements,
+        })
     }
 
-    /// Sends the commands and returns their answers, none of which is an error.
+    /// Sends the commands, unless the server does not meet the requirements, and returns their
+    /// answers, none of which is an error. `source` is the script among them.
+    ///
+    /// Once in [`VETTING`], the policy of the server is read with them, without a round trip of its
+    /// own. If it evicts keys, the answers do not count.
     pub(crate) async fn send(
         &self,
+        mut commands: Pipeline,
+        source: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
+        let (number, connection) = self.connection(deadline).await?;
+        let (mut due, refusal) = self.is_due();
+        if let Some(refusal) = refusal {
+            if !due {
+                return Err(Failure::Final(refusal));
+            }
+            let mut policy = redis::pipe();
+            policy.cmd("INFO").arg("memory");
+            let told = self.exchange(number, &connection, &policy, deadline);
+            self.vet(&told.await?)?;
+            due = false;
+        }
+        if due {
+            commands.cmd("INFO").arg("memory");
+        }
+        let mut values = self
+            .exchange(number, &connection, &commands, deadline)
+            .await?;
+        if due {
+            let last = values.len().saturating_sub(1);
+            self.vet(&values.split_off(last))?;
+        }
+        self.checked(number, values, source)
+    }
+
+    /// Sends the commands and returns their answers, whether the server meets the requirements or
+    /// not.
+    pub(crate) async fn ask(
+        &self,
+        commands: &Pipeline,
+        source: &str,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
+        let (number, connection) = self.connection(deadline).await?;
+        let values = self.exchange(number, &connection, commands, deadline);
+        self.checked(number, values.await?, source)
+    }
+
+    async fn exchange(
+        &self,
+        number: u64,
+        connection: &MultiplexedConnection,
         commands: &Pipeline,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
-        let (number, mut connection) = self.connection(deadline).await?;
+        let mut connection = connection.clone();
         let mut unanswered = Unanswered {
             link: self,
             number,
@@ -68,23 +150,26 @@ impl Link {
             connection.send_packed_commands(commands, 0, commands.len()),
         )
         .await;
+        unanswered.since = Instant::now();
         let Ok(answer) = answer else {
             self.forget(number);
-            unanswered.since = Instant::now();
             return Err(Failure::Final(timeout("no answer within the timeout")));
         };
-        unanswered.since = Instant::now();
-        let values = match answer {
-            Ok(values) => values,
-            Err(error) => {
-                let failure = Failure::of_connection(&error);
-                self.forget(number);
-                return Err(failure);
-            }
-        };
+        answer.map_err(|error| {
+            self.forget(number);
+            Failure::of_connection(&error)
+        })
+    }
+
+    fn checked(
+        &self,
+        number: u64,
+        values: Vec<Value>,
+        source: &str,
+    ) -> Result<Vec<Value>, Failure> {
         for value in &values {
             if let Value::ServerError(error) = value {
-                let failure = Failure::of_answer(error);
+                let failure = Failure::of_answer(error, source);
                 // The server was a master and is now a replica. Its name may resolve to the new
                 // master.
                 if matches!(failure, Failure::Later(_)) {
@@ -96,11 +181,48 @@ impl Link {
         Ok(values)
     }
 
-    /// Opens a dedicated connection for a subscription.
+    /// Returns whether the caller must read the policy, and the refusal by the last reading.
+    fn is_due(&self) -> (bool, Option<StoreError>) {
+        let (mut state, now) = (self.state(), Instant::now());
+        let rested = |vetted| now.duration_since(vetted) >= VETTING;
+        let due = !state.unknown && state.vetted.is_none_or(rested);
+        if due {
+            state.vetted = Some(now);
+        }
+        (due, state.refusal.clone())
+    }
+
+    /// Evaluates the answer to `INFO memory`.
+    fn vet(&self, told: &[Value]) -> Result<(), Failure> {
+        let verdict = self
+            .requirements
+            .eviction(told.last().unwrap_or(&Value::Nil));
+        let refusal = verdict.clone().err();
+        let before = std::mem::replace(&mut self.state().refusal, refusal);
+        match (&before, &verdict) {
+            (None, Err(error)) => {
+                tracing::error!(target: "tollgate", %error, "store refused");
+            }
+            (Some(_), Ok(())) => {
+                tracing::error!(target: "tollgate",
+                    "the server evicts no keys any more; revocations may be lost");
+            }
+            _ => {}
+        }
+        verdict.map_err(Failure::Final)
+    }
+
+    /// Opens a dedicated connection for a subscription, unless the server does not meet the
+    /// requirements.
     pub(crate) async fn listen(&self, channel: &str, deadline: Instant) -> Result<PubSub, Failure> {
         let connect = async {
-            let mut ear = self
-                .client
+            self.connection(deadline).await?;
+            if let Some(refusal) = self.state().refusal.clone() {
+                return Err(Failure::Final(refusal));
+            }
+            let client = Client::open(self.info.clone());
+            let client = client.map_err(|error| Failure::of_connecting(&error))?;
+            let mut ear = client
                 .get_async_pubsub()
                 .await
                 .map_err(|error| Failure::of_connecting(&error))?;
@@ -135,21 +257,9 @@ impl Link {
                 return Err(failure.clone());
             }
         }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.patience))
-            // The deadline is enforced here.
-            .set_response_timeout(None);
-        let made = match timeout_at(
-            deadline,
-            self.client
-                .get_multiplexed_async_connection_with_config(&config),
-        )
-        .await
-        {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(Failure::of_connecting(&error)),
-            Err(_) => Err(Failure::Unreached(timeout("connecting timed out"))),
-        };
+        let made = timeout_at(deadline, self.connect(deadline))
+            .await
+            .unwrap_or(Err(Failure::Unreached(timeout("connecting timed out"))));
         let mut state = self.state();
         match made {
             Ok(connection) => {
@@ -164,6 +274,100 @@ impl Link {
                 Err(failure)
             }
         }
+    }
+
+    /// Connects, logs in, and reads the version and the policy of the server.
+    async fn connect(&self, deadline: Instant) -> Result<MultiplexedConnection, Failure> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.patience))
+            // The deadline is enforced by the callers.
+            .set_response_timeout(None);
+        let mut connection = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(|error| Failure::of_connecting(&error))?;
+        let settings = self.info.redis_settings();
+        let mut commands = redis::pipe();
+        if let Some(password) = settings.password() {
+            commands.cmd("AUTH");
+            if let Some(user) = settings.username() {
+                commands.arg(user);
+            }
+            commands.arg(password);
+        }
+        if settings.db() != 0 {
+            commands.cmd("SELECT").arg(settings.db());
+        }
+        commands.cmd("INFO").arg("server");
+        commands.cmd("INFO").arg("memory");
+        let count = commands.len();
+        let values = match connection.send_packed_commands(&commands, 0, count).await {
+            Ok(values) => values,
+            Err(error) => return Err(self.reason(Failure::of_connection(&error), deadline).await),
+        };
+        for (number, value) in values.iter().enumerate() {
+            if let Value::ServerError(error) = value {
+                let failure = Failure::of_answer(error, "");
+                // The server need not allow `INFO`, but its answer can say more.
+                let denied = |error: &StoreError| {
+                    error.kind() == StoreErrorKind::Denied && !error.to_string().contains("NOAUTH")
+                };
+                match &failure {
+                    Failure::Final(error) if number + 2 >= count && denied(error) => {}
+                    _ => return Err(failure),
+                }
+            }
+        }
+        if let [.., server, memory] = &values[..] {
+            Requirements::version(server).map_err(Failure::Final)?;
+            {
+                let mut state = self.state();
+                state.vetted = Some(Instant::now());
+                state.unknown = matches!(memory, Value::ServerError(_));
+            }
+            // Operations report the refusal, and read the policy again.
+            let _ = self.vet(std::slice::from_ref(memory));
+        }
+        Ok(connection)
+    }
+
+    /// Returns the reason why a server ends a connection before the first answer. It may be told
+    /// before the commands are sent, or in another protocol, and the client crate drops it then.
+    async fn reason(&self, failure: Failure, deadline: Instant) -> Failure {
+        let Failure::Unanswered(error) = failure else {
+            return failure;
+        };
+        // Nothing was executed.
+        let failure = Failure::Unreached(error);
+        let ConnectionAddr::Tcp(host, port) = self.info.addr() else {
+            return failure;
+        };
+        let mut said = [0; 64];
+        let listen = async {
+            let mut stream = TcpStream::connect((&**host, *port)).await?;
+            let unasked = timeout_at(Instant::now() + REASON, stream.read(&mut said)).await;
+            if !matches!(unasked, Ok(Ok(1..))) {
+                // A server with TLS may answer anything else with an alert.
+                stream.write_all(b"PING\r\n").await?;
+                let _ = stream.read(&mut said).await?;
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        let listened = timeout_at(deadline.min(Instant::now() + 2 * REASON), listen).await;
+        if said.starts_with(b"-ERR max number of clients") {
+            let detail = "the server has reached its number of clients";
+            return Failure::Final(StoreError::new(StoreErrorKind::Exhausted, detail));
+        }
+        if said[0] == TLS_ALERT {
+            return Failure::Final(not_redis());
+        }
+        // A server with TLS ends the connection.
+        if listened.is_ok() && said[0] == 0 {
+            let detail = "the server ends connections without an answer, or expects TLS";
+            return Failure::Unreached(unavailable(detail));
+        }
+        failure
     }
 
     /// Drops the connection, unless it was replaced already. The next caller connects again.

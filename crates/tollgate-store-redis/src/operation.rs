@@ -23,9 +23,19 @@ impl Script {
             code,
         }
     }
+
+    /// Returns the commands that run the script by its hash and by its source. Those for a script
+    /// that only reads suffice with the permission to read the keys.
+    fn commands(&self) -> [&'static str; 2] {
+        if self.code.starts_with("#!lua flags=no-writes") {
+            ["EVALSHA_RO", "EVAL_RO"]
+        } else {
+            ["EVALSHA", "EVAL"]
+        }
+    }
 }
 
-/// A script on the keys of one slot, with an optional wait for replicas.
+/// A script or commands on the keys of one slot, with an optional wait for replicas.
 #[derive(Debug)]
 pub(crate) struct Operation<'s> {
     what: What<'s>,
@@ -46,7 +56,8 @@ enum What<'s> {
         keys: Vec<String>,
         arguments: Vec<Vec<u8>>,
     },
-    Command(Cmd),
+    /// A command, and `TIME` if the flag is set.
+    Command(Cmd, bool),
 }
 
 impl<'s> Operation<'s> {
@@ -63,7 +74,16 @@ impl<'s> Operation<'s> {
 
     pub(crate) fn command(command: Cmd) -> Self {
         Self {
-            what: What::Command(command),
+            what: What::Command(command, false),
+            wait: None,
+        }
+    }
+
+    /// Creates an operation whose answer is an array: the answer to the command, and that to
+    /// `TIME`.
+    pub(crate) fn timed(command: Cmd) -> Self {
+        Self {
+            what: What::Command(command, true),
             wait: None,
         }
     }
@@ -74,6 +94,14 @@ impl<'s> Operation<'s> {
 
     pub(crate) fn waits(&self) -> bool {
         self.wait.is_some()
+    }
+
+    /// The source of the script, for messages. Empty for commands.
+    pub(crate) fn source(&self) -> &str {
+        match &self.what {
+            What::Script { script, .. } => &script.code,
+            What::Command(..) => "",
+        }
     }
 
     /// Returns the commands: the script by its hash, or its source for a server that has not cached
@@ -89,18 +117,22 @@ impl<'s> Operation<'s> {
                 keys,
                 arguments,
             } => {
+                let [by_hash, by_source] = script.commands();
                 if whole_script {
-                    commands.cmd("EVAL").arg(&script.code);
+                    commands.cmd(by_source).arg(&script.code);
                 } else {
-                    commands.cmd("EVALSHA").arg(script.inner.get_hash());
+                    commands.cmd(by_hash).arg(script.inner.get_hash());
                 }
                 commands.arg(keys.len()).arg(keys);
                 for argument in arguments {
                     commands.arg(argument.as_slice());
                 }
             }
-            What::Command(command) => {
+            What::Command(command, timed) => {
                 commands.add_command(command.clone());
+                if *timed {
+                    commands.cmd("TIME");
+                }
             }
         }
         if let Some(wait) = self.wait {
@@ -118,11 +150,15 @@ impl<'s> Operation<'s> {
     /// Extracts the answer of the operation from the answers to [`commands`](Self::commands).
     pub(crate) fn answer(&self, values: Vec<Value>, asking: bool) -> Result<Value, StoreError> {
         let mut values = values.into_iter().skip(usize::from(asking));
-        let value = values.next().ok_or_else(|| corrupt("missing answer"))?;
+        let mut next = || values.next().ok_or_else(|| corrupt("missing answer"));
+        let value = match &self.what {
+            What::Command(_, true) => Value::Array(vec![next()?, next()?]),
+            _ => next()?,
+        };
         if let Some(wait) = self.wait {
-            match values.next() {
-                Some(Value::Int(replicas)) if replicas >= i64::from(wait.replicas) => {}
-                Some(Value::Int(_)) => {
+            match next()? {
+                Value::Int(replicas) if replicas >= i64::from(wait.replicas) => {}
+                Value::Int(_) => {
                     return Err(unavailable(
                         "too few replicas have the write within the timeout",
                     ));

@@ -3,17 +3,17 @@
 use redis::Value;
 use tokio::time::Instant;
 use tollgate_session::{
-    Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
-    StoreError, StoreFuture,
+    Position, Revocation, RevocationFeed, RevocationKey, RevocationKind, RevocationSnapshot,
+    RevocationStore, StoreError, StoreErrorKind, StoreFuture, ended_until,
 };
 
 use crate::failure::corrupt;
 use crate::feed::Feed;
 use crate::keys::slot;
 use crate::operation::{Operation, Script};
-use crate::scripts::{BEGIN, CHANGES, POSITION, REVOKE, SNAPSHOT};
-use crate::sessions::pairs;
-use crate::store::{RedisStore, SLACK, digits, life, number, random};
+use crate::scripts::{BEGIN, CHANGES, LEAVE, POSITION, REVOKE, REVOKE_WHEN_FULL, SNAPSHOT};
+use crate::sessions::{pairs, timed};
+use crate::store::{RedisStore, digits, number, random};
 
 /// The time that the position outlives the last revocation, in seconds: 30 days. After that a new
 /// epoch begins.
@@ -21,39 +21,21 @@ const POSITION_LIFE: u64 = 30 * 86_400;
 /// Redis sorts by numbers that are exact up to this value. Later ends are removed only with their
 /// key.
 const LATEST: u64 = 1 << 53;
+/// The time for which an entry that cannot be read revokes at least, in seconds, as in the scripts.
+const DAY: u64 = 86_400;
 
 impl RevocationStore for RedisStore {
     fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
         Box::pin(async move {
-            let end = entries
-                .iter()
-                .map(|entry| entry.expires_at)
-                .max()
-                .unwrap_or(now);
-            let mut arguments = vec![
-                digits(now),
-                long_gone(now),
-                life(end, now),
-                new_epoch()?,
-                life(end.max(now.saturating_add(POSITION_LIFE)), now),
-                self.keys().channel().into_bytes(),
-            ];
-            for entry in entries {
-                arguments.extend([
-                    entry.key.to_bytes(),
-                    digits(entry.before),
-                    digits(entry.expires_at),
-                    score(entry.expires_at),
-                ]);
-            }
-            let keys = vec![
-                self.keys().position(),
-                self.keys().order(),
-                self.keys().entries(),
-                self.keys().endings(),
-            ];
-            self.write(&REVOKE, keys, arguments, self.deadline())
-                .await?;
+            let deadline = self.deadline();
+            let answer = match self.revoke_by(&REVOKE, entries, now, deadline).await {
+                Err(error) if error.kind() == StoreErrorKind::Full => {
+                    self.revoke_by(&REVOKE_WHEN_FULL, entries, now, deadline)
+                        .await?
+                }
+                answer => answer?,
+            };
+            note_loss(&answer);
             Ok(())
         })
     }
@@ -69,28 +51,29 @@ impl RevocationStore for RedisStore {
             for key in keys {
                 command.arg(key.to_bytes());
             }
-            let operation = Operation::command(command);
-            let value = self
-                .servers()
-                .run(slot(&place), &operation, self.deadline())
-                .await?
-                .value;
-            let found = match value {
+            let (operation, deadline) = (Operation::timed(command), self.deadline());
+            let answer = self.servers().run(slot(&place), &operation, deadline);
+            let answer = answer.await?;
+            let (found, server) = timed(answer.value)?;
+            let found = match found {
                 Value::Array(found) if found.len() == keys.len() => found,
                 _ => return Err(corrupt("unexpected length of an answer")),
             };
-            let mut entries: Vec<Revocation> = Vec::new();
-            for (key, value) in keys.iter().zip(found) {
+            let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+            for (key, value) in keys.iter().map(RevocationKey::to_bytes).zip(found) {
                 match value {
-                    Value::Nil => {}
-                    Value::BulkString(value) => {
-                        let entry = entry(key.clone(), &value)?;
-                        if entry.expires_at > now && !entries.contains(&entry) {
-                            entries.push(entry);
-                        }
+                    // A key can be named twice.
+                    Value::BulkString(value) if pairs.iter().all(|(had, _)| *had != key) => {
+                        pairs.push((key, value));
                     }
+                    Value::BulkString(_) | Value::Nil => {}
                     _ => return Err(corrupt("unexpected type of an entry")),
                 }
+            }
+            let entries = self.live(pairs, server, now).await;
+            // A caller does not store again what it finds, so a failover must not lose it.
+            if self.waits() && !entries.is_empty() {
+                self.begin(now, deadline).await?;
             }
             Ok(entries)
         })
@@ -98,36 +81,42 @@ impl RevocationStore for RedisStore {
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
         Box::pin(async move {
-            let keys = [self.keys().position(), self.keys().entries()];
             let values = self
-                .begun(&SNAPSHOT, &keys, Vec::new(), self.deadline())
+                .begun(&SNAPSHOT, Vec::new(), now, self.deadline())
                 .await?;
-            read(values, now)
+            self.read_entries(values, now).await
         })
     }
 
     fn position(&self) -> StoreFuture<'_, Position> {
         Box::pin(async move {
-            let keys = [self.keys().position()];
-            let values = self.begun(&POSITION, &keys, Vec::new(), self.deadline());
+            let values = self.begun(&POSITION, Vec::new(), 0, self.deadline());
             position(&values.await?)
         })
     }
 
     fn changes(&self, after: Position, now: u64) -> StoreFuture<'_, Option<RevocationSnapshot>> {
         Box::pin(async move {
-            let keys = [
-                self.keys().position(),
-                self.keys().order(),
-                self.keys().entries(),
-            ];
             let arguments = vec![after.sequence.to_string().into_bytes()];
             let values = self
-                .begun(&CHANGES, &keys, arguments, self.deadline())
+                .begun(&CHANGES, arguments, now, self.deadline())
                 .await?;
-            let changes = read(values, now)?;
+            let changes = self.read_entries(values, now).await?;
             let at = changes.position;
             Ok(Some(changes).filter(|_| at.epoch == after.epoch && at.sequence >= after.sequence))
+        })
+    }
+
+    fn clock(&self) -> StoreFuture<'_, Option<u64>> {
+        Box::pin(async move {
+            let operation = Operation::command(redis::cmd("TIME"));
+            let slot = slot(&self.keys().position());
+            let answer = self
+                .servers()
+                .run(slot, &operation, self.deadline())
+                .await?;
+            let (_, time) = timed(Value::Array(vec![Value::Nil, answer.value]))?;
+            Ok(Some(time))
         })
     }
 
@@ -145,54 +134,164 @@ impl RevocationStore for RedisStore {
 }
 
 impl RedisStore {
+    /// The keys of the revocations, in the order that the scripts expect.
+    fn places(&self) -> Vec<String> {
+        let keys = self.keys();
+        vec![
+            keys.position(),
+            keys.order(),
+            keys.entries(),
+            keys.endings(),
+        ]
+    }
+
+    async fn revoke_by(
+        &self,
+        script: &Script,
+        entries: &[Revocation],
+        now: u64,
+        deadline: Instant,
+    ) -> Result<Value, StoreError> {
+        let ends = entries.iter().map(|entry| entry.expires_at);
+        let end = ends.max().unwrap_or(now);
+        let mut arguments = vec![
+            digits(now),
+            digits(end),
+            digits(end.max(now.saturating_add(POSITION_LIFE))),
+            new_epoch()?,
+            self.keys().channel().into_bytes(),
+        ];
+        for entry in entries {
+            arguments.extend([
+                entry.key.to_bytes(),
+                digits(entry.before),
+                digits(entry.expires_at),
+                score(entry.expires_at),
+            ]);
+        }
+        let answer = self.write(script, self.places(), arguments, deadline);
+        Ok(answer.await?.value)
+    }
+
     /// Runs a script that requires a sequence, and begins one if there is none.
     async fn begun(
         &self,
         script: &Script,
-        keys: &[String],
         arguments: Vec<Vec<u8>>,
+        now: u64,
         deadline: Instant,
     ) -> Result<Vec<Value>, StoreError> {
         // A new sequence begins once per history of a server. The history can end between the two
         // calls.
         for _ in 0..3 {
             match self
-                .read(script, keys.to_vec(), arguments.clone(), deadline)
+                .read(script, self.places(), arguments.clone(), deadline)
                 .await?
             {
                 Value::Array(values) => return Ok(values),
                 Value::Nil => {}
                 _ => break,
             }
-            let begun = vec![self.keys().position(), self.keys().order()];
-            let arguments = vec![new_epoch()?, life(POSITION_LIFE, 0)];
-            self.write(&BEGIN, begun, arguments, deadline).await?;
+            self.begin(now, deadline).await?;
         }
         Err(corrupt("unexpected answer of a script"))
+    }
+
+    /// Begins a sequence if there is none, and waits for the configured replicas.
+    async fn begin(&self, now: u64, deadline: Instant) -> Result<(), StoreError> {
+        let end = now.saturating_add(POSITION_LIFE);
+        let arguments = vec![digits(now), digits(end), new_epoch()?];
+        let answer = self.write(&BEGIN, self.places(), arguments, deadline);
+        note_loss(&answer.await?.value);
+        Ok(())
+    }
+
+    /// Reads a script's answer: the position, the time of the server, and the entries that have not
+    /// ended.
+    async fn read_entries(
+        &self,
+        mut values: Vec<Value>,
+        now: u64,
+    ) -> Result<RevocationSnapshot, StoreError> {
+        let entries = match (values.len(), values.pop()) {
+            (4, Some(entries)) => pairs(entries)?,
+            _ => return Err(corrupt("unexpected length of an answer")),
+        };
+        let server = match values.last() {
+            Some(Value::BulkString(seconds)) => number(seconds)?,
+            _ => return Err(corrupt("malformed time of the server")),
+        };
+        Ok(RevocationSnapshot {
+            position: position(&values)?,
+            entries: self.live(entries, server, now).await,
+        })
+    }
+
+    /// Returns the entries that have not ended. One that cannot be read is logged and repaired:
+    /// until then, and if this fails, it revokes at least what it revoked before.
+    async fn live(&self, found: Vec<(Vec<u8>, Vec<u8>)>, server: u64, now: u64) -> Vec<Revocation> {
+        let at = ended_until(now, server);
+        let mut entries = Vec::with_capacity(found.len());
+        let (mut repaired, mut dropped) = (Vec::new(), Vec::new());
+        for (key, value) in found {
+            let Ok(name) = RevocationKey::from_bytes(&key) else {
+                dropped.extend([key, value]);
+                continue;
+            };
+            let entry = entry(name.clone(), &value).unwrap_or_else(|_| {
+                let entry = widest(name, now);
+                repaired.push(entry.clone());
+                entry
+            });
+            if entry.expires_at > at {
+                entries.push(entry);
+            }
+        }
+        if !repaired.is_empty() {
+            tracing::error!(target: "tollgate", entries = repaired.len(),
+                "unreadable revocations count as revocations of everything until now");
+            let repair = self.revoke_by(&REVOKE, &repaired, now, self.deadline());
+            if let Err(error) = repair.await {
+                tracing::warn!(target: "tollgate", %error, "revocations not repaired");
+            }
+        }
+        if !dropped.is_empty() {
+            tracing::error!(target: "tollgate", entries = dropped.len() / 2,
+                "revocations with an unreadable key are removed; no token can match them");
+            let keys = vec![self.keys().entries()];
+            let _ = self.read(&LEAVE, keys, dropped, self.deadline()).await;
+        }
+        entries
+    }
+}
+
+/// Returns the meaning of an entry that cannot be read, as the scripts do.
+fn widest(key: RevocationKey, now: u64) -> Revocation {
+    let by_time = matches!(
+        key.kind(),
+        RevocationKind::Subject | RevocationKind::SubjectSessions
+    );
+    Revocation {
+        key,
+        before: if by_time {
+            now.saturating_add(1)
+        } else {
+            Revocation::ALL
+        },
+        expires_at: now.saturating_add(DAY),
+    }
+}
+
+/// Logs that a script found a key of the revocations missing.
+fn note_loss(answer: &Value) {
+    if matches!(answer, Value::Int(2)) {
+        tracing::error!(target: "tollgate",
+            "revocations are lost: a key of them was evicted or deleted");
     }
 }
 
 fn new_epoch() -> Result<Vec<u8>, StoreError> {
     Ok(digits(u64::from_be_bytes(random()?)))
-}
-
-/// Reads a script's answer: the position, and the entries that have not expired.
-fn read(mut values: Vec<Value>, now: u64) -> Result<RevocationSnapshot, StoreError> {
-    let entries = match (values.len(), values.pop()) {
-        (3, Some(entries)) => pairs(entries)?,
-        _ => return Err(corrupt("unexpected length of an answer")),
-    };
-    let mut snapshot = RevocationSnapshot {
-        position: position(&values)?,
-        entries: Vec::with_capacity(entries.len()),
-    };
-    for (key, value) in entries {
-        let entry = entry(RevocationKey::from_bytes(&key)?, &value)?;
-        if entry.expires_at > now {
-            snapshot.entries.push(entry);
-        }
-    }
-    Ok(snapshot)
 }
 
 /// Reads the position: the first two numbers of a script's answer.
@@ -227,24 +326,14 @@ fn score(time: u64) -> Vec<u8> {
     }
 }
 
-/// Returns the time before which ended entries are removed. A clock that is far off, for instance
-/// before 1970, removes nothing that others need.
-fn long_gone(now: u64) -> Vec<u8> {
-    match now.saturating_sub(SLACK) {
-        LATEST.. => b"-inf".to_vec(),
-        before => score(before),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use tollgate_session::RevocationKind;
 
     #[test]
-    fn a_clock_that_is_far_off_removes_nothing() {
-        assert_eq!(long_gone(u64::MAX), b"-inf");
-        assert_eq!(long_gone(1_000), b"700");
+    fn the_end_of_a_distant_entry_is_never_reached() {
+        assert_eq!(score(1_000), b"1000");
         assert_eq!(score(u64::MAX), b"+inf");
     }
 

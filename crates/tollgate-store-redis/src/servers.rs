@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, Value};
+use redis::{ConnectionAddr, ConnectionInfo, Value};
 use tokio::time::{Instant, sleep, timeout_at};
 use tollgate_session::StoreError;
 
 use crate::failure::{Failure, corrupt, timeout, unavailable};
 use crate::link::Link;
 use crate::operation::Operation;
+use crate::requirements::Requirements;
 use crate::slots::{Address, Slots};
 
 /// The number of attempts while servers are unreachable or not ready.
@@ -33,6 +34,7 @@ pub(crate) struct Servers {
     seeds: Vec<ConnectionInfo>,
     cluster: bool,
     patience: Duration,
+    requirements: Arc<Requirements>,
     links: Mutex<HashMap<(Address, Lane), Arc<Link>>>,
     slots: Mutex<Arc<Slots>>,
     /// Held while the slots are queried.
@@ -56,11 +58,17 @@ pub(crate) struct Answer {
 
 impl Servers {
     /// Creates the servers. There must be at least one seed.
-    pub(crate) fn new(seeds: Vec<ConnectionInfo>, cluster: bool, patience: Duration) -> Self {
+    pub(crate) fn new(
+        seeds: Vec<ConnectionInfo>,
+        cluster: bool,
+        patience: Duration,
+        requirements: Requirements,
+    ) -> Self {
         Self {
             seeds,
             cluster,
             patience,
+            requirements: Arc::new(requirements),
             links: Mutex::default(),
             slots: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
@@ -97,7 +105,7 @@ impl Servers {
                     .link(&address, lane)
                     .map_err(|failure| (failure, None))?;
                 let commands = operation.commands(whole_script, asked.is_some(), deadline);
-                let values = link.send(&commands, deadline).await;
+                let values = link.send(commands, operation.source(), deadline).await;
                 values.map_err(|failure| (failure, Some(address)))
             };
             let (failure, address) = match attempt.await {
@@ -230,7 +238,7 @@ impl Servers {
             let link = self.link(&node, Lane::Shared)?;
             let mut commands = redis::pipe();
             commands.cmd("CLUSTER").arg("SLOTS");
-            match link.send(&commands, within).await {
+            match link.ask(&commands, "", within).await {
                 Ok(values) => match Slots::read(values.first(), &node.host) {
                     Some(slots) => {
                         self.keep_links_to(&slots);
@@ -277,9 +285,9 @@ impl Servers {
             let seed = self.seeds[0].clone();
             seed.set_addr(ConnectionAddr::Tcp(address.host.clone(), address.port))
         });
-        let client = info.into_connection_info().and_then(Client::open);
-        let client = client.map_err(|_| Failure::Final(corrupt("invalid node address")))?;
-        let link = Arc::new(Link::new(client, self.patience));
+        let link = Link::new(info, self.patience, Arc::clone(&self.requirements));
+        let link = link.map_err(|_| Failure::Final(corrupt("invalid node address")))?;
+        let link = Arc::new(link);
         links.insert((address.clone(), lane), link.clone());
         Ok(link)
     }

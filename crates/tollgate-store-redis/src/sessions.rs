@@ -6,16 +6,21 @@ use std::str::FromStr as _;
 use futures_util::future::try_join_all;
 use redis::Value;
 use tokio::time::Instant;
-use tollgate_session::{SessionId, SessionStore, StoreError, StoreFuture, StoredSession};
+use tollgate_session::{
+    SessionId, SessionStore, StoreError, StoreErrorKind, StoreFuture, StoredSession, ended_until,
+};
 
-use crate::failure::{corrupt, unavailable};
+use crate::failure::{corrupt, unavailable, wrong_type};
 use crate::keys::slot;
 use crate::operation::{Operation, Script};
-use crate::scripts::{ENTER, INSERT, LEAVE, REPLACE};
-use crate::store::{RedisStore, SLACK, digits, life, number};
+use crate::scripts::{CONFIRM, ENTER, INSERT, LEAVE, REPLACE, REPLACE_WHEN_FULL};
+use crate::store::{RedisStore, digits, number};
 
 /// The number of sessions of a subject that are loaded at a time.
 const TOGETHER: usize = 64;
+/// The time for which an entry of an index stays without its session, in seconds: the session may
+/// be about to be inserted, by an instance whose clock is behind.
+const YOUNG: u64 = 7200;
 
 impl SessionStore for RedisStore {
     fn insert<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
@@ -32,7 +37,6 @@ impl SessionStore for RedisStore {
                 session.data.clone(),
                 digits(cover),
                 self.tag(),
-                life(session.expires_at, now),
             ];
             match self
                 .change(&INSERT, &session.id, arguments, deadline)
@@ -46,7 +50,13 @@ impl SessionStore for RedisStore {
     }
 
     fn load<'a>(&'a self, id: &'a SessionId, now: u64) -> StoreFuture<'a, Option<StoredSession>> {
-        Box::pin(self.load_by(id, now, self.deadline()))
+        Box::pin(async move {
+            match self.load_by(id, self.deadline()).await? {
+                Found::Session(session) => Ok(Some(session).filter(|it| it.expires_at > now)),
+                Found::Nothing => Ok(None),
+                Found::Unreadable => Err(corrupt("a session has a missing or malformed field")),
+            }
+        })
     }
 
     fn replace<'a>(
@@ -58,9 +68,10 @@ impl SessionStore for RedisStore {
         Box::pin(async move {
             let deadline = self.deadline();
             let tag = self.tag();
-            let mut covered = 0;
-            // The second attempt follows an extension of the entry in the index.
-            for _ in 0..2 {
+            let (mut script, mut covered) = (&REPLACE, 0);
+            // Further attempts follow an extension of the entry in the index, and the refusal of a
+            // server whose memory is full.
+            for _ in 0..4 {
                 let arguments = vec![
                     digits(now),
                     digits(session.expires_at),
@@ -69,21 +80,35 @@ impl SessionStore for RedisStore {
                     session.data.clone(),
                     digits(covered),
                     tag.clone(),
-                    life(session.expires_at, now),
                 ];
-                match self
-                    .change(&REPLACE, &session.id, arguments, deadline)
-                    .await?
-                {
-                    0 => return Ok(false),
-                    1 => return Ok(true),
-                    2 => {}
-                    _ => break,
+                match self.change(script, &session.id, arguments, deadline).await {
+                    Ok(0) => return Ok(false),
+                    Ok(1) => return Ok(true),
+                    Ok(2) => {
+                        covered = cover(session.expires_at, now);
+                        self.enter(session, covered, now, deadline).await?;
+                    }
+                    Ok(3) => return Err(full()),
+                    Ok(_) => break,
+                    Err(error) if error.kind() == StoreErrorKind::Full => {
+                        script = &REPLACE_WHEN_FULL;
+                    }
+                    Err(error) => return Err(error),
                 }
-                covered = cover(session.expires_at, now);
-                self.enter(session, covered, now, deadline).await?;
             }
             Err(corrupt("unexpected answer of a script"))
+        })
+    }
+
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        Box::pin(async move {
+            let keys = vec![self.keys().session(&session.id)];
+            let arguments = vec![digits(now), digits(session.revision)];
+            let answer = self.write(&CONFIRM, keys, arguments, self.deadline());
+            match answer.await?.value {
+                Value::Int(answer) => Ok(answer == 1),
+                _ => Err(corrupt("unexpected answer of a script")),
+            }
         })
     }
 
@@ -96,31 +121,38 @@ impl SessionStore for RedisStore {
         Box::pin(async move {
             let deadline = self.deadline();
             let key = self.keys().subject(subject);
-            let entries = self.entries_of(&key, deadline).await?;
+            let (entries, mut gone, server) = self.entries_of(&key, deadline).await?;
+            let at = ended_until(now, server);
             // Sessions that ended by the index need not be loaded.
             let listed: Vec<_> = entries
                 .into_iter()
                 .filter(|entry| entry.cover > now)
                 .collect();
-            let (mut sessions, mut gone) = (Vec::new(), Vec::new());
+            let mut sessions = Vec::new();
             for some in listed.chunks(TOGETHER) {
                 if sessions.len() >= most {
                     break;
                 }
-                let loads = some
-                    .iter()
-                    .map(|entry| self.load_by(&entry.id, now, deadline));
+                let loads = some.iter().map(|entry| self.load_by(&entry.id, deadline));
                 for (entry, session) in some.iter().zip(try_join_all(loads).await?) {
                     match session {
-                        Some(session) if session.subject != subject => {
-                            return Err(corrupt("an index contains another subject's session"));
-                        }
-                        Some(session) => sessions.push(session),
-                        // A young entry may belong to a session that is being inserted.
-                        None if entry.entered.saturating_add(SLACK) <= now => {
+                        Found::Session(session) if session.subject != subject => {
+                            tracing::error!(target: "tollgate", session = %entry.id,
+                                "an index contains the session of another subject");
                             gone.extend([entry.id.to_string().into_bytes(), entry.value.clone()]);
                         }
-                        None => {}
+                        Found::Session(session) if session.expires_at > now => {
+                            sessions.push(session);
+                        }
+                        Found::Session(session) if session.expires_at > at => {}
+                        Found::Unreadable => {
+                            tracing::error!(target: "tollgate", session = %entry.id,
+                                "unreadable session");
+                        }
+                        _ if entry.entered.saturating_add(YOUNG) <= at => {
+                            gone.extend([entry.id.to_string().into_bytes(), entry.value.clone()]);
+                        }
+                        _ => {}
                     }
                 }
             }
@@ -134,6 +166,14 @@ impl SessionStore for RedisStore {
     }
 }
 
+/// The content of a session's key.
+enum Found {
+    Session(StoredSession),
+    Nothing,
+    /// A field is missing or malformed, or the key has another type.
+    Unreadable,
+}
+
 /// An entry of a subject's index.
 struct Entry {
     id: SessionId,
@@ -145,39 +185,24 @@ struct Entry {
 }
 
 impl RedisStore {
-    async fn load_by(
-        &self,
-        id: &SessionId,
-        now: u64,
-        deadline: Instant,
-    ) -> Result<Option<StoredSession>, StoreError> {
+    /// Returns the session, whether it has expired or not.
+    async fn load_by(&self, id: &SessionId, deadline: Instant) -> Result<Found, StoreError> {
         let key = self.keys().session(id);
         let mut command = redis::cmd("HGETALL");
         command.arg(&key);
         let operation = Operation::command(command);
-        let value = self
-            .servers()
-            .run(slot(&key), &operation, deadline)
-            .await?
-            .value;
-        let mut fields: HashMap<Vec<u8>, Vec<u8>> = pairs(value)?.into_iter().collect();
-        if fields.is_empty() {
-            return Ok(None);
-        }
-        let mut field = |name: &str| {
-            fields
-                .remove(name.as_bytes())
-                .ok_or_else(|| corrupt("a session has a missing field"))
+        let answer = self.servers().run(slot(&key), &operation, deadline).await;
+        let fields = match answer.and_then(|answer| pairs(answer.value)) {
+            Ok(fields) if fields.is_empty() => return Ok(Found::Nothing),
+            Ok(fields) => fields,
+            Err(error) if error == wrong_type() => return Ok(Found::Unreadable),
+            // `Corrupt` means that this session can never be read.
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                return Err(unavailable("the server does not speak the Redis protocol"));
+            }
+            Err(error) => return Err(error),
         };
-        let session = StoredSession {
-            id: *id,
-            subject: String::from_utf8(field("subject")?)
-                .map_err(|_| corrupt("a subject is not valid UTF-8"))?,
-            revision: number(&field("revision")?)?,
-            expires_at: number(&field("expires")?)?,
-            data: field("data")?,
-        };
-        Ok(Some(session).filter(|session| session.expires_at > now))
+        Ok(session(*id, fields).map_or(Found::Unreadable, Found::Session))
     }
 
     /// Runs a script on a session and returns its answer.
@@ -212,36 +237,89 @@ impl RedisStore {
             digits(now),
             session.id.to_string().into_bytes(),
             digits(cover),
-            life(cover, now),
-            digits(now.saturating_sub(SLACK)),
         ];
         self.write(&ENTER, keys, arguments, deadline).await?;
         Ok(())
     }
 
-    async fn entries_of(&self, key: &str, deadline: Instant) -> Result<Vec<Entry>, StoreError> {
+    /// Returns the entries of an index, those that cannot be read, as arguments of [`LEAVE`], and
+    /// the time of the server.
+    async fn entries_of(
+        &self,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<(Vec<Entry>, Vec<Vec<u8>>, u64), StoreError> {
         let mut command = redis::cmd("HGETALL");
         command.arg(key);
-        let operation = Operation::command(command);
-        let value = self
-            .servers()
-            .run(slot(key), &operation, deadline)
-            .await?
-            .value;
-        let entry = |(id, value): (Vec<u8>, Vec<u8>)| {
-            let malformed = || corrupt("malformed index");
-            let id = std::str::from_utf8(&id).ok();
-            let id = id.and_then(|id| SessionId::from_str(id).ok());
-            let (cover, entered) = value.split_at_checked(20).ok_or_else(malformed)?;
-            Ok(Entry {
-                id: id.ok_or_else(malformed)?,
-                cover: number(cover)?,
-                entered: number(entered)?,
-                value,
-            })
+        let operation = Operation::timed(command);
+        let answer = self.servers().run(slot(key), &operation, deadline).await;
+        let (hash, server) = match answer {
+            Ok(answer) => timed(answer.value)?,
+            Err(error) if error == wrong_type() => {
+                tracing::error!(target: "tollgate", "unreadable index of a subject");
+                return Ok((Vec::new(), Vec::new(), 0));
+            }
+            Err(error) => return Err(error),
         };
-        pairs(value)?.into_iter().map(entry).collect()
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+        for (id, value) in pairs(hash)? {
+            match entry(&id, &value) {
+                Some(entry) => entries.push(entry),
+                None => unreadable.extend([id, value]),
+            }
+        }
+        if !unreadable.is_empty() {
+            tracing::error!(target: "tollgate", entries = unreadable.len() / 2,
+                "unreadable entries of an index are removed");
+        }
+        Ok((entries, unreadable, server))
     }
+}
+
+/// Reads an entry of an index. `None` if it is malformed.
+fn entry(id: &[u8], value: &[u8]) -> Option<Entry> {
+    let (cover, entered) = value.split_at_checked(20)?;
+    Some(Entry {
+        id: SessionId::from_str(std::str::from_utf8(id).ok()?).ok()?,
+        cover: number(cover).ok()?,
+        entered: number(entered).ok()?,
+        value: value.to_vec(),
+    })
+}
+
+/// Reads a session. `None` if a field is missing or malformed.
+fn session(id: SessionId, fields: Vec<Pair>) -> Option<StoredSession> {
+    let mut fields: HashMap<Vec<u8>, Vec<u8>> = fields.into_iter().collect();
+    let mut field = |name: &str| fields.remove(name.as_bytes());
+    Some(StoredSession {
+        id,
+        subject: String::from_utf8(field("subject")?).ok()?,
+        revision: number(&field("revision")?).ok()?,
+        expires_at: number(&field("expires")?).ok()?,
+        data: field("data")?,
+    })
+}
+
+/// Reads the answer of a timed operation: the value, and the time of the server.
+pub(crate) fn timed(answer: Value) -> Result<(Value, u64), StoreError> {
+    let malformed = || corrupt("malformed time of the server");
+    let Value::Array(mut values) = answer else {
+        return Err(malformed());
+    };
+    match (values.pop(), values.pop()) {
+        (Some(Value::Array(time)), Some(value)) => match time.first() {
+            Some(Value::BulkString(seconds)) => Ok((value, number(seconds)?)),
+            _ => Err(malformed()),
+        },
+        _ => Err(malformed()),
+    }
+}
+
+fn full() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Full,
+        "the memory of the server is full (OOM)",
+    )
 }
 
 /// Returns the time until which the index lists a session that lives until `expires_at`. It is half

@@ -14,13 +14,6 @@ use crate::keys::{Keys, slot};
 use crate::operation::{Operation, Script, Wait};
 use crate::servers::{Answer, Servers};
 
-/// The time that everything is kept beyond its end, in seconds. A caller whose clock is behind by
-/// this much finds the data that another has written. A caller whose clock is ahead by less removes
-/// nothing that others need.
-pub(crate) const SLACK: u64 = 300;
-/// The longest life of a key, in seconds: 100 years.
-const LONGEST: u64 = 100 * 365 * 86_400;
-
 /// A store of sessions and revocations in Redis 7 or later, on one server or a cluster.
 ///
 /// Clones share the connections. The store connects at the first operation.
@@ -104,13 +97,18 @@ impl RedisStore {
             + self.inner.wait.map_or(Duration::ZERO, |wait| wait.timeout)
     }
 
+    /// Returns whether writes wait for replicas.
+    pub(crate) fn waits(&self) -> bool {
+        self.inner.wait.is_some()
+    }
+
     /// Returns a tag that no other write has.
     pub(crate) fn tag(&self) -> Vec<u8> {
         let call = self.inner.calls.fetch_add(1, Ordering::Relaxed);
         [&self.inner.instance[..], &call.to_be_bytes()].concat()
     }
 
-    /// Runs a script that only reads.
+    /// Runs a script, without a wait for replicas.
     pub(crate) async fn read(
         &self,
         script: &Script,
@@ -150,12 +148,6 @@ pub(crate) fn number(digits: &[u8]) -> Result<u64, StoreError> {
         .ok_or_else(|| corrupt("malformed number"))
 }
 
-/// Returns the life of a key that is needed until `end`, in milliseconds.
-pub(crate) fn life(end: u64, now: u64) -> Vec<u8> {
-    let seconds = end.saturating_sub(now).saturating_add(SLACK).min(LONGEST);
-    (seconds * 1000).to_string().into_bytes()
-}
-
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
     SystemRandom
@@ -167,17 +159,6 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lives_are_relative_and_bounded() {
-        assert_eq!(life(1_000, 900), b"400000");
-        assert_eq!(
-            life(900, 1_000),
-            b"300000",
-            "ended keys are kept for the slack"
-        );
-        assert_eq!(life(u64::MAX, 0), (LONGEST * 1000).to_string().into_bytes());
-    }
 
     #[test]
     fn digits_compare_like_numbers() {

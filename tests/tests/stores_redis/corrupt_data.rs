@@ -1,13 +1,17 @@
 //! Keys with invalid values, and servers that are not Redis.
 
 use redis::aio::MultiplexedConnection;
+use std::slice::from_ref;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tollgate_session::{RevocationStore, SessionStore, StoreErrorKind};
+use tollgate_session::{
+    Position, Revocation, RevocationKey, RevocationKind, RevocationStore, SessionStore,
+    StoreErrorKind,
+};
 use tollgate_store_redis::RedisStore;
 use tollgate_tests::servers::Redis;
 
-use crate::fixture::{NOW, next, revocation, run, session, soon, store};
+use crate::fixture::{HOUR, NOW, next, revocation, run, session, soon, store};
 
 async fn connect(server: &Redis) -> MultiplexedConnection {
     let client = redis::Client::open(server.url()).unwrap();
@@ -23,7 +27,7 @@ async fn write(connection: &mut MultiplexedConnection, command: &[&[u8]]) {
 }
 
 #[test]
-fn an_invalid_session_value_is_corrupt() {
+fn unreadable_sessions_and_indexes_affect_no_others() {
     let Some(server) = Redis::start() else { return };
     let store = store(&server.url());
     run(async {
@@ -62,83 +66,136 @@ fn an_invalid_session_value_is_corrupt() {
         for malformed in malformed {
             write(&mut connection, &[b"DEL", &key]).await;
             write(&mut connection, malformed).await;
-            let errors = [
-                soon(store.load(&mine.id, NOW)).await.unwrap_err(),
-                soon(store.replace(&next(&mine), 1, NOW)).await.unwrap_err(),
-            ];
-            for error in errors {
-                assert_eq!(
-                    error.kind(),
-                    StoreErrorKind::Corrupt,
-                    "{error} for {malformed:?}"
-                );
-            }
-        }
-        assert_eq!(
-            soon(store.insert(&mine, NOW)).await.unwrap_err().kind(),
-            StoreErrorKind::Corrupt
-        );
-        write(&mut connection, &[b"DEL", &key]).await;
-        assert!(soon(store.insert(&mine, NOW)).await.unwrap());
-
-        let id = mine.id.to_string();
-        let index = b"{tollgate:subject:u-7}".as_slice();
-        let malformed: [&[&[u8]]; 3] = [
-            &[b"SET", index, b"malformed"],
-            &[b"HSET", index, b"a", b"b"],
-            &[b"HSET", index, id.as_bytes(), b"b"],
-        ];
-        for malformed in malformed {
-            write(&mut connection, &[b"DEL", index]).await;
-            write(&mut connection, malformed).await;
-            let error = soon(store.of_subject("u-7", 9, NOW)).await.unwrap_err();
+            let error = soon(store.load(&mine.id, NOW)).await.unwrap_err();
             assert_eq!(
                 error.kind(),
                 StoreErrorKind::Corrupt,
                 "{error} for {malformed:?}"
             );
+            assert!(!soon(store.replace(&next(&mine), 1, NOW)).await.unwrap());
+            assert!(!soon(store.confirm(&mine, NOW)).await.unwrap());
+        }
+        assert!(
+            soon(store.insert(&mine, NOW)).await.unwrap(),
+            "an unreadable session does not exist"
+        );
+
+        let id = mine.id.to_string();
+        let index = b"{tollgate:subject:u-7}".as_slice();
+        let other = session("u-8");
+        assert!(soon(store.insert(&other, NOW)).await.unwrap());
+        let foreign = other.id.to_string();
+        let entry = format!("{:020}{NOW:020}", NOW + 2 * HOUR);
+        let malformed: [&[&[u8]]; 4] = [
+            &[b"SET", index, b"malformed"],
+            &[b"HSET", index, b"a", b"b"],
+            &[b"HSET", index, id.as_bytes(), b"b"],
+            &[b"HSET", index, foreign.as_bytes(), entry.as_bytes()],
+        ];
+        for malformed in malformed {
+            write(&mut connection, &[b"DEL", index]).await;
+            let before = session("u-7");
+            assert!(soon(store.insert(&before, NOW)).await.unwrap());
+            if malformed[0] == b"SET" {
+                write(&mut connection, malformed).await;
+                assert_eq!(soon(store.of_subject("u-7", 9, NOW)).await.unwrap(), []);
+            } else {
+                write(&mut connection, malformed).await;
+                let listed = soon(store.of_subject("u-7", 9, NOW)).await.unwrap();
+                assert_eq!(&listed, from_ref(&before), "{malformed:?}");
+                assert_eq!(
+                    server.command(&["HLEN", "{tollgate:subject:u-7}"]),
+                    "1",
+                    "the entry is removed"
+                );
+            }
+            write(&mut connection, &[b"DEL", index]).await;
+            write(&mut connection, malformed).await;
+            // A login repairs the index.
+            let after = session("u-7");
+            assert!(soon(store.insert(&after, NOW)).await.unwrap());
+            let listed = soon(store.of_subject("u-7", 9, NOW)).await.unwrap();
+            assert!(listed.contains(&after), "{malformed:?}");
         }
         // Other sessions are not affected.
         assert_eq!(soon(store.load(&mine.id, NOW)).await.unwrap(), Some(mine));
-        assert!(soon(store.insert(&session("u-8"), NOW)).await.unwrap());
     });
 }
 
+const PLACE: &[u8] = b"{tollgate:revocations}:position";
+const ENTRIES: &[u8] = b"{tollgate:revocations}:entries";
+const ENDINGS: &[u8] = b"{tollgate:revocations}:endings";
+const ORDER: &[u8] = b"{tollgate:revocations}:order";
+
 #[test]
-fn an_invalid_revocation_value_is_corrupt_and_nothing_is_written() {
+fn revocations_are_rebuilt_from_their_entries() {
     let Some(server) = Redis::start() else { return };
     let store = store(&server.url());
     run(async {
         let mut connection = connect(&server).await;
-        let place = b"{tollgate:revocations}:position".as_slice();
-        let entries = b"{tollgate:revocations}:entries".as_slice();
-        let endings = b"{tollgate:revocations}:endings".as_slice();
-        let order = b"{tollgate:revocations}:order".as_slice();
-        let key = revocation("a").key.to_bytes();
-        for corrupted in [place, entries, endings, order] {
-            write(&mut connection, &[b"FLUSHALL"]).await;
-            soon(store.revoke(&[revocation("b")], NOW)).await.unwrap();
-            let others: Vec<&[u8]> = [place, entries, endings, order]
-                .into_iter()
-                .filter(|key| *key != corrupted)
-                .collect();
-            write(&mut connection, &[b"SET", corrupted, b"malformed"]).await;
-            let before = dump(&mut connection, &others).await;
-            let error = soon(store.revoke(&[revocation("a")], NOW))
-                .await
-                .unwrap_err();
-            assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
-            assert_eq!(
-                dump(&mut connection, &others).await,
-                before,
-                "a failed call was executed partially"
-            );
+        let commands: [&[&[u8]]; 9] = [
+            &[b"SET", PLACE, b"malformed"],
+            &[b"SET", ENDINGS, b"malformed"],
+            &[b"SET", ORDER, b"malformed"],
+            &[b"DEL", PLACE],
+            &[b"DEL", ENDINGS],
+            &[b"DEL", ORDER],
+            &[b"HSET", PLACE, b"sequence", b"x"],
+            &[b"HSET", PLACE, b"epoch", b"1"],
+            &[b"HDEL", PLACE, b"kept"],
+        ];
+        for command in commands {
+            for revoked_first in [true, false] {
+                write(&mut connection, &[b"FLUSHALL"]).await;
+                soon(store.revoke(&[revocation("a")], NOW)).await.unwrap();
+                let before = soon(store.position()).await.unwrap();
+                write(&mut connection, command).await;
+                if revoked_first {
+                    soon(store.revoke(&[revocation("b")], NOW)).await.unwrap();
+                }
+                // Neither is missing in the changes: the caller takes a snapshot.
+                let _ = soon(store.changes(before, NOW)).await.unwrap();
+                if !revoked_first {
+                    soon(store.revoke(&[revocation("b")], NOW)).await.unwrap();
+                }
+                assert_ne!(
+                    soon(store.position()).await.unwrap().epoch,
+                    before.epoch,
+                    "{command:?}"
+                );
+                let snapshot = soon(store.snapshot(NOW)).await.unwrap();
+                assert_eq!(snapshot.entries.len(), 2, "{command:?}");
+                for value in ["a", "b"] {
+                    assert!(snapshot.entries.contains(&revocation(value)));
+                }
+                let late = NOW + HOUR + 301;
+                let last = Revocation {
+                    expires_at: late + HOUR,
+                    ..revocation("c")
+                };
+                soon(store.revoke(&[last], late)).await.unwrap();
+                let left = server.command(&["HLEN", "{tollgate:revocations}:entries"]);
+                assert_eq!(left, "1", "ended entries are still removed");
+            }
         }
-        write(&mut connection, &[b"FLUSHALL"]).await;
-        soon(store.revoke(&[revocation("b")], NOW)).await.unwrap();
-        write(&mut connection, &[b"HSET", entries, &key, b"malformed"]).await;
+    });
+}
+
+#[test]
+fn entries_of_another_type_fail_closed_and_lost_ones_begin_a_new_epoch() {
+    let Some(server) = Redis::start() else { return };
+    let store = store(&server.url());
+    run(async {
+        let mut connection = connect(&server).await;
+        soon(store.revoke(&[revocation("a")], NOW)).await.unwrap();
+        let before = soon(store.position()).await.unwrap();
+        write(&mut connection, &[b"DEL", ENTRIES]).await;
+        let after = soon(store.position()).await.unwrap();
+        assert_ne!(after.epoch, before.epoch, "the loss is noticed");
+
+        write(&mut connection, &[b"SET", ENTRIES, b"malformed"]).await;
         for error in [
-            soon(store.revoke(&[revocation("c"), revocation("a")], NOW))
+            soon(store.revoke(&[revocation("a")], NOW))
                 .await
                 .unwrap_err(),
             soon(store.find(&[revocation("a").key], NOW))
@@ -148,37 +205,183 @@ fn an_invalid_revocation_value_is_corrupt_and_nothing_is_written() {
         ] {
             assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
         }
-        assert_eq!(
-            soon(store.find(&[revocation("c").key], NOW)).await.unwrap(),
-            []
-        );
-        write(&mut connection, &[b"HDEL", entries, &key]).await;
-        write(&mut connection, &[b"HSET", place, b"sequence", b"x"]).await;
-        for error in [
-            soon(store.revoke(&[revocation("c")], NOW))
-                .await
-                .unwrap_err(),
-            soon(store.position()).await.unwrap_err(),
-        ] {
-            assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
-        }
-        write(&mut connection, &[b"DEL", place]).await;
-        soon(store.revoke(&[revocation("c")], NOW)).await.unwrap();
+        write(&mut connection, &[b"DEL", ENTRIES]).await;
+        soon(store.revoke(&[revocation("a")], NOW)).await.unwrap();
     });
 }
 
-async fn dump(connection: &mut MultiplexedConnection, keys: &[&[u8]]) -> Vec<Vec<u8>> {
-    let mut dumps = Vec::new();
-    for key in keys {
-        dumps.push(
-            redis::cmd("DUMP")
-                .arg(*key)
-                .query_async(connection)
+#[test]
+fn an_unreadable_revocation_revokes_what_it_may_have_revoked() {
+    let Some(server) = Redis::start() else { return };
+    let store = store(&server.url());
+    let subject = Revocation {
+        key: RevocationKey::new(RevocationKind::Subject, "https://id.example.com", "u-7"),
+        before: NOW,
+        expires_at: NOW + HOUR,
+    };
+    run(async {
+        let mut connection = connect(&server).await;
+        for malformed in [&b"malformed"[..], b"", &[b'9'; 40], &[0xFF; 40]] {
+            for how in 0..4 {
+                write(&mut connection, &[b"FLUSHALL"]).await;
+                let written = [subject.clone(), revocation("a"), revocation("b")];
+                soon(store.revoke(&written, NOW)).await.unwrap();
+                for broken in [&written[0], &written[1]] {
+                    let key = broken.key.to_bytes();
+                    write(&mut connection, &[b"HSET", ENTRIES, &key, malformed]).await;
+                }
+                write(&mut connection, &[b"HSET", ENTRIES, b"no key", malformed]).await;
+                let at = soon(store.position()).await.unwrap();
+                match how {
+                    0 => {
+                        let keys = written.clone().map(|entry| entry.key);
+                        let found = soon(store.find(&keys, NOW + 5)).await.unwrap();
+                        assert_eq!(found.len(), 3);
+                    }
+                    1 => {
+                        let snapshot = soon(store.snapshot(NOW + 5)).await.unwrap();
+                        assert_eq!(snapshot.entries.len(), 3);
+                    }
+                    2 => {
+                        let short = [0, 1].map(|index: usize| Revocation {
+                            before: 1,
+                            expires_at: NOW + 6,
+                            ..written[index].clone()
+                        });
+                        soon(store.revoke(&short, NOW + 5)).await.unwrap();
+                    }
+                    _ => {
+                        let from = Position { sequence: 0, ..at };
+                        let changes = soon(store.changes(from, NOW + 5)).await.unwrap();
+                        assert_eq!(changes.unwrap().entries.len(), 3);
+                    }
+                }
+                // It is repaired once, so that later tokens of the subject are good.
+                let snapshot = soon(store.snapshot(NOW + 60)).await.unwrap();
+                let of = |key: &RevocationKey| {
+                    let mut entries = snapshot.entries.iter();
+                    entries.find(|entry| entry.key == *key).unwrap().clone()
+                };
+                assert_eq!(of(&subject.key).before, NOW + 6, "{how} {malformed:?}");
+                assert_eq!(of(&written[1].key).before, Revocation::ALL);
+                assert!(of(&written[1].key).expires_at >= NOW + HOUR);
+                assert_eq!(of(&written[2].key), written[2]);
+                assert!(
+                    soon(store.position()).await.unwrap().sequence > at.sequence,
+                    "other instances learn of it"
+                );
+            }
+        }
+    });
+}
+
+/// Changes random fields and keys between operations, on which no other session may depend.
+#[test]
+fn random_changes_affect_only_their_own_session() {
+    let Some(server) = Redis::start() else { return };
+    let store = store(&server.url());
+    run(async {
+        let mut connection = connect(&server).await;
+        let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut random = move |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed % u64::try_from(below).unwrap()).unwrap()
+        };
+        for round in 0..400 {
+            let now = NOW + round;
+            let (mine, other) = (session("u-7"), session("u-7"));
+            soon(store.insert(&mine, now)).await.unwrap();
+            soon(store.revoke(&[revocation("a")], now)).await.unwrap();
+            let keys: Vec<String> = redis::cmd("KEYS")
+                .arg("{tollgate*")
+                .query_async(&mut connection)
                 .await
-                .unwrap(),
-        );
+                .unwrap();
+            for _ in 0..=random(3) {
+                let key = keys[random(keys.len())].as_bytes();
+                // The entries as a whole are the exception: without them nothing is known.
+                let whole = random(4) == 0 && key != ENTRIES;
+                mutate(&mut connection, key, whole, &mut random).await;
+            }
+            // Nothing fails but the read of a damaged session.
+            assert!(soon(store.insert(&other, now)).await.unwrap());
+            let newer = next(&other);
+            assert!(soon(store.replace(&newer, 1, now)).await.unwrap());
+            assert!(soon(store.confirm(&newer, now)).await.unwrap());
+            assert_eq!(
+                soon(store.load(&other.id, now)).await.unwrap(),
+                Some(newer.clone())
+            );
+            if let Err(error) = soon(store.load(&mine.id, now)).await {
+                assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
+            }
+            soon(store.replace(&next(&mine), 1, now)).await.unwrap();
+            let listed = soon(store.of_subject("u-7", 10_000, now)).await.unwrap();
+            assert!(listed.contains(&newer), "round {round}");
+            let entry = revocation(&round.to_string());
+            soon(store.revoke(from_ref(&entry), now)).await.unwrap();
+            let found = soon(store.find(&[entry.key.clone(), revocation("a").key], now)).await;
+            assert!(found.unwrap().contains(&entry), "round {round}");
+            let snapshot = soon(store.snapshot(now)).await.unwrap();
+            assert!(snapshot.entries.contains(&entry));
+            soon(store.changes(snapshot.position, now)).await.unwrap();
+            // An attack on the revocations as such ends here.
+            write(&mut connection, &[b"DEL", ENTRIES, PLACE]).await;
+        }
+    });
+}
+
+async fn mutate(
+    connection: &mut MultiplexedConnection,
+    key: &[u8],
+    whole: bool,
+    random: &mut impl FnMut(usize) -> usize,
+) {
+    let values: [&[u8]; 7] = [b"", b"x", b"-1", &[b'9'; 20], &[b'9'; 40], b"\xFF\0", b"{}"];
+    let value = values[random(values.len())];
+    if whole {
+        let kinds: [&[&[u8]]; 4] = [
+            &[b"SET", key, value],
+            &[b"RPUSH", key, value],
+            &[b"HSET", key, value, value],
+            &[b"ZADD", key, b"1", value],
+        ];
+        write(connection, &[b"DEL", key]).await;
+        write(connection, kinds[random(kinds.len())]).await;
+        return;
     }
-    dumps
+    let kind: String = redis::cmd("TYPE")
+        .arg(key)
+        .query_async(connection)
+        .await
+        .unwrap();
+    let list: &[&[u8]] = match &*kind {
+        "hash" => &[b"HKEYS", key],
+        "zset" => &[b"ZRANGE", key, b"0", b"-1"],
+        _ => return,
+    };
+    let mut command = redis::cmd(std::str::from_utf8(list[0]).unwrap());
+    for argument in &list[1..] {
+        command.arg(*argument);
+    }
+    let members: Vec<Vec<u8>> = command.query_async(connection).await.unwrap();
+    let member = &members[random(members.len())];
+    let changes: [&[&[u8]]; 3] = if kind == "hash" {
+        [
+            &[b"HSET", key, member, value],
+            &[b"HDEL", key, member],
+            &[b"HSET", key, value, value],
+        ]
+    } else {
+        [
+            &[b"ZADD", key, b"-7", member],
+            &[b"ZREM", key, member],
+            &[b"ZADD", key, b"inf", value],
+        ]
+    };
+    write(connection, changes[random(changes.len())]).await;
 }
 
 #[test]
