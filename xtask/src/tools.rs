@@ -41,7 +41,7 @@ const GET_NODE: &str = "Node.js 20 or later with npm is missing: \
     on Debian and Ubuntu `apt-get install nodejs npm`, elsewhere node";
 
 /// The programs that the tests start and that the package manager of the system installs.
-const PROGRAMS: [Installable; 5] = [
+const PROGRAMS: [Installable; 6] = [
     Installable {
         names: &["redis-server", "redis-cli"],
         directories: &[],
@@ -51,6 +51,11 @@ const PROGRAMS: [Installable; 5] = [
         names: &["postgres", "initdb"],
         directories: &["/usr/lib/postgresql"],
         hint: "on Debian and Ubuntu `apt-get install postgresql`",
+    },
+    Installable {
+        names: &["pgbouncer"],
+        directories: &[],
+        hint: "on Debian and Ubuntu `apt-get install pgbouncer`",
     },
     Installable {
         names: &["chromium"],
