@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub use forward_proxy::{ForwardProxy, ProxyKind};
 pub use front::{Fault, Front};
 pub use oidc_provider::OidcProvider;
-pub use postgres::Postgres;
+pub use postgres::{PgBouncer, Postgres};
 pub use redis::{Redis, RedisCluster};
 
 use crate::in_ci;

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{Process, Scratch, eventually, free_port, missing};
+use super::{Process, Scratch, eventually, free_port, listens, missing};
 
 const GET_POSTGRES: &str =
     "PostgreSQL 13 or later is needed, on Debian and Ubuntu `apt-get install postgresql`";
@@ -44,6 +44,59 @@ impl Postgres {
         let user = User::other_than_root();
         let scratch = Scratch::new("pg");
         initialize(&programs, user.as_ref(), scratch.path());
+        Some(Self::on(programs, user, scratch, settings))
+    }
+
+    /// Starts a standby of this server that replicates by this name. It follows until it is
+    /// [promoted](Self::promote).
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn standby(&self, name: &str) -> Self {
+        let source = format!("{}?application_name={name}", self.url());
+        self.copy(&source, &["-R"])
+    }
+
+    /// Takes a base backup, and starts another server from it.
+    ///
+    /// # Panics
+    /// If the backup or the start fails.
+    #[must_use]
+    pub fn restored(&self) -> Self {
+        self.copy(&self.url(), &[])
+    }
+
+    fn copy(&self, source: &str, options: &[&str]) -> Self {
+        let user = User::other_than_root();
+        let scratch = Scratch::new("pg-copy");
+        if let Some(user) = &user {
+            chown(scratch.path(), Some(user.id), Some(user.group))
+                .expect("root cannot change the owner");
+        }
+        let output = command(&self.programs.join("pg_basebackup"), user.as_ref())
+            .args(["-c", "fast", "-X", "stream", "-d", source, "-D"])
+            .arg(scratch.path().join("data"))
+            .args(options)
+            .current_dir(scratch.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("pg_basebackup cannot be run");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "pg_basebackup: {errors}");
+        Self::on(self.programs.clone(), user, scratch, &["fsync=off"])
+    }
+
+    /// Makes a standby the primary server.
+    ///
+    /// # Panics
+    /// If it does not become one.
+    pub fn promote(&self) {
+        assert_eq!(self.sql("SELECT pg_promote(true, 60)"), "t");
+    }
+
+    /// Starts a server on the data of the directory.
+    fn on(programs: PathBuf, user: Option<User>, scratch: Scratch, settings: &[&str]) -> Self {
         let options: Vec<String> = [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
@@ -66,7 +119,7 @@ impl Postgres {
         // Another process may take the port before the server does.
         for _ in 0..5 {
             if server.until_ready() {
-                return Some(server);
+                return server;
             }
             server.port = free_port();
             server.process = server.spawn();
@@ -145,6 +198,14 @@ impl Postgres {
         eventually("all processes of postgres exit", || {
             children.iter().all(|child| !is_running(*child))
         });
+    }
+
+    /// Tells it to exit when the last client has left (smart shutdown). It refuses new ones.
+    ///
+    /// # Panics
+    /// If it has exited.
+    pub fn shut_down(&self) {
+        self.process.signal("TERM");
     }
 
     /// Restarts it on the same port with the same data, whether it is [stopped](Self::stop) or
@@ -338,4 +399,69 @@ fn spawn(
         .current_dir(scratch.path());
     Process::start(&mut command, &scratch.path().join("log"), GET_POSTGRES)
         .expect("postgres is not installed any more")
+}
+
+const GET_PGBOUNCER: &str = "on Debian and Ubuntu `apt-get install pgbouncer`";
+
+/// A connection pooler in front of a [`Postgres`].
+#[derive(Debug)]
+pub struct PgBouncer {
+    port: u16,
+    _process: Process,
+    _scratch: Scratch,
+}
+
+impl PgBouncer {
+    /// Starts it with `mode` (`transaction` or `session`) and further settings, such as
+    /// `["default_pool_size = 4"]`.
+    ///
+    /// # Panics
+    /// If it does not start, or under CI if it is not installed.
+    pub fn start(server: &Postgres, mode: &str, settings: &[&str]) -> Option<Self> {
+        let user = User::other_than_root();
+        let scratch = Scratch::new("pgbouncer");
+        let port = free_port();
+        let (users, file) = (scratch.path().join("users"), scratch.path().join("ini"));
+        let content = format!(
+            "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\n\
+             auth_file = {}\npool_mode = {mode}\n{}\n",
+            server.port(),
+            users.display(),
+            settings.join("\n")
+        );
+        std::fs::write(&users, format!("\"tollgate\" \"{PASSWORD}\"\n"))
+            .expect("the users cannot be written");
+        std::fs::write(&file, content).expect("the settings cannot be written");
+        if let Some(user) = &user {
+            for path in [scratch.path(), &users, &file] {
+                chown(path, Some(user.id), Some(user.group)).expect("root cannot change the owner");
+            }
+        }
+        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]
+            .map(PathBuf::from)
+            .into_iter()
+            .find(|program| program.exists());
+        let Some(program) = program else {
+            missing("pgbouncer", GET_PGBOUNCER);
+            return None;
+        };
+        let mut command = command(&program, user.as_ref());
+        command.arg(&file).current_dir(scratch.path());
+        let process = Process::start(&mut command, &scratch.path().join("log"), GET_PGBOUNCER)?;
+        eventually("pgbouncer answers", || listens(port));
+        Some(Self {
+            port,
+            _process: process,
+            _scratch: scratch,
+        })
+    }
+
+    /// The connection URL, with the role and its password.
+    pub fn url(&self) -> String {
+        format!(
+            "postgres://tollgate:{PASSWORD}@127.0.0.1:{}/postgres",
+            self.port
+        )
+    }
 }
