@@ -4,6 +4,12 @@
 
 #[path = "stores_postgres/acceptance.rs"]
 mod acceptance;
+#[path = "stores_postgres/causes.rs"]
+mod causes;
+#[path = "stores_postgres/clocks.rs"]
+mod clocks;
+#[path = "stores_postgres/connections.rs"]
+mod connections;
 #[path = "stores_postgres/corrupt_data.rs"]
 mod corrupt_data;
 #[path = "stores_postgres/durability.rs"]
@@ -18,6 +24,10 @@ mod neighbor;
 mod neighbors;
 #[path = "stores_postgres/outages.rs"]
 mod outages;
+#[path = "stores_postgres/pooler.rs"]
+mod pooler;
+#[path = "stores_postgres/standby.rs"]
+mod standby;
 
 use std::time::{Duration, Instant};
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, RecyclingMethod, Runtime};
+use tokio::sync::Semaphore;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, NoTls, Socket};
 use tollgate_core::{ConfigError, ConfigErrorKind};
 
-use crate::connection::{By, Dial, Dialer, settings};
-use crate::pool::Pool;
+use crate::connection::{By, Dial, Dialer};
+use crate::pool::{Pool, Times};
 use crate::statements::{Names, Statements};
 use crate::store::{PostgresStore, Shared};
 
@@ -119,12 +119,12 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Uses this pool instead of an own one. Only the connection of a feed is made from the
-    /// configuration.
+    /// Uses this pool instead of an own one. The connections of the feeds and for the positions of
+    /// the revocations are made from the configuration.
     ///
-    /// The timeouts apply as well, but the sessions belong to the pool: it should set
-    /// `statement_timeout`, must leave `synchronous_commit` on, and must not use a pooler that
-    /// shares a session among transactions.
+    /// The timeouts apply as well, and an abandoned statement is cancelled and keeps its object of
+    /// the pool until the server has answered or closed the connection. The store cannot notice in
+    /// this pool that an administrator cancelled a write which waited for a synchronous standby.
     ///
     /// ```
     /// use tollgate::stores::postgres::deadpool_postgres::{Manager, Pool};
@@ -141,8 +141,12 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Sets the maximum number of connections of the store's own pool. Default: 16. Each open feed
-    /// uses one more.
+    /// Sets the maximum number of connections of the store's own pool. Default: 16. The positions
+    /// of the revocations use one more, and so does each open feed.
+    ///
+    /// Sessions leave two of them to revocations, and revocations leave one to reads of
+    /// revocations, if there are that many. A connection counts until the server has closed it,
+    /// also if the caller of its statement has left.
     ///
     /// ```
     /// use tollgate::stores::postgres::PostgresStore;
@@ -173,8 +177,8 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Sets the timeout for the answer to a statement. Default: 1 second. The server cancels the
-    /// statement slightly earlier, so that it does not work on one without a waiting caller.
+    /// Sets the timeout for the answer to a statement. Default: 1 second. The store then asks the
+    /// server to cancel the statement.
     ///
     /// ```
     /// use std::time::Duration;
@@ -266,50 +270,54 @@ impl PostgresStoreBuilder {
         if self.config.get_application_name().is_none() {
             self.config.application_name("tollgate");
         }
-        if self.config.get_tcp_user_timeout().is_none() {
-            // Unacknowledged data ends the connection.
-            self.config
-                .tcp_user_timeout(self.connect_timeout + self.statement_timeout);
-        }
+        self.bound_tcp();
         let dial = self.dial.take().unwrap_or_else(|| Arc::new(By(NoTls)));
-        let connections = match self.pool.take() {
-            Some(pool) => pool,
-            None => self.own_pool(&dial)?,
+        let times = Times {
+            connect: self.connect_timeout,
+            statement: self.statement_timeout,
         };
+        let most = match &self.pool {
+            Some(pool) => pool.status().max_size,
+            None => self.max_connections.unwrap_or(16),
+        };
+        let dialer = Dialer::new(dial, self.config);
         Ok(PostgresStore {
             shared: Arc::new(Shared {
-                pool: Pool {
-                    connections,
-                    connect_timeout: self.connect_timeout,
-                    statement_timeout: self.statement_timeout,
-                },
+                pool: Pool::new(dialer.clone(), self.pool, most, times),
+                polls: Pool::new(dialer.clone(), None, 1, times),
                 statements: Statements::new(&self.names),
                 names: self.names,
                 snapshot_timeout: self.snapshot_timeout,
-                config: self.config,
-                dial,
+                dialer,
+                connect_timeout: self.connect_timeout,
                 purged_at: AtomicU64::new(0),
                 hinting: AtomicU8::new(0),
+                feeding: Arc::new(Semaphore::new(1)),
             }),
         })
     }
 
-    fn own_pool(&self, dial: &Arc<dyn Dial>) -> Result<deadpool_postgres::Pool, ConfigError> {
-        let manager = Manager::from_connect(
-            self.config.clone(),
-            Dialer {
-                dial: Arc::clone(dial),
-                settings: settings(self.statement_timeout * 4 / 5),
-            },
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
-        );
-        deadpool_postgres::Pool::builder(manager)
-            .max_size(self.max_connections.unwrap_or(16))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| ConfigError::new(ConfigErrorKind::Contradiction, error.to_string()))
+    /// Sets the bounds after which TCP closes a connection whose other side is gone. They are
+    /// longer than a stall of a link, after which the connection goes on: its slot must not be
+    /// given to another one before.
+    fn bound_tcp(&mut self) {
+        let config = &mut self.config;
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(self.connect_timeout);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(Duration::from_secs(20));
+        }
+        // The default of `tokio_postgres`.
+        if config.get_keepalives_idle() == Duration::from_secs(2 * 60 * 60) {
+            config.keepalives_idle(Duration::from_secs(10));
+        }
+        if config.get_keepalives_interval().is_none() {
+            config.keepalives_interval(Duration::from_secs(5));
+        }
+        if config.get_keepalives_retries().is_none() {
+            config.keepalives_retries(2);
+        }
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -87,28 +87,60 @@ pub(crate) const fn bits(column: i64) -> u64 {
     column.cast_unsigned()
 }
 
-/// Reads a column of a row.
-pub(crate) fn get<'r, T: FromSql<'r>>(row: &'r Row, index: usize) -> Result<T, StoreError> {
-    row.try_get(index)
-        .map_err(|_| corrupt("a column is missing, has another type or is out of range"))
+/// Reads a column. `None` if this row has `NULL` or another value that cannot be read.
+///
+/// # Errors
+/// `Corrupt` if the column has another type in all rows.
+pub(crate) fn get<'r, T: FromSql<'r>>(row: &'r Row, index: usize) -> Result<Option<T>, StoreError> {
+    let column = row.columns().get(index);
+    if !column.is_some_and(|column| T::accepts(column.type_())) {
+        return Err(corrupt("a column of the tables has another type"));
+    }
+    Ok(row.try_get(index).ok())
 }
 
-/// Reads a row of `id, subject, revision, expires_at, data`.
+/// Reads a column that all rows must have.
+pub(crate) fn require<'r, T: FromSql<'r>>(row: &'r Row, index: usize) -> Result<T, StoreError> {
+    get(row, index)?.ok_or_else(|| corrupt("a value is missing or out of range"))
+}
+
+/// Reads rows of `id, subject, revision, expires_at, data`. A row that cannot be read is skipped: a
+/// session must not depend on others.
+pub(crate) fn readable(rows: &[Row]) -> Result<Vec<StoredSession>, StoreError> {
+    let mut sessions = Vec::with_capacity(rows.len());
+    for row in rows {
+        let session = try_session(row)?;
+        if session.is_none() {
+            tracing::error!(target: "tollgate", "unreadable row of a session skipped");
+        }
+        sessions.extend(session);
+    }
+    Ok(sessions)
+}
+
+/// Reads such a row.
 pub(crate) fn session(row: &Row) -> Result<StoredSession, StoreError> {
-    let id: &[u8] = get(row, 0)?;
-    let subject: &[u8] = get(row, 1)?;
-    Ok(StoredSession {
-        id: SessionId::new(
-            id.try_into()
-                .map_err(|_| corrupt("a session ID has another length"))?,
-        ),
-        subject: std::str::from_utf8(subject)
-            .map_err(|_| corrupt("a subject is not valid UTF-8"))?
-            .to_owned(),
-        revision: bits(get(row, 2)?),
-        expires_at: get::<Number>(row, 3)?.0,
-        data: get(row, 4)?,
-    })
+    try_session(row)?.ok_or_else(|| corrupt("the row of the session cannot be read"))
+}
+
+fn try_session(row: &Row) -> Result<Option<StoredSession>, StoreError> {
+    let id = get::<&[u8]>(row, 0)?.and_then(|id| id.try_into().ok());
+    let subject = get::<&[u8]>(row, 1)?.and_then(|subject| std::str::from_utf8(subject).ok());
+    let revision = get(row, 2)?;
+    let expires_at = get::<Number>(row, 3)?;
+    let data = get(row, 4)?;
+    let (Some(id), Some(subject), Some(revision), Some(Number(expires_at)), Some(data)) =
+        (id, subject, revision, expires_at, data)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(StoredSession {
+        id: SessionId::new(id),
+        subject: subject.to_owned(),
+        revision: bits(revision),
+        expires_at,
+        data,
+    }))
 }
 
 /// Creates the error for rows that this crate did not write.

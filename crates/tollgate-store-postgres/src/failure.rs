@@ -38,6 +38,16 @@ impl Failure {
     }
 }
 
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self {
+            error,
+            keeps_connection: false,
+            retry: Retry::Never,
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let Some(state) = error.code() else {
@@ -54,13 +64,23 @@ impl From<Error> for Failure {
         Self {
             keeps_connection: keeps_connection(state),
             retry: match state.code() {
-                // A serialization failure or a deadlock.
-                "40001" | "40P01" => Retry::Always,
+                // A serialization failure, a deadlock, or a statement that was prepared before the
+                // tables changed.
+                "40001" | "40P01" | "0A000" => Retry::Always,
                 // The server ends the session.
                 "57P01" | "57P02" | "57P03" | "57P05" => Retry::IfReading,
                 _ => Retry::Never,
             },
-            error: StoreError::new(kind(state), describe(state, &error)),
+            error: StoreError::new(
+                match error.as_db_error() {
+                    // PgBouncer has no code for it.
+                    Some(answer) if answer.message().contains("max_client_conn") => {
+                        StoreErrorKind::Exhausted
+                    }
+                    _ => kind(state),
+                },
+                describe(state, &error),
+            ),
         }
     }
 }
@@ -70,20 +90,28 @@ fn kind(state: &SqlState) -> StoreErrorKind {
     match (state.code(), state.code().get(..2)) {
         // A statement timeout or a lock timeout.
         ("57014" | "55P03", _) => StoreErrorKind::Timeout,
-        // Insufficient resources: disk, memory, connections, a configured limit.
+        // A missing right, or refused credentials.
+        ("42501", _) | (_, Some("28")) => StoreErrorKind::Denied,
+        // A standby, or a database that is set to read-only.
+        ("25006", _) => StoreErrorKind::ReadOnly,
+        // No connection left: of the server, the database or the role.
+        ("53300", _) => StoreErrorKind::Exhausted,
+        // Insufficient resources: disk, memory, a configured limit.
         (_, Some("53")) => StoreErrorKind::Full,
         // Data, constraints, tables of another shape, damaged files.
-        ("42804" | "42703", _) | (_, Some("22" | "23" | "XX")) => StoreErrorKind::Corrupt,
+        ("42804" | "42703" | "42883" | "42P10", _) | (_, Some("22" | "23" | "XX")) => {
+            StoreErrorKind::Corrupt
+        }
         _ => StoreErrorKind::Unavailable,
     }
 }
 
-/// Returns whether the connection can be used again after this error. It can after a limit, a lock
-/// or bad data. Any other error may be specific to this server, for instance one that became
-/// read-only after a failover. A new connection may reach a better one.
+/// Returns whether the connection can be used again after this error. It can if the error is about
+/// the statement. One about the server may be specific to it, such as after a failover that made
+/// it read-only. A new connection may reach a better one.
 fn keeps_connection(state: &SqlState) -> bool {
     matches!(state.code(), "57014" | "55P03" | "40001" | "40P01")
-        || matches!(state.code().get(..2), Some("22" | "23" | "53"))
+        || matches!(state.code().get(..2), Some("22" | "23" | "42" | "53"))
 }
 
 /// Quotes the server's message if it is about the server, and only the code if it may contain a
@@ -92,7 +120,7 @@ fn describe(state: &SqlState, error: &Error) -> String {
     let code = state.code();
     match (code.get(..2), error.as_db_error()) {
         _ if *state == SqlState::UNDEFINED_TABLE || *state == SqlState::INVALID_SCHEMA_NAME => {
-            format!("SQLSTATE {code}: the tables are missing, create them by `migrate`")
+            format!("SQLSTATE {code}: the tables are missing, run `migrate`")
         }
         (
             Some("08" | "25" | "28" | "3D" | "40" | "42" | "53" | "54" | "55" | "57" | "58"),
@@ -107,24 +135,31 @@ fn describe(state: &SqlState, error: &Error) -> String {
 /// Classifies an error without an answer of the server.
 pub(crate) fn of_connection(error: &Error) -> StoreError {
     // `tokio_postgres` distinguishes its kinds only by their text.
-    let words = error.to_string();
+    let mut words = error.to_string();
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let missing = cause.as_deref() == Some("password missing");
     let kind = if words.starts_with("error parsing") || words.starts_with("unexpected message") {
         StoreErrorKind::Corrupt
     } else if words.starts_with("error serializing") || words.starts_with("expected ") {
-        // The statement was prepared against a column of another type.
+        // The statement was written for a column of another type.
         StoreErrorKind::Corrupt
     } else if words.starts_with("timeout") {
         StoreErrorKind::Timeout
+    } else if words.starts_with("authentication error") || missing {
+        StoreErrorKind::Denied
+    } else if cause.as_deref() == Some("database does not allow writes") {
+        // By `target_session_attrs`.
+        StoreErrorKind::ReadOnly
     } else {
         StoreErrorKind::Unavailable
     };
-    match std::error::Error::source(error) {
-        // The cause is an I/O error, which contains no value.
-        Some(cause) if kind == StoreErrorKind::Unavailable => {
-            StoreError::new(kind, format!("{words}: {cause}"))
-        }
-        _ => StoreError::new(kind, words),
+    // The cause of these is an I/O error or a fixed text, which contains no value.
+    if let Some(cause) = cause
+        && kind != StoreErrorKind::Corrupt
+    {
+        words = format!("{words}: {cause}");
     }
+    StoreError::new(kind, words)
 }
 
 #[cfg(test)]
@@ -137,13 +172,14 @@ mod tests {
         for (code, expected) in [
             ("53100", StoreErrorKind::Full),
             ("53200", StoreErrorKind::Full),
-            ("53300", StoreErrorKind::Full),
+            ("53300", StoreErrorKind::Exhausted),
             ("53400", StoreErrorKind::Full),
             ("57014", StoreErrorKind::Timeout),
             ("55P03", StoreErrorKind::Timeout),
-            ("25006", StoreErrorKind::Unavailable),
-            ("28P01", StoreErrorKind::Unavailable),
-            ("42501", StoreErrorKind::Unavailable),
+            ("25006", StoreErrorKind::ReadOnly),
+            ("28P01", StoreErrorKind::Denied),
+            ("28000", StoreErrorKind::Denied),
+            ("42501", StoreErrorKind::Denied),
             ("42P01", StoreErrorKind::Unavailable),
             ("57P01", StoreErrorKind::Unavailable),
             ("57P03", StoreErrorKind::Unavailable),
@@ -161,5 +197,6 @@ mod tests {
         assert!(!keeps_connection(&SqlState::from_code("57P01")));
         assert!(keeps_connection(&SqlState::from_code("57014")));
         assert!(keeps_connection(&SqlState::from_code("53100")));
+        assert!(keeps_connection(&SqlState::from_code("42501")));
     }
 }

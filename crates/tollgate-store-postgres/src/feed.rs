@@ -1,4 +1,4 @@
-//! The subscription: a dedicated connection that only listens.
+//! The feeds: a dedicated connection that only listens, or polls if a pooler is in between.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -6,109 +6,194 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{AsyncMessage, Client};
-use tollgate_session::{RevocationFeed, StoreError, StoreErrorKind, StoreFuture};
+use tollgate_session::{
+    Position, RevocationFeed, RevocationStore, StoreError, StoreErrorKind, StoreFuture,
+};
 
 use crate::connection::Wire;
 use crate::failure::Failure;
-use crate::store::Shared;
+use crate::pool::{HOPELESS, TERMINATE, connect_timeout};
+use crate::store::{PostgresStore, Shared};
 
 /// The interval of checks whether the server is alive. A connection that only listens would not
-/// notice a loss.
+/// notice a loss. Also the interval of polls.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// The receiving end.
-pub(crate) struct Feed {
-    hints: watch::Receiver<()>,
-    /// The task that drives the connection. It ends with the reason why it failed.
-    driver: JoinHandle<StoreError>,
+/// Subscribes before it returns.
+pub(crate) async fn open(store: &PostgresStore) -> Result<Box<dyn RevocationFeed>, StoreError> {
+    if !store.shared.dialer.is_pooled()
+        && let Some(listener) = listen(&store.shared).await?
+    {
+        return Ok(Box::new(listener));
+    }
+    Ok(Box::new(Poller {
+        at: store.position().await?,
+        store: store.clone(),
+        ended: None,
+    }))
+}
+
+/// Gives a hint when the position has changed.
+struct Poller {
+    store: PostgresStore,
+    at: Position,
     ended: Option<StoreError>,
 }
 
-impl Feed {
-    /// Connects and subscribes before it returns.
-    pub(crate) async fn begin(shared: &Shared) -> Result<Self, StoreError> {
-        let bound = shared.pool.connect_timeout;
-        let begin = async {
-            let (client, wire) = shared
-                .dial
-                .dial(&shared.config)
-                .await
-                .map_err(Failure::from)?;
-            let (send, hints) = watch::channel(());
-            let client = Arc::new(client);
-            let driver = tokio::spawn(drive(
-                Arc::clone(&client),
-                wire,
-                shared.names.channel(),
-                send,
-                bound,
-            ));
-            // If the next step fails or hangs, dropping the feed stops the driver.
-            let feed = Self {
-                hints,
-                driver,
-                ended: None,
-            };
-            client
-                .batch_execute(&format!("LISTEN \"{}\"", shared.names.channel()))
-                .await
-                .map_err(Failure::from)?;
-            Ok::<_, Failure>(feed)
-        };
-        match timeout(bound, begin).await {
-            Ok(feed) => feed.map_err(|failure| failure.error),
-            Err(_) => Err(StoreError::new(
-                StoreErrorKind::Timeout,
-                "connecting for a feed failed",
-            )),
-        }
-    }
-
-    async fn hint(&mut self) -> Result<(), StoreError> {
-        if let Some(error) = &self.ended {
-            return Err(error.clone());
-        }
-        if self.hints.changed().await.is_ok() {
-            return Ok(());
-        }
-        let error = (&mut self.driver).await.unwrap_or_else(|_| {
-            StoreError::new(StoreErrorKind::Unavailable, "the runtime is shutting down")
-        });
-        self.ended = Some(error.clone());
-        Err(error)
-    }
-}
-
-impl RevocationFeed for Feed {
+impl RevocationFeed for Poller {
     fn next(&mut self) -> StoreFuture<'_, ()> {
-        Box::pin(self.hint())
+        Box::pin(async move {
+            if let Some(error) = &self.ended {
+                return Err(error.clone());
+            }
+            loop {
+                sleep(PULSE).await;
+                match self.store.position().await {
+                    Ok(at) if at == self.at => {}
+                    Ok(at) => {
+                        self.at = at;
+                        return Ok(());
+                    }
+                    Err(error) => {
+                        self.ended = Some(error.clone());
+                        return Err(error);
+                    }
+                }
+            }
+        })
     }
 }
 
-impl Drop for Feed {
-    fn drop(&mut self) {
-        self.driver.abort();
+/// The receiving end of a subscription. If it is dropped, its connection is closed.
+struct Listener {
+    /// Changes with each hint, and holds the reason after the subscription has ended.
+    hints: watch::Receiver<Option<StoreError>>,
+}
+
+impl RevocationFeed for Listener {
+    fn next(&mut self) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let runs = self.hints.borrow().is_some() || self.hints.changed().await.is_ok();
+            match &*self.hints.borrow() {
+                Some(error) => Err(error.clone()),
+                None if runs => Ok(()),
+                None => Err(shutting_down()),
+            }
+        })
     }
 }
 
-/// Turns notifications into hints until the connection fails or the server does not answer. Any
-/// role that can connect can write to the channel, so the payload is not read.
-async fn drive(
+fn shutting_down() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "the runtime is shutting down")
+}
+
+/// Connects and subscribes; `None` if a pooler is in between, whose sessions cannot listen.
+///
+/// Only one connection at a time begins or ends, so that attempts do not add up while the server
+/// does not answer.
+async fn listen(shared: &Arc<Shared>) -> Result<Option<Listener>, StoreError> {
+    let (send, listening) = oneshot::channel();
+    let task = Arc::clone(shared);
+    let subscribing = async {
+        let changing = Arc::clone(&shared.feeding).acquire_owned().await;
+        tokio::spawn(async move {
+            let begun = timeout(HOPELESS, subscribe(&task)).await;
+            let _ = send.send(begun.unwrap_or_else(|_| Err(connect_timeout().into())));
+            drop(changing);
+        });
+        listening.await
+    };
+    match timeout(shared.connect_timeout, subscribing).await {
+        Ok(Ok(begun)) => begun.map_err(|failure| failure.error),
+        Ok(Err(_)) => Err(shutting_down()),
+        Err(_) => Err(connect_timeout()),
+    }
+}
+
+async fn subscribe(shared: &Shared) -> Result<Option<Listener>, Failure> {
+    let (client, wire) = shared.dialer.dial().await?;
+    let (send, hints) = watch::channel(None);
+    let client = Arc::new(client);
+    // If a later step fails or hangs, dropping the listener stops the driver.
+    let listener = Listener { hints };
+    let driver = Driver {
+        client: Arc::clone(&client),
+        channel: shared.names.channel(),
+        hints: send,
+        feeding: Arc::clone(&shared.feeding),
+        bound: shared.connect_timeout,
+    };
+    tokio::spawn(driver.run(wire));
+    if !shared.dialer.is_direct(&client).await? {
+        return Ok(None);
+    }
+    client
+        .batch_execute(&format!("LISTEN \"{}\"", shared.names.channel()))
+        .await?;
+    Ok(Some(listener))
+}
+
+/// The task of a connection.
+struct Driver {
     client: Arc<Client>,
-    mut wire: Box<dyn Wire>,
     channel: String,
-    hints: watch::Sender<()>,
+    hints: watch::Sender<Option<StoreError>>,
+    feeding: Arc<Semaphore>,
     bound: Duration,
-) -> StoreError {
-    let mut listening = pin!(async move {
+}
+
+impl Driver {
+    /// Turns notifications into hints until the connection fails, the server does not answer, or
+    /// the listener is dropped. Then waits until the server has closed the connection.
+    async fn run(self, mut wire: Box<dyn Wire>) {
+        let ended = {
+            let (mut listening, mut asking) = (pin!(self.listen(&mut wire)), pin!(self.ask()));
+            let mut dropped = pin!(self.hints.closed());
+            // Notifications that arrived are forwarded before the silence is reported.
+            poll_fn(|context| {
+                if let Poll::Ready(error) = listening.as_mut().poll(context) {
+                    return Poll::Ready(Err(error));
+                }
+                if dropped.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Ok(shutting_down()));
+                }
+                asking.as_mut().poll(context).map(Ok)
+            })
+            .await
+        };
+        let permit: Option<OwnedSemaphorePermit> = self.feeding.clone().try_acquire_owned().ok();
+        match ended {
+            // The connection has ended.
+            Err(error) => drop(self.hints.send_replace(Some(error))),
+            Ok(error) => {
+                self.hints.send_replace(Some(error));
+                let (mut closing, mut end) = (
+                    pin!(self.listen(&mut wire)),
+                    pin!(self.client.batch_execute(TERMINATE)),
+                );
+                let mut asked = false;
+                let closed = poll_fn(|context| {
+                    asked = asked || end.as_mut().poll(context).is_ready();
+                    closing.as_mut().poll(context)
+                });
+                let _ = timeout(HOPELESS, closed).await;
+            }
+        }
+        drop(permit);
+    }
+
+    /// Forwards notifications until the connection ends. Any role that can connect can write to the
+    /// channel, so the payload is not read.
+    async fn listen(&self, wire: &mut Box<dyn Wire>) -> StoreError {
         loop {
             match poll_fn(|context| wire.poll_message(context)).await {
-                Some(Ok(AsyncMessage::Notification(notice))) if notice.channel() == channel => {
-                    hints.send_replace(());
+                Some(Ok(AsyncMessage::Notification(notice)))
+                    if notice.channel() == self.channel =>
+                {
+                    self.hints.send_if_modified(|ended| ended.is_none());
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Failure::from(error).error,
@@ -120,11 +205,13 @@ async fn drive(
                 }
             }
         }
-    });
-    let mut asking = pin!(async move {
+    }
+
+    /// Asks the server for an answer every second until there is none.
+    async fn ask(&self) -> StoreError {
         loop {
             sleep(PULSE).await;
-            match timeout(bound, client.simple_query("")).await {
+            match timeout(self.bound, self.client.simple_query("")).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return Failure::from(error).error,
                 Err(_) => {
@@ -135,11 +222,5 @@ async fn drive(
                 }
             }
         }
-    });
-    // Notifications that arrived are forwarded before the silence is reported.
-    poll_fn(|context| match listening.as_mut().poll(context) {
-        Poll::Pending => asking.as_mut().poll(context),
-        ended @ Poll::Ready(_) => ended,
-    })
-    .await
+    }
 }

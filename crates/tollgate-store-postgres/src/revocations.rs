@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
-use deadpool_postgres::Object;
 use tokio::time::timeout;
-use tokio_postgres::{IsolationLevel, Row};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 use tollgate_session::{
     Position, Revocation, RevocationFeed, RevocationKey, RevocationSnapshot, RevocationStore,
     StoreError, StoreFuture,
@@ -14,8 +15,9 @@ use tollgate_session::{
 
 use crate::column::{self, Number, Private};
 use crate::failure::Failure;
-use crate::feed::Feed;
-use crate::store::{PostgresStore, Shared};
+use crate::feed;
+use crate::pool::Use::{Reading, Revoking};
+use crate::store::PostgresStore;
 
 impl RevocationStore for PostgresStore {
     fn revoke<'a>(&'a self, entries: &'a [Revocation], now: u64) -> StoreFuture<'a, ()> {
@@ -31,13 +33,22 @@ impl RevocationStore for PostgresStore {
                 .shared
                 .pool
                 .write(
+                    Revoking,
                     &self.shared.statements.revoke,
-                    &[&Private(keys), &before, &ends, &Number(now)],
+                    &[
+                        (&Private(keys), Type::BYTEA_ARRAY),
+                        (&before, Type::NUMERIC_ARRAY),
+                        (&ends, Type::NUMERIC_ARRAY),
+                        (&Number(now), Type::NUMERIC),
+                    ],
                 )
                 .await?;
             self.hint();
             self.purge_in_passing(now).await;
-            position(&rows).map(drop)
+            match rows.first() {
+                Some(_) => Ok(()),
+                None => Err(column::corrupt("the head of the revocations is missing")),
+            }
         })
     }
 
@@ -48,39 +59,34 @@ impl RevocationStore for PostgresStore {
                 .shared
                 .pool
                 .read(
+                    Reading,
                     &self.shared.statements.find,
-                    &[&Private(keys), &Number(now)],
+                    &[
+                        (&Private(keys), Type::BYTEA_ARRAY),
+                        (&Number(now), Type::NUMERIC),
+                    ],
                 )
                 .await?;
-            rows.iter().map(entry).collect()
+            entries(&rows, 0)
         })
     }
 
     fn snapshot(&self, now: u64) -> StoreFuture<'_, RevocationSnapshot> {
         Box::pin(async move {
-            // The transaction only reads, so a missing head is created before it.
+            // A missing head is created first.
             self.position().await?;
-            let mut lease = self.shared.pool.lease().await?;
-            let answer = match lease.connection() {
-                Ok(connection) => {
-                    timeout(
-                        self.shared.snapshot_timeout,
-                        snapshot(&self.shared, connection, now),
-                    )
-                    .await
-                }
-                Err(failure) => Ok(Err(failure)),
-            };
-            match answer {
-                Ok(Ok((head, entries))) => {
+            let shared = &self.shared;
+            let lease = shared.pool.lease(Reading).await?;
+            let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), _); 1] =
+                [(&Number(now), Type::NUMERIC)];
+            let read = lease.rows(&shared.statements.entries, &parameters, true);
+            match timeout(shared.snapshot_timeout, read).await {
+                Ok(Ok(rows)) => {
                     lease.settle(true);
-                    Ok(RevocationSnapshot {
-                        position: position(&head)?,
-                        entries: entries.iter().map(entry).collect::<Result<_, _>>()?,
-                    })
+                    snapshot(&rows)?
+                        .ok_or_else(|| column::corrupt("the head of the revocations is missing"))
                 }
                 Ok(Err(failure)) => {
-                    // By then the interrupted work is rolled back, or the connection is closed.
                     lease.settle(failure.keeps_connection);
                     Err(failure.error)
                 }
@@ -94,21 +100,18 @@ impl RevocationStore for PostgresStore {
 
     fn position(&self) -> StoreFuture<'_, Position> {
         Box::pin(async move {
-            let rows = self
-                .shared
-                .pool
-                .read(&self.shared.statements.head, &[])
-                .await?;
-            if !rows.is_empty() {
-                return position(&rows);
+            let shared = &self.shared;
+            let head = &shared.statements.head;
+            let mut rows = shared.polls.read(Reading, head, &[]).await?;
+            if rows.is_empty() {
+                let begin = &shared.statements.begin;
+                shared.polls.write(Reading, begin, &[]).await?;
+                rows = shared.polls.read(Reading, head, &[]).await?;
             }
-            position(
-                &self
-                    .shared
-                    .pool
-                    .write(&self.shared.statements.begin, &[])
-                    .await?,
-            )
+            let row = rows
+                .first()
+                .ok_or_else(|| column::corrupt("the head of the revocations is missing"))?;
+            position(row)
         })
     }
 
@@ -116,33 +119,36 @@ impl RevocationStore for PostgresStore {
         Box::pin(async move {
             let rows = self
                 .shared
-                .pool
+                .polls
                 .read(
+                    Reading,
                     &self.shared.statements.changes,
-                    &[&Number(after.sequence), &Number(now)],
+                    &[
+                        (&Number(now), Type::NUMERIC),
+                        (&Number(after.sequence), Type::NUMERIC),
+                    ],
                 )
                 .await?;
             // A missing head begins a new epoch.
-            let Some(row) = rows.first() else {
-                return Ok(None);
-            };
-            let position = position(&rows)?;
-            if position.epoch != after.epoch || position.sequence < after.sequence {
-                return Ok(None);
-            }
-            let none = column::get::<Option<&[u8]>>(row, 2)?.is_none();
-            let rows = if none { &[][..] } else { &rows[..] };
-            let entries = rows.iter().map(|row| entry_from(row, 2));
-            Ok(Some(RevocationSnapshot {
-                position,
-                entries: entries.collect::<Result<_, _>>()?,
+            Ok(snapshot(&rows)?.filter(|changes| {
+                changes.position.epoch == after.epoch && changes.position.sequence >= after.sequence
             }))
         })
     }
 
     fn feed(&self) -> StoreFuture<'_, Box<dyn RevocationFeed>> {
+        Box::pin(feed::open(self))
+    }
+
+    fn clock(&self) -> StoreFuture<'_, Option<u64>> {
         Box::pin(async move {
-            Ok(Box::new(Feed::begin(&self.shared).await?) as Box<dyn RevocationFeed>)
+            let shared = &self.shared;
+            let rows = shared
+                .polls
+                .read(Reading, shared.statements.clock, &[])
+                .await?;
+            let clock = rows.first().map(|row| column::require::<i64>(row, 0));
+            Ok(clock.transpose()?.and_then(|clock| clock.try_into().ok()))
         })
     }
 }
@@ -167,7 +173,10 @@ impl PostgresStore {
             let channel = shared.names.channel();
             loop {
                 shared.hinting.store(SENDING, Ordering::Release);
-                let hinted = shared.pool.write(shared.statements.hint, &[&channel]).await;
+                let hinted = shared
+                    .pool
+                    .write(Revoking, shared.statements.hint, &[(&channel, Type::TEXT)])
+                    .await;
                 if let Err(error) = hinted {
                     tracing::debug!(target: "tollgate", %error, "no hint of a revocation");
                 }
@@ -185,34 +194,6 @@ impl PostgresStore {
     }
 }
 
-/// Reads the head and the entries as of one moment.
-async fn snapshot(
-    shared: &Shared,
-    connection: &mut Object,
-    now: u64,
-) -> Result<(Vec<Row>, Vec<Row>), Failure> {
-    let transaction = connection
-        .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead)
-        .read_only(true)
-        .start()
-        .await?;
-    transaction
-        .batch_execute(&format!(
-            "SET LOCAL statement_timeout = {}",
-            shared.snapshot_timeout.as_millis().max(1)
-        ))
-        .await?;
-    let head = transaction.prepare_cached(&shared.statements.head).await?;
-    let head = transaction.query(&head, &[]).await?;
-    let entries = transaction
-        .prepare_cached(&shared.statements.entries)
-        .await?;
-    let entries = transaction.query(&entries, &[&Number(now)]).await?;
-    transaction.commit().await?;
-    Ok((head, entries))
-}
-
 /// Merges entries with the same key and sorts them. A statement can change a row only once.
 fn distinct(entries: &[Revocation]) -> BTreeMap<Vec<u8>, Revocation> {
     let mut distinct: BTreeMap<Vec<u8>, Revocation> = BTreeMap::new();
@@ -228,27 +209,62 @@ fn distinct(entries: &[Revocation]) -> BTreeMap<Vec<u8>, Revocation> {
     distinct
 }
 
-fn position(rows: &[Row]) -> Result<Position, StoreError> {
-    let row = rows
-        .first()
-        .ok_or_else(|| column::corrupt("the head of the revocations is missing"))?;
+/// Reads the columns of the head: the stored epoch, the sequence, and the history of the server,
+/// which is mixed into the epoch.
+fn position(row: &Row) -> Result<Position, StoreError> {
+    let stored: i64 = column::require(row, 0)?;
+    let timeline: &str = column::require(row, 2)?;
+    let started: SystemTime = column::require(row, 3)?;
+    let started = started
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    // FNV-1a.
+    let mixed = timeline
+        .bytes()
+        .chain(started.to_be_bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     Ok(Position {
-        epoch: column::bits(column::get(row, 0)?),
-        sequence: column::get::<Number>(row, 1)?.0,
+        epoch: column::bits(stored).wrapping_add(mixed),
+        sequence: column::require::<Number>(row, 1)?.0,
     })
 }
 
-fn entry(row: &Row) -> Result<Revocation, StoreError> {
-    entry_from(row, 0)
+/// Reads rows of the head and an entry; `None` without a head.
+fn snapshot(rows: &[Row]) -> Result<Option<RevocationSnapshot>, StoreError> {
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let none: bool = column::require(row, 4)?;
+    let entries = entries(if none { &[] } else { rows }, 5)?;
+    let position = position(row)?;
+    Ok(Some(RevocationSnapshot { position, entries }))
 }
 
-/// Reads the entry whose columns begin at `index`.
-fn entry_from(row: &Row, index: usize) -> Result<Revocation, StoreError> {
-    Ok(Revocation {
-        key: RevocationKey::from_bytes(column::get(row, index)?)?,
-        before: column::get::<Number>(row, index + 1)?.0,
-        expires_at: column::get::<Number>(row, index + 2)?.0,
-    })
+/// Reads entries whose columns begin at `index`.
+///
+/// An entry revokes as much as can be, as long as can be, if its bound or end cannot be read. An
+/// entry with an unreadable key revokes nothing, as no token matches it, and must not stop the
+/// others.
+fn entries(rows: &[Row], index: usize) -> Result<Vec<Revocation>, StoreError> {
+    let mut entries = Vec::with_capacity(rows.len());
+    let mut unreadable = 0_usize;
+    for row in rows {
+        let key = column::get(row, index)?.and_then(|key| RevocationKey::from_bytes(key).ok());
+        let before = column::get::<Number>(row, index + 1)?;
+        let expires_at = column::get::<Number>(row, index + 2)?;
+        unreadable += usize::from(key.is_none() || before.is_none() || expires_at.is_none());
+        entries.extend(key.map(|key| Revocation {
+            key,
+            before: before.map_or(Revocation::ALL, |Number(before)| before),
+            expires_at: expires_at.map_or(u64::MAX, |Number(end)| end),
+        }));
+    }
+    if unreadable > 0 {
+        tracing::error!(target: "tollgate", rows = unreadable, "unreadable rows of revocations");
+    }
+    Ok(entries)
 }
 
 #[cfg(test)]

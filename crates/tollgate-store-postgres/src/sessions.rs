@@ -1,8 +1,10 @@
 //! The session store: one row per session, one statement per operation.
 
+use tokio_postgres::types::Type;
 use tollgate_session::{SessionId, SessionStore, StoreFuture, StoredSession};
 
 use crate::column::{self, Number, Private};
+use crate::pool::Use::Sessions;
 use crate::store::PostgresStore;
 
 impl SessionStore for PostgresStore {
@@ -12,14 +14,15 @@ impl SessionStore for PostgresStore {
                 .shared
                 .pool
                 .write(
+                    Sessions,
                     &self.shared.statements.insert,
                     &[
-                        &session.id.as_bytes().as_slice(),
-                        &Private(session.subject.as_bytes()),
-                        &column::of_bits(session.revision),
-                        &Number(session.expires_at),
-                        &Private(session.data.as_slice()),
-                        &Number(now),
+                        (&session.id.as_bytes().as_slice(), Type::BYTEA),
+                        (&Private(session.subject.as_bytes()), Type::BYTEA),
+                        (&column::of_bits(session.revision), Type::INT8),
+                        (&Number(session.expires_at), Type::NUMERIC),
+                        (&Private(session.data.as_slice()), Type::BYTEA),
+                        (&Number(now), Type::NUMERIC),
                     ],
                 )
                 .await?;
@@ -34,8 +37,12 @@ impl SessionStore for PostgresStore {
                 .shared
                 .pool
                 .read(
+                    Sessions,
                     &self.shared.statements.load,
-                    &[&id.as_bytes().as_slice(), &Number(now)],
+                    &[
+                        (&id.as_bytes().as_slice(), Type::BYTEA),
+                        (&Number(now), Type::NUMERIC),
+                    ],
                 )
                 .await?;
             rows.first().map(column::session).transpose()
@@ -53,14 +60,15 @@ impl SessionStore for PostgresStore {
                 .shared
                 .pool
                 .write(
+                    Sessions,
                     &self.shared.statements.replace,
                     &[
-                        &session.id.as_bytes().as_slice(),
-                        &column::of_bits(session.revision),
-                        &Number(session.expires_at),
-                        &Private(session.data.as_slice()),
-                        &column::of_bits(expected),
-                        &Number(now),
+                        (&session.id.as_bytes().as_slice(), Type::BYTEA),
+                        (&column::of_bits(session.revision), Type::INT8),
+                        (&Number(session.expires_at), Type::NUMERIC),
+                        (&Private(session.data.as_slice()), Type::BYTEA),
+                        (&column::of_bits(expected), Type::INT8),
+                        (&Number(now), Type::NUMERIC),
                     ],
                 )
                 .await?;
@@ -79,15 +87,38 @@ impl SessionStore for PostgresStore {
                 .shared
                 .pool
                 .read(
+                    Sessions,
                     &self.shared.statements.of_subject,
                     &[
-                        &Private(subject.as_bytes()),
-                        &Number(now),
-                        &i64::try_from(most).unwrap_or(i64::MAX),
+                        (&Private(subject.as_bytes()), Type::BYTEA),
+                        (&Number(now), Type::NUMERIC),
+                        (&i64::try_from(most).unwrap_or(i64::MAX), Type::INT8),
                     ],
                 )
                 .await?;
-            rows.iter().map(column::session).collect()
+            column::readable(&rows)
+        })
+    }
+
+    /// Writes the row again, unchanged. The commit waits for a synchronous standby, which then has
+    /// all earlier commits too. A statement that was cancelled while it waited for the standby is
+    /// visible without this.
+    fn confirm<'a>(&'a self, session: &'a StoredSession, now: u64) -> StoreFuture<'a, bool> {
+        Box::pin(async move {
+            let rows = self
+                .shared
+                .pool
+                .write(
+                    Sessions,
+                    &self.shared.statements.confirm,
+                    &[
+                        (&session.id.as_bytes().as_slice(), Type::BYTEA),
+                        (&column::of_bits(session.revision), Type::INT8),
+                        (&Number(now), Type::NUMERIC),
+                    ],
+                )
+                .await?;
+            Ok(!rows.is_empty())
         })
     }
 }

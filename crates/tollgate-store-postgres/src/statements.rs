@@ -29,8 +29,41 @@ impl Names {
     }
 }
 
+// The session of a statement may have any settings and any search path, such as those of another
+// client of a pooler. So every name, operator and type is qualified, or a keyword; `EXTRACT`,
+// `GREATEST`, `unnest` of several arrays and casts do not depend on the search path.
+const EQ: &str = "OPERATOR(pg_catalog.=)";
+const GT: &str = "OPERATOR(pg_catalog.>)";
+const LE: &str = "OPERATOR(pg_catalog.<=)";
+const PLUS: &str = "OPERATOR(pg_catalog.+)";
+
 /// A random epoch, created by the server.
-const EPOCH: &str = "('x' || replace(gen_random_uuid()::text, '-', ''))::bit(64)::bigint";
+const EPOCH: &str = "('x' OPERATOR(pg_catalog.||) pg_catalog.replace(\
+    pg_catalog.gen_random_uuid()::pg_catalog.text, '-', ''))::bit(64)::bigint";
+
+/// Makes the commit of the statement durable, if by the defaults of the role or the database it is
+/// not. It applies to this transaction.
+const DURABLY: &str = "CASE WHEN pg_catalog.current_setting('synchronous_commit') \
+    OPERATOR(pg_catalog.=) ANY (ARRAY['off', 'local']) \
+    THEN pg_catalog.set_config('synchronous_commit', 'on', true) END";
+
+/// The timeline and the start of the server. With the stored epoch, they identify the history that
+/// a position belongs to: both change when a standby is promoted or a backup is restored.
+const HISTORY: &str = "(SELECT CASE WHEN pg_catalog.pg_is_in_recovery() \
+    THEN (SELECT timeline_id::pg_catalog.text FROM pg_catalog.pg_control_checkpoint()) \
+    ELSE pg_catalog.substr(\
+    pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) END), \
+    (SELECT pg_catalog.pg_postmaster_start_time())";
+
+/// Returns the time up to which entries have ended, for the caller's time in this parameter: the
+/// later of the caller's and the server's clock, but at most two hours after the caller's. It is
+/// written as `max(min(caller, server), caller - 7200)`.
+fn ends(now: &str) -> String {
+    format!(
+        "GREATEST(LEAST({now}, EXTRACT(epoch FROM pg_catalog.now())::numeric), \
+         {now} OPERATOR(pg_catalog.-) 7200::numeric)"
+    )
+}
 
 /// All statements.
 #[derive(Debug)]
@@ -38,6 +71,7 @@ pub(crate) struct Statements {
     pub(crate) insert: String,
     pub(crate) load: String,
     pub(crate) replace: String,
+    pub(crate) confirm: String,
     pub(crate) of_subject: String,
     pub(crate) revoke: String,
     pub(crate) hint: &'static str,
@@ -46,6 +80,7 @@ pub(crate) struct Statements {
     pub(crate) changes: String,
     pub(crate) head: String,
     pub(crate) begin: String,
+    pub(crate) clock: &'static str,
     pub(crate) purge_sessions: String,
     pub(crate) purge_revocations: String,
 }
@@ -55,25 +90,32 @@ impl Statements {
         let sessions = names.table("sessions");
         let revocations = names.table("revocations");
         let head = names.table("revocation_head");
+        // A revocation with an unreadable end has not ended.
+        let live = |now: &str| format!("(r.expires_at {GT} {} OR r.expires_at IS NULL)", ends(now));
         Self {
             insert: format!(
                 "INSERT INTO {sessions} AS s (id, subject, revision, expires_at, data) \
                  VALUES ($1, $2, $3, $4, $5) \
-                 ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, revision = excluded.revision, \
-                 expires_at = excluded.expires_at, data = excluded.data WHERE s.expires_at <= $6 \
-                 RETURNING true"
+                 ON CONFLICT (id) DO UPDATE SET subject = excluded.subject, \
+                 revision = excluded.revision, expires_at = excluded.expires_at, \
+                 data = excluded.data WHERE s.expires_at {LE} $6 RETURNING {DURABLY}"
             ),
             load: format!(
                 "SELECT id, subject, revision, expires_at, data FROM {sessions} \
-                 WHERE id = $1 AND expires_at > $2"
+                 WHERE id {EQ} $1 AND expires_at {GT} $2"
             ),
             replace: format!(
                 "UPDATE {sessions} SET revision = $2, expires_at = $3, data = $4 \
-                 WHERE id = $1 AND revision = $5 AND expires_at > $6 RETURNING true"
+                 WHERE id {EQ} $1 AND revision {EQ} $5 AND expires_at {GT} $6 RETURNING {DURABLY}"
+            ),
+            // The row is written again, so that the commit waits for all commits before it.
+            confirm: format!(
+                "UPDATE {sessions} SET revision = revision \
+                 WHERE id {EQ} $1 AND revision {EQ} $2 AND expires_at {GT} $3 RETURNING {DURABLY}"
             ),
             of_subject: format!(
                 "SELECT id, subject, revision, expires_at, data FROM {sessions} \
-                 WHERE subject = $1 AND expires_at > $2 LIMIT $3"
+                 WHERE subject {EQ} $1 AND expires_at {GT} $2 LIMIT $3"
             ),
             // The head is updated first, and the entries are read from it. Two callers wait for
             // each other at the head, never at an entry, where they could deadlock. An expired
@@ -81,39 +123,54 @@ impl Statements {
             revoke: format!(
                 "WITH head AS (\
                    INSERT INTO {head} AS h (epoch, sequence) VALUES ({EPOCH}, 1) \
-                   ON CONFLICT (one) DO UPDATE SET sequence = h.sequence + 1 RETURNING epoch, sequence\
+                   ON CONFLICT (one) DO UPDATE SET sequence = h.sequence {PLUS} 1::numeric \
+                   RETURNING epoch, sequence\
                  ), kept AS (\
                    INSERT INTO {revocations} AS r (key, issued_before, expires_at, sequence) \
                    SELECT e.key, e.issued_before, e.expires_at, head.sequence \
-                   FROM head, unnest($1::bytea[], $2::numeric[], $3::numeric[]) AS e (key, issued_before, expires_at) \
+                   FROM head, unnest($1, $2, $3) AS e (key, issued_before, expires_at) \
                    ON CONFLICT (digest) DO UPDATE SET sequence = excluded.sequence, \
-                   issued_before = CASE WHEN r.expires_at > $4::numeric \
-                     THEN greatest(r.issued_before, excluded.issued_before) ELSE excluded.issued_before END, \
-                   expires_at = CASE WHEN r.expires_at > $4::numeric \
-                     THEN greatest(r.expires_at, excluded.expires_at) ELSE excluded.expires_at END\
+                   issued_before = CASE WHEN r.expires_at {GT} {ends} \
+                     THEN GREATEST(r.issued_before, excluded.issued_before) \
+                     ELSE excluded.issued_before END, \
+                   expires_at = CASE WHEN r.expires_at {GT} {ends} \
+                     THEN GREATEST(r.expires_at, excluded.expires_at) \
+                     ELSE excluded.expires_at END\
                  ) \
-                 SELECT epoch, sequence FROM head"
+                 SELECT {DURABLY} FROM head",
+                ends = ends("$4")
             ),
-            hint: "SELECT pg_notify($1, '')",
+            // It need not be durable.
+            hint: "SELECT pg_catalog.pg_notify($1, ''), \
+                   pg_catalog.set_config('synchronous_commit', 'off', true)",
             find: format!(
-                "SELECT key, issued_before, expires_at FROM {revocations} \
-                 WHERE digest IN (SELECT sha256(k.key) FROM unnest($1::bytea[]) AS k (key)) \
-                 AND expires_at > $2"
+                "SELECT r.key, r.issued_before, r.expires_at FROM {revocations} AS r \
+                 WHERE r.digest {EQ} ANY (SELECT pg_catalog.sha256(k.key) \
+                 FROM pg_catalog.unnest($1) AS k (key)) AND {}",
+                live("$2")
             ),
+            // The head and the entries or changes, as of one moment. Without any, one row has no
+            // entry.
             entries: format!(
-                "SELECT key, issued_before, expires_at FROM {revocations} WHERE expires_at > $1"
+                "SELECT h.epoch, h.sequence, {HISTORY}, r.digest IS NULL, r.key, r.issued_before, \
+                 r.expires_at \
+                 FROM {head} AS h LEFT JOIN {revocations} AS r ON {}",
+                live("$1")
             ),
-            // The head and its changes, as of one moment. Without changes, one row has no entry.
             changes: format!(
-                "SELECT h.epoch, h.sequence, r.key, r.issued_before, r.expires_at FROM {head} AS h \
-                 LEFT JOIN {revocations} AS r ON r.sequence > $1 AND r.expires_at > $2"
+                "SELECT h.epoch, h.sequence, {HISTORY}, r.digest IS NULL, r.key, r.issued_before, \
+                 r.expires_at \
+                 FROM {head} AS h LEFT JOIN {revocations} AS r ON r.sequence {GT} $2 AND {}",
+                live("$1")
             ),
-            head: format!("SELECT epoch, sequence FROM {head}"),
+            head: format!("SELECT epoch, sequence, {HISTORY} FROM {head}"),
             // If the head was removed, a new sequence begins.
             begin: format!(
                 "INSERT INTO {head} AS h (epoch, sequence) VALUES ({EPOCH}, 0) \
-                 ON CONFLICT (one) DO UPDATE SET sequence = h.sequence RETURNING epoch, sequence"
+                 ON CONFLICT (one) DO NOTHING"
             ),
+            clock: "SELECT pg_catalog.floor(\
+                    EXTRACT(epoch FROM pg_catalog.clock_timestamp())::numeric)::bigint",
             purge_sessions: purge(&sessions, "id"),
             purge_revocations: purge(&revocations, "digest"),
         }
@@ -123,13 +180,15 @@ impl Statements {
 /// Returns a statement that removes a batch of expired rows and returns their number. It skips rows
 /// that another instance is removing or changing.
 fn purge(table: &str, key: &str) -> String {
+    let ends = ends("$1");
     format!(
         "WITH old AS (\
-           SELECT {key} FROM {table} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 \
+           SELECT {key} FROM {table} WHERE expires_at {LE} {ends} ORDER BY expires_at LIMIT $2 \
            FOR UPDATE SKIP LOCKED\
          ), gone AS (\
-           DELETE FROM {table} AS t USING old WHERE t.{key} = old.{key} AND t.expires_at <= $1 RETURNING true\
-         ) SELECT count(*) FROM gone"
+           DELETE FROM {table} AS t USING old WHERE t.{key} {EQ} old.{key} \
+           AND t.expires_at {LE} {ends} RETURNING true\
+         ) SELECT pg_catalog.count(*) FROM gone"
     )
 }
 

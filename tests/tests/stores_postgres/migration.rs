@@ -2,10 +2,9 @@
 
 use tollgate_session::{RevocationStore, SessionStore, StoreErrorKind};
 use tollgate_store_postgres::PostgresStore;
-use tollgate_store_postgres::tokio_postgres::Config;
 use tollgate_tests::servers::Postgres;
 
-use super::{NOW, failure, open, other_client, ready, revocation, session};
+use super::{NOW, open, other_client, ready, revocation, session};
 
 const FIRST: &str = include_str!(
     "../../../crates/tollgate-store-postgres/migrations/0001_sessions_and_revocations.sql"
@@ -81,32 +80,6 @@ async fn revocations_of_the_first_version_are_kept() {
     // The first version of the store cannot revoke unnoticed.
     let refused = other_client(&server).await.batch_execute(old).await;
     assert!(refused.is_err());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_role_without_ddl_rights_suffices() {
-    let Some(server) = Postgres::start() else {
-        return;
-    };
-    ready(&server).await;
-    server.sql(
-        "CREATE ROLE app LOGIN PASSWORD 'not-so-secret'; \
-         GRANT USAGE ON SCHEMA tollgate TO app; \
-         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tollgate TO app",
-    );
-    let mut config: Config = server.url().parse().unwrap();
-    config.user("app");
-    let store = PostgresStore::builder(config).build().unwrap();
-    assert_eq!(store.migrate().await.unwrap(), 0);
-    tollgate_testkit::stores::all(std::sync::Arc::new(store.clone())).await;
-
-    server.sql("REVOKE INSERT ON tollgate.sessions FROM app");
-    assert_eq!(
-        failure(store.insert(&session(1, "u-7"), NOW)).await,
-        StoreErrorKind::Unavailable
-    );
-    server.sql("GRANT INSERT ON tollgate.sessions TO app");
-    assert!(store.insert(&session(1, "u-7"), NOW).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

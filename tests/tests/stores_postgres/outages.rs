@@ -165,11 +165,11 @@ async fn a_read_only_server_gives_errors_and_recovers() {
     let next = session(2, "u-7");
     assert_eq!(
         failure(store.insert(&next, NOW)).await,
-        StoreErrorKind::Unavailable
+        StoreErrorKind::ReadOnly
     );
     assert_eq!(
         failure(store.revoke(&[revocation("a")], NOW)).await,
-        StoreErrorKind::Unavailable
+        StoreErrorKind::ReadOnly
     );
     assert_eq!(
         store.load(&session(1, "u-7").id, NOW).await.unwrap(),
@@ -222,13 +222,6 @@ async fn a_full_server_gives_errors_and_recovers() {
     assert_eq!(store.load(&held.id, NOW).await.unwrap(), Some(held.clone()));
     server.sql("DROP FUNCTION no_room CASCADE");
     assert!(store.replace(&held, 1, NOW).await.unwrap());
-
-    // The error when the server accepts no more connections.
-    server.sql("CREATE ROLE app LOGIN PASSWORD 'not-so-secret' CONNECTION LIMIT 0");
-    let mut config: Config = server.url().parse().unwrap();
-    config.user("app");
-    let late = PostgresStore::builder(config).build().unwrap();
-    assert_eq!(failure(late.position()).await, StoreErrorKind::Full);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,17 +286,4 @@ async fn required_tls_is_enforced_before_any_data() {
         .build()
         .unwrap();
     all_fail(&store, &[StoreErrorKind::Unavailable]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_does_not_appear_in_the_error() {
-    let Some(server) = Postgres::start() else {
-        return;
-    };
-    let mut config: Config = server.url().parse().unwrap();
-    config.password("another-secret");
-    let store = PostgresStore::builder(config).build().unwrap();
-    let error = store.position().await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    assert!(!format!("{error} {error:?} {store:?}").contains("another-secret"));
 }

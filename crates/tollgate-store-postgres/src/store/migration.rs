@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
 use tokio::time::timeout;
-use tokio_postgres::IsolationLevel;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, IsolationLevel};
 use tollgate_session::StoreError;
 
 use crate::failure::Failure;
+use crate::pool::Use::Sessions;
+use crate::statements::Names;
 use crate::store::Shared;
 
 /// All migrations in order. A released migration is never changed.
@@ -29,9 +31,9 @@ const LOCK: i64 = 0x746f_6c6c_6761_7465;
 const BOUND: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run(shared: &Shared) -> Result<usize, StoreError> {
-    let mut lease = shared.pool.lease().await?;
-    let answer = match lease.connection() {
-        Ok(connection) => timeout(BOUND, migrate(shared, connection)).await,
+    let mut lease = shared.pool.lease(Sessions).await?;
+    let answer = match lease.link() {
+        Ok(link) => timeout(BOUND, migrate(&shared.names, link)).await,
         Err(failure) => Ok(Err(failure)),
     };
     match answer {
@@ -50,34 +52,34 @@ pub(crate) async fn run(shared: &Shared) -> Result<usize, StoreError> {
     }
 }
 
-async fn migrate(shared: &Shared, connection: &mut Object) -> Result<usize, Failure> {
-    let names = &shared.names;
+async fn migrate(names: &Names, client: &mut Client) -> Result<usize, Failure> {
     let versions = names.table("migrations");
     let latest_step = STEPS.last().map_or(0, |(version, _)| *version);
-    if latest(&versions, connection).await? >= latest_step {
+    if latest(&versions, client).await? >= latest_step {
         return Ok(0);
     }
-    let transaction = connection
+    let transaction = client
         .build_transaction()
         // Each statement sees the commits made while the lock was awaited.
         .isolation_level(IsolationLevel::ReadCommitted)
         .read_only(false)
         .start()
         .await?;
+    // For this transaction only: the session may belong to a pooler.
     transaction
         .batch_execute(&format!(
-            "SET LOCAL statement_timeout = {}",
+            "SET LOCAL statement_timeout = {}; \
+             SET LOCAL search_path = pg_catalog, pg_temp; \
+             SET LOCAL synchronous_commit = on; \
+             SELECT pg_advisory_xact_lock({LOCK})",
             BOUND.as_millis()
         ))
         .await?;
-    transaction
-        .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
-        .await?;
     // Checked first, as `IF NOT EXISTS` requires the right to create even if there is nothing to
     // create.
-    let exists = "SELECT true FROM pg_namespace WHERE nspname = $1";
+    let exists = "SELECT true FROM pg_catalog.pg_namespace WHERE nspname = $1";
     if transaction
-        .query(exists, &[&names.schema])
+        .query_typed(exists, &[(&names.schema, Type::NAME)])
         .await?
         .is_empty()
     {
@@ -96,13 +98,17 @@ async fn migrate(shared: &Shared, connection: &mut Object) -> Result<usize, Fail
 }
 
 /// Returns the last migration; 0 if there was none.
-async fn latest(versions: &str, client: &tokio_postgres::Client) -> Result<i32, Failure> {
-    let exists = "SELECT true WHERE to_regclass($1) IS NOT NULL";
-    if client.query(exists, &[&versions]).await?.is_empty() {
+async fn latest(versions: &str, client: &Client) -> Result<i32, Failure> {
+    let exists = "SELECT true WHERE pg_catalog.to_regclass($1) IS NOT NULL";
+    if client
+        .query_typed(exists, &[(&versions, Type::TEXT)])
+        .await?
+        .is_empty()
+    {
         return Ok(0);
     }
-    let sql = format!("SELECT coalesce(max(version), 0) FROM {versions}");
-    Ok(client.query_one(&sql, &[]).await?.try_get(0)?)
+    let sql = format!("SELECT COALESCE(pg_catalog.max(version), 0) FROM {versions}");
+    Ok(client.query_typed_one(&sql, &[]).await?.try_get(0)?)
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::time::Duration;
 
-use tokio_postgres::Config;
+use tokio::sync::Semaphore;
 use tollgate_session::StoreError;
 
-use crate::connection::Dial;
+use crate::connection::Dialer;
 use crate::pool::Pool;
 use crate::statements::{Names, Statements};
 
@@ -37,16 +37,19 @@ pub struct PostgresStore {
 
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
+    /// One connection for the positions, which other operations must not delay.
+    pub(crate) polls: Pool,
     pub(crate) statements: Statements,
     pub(crate) names: Names,
     pub(crate) snapshot_timeout: Duration,
-    /// The settings of a connection for a feed.
-    pub(crate) config: Config,
-    pub(crate) dial: Arc<dyn Dial>,
+    pub(crate) dialer: Dialer,
+    pub(crate) connect_timeout: Duration,
     /// The second of the last purge.
     pub(crate) purged_at: AtomicU64,
     /// The state of the hints.
     pub(crate) hinting: AtomicU8,
+    /// One connection of a feed begins or ends at a time.
+    pub(crate) feeding: Arc<Semaphore>,
 }
 
 impl PostgresStore {

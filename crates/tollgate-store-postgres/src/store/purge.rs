@@ -2,9 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio_postgres::types::Type;
 use tollgate_session::{StoreError, StoreErrorKind};
 
 use crate::column::{self, Number};
+use crate::pool::Use::Sessions;
 use crate::store::{PostgresStore, Shared};
 
 /// The maximum number of rows per statement, which bounds how long locks are held.
@@ -31,11 +33,11 @@ impl PostgresStore {
     /// Removes some expired rows, at most once per second of the caller's time. Completes before it
     /// returns, so rows that another caller adds afterwards are not touched.
     pub(crate) async fn purge_in_passing(&self, now: u64) {
-        if self.shared.purged_at.fetch_max(now, Ordering::Relaxed) >= now {
+        if self.shared.purged_at.swap(now, Ordering::Relaxed) == now {
             return;
         }
         if let Err(error) = some(&self.shared, now).await {
-            tracing::debug!(%error, "purge failed");
+            tracing::warn!(target: "tollgate", %error, "purge failed");
         }
     }
 }
@@ -59,9 +61,16 @@ fn tables(shared: &Shared) -> [&str; 2] {
 }
 
 async fn batch(shared: &Shared, sql: &str, now: u64) -> Result<u64, StoreError> {
-    let rows = shared.pool.write(sql, &[&Number(now), &BATCH]).await?;
+    let rows = shared
+        .pool
+        .write(
+            Sessions,
+            sql,
+            &[(&Number(now), Type::NUMERIC), (&BATCH, Type::INT8)],
+        )
+        .await?;
     let row = rows
         .first()
         .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "missing row of a count"))?;
-    Ok(column::get::<i64>(row, 0)?.unsigned_abs())
+    Ok(column::require::<i64>(row, 0)?.unsigned_abs())
 }
