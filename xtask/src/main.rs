@@ -6,6 +6,7 @@
 //!
 //! If a program is missing, the step is skipped and listed in the summary. With `CI=true` it fails.
 
+mod chaos;
 mod circles;
 mod command;
 mod consumers;
@@ -50,6 +51,10 @@ usage: cargo xtask <command>
   package [PACKAGE...] the archives of the published crates, or of those named, built as published
   interleavings        tests that choose the interleaving of threads
   instructions         the instruction budgets, counted by valgrind
+  chaos [SECONDS] [STORE...]
+                       clients that follow the rules while servers fail: tests/chaos. Every fault
+                       once on each store, or in rounds for SECONDS. TOLLGATE_CHAOS_SEED is the
+                       seed
   fuzz [SECONDS] [TARGET...]
                        the fuzz targets, or those named, for 60 seconds each by default
 ";
@@ -91,6 +96,7 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
             package::run(&tools, &[], report);
             suite::interleavings(&tools, report);
             suite::instructions(&tools, report);
+            chaos::run(&tools, &[], report);
             fuzz::run(&tools, *fuzz_seconds, &[], report);
         }
         Request::Lint => {
@@ -110,6 +116,7 @@ fn run(request: &Request, workspace: &Workspace, report: &mut Report) {
         Request::Package { packages } => package::run(&tools, packages, report),
         Request::Interleavings => suite::interleavings(&tools, report),
         Request::Instructions => suite::instructions(&tools, report),
+        Request::Chaos { arguments } => chaos::run(&tools, arguments, report),
         Request::Fuzz { seconds, targets } => fuzz::run(&tools, *seconds, targets, report),
     }
 }
@@ -140,6 +147,7 @@ enum Request {
     Package { packages: Vec<String> },
     Interleavings,
     Instructions,
+    Chaos { arguments: Vec<String> },
     Fuzz { seconds: u32, targets: Vec<String> },
 }
 
@@ -173,6 +181,9 @@ impl Request {
                     targets: named,
                 }
             }
+            "chaos" => Self::Chaos {
+                arguments: names(rest.by_ref()),
+            },
             "features" => Self::Features {
                 packages: names(rest.by_ref()),
             },
@@ -232,6 +243,12 @@ mod tests {
             parse("features tollgate tollgate-core"),
             Some(Request::Features { packages })
         );
+    }
+
+    #[test]
+    fn chaos_takes_seconds_and_stores() {
+        let arguments = vec!["600".to_owned(), "redis".to_owned()];
+        assert_eq!(parse("chaos 600 redis"), Some(Request::Chaos { arguments }));
     }
 
     #[test]
