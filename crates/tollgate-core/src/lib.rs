@@ -35,6 +35,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod algorithm;
+mod claim_path;
 mod clock;
 mod config;
 mod extract;
@@ -55,6 +56,7 @@ mod verifier;
 pub use crate::http::request::{PeerAddress, RequestView};
 pub use crate::http::{HeaderEdits, SourceKind};
 pub use algorithm::{Algorithm, Family, UnknownAlgorithm};
+pub use claim_path::{ClaimPath, UnreadableClaim};
 pub use clock::{Clock, SystemClock};
 pub use config::{ConfigError, ConfigErrorKind};
 pub use extract::{Authenticated, Gated, Jwt, Optional, Scoped};

@@ -177,3 +177,52 @@ fn a_malformed_token_does_not_appear_in_the_log() {
         assert!(log_of(token).starts_with("INFO tollgate"));
     }
 }
+
+/// The log of tokens with these claims, verified in order by one verifier, and of the role `admin`
+/// asked for each.
+fn role_log(tokens: &[serde_json::Value], asked: bool) -> String {
+    let verifier = Verifier::builder()
+        .issuer("https://id.example.com")
+        .dangerous_any_audience()
+        .key(Key::hs256(SECRET).unwrap())
+        .role_claim("realm_acces.roles")
+        .clock(|| 1_700_000_000)
+        .build()
+        .unwrap();
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), || {
+        for (number, claims) in tokens.iter().enumerate() {
+            let mut claims = claims.clone();
+            claims["iss"] = "https://id.example.com".into();
+            claims["exp"] = (1_700_000_900 + number).into();
+            let token = SigningKey::hs256(SECRET).unwrap().encode(&claims).unwrap();
+            let principal = verifier.verify(token).unwrap();
+            assert!(!asked || !principal.has_role("admin"));
+        }
+    });
+    log.0.lock().unwrap().clone()
+}
+
+#[test]
+fn a_role_claim_that_no_token_has_is_reported_once() {
+    let without = serde_json::json!({"realm_access": {"roles": ["admin"]}});
+    let with = serde_json::json!({"realm_acces": {"roles": ["clerk"]}});
+    let many = vec![without.clone(); 40];
+    for (tokens, asked) in [(&many[..], false), (&many[..], true), (&many[..1], true)] {
+        let log = role_log(tokens, asked);
+        assert_eq!(log.lines().count(), 1, "{log}");
+        for part in [
+            "WARN tollgate",
+            "no token so far",
+            "realm_acces.roles",
+            "https://id.example.com",
+        ] {
+            assert!(log.contains(part), "{part} in {log}");
+        }
+    }
+    // A few tokens of callers without roles are no error, and one token shows that the path is
+    // right.
+    assert_eq!(role_log(&many[..5], false), "");
+    let seen = [&[with][..], &many[..]].concat();
+    assert_eq!(role_log(&seen, true), "");
+}

@@ -217,6 +217,13 @@ fn contradictory_claim_rules_are_refused() {
             Kind::Contradiction,
         ),
         (full().require_value("", ["x"]), Kind::InvalidText),
+        (full().require_value([""; 0], ["x"]), Kind::InvalidText),
+        (full().require_claim(["a", ""]), Kind::InvalidText),
+        (full().role_claim(["", "roles"]), Kind::InvalidText),
+        (full().role_claim(["sub", "roles"]), Kind::Contradiction),
+        (full().scope_claim(["scope", "x"]), Kind::Contradiction),
+        (full().scope_claim(["scope"]), Kind::Duplicate),
+        (full().audience_claim(["aud", "x"]), Kind::Contradiction),
         (full().require_value("x", [""]), Kind::InvalidText),
         (
             full().require_value("x", Vec::<String>::new()),

@@ -508,10 +508,6 @@ fn keycloak_access_tokens() {
                 json!({ "iss": "https://id.example.com/auth/realms/shop" }),
                 Kind::UntrustedIssuer,
             ),
-            (
-                json!({ "realm_access.roles": ["admin"] }),
-                Kind::MalformedClaims,
-            ),
             (json!({ "realm_access": ["admin"] }), Kind::MalformedClaims),
         ],
     );
@@ -519,9 +515,27 @@ fn keycloak_access_tokens() {
     assert_eq!(kind(&verifier, &dressed), Some(Kind::WrongClaim));
     let principal = verifier.verify(token(&access).build()).unwrap();
     assert!(principal.has_role("staff") && !principal.has_role("packer"));
+    // A claim whose name a user or client chose does not shadow the realm's roles.
+    for shadow in [
+        json!({"realm_access.roles": ["admin"]}),
+        json!({"realm_access.roles": 1}),
+    ] {
+        let principal = verifier
+            .verify(token(&but(&access, &shadow)).build())
+            .unwrap();
+        assert_eq!(
+            principal.roles().collect::<Vec<_>>(),
+            ["offline_access", "staff"]
+        );
+    }
+    let shadow = json!({"realm_access.roles": ["admin"], "realm_access": null});
+    let principal = verifier
+        .verify(token(&but(&access, &shadow)).build())
+        .unwrap();
+    assert_eq!(principal.roles().count(), 0);
 
     let rules = preset().rules().authorized_party("web");
-    let narrow = trusting(rules.role_claim("resource_access.orders.roles"));
+    let narrow = trusting(rules.role_claim(["resource_access", "orders", "roles"]));
     let principal = narrow.verify(token(&access).build()).unwrap();
     assert!(principal.has_role("staff") && principal.has_role("packer"));
     assert!(!principal.has_role("manage-account"));

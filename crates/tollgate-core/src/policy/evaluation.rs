@@ -18,15 +18,19 @@ impl Policy {
     /// assert!(!policy.permits(&Held::new().scope("orders:read").role("suspended")));
     /// ```
     pub fn permits<F: Facts + ?Sized>(&self, facts: &F) -> bool {
+        self.holds(facts) == Some(true)
+    }
+
+    /// Returns whether the policy holds; `None` if that depends on a claim that cannot be read.
+    fn holds<F: Facts + ?Sized>(&self, facts: &F) -> Option<bool> {
         match &self.0.clause {
-            Clause::Scope(name) => name.spellings().any(|scope| facts.has_scope(scope)),
-            Clause::Role(name) => name.spellings().any(|role| facts.has_role(role)),
-            Clause::Claim { path, value } => facts.claim_is(path, value),
-            Clause::ClaimPresent { path } => facts.has_claim(path),
-            Clause::AuthenticatedWithin { seconds } => facts.authenticated_within(*seconds),
-            Clause::Group(Join::Any, parts) => parts.iter().any(|part| part.permits(facts)),
-            Clause::Group(Join::All, parts) => parts.iter().all(|part| part.permits(facts)),
-            Clause::Not(inner) => !inner.permits(facts),
+            Clause::Scope(name) => Some(name.spellings().any(|scope| facts.has_scope(scope))),
+            Clause::Role(name) => Some(name.spellings().any(|role| facts.has_role(role))),
+            Clause::Claim { path, value } => facts.claim_is(path, value).ok(),
+            Clause::ClaimPresent { path } => facts.has_claim(path).ok(),
+            Clause::AuthenticatedWithin { seconds } => facts.authenticated_within(*seconds).ok(),
+            Clause::Group(join, parts) => join.fold(parts.iter().map(|part| part.holds(facts))),
+            Clause::Not(inner) => inner.holds(facts).map(|holds| !holds),
         }
     }
 
@@ -48,17 +52,29 @@ impl Policy {
             Clause::Not(inner) => vec![inner.evaluate(facts)],
             _ => Vec::new(),
         };
-        let satisfied = match &self.0.clause {
-            Clause::Group(Join::Any, _) => children.iter().any(Evaluation::satisfied),
-            Clause::Group(Join::All, _) => children.iter().all(Evaluation::satisfied),
-            Clause::Not(_) => !children.iter().any(Evaluation::satisfied),
-            _ => self.permits(facts),
+        let holds = match &self.0.clause {
+            Clause::Group(join, _) => join.fold(children.iter().map(|child| child.holds)),
+            Clause::Not(_) => children[0].holds.map(|holds| !holds),
+            _ => self.holds(facts),
         };
         Evaluation {
             policy: self,
-            satisfied,
+            holds,
             children,
         }
+    }
+}
+
+impl Join {
+    /// Joins the results of the parts by Kleene's logic. Stops at the first part that decides.
+    fn fold(self, mut parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+        let deciding = self == Self::Any;
+        let mut all_read = true;
+        let decided = parts.any(|holds| {
+            all_read &= holds.is_some();
+            holds == Some(deciding)
+        });
+        (decided || all_read).then_some(decided == deciding)
     }
 }
 
@@ -85,7 +101,8 @@ impl Policy {
 #[derive(Clone, Debug)]
 pub struct Evaluation<'p> {
     policy: &'p Policy,
-    satisfied: bool,
+    /// `None` if the result depends on a claim that cannot be read.
+    holds: Option<bool>,
     children: Vec<Evaluation<'p>>,
 }
 
@@ -98,7 +115,27 @@ impl<'p> Evaluation<'p> {
     /// assert!(scope("a").evaluate(&Held::new().scope("a")).satisfied());
     /// ```
     pub fn satisfied(&self) -> bool {
-        self.satisfied
+        self.holds == Some(true)
+    }
+
+    /// Returns whether the result depends on a claim that cannot be read. Then neither this clause
+    /// nor its negation is satisfied.
+    ///
+    /// ```
+    /// use tollgate::policy::{Held, claim};
+    ///
+    /// let caller = Held::new().claims(serde_json::json!({"profile": "text"}));
+    /// let policy = claim("profile.suspended", true);
+    /// assert!(policy.evaluate(&caller).is_unreadable());
+    /// assert!(!policy.permits(&caller) && !(!policy).permits(&caller));
+    /// ```
+    pub fn is_unreadable(&self) -> bool {
+        self.holds.is_none()
+    }
+
+    /// The result; `None` if it is unreadable.
+    pub(super) const fn holds(&self) -> Option<bool> {
+        self.holds
     }
 
     /// The clause that was evaluated. Its `Display` output is the clause as text.
@@ -147,7 +184,7 @@ impl<'p> Evaluation<'p> {
         std::iter::from_fn(move || {
             while let Some(next) = open.pop() {
                 match &next.policy.0.clause {
-                    _ if next.satisfied => {}
+                    _ if next.satisfied() => {}
                     Clause::Group(_, parts) if !parts.is_empty() => {
                         open.extend(next.children.iter().rev());
                     }
@@ -190,7 +227,11 @@ impl<'p> Evaluation<'p> {
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
-        let answer = if self.satisfied { "held" } else { "failed" };
+        let answer = match self.holds {
+            Some(true) => "held",
+            Some(false) => "failed",
+            None => "unreadable",
+        };
         write!(f, "{:indent$}{answer}: ", "", indent = 2 * depth)?;
         match &self.policy.0.clause {
             Clause::Group(Join::Any, parts) if !parts.is_empty() => f.write_str("any of")?,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::scope::ScopeName;
-use super::{Clause, Node, Policy, check_bounds};
+use super::{ClaimPath, Clause, Node, Policy, check_bounds};
 
 /// Requires both policies. See [`Policy::all`].
 impl BitAnd for Policy {
@@ -93,9 +93,9 @@ pub fn role(name: &str) -> Policy {
 ///
 /// # Panics
 ///
-/// When `path` is empty.
+/// When `path` has no name.
 #[track_caller]
-pub fn claim(path: &str, value: impl Into<Value>) -> Policy {
+pub fn claim(path: impl Into<ClaimPath>, value: impl Into<Value>) -> Policy {
     Policy::claim(path, value)
 }
 
@@ -109,9 +109,9 @@ pub fn claim(path: &str, value: impl Into<Value>) -> Policy {
 ///
 /// # Panics
 ///
-/// When `path` is empty.
+/// When `path` has no name.
 #[track_caller]
-pub fn claim_present(path: &str) -> Policy {
+pub fn claim_present(path: impl Into<ClaimPath>) -> Policy {
     Policy::claim_present(path)
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::claim_path::{ClaimPath, UnreadableClaim};
+
 /// The scopes, roles, claims and login time of a caller, the input of a [`Policy`](super::Policy).
 ///
 /// The verified principal implements it. [`Held`] implements it for tests and for decisions without
@@ -11,7 +13,7 @@ use serde_json::Value;
 ///
 /// ```
 /// use serde_json::Value;
-/// use tollgate::policy::{Facts, scope};
+/// use tollgate::policy::{ClaimPath, Facts, UnreadableClaim, scope};
 ///
 /// struct ServiceAccount;
 ///
@@ -22,8 +24,8 @@ use serde_json::Value;
 ///     fn has_role(&self, _role: &str) -> bool {
 ///         false
 ///     }
-///     fn claim(&self, _path: &str) -> Option<Value> {
-///         None
+///     fn claim(&self, _path: &ClaimPath) -> Result<Option<Value>, UnreadableClaim> {
+///         Ok(None)
 ///     }
 /// }
 ///
@@ -53,9 +55,14 @@ pub trait Facts {
     /// ```
     /// # use tollgate::policy::{Facts, Held};
     /// let caller = Held::new().claims(serde_json::json!({"tenant": "acme"}));
-    /// assert_eq!(caller.claim("tenant"), Some("acme".into()));
+    /// assert_eq!(caller.claim(&"tenant".into()), Ok(Some("acme".into())));
+    /// assert!(caller.claim(&"tenant.name".into()).is_err());
     /// ```
-    fn claim(&self, path: &str) -> Option<Value>;
+    ///
+    /// # Errors
+    ///
+    /// If the claim [cannot be read](UnreadableClaim).
+    fn claim(&self, path: &ClaimPath) -> Result<Option<Value>, UnreadableClaim>;
 
     /// Returns whether there is a claim at `path` that is not `null`.
     ///
@@ -64,10 +71,15 @@ pub trait Facts {
     /// ```
     /// # use tollgate::policy::{Facts, Held};
     /// let caller = Held::new().claims(serde_json::json!({"tenant": null}));
-    /// assert!(!caller.has_claim("tenant"));
+    /// assert_eq!(caller.has_claim(&"tenant".into()), Ok(false));
     /// ```
-    fn has_claim(&self, path: &str) -> bool {
-        self.claim(path).is_some_and(|claim| !claim.is_null())
+    ///
+    /// # Errors
+    ///
+    /// If the claim [cannot be read](UnreadableClaim).
+    fn has_claim(&self, path: &ClaimPath) -> Result<bool, UnreadableClaim> {
+        let claim = self.claim(path)?;
+        Ok(claim.is_some_and(|claim| !claim.is_null()))
     }
 
     /// Returns whether the claim at `path` matches `expected`, compared like [`claim_matches`].
@@ -77,11 +89,15 @@ pub trait Facts {
     /// ```
     /// # use tollgate::policy::{Facts, Held};
     /// let caller = Held::new().claims(serde_json::json!({"amr": ["pwd", "otp"]}));
-    /// assert!(caller.claim_is("amr", &"otp".into()));
+    /// assert_eq!(caller.claim_is(&"amr".into(), &"otp".into()), Ok(true));
     /// ```
-    fn claim_is(&self, path: &str, expected: &Value) -> bool {
-        self.claim(path)
-            .is_some_and(|claim| claim_matches(&claim, expected))
+    ///
+    /// # Errors
+    ///
+    /// If the claim [cannot be read](UnreadableClaim).
+    fn claim_is(&self, path: &ClaimPath, expected: &Value) -> Result<bool, UnreadableClaim> {
+        let claim = self.claim(path)?;
+        Ok(claim.is_some_and(|claim| claim_matches(&claim, expected)))
     }
 
     /// Returns whether the caller authenticated at most `seconds` seconds ago. Default: `false`.
@@ -89,12 +105,17 @@ pub trait Facts {
     /// ```
     /// # use tollgate::policy::{Facts, Held};
     /// let caller = Held::new().authenticated_ago(60);
-    /// assert!(caller.authenticated_within(60) && !caller.authenticated_within(59));
-    /// assert!(!Held::new().authenticated_within(u64::MAX));
+    /// assert_eq!(caller.authenticated_within(60), Ok(true));
+    /// assert_eq!(caller.authenticated_within(59), Ok(false));
+    /// assert_eq!(Held::new().authenticated_within(u64::MAX), Ok(false));
     /// ```
-    fn authenticated_within(&self, seconds: u64) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// If the time of the login [cannot be read](UnreadableClaim).
+    fn authenticated_within(&self, seconds: u64) -> Result<bool, UnreadableClaim> {
         let _ = seconds;
-        false
+        Ok(false)
     }
 }
 
@@ -107,45 +128,47 @@ impl<F: Facts + ?Sized> Facts for &F {
         F::has_role(self, role)
     }
 
-    fn claim(&self, path: &str) -> Option<Value> {
+    fn claim(&self, path: &ClaimPath) -> Result<Option<Value>, UnreadableClaim> {
         F::claim(self, path)
     }
 
-    fn has_claim(&self, path: &str) -> bool {
+    fn has_claim(&self, path: &ClaimPath) -> Result<bool, UnreadableClaim> {
         F::has_claim(self, path)
     }
 
-    fn claim_is(&self, path: &str, expected: &Value) -> bool {
+    fn claim_is(&self, path: &ClaimPath, expected: &Value) -> Result<bool, UnreadableClaim> {
         F::claim_is(self, path, expected)
     }
 
-    fn authenticated_within(&self, seconds: u64) -> bool {
+    fn authenticated_within(&self, seconds: u64) -> Result<bool, UnreadableClaim> {
         F::authenticated_within(self, seconds)
     }
 }
 
-/// Returns the member of `claims` at `path`: the member with exactly that name, else the member
-/// reached by descending at each dot.
-///
-/// The path `https://example.com/org` finds the claim with that name. The path `realm_access.roles`
-/// finds the member `roles` of the object `realm_access`. Array elements have no path.
+/// Returns the claim at `path`; `None` if it is absent or `null`. See [`ClaimPath`] for the rules.
 ///
 /// ```
 /// use serde_json::json;
 /// use tollgate::policy::claim_at;
 ///
 /// let claims = json!({"realm_access": {"roles": ["admin"]}, "https://example.com/org": "blue"});
-/// assert_eq!(claim_at(&claims, "realm_access.roles"), Some(&json!(["admin"])));
-/// assert_eq!(claim_at(&claims, "https://example.com/org"), Some(&json!("blue")));
-/// assert_eq!(claim_at(&claims, "realm_access.roles.0"), None);
+/// let find = |path: &str| claim_at(&claims, &path.into());
+/// assert_eq!(find("realm_access.roles"), Ok(Some(&json!(["admin"]))));
+/// assert_eq!(find("https://example.com/org"), Ok(Some(&json!("blue"))));
+/// assert_eq!(find("realm_access.groups"), Ok(None));
+/// assert!(find("realm_access.roles.0").is_err());
 /// ```
-pub fn claim_at<'a>(claims: &'a Value, path: &str) -> Option<&'a Value> {
-    let claims = claims.as_object()?;
-    claims.get(path).or_else(|| {
-        let mut names = path.split('.');
-        let first = claims.get(names.next()?)?;
-        names.try_fold(first, |value, name| value.as_object()?.get(name))
-    })
+///
+/// # Errors
+///
+/// If a value on the way is not an object, or if the path has several readings.
+pub fn claim_at<'a>(
+    claims: &'a Value,
+    path: &ClaimPath,
+) -> Result<Option<&'a Value>, UnreadableClaim> {
+    claims
+        .as_object()
+        .map_or(Ok(None), |claims| path.find(&claims))
 }
 
 /// Returns whether `claim` equals `expected`, or is an array that contains `expected`.
@@ -232,7 +255,7 @@ impl Held {
     /// use tollgate::policy::{Facts, Held};
     ///
     /// let caller = Held::new().claims(json!({"org": {"tier": "gold"}}));
-    /// assert_eq!(caller.claim("org.tier"), Some(json!("gold")));
+    /// assert_eq!(caller.claim(&"org.tier".into()), Ok(Some(json!("gold"))));
     /// ```
     #[must_use]
     pub fn claims(mut self, claims: Value) -> Self {
@@ -245,7 +268,7 @@ impl Held {
     /// ```
     /// use tollgate::policy::{Facts, Held};
     ///
-    /// assert!(Held::new().authenticated_ago(5).authenticated_within(10));
+    /// assert_eq!(Held::new().authenticated_ago(5).authenticated_within(10), Ok(true));
     /// ```
     #[must_use]
     pub const fn authenticated_ago(mut self, seconds: u64) -> Self {
@@ -270,20 +293,21 @@ impl Facts for Held {
         self.roles.contains(role)
     }
 
-    fn claim(&self, path: &str) -> Option<Value> {
-        claim_at(&self.claims, path).cloned()
+    fn claim(&self, path: &ClaimPath) -> Result<Option<Value>, UnreadableClaim> {
+        claim_at(&self.claims, path).map(|claim| claim.cloned())
     }
 
-    fn has_claim(&self, path: &str) -> bool {
-        claim_at(&self.claims, path).is_some_and(|claim| !claim.is_null())
+    fn has_claim(&self, path: &ClaimPath) -> Result<bool, UnreadableClaim> {
+        claim_at(&self.claims, path).map(|claim| claim.is_some())
     }
 
-    fn claim_is(&self, path: &str, expected: &Value) -> bool {
-        claim_at(&self.claims, path).is_some_and(|claim| claim_matches(claim, expected))
+    fn claim_is(&self, path: &ClaimPath, expected: &Value) -> Result<bool, UnreadableClaim> {
+        let claim = claim_at(&self.claims, path)?;
+        Ok(claim.is_some_and(|claim| claim_matches(claim, expected)))
     }
 
-    fn authenticated_within(&self, seconds: u64) -> bool {
-        self.authenticated_ago.is_some_and(|ago| ago <= seconds)
+    fn authenticated_within(&self, seconds: u64) -> Result<bool, UnreadableClaim> {
+        Ok(self.authenticated_ago.is_some_and(|ago| ago <= seconds))
     }
 }
 

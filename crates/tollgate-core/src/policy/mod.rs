@@ -26,6 +26,9 @@
 //! - [`not`] is satisfied when its operand is not, so an absent claim satisfies `not(claim("plan",
 //!   "free"))`. A token with *more* scopes can fail it. Use it to exclude callers, never as the
 //!   only guard of a route.
+//! - Evaluation is three-valued. A claim that [cannot be read](UnreadableClaim) satisfies neither a
+//!   condition nor its negation. `any` needs one part that holds; `all` fails if one part fails.
+//!   Otherwise a part that cannot be read makes the result unreadable, and the caller is refused.
 //! - [`Policy::permits`] does not allocate. [`Policy::evaluate`] builds the tree that explains a
 //!   refusal.
 //! - A policy has at most [`Policy::MAX_CLAUSES`] clauses and [`Policy::MAX_DEPTH`] levels, so the
@@ -46,6 +49,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use crate::claim_path::{ClaimPath, UnreadableClaim};
 pub use evaluation::Evaluation;
 pub use expression::{all, any, claim, claim_present, not, role, scope};
 pub use facts::{Facts, Held, claim_at, claim_matches};
@@ -85,8 +89,8 @@ struct Node {
 enum Clause {
     Scope(Name),
     Role(Name),
-    Claim { path: Box<str>, value: Value },
-    ClaimPresent { path: Box<str> },
+    Claim { path: ClaimPath, value: Value },
+    ClaimPresent { path: ClaimPath },
     AuthenticatedWithin { seconds: u64 },
     Group(Join, Vec<Policy>),
     Not(Policy),
@@ -199,9 +203,10 @@ impl Policy {
 
     /// Requires the claim at `path` to equal `value`, or to be an array that contains `value`.
     ///
-    /// A dot in `path` descends into an object, unless the token has a claim with exactly that name
-    /// (for example `https://example.com/org`): see [`claim_at`]. Types must agree and numbers must
-    /// have the same notation: `1` is neither `"1"` nor `1.0`. See [`claim_matches`].
+    /// A text descends at its dots, and names may contain dots; an array has the exact names: see
+    /// [`ClaimPath`]. Types must agree and numbers must have the same notation: `1` is neither `"1"`
+    /// nor `1.0`. See [`claim_matches`]. If the claim [cannot be read](UnreadableClaim), neither
+    /// this condition nor its negation holds.
     ///
     /// ```
     /// use serde_json::json;
@@ -209,20 +214,19 @@ impl Policy {
     ///
     /// let caller = Held::new().claims(json!({"org": {"tier": "gold"}, "amr": ["pwd", "otp"]}));
     /// assert!(Policy::claim("org.tier", "gold").permits(&caller));
+    /// assert!(Policy::claim(["org", "tier"], "gold").permits(&caller));
     /// assert!(Policy::claim("amr", "otp").permits(&caller));
     /// assert!(!Policy::claim("amr", "ot").permits(&caller));
     /// ```
     ///
     /// # Panics
     ///
-    /// When `path` is empty.
+    /// When `path` has no name.
     #[track_caller]
-    pub fn claim(path: &str, value: impl Into<Value>) -> Self {
+    pub fn claim(path: impl Into<ClaimPath>, value: impl Into<Value>) -> Self {
+        let (path, value) = (path.into(), value.into());
         assert!(!path.is_empty(), "`claim` requires a non-empty path");
-        Self::leaf(Clause::Claim {
-            path: path.into(),
-            value: value.into(),
-        })
+        Self::leaf(Clause::Claim { path, value })
     }
 
     /// Requires a claim at `path` that is not `null`.
@@ -238,14 +242,15 @@ impl Policy {
     ///
     /// # Panics
     ///
-    /// When `path` is empty.
+    /// When `path` has no name.
     #[track_caller]
-    pub fn claim_present(path: &str) -> Self {
+    pub fn claim_present(path: impl Into<ClaimPath>) -> Self {
+        let path = path.into();
         assert!(
             !path.is_empty(),
             "`claim_present` requires a non-empty path"
         );
-        Self::leaf(Clause::ClaimPresent { path: path.into() })
+        Self::leaf(Clause::ClaimPresent { path })
     }
 
     /// Requires at least one of `policies`. Without any, it is never satisfied.

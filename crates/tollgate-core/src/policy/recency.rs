@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Clause, Facts, Policy};
+use super::{ClaimPath, Clause, Facts, Policy, UnreadableClaim};
 
 impl Policy {
     /// Requires a login at most `age` ago, in whole seconds; a fraction is truncated. Use it on
@@ -100,20 +100,20 @@ impl<F: Facts + ?Sized> Facts for LoggedIn<'_, F> {
         self.facts.has_role(role)
     }
 
-    fn claim(&self, path: &str) -> Option<Value> {
+    fn claim(&self, path: &ClaimPath) -> Result<Option<Value>, UnreadableClaim> {
         self.facts.claim(path)
     }
 
-    fn has_claim(&self, path: &str) -> bool {
+    fn has_claim(&self, path: &ClaimPath) -> Result<bool, UnreadableClaim> {
         self.facts.has_claim(path)
     }
 
-    fn claim_is(&self, path: &str, expected: &Value) -> bool {
+    fn claim_is(&self, path: &ClaimPath, expected: &Value) -> Result<bool, UnreadableClaim> {
         self.facts.claim_is(path, expected)
     }
 
-    fn authenticated_within(&self, seconds: u64) -> bool {
-        self.ago <= seconds
+    fn authenticated_within(&self, seconds: u64) -> Result<bool, UnreadableClaim> {
+        Ok(self.ago <= seconds)
     }
 }
 

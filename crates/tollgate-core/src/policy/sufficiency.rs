@@ -106,7 +106,7 @@ impl<'p> Asked<'p> {
             | Clause::Claim { .. }
             | Clause::ClaimPresent { .. }
             | Clause::AuthenticatedWithin { .. } => {
-                if evaluation.satisfied() == wanted {
+                if evaluation.holds() == Some(wanted) {
                     vec![Branch::default()]
                 } else {
                     Vec::new()

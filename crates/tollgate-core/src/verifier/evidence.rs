@@ -8,6 +8,8 @@ use super::{Chosen, Issuer, PreparedIssuer};
 use crate::key::Key;
 use crate::key::keyring::{Epochs, Keyring, VerifyingKey};
 use crate::per_thread::PerThread;
+use crate::token::claims::ClaimSetText;
+use crate::verifier::role_paths::RolePaths;
 use crate::verifier::rules::Rules;
 
 /// The rules of an issuer, and its fixed keys if it lives as long as the verifier.
@@ -18,6 +20,7 @@ use crate::verifier::rules::Rules;
 pub(crate) struct IssuerEntry {
     pub(crate) rules: Rules,
     pub(crate) keys: Vec<Key>,
+    pub(crate) role_paths: RolePaths,
 }
 
 /// The rules that a token has met, and the key that verified it.
@@ -45,6 +48,18 @@ impl MetRules {
 
     pub(crate) fn rules(&self) -> &Rules {
         &self.issuer.rules
+    }
+
+    /// Records which role claims a token has.
+    #[inline]
+    pub(super) fn note_roles(&self, claims: &ClaimSetText) {
+        self.issuer.role_paths.note(&self.issuer.rules, claims);
+    }
+
+    /// Records that a token lacks a role.
+    #[cold]
+    pub(super) fn note_missing_role(&self) {
+        self.issuer.role_paths.note_missing_role(&self.issuer.rules);
     }
 
     pub(crate) fn key(&self) -> &Key {

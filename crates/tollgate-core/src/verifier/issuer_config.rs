@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::Issuer;
 use crate::algorithm::{Algorithm, Family};
+use crate::claim_path::ClaimPath;
 use crate::config::{ConfigError, ConfigErrorKind};
 use crate::key::Key;
 use crate::key::keyring::Keyring;
 use crate::per_thread::PerThread;
 use crate::verifier::evidence::IssuerEntry;
+use crate::verifier::role_paths::RolePaths;
 use crate::verifier::rules::{Rules, TENANT, Tenants, is_template, is_tenant};
 
 /// The longest leeway, in seconds.
@@ -189,21 +191,20 @@ impl IssuerConfig {
         let texts = rules
             .spellings()
             .chain(&*rules.audiences)
-            .chain(&rules.audience_claim)
             .chain(rules.further_audiences.iter().flatten())
             .chain(&rules.authorized_parties.clients)
             .chain(rules.typ.as_ref().map(|typ| &typ.name))
-            .chain(&rules.required)
-            .chain(&rules.role_claims)
-            .chain(&rules.scope_claims);
-        let mut values = rules.values.iter();
-        let empty = |(path, values): &(String, Vec<String>)| {
-            path.is_empty() || values.iter().any(String::is_empty)
-        };
-        if texts.into_iter().any(String::is_empty) || values.any(empty) {
+            .chain(rules.values.iter().flat_map(|(_, values)| values));
+        if texts.into_iter().any(String::is_empty) || rules.paths().any(ClaimPath::is_empty) {
             return refuse(
                 Kind::InvalidText,
                 "an issuer, an audience, a client, a type, a value or a claim name is empty",
+            );
+        }
+        if let Some(path) = rules.paths().find(|path| is_unreachable(path)) {
+            return refuse(
+                Kind::Contradiction,
+                &format!("nothing is below the claim in {path:?}: no token could have it"),
             );
         }
         let mut paths = HashSet::new();
@@ -224,7 +225,7 @@ impl IssuerConfig {
         if rules
             .scope_claims
             .iter()
-            .any(|path| path == "scope" || path == "scp")
+            .any(|path| path.is("scope") || path.is("scp"))
         {
             return refuse(
                 Kind::Duplicate,
@@ -250,6 +251,7 @@ impl IssuerConfig {
     fn into_issuer(self, keys: Vec<Key>) -> Issuer {
         Issuer {
             entry: PerThread::new(IssuerEntry {
+                role_paths: RolePaths::new(&self.rules),
                 rules: self.rules,
                 keys,
             }),
@@ -310,6 +312,16 @@ impl IssuerConfig {
         }
         Ok(())
     }
+}
+
+/// Returns `true` for exact names below a registered claim that is never an object (RFC 7519
+/// section 4.1).
+fn is_unreachable(path: &ClaimPath) -> bool {
+    const NO_OBJECTS: [&str; 9] = [
+        "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope", "scp",
+    ];
+    path.outermost()
+        .is_some_and(|name| NO_OBJECTS.contains(&name))
 }
 
 fn mixed(families: impl Iterator<Item = Family> + Clone) -> bool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::issuer_config::IssuerConfig;
 use crate::algorithm::Algorithm;
+use crate::claim_path::ClaimPath;
 use crate::key::source::KeySource;
 use crate::key::{Key, KeySet};
 use crate::verifier::rules::{Rules, Typ};
@@ -344,8 +345,8 @@ impl<Of> IssuerRules<Of> {
         self.require_claim("sub")
     }
 
-    /// Refuses tokens without this claim (RFC 7519 section 4): a member of exactly this name, or
-    /// else a dotted path. `build` refuses an empty name.
+    /// Refuses tokens without this claim (RFC 7519 section 4), and tokens in which it is `null` or
+    /// cannot be read. See [`ClaimPath`] for the path. `build` refuses an empty name.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -362,7 +363,7 @@ impl<Of> IssuerRules<Of> {
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn require_claim(mut self, path: impl Into<String>) -> Self {
+    pub fn require_claim(mut self, path: impl Into<ClaimPath>) -> Self {
         self.config().rules.required.push(path.into());
         self
     }
@@ -396,8 +397,12 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Adds a claim that holds roles, a string or an array of strings: a member of exactly this
-    /// name, or else a dotted path such as `realm_access.roles`. `build` refuses an empty name.
+    /// Adds a claim that holds roles, a string or an array of strings. See [`ClaimPath`] for the
+    /// path: text such as `realm_access.roles`, or exact names such as `["realm_access", "roles"]`,
+    /// which no other claim can shadow. Repeated calls add claims.
+    ///
+    /// `build` refuses an empty name, and exact names below a registered claim that is never an
+    /// object, such as `["sub", "roles"]`. If no token has a value there, the log says so once.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};
@@ -412,7 +417,7 @@ impl<Of> IssuerRules<Of> {
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn role_claim(mut self, path: impl Into<String>) -> Self {
+    pub fn role_claim(mut self, path: impl Into<ClaimPath>) -> Self {
         self.config().rules.role_claims.push(path.into());
         self
     }

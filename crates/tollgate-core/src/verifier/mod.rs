@@ -9,6 +9,7 @@ mod issuer_rules;
 mod issuer_source;
 pub(crate) mod principal;
 mod provider_rules;
+mod role_paths;
 pub(crate) mod rules;
 
 use std::fmt;
@@ -566,7 +567,9 @@ impl Signed<'_> {
         let verified = Verified::read(header.clone(), met, |claims, met| {
             claims.read(payload, text, limits)?;
             let of_key = met.key().issuer();
-            met.rules().check_claims(claims, of_key, now, limits)
+            met.rules().check_claims(claims, of_key, now, limits)?;
+            met.note_roles(claims);
+            Ok(())
         })?;
         Ok((verified, source, epochs))
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::algorithm::Algorithm;
+use crate::claim_path::{ClaimPath, UnreadableClaim};
 use crate::http::SourceKind;
 use crate::key::Key;
 use crate::policy::Facts;
@@ -190,8 +191,9 @@ impl Principal {
         }
     }
 
-    /// Returns one claim as JSON: a member of exactly this name, or else a path through nested
-    /// objects, split at dots.
+    /// Returns the claim at a dotted path as JSON, by the rules of [`ClaimPath`]. `None` if the
+    /// claim is absent, `null` or [cannot be read](UnreadableClaim): a check that refuses a caller
+    /// because of a claim uses [`read_claim`](Self::read_claim) or a [policy](crate::policy).
     ///
     /// ```
     /// # use tollgate::{Key, SigningKey, Verifier};
@@ -205,8 +207,34 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn claim(&self, path: &str) -> Option<serde_json::Value> {
-        let (raw, _) = self.verified().claims.find(path)?;
+        let (raw, _) = self.verified().claims.find_dotted(path).ok()??;
         serde_json::from_str(raw).ok()
+    }
+
+    /// Returns the claim at `path` as JSON; `None` if it is absent or `null`.
+    ///
+    /// # Errors
+    /// If the claim cannot be read. A handler must not treat it as absent.
+    ///
+    /// ```
+    /// # use tollgate::{Key, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let verifier = Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    /// #     .key(Key::hs256([7; 32])?).build()?;
+    /// let claims = serde_json::json!({
+    ///     "exp": 4_000_000_000_u64, "https://example.com/app": {"suspended": true}, "plan": "free",
+    /// });
+    /// # let principal = verifier.verify(&SigningKey::hs256([7; 32])?.encode(&claims)?)?;
+    /// let suspended = principal.read_claim(["https://example.com/app", "suspended"])?;
+    /// assert_eq!(suspended, Some(true.into()));
+    /// assert!(principal.read_claim("plan.name").is_err());
+    /// # Ok(()) }
+    /// ```
+    pub fn read_claim(
+        &self,
+        path: impl Into<ClaimPath>,
+    ) -> Result<Option<serde_json::Value>, UnreadableClaim> {
+        Facts::claim(self, &path.into())
     }
 }
 
@@ -356,6 +384,7 @@ impl Principal {
         self.verified()
             .claims
             .date("auth_time")
+            .ok()?
             .map(NumericDate::floor)
     }
 
@@ -482,7 +511,11 @@ impl Principal {
     /// # Ok(()) }
     /// ```
     pub fn has_role(&self, role: &str) -> bool {
-        self.roles().any(|held| held == role)
+        let has = self.roles().any(|held| held == role);
+        if !has {
+            self.verified().met.note_missing_role();
+        }
+        has
     }
 
     /// The `alg` header parameter.
@@ -588,23 +621,26 @@ impl Facts for Principal {
         Self::has_role(self, role)
     }
 
-    fn claim(&self, path: &str) -> Option<serde_json::Value> {
-        Self::claim(self, path)
+    fn claim(&self, path: &ClaimPath) -> Result<Option<serde_json::Value>, UnreadableClaim> {
+        let found = self.verified().claims.find(path)?;
+        Ok(found.and_then(|(raw, _)| serde_json::from_str(raw).ok()))
     }
 
-    fn has_claim(&self, path: &str) -> bool {
-        self.verified().claims.has(path)
+    fn has_claim(&self, path: &ClaimPath) -> Result<bool, UnreadableClaim> {
+        let found = self.verified().claims.find(path)?;
+        Ok(found.is_some())
     }
 
     /// Compares `auth_time` with the clock of the verification. The leeway only tolerates a clock
     /// that is ahead and does not extend the limit. An `auth_time` beyond it in the future does not
     /// count.
-    fn authenticated_within(&self, seconds: u64) -> bool {
+    fn authenticated_within(&self, seconds: u64) -> Result<bool, UnreadableClaim> {
         let leeway = self.verified().met.rules().leeway.as_secs();
-        self.verified().claims.date("auth_time").is_some_and(|at| {
+        let login = self.verified().claims.date("auth_time")?;
+        Ok(login.is_some_and(|at| {
             let until = at.floor().saturating_add(seconds);
             at.ceil() <= self.now.saturating_add(leeway) && self.now <= until
-        })
+        }))
     }
 }
 

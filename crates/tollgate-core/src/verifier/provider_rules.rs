@@ -2,6 +2,7 @@
 //! than the registered ones.
 
 use super::issuer_rules::IssuerRules;
+use crate::claim_path::ClaimPath;
 use crate::verifier::rules::{Tenants, Typ};
 
 impl<Of> IssuerRules<Of> {
@@ -101,7 +102,7 @@ impl<Of> IssuerRules<Of> {
     }
 
     /// Reads the [audience](Self::audience) from this claim, a string or an array of strings,
-    /// instead of `aud`. The name is a member of exactly this name, or else a dotted path.
+    /// instead of `aud`. See [`ClaimPath`] for the path.
     ///
     /// The claim is then required. An `aud` that is also present must name an audience of this
     /// service too (RFC 7519 section 4.1.3). The last call replaces earlier ones. `build` refuses
@@ -122,7 +123,7 @@ impl<Of> IssuerRules<Of> {
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn audience_claim(mut self, path: impl Into<String>) -> Self {
+    pub fn audience_claim(mut self, path: impl Into<ClaimPath>) -> Self {
         self.config().rules.audience_claim = Some(path.into());
         self
     }
@@ -230,9 +231,9 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Refuses tokens in which this claim is not one of these strings. The name is a member of
-    /// exactly this name, or else a dotted path. Providers distinguish the kinds of their tokens by
-    /// such a claim. `build` refuses a second call for the same claim, and an empty list of values.
+    /// Refuses tokens in which this claim is not one of these strings. See [`ClaimPath`] for the
+    /// path. Providers distinguish the kinds of their tokens by such a claim. `build` refuses a
+    /// second call for the same claim, and an empty list of values.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -250,7 +251,7 @@ impl<Of> IssuerRules<Of> {
     #[must_use]
     pub fn require_value(
         mut self,
-        path: impl Into<String>,
+        path: impl Into<ClaimPath>,
         values: impl IntoIterator<Item = impl Into<String>>,
     ) -> Self {
         let values = values.into_iter().map(Into::into).collect();
@@ -259,8 +260,8 @@ impl<Of> IssuerRules<Of> {
     }
 
     /// Adds a claim that holds scopes, in addition to `scope` and `scp`: a string or an array of
-    /// strings, bounded by [`Limits::scopes`](crate::Limits::scopes). The name is a member of
-    /// exactly this name, or else a dotted path. Repeated calls add claims.
+    /// strings, bounded by [`Limits::scopes`](crate::Limits::scopes). See [`ClaimPath`] for the
+    /// path. Repeated calls add claims.
     ///
     /// ```
     /// # use tollgate::{SigningKey, Verifier};
@@ -277,7 +278,7 @@ impl<Of> IssuerRules<Of> {
     /// # Ok(()) }
     /// ```
     #[must_use]
-    pub fn scope_claim(mut self, path: impl Into<String>) -> Self {
+    pub fn scope_claim(mut self, path: impl Into<ClaimPath>) -> Self {
         self.config().rules.scope_claims.push(path.into());
         self
     }

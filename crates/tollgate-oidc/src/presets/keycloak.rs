@@ -20,8 +20,8 @@ use crate::oidc::Oidc;
 ///
 /// Scopes come from `scope`. Roles are the realm's, from `realm_access.roles`. A client's own roles
 /// are in `resource_access`, kept apart because one name may mean two things. To add those of a
-/// client `orders`, use `.role_claim("resource_access.orders.roles")`. That does not work for a
-/// client ID with a dot, for which a mapper can rename the claim.
+/// client `orders`, use `.role_claim(["resource_access", "orders", "roles"])`. These are exact names,
+/// so a client ID may contain dots.
 ///
 /// Not supported: tokens bound to a key of the client (`typ` is `DPoP`), and lightweight access
 /// tokens without these claims.
@@ -58,7 +58,7 @@ pub fn keycloak(base: &str, realm: &str, audience: impl Into<String>) -> Preset 
         .require_value("typ", ["Bearer"])
         .require_subject()
         .require_claim("azp")
-        .role_claim("realm_access.roles");
+        .role_claim(["realm_access", "roles"]);
     Preset::new(rules, Oidc::discover(issuer))
 }
 

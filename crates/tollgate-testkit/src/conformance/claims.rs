@@ -275,8 +275,13 @@ fn others() -> Vec<Case> {
             "a required nested claim that is absent",
             nested(),
             bearers(
-                [json!({}), json!("id"), json!(["id"]), json!({"ID": 7})]
-                    .map(|org| token().claim("org", org).build()),
+                [
+                    json!({}),
+                    json!({"ID": 7}),
+                    json!({"id": null}),
+                    json!(null),
+                ]
+                .map(|org| token().claim("org", org).build()),
             ),
             missing_claim(),
         ),

@@ -21,6 +21,7 @@ mod claims;
 mod confusion;
 mod csrf;
 mod csrf_token;
+mod deployments;
 mod echo;
 mod expect;
 mod fixtures;
@@ -72,7 +73,7 @@ pub const LEAST: usize = 761;
 /// assert!(cases.iter().any(|case| case.name == "sources: `Authorization: Bearer`"));
 /// ```
 pub fn cases() -> Vec<Case> {
-    let groups: [(&str, Vec<Case>); 30] = [
+    let groups: [(&str, Vec<Case>); 31] = [
         ("sources", sources::cases()),
         ("csrf", csrf::cases()),
         ("csrf token", csrf_token::cases(KeyOrigin::Verifier)),
@@ -90,6 +91,7 @@ pub fn cases() -> Vec<Case> {
         ("keys", keyrings::cases()),
         ("header", header::cases()),
         ("claims", claims::cases()),
+        ("deployments", deployments::cases()),
         ("grants", grants::cases()),
         ("times", times::cases()),
         ("issuers", issuers::cases()),

@@ -65,7 +65,6 @@ fn claims_match_by_type_and_notation() {
             json!(18_446_744_073_709_551_615_u64),
             json!(18_446_744_073_709_551_615_u64),
         ),
-        (json!(null), json!(null)),
     ];
     for (held, expected) in matches {
         assert!(
@@ -91,6 +90,7 @@ fn claims_match_by_type_and_notation() {
         (json!(-1), json!(18_446_744_073_709_551_615_u64)),
         (json!(""), json!(null)),
         (json!(null), json!("null")),
+        (json!(null), json!(null)),
     ];
     for (held, expected) in differ {
         assert!(
@@ -117,24 +117,72 @@ fn a_present_claim_need_not_be_true() {
         assert!(claim_present(present).permits(&caller), "{present}");
     }
     for absent in [
-        "null", "o.null", "o.out", "O", "o.", ".o", "o..in", ".", "none.0", "empty.x", "null.x",
+        "null", "o.null", "o.out", "O", "o.", ".o", "o..in", ".", "null.x",
     ] {
         assert!(!claim_present(absent).permits(&caller), "{absent}");
+        assert!(not(claim_present(absent)).permits(&caller), "{absent}");
+    }
+    for unreadable in ["none.0", "empty.x", "false.x", "o.in.x"] {
+        let policy = claim_present(unreadable);
+        assert!(!policy.permits(&caller), "{unreadable}");
+        assert!(!not(policy).permits(&caller), "{unreadable}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_satisfies_neither_a_condition_nor_its_negation() {
+    let claims = json!({"profile": "text", "a.b": "exact", "a": {"b": "nested"}, "plan": "free"});
+    let caller = Held::new().scope("s").claims(claims);
+    for unreadable in [
+        claim("profile.suspended", true),
+        claim_present("profile.suspended"),
+        claim(["profile", "suspended"], true),
+        claim("a.b", "exact"),
+        claim("a.b", "nested"),
+        claim("a.b", "other"),
+        claim_present("a.b"),
+    ] {
+        for refused in [
+            unreadable.clone(),
+            not(unreadable.clone()),
+            not(not(unreadable.clone())),
+            unreadable.clone() & scope("s"),
+            not(unreadable.clone() & scope("s")),
+            unreadable.clone() | scope("other"),
+            not(unreadable.clone() | scope("other")),
+            not(unreadable.clone()) & not(scope("other")),
+        ] {
+            assert!(!refused.permits(&caller), "{refused}");
+            let evaluation = refused.evaluate(&caller);
+            assert!(
+                !evaluation.satisfied() && evaluation.is_unreadable(),
+                "{refused}"
+            );
+            assert!(
+                evaluation.to_string().starts_with("unreadable: "),
+                "{refused}"
+            );
+            assert!(evaluation.failed().count() > 0, "{refused}");
+        }
+        for policy in [unreadable.clone(), not(unreadable.clone())] {
+            assert_eq!(policy.evaluate(&caller).sufficient_scopes(), None);
+        }
+        // A part that decides alone does not need the claim.
+        assert!((unreadable.clone() | scope("s")).permits(&caller));
+        assert!(not(unreadable.clone() & scope("other")).permits(&caller));
+        assert!((not(unreadable) | claim("plan", "free")).permits(&caller));
     }
 }
 
 #[test]
 fn a_name_with_dots_takes_precedence_over_a_path() {
-    let claims = json!({"a.b": 1, "a": {"b": 2, "c.d": 3}, "": {"": 4}});
-    assert_eq!(claim_at(&claims, "a.b"), Some(&json!(1)));
-    assert_eq!(
-        claim_at(&claims, "a.c.d"),
-        None,
-        "only a whole path can be a name with dots"
-    );
-    assert_eq!(claim_at(&claims, "."), Some(&json!(4)));
-    assert_eq!(claim_at(&json!("a"), "a"), None);
-    assert_eq!(claim_at(&json!(["a"]), "0"), None);
+    let claims = json!({"a.b": 1, "a": {"c.d": 3}, "": {"": 4}});
+    let find = |path: &str| claim_at(&claims, &path.into());
+    assert_eq!(find("a.b"), Ok(Some(&json!(1))));
+    assert_eq!(find("a.c.d"), Ok(Some(&json!(3))));
+    assert_eq!(find("."), Ok(Some(&json!(4))));
+    assert_eq!(claim_at(&json!("a"), &"a".into()), Ok(None));
+    assert_eq!(claim_at(&json!(["a"]), &"0".into()), Ok(None));
 }
 
 #[test]
@@ -147,12 +195,12 @@ fn a_reference_answers_like_its_referent() {
         fn has_role(&self, role: &str) -> bool {
             role == "r"
         }
-        fn claim(&self, path: &str) -> Option<Value> {
-            (path == "c").then(|| json!([null, 1]))
+        fn claim(&self, path: &ClaimPath) -> Result<Option<Value>, UnreadableClaim> {
+            Ok(path.is("c").then(|| json!([null, 1])))
         }
     }
     let policy = scope("s") & role("r") & claim("c", 1) & claim_present("c") & !claim("d", 1);
     assert!(policy.permits(&Odd) && policy.permits(&&Odd));
     assert!(policy.permits::<dyn Facts>(&Odd) && policy.evaluate::<dyn Facts>(&Odd).satisfied());
-    assert_eq!((&&Odd).claim("c"), Some(json!([null, 1])));
+    assert_eq!((&&Odd).claim(&"c".into()), Ok(Some(json!([null, 1]))));
 }

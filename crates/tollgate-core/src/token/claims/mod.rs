@@ -2,13 +2,15 @@
 //! in one pass.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use crate::claim_path::{ClaimObject, ClaimPath, UnreadableClaim, find_dotted};
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::token::bounds;
 use crate::token::compact::Decoded;
 use crate::token::json::{
-    Document, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag,
+    Document, Indexed, Kind, Member, NumericDate, Object, Span, StringItems, Text, tag,
 };
 
 /// A claims set whose registered members have their standard types. Before the signature is
@@ -85,24 +87,40 @@ impl ClaimSetText {
         member.map(|text| text.read(&self.text[self.end..]))
     }
 
-    pub(crate) fn find(&self, path: &str) -> Option<(&str, Kind)> {
-        self.object.find(&self.text, path)
+    /// Returns the claim at `path`; `None` if it is absent or `null`.
+    pub(crate) fn find(&self, path: &ClaimPath) -> Result<Option<(&str, Kind)>, UnreadableClaim> {
+        path.find(&self.indexed())
     }
 
-    /// Returns `true` if `path` has a claim that is not `null`.
-    pub(crate) fn has(&self, path: &str) -> bool {
-        self.find(path).is_some_and(|(_, kind)| kind != Kind::Null)
+    /// Like [`find`](Self::find), for a dotted text.
+    pub(crate) fn find_dotted(&self, path: &str) -> Result<Option<(&str, Kind)>, UnreadableClaim> {
+        find_dotted(&self.indexed(), path)
+    }
+
+    fn indexed(&self) -> Indexed<'_, '_> {
+        Indexed::new(&self.text, &self.object)
+    }
+
+    /// Like [`find`](Self::find), and refuses a claim that cannot be read.
+    fn read_at(&self, path: &ClaimPath) -> Result<Option<(&str, Kind)>, Rejection> {
+        self.find(path)
+            .map_err(|unreadable| malformed(format!("`{path}` cannot be read: {unreadable}")))
     }
 
     pub(crate) fn string<'s>(&'s self, claim: Option<&'s Text>) -> Option<&'s str> {
         claim.map(|text| text.read(&self.text))
     }
 
-    /// Returns the date in the claim `name`; `None` if it is absent or not a `NumericDate`.
-    pub(crate) fn date(&self, name: &str) -> Option<NumericDate> {
-        let member = self.object.get(&self.text, name)?;
-        let number = member.kind == Kind::Number;
-        number.then(|| NumericDate::parse(member.value.bytes_of(&self.text)))?
+    /// Returns the date in the claim `name`; `None` if it is absent. An error is not a
+    /// `NumericDate`.
+    pub(crate) fn date(&self, name: &str) -> Result<Option<NumericDate>, UnreadableClaim> {
+        match self.object.get(&self.text, name) {
+            None => Ok(None),
+            Some(member) if member.kind == Kind::Null => Ok(None),
+            Some(member) => date(member, &self.text)
+                .map(Some)
+                .ok_or(UnreadableClaim::TYPE),
+        }
     }
 
     /// Returns the string in the claim `name`; `None` if it is absent or not a string.
@@ -134,71 +152,83 @@ impl ClaimSetText {
     }
 
     /// The strings in the claim at `path`; none if it is absent.
-    pub(crate) fn strings_at(&self, path: &str) -> impl Iterator<Item = Cow<'_, str>> {
-        let items = self
-            .find(path)
-            .and_then(|(raw, kind)| StringItems::new(raw, kind));
+    pub(crate) fn strings_at(&self, path: &ClaimPath) -> impl Iterator<Item = Cow<'_, str>> {
+        let found = self.find(path).ok().flatten();
+        let items = found.and_then(|(raw, kind)| StringItems::new(raw, kind));
         items.unwrap_or_else(StringItems::empty).flatten()
     }
 
     /// The scopes in the claim at `path`; none if it is absent.
-    pub(crate) fn scopes_at(&self, path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    pub(crate) fn scopes_at(&self, path: &ClaimPath) -> impl Iterator<Item = Cow<'_, str>> {
         self.strings_at(path).flat_map(split_item)
     }
 
-    /// Returns the string in the claim at `path`, `None` if it is absent. Refuses another type, and
-    /// the paths that [`check_strings_at`](Self::check_strings_at) refuses.
-    pub(crate) fn string_at(&self, path: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
-        self.check_way(path)?;
-        let Some((raw, kind)) = self.find(path) else {
-            return Ok(None);
-        };
-        let string = matches!(kind, Kind::String { .. });
-        let mut items = string.then(|| StringItems::new(raw, kind)).flatten();
-        match items.as_mut().and_then(Iterator::next) {
-            Some(Ok(text)) => Ok(Some(text)),
-            _ => Err(malformed(format!("{path:?} is not a string"))),
+    /// Refuses the absence of the claim at `path`, and a path that cannot be read.
+    pub(crate) fn require(&self, path: &ClaimPath) -> Result<(), Rejection> {
+        match self.read_at(path)? {
+            Some(_) => Ok(()),
+            None => Err(missing(path)),
         }
     }
 
-    /// Refuses a claim that is neither a string nor an array of strings. Also refuses a path
-    /// through a value that is not an object, and a claim that is present both by its whole name
-    /// and by its path.
-    pub(crate) fn check_strings_at(&self, path: &str, most: usize) -> Result<(), Rejection> {
-        self.check_way(path)?;
-        match self.find(path) {
+    /// Refuses the absence of the member `name`.
+    pub(crate) fn require_member(&self, name: &str) -> Result<(), Rejection> {
+        match self.indexed().member(name) {
+            Some(_) => Ok(()),
+            None => Err(missing(name)),
+        }
+    }
+
+    /// Returns the string in the claim at `path`, `None` if it is absent. Refuses another type, and
+    /// a path that cannot be read.
+    pub(crate) fn string_at(&self, path: &ClaimPath) -> Result<Option<Cow<'_, str>>, Rejection> {
+        let found = self.read_at(path)?;
+        found.map(|found| string(path, found)).transpose()
+    }
+
+    /// Like [`string_at`](Self::string_at), for the member `name`.
+    pub(crate) fn string_member(&self, name: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
+        let found = self.indexed().member(name);
+        found.map(|found| string(name, found)).transpose()
+    }
+
+    /// Refuses a claim that is neither a string nor an array of strings, and a path that cannot be
+    /// read.
+    pub(crate) fn check_strings_at(&self, path: &ClaimPath, most: usize) -> Result<(), Rejection> {
+        match self.read_at(path)? {
             None => Ok(()),
             Some((raw, kind)) => check_strings(path, raw, kind, most),
         }
     }
 
     /// Like [`check_strings_at`](Self::check_strings_at), for lists of scopes.
-    pub(crate) fn check_scopes_at(&self, path: &str, limits: &Limits) -> Result<(), Rejection> {
+    pub(crate) fn check_scopes_at(
+        &self,
+        path: &ClaimPath,
+        limits: &Limits,
+    ) -> Result<(), Rejection> {
         self.check_strings_at(path, limits.scopes())?;
         self.strings_at(path)
             .try_for_each(|item| check_scope(path, &item, limits.scopes()))
     }
+}
 
-    fn check_way(&self, path: &str) -> Result<(), Rejection> {
-        let Some((first, _)) = path.split_once('.') else {
-            return Ok(());
-        };
-        let Some(outermost) = self.object.get(&self.text, first) else {
-            return Ok(());
-        };
-        if self.object.get(&self.text, path).is_some() {
-            return Err(malformed(format!("{path:?} is there twice")));
-        }
-        let mut prefixes = path.match_indices('.').map(|(at, _)| &path[..at]);
-        let blocked = |prefix| {
-            self.find(prefix)
-                .is_some_and(|(_, kind)| kind != Kind::Object)
-        };
-        if outermost.kind != Kind::Object || prefixes.any(blocked) {
-            return Err(malformed(format!("the way to {path:?} is no object")));
-        }
-        Ok(())
+fn string(what: impl fmt::Display, (raw, kind): (&str, Kind)) -> Result<Cow<'_, str>, Rejection> {
+    let string = matches!(kind, Kind::String { .. });
+    let mut items = string.then(|| StringItems::new(raw, kind)).flatten();
+    match items.as_mut().and_then(Iterator::next) {
+        Some(Ok(text)) => Ok(text),
+        _ => Err(malformed(format!("`{what}` is not a string"))),
     }
+}
+
+/// Returns the refusal of a token without a claim.
+#[cold]
+pub(crate) fn missing(claim: impl fmt::Display) -> Rejection {
+    Rejection::new(
+        RejectionKind::MissingClaim,
+        format!("there is no `{claim}`"),
+    )
 }
 
 // Tags identify names of up to seven bytes; the longer `client_id` is compared, too.
@@ -310,7 +340,7 @@ fn split_item(item: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
 
 /// Checks a list of scopes (RFC 6749 section 3.3): scope-tokens separated by single spaces. The
 /// empty string, which some issuers send, is an empty list.
-fn check_scope(what: &str, scope: &str, most: usize) -> Result<(), Rejection> {
+fn check_scope(what: impl fmt::Display, scope: &str, most: usize) -> Result<(), Rejection> {
     let bytes = scope.as_bytes();
     if bytes.is_empty() {
         return Ok(());
@@ -364,14 +394,24 @@ fn is_scope_list(bytes: &[u8]) -> bool {
 }
 
 #[inline]
-fn check_strings(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), Rejection> {
+fn check_strings(
+    what: impl fmt::Display,
+    raw: &str,
+    kind: Kind,
+    most: usize,
+) -> Result<(), Rejection> {
     match kind {
         Kind::String { .. } if most > 0 => Ok(()),
         _ => check_items(what, raw, kind, most),
     }
 }
 
-fn check_items(what: &str, raw: &str, kind: Kind, most: usize) -> Result<(), Rejection> {
+fn check_items(
+    what: impl fmt::Display,
+    raw: &str,
+    kind: Kind,
+    most: usize,
+) -> Result<(), Rejection> {
     let refused = || {
         malformed(format!(
             "{what} is neither a string nor an array of strings"

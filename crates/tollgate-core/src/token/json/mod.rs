@@ -18,7 +18,7 @@ mod work;
 
 pub(crate) use document::{Document, MISFIT};
 pub(crate) use number::NumericDate;
-pub(crate) use object::{Kind, Member, Object, Span, StringItems, Text, elements, tag};
+pub(crate) use object::{Indexed, Kind, Member, Object, Span, StringItems, Text, elements, tag};
 pub use read::{JsonError, from_slice};
 pub(crate) use scanner::plain_end;
 

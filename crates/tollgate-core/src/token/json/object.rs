@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::scanner::Scanner;
 use super::{Bounds, Flaw};
+use crate::claim_path::ClaimObject;
 
 /// A range of bytes in the indexed text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -275,42 +276,50 @@ impl Object {
             .iter()
             .find(|member| member.is(text, name, tag))
     }
+}
 
-    /// Returns the raw JSON at `path`: a member of exactly this name, or else a path through nested
-    /// objects, split at dots.
-    pub(crate) fn find<'t>(&self, text: &'t str, path: &str) -> Option<(&'t str, Kind)> {
-        if let Some(member) = self.get(text, path) {
-            return Some((member.raw(text), member.kind));
+/// An indexed object and its text, to find paths in.
+pub(crate) struct Indexed<'t, 'o> {
+    text: &'t str,
+    object: Cow<'o, Object>,
+}
+
+impl<'t, 'o> Indexed<'t, 'o> {
+    pub(crate) const fn new(text: &'t str, object: &'o Object) -> Self {
+        Self {
+            text,
+            object: Cow::Borrowed(object),
         }
-        let (first, rest) = path.split_once('.')?;
-        let member = self.get(text, first)?;
-        find_nested(member.raw(text), member.kind, rest)
     }
 }
 
-fn find_nested<'t>(raw: &'t str, kind: Kind, path: &str) -> Option<(&'t str, Kind)> {
-    if kind != Kind::Object {
-        return None;
+impl<'t> ClaimObject<'t> for Indexed<'t, '_> {
+    type Value = (&'t str, Kind);
+
+    fn member(&self, name: &str) -> Option<(&'t str, Kind)> {
+        let member = self.object.get(self.text, name)?;
+        (member.kind != Kind::Null).then(|| (member.raw(self.text), member.kind))
     }
-    // The bounds were checked when the outermost object was indexed.
-    let mut object = Object::default();
-    object
-        .parse(
-            raw,
-            Bounds {
-                depth: usize::MAX,
-                members: usize::MAX,
-            },
-        )
-        .ok()?;
-    match path.split_once('.') {
-        None => object
-            .get(raw, path)
-            .map(|member| (member.raw(raw), member.kind)),
-        Some((first, rest)) => {
-            let member = object.get(raw, first)?;
-            find_nested(member.raw(raw), member.kind, rest)
+
+    fn open((text, kind): (&'t str, Kind)) -> Option<Self> {
+        if kind != Kind::Object {
+            return None;
         }
+        let mut object = Object::default();
+        // The bounds were checked when the outermost object was indexed.
+        object
+            .parse(
+                text,
+                Bounds {
+                    depth: usize::MAX,
+                    members: usize::MAX,
+                },
+            )
+            .ok()?;
+        Some(Self {
+            text,
+            object: Cow::Owned(object),
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Rules, missing};
+use crate::claim_path::ClaimPath;
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
 use crate::token::claims::ClaimSetText;
@@ -26,12 +27,12 @@ impl Rules {
         }
         if let Some(name) = &self.audience_claim {
             claims.check_strings_at(name, limits.audiences())?;
-            self.check_audience_among(name, claims.strings_at(name))?;
+            self.check_audience_among(Some(name), claims.strings_at(name))?;
         }
         // RFC 7519 section 4.1.3: an `aud` that is present must name this service, regardless of
         // other claims.
         if self.audience_claim.is_none() || claims.has_audience() {
-            self.check_audience_among("aud", claims.audiences())?;
+            self.check_audience_among(None, claims.audiences())?;
         }
         match &self.further_audiences {
             None => Ok(()),
@@ -39,10 +40,11 @@ impl Rules {
         }
     }
 
-    /// Checks that one of the values identifies this service (RFC 7519 section 4.1.3).
+    /// Checks that one of the values identifies this service (RFC 7519 section 4.1.3). They are of
+    /// `claim`, or of `aud`.
     fn check_audience_among<'c>(
         &self,
-        name: &str,
+        claim: Option<&ClaimPath>,
         values: impl Iterator<Item = Cow<'c, str>>,
     ) -> Result<(), Rejection> {
         let mut first = None;
@@ -52,17 +54,18 @@ impl Rules {
             }
             first.get_or_insert(got);
         }
-        match first {
-            Some(got) if name == "aud" => Err(Rejection::wrong_audience(&got, &self.audiences)),
-            Some(got) => Err(Rejection::new(
+        match (first, claim) {
+            (Some(got), None) => Err(Rejection::wrong_audience(&got, &self.audiences)),
+            (Some(got), Some(claim)) => Err(Rejection::new(
                 RejectionKind::WrongAudience,
                 format!(
-                    "`{name}` has {}; wanted one of {:?}",
+                    "`{claim}` has {}; wanted one of {:?}",
                     Shown(&got),
                     self.audiences
                 ),
             )),
-            None => Err(missing(name)),
+            (None, None) => Err(missing("aud")),
+            (None, Some(claim)) => Err(missing(claim)),
         }
     }
 
@@ -89,7 +92,7 @@ impl Rules {
         if clients.is_empty() {
             return Ok(());
         }
-        match claims.string_at("azp")? {
+        match claims.string_member("azp")? {
             Some(got) if clients.iter().any(|client| *client == got) => Ok(()),
             Some(got) => Err(Rejection::new(
                 RejectionKind::WrongClaim,

@@ -99,7 +99,7 @@ impl Rules {
     ) -> Result<(), Rejection> {
         let refuse = |detail| Err(Rejection::new(RejectionKind::UntrustedIssuer, detail));
         let tenant = self.tenant_of(issuer).unwrap_or_default();
-        let claimed = claims.string_at("tid")?.ok_or_else(|| missing("tid"))?;
+        let claimed = claims.string_member("tid")?.ok_or_else(|| missing("tid"))?;
         if claimed != tenant {
             return refuse(format!(
                 "`tid` is {} and `iss` is {}",

@@ -10,9 +10,10 @@ pub(crate) use audience::AuthorizedParties;
 pub(crate) use issuer::{TENANT, Tenants, is_template, is_tenant};
 
 use crate::algorithm::Algorithm;
+use crate::claim_path::ClaimPath;
 use crate::limits::Limits;
 use crate::rejection::{Rejection, RejectionKind, Shown};
-use crate::token::claims::ClaimSetText;
+use crate::token::claims::{ClaimSetText, missing};
 
 /// The rules of one issuer, as configured; `None` for a rule that is not set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(crate) struct Rules {
     pub(crate) tenants: Option<Tenants>,
     pub(crate) audiences: Arc<Vec<String>>,
     /// The claim that names the audience, if it is not `aud`.
-    pub(crate) audience_claim: Option<String>,
+    pub(crate) audience_claim: Option<ClaimPath>,
     /// The values that `aud` may contain beside the audiences; `None` allows any.
     pub(crate) further_audiences: Option<Vec<String>>,
     pub(crate) authorized_parties: AuthorizedParties,
@@ -32,12 +33,12 @@ pub(crate) struct Rules {
     pub(crate) leeway: Duration,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_lifetime: Option<Duration>,
-    pub(crate) required: Vec<String>,
+    pub(crate) required: Vec<ClaimPath>,
     /// Claims with their allowed values.
-    pub(crate) values: Vec<(String, Vec<String>)>,
-    pub(crate) role_claims: Vec<String>,
+    pub(crate) values: Vec<(ClaimPath, Vec<String>)>,
+    pub(crate) role_claims: Vec<ClaimPath>,
     /// Claims that hold scopes, in addition to `scope` and `scp`.
-    pub(crate) scope_claims: Vec<String>,
+    pub(crate) scope_claims: Vec<ClaimPath>,
     pub(crate) require_exp: bool,
     /// Whether `cnf` is not read.
     pub(crate) ignore_confirmation: bool,
@@ -85,6 +86,17 @@ impl Default for Rules {
 const ACCESS_TOKEN_CLAIMS: [&str; 7] = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"];
 
 impl Rules {
+    /// The paths of all options.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &ClaimPath> {
+        let valued = self.values.iter().map(|(path, _)| path);
+        self.audience_claim
+            .iter()
+            .chain(&self.required)
+            .chain(&self.role_claims)
+            .chain(&self.scope_claims)
+            .chain(valued)
+    }
+
     /// Checks `typ`, which distinguishes kinds of tokens (RFC 8725 section 3.11).
     pub(crate) fn check_type(&self, typ: Option<&str>) -> Result<(), Rejection> {
         let wanted: &[&str] = match (&self.typ, self.access_token_profile) {
@@ -123,23 +135,13 @@ impl Rules {
         self.check_issuer(claims, key_issuer)?;
         self.check_audience(claims, limits)?;
         self.check_times(claims, now)?;
-        let profile: &[&str] = if self.access_token_profile {
-            &ACCESS_TOKEN_CLAIMS
-        } else {
-            &[]
-        };
-        for name in self
-            .required
+        self.required
             .iter()
-            .map(String::as_str)
-            .chain(profile.iter().copied())
-        {
-            if !claims.has(name) {
-                return Err(Rejection::new(
-                    RejectionKind::MissingClaim,
-                    format!("there is no {name:?}"),
-                ));
-            }
+            .try_for_each(|path| claims.require(path))?;
+        if self.access_token_profile {
+            ACCESS_TOKEN_CLAIMS
+                .iter()
+                .try_for_each(|name| claims.require_member(name))?;
         }
         self.values
             .iter()
@@ -216,7 +218,11 @@ fn short_type(typ: &str) -> &str {
 
 /// Checks the value of a claim. The refusal does not contain the actual value, which may not be fit
 /// for a log.
-fn check_value(claims: &ClaimSetText, path: &str, values: &[String]) -> Result<(), Rejection> {
+fn check_value(
+    claims: &ClaimSetText,
+    path: &ClaimPath,
+    values: &[String],
+) -> Result<(), Rejection> {
     match claims.string_at(path)? {
         Some(got) if values.iter().any(|value| *value == got) => Ok(()),
         Some(_) => Err(Rejection::new(
@@ -225,10 +231,6 @@ fn check_value(claims: &ClaimSetText, path: &str, values: &[String]) -> Result<(
         )),
         None => Err(missing(path)),
     }
-}
-
-fn missing(name: &str) -> Rejection {
-    Rejection::new(RejectionKind::MissingClaim, format!("there is no `{name}`"))
 }
 
 #[cfg(test)]

@@ -29,11 +29,6 @@ fn members_are_found_by_their_unescaped_name() {
         "x\ny"
     );
     assert_eq!(object.get(text, "a").unwrap().raw(text), "1");
-    assert_eq!(
-        object.find(text, "n.b.c.d"),
-        None,
-        "a dot inside a nested name is not a way through it"
-    );
     assert!(object.get(text, "b").is_none());
 }
 
@@ -73,15 +68,6 @@ fn short_names_differ_in_their_tags() {
         tag(b"client_ib"),
         "long names may share a tag, and are then compared"
     );
-}
-
-#[test]
-fn a_path_prefers_the_literal_name() {
-    let text = r#"{"a.b":1,"a":{"b":2,"c":{"d":3}}}"#;
-    let object = parse(text).unwrap();
-    assert_eq!(object.find(text, "a.b").unwrap().0, "1");
-    assert_eq!(object.find(text, "a.c.d").unwrap().0, "3");
-    assert!(object.find(text, "a.c.x").is_none());
 }
 
 #[test]

@@ -141,9 +141,13 @@ fn the_tenant_of_token_and_issuer_must_match() {
         check(&any, &of(&issuer, "{tenantid}"), None),
         Err(RejectionKind::UntrustedIssuer)
     );
-    let alone = format!(r#"{{"iss":"{issuer}"}}"#);
-    assert_eq!(check(&any, &alone, None), Err(RejectionKind::MissingClaim));
-    for tid in ["7", "null", "[\"x\"]", "{}"] {
+    for alone in [
+        format!(r#"{{"iss":"{issuer}"}}"#),
+        format!(r#"{{"iss":"{issuer}","tid":null}}"#),
+    ] {
+        assert_eq!(check(&any, &alone, None), Err(RejectionKind::MissingClaim));
+    }
+    for tid in ["7", "true", "[\"x\"]", "{}"] {
         let json = format!(r#"{{"iss":"{issuer}","tid":{tid}}}"#);
         assert_eq!(
             check(&any, &json, None),

@@ -1,0 +1,61 @@
+//! A report of role claims that no token has had: a path with an error denies every role in silence.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::rules::Rules;
+use crate::token::claims::ClaimSetText;
+
+/// The number of tokens without the claim before the report.
+const UNSEEN_TOKENS: u8 = 10;
+
+const REPORTED: u8 = u8::MAX - 1;
+const SEEN: u8 = u8::MAX;
+
+/// For each role path of an issuer, the number of tokens without it, [`REPORTED`] or [`SEEN`].
+#[derive(Debug)]
+pub(crate) struct RolePaths(Box<[AtomicU8]>);
+
+impl RolePaths {
+    pub(super) fn new(rules: &Rules) -> Self {
+        let unseen = rules.role_claims.iter().map(|_| AtomicU8::new(0));
+        Self(unseen.collect())
+    }
+
+    /// Records the paths that a verified token has, and reports a path that many tokens lacked.
+    pub(super) fn note(&self, rules: &Rules, claims: &ClaimSetText) {
+        for (place, (path, state)) in rules.role_claims.iter().zip(&self.0).enumerate() {
+            if state.load(Ordering::Relaxed) == SEEN {
+                continue;
+            }
+            if matches!(claims.find(path), Ok(Some(_))) {
+                state.store(SEEN, Ordering::Relaxed);
+            } else if state
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |unseen| {
+                    (unseen < UNSEEN_TOKENS).then_some(unseen + 1)
+                })
+                .is_ok_and(|earlier| earlier + 1 == UNSEEN_TOKENS)
+            {
+                self.report(rules, place);
+            }
+        }
+    }
+
+    /// Reports the paths when a role was missing, unless a token has had one of them.
+    #[cold]
+    pub(super) fn note_missing_role(&self, rules: &Rules) {
+        let seen = |state: &AtomicU8| state.load(Ordering::Relaxed) == SEEN;
+        if !self.0.iter().any(seen) {
+            (0..self.0.len()).for_each(|place| self.report(rules, place));
+        }
+    }
+
+    fn report(&self, rules: &Rules, place: usize) {
+        let first = |state: u8| (state < REPORTED).then_some(REPORTED);
+        let state = self.0[place].fetch_update(Ordering::Relaxed, Ordering::Relaxed, first);
+        if state.is_ok() {
+            let path = &rules.role_claims[place];
+            tracing::warn!(target: "tollgate", %path, issuer = rules.issuer.as_deref(),
+                "no token so far has this role claim");
+        }
+    }
+}
