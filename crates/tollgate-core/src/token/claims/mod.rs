@@ -38,8 +38,10 @@ pub(crate) struct Registered {
     pub(crate) issued_at: Option<NumericDate>,
     pub(crate) confirmation: Confirmation,
     audience: Option<(Span, Kind)>,
+    /// `scope` as a string, the usual form.
     scope: Option<Text>,
-    scp: Option<(Span, Kind)>,
+    /// `scope` as an array, and `scp`.
+    scope_lists: [Option<(Span, Kind)>; 2],
 }
 
 /// The claim `cnf` (RFC 7800 section 3.1), as far as it is read.
@@ -142,7 +144,9 @@ impl ClaimSetText {
         let scope = self
             .string(self.registered.scope.as_ref())
             .unwrap_or_default();
-        let listed = self.items(self.registered.scp).flat_map(split_item);
+        let lists = self.registered.scope_lists.iter().flatten();
+        let items = lists.flat_map(|list| self.items(Some(*list)));
+        let listed = items.flat_map(split_item);
         split(scope).map(Cow::Borrowed).chain(listed)
     }
 
@@ -207,9 +211,10 @@ impl ClaimSetText {
         path: &ClaimPath,
         limits: &Limits,
     ) -> Result<(), Rejection> {
-        self.check_strings_at(path, limits.scopes())?;
-        self.strings_at(path)
-            .try_for_each(|item| check_scope(path, &item, limits.scopes()))
+        match self.read_at(path)? {
+            None => Ok(()),
+            Some((raw, kind)) => check_scopes(path, raw, kind, limits.scopes()),
+        }
     }
 }
 
@@ -289,23 +294,17 @@ impl Registered {
                         Confirmation::Malformed
                     };
                 }
-                AUD => claims.audience = Some(strings("`aud`", limits.audiences())?),
-                SCOPE => {
-                    let scope = string("`scope` is not a string")?;
-                    check_scope("`scope`", scope.read(text), limits.scopes())?;
-                    claims.scope = Some(scope);
-                }
-                SCP => {
-                    let scp = strings("`scp`", limits.scopes())?;
-                    for item in StringItems::new(member.raw(text), member.kind)
-                        .into_iter()
-                        .flatten()
-                        .flatten()
-                    {
-                        check_scope("`scp`", &item, limits.scopes())?;
+                AUD => claims.audience = Some(strings("aud", limits.audiences())?),
+                SCOPE => match member.text(text) {
+                    Some(scope) => {
+                        check_scope_list("scope", scope.read(text), limits.scopes())?;
+                        claims.scope = Some(scope);
                     }
-                    claims.scp = Some(scp);
-                }
+                    None => {
+                        claims.scope_lists[0] = Some(scopes(member, "scope", text, limits)?);
+                    }
+                },
+                SCP => claims.scope_lists[1] = Some(scopes(member, "scp", text, limits)?),
                 _ => {}
             }
         }
@@ -338,48 +337,77 @@ fn split_item(item: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
     split(borrowed).map(Cow::Borrowed).chain(owned)
 }
 
-/// Checks a list of scopes (RFC 6749 section 3.3): scope-tokens separated by single spaces. The
-/// empty string, which some issuers send, is an empty list.
-fn check_scope(what: impl fmt::Display, scope: &str, most: usize) -> Result<(), Rejection> {
-    let bytes = scope.as_bytes();
-    if bytes.is_empty() {
+/// Reads a claim that holds scopes.
+fn scopes(
+    member: &Member,
+    what: &str,
+    text: &str,
+    limits: &Limits,
+) -> Result<(Span, Kind), Rejection> {
+    check_scopes(what, member.raw(text), member.kind, limits.scopes())?;
+    Ok((member.value, member.kind))
+}
+
+/// Checks a claim that holds scopes: a string is a list, and each element of an array is exactly
+/// one scope-token (RFC 6749 section 3.3).
+fn check_scopes(
+    what: impl fmt::Display,
+    raw: &str,
+    kind: Kind,
+    most: usize,
+) -> Result<(), Rejection> {
+    check_strings(&what, raw, kind, most)?;
+    let mut items = StringItems::new(raw, kind).into_iter().flatten().flatten();
+    if kind != Kind::Array {
+        return items.try_for_each(|list| check_scope_list(&what, &list, most));
+    }
+    let is_token = |item: &[u8]| {
+        !item.is_empty() && are_scope_octets(item) && memchr::memchr(b' ', item).is_none()
+    };
+    if items.all(|item| is_token(item.as_bytes())) {
         return Ok(());
     }
-    if !is_scope_list(bytes) {
-        return Err(malformed(format!("{what} is not a list of scope-tokens")));
+    let detail = format!("`{what}` has an element that is not one scope-token");
+    Err(malformed(detail))
+}
+
+/// Checks a list of scopes: scope-tokens (RFC 6749 section 3.3) and spaces. Some issuers send
+/// doubled spaces, spaces at the ends, or no scope at all.
+fn check_scope_list(what: impl fmt::Display, scope: &str, most: usize) -> Result<(), Rejection> {
+    let bytes = scope.as_bytes();
+    if !are_scope_octets(bytes) {
+        let detail = format!("`{what}` is not a list of scope-tokens");
+        return Err(malformed(detail));
     }
     // A list this short cannot exceed the limit.
     if bytes.len() / 2 < most {
         return Ok(());
     }
-    let count = 1 + memchr::memchr_iter(b' ', bytes).count();
+    let count = split(scope).count();
     if count > most {
         return Err(Rejection::new(
             RejectionKind::TooLarge,
-            format!("{what} holds {count} scopes; the limit is {most}"),
+            format!("`{what}` holds {count} scopes; the limit is {most}"),
         ));
     }
     Ok(())
 }
 
-/// Returns `true` if the bytes are one or more scope-tokens separated by single spaces. Processes
-/// eight bytes at a time, without an early return.
-fn is_scope_list(bytes: &[u8]) -> bool {
+/// Returns `true` if the bytes are those of scope-tokens, and spaces. Processes eight bytes at a
+/// time, without an early return.
+fn are_scope_octets(bytes: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const LOWS: u64 = ONES * 0x7F;
     /// Sets the high bit of each byte that equals `wanted`. All bytes must be below 0x80.
     const fn are(bytes: u64, wanted: u64) -> u64 {
         !((bytes ^ (ONES * wanted)) + LOWS)
     }
-    // Equivalent to a space before the first byte.
-    let (mut wrong, mut spaces) = (0, 0x80 << 56);
+    let mut wrong = 0;
     let mut look = |eight: [u8; 8]| {
         let word = u64::from_le_bytes(eight);
         let low = word & LOWS;
-        let before = spaces >> 56;
-        spaces = are(low, 0x20) & !LOWS;
         let outside = word | !(low + ONES * 0x60) | (low + ONES);
-        wrong |= outside | are(low, 0x22) | are(low, 0x5C) | spaces & (spaces << 8 | before);
+        wrong |= outside | are(low, 0x22) | are(low, 0x5C);
     };
     let (eights, rest) = bytes.as_chunks();
     for eight in eights {
@@ -390,7 +418,7 @@ fn is_scope_list(bytes: &[u8]) -> bool {
         *place = *byte;
     }
     look(last);
-    wrong & !LOWS == 0 && bytes.last().is_some_and(|last| *last != b' ')
+    wrong & !LOWS == 0
 }
 
 #[inline]
@@ -414,7 +442,7 @@ fn check_items(
 ) -> Result<(), Rejection> {
     let refused = || {
         malformed(format!(
-            "{what} is neither a string nor an array of strings"
+            "`{what}` is neither a string nor an array of strings"
         ))
     };
     let mut count = 0;
@@ -424,7 +452,7 @@ fn check_items(
         if count > most {
             return Err(Rejection::new(
                 RejectionKind::TooLarge,
-                format!("{what} holds more than {most} values"),
+                format!("`{what}` holds more than {most} values"),
             ));
         }
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::is_scope_octet;
+use crate::policy::{is_scope_octet, is_scope_token};
 
 fn read(json: &str) -> Result<ClaimSetText, RejectionKind> {
     let limits = Limits::default().with_audiences(3).with_scopes(3);
@@ -23,8 +23,30 @@ fn scopes_come_from_both_claims_in_every_shape() {
     assert_eq!(scopes(r#"{"scope":"a b"}"#), ["a", "b"]);
     assert_eq!(scopes(r#"{"scp":"a b"}"#), ["a", "b"]);
     assert_eq!(scopes(r#"{"scp":["a","\u0062"]}"#), ["a", "b"]);
-    assert_eq!(scopes(r#"{"scope":"a","scp":["b c"]}"#), ["a", "b", "c"]);
-    assert_eq!(scopes(r#"{"scope":""}"#), [""; 0]);
+    assert_eq!(scopes(r#"{"scope":["a","\u0062"]}"#), ["a", "b"]);
+    assert_eq!(
+        scopes(r#"{"scope":["a"],"scp":["b","c"]}"#),
+        ["a", "b", "c"]
+    );
+    assert_eq!(scopes(r#"{"scp":"b c","scope":["a"]}"#), ["a", "b", "c"]);
+    assert_eq!(scopes(r#"{"scope":"a","scp":"b c"}"#), ["a", "b", "c"]);
+    for name in ["scope", "scp"] {
+        for (value, wanted) in [
+            (r#""a  b ""#, &["a", "b"][..]),
+            (r#""  a\u0020\u0020b""#, &["a", "b"]),
+            (r#"["orders:read"]"#, &["orders:read"]),
+            (r#""""#, &[]),
+            (r#"" ""#, &[]),
+            ("[]", &[]),
+            ("[ ]", &[]),
+        ] {
+            assert_eq!(
+                scopes(&format!(r#"{{"{name}":{value}}}"#)),
+                wanted,
+                "{value}"
+            );
+        }
+    }
     assert_eq!(scopes("{}"), [""; 0]);
 }
 
@@ -51,12 +73,20 @@ fn claims_of_another_type_are_refused() {
         r#"{"aud":[null]}"#,
         r#"{"aud":{}}"#,
         r#"{"aud":[["a"]]}"#,
-        r#"{"scope":["a"]}"#,
-        r#"{"scope":"a  b"}"#,
-        r#"{"scope":" a"}"#,
+        r#"{"scope":["a b"]}"#,
+        r#"{"scope":["a ",""]}"#,
+        r#"{"scope":["a",""]}"#,
+        r#"{"scope":[""]}"#,
+        r#"{"scope":["a",1]}"#,
+        r#"{"scope":["a",null]}"#,
+        r#"{"scope":[["a"]]}"#,
+        r#"{"scope":{"a":true}}"#,
+        r#"{"scope":1}"#,
+        r#"{"scope":true}"#,
         r#"{"scope":"a\nb"}"#,
         r#"{"scope":"ä"}"#,
         r#"{"scp":1}"#,
+        r#"{"scp":["b c"]}"#,
         r#"{"scp":["a",2]}"#,
         r#"{"scp":["a\"b"]}"#,
         r#"{"exp":1,"exp":2}"#,
@@ -104,22 +134,46 @@ fn lists_are_bounded() {
 }
 
 proptest! {
-    /// The grammar of RFC 6749 section 3.3, token by token.
+    /// The grammar of RFC 6749 section 3.3, token by token, with spaces at any place.
     #[test]
-    fn a_list_of_scopes_is_tokens_and_single_spaces(scope in r"[a! ]{0,40}|[a~ ]{1,9}[\x00-\x7f\u{e9}][a! ]{0,40}", most in 0_usize..20) {
-        let tokens: Vec<_> = scope.split(' ').collect();
-        let token = |token: &&str| !token.is_empty() && token.bytes().all(is_scope_octet);
-        let wanted = if scope.is_empty() {
-            Ok(())
-        } else if !tokens.iter().all(token) {
+    fn a_list_of_scopes_is_tokens_and_spaces(scope in r"[a! ]{0,40}|[a~ ]{1,9}[\x00-\x7f\u{e9}][a! ]{0,40}", most in 0_usize..20) {
+        let tokens: Vec<_> = scope.split(' ').filter(|token| !token.is_empty()).collect();
+        let wanted = if !tokens.iter().all(|token| token.bytes().all(is_scope_octet)) {
             Err(RejectionKind::MalformedClaims)
         } else if tokens.len() > most {
             Err(RejectionKind::TooLarge)
         } else {
             Ok(())
         };
-        let got = check_scope("`scope`", &scope, most).map_err(|rejection| rejection.kind());
+        let got = check_scope_list("scope", &scope, most).map_err(|rejection| rejection.kind());
         prop_assert_eq!(got, wanted, "{:?}", scope);
+    }
+
+    /// Both claims read the same value alike: a string by its spaces, each element as one token.
+    #[test]
+    fn both_claims_read_scopes_alike(
+        list in "[ab:]{0,3}( {1,2}[ab:!]{1,3}){0,2} ?",
+        items in proptest::collection::vec(r#"[ab!~\u{e9}" ]{0,4}"#, 0..4),
+        array in proptest::bool::ANY,
+    ) {
+        let value = if array { serde_json::json!(items) } else { serde_json::json!(list) };
+        let wanted = if !array {
+            Some(list.split(' ').filter(|token| !token.is_empty()).map(str::to_owned).collect())
+        } else if items.iter().all(|item| is_scope_token(item)) {
+            Some(items)
+        } else {
+            None
+        };
+        for name in ["scope", "scp"] {
+            let json = serde_json::json!({name: value}).to_string();
+            if wanted.as_ref().is_none_or(|scopes: &Vec<String>| scopes.len() <= 3) {
+                let got = read(&json).ok()
+                    .map(|claims| claims.scopes().map(Cow::into_owned).collect::<Vec<_>>());
+                prop_assert_eq!(&got, &wanted, "{}", json);
+            } else {
+                prop_assert_eq!(read(&json).unwrap_err(), RejectionKind::TooLarge);
+            }
+        }
     }
 }
 
