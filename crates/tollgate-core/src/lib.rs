@@ -69,7 +69,8 @@ pub use gate::{
 };
 pub use key::source::{KeySource, MissingKey, Unavailable};
 pub use key::{
-    Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey, SkippedKey,
+    Key, KeyEpoch, KeyError, KeyErrorKind, KeySet, SignError, SignErrorKind, SigningKey,
+    SkippedKey, ToleratedMember,
 };
 pub use limits::Limits;
 pub use policy::{Evaluation, Facts, Hierarchy, InvalidScope, Policy, Scope, ScopeName, ScopeSet};

@@ -360,11 +360,19 @@ fn a_tenants_own_key_is_refused_for_other_tenants() {
 #[test]
 fn a_key_with_an_unreadable_issuer_is_skipped() {
     let signing = key();
-    for issuer in [json!(7), json!(null), json!([TEMPLATE])] {
+    for issuer in [json!(7), json!({}), json!([TEMPLATE])] {
         let set = json!({ "keys": [bound(&signing, &issuer)] });
         let set = KeySet::from_json(set.to_string()).unwrap();
         assert_eq!((set.len(), set.skipped().len()), (0, 1), "{issuer}");
         assert!(Key::from_jwk(bound(&signing, &issuer).to_string()).is_err());
+    }
+}
+
+#[test]
+fn a_key_with_an_issuer_that_is_null_has_none() {
+    for absent in [json!(null), json!([])] {
+        let key = Key::from_jwk(bound(&key(), &absent).to_string()).unwrap();
+        assert_eq!(key.issuer(), None, "{absent}");
     }
 }
 

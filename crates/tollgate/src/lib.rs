@@ -242,9 +242,9 @@ pub use tollgate_axum as axum;
 pub use tollgate_core::policy::{self, all, any, claim, not, role, scope};
 #[doc(inline)]
 pub use tollgate_core::{
-    Algorithm, Authenticated, Authentication, Claims, ConfigError, ForwardAuth, Gate, Gated, Jwt,
-    Key, KeyError, KeySet, Optional, Policy, Principal, Refusal, Rejection, RejectionKind, Scope,
-    Scoped, SigningKey, Source, TokenCache, TrustedIssuer, Verifier,
+    Algorithm, Authenticated, Authentication, ClaimPath, Claims, ConfigError, ForwardAuth, Gate,
+    Gated, Jwt, Key, KeyError, KeySet, Optional, Policy, Principal, Refusal, Rejection,
+    RejectionKind, Scope, Scoped, SigningKey, Source, TokenCache, TrustedIssuer, Verifier,
 };
 #[cfg(feature = "macros")]
 #[doc(inline)]
@@ -276,7 +276,8 @@ pub mod extend {
         Answer, BoxFuture, Clock, Endpoint, EndpointRequest, Family, FromAuthentication,
         HeaderEdits, IssuerSource, KeyEpoch, KeySource, MissingKey, PeerAddress, PreparedIssuer,
         Renewal, RequestView, RevocationCheck, SkipRenewal, SkippedKey, SourceKind, Standing, Step,
-        StepFuture, SystemClock, TokenCacheStatus, Unavailable, UnknownAlgorithm, VerifierSettings,
+        StepFuture, SystemClock, TokenCacheStatus, ToleratedMember, Unavailable, UnknownAlgorithm,
+        UnreadableClaim, VerifierSettings,
     };
     #[cfg(feature = "session")]
     #[doc(inline)]

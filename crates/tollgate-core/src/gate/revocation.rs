@@ -95,7 +95,8 @@ impl Deref for Current {
     }
 }
 
-/// Refuses a revoked token, and a token whose standing the check cannot determine.
+/// Refuses a revoked token, and a token whose standing the check cannot determine: also one whose
+/// `jti` or `sid` is not a string.
 #[inline]
 pub(super) fn check(
     check: Option<&dyn RevocationCheck>,
@@ -105,6 +106,9 @@ pub(super) fn check(
     let Some(check) = check else {
         return Step::Ready(Ok(Current(principal)));
     };
+    if let Err(rejection) = principal.verified().check_ids() {
+        return Step::Ready(Err(rejection));
+    }
     match check.check(&principal) {
         Step::Ready(standing) => Step::Ready(current(principal, standing)),
         Step::Pending(standing) => Step::pending(async move { current(principal, standing.await) }),

@@ -13,7 +13,7 @@ use super::public::{Curve, KeyType, PublicKey};
 use super::secret;
 use super::{Key, both_names};
 use crate::algorithm::Algorithm;
-use crate::token::json::{Bounds, Flaw, Kind, Object, StringItems};
+use crate::token::json::{Bounds, Flaw, Kind, Member, Object, StringItems};
 
 const MAX_BYTES: usize = 1 << 20;
 
@@ -333,7 +333,7 @@ impl<'t> Jwk<'t> {
             return Ok(None);
         };
         let Some(first) = chain.first() else {
-            return Err(KeyError::malformed("the chain is empty").at("x5c"));
+            return Ok(None);
         };
         let certificate = base64::decode_standard(first.as_bytes())
             .ok_or(KeyError::malformed("not base64 with padding").at("x5c"))?;
@@ -362,12 +362,31 @@ impl<'t> Jwk<'t> {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.object.get(self.text, name).is_some()
+        self.member(name).is_some()
+    }
+
+    /// Returns the member with this name. `null` and an empty array are absent.
+    fn member(&self, name: &str) -> Option<&Member> {
+        let member = self.object.get(self.text, name)?;
+        let absent = member.kind == Kind::Null || self.is_empty_array(member);
+        (!absent).then_some(member)
+    }
+
+    fn is_empty_array(&self, member: &Member) -> bool {
+        let raw = member.raw(self.text);
+        member.kind == Kind::Array && raw[1..raw.len() - 1].trim_ascii().is_empty()
+    }
+
+    /// The names of the members that are ignored because they are empty arrays.
+    pub(super) fn empty_arrays(&self) -> impl Iterator<Item = Cow<'t, str>> {
+        let empty = |member: &&Member| self.is_empty_array(member);
+        let members = self.object.members().iter().filter(empty);
+        members.map(|member| member.name(self.text))
     }
 
     /// A string member; `None` if it is absent.
     pub(super) fn text(&self, name: &'static str) -> Result<Option<Cow<'t, str>>, KeyError> {
-        let Some(member) = self.object.get(self.text, name) else {
+        let Some(member) = self.member(name) else {
             return Ok(None);
         };
         let text = member.string(self.text);
@@ -392,7 +411,7 @@ impl<'t> Jwk<'t> {
 
     /// A member with an array of strings; `None` if it is absent.
     fn texts(&self, name: &'static str) -> Result<Option<Vec<Cow<'t, str>>>, KeyError> {
-        let Some(member) = self.object.get(self.text, name) else {
+        let Some(member) = self.member(name) else {
             return Ok(None);
         };
         let items = match member.kind {

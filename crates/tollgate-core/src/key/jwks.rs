@@ -41,6 +41,7 @@ const MOST_PUBLISHED_TEXT: usize = 512;
 pub struct KeySet {
     keys: Vec<Key>,
     skipped: Vec<SkippedKey>,
+    tolerated: Vec<ToleratedMember>,
     epoch: KeyEpoch,
 }
 
@@ -74,6 +75,39 @@ impl fmt::Display for SkippedKey {
             write!(f, " ({})", Shown(kid))?;
         }
         write!(f, ": {}", self.error)
+    }
+}
+
+/// A member of a usable JWK that was ignored because it is an empty array, such as `"x5c": []`.
+///
+/// ```
+/// use tollgate::KeySet;
+///
+/// let json = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "key_ops": [],
+///     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+/// let set = KeySet::from_json(json)?;
+/// assert_eq!(set.len(), 1);
+/// assert_eq!(set.tolerated()[0].to_string(), r#"key 0 ("k1"): "key_ops" is empty"#);
+/// # Ok::<(), tollgate::KeyError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ToleratedMember {
+    /// The place of the key in the set, counted from 0.
+    pub index: usize,
+    /// The `kid` of the key, if it has one.
+    pub kid: Option<String>,
+    /// The name of the member.
+    pub member: String,
+}
+
+impl fmt::Display for ToleratedMember {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {}", self.index)?;
+        if let Some(kid) = &self.kid {
+            write!(f, " ({})", Shown(kid))?;
+        }
+        write!(f, ": {} is empty", Shown(&self.member))
     }
 }
 
@@ -189,6 +223,7 @@ impl KeySet {
             let kid = jwk.as_ref().ok().and_then(Jwk::kid);
             let kid = kid.filter(|kid| !published || kid.len() <= MOST_PUBLISHED_TEXT);
             let kid = kid.map(Cow::into_owned);
+            let empty: Vec<_> = jwk.iter().flat_map(Jwk::empty_arrays).collect();
             let key = jwk.and_then(|jwk| {
                 if published {
                     jwk.check_texts(MOST_PUBLISHED_TEXT)?;
@@ -200,7 +235,15 @@ impl KeySet {
                 _ => Ok(key),
             });
             match key {
-                Ok(key) => set.keys.push(key),
+                Ok(key) => {
+                    set.keys.push(key);
+                    let tolerated = empty.into_iter().map(|member| ToleratedMember {
+                        index,
+                        kid: kid.clone(),
+                        member: member.into_owned(),
+                    });
+                    set.tolerated.extend(tolerated);
+                }
                 Err(error) => set.skipped.push(SkippedKey { index, kid, error }),
             }
         }
@@ -218,6 +261,16 @@ impl KeySet {
     /// ```
     pub fn keys(&self) -> &[Key] {
         &self.keys
+    }
+
+    /// The members that were ignored in usable keys, for a report to the operator.
+    ///
+    /// ```
+    /// assert!(tollgate::KeySet::from_json(r#"{"keys": []}"#)?.tolerated().is_empty());
+    /// # Ok::<(), tollgate::KeyError>(())
+    /// ```
+    pub fn tolerated(&self) -> &[ToleratedMember] {
+        &self.tolerated
     }
 
     /// The skipped keys of the JSON text, with the reasons. Log them.
@@ -273,6 +326,7 @@ impl FromIterator<Key> for KeySet {
         Self {
             keys: keys.into_iter().collect(),
             skipped: Vec::new(),
+            tolerated: Vec::new(),
             epoch: KeyEpoch::next(),
         }
     }

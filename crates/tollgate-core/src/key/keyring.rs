@@ -83,6 +83,8 @@ impl Keyring {
         let public = |(_, keys): (_, &[Key])| keys.iter().any(|key| !key.family().is_symmetric());
         let barred = algorithm.family().is_symmetric()
             && (search.unavailable.is_some() || lists().any(public));
+        // An empty `kid` is a value that names no key. It does not mean "try all".
+        let nameless = kid == Some("");
         // Keys of exactly the token's `kid` come first, so that others cannot use up the tries.
         for exact in [true, false] {
             for (source, keys) in lists() {
@@ -92,7 +94,8 @@ impl Keyring {
                         (Some(_), None) => !exact,
                         (None, _) => exact,
                     };
-                    if !fits || barred || !key.serves(algorithm) || search.tried == most {
+                    if !fits || nameless || barred || !key.serves(algorithm) || search.tried == most
+                    {
                         continue;
                     }
                     search.tried += 1;

@@ -42,7 +42,7 @@ use std::sync::Arc;
 pub use self::epoch::KeyEpoch;
 pub use self::error::{KeyError, KeyErrorKind, SignError, SignErrorKind};
 use self::jwk::Jwk;
-pub use self::jwks::{KeySet, SkippedKey};
+pub use self::jwks::{KeySet, SkippedKey, ToleratedMember};
 use self::prepared::{Material, Prepared};
 use self::public::PublicKey;
 pub use self::signing::SigningKey;

@@ -324,7 +324,7 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Refuses tokens without `sub` (RFC 7519 section 4.1.2).
+    /// Refuses tokens without `sub` (RFC 7519 section 4.1.2), and with an empty one.
     ///
     /// ```
     /// # use tollgate::{RejectionKind, SigningKey, Verifier};
@@ -343,6 +343,31 @@ impl<Of> IssuerRules<Of> {
     #[must_use]
     pub fn require_subject(self) -> Self {
         self.require_claim("sub")
+    }
+
+    /// Accepts an integer in `sub`, against RFC 7519 section 4.1.2, as its text: `42` is the subject
+    /// `"42"`. A number with a fraction or an exponent is refused. By default every number is.
+    ///
+    /// A user `42` and a user `"42"` are one subject: set it only for an issuer that sends all
+    /// subjects as numbers.
+    ///
+    /// ```
+    /// # use tollgate::{RejectionKind, SigningKey, Verifier};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::hs256([7; 32])?;
+    /// let builder = || Verifier::builder().dangerous_any_issuer().dangerous_any_audience()
+    ///     .key(key.verifying_key());
+    /// let token = key.encode(&serde_json::json!({"exp": 4_000_000_000_u64, "sub": 42}))?;
+    /// let rejection = builder().build()?.verify(&token).unwrap_err();
+    /// assert_eq!(rejection.kind(), RejectionKind::MalformedClaims);
+    /// let principal = builder().allow_numeric_subject().build()?.verify(&token)?;
+    /// assert_eq!(principal.subject(), Some("42"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn allow_numeric_subject(mut self) -> Self {
+        self.config().rules.numeric_subject = true;
+        self
     }
 
     /// Refuses tokens without this claim (RFC 7519 section 4), and tokens in which it is `null` or

@@ -566,6 +566,7 @@ impl Signed<'_> {
         let (header, text) = self.header.parts();
         let verified = Verified::read(header.clone(), met, |claims, met| {
             claims.read(payload, text, limits)?;
+            claims.check_subject(met.rules().numeric_subject)?;
             let of_key = met.key().issuer();
             met.rules().check_claims(claims, of_key, now, limits)?;
             met.note_roles(claims);

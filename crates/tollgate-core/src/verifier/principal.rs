@@ -106,6 +106,17 @@ impl Verified {
         }
     }
 
+    /// Refuses a `jti` or `sid` that is not a string, for a check that reads both.
+    pub(crate) fn check_ids(&self) -> Result<(), Rejection> {
+        match self.claims.registered.other_id {
+            None => Ok(()),
+            Some(name) => Err(Rejection::new(
+                RejectionKind::MalformedClaims,
+                format!("`{name}` is not a string, and the revocation check reads it"),
+            )),
+        }
+    }
+
     #[inline]
     pub(super) fn key(&self) -> &Key {
         self.met.key()
@@ -265,14 +276,16 @@ macro_rules! string_claims {
 string_claims! {
     /// The `iss` claim: the issuer of the token (RFC 7519 section 4.1.1).
     issuer: issuer = "iss";
-    /// The `sub` claim: the subject of the token (RFC 7519 section 4.1.2).
+    /// The `sub` claim: the subject of the token (RFC 7519 section 4.1.2). An empty one is none.
     subject: subject = "sub";
-    /// The `jti` claim: the identifier of the token (RFC 7519 section 4.1.7).
+    /// The `jti` claim: the identifier of the token (RFC 7519 section 4.1.7). `None` if it is absent
+    /// or not a string.
     jwt_id: jwt_id = "jti";
     /// The `sid` claim: the session of the token (OpenID Connect Front-Channel Logout 1.0 section
-    /// 3).
+    /// 3). `None` if it is absent or not a string.
     session_id: session_id = "sid";
     /// The `client_id` claim: the OAuth client that requested the token (RFC 9068 section 2.2).
+    /// `None` if it is absent or not a string.
     client_id: client_id = "client_id";
 }
 

@@ -134,6 +134,11 @@ impl Engine {
         };
         let source = Arc::clone(&shared.source);
         let (keys, life) = (after.keys.len(), times.life);
+        if changed && !after.keys.tolerated().is_empty() {
+            let tolerated = after.keys.tolerated().iter().map(ToString::to_string);
+            let tolerated: Vec<_> = tolerated.collect();
+            tracing::warn!(target: "tollgate", ?source, ?tolerated, "empty members of keys were ignored");
+        }
         shared.announce(&if changed {
             Event::Refreshed {
                 source,

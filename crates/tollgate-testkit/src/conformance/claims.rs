@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Returns every JSON type except a string as the value of `name`.
+/// Returns every JSON type except a string and `null` as the value of `name`.
 fn not_strings(name: &str) -> Vec<String> {
     claiming_each(
         [
@@ -26,7 +26,6 @@ fn not_strings(name: &str) -> Vec<String> {
             "1.5",
             "true",
             "false",
-            "null",
             "{}",
             "[]",
             "[\"u-7\"]",
@@ -102,9 +101,27 @@ fn issuer_and_audience() -> Vec<Case> {
             bearers(not_strings("iss").into_iter().chain(claiming_each([
                 r#""aud":1"#,
                 r#""aud":[1]"#,
-                r#""aud":null"#,
+                r#""aud":[null]"#,
             ]))),
             malformed_claims(),
+        ),
+        case(
+            "null is absent: nothing is required",
+            plain(anybody()),
+            bearer(claiming(r#""iss":null,"aud":null"#)),
+            seen().but("issuer", "-").but("audiences", "-"),
+        ),
+        case(
+            "null is absent: a required issuer",
+            gate.clone(),
+            bearer(claiming(r#""iss":null"#)),
+            missing_claim(),
+        ),
+        case(
+            "null is absent: a required audience",
+            gate.clone(),
+            bearer(claiming(r#""aud":null"#)),
+            missing_claim(),
         ),
         case(
             "one of several audiences",
@@ -155,7 +172,6 @@ fn issuer_and_audience() -> Vec<Case> {
             gate,
             bearers(claiming_each([
                 r#""aud":1"#,
-                r#""aud":null"#,
                 r#""aud":true"#,
                 r#""aud":{}"#,
                 r#""aud":{"orders-api":1}"#,
@@ -229,14 +245,61 @@ fn others() -> Vec<Case> {
             seen().but("id", "t-1").but("client", "shop"),
         ),
         case(
-            "a `jti` that is not a string",
+            "null is absent: `sub`",
             gate.clone(),
-            bearers(not_strings("jti")),
+            bearer(claiming(r#""sub":null"#)),
+            seen().but("subject", "-"),
+        ),
+        case(
+            "null is absent: `jti`, `sid`, `client_id`, `nbf`, `iat` and scopes",
+            gate.clone(),
+            bearer(claiming(
+                r#""jti":null,"sid":null,"client_id":null,"nbf":null,"iat":null,"scope":null,"scp":null"#,
+            )),
+            seen().but("issued", "-"),
+        ),
+        case(
+            "null is absent: a required subject",
+            subject(),
+            bearers([
+                claiming(r#""sub":null"#),
+                claiming(r#""sub":"","common_name":"x.access""#),
+            ]),
+            missing_claim(),
+        ),
+        case(
+            "an empty subject, where none is required",
+            gate.clone(),
+            bearer(token().subject("").build()),
+            seen().but("subject", "-"),
+        ),
+        case(
+            "a number as the subject, where configured",
+            plain(usual().require_subject().allow_numeric_subject()),
+            bearer(claiming(r#""sub":42"#)),
+            seen().but("subject", "42"),
+        ),
+        case(
+            "another type as the subject, where numbers are configured",
+            plain(usual().allow_numeric_subject()),
+            bearers(claiming_each(
+                ["1.5", "4e1", "true", "{}", "[]", "[42]"].map(|sub| format!(r#""sub":{sub}"#)),
+            )),
             malformed_claims(),
         ),
         case(
-            "a `client_id` that is not a string",
+            "a `jti`, `sid` or `client_id` that is not a string and that nothing reads",
             gate.clone(),
+            bearers(
+                ["jti", "sid", "client_id"]
+                    .into_iter()
+                    .flat_map(not_strings),
+            ),
+            seen(),
+        ),
+        case(
+            "a `client_id` that is not a string and that a rule reads",
+            plain(usual().require_claim("client_id")),
             bearers(not_strings("client_id")),
             malformed_claims(),
         ),

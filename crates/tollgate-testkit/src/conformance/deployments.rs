@@ -12,6 +12,7 @@ use crate::mint::TokenBuilder;
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = claim_paths();
     cases.extend(role_paths());
+    cases.extend(absent());
     cases
 }
 
@@ -153,6 +154,57 @@ fn claim_paths() -> Vec<Case> {
                 [json!("id"), json!(["id"]), json!(7)].map(|org| token().claim("org", org).build()),
             ),
             malformed_claims(),
+        ),
+    ]
+}
+
+/// `null` is the same as absent.
+fn absent() -> Vec<Case> {
+    let nulls = [
+        "sub",
+        "jti",
+        "sid",
+        "client_id",
+        "nbf",
+        "scope",
+        "scp",
+        "azp",
+        "roles",
+        "tenant",
+    ];
+    vec![
+        case(
+            "a `kid` that is null",
+            usual_gate(),
+            bearer(token().header("kid", Value::Null).build()),
+            seen().but("key id", "-"),
+        ),
+        case(
+            "a claim that is null",
+            plain(usual().role_claim("roles")),
+            bearers(
+                nulls[1..]
+                    .iter()
+                    .map(|name| token().claim(name, Value::Null).build()),
+            ),
+            seen(),
+        ),
+        case(
+            "a required claim that is null",
+            plain(
+                nulls
+                    .iter()
+                    .fold(usual(), |rules, name| rules.require_claim(*name)),
+            ),
+            bearers(nulls.iter().map(|absent| {
+                let given = nulls.iter().filter(|name| *name != absent);
+                given
+                    .fold(token().claim(absent, Value::Null), |token, name| {
+                        token.claim(name, if *name == "nbf" { json!(1) } else { json!("x") })
+                    })
+                    .build()
+            })),
+            missing_claim(),
         ),
     ]
 }

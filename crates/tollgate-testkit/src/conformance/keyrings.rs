@@ -116,6 +116,12 @@ fn selection() -> Vec<Case> {
             seen().by("RS256").but("key id", "anything").but("key", "-"),
         ),
         case(
+            "an empty `kid` names no key, not even one without `kid`",
+            nameless(),
+            bearer(token_by(Algorithm::RS256).kid("").build()),
+            unknown_key(),
+        ),
+        case(
             "one `kid` for two algorithms: (`kid`, `alg`) selects",
             plain(
                 rules()
@@ -222,7 +228,6 @@ fn kids() -> Vec<Case> {
             bearers(
                 [
                     "1",
-                    "null",
                     "true",
                     r#"["test-hs256"]"#,
                     r#"{"kid":"test-hs256"}"#,

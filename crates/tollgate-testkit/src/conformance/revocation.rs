@@ -3,9 +3,10 @@
 use tollgate_core::Source;
 use tollgate_core::policy::scope;
 
-use super::case::{Case, Handler, Request, bearer, case, get, post};
+use super::case::{Case, Handler, Request, bearer, bearers, case, get, post};
 use super::expect::{
-    anonymous, bad_signature, expired, insufficient, no_credential, revoked, shopper, unavailable,
+    anonymous, bad_signature, expired, insufficient, malformed_claims, no_credential, revoked,
+    shopper, unavailable,
 };
 use super::fixtures::{Standings, gate};
 use super::waiting::KeyOrigin;
@@ -43,6 +44,22 @@ pub(super) fn cases(origin: KeyOrigin) -> Vec<Case> {
             origin.seen(),
         ),
         case("a revoked token", checked(), gone.map(of), revoked()),
+        case(
+            "a session or token identifier that the check cannot read",
+            checked(),
+            bearers([
+                origin.token().claim("sid", 7).build(),
+                origin.token().claim("sid", ["good"]).build(),
+                origin.token().claim("jti", 7).claim("sid", "good").build(),
+            ]),
+            malformed_claims(),
+        ),
+        case(
+            "a session identifier that is null",
+            checked(),
+            bearer(origin.token().claim("sid", serde_json::Value::Null).build()),
+            origin.seen(),
+        ),
         case(
             "a store that fails",
             checked(),

@@ -37,6 +37,10 @@ pub(crate) struct Registered {
     pub(crate) not_before: Option<NumericDate>,
     pub(crate) issued_at: Option<NumericDate>,
     pub(crate) confirmation: Confirmation,
+    /// `sub` if it is not a string.
+    other_subject: Option<(Span, Kind)>,
+    /// The name of `jti` or `sid` if it is not a string. Only a revocation check reads them.
+    pub(crate) other_id: Option<&'static str>,
     audience: Option<(Span, Kind)>,
     /// `scope` as a string, the usual form.
     scope: Option<Text>,
@@ -103,10 +107,19 @@ impl ClaimSetText {
         Indexed::new(&self.text, &self.object)
     }
 
-    /// Like [`find`](Self::find), and refuses a claim that cannot be read.
+    /// Like [`find`](Self::find), and refuses a claim that cannot be read, and a registered name of
+    /// another type.
     fn read_at(&self, path: &ClaimPath) -> Result<Option<(&str, Kind)>, Rejection> {
-        self.find(path)
-            .map_err(|unreadable| malformed(format!("`{path}` cannot be read: {unreadable}")))
+        match self.find(path) {
+            Ok(Some((_, kind)))
+                if !matches!(kind, Kind::String { .. })
+                    && NAMES.iter().any(|name| path.is(name)) =>
+            {
+                Err(malformed(format!("`{path}` is not a string")))
+            }
+            Ok(found) => Ok(found),
+            Err(unreadable) => Err(malformed(format!("`{path}` cannot be read: {unreadable}"))),
+        }
     }
 
     pub(crate) fn string<'s>(&'s self, claim: Option<&'s Text>) -> Option<&'s str> {
@@ -167,19 +180,51 @@ impl ClaimSetText {
         self.strings_at(path).flat_map(split_item)
     }
 
-    /// Refuses the absence of the claim at `path`, and a path that cannot be read.
+    /// Accepts an integer in `sub` as its text, if `numeric` is set. Refuses all other types.
+    pub(crate) fn check_subject(&mut self, numeric: bool) -> Result<(), Rejection> {
+        let Some((span, kind)) = self.registered.other_subject else {
+            return Ok(());
+        };
+        let digits = span.of(&self.text).trim_start_matches('-').as_bytes();
+        if kind != Kind::Number {
+            return Err(malformed("`sub` is not a string"));
+        }
+        if !numeric {
+            return Err(malformed(
+                "`sub` is a number: `allow_numeric_subject` accepts an integer as its text",
+            ));
+        }
+        if !digits.iter().all(u8::is_ascii_digit) {
+            return Err(malformed("`sub` is a number, but not an integer"));
+        }
+        self.registered.subject = Some(Text::Verbatim(span));
+        Ok(())
+    }
+
+    /// Refuses the absence of the claim at `path`, a path that cannot be read, and a registered
+    /// name of another type.
     pub(crate) fn require(&self, path: &ClaimPath) -> Result<(), Rejection> {
+        if let Some(name) = NAMES.into_iter().find(|name| path.is(name)) {
+            return self.require_member(name);
+        }
         match self.read_at(path)? {
             Some(_) => Ok(()),
             None => Err(missing(path)),
         }
     }
 
-    /// Refuses the absence of the member `name`.
+    /// Refuses the absence of the member `name`, and a registered name of another type. An empty
+    /// `sub` is absent.
     pub(crate) fn require_member(&self, name: &str) -> Result<(), Rejection> {
-        match self.indexed().member(name) {
-            Some(_) => Ok(()),
-            None => Err(missing(name)),
+        let Some((_, kind)) = self.indexed().member(name) else {
+            return Err(missing(name));
+        };
+        let string = matches!(kind, Kind::String { .. });
+        match name {
+            "sub" if self.registered.subject.is_some() => Ok(()),
+            "sub" => Err(missing(name)),
+            _ if string || !NAMES.contains(&name) => Ok(()),
+            _ => Err(malformed(format!("`{name}` is not a string"))),
         }
     }
 
@@ -218,6 +263,9 @@ impl ClaimSetText {
     }
 }
 
+/// Registered claims whose type is checked only where they are read.
+const NAMES: [&str; 4] = ["sub", "jti", "sid", "client_id"];
+
 fn string(what: impl fmt::Display, (raw, kind): (&str, Kind)) -> Result<Cow<'_, str>, Rejection> {
     let string = matches!(kind, Kind::String { .. });
     let mut items = string.then(|| StringItems::new(raw, kind)).flatten();
@@ -254,6 +302,10 @@ impl Registered {
     fn read(&mut self, text: &str, object: &Object, limits: &Limits) -> Result<(), Rejection> {
         let claims = self;
         for member in object.members() {
+            // `null` is absent, except in `cnf`, which must not be ignored by mistake.
+            if member.kind == Kind::Null && member.tag() != CNF {
+                continue;
+            }
             let string = |what| member.text(text).ok_or_else(|| malformed(what));
             let strings = |what, most| {
                 check_strings(what, member.raw(text), member.kind, most)
@@ -261,11 +313,22 @@ impl Registered {
             };
             match member.tag() {
                 ISS => claims.issuer = Some(string("`iss` is not a string")?),
-                SUB => claims.subject = Some(string("`sub` is not a string")?),
-                JTI => claims.jwt_id = Some(string("`jti` is not a string")?),
-                SID => claims.session_id = Some(string("`sid` is not a string")?),
+                SUB => match member.text(text) {
+                    // An empty subject is none.
+                    Some(subject) if subject.read(text).is_empty() => {}
+                    Some(subject) => claims.subject = Some(subject),
+                    None => claims.other_subject = Some((member.value, member.kind)),
+                },
+                JTI => match member.text(text) {
+                    Some(id) => claims.jwt_id = Some(id),
+                    None => claims.other_id = Some("jti"),
+                },
+                SID => match member.text(text) {
+                    Some(id) => claims.session_id = Some(id),
+                    None => claims.other_id = Some("sid"),
+                },
                 CLIENT_ID if member.name(text) == "client_id" => {
-                    claims.client_id = Some(string("`client_id` is not a string")?);
+                    claims.client_id = member.text(text);
                 }
                 EXP => {
                     claims.expires_at = Some(

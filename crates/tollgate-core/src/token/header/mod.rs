@@ -86,6 +86,7 @@ impl Header {
         for member in object.members() {
             let string = |what| member.text(text).ok_or_else(|| malformed(what));
             match member.tag() {
+                KID if member.kind == Kind::Null => {} // absent
                 ALG => algorithm = Some(string("`alg` is not a string")?),
                 KID => {
                     let got = string("`kid` is not a string")?;
@@ -103,6 +104,9 @@ impl Header {
                     _ => return Err(malformed("`b64` is not a boolean")),
                 },
                 // Encrypted and compressed tokens are not supported here.
+                ZIP | ENC if member.string(text).is_none_or(|name| name.is_empty()) => {
+                    return Err(malformed("`zip` or `enc` is not a name"));
+                }
                 ZIP | ENC => return Err(unsupported("`zip` and `enc` belong to encrypted tokens")),
                 _ => {}
             }

@@ -27,7 +27,13 @@ fn present_but_malformed_is_refused() {
         r#"{"alg":null}"#,
         r#"{"alg":["HS256"]}"#,
         r#"{"alg":"HS256","kid":1}"#,
-        r#"{"alg":"HS256","kid":null}"#,
+        r#"{"alg":"HS256","kid":[]}"#,
+        r#"{"alg":"HS256","typ":null}"#,
+        r#"{"alg":"HS256","crit":null}"#,
+        r#"{"alg":"HS256","b64":null}"#,
+        r#"{"alg":"HS256","zip":null}"#,
+        r#"{"alg":"HS256","zip":""}"#,
+        r#"{"alg":"HS256","enc":null}"#,
         r#"{"alg":"HS256","typ":["JWT"]}"#,
         r#"{"alg":"HS256","alg":"HS256"}"#,
         r#"{"alg":"HS256","\u0061lg":"none"}"#,
@@ -46,6 +52,14 @@ fn present_but_malformed_is_refused() {
         );
     }
     assert!(Header::read(b"{\"alg\":\"HS256\",\"x\":\"\xff\"}", &Limits::default()).is_err());
+}
+
+#[test]
+fn a_kid_that_is_null_is_absent() {
+    let (header, _) = Header::read(br#"{"alg":"HS256","kid":null}"#, &Limits::default()).unwrap();
+    assert_eq!(header.kid, None);
+    let (header, text) = Header::read(br#"{"alg":"HS256","kid":""}"#, &Limits::default()).unwrap();
+    assert_eq!(header.kid.unwrap().read(text), "");
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(crate) struct Rules {
     /// Claims that hold scopes, in addition to `scope` and `scp`.
     pub(crate) scope_claims: Vec<ClaimPath>,
     pub(crate) require_exp: bool,
+    /// Whether an integer in `sub` is accepted as its text.
+    pub(crate) numeric_subject: bool,
     /// Whether `cnf` is not read.
     pub(crate) ignore_confirmation: bool,
     pub(crate) access_token_profile: bool,
@@ -75,6 +77,7 @@ impl Default for Rules {
             role_claims: Vec::new(),
             scope_claims: Vec::new(),
             require_exp: true,
+            numeric_subject: false,
             ignore_confirmation: false,
             access_token_profile: false,
         }
