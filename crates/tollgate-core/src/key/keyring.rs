@@ -138,10 +138,14 @@ impl Keyring {
 
     /// Returns `true` if a newer set of a source could have the key.
     ///
-    /// The sources are not queried if a key of the token's own `kid` was tried. A secret is never
-    /// fetched.
+    /// The sources are not queried if a key of the token's own `kid` was tried, nor for an empty
+    /// `kid`. A secret is never fetched.
     pub(crate) fn may_be_missing(&self, search: &Search, missing: MissingKey<'_>) -> bool {
-        !search.exact && !missing.algorithm().family().is_symmetric() && !self.sources.is_empty()
+        let named = missing.kid() != Some("");
+        named
+            && !search.exact
+            && !missing.algorithm().family().is_symmetric()
+            && !self.sources.is_empty()
     }
 
     /// Queries the sources for a newer set. The answer is ready if no source has to fetch one.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tollgate_core::{Limits, SigningKey};
 
 use super::case::{Case, bearer, bearers, case, get};
