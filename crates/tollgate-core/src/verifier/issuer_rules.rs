@@ -422,8 +422,8 @@ impl<Of> IssuerRules<Of> {
         self
     }
 
-    /// Adds a claim that holds roles, a string or an array of strings. See [`ClaimPath`] for the
-    /// path: text such as `realm_access.roles`, or exact names such as `["realm_access", "roles"]`,
+    /// Adds a claim that holds roles: a string, an array of strings, or an object of objects whose
+    /// member names are the roles (as Zitadel sends them). See [`ClaimPath`] for the path: text such as `realm_access.roles`, or exact names such as `["realm_access", "roles"]`,
     /// which no other claim can shadow. Repeated calls add claims.
     ///
     /// `build` refuses an empty name, and exact names below a registered claim that is never an

@@ -506,7 +506,7 @@ impl Principal {
             .rules()
             .role_claims
             .iter()
-            .flat_map(|path| self.verified().claims.strings_at(path))
+            .flat_map(|path| self.verified().claims.roles_at(path))
     }
 
     /// Returns `true` if one of the role claims contains exactly this role.

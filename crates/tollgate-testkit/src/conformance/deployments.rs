@@ -1,7 +1,7 @@
 //! Shapes of tokens that real deployments send.
 
 use serde_json::{Value, json};
-use tollgate_core::policy::{claim, claim_present, not};
+use tollgate_core::policy::{claim, claim_present, not, role};
 use tollgate_core::{Gate, Policy, RejectionKind};
 
 use super::case::{Case, bearer, bearers, case};
@@ -218,7 +218,65 @@ fn role_paths() -> Vec<Case> {
         }})
     };
     let realm = || plain(usual().role_claim(["realm_access", "roles"]));
+    let zitadel = || plain(usual().role_claim("urn:zitadel:iam:org:project:roles"));
+    let granted = |roles: Value| with(&json!({"urn:zitadel:iam:org:project:roles": roles})).build();
     vec![
+        case(
+            "roles as the member names of an object",
+            zitadel(),
+            bearers([
+                granted(json!({"editor": {"2812": "org-a.example"}})),
+                granted(json!({"editor": {}, "admin": null})),
+                granted(json!(["editor"])),
+                granted(json!("editor")),
+            ]),
+            seen().but("roles", "editor"),
+        ),
+        case(
+            "several roles as member names",
+            zitadel(),
+            bearer(granted(
+                json!({"admin": {"1": "a.example", "2": "b.example"}, "shop editor": {"1": "a.example"}}),
+            )),
+            seen().but("roles", "admin shop editor"),
+        ),
+        case(
+            "no role, as null or empty",
+            zitadel(),
+            bearers([
+                granted(json!({})),
+                granted(json!([])),
+                granted(json!(null)),
+                granted(json!({"admin": null})),
+                token().build(),
+            ]),
+            seen(),
+        ),
+        case(
+            "an object whose members are no objects is not a list of roles",
+            zitadel(),
+            bearers([
+                granted(json!({"admin": false})),
+                granted(json!({"admin": true})),
+                granted(json!({"admin": "org"})),
+                granted(json!({"roles": ["admin"]})),
+                granted(json!({"editor": {}, "admin": 1})),
+                granted(json!([{"admin": {}}])),
+                granted(json!([null])),
+            ]),
+            malformed_claims(),
+        ),
+        case(
+            "a role of an object is compared exactly",
+            zitadel(),
+            bearers([
+                granted(json!({"Admin": {}})),
+                granted(json!({"x": {"admin": {}}})),
+                granted(json!({"x": {"admin": "admin"}})),
+            ]),
+            insufficient(None),
+        )
+        .policy(role("admin")),
         case(
             "roles below a URL",
             hasura(path),

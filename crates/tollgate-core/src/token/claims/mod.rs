@@ -175,6 +175,19 @@ impl ClaimSetText {
         items.unwrap_or_else(StringItems::empty).flatten()
     }
 
+    /// The roles in the claim at `path`; none if it is absent: strings, or the names of an object's
+    /// members.
+    pub(crate) fn roles_at(&self, path: &ClaimPath) -> impl Iterator<Item = Cow<'_, str>> {
+        let found = self.find(path).ok().flatten();
+        let names = match found {
+            Some((raw, Kind::Object)) => member_names(raw).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let items = found.and_then(|(raw, kind)| StringItems::new(raw, kind));
+        let items = items.unwrap_or_else(StringItems::empty).flatten();
+        items.chain(names)
+    }
+
     /// The scopes in the claim at `path`; none if it is absent.
     pub(crate) fn scopes_at(&self, path: &ClaimPath) -> impl Iterator<Item = Cow<'_, str>> {
         self.strings_at(path).flat_map(split_item)
@@ -199,6 +212,13 @@ impl ClaimSetText {
         }
         self.registered.subject = Some(Text::Verbatim(span));
         Ok(())
+    }
+
+    /// `sub` if a number in it was accepted as its text.
+    pub(crate) fn numeric_subject(&self) -> Option<&'static str> {
+        let registered = &self.registered;
+        let accepted = registered.other_subject.is_some() && registered.subject.is_some();
+        accepted.then_some("sub")
     }
 
     /// Refuses the absence of the claim at `path`, a path that cannot be read, and a registered
@@ -250,6 +270,24 @@ impl ClaimSetText {
         }
     }
 
+    /// Like [`check_strings_at`](Self::check_strings_at), for roles: an object of objects is
+    /// allowed, too.
+    pub(crate) fn check_roles_at(&self, path: &ClaimPath, most: usize) -> Result<(), Rejection> {
+        let Some((raw, kind)) = self.read_at(path)? else {
+            return Ok(());
+        };
+        if kind != Kind::Object {
+            return check_strings(path, raw, kind, most);
+        }
+        match member_names(raw) {
+            Some(names) if names.len() <= most => Ok(()),
+            Some(_) => Err(too_many(path, most)),
+            None => Err(malformed(format!(
+                "`{path}` has neither strings nor an object for each role"
+            ))),
+        }
+    }
+
     /// Like [`check_strings_at`](Self::check_strings_at), for lists of scopes.
     pub(crate) fn check_scopes_at(
         &self,
@@ -261,6 +299,17 @@ impl ClaimSetText {
             Some((raw, kind)) => check_scopes(path, raw, kind, limits.scopes()),
         }
     }
+}
+
+/// Returns the names of the members of `object`, each of which must be an object. `null` is absent.
+fn member_names(object: &str) -> Option<Vec<Cow<'_, str>>> {
+    let mut index = Object::default();
+    index.outline(object).ok()?;
+    let present = index.members().iter();
+    present
+        .filter(|member| member.kind != Kind::Null)
+        .map(|member| (member.kind == Kind::Object).then(|| member.name(object)))
+        .collect()
 }
 
 /// Registered claims whose type is checked only where they are read.
@@ -513,13 +562,18 @@ fn check_items(
         item.map_err(|()| refused())?;
         count += 1;
         if count > most {
-            return Err(Rejection::new(
-                RejectionKind::TooLarge,
-                format!("`{what}` holds more than {most} values"),
-            ));
+            return Err(too_many(what, most));
         }
     }
     Ok(())
+}
+
+#[cold]
+fn too_many(what: impl fmt::Display, most: usize) -> Rejection {
+    Rejection::new(
+        RejectionKind::TooLarge,
+        format!("`{what}` holds more than {most} values"),
+    )
 }
 
 #[cold]

@@ -271,6 +271,15 @@ fn roles_are_found_by_path_and_checked() {
     assert!(check(&claims, "realm_access.roles").is_ok());
     assert!(check(&claims, "realm_access").is_err());
     assert!(check(&claims, "bad").is_err());
+    let claims =
+        read(r#"{"r":{"\u0061dmin":{"1":"x"},"b c":{},"n":null},"many":{"a":{},"b":{},"c":{}}}"#)
+            .unwrap();
+    let names: Vec<_> = claims.roles_at(&"r".into()).collect();
+    assert_eq!(names, ["admin", "b c"]);
+    assert!(claims.check_roles_at(&"many".into(), 3).is_ok());
+    let rejection = claims.check_roles_at(&"many".into(), 2).unwrap_err();
+    assert_eq!(rejection.kind(), RejectionKind::TooLarge);
+    assert!(claims.check_strings_at(&"r".into(), 9).is_err());
     for json in [
         r#"{"a":["admin"]}"#,
         r#"{"a":{"b":7}}"#,

@@ -152,7 +152,7 @@ impl Rules {
         self.check_authorized_party(claims)?;
         self.role_claims
             .iter()
-            .try_for_each(|path| claims.check_strings_at(path, limits.scopes()))?;
+            .try_for_each(|path| claims.check_roles_at(path, limits.scopes()))?;
         self.scope_claims
             .iter()
             .try_for_each(|path| claims.check_scopes_at(path, limits))
