@@ -178,6 +178,49 @@ fn a_malformed_token_does_not_appear_in_the_log() {
     }
 }
 
+#[test]
+fn claims_that_do_not_fit_the_type_of_a_handler_are_logged_with_their_path() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Org {
+        #[expect(dead_code, reason = "only its type matters")]
+        tier: u8,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    struct Shopper {
+        #[expect(dead_code, reason = "only its type matters")]
+        orgs: Vec<Org>,
+    }
+    impl tollgate_core::Claims for Shopper {}
+
+    let claims = serde_json::json!({
+        "iss": "https://id.example.com", "aud": "orders-api", "exp": 1_700_000_900,
+        "scope": "orders:read", "orgs": [{"tier": 1}, {"tier": "PERSON"}],
+    });
+    let signing = SigningKey::hs256(SECRET).unwrap().with_kid("k1");
+    let request = Request(format!("Bearer {}", signing.encode(&claims).unwrap()));
+    let log = Log::default();
+    let refusal = tracing::subscriber::with_default(log.clone(), || {
+        gate()
+            .decide(&request)
+            .unwrap()
+            .claims::<Shopper>()
+            .unwrap_err()
+    });
+    let text = log.0.lock().unwrap().clone();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    for part in ["INFO tollgate", "UnfitClaims", "Shopper", "orgs[1].tier"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("PERSON"), "{text}");
+    let answer = refusal.answer();
+    let answer = String::from_utf8_lossy(&answer.body);
+    assert!(
+        !answer.contains("orgs") && !answer.contains("Shopper"),
+        "{answer}"
+    );
+    assert!(answer.contains("does not have the claims"), "{answer}");
+}
+
 /// The log of tokens with these claims, verified in order by one verifier, and of the role `admin`
 /// asked for each.
 fn role_log(tokens: &[serde_json::Value], asked: bool) -> String {

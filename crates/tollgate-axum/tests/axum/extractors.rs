@@ -172,7 +172,7 @@ async fn invalid_claims_are_refused() {
     let seen = send(&app, bearer(json!({"tenant": 7}))).await;
     assert_eq!(
         (seen.status.as_u16(), seen.kind),
-        (401, Some(RejectionKind::MalformedClaims))
+        (401, Some(RejectionKind::UnfitClaims))
     );
     assert!(
         seen.challenge
@@ -259,10 +259,7 @@ async fn none_is_only_for_an_anonymous_caller() {
         Some(RejectionKind::MalformedToken)
     );
     let unfit = bearer(json!({"tenant": 7}));
-    assert_eq!(
-        refused(&app, unfit).await,
-        Some(RejectionKind::MalformedClaims)
-    );
+    assert_eq!(refused(&app, unfit).await, Some(RejectionKind::UnfitClaims));
     let unscoped = bearer(json!({})).uri("/read");
     assert_eq!(
         refused(&app, unscoped).await,
@@ -317,7 +314,7 @@ async fn shared_claims_are_deserialized_once() {
     let seen = send(&app, bearer(json!({"tenant": 7})).uri("/both")).await;
     assert_eq!(
         (seen.status.as_u16(), seen.kind),
-        (401, Some(RejectionKind::MalformedClaims))
+        (401, Some(RejectionKind::UnfitClaims))
     );
 }
 
@@ -362,8 +359,5 @@ async fn shared_claims_of_an_anonymous_caller_are_none() {
         Seen::ok("u-7")
     );
     let unfit = bearer(json!({"tenant": 7})).uri("/optional");
-    assert_eq!(
-        refused(&app, unfit).await,
-        Some(RejectionKind::MalformedClaims)
-    );
+    assert_eq!(refused(&app, unfit).await, Some(RejectionKind::UnfitClaims));
 }

@@ -179,7 +179,7 @@ impl Authentication {
     ///
     /// # Errors
     /// A [`Refusal`]: `MissingCredential` for an anonymous request, `InsufficientScope` if the
-    /// type's policy does not hold, `MalformedClaims` if the claims do not fit the type.
+    /// type's policy does not hold, `UnfitClaims` if the claims do not fit the type.
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }

@@ -77,7 +77,7 @@ pub trait Claims: DeserializeOwned {
     /// serves all its requests.
     ///
     /// # Errors
-    /// [`MalformedClaims`](crate::RejectionKind::MalformedClaims) if the claims do not fit the
+    /// [`UnfitClaims`](crate::RejectionKind::UnfitClaims) if the claims do not fit the
     /// type.
     ///
     /// ```
@@ -96,7 +96,7 @@ pub trait Claims: DeserializeOwned {
     /// assert_eq!(Shopper::from_principal(&principal)?.sub, "u-7");
     /// let principal = verifier.verify(&with(serde_json::json!({"exp": 4_000_000_000_u64}))?)?;
     /// assert_eq!(Shopper::from_principal(&principal).unwrap_err()
-    ///     .kind(), RejectionKind::MalformedClaims);
+    ///     .kind(), RejectionKind::UnfitClaims);
     /// # Ok(()) }
     /// ```
     fn from_principal(principal: &Principal) -> Result<Self, Rejection> {
@@ -131,7 +131,7 @@ impl Principal {
     ///
     /// # Errors
     /// A [`Rejection`]: `InsufficientScope` or `AuthenticationTooOld` if the policy does not hold,
-    /// `MalformedClaims` if the claims do not fit the type.
+    /// `UnfitClaims` if the claims do not fit the type.
     ///
     /// ```
     /// # use std::sync::Arc;

@@ -47,6 +47,8 @@ pub enum RejectionKind {
     BadSignature,
     /// The claims are not a JSON object, or one of them has the wrong type.
     MalformedClaims,
+    /// The claims of a valid token do not fit the type that a handler reads.
+    UnfitClaims,
     /// A required claim is absent.
     MissingClaim,
     /// The token has expired (`exp`).

@@ -99,6 +99,10 @@ pub(crate) const fn of(kind: Kind) -> &'static Wording {
         Kind::MalformedToken | Kind::MalformedHeader | Kind::MalformedClaims => {
             wording!(401, "The access token is malformed", "invalid_token")
         }
+        Kind::UnfitClaims => {
+            wording!(401, "The access token does not have the claims that this resource needs",
+                "invalid_token")
+        }
         Kind::Expired => wording!(401, "The access token expired", "invalid_token"),
         Kind::NotYetValid => wording!(401, "The access token is not valid yet", "invalid_token"),
         Kind::WrongAudience => wording!(401, "The access token is for another audience",

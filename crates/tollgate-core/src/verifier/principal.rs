@@ -14,7 +14,7 @@ use crate::policy::Facts;
 use crate::rejection::{Rejection, RejectionKind};
 use crate::token::claims::{ClaimSetText, Confirmation};
 use crate::token::header::Header;
-use crate::token::json::{MISFIT, NumericDate};
+use crate::token::json::{ABSENT, MISFIT, NumericDate};
 use crate::token::typed::TypedClaims;
 use crate::verifier::cache::{Cached, Held};
 use crate::verifier::evidence::{Evidence, MetRules};
@@ -159,8 +159,12 @@ impl Principal {
     /// Deserializes the claims into the user's type, which may borrow from the principal. The JSON
     /// is not parsed again: it was checked and indexed during verification.
     ///
+    /// If the claims do not fit, members that are `null` count as absent, at every level. A
+    /// `#[serde(default)]` applies to them.
+    ///
     /// # Errors
-    /// [`RejectionKind::MalformedClaims`] if the claims do not fit the type.
+    /// [`RejectionKind::UnfitClaims`] if the claims do not fit the type. The detail for the log
+    /// names the path of the value, such as `org.members[2].id`, and never the value.
     ///
     /// ```
     /// # use tollgate::{Key, RejectionKind, SigningKey, Verifier};
@@ -175,21 +179,15 @@ impl Principal {
     /// let principal = verifier.verify(&token)?;
     /// assert_eq!(principal.claims::<User>()?.sub, "u-7");
     /// assert_eq!(principal.claims::<Vec<u8>>().unwrap_err()
-    ///     .kind(), RejectionKind::MalformedClaims);
+    ///     .kind(), RejectionKind::UnfitClaims);
     /// # Ok(()) }
     /// ```
     pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Rejection> {
-        T::deserialize(self.verified().claims.document()).map_err(|error| {
-            // Only texts that never contain a value of the token are logged.
-            let text = error.to_string();
-            let named = text.starts_with(MISFIT) || text.starts_with("missing field ");
-            let what = if named {
-                &text
-            } else {
-                "the claims have another shape"
-            };
-            let detail = format!("{} does not fit: {what}", std::any::type_name::<T>());
-            Rejection::new(RejectionKind::MalformedClaims, detail)
+        let claims = &self.verified().claims;
+        let document = claims.document();
+        T::deserialize(document).or_else(|_| {
+            let read = document.read_tolerantly(claims.numeric_subject());
+            read.map_err(|error| unfit::<T>(&error))
         })
     }
 
@@ -247,6 +245,21 @@ impl Principal {
     ) -> Result<Option<serde_json::Value>, UnreadableClaim> {
         Facts::claim(self, &path.into())
     }
+}
+
+/// Returns the refusal of claims that do not fit the type of a handler. Only texts that never
+/// contain a value of the token are logged.
+#[cold]
+fn unfit<T>(error: &serde_json::Error) -> Rejection {
+    let text = error.to_string();
+    let named = text.starts_with(MISFIT) || text.starts_with(ABSENT);
+    let what = if named {
+        &text
+    } else {
+        "the claims have another shape"
+    };
+    let detail = format!("{} does not fit: {what}", std::any::type_name::<T>());
+    Rejection::new(RejectionKind::UnfitClaims, detail)
 }
 
 macro_rules! string_claims {

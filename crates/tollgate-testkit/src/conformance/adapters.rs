@@ -7,11 +7,11 @@ use tollgate_core::{Algorithm, Gate, Source};
 
 use super::case::{Case, Handler, Request, bearer, bearers, case, get, post};
 use super::expect::{
-    Expect, anonymous, bad_signature, cross_site, expired, insufficient, malformed_claims,
-    malformed_credential, malformed_token, misconfigured, no_credential, seen, shopper,
-    two_credentials, unavailable,
+    Expect, anonymous, bad_signature, cross_site, expired, insufficient, malformed_credential,
+    malformed_token, misconfigured, no_credential, seen, shopper, two_credentials, unavailable,
+    unfit,
 };
-use super::fixtures::{Fixed, gate, rules, token, token_by, usual, usual_gate};
+use super::fixtures::{Fixed, gate, plain, rules, token, token_by, usual, usual_gate};
 use crate::keys;
 
 fn optional() -> Gate {
@@ -215,10 +215,39 @@ fn handlers() -> Vec<Case> {
                 token().claim("tenant", 7).build(),
                 token().without_claim("sub").build(),
                 token().claim("tenant", ["acme"]).build(),
+                token().claim("tenant", serde_json::json!({})).build(),
             ]),
-            malformed_claims(),
+            unfit(),
         )
         .handler(Handler::Claims),
+        case(
+            "a handler with claims that are null",
+            usual_gate(),
+            bearer(token().claim("tenant", serde_json::Value::Null).build()),
+            shopper("u-7", "-"),
+        )
+        .handler(Handler::Claims),
+        case(
+            "a handler with a required claim that is null",
+            usual_gate(),
+            bearer(token().claim("sub", serde_json::Value::Null).build()),
+            unfit(),
+        )
+        .handler(Handler::Claims),
+        case(
+            "a handler with claims: a number as the subject, where configured",
+            plain(usual().allow_numeric_subject()),
+            bearer(token().claim("sub", 42).build()),
+            shopper("42", "-"),
+        )
+        .handler(Handler::Claims),
+        case(
+            "a guarded type with claims of another type",
+            usual_gate(),
+            bearer(token().without_claim("sub").scope("orders:write").build()),
+            unfit(),
+        )
+        .handler(Handler::Guarded),
         case(
             "a handler with a guarded type",
             usual_gate(),

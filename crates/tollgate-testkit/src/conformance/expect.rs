@@ -377,6 +377,15 @@ pub(super) fn malformed_claims() -> Refused {
     malformed(Kind::MalformedClaims)
 }
 
+/// Expects the rejection of claims that do not fit the handler's type. Another token of the same
+/// kind would not help, so the description is not that of an expired token.
+pub(super) fn unfit() -> Refused {
+    invalid_token(
+        Kind::UnfitClaims,
+        "The access token does not have the claims that this resource needs",
+    )
+}
+
 pub(super) fn too_large() -> Refused {
     invalid_token(Kind::TooLarge, "The access token is too large")
 }

@@ -117,6 +117,6 @@ fn anonymous_and_misfitting_claims_are_not_shared() {
     let unfit = with(&json!({"exp": 4_000_000_000_u64}));
     for _ in 0..2 {
         let refusal = unfit.claims::<Arc<Visitor>>().unwrap_err();
-        assert_eq!(refusal.rejection().kind(), RejectionKind::MalformedClaims);
+        assert_eq!(refusal.rejection().kind(), RejectionKind::UnfitClaims);
     }
 }

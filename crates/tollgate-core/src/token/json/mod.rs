@@ -16,7 +16,7 @@ mod tests;
 #[cfg(test)]
 mod work;
 
-pub(crate) use document::{Document, MISFIT};
+pub(crate) use document::{ABSENT, Document, MISFIT};
 pub(crate) use number::NumericDate;
 pub(crate) use object::{Indexed, Kind, Member, Object, Span, StringItems, Text, elements, tag};
 pub use read::{JsonError, from_slice};
@@ -56,6 +56,12 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
+    /// For text whose bounds were checked before.
+    pub(crate) const NONE: Self = Self {
+        depth: usize::MAX,
+        members: usize::MAX,
+    };
+
     /// The bounds of a document of bounded size: the depth is that of `serde_json`.
     pub(crate) const DOCUMENT: Self = Self {
         depth: 127,

@@ -58,6 +58,23 @@ pub(crate) enum Kind {
     Array,
 }
 
+impl Kind {
+    /// The type of an element of an array that the scanner accepted.
+    pub(super) fn of(raw: &str) -> Self {
+        match raw.as_bytes().first() {
+            Some(b'"') => Self::String {
+                escaped: raw.contains('\\'),
+            },
+            Some(b'{') => Self::Object,
+            Some(b'[') => Self::Array,
+            Some(b't') => Self::Bool(true),
+            Some(b'f') => Self::Bool(false),
+            Some(b'n') => Self::Null,
+            _ => Self::Number,
+        }
+    }
+}
+
 /// The name of a member: its place in the text, and a [`tag`] for comparison.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name {
@@ -307,15 +324,7 @@ impl<'t> ClaimObject<'t> for Indexed<'t, '_> {
         }
         let mut object = Object::default();
         // The bounds were checked when the outermost object was indexed.
-        object
-            .parse(
-                text,
-                Bounds {
-                    depth: usize::MAX,
-                    members: usize::MAX,
-                },
-            )
-            .ok()?;
+        object.parse(text, Bounds::NONE).ok()?;
         Some(Self {
             text,
             object: Cow::Owned(object),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::document::{Document, MISFIT};
+use super::document::{ABSENT, Document, MISFIT};
 use super::object::Object;
 use super::{Bounds, Flaw};
 
@@ -25,7 +25,7 @@ pub fn from_slice<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
     T::deserialize(Document::new(text, &object)).map_err(|error| {
         // Other messages of serde may quote a value.
         let error = error.to_string();
-        let named = error.starts_with(MISFIT) || error.starts_with("missing field ");
+        let named = error.starts_with(MISFIT) || error.starts_with(ABSENT);
         JsonError(Problem::Misfit(named.then_some(error)))
     })
 }
