@@ -4,6 +4,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::Algorithm;
+use crate::claim_path::ClaimPath;
 use crate::limits::Limits;
 
 /// Splits and decodes a token.
@@ -28,13 +29,19 @@ pub fn claims(data: &[u8]) {
     if claims.read(data, "", &Limits::default()).is_ok() {
         let read = Value::deserialize(claims.document());
         let whole = serde_json::from_slice::<Value>(data);
+        let tolerant = claims.document().read_tolerantly::<Value>(Some("sub"));
+        assert_eq!(tolerant.is_ok(), whole.is_ok());
         assert_eq!(read.ok(), whole.ok());
+        let (text, exact) = (ClaimPath::from("a.b.c"), ClaimPath::from(["a", "b"]));
         let _ = (
             claims.scopes().count(),
             claims.audiences().count(),
-            claims.strings_at("a.b").count(),
-            claims.scopes_at("a.b").count(),
-            claims.string_at("a.b").is_ok(),
+            claims.strings_at(&text).count(),
+            claims.scopes_at(&text).count(),
+            claims.roles_at(&exact).count(),
+            claims.check_roles_at(&exact, 9).is_ok(),
+            claims.string_at(&text).is_ok(),
+            claims.check_subject(true).is_ok(),
         );
     }
 }

@@ -204,8 +204,8 @@ impl Policy {
     /// Requires the claim at `path` to equal `value`, or to be an array that contains `value`.
     ///
     /// A text descends at its dots, and names may contain dots; an array has the exact names: see
-    /// [`ClaimPath`]. Types must agree and numbers must have the same notation: `1` is neither `"1"`
-    /// nor `1.0`. See [`claim_matches`]. If the claim [cannot be read](UnreadableClaim), neither
+    /// [`ClaimPath`]. Types must agree and numbers must have the same notation: `1` is neither
+    /// `"1"` nor `1.0`. See [`claim_matches`]. If the claim [cannot be read](UnreadableClaim), neither
     /// this condition nor its negation holds.
     ///
     /// ```

@@ -291,8 +291,8 @@ string_claims! {
     issuer: issuer = "iss";
     /// The `sub` claim: the subject of the token (RFC 7519 section 4.1.2). An empty one is none.
     subject: subject = "sub";
-    /// The `jti` claim: the identifier of the token (RFC 7519 section 4.1.7). `None` if it is absent
-    /// or not a string.
+    /// The `jti` claim: the identifier of the token (RFC 7519 section 4.1.7). `None` if it is
+    /// absent or not a string.
     jwt_id: jwt_id = "jti";
     /// The `sid` claim: the session of the token (OpenID Connect Front-Channel Logout 1.0 section
     /// 3). `None` if it is absent or not a string.

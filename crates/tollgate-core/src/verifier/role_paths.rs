@@ -1,4 +1,5 @@
-//! A report of role claims that no token has had: a path with an error denies every role in silence.
+//! A report of role claims that no token has had. Without it, a path with an error denies every
+//! role in silence.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

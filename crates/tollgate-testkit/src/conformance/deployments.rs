@@ -53,7 +53,10 @@ fn claim_paths() -> Vec<Case> {
             json!({"a.b": "other", "a": {"b": "exact"}}),
         ]
     };
-    let kubernetes = |name: &str| json!({"kubernetes.io": {"namespace": name, "serviceaccount": {"name": "checkout"}}});
+    let kubernetes = |name: &str| {
+        let account = json!({"name": "checkout"});
+        json!({"kubernetes.io": {"namespace": name, "serviceaccount": account}})
+    };
     let shop = || usual().require_value("kubernetes.io.namespace", ["shop"]);
     vec![
         refused(
@@ -143,7 +146,11 @@ fn claim_paths() -> Vec<Case> {
             bearers([
                 with(&json!({"kubernetes.io": "shop"})).build(),
                 with(&json!({"kubernetes.io": {"namespace": ["shop"]}})).build(),
-                with(&json!({"kubernetes.io": {"namespace": "shop"}, "kubernetes": {"io": {"namespace": "shop"}}})).build(),
+                with(&json!({
+                    "kubernetes.io": {"namespace": "shop"},
+                    "kubernetes": {"io": {"namespace": "shop"}},
+                }))
+                .build(),
             ]),
             malformed_claims(),
         ),
@@ -235,9 +242,10 @@ fn role_paths() -> Vec<Case> {
         case(
             "several roles as member names",
             zitadel(),
-            bearer(granted(
-                json!({"admin": {"1": "a.example", "2": "b.example"}, "shop editor": {"1": "a.example"}}),
-            )),
+            bearer(granted(json!({
+                "admin": {"1": "a.example", "2": "b.example"},
+                "shop editor": {"1": "a.example"},
+            }))),
             seen().but("roles", "admin shop editor"),
         ),
         case(
