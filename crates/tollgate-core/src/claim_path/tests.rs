@@ -10,7 +10,7 @@ use crate::token::json::{Bounds, Indexed, Object};
 fn find(claims: &Value, path: &ClaimPath) -> Reading<Value> {
     let of_value = path
         .find(&claims.as_object().unwrap())
-        .map(|found| found.cloned());
+        .map(Option::<&Value>::cloned);
     let text = claims.to_string();
     let mut object = Object::default();
     object.parse(&text, Bounds::DOCUMENT).unwrap();

@@ -294,7 +294,7 @@ impl Facts for Held {
     }
 
     fn claim(&self, path: &ClaimPath) -> Result<Option<Value>, UnreadableClaim> {
-        claim_at(&self.claims, path).map(|claim| claim.cloned())
+        claim_at(&self.claims, path).map(Option::<&Value>::cloned)
     }
 
     fn has_claim(&self, path: &ClaimPath) -> Result<bool, UnreadableClaim> {

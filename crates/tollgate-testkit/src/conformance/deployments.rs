@@ -62,7 +62,10 @@ fn claim_paths() -> Vec<Case> {
         refused(
             "a negated claim below a URL holds",
             not(claim(SUSPENDED, true)),
-            &[metadata(json!({"suspended": true})), metadata(json!({"suspended": [true]}))],
+            &[
+                metadata(json!({"suspended": true})),
+                metadata(json!({"suspended": [true]})),
+            ],
         ),
         required(
             "a negated claim below a URL does not hold",

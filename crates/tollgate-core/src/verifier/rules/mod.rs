@@ -17,6 +17,10 @@ use crate::token::claims::{ClaimSetText, missing};
 
 /// The rules of one issuer, as configured; `None` for a rule that is not set.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the builder"
+)]
 pub(crate) struct Rules {
     pub(crate) issuer: Option<String>,
     pub(crate) issuer_aliases: Vec<String>,
