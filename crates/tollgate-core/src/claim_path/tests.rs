@@ -223,7 +223,10 @@ proptest! {
     }
 
     #[test]
-    fn exact_names_are_a_pointer(claims in claims(), path in proptest::collection::vec("[ab](\\.[ab])?", 1..4)) {
+    fn exact_names_are_a_pointer(
+        claims in claims(),
+        path in proptest::collection::vec("[ab](\\.[ab])?", 1..4),
+    ) {
         let at = path.iter().try_fold(&claims, |value, name| value.get(name.as_str()));
         let wanted = at.filter(|value| !value.is_null()).cloned();
         if let Ok(found) = find(&claims, &path.clone().into()) {
