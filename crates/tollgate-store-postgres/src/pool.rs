@@ -378,8 +378,8 @@ impl Loan {
     }
 }
 
-/// Waits until the server has answered the pending statement, which it is asked to cancel, or has
-/// closed the connection. Returns the connection if it can be used again.
+/// Waits until the server has answered the pending statement, which it is asked to cancel unless
+/// there is a pooler in between, or has closed the connection. Returns the connection if it can be used again.
 async fn end(dial: &dyn Dial, link: Link, reuse: bool) -> Option<Link> {
     if answers(dial, &link, reuse).await {
         return Some(link);
@@ -398,6 +398,13 @@ async fn answers(dial: &dyn Dial, link: &Link, reuse: bool) -> bool {
         Ok(open) => Some(open),
         Err(_) => None,
     };
+    if link.is_pooled() {
+        // PgBouncer 1.18 can end, with all its connections, at a request to cancel.
+        if open.is_none() {
+            let _ = timeout(HOPELESS, &mut answered).await;
+        }
+        return false;
+    }
     // A later statement could be cancelled instead, so the connection is not used again.
     if open != Some(true) {
         let token = link.cancel_token();
@@ -416,7 +423,7 @@ async fn answers(dial: &dyn Dial, link: &Link, reuse: bool) -> bool {
             pause *= 2;
         }
     }
-    if open == Some(true) && !link.is_pooled() {
+    if open == Some(true) {
         // Without the right to the function the connection is closed by this side.
         let ended = async {
             let _ = link.simple_query(TERMINATE).await;

@@ -125,7 +125,6 @@ fn nothing_that_was_acknowledged_or_confirmed_is_lost() {
 
 /// The same through the sessions: a client repeats each request until it is acknowledged.
 #[test]
-#[ignore = "requires sessions that confirm what they repeat"]
 fn a_client_loses_no_acknowledged_answer() {
     let (Some(mut master), Some(mut replica)) =
         (Redis::start_with(&PROMPT), Redis::start_with(&PROMPT))
