@@ -338,6 +338,11 @@ impl Revocations {
         Ok(())
     }
 
+    /// Adds entries that the store has, before this instance reads them.
+    pub(crate) fn learn(&self, entries: &[Revocation]) {
+        let _ = self.shared.replica.learn(entries, self.shared.clock.now());
+    }
+
     /// Returns the entries of these keys from the store itself. Use it where the replica is not
     /// exact enough.
     ///

@@ -307,6 +307,8 @@ impl Sessions {
                 }
             };
             let Outcome::Replace(body) = step(&record, &Event::End, now, &self.0.rules) else {
+                // Another instance may have ended it: this one must refuse its tokens at once too.
+                self.refuse_at_once(&record, now);
                 // Another call has ended it, and may have got an error.
                 if self.confirm(&stored, now).await? {
                     return Ok(there);
@@ -326,6 +328,12 @@ impl Sessions {
             there = Some(record);
         }
         Err(contended())
+    }
+
+    /// Refuses the tokens of an ended session before this instance has read their revocation.
+    pub(super) fn refuse_at_once(&self, record: &Record, now: u64) {
+        let entries = self.ending(std::slice::from_ref(record), now, true);
+        self.0.revocations.learn(&entries);
     }
 
     /// Revokes the tokens of a session that cannot be read, as long as any of them can live.

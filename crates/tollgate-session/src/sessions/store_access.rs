@@ -149,7 +149,10 @@ impl Sessions {
             }
             match read(&stored, &stored.id) {
                 Ok(record) if record.body.ended_at.is_none() => listed.open.push(record),
-                Ok(_) => listed.ended.push(stored),
+                Ok(record) => {
+                    self.refuse_at_once(&record, now);
+                    listed.ended.push(stored);
+                }
                 Err(_) => listed.unreadable.push(stored.id),
             }
         }

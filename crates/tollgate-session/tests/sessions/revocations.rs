@@ -313,3 +313,25 @@ async fn a_logout_by_the_refresh_token_of_an_idle_session_covers_its_tokens() {
     assert!(logout.await.unwrap());
     refused_for_life(&long, &short, &first).await;
 }
+
+#[tokio::test]
+async fn a_repeated_logout_is_known_at_once_to_the_instance_that_answers_it() {
+    for all in [false, true] {
+        let one = Service::new();
+        let other = one.with_access_lifetime(Duration::from_secs(900));
+        let tokens = one.sessions.login(Login::new("u-7")).await.unwrap();
+        // The client does not see this answer, and asks the other instance.
+        assert!(one.sessions.logout(&tokens.session).await.unwrap());
+        // No task runs in between: the other instance has not read the entry. Its replica has no
+        // entry of the kind `SubjectSessions`, which gates do not need.
+        let expected = if all {
+            assert_eq!(other.sessions.logout_all("u-7").await.unwrap(), 0);
+            2
+        } else {
+            assert!(!other.sessions.logout(&tokens.session).await.unwrap());
+            1
+        };
+        let known = other.sessions.revocations().status().entries;
+        assert_eq!(known, expected, "all: {all}");
+    }
+}
