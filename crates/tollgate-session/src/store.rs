@@ -203,7 +203,8 @@ pub enum StoreErrorKind {
     Timeout,
     /// The store is full.
     Full,
-    /// The answer of the store is malformed.
+    /// The answer of the store is malformed. From [`load`](SessionStore::load): this session cannot
+    /// be read, so that its user has to log in again.
     Corrupt,
     /// The store refused the credentials, or a permission is missing.
     Denied,

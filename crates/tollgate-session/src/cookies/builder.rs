@@ -114,7 +114,7 @@ impl CookieTransportBuilder {
     /// # use tollgate::session::CookieTransport;
     /// let moved = || CookieTransport::builder().path("/api/auth");
     /// let transport = moved().former_paths(["/api"]).build()?;
-    /// assert_eq!(transport.clear().iter().count(), 4);
+    /// assert_eq!(transport.clear().iter().count(), 6); // the refresh cookies are two at each path
     /// assert!(moved().former_paths(["/api/auth"]).build().is_err(), "it is the current path");
     /// # Ok::<(), tollgate::ConfigError>(())
     /// ```

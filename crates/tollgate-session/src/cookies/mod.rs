@@ -64,6 +64,7 @@ impl SameSite {
 ///     "__Host-access=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
 ///     "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
 ///     "__Secure-refresh=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+///     "__Secure-refresh-2=; Path=/auth; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
 /// ]);
 /// # Ok::<(), tollgate::ConfigError>(())
 /// ```

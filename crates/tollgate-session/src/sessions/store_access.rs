@@ -64,19 +64,24 @@ impl Sessions {
             .revocations
             .watch(Operation::ReadSession, loading)
             .await;
-        let stored = match loaded {
-            Ok(Some(stored)) => stored,
+        let (why, stored) = match loaded {
+            Ok(Some(stored)) => match read(&stored, id) {
+                Ok(record) => return Ok(Loaded::Found(Box::new(record), stored)),
+                Err(why) => (why, Some(stored)),
+            },
             Ok(None) => return Ok(Loaded::Missing),
             Err(error) if error.kind() == StoreErrorKind::Corrupt => {
                 tracing::error!(target: "tollgate", session = %id, %error, "unreadable session");
-                return Ok(Loaded::Unreadable(Unreadable::Malformed, None));
+                (Unreadable::Malformed, None)
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(match read(&stored, id) {
-            Ok(record) => Loaded::Found(Box::new(record), stored),
-            Err(why) => Loaded::Unreadable(why, Some(stored)),
-        })
+        if why == Unreadable::Malformed {
+            // If revocations cannot be read either, it is the store and not this session.
+            let other = self.key(RevocationKind::Session, id.to_string());
+            self.0.revocations.find(&[other]).await?;
+        }
+        Ok(Loaded::Unreadable(why, stored))
     }
 
     /// Loads a session that the caller cannot continue without.
