@@ -166,9 +166,10 @@ fn instances_share_sessions() {
             .all(|successor| *successor == successors[0])
     );
 
-    // A refresh token from before the last rotation counts as stolen at every instance.
+    // A token that was replaced twice within the grace period is refused at every instance. The
+    // session continues.
     assert_eq!(refresh(other, &first.refresh).status, 400);
-    assert_eq!(refresh(one, &successors[0]).status, 400);
+    assert_eq!(refresh(one, &successors[0]).status, 200);
 
     let keys = service
         .instances()

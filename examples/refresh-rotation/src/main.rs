@@ -98,10 +98,12 @@ async fn cancel_orders(caller: Principal) -> Json<Value> {
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&options.data)?;
     let app = app(&sessions(&options)?)?;
+    let grace = options.grace;
     let listener = TcpListener::bind(options.listen)
         .await
         .map_err(|problem| options.cannot_listen(&problem))?;
-    std::io::stdout().write_all(welcome::text(listener.local_addr()?).as_bytes())?;
+    let welcome = welcome::text(listener.local_addr()?, grace);
+    std::io::stdout().write_all(welcome.as_bytes())?;
     server::serve(listener, app).await?;
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! The text printed once the server listens: example requests with the expected responses.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-pub(crate) fn text(address: SocketAddr) -> String {
+pub(crate) fn text(address: SocketAddr, grace: Duration) -> String {
+    let grace = grace.as_secs();
     let url = format!("http://{address}");
     let json = r#"-H "Content-Type: application/json""#;
     let login = format!(r#"{url}/auth/login {json} -d '{{"user":"ada","password":"lovelace"}}'"#);
@@ -28,7 +30,7 @@ The orders, 200 for 15 minutes:
     curl -i {orders} $ACCESS"
 Refresh before the access token expires. The response contains the next refresh token:
     SUCCESSOR=$(curl -s {first} | field refresh_token)
-The same again, as after a lost response: 200 with the same successor, for 10 seconds:
+The same again, as after a lost response: 200 with the same successor, for {grace} seconds:
     curl -i {first}
 Refresh for an access token that may only read, and cancel the orders with it, 403:
     LESS=$(curl -s {less})
@@ -36,8 +38,8 @@ Refresh for an access token that may only read, and cancel the orders with it, 4
     curl -i -X DELETE {orders} $(echo "$LESS" | field access_token)"
 A scope that the login did not grant, 400 invalid_scope:
     curl -i {more}
-Reuse the first refresh token, as a thief would: 400, and the session ends:
-    curl -i {first}
+Reuse the first refresh token after that time, as a thief would: 400, and the session ends:
+    sleep {grace}; curl -i {first}
 Its last refresh token is refused, 400:
     curl -i {end}
 Its access token is refused before it expires, 401:

@@ -330,7 +330,7 @@ fn a_wrong_login_gets_no_token() {
 #[test]
 fn the_printed_commands_work_as_shown() {
     let folder = folder("printed");
-    let server = Server::start(PROGRAM, &folder, &[]);
+    let server = Server::start(PROGRAM, &folder, &["--grace", "3"]);
     let Some(written) = server.paste(&folder, |_| true) else {
         return;
     };
