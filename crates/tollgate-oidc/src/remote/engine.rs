@@ -137,7 +137,7 @@ impl Engine {
         if changed && !after.keys.tolerated().is_empty() {
             let tolerated = after.keys.tolerated().iter().map(ToString::to_string);
             let tolerated: Vec<_> = tolerated.collect();
-            tracing::warn!(target: "tollgate", ?source, ?tolerated, "empty members of keys were ignored");
+            tracing::warn!(target: "tollgate", ?source, ?tolerated, "members of keys violate the standard and were tolerated");
         }
         shared.announce(&if changed {
             Event::Refreshed {
