@@ -269,3 +269,22 @@ fn a_role_claim_that_no_token_has_is_reported_once() {
     let seen = [&[with][..], &many[..]].concat();
     assert_eq!(role_log(&seen, true), "");
 }
+
+/// A single key has no report, so its violations of the standard are logged, without the key.
+#[test]
+fn tolerated_members_of_a_single_key_are_logged() {
+    let log = Log::default();
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let jwk = |x: &str| format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"{x}"}}"#);
+    tracing::subscriber::with_default(log.clone(), || {
+        Key::from_jwk(jwk(x)).unwrap();
+        assert_eq!(*log.0.lock().unwrap(), "");
+        Key::from_jwk(jwk(&format!("{x}="))).unwrap();
+    });
+    let log = log.0.lock().unwrap();
+    assert!(
+        log.contains("\"x\"") && log.contains("is padded") && log.contains("k1"),
+        "{log}"
+    );
+    assert!(!log.contains(&x[..8]), "{log}");
+}

@@ -1,4 +1,5 @@
-//! Base64 with exactly one accepted encoding of each value.
+//! Base64 with exactly one accepted encoding of each value, and near encodings where nothing is at
+//! stake.
 
 use zeroize::Zeroizing;
 
@@ -11,6 +12,31 @@ pub(super) fn decode_url(text: &str) -> Option<Bytes> {
         .decode_to_vec(text)
         .ok()
         .map(Zeroizing::new)
+}
+
+/// Decodes base64url. Tolerates padding of any length and letters of the standard alphabet, and
+/// returns what was tolerated.
+pub(super) fn decode_near(text: &str) -> Option<(Bytes, Option<&'static str>)> {
+    if let Some(bytes) = decode_url(text) {
+        return Some((bytes, None));
+    }
+    // The text never grows, so that no copy of a secret remains in memory.
+    let mut near = Zeroizing::new(String::with_capacity(text.len()));
+    near.extend(
+        text.trim_end_matches('=')
+            .chars()
+            .map(|letter| match letter {
+                '+' => '-',
+                '/' => '_',
+                other => other,
+            }),
+    );
+    let flaw = if text.contains(['+', '/']) {
+        "is in the standard alphabet of base64"
+    } else {
+        "is padded"
+    };
+    decode_url(&near).map(|bytes| (bytes, Some(flaw)))
 }
 
 /// Decodes the standard alphabet with padding (RFC 4648 section 4): `x5c` and PEM.
@@ -89,6 +115,26 @@ mod tests {
         for bad in ["/+8", "_-8=", "/+9=", "/+8==", "/+8=\n", "/+ 8="] {
             assert!(decode_standard(bad.as_bytes()).is_none(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn near_encodings_are_read_and_reported() {
+        let near = |text| decode_near(text).map(|(bytes, flaw)| (bytes.to_vec(), flaw));
+        let (padded, standard) = ("is padded", "is in the standard alphabet of base64");
+        for (text, flaw) in [
+            ("_-8", None),
+            ("_-8=", Some(padded)),
+            ("_-8===", Some(padded)),
+            ("/+8", Some(standard)),
+            ("/+8=", Some(standard)),
+            ("/-8", Some(standard)),
+        ] {
+            assert_eq!(near(text), Some((vec![0xff, 0xef], flaw)), "{text}");
+        }
+        for bad in ["_-9=", "/+9", "=_-8", "_=-8", "_-8= ", "_- 8", "A", "A="] {
+            assert_eq!(near(bad), None, "{bad:?}");
+        }
+        assert_eq!(near("="), Some((vec![], Some(padded))));
     }
 
     #[test]

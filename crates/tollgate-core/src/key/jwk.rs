@@ -9,11 +9,12 @@ use super::base64::{self, Bytes};
 use super::der;
 use super::error::{KeyError, KeyErrorKind};
 use super::prepared::Material;
-use super::public::{Curve, KeyType, PublicKey};
+use super::public::{Curve, KeyType, PublicKey, without_zeros};
 use super::secret;
 use super::{Key, both_names};
 use crate::algorithm::Algorithm;
-use crate::token::json::{Bounds, Flaw, Kind, Member, Object, StringItems};
+use crate::rejection::Shown;
+use crate::token::json::{Bounds, Flaw, Kind, Member, Object, StringItems, elements};
 
 const MAX_BYTES: usize = 1 << 20;
 
@@ -32,6 +33,9 @@ const NOT_SIG: [&str; 6] = [
     "deriveKey",
     "deriveBits",
 ];
+
+const UNREADABLE: &str = "cannot be read";
+const ZEROS: &str = "has leading zero bytes";
 
 /// The purpose of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub(super) struct Jwk<'t> {
     object: Object,
     /// A flaw that [`kty`](Self::kty) returns, so that the `kid` can be reported with it.
     flaw: Option<KeyError>,
+    /// The members that were read although they violate the standard, and the violations.
+    tolerated: Vec<(Cow<'t, str>, &'static str)>,
 }
 
 impl<'t> Jwk<'t> {
@@ -78,7 +84,14 @@ impl<'t> Jwk<'t> {
                 Some(KeyError::malformed("it has a member name that is reserved"))
             }
         };
-        Ok(Self { text, object, flaw })
+        let mut jwk = Self {
+            text,
+            object,
+            flaw,
+            tolerated: Vec::new(),
+        };
+        jwk.tolerated = jwk.empty_arrays();
+        Ok(jwk)
     }
 
     /// Reads a JWK from bytes. A byte order mark is refused.
@@ -115,8 +128,25 @@ impl<'t> Jwk<'t> {
         Ok(())
     }
 
+    /// The members that were tolerated up to now, with the reasons.
+    pub(super) fn tolerated(self) -> Vec<(Cow<'t, str>, &'static str)> {
+        self.tolerated
+    }
+
+    /// Logs the tolerated members of a single key, which has no report.
+    pub(super) fn log_tolerated(&self) {
+        for (member, reason) in &self.tolerated {
+            let (kid, member) = (self.kid(), Shown(member));
+            tracing::warn!(target: "tollgate", ?kid, %member, reason, "member of a JWK tolerated");
+        }
+    }
+
+    fn tolerate(&mut self, member: &'static str, reason: &'static str) {
+        self.tolerated.push((member.into(), reason));
+    }
+
     /// Returns the key for verifying.
-    pub(super) fn key(&self) -> Result<Key, KeyError> {
+    pub(super) fn key(&mut self) -> Result<Key, KeyError> {
         let kty = self.kty(Purpose::Verify)?;
         let algorithm = self.algorithm()?;
         let (material, algorithm) = if kty == Kty::Oct {
@@ -139,7 +169,7 @@ impl<'t> Jwk<'t> {
     }
 
     /// Checks everything but the key material: names, type, privacy and use.
-    pub(super) fn kty(&self, purpose: Purpose) -> Result<Kty, KeyError> {
+    pub(super) fn kty(&mut self, purpose: Purpose) -> Result<Kty, KeyError> {
         if let Some(flaw) = self.flaw {
             return Err(flaw);
         }
@@ -179,28 +209,16 @@ impl<'t> Jwk<'t> {
         Ok(kty)
     }
 
-    /// Checks `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3).
-    fn check_use(&self, purpose: Purpose) -> Result<(), KeyError> {
-        let usage = self.text("use")?;
-        if usage.as_ref().is_some_and(|usage| usage != "sig") {
+    /// Checks `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3). A malformed one is tolerated if
+    /// `alg` or the other says that the key is for signatures.
+    fn check_use(&mut self, purpose: Purpose) -> Result<(), KeyError> {
+        let (usage, operations) = (self.words("use"), self.words("key_ops"));
+        if usage.iter().any(|usage| usage != "sig") {
             return Err(KeyError::new(KeyErrorKind::WrongUse, "not `sig`").at("use"));
         }
-        let Some(operations) = self.texts("key_ops")? else {
-            return Ok(());
-        };
-        let mut distinct = HashSet::new();
-        if !operations
-            .iter()
-            .all(|operation| distinct.insert(operation))
-        {
-            return Err(KeyError::malformed("an operation is there twice").at("key_ops"));
-        }
         // The two members must agree.
-        if usage.is_some()
-            && operations
-                .iter()
-                .any(|operation| NOT_SIG.contains(&&**operation))
-        {
+        let other = |operation: &Cow<'_, str>| NOT_SIG.contains(&&**operation);
+        if !usage.is_empty() && operations.iter().any(other) {
             return Err(
                 KeyError::new(KeyErrorKind::WrongUse, "it contradicts `use`").at("key_ops"),
             );
@@ -209,8 +227,27 @@ impl<'t> Jwk<'t> {
             Purpose::Verify => ("verify", "`verify` is not among them"),
             Purpose::Sign => ("sign", "`sign` is not among them"),
         };
-        if !operations.iter().any(|operation| operation == needed) {
+        let operates = operations.iter().any(|operation| operation == needed);
+        if !operations.is_empty() && !operates {
             return Err(KeyError::new(KeyErrorKind::WrongUse, detail).at("key_ops"));
+        }
+        let bad_usage = self.text("use").err();
+        let mut distinct = HashSet::new();
+        let twice = !operations.iter().all(|each| distinct.insert(each));
+        let twice = twice.then(|| KeyError::malformed("an operation is there twice").at("key_ops"));
+        let bad_operations = self.texts("key_ops").err().or(twice);
+        let signs = matches!(self.algorithm(), Ok(Some(_)));
+        let by_usage = !usage.is_empty() && bad_usage.is_none();
+        let by_operations = operates && bad_operations.is_none();
+        for (name, flaw, confirmed) in [
+            ("use", bad_usage, by_operations),
+            ("key_ops", bad_operations, by_usage),
+        ] {
+            match flaw {
+                Some(_) if signs || confirmed => self.tolerate(name, UNREADABLE),
+                Some(flaw) => return Err(flaw),
+                None => {}
+            }
         }
         Ok(())
     }
@@ -231,7 +268,7 @@ impl<'t> Jwk<'t> {
 
     /// Reads a secret (RFC 7518 section 6.4).
     pub(super) fn secret(
-        &self,
+        &mut self,
         algorithm: Option<Algorithm>,
     ) -> Result<(Bytes, Algorithm), KeyError> {
         let algorithm = algorithm.unwrap_or(Algorithm::HS256);
@@ -247,8 +284,11 @@ impl<'t> Jwk<'t> {
     }
 
     /// The public key or public half, from the first certificate if no other member has it.
-    pub(super) fn public(&self, kty: Kty) -> Result<PublicKey, KeyError> {
-        let certified = self.certified()?;
+    pub(super) fn public(&mut self, kty: Kty) -> Result<PublicKey, KeyError> {
+        const OTHER: KeyError = KeyError::new(
+            KeyErrorKind::Inconsistent,
+            "the certificate is of another key",
+        );
         let given = match kty {
             Kty::Rsa => ["n", "e"]
                 .iter()
@@ -275,15 +315,17 @@ impl<'t> Jwk<'t> {
             }
             Kty::Oct => None,
         };
-        match (given, certified) {
-            (Some(given), Some(certified)) if given != certified => Err(KeyError::new(
-                KeyErrorKind::Inconsistent,
-                "the certificate is of another key",
-            )
-            .at("x5c")),
-            (Some(given), _) => Ok(given),
-            (None, Some(certified)) => self.as_declared(kty, certified),
-            (None, None) => Err(KeyError::new(
+        match (given, self.certified()) {
+            (Some(given), Ok(Some(certified))) if given != certified => Err(OTHER.at("x5c")),
+            (Some(_), Err(error)) if der::is_of_other_key(error) => Err(OTHER.at("x5c")),
+            (Some(given), Err(_)) => {
+                self.tolerate("x5c", UNREADABLE);
+                Ok(given)
+            }
+            (Some(given), Ok(_)) => Ok(given),
+            (None, Ok(Some(certified))) => self.as_declared(kty, certified),
+            (None, Err(error)) => Err(error.at("x5c")),
+            (None, Ok(None)) => Err(KeyError::new(
                 KeyErrorKind::MissingMember,
                 "the JWK holds no key",
             )),
@@ -291,55 +333,53 @@ impl<'t> Jwk<'t> {
     }
 
     /// Reads an RSA key (RFC 7518 section 6.3.1).
-    fn rsa(&self) -> Result<PublicKey, KeyError> {
-        let (n, e) = (self.bytes("n")?, self.bytes("e")?);
-        // Some providers publish the sign byte that section 6.3.1.1 warns of. It changes nothing.
-        let n = match n.as_slice() {
-            [0, n @ ..] if n.first().is_some_and(|first| *first >= 0x80) => n,
-            n => n,
-        };
-        PublicKey::rsa(n, &e)
+    fn rsa(&mut self) -> Result<PublicKey, KeyError> {
+        let (n, e) = (self.integer("n")?, self.integer("e")?);
+        PublicKey::rsa(&n, &e)
     }
 
     /// Reads an EC key (RFC 7518 section 6.2.1).
-    fn ec(&self, curve: Option<Curve>) -> Result<PublicKey, KeyError> {
+    fn ec(&mut self, curve: Option<Curve>) -> Result<PublicKey, KeyError> {
         let Some(curve) = curve else {
             return Err(KeyError::new(KeyErrorKind::MissingMember, "it is required").at("crv"));
         };
         let mut point = vec![4];
         for name in ["x", "y"] {
-            let coordinate = self.bytes(name)?;
-            if coordinate.len() != curve.field_len() {
+            let Some(coordinate) = self.integer_of(curve.field_len(), name)? else {
                 return Err(KeyError::new(
                     KeyErrorKind::InvalidPoint,
-                    "not as long as the field of the curve",
+                    "empty, or longer than the field of the curve",
                 )
                 .at(name));
-            }
+            };
             point.extend_from_slice(&coordinate);
         }
         PublicKey::ec(curve, &point)
     }
 
     /// Reads an Ed25519 key (RFC 8037 section 2).
-    fn ed(&self) -> Result<PublicKey, KeyError> {
+    fn ed(&mut self) -> Result<PublicKey, KeyError> {
         self.required_text("crv")?;
         PublicKey::ed(&self.bytes("x")?).map_err(|error| error.at("x"))
     }
 
     /// The key of the first certificate (RFC 7517 section 4.7), if there is an `x5c`.
-    fn certified(&self) -> Result<Option<PublicKey>, KeyError> {
-        let Some(chain) = self.texts("x5c")? else {
+    fn certified(&mut self) -> Result<Option<PublicKey>, KeyError> {
+        let Some(member) = self.member("x5c") else {
             return Ok(None);
         };
-        let Some(first) = chain.first() else {
-            return Ok(None);
+        let mut chain = StringItems::new(member.raw(self.text), member.kind);
+        let Some(Ok(first)) = chain.as_mut().and_then(Iterator::next) else {
+            return Err(KeyError::malformed("not an array of strings"));
         };
-        let certificate = base64::decode_standard(first.as_bytes())
-            .ok_or(KeyError::malformed("not base64 with padding").at("x5c"))?;
-        der::certificate(&certificate)
-            .map(Some)
-            .map_err(|error| error.at("x5c"))
+        let solid: String = first.split_ascii_whitespace().collect();
+        let (certificate, _) =
+            base64::decode_near(&solid).ok_or(KeyError::malformed("not base64"))?;
+        let key = der::certificate(&certificate)?;
+        if self.texts("x5c").is_err() || base64::decode_standard(first.as_bytes()).is_none() {
+            self.tolerate("x5c", "is not an array of texts in base64 with padding");
+        }
+        Ok(Some(key))
     }
 
     /// A key that comes from the certificate alone must have the type and curve of the JWK.
@@ -377,11 +417,14 @@ impl<'t> Jwk<'t> {
         member.kind == Kind::Array && raw[1..raw.len() - 1].trim_ascii().is_empty()
     }
 
-    /// The names of the members that are ignored because they are empty arrays.
-    pub(super) fn empty_arrays(&self) -> impl Iterator<Item = Cow<'t, str>> {
-        let empty = |member: &&Member| self.is_empty_array(member);
-        let members = self.object.members().iter().filter(empty);
-        members.map(|member| member.name(self.text))
+    /// The members that are ignored because they are empty arrays. Long names are left out, because
+    /// the report is stored.
+    fn empty_arrays(&self) -> Vec<(Cow<'t, str>, &'static str)> {
+        let members = self.object.members().iter();
+        let empty = members.filter(|member| self.is_empty_array(member));
+        let names = empty.map(|member| member.name(self.text));
+        let short = names.filter(|name| name.len() <= 64);
+        short.map(|name| (name, "is empty")).collect()
     }
 
     /// A string member; `None` if it is absent.
@@ -400,13 +443,68 @@ impl<'t> Jwk<'t> {
             .ok_or(KeyError::new(KeyErrorKind::MissingMember, "it is required").at(name))
     }
 
-    /// A required member with bytes in base64url.
-    pub(super) fn bytes(&self, name: &'static str) -> Result<Bytes, KeyError> {
-        let bytes = match self.required_text(name)? {
-            Cow::Borrowed(text) => base64::decode_url(text),
-            Cow::Owned(text) => base64::decode_url(&Zeroizing::new(text)), // it may be secret
+    /// A required member with bytes in base64url. Padding and the standard alphabet are tolerated.
+    pub(super) fn bytes(&mut self, name: &'static str) -> Result<Bytes, KeyError> {
+        let decoded = match self.required_text(name)? {
+            Cow::Borrowed(text) => base64::decode_near(text),
+            Cow::Owned(text) => base64::decode_near(&Zeroizing::new(text)), // it may be secret
         };
-        bytes.ok_or(KeyError::malformed("not base64url without padding").at(name))
+        let (bytes, flaw) = decoded.ok_or(KeyError::malformed("not base64url").at(name))?;
+        if let Some(flaw) = flaw {
+            self.tolerate(name, flaw);
+        }
+        Ok(bytes)
+    }
+
+    /// A required integer (`Base64urlUInt`, RFC 7518 section 2). Leading zero bytes are tolerated
+    /// and removed.
+    pub(super) fn integer(&mut self, name: &'static str) -> Result<Bytes, KeyError> {
+        let mut bytes = self.bytes(name)?;
+        let zeros = bytes.len() - without_zeros(&bytes).len();
+        if zeros > 0 {
+            self.tolerate(name, ZEROS);
+            bytes.drain(..zeros);
+        }
+        Ok(bytes)
+    }
+
+    /// A required integer as exactly `length` bytes; `None` if it is empty or does not fit. More
+    /// zero bytes are removed, and missing ones are added.
+    pub(super) fn integer_of(
+        &mut self,
+        length: usize,
+        name: &'static str,
+    ) -> Result<Option<Bytes>, KeyError> {
+        let bytes = self.bytes(name)?;
+        let magnitude = without_zeros(&bytes);
+        if bytes.is_empty() || magnitude.len() > length {
+            return Ok(None);
+        }
+        if bytes.len() != length {
+            let short = bytes.len() < length;
+            self.tolerate(name, if short { "has too few bytes" } else { ZEROS });
+        }
+        let mut exact: Bytes = Zeroizing::new(Vec::with_capacity(length));
+        exact.resize(length - magnitude.len(), 0);
+        exact.extend_from_slice(magnitude);
+        Ok(Some(exact))
+    }
+
+    /// The strings that a member is or contains, also beside values of other types.
+    fn words(&self, name: &str) -> Vec<Cow<'t, str>> {
+        let Some(member) = self.member(name) else {
+            return Vec::new();
+        };
+        let raw = member.raw(self.text);
+        let values = match member.kind {
+            Kind::Array => elements(raw, usize::MAX).unwrap_or_default(),
+            _ => vec![raw],
+        };
+        let strings = values.into_iter().filter(|value| value.starts_with('"'));
+        strings
+            .filter_map(|value| StringItems::new(value, Kind::String { escaped: true }))
+            .flat_map(Iterator::flatten)
+            .collect()
     }
 
     /// A member with an array of strings; `None` if it is absent.

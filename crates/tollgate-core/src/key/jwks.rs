@@ -78,27 +78,32 @@ impl fmt::Display for SkippedKey {
     }
 }
 
-/// A member of a usable JWK that was ignored because it is an empty array, such as `"x5c": []`.
+/// A member of a usable JWK that violates the standard without consequences: see
+/// [`KeySet::tolerated`].
 ///
 /// ```
 /// use tollgate::KeySet;
 ///
 /// let json = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "key_ops": [],
-///     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+///     "x": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="}]}"#;
 /// let set = KeySet::from_json(json)?;
 /// assert_eq!(set.len(), 1);
 /// assert_eq!(set.tolerated()[0].to_string(), r#"key 0 ("k1"): "key_ops" is empty"#);
+/// assert_eq!(set.tolerated()[1].to_string(),
+///     r#"key 0 ("k1"): "x" is in the standard alphabet of base64"#);
 /// # Ok::<(), tollgate::KeyError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ToleratedMember {
-    /// The place of the key in the set, counted from 0.
+    /// The index of the key in `keys`, from zero.
     pub index: usize,
     /// The `kid` of the key, if it has one.
     pub kid: Option<String>,
     /// The name of the member.
     pub member: String,
+    /// The violation, such as `is empty`.
+    pub reason: &'static str,
 }
 
 impl fmt::Display for ToleratedMember {
@@ -107,7 +112,7 @@ impl fmt::Display for ToleratedMember {
         if let Some(kid) = &self.kid {
             write!(f, " ({})", Shown(kid))?;
         }
-        write!(f, ": {} is empty", Shown(&self.member))
+        write!(f, ": {} {}", Shown(&self.member), self.reason)
     }
 }
 
@@ -223,28 +228,27 @@ impl KeySet {
             let kid = jwk.as_ref().ok().and_then(Jwk::kid);
             let kid = kid.filter(|kid| !published || kid.len() <= MOST_PUBLISHED_TEXT);
             let kid = kid.map(Cow::into_owned);
-            let empty: Vec<_> = jwk.iter().flat_map(Jwk::empty_arrays).collect();
-            let key = jwk.and_then(|jwk| {
+            let key = jwk.and_then(|mut jwk| {
                 if published {
                     jwk.check_texts(MOST_PUBLISHED_TEXT)?;
                 }
-                jwk.key()
+                Ok((jwk.key()?, jwk.tolerated()))
             });
-            let key = key.and_then(|key| match refuse_secret {
-                Some(error) if key.family().is_symmetric() => Err(error),
-                _ => Ok(key),
-            });
-            match key {
-                Ok(key) => {
+            match (key, refuse_secret) {
+                (Ok((key, _)), Some(error)) if key.family().is_symmetric() => {
+                    set.skipped.push(SkippedKey { index, kid, error });
+                }
+                (Ok((key, tolerated)), _) => {
                     set.keys.push(key);
-                    let tolerated = empty.into_iter().map(|member| ToleratedMember {
+                    let member = |(member, reason): (Cow<'_, str>, _)| ToleratedMember {
                         index,
                         kid: kid.clone(),
                         member: member.into_owned(),
-                    });
-                    set.tolerated.extend(tolerated);
+                        reason,
+                    };
+                    set.tolerated.extend(tolerated.into_iter().map(member));
                 }
-                Err(error) => set.skipped.push(SkippedKey { index, kid, error }),
+                (Err(error), _) => set.skipped.push(SkippedKey { index, kid, error }),
             }
         }
         set
@@ -263,7 +267,8 @@ impl KeySet {
         &self.keys
     }
 
-    /// The members that were ignored in usable keys, for a report to the operator.
+    /// The members of usable keys that violate the standard without consequences, such as padded
+    /// base64. Log them.
     ///
     /// ```
     /// assert!(tollgate::KeySet::from_json(r#"{"keys": []}"#)?.tolerated().is_empty());

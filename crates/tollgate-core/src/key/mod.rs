@@ -200,6 +200,11 @@ impl Key {
     /// If there is an `x5c`, its first certificate must be of the same key, and can replace the
     /// other members of a public key.
     ///
+    /// Members that violate the standard without consequences are accepted and logged as a warning:
+    /// padding and the standard alphabet of base64, leading zero bytes of RSA and EC numbers, EC
+    /// numbers that are too short, and an unreadable `x5c`, `use` or `key_ops` that other members
+    /// make redundant.
+    ///
     /// # Errors
     /// - [`PrivateKey`](KeyErrorKind::PrivateKey) for a private JWK: remove its private members.
     /// - [`WrongUse`](KeyErrorKind::WrongUse) if `use` is not `sig`, or `key_ops` lacks `verify`.
@@ -223,7 +228,10 @@ impl Key {
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
-        Jwk::from_bytes(json.as_ref())?.key()
+        let mut jwk = Jwk::from_bytes(json.as_ref())?;
+        let key = jwk.key()?;
+        jwk.log_tolerated();
+        Ok(key)
     }
 
     /// Returns the same key with this key ID (`kid`, RFC 7517 section 4.5).

@@ -120,18 +120,16 @@ pub(super) enum PublicKey {
 }
 
 impl PublicKey {
-    /// Creates an RSA key (RFC 7518 section 6.3.1) from modulus and exponent, without leading
-    /// zeros.
+    /// Creates an RSA key (RFC 7518 section 6.3.1) from modulus and exponent. Leading zero bytes are
+    /// ignored.
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
+        let (n, e) = (without_zeros(n), without_zeros(e));
         let (Some(&n_first), Some(&n_last)) = (n.first(), n.last()) else {
-            return Err(KeyError::malformed("the RSA modulus is empty"));
+            return Err(KeyError::malformed("the RSA modulus is empty or zero"));
         };
         let (Some(&e_first), Some(&e_last)) = (e.first(), e.last()) else {
-            return Err(KeyError::malformed("the RSA exponent is empty"));
+            return Err(KeyError::malformed("the RSA exponent is empty or zero"));
         };
-        if n_first == 0 || e_first == 0 {
-            return Err(KeyError::malformed("an RSA number has leading zero bytes"));
-        }
         let bits = (n.len() - 1).saturating_mul(8) + (8 - n_first.leading_zeros() as usize);
         if !(2048..=8192).contains(&bits) {
             return Err(KeyError::new(
@@ -244,6 +242,12 @@ impl PublicKey {
             }),
         }
     }
+}
+
+/// Returns the big-endian number without its leading zero bytes.
+pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.split_at(zeros).1
 }
 
 fn rsa_parameters(algorithm: Algorithm) -> Result<&'static RsaParameters, KeyError> {

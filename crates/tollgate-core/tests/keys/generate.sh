@@ -29,6 +29,7 @@ openssl genpkey -quiet -algorithm X25519 -out x25519.pem
 openssl genpkey -quiet -algorithm ED448 -out ed448.pem
 openssl genpkey -quiet -genparam -algorithm DH -pkeyopt group:ffdhe2048 -out dh-parameters.pem
 openssl genpkey -quiet -paramfile dh-parameters.pem -out dh.pem
+openssl req -x509 -key rsa-1024.pem -subj "/CN=tollgate test rsa-1024" -days 36500 -out rsa-1024-certificate.pem
 for key in rsa-1024 rsa-e3 rsa-pss secp256k1 x25519 ed448 dh; do
     openssl pkey -in $key.pem -pubout -out $key-public.pem
 done

@@ -119,6 +119,19 @@ pub(super) fn certificate(der: &[u8]) -> Result<PublicKey, KeyError> {
     spki(before.up_to(&tbs))
 }
 
+/// Returns `true` if a certificate with this error has another key than any that is usable. A
+/// certificate with another error may be of the same key, in a form that is not read.
+pub(super) fn is_of_other_key(error: KeyError) -> bool {
+    use KeyErrorKind::{RsaExponent, RsaModulus, UnsupportedCurve, UnsupportedKeyType};
+    let other = [
+        RsaModulus,
+        RsaExponent,
+        UnsupportedCurve,
+        UnsupportedKeyType,
+    ];
+    other.contains(&error.kind()) && ![BOUND_TO_PSS, UNNAMED].contains(&error)
+}
+
 /// Reads an `AlgorithmIdentifier` (RFC 3279 section 2.3.1, RFC 5480 section 2.1, RFC 8410 section
 /// 3).
 fn algorithm_identifier(contents: &[u8]) -> Result<KeyType, KeyError> {
@@ -147,12 +160,7 @@ fn algorithm_identifier(contents: &[u8]) -> Result<KeyType, KeyError> {
             _ => return Err(UNNAMED),
         },
         ED25519 => KeyType::Ed,
-        RSA_PSS => {
-            return Err(KeyError::new(
-                KeyErrorKind::UnsupportedKeyType,
-                "an RSA key bound to PSS by its identifier; use one of rsaEncryption",
-            ));
-        }
+        RSA_PSS => return Err(BOUND_TO_PSS),
         other if OTHER_EDWARDS.contains(&other) => {
             return Err(KeyError::new(
                 KeyErrorKind::UnsupportedCurve,
@@ -169,6 +177,11 @@ fn algorithm_identifier(contents: &[u8]) -> Result<KeyType, KeyError> {
     reader.end()?;
     Ok(key_type)
 }
+
+const BOUND_TO_PSS: KeyError = KeyError::new(
+    KeyErrorKind::UnsupportedKeyType,
+    "an RSA key bound to PSS by its identifier; use one of rsaEncryption",
+);
 
 const UNNAMED: KeyError = KeyError::new(
     KeyErrorKind::UnsupportedCurve,

@@ -176,9 +176,10 @@ impl SigningKey {
     /// # Ok::<(), tollgate::KeyError>(())
     /// ```
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
-        let jwk = Jwk::from_bytes(json.as_ref())?;
-        let (algorithm, signer, material) = Signer::jwk(&jwk)?;
+        let mut jwk = Jwk::from_bytes(json.as_ref())?;
+        let (algorithm, signer, material) = Signer::jwk(&mut jwk)?;
         let key = Self::new(algorithm, signer, material)?;
+        jwk.log_tolerated();
         Ok(match jwk.text("kid")? {
             Some(kid) => key.with_kid(kid),
             None => key,

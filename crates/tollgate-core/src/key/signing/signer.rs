@@ -100,7 +100,7 @@ impl Signer {
     }
 
     /// Reads a private JWK (RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2).
-    pub(super) fn jwk(jwk: &Jwk<'_>) -> Result<(Algorithm, Self, Material), KeyError> {
+    pub(super) fn jwk(jwk: &mut Jwk<'_>) -> Result<(Algorithm, Self, Material), KeyError> {
         let kty = jwk.kty(Purpose::Sign)?;
         let algorithm = jwk.algorithm()?;
         if kty == Kty::Oct {
@@ -115,25 +115,25 @@ impl Signer {
             .require(algorithm)
             .map_err(|error| error.at("alg"))?;
         public.prepare(algorithm)?; // checks that the point is on its curve
-        let d = jwk.bytes("d")?;
         let signer = match &public {
             PublicKey::Rsa { n, e } => Self::rsa_jwk(
                 jwk,
                 RsaPublicKeyComponents { n: n.as_slice(), e },
-                &d,
                 algorithm,
             )?,
             PublicKey::Ec { curve, point } => {
-                if d.len() != curve.field_len() {
-                    return Err(
-                        KeyError::malformed("not as long as the order of the curve").at("d")
-                    );
-                }
+                let Some(d) = jwk.integer_of(curve.field_len(), "d")? else {
+                    return Err(KeyError::malformed(
+                        "empty, or longer than the order of the curve",
+                    )
+                    .at("d"));
+                };
                 let pair =
                     EcdsaKeyPair::from_private_key_and_public_key(ecdsa(algorithm)?, &d, point);
                 Self::Ec(pair.map_err(|_| INCONSISTENT)?)
             }
             PublicKey::Ed(point) => {
+                let d = jwk.bytes("d")?;
                 if d.len() != 32 {
                     return Err(KeyError::malformed("an Ed25519 seed has 32 bytes").at("d"));
                 }
@@ -147,9 +147,8 @@ impl Signer {
     }
 
     fn rsa_jwk(
-        jwk: &Jwk<'_>,
+        jwk: &mut Jwk<'_>,
         public_key: RsaPublicKeyComponents<&[u8]>,
-        d: &[u8],
         algorithm: Algorithm,
     ) -> Result<Self, KeyError> {
         if jwk.has("oth") {
@@ -157,20 +156,18 @@ impl Signer {
                 KeyError::new(KeyErrorKind::UnsupportedKeyType, "more than two primes").at("oth"),
             );
         }
-        let (p, q) = (jwk.bytes("p")?, jwk.bytes("q")?);
-        let (dp, dq, qi) = (jwk.bytes("dp")?, jwk.bytes("dq")?, jwk.bytes("qi")?);
-        if [d, &p, &q, &dp, &dq, &qi]
+        let (d, p, q) = (jwk.integer("d")?, jwk.integer("p")?, jwk.integer("q")?);
+        let (dp, dq, qi) = (jwk.integer("dp")?, jwk.integer("dq")?, jwk.integer("qi")?);
+        if [&d, &p, &q, &dp, &dq, &qi]
             .iter()
-            .any(|number| number.first().is_none_or(|first| *first == 0))
+            .any(|number| number.is_empty())
         {
-            return Err(KeyError::malformed(
-                "an RSA number is empty or has leading zero bytes",
-            ));
+            return Err(KeyError::malformed("an RSA number is empty or zero"));
         }
         let components = rsa::KeyPairComponents {
             public_key,
-            d,
-            p: p.as_slice(),
+            d: d.as_slice(),
+            p: &p,
             q: &q,
             dP: &dp,
             dQ: &dq,
