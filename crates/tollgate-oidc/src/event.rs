@@ -103,8 +103,8 @@ pub enum Event {
         /// The issuer, or the URL of the set.
         source: Arc<str>,
     },
-    /// A fetch did not return the keys that tokens named: the tokens are forged, or the issuer
-    /// signs with a key that it does not publish. Emitted at most once per fetch.
+    /// A fetch did not return a key for the `kid` and `alg` of tokens: the tokens are forged, or the
+    /// issuer signs with a key that it does not publish. Emitted at most once per fetch.
     #[non_exhaustive]
     UnknownKey {
         /// The issuer, or the URL of the set.
@@ -190,7 +190,7 @@ impl fmt::Display for Event {
             Self::UnknownKey { kid, count, .. } => {
                 write!(
                     f,
-                    "{source:?} does not have {count} keys that tokens named, as {kid:?}"
+                    "{source:?} does not have {count} keys that tokens named by `kid` and `alg`, as {kid:?}"
                 )
             }
         }

@@ -148,20 +148,23 @@ impl<'t> Jwk<'t> {
     /// Returns the key for verifying.
     pub(super) fn key(&mut self) -> Result<Key, KeyError> {
         let kty = self.kty(Purpose::Verify)?;
-        let algorithm = self.algorithm()?;
+        let declared = self.algorithm()?;
         let (material, algorithm) = if kty == Kty::Oct {
-            let (secret, algorithm) = self.secret(algorithm)?;
+            let (secret, algorithm) = self.secret(declared)?;
             (Material::Secret(secret), algorithm)
         } else {
             let key = self.public(kty)?;
-            let algorithm = algorithm.unwrap_or(key.key_type().default_algorithm());
+            let algorithm = declared.unwrap_or(key.key_type().default_algorithm());
             key.key_type()
                 .require(algorithm)
                 .map_err(|error| error.at("alg"))?;
             (Material::Public(key), algorithm)
         };
         let issuer = self.text("issuer")?;
-        let key = Key::new(material, both_names(algorithm))?.bound_to(issuer.as_deref());
+        let mut key = Key::new(material, both_names(algorithm))?.bound_to(issuer.as_deref());
+        if declared.is_none() {
+            key = key.without_algorithm();
+        }
         Ok(match self.text("kid")? {
             Some(kid) => key.with_kid(kid),
             None => key,

@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use smallvec::SmallVec;
 
+use crate::algorithm::Algorithm;
 use crate::key::source::{KeySource, MissingKey, Unavailable};
 use crate::key::{Key, KeyEpoch, KeySet};
 use crate::rejection::{Rejection, RejectionKind, Shown};
@@ -42,26 +43,44 @@ pub(crate) type Epochs = SmallVec<[Option<KeyEpoch>; 2]>;
 /// A search in which no key has verified the signature.
 #[derive(Default)]
 pub(crate) struct Search {
-    /// `true` if a key serves the token's `alg`.
-    serving: bool,
     /// The number of keys that were tried.
     tried: usize,
-    /// `true` if a key of exactly the token's `kid` was tried.
+    /// The reason if no key was tried.
+    untried: Untried,
+    /// `true` if a key of exactly the token's `kid` was tried, or would be if it had an `alg`.
     exact: bool,
+    /// The algorithms of the keys of exactly the token's `kid`, if none was tried.
+    named: Vec<Algorithm>,
     unavailable: Option<Unavailable>,
+}
+
+/// The reason why no key was tried.
+#[derive(Clone, Copy, Default)]
+enum Untried {
+    /// No key serves the token's `alg`.
+    #[default]
+    Unserved,
+    /// A secret serves it, but not beside public keys.
+    Barred,
+    /// A key that fits the token could serve it, but declares no algorithm.
+    Undeclared,
+    /// The keys that serve it have other `kid`s.
+    OtherKid,
 }
 
 impl Keyring {
     /// Verifies a signature with the keys that fit `kid` and `alg`, and returns the key that
     /// verified it.
     ///
-    /// A key without a `kid` fits every token, and a token without one fits every key. At most
-    /// `most` keys are tried.
+    /// A key without a `kid` fits every token, and a token without one fits every key. A key that
+    /// declares no algorithm serves all of its type if the verifier's configuration has `chosen`
+    /// the token's. At most `most` keys are tried.
     pub(crate) fn verify(
         &self,
         signing_input: &[u8],
         signature: &[u8],
         missing: MissingKey<'_>,
+        chosen: bool,
         most: usize,
     ) -> Result<Verifying, Search> {
         let (kid, algorithm) = (missing.kid(), missing.algorithm());
@@ -85,6 +104,13 @@ impl Keyring {
             && (search.unavailable.is_some() || lists().any(public));
         // An empty `kid` is a value that names no key. It does not mean "try all".
         let nameless = kid == Some("");
+        let serves = |key: &Key| {
+            if chosen {
+                key.can_serve(algorithm)
+            } else {
+                key.serves(algorithm)
+            }
+        };
         // Keys of exactly the token's `kid` come first, so that others cannot use up the tries.
         for exact in [true, false] {
             for (source, keys) in lists() {
@@ -94,8 +120,7 @@ impl Keyring {
                         (Some(_), None) => !exact,
                         (None, _) => exact,
                     };
-                    if !fits || nameless || barred || !key.serves(algorithm) || search.tried == most
-                    {
+                    if !fits || nameless || barred || !serves(key) || search.tried == most {
                         continue;
                     }
                     search.tried += 1;
@@ -113,8 +138,22 @@ impl Keyring {
                 }
             }
         }
-        let serving = |(_, keys): (_, &[Key])| keys.iter().any(|key| key.serves(algorithm));
-        search.serving = !barred && lists().any(serving);
+        let keys = || lists().flat_map(|(_, keys)| keys);
+        if search.tried == 0 && !nameless {
+            let exact = || keys().filter(|key| kid.is_some() && key.kid() == kid);
+            let fits = |key: &&Key| kid.is_none() || key.kid().is_none() || key.kid() == kid;
+            let undeclared = keys().filter(fits).any(|key| key.can_serve(algorithm));
+            search.untried = match keys().any(serves) {
+                true if barred => Untried::Barred,
+                _ if undeclared && !barred => Untried::Undeclared,
+                true => Untried::OtherKid,
+                false => Untried::Unserved,
+            };
+            search.named = exact().flat_map(Key::algorithms).copied().collect();
+            search.exact = exact().any(|key| key.can_serve(algorithm));
+        } else if keys().any(serves) {
+            search.untried = Untried::OtherKid;
+        }
         Err(search)
     }
 
@@ -138,8 +177,8 @@ impl Keyring {
 
     /// Returns `true` if a newer set of a source could have the key.
     ///
-    /// The sources are not queried if a key of the token's own `kid` was tried, nor for an empty
-    /// `kid`. A secret is never fetched.
+    /// The sources are not queried if a key of the token's own `kid` was tried or only lacks an
+    /// `alg`, nor for an empty `kid`. A secret is never fetched.
     pub(crate) fn may_be_missing(&self, search: &Search, missing: MissingKey<'_>) -> bool {
         let named = missing.kid() != Some("");
         named
@@ -204,21 +243,30 @@ impl Search {
             || "without `kid`".to_owned(),
             |kid| format!("with `kid` {}", Shown(kid)),
         );
-        let (kind, detail) = match (self.serving, self.tried) {
-            (false, _) => (
-                RejectionKind::WrongAlgorithm,
-                format!("no key serves `alg` {algorithm}"),
+        let kind = match self.untried {
+            _ if self.tried > 0 => RejectionKind::BadSignature,
+            Untried::OtherKid => RejectionKind::UnknownKey,
+            _ => RejectionKind::WrongAlgorithm,
+        };
+        let detail = match self.untried {
+            _ if self.tried > 0 => format!(
+                "the signature of a token {named} and `alg` {algorithm} verifies with none of {} \
+                 keys",
+                self.tried
             ),
-            (true, 0) => (
-                RejectionKind::UnknownKey,
-                format!("no key fits a token {named} and `alg` {algorithm}"),
+            Untried::Undeclared => format!(
+                "the key for a token {named} declares no `alg`: to accept {algorithm}, add it to \
+                 `algorithms`"
             ),
-            (true, tried) => (
-                RejectionKind::BadSignature,
-                format!(
-                    "the signature of a token {named} and `alg` {algorithm} verifies with none of {tried} keys"
-                ),
+            Untried::Barred => {
+                format!("a secret serves `alg` {algorithm}, but is not used beside public keys")
+            }
+            _ if !self.named.is_empty() => format!(
+                "the key of a token {named} serves {:?}, not {algorithm}",
+                self.named
             ),
+            Untried::OtherKid => format!("no key fits a token {named} and `alg` {algorithm}"),
+            Untried::Unserved => format!("no key serves `alg` {algorithm}"),
         };
         Rejection::new(kind, detail)
     }

@@ -195,7 +195,8 @@ impl Key {
     ///
     /// The key serves its `alg`. Without `alg` an RSA key serves RS256, an EC key the algorithm of
     /// its curve, an Ed25519 key `EdDSA` and `Ed25519`, a secret HS256. [`serving`](Self::serving)
-    /// sets others.
+    /// sets others. For an RSA key or a secret without `alg`, the verifier's
+    /// [`algorithms`](crate::VerifierBuilder::algorithms) do so too.
     ///
     /// If there is an `x5c`, its first certificate must be of the same key, and can replace the
     /// other members of a public key.
@@ -253,7 +254,7 @@ impl Key {
     /// Returns the same key for exactly these algorithms.
     ///
     /// Prefer one key for one algorithm. This is for issuers that sign with one RSA key under
-    /// several algorithms, or that omit `alg` from their JWK and do not use RS256.
+    /// several algorithms.
     ///
     /// # Errors
     /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the type or curve of the key does
@@ -336,13 +337,31 @@ impl Key {
         self.prepared.material().family()
     }
 
-    /// Returns `true` if [`verify`](Self::verify) can return `true` for this algorithm.
+    /// Returns `true` if the key serves this algorithm, or if it declares none and the verifier's
+    /// [`algorithms`](crate::VerifierBuilder::algorithms) can choose this one: a JWK without `alg`
+    /// that is an RSA key or a secret of sufficient length.
+    ///
+    /// ```
+    /// use tollgate::{Algorithm, Key};
+    ///
+    /// let jwk = r#"{"kty": "oct", "k": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3"}"#;
+    /// let key = Key::from_jwk(jwk)?;
+    /// assert_eq!(key.algorithms(), [Algorithm::HS256]);
+    /// assert!(key.can_serve(Algorithm::HS384));
+    /// assert!(!key.can_serve(Algorithm::HS512)); // too short for it
+    /// # Ok::<(), tollgate::KeyError>(())
+    /// ```
+    pub fn can_serve(&self, algorithm: Algorithm) -> bool {
+        self.prepared.can_serve(algorithm)
+    }
+
+    /// Returns `true` if this algorithm is one of [`algorithms`](Self::algorithms).
     pub(crate) fn serves(&self, algorithm: Algorithm) -> bool {
         self.prepared.serves(algorithm)
     }
 
-    /// Returns `true` if `signature` is valid for `message` by this key and algorithm. Parses
-    /// nothing.
+    /// Returns `true` if `signature` is valid for `message` by this key and algorithm, which the key
+    /// [can serve](Self::can_serve).
     pub(crate) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.prepared.verify(algorithm, message, signature)
     }
@@ -351,6 +370,14 @@ impl Key {
     fn bound_to(mut self, issuer: Option<&str>) -> Self {
         if let Some(prepared) = Arc::get_mut(&mut self.prepared) {
             prepared.issuer = issuer.map(Into::into);
+        }
+        self
+    }
+
+    /// Lets the verifier's `algorithms` choose the algorithms of a new key.
+    fn without_algorithm(mut self) -> Self {
+        if let Some(prepared) = Arc::get_mut(&mut self.prepared) {
+            prepared.declares_no_algorithm();
         }
         self
     }

@@ -1,5 +1,7 @@
 //! A prepared key: one verifier for each algorithm that it serves.
 
+use std::sync::OnceLock;
+
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::ParsedPublicKey;
 
@@ -25,6 +27,27 @@ impl Material {
             Self::Public(PublicKey::Ed(_)) => Family::Ed,
         }
     }
+
+    /// Returns `true` if a key of this type and length can serve the algorithm.
+    fn fits(&self, algorithm: Algorithm) -> bool {
+        match self {
+            Self::Secret(secret) => secret::check_length(algorithm, secret).is_ok(),
+            Self::Public(key) => key.key_type().fits(algorithm),
+        }
+    }
+
+    fn verifier(&self, algorithm: Algorithm) -> Result<Verifier, KeyError> {
+        Ok(match self {
+            Self::Secret(secret) => {
+                secret::check_length(algorithm, secret)?;
+                Verifier::Hmac(hmac_key(algorithm, secret)?)
+            }
+            Self::Public(key) => Verifier::Signature {
+                key: key.prepare(algorithm)?,
+                len: key.signature_len(),
+            },
+        })
+    }
 }
 
 /// One verifier for each algorithm. Creating it does all work that is not needed per token.
@@ -35,6 +58,9 @@ pub(super) struct Prepared {
     algorithms: Vec<Algorithm>,
     /// In the order of their algorithms.
     verifiers: Vec<Verifier>,
+    /// For a key that declares no algorithm: verifiers for the others of its type, in the order of
+    /// `Algorithm::ALL`. Each is prepared at its first use, because few issuers need them.
+    undeclared: Option<Box<[OnceLock<Option<Verifier>>]>>,
 }
 
 enum Verifier {
@@ -53,21 +79,13 @@ impl Prepared {
             issuer: None,
             algorithms: Vec::new(),
             verifiers: Vec::new(),
+            undeclared: None,
         };
         for algorithm in algorithms {
             if prepared.serves(algorithm) {
                 continue;
             }
-            let verifier = match &prepared.material {
-                Material::Secret(secret) => {
-                    secret::check_length(algorithm, secret)?;
-                    Verifier::Hmac(hmac_key(algorithm, secret)?)
-                }
-                Material::Public(key) => Verifier::Signature {
-                    key: key.prepare(algorithm)?,
-                    len: key.signature_len(),
-                },
-            };
+            let verifier = prepared.material.verifier(algorithm)?;
             prepared.algorithms.push(algorithm);
             prepared.verifiers.push(verifier);
         }
@@ -78,6 +96,15 @@ impl Prepared {
             ));
         }
         Ok(prepared)
+    }
+
+    /// Lets the verifier's `algorithms` choose other algorithms than the default.
+    pub(super) fn declares_no_algorithm(&mut self) {
+        let mut all = Algorithm::ALL.iter();
+        if all.any(|other| !self.serves(*other) && self.material.fits(*other)) {
+            let none_yet = Algorithm::ALL.iter().map(|_| OnceLock::new());
+            self.undeclared = Some(none_yet.collect());
+        }
     }
 
     pub(super) const fn material(&self) -> &Material {
@@ -92,17 +119,31 @@ impl Prepared {
         self.algorithms.contains(&algorithm)
     }
 
+    /// Returns `true` if the key serves the algorithm, or declares none and has a type that fits.
+    pub(super) fn can_serve(&self, algorithm: Algorithm) -> bool {
+        self.serves(algorithm) || (self.undeclared.is_some() && self.material.fits(algorithm))
+    }
+
+    fn verifier(&self, algorithm: Algorithm) -> Option<&Verifier> {
+        let mut declared = self.algorithms.iter();
+        if let Some(place) = declared.position(|served| *served == algorithm) {
+            return self.verifiers.get(place);
+        }
+        if !self.can_serve(algorithm) {
+            return None;
+        }
+        let mut all = Algorithm::ALL.iter();
+        let place = all.position(|each| *each == algorithm)?;
+        let other = self.undeclared.as_ref()?.get(place)?;
+        other
+            .get_or_init(|| self.material.verifier(algorithm).ok())
+            .as_ref()
+    }
+
     /// Returns `true` if the signature is valid. The length is checked first: it is fixed for each
     /// key, and an ECDSA signature in DER has another length.
     pub(super) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        let Some(place) = self
-            .algorithms
-            .iter()
-            .position(|served| *served == algorithm)
-        else {
-            return false;
-        };
-        match self.verifiers.get(place) {
+        match self.verifier(algorithm) {
             Some(Verifier::Hmac(key)) => {
                 signature.len() == key.algorithm().tag_len()
                     && hmac::verify(key, message, signature).is_ok()

@@ -303,7 +303,7 @@ impl IssuerConfig {
                 "`algorithms` mixes HMAC with public key algorithms",
             ));
         }
-        let usable = |algorithm: &Algorithm| keys.iter().any(|key| key.serves(*algorithm));
+        let usable = |algorithm: &Algorithm| keys.iter().any(|key| key.can_serve(*algorithm));
         if allowed.is_empty() || (sources.is_empty() && !allowed.iter().any(usable)) {
             return Err(ConfigError::new(
                 Kind::NoUsableKey,

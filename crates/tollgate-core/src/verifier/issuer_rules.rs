@@ -193,6 +193,9 @@ impl<Of> IssuerRules<Of> {
     /// Restricts the algorithms (RFC 8725 section 3.1). The default is every algorithm that a key
     /// serves. The last call replaces earlier ones. `build` refuses a list that no key serves.
     ///
+    /// A JWK without `alg` serves those of the list that fit its type, for example PS256 for an RSA
+    /// key, which serves RS256 otherwise. This applies to fixed and to remote sets.
+    ///
     /// ```
     /// # use tollgate::{Algorithm, RejectionKind, SigningKey, Verifier};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -504,11 +504,9 @@ impl Issuer {
         let missing = MissingKey::new(kid, algorithm);
         let mut segment = Segment::new();
         let signature = compact.signature(&mut segment)?;
-        let most = limits.candidate_keys();
-        match self
-            .keyring
-            .verify(compact.signing_input(), signature, missing, most)
-        {
+        let (chosen, most) = (rules.algorithms.is_some(), limits.candidate_keys());
+        let input = compact.signing_input();
+        match self.keyring.verify(input, signature, missing, chosen, most) {
             Ok(verifying) => {
                 read.keep(&compact, limits);
                 Ok(Ok(Signed {

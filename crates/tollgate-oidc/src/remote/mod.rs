@@ -375,9 +375,9 @@ impl Shared {
     /// The hashes of these keys for the schedule: one for each algorithm of a key.
     fn names(&self, keys: &KeySet) -> impl Iterator<Item = u64> {
         keys.keys().iter().flat_map(move |key| {
-            let algorithms = key.algorithms().iter();
-            let kid = key.kid();
-            algorithms.filter_map(move |algorithm| Some(self.name(kid?, *algorithm)))
+            let algorithms = Algorithm::ALL.iter().copied();
+            let served = algorithms.filter(|algorithm| key.can_serve(*algorithm));
+            served.filter_map(|algorithm| Some(self.name(key.kid()?, algorithm)))
         })
     }
 

@@ -71,13 +71,11 @@ impl Snapshot {
         }
     }
 
-    /// Returns whether there is a key with exactly this `kid` and algorithm.
+    /// Returns whether there is a key with exactly this `kid` that can serve the algorithm.
     pub(super) fn has(&self, missing: &MissingKey<'_>) -> bool {
         let mut keys = self.keys.keys().iter();
         missing.kid().is_some_and(|kid| {
-            keys.any(|key| {
-                key.kid() == Some(kid) && key.algorithms().contains(&missing.algorithm())
-            })
+            keys.any(|key| key.kid() == Some(kid) && key.can_serve(missing.algorithm()))
         })
     }
 

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tollgate_core::{Algorithm, Gate, KeySource as _, RequestView, SigningKey, Step, Verifier};
+use tollgate_core::{
+    Algorithm, Gate, KeySource as _, RequestView, SigningKey, Step, Verifier, VerifierBuilder,
+};
 use tollgate_oidc::{Event, RemoteJwks, RemoteKeys};
 use tollgate_testkit::{FakeClock, FakeProvider, Mint};
 
@@ -60,13 +62,21 @@ impl World {
     }
 
     pub(crate) fn serve(&self, source: RemoteKeys) -> Service {
+        self.serve_with(source, |builder| builder)
+    }
+
+    pub(crate) fn serve_with(
+        &self,
+        source: RemoteKeys,
+        configure: impl FnOnce(VerifierBuilder) -> VerifierBuilder,
+    ) -> Service {
         let verifier = Verifier::builder()
             .issuer(Mint::ISSUER)
             .audience(Mint::AUDIENCE)
             .key_source(source.clone())
             .clock(self.clock.clone());
         Service {
-            gate: verifier.build().unwrap().into(),
+            gate: configure(verifier).build().unwrap().into(),
             source,
             clock: self.clock.clone(),
         }

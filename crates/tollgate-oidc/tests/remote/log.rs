@@ -74,8 +74,9 @@ async fn every_event_is_logged_without_the_query() {
     log.assert_one("DEBUG tollgate: ", &format!("{NAME} has the same 1 keys"));
     service.request(&key("made\nup")).await;
     let lines = log.lines();
-    let line =
-        format!(r#"WARN tollgate: {NAME} does not have 1 keys that tokens named, as "made\nup""#);
+    let line = format!(
+        r#"WARN tollgate: {NAME} does not have 1 keys that tokens named by `kid` and `alg`, as "made\nup""#
+    );
     assert!(lines.contains(&line), "{lines:?}");
 
     let set = FakeProvider::jwk_set(&[key("2")]);

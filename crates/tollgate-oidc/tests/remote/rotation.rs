@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use tollgate_core::{Algorithm, KeySource as _};
+use tollgate_core::{Algorithm, KeySource as _, SigningKey};
 use tollgate_oidc::{Event, FetchResponse};
 use tollgate_testkit::{FakeProvider, Mint};
 
@@ -34,6 +34,40 @@ async fn the_next_request_after_a_rotation_passes() {
             .iter()
             .any(|event| matches!(event, Event::UnknownKey { .. }))
     );
+}
+
+/// A set without `alg` for a verifier that accepts PS256: no fetch for a key that is there, and a
+/// rotated one is found and not reported as unknown.
+#[tokio::test(start_paused = true)]
+async fn keys_without_alg_serve_the_algorithms_of_the_verifier() {
+    let world = World::new();
+    let key = |kid: &str| {
+        let key = SigningKey::generate(Algorithm::PS256).unwrap();
+        key.with_kid(kid)
+    };
+    let publish = |keys: &[SigningKey]| {
+        let set = FakeProvider::jwk_set(keys).replace(r#""alg":"PS256","#, "");
+        assert!(!set.contains("alg"), "{set}");
+        world.provider.answer(JWKS, FetchResponse::new(200, set));
+    };
+    let (old, new) = (key("2031-01"), key("2031-02"));
+    publish(std::slice::from_ref(&old));
+    let source = world.jwks().connect().await.unwrap();
+    let silent = world.serve(source.clone());
+    let service = world.serve_with(source, |builder| builder.algorithms([Algorithm::PS256]));
+    settled().await;
+    assert_eq!(service.request(&old).await, Answer::Ok);
+    assert_eq!(silent.request(&old).await, Answer::Refused);
+    let forged = key("2031-01");
+    assert_eq!(service.request(&forged).await, Answer::Refused);
+    assert_eq!(world.fetches(), 1);
+    pass(seconds(60)).await;
+    publish(&[old.clone(), new.clone()]);
+    assert_eq!(service.request(&new).await, Answer::Ok);
+    assert_eq!(world.fetches(), 2);
+    let events = world.events.lock().unwrap();
+    let unknown = |event: &Event| matches!(event, Event::UnknownKey { .. });
+    assert!(!events.iter().any(unknown));
 }
 
 #[tokio::test(start_paused = true)]

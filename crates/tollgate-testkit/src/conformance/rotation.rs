@@ -140,6 +140,19 @@ fn rotation() -> Vec<Case> {
             wrong_algorithm(),
         ),
         case(
+            "an RSA JWK without `alg` serves the `algorithms` of the verifier",
+            plain(
+                rules()
+                    .key_set(without_alg(Algorithm::RS256))
+                    .algorithms([Algorithm::PS256]),
+            ),
+            bearer(token_by(Algorithm::PS256).kid("test-rs256").build()),
+            seen()
+                .by("PS256")
+                .but("key id", "test-rs256")
+                .but("key", "test-rs256"),
+        ),
+        case(
             "a JWK with an `alg`",
             plain(rules().key_set(set(&[jwk(Algorithm::PS384, "p")]))),
             bearer(token_by(Algorithm::RS384).kid("p").build()),
