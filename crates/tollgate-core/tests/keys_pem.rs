@@ -215,7 +215,9 @@ fn a_key_cannot_become_an_hmac_secret() {
             pem.replace('\n', " "),
             pem.replace('\n', "\\n"),
         ] {
-            secrets.push(text.into_bytes());
+            let text = text.into_bytes();
+            secrets.push(standard.encode_to_string(&text).into_bytes());
+            secrets.push(text);
         }
         for secret in secrets {
             for algorithm in [HS256, HS384, HS512] {
@@ -335,6 +337,7 @@ fn the_pem_grammar_is_enforced() {
         pem.replace('\n', "\r\n"),
         pem.replace('\n', "\r"),
         format!("Subject: somebody\nunrelated text\n\n{pem}\nand more"),
+        pem.replace('\n', "\n\n"),
         pem.trim_end().to_owned(),
         pem.replace('\n', "\n   "),
         in_pem("PUBLIC KEY", &der(pem)),
@@ -374,6 +377,121 @@ fn the_pem_grammar_is_enforced() {
         ),
         PrivateKey
     );
+}
+
+/// The forms in which a PEM arrives from an environment variable.
+fn in_environment(pem: &str) -> Vec<(&'static str, String)> {
+    let base64 = |text: &str| base64_simd::STANDARD.encode_to_string(text);
+    let url = |text: &str| base64_simd::URL_SAFE_NO_PAD.encode_to_string(text);
+    let encoded = base64(pem);
+    let lines: Vec<_> = encoded
+        .as_bytes()
+        .chunks(76)
+        .map(std::str::from_utf8)
+        .map(Result::unwrap)
+        .collect();
+    let wrapped = lines.join("\n");
+    let quoted = |text: &str| format!("\"{text}\"");
+    let escaped = pem.replace('\n', "\\n");
+    vec![
+        ("literal \\n", escaped.clone()),
+        ("literal \\r\\n", pem.replace('\n', "\\r\\n")),
+        ("literal \\\\n", pem.replace('\n', "\\\\n")),
+        ("backslash and line end", pem.replace('\n', "\\\n")),
+        ("escaped slashes", escaped.replace('/', "\\/")),
+        ("one line with spaces", pem.replace('\n', " ")),
+        ("one line without spaces", pem.replace('\n', "")),
+        ("tabs", pem.replace('\n', "\t")),
+        ("double quotes", quoted(pem)),
+        ("double quotes, literal \\n", quoted(&escaped)),
+        (
+            "quotes in quotes",
+            quoted(&quoted(&escaped)).replace("\"-", "\\\"-"),
+        ),
+        ("single quotes", format!("'{pem}'")),
+        ("back quotes", format!("`{pem}`")),
+        ("a byte order mark", format!("\u{feff}{pem}")),
+        (
+            "a byte order mark and quotes",
+            format!("\u{feff}{}", quoted(&escaped)),
+        ),
+        ("the name of the variable", format!("PUBLIC_KEY={escaped}")),
+        ("base64", base64(pem)),
+        ("base64 without padding", url(pem)),
+        ("base64 in lines", wrapped.clone()),
+        ("base64 with literal \\n", wrapped.replace('\n', "\\n")),
+        ("base64 in quotes", format!(" {}\n", quoted(&base64(pem)))),
+        (
+            "base64 after a byte order mark",
+            format!("\u{feff}{}", base64(pem)),
+        ),
+        (
+            "base64 of a byte order mark",
+            base64(&format!("\u{feff}{pem}")),
+        ),
+        ("base64 of literal \\n", base64(&escaped)),
+        ("base64 of CRLF", base64(&pem.replace('\n', "\r\n"))),
+    ]
+}
+
+#[test]
+fn a_pem_from_the_environment_is_accepted() {
+    for (algorithm, private, public) in pairs() {
+        let expected = SigningKey::from_pem(algorithm, private[0]).unwrap();
+        for pem in private {
+            for (form, text) in in_environment(pem) {
+                let key = SigningKey::from_pem(algorithm, &text);
+                let key = key.unwrap_or_else(|error| panic!("{form}: {error}"));
+                assert_eq!(key.public_jwk(), expected.public_jwk(), "{form}");
+                assert_eq!(key_error(algorithm, &text), PrivateKey, "{form}");
+                assert!(Key::hs256(&text).is_err(), "{form}");
+            }
+        }
+        for pem in public {
+            for (form, text) in in_environment(pem) {
+                let key = Key::from_pem(algorithm, &text);
+                assert!(key.is_ok(), "{form}: {:?}", key.unwrap_err());
+                assert_eq!(signing_error(algorithm, &text), PublicKey, "{form}");
+                assert!(Key::hs256(&text).is_err(), "{form}");
+            }
+        }
+    }
+    for (form, text) in in_environment(pem!("refused/p256-encrypted")) {
+        assert_eq!(signing_error(ES256, &text), Encrypted, "{form}");
+    }
+    for (form, text) in in_environment(pem!("refused/rsa-encrypted-pkcs1")) {
+        assert_eq!(signing_error(RS256, &text), Encrypted, "{form}");
+    }
+}
+
+#[test]
+fn a_pem_that_cannot_be_read_names_the_cause() {
+    let pem = pem!("p256-public");
+    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let utf16: Vec<u8> = "\u{feff}"
+        .encode_utf16()
+        .chain(pem.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let first_line = pem.lines().next().unwrap();
+    for (text, cause) in [
+        (utf16.as_slice(), "UTF-16"),
+        (body.as_bytes(), "without the BEGIN and END lines"),
+        (first_line.as_bytes(), "no END line"),
+        (
+            pem.trim_end().trim_end_matches('-').as_bytes(),
+            "END line of the PEM has no end",
+        ),
+        (b"/run/secrets/key.pem", "not its name"),
+        (b"", "no PEM block"),
+        (b"$PUBLIC_KEY", "no PEM block"),
+        (pem.replace("MF", "M\"F").as_bytes(), "not base64"),
+    ] {
+        let error = Key::from_pem(ES256, text).unwrap_err();
+        assert_eq!(error.kind(), Malformed);
+        assert!(error.to_string().contains(cause), "{error}");
+        assert!(SigningKey::from_pem(ES256, text).is_err());
+    }
 }
 
 #[test]

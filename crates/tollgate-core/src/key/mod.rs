@@ -148,6 +148,9 @@ impl Key {
     /// several certificates the first is used, which is the leaf certificate of a chain. Text
     /// around the blocks is ignored.
     ///
+    /// The forms of environment variables are accepted: the characters `\n` for line ends, one
+    /// line, quotes, a byte order mark, and base64 of the whole PEM.
+    ///
     /// # Errors
     /// [`AlgorithmMismatch`](KeyErrorKind::AlgorithmMismatch) if the key does not fit the
     /// algorithm, and for every HMAC algorithm. [`PrivateKey`](KeyErrorKind::PrivateKey) for a

@@ -3,6 +3,7 @@
 use super::base64;
 use super::der::Document;
 use super::error::{KeyError, KeyErrorKind};
+use super::pem;
 use super::public::{Curve, PublicKey};
 use crate::algorithm::{Algorithm, Family};
 
@@ -43,8 +44,8 @@ pub(super) fn check_length(algorithm: Algorithm, secret: &[u8]) -> Result<(), Ke
     Ok(())
 }
 
-/// Refuses PEM, DER, a JWK, an OpenSSH key line, a bare point, and DER in base64 or hexadecimal
-/// digits.
+/// Refuses PEM, DER, a JWK, an OpenSSH key line, a bare point, PEM in base64, and DER in base64 or
+/// hexadecimal digits.
 pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
     const PUBLIC: KeyError = KeyError::new(
         KeyErrorKind::PublicKey,
@@ -53,12 +54,21 @@ pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
     const PRIVATE: KeyError =
         KeyError::new(KeyErrorKind::PrivateKey, "the HMAC secret is a private key");
 
-    if contains(secret, b"-----BEGIN") {
-        return Err(if contains(secret, b"PRIVATE KEY-----") {
-            PRIVATE
-        } else {
-            PUBLIC
-        });
+    let refuse_pem = |text: &[u8]| match (
+        contains(text, b"-----BEGIN"),
+        contains(text, b"PRIVATE KEY-----"),
+    ) {
+        (true, true) => Err(PRIVATE),
+        (true, false) => Err(PUBLIC),
+        (false, _) => Ok(()),
+    };
+    refuse_pem(secret)?;
+    // Also in each form of PEM that is read as a key.
+    if pem::private_key(secret).is_ok() {
+        return Err(PRIVATE);
+    }
+    if pem::public_key(secret).is_ok() {
+        return Err(PUBLIC);
     }
     let refuse_der = |der: &[u8]| match Document::of(der) {
         Ok(document) if document.is_private() => Err(PRIVATE),
@@ -72,7 +82,10 @@ pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
     let Ok(text) = std::str::from_utf8(secret) else {
         return Ok(());
     };
-    let text = text.trim_start_matches('\u{feff}').trim();
+    let text = text
+        .trim_start_matches('\u{feff}')
+        .trim()
+        .trim_matches(['"', '\'']);
     if ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"]
         .iter()
         .any(|prefix| text.starts_with(prefix))
@@ -84,8 +97,9 @@ pub(super) fn check_not_a_key(secret: &[u8]) -> Result<(), KeyError> {
     }
     let solid: zeroize::Zeroizing<String> =
         zeroize::Zeroizing::new(text.chars().filter(|c| !c.is_ascii_whitespace()).collect());
-    if let Some(der) = base64::decode_either(&solid) {
-        refuse_der(&der)?;
+    if let Some(decoded) = base64::decode_either(&solid) {
+        refuse_pem(&decoded)?;
+        refuse_der(&decoded)?;
     }
     if let Some(der) = decode_hex(&solid) {
         refuse_der(&der)?;

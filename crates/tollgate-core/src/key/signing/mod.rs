@@ -112,7 +112,8 @@ impl SigningKey {
 
     /// Reads an unencrypted private key in PEM (RFC 7468): `PRIVATE KEY` (PKCS #8), `RSA PRIVATE
     /// KEY` (PKCS #1) or `EC PRIVATE KEY` (SEC 1). Certificates and `EC PARAMETERS` beside it are
-    /// ignored.
+    /// ignored. The forms of environment variables are accepted, as by
+    /// [`Key::from_pem`](crate::Key::from_pem).
     ///
     /// # Errors
     /// [`AlgorithmMismatch`](super::KeyErrorKind::AlgorithmMismatch) if the key does not fit the
