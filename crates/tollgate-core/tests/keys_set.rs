@@ -523,6 +523,80 @@ fn keys_keep_their_order_and_may_share_a_kid() {
 }
 
 #[test]
+fn a_certificate_map_is_read() {
+    let rsa = include_str!("keys/rsa-certificate.pem");
+    let p256 = include_str!("keys/p256-certificate.pem");
+    let public = include_str!("keys/ed25519-public.pem");
+    let long = "k".repeat(513);
+    let map = json!({
+        "k1": rsa,
+        "k2": p256,
+        "k3": public,
+        "": rsa,
+        "chain": format!("{p256}{rsa}"),
+        "one line": rsa.replace('\n', " "),
+        "private": include_str!("keys/rsa.pem"),
+        "short": include_str!("keys/refused/rsa-1024-certificate.pem"),
+        "damaged": rsa.replacen("MII", "AAA", 1),
+        "no PEM": "AAAA",
+        "null": null,
+        "array": [rsa],
+        &long: rsa,
+    });
+    let set = KeySet::from_certificate_map(map.to_string()).unwrap();
+    let keys: std::collections::BTreeMap<_, _> = set
+        .keys()
+        .iter()
+        .map(|key| (key.kid().unwrap(), key.algorithms()[0]))
+        .collect();
+    let expected = [
+        ("", Algorithm::RS256),
+        ("chain", Algorithm::ES256),
+        ("k1", Algorithm::RS256),
+        ("k2", Algorithm::ES256),
+        ("k3", Algorithm::EdDSA),
+        ("one line", Algorithm::RS256),
+    ];
+    assert_eq!(keys, expected.into());
+    let skipped: std::collections::BTreeMap<_, _> = set
+        .skipped()
+        .iter()
+        .map(|skipped| (skipped.kid.as_deref(), skipped.error.kind()))
+        .collect();
+    let expected = [
+        (None, TooLarge),
+        (Some("array"), Malformed),
+        (Some("damaged"), Malformed),
+        (Some("no PEM"), Malformed),
+        (Some("null"), Malformed),
+        (Some("private"), PrivateKey),
+        (Some("short"), RsaModulus),
+    ];
+    assert_eq!(skipped, expected.into());
+    // A certificate declares no algorithm.
+    let only = KeySet::from_certificate_map(json!({"k1": rsa}).to_string()).unwrap();
+    assert!(only.keys()[0].can_serve(Algorithm::PS256));
+
+    let error = |text: &str| KeySet::from_certificate_map(text).unwrap_err().kind();
+    for text in ["", "[]", "null", "{", "\u{feff}{}", "{\"a\":}"] {
+        assert_eq!(error(text), Malformed, "{text}");
+    }
+    assert_eq!(error(r#"{"a":"","\u0061":""}"#), DuplicateMember);
+    let many = |count: usize| {
+        let members = (0..count).map(|i| format!("\"{i}\":\"\""));
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+    };
+    assert_eq!(error(&many(129)), TooLarge);
+    let set = KeySet::from_certificate_map(many(128)).unwrap();
+    assert_eq!((set.len(), set.skipped().len()), (0, 128));
+    assert_eq!(
+        error(&format!("{{{}}}", " ".repeat(KeySet::MAX_BYTES))),
+        TooLarge
+    );
+    assert!(KeySet::from_certificate_map("{}").unwrap().is_empty());
+}
+
+#[test]
 fn debug_contains_no_secret() {
     let set = KeySet::from_json(format!(
         "{{\"keys\":[{OCT},{{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}}]}}"

@@ -141,7 +141,8 @@ impl Oidc {
 }
 
 impl RemoteJwks {
-    /// Starts from the URL of the set.
+    /// Starts from the URL of the set: a JWK Set, or a map of `kid` to certificate as Google and
+    /// Firebase publish it ([`KeySet::from_certificate_map`](tollgate_core::KeySet::from_certificate_map)).
     ///
     /// ```
     /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/example/mod.rs")); }

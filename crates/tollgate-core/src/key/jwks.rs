@@ -10,6 +10,7 @@ use super::Key;
 use super::epoch::KeyEpoch;
 use super::error::{KeyError, KeyErrorKind};
 use super::jwk::Jwk;
+use super::pem;
 
 /// The maximum length of a `kid` or `issuer` in a fetched set, in bytes. Longer than any in use.
 const MOST_PUBLISHED_TEXT: usize = 512;
@@ -179,23 +180,51 @@ impl KeySet {
         Self::read(json.as_ref(), true)
     }
 
-    fn read(json: &[u8], published: bool) -> Result<Self, KeyError> {
-        if json.len() > Self::MAX_BYTES {
-            return Err(KeyError::new(
-                KeyErrorKind::TooLarge,
-                "the set has more than 1 MiB",
-            ));
+    /// Reads a map of `kid` to X.509 certificate in PEM, which Google and Firebase publish instead
+    /// of a JWK Set. A public key in PEM is read too, as Google's IAP publishes it.
+    ///
+    /// Only the key of a certificate is used: neither its dates nor its issuer are checked. A
+    /// certificate declares no algorithm. An RSA key serves RS256, or the verifier's
+    /// [`algorithms`](crate::VerifierBuilder::algorithms). Members that are no usable certificate,
+    /// or have a `kid` of more than 512 bytes, are [skipped](Self::skipped).
+    ///
+    /// # Errors
+    /// See [`from_json`](Self::from_json). `keys` is not required.
+    ///
+    /// ```
+    /// use tollgate::KeySet;
+    ///
+    /// let json = r#"{"k1": "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n"}"#;
+    /// let set = KeySet::from_certificate_map(json)?;
+    /// assert_eq!(set.keys()[0].kid(), Some("k1"));
+    /// # Ok::<(), tollgate::KeyError>(())
+    /// ```
+    pub fn from_certificate_map(json: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        let (json, object) = outline(json.as_ref())?;
+        if object.members().len() > Self::MAX_KEYS {
+            return Err(TOO_MANY);
         }
-        let json =
-            std::str::from_utf8(json).map_err(|_| KeyError::malformed("the set is not UTF-8"))?;
-        let mut object = Object::default();
-        object.outline(json).map_err(|flaw| match flaw {
-            Flaw::Duplicate => KeyError::new(
-                KeyErrorKind::DuplicateMember,
-                "the set has two members of the same name",
-            ),
-            _ => KeyError::malformed("the set is not a JSON object"),
-        })?;
+        let mut set = Self::default();
+        for (index, member) in object.members().iter().enumerate() {
+            let name = member.name(json);
+            let kid = (name.len() <= MOST_PUBLISHED_TEXT).then(|| name.into_owned());
+            let pem = member.string(json);
+            let key = pem.ok_or(KeyError::malformed("not a certificate in PEM"));
+            let key = key.and_then(|pem| Key::without_alg(pem::public_key(pem.as_bytes())?));
+            match (key, kid) {
+                (Ok(key), Some(kid)) => set.keys.push(key.with_kid(kid)),
+                (Ok(_), kid) => {
+                    let error = KeyError::new(KeyErrorKind::TooLarge, "the `kid` is too long");
+                    set.skipped.push(SkippedKey { index, kid, error });
+                }
+                (Err(error), kid) => set.skipped.push(SkippedKey { index, kid, error }),
+            }
+        }
+        Ok(set)
+    }
+
+    fn read(json: &[u8], published: bool) -> Result<Self, KeyError> {
+        let (json, object) = outline(json)?;
         let Some(keys) = object.get(json, "keys") else {
             return Err(KeyError::new(KeyErrorKind::MissingMember, "it is required").at("keys"));
         };
@@ -203,10 +232,7 @@ impl KeySet {
             return Err(KeyError::malformed("not an array").at("keys"));
         }
         let Some(members) = elements(keys.raw(json), Self::MAX_KEYS) else {
-            return Err(KeyError::new(
-                KeyErrorKind::TooLarge,
-                "the set has more than 128 keys",
-            ));
+            return Err(TOO_MANY);
         };
         Ok(Self::from_members(&members, published))
     }
@@ -324,6 +350,29 @@ impl KeySet {
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
+}
+
+const TOO_MANY: KeyError = KeyError::new(KeyErrorKind::TooLarge, "the set has more than 128 keys");
+
+/// Reads the object of a set, without its values.
+fn outline(json: &[u8]) -> Result<(&str, Object), KeyError> {
+    if json.len() > KeySet::MAX_BYTES {
+        return Err(KeyError::new(
+            KeyErrorKind::TooLarge,
+            "the set has more than 1 MiB",
+        ));
+    }
+    let json =
+        std::str::from_utf8(json).map_err(|_| KeyError::malformed("the set is not UTF-8"))?;
+    let mut object = Object::default();
+    object.outline(json).map_err(|flaw| match flaw {
+        Flaw::Duplicate => KeyError::new(
+            KeyErrorKind::DuplicateMember,
+            "the set has two members of the same name",
+        ),
+        _ => KeyError::malformed("the set is not a JSON object"),
+    })?;
+    Ok((json, object))
 }
 
 impl FromIterator<Key> for KeySet {

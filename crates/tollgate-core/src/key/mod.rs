@@ -394,6 +394,12 @@ impl Key {
         Self::new(Material::Public(key), both_names(algorithm))
     }
 
+    /// Creates a key with the default algorithm of its type.
+    fn without_alg(key: PublicKey) -> Result<Self, KeyError> {
+        let algorithm = key.key_type().default_algorithm();
+        Self::public(algorithm, key).map(Self::without_algorithm)
+    }
+
     fn new(
         material: Material,
         algorithms: impl IntoIterator<Item = Algorithm>,

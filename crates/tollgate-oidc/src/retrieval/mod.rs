@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
-use tollgate_core::{KeySet, json};
+use tollgate_core::{KeyErrorKind, KeySet, json};
 
 use crate::error::{OidcError, OidcErrorKind};
 use crate::fetch::Fetch;
@@ -273,9 +273,16 @@ impl Retriever {
     }
 }
 
-/// Reads a set with at least one usable key.
+/// Reads a set with at least one usable key, or a map of `kid` to certificate.
 fn read_set(content: &[u8]) -> Result<KeySet, OidcError> {
-    let set = KeySet::public_from_json(content).map_err(|error| {
+    let set = match KeySet::public_from_json(content) {
+        Err(error) if error.kind() == KeyErrorKind::MissingMember => {
+            let map = KeySet::from_certificate_map(content).ok();
+            map.filter(|map| !map.is_empty()).ok_or(error)
+        }
+        set => set,
+    };
+    let set = set.map_err(|error| {
         OidcError::new(OidcErrorKind::Malformed, format!("not a JWK Set: {error}"))
     })?;
     if set.is_empty() {

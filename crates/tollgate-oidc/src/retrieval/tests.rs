@@ -379,6 +379,23 @@ async fn malformed_sets_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_map_of_kid_to_certificate_is_a_set() {
+    let provider = provider();
+    let pem = "-----BEGIN PUBLIC KEY-----\n\
+        MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+    let map = serde_json::json!({"k1": pem, "k2": "no certificate"});
+    provider.at(JWKS, FetchResponse::new(200, map.to_string()));
+    let set = keys(&mut of_set(&provider)).await;
+    assert_eq!((set.keys()[0].kid(), set.skipped().len()), (Some("k1"), 1));
+    // Without a usable certificate it is an error of the provider, not a map.
+    for other in [r#"{"error": "overloaded"}"#, r#"{"k1": "AAAA"}"#, "{}"] {
+        provider.at(JWKS, FetchResponse::new(200, other));
+        let kind = error(&mut of_set(&provider)).await;
+        assert_eq!(kind, OidcErrorKind::Malformed, "{other}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn unusable_members_are_skipped_with_a_reason() {
     let provider = provider();
     let set = r#"{"keys":[
