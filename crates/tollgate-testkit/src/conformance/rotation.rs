@@ -171,7 +171,49 @@ fn encodings() -> Vec<Case> {
         // The BIT STRING of the SubjectPublicKeyInfo, without its header of 24 bytes.
         Key::from_der(Algorithm::RS256, &keys::der(keys::RSA_PUBLIC_PEM)[24..])
     };
+    let untidy = |name: &str, value: Value| {
+        let mut jwk = jwk(Algorithm::RS256, "r");
+        jwk[name] = value;
+        let keys = set(&[jwk]);
+        assert_eq!(keys.tolerated().len(), 1, "{name}");
+        plain(rules().key_set(keys))
+    };
+    let by_r = || bearer(token_by(Algorithm::RS256).kid("r").build());
+    let seen_r = || seen().by("RS256").but("key id", "r").but("key", "r");
     vec![
+        case(
+            "a JWK whose exponent has a leading zero byte",
+            untidy("e", "AAEAAQ".into()),
+            by_r(),
+            seen_r(),
+        ),
+        case(
+            "a JWK whose exponent is padded",
+            untidy("e", "AQAB=".into()),
+            by_r(),
+            seen_r(),
+        ),
+        case(
+            "a JWK with a certificate that cannot be read",
+            untidy("x5c", json!(["AAAA"])),
+            by_r(),
+            seen_r(),
+        ),
+        case(
+            "a JWK with a malformed `key_ops` beside `use`",
+            untidy("key_ops", json!("verify")),
+            by_r(),
+            seen_r(),
+        ),
+        case(
+            "a key from PEM on one line",
+            with(Key::from_pem(
+                Algorithm::RS256,
+                keys::RSA_PUBLIC_PEM.replace('\n', "\\n"),
+            )),
+            by(Algorithm::RS256),
+            shown("RS256"),
+        ),
         case(
             "a key from PEM",
             with(Key::from_pem(Algorithm::ES512, keys::P521_PUBLIC_PEM)),
