@@ -1,9 +1,9 @@
-//! Fuzzes a JWK Set and a single JWK. Every key that is kept is usable, and every member is
+//! Fuzzes a JWK Set, a map of certificates, a single JWK and PEM. Every key that is kept is usable, and every member is
 //! accounted for.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tollgate_core::{Key, KeySet, SigningKey};
+use tollgate_core::{Algorithm, Key, KeySet, SigningKey};
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(set) = KeySet::from_json(data) {
@@ -23,6 +23,17 @@ fuzz_target!(|data: &[u8]| {
                 .iter()
                 .all(|skipped| !skipped.error.to_string().is_empty())
         );
+    }
+    if let Ok(set) = KeySet::from_certificate_map(data) {
+        assert!(set.keys().iter().all(|key| key.kid().is_some()));
+        assert!(set.len() + set.skipped().len() <= KeySet::MAX_KEYS);
+    }
+    for algorithm in [Algorithm::ES256, Algorithm::EdDSA] {
+        if let Ok(key) = Key::from_pem(algorithm, data) {
+            assert_eq!(key.algorithms()[0], algorithm);
+            assert!(Key::hs256(data).is_err());
+        }
+        drop(SigningKey::from_pem(algorithm, data));
     }
     if let Ok(key) = Key::from_jwk(data) {
         assert!(!key.algorithms().is_empty());
