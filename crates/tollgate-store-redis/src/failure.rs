@@ -110,6 +110,10 @@ impl Failure {
             "ERR" if details.contains("DB index") => {
                 last(Unavailable, "the server does not have the database")
             }
+            "ERR" if details.contains("cluster support disabled") => last(
+                Unavailable,
+                "the server is not part of a cluster: use `RedisStore::builder`",
+            ),
             // A value of an unexpected form makes a script fail with this code.
             "ERR" => last(Corrupt, "the server returned ERR"),
             _ => {

@@ -132,6 +132,11 @@ impl Servers {
                         self.learn(slot, told, deadline).await;
                     }
                 }
+                Failure::Elsewhere { .. } if !self.cluster => {
+                    return Err(unavailable(
+                        "the server belongs to a cluster: use `RedisStore::cluster`",
+                    ));
+                }
                 Failure::Unanswered(_) | Failure::Unreached(_) | Failure::Later(_)
                     if tries + 1 < TRIES =>
                 {

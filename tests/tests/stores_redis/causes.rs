@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tollgate_session::{RevocationStore, SessionStore, StoreError, StoreErrorKind};
 use tollgate_store_redis::RedisStore;
-use tollgate_tests::servers::{Redis, eventually};
+use tollgate_tests::servers::{Redis, RedisCluster, eventually};
 
 use crate::fixture::{NOW, revocation, run, session, soon, store};
 use crate::outages::all_fail;
@@ -126,6 +126,37 @@ fn a_server_that_lacks_replicas_or_runs_a_script_says_so() {
         );
         server.command(&["SCRIPT", "KILL"]);
         crate::outages::resumes(&store).await;
+    });
+}
+
+/// A store for one server at a node of a cluster, and the other way round.
+#[test]
+fn a_cluster_and_a_single_server_are_told_apart() {
+    let (Some(server), Some(cluster)) = (Redis::start(), RedisCluster::start()) else {
+        return;
+    };
+    run(async {
+        let node = store(&cluster.urls()[0]);
+        // Some subjects are on this node.
+        let mut errors = Vec::new();
+        for subject in 0..20 {
+            errors.extend(
+                soon(node.insert(&session(&subject.to_string()), NOW))
+                    .await
+                    .err(),
+            );
+            errors.extend(soon(node.load(&session("u-7").id, NOW)).await.err());
+        }
+        assert!(!errors.is_empty());
+        for error in errors {
+            is(&error, StoreErrorKind::Unavailable, "`RedisStore::cluster`");
+        }
+        let single = RedisStore::cluster([server.url()]).timeout(SHORT).build();
+        let single = single.unwrap();
+        let read = soon(single.load(&session("u-7").id, NOW)).await;
+        for error in [inserting(&single).await, read.unwrap_err()] {
+            is(&error, StoreErrorKind::Unavailable, "`RedisStore::builder`");
+        }
     });
 }
 
