@@ -52,10 +52,11 @@ local function ends(now)
 end
 ";
 
-/// The life of a key: until `expires`, five minutes longer, and at most 100 years.
+/// The life of a key: until `expires`, two hours longer, as the clock of the server may be ahead of
+/// those of all callers, and at most 100 years.
 const LIVES: &str = "
 local function life(expires, at)
-  local seconds = math.max(tonumber(expires) - tonumber(at), 0) + 300
+  local seconds = math.max(tonumber(expires) - tonumber(at), 0) + 7200
   return string.format('%.0f', math.min(seconds, 3153600000) * 1000)
 end
 local function lives(key, milliseconds)

@@ -110,3 +110,30 @@ fn an_entry_ends_at_most_two_hours_late() {
         assert_eq!(soon(store.find(&key, late)).await.unwrap(), []);
     });
 }
+
+/// Redis removes keys by its own clock, which may jump ahead of those of all callers.
+#[test]
+fn a_clock_of_the_server_that_jumps_ahead_removes_nothing() {
+    let Some(server) = Redis::start() else { return };
+    let store = store(&server.url());
+    run(async {
+        let now = SystemClock.now();
+        let live = StoredSession {
+            expires_at: now + 900,
+            ..session("u-7")
+        };
+        assert!(soon(store.insert(&live, now)).await.unwrap());
+        assert!(soon(store.replace(&next(&live), 1, now)).await.unwrap());
+        let entry = Revocation {
+            expires_at: now + 900,
+            ..revocation("a")
+        };
+        soon(store.revoke(from_ref(&entry), now)).await.unwrap();
+        let keys = server.command(&["KEYS", "*"]);
+        assert_eq!(keys.lines().count(), 6, "{keys}");
+        for key in keys.lines() {
+            let left: u64 = server.command(&["PTTL", key]).parse().unwrap();
+            assert!(left / 1000 >= 2 * HOUR + 890, "{key} ends too early");
+        }
+    });
+}
