@@ -42,10 +42,12 @@ const EPOCH: &str = "('x' OPERATOR(pg_catalog.||) pg_catalog.replace(\
     pg_catalog.gen_random_uuid()::pg_catalog.text, '-', ''))::bit(64)::bigint";
 
 /// Makes the commit of the statement durable, if by the defaults of the role or the database it is
-/// not. It applies to this transaction.
+/// not, and lets the server warn if it is not. It applies to this transaction.
 const DURABLY: &str = "CASE WHEN pg_catalog.current_setting('synchronous_commit') \
     OPERATOR(pg_catalog.=) ANY (ARRAY['off', 'local']) \
-    THEN pg_catalog.set_config('synchronous_commit', 'on', true) END";
+    THEN pg_catalog.set_config('synchronous_commit', 'on', true) END, \
+    CASE WHEN pg_catalog.current_setting('client_min_messages') OPERATOR(pg_catalog.=) 'error' \
+    THEN pg_catalog.set_config('client_min_messages', 'warning', true) END";
 
 /// The timeline and the start of the server. With the stored epoch, they identify the history that
 /// a position belongs to: both change when a standby is promoted or a backup is restored.

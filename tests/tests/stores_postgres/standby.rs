@@ -115,29 +115,38 @@ async fn what_is_confirmed_survives_the_failover() {
     );
 }
 
-/// An administrator who cancels a write that waits for the standby makes it succeed.
+/// An administrator who cancels a write that waits for the standby makes it succeed. The server
+/// tells so by a warning, which the settings of a role or of another client of a pooler suppress.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_wait_is_not_an_acknowledgement() {
     let Some((server, standby, _)) = pair(true, &["fsync=off"]).await else {
         return;
     };
-    let store = PostgresStore::builder(server.url().parse().unwrap())
-        .statement_timeout(Duration::from_secs(20))
-        .build()
-        .unwrap();
-    standby.pause();
-    let one = session(1, "u-7");
-    let writing = tokio::spawn({
-        let (store, one) = (store.clone(), one.clone());
-        async move { store.insert(&one, NOW).await }
-    });
-    eventually("the write waits", || {
-        server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1"
-    });
-    server.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
-    let error = writing.await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Timeout, "{error}");
-    assert_eq!(store.load(&one.id, NOW).await.unwrap(), Some(one));
+    for (id, level) in [(1, "notice"), (2, "error")] {
+        standby.resume();
+        server.sql(&format!(
+            "ALTER ROLE tollgate SET client_min_messages = {level}"
+        ));
+        let store = PostgresStore::builder(server.url().parse().unwrap())
+            .statement_timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        standby.pause();
+        let one = session(id, "u-7");
+        let writing = tokio::spawn({
+            let (store, one) = (store.clone(), one.clone());
+            async move { store.insert(&one, NOW).await }
+        });
+        eventually("the write waits", || {
+            server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "1"
+        });
+        server.sql(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+        );
+        let error = writing.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Timeout, "{level}: {error}");
+        assert_eq!(store.load(&one.id, NOW).await.unwrap(), Some(one));
+    }
     standby.resume();
 }
 
