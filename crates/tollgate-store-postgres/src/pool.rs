@@ -379,7 +379,8 @@ impl Loan {
 }
 
 /// Waits until the server has answered the pending statement, which it is asked to cancel unless
-/// there is a pooler in between, or has closed the connection. Returns the connection if it can be used again.
+/// there is a pooler in between, or has closed the connection. Returns the connection if it can be
+/// used again.
 async fn end(dial: &dyn Dial, link: Link, reuse: bool) -> Option<Link> {
     if answers(dial, &link, reuse).await {
         return Some(link);
@@ -399,9 +400,10 @@ async fn answers(dial: &dyn Dial, link: &Link, reuse: bool) -> bool {
         Err(_) => None,
     };
     if link.is_pooled() {
-        // PgBouncer 1.18 can end, with all its connections, at a request to cancel.
+        // PgBouncer 1.18 can end, with all its connections, at a request to cancel. If this side
+        // closed first, its session would go on at the server, and PgBouncer would begin another.
         if open.is_none() {
-            let _ = timeout(HOPELESS, &mut answered).await;
+            answered.await;
         }
         return false;
     }

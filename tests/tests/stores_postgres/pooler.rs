@@ -9,7 +9,7 @@ use tollgate_store_postgres::tokio_postgres::{Client, NoTls, connect};
 use tollgate_testkit::stores;
 use tollgate_tests::servers::{PgBouncer, Postgres};
 
-use super::{NOW, revocation, session};
+use super::{NOW, resumes, revocation, session};
 
 fn store(url: &str) -> PostgresStore {
     PostgresStore::builder(url.parse().unwrap())
@@ -188,4 +188,40 @@ async fn hostile_settings_and_objects_change_nothing() {
     stores::accept(Arc::new(one.clone()), Arc::new(other)).await;
     assert!(one.clock().await.unwrap().is_some());
     assert_eq!(one.purge(NOW * 2).await.map(|rows| rows > 0), Ok(true));
+}
+
+/// The pooler closes its session with the server if a client leaves during a statement. A commit
+/// that waits for a standby goes on in this session, and the pooler begins another one.
+#[tokio::test]
+async fn a_standby_that_is_away_adds_no_session_behind_a_pooler() {
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let Some(pooler) = PgBouncer::start(&server, "transaction", &["default_pool_size = 2"]) else {
+        return;
+    };
+    let store = store(&pooler.url());
+    store.migrate().await.unwrap();
+    let standby = |name: &str| {
+        server.sql(&format!(
+            "ALTER SYSTEM SET synchronous_standby_names = '{name}'"
+        ));
+        server.sql("SELECT pg_reload_conf()");
+    };
+    standby("one");
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    for round in 0..3 {
+        let (one, other) = (session(2 * round, "u-7"), session(2 * round + 1, "u-7"));
+        let (one, other) = tokio::join!(store.insert(&one, NOW), store.insert(&other, NOW));
+        assert!(one.is_err() && other.is_err());
+        // Longer than any other timeout of the store.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(120)).await;
+        tokio::time::resume();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(server.sql(waiting), "2", "round {round}");
+    }
+    standby("");
+    let late = session(99, "u-7");
+    resumes(|| store.insert(&late, NOW)).await;
 }
