@@ -112,13 +112,20 @@ pub(crate) fn new_epoch() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// Opens or creates the file.
-pub(crate) fn open_file(path: &Path) -> Result<redb::Database, StoreError> {
+/// Opens or creates the file. One that was open before and is gone, such as with its volume, is not
+/// created `again`: an empty file would log out all users and forget all revocations.
+pub(crate) fn open_file(path: &Path, again: bool) -> Result<redb::Database, StoreError> {
     let io = |error: io::Error| failure::of_file(path, &error);
     let new = !path.exists();
+    if new && again {
+        return Err(StoreError::new(
+            StoreErrorKind::Unavailable,
+            format!("{}: the file was removed while in use", path.display()),
+        ));
+    }
     let mut options = private();
     let file = options
-        .create(true)
+        .create(!again)
         .truncate(false)
         .open(path)
         .map_err(io)?;
@@ -161,4 +168,27 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
         File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_removed_is_not_created_again() {
+        let name = format!("tollgate-redb-removed-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let store = crate::RedbStore::open(&path).unwrap();
+        let database = &store.shared.database;
+        let removed = std::fs::remove_file(&path);
+        // As after a failure of the disk.
+        database.close();
+        let error = database.with(|_| Ok(())).unwrap_err();
+        let created = path.exists();
+        let _ = std::fs::remove_file(&path);
+        removed.unwrap();
+        assert!(!created);
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(error.to_string().contains("removed"), "{error}");
+    }
 }

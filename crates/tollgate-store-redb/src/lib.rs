@@ -13,6 +13,7 @@ mod writer;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use redb::ReadTransaction;
@@ -99,7 +100,11 @@ impl RedbStore {
     /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
-        Self::of(Database::open(move || database::open_file(&path))?)
+        let opened = AtomicBool::new(false);
+        Self::of(Database::open(move || {
+            let again = opened.swap(true, Ordering::Relaxed);
+            database::open_file(&path, again)
+        })?)
     }
 
     fn of(database: Database) -> Result<Self, StoreError> {
