@@ -232,6 +232,10 @@ pub(crate) fn wrong_type() -> StoreError {
     corrupt("a key has another type (WRONGTYPE)")
 }
 
+pub(crate) fn too_few_replicas() -> StoreError {
+    unavailable("too few replicas have the write within the timeout")
+}
+
 pub(crate) fn unavailable(detail: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, detail)
 }

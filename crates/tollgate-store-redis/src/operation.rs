@@ -6,7 +6,7 @@ use redis::{Cmd, Pipeline, Value};
 use tokio::time::Instant;
 use tollgate_session::StoreError;
 
-use crate::failure::{corrupt, unavailable};
+use crate::failure::{corrupt, too_few_replicas};
 
 /// A Lua script.
 #[derive(Debug)]
@@ -158,11 +158,7 @@ impl<'s> Operation<'s> {
         if let Some(wait) = self.wait {
             match next()? {
                 Value::Int(replicas) if replicas >= i64::from(wait.replicas) => {}
-                Value::Int(_) => {
-                    return Err(unavailable(
-                        "too few replicas have the write within the timeout",
-                    ));
-                }
+                Value::Int(_) => return Err(too_few_replicas()),
                 _ => return Err(corrupt("missing answer")),
             }
         }

@@ -5,14 +5,15 @@
 //! silently after its answer was lost. A hanging node must not delay operations on the others.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{ConnectionAddr, ConnectionInfo, Value};
 use tokio::time::{Instant, sleep, timeout_at};
-use tollgate_session::StoreError;
+use tollgate_session::{StoreError, StoreErrorKind};
 
-use crate::failure::{Failure, corrupt, timeout, unavailable};
+use crate::failure::{Failure, corrupt, timeout, too_few_replicas, unavailable};
 use crate::link::Link;
 use crate::operation::Operation;
 use crate::requirements::Requirements;
@@ -39,6 +40,8 @@ pub(crate) struct Servers {
     slots: Mutex<Arc<Slots>>,
     /// Held while the slots are queried.
     asking: tokio::sync::Mutex<()>,
+    /// The last write that waited for replicas lacked some.
+    lacking: AtomicBool,
 }
 
 /// A connection to a server.
@@ -72,6 +75,7 @@ impl Servers {
             links: Mutex::default(),
             slots: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
+            lacking: AtomicBool::new(false),
         }
     }
 
@@ -110,8 +114,14 @@ impl Servers {
             };
             let (failure, address) = match attempt.await {
                 Ok(values) => {
-                    let value = operation.answer(values, asked.is_some())?;
-                    return Ok(Answer { value, repeated });
+                    let value = operation.answer(values, asked.is_some());
+                    if operation.waits() {
+                        self.lacking.store(value.is_err(), Ordering::Relaxed);
+                    }
+                    return Ok(Answer {
+                        value: value?,
+                        repeated,
+                    });
                 }
                 Err(failed) => failed,
             };
@@ -151,6 +161,14 @@ impl Servers {
                         // If this fails, the next attempt shows it.
                         let _ = self.ask_for_slots(address.as_ref(), deadline).await;
                     }
+                }
+                // It was queued behind writes that waited in vain.
+                Failure::Final(error)
+                    if operation.waits()
+                        && error.kind() == StoreErrorKind::Timeout
+                        && self.lacking.load(Ordering::Relaxed) =>
+                {
+                    return Err(too_few_replicas());
                 }
                 failure => return Err(failure.into_error()),
             }

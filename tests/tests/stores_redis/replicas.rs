@@ -123,6 +123,35 @@ fn nothing_that_was_acknowledged_or_confirmed_is_lost() {
     });
 }
 
+/// Writes that are queued behind others, which wait for the replica, have the same cause.
+#[test]
+fn a_lost_replica_is_the_cause_of_every_failure() {
+    let (Some(master), Some(replica)) = (Redis::start_with(&PROMPT), Redis::start_with(&PROMPT))
+    else {
+        return;
+    };
+    follow(&replica, &master);
+    let store = RedisStore::builder(&master.url())
+        .timeout(TIMEOUT)
+        .wait_replicas(1, Duration::from_millis(500))
+        .build()
+        .unwrap();
+    run(async {
+        acknowledged(async || soon(store.insert(&session("u-7"), NOW)).await).await;
+        lose(&replica, &master);
+        let writes = (0..60).map(|number| {
+            let store = store.clone();
+            tokio::spawn(
+                async move { soon(store.insert(&session(&number.to_string()), NOW)).await },
+            )
+        });
+        for write in writes.collect::<Vec<_>>() {
+            let error = write.await.unwrap().unwrap_err();
+            assert!(error.to_string().contains("replicas"), "{error}");
+        }
+    });
+}
+
 /// The same through the sessions: a client repeats each request until it is acknowledged.
 #[test]
 fn a_client_loses_no_acknowledged_answer() {
