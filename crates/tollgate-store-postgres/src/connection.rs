@@ -231,11 +231,6 @@ impl Link {
         matches!(self, Self::Own { warned, .. } if warned.load(Ordering::Acquire))
     }
 
-    /// Returns whether a pooler may give each statement another session.
-    pub(crate) fn is_pooled(&self) -> bool {
-        matches!(self, Self::Own { prepared: None, .. })
-    }
-
     /// Closes the connection, whatever is pending.
     pub(crate) fn close(self) {
         match self {

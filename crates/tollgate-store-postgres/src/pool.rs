@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::Row;
 use tollgate_session::{StoreError, StoreErrorKind};
 
-use crate::connection::{Dial, Dialer, Link, Parameters};
+use crate::connection::{Dialer, Link, Parameters};
 use crate::failure::{Failure, Retry};
 
 /// The maximum number of attempts, if another transaction conflicts or the connection has ended.
@@ -370,7 +370,7 @@ impl Loan {
                 permit,
             } = self;
             let _stuck = Stuck::new(&slots);
-            if let Some(link) = end(&*slots.dialer.dial, link, reuse).await {
+            if let Some(link) = end(&slots.dialer, link, reuse).await {
                 slots.give_back(link);
             }
             drop(permit);
@@ -381,8 +381,8 @@ impl Loan {
 /// Waits until the server has answered the pending statement, which it is asked to cancel unless
 /// there is a pooler in between, or has closed the connection. Returns the connection if it can be
 /// used again.
-async fn end(dial: &dyn Dial, link: Link, reuse: bool) -> Option<Link> {
-    if answers(dial, &link, reuse).await {
+async fn end(dialer: &Dialer, link: Link, reuse: bool) -> Option<Link> {
+    if answers(dialer, &link, reuse).await {
         return Some(link);
     }
     link.close();
@@ -390,7 +390,7 @@ async fn end(dial: &dyn Dial, link: Link, reuse: bool) -> Option<Link> {
 }
 
 /// Returns `true` if the connection can be used again. Otherwise nothing is pending on it.
-async fn answers(dial: &dyn Dial, link: &Link, reuse: bool) -> bool {
+async fn answers(dialer: &Dialer, link: &Link, reuse: bool) -> bool {
     // Answers arrive in order: after this one none is pending.
     let answered = async { link.simple_query("").await.is_ok() };
     let mut answered = pin!(answered);
@@ -399,7 +399,7 @@ async fn answers(dial: &dyn Dial, link: &Link, reuse: bool) -> bool {
         Ok(open) => Some(open),
         Err(_) => None,
     };
-    if link.is_pooled() {
+    if dialer.is_pooled() {
         // PgBouncer 1.18 can end, with all its connections, at a request to cancel. If this side
         // closed first, its session would go on at the server, and PgBouncer would begin another.
         if open.is_none() {
@@ -414,7 +414,7 @@ async fn answers(dial: &dyn Dial, link: &Link, reuse: bool) -> bool {
         let hopeless = Instant::now() + HOPELESS;
         loop {
             // A request that does not get through is repeated.
-            let _ = timeout(Duration::from_secs(1), dial.cancel(token.clone())).await;
+            let _ = timeout(Duration::from_secs(1), dialer.dial.cancel(token.clone())).await;
             if open.is_some() || Instant::now() >= hopeless {
                 break;
             }

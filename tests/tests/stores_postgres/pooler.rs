@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tollgate_session::{RevocationStore, SessionStore};
 use tollgate_store_postgres::PostgresStore;
-use tollgate_store_postgres::tokio_postgres::{Client, NoTls, connect};
+use tollgate_store_postgres::tokio_postgres::{Client, Config, NoTls, connect};
 use tollgate_testkit::stores;
 use tollgate_tests::servers::{PgBouncer, Postgres};
 
@@ -224,4 +224,36 @@ async fn a_standby_that_is_away_adds_no_session_behind_a_pooler() {
     standby("");
     let late = session(99, "u-7");
     resumes(|| store.insert(&late, NOW)).await;
+}
+
+/// `PgBouncer` 1.18 can end at a request to cancel, also from a pool of the user.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_custom_pool_behind_a_pooler_cancels_nothing() {
+    use tollgate_store_postgres::deadpool_postgres::{Manager, Pool};
+    let Some(server) = Postgres::start() else {
+        return;
+    };
+    let Some(pooler) = PgBouncer::start(&server, "transaction", &["default_pool_size = 4"]) else {
+        return;
+    };
+    let config: Config = pooler.url().parse().unwrap();
+    let pool = Pool::builder(Manager::new(config.clone(), NoTls)).build();
+    let store = PostgresStore::builder(config).pool(pool.unwrap()).build();
+    let store = store.unwrap();
+    store.migrate().await.unwrap();
+    store.position().await.unwrap();
+    let held = session(1, "u-7");
+    assert!(store.insert(&held, NOW).await.unwrap());
+    let locker = client(&server.url()).await;
+    let lock = "BEGIN; LOCK TABLE tollgate.sessions";
+    locker.batch_execute(lock).await.unwrap();
+    let early = Duration::from_millis(100);
+    let replaced = tokio::time::timeout(early, store.replace(&held, 1, NOW)).await;
+    assert!(replaced.is_err());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    assert_eq!(server.sql(waiting), "1", "the statement was cancelled");
+    locker.batch_execute("ROLLBACK").await.unwrap();
+    let found = resumes(|| async { store.load(&held.id, NOW).await }).await;
+    assert_eq!(found, Some(held));
 }
