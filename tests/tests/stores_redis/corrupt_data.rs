@@ -1,12 +1,14 @@
 //! Keys with invalid values, and servers that are not Redis.
 
-use redis::aio::MultiplexedConnection;
 use std::slice::from_ref;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tollgate_session::{
-    Position, Revocation, RevocationKey, RevocationKind, RevocationStore, SessionStore,
-    StoreErrorKind,
+    Position, Revocation, RevocationKey, RevocationKind, RevocationStore, Revocations,
+    SessionStore, StoreErrorKind,
 };
 use tollgate_store_redis::RedisStore;
 use tollgate_tests::servers::Redis;
@@ -193,7 +195,17 @@ fn entries_of_another_type_fail_closed_and_lost_ones_begin_a_new_epoch() {
         let after = soon(store.position()).await.unwrap();
         assert_ne!(after.epoch, before.epoch, "the loss is noticed");
 
+        let revocations = Revocations::builder(store.clone(), "https://id.example.com");
+        let revocations = revocations.build().unwrap();
+        let synced = async {
+            while !revocations.in_sync() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        soon(synced).await;
         write(&mut connection, &[b"SET", ENTRIES, b"malformed"]).await;
+        soon(revocations.revoke_session("a")).await.unwrap_err();
+        assert!(!revocations.in_sync(), "nothing can be revoked");
         for error in [
             soon(store.revoke(&[revocation("a")], NOW))
                 .await

@@ -145,7 +145,7 @@ impl Health {
     }
 
     /// Returns whether the store fails: an operation failed a moment ago and has not succeeded
-    /// since. One malformed record is no failure of the store, and a store may have no clock.
+    /// since. One malformed session is no failure of the store, and a store may have no clock.
     pub(super) fn is_failing(&self) -> bool {
         if self.failing.load(Ordering::Relaxed) == 0 {
             return false;
@@ -153,9 +153,9 @@ impl Health {
         let failures = self.failures();
         failures.iter().enumerate().any(|(index, failure)| {
             failure.is_some_and(|(kind, at)| {
-                index != Operation::Clock as usize
-                    && kind != StoreErrorKind::Corrupt
-                    && at.elapsed() < RECENT
+                let record =
+                    kind == StoreErrorKind::Corrupt && index == Operation::ReadSession as usize;
+                index != Operation::Clock as usize && !record && at.elapsed() < RECENT
             })
         })
     }
@@ -284,6 +284,8 @@ mod tests {
         .await;
         run(&health, Operation::Clock, Some(StoreErrorKind::Denied)).await;
         assert!(!health.is_failing() && health.last_error().is_some());
+        run(&health, Operation::Find, Some(StoreErrorKind::Corrupt)).await;
+        assert!(health.is_failing(), "no revocation can be read");
     }
 
     #[tokio::test(start_paused = true)]

@@ -89,7 +89,7 @@ pub struct RevocationStatus {
     ///
     /// The operations are those of this handle and of the [`Sessions`](crate::Sessions) that it
     /// belongs to. One fails if it failed less than 5 seconds ago and has not succeeded since. A
-    /// malformed record is no failure of the store here, only in `last_error`.
+    /// malformed session is no failure of the store here, only in `last_error`.
     ///
     /// Gates depend only on the replica: while it is complete they do not query the store.
     pub in_sync: bool,
