@@ -90,11 +90,14 @@ pub(crate) const fn bits(column: i64) -> u64 {
 /// Reads a column. `None` if this row has `NULL` or another value that cannot be read.
 ///
 /// # Errors
-/// `Corrupt` if the column has another type in all rows.
+/// `Unavailable` if the column has another type, in all rows.
 pub(crate) fn get<'r, T: FromSql<'r>>(row: &'r Row, index: usize) -> Result<Option<T>, StoreError> {
     let column = row.columns().get(index);
     if !column.is_some_and(|column| T::accepts(column.type_())) {
-        return Err(corrupt("a column of the tables has another type"));
+        return Err(StoreError::new(
+            StoreErrorKind::Unavailable,
+            "a column of the tables has another type",
+        ));
     }
     Ok(row.try_get(index).ok())
 }

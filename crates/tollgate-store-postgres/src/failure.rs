@@ -98,10 +98,9 @@ fn kind(state: &SqlState) -> StoreErrorKind {
         ("53300", _) => StoreErrorKind::Exhausted,
         // Insufficient resources: disk, memory, a configured limit.
         (_, Some("53")) => StoreErrorKind::Full,
-        // Data, constraints, tables of another shape, damaged files.
-        ("42804" | "42703" | "42883" | "42P10", _) | (_, Some("22" | "23" | "XX")) => {
-            StoreErrorKind::Corrupt
-        }
+        // Data, constraints, damaged files. Not tables of another shape: a session that is `Corrupt`
+        // is lost to its client.
+        (_, Some("22" | "23" | "XX")) => StoreErrorKind::Corrupt,
         _ => StoreErrorKind::Unavailable,
     }
 }
@@ -138,11 +137,17 @@ pub(crate) fn of_connection(error: &Error) -> StoreError {
     let mut words = error.to_string();
     let cause = std::error::Error::source(error).map(ToString::to_string);
     let missing = cause.as_deref() == Some("password missing");
-    let kind = if words.starts_with("error parsing") || words.starts_with("unexpected message") {
-        StoreErrorKind::Corrupt
-    } else if words.starts_with("error serializing") || words.starts_with("expected ") {
-        // The statement was written for a column of another type.
-        StoreErrorKind::Corrupt
+    // Another protocol, or a statement for a column of another type. The cause may contain a value.
+    let malformed = [
+        "error parsing",
+        "unexpected message",
+        "error serializing",
+        "expected ",
+    ]
+    .iter()
+    .any(|start| words.starts_with(start));
+    let kind = if malformed {
+        StoreErrorKind::Unavailable
     } else if words.starts_with("timeout") {
         StoreErrorKind::Timeout
     } else if words.starts_with("authentication error") || missing {
@@ -153,9 +158,9 @@ pub(crate) fn of_connection(error: &Error) -> StoreError {
     } else {
         StoreErrorKind::Unavailable
     };
-    // The cause of these is an I/O error or a fixed text, which contains no value.
+    // The cause of the others is an I/O error or a fixed text.
     if let Some(cause) = cause
-        && kind != StoreErrorKind::Corrupt
+        && !malformed
     {
         words = format!("{words}: {cause}");
     }
@@ -181,6 +186,7 @@ mod tests {
             ("28000", StoreErrorKind::Denied),
             ("42501", StoreErrorKind::Denied),
             ("42P01", StoreErrorKind::Unavailable),
+            ("42703", StoreErrorKind::Unavailable),
             ("57P01", StoreErrorKind::Unavailable),
             ("57P03", StoreErrorKind::Unavailable),
             ("22P02", StoreErrorKind::Corrupt),
