@@ -50,7 +50,7 @@ impl Database {
             open: Box::new(open),
             current: RwLock::new(None),
         };
-        database.with(|_| Ok(()))?;
+        database.open_again()?;
         Ok(database)
     }
 
@@ -62,7 +62,7 @@ impl Database {
         let mut current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         if current.is_none() {
             drop(current);
-            self.open_again()?;
+            self.open_again().map_err(unusable)?;
             current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         }
         let Some(Open(Some(database))) = &*current else {
@@ -99,6 +99,19 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// Converts the error for a file that cannot be opened again. A session that is `Corrupt` would be
+/// lost to its client, but the file can be restored.
+fn unusable(error: StoreError) -> StoreError {
+    if error.kind() != StoreErrorKind::Corrupt {
+        return error;
+    }
+    tracing::error!(target: "tollgate", %error, "the file cannot be opened again");
+    StoreError::new(
+        StoreErrorKind::Unavailable,
+        "the file cannot be opened again, as it is damaged: restore a backup",
+    )
 }
 
 fn prepare(database: &redb::Database) -> Result<(), Failure> {
@@ -174,21 +187,34 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_file_that_was_removed_is_not_created_again() {
-        let name = format!("tollgate-redb-removed-{}", std::process::id());
+    /// Changes the file of an open store, and returns the error of the next operation after a
+    /// failure of the disk, and whether the file exists.
+    fn error_after(name: &str, change: impl FnOnce(&Path) -> io::Result<()>) -> (StoreError, bool) {
+        let name = format!("tollgate-redb-{name}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let store = crate::RedbStore::open(&path).unwrap();
         let database = &store.shared.database;
-        let removed = std::fs::remove_file(&path);
-        // As after a failure of the disk.
+        let changed = change(&path);
         database.close();
         let error = database.with(|_| Ok(())).unwrap_err();
-        let created = path.exists();
+        let exists = path.exists();
         let _ = std::fs::remove_file(&path);
-        removed.unwrap();
-        assert!(!created);
+        changed.unwrap();
+        (error, exists)
+    }
+
+    #[test]
+    fn a_file_that_was_removed_is_not_created_again() {
+        let (error, exists) = error_after("removed", |path| std::fs::remove_file(path));
+        assert!(!exists);
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         assert!(error.to_string().contains("removed"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_was_overwritten_makes_no_session_corrupt() {
+        let (error, _) = error_after("overwritten", |path| std::fs::write(path, [7; 9000]));
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        assert!(error.to_string().contains("damaged"), "{error}");
     }
 }
