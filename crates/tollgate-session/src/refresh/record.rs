@@ -242,8 +242,15 @@ impl Body {
             && self.idle_until.max(self.cap) < Self::LATEST
             && self.last_seen.max(self.created_at) < Self::LATEST
             && self.rotated_at.max(self.auth_time) < Self::LATEST
+            && self.earlier.len() <= Self::EARLIER
             && lives(access.issued_at, access.expires_at)
             && lives(issued.last, issued.until)
+            // Else its revocation would refuse the other sessions of the user too, without end.
+            && issued.until <= self.cap
+            && self
+                .former
+                .as_ref()
+                .is_none_or(|former| lives(former.issued_at, former.expires_at))
             && !access.jti.is_empty()
             && self.client_id.as_deref() != Some("")
             && [&self.scope, &access.scope]
@@ -296,7 +303,8 @@ impl Record {
         let body: Result<Body, _> = serde_json::from_slice(&stored.data);
         match body {
             Ok(body)
-                if body.version == Body::VERSION
+                if stored.data.len() <= Body::MOST + Body::GROWTH
+                    && body.version == Body::VERSION
                     && body.is_plausible()
                     && stored.id == *id
                     && !stored.subject.is_empty() =>
@@ -318,11 +326,11 @@ impl Record {
         Self {
             id,
             subject: stored.subject.clone(),
-            revision: stored.revision.saturating_add(1),
+            revision: stored.revision.wrapping_add(1),
             body: Body {
                 version: Body::VERSION,
                 created_at: now,
-                cap: now,
+                cap: now.saturating_add(1),
                 idle_until: now,
                 last_seen: now,
                 auth_time: now,
@@ -371,7 +379,8 @@ impl Record {
         } else {
             Body::MOST
         };
-        if data.len() > most {
+        // The end of a session must not fail.
+        if data.len() > most && self.body.ended_at.is_none() {
             return Err(SessionError::new(
                 SessionErrorKind::TooLarge,
                 format!("the session has {} bytes, more than {most}", data.len()),
@@ -418,7 +427,7 @@ impl Record {
         Self {
             id: self.id,
             subject: self.subject.clone(),
-            revision: self.revision.saturating_add(1),
+            revision: self.revision.wrapping_add(1),
             body,
         }
     }

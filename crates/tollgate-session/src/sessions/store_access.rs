@@ -115,7 +115,7 @@ impl Sessions {
     /// Replaces the predecessor of `next`. Returns `false` if another writer was first.
     pub(super) async fn replace(&self, next: &Record, now: u64) -> Result<bool, SessionError> {
         let stored = next.write()?;
-        let expected = next.revision.saturating_sub(1);
+        let expected = next.revision.wrapping_sub(1);
         self.write(self.0.store.replace(&stored, expected, now))
             .await
     }

@@ -1,6 +1,7 @@
 //! Stored sessions that cannot be read.
 
 use proptest::prelude::*;
+use serde_json::json;
 use tollgate_session::{
     Login, RefreshKey, SessionErrorKind as Kind, SessionId, SessionStore, StoredSession, Tokens,
 };
@@ -193,5 +194,111 @@ proptest! {
             sessions.logout_all("u-7").await.unwrap();
             assert!(sessions.devices("u-7", None).await.unwrap().is_empty());
         });
+    }
+}
+
+/// Each value is JSON of the right type.
+#[tokio::test]
+async fn hostile_values_lock_nobody_out() {
+    let far = 1_u64 << 39;
+    for (member, value) in [
+        ("earlier", json!(vec![1; 10_000])),
+        ("earlier", json!(vec![u64::MAX; 64])),
+        ("late", json!({ "generation": 1, "at": u64::MAX })),
+        ("late", json!({ "generation": u64::MAX, "at": 0 })),
+        ("step_up", json!({ "generation": u64::MAX, "at": u64::MAX })),
+        ("generation", json!(u64::MAX)),
+        ("generation", json!(u64::MAX - 1)),
+        ("rotated_at", json!(far)),
+        ("auth_time", json!(far)),
+        ("last_seen", json!(far)),
+        ("created_at", json!(far)),
+        ("cap", json!(far)),
+        ("idle_until", json!(far)),
+        ("issued", json!({ "last": far, "until": far + 900 })),
+        ("issued", json!({ "last": 0, "until": 1 })),
+        (
+            "former",
+            json!({ "jti": "", "issued_at": u64::MAX, "expires_at": u64::MAX, "scope": "" }),
+        ),
+        ("claims", json!({ "a": vec!["x"; 9_000] })),
+        (
+            "device",
+            json!({ "user_agent": "\u{1}".repeat(4_000), "address": null, "name": null }),
+        ),
+        ("csrf", json!("x".repeat(30_000))),
+        ("client_id", json!("x".repeat(30_000))),
+    ] {
+        for most in [1, 256] {
+            let service = Service::with(|builder| {
+                let builder = builder.refresh_key(RefreshKey::new(1, [1; 32]));
+                let builder = builder
+                    .revoke_former_access()
+                    .max_revocations_per_subject(most);
+                builder.max_sessions_per_subject(2)
+            });
+            let what = format!("{member} {most} {:.60}", value.to_string());
+            let (damaged, healthy) = two(&service).await;
+            let principal = service.principal(&damaged.access_token);
+            damage(&service, &damaged.session, |data| {
+                let mut body: serde_json::Value = serde_json::from_slice(data).unwrap();
+                body[member] = value.clone();
+                *data = serde_json::to_vec(&body).unwrap();
+            })
+            .await;
+            let ok = |kind| matches!(kind, Kind::Invalid | Kind::Reuse);
+            service.pass(600);
+            let sessions = &service.sessions;
+            sessions
+                .renew(&principal)
+                .await
+                .unwrap_or_else(|e| panic!("{what}: renew {e}"));
+            if let Err(error) = service.refresh(&damaged.refresh_token).await {
+                assert!(ok(error.kind()), "{what}: refresh {error}");
+            }
+            service.refresh(&healthy.refresh_token).await.unwrap();
+            for _ in 0..3 {
+                sessions
+                    .login(Login::new("u-7"))
+                    .await
+                    .unwrap_or_else(|e| panic!("{what}: login {e}"));
+            }
+            sessions
+                .logout(&damaged.session)
+                .await
+                .unwrap_or_else(|e| panic!("{what}: logout {e}"));
+            assert!(!service.accepts(&damaged.access_token).await, "{what}");
+            sessions
+                .logout_all("u-7")
+                .await
+                .unwrap_or_else(|e| panic!("{what}: all {e}"));
+            service.pass(2);
+            let again = sessions.login(Login::new("u-7")).await.unwrap();
+            assert!(service.accepts(&again.access_token).await, "{what}: again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_with_the_last_revision_can_be_ended() {
+    for revision in [0, u64::MAX - 1, u64::MAX] {
+        let service = Service::new();
+        let (damaged, _) = two(&service).await;
+        let memory = &service.store.memory;
+        let there = memory
+            .load(&damaged.session, service.now())
+            .await
+            .unwrap()
+            .unwrap();
+        let next = StoredSession { revision, ..there };
+        assert!(memory.replace(&next, 1, service.now()).await.unwrap());
+        let refreshed = service.refresh(&damaged.refresh_token).await;
+        assert!(refreshed.is_ok(), "{revision}: {refreshed:?}");
+        let sessions = &service.sessions;
+        assert!(
+            sessions.logout(&damaged.session).await.unwrap(),
+            "{revision}"
+        );
+        assert_eq!(sessions.logout_all("u-7").await.unwrap(), 1, "{revision}");
     }
 }
