@@ -107,8 +107,8 @@
 //!   and after its write, is logged out: the second late repeat is reuse.
 //! - A logout that is repeated more than a minute after the session ended finds nothing to confirm.
 //! - Clocks that differ by more than the [leeway](crate::Issuer::leeway) between instances. A clock
-//!   that is behind by more extends a grace period, a session and the life of a token by the same
-//!   amount. It undoes no logout whose revocation has not ended by the store's clock.
+//!   that is behind by more extends a session and the life of a token by the same amount. It undoes
+//!   no logout whose revocation has not ended by the store's clock.
 //! - Revocations that have not reached other instances yet: see [`Reading`](crate::Reading).
 //! - Cryptography: HMAC-SHA256 and SHA-256 are assumed to be secure.
 //!

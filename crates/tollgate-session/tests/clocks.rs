@@ -153,6 +153,35 @@ async fn the_idle_timeout_by_skew() {
     }
 }
 
+/// A client repeats its refresh token on another instance after a lost response.
+#[tokio::test(start_paused = true)]
+async fn a_lost_response_ends_no_session_whatever_the_clocks() {
+    for (first, second) in [(0, 90), (90, 0), (0, 3600), (3600, 0), (-3600, 3600)] {
+        let (store, _) = store();
+        let [first, second] = [first, second].map(|skew| {
+            let time = START.wrapping_add_signed(skew);
+            (skew, Instance::new(&store, time))
+        });
+        for (one, other) in [(&first, &second), (&second, &first)] {
+            let skews = (one.0, other.0);
+            sleep(Duration::from_secs(1)).await;
+            let tokens = one.1.log_in().await;
+            let lost = one.1.refresh(&tokens).await.unwrap();
+            sleep(Duration::from_secs(2)).await;
+            for instance in [&other.1, &one.1, &other.1] {
+                let again = instance.refresh(&tokens).await;
+                let again = again.map(|again| again.refresh_token);
+                assert_eq!(again, Ok(lost.refresh_token.clone()), "{skews:?}");
+            }
+            let next = other.1.refresh(&lost).await.unwrap();
+            // Two rotations were faster than a response.
+            let outdated = one.1.refresh(&tokens).await;
+            assert_eq!(outdated, Err(SessionErrorKind::Invalid), "{skews:?}");
+            assert!(one.1.refresh(&next).await.is_ok(), "{skews:?}");
+        }
+    }
+}
+
 /// A step of an instance, chosen by its number.
 #[derive(Clone, Debug)]
 enum Step {

@@ -29,9 +29,11 @@ pub(crate) enum Event<'a> {
         token: &'a RefreshToken,
         /// The binding of the browser, if the token came in a cookie.
         binding: Option<&'a Binding>,
-        /// The time when the request arrived. A token presented before a rotation is not reuse,
-        /// however long the store took.
+        /// The time when the request arrived, by the store's clock. A token presented before a
+        /// rotation is not reuse, however long the store took, and whatever the instance's clock.
         arrived_at: u64,
+        /// The time now, by the same clock.
+        by_store: u64,
         scope: Option<&'a str>,
         device: &'a Device,
         jti: &'a str,
@@ -44,6 +46,8 @@ pub(crate) enum Event<'a> {
     /// The user has authenticated again.
     Reauthenticate {
         presented: &'a Presented,
+        /// As in `Refresh`.
+        by_store: u64,
         jti: &'a str,
     },
     /// The access token was issued before `not_before`, and such tokens of the user are revoked.
@@ -121,6 +125,7 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
             token,
             binding,
             arrived_at,
+            by_store,
             scope,
             device,
             jti,
@@ -137,31 +142,37 @@ pub(crate) fn step(record: &Record, event: &Event<'_>, now: u64, rules: &Rules) 
                     return Outcome::Refused(Refused::Scope);
                 };
                 match standing {
-                    Standing::Current => rotate(record, &scope, device, jti, now, rules),
+                    Standing::Current => {
+                        rotate(record, &scope, device, jti, (now, *by_store), rules)
+                    }
                     _ if record.refresh_token(&rules.keys).is_none() => {
                         Outcome::Refused(Refused::KeyMissing)
                     }
                     Standing::Previous { late } => Outcome::Repeat { late },
-                    Standing::Late => repeat_late(body, &scope, jti, now, rules),
+                    Standing::Late => repeat_late(body, &scope, jti, (now, *by_store), rules),
                 }
             }
             Err(outcome) => outcome,
         },
         Event::Slide { presented, jti } => slide(record, presented, jti, now, rules),
-        Event::Reauthenticate { presented, jti } => {
+        Event::Reauthenticate {
+            presented,
+            by_store,
+            jti,
+        } => {
             if presented.subject != record.subject {
                 return Outcome::Refused(Refused::Unknown);
             }
-            let Some(mut next) = rotated(record, now, rules) else {
+            let Some(mut next) = rotated(record, (now, *by_store), rules) else {
                 return Outcome::Refused(Refused::Expired);
             };
             // A slower request may have read the clock before the last one.
-            let latest = now.saturating_add(rules.leeway);
-            let not_before = |time: u64| time.min(latest).max(now);
-            next.auth_time = not_before(body.auth_time);
+            let not_before =
+                |time: u64, now: u64| time.min(now.saturating_add(rules.leeway)).max(now);
+            next.auth_time = not_before(body.auth_time, now);
             next.step_up = Some(StepUp {
                 generation: next.generation,
-                at: not_before(body.step_up.map_or(0, |last| last.at)),
+                at: not_before(body.step_up.map_or(0, |last| last.at), *by_store),
             });
             next.issue(access(&next, &presented.scope, jti, (now, next.cap), rules));
             Outcome::Replace(Box::new(next))
@@ -281,11 +292,11 @@ fn rotate(
     scope: &str,
     device: &Device,
     jti: &str,
-    now: u64,
+    (now, by_store): (u64, u64),
     rules: &Rules,
 ) -> Outcome {
     let body = &record.body;
-    let Some(mut next) = rotated(record, now, rules) else {
+    let Some(mut next) = rotated(record, (now, by_store), rules) else {
         return Outcome::Refused(Refused::Expired);
     };
     next.former = Some(body.access.clone());
@@ -295,7 +306,7 @@ fn rotate(
 }
 
 /// Returns the body with the next refresh token; `None` after the last possible one.
-fn rotated(record: &Record, now: u64, rules: &Rules) -> Option<Body> {
+fn rotated(record: &Record, (now, by_store): (u64, u64), rules: &Rules) -> Option<Body> {
     let body = &record.body;
     let generation = body.generation.checked_add(1)?;
     let key = rules.keys.newest();
@@ -306,9 +317,9 @@ fn rotated(record: &Record, now: u64, rules: &Rules) -> Option<Body> {
         &mut next.current,
         Sealed::new(&secret, key.id()),
     ));
-    next.rotated_at = now;
+    next.rotated_at = by_store;
     next.late = None;
-    next.earlier = earlier(body, now, rules);
+    next.earlier = earlier(body, by_store, rules);
     Some(next)
 }
 
@@ -333,11 +344,17 @@ fn earlier(body: &Body, now: u64, rules: &Rules) -> Vec<u64> {
 
 /// Returns the same refresh token and another access token. The session lives no longer, in case it
 /// is a thief.
-fn repeat_late(body: &Body, scope: &str, jti: &str, now: u64, rules: &Rules) -> Outcome {
+fn repeat_late(
+    body: &Body,
+    scope: &str,
+    jti: &str,
+    (now, by_store): (u64, u64),
+    rules: &Rules,
+) -> Outcome {
     let mut next = body.clone();
     next.late = Some(Late {
         generation: body.generation,
-        at: now,
+        at: by_store,
     });
     next.former = Some(body.access.clone());
     next.issue(access(body, scope, jti, (now, body.idle_until), rules));

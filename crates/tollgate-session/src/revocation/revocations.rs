@@ -377,6 +377,13 @@ impl Revocations {
         shared.health.watch(operation, shared.timeout, work).await
     }
 
+    /// The time `now` of this instance, by the store's clock if both are comparable: instances
+    /// with different clocks agree on it.
+    pub(crate) fn by_store(&self, now: u64) -> u64 {
+        let store = self.shared.replica.store_clock();
+        not_ahead(later(now, store), store)
+    }
+
     /// The time `now` of this instance, but not later than the store's clock. A revocation of what
     /// was issued before a time that is ahead would refuse later logins as well.
     pub(crate) fn not_ahead(&self, now: u64) -> u64 {

@@ -115,7 +115,7 @@ impl Sessions {
         binding: Option<&Binding>,
         request: &RefreshRequest,
     ) -> Result<Tokens, SessionError> {
-        let arrived_at = self.now();
+        let arrived_at = self.0.revocations.by_store(self.now());
         let jti = self.fresh_jti()?;
         let mut confirmed = false;
         for _ in 0..TRIES {
@@ -131,6 +131,7 @@ impl Sessions {
                 token,
                 binding,
                 arrived_at,
+                by_store: self.0.revocations.by_store(now),
                 scope: request.scope.as_deref(),
                 device: &request.device,
                 jti: &jti,

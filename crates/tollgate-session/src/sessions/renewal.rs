@@ -140,7 +140,11 @@ impl Sessions {
             };
             let event = match reason {
                 Reason::Slide => Event::Slide { presented, jti },
-                Reason::StepUp => Event::Reauthenticate { presented, jti },
+                Reason::StepUp => Event::Reauthenticate {
+                    presented,
+                    by_store: self.0.revocations.by_store(now),
+                    jti,
+                },
             };
             let next = match step(&record, &event, now, &self.0.rules) {
                 Outcome::Replace(body) => Some(record.with(*body)),

@@ -344,7 +344,7 @@ pub(crate) const ACCESS: u64 = 3;
 pub(crate) const IDLE: u64 = 4;
 pub(crate) const CAP: u64 = 6;
 pub(crate) const LEEWAY: u64 = 1;
-pub(crate) const START: u64 = 1_000;
+pub(crate) const START: u64 = 1_700_000_000;
 
 /// The content of a record.
 #[derive(Clone, Copy)]

@@ -82,6 +82,7 @@ fn refresh(
             token,
             binding: None,
             arrived_at,
+            by_store: now,
             scope,
             device,
             jti,
@@ -101,6 +102,7 @@ fn refresh_bound(
         token,
         binding,
         arrived_at: at,
+        by_store: at,
         scope: None,
         device: &Device::default(),
         jti: "jti-n",
@@ -468,6 +470,7 @@ fn a_late_repeat_needs_the_binding_or_else_the_device() {
             token: &old,
             binding,
             arrived_at: at,
+            by_store: at,
             scope,
             device,
             jti: "jti-n",
@@ -527,6 +530,7 @@ fn a_late_repeat_is_never_granted_across_a_re_authentication() {
         let access = presented(record);
         let event = Event::Reauthenticate {
             presented: &access,
+            by_store: at,
             jti: "u",
         };
         replaced(record, step(record, &event, at, &rules))
@@ -696,6 +700,7 @@ fn an_ended_session_refuses_everything() {
     assert_eq!(ended.body.ended_at, Some(START + 5));
     let again = Event::Reauthenticate {
         presented: &access,
+        by_store: START,
         jti: "j",
     };
     for (record, at, why) in [
@@ -843,6 +848,7 @@ fn a_step_up_rotates_and_sets_auth_time() {
     let access = presented(&one);
     let event = Event::Reauthenticate {
         presented: &access,
+        by_store: START + 30,
         jti: "j",
     };
     let two = replaced(&one, step(&one, &event, START + 30, &rules));
@@ -859,6 +865,7 @@ fn a_step_up_rotates_and_sets_auth_time() {
     };
     let event = Event::Reauthenticate {
         presented: &stranger,
+        by_store: START,
         jti: "j",
     };
     assert_eq!(
@@ -875,6 +882,7 @@ fn a_refresh_token_from_before_a_step_up_is_refused_within_grace() {
     let access = presented(&two);
     let event = Event::Reauthenticate {
         presented: &access,
+        by_store: START + 20,
         jti: "j",
     };
     let three = replaced(&two, step(&two, &event, START + 20, &rules));
@@ -912,6 +920,7 @@ fn an_access_token_from_before_a_step_up_is_not_renewed() {
     let old = presented(&one);
     let event = Event::Reauthenticate {
         presented: &old,
+        by_store: START + 30,
         jti: "j",
     };
     let two = replaced(&one, step(&one, &event, START + 30, &rules));
@@ -1136,8 +1145,13 @@ proptest! {
                 Act::Slide => slide(&record, &presented(&record), now, &rules),
                 Act::StepUp => {
                     let access = presented(&record);
-                    step(&record, &Event::Reauthenticate { presented: &access, jti: "u" }, now,
-                        &rules)
+                    let event = Event::Reauthenticate {
+                        presented: &access,
+                        by_store: now,
+                        jti: "u",
+                    };
+                    step(&record, &event, now, &rules)
+
                 }
                 Act::End => step(&record, &Event::End, now, &rules),
             };
