@@ -182,6 +182,23 @@ async fn a_lost_response_ends_no_session_whatever_the_clocks() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_user_logs_in_by_an_instance_that_is_behind_after_the_end_of_all_sessions() {
+    for skew in [-90, -3600] {
+        let (store, _) = store();
+        let right = Instance::new(&store, START);
+        let behind = Instance::new(&store, START.wrapping_add_signed(skew));
+        sleep(Duration::from_secs(1)).await;
+        right.log_in().await;
+        right.sessions.logout_all("u-7").await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        let again = behind.log_in().await;
+        assert_eq!(right.access(&again).await, Access::Good, "{skew}");
+        let again = behind.refresh(&again).await.unwrap();
+        assert!(right.refresh(&again).await.is_ok(), "{skew}");
+    }
+}
+
 /// A step of an instance, chosen by its number.
 #[derive(Clone, Debug)]
 enum Step {

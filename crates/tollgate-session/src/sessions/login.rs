@@ -245,9 +245,11 @@ impl Sessions {
         let mut not_before = 0;
         for _ in 0..TRIES {
             let now = self.now();
-            // A logout of all sessions may come from an instance whose clock is ahead.
-            let ahead = not_before.min(now.saturating_add(self.0.rules.leeway));
-            let (record, binding) = self.new_record(login, now.max(ahead))?;
+            // A logout of all sessions may come from an instance whose clock is ahead of this one.
+            let latest = now.saturating_add(self.0.rules.leeway);
+            let latest = latest.max(self.0.revocations.by_store(now));
+            let now = now.max(not_before.min(latest));
+            let (record, binding) = self.new_record(login, now)?;
             let binding = binding.map(|binding| Bound::New(binding.write()));
             let tokens = |record: &Record| {
                 let mut tokens = self.tokens(record, now)?;
