@@ -275,11 +275,12 @@ pub(crate) async fn bounded<T, E: From<StoreError>>(
     timeout: Duration,
     operation: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    let late = |_| {
-        let detail = format!("no answer within {timeout:?}");
-        Err(StoreError::new(StoreErrorKind::Timeout, detail).into())
-    };
     tokio::time::timeout(timeout, operation)
         .await
-        .unwrap_or_else(late)
+        .unwrap_or_else(|_| Err(no_answer(timeout).into()))
+}
+
+pub(crate) fn no_answer(timeout: Duration) -> StoreError {
+    let detail = format!("no answer within {timeout:?}");
+    StoreError::new(StoreErrorKind::Timeout, detail)
 }

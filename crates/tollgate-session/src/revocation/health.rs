@@ -25,11 +25,16 @@ pub(crate) enum Operation {
     Changes,
     Clock,
     ReadSession,
+    ListSessions,
+    AddSession,
     WriteSession,
+    ConfirmSession,
+    /// An operation of the sessions, with all its steps.
+    Whole,
 }
 
 impl Operation {
-    const NAMES: [&'static str; 8] = [
+    const NAMES: [&'static str; 12] = [
         "revoke",
         "find",
         "snapshot",
@@ -37,7 +42,11 @@ impl Operation {
         "changes",
         "clock",
         "read session",
+        "read session",
         "write session",
+        "write session",
+        "write session",
+        "session operation",
     ];
 }
 
@@ -58,8 +67,8 @@ impl Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreFailure {
-    /// The operation: a method of [`RevocationStore`](crate::RevocationStore), or `read session` or
-    /// `write session`.
+    /// The operation: a method of [`RevocationStore`](crate::RevocationStore), `read session`,
+    /// `write session`, or `session operation` if its steps together took too long.
     pub operation: &'static str,
     /// The kind of the error.
     pub kind: StoreErrorKind,
@@ -153,14 +162,23 @@ impl Health {
         let failures = self.failures();
         failures.iter().enumerate().any(|(index, failure)| {
             failure.is_some_and(|(kind, at)| {
-                let record =
-                    kind == StoreErrorKind::Corrupt && index == Operation::ReadSession as usize;
-                index != Operation::Clock as usize && !record && at.elapsed() < RECENT
+                index != Operation::Clock as usize
+                    && (kind != StoreErrorKind::Corrupt || !reads_records(index))
+                    && at.elapsed() < RECENT
             })
         })
     }
 
     /// The caller's clock minus the store's, in seconds; `None` if unknown.
+    /// Notes the end of an operation of the sessions. A store can be slow although no step fails.
+    pub(super) fn note_whole(&self, too_late: bool) {
+        if !too_late {
+            self.succeed(Operation::Whole);
+        } else if !self.is_failing() {
+            self.fail(Operation::Whole, StoreErrorKind::Timeout);
+        }
+    }
+
     pub(super) fn skew(&self) -> Option<i64> {
         self.skew_now().current
     }
@@ -205,6 +223,11 @@ impl Health {
 }
 
 /// An operation in progress. A caller with a timeout of its own may give it up.
+/// Returns whether an operation reads or writes one record, which may be malformed.
+const fn reads_records(index: usize) -> bool {
+    index >= Operation::ReadSession as usize
+}
+
 struct Unfinished<'a> {
     health: &'a Health,
     operation: Operation,

@@ -377,6 +377,11 @@ impl Revocations {
         shared.health.watch(operation, shared.timeout, work).await
     }
 
+    /// Notes the end of an operation of the sessions in the status.
+    pub(crate) fn note_whole(&self, too_late: bool) {
+        self.shared.health.note_whole(too_late);
+    }
+
     /// The time `now` of this instance, by the store's clock if both are comparable: instances
     /// with different clocks agree on it.
     pub(crate) fn by_store(&self, now: u64) -> u64 {

@@ -2,13 +2,15 @@
 
 use std::future::Future;
 
+use tokio::time::timeout;
+
 use super::{Bound, Sessions, Tokens};
 use crate::error::{SessionError, SessionErrorKind};
 use crate::id::SessionId;
 use crate::issuer::AccessToken;
 use crate::refresh::{Event, Outcome, Record, Unreadable, step};
 use crate::revocation::{Operation, Revocation, RevocationKey, RevocationKind};
-use crate::store::{StoreErrorKind, StoreFuture, StoredSession, bounded};
+use crate::store::{StoreErrorKind, StoreFuture, StoredSession, no_answer};
 
 /// The number of attempts after lost compare-and-swap races.
 pub(super) const TRIES: usize = 16;
@@ -41,19 +43,21 @@ impl Sessions {
         &self,
         work: impl Future<Output = Result<T, SessionError>>,
     ) -> impl Future<Output = Result<T, SessionError>> {
-        bounded(self.0.timeout, work)
+        // Outside the block, which would have room for `work` once more.
+        let work = timeout(self.0.timeout, work);
+        async move {
+            let done = work.await;
+            self.0.revocations.note_whole(done.is_err());
+            done.unwrap_or_else(|_| Err(no_answer(self.0.timeout).into()))
+        }
     }
 
-    async fn query<T>(&self, operation: StoreFuture<'_, T>) -> Result<T, SessionError> {
-        let revocations = &self.0.revocations;
-        Ok(revocations.watch(Operation::ReadSession, operation).await?)
-    }
-
-    async fn write<T>(&self, operation: StoreFuture<'_, T>) -> Result<T, SessionError> {
-        let revocations = &self.0.revocations;
-        Ok(revocations
-            .watch(Operation::WriteSession, operation)
-            .await?)
+    async fn watch<T>(
+        &self,
+        operation: Operation,
+        work: StoreFuture<'_, T>,
+    ) -> Result<T, SessionError> {
+        Ok(self.0.revocations.watch(operation, work).await?)
     }
 
     /// Loads a session. One that cannot be read is reported in the log.
@@ -104,20 +108,25 @@ impl Sessions {
         stored: &StoredSession,
         now: u64,
     ) -> Result<bool, SessionError> {
-        self.write(self.0.store.confirm(stored, now)).await
+        self.watch(Operation::ConfirmSession, self.0.store.confirm(stored, now))
+            .await
     }
 
     pub(super) async fn insert(&self, record: &Record, now: u64) -> Result<bool, SessionError> {
         let stored = record.write()?;
-        self.write(self.0.store.insert(&stored, now)).await
+        self.watch(Operation::AddSession, self.0.store.insert(&stored, now))
+            .await
     }
 
     /// Replaces the predecessor of `next`. Returns `false` if another writer was first.
     pub(super) async fn replace(&self, next: &Record, now: u64) -> Result<bool, SessionError> {
         let stored = next.write()?;
         let expected = next.revision.wrapping_sub(1);
-        self.write(self.0.store.replace(&stored, expected, now))
-            .await
+        self.watch(
+            Operation::WriteSession,
+            self.0.store.replace(&stored, expected, now),
+        )
+        .await
     }
 
     /// Returns the sessions of the subject that have not expired or ended.
@@ -134,7 +143,10 @@ impl Sessions {
         let mut most = self.0.most.saturating_mul(2).saturating_add(64);
         let all = loop {
             let all = self
-                .query(self.0.store.of_subject(subject, most, now))
+                .watch(
+                    Operation::ListSessions,
+                    self.0.store.of_subject(subject, most, now),
+                )
                 .await?;
             if all.len() < most {
                 break all;

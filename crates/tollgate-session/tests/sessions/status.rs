@@ -20,6 +20,8 @@ use crate::fixture::START;
 struct Partial {
     memory: MemoryStore,
     denied: Arc<Mutex<Vec<&'static str>>>,
+    kind: Option<StoreErrorKind>,
+    delay: Arc<Mutex<Duration>>,
 }
 
 impl Partial {
@@ -33,10 +35,14 @@ impl Partial {
         work: StoreFuture<'a, T>,
     ) -> StoreFuture<'a, T> {
         if self.denied.lock().unwrap().contains(&operation) {
-            let error = StoreError::new(StoreErrorKind::Denied, operation);
+            let error = StoreError::new(self.kind.unwrap_or(StoreErrorKind::Denied), operation);
             return Box::pin(async { Err(error) });
         }
-        work
+        let delay = *self.delay.lock().unwrap();
+        Box::pin(async move {
+            sleep(delay).await;
+            work.await
+        })
     }
 }
 
@@ -55,7 +61,9 @@ impl SessionStore for Partial {
         expected: u64,
         now: u64,
     ) -> StoreFuture<'a, bool> {
-        self.may("write session", self.memory.replace(session, expected, now))
+        let denied = self.denied.lock().unwrap().contains(&"replace");
+        let operation = if denied { "replace" } else { "write session" };
+        self.may(operation, self.memory.replace(session, expected, now))
     }
 
     fn of_subject<'a>(
@@ -95,13 +103,16 @@ impl RevocationStore for Partial {
 }
 
 fn service() -> (Sessions, Partial) {
+    service_over(Partial::default())
+}
+
+fn service_over(store: Partial) -> (Sessions, Partial) {
     let issuer = Issuer::builder("https://id.example.com")
         .audience("orders-api")
         .signing_key(SigningKey::hs256([7; 32]).unwrap().with_kid("1"))
         .clock(|| START)
         .build()
         .unwrap();
-    let store = Partial::default();
     let sessions = Sessions::builder(issuer, store.clone())
         .refresh_key(RefreshKey::new(1, [1; 32]))
         .build()
@@ -184,4 +195,54 @@ async fn a_failed_read_is_in_the_status_until_the_next_one() {
         assert!(status().in_sync && error(&status()).is_none(), "{denied}");
         assert_eq!(status().entries, 2);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn logins_do_not_hide_that_no_session_can_be_ended() {
+    let (sessions, store) = service();
+    sleep(Duration::from_secs(2)).await;
+    store.deny(&["replace"]);
+    for _ in 0..5 {
+        let tokens = sessions.login(Login::new("u-7")).await.unwrap();
+        assert!(sessions.logout(&tokens.session).await.is_err());
+        sessions.login(Login::new("u-7")).await.unwrap();
+        let status = sessions.revocations().status();
+        assert!(!status.in_sync, "{status}");
+        let denied = ("write session", StoreErrorKind::Denied);
+        assert_eq!(error(&status), Some(denied));
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn malformed_revocations_are_a_failure_of_the_store() {
+    for denied in ["revoke", "find"] {
+        let (sessions, store) = service_over(Partial {
+            kind: Some(StoreErrorKind::Corrupt),
+            ..Partial::default()
+        });
+        sleep(Duration::from_secs(2)).await;
+        store.deny(&[denied]);
+        assert!(!use_all(&sessions).await);
+        let status = sessions.revocations().status();
+        assert!(!status.in_sync, "{denied}: {status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_whose_steps_are_slow_is_not_in_sync() {
+    let (sessions, store) = service();
+    sleep(Duration::from_secs(2)).await;
+    *store.delay.lock().unwrap() = Duration::from_millis(450);
+    for _ in 0..5 {
+        assert!(sessions.login(Login::new("u-7")).await.is_err());
+        let status = sessions.revocations().status();
+        assert!(!status.in_sync, "{status}");
+        let late = ("session operation", StoreErrorKind::Timeout);
+        assert_eq!(error(&status), Some(late));
+    }
+    *store.delay.lock().unwrap() = Duration::ZERO;
+    assert!(use_all(&sessions).await);
+    sleep(Duration::from_secs(2)).await;
+    assert!(sessions.revocations().in_sync());
 }
