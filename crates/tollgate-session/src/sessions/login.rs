@@ -260,7 +260,12 @@ impl Sessions {
             };
             // Answered before anything is stored, so that a misconfiguration leaves no session.
             answer(&tokens(&record)?)?;
-            if !self.insert(&record, now).await? {
+            let inserted = self.insert(&record, now).await;
+            if inserted.is_err() {
+                // The store may have it, and would end another session to make room for it.
+                let _ = self.finish(&record.id, None).await;
+            }
+            if !inserted? {
                 continue;
             }
             let settled = self.settle(&record, &replaced, now).await;

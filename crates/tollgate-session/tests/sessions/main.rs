@@ -13,3 +13,4 @@ mod security;
 mod sliding;
 mod status;
 mod step_up;
+mod steps;
