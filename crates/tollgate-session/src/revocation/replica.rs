@@ -171,7 +171,12 @@ impl Replica {
             }
             self.filter.add(entry.key.kind().tag(), entry.key.value());
         }
-        Ok(())
+        // One that did not fit before is read again by the next snapshot.
+        if known.over_full {
+            Err(OverFull)
+        } else {
+            Ok(())
+        }
     }
 
     /// Drops expired entries and their bits in the filter.

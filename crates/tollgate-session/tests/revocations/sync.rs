@@ -277,3 +277,31 @@ async fn a_clock_that_is_set_back_loses_no_revocation() {
     }
     assert!(one.in_sync());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_was_full_for_a_moment_is_in_sync_again() {
+    let store = Scripted::new();
+    let clock = FakeClock::ticking();
+    let one = Revocations::builder(store.clone(), Mint::ISSUER)
+        .max_entries(1)
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    until_in_sync(&one).await;
+    let end = clock.seconds() + 7300;
+    let entry = |sid| Revocation {
+        expires_at: end,
+        ..one.entry(RevocationKind::Session, sid, Revocation::ALL)
+    };
+    one.revoke(&[entry("a")]).await.unwrap();
+    until_in_sync(&one).await;
+    one.revoke(&[one.entry(RevocationKind::Session, "b", Revocation::ALL)])
+        .await
+        .unwrap();
+    assert!(one.status().over_full);
+    // The first entry ends before the second one is read from the store.
+    clock.set(end + 7300);
+    sleep(Duration::from_secs(60)).await;
+    assert!(!one.status().over_full, "{}", one.status());
+    assert!(one.in_sync());
+}
