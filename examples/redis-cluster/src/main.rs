@@ -81,12 +81,13 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     };
 
     let server = HttpServer::new(app)
+        .shutdown_timeout(5) // seconds for open requests after SIGTERM; Ctrl-C does not wait
         .bind(listen)
         .map_err(|problem| options::cannot_listen(listen, &problem))?;
     for address in server.addrs() {
         std::io::stdout().write_all(welcome::text(address).as_bytes())?;
     }
-    server.run().await?; // until Ctrl-C, then a graceful shutdown
+    server.run().await?; // until Ctrl-C or SIGTERM
     Ok(())
 }
 
