@@ -77,7 +77,7 @@ pub(crate) struct Body {
     pub(crate) late: Option<Late>,
     /// The times when the generations before the previous one were last to be repeated, the newest
     /// first: those within the grace period, at most [`EARLIER`](Self::EARLIER).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "runs")]
     pub(crate) earlier: Vec<u64>,
     /// The last rotation by a re-authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,6 +195,38 @@ impl<'de> Deserialize<'de> for Bytes {
         bytes
             .map(Self)
             .ok_or_else(|| D::Error::custom("not 32 bytes of base64url"))
+    }
+}
+
+/// Times as pairs of a time and its count, because many may be the same second.
+mod runs {
+    use std::iter::repeat_n;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::Body;
+
+    pub(super) fn serialize<S: Serializer>(
+        times: &[u64],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let runs = times.chunk_by(|one, next| one == next);
+        serializer.collect_seq(runs.filter_map(|run| Some((run.first()?, run.len()))))
+    }
+
+    pub(super) fn deserialize<'de, D>(deserializer: D) -> Result<Vec<u64>, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        let runs: Vec<(u64, usize)> = Vec::deserialize(deserializer)?;
+        if runs.iter().any(|(_, count)| *count > Body::EARLIER) {
+            return Err(D::Error::custom("too many times"));
+        }
+        Ok(runs
+            .into_iter()
+            .flat_map(|(at, count)| repeat_n(at, count))
+            .collect())
     }
 }
 
