@@ -22,7 +22,9 @@ const fn late(name: &'static str, run: fn(u32)) -> Scenario {
 }
 
 const fn by_signature(name: &'static str, run: fn(u32)) -> Scenario {
-    Scenario::new(name, run).all(Times(1.02, all_of("axum-hs256-cold")))
+    Scenario::new(name, run)
+        .long()
+        .all(Times(1.02, all_of("axum-hs256-cold")))
 }
 
 pub(crate) const SCENARIOS: &[Scenario] = &[

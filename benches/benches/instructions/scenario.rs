@@ -38,6 +38,13 @@ impl Scenario {
         }
     }
 
+    /// Uses more rounds, for operations whose preparation varies, such as the check of a private
+    /// key.
+    pub(crate) const fn long(mut self) -> Self {
+        self.rounds = (100, 6_100);
+        self
+    }
+
     /// Uses fewer rounds, for slow operations.
     pub(crate) const fn slow(mut self) -> Self {
         self.rounds = (10, 210);
