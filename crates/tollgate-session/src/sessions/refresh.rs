@@ -136,6 +136,7 @@ impl Sessions {
                 device: &request.device,
                 jti: &jti,
             };
+            let other_device = record.body.device.differs(&request.device);
             let answer = match step(&record, &event, now, &self.0.rules) {
                 Outcome::Replace(body) => Answer::Rotation(record.with(*body)),
                 // Each generation has one late repeat, and an outage of the store must not use it
@@ -149,7 +150,7 @@ impl Sessions {
                     Answer::LateRepeat(record.with(*body), former)
                 }
                 Outcome::Repeat { late } => {
-                    let mut record = record.clone();
+                    let mut record = record;
                     // A caller that requests less scope does not get more because another caller
                     // was first.
                     if let Some(asked) = granted(&record.body.scope, request.scope.as_deref())
@@ -162,7 +163,6 @@ impl Sessions {
                 Outcome::Reuse => return Box::pin(self.reused(&record)).await,
                 Outcome::Refused(why) => return Err(refused(why)),
             };
-            let other_device = record.body.device.differs(&request.device);
             // Boxed, because the future is large.
             let answered = Box::pin(self.answer(answer, other_device, now));
             if let Some(tokens) = answered.await? {
