@@ -11,13 +11,45 @@ const SHOWN: usize = 20;
 /// The facade: the only crate of the workspace that an example may use.
 const FACADE: &str = "tollgate";
 
-/// The test kit, which an example may also use, because the facade does not re-export it.
+/// The test kit. Hidden lines may use it everywhere, visible ones only on the pages of
+/// [`TESTING`], which tell their reader to depend on it.
 const TESTKIT: &str = "tollgate_testkit";
 
-/// Fails if a code block of the documentation names a crate of the workspace other than the facade.
+/// The pages about tests.
+const TESTING: [&str; 3] = [
+    "docs/guide/testing.md",
+    "docs/guide/stores.md",
+    "crates/tollgate-testkit/",
+];
+
+/// The crates that visible lines may import beside the facade: the frameworks, and the crates that
+/// their users have anyway.
+const IMPORTS: [&str; 18] = [
+    "actix_web",
+    "arc_swap",
+    "axum",
+    "bytes",
+    "core",
+    "crate",
+    "http",
+    "http_body",
+    "http_body_util",
+    "serde",
+    "serde_json",
+    "std",
+    "super",
+    "tokio",
+    "tonic",
+    "tower",
+    "tracing",
+    FACADE,
+];
+
+/// Fails if a code block of the documentation does not compile in a project that has, of the crates
+/// of the workspace, only the facade.
 ///
-/// Users copy examples into projects that depend only on the facade. Lines that rustdoc hides count
-/// too.
+/// The documentation tests compile every block. This check finds the crates that they compile with
+/// and that such a project lacks. Lines that rustdoc hides may name the test kit.
 pub(crate) fn check(workspace: &Workspace) -> StepResult {
     let root = &workspace.root;
     let crates: Vec<String> = workspace
@@ -42,11 +74,24 @@ pub(crate) fn check(workspace: &Workspace) -> StepResult {
             let text = std::fs::read_to_string(&page)
                 .map_err(|problem| format!("cannot read {}: {problem}", page.display()))?;
             let markdown = page.extension().is_some_and(|extension| extension == "md");
-            let shown = page.strip_prefix(root).unwrap_or(&page).display();
-            for (line, name) in named(&text, markdown, &crates) {
+            let shown = page
+                .strip_prefix(root)
+                .unwrap_or(&page)
+                .display()
+                .to_string();
+            let lines = code(&text, markdown);
+            for (line, name) in named(&lines, &crates) {
                 found.push(format!(
                     "{shown}:{line}: the example names `{name}`: it must need `{FACADE}` only"
                 ));
+            }
+            let is_about_tests = TESTING.iter().any(|page| shown.starts_with(page));
+            for (line, name) in imported(&lines) {
+                if !(is_about_tests && name == TESTKIT) {
+                    found.push(format!(
+                        "{shown}:{line}: the example imports `{name}`: hide the line or do without"
+                    ));
+                }
             }
         }
         let count = found.len();
@@ -80,8 +125,16 @@ fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-/// Returns the crates that code blocks name, each with its line number.
-fn named<'c>(text: &str, markdown: bool, crates: &'c [String]) -> Vec<(usize, &'c str)> {
+/// A line of a code block, with its number.
+struct Line<'t> {
+    number: usize,
+    text: &'t str,
+    /// `true` if rustdoc shows it.
+    is_visible: bool,
+}
+
+/// Returns the lines of the code blocks.
+fn code(text: &str, markdown: bool) -> Vec<Line<'_>> {
     let (mut found, mut fence) = (Vec::new(), None);
     for (index, line) in text.lines().enumerate() {
         let line = line.trim_start();
@@ -92,25 +145,35 @@ fn named<'c>(text: &str, markdown: bool, crates: &'c [String]) -> Vec<(usize, &'
                 .or_else(|| line.strip_prefix("//!"))
         };
         // A code block ends with its comment at the latest.
-        let Some(line) = line.map(str::trim_start) else {
+        let Some(text) = line.map(str::trim_start) else {
             fence = None;
             continue;
         };
         if let Some(mark) = ["```", "~~~"]
             .into_iter()
-            .find(|mark| line.starts_with(mark))
+            .find(|mark| text.starts_with(mark))
         {
             fence = match fence {
                 None => Some(mark),
                 Some(open) if open == mark => None,
                 other => other,
             };
-            continue;
+        } else if fence.is_some() {
+            found.push(Line {
+                number: index + 1,
+                text,
+                is_visible: text != "#" && !text.starts_with("# "),
+            });
         }
-        if fence.is_none() {
-            continue;
-        }
-        let words = line.split(|character: char| {
+    }
+    found
+}
+
+/// Returns the crates of `crates` that the lines name, each with its line number.
+fn named<'c>(lines: &[Line<'_>], crates: &'c [String]) -> Vec<(usize, &'c str)> {
+    let mut found = Vec::new();
+    for line in lines {
+        let words = line.text.split(|character: char| {
             !(character.is_ascii_alphanumeric() || character == '_' || character == '-')
         });
         for word in words {
@@ -119,11 +182,21 @@ fn named<'c>(text: &str, markdown: bool, crates: &'c [String]) -> Vec<(usize, &'
                 crates
                     .iter()
                     .filter(|name| **name == word)
-                    .map(|name| (index + 1, name.as_str())),
+                    .map(|name| (line.number, name.as_str())),
             );
         }
     }
     found
+}
+
+/// Returns the crates that visible lines import and that are not in [`IMPORTS`].
+fn imported<'t>(lines: &[Line<'t>]) -> Vec<(usize, &'t str)> {
+    let root = |line: &Line<'t>| {
+        let path = line.text.strip_prefix("use ")?;
+        let (root, _) = path.split_once("::")?;
+        (line.is_visible && !IMPORTS.contains(&root)).then_some((line.number, root))
+    };
+    lines.iter().filter_map(root).collect()
 }
 
 #[cfg(test)]

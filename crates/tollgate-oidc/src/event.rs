@@ -25,13 +25,13 @@ use crate::error::OidcError;
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
-/// use tollgate::Algorithm;
 /// use tollgate::oidc::{Event, RemoteJwks};
-/// use tollgate_testkit::{FakeProvider, keys};
+/// # use tollgate::Algorithm;
+/// # use tollgate_testkit::{FakeProvider, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
-/// # const JWKS: &str = "https://id.example.com/jwks.json";
+/// const JWKS: &str = "https://id.example.com/jwks.json";
 /// # let provider = FakeProvider::new();
 /// # provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
 /// let events = Arc::new(Mutex::new(Vec::new()));

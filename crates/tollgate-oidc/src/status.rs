@@ -11,16 +11,20 @@ use crate::error::OidcError;
 ///
 /// ```
 /// use std::time::Duration;
-/// use tollgate::Algorithm;
 /// use tollgate::oidc::{Readiness, RemoteJwks};
-/// use tollgate_testkit::{FakeProvider, keys};
+/// # use tollgate::Algorithm;
+/// # use tollgate_testkit::{FakeProvider, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), tollgate::oidc::OidcError> {
 /// const JWKS: &str = "https://id.example.com/jwks.json";
-/// let provider = FakeProvider::new();
-/// provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
-/// let source = RemoteJwks::new(JWKS).fetch(provider).jitter(|| 0.0).connect().await?;
+/// # let provider = FakeProvider::new();
+/// # provider.publish(JWKS, &[keys::signing(Algorithm::ES256).with_kid("2031-01")]);
+/// let source = RemoteJwks::new(JWKS)
+/// #   .fetch(provider)
+///     .jitter(|| 0.0)
+///     .connect()
+///     .await?;
 ///
 /// let status = source.status();
 /// assert_eq!(status.source, JWKS);

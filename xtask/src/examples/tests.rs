@@ -1,4 +1,4 @@
-use super::named;
+use super::{code, imported, named};
 
 const RUST: &str = "\
 //! Not `tollgate_core` in prose.
@@ -30,12 +30,19 @@ fn names_in_code_blocks_of_comments_are_found() {
         (6, "tollgate_tower"),
         (14, "tollgate_core"),
     ];
-    assert_eq!(named(RUST, false, &crates()), expected);
+    assert_eq!(named(&code(RUST, false), &crates()), expected);
 }
 
 #[test]
 fn names_in_code_blocks_of_pages_are_found() {
     let page = "tollgate_core\n```rust\nuse tollgate_core::Key;\nuse tollgate::Key;\n```\n\
                 `tollgate_core`\n";
-    assert_eq!(named(page, true, &crates()), [(3, "tollgate_core")]);
+    assert_eq!(named(&code(page, true), &crates()), [(3, "tollgate_core")]);
+}
+
+#[test]
+fn visible_imports_of_other_crates_are_found() {
+    let page = "```rust\nuse std::sync::Arc;\n# use arc_swap::ArcSwap;\nuse arc_swap::Guard;\n\
+                use tollgate::Key;\n```\nuse arc_swap::Prose;\n";
+    assert_eq!(imported(&code(page, true)), [(4, "arc_swap")]);
 }

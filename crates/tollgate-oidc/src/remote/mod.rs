@@ -64,27 +64,31 @@ use crate::status::{Readiness, Status};
 /// response without a usable key is a failed fetch, and the last keys stay in use.
 ///
 /// ```
-/// use tollgate::{Algorithm, Verifier};
+/// use tollgate::Verifier;
 /// use tollgate::oidc::{Oidc, Readiness};
-/// use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
+/// # use tollgate::Algorithm;
+/// # use tollgate_testkit::{FakeClock, FakeProvider, Mint, keys};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clock = FakeClock::new();
 /// # let provider = FakeProvider::new();
-/// provider.describe(Mint::ISSUER, "https://id.example.com/jwks.json");
-/// provider.publish("https://id.example.com/jwks.json", &[keys::signing(Algorithm::ES256)]);
-///
-/// let source = Oidc::discover(Mint::ISSUER).fetch(provider).connect().await?;
+/// # provider.describe(Mint::ISSUER, "https://id.example.com/jwks.json");
+/// # provider.publish("https://id.example.com/jwks.json", &[keys::signing(Algorithm::ES256)]);
+/// let issuer = "https://id.example.com";
+/// let source = Oidc::discover(issuer)
+/// #   .fetch(provider)
+///     .connect()
+///     .await?;
 /// assert_eq!(source.readiness(), Readiness::Ready);
 ///
 /// let verifier = Verifier::builder()
-///     .issuer(Mint::ISSUER)
-///     .audience(Mint::AUDIENCE)
+///     .issuer(issuer)
+///     .audience("orders-api")
 ///     .key_source(source)
 /// #   .clock(clock.clone())
 ///     .build()?;
-/// let token = Mint::new(keys::signing(Algorithm::ES256), &clock).token().build();
+/// # let token = Mint::new(keys::signing(Algorithm::ES256), &clock).token().build();
 /// assert!(verifier.verify(token).is_ok());
 /// # Ok(()) }
 /// ```

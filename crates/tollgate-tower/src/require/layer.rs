@@ -54,7 +54,7 @@ pub type Require = RequireLayer<WrappedBody>;
 ///
 /// ```
 /// use tollgate::policy::scope;
-/// use tower_layer::Layer;
+/// use tower::Layer;
 ///
 /// let guarded = tollgate::tower::require(scope("admin")).layer("a service");
 /// assert_eq!(*guarded.get_ref(), "a service");
