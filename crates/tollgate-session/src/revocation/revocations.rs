@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tollgate_core::{Clock, ConfigError, ConfigErrorKind, SystemClock};
+use tollgate_core::Clock;
 
+use super::builder::RevocationsBuilder;
 use super::entry::{Revocation, RevocationKey, RevocationKind};
-use super::health::{Health, Operation, StoreFailure};
+use super::health::{Health, Operation};
 use super::reading::{Breaker, Reading, RevocationReading};
 use super::replica::Replica;
+use super::status::RevocationStatus;
 use super::store::RevocationStore;
-use super::sync::Follower;
-use crate::clock::{MAX_RETENTION, SteadyClock, later, not_ahead};
+use crate::clock::{MAX_RETENTION, later, not_ahead};
 use crate::store::{StoreError, StoreFuture};
 
 /// A handle that revokes tokens of one issuer and checks whether a token is revoked. The check uses
@@ -60,90 +61,14 @@ pub(super) struct Shared {
     pub(super) timeout: Duration,
     pub(super) breaker: Breaker,
     pub(super) health: Arc<Health>,
-    access_lifetime: u64,
-    leeway: u64,
-    follower: JoinHandle<()>,
+    pub(super) access_lifetime: u64,
+    pub(super) leeway: u64,
+    pub(super) follower: JoinHandle<()>,
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
         self.follower.abort();
-    }
-}
-
-/// The state of [`Revocations`].
-///
-/// ```
-/// # use tollgate::session::{MemoryStore, Revocations};
-/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-/// let revocations = Revocations::builder(MemoryStore::default(), "https://id.example.com")
-///     .build()?;
-/// assert_eq!(revocations.status().confirmed, None, "the store has not been read yet");
-/// # Ok::<(), tollgate::ConfigError>(()) })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RevocationStatus {
-    /// `true` if the replica is in sync and no operation on the store fails.
-    ///
-    /// The operations are those of this handle and of the [`Sessions`](crate::Sessions) that it
-    /// belongs to. One fails if it failed less than 5 seconds ago and has not succeeded since. A
-    /// malformed session is no failure of the store here, only in `last_error`.
-    ///
-    /// Gates depend only on the replica: while it is complete they do not query the store.
-    pub in_sync: bool,
-    /// The time since the replica was last complete; `None` if it never was.
-    pub confirmed: Option<Duration>,
-    /// The number of entries in the replica.
-    pub entries: usize,
-    /// The [capacity](RevocationsBuilder::max_entries) of the replica: `entries` divided by it is
-    /// the fill level.
-    pub max_entries: usize,
-    /// `true` if there are more entries than fit. The gate then queries the store for every token.
-    pub over_full: bool,
-    /// The most recent failure of an operation that has not succeeded since.
-    pub last_error: Option<StoreFailure>,
-    /// This instance's clock minus the store's, in seconds, less the time that the answer took;
-    /// `None` if the store has no clock, or was not read yet. Read about once a minute.
-    pub clock_skew: Option<i64>,
-    /// The largest `clock_skew` for which all rules hold, in seconds: half the leeway, so that two
-    /// instances differ by at most the leeway. A larger one is logged as a warning.
-    pub max_clock_skew: u64,
-}
-
-impl RevocationStatus {
-    /// Returns `true` if the clock differs from the store's by more than
-    /// [`max_clock_skew`](Self::max_clock_skew).
-    pub fn is_skewed(&self) -> bool {
-        let skew = self.clock_skew.map_or(0, i64::unsigned_abs);
-        skew > self.max_clock_skew
-    }
-}
-
-impl fmt::Display for RevocationStatus {
-    /// One line for a readiness endpoint. It contains no names.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.in_sync {
-            "revocations in sync"
-        } else {
-            "revocations out of sync"
-        })?;
-        write!(f, ", {} of {} entries", self.entries, self.max_entries)?;
-        match self.confirmed {
-            Some(age) => write!(f, ", complete {} s ago", age.as_secs())?,
-            None => f.write_str(", never read")?,
-        }
-        if self.over_full {
-            f.write_str(", over full")?;
-        }
-        if let Some(failure) = &self.last_error {
-            write!(f, ", {failure}")?;
-        }
-        if let (true, Some(skew)) = (self.is_skewed(), self.clock_skew) {
-            write!(f, ", the clock differs from the store's by {skew} s")?;
-        }
-        Ok(())
     }
 }
 
@@ -164,15 +89,7 @@ impl Revocations {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn builder(store: impl RevocationStore, issuer: impl Into<String>) -> RevocationsBuilder {
-        RevocationsBuilder {
-            store: Arc::new(store),
-            issuer: issuer.into(),
-            timeout: Duration::from_secs(1),
-            max_entries: 100_000,
-            access_lifetime: Duration::from_secs(24 * 3600),
-            leeway: Duration::from_secs(60),
-            clock: Arc::new(SystemClock),
-        }
+        RevocationsBuilder::new(Arc::new(store), issuer.into())
     }
 
     /// Revokes the token with this `jti`. `expires_at` is its `exp`.
@@ -491,190 +408,4 @@ impl fmt::Debug for Shared {
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
-}
-
-/// A builder of [`Revocations`].
-///
-/// ```
-/// # use tollgate::session::{MemoryStore, Revocations};
-/// let builder = Revocations::builder(MemoryStore::default(), "https://id.example.com");
-/// assert!(builder.build().is_err(), "there is no tokio runtime");
-/// ```
-pub struct RevocationsBuilder {
-    store: Arc<dyn RevocationStore>,
-    issuer: String,
-    timeout: Duration,
-    max_entries: usize,
-    access_lifetime: Duration,
-    leeway: Duration,
-    clock: Arc<dyn Clock>,
-}
-
-impl RevocationsBuilder {
-    /// Sets the timeout for an answer of the store. Default: 1 second.
-    ///
-    /// ```
-    /// # use tollgate::session::{MemoryStore, Revocations};
-    /// let builder = Revocations::builder(MemoryStore::default(), "i")
-    ///     .timeout(std::time::Duration::from_millis(300));
-    /// assert!(format!("{builder:?}").contains("300ms"));
-    /// ```
-    #[must_use]
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Sets the capacity of the replica. Default: 100,000 entries. If there are more, gates query
-    /// the store for every token.
-    ///
-    /// ```
-    /// # use tollgate::session::{MemoryStore, Revocations};
-    /// let builder = Revocations::builder(MemoryStore::default(), "i").max_entries(1_000_000);
-    /// assert!(format!("{builder:?}").contains("1000000"));
-    /// ```
-    #[must_use]
-    pub const fn max_entries(mut self, most: usize) -> Self {
-        self.max_entries = most;
-        self
-    }
-
-    /// Sets the longest lifetime of the issuer's access tokens. Entries by session, user or key
-    /// live this long plus the leeway. Default: 24 hours, more than most services need.
-    ///
-    /// ```
-    /// # use tollgate::session::{MemoryStore, Revocations};
-    /// let builder = Revocations::builder(MemoryStore::default(), "i")
-    ///     .access_lifetime(std::time::Duration::from_secs(900));
-    /// assert!(format!("{builder:?}").contains("900s"));
-    /// ```
-    #[must_use]
-    pub const fn access_lifetime(mut self, lifetime: Duration) -> Self {
-        self.access_lifetime = lifetime;
-        self
-    }
-
-    /// Sets the largest leeway of the verifiers that check these tokens. Default: 60 seconds.
-    ///
-    /// ```
-    /// # use tollgate::session::{MemoryStore, Revocations};
-    /// let builder = Revocations::builder(MemoryStore::default(), "i")
-    ///     .leeway(std::time::Duration::from_secs(5));
-    /// assert!(format!("{builder:?}").contains("5s"));
-    /// ```
-    #[must_use]
-    pub const fn leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
-        self
-    }
-
-    /// Sets the clock. Default: the system clock.
-    ///
-    /// ```
-    /// # use tollgate::session::{MemoryStore, RevocationKind, Revocations};
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// let revocations = Revocations::builder(MemoryStore::default(), "i")
-    ///     .clock(|| 5).leeway(std::time::Duration::ZERO);
-    /// let entry = revocations.build()?.entry(RevocationKind::Key, "k", 0);
-    /// assert_eq!(entry.expires_at, 5 + 24 * 3600);
-    /// # Ok::<(), tollgate::ConfigError>(()) })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Creates the revocations and spawns the task that follows the store on the current runtime.
-    ///
-    /// # Errors
-    /// [`ConfigError`] if the issuer is empty, a value is zero or out of range, or there is no
-    /// tokio runtime.
-    ///
-    /// ```
-    /// # use tollgate::config::ConfigErrorKind;
-    /// # use tollgate::session::{MemoryStore, Revocations};
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-    /// let error = Revocations::builder(MemoryStore::default(), "i")
-    ///     .max_entries(0).build().unwrap_err();
-    /// assert_eq!(error.kind(), ConfigErrorKind::OutOfRange);
-    /// # });
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn build(self) -> Result<Revocations, ConfigError> {
-        const MOST_ENTRIES: usize = 1 << 26;
-        let refused = |kind, message: &str| Err(ConfigError::new(kind, message));
-        if self.issuer.is_empty() {
-            return refused(ConfigErrorKind::InvalidText, "the issuer is empty");
-        }
-        if self.max_entries == 0 || self.max_entries > MOST_ENTRIES {
-            return refused(
-                ConfigErrorKind::OutOfRange,
-                "`max_entries` must be between 1 and 67108864",
-            );
-        }
-        if self.timeout.is_zero() || self.timeout > Duration::from_secs(60) {
-            return refused(
-                ConfigErrorKind::OutOfRange,
-                "`timeout` must be above zero and at most 60 s",
-            );
-        }
-        if self.access_lifetime.is_zero() {
-            return refused(
-                ConfigErrorKind::OutOfRange,
-                "`access_lifetime` must be above zero",
-            );
-        }
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return refused(
-                ConfigErrorKind::Contradiction,
-                "no tokio runtime: call `build` inside one",
-            );
-        };
-        let replica = Arc::new(Replica::new(self.issuer, self.max_entries));
-        let health = Arc::new(Health::default());
-        let leeway = seconds(self.leeway);
-        let follower = Follower {
-            store: Arc::clone(&self.store),
-            replica: Arc::clone(&replica),
-            clock: Arc::clone(&self.clock),
-            timeout: self.timeout,
-            health: Arc::clone(&health),
-            supported_skew: leeway / 2,
-            steady: SteadyClock::new(),
-        };
-        Ok(Revocations {
-            shared: Arc::new(Shared {
-                store: self.store,
-                replica,
-                clock: self.clock,
-                timeout: self.timeout,
-                breaker: Breaker::new(),
-                health,
-                access_lifetime: seconds(self.access_lifetime),
-                leeway,
-                follower: runtime.spawn(follower.run()),
-            }),
-        })
-    }
-}
-
-impl fmt::Debug for RevocationsBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RevocationsBuilder")
-            .field("issuer", &self.issuer)
-            .field("timeout", &self.timeout)
-            .field("max_entries", &self.max_entries)
-            .field("access_lifetime", &self.access_lifetime)
-            .field("leeway", &self.leeway)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Rounds up to whole seconds.
-fn seconds(duration: Duration) -> u64 {
-    duration
-        .as_secs()
-        .saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
