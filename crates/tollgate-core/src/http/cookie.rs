@@ -10,6 +10,8 @@ pub(crate) fn named<'a>(
 ) -> impl Iterator<Item = &'a [u8]> {
     lines
         .flat_map(|line| line.split(|byte| *byte == b';'))
+        // A line of separators must not cost more than the token that fits in its place.
+        .filter(|pair| pair.len() >= name.len())
         .filter_map(move |pair| {
             let pair = field::trim(pair);
             let (got, value) = match memchr::memchr(b'=', pair) {
